@@ -1,0 +1,2 @@
+//! The `twist` binary.
+fn main() {}
