@@ -1,0 +1,209 @@
+//! Weighted nearest-neighbour classification of frozen features: the protocol of Wu et al. (2018, "Unsupervised
+//! feature learning via non-parametric instance discrimination", section 3.4) as DINO and lightly run it.
+//!
+//! Features are L2-normalised, the `k` most similar bank images vote for their class with weight `exp(sim / T)`.
+
+use tch::{Kind, Tensor};
+
+use crate::EvalError;
+
+/// How many queries and how many bank images one matrix product compares: 512 × 16,384 similarities are 32 MiB,
+/// so the memory needed does not grow with either set.
+const QUERY_BLOCK: i64 = 512;
+const BANK_BLOCK: i64 = 16_384;
+
+/// The two numbers that define the vote. `k = 200`, `T = 0.1` is what published tables use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KnnProtocol {
+    /// Number of neighbours that vote. A bank with fewer images votes as a whole.
+    pub k: i64,
+    /// Temperature of the weights `exp(similarity / T)`, with cosine similarity in [-1, 1].
+    pub temperature: f64,
+}
+
+impl KnnProtocol {
+    /// The number of neighbours that really vote when the bank holds `bank` images.
+    pub fn effective_k(&self, bank: i64) -> i64 {
+        self.k.clamp(1, bank.max(1))
+    }
+}
+
+/// The nearest bank images of each query, most similar first.
+#[derive(Debug)]
+pub struct Neighbours {
+    /// Cosine similarities `[Q, k]`.
+    pub similarity: Tensor,
+    /// Rows of the bank `[Q, k]` (int64).
+    pub index: Tensor,
+}
+
+/// Finds the `k` most similar rows of `bank` `[N, D]` for each row of `queries` `[Q, D]`; both L2-normalised.
+///
+/// Blocks of the bank are compared in turn and merged into the best so far, so no `[Q, N]` matrix exists.
+///
+/// # Errors
+/// An empty bank, or shapes that do not fit together.
+pub fn nearest(bank: &Tensor, queries: &Tensor, k: i64) -> Result<Neighbours, EvalError> {
+    let (bank_len, _) = bank.size2()?;
+    let (query_len, _) = queries.size2()?;
+    if bank_len == 0 || query_len == 0 {
+        return Err(EvalError::NoFeatures);
+    }
+    let k = k.clamp(1, bank_len);
+    tch::no_grad(|| {
+        let (mut similarity, mut index) = (Vec::new(), Vec::new());
+        for start in (0..query_len).step_by(QUERY_BLOCK as usize) {
+            let block = queries.f_narrow(0, start, QUERY_BLOCK.min(query_len - start))?;
+            let (best, rows) = nearest_of_block(bank, &block, k)?;
+            similarity.push(best);
+            index.push(rows);
+        }
+        Ok(Neighbours { similarity: Tensor::f_cat(&similarity, 0)?, index: Tensor::f_cat(&index, 0)? })
+    })
+}
+
+/// One block of queries against the whole bank: `([q, k], [q, k])`.
+fn nearest_of_block(bank: &Tensor, queries: &Tensor, k: i64) -> Result<(Tensor, Tensor), EvalError> {
+    let (bank_len, _) = bank.size2()?;
+    let mut best: Option<(Tensor, Tensor)> = None;
+    for start in (0..bank_len).step_by(BANK_BLOCK as usize) {
+        let len = BANK_BLOCK.min(bank_len - start);
+        let similarity = queries.f_matmul(&bank.f_narrow(0, start, len)?.f_tr()?)?;
+        let (value, row) = similarity.f_topk(k.min(len), 1, true, true)?;
+        let row = row.f_add_scalar(start)?;
+        best = Some(match best {
+            None => (value, row),
+            Some((values, rows)) => {
+                let values = Tensor::f_cat(&[values, value], 1)?;
+                let rows = Tensor::f_cat(&[rows, row], 1)?;
+                let (value, place) = values.f_topk(k.min(values.size()[1]), 1, true, true)?;
+                (value, rows.f_gather(1, &place, false)?)
+            }
+        });
+    }
+    best.ok_or(EvalError::NoFeatures)
+}
+
+/// The class each query `[Q, D]` gets from the weighted vote of its neighbours in `bank` `[N, D]` with `labels`
+/// `[N]` (int64, in `0..classes`): `[Q]` int64.
+///
+/// # Errors
+/// An empty bank, or shapes that do not fit together.
+pub fn knn_predict(
+    bank: &Tensor,
+    labels: &Tensor,
+    queries: &Tensor,
+    classes: i64,
+    protocol: KnnProtocol,
+) -> Result<Tensor, EvalError> {
+    let Neighbours { similarity, index } = nearest(bank, queries, protocol.k)?;
+    tch::no_grad(|| {
+        // Measured from the best neighbour: the same vote, and `exp` cannot overflow at a small temperature.
+        let weight =
+            similarity.f_sub(&similarity.f_narrow(1, 0, 1)?)?.f_div_scalar(protocol.temperature)?.f_exp()?;
+        let class = labels.f_index_select(0, &index.f_flatten(0, 1)?)?.f_view_as(&index)?;
+        let votes = Tensor::f_zeros([index.size()[0], classes], (Kind::Float, weight.device()))?;
+        Ok(votes.f_scatter_add(1, &class, &weight)?.f_argmax(1, false)?)
+    })
+}
+
+/// Fraction of `queries` whose weighted vote gives their own label (`[Q]` int64).
+///
+/// # Errors
+/// As [`knn_predict`].
+pub fn knn_top1(
+    (bank, bank_labels): (&Tensor, &Tensor),
+    (queries, query_labels): (&Tensor, &Tensor),
+    classes: i64,
+    protocol: KnnProtocol,
+) -> Result<f64, EvalError> {
+    let predicted = knn_predict(bank, bank_labels, queries, classes, protocol)?;
+    let correct = predicted.f_eq_tensor(query_labels)?.f_sum(Kind::Int64)?;
+    Ok(i64::try_from(&correct)? as f64 / query_labels.size()[0] as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    fn normalised(rows: i64, width: i64, seed: i64) -> Tensor {
+        tch::manual_seed(seed);
+        let x = Tensor::randn([rows, width], (Kind::Float, Device::Cpu));
+        &x / x.norm_scalaropt_dim(2, [1i64].as_slice(), true)
+    }
+
+    /// The protocol's formula written out with loops and `f64`.
+    fn by_formula(
+        bank: &Tensor,
+        labels: &[i64],
+        queries: &Tensor,
+        classes: usize,
+        k: usize,
+        t: f64,
+    ) -> Vec<i64> {
+        let rows = |x: &Tensor| Vec::<Vec<f64>>::try_from(x.to_kind(Kind::Double)).unwrap();
+        let bank = rows(bank);
+        rows(queries)
+            .iter()
+            .map(|q| {
+                let mut near: Vec<(f64, i64)> = bank
+                    .iter()
+                    .zip(labels)
+                    .map(|(b, &l)| (q.iter().zip(b).map(|(x, y)| x * y).sum(), l))
+                    .collect();
+                near.sort_by(|a, b| b.0.total_cmp(&a.0));
+                let mut votes = vec![0.0; classes];
+                for (similarity, label) in &near[..k.min(near.len())] {
+                    votes[*label as usize] += (similarity / t).exp();
+                }
+                (0..classes).max_by(|&a, &b| votes[a].total_cmp(&votes[b])).unwrap() as i64
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_vote_is_the_formula() {
+        for (bank_len, k, t) in
+            [(700, 20, 0.1), (700, 200, 0.1), (30, 200, 0.07), (700, 1, 0.1), (700, 50, 0.005)]
+        {
+            let (bank, queries) = (normalised(bank_len, 8, 1), normalised(600, 8, 2));
+            let labels: Vec<i64> = (0..bank_len).map(|i| (i * 7 + i / 3) % 5).collect();
+            let protocol = KnnProtocol { k, temperature: t };
+            let got = knn_predict(&bank, &Tensor::from_slice(&labels), &queries, 5, protocol).unwrap();
+            let want = by_formula(&bank, &labels, &queries, 5, k as usize, t);
+            let got = Vec::<i64>::try_from(got).unwrap();
+            let differing = got.iter().zip(&want).filter(|(a, b)| a != b).count();
+            assert!(differing <= 1, "k {k}, T {t}: {differing} of {} differ", want.len()); // one near tie in f32
+        }
+    }
+
+    #[test]
+    fn blocks_of_the_bank_are_merged() {
+        // More rows than one block, and the best ones in different blocks.
+        let len = BANK_BLOCK + 100;
+        let bank = normalised(len, 4, 3);
+        let queries = Tensor::cat(&[bank.narrow(0, 5, 1), bank.narrow(0, len - 2, 1)], 0);
+        let found = nearest(&bank, &queries, 3).unwrap();
+        assert_eq!(found.index.int64_value(&[0, 0]), 5);
+        assert_eq!(found.index.int64_value(&[1, 0]), len - 2);
+        let all = queries.matmul(&bank.tr()).topk(3, 1, true, true);
+        assert!(found.similarity.allclose(&all.0, 1e-6, 1e-6, false));
+        assert_eq!(found.index, all.1);
+    }
+
+    #[test]
+    fn separated_classes_are_all_found() {
+        let labels = Tensor::arange(40, (Kind::Int64, Device::Cpu)).remainder(4);
+        let bank = labels.one_hot(4).to_kind(Kind::Float);
+        let top1 = knn_top1((&bank, &labels), (&bank, &labels), 4, KnnProtocol { k: 200, temperature: 0.1 })
+            .unwrap();
+        assert_eq!(top1, 1.0);
+    }
+
+    #[test]
+    fn an_empty_bank_is_an_error() {
+        let none = Tensor::zeros([0, 4], (Kind::Float, Device::Cpu));
+        assert!(matches!(nearest(&none, &normalised(2, 4, 1), 3), Err(EvalError::NoFeatures)));
+    }
+}
