@@ -1,1 +1,50 @@
-//! twist-io.
+//! State dicts between memory and files.
+//!
+//! A checkpoint is an ordered list of named tensors. This crate holds that list in plain memory ([`StateDict`]),
+//! writes it as a [safetensors](https://huggingface.co/docs/safetensors) file that appears under its name whole or
+//! not at all, and reads such files back without believing anything they say. It also compares the names and shapes
+//! that a network expects with those that a file has ([`match_names`]), because most failed loads are a renamed prefix.
+//!
+//! It deliberately knows nothing of libtorch or of networks: the parsers here face untrusted files, so they build
+//! in seconds and can be fuzzed. Tensors become libtorch's in `torch-ext`, and `twist-nn` decides which of them to use.
+//!
+//! How data passes: a network's entries → [`StateDict`] → [`save_safetensors`] → [`write_atomic`] → file, and back by
+//! [`load_safetensors`] → [`StateDict`] → [`match_names`] → the network. Tensors go to and from the file one at
+//! a time, so a checkpoint is in memory once.
+//!
+//! Equal states give equal bytes: no clock, no host name and no hash order gets into a file.
+//!
+//! ```
+//! use twist_io::{HostTensor, StateDict, load_safetensors, save_safetensors};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("step-00000001.safetensors");
+//! let mut state = StateDict::default();
+//! state.push("fc.weight", HostTensor::from_slice(vec![2, 2], &[1.0f32, 2.0, 3.0, 4.0])?);
+//!
+//! save_safetensors(&path, &state, Some(&serde_json::json!({ "step": 1 })))?;
+//! let (loaded, metadata) = load_safetensors(&path)?;
+//!
+//! assert_eq!(loaded, state);
+//! assert_eq!(metadata.unwrap()["step"], 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod tensor;
+
+mod state;
+
+mod safetensors;
+
+mod atomic;
+
+mod names;
+
+mod error;
+
+pub use crate::atomic::{remove_leftovers, write_atomic};
+pub use crate::error::{HeaderLie, IoError, TensorError};
+pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
+pub use crate::safetensors::{load_safetensors, save_safetensors};
+pub use crate::state::StateDict;
+pub use crate::tensor::{Dtype, Element, HostTensor};

@@ -1,0 +1,87 @@
+//! Files that appear whole or not at all.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use fs_err as fs;
+
+use crate::error::IoError;
+
+/// Ending of unfinished files, so that those of a killed process can be told from everything else.
+const SUFFIX: &str = ".twist-tmp";
+
+/// Writes a file through `write`, so that `path` is at every moment either what it was before or complete.
+///
+/// The bytes go to a file beside it, which is flushed to the disk and renamed; then the folder is flushed, so that
+/// the new name survives a power failure too. A failure removes the unfinished file.
+///
+/// # Errors
+/// [`IoError::StorageFull`] when there is no room, [`IoError::Os`] for everything else, `write`'s own errors included.
+pub fn write_atomic(
+    path: impl AsRef<Path>,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), IoError> {
+    write_sized(path.as_ref(), None, write)
+}
+
+/// As [`write_atomic`], with the size that a "disk full" message tells.
+pub(crate) fn write_sized(
+    path: &Path,
+    size: Option<u64>,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), IoError> {
+    replace(path, write).map_err(|source| IoError::os("write", path, size, source))
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?
+        .to_string_lossy();
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+
+    // Dropping `unfinished` on any of the early returns removes the file.
+    let mut builder = tempfile::Builder::new();
+    let prefix = format!(".{name}.");
+    builder.prefix(&prefix).suffix(SUFFIX);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // the umask takes its share
+    let unfinished = builder.tempfile_in(folder)?;
+    let (file, unfinished) = unfinished.into_parts();
+
+    let mut writer = BufWriter::with_capacity(1 << 20, file);
+    write(&mut writer)?;
+    writer.flush()?;
+    writer.get_ref().sync_all()?;
+    drop(writer);
+
+    unfinished.persist(path).map_err(|failed| failed.error)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Removes what killed processes left unfinished in `folder`, and says how many files that were.
+///
+/// Call it only when nobody else can be writing there, as the holder of a run folder's lock knows.
+///
+/// # Errors
+/// [`IoError::Os`] when the folder cannot be listed or a file not removed.
+pub fn remove_leftovers(folder: impl AsRef<Path>) -> Result<usize, IoError> {
+    let folder = folder.as_ref();
+    let list = |source| IoError::os("list", folder, None, source);
+    let mut removed = 0;
+    for entry in fs::read_dir(folder).map_err(list)? {
+        let entry = entry.map_err(list)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(SUFFIX) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(|source| IoError::os("remove", &path, None, source))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}

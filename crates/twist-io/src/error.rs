@@ -1,0 +1,215 @@
+//! What can go wrong with a file, each way by its own name.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::tensor::Dtype;
+
+/// A tensor whose parts contradict each other, or that was asked for as what it is not.
+#[derive(Debug, Error)]
+pub enum TensorError {
+    /// The bytes are not as many as type and shape say.
+    #[error("{got} bytes for a tensor of {dtype} with shape {shape:?}; expected {}", count(*expected))]
+    Length {
+        /// Type of the elements.
+        dtype: Dtype,
+        /// Length of each axis.
+        shape: Vec<usize>,
+        /// Bytes that type and shape ask for; `None` when no memory holds as many.
+        expected: Option<usize>,
+        /// Bytes that are there.
+        got: usize,
+    },
+    /// The elements are of another type.
+    #[error("the tensor holds {got}, but {expected} was asked for: convert it first")]
+    Dtype {
+        /// Type that was asked for.
+        expected: Dtype,
+        /// Type that is there.
+        got: Dtype,
+    },
+}
+
+fn count(bytes: Option<usize>) -> String {
+    bytes.map_or_else(|| "more than memory can hold".to_owned(), |bytes| bytes.to_string())
+}
+
+/// A file that could not be written or read, with its path and what to do.
+#[derive(Debug, Error)]
+pub enum IoError {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Os {
+        /// What was tried, for example `read`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// There is no room for the file. The unfinished copy is gone, and whatever had this name before is untouched.
+    #[error(
+        "no space left to write {}{}: nothing that existed was changed; free some space or choose another folder, then run again",
+        path.display(),
+        room(*needed, *available)
+    )]
+    StorageFull {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// Its size in bytes, when that is known beforehand.
+        needed: Option<u64>,
+        /// Bytes that are free now, when the system tells.
+        available: Option<u64>,
+    },
+    /// The file has no bytes.
+    #[error(
+        "{} is empty: the write that made it was interrupted; use another copy, or resume from an older checkpoint",
+        path.display()
+    )]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file ends early.
+    #[error(
+        "{} is cut short: {got} bytes are there, at least {expected} are expected; copy it again, or resume from an older checkpoint",
+        path.display()
+    )]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that the part that is there promises.
+        expected: u64,
+        /// Bytes in the file.
+        got: u64,
+    },
+    /// The first bytes are not those of a safetensors file.
+    #[error("{} is not a safetensors file: {reason}", path.display())]
+    NotSafetensors {
+        /// The file.
+        path: PathBuf,
+        /// What gives it away.
+        reason: String,
+    },
+    /// The header contradicts itself or the file.
+    #[error("{} has a damaged header: {lie}; do not use this file, get it again from its source", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// In which way.
+        lie: HeaderLie,
+    },
+    /// A tensor has a type that this crate does not know.
+    #[error(
+        "{}: tensor `{name}` has type {dtype}, which Twist does not read; convert it to F32, F16 or BF16 first",
+        path.display()
+    )]
+    UnknownDtype {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its type, as written there.
+        dtype: String,
+    },
+    /// A state that cannot be written: the caller's mistake, found before any file is touched.
+    #[error("cannot write {}: tensor `{name}`: {reason}", path.display())]
+    BadState {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The ways in which a safetensors header can lie.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum HeaderLie {
+    /// Not the JSON that the format asks for.
+    #[error("it is not the JSON of a safetensors header ({0})")]
+    Json(String),
+    /// One name for two tensors.
+    #[error("tensor `{0}` is listed twice")]
+    DuplicateName(String),
+    /// A tensor that ends before it begins, or beyond the address space.
+    #[error("tensor `{name}` has impossible offsets {begin}..{end}")]
+    Offsets {
+        /// The tensor.
+        name: String,
+        /// First byte.
+        begin: u64,
+        /// Byte after the last.
+        end: u64,
+    },
+    /// A tensor whose bytes are not as many as its type and shape say.
+    #[error("tensor `{name}` has {got} bytes where {dtype} with shape {shape:?} does not")]
+    Size {
+        /// The tensor.
+        name: String,
+        /// Its type.
+        dtype: Dtype,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// Bytes between its offsets.
+        got: u64,
+    },
+    /// Two tensors that share bytes.
+    #[error("tensors `{first}` and `{second}` overlap")]
+    Overlap {
+        /// The tensor that begins first.
+        first: String,
+        /// The one that begins before the first ends.
+        second: String,
+    },
+    /// Bytes between tensors that belong to none.
+    #[error("{bytes} bytes before tensor `{name}` belong to no tensor")]
+    Gap {
+        /// The tensor after the gap.
+        name: String,
+        /// Length of the gap.
+        bytes: u64,
+    },
+    /// Bytes behind the last tensor.
+    #[error("{0} bytes after the last tensor belong to no tensor")]
+    Trailing(u64),
+    /// Metadata of ours that is no JSON.
+    #[error("its `twist` metadata is not JSON ({0})")]
+    Metadata(String),
+}
+
+impl IoError {
+    /// The error for an operating system's refusal; a full disk or quota gets its own.
+    pub(crate) fn os(action: &'static str, path: &Path, needed: Option<u64>, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                let available = path.parent().and_then(free_bytes);
+                IoError::StorageFull { path, needed, available }
+            }
+            _ => IoError::Os { action, path, source },
+        }
+    }
+}
+
+/// Bytes that an ordinary user can still write in this folder.
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    rustix::fs::statvfs(folder).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// ` (312.0 MiB needed, 4.0 MiB free)`, as far as it is known.
+fn room(needed: Option<u64>, available: Option<u64>) -> String {
+    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / (1u64 << 20) as f64);
+    let parts: Vec<String> = [
+        needed.map(|bytes| format!("{} needed", mib(bytes))),
+        available.map(|bytes| format!("{} free", mib(bytes))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+}

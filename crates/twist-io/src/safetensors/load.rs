@@ -1,0 +1,163 @@
+//! Reading a file that may say anything.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::Path;
+
+use fs_err::File;
+
+use super::header::RawHeader;
+use super::{MAX_HEADER, METADATA_KEY};
+use crate::error::{HeaderLie, IoError};
+use crate::state::StateDict;
+use crate::tensor::{Dtype, HostTensor, byte_len};
+
+/// Reads a safetensors file: its tensors in the order of the header, and the JSON that [`save_safetensors`] was given.
+///
+/// Everything the header says is checked against itself and the length of the file before memory is taken,
+/// so a hostile file costs no more memory than it is long. Metadata of other programs are passed over.
+///
+/// [`save_safetensors`]: crate::save_safetensors
+///
+/// # Errors
+/// One variant of [`IoError`] for each way a file can be damaged, with the path and what to do.
+pub fn load_safetensors(path: impl AsRef<Path>) -> Result<(StateDict, Option<serde_json::Value>), IoError> {
+    let path = path.as_ref();
+    let os = |source| IoError::os("read", path, None, source);
+    let mut file = File::open(path).map_err(os)?;
+    let length = file.metadata().map_err(os)?.len();
+
+    let (header, begin) = read_header(&mut file, path, length)?;
+    let places = check(&header, length - begin).map_err(|wrong| wrong.at(path, begin, length))?;
+    let metadata = read_metadata(&header).map_err(|lie| IoError::Header { path: path.to_owned(), lie })?;
+
+    // Data are contiguous, so reading in the order of their offsets is one pass; `slots` restores the header's order.
+    let mut slots: Vec<Option<(String, HostTensor)>> = header.tensors.iter().map(|_| None).collect();
+    for place in places {
+        let (name, raw) = &header.tensors[place.index];
+        let mut data = vec![0; place.bytes];
+        file.read_exact(&mut data).map_err(os)?;
+        slots[place.index] =
+            Some((name.clone(), HostTensor { dtype: place.dtype, shape: raw.shape.clone(), data }));
+    }
+    Ok((StateDict(slots.into_iter().flatten().collect()), metadata))
+}
+
+/// The header and the offset of the first byte behind it.
+fn read_header(file: &mut File, path: &Path, length: u64) -> Result<(RawHeader, u64), IoError> {
+    let os = |source| IoError::os("read", path, None, source);
+    let truncated = |expected| IoError::Truncated { path: path.to_owned(), expected, got: length };
+    if length == 0 {
+        return Err(IoError::Empty { path: path.to_owned() });
+    }
+    if length < 8 {
+        return Err(truncated(8));
+    }
+
+    let mut prefix = [0; 8];
+    file.read_exact(&mut prefix).map_err(os)?;
+    let header_length = u64::from_le_bytes(prefix);
+    if header_length > MAX_HEADER {
+        let reason = format!("its first eight bytes promise a header of {header_length} bytes");
+        return Err(IoError::NotSafetensors { path: path.to_owned(), reason });
+    }
+    if length - 8 < header_length {
+        return Err(truncated(8 + header_length));
+    }
+
+    let mut text = vec![0; header_length as usize];
+    file.read_exact(&mut text).map_err(os)?;
+    if text.first() != Some(&b'{') {
+        let reason = "no JSON object follows the first eight bytes".to_owned();
+        return Err(IoError::NotSafetensors { path: path.to_owned(), reason });
+    }
+    let header = serde_json::from_slice(&text).map_err(|source| IoError::Header {
+        path: path.to_owned(),
+        lie: HeaderLie::Json(source.to_string()),
+    })?;
+    Ok((header, 8 + header_length))
+}
+
+/// A tensor that was checked: its place in the header's list, and how much to read.
+struct Place {
+    index: usize,
+    dtype: Dtype,
+    begin: u64,
+    bytes: usize,
+}
+
+/// What is wrong with a header, before it is known which file it belongs to.
+enum Wrong {
+    Lie(HeaderLie),
+    Dtype { name: String, dtype: String },
+    Short { data: u64 },
+}
+
+impl Wrong {
+    fn at(self, path: &Path, begin: u64, length: u64) -> IoError {
+        let path = path.to_owned();
+        match self {
+            Wrong::Lie(lie) => IoError::Header { path, lie },
+            Wrong::Dtype { name, dtype } => IoError::UnknownDtype { path, name, dtype },
+            Wrong::Short { data } => {
+                IoError::Truncated { path, expected: begin.saturating_add(data), got: length }
+            }
+        }
+    }
+}
+
+/// Checks every claim of the header; the places come in the order of the data.
+fn check(header: &RawHeader, available: u64) -> Result<Vec<Place>, Wrong> {
+    let mut seen = HashSet::with_capacity(header.tensors.len());
+    let mut places = Vec::with_capacity(header.tensors.len());
+    for (index, (name, raw)) in header.tensors.iter().enumerate() {
+        if !seen.insert(name.as_str()) {
+            return Err(Wrong::Lie(HeaderLie::DuplicateName(name.clone())));
+        }
+        let Some(dtype) = Dtype::from_name(&raw.dtype) else {
+            return Err(Wrong::Dtype { name: name.clone(), dtype: raw.dtype.clone() });
+        };
+        let (begin, end) = raw.data_offsets;
+        let Some(got) = end.checked_sub(begin) else {
+            return Err(Wrong::Lie(HeaderLie::Offsets { name: name.clone(), begin, end }));
+        };
+        match byte_len(dtype, &raw.shape) {
+            Some(bytes) if bytes as u64 == got => places.push(Place { index, dtype, begin, bytes }),
+            _ => {
+                let (name, shape) = (name.clone(), raw.shape.clone());
+                return Err(Wrong::Lie(HeaderLie::Size { name, dtype, shape, got }));
+            }
+        }
+    }
+
+    // Empty tensors share their offset with the next one and come first there.
+    places.sort_by_key(|place| (place.begin, place.bytes));
+    let mut end = 0;
+    for (position, place) in places.iter().enumerate() {
+        let name = &header.tensors[place.index].0;
+        if place.begin > end {
+            return Err(Wrong::Lie(HeaderLie::Gap { name: name.clone(), bytes: place.begin - end }));
+        }
+        if place.begin < end {
+            let first = header.tensors[places[position - 1].index].0.clone();
+            return Err(Wrong::Lie(HeaderLie::Overlap { first, second: name.clone() }));
+        }
+        end += place.bytes as u64;
+    }
+    match available {
+        _ if available < end => Err(Wrong::Short { data: end }),
+        _ if available > end => Err(Wrong::Lie(HeaderLie::Trailing(available - end))),
+        _ => Ok(places),
+    }
+}
+
+/// The JSON under our key, if the file has it.
+fn read_metadata(header: &RawHeader) -> Result<Option<serde_json::Value>, HeaderLie> {
+    header
+        .metadata
+        .iter()
+        .find(|(key, _)| key == METADATA_KEY)
+        .map(|(_, text)| serde_json::from_str(text))
+        .transpose()
+        .map_err(|source| HeaderLie::Metadata(source.to_string()))
+}

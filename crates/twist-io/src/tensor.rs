@@ -1,0 +1,205 @@
+//! Tensors in plain memory: a type, a shape and little-endian bytes.
+
+use std::fmt;
+
+use half::{bf16, f16};
+
+use crate::error::TensorError;
+
+#[cfg(target_endian = "big")]
+compile_error!("twist-io keeps tensors as little-endian bytes and reads them in place");
+
+/// The type of a tensor's elements, named as in safetensors files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dtype {
+    /// One byte, 0 or 1.
+    Bool,
+    /// Unsigned 8-bit integer.
+    U8,
+    /// Signed 8-bit integer.
+    I8,
+    /// Signed 16-bit integer.
+    I16,
+    /// IEEE 754 half precision.
+    F16,
+    /// bfloat16: the upper half of an `F32`.
+    BF16,
+    /// Signed 32-bit integer.
+    I32,
+    /// IEEE 754 single precision.
+    F32,
+    /// Signed 64-bit integer.
+    I64,
+    /// IEEE 754 double precision.
+    F64,
+}
+
+impl Dtype {
+    /// Every type that this crate reads and writes.
+    pub const ALL: [Dtype; 10] = [
+        Dtype::Bool,
+        Dtype::U8,
+        Dtype::I8,
+        Dtype::I16,
+        Dtype::F16,
+        Dtype::BF16,
+        Dtype::I32,
+        Dtype::F32,
+        Dtype::I64,
+        Dtype::F64,
+    ];
+
+    /// Bytes per element.
+    pub fn size(self) -> usize {
+        match self {
+            Dtype::Bool | Dtype::U8 | Dtype::I8 => 1,
+            Dtype::I16 | Dtype::F16 | Dtype::BF16 => 2,
+            Dtype::I32 | Dtype::F32 => 4,
+            Dtype::I64 | Dtype::F64 => 8,
+        }
+    }
+
+    /// The name in safetensors headers, for example `BF16`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dtype::Bool => "BOOL",
+            Dtype::U8 => "U8",
+            Dtype::I8 => "I8",
+            Dtype::I16 => "I16",
+            Dtype::F16 => "F16",
+            Dtype::BF16 => "BF16",
+            Dtype::I32 => "I32",
+            Dtype::F32 => "F32",
+            Dtype::I64 => "I64",
+            Dtype::F64 => "F64",
+        }
+    }
+
+    /// The type with this [`name`](Dtype::name), if it is one that this crate knows.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Dtype::ALL.into_iter().find(|dtype| dtype.name() == name)
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A Rust type that is the element of some [`Dtype`].
+pub trait Element: bytemuck::Pod {
+    /// The tensor type whose elements these are.
+    const DTYPE: Dtype;
+}
+
+macro_rules! elements {
+    ($($rust:ty => $dtype:ident),+ $(,)?) => {
+        $(impl Element for $rust {
+            const DTYPE: Dtype = Dtype::$dtype;
+        })+
+    };
+}
+
+elements! {
+    u8 => U8, i8 => I8, i16 => I16, f16 => F16, bf16 => BF16, i32 => I32, f32 => F32, i64 => I64, f64 => F64,
+}
+
+/// A tensor in plain memory: row-major, little-endian, without gaps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostTensor {
+    /// Type of the elements.
+    pub dtype: Dtype,
+    /// Length of each axis; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// `product(shape) * dtype.size()` bytes.
+    pub data: Vec<u8>,
+}
+
+impl HostTensor {
+    /// A tensor from its bytes.
+    ///
+    /// # Errors
+    /// [`TensorError::Length`] when the number of bytes is not what type and shape say.
+    pub fn new(dtype: Dtype, shape: Vec<usize>, data: Vec<u8>) -> Result<Self, TensorError> {
+        let tensor = HostTensor { dtype, shape, data };
+        tensor.check()?;
+        Ok(tensor)
+    }
+
+    /// A tensor from its elements.
+    ///
+    /// # Errors
+    /// [`TensorError::Length`] when the number of elements is not the product of `shape`.
+    pub fn from_slice<T: Element>(shape: Vec<usize>, elements: &[T]) -> Result<Self, TensorError> {
+        HostTensor::new(T::DTYPE, shape, bytemuck::cast_slice(elements).to_vec())
+    }
+
+    /// The elements as the Rust type that they are.
+    ///
+    /// # Errors
+    /// [`TensorError::Dtype`] when they are of another type, [`TensorError::Length`] when the tensor is inconsistent.
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>, TensorError> {
+        if self.dtype != T::DTYPE {
+            return Err(TensorError::Dtype { expected: T::DTYPE, got: self.dtype });
+        }
+        self.check()?;
+        Ok(self.data.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect())
+    }
+
+    /// Number of elements: the product of the shape.
+    pub fn numel(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// That the bytes are as many as type and shape say. Fields are public, so writers ask before they trust.
+    pub(crate) fn check(&self) -> Result<(), TensorError> {
+        let expected = byte_len(self.dtype, &self.shape);
+        if expected != Some(self.data.len()) {
+            let shape = self.shape.clone();
+            return Err(TensorError::Length { dtype: self.dtype, shape, expected, got: self.data.len() });
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of a tensor of this type and shape; `None` when they do not fit into a `usize`.
+pub(crate) fn byte_len(dtype: Dtype, shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(dtype.size(), |bytes, &axis| bytes.checked_mul(axis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_to_their_types() {
+        for dtype in Dtype::ALL {
+            assert_eq!(Dtype::from_name(dtype.name()), Some(dtype));
+        }
+        assert_eq!(Dtype::from_name("F8_E4M3"), None);
+    }
+
+    #[test]
+    fn elements_survive_the_way_through_bytes() {
+        let values = [1.5f32, -0.0, f32::INFINITY, 1e-40];
+        let tensor = HostTensor::from_slice(vec![2, 2], &values).unwrap();
+        assert_eq!(tensor.to_vec::<f32>().unwrap(), values);
+        assert_eq!(tensor.numel(), 4);
+        assert!(matches!(
+            tensor.to_vec::<f64>(),
+            Err(TensorError::Dtype { expected: Dtype::F64, got: Dtype::F32 })
+        ));
+    }
+
+    #[test]
+    fn a_wrong_number_of_bytes_is_refused() {
+        assert!(matches!(
+            HostTensor::from_slice(vec![3], &[1i64, 2]),
+            Err(TensorError::Length { expected: Some(24), got: 16, .. })
+        ));
+        let huge = HostTensor::new(Dtype::F64, vec![usize::MAX, 2], Vec::new());
+        assert!(matches!(huge, Err(TensorError::Length { expected: None, .. })));
+        assert_eq!(HostTensor::from_slice(vec![], &[7u8]).unwrap().numel(), 1);
+    }
+}
