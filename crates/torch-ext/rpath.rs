@@ -8,9 +8,9 @@
 use std::path::Path;
 
 fn main() {
-    println!("cargo::rerun-if-env-changed=DEP_TORCH_EXT_LIBTORCH_LIB");
+    println!("cargo::rerun-if-changed=../torch-ext/rpath.rs");
     let Ok(given) = std::env::var("DEP_TORCH_EXT_LIBTORCH_LIB") else {
-        println!("cargo::warning=torch-ext did not say where libtorch is: run `cargo xtask setup`");
+        println!("cargo::error=torch-ext did not say where libtorch is: run `cargo xtask setup`");
         return;
     };
     println!("cargo::rustc-link-arg=-Wl,--enable-new-dtags,-rpath,{given}");
