@@ -1,0 +1,72 @@
+//! Where images come from: one trait, one reader per file.
+
+mod open;
+
+use std::sync::Arc;
+
+pub use self::open::{LabelSource, OpenOptions, open};
+use crate::{DataError, Rgb8};
+
+/// A fixed, ordered collection of images with random access from any number of threads.
+///
+/// The order is part of the data set: opening the same files twice gives the same indices, which is what makes a
+/// resumed run equal to an uninterrupted one.
+pub trait Dataset: Send + Sync {
+    /// Number of images.
+    fn len(&self) -> usize;
+
+    /// The stored form of image `index`: file bytes to decode, or pixels where the source has no encoding.
+    ///
+    /// # Errors
+    /// When the bytes cannot be read. Whether they are a valid image is found out by decoding them.
+    fn read(&self, index: usize) -> Result<Stored, DataError>;
+
+    /// A name of image `index` for people, logs and tables; no two images share one.
+    fn path(&self, index: usize) -> String;
+
+    /// Class of image `index`, an index into [`Dataset::classes`].
+    fn label(&self, index: usize) -> Option<u32>;
+
+    /// Names of the classes; empty when there are no labels.
+    fn classes(&self) -> &[String];
+
+    /// A cheap identity of the data (number, names, sizes, labels), so that a resumed run can tell when it changed.
+    fn fingerprint(&self) -> String;
+
+    /// What was found beside the images and is not part of the data set.
+    fn left_out(&self) -> &[LeftOut] {
+        &[]
+    }
+
+    /// Whether there are no images. No reader returns an empty data set.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// An image as its source stores it.
+#[derive(Clone, Debug)]
+pub enum Stored {
+    /// A complete image file.
+    Encoded(Vec<u8>),
+    /// Pixels, where the source has no encoding or they are cached.
+    Pixels(Arc<Rgb8>),
+}
+
+/// Something found beside the images and left out, so that nothing vanishes silently.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LeftOut {
+    /// What it is, in the plural: `hidden files`, `broken links` ….
+    pub what: String,
+    /// How many there are.
+    pub count: u64,
+    /// The first few of them.
+    pub examples: Vec<String>,
+}
+
+impl std::fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let more = if self.count > self.examples.len() as u64 { ", …" } else { "" };
+        write!(f, "{} {} ({}{more})", self.count, self.what, self.examples.join(", "))
+    }
+}

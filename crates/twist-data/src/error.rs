@@ -1,0 +1,188 @@
+//! Everything that can go wrong between a path on the command line and an image in memory.
+
+use std::path::PathBuf;
+
+/// An error of this crate. The text names the file and says what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    // === Finding the data ===
+    /// Nothing is at the given path.
+    #[error("there is no {path}{}", hint(suggestions))]
+    NotFound {
+        /// The path or pattern as given.
+        path: String,
+        /// Existing neighbours with similar names, best first.
+        suggestions: Vec<String>,
+    },
+    /// A pattern of shards that cannot be expanded.
+    #[error("the pattern {pattern} cannot be expanded: {reason}")]
+    Pattern {
+        /// The pattern as given.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The path exists but is none of the kinds of data set that are read.
+    #[error("{path} is not a data set: {found}. {SUPPORTED}")]
+    UnknownKind {
+        /// The path as given.
+        path: PathBuf,
+        /// What was found there.
+        found: String,
+    },
+    /// A folder, archive or table that holds no image.
+    #[error("{path} holds no image: {found}. {remedy}")]
+    NoImages {
+        /// The path as given.
+        path: String,
+        /// What was found instead.
+        found: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Shards of several splits (train, test …) where one data set was asked for.
+    #[error("{path} holds the splits {}: name one of them, for example \"{example}\"", splits.join(", "))]
+    SeveralSplits {
+        /// The folder as given.
+        path: PathBuf,
+        /// The names of the splits.
+        splits: Vec<String>,
+        /// A pattern that selects the first of them.
+        example: String,
+    },
+    /// Support for this kind was left out of the build.
+    #[error("{path} needs the feature `{feature}` of twist-data, which this build left out: build with it")]
+    FeatureOff {
+        /// The path as given.
+        path: PathBuf,
+        /// The cargo feature.
+        feature: &'static str,
+    },
+
+    // === Reading it ===
+    /// A file that cannot be opened or read.
+    #[error("cannot read {path}: {source}{}", permission_hint(source))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A folder whose content cannot be listed: images below it would be missing without a word.
+    #[error("cannot list the folder {path}: {source}{}", folder_hint(source))]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// An index beyond the end.
+    #[error("image {index} was asked for, the data set has {len}")]
+    OutOfRange {
+        /// The index asked for.
+        index: usize,
+        /// How many images there are.
+        len: usize,
+    },
+    /// A list or label file with a bad line.
+    #[error("{path}, line {line}: {reason}")]
+    Line {
+        /// The list.
+        path: PathBuf,
+        /// One-based number of the line.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A label file that does not belong to this data set.
+    #[error("the labels of {path} do not fit the images: {reason}")]
+    Labels {
+        /// The label file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A CIFAR batch that is not one.
+    #[error("{path} is not a CIFAR binary batch: {reason}")]
+    Cifar {
+        /// The batch file.
+        path: PathBuf,
+        /// How the file lies.
+        reason: String,
+    },
+    /// A damaged tar archive.
+    #[error("{path} is damaged at byte {offset}: {reason}")]
+    Tar {
+        /// The archive.
+        path: PathBuf,
+        /// Where in the archive.
+        offset: u64,
+        /// How the file lies.
+        reason: String,
+    },
+    /// A parquet file that is damaged or has other columns than the image layout.
+    #[error("{path} cannot be read as a parquet file of images: {reason}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+
+    // === Writing it ===
+    /// The destination exists, and nothing is ever overwritten.
+    #[error("{path} exists already: remove it or choose another name")]
+    Exists {
+        /// The first file in the way.
+        path: PathBuf,
+    },
+    /// A file that cannot be written.
+    #[error("cannot write {path}: {source}. Nothing that existed before was changed")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// An image that cannot be packed and must not be left out.
+    #[error("{path} cannot be packed: {reason}")]
+    Pack {
+        /// The image.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The kinds of data that [`crate::open`] reads, in one sentence for error messages.
+pub(crate) const SUPPORTED: &str = "Supported are a folder of JPEG, PNG, WebP, BMP or TIFF images, a list (.txt or .csv), \
+     CIFAR binary batches (.bin), tar shards (.tar), parquet files (.parquet), \"shapes:train\" and \"shapes:test\"";
+
+/// `; did you mean …?`, or nothing.
+fn hint(suggestions: &[String]) -> String {
+    match suggestions {
+        [] => ": check the spelling and that the disk is mounted".into(),
+        some => format!("; did you mean {}?", some.join(" or ")),
+    }
+}
+
+/// What to do when access to a file is refused.
+fn permission_hint(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            ". Give yourself the right to read it (chmod u+r) or leave it out"
+        }
+        _ => "",
+    }
+}
+
+/// What to do when a folder cannot be listed.
+fn folder_hint(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            ". Give yourself the right to enter it (chmod u+rx), or move it out of the data set"
+        }
+        _ => "",
+    }
+}
