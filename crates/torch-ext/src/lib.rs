@@ -1,1 +1,50 @@
-//! torch-ext.
+//! What libtorch has and [`tch`] does not bind.
+//!
+//! `tch` gives Twist its tensors and their operations. Training needs a little more: bf16 autocast on the CPU, one
+//! call that updates every parameter, gradients that can be taken away instead of zeroed, a CPU allocator that keeps
+//! the pages of a step for the next one, and a CUDA library that is opened when the machine has one rather than
+//! linked. All of that lives here, behind safe functions that return `Result`.
+//!
+//! This is the only crate that contains `unsafe` or C++. What it deliberately is not: it holds no networks, no
+//! optimizers and no policy. It decides nothing, so everything above it can be read without knowing C++.
+//!
+//! Data passes as [`tch::Tensor`] handles; lists are slices of them. Across the border every C++ function returns
+//! either nothing or a message, which becomes a [`TorchError`] at one macro, so no exception ever unwinds into Rust.
+//!
+//! ```no_run
+//! use tch::{Device, Kind, Tensor};
+//! use torch_ext::{Autocast, foreach, memory};
+//!
+//! # fn main() -> Result<(), torch_ext::TorchError> {
+//! memory::keep_freed_pages()?;
+//! let weight = Tensor::f_randn([64, 64], (Kind::Float, Device::Cpu))?.set_requires_grad(true);
+//! let images = Tensor::f_randn([8, 64], (Kind::Float, Device::Cpu))?;
+//! let loss = {
+//!     let _bf16 = Autocast::scope(Device::Cpu, Kind::BFloat16)?;
+//!     images.f_matmul(&weight)?.f_square()?.f_mean(Kind::Float)?
+//! };
+//! loss.f_backward()?;
+//! let gradients = torch_ext::grad::of(std::slice::from_ref(&weight))?;
+//! println!("{:?}", foreach::norm(&gradients)?);
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+
+pub mod autocast;
+pub mod cuda;
+pub mod foreach;
+pub mod fused;
+pub mod grad;
+pub mod host;
+pub mod layout;
+pub mod machine;
+pub mod memory;
+
+mod ffi;
+
+pub use autocast::Autocast;
+pub use cuda::CudaStatus;
+pub use error::TorchError;
+pub use machine::{CpuFeatures, cpu_features, set_flush_denormal, version};

@@ -1,0 +1,46 @@
+//! Compiles the C++ shim against the libtorch that `torch-sys` found, and tells everybody above where that is.
+
+use std::{env, path::PathBuf};
+
+const SOURCES: [&str; 6] = [
+    "csrc/allocator.cpp",
+    "csrc/autograd.cpp",
+    "csrc/foreach.cpp",
+    "csrc/layout.cpp",
+    "csrc/machine.cpp",
+    "csrc/runtime.cpp",
+];
+
+fn main() {
+    // torch-sys publishes its choice (LIBTORCH, LIBTORCH_USE_PYTORCH, …) under its `links` name, `tch`.
+    let lib = env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys publishes DEP_TCH_LIBTORCH_LIB");
+    let lib = PathBuf::from(lib);
+    let root = lib.parent().expect("libtorch's lib folder has a parent").to_path_buf();
+    let include = env::var("LIBTORCH_INCLUDE").map(PathBuf::from).unwrap_or(root).join("include");
+    let abi = env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".into());
+
+    // Always optimised: a debug build of the kernels would make training code untestable.
+    cc::Build::new()
+        .cpp(true)
+        .pic(true)
+        .opt_level(3)
+        .std("c++17")
+        .warnings(false)
+        .flag_if_supported("-fno-math-errno")
+        .flag_if_supported("-fno-trapping-math")
+        .flag(format!("-D_GLIBCXX_USE_CXX11_ABI={abi}"))
+        .include(&include)
+        .include(include.join("torch/csrc/api/include"))
+        .files(SOURCES)
+        .compile("torch_ext_shim");
+
+    println!("cargo::rustc-link-search=native={}", lib.display());
+    println!("cargo::rustc-link-lib=torch_cpu");
+    println!("cargo::rustc-link-lib=c10");
+    println!("cargo::rustc-link-arg=-Wl,--enable-new-dtags,-rpath,{}", lib.display());
+    // What `rpath.rs` reads in the crates above.
+    println!("cargo::metadata=libtorch_lib={}", lib.display());
+    println!("cargo::rerun-if-changed=csrc");
+    println!("cargo::rerun-if-env-changed=LIBTORCH_INCLUDE");
+    println!("cargo::rerun-if-env-changed=LIBTORCH_CXX11_ABI");
+}

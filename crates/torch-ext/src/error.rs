@@ -1,0 +1,84 @@
+//! The one error of this crate, and the one place where C++ exceptions become it.
+
+use std::ffi::{CStr, c_char};
+
+/// What can go wrong between Rust and libtorch.
+#[derive(Debug, thiserror::Error)]
+pub enum TorchError {
+    /// libtorch refused an operation; the text is its own.
+    #[error("libtorch: {0}")]
+    Torch(String),
+    /// An operation of `tch` failed.
+    #[error(transparent)]
+    Tch(#[from] tch::TchError),
+    /// Two lists that go together differ in length.
+    #[error("`{op}` takes lists of equal length, got {expected} and {got} tensors")]
+    ListLength {
+        /// The function that was called.
+        op: &'static str,
+        /// Length of its first list.
+        expected: usize,
+        /// Length of the list that differs.
+        got: usize,
+    },
+    /// A tensor has no gradient where one is required.
+    #[error(
+        "tensor {index} of {count} has no gradient: it took no part in the loss, or `backward` was not called"
+    )]
+    NoGradient {
+        /// Position in the list.
+        index: usize,
+        /// Length of the list.
+        count: usize,
+    },
+    /// Bytes do not fill the tensor they are for.
+    #[error("a tensor of shape {shape:?} and kind {kind:?} takes {expected} bytes, got {got}")]
+    ByteCount {
+        /// Shape asked for.
+        shape: Vec<i64>,
+        /// Element type asked for.
+        kind: tch::Kind,
+        /// Bytes that shape and kind need.
+        expected: usize,
+        /// Bytes given.
+        got: usize,
+    },
+    /// An element type that this function does not handle.
+    #[error("element type {kind:?} is not supported {context}")]
+    Kind {
+        /// The element type.
+        kind: tch::Kind,
+        /// Where it was met.
+        context: &'static str,
+    },
+    /// A device that this function does not handle.
+    #[error("device {device:?} is not supported {context}; use the CPU or CUDA")]
+    Device {
+        /// The device.
+        device: tch::Device,
+        /// Where it was met.
+        context: &'static str,
+    },
+}
+
+/// Turns the message that a C++ function returned into a `Result`, and frees it.
+pub(crate) fn check(message: *mut c_char) -> Result<(), TorchError> {
+    if message.is_null() {
+        return Ok(());
+    }
+    // SAFETY: a non-null message is a NUL-terminated string that the shim allocated with `strdup` and forgot.
+    let text = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
+    // SAFETY: it came from `strdup`, is freed once, and is not used afterwards.
+    unsafe { crate::ffi::free(message.cast()) };
+    Err(TorchError::Torch(text))
+}
+
+/// Calls a function of the shim; a C++ exception becomes `Err`.
+macro_rules! shim {
+    ($name:ident($($arg:expr),* $(,)?)) => {
+        // SAFETY: the caller passes tensor handles that live through the call and pointers to as many elements as it
+        // announces; the shim catches every exception and keeps nothing it was lent.
+        $crate::error::check(unsafe { $crate::ffi::$name($($arg),*) })
+    };
+}
+pub(crate) use shim;
