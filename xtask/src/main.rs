@@ -1,2 +1,74 @@
-//! Developer commands.
-fn main() {}
+//! The commands of a developer of Twist, as `cargo xtask COMMAND`.
+//!
+//! A thin layer over `cargo` and the binary `twist`: it brings libtorch to the clone, then calls what one could call
+//! by hand. It builds without libtorch (nothing else in the workspace that trains does), and it holds no logic of the
+//! product: the demo trains in `twist demo`, the tests are those of `cargo test`.
+//!
+//! In reading order: [`setup`] fetches and links libtorch, [`cargo`] runs cargo and the binary, [`check`] is what CI
+//! runs, [`accept`] asserts what the demo promises.
+#![expect(clippy::print_stderr, reason = "a command line tool: talk goes to stderr")]
+#![expect(clippy::print_stdout, reason = "a command line tool: results go to stdout")]
+
+mod setup;
+
+mod accept;
+mod cargo;
+mod check;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  setup [--cuda]   bring libtorch 2.11 to this clone (kept once per user; --cuda: with the CUDA part)
+  demo  [ARGS]     set up, build in release mode, run `twist demo ARGS`
+  test  [ARGS]     set up, run every test; ARGS go to `cargo test`
+  check            what CI runs: format, lints, documentation, fuzz targets, tests
+  accept           three seeds of the demo; asserts the accuracies and the time that it promises
+
+An existing LIBTORCH (a folder with include/ and lib/) or LIBTORCH_USE_PYTORCH=1 (the PyTorch 2.11 of python3) is
+used instead of fetching. The cache is $XDG_CACHE_HOME/twist, else ~/.cache/twist.";
+
+fn main() -> ExitCode {
+    match run(std::env::args().skip(1).collect()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(mut args: Vec<String>) -> Result<ExitCode> {
+    if args.is_empty() || matches!(args[0].as_str(), "-h" | "--help" | "help") {
+        println!("{USAGE}");
+        return Ok(if args.is_empty() { ExitCode::from(2) } else { ExitCode::SUCCESS });
+    }
+    let command = args.remove(0);
+    match command.as_str() {
+        "setup" => match args.as_slice() {
+            [] => setup::thorough(setup::Flavour::Cpu)?,
+            [flag] if flag == "--cuda" => setup::thorough(setup::Flavour::Cuda)?,
+            _ => bail!("`setup` takes nothing but --cuda\n\n{USAGE}"),
+        },
+        "demo" => {
+            setup::quick()?;
+            return cargo::demo(&args);
+        }
+        "test" => {
+            setup::quick()?;
+            cargo::test(&args)?;
+        }
+        "check" => {
+            setup::quick()?;
+            check::check()?;
+        }
+        "accept" => {
+            setup::quick()?;
+            accept::accept()?;
+        }
+        _ => bail!("there is no command `{command}`\n\n{USAGE}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

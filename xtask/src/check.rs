@@ -1,0 +1,17 @@
+//! What CI runs, in the order in which the answers come fastest.
+
+use crate::cargo::{cargo, cargo_with, test};
+use anyhow::{Context, Result};
+
+/// Format, lints, documentation, fuzz targets, tests.
+pub(crate) fn check() -> Result<()> {
+    cargo(&["fmt", "--version"]).and_then(|()| cargo(&["clippy", "--version"])).context(
+        "the check needs rustfmt and clippy: `rustup component add rustfmt clippy`, then run it again",
+    )?;
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    cargo_with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--no-deps"])?;
+    cargo(&["build", "--manifest-path", "fuzz/Cargo.toml"])?;
+    test(&[])
+}

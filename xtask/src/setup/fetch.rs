@@ -1,0 +1,69 @@
+//! A finished folder in the cache: the one that is there, or a new one.
+
+use super::{Check, Flavour, cache::Cache, manifest, pip, unpack, wheels};
+use anyhow::{Context, Result, ensure};
+use std::path::{Path, PathBuf};
+
+/// The folder to link clones to; fetched if it is missing or was damaged.
+pub(super) fn ensure(cache: &Cache, flavour: Flavour, check: Check) -> Result<PathBuf> {
+    let folder = cache.folder(flavour);
+    let torch = folder.join("torch");
+    if folder.is_dir() && manifest::verify(&folder, check).is_ok() {
+        return Ok(torch);
+    }
+    ensure!(
+        cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")),
+        "libtorch is fetched for Linux on x86-64 with glibc only: install PyTorch {} for python3 and set \
+         LIBTORCH_USE_PYTORCH=1, or set LIBTORCH to a folder with include/ and lib/",
+        super::VERSION
+    );
+    let lock = cache.lock()?;
+    // Another set-up may have finished while this one waited.
+    if folder.exists() {
+        match manifest::verify(&folder, check) {
+            Ok(()) => return Ok(torch),
+            Err(error) => eprintln!("libtorch in the cache is damaged, fetching it again: {error:#}"),
+        }
+    }
+    cache.check_space(flavour)?;
+    let staging = cache.staging(flavour);
+    fetch(flavour, &staging, &lock)?;
+    put_in_place(&staging.join("ready"), &folder)?;
+    fs_err::remove_dir_all(&staging)?;
+    Ok(torch)
+}
+
+/// Fills `staging/ready`. Wheels in `staging/wheels` that an interrupted run left are used.
+fn fetch(flavour: Flavour, staging: &Path, lock: &fs_err::File) -> Result<()> {
+    let (wheels, temporary, ready) = (staging.join("wheels"), staging.join("tmp"), staging.join("ready"));
+    for stale in [&temporary, &ready] {
+        if stale.exists() {
+            fs_err::remove_dir_all(stale)?;
+        }
+    }
+    for folder in [&wheels, &temporary, &ready] {
+        fs_err::create_dir_all(folder)?;
+    }
+    eprintln!(
+        "fetching libtorch {} ({}): {} GB, once for all clones …",
+        super::VERSION,
+        flavour.words(),
+        flavour.download_gb()
+    );
+    pip::download(flavour.wheels(), wheels::PLATFORMS, &wheels, &temporary, lock)?;
+    eprintln!("taking out what is needed …");
+    unpack::unpack(flavour, &wheels, &ready)
+        .and_then(|()| manifest::write(&ready))
+        .with_context(|| format!("cannot take the wheels in {} apart", wheels.display()))
+        .context("if the disk is full make room (or set XDG_CACHE_HOME), then run this command again")
+}
+
+/// Moves a finished folder to its place, a damaged one out of the way. A reader sees the old or the new one.
+fn put_in_place(ready: &Path, folder: &Path) -> Result<()> {
+    if folder.exists() {
+        let damaged = ready.with_file_name("damaged");
+        fs_err::rename(folder, damaged)?;
+    }
+    fs_err::rename(ready, folder)?;
+    Ok(())
+}

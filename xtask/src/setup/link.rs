@@ -1,0 +1,47 @@
+//! `<clone>/libtorch`, the link that the build reads (`.cargo/config.toml`) and the binary's RUNPATH goes through.
+
+use super::{Flavour, cache::Cache, own};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "libtorch";
+
+/// Whether the clone holds a libtorch that somebody put there by hand; it is checked and left alone.
+pub(super) fn is_foreign(clone: &Path, cache: &Cache) -> Result<bool> {
+    let path = clone.join(NAME);
+    let foreign = match fs_err::read_link(&path) {
+        // A link that leads nowhere is one of ours whose cache was emptied or moved.
+        Ok(target) => path.exists() && !cache.holds(&target),
+        Err(_) => path.exists(),
+    };
+    if foreign {
+        own::folder(&path).with_context(|| {
+            format!(
+                "{} is not what set-up puts there: remove it, then run this command again",
+                path.display()
+            )
+        })?;
+        eprintln!("using {}, which was put there by hand", path.display());
+    }
+    Ok(foreign)
+}
+
+/// What the clone is linked to, if it is one of ours.
+pub(super) fn flavour(clone: &Path, cache: &Cache) -> Option<Flavour> {
+    let target = fs_err::read_link(clone.join(NAME)).ok()?;
+    [Flavour::Cuda, Flavour::Cpu].into_iter().find(|&flavour| target.starts_with(cache.folder(flavour)))
+}
+
+/// Links the clone to `target`, in one step: a build that runs meanwhile sees the old or the new one.
+pub(super) fn link(clone: &Path, target: &Path) -> Result<()> {
+    let path = clone.join(NAME);
+    if fs_err::read_link(&path).is_ok_and(|found| found == target) {
+        return Ok(());
+    }
+    let fresh: PathBuf = clone.join(format!("{NAME}.{}", std::process::id()));
+    if let Err(error) = fs_err::os::unix::fs::symlink(target, &fresh) {
+        bail!("{error}; this clone cannot hold a link: set LIBTORCH={} instead", target.display());
+    }
+    fs_err::rename(&fresh, &path)?;
+    Ok(())
+}
