@@ -1,1 +1,48 @@
-//! twist-metrics.
+//! How well discovered classes agree with labels: pure functions of two lists of numbers.
+//!
+//! Training finds clusters; their numbers mean nothing. These scores compare them with labels that training never
+//! saw, without caring which number a cluster has: information shared ([NMI](Contingency::nmi),
+//! [AMI](Contingency::ami)), pairs kept together ([ARI](Contingency::ari),
+//! [Fowlkes–Mallows](Contingency::fowlkes_mallows)), and images right once clusters are given the names of classes
+//! ([one to one](Contingency::accuracy_one_to_one), [many to one](Contingency::accuracy_many_to_one)).
+//!
+//! It deliberately has no tensors, no files and no randomness, and it decides nothing: what is predicted and which
+//! images count is the business of `twist-eval`. Definitions are scikit-learn's, degenerate cases included.
+//!
+//! How data passes: labels and predictions → [`Contingency`], which counts every pair once and keeps only the
+//! pairs that occur → the scores, each a method. So 50,000 images in 1,000 clusters take milliseconds, and as many
+//! clusters as images no more memory than the images.
+//!
+//! ```
+//! use twist_metrics::{Contingency, cluster_scores};
+//!
+//! let labels = [0, 0, 0, 1, 1, 1];
+//! let predictions = [7, 7, 4, 4, 4, 4];
+//! let scores = cluster_scores(&labels, &predictions)?;
+//! assert_eq!(scores.accuracy_one_to_one, 5.0 / 6.0);
+//! assert_eq!(scores.classes_in_use, 2);
+//!
+//! let names = Contingency::new(&labels, &predictions)?.one_to_one_assignment();
+//! assert_eq!(names[&7], 0);
+//! # Ok::<(), twist_metrics::MetricsError>(())
+//! ```
+
+mod scores;
+
+mod contingency;
+
+mod information;
+
+mod expected;
+
+mod pairs;
+
+mod accuracy;
+
+mod assignment;
+
+mod confusion;
+
+pub use crate::confusion::{ClusterPurity, Confusion};
+pub use crate::contingency::{Contingency, MetricsError};
+pub use crate::scores::{ClusterScores, cluster_scores};

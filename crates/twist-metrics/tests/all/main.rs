@@ -1,0 +1,6 @@
+//! Cluster scores against values of scikit-learn, and what must hold of them whatever the data.
+
+mod degenerate;
+mod properties;
+mod reference;
+mod speed;
