@@ -1,1 +1,59 @@
-//! twist-nn.
+//! Networks and losses of TWIST.
+//!
+//! A [`TwistNet`] is a [`Backbone`] that turns images into features, followed by a [`ProjectionHead`] that turns
+//! features into logits over classes nobody named. [`TwistLoss`] compares the logits of two views of each image:
+//! they should agree, each be sure of its class, and together use all classes.
+//!
+//! What it deliberately is not: it opens no file, reads no clock, knows no optimizer and no device beyond the one it
+//! was made on. State enters and leaves as [`twist_io::StateDict`].
+//!
+//! Data passes as tensors whose shapes every function states: images `[V*B, 3, H, W]`, features `[V*B, D]`, logits
+//! `[V*B, K]`, where `V` views of `B` images are stacked **view-major** (all images of view 1, then all of view 2).
+//!
+//! The names of parameters and buffers, their order and their shapes are those of the released PyTorch checkpoints,
+//! so weights move between both without a table.
+//!
+//! ```no_run
+//! use tch::{Device, Kind, Tensor};
+//! use twist_nn::{Mode, NetConfig, TwistLoss, TwistNet};
+//!
+//! # fn main() -> Result<(), twist_nn::NnError> {
+//! let config = NetConfig { dim: 512, hidden_dim: 1024, ..NetConfig::new("resnet18_cifar".parse()?) };
+//! let net = TwistNet::new(&config, Device::Cpu, 0)?;
+//! let images = Tensor::f_randn([2 * 64, 3, 32, 32], (Kind::Float, Device::Cpu))?;
+//! let logits = net.forward(&[images], 2, Mode::Train)?;
+//! let (terms, gradient) = TwistLoss::default().two_view_with_gradient(&logits)?;
+//! torch_ext::grad::backward(&logits, &gradient)?;
+//! terms.total.f_print()?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod twist;
+
+mod arch;
+mod backbone;
+mod resnet;
+
+mod head;
+mod loss;
+
+mod layers;
+mod store;
+
+mod host;
+mod init;
+
+mod error;
+
+pub use arch::{Activation, Arch, Depth, NetConfig, Stem};
+pub use backbone::{Backbone, Mode};
+pub use error::NnError;
+pub use head::ProjectionHead;
+pub use host::{tensor_from_host, tensor_to_host};
+pub use init::{Init, fill};
+pub use layers::{BatchNorm, Conv, Linear};
+pub use loss::{LossTerms, TwistLoss, classes_in_use};
+pub use resnet::ResNet;
+pub use store::{Builder, Entry, Role, Store};
+pub use twist::TwistNet;

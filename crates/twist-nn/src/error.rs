@@ -1,0 +1,71 @@
+//! The error of this crate.
+
+/// What can go wrong in a network.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NnError {
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Torch(#[from] torch_ext::TorchError),
+    /// No such architecture.
+    #[error("unknown architecture `{name}`; known are {known}")]
+    UnknownArch {
+        /// What was asked for.
+        name: String,
+        /// What there is, separated by commas.
+        known: String,
+    },
+    /// No such activation.
+    #[error("unknown activation `{name}`; known are relu and gelu")]
+    UnknownActivation {
+        /// What was asked for.
+        name: String,
+    },
+    /// A size that must be positive is not.
+    #[error("`{field}` must be at least 1, got {got}")]
+    NotPositive {
+        /// Name in the configuration.
+        field: &'static str,
+        /// Its value.
+        got: i64,
+    },
+    /// A batch that cannot be cut as asked.
+    #[error(
+        "{what}: {rows} rows cannot be cut into {parts} equal parts; choose a batch size that is a multiple"
+    )]
+    Indivisible {
+        /// What the parts are.
+        what: &'static str,
+        /// Number of rows.
+        rows: i64,
+        /// Number of parts.
+        parts: i64,
+    },
+    /// A tensor that does not have the shape its use requires.
+    #[error("{what} must have shape {expected}, got {got:?}")]
+    Shape {
+        /// Which tensor.
+        what: &'static str,
+        /// Its shape in words.
+        expected: &'static str,
+        /// The shape it has.
+        got: Vec<i64>,
+    },
+    /// A state does not fit the network; nothing was changed.
+    #[error("the state does not fit the network, nothing was loaded\n{0}")]
+    Mismatch(Box<twist_io::LoadReport>),
+    /// An element type without a counterpart on the other side.
+    #[error("tensor `{name}` has element type {got}, which is not supported here")]
+    ElementType {
+        /// Which tensor.
+        name: String,
+        /// Its type.
+        got: String,
+    },
+}
+
+impl From<tch::TchError> for NnError {
+    fn from(error: tch::TchError) -> Self {
+        Self::Torch(error.into())
+    }
+}

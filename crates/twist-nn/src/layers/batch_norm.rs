@@ -1,0 +1,109 @@
+//! Batch normalisation (Ioffe and Szegedy, arXiv:1502.03167) with PyTorch's defaults.
+
+use tch::{Kind, Tensor};
+
+use crate::{Builder, Init, Mode, NnError};
+
+/// Added to variances.
+const EPS: f64 = 1e-5;
+
+/// Share of the newest batch in the running statistics.
+const MOMENTUM: f64 = 0.1;
+
+/// Normalises each channel (axis 1) to mean 0 and variance 1 over the batch, then scales and shifts it.
+#[derive(Debug)]
+pub struct BatchNorm {
+    /// Scale and shift, `[C]` each; `None` for the affine-free norm before the softmax.
+    affine: Option<(Tensor, Tensor)>,
+    /// `[C]`.
+    running_mean: Tensor,
+    /// `[C]`, of the unbiased variances.
+    running_var: Tensor,
+    /// 0-d int64: forward passes that were tracked.
+    batches: Tensor,
+}
+
+impl BatchNorm {
+    /// Scale 1, shift 0, running statistics of a standard normal.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn new(b: &mut Builder<'_>, channels: i64) -> Result<Self, NnError> {
+        let weight = b.parameter("weight", &[channels], Init::Const(1.0))?;
+        let bias = b.parameter("bias", &[channels], Init::Const(0.0))?;
+        Self::with(b, channels, Some((weight, bias)))
+    }
+
+    /// Without scale and shift.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn affine_free(b: &mut Builder<'_>, channels: i64) -> Result<Self, NnError> {
+        Self::with(b, channels, None)
+    }
+
+    fn with(b: &mut Builder<'_>, channels: i64, affine: Option<(Tensor, Tensor)>) -> Result<Self, NnError> {
+        Ok(Self {
+            affine,
+            running_mean: b.buffer("running_mean", &[channels], 0.0, Kind::Float)?,
+            running_var: b.buffer("running_var", &[channels], 1.0, Kind::Float)?,
+            batches: b.buffer("num_batches_tracked", &[], 0.0, Kind::Int64)?,
+        })
+    }
+
+    /// `[B, C]` or `[B, C, H, W]`, of the same shape.
+    ///
+    /// # Errors
+    /// The channels are not `C`; one value per channel in a training mode.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        let running = (mode != Mode::TrainUntracked).then_some((&self.running_mean, &self.running_var));
+        if mode == Mode::Train {
+            self.count()?;
+        }
+        let training = mode != Mode::Eval;
+        let (weight, bias) = (self.affine.as_ref().map(|a| &a.0), self.affine.as_ref().map(|a| &a.1));
+        let (mean, var) = (running.map(|r| r.0), running.map(|r| r.1));
+        Ok(x.f_batch_norm(weight, bias, mean, var, training, MOMENTUM, EPS, true)?)
+    }
+
+    /// As [`BatchNorm::forward`] for `[V*B, C]`, with statistics of their own for each `bunch` of images over all of
+    /// their `views`: what a cluster of machines computes that each hold a bunch. The running statistics take in the
+    /// mean over bunches.
+    ///
+    /// # Errors
+    /// `B` is not a multiple of `bunch`.
+    pub fn forward_bunched(&self, x: &Tensor, views: i64, bunch: i64, mode: Mode) -> Result<Tensor, NnError> {
+        let (rows, channels) = x.size2()?;
+        let images = rows / views;
+        if mode == Mode::Eval || images <= bunch {
+            return self.forward(x, mode);
+        }
+        if images % bunch != 0 {
+            return Err(NnError::Indivisible { what: "norm before softmax", rows: images, parts: bunch });
+        }
+        // Bunches become channels: [V, G, b, C] to [V*b, G*C].
+        let bunches = images / bunch;
+        let shape = [views, bunches, bunch, channels];
+        let wide =
+            x.f_view(shape)?.f_permute([0, 2, 1, 3])?.f_reshape([views * bunch, bunches * channels])?;
+        let mean = self.running_mean.f_zeros_like()?.f_repeat([bunches])?;
+        let var = mean.f_zeros_like()?;
+        let none = None::<&Tensor>;
+        // With momentum 1 the running statistics are the statistics of this batch.
+        let y = wide.f_batch_norm(none, none, Some(&mean), Some(&var), true, 1.0, EPS, true)?;
+        if mode == Mode::Train {
+            self.count()?;
+            for (running, now) in [(&self.running_mean, &mean), (&self.running_var, &var)] {
+                let now = now.f_view([bunches, channels])?.f_mean_dim([0i64].as_slice(), false, None)?;
+                running.shallow_clone().f_lerp_(&now, MOMENTUM)?;
+            }
+        }
+        let y = y.f_view([views, bunch, bunches, channels])?.f_permute([0, 2, 1, 3])?;
+        Ok(y.f_reshape([rows, channels])?)
+    }
+
+    fn count(&self) -> Result<(), NnError> {
+        self.batches.shallow_clone().f_add_scalar_(1)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+//! Residual networks (He et al., arXiv:1512.03385), read top-down: network, stem, stage, blocks.
+//!
+//! As in torchvision and the released code: the stride of a bottleneck sits in its 3×3 convolution, batch norms start
+//! with scale 1, and there is no classifier. `width` scales every layer, so 128 is the published `w2`.
+
+use tch::Tensor;
+
+use crate::layers::{BatchNorm, Conv};
+use crate::{Arch, Backbone, Builder, Depth, Mode, NnError, Stem};
+
+/// A ResNet without its classifier.
+#[derive(Debug)]
+pub struct ResNet {
+    stem: StemLayers,
+    stages: Vec<Vec<Block>>,
+    feature_dim: i64,
+}
+
+impl ResNet {
+    /// Adds the network's tensors under the builder's prefix.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn new(b: &mut Builder<'_>, depth: Depth, stem: Stem, width: i64) -> Result<Self, NnError> {
+        let (kind, blocks) = match depth {
+            Depth::D18 => (BlockKind::Basic, [2, 2, 2, 2]),
+            Depth::D34 => (BlockKind::Basic, [3, 4, 6, 3]),
+            Depth::D50 => (BlockKind::Bottleneck, [3, 4, 6, 3]),
+        };
+        let stem = StemLayers::new(b, stem, width)?;
+        let mut stages = Vec::new();
+        let mut channels = width;
+        for (index, count) in blocks.into_iter().enumerate() {
+            let mut stage = Vec::new();
+            for block in 0..count {
+                let shape = Shape {
+                    inputs: channels,
+                    planes: width << index,
+                    stride: if index > 0 && block == 0 { 2 } else { 1 },
+                };
+                let mut b = b.sub(format_args!("layer{}.{block}", index + 1));
+                stage.push(Block::new(&mut b, kind, shape)?);
+                channels = shape.planes * kind.expansion();
+            }
+            stages.push(stage);
+        }
+        Ok(Self { stem, stages, feature_dim: channels })
+    }
+
+    /// The network that an [`Arch`] names.
+    ///
+    /// # Errors
+    /// As [`ResNet::new`].
+    pub fn from_arch(b: &mut Builder<'_>, arch: Arch, width: i64) -> Result<Self, NnError> {
+        let Arch::ResNet { depth, stem } = arch;
+        Self::new(b, depth, stem, width)
+    }
+}
+
+impl Backbone for ResNet {
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        let mut x = self.stem.forward(images, mode)?;
+        for block in self.stages.iter().flatten() {
+            x = block.forward(x, mode)?;
+        }
+        Ok(x.f_mean_dim([2i64, 3].as_slice(), false, None)?)
+    }
+
+    fn stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, NnError> {
+        let mut x = self.stem.forward(images, mode)?;
+        let mut maps = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            for block in stage {
+                x = block.forward(x, mode)?;
+            }
+            maps.push(x.shallow_clone());
+        }
+        Ok(maps)
+    }
+
+    fn feature_dim(&self) -> i64 {
+        self.feature_dim
+    }
+}
+
+/// Images to `width` channels.
+#[derive(Debug)]
+struct StemLayers {
+    conv1: Conv,
+    bn1: BatchNorm,
+    pool: bool,
+}
+
+impl StemLayers {
+    fn new(b: &mut Builder<'_>, stem: Stem, width: i64) -> Result<Self, NnError> {
+        let (kernel, stride, padding, pool) = match stem {
+            Stem::ImageNet => (7, 2, 3, true),
+            Stem::Cifar => (3, 1, 1, false),
+        };
+        Ok(Self {
+            conv1: Conv::new(&mut b.sub("conv1"), 3, width, kernel, stride, padding)?,
+            bn1: BatchNorm::new(&mut b.sub("bn1"), width)?,
+            pool,
+        })
+    }
+
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        let x = self.bn1.forward(&self.conv1.forward(images)?, mode)?.f_relu_()?;
+        Ok(if self.pool { x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)? } else { x })
+    }
+}
+
+/// The two kinds of residual block.
+#[derive(Debug, Clone, Copy)]
+enum BlockKind {
+    Basic,
+    Bottleneck,
+}
+
+impl BlockKind {
+    /// Channels that leave a block, in units of its `planes`.
+    fn expansion(self) -> i64 {
+        match self {
+            BlockKind::Basic => 1,
+            BlockKind::Bottleneck => 4,
+        }
+    }
+}
+
+/// Sizes of one block.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    /// Channels that enter.
+    inputs: i64,
+    /// Channels of the 3×3 convolution.
+    planes: i64,
+    stride: i64,
+}
+
+/// `relu(body(x) + shortcut(x))`, where the body is convolutions with norms, all but the last with a relu.
+#[derive(Debug)]
+struct Block {
+    body: Vec<(Conv, BatchNorm)>,
+    shortcut: Option<(Conv, BatchNorm)>,
+}
+
+impl Block {
+    fn new(b: &mut Builder<'_>, kind: BlockKind, shape: Shape) -> Result<Self, NnError> {
+        let Shape { inputs, planes, stride } = shape;
+        let outputs = planes * kind.expansion();
+        // Inputs, outputs, kernel, stride of each convolution.
+        let convs: &[(i64, i64, i64, i64)] = match kind {
+            BlockKind::Basic => &[(inputs, planes, 3, stride), (planes, outputs, 3, 1)],
+            BlockKind::Bottleneck => {
+                &[(inputs, planes, 1, 1), (planes, planes, 3, stride), (planes, outputs, 1, 1)]
+            }
+        };
+        let mut body = Vec::new();
+        for (index, &(inputs, outputs, kernel, stride)) in convs.iter().enumerate() {
+            let number = index + 1;
+            let conv = Conv::new(
+                &mut b.sub(format_args!("conv{number}")),
+                inputs,
+                outputs,
+                kernel,
+                stride,
+                kernel / 2,
+            )?;
+            body.push((conv, BatchNorm::new(&mut b.sub(format_args!("bn{number}")), outputs)?));
+        }
+        let shortcut = if stride != 1 || inputs != outputs {
+            let conv = Conv::new(&mut b.sub("downsample.0"), inputs, outputs, 1, stride, 0)?;
+            Some((conv, BatchNorm::new(&mut b.sub("downsample.1"), outputs)?))
+        } else {
+            None
+        };
+        Ok(Self { body, shortcut })
+    }
+
+    fn forward(&self, x: Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        let mut y = x.shallow_clone();
+        for (index, (conv, norm)) in self.body.iter().enumerate() {
+            y = norm.forward(&conv.forward(&y)?, mode)?;
+            if index + 1 < self.body.len() {
+                y = y.f_relu_()?;
+            }
+        }
+        let identity = match &self.shortcut {
+            Some((conv, norm)) => norm.forward(&conv.forward(&x)?, mode)?,
+            None => x,
+        };
+        Ok(y.f_add_(&identity)?.f_relu_()?)
+    }
+}

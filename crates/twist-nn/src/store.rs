@@ -1,0 +1,190 @@
+//! The parameters and buffers of a network, in the order and under the names of a PyTorch `state_dict`.
+
+use tch::{Device, Kind, Tensor};
+use twist_io::{LoadReport, StateDict, match_names};
+
+use crate::{Init, NnError, fill, tensor_from_host, tensor_to_host};
+
+/// What a tensor is to training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Changed by the optimizer.
+    Parameter,
+    /// Changed by forward passes: running statistics and their counters.
+    Buffer,
+}
+
+/// One named tensor.
+#[derive(Debug)]
+pub struct Entry {
+    /// The `state_dict` key.
+    pub name: String,
+    /// The tensor; layers hold the same one.
+    pub tensor: Tensor,
+    /// What it is to training.
+    pub role: Role,
+}
+
+/// Every tensor of a network. Layers share them, so a change here is a change there.
+#[derive(Debug)]
+pub struct Store {
+    entries: Vec<Entry>,
+    device: Device,
+    seed: u64,
+}
+
+impl Store {
+    /// An empty store for tensors on `device`, whose initial values derive from `seed`.
+    pub fn new(device: Device, seed: u64) -> Self {
+        Self { entries: Vec::new(), device, seed }
+    }
+
+    /// Where the tensors are.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// All tensors, in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The parameters, in order; they share memory with the network's.
+    pub fn parameters(&self) -> Vec<Tensor> {
+        self.named_parameters().map(|(_, tensor)| tensor.shallow_clone()).collect()
+    }
+
+    /// The parameters with their names, in order.
+    pub fn named_parameters(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let parameters = self.entries.iter().filter(|entry| entry.role == Role::Parameter);
+        parameters.map(|entry| (entry.name.as_str(), &entry.tensor))
+    }
+
+    /// Names and shapes, in order.
+    pub fn shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let shape = |tensor: &Tensor| tensor.size().iter().map(|&d| d as usize).collect();
+        self.entries.iter().map(|entry| (entry.name.clone(), shape(&entry.tensor))).collect()
+    }
+
+    /// Starts adding tensors under names that begin with `prefix` and a dot (no dot for the empty prefix).
+    pub fn builder(&mut self, prefix: &str) -> Builder<'_> {
+        Builder { prefix: prefix.to_owned(), store: self }
+    }
+
+    /// A copy of every tensor.
+    ///
+    /// # Errors
+    /// Copying from the device fails.
+    pub fn state_dict(&self) -> Result<StateDict, NnError> {
+        let mut state = StateDict::default();
+        for entry in &self.entries {
+            state.push(entry.name.clone(), tensor_to_host(&entry.tensor)?);
+        }
+        Ok(state)
+    }
+
+    /// Copies a state into the tensors. Names in the state that the network does not have are reported as unused.
+    ///
+    /// # Errors
+    /// [`NnError::Mismatch`] when a tensor is missing or has another shape; then nothing was changed.
+    pub fn load(&self, state: &StateDict) -> Result<LoadReport, NnError> {
+        let report = match_names(&self.shapes(), &state.shapes());
+        if !report.is_complete() {
+            return Err(NnError::Mismatch(Box::new(report)));
+        }
+        // Converted first, copied after: a damaged tensor must not leave half a network behind.
+        let mut values = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            if let Some(host) = state.get(&entry.name) {
+                values.push((&entry.tensor, tensor_from_host(host, self.device)?));
+            }
+        }
+        tch::no_grad(|| {
+            for (tensor, value) in values {
+                tensor.shallow_clone().f_copy_(&value)?;
+            }
+            Ok(report)
+        })
+    }
+
+    /// Converts every floating-point tensor, for tests that need float64.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub fn set_kind(&mut self, kind: Kind) -> Result<(), NnError> {
+        self.replace(|tensor| {
+            let floating =
+                matches!(tensor.f_kind()?, Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16);
+            Ok(if floating { Some(tensor.f_to_kind(kind)?) } else { None })
+        })
+    }
+
+    /// Puts the channels of every 4-D tensor innermost in memory, which bf16 convolutions want.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub fn to_channels_last(&mut self) -> Result<(), NnError> {
+        self.replace(|tensor| {
+            Ok(if tensor.dim() == 4 { Some(torch_ext::layout::channels_last(tensor)?) } else { None })
+        })
+    }
+
+    /// Exchanges the memory behind tensors; layers that share them see the new one.
+    fn replace(&mut self, new: impl Fn(&Tensor) -> Result<Option<Tensor>, NnError>) -> Result<(), NnError> {
+        tch::no_grad(|| {
+            for entry in &mut self.entries {
+                if let Some(tensor) = new(&entry.tensor.f_detach()?)? {
+                    entry.tensor.f_set_data(&tensor)?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Adds tensors to a [`Store`] under a prefix.
+#[derive(Debug)]
+pub struct Builder<'a> {
+    prefix: String,
+    store: &'a mut Store,
+}
+
+impl Builder<'_> {
+    /// A builder one level down, as `layer1` → `layer1.0`.
+    pub fn sub(&mut self, name: impl std::fmt::Display) -> Builder<'_> {
+        Builder { prefix: self.full(name), store: self.store }
+    }
+
+    /// A float32 parameter of this shape.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn parameter(&mut self, name: &str, shape: &[i64], init: Init) -> Result<Tensor, NnError> {
+        let name = self.full(name);
+        let count = shape.iter().product::<i64>() as usize;
+        let values = fill(init, self.store.seed, &name, count);
+        let tensor = Tensor::f_from_slice(&values)?.f_view(shape)?.f_to_device(self.store.device)?;
+        let tensor = tensor.f_set_requires_grad(true)?;
+        Ok(self.push(name, tensor, Role::Parameter))
+    }
+
+    /// A buffer of this shape and kind, filled with one value.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn buffer(&mut self, name: &str, shape: &[i64], value: f64, kind: Kind) -> Result<Tensor, NnError> {
+        let name = self.full(name);
+        let tensor = Tensor::f_full(shape, value, (kind, self.store.device))?;
+        Ok(self.push(name, tensor, Role::Buffer))
+    }
+
+    fn push(&mut self, name: String, tensor: Tensor, role: Role) -> Tensor {
+        let shared = tensor.shallow_clone();
+        self.store.entries.push(Entry { name, tensor, role });
+        shared
+    }
+
+    fn full(&self, name: impl std::fmt::Display) -> String {
+        if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
+    }
+}
