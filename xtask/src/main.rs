@@ -15,7 +15,7 @@ mod accept;
 mod cargo;
 mod check;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -38,6 +38,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Puts the remedy behind the cause, where a reader looks for it.
+fn remedy(error: anyhow::Error, remedy: impl std::fmt::Display) -> anyhow::Error {
+    anyhow!("{error:#}\n  {remedy}")
 }
 
 fn run(mut args: Vec<String>) -> Result<ExitCode> {

@@ -21,8 +21,12 @@ impl Cache {
             .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
             .context("neither XDG_CACHE_HOME nor HOME says where to keep libtorch: set one of them")?
             .join("twist");
-        fs_err::create_dir_all(&root)
-            .context("libtorch is kept there: make it writable, or set XDG_CACHE_HOME to another folder")?;
+        fs_err::create_dir_all(&root).map_err(|error| {
+            crate::remedy(
+                error.into(),
+                "make the cache folder writable, or set XDG_CACHE_HOME to another one",
+            )
+        })?;
         Ok(Self { root })
     }
 
@@ -54,12 +58,13 @@ impl Cache {
         Ok(file)
     }
 
-    /// Fails with the remedy when there is not enough space to download and take apart a flavour's wheels.
-    pub(super) fn check_space(&self, flavour: Flavour) -> Result<()> {
+    /// Fails with the remedy when there is not enough space to download and take apart a flavour's wheels, of which
+    /// `present_gb` are there already.
+    pub(super) fn check_space(&self, flavour: Flavour, present_gb: f64) -> Result<()> {
         let stat = rustix::fs::statvfs(&self.root)
             .with_context(|| format!("cannot ask for the free space of {}", self.root.display()))?;
         let free = stat.f_bavail.saturating_mul(stat.f_frsize) as f64 / 1e9;
-        let needed = flavour.space_gb();
+        let needed = flavour.space_gb(present_gb);
         ensure!(
             free >= needed,
             "{} has {free:.1} GB free, and fetching libtorch takes {needed:.1} GB for a while ({:.1} GB stay): make \

@@ -1,7 +1,7 @@
 //! A finished folder in the cache: the one that is there, or a new one.
 
 use super::{Check, Flavour, cache::Cache, manifest, pip, unpack, wheels};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
 /// The folder to link clones to; fetched if it is missing or was damaged.
@@ -25,25 +25,35 @@ pub(super) fn ensure(cache: &Cache, flavour: Flavour, check: Check) -> Result<Pa
             Err(error) => eprintln!("libtorch in the cache is damaged, fetching it again: {error:#}"),
         }
     }
-    cache.check_space(flavour)?;
     let staging = cache.staging(flavour);
+    let present = clear(&staging)?;
+    cache.check_space(flavour, present as f64 / 1e9)?;
     fetch(flavour, &staging, &lock)?;
     put_in_place(&staging.join("ready"), &folder)?;
     fs_err::remove_dir_all(&staging)?;
     Ok(torch)
 }
 
-/// Fills `staging/ready`. Wheels in `staging/wheels` that an interrupted run left are used.
+/// Removes what an interrupted run left half done; its finished wheels stay, and their size in bytes is returned.
+fn clear(staging: &Path) -> Result<u64> {
+    for stale in [staging.join("tmp"), staging.join("ready")] {
+        if stale.exists() {
+            fs_err::remove_dir_all(&stale)?;
+        }
+        fs_err::create_dir_all(&stale)?;
+    }
+    let wheels = staging.join("wheels");
+    fs_err::create_dir_all(&wheels)?;
+    let mut bytes = 0;
+    for entry in fs_err::read_dir(&wheels)? {
+        bytes += entry?.metadata()?.len();
+    }
+    Ok(bytes)
+}
+
+/// Fills `staging/ready`.
 fn fetch(flavour: Flavour, staging: &Path, lock: &fs_err::File) -> Result<()> {
     let (wheels, temporary, ready) = (staging.join("wheels"), staging.join("tmp"), staging.join("ready"));
-    for stale in [&temporary, &ready] {
-        if stale.exists() {
-            fs_err::remove_dir_all(stale)?;
-        }
-    }
-    for folder in [&wheels, &temporary, &ready] {
-        fs_err::create_dir_all(folder)?;
-    }
     eprintln!(
         "fetching libtorch {} ({}): {} GB, once for all clones …",
         super::VERSION,
@@ -52,10 +62,9 @@ fn fetch(flavour: Flavour, staging: &Path, lock: &fs_err::File) -> Result<()> {
     );
     pip::download(flavour.wheels(), wheels::PLATFORMS, &wheels, &temporary, lock)?;
     eprintln!("taking out what is needed …");
-    unpack::unpack(flavour, &wheels, &ready)
-        .and_then(|()| manifest::write(&ready))
-        .with_context(|| format!("cannot take the wheels in {} apart", wheels.display()))
-        .context("if the disk is full make room (or set XDG_CACHE_HOME), then run this command again")
+    unpack::unpack(flavour, &wheels, &ready).and_then(|()| manifest::write(&ready)).map_err(|error| {
+        crate::remedy(error, "make room or repair what is named, then run this command again")
+    })
 }
 
 /// Moves a finished folder to its place, a damaged one out of the way. A reader sees the old or the new one.

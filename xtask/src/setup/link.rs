@@ -1,7 +1,7 @@
 //! `<clone>/libtorch`, the link that the build reads (`.cargo/config.toml`) and the binary's RUNPATH goes through.
 
 use super::{Flavour, cache::Cache, own};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "libtorch";
@@ -15,11 +15,8 @@ pub(super) fn is_foreign(clone: &Path, cache: &Cache) -> Result<bool> {
         Err(_) => path.exists(),
     };
     if foreign {
-        own::folder(&path).with_context(|| {
-            format!(
-                "{} is not what set-up puts there: remove it, then run this command again",
-                path.display()
-            )
+        own::folder(&path).map_err(|error| {
+            crate::remedy(error, format!("remove {}, then run this command again", path.display()))
         })?;
         eprintln!("using {}, which was put there by hand", path.display());
     }

@@ -45,8 +45,9 @@ pub(super) fn libtorch(clone: &Path) -> Result<bool> {
         "LIBTORCH={} is a relative path, which each build step would read differently: make it absolute",
         given.display()
     );
-    folder(&given).with_context(|| {
-        format!("LIBTORCH={}: correct it, or unset it and Twist fetches its own libtorch", given.display())
+    folder(&given).map_err(|error| {
+        let remedy = "correct LIBTORCH, or unset it and Twist fetches its own libtorch";
+        crate::remedy(error.context(format!("LIBTORCH={}", given.display())), remedy)
     })?;
     eprintln!("using LIBTORCH={}", given.display());
     Ok(true)

