@@ -90,7 +90,7 @@ impl Flavour {
     pub(super) fn size_gb(self) -> f64 {
         match self {
             Self::Cpu => 0.5,
-            Self::Cuda => 4.2,
+            Self::Cuda => 3.8,
         }
     }
 
