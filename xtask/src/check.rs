@@ -3,15 +3,20 @@
 use crate::cargo::{cargo, cargo_with, test};
 use anyhow::{Context, Result};
 
-/// Format, lints, documentation, fuzz targets, tests.
+/// Lints, then tests.
 pub(crate) fn check() -> Result<()> {
+    lint()?;
+    test(&[])
+}
+
+/// Format, lints, documentation, fuzz targets.
+pub(crate) fn lint() -> Result<()> {
     cargo(&["fmt", "--version"]).and_then(|()| cargo(&["clippy", "--version"])).context(
-        "the check needs rustfmt and clippy: `rustup component add rustfmt clippy`, then run it again",
+        "rustfmt and clippy are needed: `rustup component add rustfmt clippy`, then run this again",
     )?;
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     cargo_with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--no-deps"])?;
-    cargo(&["build", "--manifest-path", "fuzz/Cargo.toml"])?;
-    test(&[])
+    cargo(&["build", "--manifest-path", "fuzz/Cargo.toml"])
 }

@@ -24,7 +24,8 @@ Usage: cargo xtask COMMAND
   setup [--cuda]   bring libtorch 2.11 to this clone (kept once per user; --cuda: with the CUDA part)
   demo  [ARGS]     set up, build in release mode, run `twist demo ARGS`
   test  [ARGS]     set up, run every test; ARGS go to `cargo test`
-  check            what CI runs: format, lints, documentation, fuzz targets, tests
+  lint             format, lints, documentation without warnings, fuzz targets build
+  check            what CI runs: lint, then test
   accept           three seeds of the demo; asserts the accuracies and the time that it promises
 
 An existing LIBTORCH (a folder with include/ and lib/) or LIBTORCH_USE_PYTORCH=1 (the PyTorch 2.11 of python3) is
@@ -64,6 +65,10 @@ fn run(mut args: Vec<String>) -> Result<ExitCode> {
         "test" => {
             setup::quick()?;
             cargo::test(&args)?;
+        }
+        "lint" => {
+            setup::quick()?;
+            check::lint()?;
         }
         "check" => {
             setup::quick()?;

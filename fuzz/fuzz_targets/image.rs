@@ -1,0 +1,18 @@
+//! Any bytes as an image: sizes from the header and the decoded image agree, and the limit holds.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use twist_data::{DecodeLimits, Decoder};
+
+const MAX_PIXELS: u64 = 1 << 20;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut decoder = Decoder::new(DecodeLimits { max_pixels: MAX_PIXELS });
+    let dimensions = decoder.dimensions(bytes);
+    if let Ok(image) = decoder.decode(bytes) {
+        let (width, height) = dimensions.expect("an image that decodes has a size");
+        assert_eq!((image.width, image.height), (width, height));
+        assert!(u64::from(width) * u64::from(height) <= MAX_PIXELS);
+        assert_eq!(image.pixels.len(), 3 * width as usize * height as usize);
+    }
+});
