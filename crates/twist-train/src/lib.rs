@@ -1,1 +1,95 @@
-//! twist-train.
+//! Training: the part of Twist that owns time, state and side effects.
+//!
+//! A [`Recipe`] is what the user wrote. [`TrainPlan::new`] joins it with the data's size and the machine's features into
+//! a checked plan that holds every derived number. A [`Trainer`] carries the plan out: the loader brings batches of
+//! bytes, [`train_step`] makes one update of each, [`Recorder`]s receive [`Event`]s, an [`Evaluator`] is asked now and
+//! then, checkpoints are written beside and renamed, and the [`Guard`] stops what has collapsed.
+//!
+//! ```text
+//! recipe.toml ─ Recipe ─ TrainPlan ─ Trainer ─┬─ Loader ─ train_step ─ Optimizer
+//!                                             └─ Guard, Recorder, Evaluator, CheckpointStore
+//! ```
+//!
+//! What it deliberately is not: it prints nothing and parses no arguments; it knows no evaluation protocol; and nothing
+//! in it remembers time. Schedules are functions of the step, the order of images and their augmentation are functions
+//! of seed and step, so that a checkpoint is weights, optimizer state and one number, and a resumed run equals an
+//! uninterrupted one, bit for bit on the CPU.
+//!
+//! ```no_run
+//! use twist_train::*;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let text = std::fs::read_to_string("recipes/demo.toml")?;
+//! let recipe = Recipe::read("demo", &text, &["train.seed=1".parse()?])?;
+//! let dataset = twist_data::open("shapes:train", &twist_data::OpenOptions::default())?;
+//! let machine = Machine::detect(DeviceRequest::Auto, None)?;
+//! let plan = TrainPlan::new(recipe.config(), &DataFacts::of(dataset.as_ref()), &machine)?;
+//!
+//! let folder = RunFolder::open("runs/demo", OnExisting::Refuse)?;
+//! folder.describe(&recipe, &plan)?;
+//! let options = TrainOptions { recipe_name: "demo".into(), ..TrainOptions::default() };
+//! let mut trainer = Trainer::new(plan, dataset, &folder, options)?;
+//! let outcome = trainer.run(None, &mut folder.recorders()?, &StopFlag::new())?;
+//! assert_eq!(outcome.exit_code(), 0);
+//! # Ok(())
+//! # }
+//! ```
+
+mod config;
+mod machine;
+mod plan;
+mod schedule;
+
+mod trainer;
+
+mod step;
+
+mod accumulate;
+mod normalize;
+mod optim;
+
+mod metrics;
+
+mod evaluator;
+mod event;
+mod guard;
+mod outcome;
+mod recorder;
+mod stop;
+
+mod checkpoint;
+mod folder;
+mod init;
+mod lock;
+mod memory;
+mod resume;
+
+pub mod bench;
+
+mod error;
+
+pub use checkpoint::{CheckpointFacts, CheckpointStore, Loaded, Rejected, capture, restore};
+pub use config::{
+    CheckpointConfig, ConfigError, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig,
+    OptimConfig, OptimName, Override, Recipe, RunConfig, ScheduleConfig, TrainConfig,
+};
+pub use error::TrainError;
+pub use evaluator::{EvalContext, EvalError, Evaluator};
+pub use event::{Event, StartFigures, StepFigures, What};
+pub use folder::{OnExisting, RunFolder};
+pub use guard::{CollapseKind, Guard};
+pub use init::init_from;
+pub use lock::RunLock;
+pub use machine::{DeviceError, DeviceRequest, Machine};
+pub use memory::peak_memory_gib;
+pub use metrics::{StepMetrics, StepReading};
+pub use normalize::DeviceNormalize;
+pub use optim::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
+pub use outcome::{Outcome, StopReason};
+pub use plan::{CheckpointPlan, DataFacts, EvalPlan, PlanError, Precision, TrainPlan};
+pub use recorder::{JsonLines, Recorder, TensorBoard};
+pub use resume::changes;
+pub use schedule::{Cosine, LearningRate, Stage, released_warmup_epochs};
+pub use step::{TrainState, VIEWS, train_step};
+pub use stop::StopFlag;
+pub use trainer::{TrainOptions, Trainer};

@@ -1,0 +1,191 @@
+//! How long a training step takes, on random images that are in memory already.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use tch::{Cuda, Device, Kind, Tensor};
+use twist_data::ViewPolicy;
+use twist_nn::TwistLoss;
+
+use crate::{
+    CheckpointConfig, DataConfig, DataFacts, DeviceNormalize, EvalConfig, GuardConfig, LossConfig, Machine,
+    ModelConfig, OptimConfig, OptimName, RunConfig, ScheduleConfig, TrainConfig, TrainError, TrainPlan,
+    TrainState, VIEWS, peak_memory_gib, train_step,
+};
+
+/// What to measure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepBench {
+    /// Backbone.
+    pub arch: String,
+    /// Channels of the stem.
+    pub width: i64,
+    /// Side of a view in pixels.
+    pub size: u32,
+    /// Images of a step.
+    pub batch: usize,
+    /// Pieces of the backbone's batch.
+    pub accumulation: usize,
+    /// Clusters.
+    pub dim: i64,
+    /// Width of the head's hidden layers.
+    pub hidden_dim: i64,
+    /// `auto`, `fp32` or `bf16`.
+    pub precision: String,
+    /// Measured steps.
+    pub steps: usize,
+    /// Steps before them that are not measured.
+    pub warmup: usize,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepTiming {
+    /// Median duration of a step in milliseconds.
+    pub step_ms: f64,
+    /// Shortest step in milliseconds.
+    pub best_ms: f64,
+    /// Source images (not views) per second, from the median.
+    pub images_per_second: f64,
+    /// Peak memory in GiB: of tensors on CUDA, of the process on the CPU.
+    pub peak_memory_gib: Option<f64>,
+    /// `fp32` or `bf16`, as chosen.
+    pub precision: &'static str,
+    /// Whether the backbone ran channels-last.
+    pub channels_last: bool,
+    /// The device.
+    pub device: String,
+    /// Threads of libtorch.
+    pub threads: usize,
+}
+
+impl Default for StepBench {
+    fn default() -> Self {
+        Self {
+            arch: "resnet18_cifar".into(),
+            width: 64,
+            size: 32,
+            batch: 64,
+            accumulation: 1,
+            dim: 4096,
+            hidden_dim: 4096,
+            precision: "auto".into(),
+            steps: 10,
+            warmup: 3,
+        }
+    }
+}
+
+/// Measures the real training step: normalisation, forward, loss, backward, LARS.
+///
+/// # Errors
+/// Sizes that do not plan; libtorch's own.
+pub fn step(bench: &StepBench, machine: &Machine) -> Result<StepTiming, TrainError> {
+    let config = config(bench);
+    let facts = DataFacts { images: bench.batch, ..DataFacts::default() };
+    let plan = TrainPlan::new(&config, &facts, machine)?;
+    let mut state = TrainState::new(&plan)?;
+    let device = machine.device;
+    let normalize = DeviceNormalize::new(config.data.mean, config.data.std, plan.channels_last(), device)?;
+    let side = i64::from(bench.size);
+    let shape = [VIEWS, bench.batch as i64, side, side, 3];
+    let pixels = Tensor::f_randint(256, shape, (Kind::Uint8, device))?;
+    let loss = TwistLoss::default();
+
+    let mut seconds = Vec::with_capacity(bench.steps);
+    for step in 0..bench.warmup + bench.steps {
+        let began = Instant::now();
+        train_step(&mut state, &plan, &loss, &normalize, step as u64, &pixels)?;
+        wait_for(device);
+        if step >= bench.warmup {
+            seconds.push(began.elapsed().as_secs_f64());
+        }
+    }
+    let median = median(&mut seconds);
+    Ok(StepTiming {
+        step_ms: median * 1e3,
+        best_ms: seconds.first().copied().unwrap_or(0.0) * 1e3,
+        images_per_second: bench.batch as f64 / median,
+        peak_memory_gib: peak_memory_gib(device),
+        precision: plan.precision().name(),
+        channels_last: plan.channels_last(),
+        device: crate::machine::device_name(device),
+        threads: machine.threads,
+    })
+}
+
+/// The clock must not stop before the device has.
+fn wait_for(device: Device) {
+    if let Device::Cuda(index) = device {
+        Cuda::synchronize(index as i64);
+    }
+}
+
+/// Sorts, and returns the middle (the mean of the middle two).
+fn median(seconds: &mut [f64]) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    match seconds.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => seconds[n / 2],
+        n => (seconds[n / 2 - 1] + seconds[n / 2]) / 2.0,
+    }
+}
+
+/// A recipe with the bench's sizes and the paper's optimizer.
+fn config(bench: &StepBench) -> TrainConfig {
+    let view = |name| ViewPolicy::new(name, bench.size, [0.08, 1.0], 0.0, 0.0);
+    TrainConfig {
+        model: ModelConfig {
+            arch: bench.arch.clone(),
+            width: bench.width,
+            hidden_dim: bench.hidden_dim,
+            dim: bench.dim,
+            activation: "relu".into(),
+            bunch: None,
+        },
+        loss: LossConfig::default(),
+        data: DataConfig::default(),
+        views: vec![view("view1"), view("view2")],
+        optim: OptimConfig {
+            name: OptimName::Lars,
+            lr: 0.1,
+            scale_lr: false,
+            bias_lr_ratio: 1.0,
+            momentum: 0.9,
+            weight_decay: 1.5e-6,
+            weight_decay_end: None,
+            clip_norm: 0.0,
+            eta: 0.001,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+        },
+        schedule: ScheduleConfig {
+            epochs: (bench.warmup + bench.steps).max(1) as u64,
+            warmup_epochs: Some(0),
+            final_lr_fraction: 0.001,
+        },
+        train: RunConfig {
+            batch_size: bench.batch,
+            accumulation: bench.accumulation,
+            precision: bench.precision.clone(),
+            channels_last: "auto".into(),
+            seed: 0,
+            log_every: 10,
+        },
+        checkpoint: CheckpointConfig::default(),
+        eval: EvalConfig::default(),
+        guard: GuardConfig::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(&mut []).is_nan());
+    }
+}

@@ -1,0 +1,91 @@
+//! What a checkpoint holds.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use twist_io::StateDict;
+
+use crate::step::TrainState;
+use crate::{TrainConfig, TrainError, TrainPlan};
+
+/// The metadata of a checkpoint: everything that is not a tensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointFacts {
+    /// Number of finished steps; the run continues with the step of this number.
+    pub step: u64,
+    /// The same in epochs.
+    pub epoch: f64,
+    /// Steps of the whole run.
+    pub total_steps: u64,
+    /// Name of the recipe.
+    pub recipe_name: String,
+    /// The recipe with its defaults.
+    pub recipe: TrainConfig,
+    /// Names of the training data's classes, empty without labels.
+    pub class_names: Vec<String>,
+    /// Identity of the training data.
+    pub data_fingerprint: String,
+    /// Mean of each channel that the network expects to be subtracted.
+    pub mean: [f64; 3],
+    /// Standard deviation of each channel that it expects to be divided by.
+    pub std: [f64; 3],
+    /// Shorter side to resize to, in pixels.
+    pub resize: u32,
+    /// Side of the centre crop, in pixels.
+    pub crop: u32,
+    /// Twist's version.
+    pub twist: String,
+    /// libtorch's version.
+    pub libtorch: String,
+}
+
+impl CheckpointFacts {
+    /// The facts of a plan after `step` steps.
+    pub fn of(plan: &TrainPlan, recipe_name: &str, step: u64) -> Self {
+        let (data, transform) = (plan.config().data, &plan.eval().transform);
+        Self {
+            step,
+            epoch: plan.epoch_of(step),
+            total_steps: plan.total_steps(),
+            recipe_name: recipe_name.into(),
+            recipe: plan.config().clone(),
+            class_names: plan.classes().to_vec(),
+            data_fingerprint: plan.data_fingerprint().into(),
+            mean: data.mean,
+            std: data.std,
+            resize: transform.resize,
+            crop: transform.crop,
+            twist: env!("CARGO_PKG_VERSION").into(),
+            libtorch: torch_ext::version(),
+        }
+    }
+}
+
+/// Copies network and optimizer to the host.
+///
+/// # Errors
+/// libtorch's own.
+pub fn capture(state: &TrainState) -> Result<StateDict, TrainError> {
+    let mut all = StateDict::default();
+    all.extend_prefixed("model.", state.net.store.state_dict()?);
+    all.extend_prefixed("optim.", state.optimizer.state_dict()?);
+    Ok(all)
+}
+
+/// Copies a captured state back, after checking that all of it fits.
+///
+/// # Errors
+/// [`TrainError::WrongCheckpoint`] when network or optimizer differ from the checkpoint's.
+pub fn restore(state: &mut TrainState, path: &Path, mut saved: StateDict) -> Result<(), TrainError> {
+    let wrong = |reason: String| TrainError::WrongCheckpoint { path: path.into(), reason };
+    let model = saved.split_prefix("model.");
+    let optim = saved.split_prefix("optim.");
+    let expected = state.net.store.state_dict()?.shapes();
+    let report = twist_io::match_names(&expected, &model.shapes());
+    if !report.is_complete() {
+        return Err(wrong(report.to_string()));
+    }
+    state.optimizer.load(&optim).map_err(|error| wrong(error.to_string()))?;
+    state.net.store.load(&model)?;
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! A recipe as the user wrote it.
+//!
+//! [`TrainConfig`] holds what a recipe says and the defaults where it is silent; nothing in it is derived from data or
+//! hardware (that is [`crate::TrainPlan`]'s part) and nothing changes it after it was read. Unknown keys are errors
+//! with the file, the line and the nearest known key.
+
+mod read;
+mod sections;
+
+pub use read::{ConfigError, Override, Recipe};
+pub use sections::{
+    CheckpointConfig, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig, OptimConfig,
+    OptimName, RunConfig, ScheduleConfig,
+};
+
+use serde::{Deserialize, Serialize};
+use twist_data::ViewPolicy;
+
+/// A recipe as written: one field per section of the TOML file.
+///
+/// ```
+/// use twist_train::Recipe;
+///
+/// let text = r#"
+/// model = { arch = "resnet18_cifar", dim = 10 }
+/// optim = { name = "sgd", lr = 0.1 }
+/// schedule = { epochs = 4 }
+/// train = { batch_size = 64 }
+/// [[views]]
+/// name = "a"
+/// size = 32
+/// scale = [0.2, 1.0]
+/// blur = 0.0
+/// solarize = 0.0
+/// [[views]]
+/// name = "b"
+/// size = 32
+/// scale = [0.2, 1.0]
+/// blur = 0.0
+/// solarize = 0.2
+/// "#;
+/// let recipe = Recipe::read("small", text, &[]).unwrap();
+/// assert_eq!(recipe.config().optim.momentum, 0.9);
+/// let typo = Recipe::read("small.toml", &text.replace("epochs", "epoch"), &[]).unwrap_err().to_string();
+/// assert!(typo.contains("small.toml:4") && typo.contains("did you mean `epochs`?"), "{typo}");
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// The network.
+    pub model: ModelConfig,
+    /// Weights of the loss terms.
+    #[serde(default)]
+    pub loss: LossConfig,
+    /// How images become numbers.
+    #[serde(default)]
+    pub data: DataConfig,
+    /// The augmentation policies, one for each view: exactly two.
+    pub views: Vec<ViewPolicy>,
+    /// The optimizer.
+    pub optim: OptimConfig,
+    /// Length of the run and course of the learning rate.
+    pub schedule: ScheduleConfig,
+    /// Batch, precision, seed.
+    pub train: RunConfig,
+    /// When to save and what to keep.
+    #[serde(default)]
+    pub checkpoint: CheckpointConfig,
+    /// Evaluation during and after the run.
+    #[serde(default)]
+    pub eval: EvalConfig,
+    /// When the run counts as collapsed.
+    #[serde(default)]
+    pub guard: GuardConfig,
+}
+
+impl TrainConfig {
+    /// The whole configuration as TOML, defaults written out: every value in force.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).unwrap_or_else(|error| format!("# not expressible as TOML: {error}\n"))
+    }
+}

@@ -1,0 +1,236 @@
+//! From text to [`TrainConfig`]: overrides, and errors that say where and what instead.
+
+use thiserror::Error;
+use toml_edit::{DocumentMut, Item, Value};
+
+use super::TrainConfig;
+
+/// A recipe: its name, its text after overrides, and the configuration that the text says.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    name: String,
+    text: String,
+    config: TrainConfig,
+}
+
+/// One `--set KEY=VALUE`: a dotted key (`optim.lr`, `views.0.size`) and a TOML value; what is not TOML is a string.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// Dotted path of the key.
+    pub key: String,
+    /// The value as TOML.
+    pub value: String,
+}
+
+/// Why a recipe could not be read.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The text is not TOML, or not this configuration.
+    #[error("{name}:{line}: {message}{hint}")]
+    Invalid {
+        /// The recipe's file or name.
+        name: String,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong, with the key.
+        message: String,
+        /// The nearest known key, as a question, or nothing.
+        hint: String,
+    },
+    /// An override does not fit.
+    #[error("--set {key}={value}: {message}{hint}; `--print-config` shows every key and its value")]
+    Override {
+        /// The key as given.
+        key: String,
+        /// The value as given.
+        value: String,
+        /// What is wrong.
+        message: String,
+        /// The nearest known key, as a question, or nothing.
+        hint: String,
+    },
+    /// `--set` without `=`.
+    #[error("--set {given}: expected KEY=VALUE, for example `--set optim.lr=0.1`")]
+    NoEquals {
+        /// The argument as given.
+        given: String,
+    },
+}
+
+impl std::str::FromStr for Override {
+    type Err = ConfigError;
+
+    fn from_str(given: &str) -> Result<Self, ConfigError> {
+        let (key, value) =
+            given.split_once('=').ok_or_else(|| ConfigError::NoEquals { given: given.into() })?;
+        Ok(Self { key: key.trim().into(), value: value.trim().into() })
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe from its text; `name` is its file or its name and stands in errors.
+    ///
+    /// The text itself must be valid before any override is applied, so that an error in it names its line; comments
+    /// survive overrides.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for TOML that is none, unknown keys, missing keys and values of the wrong type.
+    pub fn read(name: &str, text: &str, overrides: &[Override]) -> Result<Self, ConfigError> {
+        let mut recipe = Self { name: name.into(), text: text.into(), config: parse(name, text)? };
+        for change in overrides {
+            let refuse = |message: String| {
+                let hint = did_you_mean(&message);
+                ConfigError::Override { key: change.key.clone(), value: change.value.clone(), message, hint }
+            };
+            recipe.text = apply(&recipe.text, change).map_err(refuse)?;
+            recipe.config =
+                toml::from_str(&recipe.text).map_err(|error| refuse(error.message().to_string()))?;
+        }
+        Ok(recipe)
+    }
+
+    /// The recipe's file or name, as given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text with its overrides applied and its comments kept: a run folder's `config.toml`.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What the text says.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+}
+
+/// Parses `text`, turning the parser's byte offset into a line.
+fn parse(name: &str, text: &str) -> Result<TrainConfig, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start.min(text.len()));
+        let line = 1 + text.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count();
+        let message = error.message().trim().to_string();
+        ConfigError::Invalid { name: name.into(), line, hint: did_you_mean(&message), message }
+    })
+}
+
+/// Sets one dotted key in the document; the key's tables are created where they are missing.
+fn apply(text: &str, change: &Override) -> Result<String, String> {
+    let mut document: DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| error.message().to_string())?;
+    let value: Value = change.value.parse().unwrap_or_else(|_| Value::from(change.value.as_str()));
+    let mut item = document.as_item_mut();
+    for part in change.key.split('.') {
+        item = match (part.parse::<usize>(), item) {
+            (Ok(index), Item::ArrayOfTables(tables)) => {
+                let count = tables.len();
+                let table = tables.get_mut(index);
+                let table = table
+                    .ok_or_else(|| format!("there is no entry {index}, only 0 to {}", count.max(1) - 1))?;
+                if let Some((_, rest)) = change.key.split_once(&format!(".{part}.")) {
+                    table[rest] = Item::Value(value);
+                    return Ok(document.to_string());
+                }
+                return Err(format!("`{}` is a whole table, name one of its keys", change.key));
+            }
+            (_, item) if item.is_none() || item.is_table_like() => &mut item[part],
+            _ => return Err(format!("`{part}` lies below something that is no table")),
+        };
+    }
+    match item {
+        Item::Value(old) => {
+            let decor = old.decor().clone();
+            *old = value;
+            *old.decor_mut() = decor;
+        }
+        Item::None => *item = Item::Value(value),
+        _ => return Err(format!("`{}` is a whole table, name one of its keys", change.key)),
+    }
+    Ok(document.to_string())
+}
+
+/// The known name nearest to the unknown one, from serde's "unknown field `a`, expected one of `b`, `c`".
+fn did_you_mean(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let (Some(unknown), true) = (quoted.next(), message.starts_with("unknown")) else {
+        return String::new();
+    };
+    let nearest =
+        quoted.map(|known| (strsim::jaro_winkler(unknown, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        Some((likeness, known)) if likeness > 0.7 => format!("; did you mean `{known}`?"),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"# A claim.
+[model]
+arch = "resnet18_cifar"  # small
+[optim]
+name = "sgd"
+lr = 0.1
+[schedule]
+epochs = 4
+[train]
+batch_size = 64
+[[views]]
+name = "a"
+size = 32
+scale = [0.2, 1.0]
+blur = 0.0
+solarize = 0.0
+"#;
+
+    fn read(overrides: &[&str]) -> Result<Recipe, ConfigError> {
+        let overrides: Result<Vec<Override>, _> = overrides.iter().map(|text| text.parse()).collect();
+        Recipe::read("small.toml", SMALL, &overrides?)
+    }
+
+    #[test]
+    fn overrides_change_values_and_keep_comments() {
+        let recipe =
+            read(&["optim.lr=0.25", "model.arch=resnet50", "loss.lam2=0.0", "views.0.size=24"]).unwrap();
+        assert_eq!(recipe.config().optim.lr, 0.25);
+        assert_eq!(recipe.config().model.arch, "resnet50");
+        assert_eq!(recipe.config().loss.lam2, 0.0);
+        assert_eq!(recipe.config().views[0].size, 24);
+        assert!(recipe.text().starts_with("# A claim.") && recipe.text().contains("# small"));
+        assert_eq!(parse("again", recipe.text()).unwrap(), *recipe.config());
+    }
+
+    #[test]
+    fn a_wrong_override_names_the_key_and_the_nearest_one() {
+        let message = read(&["optim.momentm=0.8"]).unwrap_err().to_string();
+        assert!(message.contains("--set optim.momentm=0.8") && message.contains("`momentum`?"), "{message}");
+        assert!(read(&["optim"]).unwrap_err().to_string().contains("KEY=VALUE"));
+        assert!(read(&["views.3.size=8"]).unwrap_err().to_string().contains("no entry 3"));
+        assert!(read(&["optim=3"]).unwrap_err().to_string().contains("whole table"));
+        assert!(read(&["optim.lr.x=3"]).unwrap_err().to_string().contains("no table"));
+    }
+
+    #[test]
+    fn errors_in_the_text_name_file_line_and_key() {
+        let cases = [
+            ("lr = 0.1", "learning_rte = 0.1", "small.toml:6", "learning_rte"),
+            ("name = \"sgd\"", "name = \"sgdd\"", "small.toml:5", "did you mean `sgd`?"),
+            ("epochs = 4", "epochs = \"four\"", "small.toml:8", "invalid type"),
+            ("epochs = 4", "epochs 4", "small.toml:8", ""),
+            ("batch_size = 64", "", "small.toml:9", "missing field `batch_size`"),
+        ];
+        for (from, to, place, what) in cases {
+            let message = parse("small.toml", &SMALL.replace(from, to)).unwrap_err().to_string();
+            assert!(message.starts_with(place) && message.contains(what), "{to}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same_configuration() {
+        let recipe = read(&[]).unwrap();
+        assert_eq!(parse("printed", &recipe.config().to_toml()).unwrap(), *recipe.config());
+    }
+}

@@ -1,0 +1,285 @@
+//! The sections of a recipe with their defaults, which are the paper's where it has a value.
+
+use serde::{Deserialize, Serialize};
+use twist_data::Interpolation;
+
+/// `[model]`: backbone and projection head.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Backbone, for example `resnet18_cifar` or `resnet50`.
+    pub arch: String,
+    /// Channels of the stem; the backbone's other widths follow from it.
+    #[serde(default = "defaults::width")]
+    pub width: i64,
+    /// Width of the head's two hidden layers (released: `hid_dim`).
+    #[serde(default = "defaults::hidden_dim")]
+    pub hidden_dim: i64,
+    /// Number of clusters K (released: `dim`).
+    #[serde(default = "defaults::dim")]
+    pub dim: i64,
+    /// Activation of the head: `relu` or `gelu`.
+    #[serde(default = "defaults::activation")]
+    pub activation: String,
+    /// Images that share the statistics of the norm before softmax; silent, or more than a batch: the whole batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bunch: Option<usize>,
+}
+
+/// `[loss]`: weights of the terms; the paper's alpha is `1 + lam1` and its beta is `lam2`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LossConfig {
+    /// Added to the weight 1 of the sharpness term.
+    pub lam1: f64,
+    /// Weight of the diversity term.
+    pub lam2: f64,
+    /// Divides the logits of the sharpness and diversity terms.
+    pub temperature: f64,
+}
+
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self { lam1: 0.0, lam2: 1.0, temperature: 1.0 }
+    }
+}
+
+/// `[data]`: normalisation and memory.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// Mean of each channel, in [0, 1]; default: ImageNet's.
+    pub mean: [f64; 3],
+    /// Standard deviation of each channel, in [0, 1]; default: ImageNet's.
+    pub std: [f64; 3],
+    /// Whether decoded images stay in memory.
+    pub in_memory: InMemory,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], in_memory: InMemory::Auto }
+    }
+}
+
+/// Whether decoded images stay in memory after their first use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InMemory {
+    /// When the decoded set fits into a quarter of the memory that is free at the start.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// `[optim]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimConfig {
+    /// Which optimizer.
+    pub name: OptimName,
+    /// Peak learning rate, for 256 images when `scale_lr`.
+    pub lr: f64,
+    /// Multiplies `lr` by `batch_size / 256`.
+    #[serde(default = "defaults::yes")]
+    pub scale_lr: bool,
+    /// One-dimensional parameters learn at `lr / bias_lr_ratio` (released: `lr_wbr`).
+    #[serde(default = "defaults::one")]
+    pub bias_lr_ratio: f64,
+    /// Momentum of LARS and SGD.
+    #[serde(default = "defaults::momentum")]
+    pub momentum: f64,
+    /// Weight decay of weights; biases and norms have none.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Where a cosine takes the weight decay; silent: it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_decay_end: Option<f64>,
+    /// Largest L2 norm of all gradients together; 0 turns clipping off.
+    #[serde(default)]
+    pub clip_norm: f64,
+    /// LARS's trust coefficient.
+    #[serde(default = "defaults::eta")]
+    pub eta: f64,
+    /// AdamW's decay rates.
+    #[serde(default = "defaults::betas")]
+    pub betas: [f64; 2],
+    /// AdamW's epsilon.
+    #[serde(default = "defaults::eps")]
+    pub eps: f64,
+}
+
+/// The optimizers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimName {
+    /// Layer-wise adaptive rates, as released with TWIST.
+    Lars,
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+    /// Adam with decoupled weight decay.
+    Adamw,
+}
+
+/// `[schedule]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// Passes over the data.
+    pub epochs: u64,
+    /// Epochs of linear warm-up; silent: the released rule (10; 5 up to 50 epochs; 3 up to 20).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_epochs: Option<u64>,
+    /// The cosine ends at this fraction of the peak.
+    #[serde(default = "defaults::final_lr_fraction")]
+    pub final_lr_fraction: f64,
+}
+
+/// `[train]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Images of one update, over all devices.
+    pub batch_size: usize,
+    /// Pieces in which the backbone sees that batch, to save memory; the loss stays that of the whole batch.
+    #[serde(default = "defaults::accumulation")]
+    pub accumulation: usize,
+    /// `auto`, `fp32` or `bf16`.
+    #[serde(default = "defaults::auto")]
+    pub precision: String,
+    /// `auto`, `on` or `off`: the memory layout of the backbone.
+    #[serde(default = "defaults::auto")]
+    pub channels_last: String,
+    /// Seed of weights, order and augmentation.
+    #[serde(default)]
+    pub seed: u64,
+    /// Steps between two lines in the log, which is when figures are read from the device.
+    #[serde(default = "defaults::log_every")]
+    pub log_every: u64,
+}
+
+/// `[checkpoint]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointConfig {
+    /// Epochs between two checkpoints; 1 when neither this nor `every_steps` is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_epochs: Option<u64>,
+    /// Steps between two checkpoints, instead of epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_steps: Option<u64>,
+    /// How many of the last checkpoints stay on disk, beside the best one.
+    pub keep: usize,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self { every_epochs: None, every_steps: None, keep: 3 }
+    }
+}
+
+/// `[eval]`: online and final evaluation; they happen when there is labelled data.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvalConfig {
+    /// Epochs between two online evaluations; 0 turns them off.
+    pub every_epochs: u64,
+    /// Neighbours of weighted k-NN.
+    pub knn_k: usize,
+    /// Temperature of weighted k-NN.
+    pub knn_temperature: f64,
+    /// Shorter side after resizing, in pixels; silent: 8/7 of `crop` from 96 pixels on, else `crop`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resize: Option<u32>,
+    /// Side of the centre crop, in pixels; silent: the size of the first view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crop: Option<u32>,
+    /// Filter of the resizing.
+    pub interpolation: Interpolation,
+    /// Whether the final evaluation measures raw pixels and a random backbone beside the trained one.
+    pub baselines: bool,
+}
+
+impl Default for EvalConfig {
+    fn default() -> Self {
+        Self {
+            every_epochs: 10,
+            knn_k: 200,
+            knn_temperature: 0.1,
+            resize: None,
+            crop: None,
+            interpolation: Interpolation::Bicubic,
+            baselines: true,
+        }
+    }
+}
+
+/// `[guard]`: when a run counts as collapsed; see [`crate::Guard`] for what each kind means.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GuardConfig {
+    /// Turns the guard off altogether, the check for non-finite numbers included.
+    pub enabled: bool,
+    /// A sign of collapse must hold at every reading over this many steps (and over 3 readings).
+    pub window_steps: u64,
+    /// Uniform: an image's distribution lies within this many nats of `ln K`.
+    pub uniform_gap: f64,
+    /// One-hot: the mean distribution is worth fewer than this many classes.
+    pub one_hot_classes: f64,
+    /// Dead classes: less than this share of the reachable classes is in use.
+    pub dead_fraction: f64,
+}
+
+impl Default for GuardConfig {
+    fn default() -> Self {
+        Self { enabled: true, window_steps: 100, uniform_gap: 0.02, one_hot_classes: 1.5, dead_fraction: 0.2 }
+    }
+}
+
+/// Defaults of single fields, named after them.
+mod defaults {
+    pub(super) fn width() -> i64 {
+        64
+    }
+    pub(super) fn hidden_dim() -> i64 {
+        4096
+    }
+    pub(super) fn dim() -> i64 {
+        4096
+    }
+    pub(super) fn activation() -> String {
+        "relu".into()
+    }
+    pub(super) fn yes() -> bool {
+        true
+    }
+    pub(super) fn one() -> f64 {
+        1.0
+    }
+    pub(super) fn momentum() -> f64 {
+        0.9
+    }
+    pub(super) fn eta() -> f64 {
+        0.001
+    }
+    pub(super) fn betas() -> [f64; 2] {
+        [0.9, 0.999]
+    }
+    pub(super) fn eps() -> f64 {
+        1e-8
+    }
+    pub(super) fn final_lr_fraction() -> f64 {
+        0.001
+    }
+    pub(super) fn accumulation() -> usize {
+        1
+    }
+    pub(super) fn auto() -> String {
+        "auto".into()
+    }
+    pub(super) fn log_every() -> u64 {
+        10
+    }
+}

@@ -1,0 +1,136 @@
+//! What can go wrong while training, with the remedy in the text.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::config::ConfigError;
+use crate::plan::PlanError;
+
+/// Every way in which training can fail.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    // === Before the run ===
+    /// The recipe could not be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The recipe does not fit the data or itself.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The run folder exists.
+    #[error(
+        "{path}: this run exists already; continue it with --resume, replace it with --force, or name another folder with --out"
+    )]
+    RunExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder exists and is not a run.
+    #[error(
+        "{path}: this folder is no run of Twist (it has no plan.json) and is not empty; name another folder with --out"
+    )]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another process works on the run.
+    #[error(
+        "{path}: process {pid} is working on this run; wait for it, stop it with `kill {pid}`, or name another folder with --out"
+    )]
+    Locked {
+        /// The run folder.
+        path: PathBuf,
+        /// The other process, as it wrote itself into the lock file.
+        pid: String,
+    },
+
+    // === Files ===
+    /// A file could not be read or written.
+    #[error("{0}")]
+    File(#[from] std::io::Error),
+    /// A checkpoint, or another file of tensors.
+    #[error(transparent)]
+    Io(#[from] twist_io::IoError),
+    /// The training images.
+    #[error(transparent)]
+    Data(#[from] twist_data::DataError),
+    /// The order of images cannot be made.
+    #[error(transparent)]
+    Sampler(#[from] twist_data::SamplerError),
+    /// No checkpoint of the run can be read.
+    #[error(
+        "{folder}: none of the {count} checkpoints can be read; start again with --force. The newest says: {newest}"
+    )]
+    NoGoodCheckpoint {
+        /// The folder with the checkpoints.
+        folder: PathBuf,
+        /// How many there are.
+        count: usize,
+        /// Why the newest failed.
+        newest: String,
+    },
+    /// A file of weights fits neither the model nor its backbone.
+    #[error("{path}: no weight in this file fits {arch}.\n{report}")]
+    NothingApplied {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        arch: String,
+        /// What was found and expected.
+        report: String,
+    },
+    /// A checkpoint belongs to another network or optimizer.
+    #[error(
+        "{path}: this checkpoint does not fit the recipe: {reason}. Resume with the recipe that it was written with, or start anew with --force (and --init {path} to keep its weights)"
+    )]
+    WrongCheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        reason: String,
+    },
+
+    /// The optimizer's part of a checkpoint is not this optimizer's.
+    #[error("the optimizer's state does not fit: {reason}")]
+    OptimizerState {
+        /// What differs.
+        reason: String,
+    },
+
+    // === While training ===
+    /// The network or the loss.
+    #[error(transparent)]
+    Net(#[from] twist_nn::NnError),
+    /// libtorch, through the extension crate.
+    #[error(transparent)]
+    TorchExt(#[from] torch_ext::TorchError),
+    /// libtorch.
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+    /// Not enough memory for a step.
+    #[error("out of memory on {device} with {micro_batch} images at a time; {advice}")]
+    OutOfMemory {
+        /// Where.
+        device: String,
+        /// Images that went through the backbone together.
+        micro_batch: usize,
+        /// Settings that need less.
+        advice: String,
+    },
+    /// An evaluator failed.
+    #[error("evaluation at step {step} failed: {source}")]
+    Evaluation {
+        /// Finished steps.
+        step: u64,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The loader ended before the plan did.
+    #[error(
+        "the loader delivered no batch for step {step}: its threads ended early; this is a bug, please report it with the log"
+    )]
+    NoBatch {
+        /// The step that wanted a batch.
+        step: u64,
+    },
+}

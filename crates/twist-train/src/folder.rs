@@ -1,0 +1,200 @@
+//! The folder of a run: who may use it, and what belongs to it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use twist_io::{remove_leftovers, write_atomic};
+
+use crate::lock::RunLock;
+use crate::recorder::{JsonLines, Recorder, TensorBoard};
+use crate::{Recipe, TrainError, TrainPlan};
+
+/// What to do about a folder that is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnExisting {
+    /// Refuse a folder that holds anything.
+    #[default]
+    Refuse,
+    /// Continue the run in it; begin one where there is none.
+    Resume,
+    /// Replace the run in it. Files that are not Twist's stay.
+    Replace,
+}
+
+/// A run's folder, locked for this process while this value lives.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    resume: bool,
+    _lock: RunLock,
+}
+
+/// Single files that training and evaluation write, each of which is replaced with the run.
+const FILES: [&str; 9] = [
+    "config.toml",
+    "plan.json",
+    "log.jsonl",
+    "metrics.json",
+    "embeddings.parquet",
+    "images.csv",
+    "thumbnails.tar",
+    "augmentation.png",
+    "report.html",
+];
+
+impl RunFolder {
+    /// Creates or opens the folder and takes its lock.
+    ///
+    /// # Errors
+    /// A folder that exists, is no run, is locked, or cannot be written.
+    pub fn open(path: impl Into<PathBuf>, on_existing: OnExisting) -> Result<Self, TrainError> {
+        let path = path.into();
+        let exists = path.is_dir() && fs_err::read_dir(&path)?.next().is_some();
+        let is_run = ["plan.json", "log.jsonl", "twist.lock"].iter().any(|name| path.join(name).is_file());
+        if exists && !is_run {
+            return Err(TrainError::NotARun { path });
+        }
+        if exists && on_existing == OnExisting::Refuse {
+            return Err(TrainError::RunExists { path });
+        }
+        fs_err::create_dir_all(path.join("checkpoints"))?;
+        let lock = RunLock::take(&path)?;
+        remove_leftovers(&path)?;
+        remove_leftovers(path.join("checkpoints"))?;
+        let folder = Self { path, resume: on_existing == OnExisting::Resume, _lock: lock };
+        if on_existing == OnExisting::Replace {
+            folder.clear()?;
+        }
+        Ok(folder)
+    }
+
+    /// Where the run lives.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder of its checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// Whether the run in it is to be continued.
+    pub fn resume(&self) -> bool {
+        self.resume
+    }
+
+    /// Writes `config.toml`, the recipe as written, and `plan.json`, everything derived from it.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn describe(&self, recipe: &Recipe, plan: &TrainPlan) -> Result<(), TrainError> {
+        write_atomic(self.path.join("config.toml"), |file| file.write_all(recipe.text().as_bytes()))?;
+        let plan = serde_json::to_string_pretty(plan).map_err(std::io::Error::from)?;
+        write_atomic(self.path.join("plan.json"), |file| writeln!(file, "{plan}"))?;
+        Ok(())
+    }
+
+    /// The recorders of every run: `log.jsonl` and TensorBoard's event file.
+    ///
+    /// # Errors
+    /// When a file cannot be opened.
+    pub fn recorders(&self) -> Result<Vec<Box<dyn Recorder>>, TrainError> {
+        let log = JsonLines::append(&self.path.join("log.jsonl"))?;
+        Ok(vec![Box::new(log), Box::new(TensorBoard::create(&self.path)?)])
+    }
+
+    /// Removes what belongs to a run and nothing else.
+    fn clear(&self) -> Result<(), TrainError> {
+        let entries = |folder: &Path| -> Result<Vec<(PathBuf, String)>, TrainError> {
+            let mut found = Vec::new();
+            if folder.is_dir() {
+                for entry in fs_err::read_dir(folder)? {
+                    let entry = entry?;
+                    found.push((entry.path(), entry.file_name().to_string_lossy().into_owned()));
+                }
+            }
+            Ok(found)
+        };
+        for (path, name) in entries(&self.path)? {
+            if FILES.contains(&name.as_str()) || name.starts_with("events.out.tfevents.") {
+                fs_err::remove_file(path)?;
+            }
+        }
+        for (path, name) in entries(&self.checkpoints())? {
+            let ours = crate::checkpoint::step_of(&name).is_some()
+                || name == "best.safetensors"
+                || name == "best.json";
+            if ours {
+                fs_err::remove_file(path)?;
+            }
+        }
+        for (path, name) in entries(&self.path.join("collapse"))? {
+            if name == "step.json" || name == "weights.safetensors" {
+                fs_err::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs_err::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_existing_run_wants_resume_or_force() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a/run");
+        drop(RunFolder::open(&path, OnExisting::Refuse).unwrap());
+        let message = RunFolder::open(&path, OnExisting::Refuse).unwrap_err().to_string();
+        assert!(message.contains("--resume") && message.contains("--force"), "{message}");
+        assert!(RunFolder::open(&path, OnExisting::Resume).unwrap().resume());
+    }
+
+    #[test]
+    fn force_replaces_the_run_and_keeps_foreign_files() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("run");
+        drop(RunFolder::open(&path, OnExisting::Refuse).unwrap());
+        let ours = [
+            "log.jsonl",
+            "plan.json",
+            "checkpoints/step-00000003.safetensors",
+            "checkpoints/best.safetensors",
+        ];
+        for name in
+            ours.iter().chain(&["notes.txt", "checkpoints/mine.safetensors", "events.out.tfevents.1.h.2"])
+        {
+            fs_err::write(path.join(name), "x").unwrap();
+        }
+        drop(RunFolder::open(&path, OnExisting::Replace).unwrap());
+        assert_eq!(names(&path), ["checkpoints", "notes.txt", "twist.lock"]);
+        assert_eq!(names(&path.join("checkpoints")), ["mine.safetensors"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_no_run_is_never_touched() {
+        let root = tempfile::tempdir().unwrap();
+        fs_err::write(root.path().join("thesis.tex"), "x").unwrap();
+        for how in [OnExisting::Refuse, OnExisting::Resume, OnExisting::Replace] {
+            let message = RunFolder::open(root.path(), how).unwrap_err().to_string();
+            assert!(message.contains("no run of Twist"), "{message}");
+        }
+        assert_eq!(names(root.path()), ["thesis.tex"]);
+    }
+
+    #[test]
+    fn an_empty_folder_may_be_used() {
+        let root = tempfile::tempdir().unwrap();
+        RunFolder::open(root.path(), OnExisting::Refuse).unwrap();
+    }
+}

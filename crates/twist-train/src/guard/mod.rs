@@ -1,0 +1,165 @@
+//! The guard: names a collapse while it happens and stops the run before it wastes a night.
+
+mod kind;
+mod saved;
+
+pub use kind::CollapseKind;
+pub(crate) use saved::{LogitStatistics, SavedStep, save};
+
+use crate::config::GuardConfig;
+use crate::metrics::StepReading;
+
+/// Watches the figures of every step for signs of collapse.
+///
+/// The statistics are those of the loss itself, so nothing is computed for the guard alone:
+///
+/// | kind | sign |
+/// |---|---|
+/// | [`CollapseKind::Uniform`] | the mean entropy of an image's distribution is `ln K`: every image looks the same to every class |
+/// | [`CollapseKind::OneHot`] | the entropy of the mean distribution is that of one class, and one class wins everything |
+/// | [`CollapseKind::DeadClasses`] | few of the reachable classes win an image, and the mean distribution agrees |
+/// | [`CollapseKind::NonFiniteLoss`], [`CollapseKind::NonFiniteGradient`] | a number is NaN or infinite |
+///
+/// A sign must hold at every step of a window; non-finite numbers count at once. Healthy early training shows none of
+/// them: with the norm before softmax, untrained logits have unit variance per class, which puts an image's entropy
+/// about half a nat below `ln K` and the mean distribution's entropy at `ln K`. A batch of B images can use at most B
+/// classes, so K far above B is judged by B.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    limits: GuardConfig,
+    /// `ln K`.
+    ceiling: f64,
+    /// Classes that a batch can use at most.
+    reachable: f64,
+    /// Logits are divided by this before entropies are taken, which shrinks an untrained gap by its square.
+    temperature: f64,
+    /// For each windowed kind, how many steps in a row have shown it.
+    streaks: [(CollapseKind, u64); 3],
+}
+
+impl Guard {
+    /// A guard for `clusters` classes and batches of `batch_size` images.
+    pub fn new(limits: GuardConfig, clusters: i64, batch_size: usize, temperature: f64) -> Self {
+        let clusters = clusters.max(2) as f64;
+        let streaks =
+            [CollapseKind::Uniform, CollapseKind::OneHot, CollapseKind::DeadClasses].map(|kind| (kind, 0));
+        Self {
+            limits,
+            ceiling: clusters.ln(),
+            reachable: clusters.min(batch_size as f64),
+            temperature,
+            streaks,
+        }
+    }
+
+    /// Takes the figures of one step, in the order of the steps; tells when they add up to a collapse.
+    pub fn observe(&mut self, reading: &StepReading) -> Option<CollapseKind> {
+        if !self.limits.enabled {
+            return None;
+        }
+        if !reading.loss.is_finite() {
+            return Some(CollapseKind::NonFiniteLoss);
+        }
+        if !reading.grad_norm.is_finite() {
+            return Some(CollapseKind::NonFiniteGradient);
+        }
+        let gap = self.limits.uniform_gap / self.temperature.powi(2).max(1.0);
+        let few = (self.limits.dead_fraction * self.reachable).max(1.0);
+        let worth = reading.diversity.exp();
+        let signs = [
+            self.ceiling - reading.sharpness < gap,
+            worth < self.limits.one_hot_classes && reading.classes_in_use <= 1,
+            worth < few && (reading.classes_in_use as f64) < few,
+        ];
+        for ((_, streak), sign) in self.streaks.iter_mut().zip(signs) {
+            *streak = if sign { *streak + 1 } else { 0 };
+        }
+        let over = self.streaks.iter().find(|(_, streak)| *streak >= self.limits.window_steps);
+        over.map(|(kind, _)| *kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: u64 = 20;
+
+    fn guard(clusters: i64, batch: usize) -> Guard {
+        Guard::new(GuardConfig { window_steps: WINDOW, ..GuardConfig::default() }, clusters, batch, 1.0)
+    }
+
+    fn reading(step: u64, sharpness: f64, diversity: f64, classes_in_use: u64) -> StepReading {
+        let loss = sharpness - diversity;
+        StepReading {
+            step,
+            loss,
+            kl: 0.1,
+            sharpness,
+            diversity,
+            grad_norm: 1.0,
+            classes_in_use,
+            ..Default::default()
+        }
+    }
+
+    /// The step (counted from 1) at which the guard fires on figures that do not change.
+    fn fires(mut guard: Guard, sharpness: f64, diversity: f64, classes: u64) -> Option<(u64, CollapseKind)> {
+        (1..=3 * WINDOW)
+            .find_map(|step| Some((step, guard.observe(&reading(step, sharpness, diversity, classes))?)))
+    }
+
+    #[test]
+    fn each_kind_is_named_after_a_whole_window() {
+        let ln = |value: f64| value.ln();
+        let uniform = fires(guard(10, 64), ln(10.0) - 0.001, ln(10.0), 7);
+        assert_eq!(uniform, Some((WINDOW, CollapseKind::Uniform)));
+        assert_eq!(fires(guard(10, 64), 0.01, 0.02, 1), Some((WINDOW, CollapseKind::OneHot)));
+        assert_eq!(fires(guard(1024, 256), 0.5, ln(9.0), 11), Some((WINDOW, CollapseKind::DeadClasses)));
+    }
+
+    #[test]
+    fn non_finite_numbers_fire_at_once() {
+        let mut bad = reading(1, 1.0, 2.0, 8);
+        bad.loss = f64::NAN;
+        assert_eq!(guard(10, 64).observe(&bad), Some(CollapseKind::NonFiniteLoss));
+        let mut bad = reading(1, 1.0, 2.0, 8);
+        bad.grad_norm = f64::INFINITY;
+        assert_eq!(guard(10, 64).observe(&bad), Some(CollapseKind::NonFiniteGradient));
+    }
+
+    #[test]
+    fn healthy_training_never_fires() {
+        // (K, B): few classes, as many as images, far more than images. From untrained (sharpness half a nat below
+        // ln K) to sharp; as long as K is above B, argmax reaches at most B classes.
+        for (clusters, batch) in [(2, 64), (10, 64), (128, 256), (1024, 256), (32_768, 128)] {
+            let mut guard = guard(clusters, batch);
+            let ceiling = (clusters as f64).ln();
+            let reachable = (clusters as f64).min(batch as f64);
+            for step in 0..2_000 {
+                let progress = step as f64 / 2_000.0;
+                let sharpness = (ceiling - 0.2) * (1.0 - 0.97 * progress);
+                let in_use = (0.3 + 0.6 * progress) * reachable;
+                let fired = guard.observe(&reading(step, sharpness, 0.98 * ceiling, in_use as u64));
+                assert_eq!(fired, None, "K {clusters}, B {batch}, step {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sign_that_passes_starts_its_count_anew() {
+        let mut guard = guard(10, 64);
+        for step in 0..10 * WINDOW {
+            let sharpness = if step % (WINDOW - 1) == 0 { 1.5 } else { 10f64.ln() };
+            assert_eq!(guard.observe(&reading(step, sharpness, 10f64.ln(), 9)), None);
+        }
+    }
+
+    #[test]
+    fn switched_off_it_says_nothing() {
+        let limits = GuardConfig { enabled: false, window_steps: 1, ..GuardConfig::default() };
+        let mut bad = reading(1, 0.0, 0.0, 1);
+        bad.loss = f64::NAN;
+        assert_eq!(Guard::new(limits, 10, 64, 1.0).observe(&bad), None);
+    }
+}

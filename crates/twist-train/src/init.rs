@@ -1,0 +1,43 @@
+//! Beginning from weights instead of random numbers: `--init`.
+
+use std::path::Path;
+
+use twist_io::{LoadReport, StateDict, load_safetensors, match_names};
+use twist_nn::TwistNet;
+
+use crate::TrainError;
+
+/// Loads a whole model or a backbone into the network.
+///
+/// Names may begin with `model.` (a checkpoint of Twist), be those of the network, or be those of a bare backbone
+/// (`conv1.weight`, …). What the file does not have keeps its random value and stands in the report as missing; what
+/// has another shape is left out and reported as well.
+///
+/// # Errors
+/// The file cannot be read, or nothing in it fits.
+pub fn init_from(net: &TwistNet, path: &Path) -> Result<LoadReport, TrainError> {
+    let (mut file, _) = load_safetensors(path)?;
+    let model = file.split_prefix("model.");
+    let found = if model.is_empty() { file } else { model };
+    let own = net.store.state_dict()?;
+    let is_bare = !found.iter().any(|(name, _)| name.starts_with("backbone."));
+    let found = if is_bare {
+        let mut named = StateDict::default();
+        named.extend_prefixed("backbone.", found);
+        named
+    } else {
+        found
+    };
+    let report = match_names(&own.shapes(), &found.shapes());
+    if report.applied.is_empty() {
+        let arch = net.config.arch.to_string();
+        return Err(TrainError::NothingApplied { path: path.into(), arch, report: report.to_string() });
+    }
+    let mut merged = StateDict::default();
+    for (name, tensor) in own.0 {
+        let replacement = found.get(&name).filter(|_| report.applied.contains(&name));
+        merged.push(name.clone(), replacement.cloned().unwrap_or(tensor));
+    }
+    net.store.load(&merged)?;
+    Ok(report)
+}

@@ -1,0 +1,130 @@
+//! What the training runs on, found by features and never by timing.
+
+use serde::Serialize;
+use tch::Device;
+use thiserror::Error;
+use torch_ext::{CudaStatus, cuda};
+
+/// The device that the user asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceRequest {
+    /// CUDA when there is a usable device, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A CUDA device by its index.
+    Cuda(usize),
+}
+
+/// A device that cannot be used.
+#[derive(Debug, Error)]
+pub enum DeviceError {
+    /// The name is none of the known ones.
+    #[error("unknown device `{given}`: expected auto, cpu, cuda or cuda:N")]
+    Unknown {
+        /// The name as given.
+        given: String,
+    },
+    /// CUDA was asked for and is not there.
+    #[error("cuda:{index} is not available: {status}; use --device cpu, or see `twist doctor`")]
+    NoCuda {
+        /// The index asked for.
+        index: usize,
+        /// What came of opening CUDA.
+        status: String,
+    },
+}
+
+impl std::str::FromStr for DeviceRequest {
+    type Err = DeviceError;
+
+    fn from_str(given: &str) -> Result<Self, DeviceError> {
+        match given.split_once(':') {
+            None if given == "auto" => Ok(Self::Auto),
+            None if given == "cpu" => Ok(Self::Cpu),
+            None if given == "cuda" => Ok(Self::Cuda(0)),
+            Some(("cuda", index)) if index.parse::<usize>().is_ok() => {
+                Ok(Self::Cuda(index.parse().unwrap_or(0)))
+            }
+            _ => Err(DeviceError::Unknown { given: given.into() }),
+        }
+    }
+}
+
+/// The device, its threads, and what it is fast at.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Machine {
+    /// The device of the network.
+    #[serde(serialize_with = "name")]
+    pub device: Device,
+    /// Threads that libtorch uses inside an operation on the CPU.
+    pub threads: usize,
+    /// Threads that decode and augment images.
+    pub loader_threads: usize,
+    /// Whether bf16 is faster than fp32 here: avx512_bf16 or amx on the CPU, always on CUDA.
+    pub fast_bf16: bool,
+}
+
+impl Machine {
+    /// Looks at this machine. `threads` caps what computes and what loads; without it all cores are used.
+    ///
+    /// On the CPU computing and loading share the cores; half as many loader threads keep a step fed, since a step
+    /// costs far more than its images.
+    ///
+    /// # Errors
+    /// [`DeviceError::NoCuda`] when CUDA was asked for by name and cannot be used.
+    pub fn detect(request: DeviceRequest, threads: Option<usize>) -> Result<Self, DeviceError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = threads.unwrap_or(cores).max(1);
+        let status = if request == DeviceRequest::Cpu { &CudaStatus::SwitchedOff } else { cuda::load() };
+        let device = match request {
+            DeviceRequest::Cuda(index) if index >= status.devices() => {
+                return Err(DeviceError::NoCuda { index, status: status.to_string() });
+            }
+            DeviceRequest::Cuda(index) => Device::Cuda(index),
+            DeviceRequest::Auto if status.devices() > 0 => Device::Cuda(0),
+            DeviceRequest::Auto | DeviceRequest::Cpu => Device::Cpu,
+        };
+        let loader_threads = if device.is_cuda() { threads } else { (threads / 2).max(1) };
+        let fast_bf16 =
+            device.is_cuda() || torch_ext::cpu_features().is_ok_and(|features| features.fast_bf16());
+        Ok(Self { device, threads, loader_threads, fast_bf16 })
+    }
+}
+
+/// `cpu` or `cuda:0`.
+pub(crate) fn device_name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".into(),
+    }
+}
+
+fn name<S: serde::Serializer>(device: &Device, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&device_name(*device))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn device_names() {
+        let parse = |text: &str| text.parse::<DeviceRequest>().ok();
+        assert_eq!(parse("auto"), Some(DeviceRequest::Auto));
+        assert_eq!(parse("cpu"), Some(DeviceRequest::Cpu));
+        assert_eq!(parse("cuda"), Some(DeviceRequest::Cuda(0)));
+        assert_eq!(parse("cuda:3"), Some(DeviceRequest::Cuda(3)));
+        for wrong in ["", "gpu", "cuda:", "cuda:x", "cpu:0"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_an_error_with_a_remedy() {
+        let error = Machine::detect(DeviceRequest::Cuda(1_000), None).unwrap_err().to_string();
+        assert!(error.contains("cuda:1000") && error.contains("--device cpu"), "{error}");
+        assert_eq!(Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap().threads, 1);
+    }
+}

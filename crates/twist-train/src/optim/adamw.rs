@@ -1,0 +1,92 @@
+//! Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101), PyTorch's `torch.optim.AdamW`.
+
+use tch::{Kind, Tensor, no_grad};
+use torch_ext::{foreach, fused};
+use twist_io::{HostTensor, StateDict};
+
+use super::parameters::misfit;
+use super::{Gradients, Optimizer, Parameters, Rates};
+use crate::TrainError;
+
+/// Means of gradients and of squared gradients with bias correction; weights also shrink by `lr * wd`.
+#[derive(Debug)]
+pub struct AdamW {
+    parameters: Parameters,
+    means: Gradients,
+    squares: Gradients,
+    /// The number of updates, once for every parameter, 0-d floats on the device: what the fused update takes.
+    counts: Gradients,
+    updates: i64,
+    betas: [f64; 2],
+    eps: f64,
+}
+
+impl AdamW {
+    /// A first step's state.
+    ///
+    /// # Errors
+    /// libtorch's, when there is no memory.
+    pub fn new(parameters: Parameters, betas: [f64; 2], eps: f64) -> Result<Self, TrainError> {
+        let (means, squares) = (parameters.zeros()?, parameters.zeros()?);
+        let counters = |group: &[Tensor]| {
+            let zeros = group.iter().map(|tensor| Tensor::f_zeros([], (Kind::Float, tensor.device())));
+            zeros.collect::<Result<Vec<_>, _>>()
+        };
+        let counts = Gradients { weights: counters(&means.weights)?, vectors: counters(&means.vectors)? };
+        Ok(Self { parameters, means, squares, counts, updates: 0, betas, eps })
+    }
+}
+
+impl Optimizer for AdamW {
+    fn update(&mut self, gradients: &Gradients, rates: Rates) -> Result<(), TrainError> {
+        let _no_grad = tch::no_grad_guard();
+        self.updates += 1;
+        let Parameters { weights, vectors, .. } = &self.parameters;
+        let (means, squares, counts) = (&self.means, &self.squares, &self.counts);
+        foreach::add_scalar_(&counts.weights, 1.0)?;
+        foreach::add_scalar_(&counts.vectors, 1.0)?;
+        let (betas, eps) = (self.betas, self.eps);
+        let decaying = fused::AdamW { lr: rates.weights, betas, eps, weight_decay: rates.weight_decay };
+        let plain = fused::AdamW { lr: rates.vectors, betas, eps, weight_decay: 0.0 };
+        fused::adamw_(
+            weights,
+            &gradients.weights,
+            &means.weights,
+            &squares.weights,
+            &counts.weights,
+            decaying,
+        )?;
+        Ok(fused::adamw_(
+            vectors,
+            &gradients.vectors,
+            &means.vectors,
+            &squares.vectors,
+            &counts.vectors,
+            plain,
+        )?)
+    }
+
+    fn state_dict(&self) -> Result<StateDict, TrainError> {
+        let mut state = StateDict::default();
+        state.push("updates", HostTensor::from_slice(vec![], &[self.updates]).map_err(misfit)?);
+        self.parameters.save(&mut state, "mean", &self.means)?;
+        self.parameters.save(&mut state, "square", &self.squares)?;
+        Ok(state)
+    }
+
+    fn load(&mut self, state: &StateDict) -> Result<(), TrainError> {
+        let updates = state.get("updates").ok_or_else(|| misfit("`updates` is missing"))?;
+        let updates = updates.to_vec::<i64>().map_err(misfit)?.first().copied().unwrap_or(0);
+        self.parameters.check(state, "mean", &self.means)?;
+        self.parameters.check(state, "square", &self.squares)?;
+        self.updates = updates;
+        no_grad(|| {
+            self.parameters.restore(state, "mean", &self.means)?;
+            self.parameters.restore(state, "square", &self.squares)?;
+            for count in self.counts.weights.iter().chain(&self.counts.vectors) {
+                let _ = count.shallow_clone().f_fill_(updates as f64)?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! Stochastic gradient descent with momentum, PyTorch's `torch.optim.SGD`.
+
+use tch::no_grad;
+use torch_ext::fused;
+use twist_io::StateDict;
+
+use super::{Gradients, Optimizer, Parameters, Rates};
+use crate::TrainError;
+
+/// `buffer = momentum * buffer + g + wd * w; w = w - lr * buffer`, with `wd` 0 for vectors.
+#[derive(Debug)]
+pub struct Sgd {
+    parameters: Parameters,
+    buffers: Gradients,
+    momentum: f64,
+}
+
+impl Sgd {
+    /// A first step's state.
+    ///
+    /// # Errors
+    /// libtorch's, when there is no memory.
+    pub fn new(parameters: Parameters, momentum: f64) -> Result<Self, TrainError> {
+        let buffers = parameters.zeros()?;
+        Ok(Self { parameters, buffers, momentum })
+    }
+}
+
+impl Optimizer for Sgd {
+    fn update(&mut self, gradients: &Gradients, rates: Rates) -> Result<(), TrainError> {
+        let _no_grad = tch::no_grad_guard();
+        let Parameters { weights, vectors, .. } = &self.parameters;
+        let decaying =
+            fused::Sgd { lr: rates.weights, momentum: self.momentum, weight_decay: rates.weight_decay };
+        let plain = fused::Sgd { lr: rates.vectors, momentum: self.momentum, weight_decay: 0.0 };
+        fused::sgd_(weights, &gradients.weights, &self.buffers.weights, decaying)?;
+        Ok(fused::sgd_(vectors, &gradients.vectors, &self.buffers.vectors, plain)?)
+    }
+
+    fn state_dict(&self) -> Result<StateDict, TrainError> {
+        let mut state = StateDict::default();
+        self.parameters.save(&mut state, "momentum", &self.buffers)?;
+        Ok(state)
+    }
+
+    fn load(&mut self, state: &StateDict) -> Result<(), TrainError> {
+        self.parameters.check(state, "momentum", &self.buffers)?;
+        no_grad(|| self.parameters.restore(state, "momentum", &self.buffers))
+    }
+}

@@ -1,0 +1,77 @@
+//! How a run ended.
+
+use std::path::PathBuf;
+
+use crate::CollapseKind;
+
+/// How [`crate::Trainer::run`] ended when nothing failed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// All steps are done. `steps` is how many of them this process made: 0 when the run was finished already.
+    Finished {
+        /// Steps made by this process.
+        steps: u64,
+    },
+    /// The run was asked to stop, saved a checkpoint, and can be resumed.
+    Stopped {
+        /// Who asked.
+        reason: StopReason,
+        /// Steps that are done and saved.
+        step: u64,
+    },
+    /// The guard stopped the run.
+    Collapsed {
+        /// What kind of collapse.
+        kind: CollapseKind,
+        /// The step that showed it, from 0.
+        step: u64,
+        /// The folder with the saved step.
+        saved: PathBuf,
+    },
+}
+
+/// Who asked a run to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// A signal of this number: 2 is Ctrl-C, 15 a polite kill.
+    Signal(i32),
+    /// The time that the user allowed is over.
+    MaxTime,
+}
+
+impl Outcome {
+    /// The exit code of a process that ends with this outcome: 0, 128 + the signal's number, or 3 for a collapse.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Finished { .. } | Self::Stopped { reason: StopReason::MaxTime, .. } => 0,
+            Self::Stopped { reason: StopReason::Signal(signal), .. } => 128 + signal,
+            Self::Collapsed { .. } => 3,
+        }
+    }
+}
+
+impl std::fmt::Display for StopReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Signal(2) => f.write_str("SIGINT"),
+            Self::Signal(15) => f.write_str("SIGTERM"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+            Self::MaxTime => f.write_str("max_time"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_those_of_the_command_line() {
+        let stopped = |reason| Outcome::Stopped { reason, step: 1 }.exit_code();
+        assert_eq!(stopped(StopReason::Signal(2)), 130);
+        assert_eq!(stopped(StopReason::Signal(15)), 143);
+        assert_eq!(stopped(StopReason::MaxTime), 0);
+        let kind = CollapseKind::Uniform;
+        assert_eq!(Outcome::Collapsed { kind, step: 1, saved: "x".into() }.exit_code(), 3);
+    }
+}

@@ -1,0 +1,216 @@
+//! What a plan refuses, with the key, its value and a value that would do.
+
+use thiserror::Error;
+use twist_data::ViewPolicy;
+use twist_nn::{Activation, Arch};
+
+use crate::config::TrainConfig;
+
+/// Why a recipe cannot be run.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// A value outside its range.
+    #[error("{key} = {value}: {rule}")]
+    Value {
+        /// Dotted key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be, or what to do.
+        rule: String,
+    },
+    /// Fewer images than one batch.
+    #[error(
+        "train.batch_size = {batch_size}, but there are only {images} images and an epoch needs at least one whole batch; use --batch-size {images} or less"
+    )]
+    TooFewImages {
+        /// Images of a step.
+        batch_size: usize,
+        /// Images there are.
+        images: usize,
+    },
+    /// One number must divide another.
+    #[error("{divisor_key} = {divisor} does not divide {of_key} = {of}; {hint}")]
+    Indivisible {
+        /// The key that must divide.
+        divisor_key: &'static str,
+        /// Its value.
+        divisor: usize,
+        /// The key that is divided.
+        of_key: &'static str,
+        /// Its value.
+        of: usize,
+        /// Values that would.
+        hint: String,
+    },
+    /// The warm-up leaves no time to train.
+    #[error(
+        "schedule.warmup_epochs = {warmup} is not below schedule.epochs = {epochs}; the learning rate would never reach its peak: use fewer warm-up epochs{silent}"
+    )]
+    Warmup {
+        /// Epochs of warm-up.
+        warmup: u64,
+        /// Epochs of the run.
+        epochs: u64,
+        /// A remark when the recipe did not say it.
+        silent: &'static str,
+    },
+    /// Twist trains on two views.
+    #[error("{count} [[views]] in the recipe: the two-view loss needs exactly 2")]
+    Views {
+        /// How many there are.
+        count: usize,
+    },
+    /// The two views differ in size.
+    #[error(
+        "views `{first}` and `{second}` have {first_size} and {second_size} pixels: both go through the network together, give them one size"
+    )]
+    ViewSizes {
+        /// Name of the first view.
+        first: String,
+        /// Its side in pixels.
+        first_size: u32,
+        /// Name of the second view.
+        second: String,
+        /// Its side in pixels.
+        second_size: u32,
+    },
+    /// A view's probabilities or ranges are impossible.
+    #[error(transparent)]
+    Policy(#[from] twist_data::PolicyError),
+}
+
+pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
+    let (model, loss, data, optim) = (&config.model, &config.loss, &config.data, &config.optim);
+    let (train, check, eval, guard) = (&config.train, &config.checkpoint, &config.eval, &config.guard);
+    let rules: [(&'static str, f64, bool, &str); 25] = [
+        ("model.width", model.width as f64, model.width >= 1, "at least 1 channel"),
+        ("model.hidden_dim", model.hidden_dim as f64, model.hidden_dim >= 1, "at least 1"),
+        ("model.dim", model.dim as f64, model.dim >= 2, "at least 2 clusters (--clusters)"),
+        ("model.bunch", model.bunch.unwrap_or(2) as f64, model.bunch != Some(0), "at least 1 image"),
+        ("loss.temperature", loss.temperature, loss.temperature > 0.0, "above 0"),
+        ("loss.lam1", loss.lam1, loss.lam1.is_finite(), "a finite number"),
+        ("loss.lam2", loss.lam2, loss.lam2.is_finite(), "a finite number"),
+        (
+            "data.mean",
+            data.mean[0],
+            data.mean.iter().all(|m| (0.0..=1.0).contains(m)),
+            "every channel in [0, 1]",
+        ),
+        ("data.std", data.std[0], data.std.iter().all(|s| *s > 0.0 && *s <= 1.0), "every channel in (0, 1]"),
+        ("optim.lr", optim.lr, optim.lr >= 0.0 && optim.lr.is_finite(), "a finite number, at least 0"),
+        ("optim.bias_lr_ratio", optim.bias_lr_ratio, optim.bias_lr_ratio > 0.0, "above 0"),
+        ("optim.momentum", optim.momentum, (0.0..1.0).contains(&optim.momentum), "in [0, 1)"),
+        ("optim.weight_decay", optim.weight_decay, optim.weight_decay >= 0.0, "at least 0"),
+        ("optim.clip_norm", optim.clip_norm, optim.clip_norm >= 0.0, "at least 0 (0 turns clipping off)"),
+        ("optim.eta", optim.eta, optim.eta > 0.0, "above 0"),
+        ("optim.betas", optim.betas[0], optim.betas.iter().all(|b| (0.0..1.0).contains(b)), "both in [0, 1)"),
+        ("optim.eps", optim.eps, optim.eps > 0.0, "above 0"),
+        ("schedule.epochs", config.schedule.epochs as f64, config.schedule.epochs >= 1, "at least 1"),
+        (
+            "train.batch_size",
+            train.batch_size as f64,
+            train.batch_size >= 2,
+            "at least 2: the head needs batch statistics",
+        ),
+        ("train.accumulation", train.accumulation as f64, train.accumulation >= 1, "at least 1"),
+        ("train.log_every", train.log_every as f64, train.log_every >= 1, "at least 1"),
+        ("checkpoint.keep", check.keep as f64, check.keep >= 1, "at least 1"),
+        (
+            "checkpoint.every_steps",
+            0.0,
+            check.every_steps != Some(0) && check.every_epochs != Some(0),
+            "at least 1",
+        ),
+        (
+            "eval.knn_temperature",
+            eval.knn_temperature,
+            eval.knn_temperature > 0.0 && eval.knn_k > 0,
+            "above 0, as knn_k",
+        ),
+        ("guard.window_steps", guard.window_steps as f64, guard.window_steps >= 1, "at least 1"),
+    ];
+    for (key, value, holds, rule) in rules {
+        if !holds {
+            return Err(PlanError::Value { key, value: value.to_string(), rule: format!("must be {rule}") });
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn check_views(views: &[ViewPolicy]) -> Result<[&ViewPolicy; 2], PlanError> {
+    let [first, second] = views else {
+        return Err(PlanError::Views { count: views.len() });
+    };
+    first.check()?;
+    second.check()?;
+    if first.size != second.size {
+        let (first_size, second_size) = (first.size, second.size);
+        let (first, second) = (first.name.clone(), second.name.clone());
+        return Err(PlanError::ViewSizes { first, first_size, second, second_size });
+    }
+    Ok([first, second])
+}
+
+pub(super) fn divides(
+    divisor_key: &'static str,
+    divisor: usize,
+    of_key: &'static str,
+    of: usize,
+) -> Result<(), PlanError> {
+    if divisor > 0 && of.is_multiple_of(divisor) {
+        return Ok(());
+    }
+    let below = (1..=divisor.min(of)).rev().find(|part| of.is_multiple_of(*part)).unwrap_or(1);
+    let above = (divisor..=of).find(|part| of.is_multiple_of(*part));
+    let hint = match above.filter(|above| *above != below) {
+        Some(above) => format!("{below} or {above} would"),
+        None => format!("{below} would"),
+    };
+    Err(PlanError::Indivisible { divisor_key, divisor, of_key, of, hint })
+}
+
+pub(super) fn parse_arch(name: &str) -> Result<Arch, PlanError> {
+    let wrong = |error: <Arch as std::str::FromStr>::Err| PlanError::Value {
+        key: "model.arch",
+        value: format!("{name:?}"),
+        rule: error.to_string(),
+    };
+    name.parse().map_err(wrong)
+}
+
+pub(super) fn parse_activation(name: &str) -> Result<Activation, PlanError> {
+    match name {
+        "relu" => Ok(Activation::Relu),
+        "gelu" => Ok(Activation::Gelu),
+        other => Err(PlanError::Value {
+            key: "model.activation",
+            value: format!("{other:?}"),
+            rule: "must be relu or gelu".into(),
+        }),
+    }
+}
+
+/// Resolves `auto` and one of two names to a choice of the first.
+pub(super) fn choose(
+    key: &'static str,
+    given: &str,
+    yes: &str,
+    no: &str,
+    auto: bool,
+) -> Result<bool, PlanError> {
+    match given {
+        "auto" => Ok(auto),
+        given if given == yes => Ok(true),
+        given if given == no => Ok(false),
+        "fp16" => Err(PlanError::Value {
+            key,
+            value: "\"fp16\"".into(),
+            rule: "Twist has no loss scaling, which fp16 needs; bf16 is as fast and needs none".into(),
+        }),
+        other => {
+            let rule = format!("must be auto, {yes} or {no}");
+            Err(PlanError::Value { key, value: format!("{other:?}"), rule })
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Every number that a run derives from its recipe, its data and its machine, checked once.
+
+mod check;
+
+pub use check::PlanError;
+
+use serde::Serialize;
+use twist_data::EvalTransform;
+use twist_nn::NetConfig;
+
+use self::check::{check_values, check_views, choose, divides, parse_activation, parse_arch};
+use crate::config::{GuardConfig, OptimConfig, TrainConfig};
+use crate::machine::Machine;
+use crate::schedule::{Cosine, LearningRate, Stage, released_warmup_epochs};
+
+/// What a plan needs to know about the training images.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DataFacts {
+    /// Number of images.
+    pub images: usize,
+    /// Names of the classes, empty without labels.
+    pub classes: Vec<String>,
+    /// Identity of the data; a change is reported on resume.
+    pub fingerprint: String,
+}
+
+impl DataFacts {
+    /// The facts of an opened data set.
+    pub fn of(dataset: &dyn twist_data::Dataset) -> Self {
+        let classes = dataset.classes().to_vec();
+        Self { images: dataset.len(), classes, fingerprint: dataset.fingerprint() }
+    }
+}
+
+/// The element type of the backbone's and the head's matrix products. The loss is always computed in fp32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats throughout.
+    Fp32,
+    /// bf16 autocast: fp32 weights, bf16 products; it needs no loss scaling.
+    Bf16,
+}
+
+impl Precision {
+    /// The element type for [`torch_ext::Autocast::scope`].
+    pub fn kind(self) -> tch::Kind {
+        match self {
+            Self::Fp32 => tch::Kind::Float,
+            Self::Bf16 => tch::Kind::BFloat16,
+        }
+    }
+
+    /// `fp32` or `bf16`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fp32 => "fp32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+/// Evaluation settings with every default filled in.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EvalPlan {
+    /// Steps between two online evaluations; `None`: none before the end.
+    pub every_steps: Option<u64>,
+    /// Neighbours of weighted k-NN.
+    pub knn_k: usize,
+    /// Temperature of weighted k-NN.
+    pub knn_temperature: f64,
+    /// How an image becomes the network's input.
+    pub transform: EvalTransform,
+    /// Whether the final evaluation measures baselines.
+    pub baselines: bool,
+}
+
+/// When checkpoints are written and how many stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckpointPlan {
+    /// Steps between two checkpoints.
+    pub every_steps: u64,
+    /// How many of the last ones stay.
+    pub keep: usize,
+}
+
+/// A checked run. It is made once, by [`TrainPlan::new`], and never changes; `plan.json` is its serialised form.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrainPlan {
+    net: NetConfig,
+    images: usize,
+    classes: Vec<String>,
+    data_fingerprint: String,
+    seed: u64,
+    batch_size: usize,
+    accumulation: usize,
+    micro_batch: usize,
+    bunch: usize,
+    epochs: u64,
+    steps_per_epoch: u64,
+    total_steps: u64,
+    warmup_epochs: u64,
+    peak_learning_rate: f64,
+    learning_rate: LearningRate,
+    weight_decay: Cosine,
+    optim: OptimConfig,
+    precision: Precision,
+    channels_last: bool,
+    machine: Machine,
+    log_every: u64,
+    checkpoint: CheckpointPlan,
+    eval: EvalPlan,
+    guard: GuardConfig,
+    config: TrainConfig,
+}
+
+impl TrainPlan {
+    /// Derives and checks everything.
+    ///
+    /// # Errors
+    /// [`PlanError`], with the key, its value and a value that would do.
+    pub fn new(config: &TrainConfig, data: &DataFacts, machine: &Machine) -> Result<Self, PlanError> {
+        check_values(config)?;
+        let views = check_views(&config.views)?;
+        let (model, train, schedule) = (&config.model, &config.train, &config.schedule);
+
+        // The batch and its parts.
+        let batch_size = train.batch_size;
+        let bunch = model.bunch.unwrap_or(batch_size).min(batch_size);
+        divides("model.bunch", bunch, "train.batch_size", batch_size)?;
+        divides("train.accumulation", train.accumulation, "train.batch_size", batch_size)?;
+        if data.images < batch_size {
+            return Err(PlanError::TooFewImages { batch_size, images: data.images });
+        }
+        let steps_per_epoch = (data.images / batch_size) as u64;
+        let total_steps = steps_per_epoch * schedule.epochs;
+
+        // Rates.
+        let warmup_epochs = schedule.warmup_epochs.unwrap_or_else(|| released_warmup_epochs(schedule.epochs));
+        if warmup_epochs >= schedule.epochs {
+            let silent =
+                if schedule.warmup_epochs.is_none() { " (--set schedule.warmup_epochs=0)" } else { "" };
+            return Err(PlanError::Warmup { warmup: warmup_epochs, epochs: schedule.epochs, silent });
+        }
+        let optim = config.optim;
+        let scale = if optim.scale_lr { batch_size as f64 / 256.0 } else { 1.0 };
+        let peak_learning_rate = optim.lr * scale;
+        let learning_rate = LearningRate::new(Stage {
+            start: 0,
+            steps: total_steps,
+            warmup: warmup_epochs * steps_per_epoch,
+            peak: peak_learning_rate,
+            final_fraction: schedule.final_lr_fraction,
+        });
+        let end = optim.weight_decay_end.unwrap_or(optim.weight_decay);
+        let weight_decay = Cosine { base: optim.weight_decay, end, steps: total_steps };
+
+        let net = NetConfig {
+            arch: parse_arch(&model.arch)?,
+            width: model.width,
+            hidden_dim: model.hidden_dim,
+            dim: model.dim,
+            activation: parse_activation(&model.activation)?,
+            bunch: Some(bunch as i64),
+        };
+        let bf16 = choose("train.precision", &train.precision, "bf16", "fp32", machine.fast_bf16)?;
+        let precision = if bf16 { Precision::Bf16 } else { Precision::Fp32 };
+        let channels_last = choose("train.channels_last", &train.channels_last, "on", "off", bf16)?;
+        let every_steps = match (config.checkpoint.every_steps, config.checkpoint.every_epochs) {
+            (Some(steps), _) => steps,
+            (None, epochs) => epochs.unwrap_or(1) * steps_per_epoch,
+        };
+
+        Ok(Self {
+            net,
+            images: data.images,
+            classes: data.classes.clone(),
+            data_fingerprint: data.fingerprint.clone(),
+            seed: train.seed,
+            batch_size,
+            accumulation: train.accumulation,
+            micro_batch: batch_size / train.accumulation,
+            bunch,
+            epochs: schedule.epochs,
+            steps_per_epoch,
+            total_steps,
+            warmup_epochs,
+            peak_learning_rate,
+            learning_rate,
+            weight_decay,
+            optim,
+            precision,
+            channels_last,
+            machine: machine.clone(),
+            log_every: train.log_every,
+            checkpoint: CheckpointPlan { every_steps, keep: config.checkpoint.keep },
+            eval: eval_plan(config, views[0].size, steps_per_epoch)?,
+            guard: config.guard,
+            config: config.clone(),
+        })
+    }
+
+    /// The recipe that this plan was made from.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The network to build.
+    pub fn net(&self) -> &NetConfig {
+        &self.net
+    }
+
+    /// Number of training images.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
+    /// Names of the classes, empty without labels.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Identity of the training data.
+    pub fn data_fingerprint(&self) -> &str {
+        &self.data_fingerprint
+    }
+
+    /// Seed of weights, order and augmentation.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Images of one update.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// Pieces in which the backbone sees a batch.
+    pub fn accumulation(&self) -> usize {
+        self.accumulation
+    }
+
+    /// Images (of each view) that go through the backbone together.
+    pub fn micro_batch(&self) -> usize {
+        self.micro_batch
+    }
+
+    /// Passes over the data.
+    pub fn epochs(&self) -> u64 {
+        self.epochs
+    }
+
+    /// Updates of one epoch; the images that do not fill a batch wait for the next epoch's order.
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.steps_per_epoch
+    }
+
+    /// Updates of the whole run.
+    pub fn total_steps(&self) -> u64 {
+        self.total_steps
+    }
+
+    /// `steps` in epochs.
+    pub fn epoch_of(&self, steps: u64) -> f64 {
+        steps as f64 / self.steps_per_epoch as f64
+    }
+
+    /// The learning rate after warm-up, scaled to the batch.
+    pub fn peak_learning_rate(&self) -> f64 {
+        self.peak_learning_rate
+    }
+
+    /// The learning rate of every step.
+    pub fn learning_rate(&self) -> &LearningRate {
+        &self.learning_rate
+    }
+
+    /// The weight decay of every step.
+    pub fn weight_decay(&self) -> Cosine {
+        self.weight_decay
+    }
+
+    /// The optimizer's settings, as written.
+    pub fn optim(&self) -> &OptimConfig {
+        &self.optim
+    }
+
+    /// What the products run in.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Whether the backbone runs channels-last.
+    pub fn channels_last(&self) -> bool {
+        self.channels_last
+    }
+
+    /// The machine that the plan was made for.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Steps between two readings of the figures.
+    pub fn log_every(&self) -> u64 {
+        self.log_every
+    }
+
+    /// When to save.
+    pub fn checkpoint(&self) -> CheckpointPlan {
+        self.checkpoint
+    }
+
+    /// How to evaluate.
+    pub fn eval(&self) -> &EvalPlan {
+        &self.eval
+    }
+
+    /// The guard's thresholds.
+    pub fn guard(&self) -> GuardConfig {
+        self.guard
+    }
+}
+
+/// The evaluation's defaults: small images are used whole, larger ones as ImageNet's 256 to 224.
+fn eval_plan(config: &TrainConfig, view_size: u32, steps_per_epoch: u64) -> Result<EvalPlan, PlanError> {
+    let eval = &config.eval;
+    let crop = eval.crop.unwrap_or(view_size);
+    let usual = if crop >= 96 { crop.saturating_mul(8) / 7 } else { crop };
+    let resize = eval.resize.unwrap_or(usual);
+    let transform = EvalTransform::new(resize, crop, eval.interpolation);
+    transform.check()?;
+    Ok(EvalPlan {
+        every_steps: (eval.every_epochs > 0).then_some(eval.every_epochs * steps_per_epoch),
+        knn_k: eval.knn_k,
+        knn_temperature: eval.knn_temperature,
+        transform,
+        baselines: eval.baselines,
+    })
+}

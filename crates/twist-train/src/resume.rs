@@ -1,0 +1,104 @@
+//! Continuing a run: what changed since, in words.
+
+use serde_json::Value;
+
+use crate::checkpoint::{CheckpointFacts, Loaded};
+use crate::{TrainConfig, TrainPlan};
+
+/// The warnings that a resumed run begins with: checkpoints that could not be read, and everything about recipe and
+/// data that is not as it was.
+pub(crate) fn warnings(loaded: &Loaded, plan: &TrainPlan) -> Vec<String> {
+    let rejected = loaded.rejected.iter().map(|bad| {
+        format!(
+            "checkpoint {} was left out: {}; continuing from {}",
+            bad.path.display(),
+            bad.reason,
+            loaded.path.display()
+        )
+    });
+    rejected.chain(changed_since(&loaded.facts, plan)).collect()
+}
+
+fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let changes = changes(&facts.recipe, plan.config());
+    if !changes.is_empty() {
+        warnings.push(format!("the recipe changed since the checkpoint: {}", changes.join(", ")));
+    }
+    if facts.data_fingerprint != plan.data_fingerprint() {
+        warnings.push(format!(
+            "the training data changed since the checkpoint: {} -> {}; the order of images is another one now",
+            facts.data_fingerprint,
+            plan.data_fingerprint()
+        ));
+    }
+    if facts.libtorch != torch_ext::version() {
+        warnings.push(format!(
+            "libtorch changed since the checkpoint: {} -> {}",
+            facts.libtorch,
+            torch_ext::version()
+        ));
+    }
+    warnings
+}
+
+/// Every key whose value differs, as `key old -> new`; a key that one side does not have shows as `(silent)`.
+pub fn changes(old: &TrainConfig, new: &TrainConfig) -> Vec<String> {
+    let flat = |config: &TrainConfig| {
+        let mut keys = Vec::new();
+        flatten("", &serde_json::to_value(config).unwrap_or(Value::Null), &mut keys);
+        keys
+    };
+    let (old, new) = (flat(old), flat(new));
+    let value = |keys: &[(String, String)], key: &str| {
+        keys.iter().find(|(known, _)| known == key).map_or("(silent)".to_string(), |(_, value)| value.clone())
+    };
+    let mut keys: Vec<&String> = old.iter().map(|(key, _)| key).collect();
+    keys.extend(new.iter().map(|(key, _)| key).filter(|key| !old.iter().any(|(known, _)| known == *key)));
+    keys.into_iter()
+        .map(|key| (key, value(&old, key), value(&new, key)))
+        .filter(|(_, before, after)| before != after)
+        .map(|(key, before, after)| format!("{key} {before} -> {after}"))
+        .collect()
+}
+
+fn flatten(prefix: &str, value: &Value, out: &mut Vec<(String, String)>) {
+    let join = |key: &str| if prefix.is_empty() { key.to_string() } else { format!("{prefix}.{key}") };
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(key, value)| flatten(&join(key), value, out)),
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| flatten(&join(&index.to_string()), value, out));
+        }
+        other => out.push((prefix.to_string(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Recipe;
+
+    #[test]
+    fn every_changed_key_is_listed_with_old_and_new() {
+        let text = "model = { arch = \"resnet18_cifar\" }\noptim = { name = \"sgd\", lr = 0.1 }\n\
+                    schedule = { epochs = 8 }\ntrain = { batch_size = 2 }\n[[views]]\nname = \"a\"\nsize = 8\n\
+                    scale = [0.2, 1.0]\nblur = 0.0\nsolarize = 0.0\n";
+        let read = |overrides: &[&str]| {
+            let overrides: Vec<_> = overrides.iter().map(|text| text.parse().unwrap()).collect();
+            Recipe::read("x", text, &overrides).unwrap().config().clone()
+        };
+        let old = read(&[]);
+        assert!(changes(&old, &read(&[])).is_empty());
+        let new = read(&["optim.lr=0.2", "model.bunch=2", "views.0.blur=0.5", "model.arch=resnet50"]);
+        let expected = [
+            "model.arch \"resnet18_cifar\" -> \"resnet50\"",
+            "views.0.blur 0.0 -> 0.5",
+            "optim.lr 0.1 -> 0.2",
+            "model.bunch (silent) -> 2",
+        ];
+        assert_eq!(changes(&old, &new), expected);
+    }
+}

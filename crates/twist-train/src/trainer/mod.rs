@@ -1,0 +1,295 @@
+//! The loop around the step: batches in, events out, and every reason to stop.
+
+mod feed;
+mod progress;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use twist_data::Dataset;
+use twist_io::LoadReport;
+use twist_nn::{TwistLoss, TwistNet};
+
+use self::feed::Feed;
+use self::progress::Progress;
+use crate::checkpoint::{CheckpointFacts, CheckpointStore, capture, restore};
+use crate::evaluator::{EvalContext, Evaluator};
+use crate::folder::RunFolder;
+use crate::guard::{self, CollapseKind, Guard, SavedStep};
+use crate::init::init_from;
+use crate::normalize::DeviceNormalize;
+use crate::outcome::{Outcome, StopReason};
+use crate::recorder::Recorder;
+use crate::step::{TrainState, train_step};
+use crate::stop::StopFlag;
+use crate::{Event, StartFigures, TrainError, TrainPlan, What, memory, resume};
+
+/// Everything about a run that is neither recipe nor derived from it.
+#[derive(Clone, Debug, Default)]
+pub struct TrainOptions {
+    /// Name of the recipe, for log and checkpoints.
+    pub recipe_name: String,
+    /// An unreadable image stops the run instead of being replaced.
+    pub strict: bool,
+    /// Stop (resumably) after this time.
+    pub max_time: Option<Duration>,
+    /// Weights to begin from instead of random ones; ignored by a run that continues.
+    pub init: Option<PathBuf>,
+}
+
+/// A run that is ready to begin or to continue.
+pub struct Trainer {
+    plan: TrainPlan,
+    options: TrainOptions,
+    dataset: Arc<dyn Dataset>,
+    run: PathBuf,
+    store: CheckpointStore,
+    state: TrainState,
+    /// Finished steps.
+    step: u64,
+    resumed_from: Option<PathBuf>,
+    notes: Vec<String>,
+    init_report: Option<LoadReport>,
+}
+
+impl Trainer {
+    /// Builds the network and its optimizer, and takes their state from the newest good checkpoint when the folder is
+    /// to be resumed, else from `options.init`, else from the seed.
+    ///
+    /// # Errors
+    /// A checkpoint that does not fit the recipe, weights that fit nothing, or no memory.
+    pub fn new(
+        plan: TrainPlan,
+        dataset: Arc<dyn Dataset>,
+        folder: &RunFolder,
+        options: TrainOptions,
+    ) -> Result<Self, TrainError> {
+        let state = TrainState::new(&plan).map_err(|error| memory::explain(error, &plan))?;
+        let store = CheckpointStore::new(folder.checkpoints(), plan.checkpoint().keep);
+        let run = folder.path().to_path_buf();
+        let mut trainer = Self {
+            plan,
+            options,
+            dataset,
+            run,
+            store,
+            state,
+            step: 0,
+            resumed_from: None,
+            notes: Vec::new(),
+            init_report: None,
+        };
+        let loaded = if folder.resume() { trainer.store.newest_good()? } else { None };
+        if let Some(loaded) = loaded {
+            trainer.notes = resume::warnings(&loaded, &trainer.plan);
+            trainer.step = loaded.facts.step;
+            restore(&mut trainer.state, &loaded.path, loaded.state)?;
+            trainer.resumed_from = Some(loaded.path);
+        } else if let Some(weights) = &trainer.options.init {
+            trainer.init_report = Some(init_from(&trainer.state.net, weights)?);
+        }
+        Ok(trainer)
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &TrainPlan {
+        &self.plan
+    }
+
+    /// The network as it is now.
+    pub fn net(&self) -> &TwistNet {
+        &self.state.net
+    }
+
+    /// Finished steps: more than 0 before [`Trainer::run`] when a checkpoint was found.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Whether all steps are done: running would do nothing.
+    pub fn is_finished(&self) -> bool {
+        self.step >= self.plan.total_steps()
+    }
+
+    /// What `--init` applied, when it was used.
+    pub fn init_report(&self) -> Option<&LoadReport> {
+        self.init_report.as_ref()
+    }
+
+    /// Trains to the end of the plan, or to the first reason to stop.
+    ///
+    /// After every step, in this order: figures are recorded (every `log_every` steps, when they are read from the
+    /// device), the guard judges them, the network is evaluated, a checkpoint is written, and the reasons to stop are
+    /// looked at. A run that is finished already does nothing at all.
+    ///
+    /// # Errors
+    /// The first error of data, network, evaluator, recorder or disk; out of memory comes with advice. The last
+    /// checkpoint stays what it is.
+    pub fn run(
+        &mut self,
+        mut evaluator: Option<&mut dyn Evaluator>,
+        recorders: &mut [Box<dyn Recorder + '_>],
+        stop: &StopFlag,
+    ) -> Result<Outcome, TrainError> {
+        if self.is_finished() {
+            return Ok(Outcome::Finished { steps: 0 });
+        }
+        let (began, first) = (Instant::now(), self.step);
+        self.announce(recorders)?;
+        let config = self.plan.config();
+        let (data, loss, device) = (config.data, config.loss, self.plan.machine().device);
+        let normalize = DeviceNormalize::new(data.mean, data.std, self.plan.channels_last(), device)?;
+        let loss = TwistLoss {
+            lam1: loss.lam1,
+            lam2: loss.lam2,
+            temperature: loss.temperature,
+            ..TwistLoss::default()
+        };
+        let clusters = self.plan.net().dim;
+        let guard = Guard::new(self.plan.guard(), clusters, self.plan.batch_size(), loss.temperature);
+        let mut feed = Feed::start(&self.plan, Arc::clone(&self.dataset), self.step, self.options.strict)?;
+        let mut progress = Progress::new(guard, &self.state, self.step)?;
+
+        while self.step < self.plan.total_steps() {
+            // The step.
+            let batch = feed.next(self.step, device)?;
+            for (path, reason) in &batch.skipped {
+                self.record(recorders, What::SkippedImage { path: path.clone(), reason: reason.clone() })?;
+            }
+            let metrics =
+                train_step(&mut self.state, &self.plan, &loss, &normalize, self.step, &batch.pixels)
+                    .map_err(|error| memory::explain(error, &self.plan))?;
+            self.step += 1;
+            progress.push(metrics, batch.indices);
+
+            // Figures, and the guard's verdict on them.
+            let last = self.step == self.plan.total_steps();
+            let reason = self.reason_to_stop(stop, began);
+            let saving = self.is_due(self.plan.checkpoint().every_steps) || last || reason.is_some();
+            if self.is_due(self.plan.log_every()) || saving {
+                let figures = progress.read(self.plan.batch_size())?;
+                self.record(recorders, What::Step(figures))?;
+                if let Some((kind, step)) = progress.collapsed() {
+                    return self.collapse(recorders, &progress, kind, step);
+                }
+                progress.keep_weights(&self.state, self.step)?;
+            }
+
+            // Evaluation.
+            let score = self.evaluate(&mut evaluator, recorders, &progress)?;
+
+            // Checkpoint.
+            if saving || score.is_some() {
+                let loss = progress.take_mean_loss();
+                self.save(recorders, score, if evaluator.is_none() { loss } else { None })?;
+            }
+            progress.restart_clock();
+
+            // Stop.
+            if let (Some(reason), false) = (reason, last) {
+                self.record(recorders, What::Stopped { reason: reason.to_string() })?;
+                return Ok(Outcome::Stopped { reason, step: self.step });
+            }
+        }
+        self.record(recorders, What::Done { seconds: began.elapsed().as_secs_f64() })?;
+        Ok(Outcome::Finished { steps: self.step - first })
+    }
+
+    fn announce(&self, recorders: &mut [Box<dyn Recorder + '_>]) -> Result<(), TrainError> {
+        self.record(
+            recorders,
+            What::Start(Box::new(StartFigures::of(&self.plan, &self.options.recipe_name, &self.state))),
+        )?;
+        if let Some(path) = &self.resumed_from {
+            self.record(recorders, What::Resumed { path: self.relative(path) })?;
+        }
+        for message in &self.notes {
+            self.record(recorders, What::Warning { message: message.clone() })?;
+        }
+        Ok(())
+    }
+
+    /// Runs the evaluator when it is due; returns `knn_top1` when it is among the scores.
+    fn evaluate(
+        &self,
+        evaluator: &mut Option<&mut dyn Evaluator>,
+        recorders: &mut [Box<dyn Recorder + '_>],
+        progress: &Progress,
+    ) -> Result<Option<f64>, TrainError> {
+        let (Some(evaluator), Some(every)) = (evaluator, self.plan.eval().every_steps) else {
+            return Ok(None);
+        };
+        if !self.is_due(every) {
+            return Ok(None);
+        }
+        let epoch = self.plan.epoch_of(self.step);
+        let context = EvalContext { plan: &self.plan, step: self.step, epoch, last: progress.last() };
+        let scores = evaluator
+            .evaluate(&self.state.net, &context)
+            .map_err(|source| TrainError::Evaluation { step: self.step, source })?;
+        let fields = scores.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
+        self.record(recorders, What::Eval(fields))?;
+        Ok(scores.iter().find(|(name, _)| name == "knn_top1").map(|(_, value)| *value))
+    }
+
+    /// Writes a checkpoint and offers it as the best one: by k-NN where it was measured, by loss where nothing is.
+    fn save(
+        &self,
+        recorders: &mut [Box<dyn Recorder + '_>],
+        knn: Option<f64>,
+        loss: Option<f64>,
+    ) -> Result<(), TrainError> {
+        let facts = CheckpointFacts::of(&self.plan, &self.options.recipe_name, self.step);
+        let path = self.store.save(&facts, &capture(&self.state)?)?;
+        match (knn, loss) {
+            (Some(knn), _) => self.store.offer_best(&path, "knn_top1", knn, true)?,
+            (None, Some(loss)) => self.store.offer_best(&path, "loss", loss, false)?,
+            (None, None) => false,
+        };
+        self.record(recorders, What::Checkpoint { path: self.relative(&path) })
+    }
+
+    fn collapse(
+        &self,
+        recorders: &mut [Box<dyn Recorder + '_>],
+        progress: &Progress,
+        kind: CollapseKind,
+        step: u64,
+    ) -> Result<Outcome, TrainError> {
+        let (readings, indices) = progress.until(step);
+        let saved = SavedStep {
+            kind: kind.name(),
+            advice: kind.advice(),
+            step,
+            weights_before_step: progress.weights_step(),
+            seed: self.plan.seed(),
+            epoch: step / self.plan.steps_per_epoch(),
+            indices,
+            logits: progress.logit_statistics()?,
+            readings,
+        };
+        guard::save(&self.run, &saved, &progress.weights(&self.state)?)?;
+        let (kind_name, advice) = (kind.name().into(), kind.advice().into());
+        self.record(recorders, What::Collapse { kind: kind_name, advice, saved: "collapse".into() })?;
+        Ok(Outcome::Collapsed { kind, step, saved: self.run.join("collapse") })
+    }
+
+    fn reason_to_stop(&self, stop: &StopFlag, began: Instant) -> Option<StopReason> {
+        let out_of_time = self.options.max_time.is_some_and(|limit| began.elapsed() >= limit);
+        stop.signal().map(StopReason::Signal).or(out_of_time.then_some(StopReason::MaxTime))
+    }
+
+    fn is_due(&self, every: u64) -> bool {
+        self.step.is_multiple_of(every)
+    }
+
+    fn relative(&self, path: &std::path::Path) -> String {
+        path.strip_prefix(&self.run).unwrap_or(path).display().to_string()
+    }
+
+    fn record(&self, recorders: &mut [Box<dyn Recorder + '_>], what: What) -> Result<(), TrainError> {
+        let event = Event { step: self.step, epoch: self.plan.epoch_of(self.step), what };
+        recorders.iter_mut().try_for_each(|recorder| recorder.record(&event))
+    }
+}

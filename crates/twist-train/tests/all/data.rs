@@ -1,0 +1,134 @@
+//! A tiny data set in memory, and tiny runs on it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tch::Device;
+use twist_data::{DataError, Dataset, Rgb8, Stored};
+use twist_train::{
+    DataFacts, Evaluator, Machine, OnExisting, Outcome, Override, Recipe, Recorder, RunFolder, StopFlag,
+    TrainError, TrainOptions, TrainPlan, Trainer,
+};
+
+/// Coloured stripes whose direction is the class, 16 × 16 pixels.
+pub(crate) struct Stripes(pub(crate) usize);
+
+impl Dataset for Stripes {
+    fn len(&self) -> usize {
+        self.0
+    }
+
+    fn read(&self, index: usize) -> Result<Stored, DataError> {
+        let pixel = |i: usize| {
+            let (y, x, channel) = (i / 48, i / 3 % 16, i % 3);
+            let along = if index % 2 == 0 { x } else { y };
+            ((along * (1 + index % 3) + index * 7) * 29 + channel * 40 * (index % 5)) as u8
+        };
+        Ok(Stored::Pixels(Arc::new(Rgb8 { width: 16, height: 16, pixels: (0..768).map(pixel).collect() })))
+    }
+
+    fn path(&self, index: usize) -> String {
+        format!("stripes/{index}")
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        Some((index % 2) as u32)
+    }
+
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+
+    fn fingerprint(&self) -> String {
+        format!("stripes-{}", self.0)
+    }
+}
+
+pub(crate) const RECIPE: &str = r#"
+[model]
+arch = "resnet18_cifar"
+width = 8
+hidden_dim = 16
+dim = 8
+[data]
+mean = [0.5, 0.5, 0.5]
+std = [0.25, 0.25, 0.25]
+in_memory = "off"
+[optim]
+name = "lars"
+lr = 0.5
+scale_lr = false
+weight_decay = 1e-4
+clip_norm = 3.0
+[schedule]
+epochs = 3
+warmup_epochs = 1
+[train]
+batch_size = 8
+precision = "fp32"
+log_every = 2
+[checkpoint]
+every_steps = 3
+[[views]]
+name = "view1"
+size = 16
+scale = [0.3, 1.0]
+blur = 0.5
+solarize = 0.0
+[[views]]
+name = "view2"
+size = 16
+scale = [0.3, 1.0]
+blur = 0.1
+solarize = 0.2
+"#;
+
+pub(crate) fn recipe(overrides: &[&str]) -> Recipe {
+    let overrides: Vec<Override> = overrides.iter().map(|text| text.parse().unwrap()).collect();
+    Recipe::read("tiny", RECIPE, &overrides).unwrap()
+}
+
+/// One thread computes: these nets are too small for more.
+pub(crate) fn machine() -> Machine {
+    torch_ext::machine::set_threads(1);
+    Machine { device: Device::Cpu, threads: 1, loader_threads: 1, fast_bf16: false }
+}
+
+pub(crate) fn plan(recipe: &Recipe, images: usize) -> TrainPlan {
+    TrainPlan::new(recipe.config(), &DataFacts::of(&Stripes(images)), &machine()).unwrap()
+}
+
+pub(crate) fn trainer(
+    folder: &RunFolder,
+    recipe: &Recipe,
+    images: usize,
+    options: TrainOptions,
+) -> Result<Trainer, TrainError> {
+    let plan = plan(recipe, images);
+    folder.describe(recipe, &plan)?;
+    Trainer::new(plan, Arc::new(Stripes(images)), folder, options)
+}
+
+/// A run from its folder to its outcome, with its two recorders.
+pub(crate) fn run(
+    path: &Path,
+    on_existing: OnExisting,
+    overrides: &[&str],
+    evaluator: Option<&mut dyn Evaluator>,
+    stop: &StopFlag,
+) -> Result<Outcome, TrainError> {
+    let folder = RunFolder::open(path, on_existing)?;
+    let options = TrainOptions { recipe_name: "tiny".into(), ..TrainOptions::default() };
+    let mut trainer = trainer(&folder, &recipe(overrides), 16, options)?;
+    if trainer.is_finished() {
+        return trainer.run(None, &mut [], stop);
+    }
+    let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders()?;
+    trainer.run(evaluator, &mut recorders, stop)
+}
+
+/// The lines of a run's log.
+pub(crate) fn log(path: &Path) -> Vec<serde_json::Value> {
+    let text = fs_err::read_to_string(path.join("log.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}

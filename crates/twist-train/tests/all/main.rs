@@ -1,0 +1,10 @@
+//! Everything that trains, resumes or compares with reference values.
+
+mod accumulation;
+mod collapse;
+mod data;
+mod optimizers;
+mod order;
+mod recipes;
+mod reference;
+mod resume;

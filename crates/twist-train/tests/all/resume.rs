@@ -1,0 +1,144 @@
+//! Runs that stop and continue.
+
+use std::time::Duration;
+
+use twist_train::{OnExisting, Outcome, RunFolder, StopFlag, StopReason, TrainOptions};
+
+use crate::data::{log, recipe, run, trainer};
+
+fn events(path: &std::path::Path, kind: &str) -> Vec<serde_json::Value> {
+    log(path).into_iter().filter(|line| line["event"] == kind).collect()
+}
+
+/// Runs three steps of six and stops, as `--max-time` would.
+fn half(path: &std::path::Path, overrides: &[&str]) {
+    let folder = RunFolder::open(path, OnExisting::Refuse).unwrap();
+    let recipe = recipe(overrides);
+    let options = TrainOptions { recipe_name: "tiny".into(), ..TrainOptions::default() };
+    let mut trainer = trainer(&folder, &recipe, 16, options).unwrap();
+    let stop = StopFlag::new();
+    let mut recorders = folder.recorders().unwrap();
+    recorders.push(Box::new(StopAt { step: 3, stop: stop.clone() }));
+    let outcome = trainer.run(None, &mut recorders, &stop).unwrap();
+    assert!(matches!(outcome, Outcome::Stopped { reason: StopReason::Signal(15), .. }), "{outcome:?}");
+}
+
+/// Raises SIGTERM's number when the step before `step` is logged.
+struct StopAt {
+    step: u64,
+    stop: StopFlag,
+}
+
+impl twist_train::Recorder for StopAt {
+    fn record(&mut self, event: &twist_train::Event) -> Result<(), twist_train::TrainError> {
+        if event.step + 1 >= self.step {
+            self.stop.raise(15);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn three_steps_and_three_resumed_ones_equal_six_bit_for_bit() {
+    for optimizer in ["lars", "adamw"] {
+        let root = tempfile::tempdir().unwrap();
+        let (whole, parts) = (root.path().join("whole"), root.path().join("parts"));
+        let set = format!("optim.name={optimizer}");
+        let outcome = run(&whole, OnExisting::Refuse, &[&set], None, &StopFlag::new()).unwrap();
+        assert_eq!(outcome, Outcome::Finished { steps: 6 });
+
+        half(&parts, &[&set]);
+        let outcome = run(&parts, OnExisting::Resume, &[&set], None, &StopFlag::new()).unwrap();
+        assert_eq!(outcome, Outcome::Finished { steps: 3 });
+        let resumed = events(&parts, "resumed");
+        assert_eq!((resumed.len(), &resumed[0]["step"]), (1, &3.into()));
+
+        let last = "checkpoints/step-00000006.safetensors";
+        let (a, b) = (fs_err::read(whole.join(last)).unwrap(), fs_err::read(parts.join(last)).unwrap());
+        assert!(a == b, "{optimizer}: the checkpoints differ");
+        assert!(events(&parts, "warning").is_empty());
+    }
+}
+
+#[test]
+fn a_changed_recipe_is_listed_and_a_finished_run_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    half(&path, &[]);
+    let changed = ["optim.lr=0.25", "train.log_every=1"];
+    run(&path, OnExisting::Resume, &changed, None, &StopFlag::new()).unwrap();
+    let warnings = events(&path, "warning");
+    assert_eq!(warnings.len(), 1);
+    let message = warnings[0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("optim.lr 0.5 -> 0.25") && message.contains("train.log_every 2 -> 1"),
+        "{message}"
+    );
+
+    let before = fs_err::read(path.join("log.jsonl")).unwrap();
+    let outcome = run(&path, OnExisting::Resume, &changed, None, &StopFlag::new()).unwrap();
+    assert_eq!(outcome, Outcome::Finished { steps: 0 });
+    assert_eq!(fs_err::read(path.join("log.jsonl")).unwrap(), before);
+}
+
+#[test]
+fn changed_data_and_a_cut_checkpoint_are_reported() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    run(&path, OnExisting::Refuse, &[], None, &StopFlag::new()).unwrap();
+    let newest = path.join("checkpoints/step-00000006.safetensors");
+    let bytes = fs_err::read(&newest).unwrap();
+    fs_err::write(&newest, &bytes[..bytes.len() / 2]).unwrap();
+
+    let folder = RunFolder::open(&path, OnExisting::Resume).unwrap();
+    let mut trainer = trainer(&folder, &recipe(&[]), 17, TrainOptions::default()).unwrap();
+    assert_eq!(trainer.step(), 3);
+    trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+    let warnings = events(&path, "warning");
+    assert_eq!(warnings.len(), 2);
+    let texts: Vec<&str> = warnings.iter().map(|warning| warning["message"].as_str().unwrap()).collect();
+    assert!(texts[0].contains("step-00000006.safetensors was left out"), "{}", texts[0]);
+    assert!(texts[1].contains("stripes-16 -> stripes-17"), "{}", texts[1]);
+    assert!(fs_err::read(&newest).unwrap().len() == bytes.len(), "the cut one was written anew");
+}
+
+#[test]
+fn another_network_or_optimizer_is_refused_in_words() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    half(&path, &[]);
+    for (set, word) in [("model.dim=9", "last_linear"), ("optim.name=adamw", "updates")] {
+        let message = run(&path, OnExisting::Resume, &[set], None, &StopFlag::new()).unwrap_err().to_string();
+        assert!(message.contains("does not fit the recipe") && message.contains(word), "{set}: {message}");
+    }
+}
+
+#[test]
+fn time_that_is_over_saves_and_stops() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    let folder = RunFolder::open(&path, OnExisting::Refuse).unwrap();
+    let options = TrainOptions { max_time: Some(Duration::ZERO), ..TrainOptions::default() };
+    let mut trainer = trainer(&folder, &recipe(&[]), 16, options).unwrap();
+    let outcome = trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+    assert_eq!(outcome, Outcome::Stopped { reason: StopReason::MaxTime, step: 1 });
+    assert!(path.join("checkpoints/step-00000001.safetensors").is_file());
+    assert_eq!(events(&path, "stopped")[0]["reason"], "max_time");
+}
+
+#[test]
+fn weights_of_a_run_begin_another_one() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    half(&path, &[]);
+    let weights = path.join("checkpoints/step-00000003.safetensors");
+    let folder = RunFolder::open(root.path().join("next"), OnExisting::Refuse).unwrap();
+    let options = TrainOptions { init: Some(weights.clone()), ..TrainOptions::default() };
+    let next = trainer(&folder, &recipe(&["train.seed=5", "model.dim=12"]), 16, options).unwrap();
+    let report = next.init_report().unwrap();
+    assert!(report.applied.iter().all(|name| !name.contains("last_linear")));
+    assert!(report.mismatched.iter().any(|bad| bad.name.contains("last_linear")), "{report}");
+    let (saved, _) = twist_io::load_safetensors(&weights).unwrap();
+    let (now, name) = (next.net().store.state_dict().unwrap(), "backbone.conv1.weight");
+    assert_eq!(now.get(name), saved.get(&format!("model.{name}")));
+}
