@@ -5,6 +5,18 @@ mod image;
 
 mod dataset;
 
+mod decode;
+
+mod augment;
+
+mod sampler;
+
+pub use crate::augment::{
+    Augmenter, ColorOp, Crop, DrawKey, EvalTransform, Interpolation, Jitter, Normalize, PolicyError,
+    ViewDraw, ViewPolicy, draw,
+};
 pub use crate::dataset::{Dataset, LabelSource, LeftOut, OpenOptions, Stored, open};
+pub use crate::decode::{DecodeError, DecodeLimits, Decoder};
 pub use crate::error::DataError;
 pub use crate::image::Rgb8;
+pub use crate::sampler::{BatchRequest, Sampler, SamplerError};

@@ -1,0 +1,101 @@
+//! The fixed transform of evaluation: resize the shorter side, crop the centre.
+
+use serde::{Deserialize, Serialize};
+
+use super::draw::Crop;
+use super::planes::Planes;
+use super::policy::{Interpolation, MAX_SIZE, PolicyError};
+use super::resize::{Resizer, Target};
+use crate::image::Rgb8;
+
+/// torchvision's `Resize(resize)` and `CenterCrop(crop)` on Pillow images. With `resize == crop ==` both sides of the
+/// image it is the identity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvalTransform {
+    /// Length of the shorter side after resizing.
+    pub resize: u32,
+    /// Side of the square that is cut from the centre, at most `resize`.
+    pub crop: u32,
+    /// Resampling filter.
+    #[serde(default)]
+    pub interpolation: Interpolation,
+    #[serde(skip)]
+    buffers: Buffers,
+}
+
+/// What is kept from image to image. No part of the transform's value: clones start without.
+#[derive(Debug, Default)]
+struct Buffers {
+    resizer: Resizer,
+    planes: Planes,
+}
+
+impl Clone for Buffers {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Buffers {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl EvalTransform {
+    /// A transform from its two sizes.
+    pub fn new(resize: u32, crop: u32, interpolation: Interpolation) -> Self {
+        Self { resize, crop, interpolation, buffers: Buffers::default() }
+    }
+
+    /// Checks the sizes.
+    ///
+    /// # Errors
+    /// When the crop is larger than the resized image may be, or a size is out of range.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let fail = |field, value: u32, rule| {
+            Err(PolicyError { view: "evaluation".to_owned(), field, value: value.to_string(), rule })
+        };
+        if !(1..=MAX_SIZE).contains(&self.crop) {
+            return fail("crop", self.crop, "a crop has between 1 and 4096 pixels on a side");
+        }
+        if !(self.crop..=MAX_SIZE).contains(&self.resize) {
+            return fail("resize", self.resize, "it lies between the crop's size and 4096");
+        }
+        Ok(())
+    }
+
+    /// Writes the transformed image: `out` is `[crop, crop, 3]`.
+    ///
+    /// # Panics
+    /// When `out` has another length, or the transform does not pass [`EvalTransform::check`].
+    pub fn apply(&mut self, source: &Rgb8, out: &mut [u8]) {
+        let crop = self.crop;
+        assert_eq!(out.len(), 3 * (crop as usize).pow(2), "an evaluation crop of {crop} x {crop} pixels");
+        assert!(crop <= self.resize, "a crop of {crop} from a shorter side of {}", self.resize);
+        let resized = resized_size(source.width, source.height, self.resize);
+        let target = Target {
+            interpolation: self.interpolation,
+            resized,
+            from: (centre(resized.0, crop), centre(resized.1, crop)),
+            size: (crop, crop),
+            flip: false,
+        };
+        let whole = Crop { top: 0, left: 0, height: source.height, width: source.width };
+        let Buffers { resizer, planes } = &mut self.buffers;
+        resizer.resize(source, whole, &target, planes);
+        planes.write_interleaved(out);
+    }
+}
+
+/// Width and height after torchvision's `Resize(shorter)`: the longer side is truncated to whole pixels.
+fn resized_size(width: u32, height: u32, shorter: u32) -> (u32, u32) {
+    let longer = |long: u32, short: u32| (u64::from(shorter) * u64::from(long) / u64::from(short)) as u32;
+    if width <= height { (shorter, longer(height, width)) } else { (longer(width, height), shorter) }
+}
+
+/// First pixel of a centred crop, as torchvision's `CenterCrop` rounds it: halves to even.
+fn centre(length: u32, crop: u32) -> u32 {
+    (f64::from(length - crop) / 2.0).round_ties_even() as u32
+}

@@ -1,0 +1,239 @@
+//! What may happen to a view: the distributions that [`draw`](super::draw()) samples from.
+
+use serde::{Deserialize, Serialize};
+
+/// The resampling filter of a crop, both antialiased as in Pillow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interpolation {
+    /// Keys' cubic with a = -1/2, support 2: the paper's choice.
+    #[default]
+    Bicubic,
+    /// The triangle filter, support 1.
+    Bilinear,
+}
+
+/// The augmentation of one view: random resized crop, flip, colour jitter, grayscale, blur, solarisation, in that order.
+///
+/// The defaults are those that all views of the paper share. What makes views differ (`size`, `scale`, `blur`,
+/// `solarize`) has no default and must be written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewPolicy {
+    /// For people and logs, such as `view1`.
+    pub name: String,
+    /// Side of the square view in pixels.
+    pub size: u32,
+    /// Smallest and largest part of the image's area that a crop covers.
+    pub scale: [f64; 2],
+    /// Smallest and largest width : height of a crop.
+    #[serde(default = "default::ratio")]
+    pub ratio: [f64; 2],
+    /// Resampling filter of the crop.
+    #[serde(default)]
+    pub interpolation: Interpolation,
+    /// Probability of a horizontal flip.
+    #[serde(default = "default::flip")]
+    pub flip: f64,
+    /// Probability that brightness, contrast, saturation and hue are changed, in random order.
+    #[serde(default = "default::jitter")]
+    pub jitter: f64,
+    /// Brightness factor is uniform in `1 ± brightness` (not below 0); 0 switches it off.
+    #[serde(default = "default::brightness")]
+    pub brightness: f64,
+    /// Contrast factor is uniform in `1 ± contrast` (not below 0); 0 switches it off.
+    #[serde(default = "default::contrast")]
+    pub contrast: f64,
+    /// Saturation factor is uniform in `1 ± saturation` (not below 0); 0 switches it off.
+    #[serde(default = "default::saturation")]
+    pub saturation: f64,
+    /// Hue shift is uniform in `± hue` of a full turn, at most 0.5; 0 switches it off.
+    #[serde(default = "default::hue")]
+    pub hue: f64,
+    /// Probability of becoming gray.
+    #[serde(default = "default::gray")]
+    pub gray: f64,
+    /// Probability of Gaussian blur.
+    pub blur: f64,
+    /// Smallest and largest standard deviation of the blur, in pixels of the view.
+    #[serde(default = "default::blur_radius")]
+    pub blur_radius: [f64; 2],
+    /// Probability of solarisation.
+    pub solarize: f64,
+    /// Values from this one on are inverted by solarisation.
+    #[serde(default = "default::solarize_threshold")]
+    pub solarize_threshold: u8,
+}
+
+/// Why a [`ViewPolicy`] cannot be drawn from.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("view `{view}`: {field} = {value}, but {rule}")]
+pub struct PolicyError {
+    /// Name of the view.
+    pub view: String,
+    /// The field at fault.
+    pub field: &'static str,
+    /// Its value as written.
+    pub value: String,
+    /// What the field has to satisfy.
+    pub rule: &'static str,
+}
+
+impl ViewPolicy {
+    /// A policy with the paper's shared values; see the fields for the meaning of the arguments.
+    pub fn new(name: &str, size: u32, scale: [f64; 2], blur: f64, solarize: f64) -> Self {
+        Self {
+            name: name.to_owned(),
+            size,
+            scale,
+            ratio: default::ratio(),
+            interpolation: Interpolation::default(),
+            flip: default::flip(),
+            jitter: default::jitter(),
+            brightness: default::brightness(),
+            contrast: default::contrast(),
+            saturation: default::saturation(),
+            hue: default::hue(),
+            gray: default::gray(),
+            blur,
+            blur_radius: default::blur_radius(),
+            solarize,
+            solarize_threshold: default::solarize_threshold(),
+        }
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// The first field that is out of its range, with the range.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let fail = |field, value: &dyn std::fmt::Debug, rule| {
+            Err(PolicyError { view: self.name.clone(), field, value: format!("{value:?}"), rule })
+        };
+        if !(1..=MAX_SIZE).contains(&self.size) {
+            return fail("size", &self.size, "a view has between 1 and 4096 pixels on a side");
+        }
+        if !(0.0 < self.scale[0] && self.scale[0] <= self.scale[1] && self.scale[1] <= 1.0) {
+            return fail(
+                "scale",
+                &self.scale,
+                "it is [smallest, largest] part of the area with 0 < smallest <= largest <= 1",
+            );
+        }
+        if !(0.0 < self.ratio[0] && self.ratio[0] <= self.ratio[1] && self.ratio[1].is_finite()) {
+            return fail(
+                "ratio",
+                &self.ratio,
+                "it is [narrowest, widest] width : height with 0 < narrowest <= widest",
+            );
+        }
+        let probabilities = [
+            ("flip", self.flip),
+            ("jitter", self.jitter),
+            ("gray", self.gray),
+            ("blur", self.blur),
+            ("solarize", self.solarize),
+        ];
+        for (field, p) in probabilities {
+            if !(0.0..=1.0).contains(&p) {
+                return fail(field, &p, "a probability lies between 0 and 1");
+            }
+        }
+        let strengths =
+            [("brightness", self.brightness), ("contrast", self.contrast), ("saturation", self.saturation)];
+        for (field, strength) in strengths {
+            if !(0.0..=10.0).contains(&strength) {
+                return fail(field, &strength, "a jitter strength lies between 0 (off) and 10");
+            }
+        }
+        if !(0.0..=0.5).contains(&self.hue) {
+            return fail("hue", &self.hue, "the hue shift lies between 0 (off) and 0.5 of a full turn");
+        }
+        let [least, most] = self.blur_radius;
+        if !(0.0 <= least && least <= most && most <= 100.0) {
+            return fail(
+                "blur_radius",
+                &self.blur_radius,
+                "it is [smallest, largest] in pixels with 0 <= smallest <= largest <= 100",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Largest side of a view or evaluation crop in pixels.
+pub(crate) const MAX_SIZE: u32 = 4096;
+
+/// The values that all views of the paper share.
+mod default {
+    pub(super) fn ratio() -> [f64; 2] {
+        [3.0 / 4.0, 4.0 / 3.0]
+    }
+    pub(super) fn flip() -> f64 {
+        0.5
+    }
+    pub(super) fn jitter() -> f64 {
+        0.8
+    }
+    pub(super) fn brightness() -> f64 {
+        0.4
+    }
+    pub(super) fn contrast() -> f64 {
+        0.4
+    }
+    pub(super) fn saturation() -> f64 {
+        0.2
+    }
+    pub(super) fn hue() -> f64 {
+        0.1
+    }
+    pub(super) fn gray() -> f64 {
+        0.2
+    }
+    pub(super) fn blur_radius() -> [f64; 2] {
+        [0.1, 2.0]
+    }
+    pub(super) fn solarize_threshold() -> u8 {
+        128
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_and_default_fields() {
+        let policy: ViewPolicy = serde_json::from_str(
+            r#"{"name":"view1","size":224,"scale":[0.08,1.0],"blur":1.0,"solarize":0.0}"#,
+        )
+        .unwrap();
+        assert_eq!(policy, ViewPolicy::new("view1", 224, [0.08, 1.0], 1.0, 0.0));
+        policy.check().unwrap();
+        let unknown = serde_json::from_str::<ViewPolicy>(
+            r#"{"name":"a","size":1,"scale":[1,1],"blur":0,"solarize":0,"blurr":1}"#,
+        );
+        assert!(unknown.unwrap_err().to_string().contains("blurr"));
+    }
+
+    #[test]
+    fn every_rule_names_its_field() {
+        type Change = fn(&mut ViewPolicy);
+        let wrong: [(&str, Change); 9] = [
+            ("size", |p| p.size = 0),
+            ("scale", |p| p.scale = [0.0, 1.0]),
+            ("ratio", |p| p.ratio = [2.0, 1.0]),
+            ("flip", |p| p.flip = 1.5),
+            ("gray", |p| p.gray = f64::NAN),
+            ("contrast", |p| p.contrast = -0.1),
+            ("hue", |p| p.hue = 0.6),
+            ("blur_radius", |p| p.blur_radius = [2.0, 1.0]),
+            ("solarize", |p| p.solarize = -1.0),
+        ];
+        for (field, change) in wrong {
+            let mut policy = ViewPolicy::new("v", 32, [0.2, 1.0], 0.5, 0.0);
+            change(&mut policy);
+            assert_eq!(policy.check().unwrap_err().field, field);
+        }
+    }
+}
