@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::augment::PolicyError;
+use crate::decode::DecodeError;
+
 /// An error of this crate. The text names the file and says what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -129,6 +132,39 @@ pub enum DataError {
         /// What is wrong.
         reason: String,
     },
+
+    /// An image whose bytes could be read but not decoded.
+    #[error("cannot decode {path}: {source}")]
+    Decode {
+        /// The image.
+        path: String,
+        /// Why.
+        source: DecodeError,
+    },
+
+    // === Delivering it ===
+    /// A view that cannot be drawn.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A loader that cannot be started.
+    #[error("the loader cannot start: {reason}")]
+    Loader {
+        /// What is wrong with its options.
+        reason: String,
+    },
+    /// Not one image to train on.
+    #[error("none of the {images} images can be read; the first: {example}")]
+    NothingReadable {
+        /// How many there are.
+        images: usize,
+        /// Why one of them cannot.
+        example: String,
+    },
+    /// A defect of this program.
+    #[error(
+        "a loader thread stopped with the panic printed above: please report it with the image that causes it"
+    )]
+    WorkerLost,
 
     // === Writing it ===
     /// The destination exists, and nothing is ever overwritten.

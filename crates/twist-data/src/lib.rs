@@ -11,6 +11,8 @@ mod augment;
 
 mod sampler;
 
+mod loader;
+
 pub use crate::augment::{
     Augmenter, ColorOp, Crop, DrawKey, EvalTransform, Interpolation, Jitter, Normalize, PolicyError,
     ViewDraw, ViewPolicy, draw,
@@ -19,4 +21,5 @@ pub use crate::dataset::{Dataset, LabelSource, LeftOut, OpenOptions, Stored, ope
 pub use crate::decode::{DecodeError, DecodeLimits, Decoder};
 pub use crate::error::DataError;
 pub use crate::image::Rgb8;
+pub use crate::loader::{Batch, Loader, LoaderOptions, Pipeline, Skipped, ViewGroup};
 pub use crate::sampler::{BatchRequest, Sampler, SamplerError};
