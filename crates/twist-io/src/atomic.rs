@@ -60,7 +60,7 @@ fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<(
     drop(writer);
 
     unfinished.persist(path).map_err(|failed| failed.error)?;
-    File::open(folder)?.sync_all()
+    fs::File::open(folder)?.sync_all()
 }
 
 /// Removes what killed processes left unfinished in `folder`, and says how many files that were.

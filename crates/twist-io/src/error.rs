@@ -40,7 +40,7 @@ fn count(bytes: Option<usize>) -> String {
 #[derive(Debug, Error)]
 pub enum IoError {
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), reason(path, source))]
     Os {
         /// What was tried, for example `read`.
         action: &'static str,
@@ -193,6 +193,13 @@ impl IoError {
             _ => IoError::Os { action, path, source },
         }
     }
+}
+
+/// What the operating system says, without the path that `fs_err` puts before it: [`IoError`] has named it already.
+fn reason(path: &Path, source: &io::Error) -> String {
+    let text = source.to_string();
+    let named = format!("`{}`: ", path.display());
+    text.split_once(&named).map_or(text.as_str(), |(_, reason)| reason).to_owned()
 }
 
 /// Bytes that an ordinary user can still write in this folder.

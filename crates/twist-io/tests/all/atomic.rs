@@ -1,0 +1,155 @@
+//! Writes that fail leave what was there, and nothing else.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use twist_io::{HostTensor, IoError, StateDict, remove_leftovers, save_safetensors, write_atomic};
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs_err::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_file_is_replaced_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.json");
+    for text in ["first", "second, longer", "3"] {
+        write_atomic(&path, |file| file.write_all(text.as_bytes())).unwrap();
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), text);
+    }
+    assert_eq!(names(folder.path()), ["metrics.json"]);
+}
+
+#[test]
+fn a_failed_write_keeps_the_old_file_and_removes_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.json");
+    fs_err::write(&path, "old").unwrap();
+    let failures = [
+        (io::ErrorKind::StorageFull, "no space left"),
+        (io::ErrorKind::QuotaExceeded, "no space left"),
+        (io::ErrorKind::Other, "cannot write"),
+    ];
+    for (kind, text) in failures {
+        // More than the writer's buffer, so that a part is on the disk when the failure comes.
+        let error = write_atomic(&path, |file| {
+            file.write_all(&vec![7; 3 << 20])?;
+            Err(io::Error::new(kind, "simulated"))
+        })
+        .unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains(text) && message.contains("metrics.json"), "{message}");
+        if kind != io::ErrorKind::Other {
+            assert!(matches!(error, IoError::StorageFull { available: Some(_), .. }), "{error:?}");
+            assert!(message.contains("nothing that existed was changed"), "{message}");
+        }
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), "old");
+        assert_eq!(names(folder.path()), ["metrics.json"]);
+    }
+}
+
+#[test]
+fn a_panic_inside_leaves_no_file_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.csv");
+    let caught = std::panic::catch_unwind(|| write_atomic(&path, |_| panic!("inside the writer")));
+    assert!(caught.is_err());
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn places_that_cannot_hold_a_file_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let absent = folder.path().join("absent").join("file");
+    let error = write_atomic(&absent, |_| Ok(())).unwrap_err().to_string();
+    assert!(error.contains("absent"), "{error}");
+    // A folder of that name is in the way.
+    fs_err::create_dir(folder.path().join("taken")).unwrap();
+    assert!(matches!(write_atomic(folder.path().join("taken"), |_| Ok(())), Err(IoError::Os { .. })));
+    assert!(matches!(write_atomic("..", |_| Ok(())), Err(IoError::Os { .. })));
+    assert_eq!(names(folder.path()), ["taken"]);
+}
+
+#[test]
+fn leftovers_of_a_killed_process_go_and_other_files_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        ".step-1.safetensors.abc123.twist-tmp",
+        ".step-2.safetensors.x.twist-tmp",
+        ".hidden",
+        "kept.twist-tmp",
+    ] {
+        fs_err::write(folder.path().join(name), "part").unwrap();
+    }
+    assert_eq!(remove_leftovers(folder.path()).unwrap(), 2);
+    assert_eq!(names(folder.path()), [".hidden", "kept.twist-tmp"]);
+    assert!(remove_leftovers(folder.path().join("absent")).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn permissions_are_those_of_an_ordinary_file() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs_err::metadata(path).unwrap().permissions().mode() & 0o777;
+    let (ordinary, ours) = (folder.path().join("ordinary"), folder.path().join("ours"));
+    fs_err::write(&ordinary, "").unwrap();
+    write_atomic(&ours, |_| Ok(())).unwrap();
+    assert_eq!(mode(&ours), mode(&ordinary));
+}
+
+/// A 1 MiB file system to fill, where this process may mount one.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Option<Self> {
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(at)
+            .output()
+            .ok()?;
+        mount.status.success().then(|| SmallDisk(at.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(folder.path()) else {
+        let mut stderr = io::stderr();
+        writeln!(stderr, "SKIPPED a_full_disk_loses_nothing: mounting a tmpfs is not permitted here")
+            .unwrap();
+        return;
+    };
+    let path = disk.0.join("step-00000001.safetensors");
+    let state = |elements: usize| {
+        StateDict(vec![(
+            "w".to_owned(),
+            HostTensor::from_slice(vec![elements], &vec![1.0f32; elements]).unwrap(),
+        )])
+    };
+    save_safetensors(&path, &state(1000), None).unwrap();
+    let before = fs_err::read(&path).unwrap();
+
+    let error = save_safetensors(&path, &state(1 << 20), None).unwrap_err();
+    let needed = (4 << 20) + 8;
+    assert!(
+        matches!(error, IoError::StorageFull { needed: Some(bytes), available: Some(_), .. } if bytes >= needed),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("4.0 MiB needed"), "{error}");
+    assert_eq!(fs_err::read(&path).unwrap(), before);
+    assert_eq!(names(&disk.0), ["step-00000001.safetensors"]);
+}

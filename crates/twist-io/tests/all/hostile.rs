@@ -1,0 +1,153 @@
+//! Files that are damaged or lie: each way has its own error, and none costs more memory than the file is long.
+
+use proptest::prelude::*;
+use serde_json::json;
+use twist_io::{HeaderLie, HostTensor, IoError, StateDict, load_safetensors, save_safetensors};
+
+/// Loads bytes as a file; the error's text names the file.
+fn load(bytes: &[u8]) -> Result<StateDict, IoError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("suspect.safetensors");
+    fs_err::write(&path, bytes).unwrap();
+    let loaded = load_safetensors(&path);
+    if let Err(error) = &loaded {
+        assert!(error.to_string().contains("suspect.safetensors"), "{error}");
+    }
+    loaded.map(|(state, _)| state)
+}
+
+/// A file with this header and so many bytes behind it.
+fn file(header: &str, data: usize) -> Vec<u8> {
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.resize(bytes.len() + data, 0);
+    bytes
+}
+
+fn entry(dtype: &str, shape: &str, begin: u64, end: u64) -> String {
+    format!(r#"{{"dtype":"{dtype}","shape":{shape},"data_offsets":[{begin},{end}]}}"#)
+}
+
+fn lie(header: &str, data: usize) -> HeaderLie {
+    match load(&file(header, data)) {
+        Err(IoError::Header { lie, .. }) => lie,
+        other => panic!("{header}: {other:?}"),
+    }
+}
+
+/// A small checkpoint as bytes.
+fn checkpoint() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let mut state = StateDict::default();
+    state.push("model.weight", HostTensor::from_slice(vec![2, 3], &[1.0f32; 6]).unwrap());
+    state.push("model.steps", HostTensor::from_slice(vec![], &[7i64]).unwrap());
+    save_safetensors(&path, &state, Some(&json!({ "step": 7 }))).unwrap();
+    fs_err::read(&path).unwrap()
+}
+
+#[test]
+fn a_file_cut_anywhere_says_so() {
+    let whole = checkpoint();
+    assert_eq!(load(&whole).unwrap().len(), 2);
+    assert!(matches!(load(&[]), Err(IoError::Empty { .. })));
+    for length in 1..whole.len() {
+        match load(&whole[..length]) {
+            Err(error @ IoError::Truncated { got, expected, .. }) => {
+                assert_eq!(got, length as u64);
+                assert!(expected > got && expected <= whole.len() as u64, "{length}: {expected}");
+                assert!(error.to_string().contains("older checkpoint"));
+            }
+            other => panic!("cut at {length}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn other_files_are_named_as_such() {
+    let png = b"\x89PNG\r\n\x1a\n and so on";
+    assert!(matches!(load(png), Err(IoError::NotSafetensors { .. })));
+    assert!(matches!(load(b"this is some text, not tensors"), Err(IoError::NotSafetensors { .. })));
+    assert!(matches!(load(&file("[1, 2, 3]", 0)), Err(IoError::NotSafetensors { .. })));
+    assert!(matches!(load(&file("", 0)), Err(IoError::NotSafetensors { .. })));
+    assert!(matches!(load(&[0xff; 16]), Err(IoError::NotSafetensors { .. })));
+}
+
+#[test]
+fn every_lie_of_a_header_has_its_name() {
+    let good = entry("F32", "[2]", 0, 8);
+    let pair = |first: &str, second: &str| format!(r#"{{"a":{first},"b":{second}}}"#);
+    let one = |tensor: &str| format!(r#"{{"a":{tensor}}}"#);
+    assert_eq!(load(&file(&one(&good), 8)).unwrap().len(), 1);
+
+    assert!(matches!(lie("{", 0), HeaderLie::Json(_)));
+    assert!(matches!(lie(r#"{"a":3}"#, 0), HeaderLie::Json(_)));
+    assert!(matches!(lie(&one(&entry("F32", "[-2]", 0, 8)), 8), HeaderLie::Json(_)));
+    assert!(matches!(lie(r#"{"__metadata__":{"a":1}}"#, 0), HeaderLie::Json(_)));
+    assert!(matches!(lie(&format!("{}garbage", one(&good)), 8), HeaderLie::Json(_)));
+    assert!(matches!(lie(r#"{"__metadata__":{"twist":"{"}}"#, 0), HeaderLie::Metadata(_)));
+    assert_eq!(lie(&format!(r#"{{"a":{good},"a":{good}}}"#), 8), HeaderLie::DuplicateName("a".into()));
+    assert_eq!(
+        lie(&one(&entry("F32", "[2]", 8, 0)), 8),
+        HeaderLie::Offsets { name: "a".into(), begin: 8, end: 0 }
+    );
+    assert!(matches!(lie(&one(&entry("F32", "[3]", 0, 8)), 8), HeaderLie::Size { got: 8, .. }));
+    let huge = "[4294967296,4294967296,4294967296]";
+    assert!(matches!(lie(&one(&entry("F32", huge, 0, 8)), 8), HeaderLie::Size { got: 8, .. }));
+    assert_eq!(
+        lie(&pair(&good, &entry("F32", "[2]", 4, 12)), 12),
+        HeaderLie::Overlap { first: "a".into(), second: "b".into() }
+    );
+    assert_eq!(lie(&pair(&good, &good), 16), HeaderLie::Overlap { first: "a".into(), second: "b".into() });
+    assert_eq!(
+        lie(&pair(&good, &entry("F32", "[2]", 12, 20)), 20),
+        HeaderLie::Gap { name: "b".into(), bytes: 4 }
+    );
+    assert_eq!(lie(&one(&good), 9), HeaderLie::Trailing(1));
+}
+
+#[test]
+fn promises_beyond_the_file_take_no_memory() {
+    // A tensor of 4 EiB, consistent in itself: the length of the file is asked first.
+    let end = 1u64 << 62;
+    let header = format!(r#"{{"a":{}}}"#, entry("U8", &format!("[{end}]"), 0, end));
+    assert!(matches!(load(&file(&header, 8)), Err(IoError::Truncated { .. })));
+    // The longest header that is believed at all.
+    let mut bytes = 100_000_000u64.to_le_bytes().to_vec();
+    bytes.extend_from_slice(b"{}");
+    assert!(matches!(load(&bytes), Err(IoError::Truncated { expected: 100_000_008, .. })));
+}
+
+#[test]
+fn unknown_types_are_told_with_the_tensor() {
+    let header = format!(r#"{{"fc.weight":{}}}"#, entry("F8_E4M3", "[2]", 0, 2));
+    let error = load(&file(&header, 2)).unwrap_err();
+    assert!(matches!(&error, IoError::UnknownDtype { .. }));
+    assert!(error.to_string().contains("fc.weight") && error.to_string().contains("F8_E4M3"), "{error}");
+}
+
+#[test]
+fn files_that_cannot_be_opened_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let absent = folder.path().join("absent.safetensors");
+    let error = load_safetensors(&absent).unwrap_err().to_string();
+    assert_eq!(error.matches("absent.safetensors").count(), 1, "{error}");
+    assert!(error.contains("No such file"), "{error}");
+    assert!(matches!(load_safetensors(folder.path()), Err(IoError::Os { .. })));
+}
+
+proptest! {
+    /// Whatever a byte becomes, the answer is a state or an error, never a panic or a runaway allocation.
+    #[test]
+    fn flipped_bytes_never_panic(at in any::<prop::sample::Index>(), value in any::<u8>()) {
+        let mut bytes = checkpoint();
+        let at = at.index(bytes.len());
+        bytes[at] = value;
+        let _ = load(&bytes);
+    }
+
+    #[test]
+    fn random_headers_never_panic(header in "[{}\\[\\]\":,a-z0-9_F]{0,60}", data in 0usize..20) {
+        let _ = load(&file(&header, data));
+    }
+}

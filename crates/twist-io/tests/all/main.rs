@@ -1,0 +1,6 @@
+//! Files that are written, read back, damaged, and refused by a full disk.
+
+mod atomic;
+mod hostile;
+mod names;
+mod round_trip;
