@@ -130,3 +130,37 @@ impl Flavour {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_needs_little() {
+        let cases = [
+            ("torch/include/ATen/core/Tensor.h", true, true),
+            ("torch/lib/libtorch_cpu.so", true, true),
+            ("nvidia/cu13/lib/libcudart.so.13", true, true),
+            ("torch/lib/libtorch_cuda.so", false, true),
+            ("nvidia/cudnn/lib/libcudnn_graph.so.9", false, true),
+            ("nvidia/cu13/lib/libnvrtc.alt.so.13", false, false),
+            ("nvidia/cu13/include/cupti.h", false, false),
+            ("torch/lib/libtorch_python.so", false, false),
+            ("torch/nn/functional.py", false, false),
+        ];
+        for (path, cpu, cuda) in cases {
+            assert_eq!(Flavour::Cpu.needs(path), cpu, "{path}");
+            assert_eq!(Flavour::Cuda.needs(path), cuda, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_wheel_is_pinned() {
+        let wheels: Vec<_> = Flavour::Cuda.wheels().collect();
+        assert_eq!(wheels.len(), CPU.len() + CUDA.len());
+        for wheel in wheels {
+            let hexadecimal = wheel.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+            assert!(wheel.sha256.len() == 64 && hexadecimal, "{}", wheel.name);
+        }
+    }
+}
