@@ -134,8 +134,16 @@ fn apply(text: &str, change: &Override) -> Result<String, String> {
                 }
                 return Err(format!("`{}` is a whole table, name one of its keys", change.key));
             }
-            (_, item) if item.is_none() || item.is_table_like() => &mut item[part],
-            _ => return Err(format!("`{part}` lies below something that is no table")),
+            (_, item) => {
+                // A section that the recipe is silent about begins as `[section]`, behind those that it has.
+                if item.is_none() {
+                    *item = toml_edit::table();
+                }
+                if !item.is_table_like() {
+                    return Err(format!("`{part}` lies below something that is no table"));
+                }
+                &mut item[part]
+            }
         };
     }
     match item {

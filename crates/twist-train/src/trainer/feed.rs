@@ -1,61 +1,76 @@
-//! Batches for the step, until the loader is there.
+//! Batches for the step: the loader, started at the right place, and the way to the device.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tch::{Device, Tensor};
-use twist_data::{Augmenter, Dataset, DecodeLimits, Decoder, DrawKey, Sampler, Stored, draw};
+use twist_data::{Dataset, Loader, LoaderOptions, Pipeline, Sampler, in_memory};
 
+use crate::config::InMemory;
 use crate::{TrainError, TrainPlan};
 
+/// Batches that are loaded ahead of the step.
+const PREFETCH: usize = 3;
+
+/// One batch on the device.
 pub(super) struct FedBatch {
+    /// `[V, B, S, S, 3]`, u8.
     pub(super) pixels: Tensor,
+    /// The images' indices in the data set.
     pub(super) indices: Vec<u32>,
+    /// Images met for the first time that could not be read, with the reason.
     pub(super) skipped: Vec<(String, String)>,
 }
 
+/// The training images in the sampler's order, from some step on.
 pub(super) struct Feed {
-    dataset: Arc<dyn Dataset>,
-    sampler: Sampler,
-    plan: TrainPlan,
-    augmenter: Augmenter,
+    loader: Loader,
+    reported: HashSet<String>,
 }
 
 impl Feed {
+    /// Starts loading at `step`.
     pub(super) fn start(
         plan: &TrainPlan,
         dataset: Arc<dyn Dataset>,
-        _step: u64,
-        _strict: bool,
+        step: u64,
+        strict: bool,
     ) -> Result<Self, TrainError> {
+        let config = plan.config();
+        let dataset = match config.data.in_memory {
+            InMemory::Off => dataset,
+            InMemory::On => in_memory(dataset, u64::MAX),
+            InMemory::Auto => in_memory(dataset, free_memory_bytes() / 4),
+        };
         let sampler = Sampler::new(dataset.len(), plan.batch_size(), plan.seed())?;
-        Ok(Self { dataset, sampler, plan: plan.clone(), augmenter: Augmenter::default() })
+        let remaining = plan.total_steps().saturating_sub(step) as usize;
+        let requests = sampler.batches_from(step).take(remaining);
+        let pipeline = Pipeline::Views { policies: config.views.clone(), seed: plan.seed() };
+        let threads = plan.machine().loader_threads;
+        let options = LoaderOptions { threads, prefetch: PREFETCH, strict, ..LoaderOptions::default() };
+        Ok(Self { loader: Loader::new(dataset, pipeline, requests, options)?, reported: HashSet::new() })
     }
 
+    /// The batch of `step`, which must be the one after the last.
     pub(super) fn next(&mut self, step: u64, device: Device) -> Result<FedBatch, TrainError> {
-        let request = self.sampler.batch(step);
-        let side = self.plan.config().views[0].size as usize;
-        let mut pixels = vec![0u8; 2 * request.indices.len() * side * side * 3];
-        for (slot, chunk) in pixels.chunks_mut(side * side * 3).enumerate() {
-            let (view, sample) = (slot / request.indices.len(), slot % request.indices.len());
-            let index = request.indices[sample];
-            let image = match self.dataset.read(index as usize)? {
-                Stored::Pixels(image) => image,
-                Stored::Encoded(bytes) => {
-                    Arc::new(Decoder::new(DecodeLimits::default()).decode(&bytes).unwrap())
-                }
-            };
-            let policy = &self.plan.config().views[view];
-            let key = DrawKey {
-                seed: self.plan.seed(),
-                epoch: request.epoch,
-                sample: index.into(),
-                view: view as u32,
-            };
-            let draw = draw(policy, key, image.width, image.height);
-            self.augmenter.apply(&image, policy, &draw, chunk);
-        }
-        let shape = [2, request.indices.len() as i64, side as i64, side as i64, 3];
-        let pixels = torch_ext::host::from_bytes(tch::Kind::Uint8, &shape, &pixels)?.f_to_device(device)?;
-        Ok(FedBatch { pixels, indices: request.indices, skipped: Vec::new() })
+        let mut batch = self.loader.next().ok_or(TrainError::NoBatch { step })??;
+        let group = batch.groups.first().ok_or(TrainError::NoBatch { step })?;
+        let side = i64::from(group.size);
+        let shape = [i64::from(group.views), i64::from(group.batch), side, side, 3];
+        let pixels =
+            torch_ext::host::from_bytes(tch::Kind::Uint8, &shape, &group.pixels)?.f_to_device(device)?;
+        let indices = std::mem::take(&mut batch.indices);
+        let skipped = batch.skipped.drain(..).map(|skipped| (skipped.path, skipped.reason));
+        let skipped = skipped.filter(|(path, _)| self.reported.insert(path.clone())).collect();
+        self.loader.recycle(batch);
+        Ok(FedBatch { pixels, indices, skipped })
     }
+}
+
+/// Memory that the system could still give, in bytes; 0 when it does not say.
+fn free_memory_bytes() -> u64 {
+    let info = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
 }

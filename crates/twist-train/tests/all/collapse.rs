@@ -8,7 +8,14 @@ use crate::data::{log, run};
 fn a_run_without_sharpness_collapses_to_uniform_and_is_stopped() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("run");
-    let overrides = ["@@COLLAPSE@@"];
+    let overrides = [
+        "loss.lam1=-3.0",
+        "guard.window_steps=20",
+        "schedule.epochs=150",
+        "optim.lr=1.0",
+        "schedule.warmup_epochs=1",
+        "guard.uniform_gap=0.02",
+    ];
     let outcome = run(&path, OnExisting::Refuse, &overrides, None, &StopFlag::new()).unwrap();
     let Outcome::Collapsed { kind, step, saved } = outcome else { panic!("{outcome:?}") };
     assert_eq!(kind, CollapseKind::Uniform);
