@@ -5,6 +5,8 @@ mod image;
 
 mod dataset;
 
+mod synth;
+
 mod decode;
 
 mod augment;
@@ -17,9 +19,10 @@ pub use crate::augment::{
     Augmenter, ColorOp, Crop, DrawKey, EvalTransform, Interpolation, Jitter, Normalize, PolicyError,
     ViewDraw, ViewPolicy, draw,
 };
-pub use crate::dataset::{Dataset, LabelSource, LeftOut, OpenOptions, Stored, open};
+pub use crate::dataset::{Dataset, LabelSource, LeftOut, OpenOptions, Stored, in_memory, open};
 pub use crate::decode::{DecodeError, DecodeLimits, Decoder};
 pub use crate::error::DataError;
 pub use crate::image::Rgb8;
 pub use crate::loader::{Batch, Loader, LoaderOptions, Pipeline, Skipped, ViewGroup};
 pub use crate::sampler::{BatchRequest, Sampler, SamplerError};
+pub use crate::synth::{SHAPES_SIZE, Shapes, Split};

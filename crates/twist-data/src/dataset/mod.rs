@@ -1,9 +1,37 @@
 //! Where images come from: one trait, one reader per file.
 
 mod open;
+mod spec;
+
+mod folder;
+mod walk;
+
+mod list;
+
+mod cifar;
+
+mod tar;
+
+#[cfg(feature = "parquet")]
+mod parquet;
+
+mod labelled;
+
+mod cache;
+
+mod classes;
+mod file_pool;
+mod identity;
+mod kinds;
+mod left_out;
+mod names;
+mod pattern;
+mod suggest;
 
 use std::sync::Arc;
 
+pub use self::cache::in_memory;
+pub use self::left_out::LeftOut;
 pub use self::open::{LabelSource, OpenOptions, open};
 use crate::{DataError, Rgb8};
 
@@ -51,22 +79,4 @@ pub enum Stored {
     Encoded(Vec<u8>),
     /// Pixels, where the source has no encoding or they are cached.
     Pixels(Arc<Rgb8>),
-}
-
-/// Something found beside the images and left out, so that nothing vanishes silently.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct LeftOut {
-    /// What it is, in the plural: `hidden files`, `broken links` ….
-    pub what: String,
-    /// How many there are.
-    pub count: u64,
-    /// The first few of them.
-    pub examples: Vec<String>,
-}
-
-impl std::fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let more = if self.count > self.examples.len() as u64 { ", …" } else { "" };
-        write!(f, "{} {} ({}{more})", self.count, self.what, self.examples.join(", "))
-    }
 }

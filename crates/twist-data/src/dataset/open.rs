@@ -6,7 +6,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::Dataset;
+use super::cifar::Cifar;
+use super::folder::Folder;
+use super::labelled::Relabelled;
+use super::list::List;
+use super::spec::{Source, resolve};
+use super::tar::TarShards;
 use crate::DataError;
+use crate::synth::Shapes;
 
 /// Where the labels come from. They are never needed to train, only to measure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,14 +54,51 @@ pub struct OpenOptions {
 ///
 /// * a folder of images, whose sub-folders are classes when there are any;
 /// * a list, `.txt` (`path` or `path<tab>label` per line) or `.csv` (columns `path`, `label`);
-/// * CIFAR-10 or CIFAR-100 binary batches, a file or their folder;
-/// * tar shards, `data-*.tar` or `data-{000..004}.tar`;
-/// * parquet files in the Hugging Face image layout;
+/// * CIFAR-10 or CIFAR-100 binary batches, a file or their folder (its training batches);
+/// * tar shards, `data-*.tar` or `data-{000..004}.tar`, or the folder they lie in;
+/// * parquet files in the Hugging Face image layout, likewise;
 /// * `shapes:train` or `shapes:test`, the embedded data set.
+///
+/// ```
+/// let data = twist_data::open("shapes:test", &twist_data::OpenOptions::default())?;
+/// assert_eq!((data.len(), data.classes().len()), (1000, 10));
+/// # Ok::<(), twist_data::DataError>(())
+/// ```
 ///
 /// # Errors
 /// When nothing is there, it is of another kind, damaged, or holds no image; the text says which and what to do.
 pub fn open(spec: &str, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataError> {
-    let _ = options;
-    Err(DataError::NotFound { path: spec.into(), suggestions: Vec::new() })
+    let coarse = options.labels == LabelSource::Coarse;
+    let source = resolve(spec)?;
+    if coarse && !matches!(source, Source::Cifar(_) | Source::Parquet(_)) {
+        return Err(DataError::Labels {
+            path: spec.into(),
+            reason: "only CIFAR-100 and tables with a column coarse_label have coarse labels".to_owned(),
+        });
+    }
+    let images: Arc<dyn Dataset> = match source {
+        Source::Shapes(split) => Arc::new(Shapes::new(split, split.default_count())),
+        Source::Folder(path) => Arc::new(Folder::open(&path)?),
+        Source::List(path) => Arc::new(List::open(&path)?),
+        Source::Cifar(batches) => Arc::new(Cifar::open(batches, coarse)?),
+        Source::Tar(paths) => Arc::new(TarShards::open(paths)?),
+        Source::Parquet(paths) => open_parquet(paths, coarse)?,
+    };
+    Ok(match &options.labels {
+        LabelSource::Folder | LabelSource::Coarse => images,
+        LabelSource::None => Arc::new(Relabelled::without(images)),
+        LabelSource::File(file) => Arc::new(Relabelled::from_file(images, file)?),
+    })
+}
+
+/// Parquet files, where the build reads them.
+#[cfg(feature = "parquet")]
+fn open_parquet(paths: Vec<PathBuf>, coarse: bool) -> Result<Arc<dyn Dataset>, DataError> {
+    Ok(Arc::new(super::parquet::Tables::open(paths, coarse)?))
+}
+
+/// Parquet files, where the build does not read them.
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(paths: Vec<PathBuf>, _coarse: bool) -> Result<Arc<dyn Dataset>, DataError> {
+    Err(DataError::FeatureOff { path: paths.into_iter().next().unwrap_or_default(), feature: "parquet" })
 }

@@ -1,0 +1,105 @@
+//! Small data sets decoded once and kept in memory.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::left_out::LeftOut;
+use super::{Dataset, Stored};
+use crate::decode::Decoder;
+use crate::{DataError, Rgb8};
+
+/// Images looked at to estimate the size of all.
+const PROBES: usize = 64;
+
+/// Keeps decoded images in memory where all of them are expected to fit into `max_bytes`; otherwise returns the data
+/// set as it is.
+///
+/// Whether they fit is estimated from the headers of 64 images spread over the data set. Images are decoded when they
+/// are first read, each by one thread, at most once. Should the estimate have been too low, the images that no longer
+/// fit are read and decoded as before: the limit holds, and results are the same either way.
+///
+/// Images that are not readable are passed through, so that the caller meets the same error as without the cache.
+pub fn in_memory(dataset: Arc<dyn Dataset>, max_bytes: u64) -> Arc<dyn Dataset> {
+    if estimate(dataset.as_ref()) > max_bytes {
+        return dataset;
+    }
+    let slots = (0..dataset.len()).map(|_| OnceLock::new()).collect();
+    Arc::new(InMemory { dataset, slots, used: AtomicU64::new(0), max_bytes })
+}
+
+/// Expected bytes of all images decoded.
+fn estimate(dataset: &dyn Dataset) -> u64 {
+    let len = dataset.len();
+    let probes = len.min(PROBES);
+    let mut decoder = Decoder::default();
+    let sizes: Vec<u64> = (0..probes)
+        .filter_map(|probe| match dataset.read(probe * len / probes).ok()? {
+            Stored::Encoded(bytes) => {
+                decoder.dimensions(&bytes).ok().map(|(w, h)| 3 * u64::from(w) * u64::from(h))
+            }
+            Stored::Pixels(image) => Some(image.pixels.len() as u64),
+        })
+        .collect();
+    let total: u64 = sizes.iter().sum();
+    total.saturating_mul(len as u64) / sizes.len().max(1) as u64
+}
+
+/// See [`in_memory`].
+struct InMemory {
+    dataset: Arc<dyn Dataset>,
+    slots: Vec<OnceLock<Option<Arc<Rgb8>>>>,
+    used: AtomicU64,
+    max_bytes: u64,
+}
+
+impl InMemory {
+    /// Decodes image `index` if that works and it fits.
+    fn fill(&self, index: usize) -> Option<Arc<Rgb8>> {
+        thread_local! { static DECODER: RefCell<Decoder> = RefCell::default(); }
+        let image = match self.dataset.read(index).ok()? {
+            Stored::Encoded(bytes) => Arc::new(DECODER.with_borrow_mut(|d| d.decode(&bytes)).ok()?),
+            Stored::Pixels(image) => image,
+        };
+        let bytes = image.pixels.len() as u64;
+        if self.used.fetch_add(bytes, Ordering::Relaxed) + bytes > self.max_bytes {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return None;
+        }
+        Some(image)
+    }
+}
+
+impl Dataset for InMemory {
+    fn len(&self) -> usize {
+        self.dataset.len()
+    }
+
+    fn read(&self, index: usize) -> Result<Stored, DataError> {
+        let slot = self.slots.get(index).ok_or(DataError::OutOfRange { index, len: self.len() })?;
+        match slot.get_or_init(|| self.fill(index)) {
+            Some(image) => Ok(Stored::Pixels(image.clone())),
+            None => self.dataset.read(index),
+        }
+    }
+
+    fn path(&self, index: usize) -> String {
+        self.dataset.path(index)
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.dataset.label(index)
+    }
+
+    fn classes(&self) -> &[String] {
+        self.dataset.classes()
+    }
+
+    fn fingerprint(&self) -> String {
+        self.dataset.fingerprint()
+    }
+
+    fn left_out(&self) -> &[LeftOut] {
+        self.dataset.left_out()
+    }
+}

@@ -1,0 +1,86 @@
+//! Opening and reading files: whole ones, and parts of many without locks.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::DataError;
+
+/// Files that stay open. ImageNet as shards has more files than a process may usually open (1,024), and several data
+/// sets may be in use at once.
+const KEPT_OPEN: usize = 256;
+
+/// Read-only files, addressed by number. A read is one `pread`: threads share the handles and take no lock.
+#[derive(Debug)]
+pub(crate) struct FilePool {
+    files: Vec<Shard>,
+}
+
+/// One file of the pool.
+#[derive(Debug)]
+struct Shard {
+    path: PathBuf,
+    size: u64,
+    /// Beyond [`KEPT_OPEN`], a file is opened for each read.
+    handle: Option<File>,
+}
+
+impl FilePool {
+    /// Opens the files in the given order. The error carries the number of the file that failed.
+    pub(crate) fn open(paths: Vec<PathBuf>) -> Result<Self, (PathBuf, io::Error)> {
+        let mut files = Vec::with_capacity(paths.len());
+        for (number, path) in paths.into_iter().enumerate() {
+            let opened = open_file(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+            match opened {
+                Ok((size, file)) => {
+                    files.push(Shard { path, size, handle: (number < KEPT_OPEN).then_some(file) });
+                }
+                Err(error) => return Err((path, error)),
+            }
+        }
+        Ok(Self { files })
+    }
+
+    /// Number of files.
+    pub(crate) fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Path of a file.
+    pub(crate) fn path(&self, file: usize) -> &Path {
+        &self.files[file].path
+    }
+
+    /// Size of a file in bytes when it was opened.
+    pub(crate) fn size(&self, file: usize) -> u64 {
+        self.files[file].size
+    }
+
+    /// Fills `buffer` from `offset` on; less than that many bytes is an error.
+    pub(crate) fn read_exact_at(&self, file: usize, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let shard = &self.files[file];
+        match &shard.handle {
+            Some(handle) => handle.read_exact_at(buffer, offset),
+            None => open_file(&shard.path)?.read_exact_at(buffer, offset),
+        }
+    }
+}
+
+/// Opens a file to read. The callers' errors carry the path.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the errors of this crate name the path, fs_err's would name it again"
+)]
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// A whole file.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the errors of this crate name the path, fs_err's would name it again"
+)]
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
+    std::fs::read(path).map_err(|source| DataError::Read { path: path.to_path_buf(), source })
+}

@@ -1,0 +1,143 @@
+//! Any data set with other labels than its own.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::classes::Labels;
+use super::identity::Identity;
+use super::kinds::base_name;
+use super::left_out::{LeftOut, Leftovers};
+use super::list::{Row, read_table, table_labels};
+use super::{Dataset, Stored};
+use crate::DataError;
+
+/// The images of one data set with labels from elsewhere.
+pub(crate) struct Relabelled {
+    images: Arc<dyn Dataset>,
+    labels: Labels,
+    left_out: Vec<LeftOut>,
+}
+
+impl Relabelled {
+    /// Without labels.
+    pub(crate) fn without(images: Arc<dyn Dataset>) -> Self {
+        let left_out = images.left_out().to_vec();
+        Self { images, labels: Labels::default(), left_out }
+    }
+
+    /// With the labels of a CSV file.
+    ///
+    /// A row belongs to the image with the same [`Dataset::path`], or else to the only image whose path ends with
+    /// what is written. Images without a row have no label; rows without an image are noted.
+    ///
+    /// # Errors
+    /// When the file cannot be read, has no label column, or fits no image, or when a row fits several.
+    pub(crate) fn from_file(images: Arc<dyn Dataset>, file: &Path) -> Result<Self, DataError> {
+        let rows = read_table(file)?;
+        let misfit = |reason: String| DataError::Labels { path: file.to_path_buf(), reason };
+        if rows.iter().all(|r| r.label.is_none() && r.class.is_none()) {
+            return Err(misfit("it has no labels. Its first line has to be path,label".to_owned()));
+        }
+        let paths: Vec<String> = (0..images.len()).map(|i| images.path(i)).collect();
+        let index = Paths::new(&paths);
+        let mut row_of: Vec<Option<usize>> = vec![None; images.len()];
+        let mut leftovers = Leftovers::default();
+        for (number, row) in rows.iter().enumerate() {
+            match index.find(row, file)? {
+                Some(image) if row_of[image].is_some() => {
+                    let first = row_of[image].map_or(0, |r| rows[r].line);
+                    let reason = format!("{} has a label already, in line {first}", paths[image]);
+                    return Err(DataError::Line { path: file.to_path_buf(), line: row.line, reason });
+                }
+                Some(image) => row_of[image] = Some(number),
+                None => leftovers.add("rows of the label file without an image", row.path.clone()),
+            }
+        }
+        if row_of.iter().all(Option::is_none) {
+            let example = rows.first().map_or("", |r| &r.path);
+            return Err(misfit(format!(
+                "none of its {} rows names an image. The first is \"{example}\", the first image \"{}\"",
+                rows.len(),
+                paths.first().map_or("", String::as_str)
+            )));
+        }
+        let unlabelled = Row { line: 0, path: String::new(), label: None, class: None };
+        let ordered: Vec<Row> = row_of.iter().map(|r| r.map_or(&unlabelled, |r| &rows[r]).clone()).collect();
+        let labels = table_labels(file, &ordered)?;
+        let mut left_out = images.left_out().to_vec();
+        left_out.extend(leftovers.finish());
+        Ok(Self { images, labels, left_out })
+    }
+}
+
+/// Finds images by path or by the end of it.
+struct Paths<'a> {
+    paths: &'a [String],
+    exact: HashMap<&'a str, usize>,
+    by_name: HashMap<&'a [u8], Vec<usize>>,
+}
+
+impl<'a> Paths<'a> {
+    fn new(paths: &'a [String]) -> Self {
+        let exact = paths.iter().enumerate().map(|(i, p)| (p.as_str(), i)).collect();
+        let mut by_name: HashMap<&[u8], Vec<usize>> = HashMap::new();
+        for (index, path) in paths.iter().enumerate() {
+            by_name.entry(base_name(path.as_bytes())).or_default().push(index);
+        }
+        Self { paths, exact, by_name }
+    }
+
+    fn find(&self, row: &Row, file: &Path) -> Result<Option<usize>, DataError> {
+        let wanted = row.path.trim_start_matches("./");
+        if let Some(&index) = self.exact.get(wanted) {
+            return Ok(Some(index));
+        }
+        let ends_so = |path: &str| path.strip_suffix(wanted).is_some_and(|before| before.ends_with('/'));
+        let same_name = self.by_name.get(base_name(wanted.as_bytes())).map_or(&[][..], Vec::as_slice);
+        let mut fitting = same_name.iter().copied().filter(|&i| ends_so(&self.paths[i]));
+        match (fitting.next(), fitting.next()) {
+            (Some(one), Some(other)) => {
+                let reason = format!(
+                    "\"{}\" fits {} and {}: write more of the path",
+                    row.path, self.paths[one], self.paths[other]
+                );
+                Err(DataError::Line { path: file.to_path_buf(), line: row.line, reason })
+            }
+            (found, _) => Ok(found),
+        }
+    }
+}
+
+impl Dataset for Relabelled {
+    fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    fn read(&self, index: usize) -> Result<Stored, DataError> {
+        self.images.read(index)
+    }
+
+    fn path(&self, index: usize) -> String {
+        self.images.path(index)
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.labels.get(index)
+    }
+
+    fn classes(&self) -> &[String] {
+        self.labels.names()
+    }
+
+    fn fingerprint(&self) -> String {
+        let mut identity = Identity::new("relabelled");
+        identity.bytes(self.images.fingerprint().as_bytes());
+        (0..self.len()).for_each(|index| identity.label(self.label(index)));
+        identity.finish()
+    }
+
+    fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+}

@@ -1,0 +1,91 @@
+//! What a reader found and did not take.
+
+use std::collections::BTreeMap;
+
+/// Something found beside the images and left out, so that nothing vanishes silently.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LeftOut {
+    /// What it is, in the plural: `hidden files`, `broken links` ….
+    pub what: String,
+    /// How many there are.
+    pub count: u64,
+    /// The first few of them.
+    pub examples: Vec<String>,
+}
+
+impl std::fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let more = if self.count > self.examples.len() as u64 { ", …" } else { "" };
+        write!(f, "{} {} ({}{more})", self.count, self.what, self.examples.join(", "))
+    }
+}
+
+/// Names kept of each kind.
+const EXAMPLES: usize = 3;
+
+/// Collects what is left out while a reader goes over its source.
+#[derive(Debug, Default)]
+pub(crate) struct Leftovers(BTreeMap<String, LeftOut>);
+
+impl Leftovers {
+    /// Notes one more of a kind.
+    pub(crate) fn add(&mut self, what: &str, example: String) {
+        let entry = self.0.entry(what.to_owned()).or_insert_with(|| LeftOut {
+            what: what.to_owned(),
+            count: 0,
+            examples: Vec::new(),
+        });
+        entry.count += 1;
+        if entry.examples.len() < EXAMPLES {
+            entry.examples.push(example);
+        }
+    }
+
+    /// Takes over what another collected.
+    pub(crate) fn append(&mut self, other: Self) {
+        for (what, left_out) in other.0 {
+            match self.0.get_mut(&what) {
+                None => {
+                    self.0.insert(what, left_out);
+                }
+                Some(mine) => {
+                    mine.count += left_out.count;
+                    mine.examples.extend(left_out.examples);
+                    mine.examples.truncate(EXAMPLES);
+                }
+            }
+        }
+    }
+
+    /// Everything noted, by kind; the most frequent first.
+    pub(crate) fn finish(self) -> Vec<LeftOut> {
+        let mut all: Vec<_> = self.0.into_values().collect();
+        all.sort_by_key(|l| std::cmp::Reverse(l.count));
+        all
+    }
+}
+
+/// One phrase for an error message about a place without images.
+pub(crate) fn found(left_out: &[LeftOut]) -> String {
+    match left_out {
+        [] => "it is empty".to_owned(),
+        some => format!("found {}", some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_all_and_names_some() {
+        let mut leftovers = Leftovers::default();
+        leftovers.add("hidden files", ".x".into());
+        for i in 0..5 {
+            leftovers.add(".txt files", format!("{i}.txt"));
+        }
+        let all = leftovers.finish();
+        assert_eq!(found(&all), "found 5 .txt files (0.txt, 1.txt, 2.txt, …), 1 hidden files (.x)");
+        assert_eq!(found(&[]), "it is empty");
+    }
+}

@@ -1,0 +1,217 @@
+//! Parquet files in the Hugging Face image layout: a column `image` of `struct { bytes, path }`, usually with a label
+//! column whose class names stand in the file's `huggingface` metadata.
+//!
+//! Parquet is made to be scanned, not to be read at random: values lie in compressed pages of about a megabyte. An
+//! image is read by decompressing its page alone, and a bounded number of pages is kept, so that images that follow
+//! each other cost one page, and tables up to that bound are decompressed once. Images as tar shards have no such cost.
+
+mod columns;
+mod labels;
+mod pages;
+
+use std::path::PathBuf;
+
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use rayon::prelude::*;
+
+use self::columns::Columns;
+use self::labels::read_labels;
+use self::pages::{PageCache, SharedFile, page_starts, read_page};
+use super::classes::Labels;
+use super::file_pool::open_file;
+use super::identity::Identity;
+use super::left_out::{LeftOut, Leftovers};
+use super::{Dataset, Stored};
+use crate::DataError;
+
+/// Images of one or several tables with the same columns, in file order.
+pub(crate) struct Tables {
+    files: Vec<Table>,
+    /// All row groups of all files.
+    groups: Vec<Group>,
+    len: usize,
+    labels: Labels,
+    left_out: Vec<LeftOut>,
+    cache: PageCache,
+}
+
+/// One open file.
+struct Table {
+    path: PathBuf,
+    size: u64,
+    reader: SerializedFileReader<SharedFile>,
+    columns: Columns,
+}
+
+/// A row group: the unit that has its own pages.
+struct Group {
+    file: usize,
+    number: usize,
+    /// Index of its first image.
+    start: usize,
+    /// First row of each page of the image column.
+    pages: std::sync::OnceLock<Vec<usize>>,
+}
+
+impl Tables {
+    /// Reads the metadata of all files, and the labels. `coarse` prefers a label column `coarse_label`.
+    pub(crate) fn open(paths: Vec<PathBuf>, coarse: bool) -> Result<Self, DataError> {
+        let opened: Vec<Result<(Table, Vec<Option<String>>), DataError>> =
+            paths.into_par_iter().map(|path| open_table(path, coarse)).collect();
+        let mut leftovers = Leftovers::default();
+        let (mut files, mut groups, mut texts, mut len) = (Vec::<Table>::new(), Vec::new(), Vec::new(), 0);
+        for opened in opened {
+            let (table, mut labels) = opened?;
+            if let Some(first) = files.first() {
+                table.columns.agree(&first.columns).map_err(|reason| {
+                    let reason = format!("{reason}, unlike {}: open them separately", first.path.display());
+                    DataError::Parquet { path: table.path.clone(), reason }
+                })?;
+            }
+            for (number, group) in table.reader.metadata().row_groups().iter().enumerate() {
+                let pages = std::sync::OnceLock::new();
+                groups.push(Group { file: files.len(), number, start: len, pages });
+                len += usize::try_from(group.num_rows()).unwrap_or(0);
+            }
+            texts.append(&mut labels);
+            files.push(table);
+        }
+        let Some(first) = files.first() else {
+            return Err(DataError::Pattern { pattern: String::new(), reason: "it names no file".to_owned() });
+        };
+        if len == 0 {
+            return Err(DataError::NoImages {
+                path: first.path.display().to_string(),
+                found: "its tables have no rows".to_owned(),
+                remedy: "Download them again, or name others".to_owned(),
+            });
+        }
+        first.columns.others.iter().for_each(|name| leftovers.add("further columns", name.clone()));
+        let texts = || texts.iter().map(Option::as_deref);
+        let labels = match &first.columns.classes {
+            None => Labels::from_text(texts()),
+            // `-1` is how the layout writes an unknown label.
+            Some(names) => Labels::from_indices(
+                texts().map(|t| t.filter(|&t| t != "-1").map(|t| t.parse().unwrap_or(u32::MAX - 1))),
+                names.clone(),
+            )
+            .map_err(|label| DataError::Parquet {
+                path: first.path.clone(),
+                reason: format!("a label is {label}, and there are {} class names", names.len()),
+            })?,
+        };
+        Ok(Self { files, groups, len, labels, left_out: leftovers.finish(), cache: PageCache::default() })
+    }
+
+    /// The row group of an image, and its row in it.
+    fn locate(&self, index: usize) -> Result<(usize, usize), DataError> {
+        if index >= self.len {
+            return Err(DataError::OutOfRange { index, len: self.len });
+        }
+        let group = self.groups.partition_point(|g| g.start <= index) - 1;
+        Ok((group, index - self.groups[group].start))
+    }
+
+    /// The bytes of a row, or `None` where the table has none.
+    fn bytes(&self, group: usize, row: usize) -> ::parquet::errors::Result<Option<Vec<u8>>> {
+        let Group { file, number, pages, .. } = &self.groups[group];
+        let table = &self.files[*file];
+        let chunk = || table.reader.get_row_group(*number)?.get_column_page_reader(table.columns.image);
+        let starts = match pages.get() {
+            Some(starts) => starts,
+            None => {
+                let starts = page_starts(chunk()?)?;
+                pages.get_or_init(|| starts)
+            }
+        };
+        let page = starts.partition_point(|&start| start <= row).saturating_sub(1);
+        let decoded = match self.cache.get((group, page)) {
+            Some(decoded) => decoded,
+            None => {
+                let descriptor =
+                    table.reader.metadata().file_metadata().schema_descr().column(table.columns.image);
+                let decoded = read_page(descriptor, &chunk, page)?;
+                self.cache.keep((group, page), decoded)
+            }
+        };
+        let first = starts.get(page).copied().unwrap_or(0);
+        let value = decoded.get(row - first).ok_or_else(|| {
+            ::parquet::errors::ParquetError::General("a page has fewer rows than its header says".to_owned())
+        })?;
+        Ok(value.as_ref().map(|v| v.data().to_vec()))
+    }
+}
+
+/// Opens one file and reads its labels, as text.
+fn open_table(path: PathBuf, coarse: bool) -> Result<(Table, Vec<Option<String>>), DataError> {
+    let file = open_file(&path).and_then(|f| Ok((f.metadata()?.len(), f)));
+    let (size, file) = file.map_err(|source| DataError::Read { path: path.clone(), source })?;
+    let lie = |error: &dyn std::fmt::Display| {
+        let reason = format!("{error}; if it was cut off, copy it again");
+        DataError::Parquet { path: path.clone(), reason }
+    };
+    let reader = SerializedFileReader::new(SharedFile::new(file, size)).map_err(|e| lie(&e))?;
+    let columns = Columns::choose(reader.metadata().file_metadata(), coarse)
+        .map_err(|reason| DataError::Parquet { path: path.clone(), reason })?;
+    let labels = read_labels(&reader, columns.label).map_err(|e| lie(&e))?;
+    Ok((Table { path, size, reader, columns }, labels))
+}
+
+impl Dataset for Tables {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn read(&self, index: usize) -> Result<Stored, DataError> {
+        let (group, row) = self.locate(index)?;
+        let path = || self.files[self.groups[group].file].path.clone();
+        match self.bytes(group, row) {
+            Ok(Some(bytes)) => Ok(Stored::Encoded(bytes)),
+            Ok(None) => Err(DataError::Parquet {
+                path: path(),
+                reason: format!("{} has no bytes, it may only refer to a file elsewhere", self.path(index)),
+            }),
+            Err(error) => {
+                Err(DataError::Parquet { path: path(), reason: format!("{}: {error}", self.path(index)) })
+            }
+        }
+    }
+
+    /// `file.parquet/row`, rows counted from 0 in each file.
+    fn path(&self, index: usize) -> String {
+        let Ok((group, _)) = self.locate(index) else {
+            return String::new();
+        };
+        let file = self.groups[group].file;
+        let start = self.groups.iter().find(|g| g.file == file).map_or(0, |g| g.start);
+        let name = self.files[file].path.file_name().unwrap_or_default().to_string_lossy();
+        let same_name = |other: &Table| other.path.file_name() == self.files[file].path.file_name();
+        match self.files.iter().filter(|t| same_name(t)).count() {
+            1 => format!("{name}/{:07}", index - start),
+            _ => format!("{}/{:07}", self.files[file].path.display(), index - start),
+        }
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.labels.get(index)
+    }
+
+    fn classes(&self) -> &[String] {
+        self.labels.names()
+    }
+
+    /// Names and sizes of the files, and the labels.
+    fn fingerprint(&self) -> String {
+        let mut identity = Identity::new("parquet");
+        for table in &self.files {
+            identity.bytes(table.path.file_name().unwrap_or_default().to_string_lossy().as_bytes());
+            identity.number(table.size);
+        }
+        (0..self.len).for_each(|index| identity.label(self.label(index)));
+        identity.finish()
+    }
+
+    fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+}

@@ -1,0 +1,134 @@
+//! Patterns that name several shards: `a-{000..004}.tar`, `{train,extra}-*.tar`.
+
+use std::path::{Path, PathBuf};
+
+use super::suggest::near;
+use crate::DataError;
+
+/// Most names a pattern may stand for.
+const MOST: usize = 1 << 20;
+
+/// Whether the text can be a pattern.
+pub(crate) fn is_pattern(spec: &str) -> bool {
+    spec.contains(['{', '*', '?', '['])
+}
+
+/// The files that a pattern names, in the order of its braces and, for wildcards, sorted by name.
+///
+/// # Errors
+/// When the pattern is malformed, when a name spelt out by braces is missing (a gap in the shards must not go
+/// unnoticed), or when a wildcard fits nothing.
+pub(crate) fn expand(spec: &str) -> Result<Vec<PathBuf>, DataError> {
+    let bad = |reason: String| DataError::Pattern { pattern: spec.to_owned(), reason };
+    let names = braces(spec).map_err(bad)?;
+    let mut files = Vec::new();
+    for name in &names {
+        if !name.contains(['*', '?', '[']) {
+            let path = PathBuf::from(name);
+            if !path.exists() {
+                return Err(DataError::NotFound {
+                    path: format!("{name} (of {spec})"),
+                    suggestions: near(&path),
+                });
+            }
+            files.push(path);
+            continue;
+        }
+        let found = glob::glob(name).map_err(|e| bad(e.to_string()))?;
+        let before = files.len();
+        for path in found {
+            let path =
+                path.map_err(|e| DataError::Folder { path: e.path().to_path_buf(), source: e.into() })?;
+            if path.is_file() {
+                files.push(path);
+            }
+        }
+        if files.len() == before {
+            let folder =
+                Path::new(name).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let reason = match folder.to_string_lossy().contains(['*', '?', '[']) || folder.is_dir() {
+                true => format!("no file is called like {name}"),
+                false => {
+                    return Err(DataError::NotFound {
+                        path: folder.display().to_string(),
+                        suggestions: near(folder),
+                    });
+                }
+            };
+            return Err(bad(reason));
+        }
+    }
+    Ok(files)
+}
+
+/// Expands the braces of a shell: lists `{a,b}` and ranges `{000..127}`, whose numbers keep the width they are written
+/// with.
+fn braces(text: &str) -> Result<Vec<String>, String> {
+    let Some(open) = text.find('{') else {
+        return if text.contains('}') {
+            Err("a closing brace has no opening one".to_owned())
+        } else {
+            Ok(vec![text.into()])
+        };
+    };
+    let close = open + text[open..].find('}').ok_or("an opening brace has no closing one")?;
+    let (before, inside, after) = (&text[..open], &text[open + 1..close], &text[close + 1..]);
+    if inside.contains('{') {
+        return Err("braces inside braces are not supported".to_owned());
+    }
+    let choices = match inside.split_once("..") {
+        Some((from, to)) => range(from, to)?,
+        None => inside.split(',').map(str::to_owned).collect(),
+    };
+    let rests = braces(after)?;
+    if choices.len().saturating_mul(rests.len()) > MOST {
+        return Err(format!("it stands for more than {MOST} files"));
+    }
+    Ok(choices.iter().flat_map(|c| rests.iter().map(move |rest| format!("{before}{c}{rest}"))).collect())
+}
+
+/// The numbers of `{from..to}`, as wide as the wider of both.
+fn range(from: &str, to: &str) -> Result<Vec<String>, String> {
+    let number =
+        |text: &str| text.parse::<u64>().map_err(|_| format!("{{{from}..{to}}} is not a range of numbers"));
+    let (first, last) = (number(from)?, number(to)?);
+    if first > last {
+        return Err(format!("{{{from}..{to}}} is empty"));
+    }
+    if last - first >= MOST as u64 {
+        return Err(format!("it stands for more than {MOST} files"));
+    }
+    let padded = from.starts_with('0') && from.len() > 1 || to.starts_with('0') && to.len() > 1;
+    let width = if padded { from.len().max(to.len()) } else { 0 };
+    Ok((first..=last).map(|n| format!("{n:0width$}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn braces_as_in_a_shell() {
+        assert_eq!(braces("a-{000..002}.tar").unwrap(), ["a-000.tar", "a-001.tar", "a-002.tar"]);
+        assert_eq!(braces("{8..10}").unwrap(), ["8", "9", "10"]);
+        assert_eq!(braces("{a,b}-{1..2}").unwrap(), ["a-1", "a-2", "b-1", "b-2"]);
+        assert_eq!(braces("plain").unwrap(), ["plain"]);
+        for bad in ["a{1", "a}1", "{2..1}", "{a..c}", "{{1,2},3}", "{0..99999999}", "{0..9999}{0..9999}"] {
+            assert!(braces(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_missing_shard_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a-000.tar", "a-002.tar"] {
+            fs_err::write(folder.path().join(name), b"").unwrap();
+        }
+        let spec = |pattern: &str| folder.path().join(pattern).to_string_lossy().into_owned();
+        let error = expand(&spec("a-{000..002}.tar")).unwrap_err().to_string();
+        assert!(error.contains("a-001.tar"), "{error}");
+        assert_eq!(expand(&spec("a-*.tar")).unwrap().len(), 2);
+        assert!(matches!(expand(&spec("b-*.tar")), Err(DataError::Pattern { .. })));
+        assert!(matches!(expand(&spec("nothing/b-*.tar")), Err(DataError::NotFound { .. })));
+    }
+}

@@ -1,0 +1,169 @@
+//! What a user writes for `DATA`, resolved to files of one kind.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::cifar::Batches;
+use super::kinds::{extension, is_image};
+use super::pattern::{expand, is_pattern};
+use super::suggest::{distance, near};
+use crate::DataError;
+use crate::synth::Split;
+
+/// Files of one kind that make up a data set.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// The embedded data set.
+    Shapes(Split),
+    /// A folder of images.
+    Folder(PathBuf),
+    /// A list of images.
+    List(PathBuf),
+    /// CIFAR binary batches.
+    Cifar(Batches),
+    /// Tar archives.
+    Tar(Vec<PathBuf>),
+    /// Parquet files.
+    Parquet(Vec<PathBuf>),
+}
+
+/// The prefix of the embedded data set.
+const EMBEDDED: &str = "shapes:";
+
+/// Finds out what `spec` names. An existing path wins over its reading as a pattern.
+pub(crate) fn resolve(spec: &str) -> Result<Source, DataError> {
+    if let Some(split) = spec.strip_prefix(EMBEDDED) {
+        return embedded(spec, split);
+    }
+    let path = Path::new(spec);
+    // Asks for the metadata itself, so that a refused parent folder is not taken for a missing file.
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => folder(path),
+        Ok(_) => files(spec, vec![path.to_path_buf()]),
+        Err(_) if is_pattern(spec) => files(spec, expand(spec)?),
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            let mut suggestions = near(path);
+            if distance(spec, "shapes:train").min(distance(spec, "shapes")) <= 2 {
+                suggestions.push("shapes:train".to_owned());
+            }
+            Err(DataError::NotFound { path: spec.to_owned(), suggestions })
+        }
+        Err(source) => Err(DataError::Read { path: path.to_path_buf(), source }),
+    }
+}
+
+/// `shapes:train` or `shapes:test`.
+fn embedded(spec: &str, split: &str) -> Result<Source, DataError> {
+    match [Split::Train, Split::Test].into_iter().find(|s| s.name() == split) {
+        Some(split) => Ok(Source::Shapes(split)),
+        None => Err(DataError::NotFound {
+            path: spec.to_owned(),
+            suggestions: vec!["shapes:train".to_owned(), "shapes:test".to_owned()],
+        }),
+    }
+}
+
+/// A folder is CIFAR batches, shards that lie directly in it, or a tree of images.
+fn folder(path: &Path) -> Result<Source, DataError> {
+    if let Some(batches) = Batches::of_folder(path)? {
+        return Ok(Source::Cifar(batches));
+    }
+    let listed = fs_err::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let entries = listed.map_err(|error| match path.read_dir() {
+        Err(source) => DataError::Folder { path: path.to_path_buf(), source },
+        Ok(_) => DataError::Folder { path: path.to_path_buf(), source: error },
+    })?;
+    let mut paths: Vec<PathBuf> = entries.into_iter().map(|e| e.path()).collect();
+    paths.sort();
+    let of_kind = |kind: &str| -> Vec<PathBuf> {
+        paths.iter().filter(|p| name_extension(p).as_deref() == Some(kind) && p.is_file()).cloned().collect()
+    };
+    let holds_images = paths.iter().any(|p| p.is_dir() && !is_hidden(p) || is_image(name(p).as_bytes()));
+    if !holds_images {
+        for kind in ["tar", "parquet"] {
+            let shards = of_kind(kind);
+            if !shards.is_empty() {
+                refuse_splits(path, &shards, kind)?;
+                return files(&path.display().to_string(), shards);
+            }
+        }
+    }
+    Ok(Source::Folder(path.to_path_buf()))
+}
+
+/// A folder with `train-….tar` and `test-….tar` is two data sets, and one trained on both measures nothing.
+fn refuse_splits(folder: &Path, shards: &[PathBuf], kind: &str) -> Result<(), DataError> {
+    let prefix = |path: &PathBuf| {
+        let name = name(path);
+        name.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default().to_lowercase()
+    };
+    let known = |prefix: &String| {
+        ["train", "training", "val", "valid", "validation", "test", "testing", "eval", "dev"]
+            .contains(&prefix.as_str())
+    };
+    let splits: BTreeSet<String> = shards.iter().map(prefix).filter(known).collect();
+    if splits.len() < 2 {
+        return Ok(());
+    }
+    let chosen =
+        splits.iter().find(|s| s.starts_with("train")).or(splits.first()).cloned().unwrap_or_default();
+    Err(DataError::SeveralSplits {
+        path: folder.to_path_buf(),
+        example: folder.join(format!("{chosen}*.{kind}")).display().to_string(),
+        splits: splits.into_iter().collect(),
+    })
+}
+
+/// Files named one by one or by a pattern: all of one kind, told by the extension.
+fn files(spec: &str, paths: Vec<PathBuf>) -> Result<Source, DataError> {
+    let kinds: BTreeSet<String> = paths.iter().map(|p| name_extension(p).unwrap_or_default()).collect();
+    if kinds.len() > 1 {
+        let found = kinds.iter().map(|k| format!(".{k}")).collect::<Vec<_>>().join(" and ");
+        return Err(DataError::Pattern {
+            pattern: spec.to_owned(),
+            reason: format!("it fits {found} files together"),
+        });
+    }
+    let only = |paths: Vec<PathBuf>| match <[PathBuf; 1]>::try_from(paths) {
+        Ok([path]) => Ok(path),
+        Err(several) => Err(DataError::Pattern {
+            pattern: spec.to_owned(),
+            reason: format!("it fits {} lists, and a data set is one: join them", several.len()),
+        }),
+    };
+    let unknown = |found: &str| Err(DataError::UnknownKind { path: spec.into(), found: found.to_owned() });
+    match kinds.first().map_or("", String::as_str) {
+        "tar" => Ok(Source::Tar(paths)),
+        "parquet" => Ok(Source::Parquet(paths)),
+        "bin" => Batches::of_files(paths).map(Source::Cifar),
+        "txt" | "csv" => only(paths).map(Source::List),
+        "gz" | "tgz" | "xz" | "bz2" | "zst" | "zip" | "7z" => unknown(
+            "a compressed archive has no random access; unpack it (tar xf, unzip) and give the folder",
+        ),
+        "" if paths.iter().all(|p| name(p).starts_with("data_batch_") || name(p) == "test_batch") => {
+            unknown("CIFAR for Python; download the binary version")
+        }
+        _ if paths.iter().all(|p| is_image(name(p).as_bytes())) => {
+            unknown("it is an image; give the folder it lies in, or a .txt list of images")
+        }
+        "" => unknown("the file has no extension"),
+        other => unknown(&format!("the file ends in .{other}")),
+    }
+}
+
+/// The file name, for people and comparisons with ASCII.
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The extension in lower case.
+fn name_extension(path: &Path) -> Option<String> {
+    extension(name(path).as_bytes())
+}
+
+/// Whether the name starts with a dot.
+fn is_hidden(path: &Path) -> bool {
+    name(path).starts_with('.')
+}

@@ -1,0 +1,84 @@
+//! "Did you mean …?" for paths.
+
+use std::path::{Path, PathBuf};
+
+/// Most names suggested.
+const MOST: usize = 3;
+
+/// Existing paths that look like `missing`: the first component that does not exist is compared with its neighbours.
+/// Empty when nothing is close, or the folder cannot be listed.
+pub(crate) fn near(missing: &Path) -> Vec<String> {
+    let mut below = PathBuf::new();
+    let mut absent = missing.to_path_buf();
+    while let Some(parent) = absent.parent() {
+        let folder = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        if folder.is_dir() {
+            return neighbours(folder, parent, &absent, &below);
+        }
+        below = Path::new(absent.file_name().unwrap_or_default()).join(below);
+        absent = parent.to_path_buf();
+    }
+    Vec::new()
+}
+
+/// The names in `folder` nearest to the last component of `absent`; the rest of the path is appended where it exists.
+fn neighbours(folder: &Path, written: &Path, absent: &Path, below: &Path) -> Vec<String> {
+    let Some(wanted) = absent.file_name().map(|n| n.to_string_lossy().to_lowercase()) else {
+        return Vec::new();
+    };
+    let Ok(entries) = fs_err::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut near: Vec<(usize, String)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let distance = distance(&wanted, &name.to_lowercase());
+            let close = distance <= 1 + wanted.chars().count() / 3;
+            close.then(|| {
+                let whole = written.join(&name).join(below);
+                let shown = if whole.exists() { whole } else { written.join(&name) };
+                (distance, shown.to_string_lossy().trim_end_matches('/').to_owned())
+            })
+        })
+        .collect();
+    near.sort();
+    near.into_iter().take(MOST).map(|(_, name)| name).collect()
+}
+
+/// Number of letters to insert, remove or replace to get from `a` to `b` (Levenshtein 1965).
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("train", "train"), 0);
+    }
+
+    #[test]
+    fn a_misspelt_folder_in_the_middle() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir_all(folder.path().join("cifar10/train")).unwrap();
+        let suggestions = near(&folder.path().join("cifar01/train"));
+        assert_eq!(suggestions, [folder.path().join("cifar10/train").to_string_lossy()]);
+        assert!(near(&folder.path().join("something-else")).is_empty());
+    }
+}

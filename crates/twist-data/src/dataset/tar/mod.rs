@@ -1,0 +1,245 @@
+//! Tar shards with random access.
+//!
+//! Opening reads the headers once, all shards in parallel; afterwards an image is one positioned read, from any number
+//! of threads. Labels come from `.cls` or `.json` members (WebDataset), or else from folders inside the archive.
+
+mod header;
+mod samples;
+mod scan;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use self::samples::Sample;
+pub(crate) use self::scan::CLASSES_KEY;
+use self::scan::{Damage, Scan, scan};
+use super::classes::Labels;
+use super::file_pool::FilePool;
+use super::identity::Identity;
+use super::left_out::{LeftOut, Leftovers, found};
+use super::names::{NameTable, readable};
+use super::{Dataset, Stored};
+use crate::DataError;
+
+/// Images of one or several archives, in archive order.
+#[derive(Debug)]
+pub(crate) struct TarShards {
+    files: FilePool,
+    /// What stands for each archive in [`Dataset::path`].
+    titles: Vec<String>,
+    /// Index of the first image of each archive.
+    starts: Vec<usize>,
+    names: NameTable,
+    /// Position and length of each image in its archive.
+    places: Vec<(u64, u64)>,
+    labels: Labels,
+    left_out: Vec<LeftOut>,
+}
+
+impl TarShards {
+    /// Indexes the archives.
+    pub(crate) fn open(paths: Vec<PathBuf>) -> Result<Self, DataError> {
+        let files = FilePool::open(paths).map_err(|(path, source)| DataError::Read { path, source })?;
+        let indexed: Vec<Result<(Vec<Sample>, Scan), DataError>> =
+            (0..files.len()).into_par_iter().map(|file| index(&files, file)).collect();
+        let mut leftovers = Leftovers::default();
+        let (mut shards, mut classes) = (Vec::with_capacity(files.len()), None);
+        for (file, shard) in indexed.into_iter().enumerate() {
+            let (samples, scan) = shard?;
+            leftovers.append(scan.leftovers);
+            if let Some(these) = scan.classes {
+                agree(&files, file, &mut classes, these)?;
+            }
+            shards.push(samples);
+        }
+        let left_out = leftovers.finish();
+        if shards.iter().all(Vec::is_empty) {
+            return Err(DataError::NoImages {
+                path: files.path(0).display().to_string(),
+                found: found(&left_out),
+                remedy: "Pack images with `twist data pack`, or name the archive that holds them".to_owned(),
+            });
+        }
+        let labels = labels(&files, &shards, classes)?;
+        let mut shards_of = Self {
+            titles: titles(&files),
+            files,
+            starts: Vec::with_capacity(shards.len()),
+            names: NameTable::default(),
+            places: Vec::with_capacity(shards.iter().map(Vec::len).sum()),
+            labels,
+            left_out,
+        };
+        for samples in shards {
+            shards_of.starts.push(shards_of.places.len());
+            for sample in samples {
+                shards_of.names.push(&sample.name);
+                shards_of.places.push((sample.offset, sample.size));
+            }
+        }
+        Ok(shards_of)
+    }
+
+    /// The archive that image `index` lies in.
+    fn shard_of(&self, index: usize) -> usize {
+        self.starts.partition_point(|&start| start <= index) - 1
+    }
+}
+
+/// Samples of one archive.
+fn index(files: &FilePool, file: usize) -> Result<(Vec<Sample>, Scan), DataError> {
+    let path = || files.path(file).to_path_buf();
+    let read = |buffer: &mut [u8], offset| files.read_exact_at(file, buffer, offset);
+    let mut scan = scan(files.size(file), read).map_err(|damage| match damage {
+        Damage::Io(source) => DataError::Read { path: path(), source },
+        Damage::Format { offset, reason } => DataError::Tar { path: path(), offset, reason },
+    })?;
+    let members = std::mem::take(&mut scan.members);
+    let samples = samples::group(members, &mut scan.leftovers)
+        .map_err(|(offset, reason)| DataError::Tar { path: path(), offset, reason })?;
+    Ok((samples, scan))
+}
+
+/// Shards that state their classes state the same.
+fn agree(
+    files: &FilePool,
+    file: usize,
+    classes: &mut Option<(usize, Vec<String>)>,
+    these: Vec<String>,
+) -> Result<(), DataError> {
+    match classes {
+        Some((first, those)) if *those != these => Err(DataError::Labels {
+            path: files.path(file).to_path_buf(),
+            reason: format!(
+                "its {} classes differ from the {} of {}: pack both together, or open them separately",
+                these.len(),
+                those.len(),
+                files.path(*first).display()
+            ),
+        }),
+        Some(_) => Ok(()),
+        None => {
+            *classes = Some((file, these));
+            Ok(())
+        }
+    }
+}
+
+/// Labels from the label members, or else from the folders inside.
+fn labels(
+    files: &FilePool,
+    shards: &[Vec<Sample>],
+    classes: Option<(usize, Vec<String>)>,
+) -> Result<Labels, DataError> {
+    let samples = || shards.iter().flatten();
+    let misfit =
+        |file: usize, reason: String| DataError::Labels { path: files.path(file).to_path_buf(), reason };
+    if let Some((file, names)) = classes {
+        let number = |label: &str| label.parse::<u32>().unwrap_or(u32::MAX - 1);
+        let indices = samples().map(|s| s.label.as_deref().map(number));
+        let known = names.len();
+        return Labels::from_indices(indices, names)
+            .map_err(|label| misfit(file, format!("the label {label} is beyond its {known} classes")));
+    }
+    if samples().all(|s| s.label.is_none()) {
+        return Ok(folder_labels(samples().map(|s| s.name.as_slice())));
+    }
+    let mut labels = Labels::from_text(samples().map(|s| s.label.as_deref()));
+    let mut names: BTreeMap<u32, &str> = BTreeMap::new();
+    for (file, samples) in shards.iter().enumerate() {
+        for sample in samples {
+            let (Some(label), Some(class)) = (&sample.label, &sample.class) else { continue };
+            let Ok(number) = label.parse() else { continue };
+            let first = *names.entry(number).or_insert(class);
+            if first != class {
+                let name = readable(&sample.name);
+                return Err(misfit(
+                    file,
+                    format!("{name} calls class {number} \"{class}\", others \"{first}\""),
+                ));
+            }
+        }
+    }
+    labels.rename(&names);
+    Ok(labels)
+}
+
+/// The first folder below what all members share is the class, as in a packed `class/name.png` tree.
+fn folder_labels<'a>(names: impl Iterator<Item = &'a [u8]> + Clone) -> Labels {
+    let folder = |name: &'a [u8]| &name[..name.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1)];
+    let mut shared: Option<&[u8]> = None;
+    for name in names.clone() {
+        let folder = folder(name);
+        let common = shared.map_or(folder, |shared| {
+            let same = shared.iter().zip(folder).take_while(|(a, b)| a == b).count();
+            &shared[..shared[..same].iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1)]
+        });
+        shared = Some(common);
+    }
+    let skip = shared.map_or(0, <[u8]>::len);
+    let classes: Vec<Option<String>> = names
+        .map(|name| {
+            let below = &name[skip..];
+            below.iter().position(|&b| b == b'/').map(|slash| readable(&below[..slash]))
+        })
+        .collect();
+    Labels::from_names(classes.iter().map(Option::as_deref))
+}
+
+/// File names where they tell the archives apart, whole paths otherwise.
+fn titles(files: &FilePool) -> Vec<String> {
+    let paths = || (0..files.len()).map(|file| files.path(file));
+    let names: Vec<String> =
+        paths().map(|p| p.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect();
+    let distinct: HashSet<&String> = names.iter().collect();
+    if distinct.len() == names.len() { names } else { paths().map(|p| p.display().to_string()).collect() }
+}
+
+impl Dataset for TarShards {
+    fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    fn read(&self, index: usize) -> Result<Stored, DataError> {
+        let len = self.len();
+        let &(offset, size) = self.places.get(index).ok_or(DataError::OutOfRange { index, len })?;
+        let file = self.shard_of(index);
+        let mut bytes = vec![0; size as usize];
+        let read = self.files.read_exact_at(file, &mut bytes, offset);
+        read.map_err(|source| DataError::Read { path: self.files.path(file).to_path_buf(), source })?;
+        Ok(Stored::Encoded(bytes))
+    }
+
+    /// `shard.tar/member`.
+    fn path(&self, index: usize) -> String {
+        if index >= self.len() {
+            return String::new();
+        }
+        format!("{}/{}", self.titles[self.shard_of(index)], self.names.text(index))
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.labels.get(index)
+    }
+
+    fn classes(&self) -> &[String] {
+        self.labels.names()
+    }
+
+    /// Member names, sizes and labels.
+    fn fingerprint(&self) -> String {
+        let mut identity = Identity::new("tar");
+        for index in 0..self.len() {
+            identity.bytes(self.names.get(index).unwrap_or_default());
+            identity.number(self.places[index].1);
+            identity.label(self.label(index));
+        }
+        identity.finish()
+    }
+
+    fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+}

@@ -1,0 +1,181 @@
+//! From members to samples: the WebDataset convention.
+//!
+//! Members whose names agree up to the first dot of the file name belong to one sample: `0001.jpg`, `0001.cls`. An
+//! archive without label members is read as a packed folder, where each image is a sample.
+
+use std::collections::HashMap;
+
+use super::scan::Member;
+use crate::dataset::kinds::{base_name, extension, is_image};
+use crate::dataset::left_out::Leftovers;
+use crate::dataset::names::readable;
+
+/// One image of a shard, with what is written beside it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sample {
+    pub(super) name: Vec<u8>,
+    pub(super) offset: u64,
+    pub(super) size: u64,
+    /// A class number or name.
+    pub(super) label: Option<String>,
+    /// Name of the class, where `label` is its number.
+    pub(super) class: Option<String>,
+}
+
+/// What label members say about one key.
+#[derive(Debug, Default)]
+struct Written {
+    cls: Option<String>,
+    json: Option<String>,
+    class: Option<String>,
+    /// Position of the image taken for the key, and the dots in its extension.
+    image: Option<(usize, usize)>,
+}
+
+/// A damaged label member: where it is and what is wrong.
+pub(super) type BadMember = (u64, String);
+
+/// Groups the members of one shard.
+pub(super) fn group(members: Vec<Member>, leftovers: &mut Leftovers) -> Result<Vec<Sample>, BadMember> {
+    let mut keys: HashMap<Vec<u8>, Written> = HashMap::new();
+    for member in &members {
+        let Some(content) = &member.label else { continue };
+        let written = keys.entry(key(&member.name).to_vec()).or_default();
+        read_label(member, content, written)?;
+    }
+    // Of several images of one key (`0001.jpg`, `0001.seg.png`), the one with the plainest extension is the image.
+    for (position, member) in
+        members.iter().enumerate().filter(|(_, m)| is_image(&m.name) && !is_hidden(&m.name))
+    {
+        if let Some(written) = keys.get_mut(key(&member.name)) {
+            let dots = member.name[key(&member.name).len()..].iter().filter(|&&b| b == b'.').count();
+            if written.image.is_none_or(|(_, fewest)| dots < fewest) {
+                written.image = Some((position, dots));
+            }
+        }
+    }
+    let mut samples = Vec::new();
+    let mut seen: HashMap<Vec<u8>, u64> = HashMap::with_capacity(members.len());
+    for (position, member) in members.into_iter().enumerate() {
+        let Member { name, header, offset, size, label: content } = member;
+        if content.is_some() {
+            continue;
+        }
+        if is_hidden(&name) || !is_image(&name) {
+            let kind =
+                extension(&name).map_or("members without extension".into(), |e| format!(".{e} members"));
+            leftovers.add(if is_hidden(&name) { "hidden members" } else { &kind }, readable(&name));
+            continue;
+        }
+        let written = keys.get(key(&name));
+        if written.is_some_and(|w| w.image.is_some_and(|(chosen, _)| chosen != position)) {
+            leftovers.add("further images of a sample", readable(&name));
+            continue;
+        }
+        if let Some(first) = seen.insert(name.clone(), header) {
+            let reason =
+                format!("{} is in the archive twice, first at byte {first}: pack it again", readable(&name));
+            return Err((header, reason));
+        }
+        let label = written.and_then(|w| w.cls.clone().or_else(|| w.json.clone()));
+        let class = written.filter(|w| w.cls.is_none() || w.cls == w.json).and_then(|w| w.class.clone());
+        samples.push(Sample { name, offset, size, label, class });
+    }
+    Ok(samples)
+}
+
+/// The name up to the first dot of its last component.
+fn key(name: &[u8]) -> &[u8] {
+    let base = name.len() - base_name(name).len();
+    let dot = name[base..].iter().position(|&b| b == b'.').map_or(name.len(), |d| base + d);
+    &name[..dot]
+}
+
+/// Whether a component starts with a dot (or is the folder that macOS puts beside), as the files it leaves everywhere.
+fn is_hidden(name: &[u8]) -> bool {
+    name.split(|&b| b == b'/').any(|part| part.first() == Some(&b'.') || part == b"__MACOSX")
+}
+
+/// `.cls` is the label as text. `.json` may have `label` (number or text) and `class` (its name).
+fn read_label(member: &Member, content: &[u8], written: &mut Written) -> Result<(), BadMember> {
+    let bad = |reason: String| (member.header, format!("{} {reason}", readable(&member.name)));
+    if extension(&member.name).as_deref() == Some("cls") {
+        let text = std::str::from_utf8(content).map_err(|_| bad("is not text".into()))?.trim();
+        if text.is_empty() {
+            return Err(bad("is empty: it should hold a class".into()));
+        }
+        written.cls = Some(text.to_owned());
+        return Ok(());
+    }
+    let json: serde_json::Value =
+        serde_json::from_slice(content).map_err(|e| bad(format!("is not JSON: {e}")))?;
+    let text = |key: &str| match json.get(key) {
+        Some(serde_json::Value::Number(number)) => Some(number.to_string()),
+        Some(serde_json::Value::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    written.class = text("class");
+    written.json = text("label").or_else(|| text("class"));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &str, label: Option<&str>) -> Member {
+        let label = label.map(|l| l.as_bytes().to_vec());
+        Member { name: name.into(), header: 0, offset: 512, size: 10, label }
+    }
+
+    fn names(samples: &[Sample]) -> Vec<(String, Option<&str>)> {
+        samples.iter().map(|s| (readable(&s.name), s.label.as_deref())).collect()
+    }
+
+    #[test]
+    fn keys() {
+        assert_eq!(key(b"a.b/0001.seg.png"), b"a.b/0001");
+        assert_eq!(key(b"0001"), b"0001");
+    }
+
+    #[test]
+    fn samples_with_labels_in_any_order() {
+        let mut leftovers = Leftovers::default();
+        let members = vec![
+            member("0001.cls", Some("3\n")),
+            member("0001.seg.png", None),
+            member("0001.jpg", None),
+            member("0001.txt", None),
+            member("0002.jpg", None),
+            member("0002.json", Some(r#"{"label": 4, "class": "cat"}"#)),
+            member("0003.jpg", None),
+        ];
+        let samples = group(members, &mut leftovers).unwrap();
+        assert_eq!(
+            names(&samples),
+            [("0001.jpg".into(), Some("3")), ("0002.jpg".into(), Some("4")), ("0003.jpg".into(), None)]
+        );
+        assert_eq!(samples[1].class.as_deref(), Some("cat"));
+        let left: Vec<_> = leftovers.finish().into_iter().map(|l| l.what).collect();
+        assert_eq!(left, [".txt members", "further images of a sample"]);
+    }
+
+    #[test]
+    fn a_packed_folder() {
+        let members =
+            vec![member("cat/a.1.png", None), member("cat/a.2.png", None), member("cat/._a.png", None)];
+        let samples = group(members, &mut Leftovers::default()).unwrap();
+        assert_eq!(names(&samples), [("cat/a.1.png".into(), None), ("cat/a.2.png".into(), None)]);
+    }
+
+    #[test]
+    fn bad_labels_are_errors() {
+        for (name, content) in [("1.cls", ""), ("1.json", "{"), ("1.cls", "\u{fffd}")] {
+            let members = vec![member(name, Some(content)), member("1.png", None)];
+            let outcome = group(members, &mut Leftovers::default());
+            assert_eq!(outcome.is_err(), content != "\u{fffd}", "{name} {content:?}");
+        }
+        let twice = vec![member("1.png", None), member("1.png", None)];
+        assert!(group(twice, &mut Leftovers::default()).unwrap_err().1.contains("twice"));
+    }
+}
