@@ -26,3 +26,4 @@ pub use crate::image::Rgb8;
 pub use crate::loader::{Batch, Loader, LoaderOptions, Pipeline, Skipped, ViewGroup};
 pub use crate::sampler::{BatchRequest, Sampler, SamplerError};
 pub use crate::synth::{SHAPES_SIZE, Shapes, Split};
+pub use crate::synth::{SHAPES_SIZE, Shapes, Split};
