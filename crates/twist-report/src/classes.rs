@@ -1,0 +1,168 @@
+//! The discovered classes of a run, against the labels where there are any.
+
+use std::collections::{BTreeMap, HashMap};
+
+use twist_metrics::Contingency;
+
+use crate::run::Samples;
+
+/// Classes with a colour of their own; further ones share gray.
+pub(crate) const MOST_COLORS: usize = 100;
+
+/// One discovered class.
+#[derive(Clone, Debug)]
+pub(crate) struct Class {
+    /// Its number: the output of the network.
+    pub(crate) number: u32,
+    /// Its images, the most confident first.
+    pub(crate) rows: Vec<usize>,
+    /// The most frequent label and its share of the labelled images.
+    pub(crate) majority: Option<(u32, f64)>,
+    /// The label that the one-to-one assignment gives it.
+    pub(crate) assigned: Option<u32>,
+    /// Its colour slot; `None` is gray.
+    pub(crate) color: Option<usize>,
+}
+
+impl Class {
+    /// "class 7".
+    pub(crate) fn name(&self) -> String {
+        format!("class {}", self.number)
+    }
+}
+
+/// Every class that has an image, and every label.
+#[derive(Clone, Debug)]
+pub(crate) struct Classes {
+    /// Largest first.
+    pub(crate) classes: Vec<Class>,
+    /// The labels that occur, ascending.
+    pub(crate) labels: Vec<u32>,
+    /// How many images have a label.
+    pub(crate) labelled: usize,
+    /// `counts[label position][class position]`, positions in the two vectors above.
+    pub(crate) counts: Vec<Vec<u64>>,
+}
+
+impl Classes {
+    /// Counts, assigns and colours.
+    pub(crate) fn of(samples: &Samples) -> Self {
+        let mut rows: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for (row, cluster) in samples.cluster.iter().enumerate() {
+            rows.entry(*cluster).or_default().push(row);
+        }
+        let mut groups: Vec<(u32, Vec<usize>)> = rows.into_iter().collect();
+        groups.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.0.cmp(&b.0)));
+
+        let mut labels: Vec<u32> = samples.label.iter().flatten().copied().collect();
+        let labelled = labels.len();
+        labels.sort_unstable();
+        labels.dedup();
+        let place: HashMap<u32, usize> = labels.iter().enumerate().map(|(at, label)| (*label, at)).collect();
+        let mut counts = vec![vec![0u64; groups.len()]; labels.len()];
+        for (at, (_, rows)) in groups.iter().enumerate() {
+            rows.iter()
+                .filter_map(|row| samples.label[*row])
+                .for_each(|label| counts[place[&label]][at] += 1);
+        }
+
+        let assigned = assign(samples);
+        let color = |at: usize, assigned: Option<u32>| match (labels.is_empty(), assigned) {
+            (true, _) => Some(at),
+            (false, Some(label)) => place.get(&label).copied(),
+            (false, None) => None,
+        };
+        let classes = groups
+            .into_iter()
+            .enumerate()
+            .map(|(at, (number, mut rows))| {
+                rows.sort_by(|a, b| samples.confidence[*b].total_cmp(&samples.confidence[*a]).then(a.cmp(b)));
+                let assigned = assigned.get(&number).copied();
+                let color = color(at, assigned).filter(|slot| *slot < MOST_COLORS);
+                Class { number, majority: majority(&counts, &labels, at), assigned, color, rows }
+            })
+            .collect();
+        Self { classes, labels, labelled, counts }
+    }
+
+    /// How many colour slots the run needs.
+    pub(crate) fn colors(&self) -> usize {
+        let needed = if self.labels.is_empty() { self.classes.len() } else { self.labels.len() };
+        needed.min(MOST_COLORS)
+    }
+
+    /// The class with this number.
+    pub(crate) fn find(&self, number: u32) -> Option<&Class> {
+        self.classes.iter().find(|class| class.number == number)
+    }
+
+    /// The colour slot of a label.
+    pub(crate) fn label_color(&self, label: u32) -> Option<usize> {
+        self.labels.binary_search(&label).ok().filter(|slot| *slot < MOST_COLORS)
+    }
+}
+
+/// The most frequent label of the class at position `at`, with its share.
+fn majority(counts: &[Vec<u64>], labels: &[u32], at: usize) -> Option<(u32, f64)> {
+    let total: u64 = counts.iter().map(|row| row[at]).sum();
+    let (best, count) = counts.iter().map(|row| row[at]).enumerate().rev().max_by_key(|(_, count)| *count)?;
+    (total > 0).then(|| (labels[best], count as f64 / total as f64))
+}
+
+/// Class number → label, by the assignment that makes most labelled images right. Without labels it is empty; lists of
+/// different length, the other error, cannot come from one table.
+fn assign(samples: &Samples) -> HashMap<u32, u32> {
+    let (labels, clusters): (Vec<u32>, Vec<u32>) = samples
+        .label
+        .iter()
+        .zip(&samples.cluster)
+        .filter_map(|(label, cluster)| Some(((*label)?, *cluster)))
+        .unzip();
+    Contingency::new(&labels, &clusters)
+        .map(|table| table.one_to_one_assignment().into_iter().collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(pairs: &[(Option<u32>, u32)]) -> Samples {
+        let n = pairs.len();
+        Samples {
+            index: (0..n as u32).collect(),
+            label: pairs.iter().map(|pair| pair.0).collect(),
+            cluster: pairs.iter().map(|pair| pair.1).collect(),
+            confidence: (0..n).map(|i| i as f32 / n as f32).collect(),
+            second_cluster: vec![0; n],
+            second_confidence: vec![0.0; n],
+            embedding: vec![0.0; n],
+            width: 1,
+            path: vec![String::new(); n],
+            class_names: HashMap::new(),
+        }
+    }
+
+    #[test]
+    fn classes_get_their_labels() {
+        let pairs =
+            [(Some(0), 5), (Some(0), 5), (Some(1), 5), (Some(1), 2), (Some(1), 2), (None, 5), (Some(1), 9)];
+        let found = Classes::of(&samples(&pairs));
+        assert_eq!(found.classes.iter().map(|class| class.number).collect::<Vec<_>>(), [5, 2, 9]);
+        assert_eq!((found.labels.as_slice(), found.labelled), ([0, 1].as_slice(), 6));
+        assert_eq!(found.counts, [[2, 0, 0], [1, 2, 1]]);
+        let first = &found.classes[0];
+        assert_eq!((first.majority, first.assigned, first.color), (Some((0, 2.0 / 3.0)), Some(0), Some(0)));
+        assert_eq!(first.rows, [5, 2, 1, 0]);
+        let last = found.find(9).unwrap();
+        assert_eq!((last.majority, last.assigned, last.color), (Some((1, 1.0)), None, None));
+    }
+
+    #[test]
+    fn without_labels_classes_have_colours_of_their_own() {
+        let found = Classes::of(&samples(&[(None, 4), (None, 4), (None, 1)]));
+        assert_eq!(found.classes.iter().map(|class| class.color).collect::<Vec<_>>(), [Some(0), Some(1)]);
+        assert!(found.classes.iter().all(|class| class.majority.is_none() && class.assigned.is_none()));
+        assert_eq!((found.labels.len(), found.colors()), (0, 2));
+    }
+}

@@ -1,0 +1,51 @@
+//! What can keep a report from being written.
+//!
+//! Only two things do: a folder that is no run, and a disk that cannot be read or written. A run whose parts are
+//! missing or damaged still gets its page; the page then says what is missing and how to get it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why no report was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The list of runs is empty.
+    #[error("no run was given: name at least one run folder, as in `twist report runs/demo`")]
+    NoRuns,
+
+    /// The path is missing, or is a file.
+    #[error("{} is not a folder: give the run folder that `twist train --out RUN` or `twist demo` wrote", path.display())]
+    NotAFolder {
+        /// What was given.
+        path: PathBuf,
+    },
+
+    /// The folder holds none of the files by which a run is known.
+    #[error(
+        "{} is not a run folder (it holds neither log.jsonl nor config.toml nor metrics.json): \
+         give the folder that `twist train --out RUN` or `twist demo` wrote",
+        path.display()
+    )]
+    NotARun {
+        /// What was given.
+        path: PathBuf,
+    },
+
+    /// A file that is there could not be read.
+    #[error("cannot read the run: {source}; check the permissions of the run folder")]
+    Read {
+        /// The cause; it names the path.
+        #[source]
+        source: io::Error,
+    },
+
+    /// The page could not be put in its place.
+    #[error("cannot write the report: {0}")]
+    Write(#[from] twist_io::IoError),
+
+    /// A page template is wrong. This is a bug in Twist and never the fault of a run.
+    #[error(
+        "the report's template failed, which is a bug in Twist (please report it with the run's config.toml): {0:#}"
+    )]
+    Template(#[from] minijinja::Error),
+}

@@ -1,0 +1,12 @@
+//! Two-dimensional maps and nearest neighbours of embeddings.
+//!
+//! The map is Barnes–Hut t-SNE by `bhtsne`, started from the first two principal components. Of the two maintained
+//! candidates, `umap-rs` updates its points from several threads without order and draws from the system's randomness,
+//! so no two maps of it are alike; `bhtsne` with given neighbours and a given start, on one thread, is deterministic.
+
+mod neighbours;
+mod principal;
+mod tsne;
+
+pub(crate) use self::neighbours::{Neighbour, nearest};
+pub(crate) use self::tsne::layout;

@@ -1,0 +1,92 @@
+//! Puts the sections into the template.
+//!
+//! Everything that comes from files goes through the template engine's HTML escaping. Only what this crate made itself is
+//! passed as it is: SVG of numbers, the style, the script, and JSON in which `<` is escaped.
+
+use minijinja::value::Serde;
+use minijinja::{Environment, Value, context};
+use serde::Serialize;
+
+use crate::classes::{Classes, MOST_COLORS};
+use crate::error::ReportError;
+use crate::pictures::Book;
+use crate::run::Run;
+use crate::section::{RunView, compare};
+
+const TEMPLATES: [(&str, &str); 6] = [
+    ("page.html", include_str!("../templates/page.html")),
+    ("run.html", include_str!("../templates/run.html")),
+    ("pieces.html", include_str!("../templates/pieces.html")),
+    ("compare.html", include_str!("../templates/compare.html")),
+    ("style.css", include_str!("../templates/style.css")),
+    ("script.js", include_str!("../templates/script.js")),
+];
+
+/// A finished page.
+pub(crate) struct Page {
+    /// The whole file.
+    pub(crate) html: String,
+    /// Different pictures in it.
+    pub(crate) pictures: usize,
+}
+
+/// A colour of a discovered class.
+#[derive(Serialize)]
+struct Color {
+    slot: usize,
+    /// Degrees on the colour circle.
+    hue: usize,
+    /// Which of three strengths.
+    tier: usize,
+}
+
+/// Renders the page of `runs`.
+pub(crate) fn render(runs: &[Run]) -> Result<Page, ReportError> {
+    let mut environment = Environment::new();
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source)?;
+    }
+    let names = distinct_names(runs);
+    let classes: Vec<Option<Classes>> =
+        runs.iter().map(|run| run.samples.as_ref().map(Classes::of)).collect();
+    let mut book = Book::default();
+    let views: Vec<RunView> = runs
+        .iter()
+        .zip(&classes)
+        .map(|(run, classes)| RunView::new(run, classes.as_ref(), &mut book))
+        .collect();
+    let comparison = (runs.len() > 1).then(|| compare(runs, &names));
+    let slots = classes.iter().flatten().map(Classes::colors).max().unwrap_or(0);
+    let html = environment.get_template("page.html")?.render(context! {
+        title => if let [name] = names.as_slice() { name.clone() } else { format!("{} runs", runs.len()) },
+        names => names,
+        runs => Value::from(Serde(&views)),
+        comparison => Value::from(Serde(&comparison)),
+        symbols => Value::from_safe_string(book.symbols().to_owned()),
+        colors => Value::from(Serde(colors(slots))),
+        version => env!("CARGO_PKG_VERSION"),
+    })?;
+    Ok(Page { html, pictures: book.len() })
+}
+
+/// Folder names, with a number behind those that occur twice.
+fn distinct_names(runs: &[Run]) -> Vec<String> {
+    runs.iter()
+        .enumerate()
+        .map(|(i, run)| {
+            let twice = runs.iter().filter(|other| other.name == run.name).count() > 1;
+            if twice { format!("{} ({})", run.name, i + 1) } else { run.name.clone() }
+        })
+        .collect()
+}
+
+/// Colours around the circle; neighbours differ in strength as well, which tells them apart when there are many.
+fn colors(slots: usize) -> Vec<Color> {
+    let slots = slots.clamp(1, MOST_COLORS);
+    let tiers = match slots {
+        0..=7 => 1,
+        8..=20 => 2,
+        _ => 3,
+    };
+    (0..slots).map(|slot| Color { slot, hue: (25 + slot * 360 / slots) % 360, tier: slot % tiers }).collect()
+}

@@ -1,0 +1,97 @@
+//! Reads a run folder into memory: one file here per file there.
+//!
+//! Every part is optional. What is absent or damaged becomes a [`Note`], which the page shows as a sentence with its
+//! remedy, so that nothing is left out silently.
+
+mod figures;
+mod log;
+mod recipe;
+mod samples;
+mod thumbnails;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::ReportError;
+
+pub(crate) use self::figures::{Figures, Origin};
+pub(crate) use self::log::{Ending, Log, LogEvent, Record};
+pub(crate) use self::recipe::{Recipe, flatten_json};
+pub(crate) use self::samples::Samples;
+pub(crate) use self::thumbnails::{Thumbnail, Thumbnails};
+
+/// One sentence about a missing or damaged part of a run, with what to do about it.
+pub(crate) type Note = String;
+
+/// Everything the page needs to know about one run.
+pub(crate) struct Run {
+    /// The folder's name.
+    pub(crate) name: String,
+    /// The folder, as given.
+    pub(crate) path: PathBuf,
+    /// `config.toml`, as written.
+    pub(crate) recipe: Option<Recipe>,
+    /// `plan.json`, as `section.key` and value, in file order.
+    pub(crate) plan: Vec<(String, String)>,
+    /// `log.jsonl`.
+    pub(crate) log: Log,
+    /// `metrics.json`, or the last evaluation of the log.
+    pub(crate) figures: Option<Figures>,
+    /// `embeddings.parquet` with the paths and class names of `images.csv`.
+    pub(crate) samples: Option<Samples>,
+    /// `thumbnails.tar`.
+    pub(crate) thumbnails: Thumbnails,
+    /// `augmentation.png`, encoded as it was.
+    pub(crate) augmentation: Option<Vec<u8>>,
+    /// What is missing.
+    pub(crate) notes: Vec<Note>,
+}
+
+impl Run {
+    /// Reads the run in `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError::NotAFolder`] and [`ReportError::NotARun`] when it is none.
+    pub(crate) fn open(path: &Path) -> Result<Self, ReportError> {
+        if !path.is_dir() {
+            return Err(ReportError::NotAFolder { path: path.to_owned() });
+        }
+        if !["log.jsonl", "config.toml", "metrics.json"].iter().any(|file| path.join(file).is_file()) {
+            return Err(ReportError::NotARun { path: path.to_owned() });
+        }
+        let mut notes = Vec::new();
+        let recipe = recipe::read(&path.join("config.toml"), &mut notes)?;
+        let plan = recipe::read_plan(&path.join("plan.json"), &mut notes)?;
+        let log = log::read(&path.join("log.jsonl"), &mut notes)?;
+        let figures = figures::read(&path.join("metrics.json"), &log, &mut notes)?;
+        let samples = samples::read(path, &mut notes)?;
+        let thumbnails = thumbnails::read(&path.join("thumbnails.tar"), samples.is_some(), &mut notes)?;
+        let augmentation = read_optional(&path.join("augmentation.png"))?;
+        let absolute = fs_err::canonicalize(path).map_err(|source| ReportError::Read { source })?;
+        let name =
+            absolute.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
+        let path = path.to_owned();
+        Ok(Self { name, path, recipe, plan, log, figures, samples, thumbnails, augmentation, notes })
+    }
+
+    /// K, the number of classes that the network may use: as logged at the start, else the recipe's `model.dim`.
+    pub(crate) fn outputs(&self) -> Option<u64> {
+        let logged = self.log.start.as_ref().and_then(|start| start.fields.get("clusters")?.as_f64());
+        let written = || self.recipe.as_ref()?.number("model.dim");
+        logged.or_else(written).filter(|dim| *dim >= 1.0).map(|dim| dim as u64)
+    }
+}
+
+/// The bytes of `path`, or `None` when there is no such file.
+fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, ReportError> {
+    match fs_err::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ReportError::Read { source }),
+    }
+}
+
+/// The text of `path` with damaged UTF-8 replaced, or `None` when there is no such file.
+fn read_optional_text(path: &Path) -> Result<Option<String>, ReportError> {
+    Ok(read_optional(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}

@@ -1,0 +1,105 @@
+//! `config.toml` as written, and `plan.json` as derived.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::Note;
+use crate::error::ReportError;
+
+/// The recipe of a run.
+pub(crate) struct Recipe {
+    /// The file, character by character, comments included.
+    pub(crate) text: String,
+    /// `section.key` and value, in file order; empty when the text is no TOML.
+    pub(crate) entries: Vec<(String, String)>,
+}
+
+impl Recipe {
+    /// The value of `section.key` as a number.
+    pub(crate) fn number(&self, key: &str) -> Option<f64> {
+        self.entries.iter().find(|(name, _)| name == key)?.1.replace('_', "").parse().ok()
+    }
+}
+
+/// Reads the recipe at `path`.
+pub(super) fn read(path: &Path, notes: &mut Vec<Note>) -> Result<Option<Recipe>, ReportError> {
+    let Some(text) = super::read_optional_text(path)? else {
+        notes.push("There is no config.toml in the run folder, so the recipe cannot be shown.".into());
+        return Ok(None);
+    };
+    let entries = match text.parse::<toml::Table>() {
+        Ok(table) => serde_json::to_value(&table).map(|value| flatten_json(&value)).unwrap_or_default(),
+        Err(error) => {
+            notes.push(format!("config.toml is no TOML ({}); it is shown as it is.", error.message()));
+            Vec::new()
+        }
+    };
+    Ok(Some(Recipe { text, entries }))
+}
+
+/// Reads the plan at `path`, flattened.
+pub(super) fn read_plan(path: &Path, notes: &mut Vec<Note>) -> Result<Vec<(String, String)>, ReportError> {
+    let Some(text) = super::read_optional_text(path)? else {
+        notes.push("There is no plan.json in the run folder, so the derived numbers cannot be shown.".into());
+        return Ok(Vec::new());
+    };
+    match serde_json::from_str::<Value>(&text) {
+        Ok(value) => Ok(flatten_json(&value)),
+        Err(error) => {
+            notes.push(format!("plan.json is damaged ({error}), so the derived numbers cannot be shown."));
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// Turns nested objects into `outer.inner` keys. A list of plain values stays one entry; a list of objects is numbered
+/// from 1, as people count.
+pub(crate) fn flatten_json(value: &Value) -> Vec<(String, String)> {
+    let mut entries = Vec::new();
+    flatten_into(value, "", &mut entries);
+    entries
+}
+
+fn flatten_into(value: &Value, prefix: &str, entries: &mut Vec<(String, String)>) {
+    let join = |key: &str| if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, inner)| flatten_into(inner, &join(key), entries))
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(i, inner)| flatten_into(inner, &join(&(i + 1).to_string()), entries));
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(plain).collect();
+            entries.push((prefix.to_owned(), format!("[{}]", items.join(", "))));
+        }
+        _ => entries.push((prefix.to_owned(), plain(value))),
+    }
+}
+
+/// A value without the quotes of JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "none".into(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_values_become_dotted_keys() {
+        let value = serde_json::json!({"a": {"b": 1, "c": [1, 2]}, "views": [{"name": "x"}, {"name": "y"}], "n": null});
+        let flat = flatten_json(&value);
+        let expected =
+            [("a.b", "1"), ("a.c", "[1, 2]"), ("views.1.name", "x"), ("views.2.name", "y"), ("n", "none")];
+        assert_eq!(flat.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect::<Vec<_>>(), expected);
+    }
+}

@@ -1,0 +1,194 @@
+//! `embeddings.parquet` and `images.csv`: what the network said of every evaluated image.
+//!
+//! Columns: `index` (i32), `label` (i32, may be null), `cluster` (i32), `confidence` (f32), `second_cluster` (i32),
+//! `second_confidence` (f32), `embedding` (list of f32, L2-normalised). Other widths of the same kind are read as well.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, UInt32Type};
+use arrow_array::{ArrayRef, RecordBatch};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::Note;
+use crate::error::ReportError;
+
+/// One entry per evaluated image in each vector, in file order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Samples {
+    /// The image's index in the evaluation data.
+    pub(crate) index: Vec<u32>,
+    /// Its class, where it is known.
+    pub(crate) label: Vec<Option<u32>>,
+    /// The discovered class.
+    pub(crate) cluster: Vec<u32>,
+    /// The probability of the discovered class.
+    pub(crate) confidence: Vec<f32>,
+    /// The runner-up.
+    pub(crate) second_cluster: Vec<u32>,
+    /// The probability of the runner-up.
+    pub(crate) second_confidence: Vec<f32>,
+    /// `[N, width]`, row-major.
+    pub(crate) embedding: Vec<f32>,
+    /// Numbers per embedding.
+    pub(crate) width: usize,
+    /// The image's path; empty when `images.csv` does not name it.
+    pub(crate) path: Vec<String>,
+    /// Names of the classes, by label.
+    pub(crate) class_names: HashMap<u32, String>,
+}
+
+impl Samples {
+    /// Number of images.
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The embedding of image number `i` of this table.
+    pub(crate) fn embedding(&self, i: usize) -> &[f32] {
+        &self.embedding[i * self.width..(i + 1) * self.width]
+    }
+
+    /// Whether any image has a label.
+    pub(crate) fn has_labels(&self) -> bool {
+        self.label.iter().any(Option::is_some)
+    }
+
+    /// The name of a label; "label 3" where it has none.
+    pub(crate) fn class_name(&self, label: u32) -> String {
+        self.class_names.get(&label).cloned().unwrap_or_else(|| format!("label {label}"))
+    }
+
+    /// How much more probable the discovered class is than the runner-up: small at the border of a class.
+    pub(crate) fn margin(&self, i: usize) -> f32 {
+        self.confidence[i] - self.second_confidence[i]
+    }
+}
+
+/// Reads both files from the run folder; damage becomes a note.
+pub(super) fn read(folder: &Path, notes: &mut Vec<Note>) -> Result<Option<Samples>, ReportError> {
+    let path = folder.join("embeddings.parquet");
+    if !path.is_file() {
+        notes.push(
+            "There are no embeddings (embeddings.parquet) in the run folder yet, so there is no gallery, no \
+             confusion, no neighbours and no map: they are written by the final evaluation, when training ends."
+                .into(),
+        );
+        return Ok(None);
+    }
+    let mut samples = match read_parquet(&path) {
+        Ok(samples) => samples,
+        Err(reason) => {
+            notes.push(format!(
+                "embeddings.parquet could not be read ({reason}), so there is no gallery, no confusion, no \
+                 neighbours and no map: `twist train … --resume` writes it anew."
+            ));
+            return Ok(None);
+        }
+    };
+    samples.path = vec![String::new(); samples.len()];
+    if let Some(text) = super::read_optional(&folder.join("images.csv"))? {
+        read_names(&text, &mut samples);
+    }
+    Ok(Some(samples))
+}
+
+fn read_parquet(path: &Path) -> Result<Samples, String> {
+    let file = fs_err::File::open(path).map_err(|error| error.to_string())?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file.into_parts().0)
+        .and_then(|builder| builder.build())
+        .map_err(|error| error.to_string())?;
+    let mut samples = Samples::default();
+    for batch in reader {
+        append(&mut samples, &batch.map_err(|error| error.to_string())?)?;
+    }
+    if samples.len() == 0 { Err("it holds no image".into()) } else { Ok(samples) }
+}
+
+fn append(samples: &mut Samples, batch: &RecordBatch) -> Result<(), String> {
+    let column = |name: &str| batch.column_by_name(name).ok_or(format!("it has no column `{name}`"));
+    let required = |name: &str| -> Result<Vec<u32>, String> {
+        let values = integers(column(name)?).ok_or(format!("column `{name}` holds no integers"))?;
+        values
+            .into_iter()
+            .collect::<Option<_>>()
+            .ok_or(format!("column `{name}` holds empty or negative values"))
+    };
+    let reals = |name: &str| floats(column(name)?).ok_or(format!("column `{name}` holds no numbers"));
+
+    samples.index.extend(required("index")?);
+    samples.cluster.extend(required("cluster")?);
+    samples.second_cluster.extend(required("second_cluster")?);
+    samples.confidence.extend(reals("confidence")?);
+    samples.second_confidence.extend(reals("second_confidence")?);
+    match batch.column_by_name("label") {
+        Some(label) => samples.label.extend(integers(label).ok_or("column `label` holds no integers")?),
+        None => samples.label.extend(vec![None; batch.num_rows()]),
+    }
+
+    let lists = column("embedding")?;
+    let values = match (lists.as_fixed_size_list_opt(), lists.as_list_opt::<i32>()) {
+        (Some(fixed), _) => floats(fixed.values()),
+        (_, Some(list)) => floats(list.values()),
+        _ => None,
+    }
+    .ok_or("column `embedding` holds no lists of numbers")?;
+    let rows = batch.num_rows();
+    if rows == 0 {
+        return Ok(());
+    }
+    let width = values.len() / rows;
+    if width == 0 || width * rows != values.len() || (samples.width != 0 && samples.width != width) {
+        return Err("the embeddings differ in length".into());
+    }
+    samples.width = width;
+    // A diverged run may store NaN; as zero such an image is far from all others and breaks no distance.
+    samples.embedding.extend(values.into_iter().map(|x| if x.is_finite() { x } else { 0.0 }));
+    Ok(())
+}
+
+/// Integers of any width; null and negative values are `None`.
+fn integers(array: &ArrayRef) -> Option<Vec<Option<u32>>> {
+    if let Some(values) = array.as_primitive_opt::<Int32Type>() {
+        return Some(values.iter().map(|x| x.and_then(|x| u32::try_from(x).ok())).collect());
+    }
+    if let Some(values) = array.as_primitive_opt::<Int64Type>() {
+        return Some(values.iter().map(|x| x.and_then(|x| u32::try_from(x).ok())).collect());
+    }
+    Some(array.as_primitive_opt::<UInt32Type>()?.iter().collect())
+}
+
+/// Floating point numbers of either width; null becomes 0.
+fn floats(array: &ArrayRef) -> Option<Vec<f32>> {
+    if let Some(values) = array.as_primitive_opt::<Float32Type>() {
+        return Some(values.iter().map(Option::unwrap_or_default).collect());
+    }
+    let values = array.as_primitive_opt::<Float64Type>()?;
+    Some(values.iter().map(|x| x.unwrap_or_default() as f32).collect())
+}
+
+/// Takes paths and class names from `images.csv` (`index,path,label,class`). It only adds names, so rows that are wrong
+/// are passed over.
+fn read_names(text: &[u8], samples: &mut Samples) {
+    let rows: HashMap<u32, usize> =
+        samples.index.iter().enumerate().map(|(row, index)| (*index, row)).collect();
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let Ok(header) = reader.byte_headers().cloned() else { return };
+    let place = |name: &str| header.iter().position(|field| field == name.as_bytes());
+    let (Some(index_at), Some(path_at)) = (place("index"), place("path")) else { return };
+    for record in reader.byte_records().flatten() {
+        let field = |at: usize| record.get(at).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let Some(row) =
+            field(index_at).and_then(|text| text.trim().parse().ok()).and_then(|i: u32| rows.get(&i))
+        else {
+            continue;
+        };
+        samples.path[*row] = field(path_at).unwrap_or_default();
+        if let (Some(label), Some(name)) = (samples.label[*row], place("class").and_then(field)) {
+            if !name.is_empty() {
+                samples.class_names.entry(label).or_insert(name);
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The map of the embeddings.
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::classes::{Class, Classes};
+use crate::map::layout;
+use crate::pictures::{Sheet, sheet};
+use crate::run::{Run, Samples, Thumbnail};
+use crate::text::count;
+
+/// Side of the map's coordinate system.
+const SIDE: f32 = 1000.0;
+/// Room around the points.
+const EDGE: f32 = 16.0;
+/// Entries of the legend.
+const MOST_ENTRIES: usize = 100;
+
+/// The map.
+#[derive(Serialize)]
+pub(crate) struct Atlas {
+    /// Circles: trusted SVG, made of numbers only.
+    points: String,
+    shown: usize,
+    scope: String,
+    classes: Vec<Entry>,
+    labels: Vec<Entry>,
+    sheet: Option<Sheet>,
+    /// For the tooltip: names and what each point is.
+    data: String,
+    radius: f32,
+}
+
+/// One line of a legend.
+#[derive(Serialize)]
+struct Entry {
+    name: String,
+    color: Option<usize>,
+    /// What the points of this entry are marked with.
+    key: u32,
+    note: String,
+}
+
+/// The map of `samples`; `None` when they are too few.
+pub(crate) fn atlas(run: &Run, samples: &Samples, classes: &Classes) -> Option<Atlas> {
+    let thumbnail = |row: usize| run.thumbnails.get(&samples.index[row]);
+    let map = layout(&samples.embedding, samples.width, &|row| thumbnail(row).is_some())?;
+
+    let mut points = String::new();
+    let slot = |color: Option<usize>| color.map_or_else(|| "x".to_owned(), |slot| slot.to_string());
+    let class_color = |row: usize| classes.find(samples.cluster[row]).and_then(|class| class.color);
+    let label_color = |row: usize| samples.label[row].and_then(|label| classes.label_color(label));
+    for (row, [x, y]) in map.rows.iter().zip(&map.positions) {
+        let place = |value: f32| EDGE + value * (SIDE - 2.0 * EDGE);
+        let (by_class, by_label) = (slot(class_color(*row)), slot(label_color(*row)));
+        points += &format!(
+            r#"<circle cx="{:.0}" cy="{:.0}" class="c{by_class} l{by_label}"/>"#,
+            place(*x),
+            place(*y)
+        );
+    }
+
+    let pictures: Vec<Option<&Thumbnail>> = map.rows.iter().map(|row| thumbnail(*row)).collect();
+    let column = |value: &dyn Fn(usize) -> serde_json::Value| {
+        map.rows.iter().map(|row| value(*row)).collect::<Vec<_>>()
+    };
+    let data = json!({
+        "image": column(&|row| samples.index[row].into()),
+        "path": column(&|row| samples.path[row].as_str().into()),
+        "class": column(&|row| samples.cluster[row].into()),
+        "sure": column(&|row| ((f64::from(samples.confidence[row]) * 1000.0).round() / 1000.0).into()),
+        "label": column(&|row| samples.label[row].map_or(serde_json::Value::Null, Into::into)),
+        "seen": pictures.iter().map(|picture| u8::from(picture.is_some())).collect::<Vec<_>>(),
+        "names": classes.labels.iter().map(|label| (label.to_string(), samples.class_name(*label).into()))
+            .collect::<serde_json::Map<_, _>>(),
+    });
+    let scope = if map.rows.len() < map.of {
+        format!("{} of {} images, chosen by chance", count(map.rows.len() as u64), count(map.of as u64))
+    } else {
+        format!("all {} images", count(map.of as u64))
+    };
+    Some(Atlas {
+        points,
+        shown: map.rows.len(),
+        scope,
+        classes: legend_of_classes(samples, classes),
+        labels: legend_of_labels(samples, classes),
+        sheet: sheet(&pictures),
+        data: data.to_string().replace('<', "\\u003c"),
+        radius: if map.rows.len() > 800 { 6.0 } else { 8.5 },
+    })
+}
+
+/// Classes by colour, so that the legend runs like that of the labels.
+fn legend_of_classes(samples: &Samples, classes: &Classes) -> Vec<Entry> {
+    let mut ordered: Vec<&Class> = classes.classes.iter().collect();
+    ordered.sort_by_key(|class| class.color.unwrap_or(usize::MAX));
+    let meaning =
+        |class: &Class| class.majority.map(|(label, _)| samples.class_name(label)).unwrap_or_default();
+    ordered
+        .into_iter()
+        .take(MOST_ENTRIES)
+        .map(|class| Entry {
+            name: class.name(),
+            color: class.color,
+            key: class.number,
+            note: meaning(class),
+        })
+        .collect()
+}
+
+fn legend_of_labels(samples: &Samples, classes: &Classes) -> Vec<Entry> {
+    let entry = |label: &u32| Entry {
+        name: samples.class_name(*label),
+        color: classes.label_color(*label),
+        key: *label,
+        note: String::new(),
+    };
+    classes.labels.iter().take(MOST_ENTRIES).map(entry).collect()
+}

@@ -1,0 +1,178 @@
+//! Several runs side by side.
+
+use serde::Serialize;
+
+use super::curves::points;
+use super::evidence::write_figure;
+use crate::chart::{Chart, ChartInput, Line, Unit};
+use crate::run::Run;
+
+/// The comparison of several runs.
+#[derive(Serialize)]
+pub(crate) struct Comparison {
+    names: Vec<String>,
+    rows: Vec<Row>,
+    charts: Vec<Chart>,
+    /// Keys of the recipes whose values differ.
+    differences: Vec<Difference>,
+    /// Keys of the protocols whose values differ: such figures must not be compared.
+    protocol: Vec<Difference>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    cells: Vec<Cell>,
+}
+
+#[derive(Serialize)]
+struct Cell {
+    text: String,
+    best: bool,
+}
+
+#[derive(Serialize)]
+struct Difference {
+    key: String,
+    values: Vec<String>,
+}
+
+/// A figure to compare by.
+struct Compared {
+    key: &'static str,
+    name: &'static str,
+    better: Better,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Better {
+    High,
+    Low,
+    /// Neither: shown, not judged.
+    Neither,
+}
+
+const COMPARED: [Compared; 11] = [
+    Compared { key: "knn_top1", name: "k-NN", better: Better::High },
+    Compared { key: "accuracy_one_to_one", name: "ACC, one to one", better: Better::High },
+    Compared { key: "accuracy_many_to_one", name: "ACC, many to one", better: Better::High },
+    Compared { key: "nmi", name: "NMI", better: Better::High },
+    Compared { key: "ami", name: "AMI", better: Better::High },
+    Compared { key: "ari", name: "ARI", better: Better::High },
+    Compared { key: "fowlkes_mallows", name: "Fowlkes–Mallows", better: Better::High },
+    Compared { key: "classes_in_use", name: "classes in use", better: Better::Neither },
+    Compared { key: "minutes", name: "training time", better: Better::Low },
+    Compared { key: "images_per_second", name: "images/s", better: Better::High },
+    Compared { key: "peak_memory_gib", name: "peak memory, GiB", better: Better::Low },
+];
+
+/// Compares `runs`, which the page calls `names`.
+pub(crate) fn compare(runs: &[Run], names: &[String]) -> Comparison {
+    let recipes =
+        runs.iter().map(|run| run.recipe.as_ref().map(|recipe| recipe.entries.clone()).unwrap_or_default());
+    let protocols =
+        runs.iter().map(|run| run.figures.as_ref().map(|figures| figures.protocol()).unwrap_or_default());
+    let protocols: Vec<_> = protocols.collect();
+    let comparable = protocols.iter().all(|protocol| !protocol.is_empty());
+    Comparison {
+        names: names.to_vec(),
+        rows: COMPARED.iter().filter_map(|compared| row(runs, compared)).collect(),
+        charts: charts(runs, names),
+        differences: differences(&recipes.collect::<Vec<_>>()),
+        protocol: if comparable { differences(&protocols) } else { Vec::new() },
+    }
+}
+
+fn row(runs: &[Run], compared: &Compared) -> Option<Row> {
+    let values: Vec<Option<f64>> = runs
+        .iter()
+        .map(|run| run.figures.as_ref().and_then(|figures| figures.number(compared.key)))
+        .collect();
+    let known: Vec<f64> = values.iter().flatten().copied().collect();
+    let best = match compared.better {
+        Better::High => known.iter().copied().reduce(f64::max),
+        Better::Low => known.iter().copied().reduce(f64::min),
+        Better::Neither => None,
+    };
+    // Where all are equal there is no best, and where one is alone neither.
+    let decided = known.len() > 1 && known.iter().any(|value| *value != known[0]);
+    let cell = |value: &Option<f64>| match value {
+        Some(value) => {
+            Cell { text: write_figure(compared.key, *value), best: decided && Some(*value) == best }
+        }
+        None => Cell { text: "–".into(), best: false },
+    };
+    (!known.is_empty()).then(|| Row { name: compared.name.into(), cells: values.iter().map(cell).collect() })
+}
+
+fn charts(runs: &[Run], names: &[String]) -> Vec<Chart> {
+    let lines = |evaluated: bool, key: &str| -> Vec<Line> {
+        runs.iter()
+            .zip(names)
+            .enumerate()
+            .map(|(i, (run, name))| {
+                let records = if evaluated { &run.log.evals } else { &run.log.steps };
+                Line { name: name.clone(), color: i % 8, points: points(records, key) }
+            })
+            .collect()
+    };
+    let chart = |title: &str, evaluated: bool, key: &str| {
+        let unit = if evaluated { Unit::Fraction } else { Unit::Number };
+        Chart::new(ChartInput {
+            title: title.into(),
+            x_name: "epoch".into(),
+            unit,
+            lines: lines(evaluated, key),
+            from_zero: evaluated || key == "images_per_second",
+            ..Default::default()
+        })
+    };
+    [
+        chart("k-NN", true, "knn_top1"),
+        chart("ACC, one to one", true, "accuracy_one_to_one"),
+        chart("NMI", true, "nmi"),
+        chart("Loss", false, "loss"),
+        chart("Diversity", false, "diversity"),
+        chart("Images/s", false, "images_per_second"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The keys whose values are not the same in all tables, in the order in which they first appear.
+fn differences(tables: &[Vec<(String, String)>]) -> Vec<Difference> {
+    let mut keys: Vec<&str> = Vec::new();
+    for (key, _) in tables.iter().flatten() {
+        if !keys.contains(&key.as_str()) {
+            keys.push(key);
+        }
+    }
+    let value = |table: &[(String, String)], key: &str| {
+        table.iter().find(|(name, _)| name == key).map_or_else(|| "–".to_owned(), |(_, value)| value.clone())
+    };
+    keys.into_iter()
+        .map(|key| Difference {
+            key: key.to_owned(),
+            values: tables.iter().map(|table| value(table, key)).collect(),
+        })
+        .filter(|difference| difference.values.iter().any(|value| *value != difference.values[0]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_listed() {
+        let table = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect::<Vec<_>>()
+        };
+        let found =
+            differences(&[table(&[("a", "1"), ("b", "2")]), table(&[("a", "1"), ("b", "3"), ("c", "4")])]);
+        let keys: Vec<&str> = found.iter().map(|difference| difference.key.as_str()).collect();
+        assert_eq!(keys, ["b", "c"]);
+        assert_eq!(found[1].values, ["–", "4"]);
+    }
+}

@@ -1,0 +1,111 @@
+//! Labels against discovered classes.
+
+use serde::Serialize;
+
+use crate::chart::{Heatmap, HeatmapInput};
+use crate::classes::Classes;
+use crate::run::Samples;
+use crate::text::{count, percent, plural};
+
+/// Labels and classes shown at most; beyond, a heat map says less than its list of errors.
+const MOST_LABELS: usize = 100;
+/// Classes without a label of their own that are shown beside the assigned ones.
+const MOST_UNASSIGNED: usize = 20;
+/// Confusions listed in words.
+const LISTED: usize = 8;
+
+/// The confusion of labels and classes.
+#[derive(Serialize)]
+pub(crate) struct Confusion {
+    map: Heatmap,
+    /// How many images are counted, and what is left out.
+    scope: String,
+    /// The most frequent errors.
+    errors: Vec<Mistake>,
+}
+
+#[derive(Serialize)]
+struct Mistake {
+    label: String,
+    class: String,
+    mostly: String,
+    count: String,
+    share: String,
+}
+
+/// The confusion of `samples`; `None` without labels.
+pub(crate) fn confusion(samples: &Samples, classes: &Classes) -> Option<Confusion> {
+    if classes.labels.is_empty() {
+        return None;
+    }
+    // Labels by frequency only decide which are shown; they keep their order.
+    let total = |label: usize| classes.counts[label].iter().sum::<u64>();
+    let mut rows: Vec<usize> = (0..classes.labels.len()).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(total(*row)));
+    rows.truncate(MOST_LABELS);
+    rows.sort_unstable();
+
+    let holder =
+        |row: usize| classes.classes.iter().position(|class| class.assigned == Some(classes.labels[row]));
+    let mut columns: Vec<usize> = rows.iter().filter_map(|row| holder(*row)).collect();
+    let spare: Vec<usize> =
+        (0..classes.classes.len()).filter(|at| classes.classes[*at].assigned.is_none()).collect();
+    columns.extend(spare.iter().take(MOST_UNASSIGNED));
+
+    let counts: Vec<Vec<u64>> =
+        rows.iter().map(|row| columns.iter().map(|at| classes.counts[*row][*at]).collect()).collect();
+    let diagonal: Vec<Option<usize>> = rows
+        .iter()
+        .map(|row| holder(*row).and_then(|at| columns.iter().position(|column| *column == at)))
+        .collect();
+    let row_names: Vec<String> = rows.iter().map(|row| samples.class_name(classes.labels[*row])).collect();
+    let column_names: Vec<String> = columns.iter().map(|at| classes.classes[*at].name()).collect();
+    let map = Heatmap::new(&HeatmapInput {
+        rows: &row_names,
+        columns: &column_names,
+        counts: &counts,
+        diagonal: &diagonal,
+    });
+
+    let shown: u64 = counts.iter().flatten().sum();
+    let mut scope = format!("{} with a label", plural(classes.labelled, "image", "images"));
+    if spare.len() > MOST_UNASSIGNED || classes.labels.len() > MOST_LABELS {
+        scope += &format!(
+            "; {} of them are in the {} labels and {} classes shown (of {} and {})",
+            count(shown),
+            rows.len(),
+            columns.len(),
+            count(classes.labels.len() as u64),
+            count(classes.classes.len() as u64),
+        );
+    }
+    Some(Confusion { map, scope, errors: errors(samples, classes) })
+}
+
+/// The largest counts outside the assignment, over all labels and classes.
+fn errors(samples: &Samples, classes: &Classes) -> Vec<Mistake> {
+    let mut wrong: Vec<(u64, usize, usize)> = Vec::new();
+    for (row, counts) in classes.counts.iter().enumerate() {
+        let misses = counts
+            .iter()
+            .enumerate()
+            .filter(|(at, count)| **count > 0 && classes.classes[*at].assigned != Some(classes.labels[row]));
+        wrong.extend(misses.map(|(at, count)| (*count, row, at)));
+    }
+    wrong.sort_by(|a, b| b.0.cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    wrong
+        .into_iter()
+        .take(LISTED)
+        .map(|(number, row, at)| {
+            let total: u64 = classes.counts[row].iter().sum();
+            let class = &classes.classes[at];
+            Mistake {
+                label: samples.class_name(classes.labels[row]),
+                class: class.name(),
+                mostly: class.majority.map(|(label, _)| samples.class_name(label)).unwrap_or_default(),
+                count: count(number),
+                share: percent(number as f64 / total as f64),
+            }
+        })
+        .collect()
+}

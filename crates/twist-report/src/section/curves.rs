@@ -1,0 +1,129 @@
+//! Training over time.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::chart::{Chart, ChartInput, Line, Unit};
+use crate::run::{Record, Run};
+
+/// The charts of one run.
+#[derive(Serialize)]
+pub(crate) struct Curves {
+    charts: Vec<Chart>,
+    /// Why something is not drawn.
+    missing: Vec<&'static str>,
+}
+
+/// The charts of `run`.
+pub(crate) fn curves(run: &Run) -> Curves {
+    let charts: Vec<Chart> =
+        [loss(run), terms(run), scores(run), classes(run), rate(run), speed(run), gradient(run)]
+            .into_iter()
+            .flatten()
+            .collect();
+    let mut missing = Vec::new();
+    if run.log.steps.is_empty() {
+        missing.push("No training step was logged, so there are no curves of the loss.");
+    }
+    if run.log.evals.is_empty() {
+        missing.push(
+            "No evaluation was logged while training: it needs labelled data (`--labels`, `--eval-data`) and \
+             `eval.every_epochs` in the recipe.",
+        );
+    }
+    Curves { charts, missing }
+}
+
+/// `(epoch, value)` of every record that has the value.
+pub(super) fn points(records: &BTreeMap<u64, Record>, key: &str) -> Vec<(f64, f64)> {
+    records.values().filter_map(|record| Some((record.epoch, *record.values.get(key)?))).collect()
+}
+
+fn line(run: &Run, key: &str, name: &str, color: usize) -> Line {
+    Line { name: name.into(), color, points: points(&run.log.steps, key) }
+}
+
+fn score(run: &Run, key: &str, name: &str, color: usize) -> Line {
+    Line { name: name.into(), color, points: points(&run.log.evals, key) }
+}
+
+/// What all charts of a run share.
+fn base(run: &Run, title: &str, note: &str) -> ChartInput {
+    let resumed = run.log.events.iter().filter(|event| event.kind == "resumed");
+    let marks =
+        resumed.filter_map(|event| Some(("resumed".to_owned(), run.log.epoch_at(event.step)?))).collect();
+    ChartInput { title: title.into(), note: note.into(), x_name: "epoch".into(), marks, ..Default::default() }
+}
+
+/// ln K: what diversity and sharpness can reach.
+fn log_outputs(run: &Run) -> Option<f64> {
+    run.outputs().filter(|k| *k > 1).map(|k| (k as f64).ln())
+}
+
+fn loss(run: &Run) -> Option<Chart> {
+    let note =
+        "Consistency plus sharpness minus diversity, as weighted by the recipe; it ends near its bound.";
+    let lam2 = run.recipe.as_ref().map(|recipe| recipe.number("loss.lam2").unwrap_or(1.0));
+    let bound = lam2.zip(log_outputs(run)).map(|(lam2, log_k)| ("lowest possible".to_owned(), -lam2 * log_k));
+    Chart::new(ChartInput {
+        lines: vec![line(run, "loss", "loss", 0)],
+        bounds: bound.into_iter().collect(),
+        ..base(run, "Loss", note)
+    })
+}
+
+fn terms(run: &Run) -> Option<Chart> {
+    let note = "Diversity should climb to ln K (all classes used alike), sharpness and consistency fall to 0 \
+                (each image sure, both views agreeing).";
+    let lines = vec![
+        line(run, "diversity", "diversity", 2),
+        line(run, "sharpness", "sharpness", 1),
+        line(run, "kl", "consistency", 0),
+    ];
+    let bounds = log_outputs(run).map(|log_k| ("ln K".to_owned(), log_k)).into_iter().collect();
+    Chart::new(ChartInput { lines, bounds, from_zero: true, ..base(run, "The three terms", note) })
+}
+
+fn scores(run: &Run) -> Option<Chart> {
+    let note = "Measured on labelled data while training; the labels are used for nothing else.";
+    let lines = vec![
+        score(run, "knn_top1", "k-NN", 0),
+        score(run, "accuracy_one_to_one", "ACC", 1),
+        score(run, "nmi", "NMI", 2),
+        score(run, "ari", "ARI", 3),
+    ];
+    Chart::new(ChartInput {
+        lines,
+        unit: Unit::Fraction,
+        from_zero: true,
+        ..base(run, "k-NN and clusters", note)
+    })
+}
+
+fn classes(run: &Run) -> Option<Chart> {
+    let note = "Classes that at least one image falls into; far fewer than wanted means that classes died.";
+    let lines = vec![
+        line(run, "classes_in_use", "in a batch", 0),
+        score(run, "classes_in_use", "in the evaluation", 1),
+    ];
+    let bounds = run.outputs().map(|k| ("K".to_owned(), k as f64)).into_iter().collect();
+    Chart::new(ChartInput { lines, bounds, from_zero: true, ..base(run, "Classes in use", note) })
+}
+
+fn rate(run: &Run) -> Option<Chart> {
+    let lines = vec![line(run, "learning_rate", "learning rate", 0)];
+    Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Learning rate", "Warm-up, then a cosine.") })
+}
+
+fn speed(run: &Run) -> Option<Chart> {
+    let lines = vec![line(run, "images_per_second", "images/s", 2)];
+    let note = "Source images per second; every image gives all views.";
+    Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Speed", note) })
+}
+
+fn gradient(run: &Run) -> Option<Chart> {
+    let lines = vec![line(run, "grad_norm", "norm", 4)];
+    let note = "Before clipping. Sudden jumps come before trouble.";
+    Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Gradient norm", note) })
+}

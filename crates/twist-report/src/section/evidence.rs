@@ -1,0 +1,190 @@
+//! The figures beside their baselines, with the protocol that defines them.
+
+use serde::Serialize;
+
+use crate::run::{Figures, Origin, Run};
+use crate::text::{minutes, number, percent, words};
+
+/// Figures, baselines and protocol.
+#[derive(Serialize)]
+pub(crate) struct Evidence {
+    /// Whether the figures are final, in words.
+    origin: String,
+    rows: Vec<Row>,
+    bars: Vec<Bars>,
+    protocol: Vec<(String, String)>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    value: String,
+    meaning: &'static str,
+}
+
+/// One figure of the run above the baselines of the same kind.
+#[derive(Serialize)]
+struct Bars {
+    title: &'static str,
+    bars: Vec<Bar>,
+}
+
+#[derive(Serialize)]
+struct Bar {
+    name: String,
+    value: String,
+    /// Length in percent.
+    length: f64,
+    own: bool,
+}
+
+/// What is known of a key: its name, what it means, and how it is written.
+struct Known {
+    key: &'static str,
+    name: &'static str,
+    meaning: &'static str,
+}
+
+const KNOWN: [Known; 13] = [
+    Known {
+        key: "knn_top1",
+        name: "k-NN",
+        meaning: "accuracy of a weighted vote of the k nearest training images, on frozen features",
+    },
+    Known {
+        key: "linear_top1",
+        name: "linear",
+        meaning: "accuracy of a linear classifier on frozen features",
+    },
+    Known {
+        key: "accuracy_one_to_one",
+        name: "ACC, one to one",
+        meaning: "each discovered class matched with at most one label, by the best assignment",
+    },
+    Known {
+        key: "accuracy_many_to_one",
+        name: "ACC, many to one",
+        meaning: "each discovered class takes its most frequent label; rises with the number of classes",
+    },
+    Known {
+        key: "nmi",
+        name: "NMI",
+        meaning: "mutual information of classes and labels over the mean of their entropies",
+    },
+    Known { key: "ami", name: "AMI", meaning: "the same, corrected for chance" },
+    Known {
+        key: "ari",
+        name: "ARI",
+        meaning: "pairs of images on which classes and labels agree, corrected for chance",
+    },
+    Known {
+        key: "fowlkes_mallows",
+        name: "Fowlkes–Mallows",
+        meaning: "geometric mean of the precision and the recall of pairs",
+    },
+    Known {
+        key: "homogeneity",
+        name: "homogeneity",
+        meaning: "1 when each class holds images of one label only",
+    },
+    Known {
+        key: "completeness",
+        name: "completeness",
+        meaning: "1 when all images of a label are in one class",
+    },
+    Known {
+        key: "classes_in_use",
+        name: "classes in use",
+        meaning: "classes that at least one image falls into",
+    },
+    Known {
+        key: "images_per_second",
+        name: "images/s",
+        meaning: "source images per second while training, not views",
+    },
+    Known { key: "peak_memory_gib", name: "peak memory, GiB", meaning: "of the process while training" },
+];
+
+/// The figures of `run`; `None` when none were measured.
+pub(crate) fn evidence(run: &Run) -> Option<Evidence> {
+    let figures = run.figures.as_ref()?;
+    let origin = match figures.origin {
+        Origin::Final => "Measured once, after training, by the protocol below.".to_owned(),
+        Origin::Online(epoch) => format!(
+            "From the last evaluation while training (epoch {}); the final figures are not there yet.",
+            number(epoch)
+        ),
+    };
+    let rows = figures
+        .numbers()
+        .map(|(key, value)| {
+            let known = KNOWN.iter().find(|known| known.key == key);
+            let name = known.map_or_else(|| words(key), |known| known.name.to_owned());
+            Row { name, value: write_figure(key, value), meaning: known.map_or("", |known| known.meaning) }
+        })
+        .collect();
+    Some(Evidence { origin, rows, bars: bars(figures), protocol: figures.protocol() })
+}
+
+/// A figure as its key asks for.
+pub(super) fn write_figure(key: &str, value: f64) -> String {
+    match key {
+        "minutes" => minutes(value),
+        "classes_in_use" => number(value),
+        "images_per_second" | "images_per_cpu_second" => number(value.round()),
+        _ if key.ends_with("_top1")
+            || key.ends_with("_top5")
+            || key.contains("accuracy")
+            || is_score(key) =>
+        {
+            percent(value)
+        }
+        _ => number(value),
+    }
+}
+
+fn is_score(key: &str) -> bool {
+    matches!(
+        key,
+        "top1" | "top5" | "nmi" | "ami" | "ari" | "fowlkes_mallows" | "homogeneity" | "completeness"
+    )
+}
+
+/// k-NN and ACC beside the baselines that belong to them.
+fn bars(figures: &Figures) -> Vec<Bars> {
+    let baselines = figures.baselines();
+    let group = |title, key: &str, belongs: &dyn Fn(&str) -> bool| {
+        let own = figures.number(key)?;
+        let others: Vec<&(&str, f64)> = baselines.iter().filter(|(name, _)| belongs(name)).collect();
+        let bar = |name: String, value: f64, own| Bar {
+            name,
+            value: percent(value),
+            length: (value.clamp(0.0, 1.0) * 1000.0).round() / 10.0,
+            own,
+        };
+        let bars: Vec<Bar> = std::iter::once(bar("this run".into(), own, true))
+            .chain(others.iter().map(|(name, value)| bar(baseline_name(name), *value, false)))
+            .collect();
+        (bars.len() > 1).then_some(Bars { title, bars })
+    };
+    [
+        group("k-NN accuracy", "knn_top1", &|name| name.starts_with("knn_")),
+        group("One-to-one accuracy of the classes", "accuracy_one_to_one", &|name| {
+            name.starts_with("kmeans_")
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn baseline_name(key: &str) -> String {
+    match key {
+        "knn_pixels_top1" => "k-NN on raw pixels".into(),
+        "knn_random_backbone_top1" => "k-NN on an untrained network".into(),
+        "kmeans_pixels_accuracy" => "k-means on raw pixels".into(),
+        "kmeans_histogram_accuracy" => "k-means on colour histograms".into(),
+        "kmeans_features_accuracy" => "k-means on this run's features".into(),
+        _ => words(key),
+    }
+}

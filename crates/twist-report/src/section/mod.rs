@@ -1,0 +1,76 @@
+//! The sections of the page: what each shows, as plain data for its template.
+//!
+//! A section that cannot be made from what the run holds is `None` or carries a sentence; the template says so.
+
+mod overview;
+mod picture;
+
+mod gallery;
+
+mod confusion;
+
+mod neighbours;
+
+mod atlas;
+
+mod curves;
+
+mod events;
+
+mod evidence;
+
+mod setup;
+
+mod compare;
+
+use serde::Serialize;
+
+use crate::classes::Classes;
+use crate::pictures::{Book, data_uri};
+use crate::run::Run;
+
+pub(crate) use self::compare::compare;
+
+/// All sections of one run.
+#[derive(Serialize)]
+pub(crate) struct RunView {
+    name: String,
+    overview: overview::Overview,
+    gallery: Option<gallery::Gallery>,
+    confusion: Option<confusion::Confusion>,
+    neighbours: Option<neighbours::Neighbours>,
+    atlas: Option<atlas::Atlas>,
+    curves: curves::Curves,
+    augmentation: Option<String>,
+    events: events::Events,
+    evidence: Option<evidence::Evidence>,
+    setup: setup::Setup,
+    notes: Vec<String>,
+    /// Whether images were evaluated, and whether any of them has a label.
+    has_samples: bool,
+    has_labels: bool,
+}
+
+impl RunView {
+    /// Makes the sections of `run`; the pictures they show go into `book`. `classes` belongs to the run's samples.
+    pub(crate) fn new(run: &Run, classes: Option<&Classes>, book: &mut Book) -> Self {
+        let found = run.samples.as_ref().zip(classes);
+        Self {
+            name: run.name.clone(),
+            overview: overview::overview(run, classes),
+            gallery: found.map(|(samples, classes)| gallery::gallery(run, samples, classes, book)),
+            confusion: found.and_then(|(samples, classes)| confusion::confusion(samples, classes)),
+            neighbours: found
+                .and_then(|(samples, classes)| neighbours::neighbours(run, samples, classes, book)),
+            atlas: found.and_then(|(samples, classes)| atlas::atlas(run, samples, classes)),
+            curves: curves::curves(run),
+            augmentation: run.augmentation.as_ref().map(|bytes| data_uri("image/png", bytes)),
+            events: events::events(&run.log),
+            evidence: evidence::evidence(run),
+            setup: setup::setup(run),
+            notes: run.notes.clone(),
+            has_samples: run.samples.is_some(),
+            has_labels: run.samples.as_ref().is_some_and(|samples| samples.has_labels()),
+        }
+    }
+}

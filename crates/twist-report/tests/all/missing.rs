@@ -1,0 +1,135 @@
+//! Runs that lack something, and folders that are no runs.
+
+use std::path::Path;
+
+use twist_report::{ReportError, report};
+
+use crate::fixture::Fixture;
+use crate::markup::Markup;
+use crate::whole::{assert_links_hold, assert_self_contained, out, page_of};
+
+fn small() -> Fixture {
+    Fixture { classes: 5, images: 150, ..Default::default() }
+}
+
+/// The page of `run`, checked for what every page must be.
+fn checked(run: &Path, name: &str) -> Markup {
+    let html = page_of(run, name);
+    let markup = Markup::read(&html);
+    assert_self_contained(&html, &markup);
+    assert_links_hold(&markup);
+    markup
+}
+
+#[test]
+fn each_file_may_be_missing_or_damaged() {
+    let parts = [
+        ("config.toml", "There is no config.toml", "no TOML"),
+        ("plan.json", "There is no plan.json", "plan.json is damaged"),
+        ("log.jsonl", "There is no log.jsonl", "of log.jsonl could not be read"),
+        ("metrics.json", "no final figures", "metrics.json is damaged"),
+        ("embeddings.parquet", "no embeddings", "embeddings.parquet could not be read"),
+        ("thumbnails.tar", "no thumbnails", "thumbnails.tar could not be read"),
+        ("augmentation.png", "no contact sheet", ""),
+        ("images.csv", "", ""),
+    ];
+    let mut seen = 0;
+    for (file, absent, damaged) in parts {
+        let folder = tempfile::tempdir().unwrap();
+        let run = small().write(folder.path());
+        fs_err::remove_file(run.join(file)).unwrap();
+        assert!(checked(&run, "missing").text.contains(absent), "{file} missing: {absent:?} is not said");
+        if !damaged.is_empty() {
+            fs_err::write(run.join(file), b"{\xff\x00 = broken [").unwrap();
+            assert!(
+                checked(&run, "damaged").text.contains(damaged),
+                "{file} damaged: {damaged:?} is not said"
+            );
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 8);
+}
+
+#[test]
+fn without_labels_there_is_a_gallery_and_no_confusion() {
+    let folder = tempfile::tempdir().unwrap();
+    let markup = checked(&Fixture { labels: false, ..small() }.write(folder.path()), "unlabelled");
+    assert!(markup.text.contains("no labels, so there is nothing to compare"));
+    assert!(markup.text.contains("judge by the gallery"));
+    assert_eq!(markup.attribute("class").iter().filter(|name| **name == "class card").count(), 5);
+    assert_eq!(markup.count("rect"), 0);
+    assert_eq!(markup.count("circle"), 150);
+    assert!(!markup.text.contains("Colour by"));
+}
+
+#[test]
+fn a_run_that_was_killed_says_how_far_it_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("killed");
+    fs_err::create_dir(&run).unwrap();
+    let log = small().log();
+    let cut = log.find("\"step\":300,").unwrap();
+    fs_err::write(run.join("log.jsonl"), &log[..cut]).unwrap();
+    let markup = checked(&run, "killed");
+    assert!(markup.text.contains("The run has not finished: the log reaches step 295"));
+    assert!(markup.text.contains("1 line of log.jsonl could not be read"));
+    assert!(markup.text.contains("last evaluation while training"));
+    assert_eq!(markup.attribute("class").iter().filter(|name| name.starts_with("chart ")).count(), 7);
+}
+
+#[test]
+fn a_collapse_is_told_with_its_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("collapsed");
+    fs_err::create_dir(&run).unwrap();
+    let text = "{\"event\":\"step\",\"step\":5,\"epoch\":0.1,\"loss\":0.0}\n\
+                {\"event\":\"collapse\",\"step\":5,\"epoch\":0.1,\"kind\":\"one class takes all\",\"advice\":\"raise loss.lam2\",\"saved\":\"checkpoints/bad.safetensors\"}\n";
+    fs_err::write(run.join("log.jsonl"), text).unwrap();
+    let markup = checked(&run, "collapsed");
+    assert!(markup.text.contains("one class takes all") && markup.text.contains("raise loss.lam2"));
+    assert!(markup.text.contains("checkpoints/bad.safetensors"));
+}
+
+#[test]
+fn an_empty_log_is_a_run_without_a_step() {
+    let folder = tempfile::tempdir().unwrap();
+    fs_err::write(folder.path().join("log.jsonl"), "").unwrap();
+    assert!(checked(folder.path(), "empty").text.contains("has not logged a step yet"));
+}
+
+#[test]
+fn what_is_no_run_is_refused_with_a_remedy_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("report.html");
+    let nowhere = folder.path().join("nowhere");
+    let refused = [
+        report(&[&nowhere], &out).unwrap_err(),
+        report(&[folder.path()], &out).unwrap_err(),
+        report(&[], &out).unwrap_err(),
+    ];
+    assert!(matches!(
+        &refused,
+        [ReportError::NotAFolder { .. }, ReportError::NotARun { .. }, ReportError::NoRuns]
+    ));
+    for error in &refused {
+        assert!(error.to_string().contains("twist "), "{error}");
+    }
+    assert!(refused[0].to_string().contains("nowhere"));
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_report_that_cannot_be_written_leaves_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = small().write(folder.path());
+    let error = report(&[&run], &folder.path().join("no/such/folder/report.html")).unwrap_err();
+    assert!(
+        matches!(error, ReportError::Write(_)) && error.to_string().contains("no/such/folder"),
+        "{error}"
+    );
+    let old = out("old");
+    fs_err::write(&old, "old").unwrap();
+    report(&[&folder.path().join("gone")], &old).unwrap_err();
+    assert_eq!(fs_err::read_to_string(&old).unwrap(), "old");
+}
