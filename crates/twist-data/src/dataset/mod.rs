@@ -33,6 +33,7 @@ use std::sync::Arc;
 pub use self::cache::in_memory;
 pub use self::left_out::LeftOut;
 pub use self::open::{LabelSource, OpenOptions, open};
+pub(crate) use self::tar::CLASSES_KEY;
 use crate::{DataError, Rgb8};
 
 /// A fixed, ordered collection of images with random access from any number of threads.

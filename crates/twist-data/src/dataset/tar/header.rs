@@ -49,7 +49,6 @@ pub(super) fn parse(block: &[u8; 512]) -> Result<Option<Header>, &'static str> {
         name = [prefix, b"/", &name].concat();
     }
     let kind = match block[156] {
-        b'0' | 0 | b'7' if name.ends_with(b"/") => Kind::Folder,
         b'0' | 0 | b'7' => Kind::File,
         b'5' => Kind::Folder,
         b'L' => Kind::LongName,

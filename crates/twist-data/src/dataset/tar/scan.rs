@@ -116,6 +116,9 @@ pub(crate) fn scan(
                 let Next { name: long, sparse, .. } = std::mem::take(&mut next);
                 let name = tidy(long.unwrap_or(name));
                 match kind {
+                    // Before POSIX, a folder was a file whose name ends so. (Only the whole name tells: the part of a
+                    // long one that fits into the header may end anywhere.)
+                    Kind::File if name.ends_with(b"/") => {}
                     Kind::File if sparse => scan.leftovers.add("sparse members", readable(&name)),
                     Kind::File => {
                         let is_label = matches!(extension(&name).as_deref(), Some("cls" | "json"));

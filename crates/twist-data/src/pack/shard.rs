@@ -1,0 +1,187 @@
+//! Writing one shard.
+
+use std::fs::Permissions;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+use tar::{Builder, EntryType, Header};
+use tempfile::{NamedTempFile, TempPath};
+
+use crate::dataset::CLASSES_KEY;
+use crate::error::DataError;
+use crate::image::Rgb8;
+
+/// One image with what is written beside it.
+#[derive(Debug)]
+pub(super) struct Sample {
+    /// Member names and contents.
+    members: Vec<(String, Vec<u8>)>,
+}
+
+impl Sample {
+    /// Members `key.extension`, `key.cls` if there is a label, and `key.json`; the key is the index.
+    pub(super) fn new(
+        index: usize,
+        bytes: Vec<u8>,
+        extension: &str,
+        label: Option<u32>,
+        class: Option<String>,
+        path: String,
+    ) -> Self {
+        let mut about = serde_json::Map::new();
+        let mut members = vec![(format!("{index:08}.{extension}"), bytes)];
+        if let Some(label) = label {
+            members.push((format!("{index:08}.cls"), label.to_string().into_bytes()));
+            about.insert("label".to_owned(), label.into());
+        }
+        if let Some(class) = class {
+            about.insert("class".to_owned(), class.into());
+        }
+        about.insert("path".to_owned(), path.into());
+        let about = serde_json::Value::Object(about).to_string();
+        members.push((format!("{index:08}.json"), about.into_bytes()));
+        Self { members }
+    }
+
+    /// Bytes in the archive, headers and padding included.
+    pub(super) fn bytes(&self) -> u64 {
+        self.members.iter().map(|(_, content)| 512 + (content.len() as u64).next_multiple_of(512)).sum()
+    }
+}
+
+/// A shard that grows under a temporary name.
+pub(super) struct ShardWriter {
+    archive: Builder<BufWriter<NamedTempFile>>,
+    path: PathBuf,
+    images: usize,
+    bytes: u64,
+}
+
+/// A complete shard that still has its temporary name, and loses its file if it never gets its own.
+pub(super) struct Complete {
+    file: TempPath,
+    path: PathBuf,
+    pub(super) bytes: u64,
+}
+
+impl ShardWriter {
+    /// Starts the shard that will be called `path`.
+    pub(super) fn create(path: PathBuf, classes: &[String]) -> Result<Self, DataError> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let temporary = tempfile::Builder::new()
+            .prefix(".packing-")
+            .suffix(".tar")
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder);
+        let temporary = temporary.map_err(|source| DataError::Write { path: path.clone(), source })?;
+        let archive = Builder::new(BufWriter::with_capacity(1 << 20, temporary));
+        let mut writer = Self { archive, path, images: 0, bytes: 1024 };
+        if !classes.is_empty() {
+            let record = global_record(CLASSES_KEY, &serde_json::Value::from(classes).to_string());
+            writer.member("pax_global_header", EntryType::XGlobalHeader, &record)?;
+        }
+        Ok(writer)
+    }
+
+    /// Images so far.
+    pub(super) fn images(&self) -> usize {
+        self.images
+    }
+
+    /// Bytes so far, the end mark included.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Appends a sample.
+    pub(super) fn add(&mut self, sample: &Sample) -> Result<(), DataError> {
+        for (name, content) in &sample.members {
+            self.member(name, EntryType::Regular, content)?;
+        }
+        self.images += 1;
+        Ok(())
+    }
+
+    /// Appends a member. Owner and time are left at zero, so that equal data gives equal bytes.
+    fn member(&mut self, name: &str, kind: EntryType, content: &[u8]) -> Result<(), DataError> {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        let written = header.set_path(name).and_then(|()| {
+            header.set_cksum();
+            self.archive.append(&header, content)
+        });
+        written.map_err(|source| DataError::Write { path: self.path.clone(), source })?;
+        self.bytes += 512 + (content.len() as u64).next_multiple_of(512);
+        Ok(())
+    }
+
+    /// Ends the archive and brings it to the disk.
+    pub(super) fn finish(self) -> Result<Complete, DataError> {
+        let Self { archive, path, bytes, .. } = self;
+        let file = archive.into_inner().and_then(|mut buffer| {
+            buffer.flush()?;
+            let file = buffer.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.as_file().sync_all()?;
+            Ok(file.into_temp_path())
+        });
+        let file = file.map_err(|source| DataError::Write { path: path.clone(), source })?;
+        Ok(Complete { file, path, bytes })
+    }
+}
+
+/// Gives all shards their names. If one cannot have it, those that have are removed again.
+pub(super) fn publish(shards: Vec<Complete>) -> Result<Vec<PathBuf>, DataError> {
+    let mut published: Vec<PathBuf> = Vec::with_capacity(shards.len());
+    for Complete { file, path, .. } in shards {
+        if let Err(error) = file.persist_noclobber(&path) {
+            for ours in &published {
+                fs_err::remove_file(ours).map_err(|source| DataError::Write { path: ours.clone(), source })?;
+            }
+            let exists = error.error.kind() == io::ErrorKind::AlreadyExists;
+            return Err(if exists { DataError::Exists { path } } else { DataError::Write { path, source: error.error } });
+        }
+        published.push(path);
+    }
+    // The names are only safe from a power cut when the folder is on the disk too.
+    if let Some(folder) = published.first().and_then(|p| p.parent()) {
+        let synced = fs_err::File::open(folder).and_then(|f| f.sync_all());
+        synced.map_err(|source| DataError::Write { path: folder.to_path_buf(), source })?;
+    }
+    Ok(published)
+}
+
+/// A `length key=value\n` record; the length counts itself.
+fn global_record(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    let mut length = rest.len() + 1;
+    while length != rest.len() + length.to_string().len() {
+        length = rest.len() + length.to_string().len();
+    }
+    format!("{length}{rest}").into_bytes()
+}
+
+/// Pixels as PNG.
+pub(super) fn png(image: &Rgb8) -> Result<Vec<u8>, image::ImageError> {
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes).write_image(&image.pixels, image.width, image.height, ExtendedColorType::Rgb8)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_count_themselves() {
+        for length in [1, 80, 90, 91, 92, 93, 980, 990, 991] {
+            let record = global_record("k", &"v".repeat(length));
+            let stated: usize = std::str::from_utf8(&record).unwrap().split(' ').next().unwrap().parse().unwrap();
+            assert_eq!(stated, record.len());
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What is in a data set.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sha2::{Digest, Sha256};
+
+use super::pass::{Pass, Progress, Unreadable};
+use super::pixels::Moments;
+use super::probe::probe;
+use crate::dataset::{Dataset, LeftOut, Stored};
+use crate::decode::DecodeLimits;
+
+/// How to look.
+#[derive(Clone, Copy, Default)]
+pub struct InfoOptions<'a> {
+    /// Number of images to decode, spread evenly over the data set; `None` for all.
+    pub sample: Option<usize>,
+    /// Threads that decode; 0 for one per core.
+    pub threads: usize,
+    /// Limits of decoding; what exceeds them counts as unreadable.
+    pub limits: DecodeLimits,
+    /// Told how many images are done.
+    pub progress: Option<Progress<'a>>,
+}
+
+/// Smallest, middle and largest of a set of numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Spread {
+    /// The smallest.
+    pub min: u32,
+    /// The middle one; of an even number, the lower of the two in the middle.
+    pub median: u32,
+    /// The largest.
+    pub max: u32,
+}
+
+/// A class and its number of images.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ClassCount {
+    /// Its name.
+    pub name: String,
+    /// Images in the whole data set, whether inspected or not.
+    pub images: u64,
+}
+
+/// Images with exactly the same bytes (or pixels, where they are stored as such).
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Duplicates {
+    /// Images equal to an earlier one.
+    pub images: u64,
+    /// Those of them that have another label than the earlier one.
+    pub conflicting: u64,
+    /// The first few pairs: an image and the earlier one.
+    pub examples: Vec<[String; 2]>,
+}
+
+/// A description of a data set.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct DataInfo {
+    /// Number of images.
+    pub images: usize,
+    /// Images that were opened for everything below, fewer when only a sample was asked for.
+    pub inspected: usize,
+    /// Images with a label.
+    pub labelled: u64,
+    /// Every class with its number of images.
+    pub classes: Vec<ClassCount>,
+    /// Images of the largest class over those of the smallest; `None` without classes or with an empty one.
+    pub imbalance: Option<f64>,
+    /// Width in pixels, upright.
+    pub width: Spread,
+    /// Height in pixels, upright.
+    pub height: Spread,
+    /// Bytes of the inspected images as stored.
+    pub bytes: u64,
+    /// Inspected images by format; `pixels` where there is no encoding.
+    pub formats: BTreeMap<String, u64>,
+    /// Inspected images by kind of channels before they become RGB.
+    pub channels: BTreeMap<String, u64>,
+    /// Mean of the red, green and blue values in `[0, 1]`. Each image counts the same, whatever its size.
+    pub mean: Option<[f64; 3]>,
+    /// Standard deviation of the values over the pixels, in the same way.
+    pub std: Option<[f64; 3]>,
+    /// Inspected images that cannot be decoded.
+    pub unreadable: Vec<Unreadable>,
+    /// Images that are there more than once.
+    pub duplicates: Duplicates,
+    /// What else was found beside the images.
+    pub left_out: Vec<LeftOut>,
+    /// Identity of the data set.
+    pub fingerprint: String,
+}
+
+/// What one image contributes.
+struct Look {
+    index: usize,
+    size: (u32, u32),
+    bytes: u64,
+    format: &'static str,
+    channels: String,
+    moments: Moments,
+    hash: [u8; 16],
+}
+
+/// Pairs of duplicates that are named.
+const EXAMPLES: usize = 5;
+
+/// Describes a data set by decoding its images, or a sample of them.
+///
+/// The result does not depend on the number of threads.
+pub fn info(dataset: &dyn Dataset, options: &InfoOptions<'_>) -> DataInfo {
+    let indices = sample(dataset.len(), options.sample);
+    let pass = Pass { threads: options.threads, limits: options.limits, progress: options.progress };
+    let looks = pass.run(dataset, &indices, |index, stored, image| Look {
+        index,
+        size: (image.width, image.height),
+        bytes: stored_bytes(stored).len() as u64,
+        moments: Moments::of(image),
+        hash: hash(stored_bytes(stored)),
+        ..describe(stored)
+    });
+    let (mut readable, mut unreadable) = (Vec::with_capacity(looks.len()), Vec::new());
+    for look in looks {
+        match look {
+            Ok(look) => readable.push(look),
+            Err(error) => unreadable.push(error),
+        }
+    }
+    let count = |of: &dyn Fn(&Look) -> &str| {
+        let mut counts = BTreeMap::new();
+        readable.iter().for_each(|look| *counts.entry(of(look).to_owned()).or_insert(0) += 1);
+        counts
+    };
+    let moments: Vec<Moments> = readable.iter().map(|l| l.moments).collect();
+    let summary = Moments::summary(&moments);
+    let classes = classes(dataset);
+    DataInfo {
+        images: dataset.len(),
+        inspected: indices.len(),
+        labelled: classes.iter().map(|c| c.images).sum(),
+        imbalance: imbalance(&classes),
+        width: spread(readable.iter().map(|l| l.size.0)),
+        height: spread(readable.iter().map(|l| l.size.1)),
+        bytes: readable.iter().map(|l| l.bytes).sum(),
+        formats: count(&|l| l.format),
+        channels: count(&|l| &l.channels),
+        mean: summary.map(|(mean, _)| mean),
+        std: summary.map(|(_, std)| std),
+        duplicates: duplicates(dataset, &readable),
+        left_out: dataset.left_out().to_vec(),
+        fingerprint: dataset.fingerprint(),
+        classes,
+        unreadable,
+    }
+}
+
+/// `wanted` indices spread evenly over `len`; all of them where that is enough.
+fn sample(len: usize, wanted: Option<usize>) -> Vec<usize> {
+    match wanted {
+        Some(wanted) if wanted < len => (0..wanted).map(|i| (i as u128 * len as u128 / wanted as u128) as usize).collect(),
+        _ => (0..len).collect(),
+    }
+}
+
+/// Format and channels; the rest is filled in by the caller.
+fn describe(stored: &Stored) -> Look {
+    let (format, channels) = match stored {
+        Stored::Pixels(_) => ("pixels", "RGB".to_owned()),
+        Stored::Encoded(bytes) => probe(bytes).unwrap_or(("unknown", "unknown".to_owned())),
+    };
+    Look { index: 0, size: (0, 0), bytes: 0, format, channels, moments: Moments::default(), hash: [0; 16] }
+}
+
+/// What the source keeps of an image.
+fn stored_bytes(stored: &Stored) -> &[u8] {
+    match stored {
+        Stored::Encoded(bytes) => bytes,
+        Stored::Pixels(image) => &image.pixels,
+    }
+}
+
+/// Enough of a hash that equal ones mean equal content.
+fn hash(bytes: &[u8]) -> [u8; 16] {
+    let digest = Sha256::digest(bytes);
+    std::array::from_fn(|i| digest[i])
+}
+
+/// Images of each class.
+fn classes(dataset: &dyn Dataset) -> Vec<ClassCount> {
+    let mut counts: Vec<ClassCount> =
+        dataset.classes().iter().map(|name| ClassCount { name: name.clone(), images: 0 }).collect();
+    for label in (0..dataset.len()).filter_map(|index| dataset.label(index)) {
+        if let Some(class) = counts.get_mut(label as usize) {
+            class.images += 1;
+        }
+    }
+    counts
+}
+
+/// Largest class over smallest.
+fn imbalance(classes: &[ClassCount]) -> Option<f64> {
+    let smallest = classes.iter().map(|c| c.images).min().filter(|&m| m > 0)?;
+    let largest = classes.iter().map(|c| c.images).max()?;
+    Some(largest as f64 / smallest as f64)
+}
+
+/// Smallest, median, largest; zeros for none.
+fn spread(values: impl Iterator<Item = u32>) -> Spread {
+    let mut values: Vec<u32> = values.collect();
+    values.sort_unstable();
+    match (values.first(), values.last()) {
+        (Some(&min), Some(&max)) => Spread { min, median: values[(values.len() - 1) / 2], max },
+        _ => Spread::default(),
+    }
+}
+
+/// Images whose hash was seen before.
+fn duplicates(dataset: &dyn Dataset, looks: &[Look]) -> Duplicates {
+    let mut duplicates = Duplicates::default();
+    let mut first: HashMap<[u8; 16], usize> = HashMap::with_capacity(looks.len());
+    for look in looks {
+        let earlier = *first.entry(look.hash).or_insert(look.index);
+        if earlier == look.index {
+            continue;
+        }
+        duplicates.images += 1;
+        duplicates.conflicting += u64::from(dataset.label(look.index) != dataset.label(earlier));
+        if duplicates.examples.len() < EXAMPLES {
+            duplicates.examples.push([dataset.path(look.index), dataset.path(earlier)]);
+        }
+    }
+    duplicates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_spread_evenly() {
+        assert_eq!(sample(10, Some(4)), [0, 2, 5, 7]);
+        assert_eq!(sample(3, Some(5)), [0, 1, 2]);
+        assert_eq!(sample(3, None), [0, 1, 2]);
+    }
+
+    #[test]
+    fn spreads() {
+        assert_eq!(spread([5, 1, 9, 7].into_iter()), Spread { min: 1, median: 5, max: 9 });
+        assert_eq!(spread([].into_iter()), Spread::default());
+    }
+}

@@ -1,0 +1,13 @@
+//! Going over a whole data set: what is in it ([`info`]) and whether all of it can be read ([`verify`]).
+
+mod info;
+mod pass;
+mod pixels;
+mod probe;
+mod verify;
+
+pub use self::info::{ClassCount, DataInfo, Duplicates, InfoOptions, Spread, info};
+pub(crate) use self::pass::in_threads;
+pub use self::pass::{Progress, Unreadable};
+pub(crate) use self::probe::extension_of;
+pub use self::verify::{VerifyOptions, VerifyReport, verify};

@@ -1,0 +1,77 @@
+//! One pass over many images, in parallel, with results in order.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use crate::dataset::{Dataset, Stored};
+use crate::decode::{DecodeLimits, Decoder};
+use crate::image::Rgb8;
+
+/// Called with the number of images done so far, from any thread.
+pub type Progress<'a> = &'a (dyn Fn(usize) + Sync);
+
+/// An image that could not be read or decoded.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Unreadable {
+    /// The image, as [`Dataset::path`] names it.
+    pub path: String,
+    /// Why, with the remedy.
+    pub reason: String,
+}
+
+/// How to go over the images.
+pub(super) struct Pass<'a> {
+    pub(super) threads: usize,
+    pub(super) limits: DecodeLimits,
+    pub(super) progress: Option<Progress<'a>>,
+}
+
+impl Pass<'_> {
+    /// Decodes each image and keeps what `look` makes of it. Results are in the order of `indices`, whatever the
+    /// number of threads.
+    pub(super) fn run<T: Send>(
+        &self,
+        dataset: &dyn Dataset,
+        indices: &[usize],
+        look: impl Fn(usize, &Stored, &Rgb8) -> T + Sync,
+    ) -> Vec<Result<T, Unreadable>> {
+        let done = AtomicUsize::new(0);
+        let one = |decoder: &mut Decoder, index: usize| {
+            let unreadable = |reason: String| Unreadable { path: dataset.path(index), reason };
+            let stored = dataset.read(index).map_err(|e| unreadable(e.to_string()))?;
+            let result = match &stored {
+                Stored::Pixels(image) => look(index, &stored, image),
+                Stored::Encoded(bytes) => {
+                    let image = decoder.decode(bytes).map_err(|e| unreadable(e.to_string()))?;
+                    look(index, &stored, &image)
+                }
+            };
+            Ok(result)
+        };
+        let all = || {
+            let counted = indices.par_iter().map_init(
+                || Decoder::new(self.limits),
+                |decoder, &index| {
+                    let result = one(decoder, index);
+                    let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+                    if let Some(progress) = self.progress {
+                        progress(count);
+                    }
+                    result
+                },
+            );
+            counted.collect()
+        };
+        in_threads(self.threads, all)
+    }
+}
+
+/// Runs parallel work on `threads` threads, 0 for as many as there are cores. Where the system grants no new threads,
+/// the work runs on those that exist: the result is the same.
+pub(crate) fn in_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    }
+}
