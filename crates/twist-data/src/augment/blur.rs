@@ -47,8 +47,9 @@ impl Window {
         let part = part / (6.0 * (variance - (whole + 1.0) * (whole + 1.0)));
         let box_radius = whole + part;
         let reach = box_radius as u32;
-        let weight = (f64::from(1 << 24) / (f64::from(box_radius) * 2.0 + 1.0)) as u32;
-        let edge_weight = ((1 << 24) - (2 * reach + 1) * weight) / 2;
+        // In `f32`, as Pillow: the last bit of the weight decides ties, and there are many at a radius of 1.
+        let weight = ((1 << 24) as f32 / (box_radius * 2.0 + 1.0)) as u32;
+        let edge_weight = (1u32 << 24).saturating_sub((2 * reach + 1) * weight) / 2;
         Self { reach: reach as usize, weight, edge_weight }
     }
 
@@ -134,30 +135,24 @@ fn blur_plane<const REACH: usize>(
 fn filter<const REACH: usize>(from: &[u16], step: usize, window: Window, out: &mut [u16]) {
     let count = out.len();
     let tap = |index: usize| &from[index * step..index * step + count];
-    if REACH == WIDE {
-        let (first, last) = (tap(0), tap(2 * window.margin()));
-        for i in 0..count {
-            let inner: u32 = (1..2 * window.margin()).map(|index| u32::from(tap(index)[i])).sum();
-            let edges = u32::from(first[i]) + u32::from(last[i]);
-            out[i] = ((inner * window.weight + edges * window.edge_weight + (1 << 23)) >> 24) as u16;
-        }
-        return;
-    }
-    // Sums of three 8-bit samples fit 10 bits: shifted to 16 bits and multiplied by 16-bit weights they keep 6 bits of
-    // fraction in the upper half of the product, where vector units have an instruction for it. Both products are
-    // truncated, which the rounding term compensates on average.
-    let weight = (window.weight >> 8).min(0xFFFF);
-    let edge_weight = window.edge_weight >> 8;
-    let upper = |sum: u16, weight: u32| ((u32::from(sum << 6) * weight) >> 16) as u16;
+    let mix = |inner: u32, edges: u32| {
+        ((inner * window.weight + edges * window.edge_weight + (1 << 23)) >> 24) as u16
+    };
     if REACH == 0 {
         let (a, b, c) = (tap(0), tap(1), tap(2));
         for i in 0..count {
-            out[i] = (upper(b[i], weight) + upper(a[i] + c[i], edge_weight) + 33) >> 6;
+            out[i] = mix(u32::from(b[i]), u32::from(a[i] + c[i]));
         }
-    } else {
+    } else if REACH == 1 {
         let (a, b, c, d, e) = (tap(0), tap(1), tap(2), tap(3), tap(4));
         for i in 0..count {
-            out[i] = (upper(b[i] + c[i] + d[i], weight) + upper(a[i] + e[i], edge_weight) + 33) >> 6;
+            out[i] = mix(u32::from(b[i] + c[i] + d[i]), u32::from(a[i] + e[i]));
+        }
+    } else {
+        let (first, last) = (tap(0), tap(2 * window.margin()));
+        for i in 0..count {
+            let inner = (1..2 * window.margin()).map(|index| u32::from(tap(index)[i])).sum();
+            out[i] = mix(inner, u32::from(first[i] + last[i]));
         }
     }
 }

@@ -12,6 +12,10 @@ mod planes;
 
 mod taps;
 
+mod rows;
+
+mod columns;
+
 mod resize;
 
 mod color;

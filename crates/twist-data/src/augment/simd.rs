@@ -31,13 +31,12 @@ pub(crate) fn mul_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// A number in `[0, 2^22)` rounded to the nearest integer, halves up, as the low byte: adding 2^23 leaves the integer in
-/// the lowest bits of the float, which is cheaper than a saturating cast. The bias makes halves go up, as Pillow's
-/// `(x + 0.5)` does, and not to even.
+/// The nearest byte, halves up: adding 2^23 leaves the integer in the lowest bits of the float, which is cheaper than a
+/// saturating cast. The bias makes halves go up, as Pillow's `(x + 0.5)` does, and not to even.
 #[inline(always)]
 pub(crate) fn round_to_u8(x: f32) -> u8 {
     const HALVES_GO_UP: f32 = 1.0 / 4096.0;
-    ((x + HALVES_GO_UP) + 8_388_608.0).to_bits() as u8
+    ((x.clamp(0.0, 255.0) + HALVES_GO_UP) + 8_388_608.0).to_bits() as u8
 }
 
 /// A number in `[0, 256)` without its fraction, as a byte.

@@ -26,9 +26,15 @@ pub(crate) struct Taps {
     starts: Vec<u32>,
     weights: Vec<f32>,
     width: usize,
+    input: usize,
 }
 
 impl Taps {
+    /// Number of input samples.
+    pub(crate) fn input(&self) -> usize {
+        self.input
+    }
+
     /// Number of output samples.
     pub(crate) fn len(&self) -> usize {
         self.starts.len()
@@ -54,6 +60,7 @@ impl Taps {
         let stretch = scale.max(1.0);
         let support = stretch * interpolation.support();
         self.width = (support.ceil() as usize * 2 + 1).min(axis.input as usize);
+        self.input = axis.input as usize;
         self.starts.clear();
         self.weights.clear();
         self.weights.resize(axis.count as usize * self.width, 0.0);

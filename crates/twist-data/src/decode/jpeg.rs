@@ -16,9 +16,6 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<(Rgb8, Orien
     let (width, height) = size(&decoder)?;
     limits.check(width, height)?;
     let orientation = orientation(&decoder);
-    let cmyk = matches!(decoder.input_colorspace(), Some(ColorSpace::CMYK | ColorSpace::YCCK));
-    let out = if cmyk { ColorSpace::CMYK } else { ColorSpace::RGB };
-    decoder.set_options(decoder.options().jpeg_set_out_colorspace(out));
     let pixels = decoder.decode().map_err(explain)?;
     Ok((Rgb8 { width, height, pixels }, orientation))
 }
@@ -31,8 +28,11 @@ pub(super) fn dimensions(bytes: &[u8]) -> Result<((u32, u32), Orientation), Deco
 
 /// Reads the header.
 fn open(bytes: &[u8]) -> Result<JpegDecoder<ZCursor<&[u8]>>, DecodeError> {
-    let options =
-        DecoderOptions::new_fast().set_strict_mode(true).set_max_width(65_535).set_max_height(65_535);
+    let options = DecoderOptions::new_fast()
+        .set_strict_mode(true)
+        .set_max_width(65_535)
+        .set_max_height(65_535)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(explain)?;
     Ok(decoder)
