@@ -22,9 +22,9 @@ pub struct KnnProtocol {
 }
 
 impl KnnProtocol {
-    /// The number of neighbours that really vote when the bank holds `bank` images.
-    pub fn effective_k(&self, bank: i64) -> i64 {
-        self.k.clamp(1, bank.max(1))
+    /// What a run's plan says.
+    pub fn of_plan(plan: &twist_train::TrainPlan) -> Self {
+        Self { k: plan.eval().knn_k as i64, temperature: plan.eval().knn_temperature }
     }
 }
 

@@ -1,0 +1,98 @@
+//! `embeddings.parquet`: what the network said of every evaluated image.
+//!
+//! Columns: `index` i32, `label` i32 (null without one), `cluster` i32, `confidence` f32, `second_cluster` i32,
+//! `second_confidence` f32, `embedding` fixed-size list of f32 (L2-normalised backbone features).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Int32Array, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use tch::{Kind, Tensor};
+use twist_data::Dataset;
+
+use crate::{EvalError, Features};
+
+/// Rows turned into one record batch: 16,384 × 2,048 floats are 128 MiB.
+const ROWS: i64 = 16_384;
+
+/// Writes the table atomically.
+///
+/// # Errors
+/// The disk is full or read-only.
+pub(crate) fn write(path: &Path, features: &Features, dataset: &dyn Dataset) -> Result<(), EvalError> {
+    let (len, width) = features.embeddings.size2()?;
+    let schema = schema(width as i32);
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_dictionary_enabled(false) // floats hardly repeat: a dictionary costs time and saves nothing
+        .build();
+    let batches: Vec<RecordBatch> = (0..len)
+        .step_by(ROWS as usize)
+        .map(|start| batch(&schema, features, dataset, start, ROWS.min(len - start)))
+        .collect::<Result<_, _>>()?;
+    twist_io::write_atomic(path, |file| {
+        let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))?;
+        for batch in &batches {
+            writer.write(batch)?;
+        }
+        writer.close()?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn schema(width: i32) -> Arc<Schema> {
+    let element = Arc::new(Field::new("item", DataType::Float32, false));
+    Arc::new(Schema::new(vec![
+        Field::new("index", DataType::Int32, false),
+        Field::new("label", DataType::Int32, true),
+        Field::new("cluster", DataType::Int32, false),
+        Field::new("confidence", DataType::Float32, false),
+        Field::new("second_cluster", DataType::Int32, false),
+        Field::new("second_confidence", DataType::Float32, false),
+        Field::new("embedding", DataType::FixedSizeList(element, width), false),
+    ]))
+}
+
+/// Rows `start..start + len` as a record batch.
+fn batch(
+    schema: &Arc<Schema>,
+    features: &Features,
+    dataset: &dyn Dataset,
+    start: i64,
+    len: i64,
+) -> Result<RecordBatch, EvalError> {
+    let indices = &features.indices[start as usize..(start + len) as usize];
+    let labels: Int32Array =
+        indices.iter().map(|&i| dataset.label(i as usize).map(|label| label as i32)).collect();
+    let integers = |rank: i64| -> Result<ArrayRef, EvalError> {
+        let column = features.clusters.f_narrow(0, start, len)?.f_select(1, rank)?.f_to_kind(Kind::Int)?;
+        Ok(Arc::new(Int32Array::from(Vec::<i32>::try_from(&column)?)))
+    };
+    let reals = |rank: i64| -> Result<ArrayRef, EvalError> {
+        let column = features.confidences.f_narrow(0, start, len)?.f_select(1, rank)?;
+        Ok(Arc::new(Float32Array::from(floats(&column)?)))
+    };
+    let rows = floats(&features.embeddings.f_narrow(0, start, len)?)?;
+    let width = (rows.len() / indices.len().max(1)) as i32;
+    let element = Arc::new(Field::new("item", DataType::Float32, false));
+    let embedding = FixedSizeListArray::try_new(element, width, Arc::new(Float32Array::from(rows)), None)?;
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(indices.iter().map(|&i| Some(i as i32)).collect::<Int32Array>()),
+        Arc::new(labels),
+        integers(0)?,
+        reals(0)?,
+        integers(1)?,
+        reals(1)?,
+        Arc::new(embedding),
+    ];
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+fn floats(tensor: &Tensor) -> Result<Vec<f32>, EvalError> {
+    Ok(Vec::<f32>::try_from(&tensor.f_contiguous()?.f_flatten(0, -1)?)?)
+}

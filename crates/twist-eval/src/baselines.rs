@@ -1,0 +1,180 @@
+//! What is reached without learning: the least that a trained network must beat, measured on the same images.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tch::{Kind, Tensor};
+use twist_data::{Dataset, EvalTransform, Interpolation};
+use twist_metrics::cluster_scores;
+use twist_nn::{NetConfig, TwistNet};
+
+use crate::features::{Features, Rows, unit_rows};
+use crate::labels::label_tensor;
+use crate::split::{EvalData, Split};
+use crate::{EvalError, EvalInput, KMeans, KnnProtocol, knn_top1};
+
+/// Pixels are compared at this size at most: larger images are reduced, as usual for pixel baselines.
+const SIDE: u32 = 32;
+/// k-means sees at most this many training images.
+pub(crate) const KMEANS_IMAGES: usize = 10_000;
+/// Independent starts of k-means, of which the best is kept.
+pub(crate) const KMEANS_RESTARTS: u32 = 5;
+/// Bins of each channel in a colour histogram.
+const BINS: i64 = 8;
+
+/// The baselines, as fractions; names are the keys below `baselines` in `metrics.json`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Baselines {
+    /// Weighted k-NN on normalised pixels.
+    pub knn_pixels_top1: f64,
+    /// Weighted k-NN on the features of the same backbone with random weights.
+    pub knn_random_backbone_top1: f64,
+    /// One-to-one accuracy of k-means on pixels, told the number of classes.
+    pub kmeans_pixels_accuracy: f64,
+    /// One-to-one accuracy of k-means on 8 × 8 × 8 colour histograms, told the number of classes.
+    pub kmeans_histogram_accuracy: f64,
+}
+
+/// Measures all of them with the images and the vote of the evaluation that they stand beside.
+pub(crate) fn measure(
+    input: &EvalInput,
+    data: &EvalData,
+    split: &Split,
+    protocol: KnnProtocol,
+    net: &NetConfig,
+    seed: u64,
+) -> Result<Baselines, EvalError> {
+    let small = EvalInput { transform: pixel_transform(&input.transform), ..input.clone() };
+    let (train, test) = (&data.train, data.evaluated());
+    let classes = train.classes().len() as i64;
+    let bank = small.table(train, &split.bank, pixels)?;
+    let queries = small.table(test, &split.queries, pixels)?;
+    let knn_pixels_top1 = bank.knn(&queries, classes, protocol)?;
+
+    let random = TwistNet::new(net, input.device, seed)?;
+    let features = |dataset: &Arc<dyn Dataset>, indices: &[u32]| -> Result<Table, EvalError> {
+        let features = Features::of(&random, input, dataset, indices)?;
+        Ok(Table { labels: label_tensor(&**dataset, &features.indices), rows: features.embeddings })
+    };
+    let knn_random_backbone_top1 =
+        features(train, &split.bank)?.knn(&features(test, &split.queries)?, classes, protocol)?;
+
+    let few = bank.first(KMEANS_IMAGES)?;
+    let kmeans_pixels_accuracy = few.kmeans(&queries, classes, seed)?;
+    drop((few, bank, queries));
+    let few = small.table(train, &split.bank[..split.bank.len().min(KMEANS_IMAGES)], histograms)?;
+    let kmeans_histogram_accuracy =
+        few.kmeans(&small.table(test, &split.queries, histograms)?, classes, seed)?;
+    Ok(Baselines {
+        knn_pixels_top1,
+        knn_random_backbone_top1,
+        kmeans_pixels_accuracy,
+        kmeans_histogram_accuracy,
+    })
+}
+
+/// The evaluation's own view of the image, reduced to [`SIDE`] pixels where it is larger.
+pub(crate) fn pixel_transform(transform: &EvalTransform) -> EvalTransform {
+    if transform.crop <= SIDE {
+        return transform.clone();
+    }
+    let resize = (u64::from(transform.resize) * u64::from(SIDE)).div_ceil(u64::from(transform.crop)) as u32;
+    EvalTransform::new(resize, SIDE, Interpolation::Bilinear)
+}
+
+/// Vectors `[N, D]` with their labels `[N]`.
+struct Table {
+    rows: Tensor,
+    labels: Tensor,
+}
+
+impl EvalInput {
+    /// The vectors that `describe` makes of the images `indices`.
+    fn table(
+        &self,
+        dataset: &Arc<dyn Dataset>,
+        indices: &[u32],
+        describe: fn(&Self, &Tensor) -> Result<Tensor, EvalError>,
+    ) -> Result<Table, EvalError> {
+        let mut rows = Rows::default();
+        let (seen, _) =
+            self.for_each_batch(dataset, indices, |bytes| rows.push(&describe(self, bytes)?, indices.len()))?;
+        Ok(Table { rows: rows.first(seen.len() as i64)?, labels: label_tensor(&**dataset, &seen) })
+    }
+}
+
+/// Bytes `[B, S, S, 3]` → normalised pixels `[B, 3·S·S]`.
+fn pixels(input: &EvalInput, bytes: &Tensor) -> Result<Tensor, EvalError> {
+    Ok(input.normalised(bytes)?.f_flatten(1, -1)?)
+}
+
+/// Bytes `[B, S, S, 3]` → shares of the pixels in each of 8 × 8 × 8 colours `[B, 512]`.
+fn histograms(_: &EvalInput, bytes: &Tensor) -> Result<Tensor, EvalError> {
+    let (batch, height, width, _) = bytes.size4()?;
+    let level = bytes.f_to_kind(Kind::Int64)?.f_floor_divide_scalar(256 / BINS)?;
+    let place = Tensor::f_from_slice(&[BINS * BINS, BINS, 1])?;
+    let bin =
+        level.f_mul(&place)?.f_sum_dim_intlist([3i64].as_slice(), false, Kind::Int64)?.f_flatten(1, -1)?;
+    let share = Tensor::f_full_like(&bin.f_to_kind(Kind::Float)?, 1.0 / (height * width) as f64)?;
+    let empty = Tensor::f_zeros([batch, BINS * BINS * BINS], (Kind::Float, bytes.device()))?;
+    Ok(empty.f_scatter_add(1, &bin, &share)?)
+}
+
+impl Table {
+    /// The first `most` rows.
+    fn first(&self, most: usize) -> Result<Table, EvalError> {
+        let rows = self.rows.size()[0].min(most as i64);
+        Ok(Table { rows: self.rows.f_narrow(0, 0, rows)?, labels: self.labels.f_narrow(0, 0, rows)? })
+    }
+
+    /// Accuracy on `queries` with these rows as the bank.
+    fn knn(&self, queries: &Table, classes: i64, protocol: KnnProtocol) -> Result<f64, EvalError> {
+        let (bank, asked) = (unit_rows(&self.rows)?, unit_rows(&queries.rows)?);
+        knn_top1((&bank, &self.labels), (&asked, &queries.labels), classes, protocol)
+    }
+
+    /// One-to-one accuracy on `queries` of k-means fitted to these rows.
+    fn kmeans(&self, queries: &Table, classes: i64, seed: u64) -> Result<f64, EvalError> {
+        let fit =
+            KMeans { clusters: classes, restarts: KMEANS_RESTARTS, iterations: 100, seed }.fit(&self.rows)?;
+        let numbers = |tensor: &Tensor| -> Result<Vec<u32>, EvalError> {
+            Ok(Vec::<i64>::try_from(tensor)?.into_iter().map(|value| value as u32).collect())
+        };
+        let scores = cluster_scores(&numbers(&queries.labels)?, &numbers(&fit.assign(&queries.rows)?)?)?;
+        Ok(scores.accuracy_one_to_one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+    use twist_train::DeviceNormalize;
+
+    #[test]
+    fn a_histogram_counts_shares_of_colours() {
+        let red_and_black = Tensor::from_slice(&[255u8, 0, 0, 0, 0, 0]).view([1, 1, 2, 3]);
+        let input = EvalInput {
+            transform: EvalTransform::new(2, 2, Interpolation::Bilinear),
+            normalize: Arc::new(DeviceNormalize::new([0.0; 3], [1.0; 3], false, Device::Cpu).unwrap()),
+            device: Device::Cpu,
+            autocast: None,
+            batch_size: 1,
+            loader: Default::default(),
+        };
+        let shares = histograms(&input, &red_and_black).unwrap();
+        assert_eq!(shares.size(), [1, 512]);
+        assert_eq!(shares.double_value(&[0, 0]), 0.5);
+        assert_eq!(shares.double_value(&[0, 7 * 64]), 0.5);
+        assert_eq!(f64::try_from(shares.sum(Kind::Double)).unwrap(), 1.0);
+    }
+
+    #[test]
+    fn pixels_of_large_images_are_reduced_with_the_same_crop() {
+        let imagenet = EvalTransform::new(256, 224, Interpolation::Bicubic);
+        let small = pixel_transform(&imagenet);
+        assert_eq!((small.resize, small.crop), (37, 32));
+        let cifar = EvalTransform::new(32, 32, Interpolation::Bicubic);
+        assert_eq!(pixel_transform(&cifar).resize, 32);
+    }
+}

@@ -1,0 +1,107 @@
+//! Frozen features and class probabilities of a whole data set.
+
+use std::sync::Arc;
+
+use tch::{Device, Tensor};
+use twist_data::{Dataset, Skipped};
+use twist_nn::TwistNet;
+
+use crate::{EvalError, EvalInput};
+
+/// What a frozen network says about the readable images of a data set; all tensors lie on the CPU.
+#[derive(Debug)]
+pub struct Features {
+    /// Index of each row in its data set, ascending.
+    pub indices: Vec<u32>,
+    /// L2-normalised backbone features `[N, D]`.
+    pub embeddings: Tensor,
+    /// The two most probable clusters of each image `[N, 2]` (int64).
+    pub clusters: Tensor,
+    /// Their probabilities `[N, 2]`.
+    pub confidences: Tensor,
+    /// Images that could not be read.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Features {
+    /// Runs `net` in evaluation mode over the images `indices` of `dataset`. No gradient, no running statistic and no
+    /// random number of the training is touched.
+    ///
+    /// # Errors
+    /// No image can be read, or libtorch fails.
+    pub fn of(
+        net: &TwistNet,
+        input: &EvalInput,
+        dataset: &Arc<dyn Dataset>,
+        indices: &[u32],
+    ) -> Result<Self, EvalError> {
+        let (mut embeddings, mut clusters, mut confidences) =
+            (Rows::default(), Rows::default(), Rows::default());
+        let (seen, skipped) = input.for_each_batch(dataset, indices, |bytes| {
+            let (features, probabilities) = input.forward(net, &input.normalised(bytes)?)?;
+            let (confidence, cluster) = probabilities.f_topk(2, 1, true, true)?;
+            embeddings.push(&unit_rows(&features)?, indices.len())?;
+            clusters.push(&cluster, indices.len())?;
+            confidences.push(&confidence, indices.len())
+        })?;
+        let rows = seen.len() as i64;
+        Ok(Self {
+            indices: seen,
+            embeddings: embeddings.first(rows)?,
+            clusters: clusters.first(rows)?,
+            confidences: confidences.first(rows)?,
+            skipped,
+        })
+    }
+
+    /// The most probable cluster of each image.
+    ///
+    /// # Errors
+    /// libtorch fails.
+    pub fn predictions(&self) -> Result<Vec<u32>, EvalError> {
+        let clusters = Vec::<i64>::try_from(&self.clusters.f_select(1, 0)?.f_contiguous()?)?;
+        Ok(clusters.into_iter().map(|cluster| cluster as u32).collect())
+    }
+
+    /// The mean probability of the most probable cluster.
+    ///
+    /// # Errors
+    /// libtorch fails.
+    pub fn mean_confidence(&self) -> Result<f64, EvalError> {
+        Ok(f64::try_from(&self.confidences.f_select(1, 0)?.f_mean(tch::Kind::Double)?)?)
+    }
+}
+
+/// Rows gathered batch by batch into one tensor of the final size, so that the peak is not twice the result.
+#[derive(Default)]
+pub(crate) struct Rows {
+    all: Option<Tensor>,
+    filled: i64,
+}
+
+impl Rows {
+    /// Appends a batch `[B, …]` of at most `capacity` rows in all.
+    pub(crate) fn push(&mut self, batch: &Tensor, capacity: usize) -> Result<(), EvalError> {
+        let mut size = batch.size();
+        let count = std::mem::replace(&mut size[0], capacity as i64);
+        let all = match self.all.take() {
+            Some(all) => all,
+            None => Tensor::f_empty(&size, (batch.kind(), Device::Cpu))?,
+        };
+        all.f_narrow(0, self.filled, count)?.f_copy_(batch)?;
+        self.all = Some(all);
+        self.filled += count;
+        Ok(())
+    }
+
+    /// The rows pushed so far.
+    pub(crate) fn first(self, rows: i64) -> Result<Tensor, EvalError> {
+        Ok(self.all.ok_or(EvalError::NoFeatures)?.f_narrow(0, 0, rows)?)
+    }
+}
+
+/// Each row divided by its L2 norm.
+pub(crate) fn unit_rows(rows: &Tensor) -> Result<Tensor, EvalError> {
+    let norm = rows.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
+    Ok(rows.f_div(&norm)?)
+}

@@ -1,0 +1,97 @@
+//! How images reach the network in an evaluation.
+
+use std::sync::Arc;
+
+use tch::{Device, Kind, Tensor};
+use torch_ext::Autocast;
+use twist_data::{BatchRequest, Dataset, EvalTransform, Loader, LoaderOptions, Pipeline, Skipped};
+use twist_nn::{Mode, TwistNet};
+use twist_train::{DeviceNormalize, Precision, TrainPlan};
+
+use crate::EvalError;
+
+/// Images in one forward pass of an evaluation.
+const BATCH: usize = 256;
+
+/// Transform, normalisation, device and precision: they define a number as much as the weights do.
+#[derive(Clone, Debug)]
+pub struct EvalInput {
+    /// Resizing and centre crop.
+    pub transform: EvalTransform,
+    /// Bytes to numbers, on the device of the network.
+    pub normalize: Arc<DeviceNormalize>,
+    /// Where the network lives.
+    pub device: Device,
+    /// The reduced precision of the run, if it used one.
+    pub autocast: Option<Kind>,
+    /// Images in one forward pass; changes memory and speed, not the result beyond rounding.
+    pub batch_size: usize,
+    /// Threads and limits of the loader.
+    pub loader: LoaderOptions,
+}
+
+impl EvalInput {
+    /// The evaluation that a run's plan describes.
+    ///
+    /// # Errors
+    /// libtorch fails.
+    pub fn of_plan(plan: &TrainPlan) -> Result<Self, EvalError> {
+        let (machine, data) = (plan.machine(), &plan.config().data);
+        let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last(), machine.device)?;
+        Ok(Self {
+            transform: plan.eval().transform.clone(),
+            normalize: Arc::new(normalize),
+            device: machine.device,
+            autocast: (plan.precision() != Precision::Fp32).then(|| plan.precision().kind()),
+            batch_size: BATCH,
+            loader: LoaderOptions { threads: machine.loader_threads, ..LoaderOptions::default() },
+        })
+    }
+
+    /// Hands the transformed images as bytes `[B, S, S, 3]` (CPU) to `use_batch`, in the order of `indices`; returns
+    /// the indices seen and what could not be read.
+    pub(crate) fn for_each_batch(
+        &self,
+        dataset: &Arc<dyn Dataset>,
+        indices: &[u32],
+        mut use_batch: impl FnMut(&Tensor) -> Result<(), EvalError>,
+    ) -> Result<(Vec<u32>, Vec<Skipped>), EvalError> {
+        let requests: Vec<BatchRequest> = indices
+            .chunks(self.batch_size.max(1))
+            .map(|chunk| BatchRequest { epoch: 0, indices: chunk.to_vec() })
+            .collect();
+        let pipeline = Pipeline::Eval(self.transform.clone());
+        let mut loader =
+            Loader::new(Arc::clone(dataset), pipeline, requests.into_iter(), self.loader.clone())?;
+        let (mut seen, mut skipped) = (Vec::with_capacity(indices.len()), Vec::new());
+        let _no_grad = tch::no_grad_guard();
+        while let Some(batch) = loader.next() {
+            let mut batch = batch?;
+            skipped.append(&mut batch.skipped);
+            if let (Some(group), false) = (batch.groups.first(), batch.indices.is_empty()) {
+                let (count, size) = (batch.indices.len(), i64::from(group.size));
+                let bytes = &group.pixels[..count * (size * size * 3) as usize];
+                use_batch(&Tensor::f_from_slice(bytes)?.f_view([count as i64, size, size, 3])?)?;
+                seen.extend_from_slice(&batch.indices);
+            }
+            loader.recycle(batch);
+        }
+        if seen.is_empty() { Err(EvalError::NoFeatures) } else { Ok((seen, skipped)) }
+    }
+
+    /// Bytes `[B, S, S, 3]` → normalised floats `[B, 3, S, S]` on the device.
+    pub(crate) fn normalised(&self, bytes: &Tensor) -> Result<Tensor, EvalError> {
+        Ok(self.normalize.apply(&bytes.f_to_device(self.device)?)?)
+    }
+
+    /// Images `[B, 3, S, S]` → features `[B, D]` and cluster probabilities `[B, K]`, both fp32.
+    pub(crate) fn forward(&self, net: &TwistNet, images: &Tensor) -> Result<(Tensor, Tensor), EvalError> {
+        let (features, logits) = {
+            let _autocast = self.autocast.map(|kind| Autocast::scope(self.device, kind)).transpose()?;
+            let features = net.backbone.forward(images, Mode::Eval)?;
+            let logits = net.head.forward(&features, 1, Mode::Eval)?;
+            (features, logits)
+        };
+        Ok((features.f_to_kind(Kind::Float)?, logits.f_softmax(-1, Kind::Float)?))
+    }
+}

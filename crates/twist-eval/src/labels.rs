@@ -1,0 +1,54 @@
+//! Which images take part in an evaluation, and their labels.
+
+use tch::Tensor;
+use twist_data::Dataset;
+
+/// `0..len`, or `most` of them chosen by chance, ascending: the same ones every time.
+///
+/// By chance and not at equal distances, because data sets often repeat their classes in a fixed rhythm.
+pub(crate) fn spread(len: usize, most: usize) -> Vec<u32> {
+    let mut all: Vec<u32> = (0..len as u32).collect();
+    if len > most {
+        all.sort_by_key(|&index| mixed(u64::from(index)));
+        all.truncate(most);
+        all.sort_unstable();
+    }
+    all
+}
+
+/// SplitMix64's mixing function: a fixed pseudo-random order of the integers.
+fn mixed(index: u64) -> u64 {
+    let mut z = (index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// The labelled ones among all indices of `dataset`.
+pub(crate) fn labelled(dataset: &dyn Dataset) -> Vec<u32> {
+    (0..dataset.len()).filter(|&index| dataset.label(index).is_some()).map(|index| index as u32).collect()
+}
+
+/// The labels of rows that are known to have one, `[N]` int64.
+pub(crate) fn label_tensor(dataset: &dyn Dataset, indices: &[u32]) -> Tensor {
+    let labels: Vec<i64> = indices.iter().filter_map(|&i| dataset.label(i as usize)).map(i64::from).collect();
+    Tensor::from_slice(&labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn spread_indices_are_distinct_ascending_and_of_every_class() {
+        assert_eq!(spread(5, 10), [0, 1, 2, 3, 4]);
+        let some = spread(50_000, 10_000);
+        assert_eq!(some.len(), 10_000);
+        assert!(some.windows(2).all(|pair| pair[0] < pair[1]) && some[9_999] < 50_000);
+        for class in 0..10 {
+            let of_class = some.iter().filter(|&&index| index % 10 == class).count();
+            assert!((900..1_100).contains(&of_class), "{of_class} of class {class}");
+        }
+        assert!(spread(0, 5).is_empty());
+    }
+}

@@ -1,0 +1,134 @@
+//! What the final evaluation leaves in the run folder.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Int32Type};
+use arrow_array::{Array, RecordBatch};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use twist_eval::{EvalData, RunFigures, final_evaluation};
+
+use crate::support::{Pictures, labelled, net, plan, unlabelled};
+
+fn evaluate(data: &EvalData, folder: &Path) -> serde_json::Map<String, serde_json::Value> {
+    let plan = plan(data);
+    let run = RunFigures { minutes: Some(1.5), ..RunFigures::default() };
+    final_evaluation(&net(&plan), &plan, data, folder, run).unwrap()
+}
+
+fn table(folder: &Path) -> RecordBatch {
+    let file = fs_err::File::open(folder.join("embeddings.parquet")).unwrap().into_parts().0;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+    let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+    assert_eq!(batches.len(), 1);
+    batches[0].clone()
+}
+
+fn thumbnails(folder: &Path) -> Vec<(String, u32, u32)> {
+    let mut archive = tar::Archive::new(fs_err::File::open(folder.join("thumbnails.tar")).unwrap());
+    let mut found = Vec::new();
+    for member in archive.entries().unwrap() {
+        let mut member = member.unwrap();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut member, &mut bytes).unwrap();
+        let picture = image::load_from_memory(&bytes).unwrap();
+        found.push((member.path().unwrap().display().to_string(), picture.width(), picture.height()));
+    }
+    found
+}
+
+#[test]
+fn a_labelled_run_has_figures_baselines_and_everything_to_draw() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = EvalData::new(labelled(40, 0), Some(labelled(10, 100))).unwrap();
+    let metrics = evaluate(&data, folder.path());
+
+    let written = fs_err::read_to_string(folder.path().join("metrics.json")).unwrap();
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&written).unwrap(),
+        serde_json::Value::from(metrics.clone())
+    );
+    assert_eq!((&metrics["knn_top1"], &metrics["minutes"]), (&1.0.into(), &1.5.into()));
+    assert!(!metrics.contains_key("images_per_second"), "nobody measured it");
+    let protocol = &metrics["protocol"];
+    assert_eq!(
+        (&protocol["evaluated_on"], &protocol["evaluated_images"]),
+        (&"held-out images".into(), &10.into())
+    );
+    assert_eq!((&protocol["knn"]["k"], &protocol["knn"]["bank"]), (&5.into(), &40.into()));
+    assert_eq!((&protocol["transform"]["crop"], &protocol["clusters"]), (&16.into(), &5.into()));
+    let baselines = metrics["baselines"].as_object().unwrap();
+    assert_eq!(baselines.len(), 4);
+    // Black and white are told apart without learning.
+    assert!(baselines.values().all(|value| value.as_f64() == Some(1.0)), "{baselines:?}");
+
+    let table = table(folder.path());
+    assert_eq!(table.num_rows(), 10);
+    let names: Vec<_> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let expected =
+        ["index", "label", "cluster", "confidence", "second_cluster", "second_confidence", "embedding"];
+    assert_eq!(names, expected);
+    let labels = table.column_by_name("label").unwrap().as_primitive::<Int32Type>();
+    assert_eq!((0..10).map(|row| labels.value(row)).collect::<Vec<_>>(), [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+    let embedding = table.column_by_name("embedding").unwrap().as_fixed_size_list();
+    let rows = embedding.values().as_primitive::<Float32Type>();
+    let norm: f32 = rows.values()[..embedding.value_length() as usize].iter().map(|x| x * x).sum();
+    assert!((norm - 1.0).abs() < 1e-5);
+
+    let images = fs_err::read_to_string(folder.path().join("images.csv")).unwrap();
+    assert!(
+        images.starts_with("index,path,label,class\n0,picture 100,0,black\n1,picture 101,1,white\n"),
+        "{images}"
+    );
+
+    let thumbnails = thumbnails(folder.path());
+    let unique: HashSet<&String> = thumbnails.iter().map(|(name, ..)| name).collect();
+    assert_eq!((thumbnails.len(), unique.len()), (10, 10), "each image once");
+    assert!(unique.contains(&"00000007.png".to_string()));
+    assert!(thumbnails.iter().all(|(_, width, height)| (*width, *height) == (20, 18)));
+
+    let sheet = image::open(folder.path().join("augmentation.png")).unwrap();
+    let cell = |count: u32| 6 + count * (96 + 6);
+    assert_eq!(
+        (sheet.width(), sheet.height()),
+        (cell(9), cell(8)),
+        "8 images, 1 original and 4 draws of 2 views"
+    );
+}
+
+#[test]
+fn equal_evaluations_leave_equal_bytes() {
+    let data = EvalData::new(labelled(20, 0), None).unwrap();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for folder in &folders {
+        evaluate(&data, folder.path());
+    }
+    let files = ["metrics.json", "embeddings.parquet", "images.csv", "thumbnails.tar", "augmentation.png"];
+    for file in files {
+        let [a, b] = folders.each_ref().map(|folder| fs_err::read(folder.path().join(file)).unwrap());
+        assert!(a == b, "{file} differs");
+    }
+    assert_eq!(fs_err::read_dir(folders[0].path()).unwrap().count(), files.len(), "nothing else is left");
+}
+
+#[test]
+fn a_run_without_labels_has_no_baselines_and_null_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let metrics = evaluate(&EvalData::new(unlabelled(12), None).unwrap(), folder.path());
+    assert!(!metrics.contains_key("baselines") && !metrics.contains_key("knn_top1"), "{metrics:?}");
+    assert_eq!(metrics["protocol"]["evaluated_on"], "training images");
+    let table = table(folder.path());
+    assert_eq!(table.column_by_name("label").unwrap().null_count(), 12);
+    assert_eq!(table.num_rows(), 12);
+}
+
+#[test]
+fn broken_images_are_counted_and_have_no_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = EvalData::new(Pictures::broken(20, &[0, 7]), None).unwrap();
+    let metrics = evaluate(&data, folder.path());
+    assert_eq!(metrics["protocol"]["unreadable_images"], 2);
+    assert_eq!(table(folder.path()).num_rows(), 18);
+    assert_eq!(thumbnails(folder.path()).len(), 18);
+}

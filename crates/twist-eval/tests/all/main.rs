@@ -1,0 +1,118 @@
+//! Evaluations of a small random network on pictures made here.
+
+mod artefacts;
+mod support;
+
+use support::{Pictures, evaluator, labelled, net, plan, unlabelled};
+use tch::{Device, Kind, Tensor};
+use twist_eval::{EvalData, EvalError, EvalInput, Features, clusters_against_labels};
+use twist_train::{EvalContext, Evaluator};
+
+fn evaluate(data: EvalData) -> Vec<(String, f64)> {
+    let plan = plan(&data);
+    let context = EvalContext { plan: &plan, step: 1, epoch: 0.5, last: None };
+    evaluator(data).evaluate(&net(&plan), &context).unwrap()
+}
+
+fn score(pairs: &[(String, f64)], key: &str) -> Option<f64> {
+    pairs.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
+}
+
+#[test]
+fn features_are_unit_rows_in_the_order_of_the_data() {
+    let data = EvalData::new(labelled(30, 0), None).unwrap();
+    let plan = plan(&data);
+    let input = EvalInput::of_plan(&plan).unwrap();
+    let net = net(&plan);
+    let all: Vec<u32> = (0..30).collect();
+    let features = Features::of(&net, &input, &data.train, &all).unwrap();
+    assert_eq!(features.indices, all);
+    let norms = features.embeddings.norm_scalaropt_dim(2, [1i64].as_slice(), false);
+    assert!(norms.allclose(&Tensor::ones([30], (Kind::Float, Device::Cpu)), 1e-5, 1e-5, false));
+    // Smaller batches and fewer images give the same rows.
+    let few = EvalInput { batch_size: 7, ..input };
+    let some = Features::of(&net, &few, &data.train, &[3, 11, 29]).unwrap();
+    let rows = features.embeddings.index_select(0, &Tensor::from_slice(&[3i64, 11, 29]));
+    assert!(some.embeddings.allclose(&rows, 1e-4, 1e-5, false));
+    assert!(
+        features
+            .confidences
+            .select(1, 0)
+            .ge_tensor(&features.confidences.select(1, 1))
+            .all()
+            .int64_value(&[])
+            == 1
+    );
+}
+
+#[test]
+fn unreadable_images_are_left_out_and_named() {
+    let data = EvalData::new(Pictures::broken(12, &[0, 5]), None).unwrap();
+    let plan = plan(&data);
+    let input = EvalInput::of_plan(&plan).unwrap();
+    let features = Features::of(&net(&plan), &input, &data.train, &(0..12).collect::<Vec<_>>()).unwrap();
+    assert_eq!(features.indices, [1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
+    assert_eq!(features.embeddings.size()[0], 10);
+    let skipped: Vec<&str> = features.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
+    assert_eq!(skipped, ["picture 0", "picture 5"]);
+    assert!(clusters_against_labels(&features, &*data.train).unwrap().is_some());
+    let nothing = Features::of(&net(&plan), &input, &data.train, &[0, 5]);
+    assert!(matches!(nothing, Err(EvalError::NoFeatures)));
+}
+
+#[test]
+fn an_evaluation_leaves_network_and_random_numbers_as_they_are() {
+    let data = EvalData::new(labelled(20, 0), Some(labelled(8, 100))).unwrap();
+    let plan = plan(&data);
+    let net = net(&plan);
+    let before = net.store.state_dict().unwrap();
+    tch::manual_seed(5);
+    let expected = Tensor::rand([4], (Kind::Float, Device::Cpu));
+    tch::manual_seed(5);
+    let context = EvalContext { plan: &plan, step: 1, epoch: 0.5, last: None };
+    let first = evaluator(data.clone()).evaluate(&net, &context).unwrap();
+    assert_eq!(Tensor::rand([4], (Kind::Float, Device::Cpu)), expected);
+    assert_eq!(net.store.state_dict().unwrap().0, before.0);
+    assert_eq!(evaluator(data).evaluate(&net, &context).unwrap(), first, "the same figures again");
+}
+
+#[test]
+fn pictures_that_differ_by_class_are_told_apart() {
+    // The two classes of these pictures are black and white: even random features separate them.
+    let pairs = evaluate(EvalData::new(labelled(40, 0), Some(labelled(10, 100))).unwrap());
+    assert_eq!(score(&pairs, "knn_top1"), Some(1.0), "{pairs:?}");
+    assert_eq!(score(&pairs, "knn_bank"), Some(40.0));
+    for key in ["nmi", "ami", "ari", "accuracy_one_to_one", "accuracy_many_to_one", "classes_in_use"] {
+        assert!(score(&pairs, key).is_some(), "{key}: {pairs:?}");
+    }
+}
+
+#[test]
+fn without_held_out_images_a_tenth_of_the_training_images_is_asked() {
+    let pairs = evaluate(EvalData::new(labelled(40, 0), None).unwrap());
+    assert_eq!(score(&pairs, "knn_bank"), Some(36.0));
+    assert_eq!(score(&pairs, "knn_top1"), Some(1.0));
+}
+
+#[test]
+fn without_labels_there_are_classes_in_use_and_confidence() {
+    let pairs = evaluate(EvalData::new(unlabelled(12), None).unwrap());
+    let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["classes_in_use", "mean_confidence"]);
+    assert!(pairs[0].1 >= 1.0 && pairs[1].1 > 0.0 && pairs[1].1 <= 1.0);
+}
+
+#[test]
+fn labels_of_one_part_are_enough_for_clusters() {
+    let pairs = evaluate(EvalData::new(unlabelled(12), Some(labelled(8, 100))).unwrap());
+    assert!(score(&pairs, "nmi").is_some() && score(&pairs, "knn_top1").is_none(), "{pairs:?}");
+}
+
+#[test]
+fn classes_with_other_names_are_refused() {
+    let Err(error) = EvalData::new(labelled(4, 0), Some(Pictures::of_classes(4, &["black", "pale"]))) else {
+        panic!("the classes differ");
+    };
+    let message = error.to_string();
+    assert!(message.contains("white") && message.contains("pale"), "{message}");
+}
