@@ -22,15 +22,20 @@ impl Destination {
         let stem = name.strip_suffix(".tar").filter(|stem| !stem.is_empty());
         let stem = stem.ok_or_else(|| bad("shards are called like train-%06d.tar or train.tar"))?;
         if out.contains(['*', '?', '[', '{']) {
-            return Err(bad("how many shards there will be is not known yet; write %06d where the number belongs"));
+            return Err(bad(
+                "how many shards there will be is not known yet; write %06d where the number belongs",
+            ));
         }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
+        let folder =
+            path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
         let Some((prefix, rest)) = stem.split_once('%') else {
             return Ok(Self { folder, prefix: format!("{stem}-"), width: 6, suffix: ".tar".to_owned() });
         };
         let (digits, suffix) = rest.split_once('d').ok_or_else(|| bad("a number is written as %06d"))?;
-        let width = if digits.is_empty() { Some(1) } else { digits.parse().ok().filter(|w| (1..=12).contains(w)) };
-        let width = width.filter(|_| !suffix.contains('%')).ok_or_else(|| bad("one number is written as %06d"))?;
+        let width =
+            if digits.is_empty() { Some(1) } else { digits.parse().ok().filter(|w| (1..=12).contains(w)) };
+        let width =
+            width.filter(|_| !suffix.contains('%')).ok_or_else(|| bad("one number is written as %06d"))?;
         Ok(Self { folder, prefix: prefix.to_owned(), width, suffix: format!("{suffix}.tar") })
     }
 

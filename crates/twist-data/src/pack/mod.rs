@@ -67,6 +67,11 @@ const CHUNK: usize = 256;
 /// # Errors
 /// When a shard of that name exists, the disk is full, no image can be packed, or with `strict` when one cannot.
 pub fn pack(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Result<PackReport, DataError> {
+    in_threads(options.threads, || write(dataset, out, options))
+}
+
+/// [`pack`] in the threads that it may use: they read and encode a chunk together, then one of them writes it.
+fn write(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Result<PackReport, DataError> {
     let destination = Destination::parse(out)?;
     destination.refuse_existing()?;
     destination.create_folder()?;
@@ -78,18 +83,21 @@ pub fn pack(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Resu
         let chunk = start..(start + CHUNK).min(dataset.len());
         let end = chunk.end;
         let samples: Vec<Result<Sample, Unreadable>> =
-            in_threads(options.threads, || chunk.into_par_iter().map(|index| sample(dataset, index)).collect());
+            chunk.into_par_iter().map(|index| sample(dataset, index)).collect();
         for sample in samples {
             let sample = match sample {
                 Ok(sample) => sample,
-                Err(Unreadable { path, reason }) if options.strict => return Err(DataError::Pack { path, reason }),
+                Err(Unreadable { path, reason }) if options.strict => {
+                    return Err(DataError::Pack { path, reason });
+                }
                 Err(unreadable) => {
                     skipped.push(unreadable);
                     continue;
                 }
             };
             let is_full = |shard: &ShardWriter| {
-                shard.images() >= options.max_images.max(1) || shard.bytes() + sample.bytes() > options.max_bytes
+                shard.images() >= options.max_images.max(1)
+                    || shard.bytes() + sample.bytes() > options.max_bytes
             };
             if let Some(full) = current.take_if(|shard| is_full(shard)) {
                 shards.push(full.finish()?);

@@ -140,10 +140,15 @@ pub(super) fn publish(shards: Vec<Complete>) -> Result<Vec<PathBuf>, DataError> 
     for Complete { file, path, .. } in shards {
         if let Err(error) = file.persist_noclobber(&path) {
             for ours in &published {
-                fs_err::remove_file(ours).map_err(|source| DataError::Write { path: ours.clone(), source })?;
+                fs_err::remove_file(ours)
+                    .map_err(|source| DataError::Write { path: ours.clone(), source })?;
             }
             let exists = error.error.kind() == io::ErrorKind::AlreadyExists;
-            return Err(if exists { DataError::Exists { path } } else { DataError::Write { path, source: error.error } });
+            return Err(if exists {
+                DataError::Exists { path }
+            } else {
+                DataError::Write { path, source: error.error }
+            });
         }
         published.push(path);
     }
@@ -168,7 +173,12 @@ fn global_record(key: &str, value: &str) -> Vec<u8> {
 /// Pixels as PNG.
 pub(super) fn png(image: &Rgb8) -> Result<Vec<u8>, image::ImageError> {
     let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes).write_image(&image.pixels, image.width, image.height, ExtendedColorType::Rgb8)?;
+    PngEncoder::new(&mut bytes).write_image(
+        &image.pixels,
+        image.width,
+        image.height,
+        ExtendedColorType::Rgb8,
+    )?;
     Ok(bytes)
 }
 
@@ -180,7 +190,8 @@ mod tests {
     fn records_count_themselves() {
         for length in [1, 80, 90, 91, 92, 93, 980, 990, 991] {
             let record = global_record("k", &"v".repeat(length));
-            let stated: usize = std::str::from_utf8(&record).unwrap().split(' ').next().unwrap().parse().unwrap();
+            let stated: usize =
+                std::str::from_utf8(&record).unwrap().split(' ').next().unwrap().parse().unwrap();
             assert_eq!(stated, record.len());
         }
     }

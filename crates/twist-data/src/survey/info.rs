@@ -157,7 +157,9 @@ pub fn info(dataset: &dyn Dataset, options: &InfoOptions<'_>) -> DataInfo {
 /// `wanted` indices spread evenly over `len`; all of them where that is enough.
 fn sample(len: usize, wanted: Option<usize>) -> Vec<usize> {
     match wanted {
-        Some(wanted) if wanted < len => (0..wanted).map(|i| (i as u128 * len as u128 / wanted as u128) as usize).collect(),
+        Some(wanted) if wanted < len => {
+            (0..wanted).map(|i| (i as u128 * len as u128 / wanted as u128) as usize).collect()
+        }
         _ => (0..len).collect(),
     }
 }

@@ -110,7 +110,8 @@ fn tiff(bytes: &[u8]) -> Option<String> {
         let at = places.find(|&at| ordered(bytes, at, 2, little) == Some(wanted))?;
         // Up to two short values lie in the entry, more of them where it points to.
         let count = ordered(bytes, at + 4, 4, little)?;
-        let place = if count > 2 { usize::try_from(ordered(bytes, at + 8, 4, little)?).ok()? } else { at + 8 };
+        let place =
+            if count > 2 { usize::try_from(ordered(bytes, at + 8, 4, little)?).ok()? } else { at + 8 };
         ordered(bytes, place, 2, little)
     };
     let samples = tag(277).unwrap_or(1);

@@ -33,7 +33,9 @@ pub(super) fn read_labels(
                 text.map_err(|_| ParquetError::General("a label is not UTF-8 text".to_owned()))
             })?,
             _ => {
-                return Err(ParquetError::General("the labels are neither whole numbers nor text".to_owned()));
+                return Err(ParquetError::General(
+                    "the labels are neither whole numbers nor text".to_owned(),
+                ));
             }
         }
         if labels.len() != before + rows {

@@ -43,6 +43,9 @@ struct Table {
     columns: Columns,
 }
 
+/// A file and the label of each of its rows, as text.
+type Opened = (Table, Vec<Option<String>>);
+
 /// A row group: the unit that has its own pages.
 struct Group {
     file: usize,
@@ -56,7 +59,7 @@ struct Group {
 impl Tables {
     /// Reads the metadata of all files, and the labels. `coarse` prefers a label column `coarse_label`.
     pub(crate) fn open(paths: Vec<PathBuf>, coarse: bool) -> Result<Self, DataError> {
-        let opened: Vec<Result<(Table, Vec<Option<String>>), DataError>> =
+        let opened: Vec<Result<Opened, DataError>> =
             paths.into_par_iter().map(|path| open_table(path, coarse)).collect();
         let mut leftovers = Leftovers::default();
         let (mut files, mut groups, mut texts, mut len) = (Vec::<Table>::new(), Vec::new(), Vec::new(), 0);
@@ -143,7 +146,7 @@ impl Tables {
 }
 
 /// Opens one file and reads its labels, as text.
-fn open_table(path: PathBuf, coarse: bool) -> Result<(Table, Vec<Option<String>>), DataError> {
+fn open_table(path: PathBuf, coarse: bool) -> Result<Opened, DataError> {
     let file = open_file(&path).and_then(|f| Ok((f.metadata()?.len(), f)));
     let (size, file) = file.map_err(|source| DataError::Read { path: path.clone(), source })?;
     let lie = |error: &dyn std::fmt::Display| {

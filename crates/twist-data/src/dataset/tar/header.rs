@@ -67,10 +67,11 @@ pub(super) fn parse(block: &[u8; 512]) -> Result<Option<Header>, &'static str> {
 fn check_sum(block: &[u8; 512]) -> Result<(), &'static str> {
     let stated =
         number(&block[148..156]).ok_or("a member's header has no checksum: this is not a tar archive")?;
-    let byte = |i: usize| if (148..156).contains(&i) { b' ' } else { block[i] };
-    let unsigned: u64 = (0..512).map(|i| u64::from(byte(i))).sum();
-    let signed: i64 = (0..512).map(|i| i64::from(byte(i) as i8)).sum();
-    let fits = stated == unsigned || i64::try_from(stated) == Ok(signed);
+    let (before, own, after) = (&block[..148], &block[148..156], &block[156..]);
+    let spaces = own.len() as u64 * u64::from(b' ');
+    let unsigned: u64 = spaces + before.iter().chain(after).map(|&b| u64::from(b)).sum::<u64>();
+    let signed = || spaces as i64 + before.iter().chain(after).map(|&b| i64::from(b as i8)).sum::<i64>();
+    let fits = stated == unsigned || i64::try_from(stated) == Ok(signed());
     if fits { Ok(()) } else { Err("the checksum of a member's header is wrong") }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::scan::Member;
-use crate::dataset::kinds::{base_name, extension, is_image};
+use crate::dataset::kinds::{base_name, extension, has_extension, is_image};
 use crate::dataset::left_out::Leftovers;
 use crate::dataset::names::readable;
 
@@ -99,7 +99,7 @@ fn is_hidden(name: &[u8]) -> bool {
 /// `.cls` is the label as text. `.json` may have `label` (number or text) and `class` (its name).
 fn read_label(member: &Member, content: &[u8], written: &mut Written) -> Result<(), BadMember> {
     let bad = |reason: String| (member.header, format!("{} {reason}", readable(&member.name)));
-    if extension(&member.name).as_deref() == Some("cls") {
+    if has_extension(&member.name, "cls") {
         let text = std::str::from_utf8(content).map_err(|_| bad("is not text".into()))?.trim();
         if text.is_empty() {
             return Err(bad("is empty: it should hold a class".into()));

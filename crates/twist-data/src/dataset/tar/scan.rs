@@ -3,7 +3,7 @@
 use std::io;
 
 use super::header::{BLOCK, Header, Kind, parse};
-use crate::dataset::kinds::extension;
+use crate::dataset::kinds::has_extension;
 use crate::dataset::left_out::Leftovers;
 use crate::dataset::names::readable;
 
@@ -121,7 +121,7 @@ pub(crate) fn scan(
                     Kind::File if name.ends_with(b"/") => {}
                     Kind::File if sparse => scan.leftovers.add("sparse members", readable(&name)),
                     Kind::File => {
-                        let is_label = matches!(extension(&name).as_deref(), Some("cls" | "json"));
+                        let is_label = has_extension(&name, "cls") || has_extension(&name, "json");
                         let label = if is_label { Some(content(&mut window)?) } else { None };
                         scan.members.push(Member { name, header: at, offset, size: length, label });
                     }
@@ -161,8 +161,11 @@ impl Next {
     }
 }
 
+/// Key and value of a record.
+type Record<'a> = (&'a [u8], &'a [u8]);
+
 /// The `length key=value\n` records of an extended header; the length counts the whole record.
-fn records(mut content: &[u8]) -> Result<Vec<(&[u8], &[u8])>, &'static str> {
+fn records(mut content: &[u8]) -> Result<Vec<Record<'_>>, &'static str> {
     const BAD: &str = "an extended header is malformed";
     let mut records = Vec::new();
     while !content.is_empty() && content[0] != 0 {

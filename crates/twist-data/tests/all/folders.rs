@@ -1,0 +1,139 @@
+//! Folders of images.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use twist_data::{DataError, LabelSource, OpenOptions, open};
+
+use crate::workplace::{Workplace, bytes, labels, paths, png};
+
+#[test]
+fn sub_folders_are_classes_and_the_order_is_by_name() {
+    let place = Workplace::with_images(&["dog/2.png", "cat/b/9.png", "cat/1.PNG", "dog/1.jpeg", "root.webp"]);
+    let data = place.open("").unwrap();
+    assert_eq!(paths(data.as_ref()), ["cat/1.PNG", "cat/b/9.png", "dog/1.jpeg", "dog/2.png", "root.webp"]);
+    assert_eq!(data.classes(), ["cat", "dog"]);
+    assert_eq!(labels(data.as_ref()), [Some(0), Some(0), Some(1), Some(1), None]);
+    assert_eq!(bytes(data.as_ref(), 3), png(0));
+    assert!(matches!(data.read(5), Err(DataError::OutOfRange { index: 5, len: 5 })));
+
+    let none = place.open_with("", LabelSource::None).unwrap();
+    assert!(none.classes().is_empty() && labels(none.as_ref()).iter().all(Option::is_none));
+}
+
+#[test]
+fn a_flat_folder_has_no_labels() {
+    let data = Workplace::with_images(&["b.png", "a.png"]);
+    let data = data.open("").unwrap();
+    assert_eq!(paths(data.as_ref()), ["a.png", "b.png"]);
+    assert!(data.classes().is_empty());
+}
+
+#[test]
+fn the_fingerprint_follows_names_and_sizes() {
+    let place = Workplace::with_images(&["a/1.png", "b/2.png"]);
+    let print = || place.open("").unwrap().fingerprint();
+    let before = print();
+    assert_eq!(print(), before);
+    place.write("b/2.png", b"other size");
+    let changed = print();
+    assert_ne!(changed, before);
+    place.write("b/3.png", &png(3));
+    assert_ne!(print(), changed);
+}
+
+#[test]
+fn what_is_left_out_is_listed() {
+    let place = Workplace::with_images(&["a/1.png", "a/.hidden.png", ".git/2.png"]);
+    place.write("notes.txt", b"x");
+    place.write("a/thumbs.db", b"x");
+    symlink(place.root(), place.path("a/loop")).unwrap();
+    symlink("nowhere", place.path("a/gone.png")).unwrap();
+    let data = place.open("").unwrap();
+    assert_eq!(paths(data.as_ref()), ["a/1.png"]);
+    let mut left: Vec<(String, Vec<String>)> =
+        data.left_out().iter().map(|l| (l.what.clone(), l.examples.clone())).collect();
+    left.sort();
+    let kinds: Vec<&str> = left.iter().map(|(what, _)| what.as_str()).collect();
+    let expected = [
+        ".db files",
+        ".txt files",
+        "broken links",
+        "hidden files",
+        "hidden folders",
+        "links that lead back to a folder they are in",
+    ];
+    assert_eq!(kinds, expected);
+    assert_eq!(left[5].1, ["a/loop"]);
+}
+
+#[test]
+fn linked_folders_are_followed() {
+    let elsewhere = Workplace::with_images(&["1.png", "2.png"]);
+    let place = Workplace::with_images(&["cat/1.png"]);
+    symlink(elsewhere.root(), place.path("dog")).unwrap();
+    assert_eq!(paths(place.open("").unwrap().as_ref()), ["cat/1.png", "dog/1.png", "dog/2.png"]);
+}
+
+#[test]
+fn folders_without_images_say_what_they_hold() {
+    let place = Workplace::new();
+    let error = place.error("");
+    assert!(error.contains("it is empty") && error.contains(".jpg"), "{error}");
+    place.write("a/x.heic", b"x");
+    place.write("a/y.heic", b"x");
+    let error = place.error("");
+    assert!(error.contains("2 .heic files (a/x.heic, a/y.heic)") && error.contains("Convert"), "{error}");
+}
+
+#[test]
+fn misspelt_paths_suggest_what_exists() {
+    let place = Workplace::with_images(&["train/cat/1.png"]);
+    let error = place.error("trian/cat");
+    assert!(error.contains(&place.spec("train/cat")), "{error}");
+    let error = open("shapes:trian", &OpenOptions::default()).err().unwrap().to_string();
+    assert!(error.contains("shapes:train"), "{error}");
+}
+
+#[test]
+fn files_of_other_kinds_say_what_to_do() {
+    let place = Workplace::with_images(&["one.png"]);
+    for (name, expected) in
+        [("a.tar.gz", "unpack"), ("a.zip", "unpack"), ("a.mp4", ".mp4"), ("README", "no extension")]
+    {
+        place.write(name, b"x");
+        let error = place.error(name);
+        assert!(error.contains(expected) && error.contains("Supported are"), "{error}");
+    }
+    assert!(place.error("one.png").contains("give the folder"), "{}", place.error("one.png"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_entered_is_an_error() {
+    let place = Workplace::with_images(&["a/1.png", "secret/2.png"]);
+    fs_err::set_permissions(place.path("secret"), PermissionsExt::from_mode(0o000)).unwrap();
+    let outcome = place.open("");
+    fs_err::set_permissions(place.path("secret"), PermissionsExt::from_mode(0o755)).unwrap();
+    match outcome {
+        Err(error) => {
+            let text = error.to_string();
+            assert!(matches!(error, DataError::Folder { .. }), "{text}");
+            assert!(text.contains("secret") && text.contains("chmod"), "{text}");
+        }
+        // The superuser is not bound by permissions; the mapping of the error has its own test beside the walk.
+        Ok(data) => {
+            assert!(rustix::process::geteuid().is_root(), "an unreadable folder vanished silently");
+            assert_eq!(data.len(), 2);
+        }
+    }
+}
+
+#[test]
+fn names_that_are_not_text_open() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Workplace::with_images(&["a/1.png"]);
+    let odd = place.path("a").join(std::ffi::OsStr::from_bytes(b"\xff.png"));
+    fs_err::write(odd, png(4)).unwrap();
+    let data = place.open("").unwrap();
+    assert_eq!(paths(data.as_ref()), ["a/1.png", "a/\\xff.png"]);
+    assert_eq!(bytes(data.as_ref(), 1), png(4));
+}

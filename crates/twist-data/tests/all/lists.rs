@@ -1,0 +1,91 @@
+//! Lists and label files.
+
+use twist_data::LabelSource;
+
+use crate::workplace::{Workplace, bytes, labels, paths, png};
+
+fn place() -> Workplace {
+    Workplace::with_images(&["a b.png", "x/1.png", "x/2.png", "y/2.png"])
+}
+
+#[test]
+fn lines_with_and_without_labels() {
+    let place = place();
+    place.write("plain.txt", b"x/2.png\n\na b.png\r\nx/1.png");
+    let data = place.open("plain.txt").unwrap();
+    assert_eq!(paths(data.as_ref()), ["x/2.png", "a b.png", "x/1.png"]);
+    assert!(data.classes().is_empty());
+    assert_eq!(bytes(data.as_ref(), 1), png(0));
+
+    place.write("numbers.txt", b"x/2.png 2\na b.png 0\nx/1.png\n");
+    let data = place.open("numbers.txt").unwrap();
+    assert_eq!(labels(data.as_ref()), [Some(2), Some(0), None]);
+    assert_eq!(data.classes(), ["0", "1", "2"]);
+
+    place.write("names.txt", "x/2.png\tblue whale\na b.png\tant\n".as_bytes());
+    let data = place.open("names.txt").unwrap();
+    assert_eq!(labels(data.as_ref()), [Some(1), Some(0)]);
+    assert_eq!(data.classes(), ["ant", "blue whale"]);
+}
+
+#[test]
+fn tables() {
+    let place = place();
+    place.write("a.csv", b"index,label,path\n0,cat,x/1.png\n1,,\"a b.png\"\n2,ant,y/2.png\n");
+    let data = place.open("a.csv").unwrap();
+    assert_eq!(paths(data.as_ref()), ["x/1.png", "a b.png", "y/2.png"]);
+    assert_eq!(labels(data.as_ref()), [Some(1), None, Some(0)]);
+    assert_eq!(data.classes(), ["ant", "cat"]);
+
+    place.write("both.csv", b"path,label,class\nx/1.png,2,dog\nx/2.png,0,cat\ny/2.png,2,dog\n");
+    let data = place.open("both.csv").unwrap();
+    assert_eq!(data.classes(), ["cat", "1", "dog"]);
+    assert_eq!(labels(data.as_ref()), [Some(2), Some(0), Some(2)]);
+}
+
+#[test]
+fn bad_lines_are_named() {
+    let place = place();
+    for (name, content, expected) in [
+        ("a.txt", &b"x/1.png\nx/3.png\n"[..], "line 2: the file "),
+        ("b.txt", b"x/1.png\nx/2.png\nx/1.png\n", "line 3: x/1.png is already listed in line 1"),
+        ("c.txt", b"x/1.png\n\xff\xfe.png\n", "line 2: not UTF-8"),
+        ("d.txt", b"x/1.png\n\tcat\n", "line 2: there is a label but no path"),
+        ("e.txt", b"\n\n", "the list is empty"),
+        ("a.csv", b"file,label\nx/1.png,0\n", "line 1: the first line has to name a column \"path\""),
+        ("b.csv", b"path,label\nx/1.png,0\nx/2.png\n", "line 3: 1 columns where the first line has 2"),
+        ("c.csv", b"path,label\nx/1.png,0\n,1\n", "line 3: the path is empty"),
+        ("d.csv", b"path,label,class\nx/1.png,0,cat\nx/2.png,0,dog\n", "line 3: class 0 is called \"dog\""),
+        ("e.csv", b"path,label,class\nx/1.png,zero,cat\n", "line 2: beside a class"),
+        ("f.csv", b"", "line 1: "),
+    ] {
+        let path = place.write(name, content);
+        let error = place.error(name);
+        assert!(error.contains(expected) && error.contains(path.to_str().unwrap()), "{error}");
+    }
+}
+
+#[test]
+fn label_files_fit_by_path_or_its_end() {
+    let place = place();
+    place.write("labels.csv", b"path,label\ny/2.png,owl\n1.png,elk\nnot/there.png,elk\n");
+    let labelled = LabelSource::File(place.path("labels.csv"));
+    let data = place.open_with("", labelled.clone()).unwrap();
+    assert_eq!(paths(data.as_ref()), ["a b.png", "x/1.png", "x/2.png", "y/2.png"]);
+    assert_eq!(labels(data.as_ref()), [None, Some(0), None, Some(1)]);
+    assert_eq!(data.classes(), ["elk", "owl"]);
+    assert!(data.left_out().iter().any(|l| l.what.contains("without an image") && l.count == 1));
+    let unlabelled = place.open("").unwrap();
+    assert_ne!(data.fingerprint(), unlabelled.fingerprint());
+
+    for (content, expected) in [
+        (&b"path,label\n2.png,a\n"[..], "fits x/2.png and y/2.png"),
+        (b"path,label\nnope.png,a\n", "none of its 1 rows"),
+        (b"path\nx/1.png\n", "it has no labels"),
+        (b"path,label\nx/1.png,a\n1.png,a\n", "has a label already, in line 2"),
+    ] {
+        place.write("labels.csv", content);
+        let error = place.open_with("", labelled.clone()).err().unwrap().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

@@ -1,0 +1,26 @@
+//! The integration tests of twist-data, one binary.
+//!
+//! - `reference`, `image_ops`, `crop_statistics`: values computed by Pillow and torchvision;
+//! - `augmentation`: views at odd sizes, steady state;
+//! - `decoding`: formats, damage, limits;
+//! - `loader`: order, replacement, shutdown;
+//! - `folders`, `lists`, `cifar`, `shards`, `tables`: the readers, on sound and on damaged files;
+//! - `packing`, `survey`, `caching`: what works on any data set.
+
+mod augmentation;
+mod caching;
+mod cifar;
+mod crop_statistics;
+mod decoding;
+mod folders;
+mod image_ops;
+mod lists;
+mod loader;
+mod packing;
+mod pictures;
+mod reference;
+mod shards;
+mod survey;
+#[cfg(feature = "parquet")]
+mod tables;
+mod workplace;

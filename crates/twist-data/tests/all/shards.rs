@@ -1,0 +1,154 @@
+//! Tar shards.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use twist_data::DataError;
+
+use crate::workplace::{Workplace, bytes, labels, paths, png};
+
+/// Writes an archive with the `tar` crate, which is not what reads it.
+fn archive(path: &Path, members: &[(&str, &[u8])]) {
+    let mut builder = tar::Builder::new(fs_err::File::create(path).unwrap());
+    for (name, content) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, *content).unwrap();
+    }
+    builder.finish().unwrap();
+}
+
+#[test]
+fn samples_with_labels() {
+    let place = Workplace::new();
+    let (one, two, three) = (png(1), png(2), png(3));
+    archive(
+        &place.path("a-000.tar"),
+        &[
+            ("s/0001.png", &one),
+            ("s/0001.cls", b"2"),
+            ("s/0001.txt", b"caption"),
+            ("s/0002.cls", b"0\n"),
+            ("s/0002.png", &two),
+        ],
+    );
+    archive(
+        &place.path("a-001.tar"),
+        &[("s/0001.png", &three), ("s/0001.json", br#"{"label": 1, "class": "owl"}"#)],
+    );
+    for spec in ["a-*.tar", "a-{000..001}.tar", ""] {
+        let data = place.open(spec).unwrap();
+        assert_eq!(
+            paths(data.as_ref()),
+            ["a-000.tar/s/0001.png", "a-000.tar/s/0002.png", "a-001.tar/s/0001.png"]
+        );
+        assert_eq!(labels(data.as_ref()), [Some(2), Some(0), Some(1)]);
+        assert_eq!(data.classes(), ["0", "owl", "2"]);
+        assert_eq!(
+            [bytes(data.as_ref(), 0), bytes(data.as_ref(), 1), bytes(data.as_ref(), 2)],
+            [one.clone(), two.clone(), three.clone()]
+        );
+        assert_eq!(data.left_out()[0].what, ".txt members");
+    }
+}
+
+#[test]
+fn a_packed_folder_has_its_folders_as_classes() {
+    let place = Workplace::new();
+    let image = png(1);
+    let long = format!("./top/dog/{}.png", "x".repeat(180));
+    archive(
+        &place.path("a.tar"),
+        &[("./top/cat/1.a.png", &image), ("./top/cat/1.b.png", &image), (&long, &image)],
+    );
+    let data = place.open("a.tar").unwrap();
+    assert_eq!(paths(data.as_ref())[..2], ["a.tar/top/cat/1.a.png", "a.tar/top/cat/1.b.png"]);
+    assert_eq!(paths(data.as_ref())[2].len(), "a.tar/top/dog/".len() + 184);
+    assert_eq!(
+        (labels(data.as_ref()), data.classes()),
+        (vec![Some(0), Some(0), Some(1)], &["cat".to_owned(), "dog".to_owned()][..])
+    );
+
+    archive(&place.path("flat.tar"), &[("all/1.png", &image), ("all/2.png", &image)]);
+    assert!(place.open("flat.tar").unwrap().classes().is_empty());
+}
+
+#[test]
+fn damaged_archives_say_where() {
+    let place = Workplace::new();
+    let image = png(1);
+    let whole = place.path("whole.tar");
+    archive(&whole, &[("a/1.png", &image), ("b/2.png", &image)]);
+    let content = fs_err::read(&whole).unwrap();
+    let second = 512 + image.len().next_multiple_of(512);
+    for (cut, at) in [(second + 600, second), (second + 100, second), (second, second), (100, 0), (0, 0)] {
+        place.write("cut.tar", &content[..cut]);
+        match place.open("cut.tar").err().unwrap() {
+            DataError::Tar { path, offset, reason } => {
+                assert_eq!((path, offset), (place.path("cut.tar"), at as u64), "{reason}");
+                assert!(reason.contains("copy it again"), "{reason}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+    let mut flipped = content.clone();
+    flipped[second + 3] ^= 0xff;
+    place.write("flipped.tar", &flipped);
+    assert!(place.error("flipped.tar").contains(&format!("at byte {second}: the checksum")));
+    archive(&place.path("bad.tar"), &[("1.png", &image), ("1.json", b"{")]);
+    assert!(place.error("bad.tar").contains("1.json is not JSON"));
+    archive(&place.path("texts.tar"), &[("1.txt", b"x"), ("2.txt", b"x")]);
+    assert!(place.error("texts.tar").contains("found 2 .txt members"));
+}
+
+#[test]
+fn splits_are_not_mixed() {
+    let place = Workplace::new();
+    let image = png(1);
+    for name in ["train-000.tar", "train-001.tar", "test-000.tar"] {
+        archive(&place.path(name), &[("1.png", &image)]);
+    }
+    let error = place.error("");
+    assert!(error.contains("test, train") && error.contains("train*.tar"), "{error}");
+    assert_eq!(place.open("train*.tar").unwrap().len(), 2);
+    assert!(place.error("{train,test}-*.{tar,txt}").contains("no file is called like"));
+}
+
+#[test]
+fn reading_from_many_threads_gives_the_same_bytes() {
+    let place = Workplace::new();
+    let images: Vec<Vec<u8>> = (0..40).map(png).collect();
+    let names: Vec<String> = (0..40).map(|i| format!("{i:04}.png")).collect();
+    let members: Vec<(&str, &[u8])> =
+        names.iter().map(String::as_str).zip(images.iter().map(Vec::as_slice)).collect();
+    archive(&place.path("a.tar"), &members);
+    let data = place.open("a.tar").unwrap();
+    std::thread::scope(|scope| {
+        for offset in 0..4 {
+            let (data, images) = (&data, &images);
+            scope.spawn(move || {
+                (0..400).for_each(|i| {
+                    let index = (i * 7 + offset * 11) % 40;
+                    assert_eq!(bytes(data.as_ref(), index), images[index]);
+                })
+            });
+        }
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn any_tree_comes_back(members in prop::collection::btree_map("[a-c]/[a-z]{1,120}\\.png", prop::collection::vec(any::<u8>(), 0..3000), 1..12)) {
+        let place = Workplace::new();
+        let list: Vec<(&str, &[u8])> = members.iter().map(|(n, c)| (n.as_str(), c.as_slice())).collect();
+        archive(&place.path("a.tar"), &list);
+        let data = place.open("a.tar").unwrap();
+        prop_assert_eq!(data.len(), members.len());
+        for (index, (name, content)) in members.iter().enumerate() {
+            prop_assert_eq!(data.path(index), format!("a.tar/{name}"));
+            prop_assert_eq!(&bytes(data.as_ref(), index), content);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Parquet files in the Hugging Face image layout.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parquet::basic::Compression;
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use twist_data::LabelSource;
+
+use crate::workplace::{Workplace, bytes, labels, paths, png};
+
+const SCHEMA: &str = "message schema {
+    optional group image { optional binary bytes; optional binary path (UTF8); }
+    optional int64 coarse_label;
+    optional int64 label;
+}";
+const FEATURES: &str = r#"{"info": {"features": {"image": {"_type": "Image"},
+    "coarse_label": {"names": ["animal", "thing"], "_type": "ClassLabel"},
+    "label": {"names": ["cat", "dog", "car"], "_type": "ClassLabel"}}}}"#;
+
+/// How a file is written.
+struct Form {
+    compression: Compression,
+    version: WriterVersion,
+    dictionary: bool,
+    page: usize,
+}
+
+/// Rows are `(bytes, label)`; the coarse label is 1 for label 2. Two row groups.
+fn write(path: &Path, rows: &[(Option<Vec<u8>>, i64)], form: &Form) {
+    let properties = WriterProperties::builder()
+        .set_compression(form.compression)
+        .set_writer_version(form.version)
+        .set_dictionary_enabled(form.dictionary)
+        .set_data_page_size_limit(form.page)
+        .set_write_batch_size(1)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_key_value_metadata(Some(vec![KeyValue::new("huggingface".to_owned(), FEATURES.to_owned())]))
+        .build();
+    let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
+    let mut writer = SerializedFileWriter::new(
+        fs_err::File::create(path).unwrap().into_parts().0,
+        schema,
+        properties.into(),
+    )
+    .unwrap();
+    for rows in rows.chunks(rows.len().div_ceil(2).max(1)) {
+        let mut group = writer.next_row_group().unwrap();
+        let (values, levels): (Vec<ByteArray>, Vec<i16>) = (
+            rows.iter().filter_map(|(b, _)| b.clone().map(ByteArray::from)).collect(),
+            rows.iter().map(|(b, _)| if b.is_some() { 2 } else { 1 }).collect(),
+        );
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&values, Some(&levels), None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&[], Some(&vec![1; rows.len()]), None).unwrap();
+        column.close().unwrap();
+        for of in [|l: i64| i64::from(l == 2), |l: i64| l] {
+            let values: Vec<i64> = rows.iter().map(|(_, l)| of(*l)).collect();
+            let mut column = group.next_column().unwrap().unwrap();
+            column.typed::<Int64Type>().write_batch(&values, Some(&vec![1; rows.len()]), None).unwrap();
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+    }
+    writer.close().unwrap();
+}
+
+fn rows(count: u32) -> Vec<(Option<Vec<u8>>, i64)> {
+    (0..count).map(|i| (Some(png(i)), i64::from(i % 3))).collect()
+}
+
+fn plain() -> Form {
+    Form {
+        compression: Compression::UNCOMPRESSED,
+        version: WriterVersion::PARQUET_1_0,
+        dictionary: false,
+        page: 1 << 20,
+    }
+}
+
+#[test]
+fn every_form_reads_the_same_in_any_order() {
+    let place = Workplace::new();
+    let rows = rows(23);
+    let mut forms = 0;
+    for compression in [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(Default::default())]
+    {
+        for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+            for (dictionary, page) in [(false, 1 << 20), (false, 300), (true, 1 << 20), (true, 300)] {
+                write(&place.path("a.parquet"), &rows, &Form { compression, version, dictionary, page });
+                let data = place.open("a.parquet").unwrap();
+                assert_eq!((data.len(), data.classes()), (23, &["cat", "dog", "car"].map(str::to_owned)[..]));
+                for step in 0..46 {
+                    let index = step * 17 % 23;
+                    assert_eq!(Some(bytes(data.as_ref(), index)), rows[index].0, "row {index}");
+                    assert_eq!(data.label(index), Some(index as u32 % 3));
+                }
+                forms += 1;
+            }
+        }
+    }
+    assert_eq!(forms, 24);
+}
+
+#[test]
+fn several_files_and_coarse_labels() {
+    let place = Workplace::new();
+    let rows = rows(10);
+    write(&place.path("train-0.parquet"), &rows[..6], &plain());
+    write(&place.path("train-1.parquet"), &rows[6..], &plain());
+    for spec in ["train-*.parquet", ""] {
+        let data = place.open(spec).unwrap();
+        assert_eq!(data.len(), 10);
+        assert_eq!(paths(data.as_ref())[5..7], ["train-0.parquet/0000005", "train-1.parquet/0000000"]);
+        assert_eq!(Some(bytes(data.as_ref(), 8)), rows[8].0);
+        assert_eq!(data.left_out()[0].examples, ["coarse_label"]);
+    }
+    let coarse = place.open_with("", LabelSource::Coarse).unwrap();
+    assert_eq!(coarse.classes(), ["animal", "thing"]);
+    assert_eq!(labels(coarse.as_ref())[..3], [Some(0), Some(0), Some(1)]);
+    let many = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|t| {
+                let (coarse, rows) = (&coarse, &rows);
+                scope.spawn(move || {
+                    (0..50)
+                        .filter(|i| {
+                            let index = (i * 3 + t) % 10;
+                            Some(bytes(coarse.as_ref(), index)) == rows[index].0
+                        })
+                        .count()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap()).sum::<usize>()
+    });
+    assert_eq!(many, 200);
+}
+
+#[test]
+fn missing_bytes_and_labels() {
+    let place = Workplace::new();
+    let rows = vec![(Some(png(1)), -1), (None, 1), (Some(png(2)), 2)];
+    write(&place.path("a.parquet"), &rows, &plain());
+    let data = place.open("a.parquet").unwrap();
+    assert_eq!(labels(data.as_ref()), [None, Some(1), Some(2)]);
+    assert_eq!(bytes(data.as_ref(), 2), png(2));
+    let error = data.read(1).unwrap_err().to_string();
+    assert!(error.contains("a.parquet/0000001 has no bytes"), "{error}");
+}
+
+#[test]
+fn damaged_and_other_tables() {
+    let place = Workplace::new();
+    write(&place.path("a.parquet"), &rows(8), &plain());
+    let whole = fs_err::read(place.path("a.parquet")).unwrap();
+    for cut in [0, 3, whole.len() / 2, whole.len() - 1] {
+        place.write("cut.parquet", &whole[..cut]);
+        let error = place.error("cut.parquet");
+        assert!(error.contains("cut.parquet") && error.contains("copy it again"), "{error}");
+    }
+    let schema = Arc::new(
+        parse_message_type("message schema { required int64 number; optional binary name (UTF8); }").unwrap(),
+    );
+    let file = fs_err::File::create(place.path("numbers.parquet")).unwrap().into_parts().0;
+    SerializedFileWriter::new(file, schema, Default::default()).unwrap().close().unwrap();
+    let error = place.error("numbers.parquet");
+    assert!(error.contains("no image column") && error.contains("number, name"), "{error}");
+
+    // Damage behind the metadata is met when the row is read, and is an error, not a panic.
+    let mut flipped = whole.clone();
+    flipped[4..60].fill(0xff);
+    place.write("flipped.parquet", &flipped);
+    let data = place.open("flipped.parquet").unwrap();
+    assert!(data.read(0).unwrap_err().to_string().contains("flipped.parquet/0000000"));
+}
