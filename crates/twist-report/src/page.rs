@@ -4,7 +4,7 @@
 //! passed as it is: SVG of numbers, the style, the script, and JSON in which `<` is escaped.
 
 use minijinja::value::Serde;
-use minijinja::{Environment, Value, context};
+use minijinja::{Environment, HtmlEscape, Value, context};
 use serde::Serialize;
 
 use crate::classes::{Classes, MOST_COLORS};
@@ -43,6 +43,7 @@ struct Color {
 /// Renders the page of `runs`.
 pub(crate) fn render(runs: &[Run]) -> Result<Page, ReportError> {
     let mut environment = Environment::new();
+    environment.add_filter("prose", prose);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
@@ -69,6 +70,22 @@ pub(crate) fn render(runs: &[Run]) -> Result<Page, ReportError> {
     Ok(Page { html, pictures: book.len() })
 }
 
+/// A sentence whose `code` stands between backticks, as HTML: everything is escaped, code gets its element.
+fn prose(sentence: &str) -> Value {
+    let pieces: Vec<&str> = sentence.split('`').collect();
+    let paired = pieces.len() % 2 == 1;
+    let mut html = String::new();
+    for (i, piece) in pieces.iter().enumerate() {
+        let escaped = HtmlEscape(piece);
+        html += &match (paired, i % 2) {
+            (true, 1) => format!("<code>{escaped}</code>"),
+            (false, _) if i > 0 => format!("`{escaped}"),
+            _ => escaped.to_string(),
+        };
+    }
+    Value::from_safe_string(html)
+}
+
 /// Folder names, with a number behind those that occur twice.
 fn distinct_names(runs: &[Run]) -> Vec<String> {
     runs.iter()
@@ -89,4 +106,27 @@ fn colors(slots: usize) -> Vec<Color> {
         _ => 3,
     };
     (0..slots).map(|slot| Color { slot, hue: (25 + slot * 360 / slots) % 360, tier: slot % tiers }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_in_sentences_gets_its_element_and_nothing_else_does() {
+        let html = |text: &str| prose(text).to_string();
+        assert_eq!(html("use `--resume` <b>"), "use <code>--resume</code> &lt;b&gt;");
+        assert_eq!(html("a ` b"), "a ` b");
+        assert_eq!(html("`<i>`"), "<code>&lt;i&gt;</code>");
+    }
+
+    #[test]
+    fn colours_differ() {
+        let all = colors(100);
+        assert_eq!(all.len(), 100);
+        let mut pairs: Vec<(usize, usize)> = all.iter().map(|color| (color.hue, color.tier)).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        assert_eq!(pairs.len(), 100);
+    }
 }

@@ -40,16 +40,16 @@ pub(crate) fn number(value: f64) -> String {
     text.replace('-', "−")
 }
 
-/// Minutes as a duration: `2.75` → `2 min 45 s`.
+/// Minutes as a duration: `2.75` → `2 min 45 s`, a number and its unit never parted.
 pub(crate) fn minutes(value: f64) -> String {
     let seconds = (value * 60.0).round().max(0.0) as u64;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, 0) => format!("{m} min"),
-        (0, m, s) if m < 10 => format!("{m} min {s} s"),
-        (0, m, _) => format!("{m} min"),
-        (h, m, _) if h < 48 => format!("{h} h {m} min"),
-        (h, _, _) => format!("{} days {} h", h / 24, h % 24),
+        (0, 0, s) => format!("{s}\u{a0}s"),
+        (0, m, 0) => format!("{m}\u{a0}min"),
+        (0, m, s) if m < 10 => format!("{m}\u{a0}min {s}\u{a0}s"),
+        (0, m, _) => format!("{m}\u{a0}min"),
+        (h, m, _) if h < 48 => format!("{h}\u{a0}h {m}\u{a0}min"),
+        (h, _, _) => format!("{}\u{a0}days {}\u{a0}h", h / 24, h % 24),
     }
 }
 
@@ -74,8 +74,8 @@ mod tests {
         let shown = [0.0, 2.302585, -4.8520, 1234.6, 0.05, 1e-5, 12.5, f64::NAN].map(number);
         assert_eq!(shown, ["0", "2.303", "−4.852", "1,235", "0.05", "1.00e−5", "12.5", "–"]);
         assert_eq!(
-            [0.5, 2.75, 25.3, 95.0, 6000.0].map(minutes),
-            ["30 s", "2 min 45 s", "25 min", "1 h 35 min", "4 days 4 h"]
+            [0.5, 2.75, 25.3, 95.0, 6000.0].map(|value| minutes(value).replace('\u{a0}', "_")),
+            ["30_s", "2_min 45_s", "25_min", "1_h 35_min", "4_days 4_h"]
         );
         assert_eq!(plural(1, "image", "images") + &plural(2000, "image", "images"), "1 image2,000 images");
     }

@@ -37,7 +37,8 @@ impl Heatmap {
     pub(crate) fn new(input: &HeatmapInput<'_>) -> Self {
         let side = input.rows.len().max(input.columns.len());
         let cell = match side {
-            0..=12 => 46,
+            0..=10 => 54,
+            11..=12 => 46,
             13..=20 => 38,
             21..=40 => 27,
             _ => 20,

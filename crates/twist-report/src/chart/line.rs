@@ -101,11 +101,11 @@ impl Chart {
         let high = |f: fn(&Bin) -> f64| all().map(f).fold(f64::NEG_INFINITY, f64::max);
         let zero = input.from_zero.then_some(0.0);
         let extra = || input.bounds.iter().map(|(_, y)| *y).chain(zero);
-        let x = Scale::exact(low(|bin| bin.x), high(|bin| bin.x), 6);
+        let x = Scale::exact(start(low(|bin| bin.x), high(|bin| bin.x)), high(|bin| bin.x), 6);
         let y = Scale::round(
             extra().fold(low(|bin| bin.low), f64::min),
             extra().fold(high(|bin| bin.high), f64::max),
-            4,
+            5,
         );
         let write = |value: f64| if unit == Unit::Fraction { percent(value) } else { number(value) };
 
@@ -147,6 +147,11 @@ impl Chart {
             x_name: input.x_name,
         })
     }
+}
+
+/// Zero when the first x is near it: training begins there.
+fn start(low: f64, high: f64) -> f64 {
+    if (0.0..high * 0.15).contains(&low) { 0.0 } else { low }
 }
 
 /// Values of y around one x.

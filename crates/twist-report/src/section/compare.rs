@@ -140,7 +140,8 @@ fn charts(runs: &[Run], names: &[String]) -> Vec<Chart> {
     .collect()
 }
 
-/// The keys whose values are not the same in all tables, in the order in which they first appear.
+/// The keys whose values are not the same in all tables, in the order in which they first appear. A table without a key
+/// differs from one with it; an empty table, that of a run without a recipe, decides nothing.
 fn differences(tables: &[Vec<(String, String)>]) -> Vec<Difference> {
     let mut keys: Vec<&str> = Vec::new();
     for (key, _) in tables.iter().flatten() {
@@ -156,7 +157,11 @@ fn differences(tables: &[Vec<(String, String)>]) -> Vec<Difference> {
             key: key.to_owned(),
             values: tables.iter().map(|table| value(table, key)).collect(),
         })
-        .filter(|difference| difference.values.iter().any(|value| *value != difference.values[0]))
+        .filter(|difference| {
+            let mut known = difference.values.iter().zip(tables).filter(|(_, table)| !table.is_empty());
+            let first = known.next();
+            known.any(|(value, _)| first.is_some_and(|(first, _)| first != value))
+        })
         .collect()
 }
 

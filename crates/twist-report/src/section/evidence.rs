@@ -45,7 +45,7 @@ struct Known {
     meaning: &'static str,
 }
 
-const KNOWN: [Known; 13] = [
+const KNOWN: [Known; 14] = [
     Known {
         key: "knn_top1",
         name: "k-NN",
@@ -97,6 +97,7 @@ const KNOWN: [Known; 13] = [
         name: "classes in use",
         meaning: "classes that at least one image falls into",
     },
+    Known { key: "minutes", name: "training time", meaning: "wall clock" },
     Known {
         key: "images_per_second",
         name: "images/s",

@@ -44,7 +44,7 @@ pub(crate) fn gallery(run: &Run, samples: &Samples, classes: &Classes, book: &mu
     let shown = classes.classes.len().min(MOST_CLASSES);
     let per_class = MOST_IMAGES / shown.max(1);
     let confident = (per_class * 2 / 3).clamp(4, 24);
-    let borderline = (per_class / 3).clamp(2, 12);
+    let borderline = (per_class / 3).clamp(2, 8);
     let cards = classes.classes[..shown]
         .iter()
         .map(|class| card(run, samples, classes, class, book, (confident, borderline)))
@@ -89,8 +89,10 @@ fn card(
     let borderline = borderline
         .into_iter()
         .map(|row| {
-            let against = samples.second_confidence[row];
-            show(row, format!("{:.2} : {against:.2}", samples.confidence[row]))
+            // Without the leading zeros both numbers fit below a thumbnail.
+            let [first, second] =
+                [samples.confidence[row], samples.second_confidence[row]].map(|p| format!("{p:.2}"));
+            show(row, format!("{} : {}", first.trim_start_matches('0'), second.trim_start_matches('0')))
         })
         .collect();
     let mean = class.rows.iter().map(|row| f64::from(samples.confidence[*row])).sum::<f64>()

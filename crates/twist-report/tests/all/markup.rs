@@ -6,10 +6,26 @@ const VOID: [&str; 6] = ["meta", "input", "img", "br", "hr", "link"];
 /// What was found in a page.
 #[derive(Debug, Default)]
 pub(crate) struct Markup {
-    /// Every start tag: name and attributes as written.
-    pub(crate) tags: Vec<(String, String)>,
-    /// Text between the tags, scripts and styles left out.
+    /// Every start tag.
+    pub(crate) tags: Vec<Tag>,
+    /// Text between the tags, unescaped, scripts and styles left out.
     pub(crate) text: String,
+}
+
+/// One start tag.
+#[derive(Debug)]
+pub(crate) struct Tag {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its attributes in order, values unescaped.
+    pub(crate) attributes: Vec<(String, String)>,
+}
+
+impl Tag {
+    /// Whether it has the attribute.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.attributes.iter().any(|(key, _)| key == name)
+    }
 }
 
 impl Markup {
@@ -23,7 +39,7 @@ impl Markup {
         let mut open: Vec<String> = Vec::new();
         let mut rest = html;
         while let Some(at) = rest.find('<') {
-            found.text.push_str(&rest[..at]);
+            found.text.push_str(&unescape(&rest[..at]));
             rest = &rest[at + 1..];
             let end = tag_end(rest);
             let tag = &rest[..end];
@@ -45,9 +61,9 @@ impl Markup {
             let (name, attributes) = tag.split_once(|c: char| c.is_whitespace()).unwrap_or((tag, ""));
             assert!(
                 !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()),
-                "strange tag <{tag}>"
+                "strange tag <{tag:.80}>"
             );
-            found.tags.push((name.to_owned(), attributes.to_owned()));
+            found.tags.push(Tag { name: name.to_owned(), attributes: attributes_of(attributes) });
             if closed || VOID.contains(&name) {
                 continue;
             }
@@ -65,22 +81,18 @@ impl Markup {
 
     /// Values of attribute `name` over all tags.
     pub(crate) fn attribute(&self, name: &str) -> Vec<&str> {
-        let lead = format!("{name}=\"");
-        self.tags
-            .iter()
-            .filter_map(|(_, attributes)| {
-                let at = attributes
-                    .match_indices(&lead)
-                    .map(|(at, _)| at)
-                    .find(|at| *at == 0 || attributes.as_bytes()[at - 1].is_ascii_whitespace())?;
-                attributes[at + lead.len()..].split('"').next()
-            })
-            .collect()
+        let all = self.tags.iter().flat_map(|tag| &tag.attributes);
+        all.filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     }
 
     /// How often an element occurs.
     pub(crate) fn count(&self, name: &str) -> usize {
-        self.tags.iter().filter(|(tag, _)| tag == name).count()
+        self.tags.iter().filter(|tag| tag.name == name).count()
+    }
+
+    /// How many elements have a class.
+    pub(crate) fn with_class(&self, name: &str) -> usize {
+        self.attribute("class").iter().filter(|classes| classes.split(' ').any(|class| class == name)).count()
     }
 }
 
@@ -94,5 +106,34 @@ fn tag_end(text: &str) -> usize {
             _ => {}
         }
     }
-    panic!("a tag is not closed: <{}", &text[..text.len().min(80)]);
+    panic!("a tag is not closed: <{text:.80}");
+}
+
+/// `a="1" b c="2"` as pairs.
+fn attributes_of(mut text: &str) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    loop {
+        text = text.trim_start();
+        if text.is_empty() {
+            return pairs;
+        }
+        let end = text.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(text.len());
+        let name = text[..end].to_owned();
+        text = &text[end..];
+        let mut value = String::new();
+        if let Some(quoted) = text.strip_prefix("=\"") {
+            let (inside, after) = quoted.split_once('"').expect("the attribute is closed");
+            (value, text) = (unescape(inside), after);
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        assert!(!name.is_empty() && name.chars().all(plain), "strange attribute {name:.80}");
+        pairs.push((name, value));
+    }
+}
+
+/// Resolves the references that the page writes.
+fn unescape(text: &str) -> String {
+    let known =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#x2f;", "/"), ("&amp;", "&")];
+    known.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
