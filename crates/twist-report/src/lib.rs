@@ -33,13 +33,13 @@
 //!
 //! let folder = tempfile::tempdir()?;
 //! let run = folder.path().join("my-run");
-//! std::fs::create_dir(&run)?;
-//! std::fs::write(run.join("log.jsonl"), r#"{"event":"step","step":10,"epoch":0.5,"loss":-1.25}"#)?;
+//! fs_err::create_dir(&run)?;
+//! fs_err::write(run.join("log.jsonl"), r#"{"event":"step","step":10,"epoch":0.5,"loss":-1.25}"#)?;
 //!
 //! let out = folder.path().join("report.html");
 //! let summary = twist_report::report(&[Path::new(&run)], &out)?;
 //!
-//! assert_eq!(summary.bytes, std::fs::metadata(&out)?.len());
+//! assert_eq!(summary.bytes, fs_err::metadata(&out)?.len());
 //! assert!(summary.notes.iter().any(|note| note.contains("config.toml")));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

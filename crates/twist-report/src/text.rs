@@ -10,7 +10,7 @@ pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -71,8 +71,8 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!(percent(0.9342), "93.4\u{202f}%");
         assert_eq!([count(7), count(1234), count(1234567)], ["7", "1,234", "1,234,567"]);
-        let shown = [0.0, 2.302585, -4.8520, 1234.6, 0.05, 1e-5, 12.5, f64::NAN].map(number);
-        assert_eq!(shown, ["0", "2.303", "−4.852", "1,235", "0.05", "1.00e−5", "12.5", "–"]);
+        let shown = [0.0, 2.302_44, -4.8520, 1234.6, 0.05, 1e-5, 12.5, f64::NAN].map(number);
+        assert_eq!(shown, ["0", "2.302", "−4.852", "1,235", "0.05", "1.00e−5", "12.5", "–"]);
         assert_eq!(
             [0.5, 2.75, 25.3, 95.0, 6000.0].map(|value| minutes(value).replace('\u{a0}', "_")),
             ["30_s", "2_min 45_s", "25_min", "1_h 35_min", "4_days 4_h"]

@@ -45,11 +45,6 @@ impl Samples {
         self.index.len()
     }
 
-    /// The embedding of image number `i` of this table.
-    pub(crate) fn embedding(&self, i: usize) -> &[f32] {
-        &self.embedding[i * self.width..(i + 1) * self.width]
-    }
-
     /// Whether any image has a label.
     pub(crate) fn has_labels(&self) -> bool {
         self.label.iter().any(Option::is_some)
@@ -185,10 +180,9 @@ fn read_names(text: &[u8], samples: &mut Samples) {
             continue;
         };
         samples.path[*row] = field(path_at).unwrap_or_default();
-        if let (Some(label), Some(name)) = (samples.label[*row], place("class").and_then(field)) {
-            if !name.is_empty() {
-                samples.class_names.entry(label).or_insert(name);
-            }
+        let name = place("class").and_then(field).filter(|name| !name.is_empty());
+        if let (Some(label), Some(name)) = (samples.label[*row], name) {
+            samples.class_names.entry(label).or_insert(name);
         }
     }
 }
