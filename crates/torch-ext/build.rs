@@ -2,13 +2,24 @@
 
 use std::{env, path::PathBuf};
 
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "csrc/allocator.cpp",
     "csrc/autograd.cpp",
     "csrc/foreach.cpp",
     "csrc/layout.cpp",
     "csrc/machine.cpp",
+    "csrc/norm_act.cpp",
     "csrc/runtime.cpp",
+];
+
+/// Instruction sets for which the inner loops are compiled; the best that the machine has is chosen at run time.
+const SETS: [(&str, &[&str]); 3] = [
+    ("plain", &[]),
+    ("avx2", &["-mavx2", "-mfma"]),
+    (
+        "avx512",
+        &["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512"],
+    ),
 ];
 
 fn main() {
@@ -33,6 +44,18 @@ fn main() {
         .include(include.join("torch/csrc/api/include"))
         .files(SOURCES)
         .compile("torch_ext_shim");
+
+    let x86 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
+    for (set, flags) in SETS.iter().take(if x86 { SETS.len() } else { 1 }) {
+        let mut build = cc::Build::new();
+        build.cpp(true).pic(true).opt_level(3).std("c++17").warnings(false).flag_if_supported("-Wno-psabi");
+        // Sums are vectorised over columns, never reordered: contraction to fused multiply-add is all that is allowed.
+        build.flag("-ffp-contract=fast").define("TORCH_EXT_SET", *set);
+        for flag in *flags {
+            build.flag(flag);
+        }
+        build.file("csrc/kernels/norm_act.cpp").compile(&format!("torch_ext_kernels_{set}"));
+    }
 
     println!("cargo::rustc-link-search=native={}", lib.display());
     println!("cargo::rustc-link-lib=torch_cpu");

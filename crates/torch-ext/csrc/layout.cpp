@@ -1,7 +1,7 @@
 // Memory formats and tensors over bytes.
 #include "shim.h"
 
-#include <ATen/Functions.h>
+#include <ATen/ops/from_blob.h>
 
 using namespace torch_ext;
 

@@ -95,6 +95,21 @@ unsafe extern "C" {
     pub(crate) fn torch_ext_clear_grads(a: Handles, n: i64) -> Message;
     pub(crate) fn torch_ext_backward(outputs: Handles, grads: Handles, n: i64) -> Message;
 
+    #[expect(clippy::too_many_arguments, reason = "C++ takes them one by one")]
+    pub(crate) fn torch_ext_norm_act(
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        residual: *const C_tensor,
+        running_mean: *const C_tensor,
+        running_var: *const C_tensor,
+        training: c_int,
+        relu: c_int,
+        momentum: f64,
+        eps: f64,
+        out: Out,
+    ) -> Message;
+
     pub(crate) fn torch_ext_channels_last(a: *const C_tensor, out: Out) -> Message;
     pub(crate) fn torch_ext_is_channels_last(a: *const C_tensor, out: *mut i32) -> Message;
     pub(crate) fn torch_ext_adopt(

@@ -41,6 +41,7 @@ pub mod host;
 pub mod layout;
 pub mod machine;
 pub mod memory;
+mod norm_act;
 
 mod ffi;
 
@@ -48,3 +49,4 @@ pub use autocast::Autocast;
 pub use cuda::CudaStatus;
 pub use error::TorchError;
 pub use machine::{CpuFeatures, cpu_features, set_flush_denormal, version};
+pub use norm_act::{NormAct, norm_act};

@@ -24,7 +24,7 @@ pub fn peak_tensor_bytes() -> u64 {
 
 /// The largest resident set of this process so far, in bytes, from `/proc/self/status`; `None` where there is none.
 pub fn peak_resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let status = fs_err::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }

@@ -67,10 +67,10 @@ impl ProjectionHead {
         }
         let mut x = features.shallow_clone();
         for (linear, norm) in &self.hidden {
-            x = norm.forward(&linear.forward(&x)?, mode)?;
+            x = linear.forward(&x)?;
             x = match self.activation {
-                Activation::Relu => x.f_relu_()?,
-                Activation::Gelu => x.f_gelu("none")?,
+                Activation::Relu => norm.forward_relu(&x, mode)?,
+                Activation::Gelu => norm.forward(&x, mode)?.f_gelu("none")?,
             };
         }
         let x = self.last_linear.forward(&x)?;

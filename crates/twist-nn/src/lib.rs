@@ -24,7 +24,7 @@
 //! let logits = net.forward(&[images], 2, Mode::Train)?;
 //! let (terms, gradient) = TwistLoss::default().two_view_with_gradient(&logits)?;
 //! torch_ext::grad::backward(&logits, &gradient)?;
-//! terms.total.f_print()?;
+//! println!("loss {:?}", f64::try_from(&terms.total)?);
 //! # Ok(())
 //! # }
 //! ```

@@ -61,7 +61,7 @@ impl Backbone for ResNet {
     fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         let mut x = self.stem.forward(images, mode)?;
         for block in self.stages.iter().flatten() {
-            x = block.forward(x, mode)?;
+            x = block.forward(&x, mode)?;
         }
         Ok(x.f_mean_dim([2i64, 3].as_slice(), false, None)?)
     }
@@ -71,7 +71,7 @@ impl Backbone for ResNet {
         let mut maps = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
             for block in stage {
-                x = block.forward(x, mode)?;
+                x = block.forward(&x, mode)?;
             }
             maps.push(x.shallow_clone());
         }
@@ -105,7 +105,7 @@ impl StemLayers {
     }
 
     fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
-        let x = self.bn1.forward(&self.conv1.forward(images)?, mode)?.f_relu_()?;
+        let x = self.bn1.forward_relu(&self.conv1.forward(images)?, mode)?;
         Ok(if self.pool { x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)? } else { x })
     }
 }
@@ -137,10 +137,11 @@ struct Shape {
     stride: i64,
 }
 
-/// `relu(body(x) + shortcut(x))`, where the body is convolutions with norms, all but the last with a relu.
+/// `relu(last(body(x)) + shortcut(x))`: convolutions with norms, in the body with a relu each.
 #[derive(Debug)]
 struct Block {
     body: Vec<(Conv, BatchNorm)>,
+    last: (Conv, BatchNorm),
     shortcut: Option<(Conv, BatchNorm)>,
 }
 
@@ -148,16 +149,7 @@ impl Block {
     fn new(b: &mut Builder<'_>, kind: BlockKind, shape: Shape) -> Result<Self, NnError> {
         let Shape { inputs, planes, stride } = shape;
         let outputs = planes * kind.expansion();
-        // Inputs, outputs, kernel, stride of each convolution.
-        let convs: &[(i64, i64, i64, i64)] = match kind {
-            BlockKind::Basic => &[(inputs, planes, 3, stride), (planes, outputs, 3, 1)],
-            BlockKind::Bottleneck => {
-                &[(inputs, planes, 1, 1), (planes, planes, 3, stride), (planes, outputs, 1, 1)]
-            }
-        };
-        let mut body = Vec::new();
-        for (index, &(inputs, outputs, kernel, stride)) in convs.iter().enumerate() {
-            let number = index + 1;
+        let mut layer = |number: i64, inputs: i64, outputs: i64, kernel: i64, stride: i64| {
             let conv = Conv::new(
                 &mut b.sub(format_args!("conv{number}")),
                 inputs,
@@ -166,29 +158,37 @@ impl Block {
                 stride,
                 kernel / 2,
             )?;
-            body.push((conv, BatchNorm::new(&mut b.sub(format_args!("bn{number}")), outputs)?));
-        }
+            Ok::<_, NnError>((conv, BatchNorm::new(&mut b.sub(format_args!("bn{number}")), outputs)?))
+        };
+        let (body, last) = match kind {
+            BlockKind::Basic => {
+                (vec![layer(1, inputs, planes, 3, stride)?], layer(2, planes, outputs, 3, 1)?)
+            }
+            BlockKind::Bottleneck => (
+                vec![layer(1, inputs, planes, 1, 1)?, layer(2, planes, planes, 3, stride)?],
+                layer(3, planes, outputs, 1, 1)?,
+            ),
+        };
         let shortcut = if stride != 1 || inputs != outputs {
             let conv = Conv::new(&mut b.sub("downsample.0"), inputs, outputs, 1, stride, 0)?;
             Some((conv, BatchNorm::new(&mut b.sub("downsample.1"), outputs)?))
         } else {
             None
         };
-        Ok(Self { body, shortcut })
+        Ok(Self { body, last, shortcut })
     }
 
-    fn forward(&self, x: Tensor, mode: Mode) -> Result<Tensor, NnError> {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         let mut y = x.shallow_clone();
-        for (index, (conv, norm)) in self.body.iter().enumerate() {
-            y = norm.forward(&conv.forward(&y)?, mode)?;
-            if index + 1 < self.body.len() {
-                y = y.f_relu_()?;
-            }
+        for (conv, norm) in &self.body {
+            y = norm.forward_relu(&conv.forward(&y)?, mode)?;
         }
+        let (conv, norm) = &self.last;
+        let y = conv.forward(&y)?;
         let identity = match &self.shortcut {
-            Some((conv, norm)) => norm.forward(&conv.forward(&x)?, mode)?,
-            None => x,
+            Some((conv, norm)) => norm.forward(&conv.forward(x)?, mode)?,
+            None => x.shallow_clone(),
         };
-        Ok(y.f_add_(&identity)?.f_relu_()?)
+        norm.forward_add_relu(&y, &identity, mode)
     }
 }

@@ -1,1 +1,5 @@
-//! One binary for the tests that link libtorch.
+//! What the shim computes against what libtorch computes, and what it promises.
+
+mod norm_act;
+mod operations;
+mod process;

@@ -1,6 +1,7 @@
 //! Batch normalisation (Ioffe and Szegedy, arXiv:1502.03167) with PyTorch's defaults.
 
 use tch::{Kind, Tensor};
+use torch_ext::{NormAct, norm_act};
 
 use crate::{Builder, Init, Mode, NnError};
 
@@ -56,14 +57,40 @@ impl BatchNorm {
     /// # Errors
     /// The channels are not `C`; one value per channel in a training mode.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
-        let running = (mode != Mode::TrainUntracked).then_some((&self.running_mean, &self.running_var));
+        self.run(x, None, false, mode)
+    }
+
+    /// `relu(norm(x))`.
+    ///
+    /// # Errors
+    /// As [`BatchNorm::forward`].
+    pub fn forward_relu(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        self.run(x, None, true, mode)
+    }
+
+    /// `relu(norm(x) + residual)`, `residual` of the shape of `x`.
+    ///
+    /// # Errors
+    /// As [`BatchNorm::forward`].
+    pub fn forward_add_relu(&self, x: &Tensor, residual: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        self.run(x, Some(residual), true, mode)
+    }
+
+    /// One operation for all three: they are bound by memory, not by arithmetic.
+    fn run(&self, x: &Tensor, residual: Option<&Tensor>, relu: bool, mode: Mode) -> Result<Tensor, NnError> {
         if mode == Mode::Train {
             self.count()?;
         }
-        let training = mode != Mode::Eval;
-        let (weight, bias) = (self.affine.as_ref().map(|a| &a.0), self.affine.as_ref().map(|a| &a.1));
-        let (mean, var) = (running.map(|r| r.0), running.map(|r| r.1));
-        Ok(x.f_batch_norm(weight, bias, mean, var, training, MOMENTUM, EPS, true)?)
+        let how = NormAct {
+            affine: self.affine.as_ref().map(|(weight, bias)| (weight, bias)),
+            running: (mode != Mode::TrainUntracked).then_some((&self.running_mean, &self.running_var)),
+            training: mode != Mode::Eval,
+            momentum: MOMENTUM,
+            eps: EPS,
+            residual,
+            relu,
+        };
+        Ok(norm_act(x, how)?)
     }
 
     /// As [`BatchNorm::forward`] for `[V*B, C]`, with statistics of their own for each `bunch` of images over all of
@@ -95,7 +122,7 @@ impl BatchNorm {
             self.count()?;
             for (running, now) in [(&self.running_mean, &mean), (&self.running_var, &var)] {
                 let now = now.f_view([bunches, channels])?.f_mean_dim([0i64].as_slice(), false, None)?;
-                running.shallow_clone().f_lerp_(&now, MOMENTUM)?;
+                let _ = running.shallow_clone().f_lerp_(&now, MOMENTUM)?;
             }
         }
         let y = y.f_view([views, bunch, bunches, channels])?.f_permute([0, 2, 1, 3])?;
@@ -103,7 +130,7 @@ impl BatchNorm {
     }
 
     fn count(&self) -> Result<(), NnError> {
-        self.batches.shallow_clone().f_add_scalar_(1)?;
+        let _ = self.batches.shallow_clone().f_add_scalar_(1)?;
         Ok(())
     }
 }

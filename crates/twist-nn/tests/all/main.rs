@@ -1,1 +1,9 @@
-//! One binary for the tests that link libtorch.
+//! Networks and losses against PyTorch's values, and against their own promises.
+
+mod reference;
+
+mod backbone;
+mod head;
+mod keys;
+mod loss;
+mod network;

@@ -1,0 +1,118 @@
+//! Promises of the whole network: reproducible, restorable, the same in bf16 but for rounding.
+
+use tch::{Device, Kind, Tensor};
+use torch_ext::{Autocast, grad};
+use twist_nn::{Mode, NetConfig, NnError, TwistLoss, TwistNet};
+
+use crate::reference::{close, distance, tensor};
+
+fn config() -> NetConfig {
+    NetConfig { width: 8, hidden_dim: 32, dim: 16, ..NetConfig::new("resnet18_cifar".parse().unwrap()) }
+}
+
+fn net(seed: u64) -> TwistNet {
+    TwistNet::new(&config(), Device::Cpu, seed).unwrap()
+}
+
+fn views() -> Tensor {
+    tch::manual_seed(3);
+    Tensor::randn([2 * 8, 3, 16, 16], (Kind::Float, Device::Cpu))
+}
+
+/// Logits and all gradients of one step.
+fn step(net: &TwistNet, images: &Tensor, kind: Kind) -> (Tensor, Vec<Tensor>) {
+    let parameters = net.store.parameters();
+    grad::clear(&parameters).unwrap();
+    let logits = {
+        let _autocast = Autocast::scope(Device::Cpu, kind).unwrap();
+        net.forward(&[images.shallow_clone()], 2, Mode::Train).unwrap()
+    };
+    let (_, gradient) = TwistLoss::default().two_view_with_gradient(&logits).unwrap();
+    grad::backward(&logits, &gradient).unwrap();
+    (logits.detach(), grad::of(&parameters).unwrap())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_step_bit_for_bit() {
+    let images = views();
+    let ((a, da), (b, db)) = (step(&net(1), &images, Kind::Float), step(&net(1), &images, Kind::Float));
+    assert_eq!(a, b);
+    assert!(!da.is_empty() && da.iter().zip(&db).all(|(a, b)| a == b), "gradients");
+    assert_ne!(a, step(&net(2), &images, Kind::Float).0, "another seed is another network");
+}
+
+#[test]
+fn bf16_and_channels_last_change_rounding_only() {
+    let images = views();
+    let (exact, gradients) = step(&net(1), &images, Kind::Float);
+    let mut fast = net(1);
+    fast.to_channels_last().unwrap();
+    assert!(
+        torch_ext::layout::is_channels_last(&tensor(&fast.store, "backbone.layer1.0.conv1.weight")).unwrap()
+    );
+    let (logits, same) = step(&fast, &images, Kind::Float);
+    close(&logits, &exact, 1e-3, "channels-last");
+    close(&same[0], &gradients[0], 1e-2, "gradient of the first convolution, channels-last");
+    let (logits, rounded) = step(&fast, &images, Kind::BFloat16);
+    assert_eq!(logits.kind(), Kind::Float);
+    assert!(rounded.iter().all(|g| g.kind() == Kind::Float), "gradients have the kind of their parameters");
+    let off = distance(&logits, &exact);
+    assert!(off > 0.0 && off < 0.15, "bf16 logits are off by {off}");
+}
+
+/// Cut into micro-batches that keep their own statistics, backward from slices of one gradient adds up to backward
+/// from all of it; the first pass leaves no trace in the running statistics.
+#[test]
+fn an_untracked_pass_leaves_the_running_statistics() {
+    let images = views();
+    let net = net(1);
+    let before = net.store.state_dict().unwrap();
+    let first = tch::no_grad(|| net.forward(&[images.shallow_clone()], 2, Mode::TrainUntracked)).unwrap();
+    assert_eq!(net.store.state_dict().unwrap(), before);
+    let second = net.forward(&[images], 2, Mode::Train).unwrap();
+    assert_eq!(first, second.detach(), "both passes normalise alike");
+    assert_ne!(net.store.state_dict().unwrap(), before);
+    assert_eq!(tensor(&net.store, "backbone.bn1.num_batches_tracked").int64_value(&[]), 1);
+}
+
+#[test]
+fn a_state_makes_the_round_trip() {
+    let images = views();
+    let (trained, fresh) = (net(1), net(2));
+    let _ = trained.forward(&[images.shallow_clone()], 2, Mode::Train).unwrap();
+    let state = trained.store.state_dict().unwrap();
+    let report = fresh.store.load(&state).unwrap();
+    assert_eq!(report.applied.len(), state.len());
+    assert_eq!(fresh.store.state_dict().unwrap(), state);
+    let eval = |net: &TwistNet| net.forward(&[images.shallow_clone()], 2, Mode::Eval).unwrap();
+    assert_eq!(eval(&trained), eval(&fresh));
+
+    // Channels-last memory is an inner matter: files stay row-major.
+    let mut inner = net(1);
+    inner.to_channels_last().unwrap();
+    inner.store.load(&state).unwrap();
+    assert_eq!(inner.store.state_dict().unwrap(), state);
+}
+
+#[test]
+fn a_state_of_another_shape_changes_nothing() {
+    let small = net(1);
+    let before = small.store.state_dict().unwrap();
+    let wide = TwistNet::new(&NetConfig { dim: 17, ..config() }, Device::Cpu, 2).unwrap();
+    let error = small.store.load(&wide.store.state_dict().unwrap()).unwrap_err();
+    assert!(matches!(&error, NnError::Mismatch(report) if report.mismatched.len() == 4), "{error}");
+    assert_eq!(small.store.state_dict().unwrap(), before);
+}
+
+#[test]
+fn resolutions_have_backbone_statistics_of_their_own() {
+    let net = net(1);
+    let (large, small) = (views(), Tensor::randn([8, 3, 8, 8], (Kind::Float, Device::Cpu)));
+    let logits = net.forward(&[large.shallow_clone(), small], 3, Mode::TrainUntracked).unwrap();
+    assert_eq!(logits.size(), [24, 16]);
+    let alone = net.features(&large, Mode::TrainUntracked).unwrap();
+    let column = logits.mean_dim([0i64].as_slice(), false, Kind::Float).abs().max().double_value(&[]);
+    assert!(column < 1e-5, "the head normalises over all views: {column}");
+    assert_eq!(alone.size(), [16, 64]);
+    assert!(matches!(net.forward(&[], 2, Mode::Eval), Err(NnError::Shape { .. })));
+}
