@@ -1,2 +1,46 @@
-//! The `twist` binary.
-fn main() {}
+//! `twist`: discovers classes in images that nobody labelled.
+//!
+//! This crate is the only one that parses arguments, prints, and decides exit codes. Data goes to stdout, talk and
+//! progress to stderr. Each command is one file in [`commands`]; the libraries do the work.
+//!
+//! What it deliberately is not: a place for logic that another program could want. That belongs to a library crate.
+
+mod args;
+mod commands;
+
+mod choice;
+mod place;
+mod recipes;
+mod settings;
+mod sources;
+
+mod job;
+mod progress;
+mod signals;
+mod summary;
+mod timing;
+
+mod exit;
+mod machine;
+mod talk;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+use crate::talk::Talk;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse(); // prints help or a usage error itself, and exits with 0 or 2
+    let talk = Talk::new(cli.quiet, cli.verbose);
+    match commands::run(cli.command, &talk) {
+        Ok(end) => end.code(),
+        Err(error) => {
+            if !exit::is_broken_pipe(&error) {
+                talk.error(&error);
+            }
+            exit::of_error(&error)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Flags that `twist train` and `twist demo` share: where a run goes and how it runs, not what it learns.
+
+use std::path::PathBuf;
+
+use twist_train::{DeviceRequest, OnExisting};
+
+use super::{Duration, PrecisionArg};
+
+/// Where the run goes and whether it may exist.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Run folder")]
+pub(crate) struct RunFolderArgs {
+    /// Folder of the run [default: runs/RECIPE-N, or with --resume the latest of them]
+    #[arg(long, value_name = "RUN")]
+    pub(crate) out: Option<PathBuf>,
+    /// Continue from the last good checkpoint; start if there is none, do nothing if the run is finished
+    #[arg(long, conflicts_with = "force")]
+    pub(crate) resume: bool,
+    /// Replace a run folder that exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+impl RunFolderArgs {
+    /// What to do about a run that is there already.
+    pub(crate) fn on_existing(&self) -> OnExisting {
+        match (self.resume, self.force) {
+            (true, _) => OnExisting::Resume,
+            (_, true) => OnExisting::Replace,
+            _ => OnExisting::Refuse,
+        }
+    }
+}
+
+/// What the run uses of the machine.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Machine")]
+pub(crate) struct MachineArgs {
+    /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceRequest,
+    /// Arithmetic of the network; the loss is always fp32
+    #[arg(long, value_name = "KIND")]
+    pub(crate) precision: Option<PrecisionArg>,
+    /// Processor cores to use [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Save, evaluate and stop after this time of training, for example 30m or 1h30m; --resume goes on
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_time: Option<Duration>,
+}
+
+/// What changes the recipe.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Recipe")]
+pub(crate) struct RecipeArgs {
+    /// A built-in recipe (`twist recipes`) or a file that ends in .toml
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) recipe: Option<String>,
+    /// Number of passes over the data
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<u64>,
+    /// Images in one update
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<usize>,
+    /// Seed of weights, order and augmentation
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Change one value of the recipe, for example --set optim.lr=0.1 (--print-config shows all)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}

@@ -1,0 +1,80 @@
+//! Values of flags that have a syntax of their own.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// `--precision`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PrecisionArg {
+    /// bf16 where the hardware computes it faster, else fp32
+    Auto,
+    /// Plain 32-bit floats
+    Fp32,
+    /// bfloat16 where it is safe (autocast)
+    Bf16,
+    /// Known so that the answer can be better than "invalid value": the plan says why not
+    #[value(hide = true)]
+    Fp16,
+}
+
+impl fmt::Display for PrecisionArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Fp32 => "fp32",
+            Self::Bf16 => "bf16",
+            Self::Fp16 => "fp16",
+        })
+    }
+}
+
+/// A length of time such as `90s`, `30m` or `1h30m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Duration(pub(crate) std::time::Duration);
+
+impl FromStr for Duration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "expected a time with its unit, for example 90s, 30m, 1h30m or 2d".to_string();
+        let (mut seconds, mut number) = (0u64, String::new());
+        for character in text.chars() {
+            let unit = match character {
+                '0'..='9' => {
+                    number.push(character);
+                    continue;
+                }
+                's' => 1,
+                'm' => 60,
+                'h' => 3_600,
+                'd' => 86_400,
+                _ => return Err(wrong()),
+            };
+            let count: u64 = std::mem::take(&mut number).parse().map_err(|_| wrong())?;
+            seconds = count.checked_mul(unit).and_then(|s| seconds.checked_add(s)).ok_or_else(wrong)?;
+        }
+        if !number.is_empty() || seconds == 0 {
+            return Err(wrong());
+        }
+        Ok(Self(std::time::Duration::from_secs(seconds)))
+    }
+}
+
+/// The shells that completions exist for.
+pub(crate) type ShellArg = clap_complete::Shell;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_units() {
+        let seconds = |text: &str| text.parse::<Duration>().map(|d| d.0.as_secs());
+        for (text, expected) in [("90s", 90), ("30m", 1_800), ("1h30m", 5_400), ("2d", 172_800)] {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        for text in ["", "30", "m", "1.5h", "-3m", "0s", "1h30", "99999999999999999999d", "5w"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! `twist bench`: how fast the parts are, to be run beside something else on the same machine.
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use twist_data::bench::{PipelineMode, pipeline};
+use twist_data::{OpenOptions, Stored};
+use twist_train::bench::{StepBench, step};
+use twist_train::{DeviceRequest, Machine};
+
+use crate::args::PrecisionArg;
+use crate::exit::Exit;
+use crate::talk::to_stdout;
+
+const EXAMPLES: &str = "\
+Examples:
+  twist bench pipeline photos/ --json             decoding and two views, images per CPU second on one thread
+  twist bench pipeline photos/ --mode decode --threads 2
+  twist bench step --arch resnet18_cifar --size 32 --batch 64 --dim 512 --hid-dim 1024 --precision bf16
+
+Keep the machine otherwise idle: two computing threads beside another busy process slow down many times over.";
+
+/// Measure the input pipeline or the training step
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Pipeline(PipelineArgs),
+    Step(StepArgs),
+}
+
+/// Images per second of decoding, augmenting and normalising, from bytes in memory
+#[derive(Debug, clap::Args)]
+struct PipelineArgs {
+    /// Images: any DATA
+    #[arg(value_name = "DIR")]
+    data: String,
+    /// What is done with each image
+    #[arg(long, default_value = "two_view")]
+    mode: ModeArg,
+    /// Threads that work
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: u16,
+    /// Number of images, taken in order
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    n: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum ModeArg {
+    /// Only decoding
+    Decode,
+    /// Decoding and the paper's two views of 224 pixels
+    TwoView,
+}
+
+/// Milliseconds of the whole training step on random images
+#[derive(Debug, clap::Args)]
+struct StepArgs {
+    /// Backbone
+    #[arg(long, value_name = "ARCH", default_value = "resnet18")]
+    arch: String,
+    /// Channels of the stem
+    #[arg(long, value_name = "W", default_value_t = 64)]
+    width: i64,
+    /// Side of a view in pixels
+    #[arg(long, value_name = "S", default_value_t = 224)]
+    size: u32,
+    /// Images of a step
+    #[arg(long, value_name = "B", default_value_t = 32)]
+    batch: usize,
+    /// Clusters
+    #[arg(long, value_name = "D", default_value_t = 4096)]
+    dim: i64,
+    /// Width of the head's hidden layers
+    #[arg(long, value_name = "H", default_value_t = 4096)]
+    hid_dim: i64,
+    /// Arithmetic of the network
+    #[arg(long, value_name = "KIND", default_value = "auto")]
+    precision: PrecisionArg,
+    /// auto, cpu, cuda or cuda:INDEX
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceRequest,
+    /// Processor cores to use [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Measured steps
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    steps: u32,
+    /// Steps before them that do not count
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    warmup: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures and prints.
+pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    match &args.what {
+        What::Pipeline(args) => bench_pipeline(args),
+        What::Step(args) => bench_step(args),
+    }
+}
+
+fn bench_pipeline(args: &PipelineArgs) -> anyhow::Result<Exit> {
+    let dataset = twist_data::open(&args.data, &OpenOptions::default())?;
+    let mut files = Vec::new();
+    for index in 0..dataset.len().min(args.n as usize) {
+        match dataset.read(index)? {
+            Stored::Encoded(bytes) => files.push(bytes),
+            Stored::Pixels(_) => {
+                anyhow::bail!("{} holds pixels, not files: there is nothing to decode", args.data)
+            }
+        }
+    }
+    let mode = match args.mode {
+        ModeArg::Decode => PipelineMode::Decode,
+        ModeArg::TwoView => PipelineMode::TwoView,
+    };
+    let figures =
+        pipeline(&files, mode, usize::from(args.threads)).context("the pipeline cannot be measured")?;
+    if args.json {
+        let mut object = serde_json::to_value(&figures)?;
+        object["protocol"] = json!({
+            "data": args.data, "mode": mode_name(args.mode), "threads": args.threads, "images": files.len(),
+            "counts": "source images; bytes in memory, decoding and normalisation to f32 included",
+        });
+        to_stdout(object.to_string())?;
+    } else {
+        to_stdout(format!(
+            "{}: {:.1} images per CPU second, {:.1} images per second on {} thread(s), {} images",
+            mode_name(args.mode),
+            figures.images_per_cpu_second,
+            figures.images_per_second,
+            args.threads,
+            figures.images
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn mode_name(mode: ModeArg) -> &'static str {
+    match mode {
+        ModeArg::Decode => "decode",
+        ModeArg::TwoView => "two_view",
+    }
+}
+
+fn bench_step(args: &StepArgs) -> anyhow::Result<Exit> {
+    let machine = Machine::detect(args.device, args.threads.map(usize::from))?;
+    torch_ext::machine::set_threads(machine.threads);
+    torch_ext::memory::keep_freed_pages()?;
+    let bench = StepBench {
+        arch: args.arch.clone(),
+        width: args.width,
+        size: args.size,
+        batch: args.batch,
+        accumulation: 1,
+        dim: args.dim,
+        hidden_dim: args.hid_dim,
+        precision: args.precision.to_string(),
+        steps: args.steps as usize,
+        warmup: args.warmup as usize,
+    };
+    let timing = step(&bench, &machine)?;
+    if args.json {
+        let mut object = serde_json::to_value(&timing)?;
+        let mut protocol = serde_json::to_value(&bench)?;
+        for key in ["precision", "channels_last", "device", "threads"] {
+            protocol[key] = object.get_mut(key).map(Value::take).unwrap_or_default();
+            object.as_object_mut().map(|fields| fields.remove(key));
+        }
+        object["protocol"] = protocol;
+        to_stdout(object.to_string())?;
+    } else {
+        to_stdout(format!(
+            "{:.1} ms a step (median of {}; best {:.1}), {:.1} images per second; {} on {}{}, {} thread(s)",
+            timing.step_ms,
+            args.steps,
+            timing.best_ms,
+            timing.images_per_second,
+            timing.precision,
+            timing.device,
+            if timing.channels_last { ", channels last" } else { "" },
+            timing.threads
+        ))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,114 @@
+//! `twist data info`: what is in a data set.
+
+use twist_data::{DataInfo, InfoOptions, Spread};
+
+use super::{Common, bar, damaged};
+use crate::exit::Exit;
+use crate::talk::{Talk, to_stdout};
+
+/// Classes and damaged images that are listed; `--json` has all.
+const LISTED: usize = 20;
+
+/// Counts, sizes, formats, classes, channel mean and std, duplicates and unreadable images
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    common: Common,
+    /// Decode only N images spread over the data set
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Looks and prints.
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let dataset = args.common.open(talk)?;
+    let bar = bar(args.sample.unwrap_or(usize::MAX).min(dataset.len()), talk);
+    let info = twist_data::info(
+        &*dataset,
+        &InfoOptions {
+            sample: args.sample,
+            threads: args.common.threads(),
+            progress: Some(&|done| bar.set_position(done as u64)),
+            ..InfoOptions::default()
+        },
+    );
+    bar.finish_and_clear();
+    if args.json {
+        to_stdout(serde_json::to_string_pretty(&info)?)?;
+    } else {
+        to_stdout(for_people(&info).join("\n"))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn for_people(info: &DataInfo) -> Vec<String> {
+    let looked_at =
+        if info.inspected == info.images { String::new() } else { format!(", {} looked at", info.inspected) };
+    let spread = |s: Spread| {
+        if s.min == s.max {
+            format!("{}", s.min)
+        } else {
+            format!("{} to {}, median {}", s.min, s.max, s.median)
+        }
+    };
+    let counts = |map: &std::collections::BTreeMap<String, u64>| {
+        map.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    let mut lines = vec![
+        format!("images      {}{looked_at}, {:.1} MiB", info.images, info.bytes as f64 / f64::from(1 << 20)),
+        format!("width       {}", spread(info.width)),
+        format!("height      {}", spread(info.height)),
+        format!("formats     {}", counts(&info.formats)),
+        format!("channels    {}", counts(&info.channels)),
+    ];
+    if let (Some(mean), Some(std)) = (info.mean, info.std) {
+        lines.push(format!("mean        [{:.4}, {:.4}, {:.4}]", mean[0], mean[1], mean[2]));
+        lines.push(format!("std         [{:.4}, {:.4}, {:.4}]", std[0], std[1], std[2]));
+    }
+    lines.extend(classes(info));
+    if info.duplicates.images > 0 {
+        let conflicting = match info.duplicates.conflicting {
+            0 => String::new(),
+            count => format!(", {count} of them with another label"),
+        };
+        lines
+            .push(format!("duplicates  {} images equal an earlier one{conflicting}", info.duplicates.images));
+        lines
+            .extend(info.duplicates.examples.iter().map(|[image, earlier]| format!("  {image} = {earlier}")));
+    }
+    lines.extend(info.left_out.iter().map(|left_out| format!("left out    {left_out}")));
+    if info.unreadable.is_empty() {
+        lines.push("unreadable  none".into());
+    } else {
+        lines.push(format!("unreadable  {}", info.unreadable.len()));
+        lines.extend(damaged(&info.unreadable).take(LISTED).map(|line| format!("  {line}")));
+        lines.extend(more(info.unreadable.len()));
+    }
+    lines
+}
+
+fn classes(info: &DataInfo) -> Vec<String> {
+    if info.classes.is_empty() {
+        return vec!["classes     none: there are no labels".into()];
+    }
+    let imbalance =
+        info.imbalance.map_or(String::new(), |ratio| format!(", the largest {ratio:.1} times the smallest"));
+    let labelled = match info.images as u64 - info.labelled {
+        0 => String::new(),
+        without => format!(", {without} images without a label"),
+    };
+    let mut lines = vec![format!("classes     {}{imbalance}{labelled}", info.classes.len())];
+    let width = info.classes.iter().take(LISTED).map(|class| class.name.chars().count()).max().unwrap_or(0);
+    lines.extend(
+        info.classes.iter().take(LISTED).map(|class| format!("  {:width$}  {}", class.name, class.images)),
+    );
+    lines.extend(more(info.classes.len()));
+    lines
+}
+
+fn more(count: usize) -> Option<String> {
+    (count > LISTED).then(|| format!("  … and {} more (--json lists all)", count - LISTED))
+}

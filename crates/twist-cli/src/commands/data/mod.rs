@@ -1,0 +1,88 @@
+//! `twist data`: looking at images before training on them, and packing them.
+
+mod info;
+mod pack;
+mod verify;
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use twist_data::{Dataset, Unreadable};
+
+use crate::exit::Exit;
+use crate::talk::Talk;
+
+const EXAMPLES: &str = "\
+Examples:
+  twist data info photos/                         counts, sizes, classes, channel mean and std, unreadable files
+  twist data info 'train-*.tar' --json
+  twist data verify photos/                       decodes every image; exit code 1 if one is damaged
+  twist data pack photos/ --out shards/photos.tar tar shards that train from one file instead of a million";
+
+/// Look at, check or pack a data set
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    Info(info::Args),
+    Verify(verify::Args),
+    Pack(pack::Args),
+}
+
+/// What all three take.
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// Folder, list, tar shards, parquet, CIFAR batches or shapes:train
+    #[arg(value_name = "DATA")]
+    data: String,
+    /// Where labels come from: folder (sub-folders, or what shards say), coarse, none, or a list file
+    #[arg(long, value_name = "FOLDER|none|FILE", default_value = "folder")]
+    labels: String,
+    /// Threads that decode [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+impl Common {
+    fn open(&self, talk: &Talk) -> anyhow::Result<std::sync::Arc<dyn Dataset>> {
+        crate::sources::open(&self.data, &self.labels, talk)
+    }
+
+    /// 0 means one for each core.
+    fn threads(&self) -> usize {
+        self.threads.map_or(0, usize::from)
+    }
+}
+
+/// Runs what was asked for.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    match &args.action {
+        Action::Info(args) => info::run(args, talk),
+        Action::Verify(args) => verify::run(args, talk),
+        Action::Pack(args) => pack::run(args, talk),
+    }
+}
+
+/// A bar over `images` on a terminal, nothing elsewhere.
+fn bar(images: usize, talk: &Talk) -> ProgressBar {
+    if !talk.shows_progress() || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(images as u64);
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:32.cyan/dim} {pos}/{len} images  {per_sec}  ETA {eta}")
+    {
+        bar.set_style(style.progress_chars("━━─"));
+    }
+    bar
+}
+
+/// One line for each damaged image.
+fn damaged(unreadable: &[Unreadable]) -> impl Iterator<Item = String> {
+    unreadable.iter().map(|image| format!("{}: {}", image.path, image.reason))
+}

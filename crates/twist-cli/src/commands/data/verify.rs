@@ -1,0 +1,49 @@
+//! `twist data verify`: whether every image can be read.
+
+use twist_data::VerifyOptions;
+
+use super::{Common, bar, damaged};
+use crate::exit::Exit;
+use crate::talk::{Talk, to_stdout};
+
+/// Decode every image; exit code 1 if one cannot be read
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    common: Common,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Decodes and prints what is damaged.
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let dataset = args.common.open(talk)?;
+    let bar = bar(dataset.len(), talk);
+    let report = twist_data::verify(
+        &*dataset,
+        &VerifyOptions {
+            threads: args.common.threads(),
+            progress: Some(&|done| bar.set_position(done as u64)),
+            ..VerifyOptions::default()
+        },
+    );
+    bar.finish_and_clear();
+    if args.json {
+        to_stdout(serde_json::to_string_pretty(&report)?)?;
+    } else {
+        for line in damaged(&report.unreadable) {
+            to_stdout(line)?;
+        }
+    }
+    match report.unreadable.len() {
+        0 => {
+            talk.say(format!("all {} images can be read", report.images));
+            Ok(Exit::Done)
+        }
+        count => anyhow::bail!(
+            "{count} of {} images cannot be read: replace or remove them, or train without --strict, which skips them",
+            report.images
+        ),
+    }
+}

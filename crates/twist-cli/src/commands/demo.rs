@@ -1,0 +1,66 @@
+//! `twist demo`: training, evaluation and report on pictures that Twist draws itself.
+
+use twist_train::{DataFacts, Machine, TrainPlan};
+
+use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
+use crate::exit::Exit;
+use crate::job::Job;
+use crate::place;
+use crate::settings::Written;
+use crate::sources::{DEFAULT_LABELS, Sources};
+use crate::talk::Talk;
+
+const EXAMPLES: &str = "\
+Examples:
+  twist demo                      about 3 minutes on 2 cores, no download
+  twist demo --seed 1             other weights and draws; the pictures stay the same
+  twist demo --resume             go on with the latest demo after Ctrl-C
+
+The pictures show ten kinds of figures with random colour, size, place, rotation, clutter and noise, so that neither
+pixels nor colours tell the kinds apart. Their labels are used for the final figures alone.";
+
+/// Watch Twist discover classes in pictures that it draws itself
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    #[command(flatten)]
+    folder: RunFolderArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+/// Trains on `shapes:train`, evaluates on `shapes:test`, writes the report and says what came out.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let machine = Machine::detect(args.machine.device, args.machine.threads.map(usize::from))?;
+    let name = args.recipe.recipe.clone().unwrap_or_else(|| "demo".into());
+    let folder = place::of_run(&args.folder, &name);
+    let sources = Sources {
+        recipe: name.clone(),
+        train: "shapes:train".into(),
+        held_out: Some("shapes:test".into()),
+        labels: DEFAULT_LABELS.into(),
+    };
+    let before = match (args.folder.resume, &args.recipe.recipe) {
+        (true, None) => Written::of_run(&folder, &name)?,
+        _ => None,
+    };
+    let written = before.map_or_else(|| Written::named(&name), Ok)?;
+    let recipe = written.with(&args.recipe, args.machine.precision, None)?;
+    let data = sources.open(talk)?;
+    let plan = TrainPlan::new(recipe.config(), &DataFacts::of(&*data.train), &machine)?;
+    let job = Job {
+        recipe,
+        plan,
+        sources,
+        data,
+        folder,
+        on_existing: args.folder.on_existing(),
+        max_time: args.machine.max_time.map(|time| time.0),
+        strict: false,
+        init: None,
+        again: "twist demo --resume --out",
+    };
+    job.run(talk)
+}

@@ -1,0 +1,174 @@
+//! `twist doctor`: what Twist found on this machine, and what to do about what it did not find.
+
+use std::path::Path;
+
+use serde::Serialize;
+use torch_ext::CudaStatus;
+
+use crate::exit::Exit;
+use crate::machine::{self, GIB};
+use crate::talk::to_stdout;
+
+const EXAMPLES: &str = "\
+Examples:
+  twist doctor                    read this first when something is slow or a GPU is not seen
+  twist doctor --json             for scripts and bug reports";
+
+/// Show what was found: processor, libtorch, CUDA, memory, disk - and what to do
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Serialize)]
+struct Findings {
+    version: &'static str,
+    system: String,
+    cpu: Cpu,
+    memory_gib: Option<f64>,
+    memory_available_gib: Option<f64>,
+    disk_free_gib: Option<f64>,
+    libtorch: Libtorch,
+    cuda: Cuda,
+    precision_auto: &'static str,
+    advice: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Cpu {
+    model: Option<String>,
+    cores: usize,
+    avx2: bool,
+    avx512_bf16: bool,
+    amx_bf16: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Libtorch {
+    version: String,
+    path: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Cuda {
+    usable: bool,
+    devices: usize,
+    status: String,
+}
+
+/// Looks and prints.
+pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let findings = look()?;
+    if args.json {
+        to_stdout(serde_json::to_string_pretty(&findings)?)?;
+    } else {
+        to_stdout(findings.for_people())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn look() -> anyhow::Result<Findings> {
+    let features = torch_ext::cpu_features()?;
+    let cuda = torch_ext::cuda::load();
+    let memory = machine::memory();
+    let gib = |bytes: u64| (bytes as f64 / GIB * 10.0).round() / 10.0;
+    let mut findings = Findings {
+        version: env!("CARGO_PKG_VERSION"),
+        system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        cpu: Cpu {
+            model: machine::cpu_model(),
+            cores: machine::cores(),
+            avx2: features.avx2,
+            avx512_bf16: features.avx512_bf16,
+            amx_bf16: features.amx_bf16,
+        },
+        memory_gib: memory.map(|m| gib(m.total)),
+        memory_available_gib: memory.map(|m| gib(m.available)),
+        disk_free_gib: machine::disk_free(Path::new(".")).map(gib),
+        libtorch: Libtorch {
+            version: torch_ext::version(),
+            path: torch_ext::cuda::torch_cpu_path()?.map(|path| path.display().to_string()),
+        },
+        cuda: Cuda { usable: cuda.devices() > 0, devices: cuda.devices(), status: cuda.to_string() },
+        precision_auto: if cuda.devices() > 0 || features.fast_bf16() { "bf16" } else { "fp32" },
+        advice: Vec::new(),
+    };
+    findings.advice = advice(&findings, cuda);
+    Ok(findings)
+}
+
+/// What a user can do to make things work or work faster here.
+fn advice(findings: &Findings, cuda: &CudaStatus) -> Vec<String> {
+    let mut advice = Vec::new();
+    match cuda {
+        CudaStatus::Ready { .. } => {}
+        CudaStatus::SwitchedOff => advice.push(format!("unset {} to use the GPU", torch_ext::cuda::SWITCH)),
+        CudaStatus::Absent { .. } if machine::has_nvidia_device() => advice.push(
+            "there is an NVIDIA GPU but this libtorch is for the CPU only: run `cargo xtask setup --cuda`".into(),
+        ),
+        CudaStatus::NoDevice { .. } | CudaStatus::Failed { .. } if machine::has_nvidia_device() => advice.push(
+            "there is an NVIDIA GPU that libtorch cannot use: check `nvidia-smi`; libtorch 2.11 needs a driver for CUDA 13"
+                .into(),
+        ),
+        CudaStatus::Failed { library, .. } => advice.push(format!(
+            "{} is there but does not open; without a GPU that does no harm, else run `cargo xtask setup --cuda`",
+            library.display()
+        )),
+        _ => {}
+    }
+    if !findings.cpu.avx2 {
+        advice.push("this processor has no AVX2: training works but is slow".into());
+    }
+    if findings.cpu.cores < 2 {
+        advice.push("one core: loading and computing take turns; 2 or more are better".into());
+    }
+    if findings.memory_available_gib.is_some_and(|gib| gib < 2.0) {
+        advice.push(
+            "less than 2 GiB of memory are free: use a smaller --batch-size or --set train.accumulation=4"
+                .into(),
+        );
+    }
+    if findings.disk_free_gib.is_some_and(|gib| gib < 1.0) {
+        advice.push(
+            "less than 1 GiB of disk is free here: give --out on another disk, a run keeps 4 checkpoints"
+                .into(),
+        );
+    }
+    advice
+}
+
+impl Findings {
+    fn for_people(&self) -> String {
+        let yes = |name: &str, there: bool| format!("{name} {}", if there { "yes" } else { "no" });
+        let gib = |value: Option<f64>| value.map_or("unknown".to_string(), |gib| format!("{gib:.1} GiB"));
+        let mut lines = vec![
+            format!("twist      {} on {}", self.version, self.system),
+            format!(
+                "processor  {}, {} core(s): {}, {}, {}",
+                self.cpu.model.as_deref().unwrap_or("unknown model"),
+                self.cpu.cores,
+                yes("avx2", self.cpu.avx2),
+                yes("avx512_bf16", self.cpu.avx512_bf16),
+                yes("amx_bf16", self.cpu.amx_bf16)
+            ),
+            format!("memory     {}, {} free", gib(self.memory_gib), gib(self.memory_available_gib)),
+            format!("disk       {} free here", gib(self.disk_free_gib)),
+            format!(
+                "libtorch   {} at {}",
+                self.libtorch.version,
+                self.libtorch.path.as_deref().unwrap_or("an unknown place")
+            ),
+            format!("cuda       {}", self.cuda.status),
+            format!("precision  auto means {} here", self.precision_auto),
+        ];
+        if self.advice.is_empty() {
+            lines.push("advice     nothing to do".into());
+        }
+        lines.extend(self.advice.iter().map(|advice| format!("advice     {advice}")));
+        lines.join("\n")
+    }
+}

@@ -1,0 +1,34 @@
+//! One file for each command of `twist`.
+
+pub(crate) mod demo;
+pub(crate) mod train;
+
+pub(crate) mod report;
+
+pub(crate) mod data;
+
+pub(crate) mod bench;
+
+pub(crate) mod recipes;
+
+pub(crate) mod doctor;
+
+pub(crate) mod completions;
+
+use crate::args::Command;
+use crate::exit::Exit;
+use crate::talk::Talk;
+
+/// Runs what was asked for.
+pub(crate) fn run(command: Command, talk: &Talk) -> anyhow::Result<Exit> {
+    match command {
+        Command::Demo(args) => demo::run(&args, talk),
+        Command::Train(args) => train::run(&args, talk),
+        Command::Report(args) => report::run(&args, talk),
+        Command::Data(args) => data::run(&args, talk),
+        Command::Bench(args) => bench::run(&args),
+        Command::Recipes(args) => recipes::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    }
+}

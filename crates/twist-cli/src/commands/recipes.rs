@@ -1,0 +1,44 @@
+//! `twist recipes`: the recipes that the binary carries.
+
+use crate::exit::Exit;
+use crate::recipes;
+use crate::talk::to_stdout;
+
+const EXAMPLES: &str = "\
+Examples:
+  twist recipes                                   names and what each is for
+  twist recipes show cifar10_cpu                  one recipe with its claim: command, hardware, minutes, expected result
+  twist recipes show demo > mine.toml             a start for your own; then: twist train DATA --recipe mine.toml";
+
+/// List or show the built-in training recipes
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Names and what each is for (the default)
+    List,
+    /// Print one recipe
+    Show {
+        /// Name of the recipe
+        name: String,
+    },
+}
+
+/// Prints the list or one recipe.
+pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    match &args.action {
+        None | Some(Action::List) => {
+            let width = recipes::ALL.iter().map(|recipe| recipe.name.len()).max().unwrap_or(0);
+            for recipe in recipes::ALL {
+                to_stdout(format!("{:width$}  {}", recipe.name, recipe.summary()))?;
+            }
+        }
+        Some(Action::Show { name }) => to_stdout(recipes::named(name)?.text.trim_end())?,
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,166 @@
+//! `twist train`: from images to classes.
+
+use std::path::PathBuf;
+
+use twist_train::{DataFacts, Machine, TrainPlan};
+
+use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
+use crate::exit::{Exit, Usage};
+use crate::job::Job;
+use crate::settings::Written;
+use crate::sources::{DEFAULT_LABELS, Sources};
+use crate::talk::{Talk, to_stdout};
+use crate::{choice, place};
+
+const EXAMPLES: &str = "\
+Examples:
+  twist train photos/ --clusters 20               20 classes in a folder of images; labels are not needed
+  twist train photos/ --clusters 20 --max-time 30m
+  twist train 'cifar10/train-*.tar' --eval-data 'cifar10/test-*.tar' --recipe cifar10_cpu
+  twist train photos/ --recipe mine.toml --set optim.lr=0.1 --epochs 50
+  twist train --resume --out runs/cifar10_cpu-1   go on after a stop, a crash or a kill
+  twist train photos/ --print-config > mine.toml  every value in force, as a recipe of your own
+
+Labels are never trained on. Sub-folders (or labels in shards) only serve to measure k-NN accuracy and how well the
+discovered classes agree with them; --eval-data names images that are kept out of training for that.";
+
+/// Discover classes in images without labels
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Folder, list, tar shards, parquet or CIFAR batches; can be left out with --resume --out RUN
+    #[arg(value_name = "DATA", num_args = 0..)]
+    data: Vec<String>,
+    /// Number of classes to discover
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(i64).range(2..))]
+    clusters: Option<i64>,
+    /// Labels to measure with: folder (sub-folders, or what shards say), coarse, none, or a list file [default: folder]
+    #[arg(long, value_name = "FOLDER|none|FILE")]
+    labels: Option<String>,
+    /// Images to measure on, kept out of training
+    #[arg(long, value_name = "DATA")]
+    eval_data: Option<String>,
+    /// Begin with these weights (.safetensors: a checkpoint or a backbone) instead of random ones
+    #[arg(long, value_name = "WEIGHTS")]
+    init: Option<PathBuf>,
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    #[command(flatten)]
+    folder: RunFolderArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
+    /// Stop at the first unreadable image instead of replacing it
+    #[arg(long)]
+    strict: bool,
+    /// Print every value in force as a recipe, and do nothing else
+    #[arg(long)]
+    print_config: bool,
+    /// Check everything and print the plan as JSON, without training
+    #[arg(long, conflicts_with = "print_config")]
+    dry_run: bool,
+}
+
+/// Trains, evaluates and reports.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let machine = Machine::detect(args.machine.device, args.machine.threads.map(usize::from))?;
+    let mut sources = sources(args)?;
+    if args.print_config && !sources.recipe.is_empty() {
+        // A named recipe needs no data to be printed.
+        return print_config(args, &sources);
+    }
+    let data = sources.open(talk)?;
+    if sources.recipe.is_empty() {
+        let choice = choice::recipe_for(&*data.train, machine.device.is_cuda());
+        talk.say(format!("recipe {}, because {}; --recipe chooses another", choice.recipe, choice.why));
+        sources.recipe = choice.recipe.into();
+    }
+    if args.print_config {
+        return print_config(args, &sources);
+    }
+    let folder = place::of_run(&args.folder, &sources.recipe);
+    let recipe = written(args, &sources)?.with(&args.recipe, args.machine.precision, args.clusters)?;
+    let plan = TrainPlan::new(recipe.config(), &DataFacts::of(&*data.train), &machine)?;
+    if args.dry_run {
+        to_stdout(serde_json::to_string_pretty(&plan)?)?;
+        return Ok(Exit::Done);
+    }
+    let job = Job {
+        recipe,
+        plan,
+        sources,
+        data,
+        folder,
+        on_existing: args.folder.on_existing(),
+        max_time: args.machine.max_time.map(|time| time.0),
+        strict: args.strict,
+        init: args.init.clone(),
+        again: "twist train --resume --out",
+    };
+    job.run(talk)
+}
+
+/// What the command line says of recipe and data; what it does not say comes from the run that is resumed. An empty
+/// recipe is still to be chosen.
+fn sources(args: &Args) -> anyhow::Result<Sources> {
+    let known_folder = match (&args.folder.out, &args.recipe.recipe) {
+        (None, None) => None,
+        (_, recipe) => Some(place::of_run(&args.folder, recipe.as_deref().unwrap_or_default())),
+    };
+    let before = match known_folder {
+        Some(folder) if args.folder.resume => Sources::read(&folder)?,
+        _ => None,
+    };
+    let train = match (args.data.as_slice(), &before) {
+        ([data], _) => data.clone(),
+        ([], Some(before)) => before.train.clone(),
+        ([], None) if args.print_config && args.recipe.recipe.is_some() => String::new(),
+        ([], None) if args.folder.resume => {
+            return Err(Usage(
+                "--resume without DATA needs --out RUN, the folder of a run to go on with".into(),
+            )
+            .into());
+        }
+        ([], None) => {
+            return Err(
+                Usage("DATA is missing: `twist train photos/`, or see `twist train --help`".into()).into()
+            );
+        }
+        (several, _) => {
+            return Err(Usage(format!(
+                "got {} DATA arguments ({}, {}, …); put a pattern in quotes so that the shell leaves it to Twist: 'train-*.tar'",
+                several.len(),
+                several[0],
+                several[1]
+            ))
+            .into());
+        }
+    };
+    let stored_labels = before.as_ref().map(|before| before.labels.clone());
+    Ok(Sources {
+        train,
+        held_out: args.eval_data.clone().or_else(|| before.as_ref()?.held_out.clone()),
+        labels: args.labels.clone().or(stored_labels).unwrap_or_else(|| DEFAULT_LABELS.into()),
+        recipe: args.recipe.recipe.clone().or_else(|| Some(before?.recipe)).unwrap_or_default(),
+    })
+}
+
+/// The recipe before flags: that of the resumed run unless `--recipe` names another.
+fn written(args: &Args, sources: &Sources) -> anyhow::Result<Written> {
+    if args.folder.resume && args.recipe.recipe.is_none() {
+        let folder = place::of_run(&args.folder, &sources.recipe);
+        if let Some(written) = Written::of_run(&folder, &sources.recipe)? {
+            return Ok(written);
+        }
+    }
+    Written::named(&sources.recipe)
+}
+
+fn print_config(args: &Args, sources: &Sources) -> anyhow::Result<Exit> {
+    let recipe = written(args, sources)?.with(&args.recipe, args.machine.precision, args.clusters)?;
+    to_stdout(format!(
+        "# Every value in force, made from {}.\n\n{}",
+        sources.recipe,
+        recipe.config().to_toml().trim_end()
+    ))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,49 @@
+//! How the process ends.
+
+use std::process::ExitCode;
+
+/// The end of a command that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All that was asked for is done.
+    Done,
+    /// Training collapsed or its numbers stopped being finite; the offending step is saved.
+    Collapsed,
+    /// A signal asked to stop; the state is saved.
+    Signal(i32),
+}
+
+impl Exit {
+    /// 0, 3, or 128 + the signal's number as shells count it.
+    pub(crate) fn code(self) -> ExitCode {
+        match self {
+            Self::Done => ExitCode::SUCCESS,
+            Self::Collapsed => ExitCode::from(3),
+            Self::Signal(number) => ExitCode::from(u8::try_from(128 + number).unwrap_or(1)),
+        }
+    }
+}
+
+/// A mistake in how the command was called, as opposed to a job that failed: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// What a failed command exits with: success when the reader of our output went away (`twist … | head`), 2 for wrong
+/// usage, else 1.
+pub(crate) fn of_error(error: &anyhow::Error) -> ExitCode {
+    if is_broken_pipe(error) {
+        ExitCode::SUCCESS
+    } else if error.chain().any(|cause| cause.is::<Usage>()) {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Whether nobody reads our output any more.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

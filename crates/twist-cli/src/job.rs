@@ -1,0 +1,128 @@
+//! A run from its folder to its report: what `twist train` and `twist demo` share.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use twist_eval::{EvalData, OnlineEvaluator, final_evaluation};
+use twist_train::{
+    OnExisting, Outcome, Recipe, Recorder, RunFolder, StopFlag, StopReason, TrainOptions, TrainPlan, Trainer,
+};
+
+use crate::exit::Exit;
+use crate::progress::Progress;
+use crate::sources::Sources;
+use crate::talk::{Talk, to_stdout};
+use crate::{signals, summary, timing};
+
+/// Everything that is decided before anything is written.
+pub(crate) struct Job {
+    pub(crate) recipe: Recipe,
+    pub(crate) plan: TrainPlan,
+    pub(crate) sources: Sources,
+    pub(crate) data: EvalData,
+    pub(crate) folder: PathBuf,
+    pub(crate) on_existing: OnExisting,
+    pub(crate) max_time: Option<Duration>,
+    pub(crate) strict: bool,
+    pub(crate) init: Option<PathBuf>,
+    /// The command that goes on with a run, up to the folder.
+    pub(crate) again: &'static str,
+}
+
+impl Job {
+    /// Trains to the end (or to the first reason to stop), evaluates, and writes the report.
+    ///
+    /// A run that was finished and evaluated before is left alone. A signal leaves evaluation and report to the
+    /// process that resumes.
+    pub(crate) fn run(self, talk: &Talk) -> anyhow::Result<Exit> {
+        prepare_libtorch(&self.plan)?;
+        let folder = RunFolder::open(&self.folder, self.on_existing)?;
+        let mut trainer = self.trainer(&folder, talk)?;
+        if trainer.is_finished() && folder.path().join("metrics.json").is_file() {
+            talk.say(format!("{} is finished already, nothing to do", folder.path().display()));
+            return Ok(Exit::Done);
+        }
+        folder.describe(&self.recipe, &self.plan)?;
+        self.sources.write(folder.path())?;
+        talk.say(format!("run folder {}", folder.path().display()));
+
+        match self.train(&mut trainer, &folder, talk)? {
+            Outcome::Finished { .. } => {}
+            Outcome::Stopped { reason: StopReason::Signal(signal), step } => {
+                self.tell_how_to_go_on(talk, step);
+                return Ok(Exit::Signal(signal));
+            }
+            Outcome::Stopped { reason: StopReason::MaxTime, step } => self.tell_how_to_go_on(talk, step),
+            Outcome::Collapsed { kind, step, saved } => {
+                talk.warn(format!("training collapsed at step {step} ({kind}): {}", kind.advice()));
+                talk.warn(format!("the offending step is in {}", saved.display()));
+                write_report(folder.path(), talk)?;
+                return Ok(Exit::Collapsed);
+            }
+        }
+        talk.say("evaluating");
+        let run = timing::of_run(folder.path(), &self.plan);
+        let metrics = final_evaluation(trainer.net(), &self.plan, &self.data, folder.path(), run)?;
+        let report = write_report(folder.path(), talk)?;
+        tell_results(&metrics, &report)?;
+        Ok(Exit::Done)
+    }
+
+    fn trainer(&self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Trainer> {
+        let options = TrainOptions {
+            recipe_name: self.sources.recipe.clone(),
+            strict: self.strict,
+            max_time: self.max_time,
+            init: self.init.clone(),
+        };
+        let trainer = Trainer::new(self.plan.clone(), self.data.train.clone(), folder, options)?;
+        if let Some(report) = trainer.init_report() {
+            talk.say(report.to_string());
+        }
+        Ok(trainer)
+    }
+
+    fn train(&self, trainer: &mut Trainer, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Outcome> {
+        if trainer.is_finished() {
+            return Ok(Outcome::Finished { steps: 0 }); // only the evaluation is missing
+        }
+        let stop = StopFlag::new();
+        let _signals = signals::handle(&stop, talk)?;
+        let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders()?;
+        recorders.push(Box::new(Progress::new(talk)));
+        let mut evaluator = OnlineEvaluator::new(self.data.clone());
+        Ok(trainer.run(Some(&mut evaluator), &mut recorders, &stop)?)
+    }
+
+    fn tell_how_to_go_on(&self, talk: &Talk, step: u64) {
+        let total = self.plan.total_steps();
+        talk.say(format!("stopped and saved after step {step} of {total}; go on with:"));
+        talk.say(format!("  {} {}", self.again, self.folder.display()));
+    }
+}
+
+/// Threads and memory of libtorch, before the first tensor.
+fn prepare_libtorch(plan: &TrainPlan) -> anyhow::Result<()> {
+    torch_ext::machine::set_threads(plan.machine().threads);
+    torch_ext::memory::keep_freed_pages()?;
+    torch_ext::set_flush_denormal(true)?;
+    Ok(())
+}
+
+fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<PathBuf> {
+    let written = twist_report::report(&[run], &run.join("report.html"))?;
+    for note in &written.notes {
+        talk.detail(note);
+    }
+    Ok(written.path)
+}
+
+/// The figures that people ask for first, and where everything else is.
+fn tell_results(metrics: &Map<String, Value>, report: &Path) -> anyhow::Result<()> {
+    for line in summary::lines(metrics) {
+        to_stdout(line)?;
+    }
+    to_stdout(format!("report: {}", report.display()))?;
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! What the operating system says about this machine.
+
+use std::path::Path;
+
+/// Bytes in a gibibyte.
+pub(crate) const GIB: f64 = (1u64 << 30) as f64;
+
+/// Main memory in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    /// All there is, or the container's limit when that is less.
+    pub(crate) total: u64,
+    /// What new programs can have without swapping.
+    pub(crate) available: u64,
+}
+
+/// Cores that this process may use (affinity and container quota respected).
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The processor's name.
+pub(crate) fn cpu_model() -> Option<String> {
+    let info = fs_err::read_to_string("/proc/cpuinfo").ok()?;
+    let line = info.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_string())
+}
+
+/// Main memory; `None` where there is no `/proc`.
+pub(crate) fn memory() -> Option<Memory> {
+    let info = fs_err::read_to_string("/proc/meminfo").ok()?;
+    let bytes = |key: &str| -> Option<u64> {
+        let rest = info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+        Some(rest.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    };
+    let (total, available) = (bytes("MemTotal")?, bytes("MemAvailable")?);
+    let number = |path: &str| fs_err::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    Some(match number("/sys/fs/cgroup/memory.max") {
+        Some(limit) if limit < total => {
+            let used = number("/sys/fs/cgroup/memory.current").unwrap_or(0);
+            Memory { total: limit, available: available.min(limit.saturating_sub(used)) }
+        }
+        _ => Memory { total, available },
+    })
+}
+
+/// Bytes that a user may still write on the disk that holds `path`.
+pub(crate) fn disk_free(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail * disk.f_frsize)
+}
+
+/// Whether the kernel driver of an NVIDIA GPU is there, whatever libtorch thinks.
+pub(crate) fn has_nvidia_device() -> bool {
+    Path::new("/dev/nvidia0").exists() || Path::new("/proc/driver/nvidia/version").exists()
+}

@@ -1,0 +1,207 @@
+//! What a person sees of a running training: a bar on a terminal, plain lines elsewhere.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use twist_train::{Event, Recorder, StartFigures, StepFigures, TrainError, What};
+
+use crate::summary;
+use crate::talk::{Talk, to_stderr};
+
+/// Time between two lines where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+/// Unreadable images that are named; the others are counted, and the log has them all.
+const SKIPPED_NAMED: usize = 5;
+
+/// Shows the events of a run as they come.
+pub(crate) struct Progress {
+    talk: Talk,
+    bar: Option<ProgressBar>,
+    start: StartFigures,
+    /// Images per second, smoothed, for the remaining time.
+    rate: Option<f64>,
+    line_at: Option<Instant>,
+    skipped: BTreeSet<String>,
+    warnings: BTreeSet<String>,
+}
+
+impl Progress {
+    /// Nothing is shown before the first event.
+    pub(crate) fn new(talk: &Talk) -> Self {
+        Self {
+            talk: talk.clone(),
+            bar: None,
+            start: StartFigures::default(),
+            rate: None,
+            line_at: None,
+            skipped: BTreeSet::new(),
+            warnings: BTreeSet::new(),
+        }
+    }
+
+    fn begin(&mut self, start: &StartFigures) {
+        self.start = start.clone();
+        self.say(&format!(
+            "{} images, {} clusters; {} on {} ({}), {} images a step, {} steps",
+            start.images,
+            start.clusters,
+            start.recipe_name,
+            start.device,
+            start.precision,
+            start.batch_size,
+            start.total_steps
+        ));
+        if self.talk.shows_progress() && std::io::stderr().is_terminal() {
+            let bar = ProgressBar::new(start.total_steps);
+            if let Ok(style) =
+                ProgressStyle::with_template("{bar:32.cyan/dim} {percent:>3}%  {prefix}\n{msg}")
+            {
+                bar.set_style(style.progress_chars("━━─"));
+            }
+            bar.set_prefix("starting");
+            self.bar = Some(bar);
+        }
+    }
+
+    fn step(&mut self, event: &Event, figures: &StepFigures) {
+        let rate =
+            self.rate.map_or(figures.images_per_second, |old| 0.8 * old + 0.2 * figures.images_per_second);
+        self.rate = Some(rate);
+        let left =
+            self.start.total_steps.saturating_sub(event.step) as f64 * self.start.batch_size as f64 / rate;
+        let epochs = self.start.total_steps as f64 / self.start.steps_per_epoch.max(1) as f64;
+        let head = format!(
+            "epoch {:.1}/{epochs:.0}  {:.0} images/s  ETA {}",
+            event.epoch,
+            figures.images_per_second,
+            remaining(left)
+        );
+        let terms = terms(figures, self.start.clusters);
+        if let Some(bar) = &self.bar {
+            bar.set_position(event.step);
+            bar.set_prefix(head);
+            bar.set_message(terms);
+        } else if self.talk.is_verbose() || self.line_at.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
+            self.line_at = Some(Instant::now());
+            self.say(&format!("{head}  {terms}"));
+        }
+    }
+
+    /// A line above the bar.
+    fn say(&self, line: &str) {
+        if self.talk.shows_progress() {
+            self.over_the_bar(line);
+        }
+    }
+
+    /// A line that `-q` keeps, too.
+    fn over_the_bar(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| to_stderr(line)),
+            None => to_stderr(line),
+        }
+    }
+
+    /// A warning, once.
+    fn warn(&mut self, message: &str) {
+        if self.warnings.insert(message.to_string()) {
+            match &self.bar {
+                Some(bar) => bar.suspend(|| self.talk.warn(message)),
+                None => self.talk.warn(message),
+            }
+        }
+    }
+
+    fn skip(&mut self, path: &str, reason: &str) {
+        if !self.skipped.insert(path.to_string()) {
+            return;
+        }
+        if self.skipped.len() <= SKIPPED_NAMED {
+            self.warn(&format!("skipped {path}: {reason}"));
+        } else if self.skipped.len() == SKIPPED_NAMED + 1 {
+            self.warn("more images are unreadable; log.jsonl names them all");
+        }
+    }
+
+    /// Takes the bar away and sums up what was skipped.
+    fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        if self.skipped.len() > SKIPPED_NAMED {
+            self.warn(&format!(
+                "{} unreadable images were skipped; log.jsonl names them",
+                self.skipped.len()
+            ));
+        }
+    }
+}
+
+impl Drop for Progress {
+    /// An error leaves no bar behind.
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Recorder for Progress {
+    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+        match &event.what {
+            What::Start(start) => self.begin(start),
+            What::Step(figures) => self.step(event, figures),
+            What::Eval(scores) => self.say(&format!("epoch {:.1}: {}", event.epoch, summary::line(scores))),
+            What::Resumed { path } => self.say(&format!("resumed at step {} from {path}", event.step)),
+            What::SkippedImage { path, reason } => self.skip(path, reason),
+            What::Warning { message } => self.warn(message),
+            What::Checkpoint { path } if self.talk.is_verbose() => {
+                self.over_the_bar(&format!("saved {path}"))
+            }
+            What::Collapse { .. } | What::Stopped { .. } | What::Done { .. } => self.finish(),
+            What::Checkpoint { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+/// The loss and its three terms in nats, and how many clusters win an image.
+fn terms(figures: &StepFigures, clusters: i64) -> String {
+    format!(
+        "loss {:.3} = consistency {:.3} + sharpness {:.3} - diversity {:.3}  classes in use {}/{clusters}",
+        figures.loss, figures.kl, figures.sharpness, figures.diversity, figures.classes_in_use
+    )
+}
+
+/// Seconds as a person says them.
+pub(crate) fn remaining(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "unknown".into();
+    }
+    let seconds = seconds.round() as u64;
+    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, s) => format!("{m}m {s:02}s"),
+        (h, m, _) if h < 48 => format!("{h}h {m:02}m"),
+        (h, _, _) => format!("{}d {:02}h", h / 24, h % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        for (seconds, text) in [
+            (0.4, "0s"),
+            (59.6, "1m 00s"),
+            (3_599.0, "59m 59s"),
+            (3_661.0, "1h 01m"),
+            (200_000.0, "2d 07h"),
+            (f64::INFINITY, "unknown"),
+        ] {
+            assert_eq!(remaining(seconds), text);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The recipes that the binary carries, so that they are there wherever it is.
+
+use strsim::jaro_winkler;
+
+use crate::exit::Usage;
+
+/// A recipe of `recipes/`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Embedded {
+    /// File name without `.toml`.
+    pub(crate) name: &'static str,
+    /// The file's text; its opening comment is the claim that it makes.
+    pub(crate) text: &'static str,
+}
+
+/// All of them, in the order in which they are listed.
+pub(crate) const ALL: &[Embedded] = &[
+    Embedded { name: "demo", text: include_str!("../../../recipes/demo.toml") },
+    Embedded { name: "cifar10_cpu", text: include_str!("../../../recipes/cifar10_cpu.toml") },
+    Embedded { name: "cifar10_resnet18", text: include_str!("../../../recipes/cifar10_resnet18.toml") },
+    Embedded {
+        name: "imagenet_resnet50_2view",
+        text: include_str!("../../../recipes/imagenet_resnet50_2view.toml"),
+    },
+];
+
+/// The recipe of this name.
+///
+/// # Errors
+/// [`Usage`] that names the nearest one and all others.
+pub(crate) fn named(name: &str) -> Result<Embedded, Usage> {
+    ALL.iter().find(|recipe| recipe.name == name).copied().ok_or_else(|| {
+        let nearest = ALL
+            .iter()
+            .map(|recipe| (jaro_winkler(name, recipe.name), recipe.name))
+            .filter(|(likeness, _)| *likeness > 0.7)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map_or(String::new(), |(_, near)| format!("did you mean `{near}`? "));
+        let names: Vec<_> = ALL.iter().map(|recipe| recipe.name).collect();
+        Usage(format!(
+            "there is no recipe `{name}`: {nearest}The built-in ones are {}; a recipe of your own is given as a path that ends in .toml",
+            names.join(", ")
+        ))
+    })
+}
+
+impl Embedded {
+    /// The opening comment without its `#`: claim, command, hardware, expected result.
+    pub(crate) fn header(&self) -> String {
+        let lines = self.text.lines().take_while(|line| line.starts_with('#'));
+        lines.map(|line| line.trim_start_matches('#').trim()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The first sentence of the header, on one line.
+    pub(crate) fn summary(&self) -> String {
+        let header = self.header().replace('\n', " ");
+        header
+            .split_once(". ")
+            .map_or(header.clone(), |(first, _)| first.to_string())
+            .trim_end_matches('.')
+            .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_recipe_of_the_folder_is_embedded() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recipes");
+        let mut there: Vec<String> = fs_err::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter_map(|file| file.strip_suffix(".toml").map(str::to_string))
+            .collect();
+        there.sort();
+        let mut here: Vec<&str> = ALL.iter().map(|recipe| recipe.name).collect();
+        here.sort_unstable();
+        assert!(here.len() >= 4);
+        assert_eq!(there, here);
+    }
+
+    #[test]
+    fn a_typo_is_answered_with_the_nearest_name() {
+        let message = named("cifar10_resnt18").unwrap_err().to_string();
+        assert!(
+            message.contains("did you mean `cifar10_resnet18`?") && message.contains("demo"),
+            "{message}"
+        );
+        assert!(!named("xyz").unwrap_err().to_string().contains("did you mean"));
+    }
+
+    #[test]
+    fn every_recipe_opens_with_its_claim() {
+        for recipe in ALL {
+            assert!(recipe.header().contains("twist "), "{} does not say its command", recipe.name);
+            assert!(recipe.summary().len() > 10, "{}: {:?}", recipe.name, recipe.summary());
+        }
+    }
+}

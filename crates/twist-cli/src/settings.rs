@@ -1,0 +1,73 @@
+//! From flags to a recipe: the recipe's text, then `--set`, then the flags that have names of their own.
+
+use std::path::Path;
+
+use anyhow::Context;
+use twist_train::{ConfigError, Override, Recipe};
+
+use crate::args::{PrecisionArg, RecipeArgs};
+use crate::exit::Usage;
+use crate::recipes;
+
+/// A recipe before the command line changed it.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// Its name, or its file as given: what errors and the log call it.
+    pub(crate) name: String,
+    text: String,
+}
+
+impl Written {
+    /// The recipe `given` on the command line: a built-in name, or a file that ends in `.toml`.
+    ///
+    /// # Errors
+    /// [`Usage`] for an unknown name; a file that cannot be read.
+    pub(crate) fn named(given: &str) -> anyhow::Result<Self> {
+        if Path::new(given).extension().is_some_and(|extension| extension == "toml") {
+            let text = fs_err::read_to_string(given)
+                .context("--recipe takes the name of a built-in recipe (`twist recipes`) or a file")?;
+            return Ok(Self { name: given.to_string(), text });
+        }
+        let recipe = recipes::named(given)?;
+        Ok(Self { name: recipe.name.to_string(), text: recipe.text.to_string() })
+    }
+
+    /// The recipe that the run in `folder` was started with, under the name it had then; `None` where there is no run.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn of_run(folder: &Path, name: &str) -> anyhow::Result<Option<Self>> {
+        let path = folder.join("config.toml");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        Ok(Some(Self { name: name.to_string(), text: fs_err::read_to_string(path)? }))
+    }
+
+    /// Applies the changes of the command line: `--set` in order, then the named flags.
+    ///
+    /// # Errors
+    /// [`Usage`] for keys and values that the command line got wrong; [`ConfigError`] for a text that is wrong.
+    pub(crate) fn with(
+        &self,
+        args: &RecipeArgs,
+        precision: Option<PrecisionArg>,
+        clusters: Option<i64>,
+    ) -> anyhow::Result<Recipe> {
+        let usage = |error: ConfigError| match error {
+            ConfigError::Invalid { .. } => anyhow::Error::new(error),
+            other => anyhow::Error::new(Usage(other.to_string())),
+        };
+        let given: Result<Vec<Override>, _> = args.set.iter().map(|given| given.parse()).collect();
+        let mut changes = given.map_err(usage)?;
+        let mut set = |key: &str, value: Option<String>| {
+            changes.extend(value.map(|value| Override { key: key.into(), value }));
+        };
+        set("model.dim", clusters.map(|k| k.to_string()));
+        set("schedule.epochs", args.epochs.map(|n| n.to_string()));
+        set("train.batch_size", args.batch_size.map(|n| n.to_string()));
+        set("train.seed", args.seed.map(|n| n.to_string()));
+        set("train.precision", precision.map(|p| format!("\"{p}\"")));
+        Recipe::read(&self.name, &self.text, &changes).map_err(usage)
+    }
+}

@@ -1,0 +1,136 @@
+//! Where a run's images come from, kept beside the run so that `--resume` needs no DATA.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use twist_data::{Dataset, LabelSource, OpenOptions};
+use twist_eval::EvalData;
+
+use crate::talk::Talk;
+
+/// `--labels` when it is not given: sub-folders, or what the files say.
+pub(crate) const DEFAULT_LABELS: &str = "folder";
+
+/// `data.json` of a run folder: what the command line said that is not in the recipe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sources {
+    /// Name or file of the recipe.
+    pub(crate) recipe: String,
+    /// DATA.
+    pub(crate) train: String,
+    /// `--eval-data`.
+    pub(crate) held_out: Option<String>,
+    /// `--labels`.
+    pub(crate) labels: String,
+}
+
+impl Sources {
+    /// What the run in `folder` was started with; `None` where there is no run.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub(crate) fn read(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let path = folder.join("data.json");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = fs_err::read_to_string(&path)?;
+        let sources = serde_json::from_str(&text);
+        sources.map(Some).with_context(|| {
+            format!("{} is damaged: remove it and give DATA on the command line", path.display())
+        })
+    }
+
+    /// Writes `data.json`, with paths that hold from any working directory.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        let kept = Self {
+            train: absolute(&self.train),
+            held_out: self.held_out.as_deref().map(absolute),
+            labels: if matches!(label_source(&self.labels), LabelSource::File(_)) {
+                absolute(&self.labels)
+            } else {
+                self.labels.clone()
+            },
+            ..self.clone()
+        };
+        let text = serde_json::to_string_pretty(&kept)?;
+        twist_io::write_atomic(folder.join("data.json"), |file| writeln!(file, "{text}"))?;
+        Ok(())
+    }
+
+    /// Opens both data sets. What a walk left out is told.
+    ///
+    /// # Errors
+    /// There is no data, or labels of both do not fit.
+    pub(crate) fn open(&self, talk: &Talk) -> anyhow::Result<EvalData> {
+        let train = open(&self.train, &self.labels, talk)?;
+        // A label file belongs to the training images; held-out images bring their own labels.
+        let own = match label_source(&self.labels) {
+            LabelSource::File(_) => DEFAULT_LABELS,
+            _ => &self.labels,
+        };
+        let held_out =
+            self.held_out.as_deref().map(|data| open(data, own, talk).context("--eval-data")).transpose()?;
+        Ok(EvalData::new(train, held_out)?)
+    }
+}
+
+/// Opens DATA with its labels.
+///
+/// # Errors
+/// There is no data, or not of a known kind.
+pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<dyn Dataset>> {
+    let labels = label_source(labels);
+    let dataset = twist_data::open(data, &OpenOptions { labels })?;
+    for left_out in dataset.left_out() {
+        talk.detail(format!("{data}: left out {left_out}"));
+    }
+    Ok(dataset)
+}
+
+/// What `--labels` says; every text means something.
+fn label_source(text: &str) -> LabelSource {
+    match text.parse() {
+        Ok(source) => source,
+        Err(never) => match never {},
+    }
+}
+
+/// A path or pattern from the root on; names such as `shapes:train` stay.
+fn absolute(data: &str) -> String {
+    if data.starts_with("shapes:") {
+        return data.to_string();
+    }
+    std::path::absolute(data).map_or_else(|_| data.to_string(), |path| path.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_kept_from_the_root_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = Sources {
+            recipe: "demo".into(),
+            train: "shards/a-{000..004}.tar".into(),
+            held_out: Some("shapes:test".into()),
+            labels: "none".into(),
+        };
+        sources.write(folder.path()).unwrap();
+        let kept = Sources::read(folder.path()).unwrap().unwrap();
+        assert!(
+            kept.train.starts_with('/') && kept.train.ends_with("shards/a-{000..004}.tar"),
+            "{}",
+            kept.train
+        );
+        assert_eq!((kept.held_out.as_deref(), kept.labels.as_str()), (Some("shapes:test"), "none"));
+        assert_eq!(Sources::read(&folder.path().join("none")).unwrap(), None);
+    }
+}

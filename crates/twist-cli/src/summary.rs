@@ -1,0 +1,78 @@
+//! The figures of an evaluation in a few lines.
+
+use serde_json::{Map, Value};
+
+/// What people ask for first, and their names.
+const FIRST: [(&str, &str); 5] = [
+    ("knn_top1", "k-NN"),
+    ("accuracy_one_to_one", "ACC"),
+    ("nmi", "NMI"),
+    ("ari", "ARI"),
+    ("mean_confidence", "confidence"),
+];
+/// What is reached without learning.
+const BASELINES: [(&str, &str); 4] = [
+    ("kmeans_pixels_accuracy", "k-means on pixels"),
+    ("kmeans_histogram_accuracy", "k-means on colours"),
+    ("knn_pixels_top1", "k-NN on pixels"),
+    ("knn_random_backbone_top1", "k-NN on a random backbone"),
+];
+
+/// One line: `k-NN 0.930  ACC 0.912 …`.
+pub(crate) fn line(scores: &Map<String, Value>) -> String {
+    let mut parts = named(scores, &FIRST);
+    if let Some(classes) = scores.get("classes_in_use").and_then(Value::as_f64) {
+        parts.push(format!("{classes:.0} classes in use"));
+    }
+    parts.join("  ")
+}
+
+/// The lines that end a run.
+pub(crate) fn lines(metrics: &Map<String, Value>) -> Vec<String> {
+    let number = |object: &Value, key: &str| object.get(key).and_then(Value::as_f64);
+    let protocol = metrics.get("protocol").cloned().unwrap_or_default();
+    let images = number(&protocol, "evaluated_images").unwrap_or(0.0);
+    let on = protocol.get("evaluated_on").and_then(Value::as_str).unwrap_or("images");
+    let mut lines = vec![format!("on {images:.0} {on}: {}", line(metrics))];
+    if let Some(Value::Object(baselines)) = metrics.get("baselines") {
+        let parts = named(baselines, &BASELINES);
+        lines.push(format!("without learning: {}", parts.join("  ")));
+    }
+    lines
+}
+
+fn named(scores: &Map<String, Value>, names: &[(&str, &str)]) -> Vec<String> {
+    names
+        .iter()
+        .filter_map(|(key, name)| Some(format!("{name} {:.3}", scores.get(*key)?.as_f64()?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_line_names_what_was_measured() {
+        let scores = object(json!({"nmi": 0.5, "knn_top1": 0.25, "classes_in_use": 9, "ami": 0.1}));
+        assert_eq!(line(&scores), "k-NN 0.250  NMI 0.500  9 classes in use");
+    }
+
+    #[test]
+    fn baselines_stand_below_the_figures_that_must_beat_them() {
+        let metrics = object(json!({
+            "knn_top1": 0.9,
+            "protocol": {"evaluated_images": 500, "evaluated_on": "held-out images"},
+            "baselines": {"knn_pixels_top1": 0.3},
+        }));
+        assert_eq!(
+            lines(&metrics),
+            ["on 500 held-out images: k-NN 0.900", "without learning: k-NN on pixels 0.300"]
+        );
+    }
+}

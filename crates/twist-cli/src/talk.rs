@@ -1,0 +1,85 @@
+//! What Twist says to people: stderr, so that stdout stays data.
+
+use std::io::{self, IsTerminal, Write};
+
+/// How much is said, and whether a person is looking.
+#[derive(Clone, Debug)]
+pub(crate) struct Talk {
+    level: Level,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+impl Talk {
+    /// `-q` leaves warnings and errors, `-v` adds detail.
+    pub(crate) fn new(quiet: bool, verbose: bool) -> Self {
+        Self {
+            level: match (quiet, verbose) {
+                (true, _) => Level::Quiet,
+                (_, true) => Level::Verbose,
+                _ => Level::Normal,
+            },
+        }
+    }
+
+    /// A line that a user wants to read.
+    pub(crate) fn say(&self, line: impl AsRef<str>) {
+        if self.level >= Level::Normal {
+            to_stderr(line.as_ref());
+        }
+    }
+
+    /// A line for those who asked for more.
+    pub(crate) fn detail(&self, line: impl AsRef<str>) {
+        if self.level >= Level::Verbose {
+            to_stderr(line.as_ref());
+        }
+    }
+
+    /// Something that went not as it should, but not so badly as to stop.
+    pub(crate) fn warn(&self, line: impl AsRef<str>) {
+        to_stderr(&format!("{} {}", paint("warning:", "33;1"), line.as_ref()));
+    }
+
+    /// Why the command failed: the whole chain in one line.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        to_stderr(&format!("{} {error:#}", paint("error:", "31;1")));
+    }
+
+    /// Whether progress is shown at all.
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.level >= Level::Normal
+    }
+
+    /// Whether every logged step is a line.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.level == Level::Verbose
+    }
+}
+
+/// Writes one line; a closed stderr is no reason to fail.
+pub(crate) fn to_stderr(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Writes one line of data to stdout.
+///
+/// # Errors
+/// A closed pipe, which `main` counts as success, or a full disk.
+pub(crate) fn to_stdout(line: impl AsRef<str>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", line.as_ref())?;
+    out.flush()
+}
+
+/// Colours text on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+fn paint(text: &str, code: &str) -> String {
+    let plain =
+        std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !io::stderr().is_terminal();
+    if plain { text.to_string() } else { format!("\x1b[{code}m{text}\x1b[0m") }
+}

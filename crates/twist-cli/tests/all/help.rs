@@ -1,0 +1,72 @@
+//! What people read: every `--help`, word for word.
+
+use crate::support::Place;
+
+/// Every command and sub-command that exists.
+const COMMANDS: [&str; 15] = [
+    "",
+    "demo",
+    "train",
+    "report",
+    "data",
+    "data info",
+    "data verify",
+    "data pack",
+    "bench",
+    "bench pipeline",
+    "bench step",
+    "recipes",
+    "recipes show",
+    "doctor",
+    "completions",
+];
+
+#[test]
+fn every_help_is_as_it_was_read_last() {
+    let place = Place::new();
+    for command in COMMANDS {
+        let help = place.run(&format!("{command} --help"));
+        help.exits(0);
+        assert!(help.err.is_empty(), "{}", help.err);
+        let name = if command.is_empty() { "twist".to_string() } else { command.replace(' ', "_") };
+        insta::assert_snapshot!(name, help.out);
+    }
+}
+
+#[test]
+fn help_lists_every_command_and_each_has_examples() {
+    let place = Place::new();
+    let help = place.run("--help").out;
+    let listed: Vec<&str> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    let known: Vec<&str> =
+        COMMANDS.into_iter().filter(|name| !name.is_empty() && !name.contains(' ')).collect();
+    assert_eq!(listed, known);
+    for command in known {
+        assert!(
+            place.run(&format!("{command} --help")).out.contains("Examples:"),
+            "{command} has no examples"
+        );
+    }
+}
+
+#[test]
+fn completions_name_the_commands() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = place.run(&format!("completions {shell}"));
+        script.exits(0);
+        assert!(script.out.contains("recipes") && script.out.contains("doctor"), "{shell}");
+    }
+}
+
+#[test]
+fn version_is_the_packages() {
+    assert_eq!(Place::new().run("--version").out.trim(), concat!("twist ", env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,152 @@
+//! Wrong command lines: exit code 2, and words that help. Right ones that only print: exit code 0.
+
+use std::process::Stdio;
+
+use crate::support::Place;
+
+#[test]
+fn wrong_usage_exits_2_and_says_what_would_be_right() {
+    let place = Place::new();
+    place.pictures("photos", 16);
+    let cases: [(&str, &[&str]); 15] = [
+        ("", &["Usage: twist"]),
+        ("trian photos", &["train"]),
+        ("train", &["DATA is missing", "twist train photos/"]),
+        ("train photos photos", &["quotes"]),
+        ("train photos --recipe cifar10_resnt18", &["did you mean `cifar10_resnet18`?", "demo"]),
+        ("train photos --recipe tiny.toml --set optim.lrr=1", &["optim.lrr", "did you mean `lr`?"]),
+        ("train photos --recipe tiny.toml --set optim.lr", &["KEY=VALUE"]),
+        ("train photos --recipe tiny.toml --set optim.lr=fast", &["optim.lr=fast"]),
+        ("train photos --clusters 1", &["--clusters"]),
+        ("train photos --max-time 30", &["30m"]),
+        ("train photos --device gpu", &["auto, cpu, cuda"]),
+        ("train photos --precision fp8", &["fp32", "bf16"]),
+        ("train photos --resume --force", &["--force"]),
+        ("train --resume", &["--out RUN"]),
+        ("recipes show dem", &["did you mean `demo`?"]),
+    ];
+    for (line, words) in cases {
+        place.run(line).exits(2).says(words);
+    }
+    assert_eq!(place.names("."), ["photos", "tiny.toml"], "a wrong command line leaves nothing behind");
+}
+
+#[test]
+fn a_recipe_that_does_not_fit_is_refused_before_anything_is_written() {
+    let place = Place::new();
+    place.pictures("photos", 16);
+    let cases: [(&str, &[&str]); 4] = [
+        ("train photos --recipe tiny.toml --batch-size 64", &["16 images", "--batch-size 16"]),
+        ("train photos --recipe tiny.toml --set model.arch=resnet19", &["resnet19", "resnet18"]),
+        ("train photos --recipe tiny.toml --precision fp16", &["fp16", "bf16"]),
+        ("train photos --recipe tiny.toml --device cuda", &["cuda:0", "--device cpu"]),
+    ];
+    for (line, words) in cases {
+        place.run(line).exits(1).says(words);
+    }
+    assert_eq!(place.names("."), ["photos", "tiny.toml"]);
+}
+
+#[test]
+fn print_config_is_a_recipe_with_every_value_and_its_changes() {
+    let place = Place::new();
+    place.pictures("photos", 16);
+    let printed =
+        place.run("train photos --recipe tiny.toml --clusters 9 --set loss.lam2=0.5 --print-config");
+    printed.exits(0);
+    for line in ["dim = 9", "lam2 = 0.5", "momentum = 0.9", "brightness = 0.4"] {
+        assert!(printed.out.contains(line), "{line} is not in:\n{}", printed.out);
+    }
+    fs_err::write(place.path("mine.toml"), &printed.out).unwrap();
+    let again = place.run("train photos --recipe mine.toml --print-config");
+    again.exits(0);
+    let values = |text: &str| text.lines().skip(1).map(str::to_string).collect::<Vec<_>>();
+    assert_eq!(values(&again.out), values(&printed.out));
+}
+
+#[test]
+fn dry_run_prints_the_plan_and_leaves_nothing_behind() {
+    let place = Place::new();
+    place.pictures("photos", 20);
+    let plan = place.run("train photos --recipe tiny.toml --dry-run");
+    plan.exits(0);
+    let plan: serde_json::Value = serde_json::from_str(&plan.out).unwrap();
+    assert_eq!((&plan["steps_per_epoch"], &plan["total_steps"]), (&2.into(), &6.into()));
+    assert_eq!(place.names("."), ["photos", "tiny.toml"]);
+}
+
+#[test]
+fn without_a_recipe_one_is_chosen_and_the_reason_is_given() {
+    let place = Place::new();
+    place.pictures("photos", 16);
+    let config = place.run("train photos --device cpu --print-config");
+    config.exits(0).says(&["cifar10_cpu", "about 20 pixels", "no GPU", "--recipe"]);
+    place.run("train photos --device cpu --print-config -q").exits(0);
+}
+
+#[test]
+fn doctor_tells_what_is_there() {
+    let place = Place::new();
+    let doctor = place.run("doctor --json");
+    doctor.exits(0);
+    let found: serde_json::Value = serde_json::from_str(&doctor.out).unwrap();
+    assert!(found["libtorch"]["version"].as_str().unwrap().starts_with("2."), "{found}");
+    assert!(found["cpu"]["cores"].as_u64().unwrap() >= 1);
+    assert_eq!(found["cuda"]["usable"], false, "TWIST_TORCH_CUDA=off");
+    let words = place.run("doctor");
+    assert!(words.exits(0).out.contains("libtorch") && words.out.contains("advice"), "{}", words.out);
+}
+
+#[test]
+fn recipes_are_listed_and_shown() {
+    let place = Place::new();
+    let list = place.run("recipes");
+    list.exits(0);
+    assert_eq!(list.out, place.run("recipes list").out);
+    for name in ["demo", "cifar10_cpu", "cifar10_resnet18", "imagenet_resnet50_2view"] {
+        assert!(list.out.contains(name), "{}", list.out);
+        assert!(place.run(&format!("recipes show {name}")).exits(0).out.contains("[schedule]"));
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let place = Place::new();
+    for line in ["recipes show demo", "completions bash", "doctor", "train --recipe demo --print-config"] {
+        let mut child =
+            place.twist(line.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_step_bench_prints_the_agreed_keys() {
+    let line = "bench step --arch resnet18_cifar --width 4 --size 16 --batch 4 --dim 8 --hid-dim 8 --precision fp32 \
+                --device cpu --threads 1 --steps 2 --warmup 1 --json";
+    let bench = Place::new().run(line);
+    bench.exits(0);
+    let figures: serde_json::Value = serde_json::from_str(&bench.out).unwrap();
+    for key in ["step_ms", "images_per_second", "peak_memory_gib"] {
+        assert!(figures[key].as_f64().unwrap() > 0.0, "{key}: {figures}");
+    }
+    assert_eq!(figures["protocol"]["precision"], "fp32");
+}
+
+#[test]
+fn the_pipeline_bench_prints_the_agreed_keys() {
+    let place = Place::new();
+    fs_err::create_dir(place.path("jpegs")).unwrap();
+    for number in 0..4 {
+        crate::support::picture(number).save(place.path("jpegs").join(format!("{number}.jpg"))).unwrap();
+    }
+    for mode in ["decode", "two_view"] {
+        let bench = place.run(&format!("bench pipeline jpegs --mode {mode} --threads 1 --n 3 --json"));
+        bench.exits(0);
+        let figures: serde_json::Value = serde_json::from_str(&bench.out).unwrap();
+        assert!(figures["images_per_cpu_second"].as_f64().unwrap() > 0.0, "{figures}");
+        assert_eq!((&figures["images"], &figures["protocol"]["mode"]), (&3.into(), &mode.into()));
+    }
+}
