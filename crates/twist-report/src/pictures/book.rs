@@ -6,19 +6,15 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::io::Cursor;
 use std::sync::Arc;
 
-use image::codecs::jpeg::JpegEncoder;
 use serde::Serialize;
 
-use super::data_uri;
+use super::compact;
 use crate::run::Thumbnail;
 
 /// Thumbnails above this many bytes are stored as JPEG when that is smaller.
 const PLENTY: usize = 4096;
-/// Quality of those, of 100.
-const QUALITY: u8 = 85;
 
 /// A reference to a stored picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -45,10 +41,7 @@ impl Book {
             return *shown;
         }
         let shown = Shown { id: self.known.len(), width: picture.width, height: picture.height };
-        let uri = match smaller(picture) {
-            Some(bytes) => data_uri("image/jpeg", &bytes),
-            None => data_uri(picture.mime, &picture.bytes),
-        };
+        let uri = compact(picture.mime, &picture.bytes, PLENTY);
         let Shown { id, width, height } = shown;
         // Writing to a string cannot fail.
         let _ = writeln!(
@@ -70,19 +63,10 @@ impl Book {
     }
 }
 
-/// The picture as JPEG, if it is large and that is smaller.
-fn smaller(picture: &Thumbnail) -> Option<Vec<u8>> {
-    if picture.bytes.len() <= PLENTY {
-        return None;
-    }
-    let pixels = image::load_from_memory(&picture.bytes).ok()?.into_rgb8();
-    let mut bytes = Vec::new();
-    pixels.write_with_encoder(JpegEncoder::new_with_quality(Cursor::new(&mut bytes), QUALITY)).ok()?;
-    (bytes.len() < picture.bytes.len()).then_some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
     fn picture(side: u32, noise: u32) -> Thumbnail {

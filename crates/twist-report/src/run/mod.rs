@@ -66,7 +66,7 @@ impl Run {
         let figures = figures::read(&path.join("metrics.json"), &log, &mut notes)?;
         let samples = samples::read(path, &mut notes)?;
         let thumbnails = thumbnails::read(&path.join("thumbnails.tar"), samples.is_some(), &mut notes)?;
-        let augmentation = read_optional(&path.join("augmentation.png"))?;
+        let augmentation = read_contact_sheet(&path.join("augmentation.png"), &mut notes)?;
         let absolute = fs_err::canonicalize(path).map_err(|source| ReportError::Read { source })?;
         let name =
             absolute.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
@@ -80,6 +80,20 @@ impl Run {
         let written = || self.recipe.as_ref()?.number("model.dim");
         logged.or_else(written).filter(|dim| *dim >= 1.0).map(|dim| dim as u64)
     }
+}
+
+/// The contact sheet at `path`, if it is a PNG whose pixels can be read.
+fn read_contact_sheet(path: &Path, notes: &mut Vec<Note>) -> Result<Option<Vec<u8>>, ReportError> {
+    let sheet = read_optional(path)?;
+    let sound = |bytes: &Vec<u8>| image::load_from_memory_with_format(bytes, image::ImageFormat::Png).is_ok();
+    let found = sheet.is_some();
+    let sheet = sheet.filter(sound);
+    if found && sheet.is_none() {
+        notes.push(
+            "augmentation.png is damaged, so the contact sheet of the augmentation was left out.".into(),
+        );
+    }
+    Ok(sheet)
 }
 
 /// The bytes of `path`, or `None` when there is no such file.

@@ -26,10 +26,13 @@ mod compare;
 use serde::Serialize;
 
 use crate::classes::Classes;
-use crate::pictures::{Book, data_uri};
+use crate::pictures::{Book, compact};
 use crate::run::Run;
 
 pub(crate) use self::compare::compare;
+
+/// A contact sheet above this many bytes is stored as JPEG when that is smaller.
+const PLENTY: usize = 200_000;
 
 /// All sections of one run.
 #[derive(Serialize)]
@@ -64,7 +67,7 @@ impl RunView {
                 .and_then(|(samples, classes)| neighbours::neighbours(run, samples, classes, book)),
             atlas: found.and_then(|(samples, classes)| atlas::atlas(run, samples, classes)),
             curves: curves::curves(run),
-            augmentation: run.augmentation.as_ref().map(|bytes| data_uri("image/png", bytes)),
+            augmentation: run.augmentation.as_ref().map(|bytes| compact("image/png", bytes, PLENTY)),
             events: events::events(&run.log),
             evidence: evidence::evidence(run),
             setup: setup::setup(run),

@@ -30,7 +30,7 @@ fn each_file_may_be_missing_or_damaged() {
         ("metrics.json", "no final figures", "metrics.json is damaged"),
         ("embeddings.parquet", "no embeddings", "embeddings.parquet could not be read"),
         ("thumbnails.tar", "no thumbnails", "thumbnails.tar could not be read"),
-        ("augmentation.png", "no contact sheet", ""),
+        ("augmentation.png", "no contact sheet", "augmentation.png is damaged"),
         ("images.csv", "", ""),
     ];
     let mut seen = 0;
