@@ -174,7 +174,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A file that cannot be written.
-    #[error("cannot write {path}: {source}. Nothing that existed before was changed")]
+    #[error("cannot write {path}: {source}{}. Nothing that existed before was changed", space_hint(source))]
     Write {
         /// The file.
         path: PathBuf,
@@ -220,5 +220,28 @@ fn folder_hint(source: &std::io::Error) -> &'static str {
             ". Give yourself the right to enter it (chmod u+rx), or move it out of the data set"
         }
         _ => "",
+    }
+}
+
+/// What to do when the disk is full.
+fn space_hint(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            ". Free some space, or write to another disk"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_has_a_remedy() {
+        let full = DataError::Write { path: "a.tar".into(), source: std::io::ErrorKind::StorageFull.into() };
+        assert!(full.to_string().contains("Free some space"), "{full}");
+        let other = DataError::Write { path: "a.tar".into(), source: std::io::ErrorKind::NotFound.into() };
+        assert!(!other.to_string().contains("Free some space"), "{other}");
     }
 }
