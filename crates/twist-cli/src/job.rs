@@ -36,7 +36,6 @@ impl Job {
     /// A run that was finished and evaluated before is left alone. A signal leaves evaluation and report to the
     /// process that resumes.
     pub(crate) fn run(self, talk: &Talk) -> anyhow::Result<Exit> {
-        prepare_libtorch(&self.plan)?;
         let folder = RunFolder::open(&self.folder, self.on_existing)?;
         let mut trainer = self.trainer(&folder, talk)?;
         if trainer.is_finished() && folder.path().join("metrics.json").is_file() {
@@ -100,14 +99,6 @@ impl Job {
         talk.say(format!("stopped and saved after step {step} of {total}; go on with:"));
         talk.say(format!("  {} {}", self.again, self.folder.display()));
     }
-}
-
-/// Threads and memory of libtorch, before the first tensor.
-fn prepare_libtorch(plan: &TrainPlan) -> anyhow::Result<()> {
-    torch_ext::machine::set_threads(plan.machine().threads);
-    torch_ext::memory::keep_freed_pages()?;
-    torch_ext::set_flush_denormal(true)?;
-    Ok(())
 }
 
 fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<PathBuf> {

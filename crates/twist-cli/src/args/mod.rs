@@ -15,15 +15,17 @@ const ABOUT: &str = "Discovers classes in images that nobody labelled (self-supe
 
 const START: &str = "\
 Start here:
-  twist demo                      watch it discover ten classes in pictures it draws itself (3 minutes, no download)
-  twist data info photos/         see what is in a folder of images
+  twist demo                      discovers ten classes in pictures it draws itself (3 minutes)
+  twist data info photos/         shows what is in a folder of images
   twist train photos/ --clusters 20
   twist report runs/cifar10_cpu-1
 
-DATA is a folder of images (sub-folders are classes when there are any), a list file (.txt, .csv), tar shards
-('shards/train-*.tar' or 'train-{000..009}.tar', in quotes), parquet files, CIFAR binary batches, or shapes:train.
+DATA is a folder of images (sub-folders are classes when there are any), a list (.txt, .csv),
+tar shards ('shards/train-*.tar' or 'train-{000..009}.tar', in quotes), parquet files,
+CIFAR binary batches, or shapes:train, the pictures of the demo.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 training collapsed, 130 and 143 stopped by Ctrl-C and SIGTERM.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 training collapsed,
+130 and 143 stopped by Ctrl-C and SIGTERM (saved; --resume goes on).";
 
 /// The whole command line.
 #[derive(Debug, Parser)]

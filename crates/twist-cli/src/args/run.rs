@@ -39,8 +39,8 @@ pub(crate) struct MachineArgs {
     /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceRequest,
-    /// Arithmetic of the network; the loss is always fp32
-    #[arg(long, value_name = "KIND")]
+    /// Arithmetic of the network: auto (bf16 where the hardware is fast at it), fp32 or bf16
+    #[arg(long, value_name = "KIND", hide_possible_values = true)]
     pub(crate) precision: Option<PrecisionArg>,
     /// Processor cores to use [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

@@ -13,11 +13,12 @@ use crate::talk::to_stdout;
 
 const EXAMPLES: &str = "\
 Examples:
-  twist bench pipeline photos/ --json             decoding and two views, images per CPU second on one thread
+  twist bench pipeline photos/ --json             two views, images per CPU second
   twist bench pipeline photos/ --mode decode --threads 2
-  twist bench step --arch resnet18_cifar --size 32 --batch 64 --dim 512 --hid-dim 1024 --precision bf16
+  twist bench step --arch resnet18_cifar --size 32 --batch 64 --dim 512 --hid-dim 1024
 
-Keep the machine otherwise idle: two computing threads beside another busy process slow down many times over.";
+Keep the machine otherwise idle: computing threads beside another busy process slow down many
+times over.";
 
 /// Measure the input pipeline or the training step
 #[derive(Debug, clap::Args)]
@@ -39,8 +40,8 @@ struct PipelineArgs {
     /// Images: any DATA
     #[arg(value_name = "DIR")]
     data: String,
-    /// What is done with each image
-    #[arg(long, default_value = "two_view")]
+    /// decode (nothing else), or two_view (the paper's two views of 224 pixels)
+    #[arg(long, default_value = "two_view", hide_possible_values = true)]
     mode: ModeArg,
     /// Threads that work
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
@@ -83,8 +84,8 @@ struct StepArgs {
     /// Width of the head's hidden layers
     #[arg(long, value_name = "H", default_value_t = 4096)]
     hid_dim: i64,
-    /// Arithmetic of the network
-    #[arg(long, value_name = "KIND", default_value = "auto")]
+    /// Arithmetic of the network: auto, fp32 or bf16
+    #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
     precision: PrecisionArg,
     /// auto, cpu, cuda or cuda:INDEX
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
@@ -157,8 +158,6 @@ fn mode_name(mode: ModeArg) -> &'static str {
 
 fn bench_step(args: &StepArgs) -> anyhow::Result<Exit> {
     let machine = Machine::detect(args.device, args.threads.map(usize::from))?;
-    torch_ext::machine::set_threads(machine.threads);
-    torch_ext::memory::keep_freed_pages()?;
     let bench = StepBench {
         arch: args.arch.clone(),
         width: args.width,

@@ -12,12 +12,12 @@ use crate::talk::Talk;
 
 const EXAMPLES: &str = "\
 Examples:
-  twist demo                      about 3 minutes on 2 cores, no download
+  twist demo                      at most 3 minutes on 2 cores, no download
   twist demo --seed 1             other weights and draws; the pictures stay the same
   twist demo --resume             go on with the latest demo after Ctrl-C
 
-The pictures show ten kinds of figures with random colour, size, place, rotation, clutter and noise, so that neither
-pixels nor colours tell the kinds apart. Their labels are used for the final figures alone.";
+The pictures show ten kinds of figures with random colour, size, place, rotation, clutter and
+noise, so that clustering their pixels or colours fails. Labels only serve to measure.";
 
 /// Watch Twist discover classes in pictures that it draws itself
 #[derive(Debug, clap::Args)]

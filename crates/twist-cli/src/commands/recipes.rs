@@ -6,9 +6,9 @@ use crate::talk::to_stdout;
 
 const EXAMPLES: &str = "\
 Examples:
-  twist recipes                                   names and what each is for
-  twist recipes show cifar10_cpu                  one recipe with its claim: command, hardware, minutes, expected result
-  twist recipes show demo > mine.toml             a start for your own; then: twist train DATA --recipe mine.toml";
+  twist recipes                         names and what each is for
+  twist recipes show cifar10_cpu        one recipe: command, hardware, minutes, expected result
+  twist recipes show demo > mine.toml   a start for your own: twist train DATA --recipe mine.toml";
 
 /// List or show the built-in training recipes
 #[derive(Debug, clap::Args)]

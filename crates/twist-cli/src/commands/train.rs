@@ -14,15 +14,16 @@ use crate::{choice, place};
 
 const EXAMPLES: &str = "\
 Examples:
-  twist train photos/ --clusters 20               20 classes in a folder of images; labels are not needed
+  twist train photos/ --clusters 20               20 classes; labels are not needed
   twist train photos/ --clusters 20 --max-time 30m
   twist train 'cifar10/train-*.tar' --eval-data 'cifar10/test-*.tar' --recipe cifar10_cpu
   twist train photos/ --recipe mine.toml --set optim.lr=0.1 --epochs 50
   twist train --resume --out runs/cifar10_cpu-1   go on after a stop, a crash or a kill
-  twist train photos/ --print-config > mine.toml  every value in force, as a recipe of your own
+  twist train photos/ --print-config > mine.toml  every value in force, for a recipe of your own
 
-Labels are never trained on. Sub-folders (or labels in shards) only serve to measure k-NN accuracy and how well the
-discovered classes agree with them; --eval-data names images that are kept out of training for that.";
+Labels are never trained on. Sub-folders (or labels in shards) only serve to measure: k-NN
+accuracy, and how well the discovered classes agree with them. --eval-data names images that are
+kept out of training for that.";
 
 /// Discover classes in images without labels
 #[derive(Debug, clap::Args)]

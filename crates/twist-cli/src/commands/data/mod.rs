@@ -14,10 +14,10 @@ use crate::talk::Talk;
 
 const EXAMPLES: &str = "\
 Examples:
-  twist data info photos/                         counts, sizes, classes, channel mean and std, unreadable files
+  twist data info photos/                            counts, sizes, classes, unreadable files
   twist data info 'train-*.tar' --json
-  twist data verify photos/                       decodes every image; exit code 1 if one is damaged
-  twist data pack photos/ --out shards/photos.tar tar shards that train from one file instead of a million";
+  twist data verify photos/                          exit code 1 if an image is damaged
+  twist data pack photos/ --out shards/photos.tar    a few tar shards instead of many files";
 
 /// Look at, check or pack a data set
 #[derive(Debug, clap::Args)]
