@@ -83,7 +83,8 @@ impl RunFolder {
         self.resume
     }
 
-    /// Writes `config.toml`, the recipe as written, and `plan.json`, everything derived from it.
+    /// Writes `config.toml`, the recipe as written, and `plan.json`, everything derived from it. Call it after
+    /// [`crate::Trainer::new`], which may refuse to resume and must find the folder as it was.
     ///
     /// # Errors
     /// When a file cannot be written.

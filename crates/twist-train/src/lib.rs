@@ -19,16 +19,16 @@
 //! use twist_train::*;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let text = std::fs::read_to_string("recipes/demo.toml")?;
+//! let text = std::io::read_to_string(std::io::stdin())?;
 //! let recipe = Recipe::read("demo", &text, &["train.seed=1".parse()?])?;
 //! let dataset = twist_data::open("shapes:train", &twist_data::OpenOptions::default())?;
 //! let machine = Machine::detect(DeviceRequest::Auto, None)?;
 //! let plan = TrainPlan::new(recipe.config(), &DataFacts::of(dataset.as_ref()), &machine)?;
 //!
 //! let folder = RunFolder::open("runs/demo", OnExisting::Refuse)?;
-//! folder.describe(&recipe, &plan)?;
 //! let options = TrainOptions { recipe_name: "demo".into(), ..TrainOptions::default() };
 //! let mut trainer = Trainer::new(plan, dataset, &folder, options)?;
+//! folder.describe(&recipe, trainer.plan())?;
 //! let outcome = trainer.run(None, &mut folder.recorders()?, &StopFlag::new())?;
 //! assert_eq!(outcome.exit_code(), 0);
 //! # Ok(())

@@ -93,6 +93,23 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Sets up libtorch for training on this machine: threads, pages that are kept between steps, cuDNN's search for
+    /// the fastest algorithm. [`crate::TrainState::new`] calls it; calling it again changes nothing.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub fn prepare(&self) -> Result<(), torch_ext::TorchError> {
+        if torch_ext::machine::threads() != self.threads {
+            torch_ext::machine::set_threads(self.threads);
+        }
+        match self.device {
+            Device::Cuda(_) => torch_ext::machine::set_benchmark_cudnn(true),
+            _ => torch_ext::memory::keep_freed_pages(),
+        }
+    }
+}
+
 /// `cpu` or `cuda:0`.
 pub(crate) fn device_name(device: Device) -> String {
     match device {

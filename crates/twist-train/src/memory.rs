@@ -27,9 +27,7 @@ pub(crate) fn explain(error: TrainError, plan: &TrainPlan) -> TrainError {
 /// Settings with half of the images at a time: accumulation first, because it changes the result least.
 fn advice(plan: &TrainPlan) -> String {
     let batch = plan.batch_size();
-    let pieces = (plan.accumulation() + 1..=batch / 2)
-        .filter(|pieces| batch.is_multiple_of(*pieces))
-        .find(|pieces| batch / pieces * 2 <= plan.micro_batch());
+    let pieces = pieces_for_half(batch, plan.micro_batch());
     let accumulate = pieces.map(|pieces| {
         format!(
             "try --set train.accumulation={pieces} ({} images at a time, the loss stays that of {batch}; batch norms \
@@ -41,5 +39,46 @@ fn advice(plan: &TrainPlan) -> String {
     match accumulate {
         Some(accumulate) => format!("{accumulate}, or {smaller}"),
         None => format!("try smaller views or a smaller --set model.width; or {smaller}"),
+    }
+}
+
+/// The fewest pieces that divide the batch and hold at most half of the images that did not fit, but at least 2 (batch
+/// norms need more than one).
+fn pieces_for_half(batch: usize, micro_batch: usize) -> Option<usize> {
+    (1..=batch / 2)
+        .filter(|pieces| batch.is_multiple_of(*pieces))
+        .find(|pieces| batch / pieces * 2 <= micro_batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Recipe;
+    use crate::{DataFacts, Machine};
+
+    #[test]
+    fn half_of_the_images_at_a_time() {
+        let cases =
+            [(2048, 256, Some(16)), (96, 96, Some(2)), (90, 90, Some(2)), (45, 45, Some(3)), (4, 2, None)];
+        for (batch, micro_batch, pieces) in cases {
+            assert_eq!(pieces_for_half(batch, micro_batch), pieces, "{batch} in {micro_batch}");
+        }
+    }
+
+    #[test]
+    fn only_a_lack_of_memory_is_explained() {
+        let text = "model = { arch = \"resnet18_cifar\" }\noptim = { name = \"sgd\", lr = 0.1 }\n\
+                    schedule = { epochs = 8 }\ntrain = { batch_size = 64, accumulation = 2 }\n\
+                    [[views]]\nname = \"a\"\nsize = 8\nscale = [0.2, 1.0]\nblur = 0.0\nsolarize = 0.0\n\
+                    [[views]]\nname = \"b\"\nsize = 8\nscale = [0.2, 1.0]\nblur = 0.0\nsolarize = 0.0\n";
+        let recipe = Recipe::read("x", text, &[]).unwrap();
+        let machine = Machine { device: Device::Cuda(1), threads: 1, loader_threads: 1, fast_bf16: true };
+        let facts = DataFacts { images: 64, ..DataFacts::default() };
+        let plan = TrainPlan::new(recipe.config(), &facts, &machine).unwrap();
+        let torch = |text: &str| TrainError::Torch(tch::TchError::Torch(text.into()));
+        let message = explain(torch("CUDA out of memory. Tried to allocate 2.00 GiB"), &plan).to_string();
+        assert!(message.contains("cuda:1 with 32 images") && message.contains("accumulation=4"), "{message}");
+        let other = explain(torch("shapes do not match"), &plan);
+        assert!(matches!(other, TrainError::Torch(_)), "{other}");
     }
 }

@@ -16,8 +16,8 @@ pub struct StepMetrics {
     pub rates: Rates,
     /// Loss, consistency, sharpness, diversity, gradient norm, classes in use: `[6]`, fp32.
     figures: Tensor,
-    /// The logits `[V*B, K]`, without their graph.
-    pub logits: Tensor,
+    /// The logits `[V*B, K]`, without their graph; whoever collects metrics takes them, for they are large.
+    logits: Option<Tensor>,
 }
 
 /// The figures of a step, read from the device.
@@ -75,8 +75,13 @@ impl StepMetrics {
             let figures =
                 figures.map(|figure| figure.f_detach().and_then(|figure| figure.f_to_kind(Kind::Float)));
             let figures = Tensor::f_stack(&figures.into_iter().collect::<Result<Vec<_>, _>>()?, 0)?;
-            Ok(Self { step, rates, figures, logits })
+            Ok(Self { step, rates, figures, logits: Some(logits) })
         })
+    }
+
+    /// Takes the logits `[V*B, K]` out; the second time there are none.
+    pub fn take_logits(&mut self) -> Option<Tensor> {
+        self.logits.take()
     }
 
     /// Reads the figures of several steps in one transfer. **This is the one place of a run where the host waits for

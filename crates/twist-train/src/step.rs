@@ -28,6 +28,7 @@ impl TrainState {
     /// # Errors
     /// libtorch's, when there is no memory.
     pub fn new(plan: &TrainPlan) -> Result<Self, TrainError> {
+        plan.machine().prepare()?;
         let mut net = TwistNet::new(plan.net(), plan.machine().device, plan.seed())?;
         if plan.channels_last() {
             net.to_channels_last()?;

@@ -222,7 +222,7 @@ impl Default for EvalConfig {
 pub struct GuardConfig {
     /// Turns the guard off altogether, the check for non-finite numbers included.
     pub enabled: bool,
-    /// A sign of collapse must hold at every reading over this many steps (and over 3 readings).
+    /// A sign of collapse must hold at every reading over this many steps.
     pub window_steps: u64,
     /// Uniform: an image's distribution lies within this many nats of `ln K`.
     pub uniform_gap: f64,
@@ -234,7 +234,13 @@ pub struct GuardConfig {
 
 impl Default for GuardConfig {
     fn default() -> Self {
-        Self { enabled: true, window_steps: 100, uniform_gap: 0.02, one_hot_classes: 1.5, dead_fraction: 0.2 }
+        Self {
+            enabled: true,
+            window_steps: 200,
+            uniform_gap: 0.005,
+            one_hot_classes: 1.5,
+            dead_fraction: 0.2,
+        }
     }
 }
 

@@ -31,8 +31,9 @@ impl CollapseKind {
     pub fn advice(self) -> &'static str {
         match self {
             Self::Uniform => {
-                "every image gets the same flat distribution. The sharpness term is too weak: raise loss.lam1 (0 is the \
-                 paper's value for ResNets), or lower optim.lr"
+                "every image gets the same flat distribution: agreement of the views won over sharpness and diversity. \
+                 Raise loss.lam2 (1 is the paper's value) or loss.lam1 (0 is the paper's value for ResNets), or lower \
+                 optim.lr"
             }
             Self::OneHot => {
                 "every image goes into one class. The diversity term is too weak: raise loss.lam2 (1 is the paper's \

@@ -43,27 +43,32 @@ impl Optimizer for AdamW {
         self.updates += 1;
         let Parameters { weights, vectors, .. } = &self.parameters;
         let (means, squares, counts) = (&self.means, &self.squares, &self.counts);
-        foreach::add_scalar_(&counts.weights, 1.0)?;
-        foreach::add_scalar_(&counts.vectors, 1.0)?;
         let (betas, eps) = (self.betas, self.eps);
-        let decaying = fused::AdamW { lr: rates.weights, betas, eps, weight_decay: rates.weight_decay };
-        let plain = fused::AdamW { lr: rates.vectors, betas, eps, weight_decay: 0.0 };
-        fused::adamw_(
-            weights,
-            &gradients.weights,
-            &means.weights,
-            &squares.weights,
-            &counts.weights,
-            decaying,
-        )?;
-        Ok(fused::adamw_(
-            vectors,
-            &gradients.vectors,
-            &means.vectors,
-            &squares.vectors,
-            &counts.vectors,
-            plain,
-        )?)
+        if !weights.is_empty() {
+            foreach::add_scalar_(&counts.weights, 1.0)?;
+            let how = fused::AdamW { lr: rates.weights, betas, eps, weight_decay: rates.weight_decay };
+            fused::adamw_(
+                weights,
+                &gradients.weights,
+                &means.weights,
+                &squares.weights,
+                &counts.weights,
+                how,
+            )?;
+        }
+        if !vectors.is_empty() {
+            foreach::add_scalar_(&counts.vectors, 1.0)?;
+            let how = fused::AdamW { lr: rates.vectors, betas, eps, weight_decay: 0.0 };
+            fused::adamw_(
+                vectors,
+                &gradients.vectors,
+                &means.vectors,
+                &squares.vectors,
+                &counts.vectors,
+                how,
+            )?;
+        }
+        Ok(())
     }
 
     fn state_dict(&self) -> Result<StateDict, TrainError> {

@@ -55,18 +55,20 @@ impl Optimizer for Lars {
     fn update(&mut self, gradients: &Gradients, rates: Rates) -> Result<(), TrainError> {
         let _no_grad = tch::no_grad_guard();
         let Parameters { weights, vectors, .. } = &self.parameters;
-        foreach::mul_scalar_(&self.buffers.weights, self.momentum)?;
-        foreach::mul_scalar_(&self.buffers.vectors, self.momentum)?;
         if !weights.is_empty() {
+            foreach::mul_scalar_(&self.buffers.weights, self.momentum)?;
             let local = self.local_rates(&gradients.weights, rates)?;
             if rates.weight_decay != 0.0 {
                 foreach::add_(&gradients.weights, weights, rates.weight_decay)?;
             }
             foreach::addcmul_(&self.buffers.weights, &gradients.weights, &local, 1.0)?;
+            foreach::sub_(weights, &self.buffers.weights, 1.0)?;
         }
-        foreach::add_(&self.buffers.vectors, &gradients.vectors, rates.vectors)?;
-        foreach::sub_(weights, &self.buffers.weights, 1.0)?;
-        foreach::sub_(vectors, &self.buffers.vectors, 1.0)?;
+        if !vectors.is_empty() {
+            foreach::mul_scalar_(&self.buffers.vectors, self.momentum)?;
+            foreach::add_(&self.buffers.vectors, &gradients.vectors, rates.vectors)?;
+            foreach::sub_(vectors, &self.buffers.vectors, 1.0)?;
+        }
         Ok(())
     }
 

@@ -133,13 +133,17 @@ impl Gradients {
     /// # Errors
     /// libtorch's own.
     pub fn clip(&self, max_norm: f64) -> Result<Tensor, TrainError> {
-        let mut norms = foreach::norm(&self.weights)?;
-        norms.extend(foreach::norm(&self.vectors)?);
+        let groups = [&self.weights, &self.vectors].into_iter().filter(|group| !group.is_empty());
+        let mut norms = Vec::new();
+        for group in groups.clone() {
+            norms.extend(foreach::norm(group)?);
+        }
         let norm = Tensor::f_stack(&norms, 0)?.f_norm()?;
         if max_norm > 0.0 {
             let scale = norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(max_norm)?.f_clamp_max(1.0)?;
-            foreach::mul_tensor_(&self.weights, &scale)?;
-            foreach::mul_tensor_(&self.vectors, &scale)?;
+            for group in groups {
+                foreach::mul_tensor_(group, &scale)?;
+            }
         }
         Ok(norm)
     }

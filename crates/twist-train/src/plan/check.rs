@@ -214,3 +214,102 @@ pub(super) fn choose(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use crate::{DataFacts, Machine, Precision, Recipe, TrainPlan};
+
+    const TEXT: &str = r#"
+model = { arch = "resnet18_cifar", width = 8, hidden_dim = 16, dim = 8 }
+schedule = { epochs = 30 }
+train = { batch_size = 64 }
+[optim]
+name = "lars"
+lr = 0.5
+[[views]]
+name = "a"
+size = 32
+scale = [0.2, 1.0]
+blur = 0.0
+solarize = 0.0
+[[views]]
+name = "b"
+size = 32
+scale = [0.2, 1.0]
+blur = 0.0
+solarize = 0.0
+"#;
+
+    fn plan(images: usize, fast_bf16: bool, overrides: &[&str]) -> Result<TrainPlan, String> {
+        let overrides: Vec<_> = overrides.iter().map(|text| text.parse().unwrap()).collect();
+        let recipe = Recipe::read("x", TEXT, &overrides).map_err(|error| error.to_string())?;
+        let machine = Machine { device: Device::Cpu, threads: 1, loader_threads: 1, fast_bf16 };
+        let facts = DataFacts { images, ..DataFacts::default() };
+        TrainPlan::new(recipe.config(), &facts, &machine).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn derived_numbers() {
+        let plan =
+            plan(1000, false, &["model.bunch=32", "train.accumulation=4", "train.batch_size=128"]).unwrap();
+        assert_eq!((plan.steps_per_epoch(), plan.total_steps(), plan.micro_batch()), (7, 210, 32));
+        assert_eq!(plan.peak_learning_rate(), 0.25, "0.5 for 256 images");
+        assert_eq!(plan.learning_rate().at(5 * 7), 0.25, "30 epochs warm up for 5, by the released rule");
+        assert_eq!(plan.net().bunch, Some(32));
+        assert_eq!((plan.eval().transform.resize, plan.eval().transform.crop), (32, 32));
+        assert_eq!(plan.eval().every_steps, Some(70));
+        assert_eq!(plan.checkpoint().every_steps, 7);
+        assert_eq!(plan.epoch_of(14), 2.0);
+    }
+
+    #[test]
+    fn precision_follows_the_machine_and_layout_follows_precision() {
+        let auto = |fast| plan(1000, fast, &[]).map(|plan| (plan.precision(), plan.channels_last())).unwrap();
+        assert_eq!((auto(false), auto(true)), ((Precision::Fp32, false), (Precision::Bf16, true)));
+        let fp32 = plan(1000, true, &["train.precision=fp32", "train.channels_last=on"]).unwrap();
+        assert_eq!((fp32.precision(), fp32.channels_last()), (Precision::Fp32, true));
+    }
+
+    #[test]
+    fn a_bunch_beyond_the_batch_is_the_batch() {
+        assert_eq!(plan(1000, false, &["model.bunch=256"]).unwrap().net().bunch, Some(64));
+    }
+
+    #[test]
+    fn large_images_are_evaluated_as_imagenet() {
+        let plan = plan(1000, false, &["views.0.size=224", "views.1.size=224"]).unwrap();
+        assert_eq!((plan.eval().transform.resize, plan.eval().transform.crop), (256, 224));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_its_key_and_a_way_out() {
+        let cases: [(usize, &[&str], &str); 16] = [
+            (50, &[], "only 50 images"),
+            (
+                1000,
+                &["model.bunch=24"],
+                "model.bunch = 24 does not divide train.batch_size = 64; 16 or 32 would",
+            ),
+            (1000, &["train.accumulation=3"], "train.accumulation = 3 does not divide"),
+            (1000, &["schedule.warmup_epochs=30"], "schedule.warmup_epochs = 30 is not below"),
+            (1000, &["schedule.epochs=2"], "schedule.warmup_epochs=0"),
+            (1000, &["schedule.epochs=0"], "schedule.epochs = 0"),
+            (1000, &["train.batch_size=1"], "train.batch_size = 1"),
+            (1000, &["model.dim=1"], "model.dim = 1"),
+            (1000, &["model.arch=resnet17"], "resnet17"),
+            (1000, &["model.activation=tanh"], "must be relu or gelu"),
+            (1000, &["train.precision=fp16"], "bf16"),
+            (1000, &["train.channels_last=yes"], "must be auto, on or off"),
+            (1000, &["views.1.size=48"], "views `a` and `b` have 32 and 48 pixels"),
+            (1000, &["views.0.blur=1.5"], "view `a`: blur"),
+            (1000, &["eval.resize=16"], "resize"),
+            (1000, &["optim.momentum=1.0"], "optim.momentum = 1"),
+        ];
+        for (images, overrides, words) in cases {
+            let message = plan(images, false, overrides).unwrap_err();
+            assert!(message.contains(words), "{overrides:?}: {message}");
+        }
+    }
+}

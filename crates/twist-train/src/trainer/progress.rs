@@ -47,8 +47,8 @@ impl Progress {
     }
 
     /// Takes the figures of a step without reading them.
-    pub(super) fn push(&mut self, metrics: StepMetrics, indices: Vec<u32>) {
-        self.logits = Some((metrics.step, metrics.logits.shallow_clone()));
+    pub(super) fn push(&mut self, mut metrics: StepMetrics, indices: Vec<u32>) {
+        self.logits = metrics.take_logits().map(|logits| (metrics.step, logits));
         self.unread.push(metrics);
         self.indices.push(indices);
     }

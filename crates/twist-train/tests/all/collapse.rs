@@ -1,25 +1,37 @@
 //! The guard on real runs.
 
-use twist_train::{CollapseKind, OnExisting, Outcome, StopFlag};
+use twist_train::{CollapseKind, OnExisting, Outcome, RunFolder, StopFlag, TrainOptions};
 
-use crate::data::{log, run};
+use crate::data::{log, recipe, run, trainer};
 
+/// Nothing asks for several classes: the consistency term then wins by making every distribution flat.
 #[test]
-fn a_run_without_sharpness_collapses_to_uniform_and_is_stopped() {
+fn a_run_without_the_diversity_term_collapses_to_uniform_and_is_stopped() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("run");
-    let overrides = [
-        "loss.lam1=-3.0",
-        "guard.window_steps=20",
-        "schedule.epochs=150",
-        "optim.lr=1.0",
-        "schedule.warmup_epochs=1",
-        "guard.uniform_gap=0.02",
-    ];
+    let overrides = ["loss.lam2=0.0", "guard.window_steps=20", "schedule.epochs=200", "optim.lr=1.0"];
     let outcome = run(&path, OnExisting::Refuse, &overrides, None, &StopFlag::new()).unwrap();
     let Outcome::Collapsed { kind, step, saved } = outcome else { panic!("{outcome:?}") };
     assert_eq!(kind, CollapseKind::Uniform);
-    assert!(step > 0 && saved == path.join("collapse"));
+    assert!(step > 20 && saved == path.join("collapse"));
+    let line = log(&path).into_iter().find(|line| line["event"] == "collapse").unwrap();
+    assert!(line["kind"] == "uniform" && line["advice"].as_str().unwrap().contains("loss.lam2"), "{line}");
+}
+
+#[test]
+fn healthy_early_training_is_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = RunFolder::open(root.path().join("run"), OnExisting::Refuse).unwrap();
+    let overrides = [
+        "guard.window_steps=10",
+        "train.batch_size=32",
+        "optim.name=adamw",
+        "optim.lr=0.002",
+        "schedule.epochs=20",
+    ];
+    let mut trainer = trainer(&folder, &recipe(&overrides), 64, TrainOptions::default()).unwrap();
+    let outcome = trainer.run(None, &mut [], &StopFlag::new()).unwrap();
+    assert_eq!(outcome, Outcome::Finished { steps: 40 });
 }
 
 #[test]

@@ -90,7 +90,6 @@ pub(crate) fn recipe(overrides: &[&str]) -> Recipe {
 
 /// One thread computes: these nets are too small for more.
 pub(crate) fn machine() -> Machine {
-    torch_ext::machine::set_threads(1);
     Machine { device: Device::Cpu, threads: 1, loader_threads: 1, fast_bf16: false }
 }
 
@@ -105,8 +104,9 @@ pub(crate) fn trainer(
     options: TrainOptions,
 ) -> Result<Trainer, TrainError> {
     let plan = plan(recipe, images);
-    folder.describe(recipe, &plan)?;
-    Trainer::new(plan, Arc::new(Stripes(images)), folder, options)
+    let trainer = Trainer::new(plan, Arc::new(Stripes(images)), folder, options)?;
+    folder.describe(recipe, trainer.plan())?;
+    Ok(trainer)
 }
 
 /// A run from its folder to its outcome, with its two recorders.
