@@ -5,6 +5,8 @@
 //! links resolved (so that a clone that was moved still runs). `LD_LIBRARY_PATH` comes before a RUNPATH, so a
 //! binary carried to another machine can be told where libtorch lies there.
 
+#![expect(clippy::print_stdout, reason = "cargo listens to a build script on its standard output")]
+
 use std::path::Path;
 
 fn main() {

@@ -95,7 +95,6 @@ unsafe extern "C" {
     pub(crate) fn torch_ext_clear_grads(a: Handles, n: i64) -> Message;
     pub(crate) fn torch_ext_backward(outputs: Handles, grads: Handles, n: i64) -> Message;
 
-    #[expect(clippy::too_many_arguments, reason = "C++ takes them one by one")]
     pub(crate) fn torch_ext_norm_act(
         x: *const C_tensor,
         weight: *const C_tensor,

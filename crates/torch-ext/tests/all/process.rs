@@ -34,7 +34,7 @@ fn autocast_sees_weights_change_between_scopes() {
         Tensor::ones([1, 4], (Kind::Float, Device::Cpu)).matmul(&weight).double_value(&[0, 0])
     };
     assert_eq!(forward(), 4.0);
-    tch::no_grad(|| weight.shallow_clone().fill_(2.0));
+    let _ = tch::no_grad(|| weight.shallow_clone().fill_(2.0));
     assert_eq!(forward(), 8.0);
 }
 
