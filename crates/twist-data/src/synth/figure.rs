@@ -1,6 +1,7 @@
 //! The ten figures, in coordinates where each lies about in the unit disc.
 
-/// A class of the embedded data set. Figures differ in outline and in texture, and none turns into another by rotation or reflection.
+/// A class of the embedded data set. Figures differ in outline and in texture, and none turns into another by
+/// rotation or reflection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Figure {
     Disc,
@@ -9,14 +10,14 @@ pub(super) enum Figure {
     Stripes,
     Star,
     Cross,
-    Crescent,
+    Moon,
     Dots,
     Pinwheel,
     Triangle,
 }
 
 /// What a figure has at a point.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     /// Nothing: the background shows.
     Outside,
@@ -44,7 +45,7 @@ impl Figure {
         Figure::Stripes,
         Figure::Star,
         Figure::Cross,
-        Figure::Crescent,
+        Figure::Moon,
         Figure::Dots,
         Figure::Pinwheel,
         Figure::Triangle,
@@ -58,7 +59,7 @@ impl Figure {
             Figure::Stripes => "stripes",
             Figure::Star => "star",
             Figure::Cross => "cross",
-            Figure::Crescent => "crescent",
+            Figure::Moon => "moon",
             Figure::Dots => "dots",
             Figure::Pinwheel => "pinwheel",
             Figure::Triangle => "triangle",
@@ -68,33 +69,32 @@ impl Figure {
     /// What is at `(x, y)`.
     pub(super) fn at(self, x: f32, y: f32) -> Tone {
         let square = x * x + y * y;
+        let side = x.abs().max(y.abs());
         match self {
             Figure::Disc => solid(square < 0.9),
-            Figure::Rings => within(square < 1.0, (square.sqrt() * 4.0) as i32),
-            Figure::Checkers => {
-                within(x.abs().max(y.abs()) < 0.8, (x * 2.5).floor() as i32 + (y * 2.5).floor() as i32)
-            }
-            Figure::Stripes => within(x.abs().max(y.abs()) < 0.85, (x * 3.5 + 0.5).floor() as i32),
+            Figure::Rings => bands(square < 1.0, square.sqrt() * 3.0),
+            Figure::Checkers => bands(side < 0.8, (x * 2.5).floor() + (y * 2.5).floor()),
+            Figure::Stripes => bands(side < 0.85, x * 4.1 + 0.5),
             Figure::Star => {
-                let inside = PENTAGON.iter().filter(|side| side[0] * x + side[1] * y < 0.36).count();
-                solid(inside >= 4 && square < 1.1)
+                let behind = PENTAGON.iter().filter(|edge| edge[0] * x + edge[1] * y < 0.36).count();
+                solid(behind >= 4 && square < 1.1)
             }
-            Figure::Cross => solid(x.abs().min(y.abs()) < 0.26 && x.abs().max(y.abs()) < 0.95),
-            Figure::Crescent => {
-                let bite = (x - 0.5) * (x - 0.5) + y * y;
-                solid(square < 1.0 && bite > 0.55)
+            Figure::Cross => bands(side < 0.8, if x.abs().min(y.abs()) < 0.25 { 0.0 } else { 1.0 }),
+            Figure::Moon => {
+                let shadow = (x - 0.5) * (x - 0.5) + y * y < 0.6;
+                bands(square < 0.9, if shadow { 1.0 } else { 0.0 })
             }
             Figure::Dots => {
-                let center = |t: f32| t - (t / 0.5).round() * 0.5;
-                solid(square < 1.1 && center(x) * center(x) + center(y) * center(y) < 0.028)
+                let (dx, dy) = (to_multiple(x, 0.5), to_multiple(y, 0.5));
+                solid(square < 1.1 && dx * dx + dy * dy < 0.028)
             }
             Figure::Pinwheel => {
                 let sectors = x * y * (x - y) * (x + y);
-                within(square < 1.0, i32::from(sectors > 0.0))
+                bands(square < 1.0, if sectors > 0.0 { 1.0 } else { 0.0 })
             }
             Figure::Triangle => {
-                let side = TRIANGLE.iter().map(|side| side[0] * x + side[1] * y).fold(f32::MIN, f32::max);
-                solid(side < 0.6 && side > 0.33)
+                let edge = TRIANGLE.iter().map(|edge| edge[0] * x + edge[1] * y).fold(f32::MIN, f32::max);
+                solid(edge < 0.6 && edge > 0.33)
             }
         }
     }
@@ -105,11 +105,16 @@ fn solid(inside: bool) -> Tone {
     if inside { Tone::First } else { Tone::Outside }
 }
 
-/// A figure of two tones that take turns with the number of the band.
-fn within(inside: bool, band: i32) -> Tone {
-    match (inside, band.rem_euclid(2)) {
+/// A figure of two tones that change whenever `position` passes a whole number.
+fn bands(inside: bool, position: f32) -> Tone {
+    match (inside, (position.floor() as i32).rem_euclid(2)) {
         (false, _) => Tone::Outside,
         (true, 0) => Tone::First,
         (true, _) => Tone::Second,
     }
+}
+
+/// Distance to the nearest multiple of `step`.
+fn to_multiple(t: f32, step: f32) -> f32 {
+    (t - (t / step).round() * step).abs()
 }

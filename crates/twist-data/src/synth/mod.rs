@@ -17,6 +17,9 @@ mod render;
 
 use std::sync::Arc;
 
+#[cfg(test)]
+mod tests;
+
 use self::figure::Figure;
 use self::render::render;
 use self::scene::Scene;

@@ -8,6 +8,9 @@ use crate::image::Rgb8;
 /// Samples per pixel along each axis, to smooth edges.
 const SAMPLES: u32 = 3;
 
+/// Squared distance from the middle, in units of the radius, beyond which no figure reaches.
+pub(super) const REACH: f32 = 1.5;
+
 /// Draws the background, the clutter, the figure and the noise, in this order.
 pub(super) fn render(figure: Figure, scene: &Scene) -> Rgb8 {
     let mut pixels = Vec::with_capacity((SHAPES_SIZE * SHAPES_SIZE * 3) as usize);
@@ -42,8 +45,8 @@ fn pixel(figure: Figure, scene: &Scene, column: u32, row: u32) -> Color {
 /// The figure at a point of the image: shifted, rotated, scaled and perhaps mirrored.
 fn figure_at(figure: Figure, scene: &Scene, x: f32, y: f32) -> Tone {
     let (x, y) = ((x - scene.center[0]) / scene.radius, (y - scene.center[1]) / scene.radius);
-    if x * x + y * y > 1.5 {
-        return Tone::Outside; // beyond every figure
+    if x * x + y * y > REACH {
+        return Tone::Outside;
     }
     let [cos, sin] = scene.rotation;
     let (u, v) = (cos * x + sin * y, cos * y - sin * x);

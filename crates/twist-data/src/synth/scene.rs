@@ -7,6 +7,8 @@ use super::{SHAPES_SIZE, Split};
 pub(super) type Color = [f32; 3];
 
 // === How hard it is ===
+/// Greatest rotation of the figure either way, as its sine.
+const TILT: f32 = 0.5;
 /// Radius of the figure, in pixels.
 const RADIUS: [f32; 2] = [11.0, 15.0];
 /// Greatest distance of the figure's centre from that of the image, along each axis, in pixels.
@@ -22,7 +24,7 @@ const CLUTTER_RADIUS: [f32; 2] = [0.6, 1.8];
 /// Greatest length of a distractor in pixels.
 const CLUTTER_LENGTH: f32 = 9.0;
 /// Greatest noise, uniform, on each channel of each pixel.
-const NOISE: f32 = 16.0;
+const NOISE: f32 = 12.0;
 
 /// What is drawn independently of the class. Lengths are pixels; the origin is the upper left corner.
 pub(super) struct Scene {
@@ -57,9 +59,7 @@ impl Scene {
     pub(super) fn draw(split: Split, index: u64) -> Self {
         let random = &mut Random::new(split, index);
         let size = SHAPES_SIZE as f32;
-        let background = color(random);
-        let first = contrasting(random, &[background]);
-        let second = contrasting(random, &[first]);
+        let (background, first, second) = tones(random);
         let count = CLUTTER[0] + random.below(CLUTTER[1] - CLUTTER[0] + 1);
         Scene {
             background,
@@ -69,9 +69,9 @@ impl Scene {
             tones: [first, second],
             center: [(); 2].map(|()| size / 2.0 + random.range(-OFFSET, OFFSET)),
             radius: random.range(RADIUS[0], RADIUS[1]),
-            rotation: random.direction(),
+            rotation: tilt(random),
             mirrored: random.below(2) == 1,
-            noise: random.range(0.0, NOISE),
+            noise: NOISE,
             noise_seed: random.bits(),
         }
     }
@@ -95,12 +95,21 @@ fn color(random: &mut Random) -> Color {
     [(); 3].map(|()| random.range(10.0, 245.0))
 }
 
-/// A colour that differs from all of `others` in brightness, so that it still does as gray.
-fn contrasting(random: &mut Random, others: &[Color]) -> Color {
+/// Cosine and sine of a small rotation.
+fn tilt(random: &mut Random) -> [f32; 2] {
+    let sin = random.range(-TILT, TILT);
+    [(1.0 - sin * sin).sqrt(), sin]
+}
+
+/// Colours of background, first and second tone. Any colours, but in gray the first is the brightest and the second the darkest: were it by
+/// chance, the clearest division of the images would be into light on dark and dark on light.
+fn tones(random: &mut Random) -> (Color, Color, Color) {
     loop {
-        let candidate = color(random);
-        if others.iter().all(|other| (luma(&candidate) - luma(other)).abs() >= CONTRAST) {
-            return candidate;
+        let (background, first, second) = (color(random), color(random), color(random));
+        let rise = luma(&first) - luma(&background);
+        let fall = luma(&background) - luma(&second);
+        if rise >= CONTRAST && fall >= CONTRAST / 2.0 {
+            return (background, first, second);
         }
     }
 }
