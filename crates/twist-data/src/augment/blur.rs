@@ -134,7 +134,7 @@ fn blur_plane<const REACH: usize>(
 #[inline(always)]
 fn filter<const REACH: usize>(from: &[u16], step: usize, window: Window, out: &mut [u16]) {
     let count = out.len();
-    let tap = |index: usize| &from[index * step..index * step + count];
+    let tap = |index: usize| &from[index * step..][..count];
     let mix = |inner: u32, edges: u32| {
         ((inner * window.weight + edges * window.edge_weight + (1 << 23)) >> 24) as u16
     };

@@ -45,7 +45,9 @@ impl Columns<'_> {
                         *sum = mul_add::<FUSED>(f32::from(value), weight, *sum);
                     }
                 }
-                out[from..from + STEP].copy_from_slice(&sums.map(round_to_u8));
+                for (byte, &sum) in out[from..from + STEP].iter_mut().zip(&sums) {
+                    *byte = round_to_u8(sum);
+                }
             }
         }
     }

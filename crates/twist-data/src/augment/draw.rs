@@ -219,21 +219,22 @@ mod tests {
     #[test]
     fn frequencies_and_orders_are_those_of_the_policy() {
         let policy = ViewPolicy::new("v", 32, [0.2, 1.0], 0.1, 0.2);
+        type Event = fn(&ViewDraw) -> bool;
         let n = 20_000;
         let draws: Vec<ViewDraw> = (0..n).map(|sample| draw(&policy, key(sample), 64, 64)).collect();
-        let share = |f: &dyn Fn(&ViewDraw) -> bool| draws.iter().filter(|d| f(d)).count() as f64 / n as f64;
-        let expected: [(f64, &dyn Fn(&ViewDraw) -> bool); 5] = [
-            (0.5, &|d| d.flip),
-            (0.8, &|d| d.jitter.is_some()),
-            (0.2, &|d| d.gray),
-            (0.1, &|d| d.blur.is_some()),
-            (0.2, &|d| d.solarize.is_some()),
+        let share = |f: Event| draws.iter().filter(|d| f(d)).count() as f64 / n as f64;
+        let expected: [(f64, Event); 5] = [
+            (0.5, |d| d.flip),
+            (0.8, |d| d.jitter.is_some()),
+            (0.2, |d| d.gray),
+            (0.1, |d| d.blur.is_some()),
+            (0.2, |d| d.solarize.is_some()),
         ];
         for (p, event) in expected {
             let deviation = (share(event) - p).abs() / (p * (1.0 - p) / n as f64).sqrt();
             assert!(deviation < 4.0, "probability {p} was off by {deviation} standard errors");
         }
-        let first_is_hue = share(&|d| d.jitter.is_some_and(|j| j.order[0] == ColorOp::Hue));
+        let first_is_hue = share(|d| d.jitter.is_some_and(|j| j.order[0] == ColorOp::Hue));
         assert!((first_is_hue - 0.2).abs() < 0.015, "{first_is_hue}");
     }
 }

@@ -68,3 +68,68 @@ fn hsv_to_rgb(hue: u8, saturation: u8, value: u8) -> [u8; 3] {
         round_to_u8(value - chroma * k.min(4.0 - k).clamp(0.0, 1.0))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pillow's `rgb2hsv_row` as written there: `float` and `double` in the same places.
+    fn pillow(r: u8, g: u8, b: u8) -> (u8, u8, u8) {
+        let (max, min) = (r.max(g).max(b), r.min(g).min(b));
+        if max == min {
+            return (0, 0, max);
+        }
+        let range = f32::from(max - min);
+        let [rc, gc, bc] = [r, g, b].map(|channel| f32::from(max - channel) / range);
+        let hue = if r == max {
+            bc - gc
+        } else if g == max {
+            (2.0 + f64::from(rc) - f64::from(bc)) as f32
+        } else {
+            (4.0 + f64::from(gc) - f64::from(rc)) as f32
+        };
+        let turn = ((f64::from(hue) / 6.0 + 1.0) % 1.0) as f32;
+        let saturation = range / f32::from(max);
+        ((f64::from(turn) * 255.0) as u8, (f64::from(saturation) * 255.0) as u8, max)
+    }
+
+    #[test]
+    fn hue_saturation_value_are_pillows() {
+        // Hue depends on the order of the channels, their range and the middle one: all of these. Saturation depends on
+        // the range and the largest: all of these too.
+        for range in 0..=255u8 {
+            for part in 0..=range {
+                for max in [255, range] {
+                    let (min, middle) = (max - range, max - part);
+                    let orders = [
+                        (max, middle, min),
+                        (max, min, middle),
+                        (middle, max, min),
+                        (min, max, middle),
+                        (middle, min, max),
+                        (min, middle, max),
+                    ];
+                    for (r, g, b) in orders {
+                        assert_eq!(rgb_to_hsv(r, g, b), pillow(r, g, b), "{r} {g} {b}");
+                    }
+                }
+            }
+            for max in range.max(1)..=255 {
+                assert_eq!(rgb_to_hsv(max, max - range, max - range), pillow(max, max - range, max - range));
+            }
+        }
+    }
+
+    #[test]
+    fn a_turn_goes_round() {
+        assert_eq!(hsv_to_rgb(0, 255, 255), [255, 0, 0]);
+        assert_eq!(hsv_to_rgb(85, 255, 255), [0, 255, 0]);
+        assert_eq!(hsv_to_rgb(170, 255, 255), [0, 0, 255]);
+        assert_eq!(hsv_to_rgb(33, 0, 71), [71, 71, 71]);
+        let mut planes = Planes::default();
+        planes.reshape(1, 1);
+        planes.read_interleaved(&[255, 0, 0]);
+        rotate_hue(&mut planes, 1.0 / 3.0);
+        assert_eq!(planes.channels().map(|channel| channel[0]), [0, 255, 0]);
+    }
+}

@@ -56,7 +56,9 @@ impl Kernel for Rows<'_> {
                 for position in 0..positions {
                     let sums = filter::<FUSED>(self.columns, self.taps.at(first + position));
                     for (tile, sum) in tiles.iter_mut().zip(&sums) {
-                        tile[position] = sum.map(round_to_u8);
+                        for (byte, &value) in tile[position].iter_mut().zip(sum) {
+                            *byte = round_to_u8(value);
+                        }
                     }
                 }
                 for (channel, tile) in tiles.iter().enumerate() {
@@ -103,7 +105,9 @@ fn transpose_in(lines: &[&[u8]; LANES], columns: &mut [[f32; LANES]]) {
             }
         }
         for (column, values) in columns.iter_mut().zip(transpose(&tile)) {
-            *column = values.map(f32::from);
+            for (value, byte) in column.iter_mut().zip(values) {
+                *value = f32::from(byte);
+            }
         }
     }
 }

