@@ -14,6 +14,11 @@ const LINE: &str =
 const IMAGES: u32 = 32;
 const LAST: &str = "checkpoints/step-00000064.safetensors";
 
+/// [`LINE`], but it never ends by itself.
+fn endless() -> String {
+    LINE.replace("--epochs 16", "--epochs 4000")
+}
+
 fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }
@@ -86,7 +91,7 @@ fn ctrl_c_and_sigterm_save_and_exit_130_and_143() {
 fn a_second_process_is_refused_and_the_first_goes_on() {
     let place = Place::new();
     place.pictures("train", IMAGES);
-    let mut child = place.start(&format!("{LINE} --epochs 4000 --out busy"));
+    let mut child = place.start(&format!("{} --out busy", endless()));
     wait_for_checkpoints(&place, "busy", 1);
     for how in ["--resume", "--force"] {
         let second = place.run(&format!("{LINE} --out busy {how}"));
@@ -116,7 +121,7 @@ fn a_checkpoint_cut_in_half_is_left_out_with_a_warning() {
 fn a_changed_recipe_is_named_on_resume() {
     let place = Place::new();
     place.pictures("train", IMAGES);
-    let mut child = place.start(&format!("{LINE} --epochs 4000 --out r"));
+    let mut child = place.start(&format!("{} --out r", endless()));
     wait_for_checkpoints(&place, "r", 1);
     child.kill().unwrap();
     child.wait().unwrap();
