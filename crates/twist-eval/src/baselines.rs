@@ -156,7 +156,9 @@ mod tests {
         let red_and_black = Tensor::from_slice(&[255u8, 0, 0, 0, 0, 0]).view([1, 1, 2, 3]);
         let input = EvalInput {
             transform: EvalTransform::new(2, 2, Interpolation::Bilinear),
-            normalize: Arc::new(DeviceNormalize::new([0.0; 3], [1.0; 3], false, Device::Cpu).unwrap()),
+            normalize: std::rc::Rc::new(
+                DeviceNormalize::new([0.0; 3], [1.0; 3], false, Device::Cpu).unwrap(),
+            ),
             device: Device::Cpu,
             autocast: None,
             batch_size: 1,

@@ -70,7 +70,7 @@ pub fn final_evaluation(
     }
     metrics.insert("protocol".into(), protocol);
     let text = serde_json::to_string_pretty(&metrics)?;
-    twist_io::write_atomic(&folder.join("metrics.json"), |file| writeln!(file, "{text}"))?;
+    twist_io::write_atomic(folder.join("metrics.json"), |file| writeln!(file, "{text}"))?;
     Ok(metrics)
 }
 

@@ -1,5 +1,6 @@
 //! How images reach the network in an evaluation.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
@@ -19,7 +20,7 @@ pub struct EvalInput {
     /// Resizing and centre crop.
     pub transform: EvalTransform,
     /// Bytes to numbers, on the device of the network.
-    pub normalize: Arc<DeviceNormalize>,
+    pub normalize: Rc<DeviceNormalize>,
     /// Where the network lives.
     pub device: Device,
     /// The reduced precision of the run, if it used one.
@@ -40,7 +41,7 @@ impl EvalInput {
         let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last(), machine.device)?;
         Ok(Self {
             transform: plan.eval().transform.clone(),
-            normalize: Arc::new(normalize),
+            normalize: Rc::new(normalize),
             device: machine.device,
             autocast: (plan.precision() != Precision::Fp32).then(|| plan.precision().kind()),
             batch_size: BATCH,

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(i64).range(2..))]
     clusters: Option<i64>,
     /// Labels to measure with: folder (sub-folders, or what shards say), coarse, none, or a list file [default: folder]
-    #[arg(long, value_name = "FOLDER|none|FILE")]
+    #[arg(long, value_name = "folder|none|FILE")]
     labels: Option<String>,
     /// Images to measure on, kept out of training
     #[arg(long, value_name = "DATA")]
@@ -44,12 +44,6 @@ pub(crate) struct Args {
     /// Begin with these weights (.safetensors: a checkpoint or a backbone) instead of random ones
     #[arg(long, value_name = "WEIGHTS")]
     init: Option<PathBuf>,
-    #[command(flatten)]
-    recipe: RecipeArgs,
-    #[command(flatten)]
-    folder: RunFolderArgs,
-    #[command(flatten)]
-    machine: MachineArgs,
     /// Stop at the first unreadable image instead of replacing it
     #[arg(long)]
     strict: bool,
@@ -59,6 +53,12 @@ pub(crate) struct Args {
     /// Check everything and print the plan as JSON, without training
     #[arg(long, conflicts_with = "print_config")]
     dry_run: bool,
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    #[command(flatten)]
+    folder: RunFolderArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
 }
 
 /// Trains, evaluates and reports.

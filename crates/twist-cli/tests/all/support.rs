@@ -97,7 +97,7 @@ impl Place {
             fs_err::create_dir_all(self.path(name).join(class)).unwrap();
         }
         for number in 0..count {
-            let class = if number % 2 == 0 { "dots" } else { "lines" };
+            let class = if number.is_multiple_of(2) { "dots" } else { "lines" };
             picture(number).save(self.path(name).join(class).join(format!("{number:03}.png"))).unwrap();
         }
     }
@@ -143,7 +143,7 @@ pub(crate) fn picture(number: u32) -> RgbImage {
     let colour = [(number * 53 % 200 + 55) as u8, (number * 91 % 256) as u8, (number * 29 % 256) as u8];
     RgbImage::from_fn(20, 20, |x, y| {
         let (x, y) = (x + number, y + number / 3);
-        let on = if number % 2 == 0 { x % 5 < 2 && y % 5 < 2 } else { x % 5 < 2 };
+        let on = if number.is_multiple_of(2) { x % 5 < 2 && y % 5 < 2 } else { x % 5 < 2 };
         if on { Rgb(colour) } else { Rgb([20, 20, 20]) }
     })
 }

@@ -58,7 +58,7 @@ impl Dataset for Pictures {
             return Ok(Stored::Encoded(b"no picture".to_vec()));
         }
         let number = self.first + index as u32;
-        let base = if number % 2 == 0 { 10 } else { 220 };
+        let base = if number.is_multiple_of(2) { 10 } else { 220 };
         let pixels = (0..20 * 18 * 3).map(|i| base + (i * (number + 3) % 23) as u8).collect();
         Ok(Stored::Pixels(Arc::new(Rgb8 { width: 20, height: 18, pixels })))
     }

@@ -41,7 +41,7 @@ struct Common {
     #[arg(value_name = "DATA")]
     data: String,
     /// Where labels come from: folder (sub-folders, or what shards say), coarse, none, or a list file
-    #[arg(long, value_name = "FOLDER|none|FILE", default_value = "folder")]
+    #[arg(long, value_name = "folder|none|FILE", default_value = "folder")]
     labels: String,
     /// Threads that decode [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
