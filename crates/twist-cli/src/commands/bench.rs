@@ -130,7 +130,7 @@ fn bench_pipeline(args: &PipelineArgs) -> anyhow::Result<Exit> {
     let figures =
         pipeline(&files, mode, usize::from(args.threads)).context("the pipeline cannot be measured")?;
     if args.json {
-        let mut object = serde_json::to_value(&figures)?;
+        let mut object = serde_json::to_value(figures)?;
         object["protocol"] = json!({
             "data": args.data, "mode": mode_name(args.mode), "threads": args.threads, "images": files.len(),
             "counts": "source images; bytes in memory, decoding and normalisation to f32 included",
