@@ -4,7 +4,7 @@
 //! most probable clusters. From them come weighted k-NN ([`knn_top1`]) and the scores of discovered classes against
 //! labels ([`clusters_against_labels`]). [`Baselines`] say what pixels, colour histograms and a backbone with random
 //! weights reach on the same images. The [`OnlineEvaluator`] does the first part while a run trains;
-//! [`final_evaluation`] does everything at its end and leaves in the run folder what the report draws.
+//! [`final_evaluation()`] does everything at its end and leaves in the run folder what the report draws.
 //!
 //! What it deliberately is not: it never trains and never changes a run's state, random numbers included. It holds no
 //! formulas of scores, which are in `twist-metrics`, and draws no pages, which is `twist-report`'s part.
