@@ -21,7 +21,7 @@ impl Dataset for Stripes {
     fn read(&self, index: usize) -> Result<Stored, DataError> {
         let pixel = |i: usize| {
             let (y, x, channel) = (i / 48, i / 3 % 16, i % 3);
-            let along = if index % 2 == 0 { x } else { y };
+            let along = if index.is_multiple_of(2) { x } else { y };
             ((along * (1 + index % 3) + index * 7) * 29 + channel * 40 * (index % 5)) as u8
         };
         Ok(Stored::Pixels(Arc::new(Rgb8 { width: 16, height: 16, pixels: (0..768).map(pixel).collect() })))
