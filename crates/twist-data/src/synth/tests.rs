@@ -8,8 +8,8 @@ use super::{SHAPES_SIZE, Shapes, Split};
 use crate::dataset::{Dataset, Stored};
 use crate::error::DataError;
 
-const GOLDEN_TRAIN: u64 = 0xbe76_ef32_6e90_1029;
-const GOLDEN_TEST: u64 = 0x595b_5933_0a6e_4771;
+const GOLDEN_TRAIN: u64 = 0xbc21_4dde_5c32_74ce;
+const GOLDEN_TEST: u64 = 0x9e7b_7d1c_43b5_6052;
 
 fn pixels(data: &Shapes, index: usize) -> Vec<u8> {
     match data.read(index).unwrap() {
@@ -31,7 +31,7 @@ fn fnv(bytes: impl IntoIterator<Item = u8>) -> u64 {
 #[test]
 fn every_machine_draws_the_same_images() {
     let hash = |split| {
-        let data = Shapes::new(split, 200);
+        let data = Shapes::new(split, 50);
         fnv((0..data.len()).flat_map(|index| pixels(&data, index)))
     };
     assert_eq!((hash(Split::Train), hash(Split::Test)), (GOLDEN_TRAIN, GOLDEN_TEST));
@@ -41,12 +41,12 @@ fn every_machine_draws_the_same_images() {
 fn images_differ_between_indices_and_splits() {
     let mut seen = HashSet::new();
     for split in [Split::Train, Split::Test] {
-        let data = Shapes::new(split, 500);
+        let data = Shapes::new(split, 150);
         for index in 0..data.len() {
             assert!(seen.insert(pixels(&data, index)), "{split:?} {index}");
         }
     }
-    assert_eq!(seen.len(), 1000);
+    assert_eq!(seen.len(), 300);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn figures_fit_their_disc() {
 /// Colour must say nothing about the class: the mean colour of a class is that of all images, up to chance.
 #[test]
 fn classes_do_not_differ_in_mean_colour() {
-    let data = Shapes::new(Split::Train, 5000);
+    let data = Shapes::new(Split::Train, 1500);
     let mut sums = vec![[0.0f64; 3]; 10];
     for index in 0..data.len() {
         let sum = &mut sums[data.label(index).unwrap() as usize];
@@ -109,11 +109,11 @@ fn classes_do_not_differ_in_mean_colour() {
             }
         }
     }
-    let per_class = 500.0 * f64::from(SHAPES_SIZE * SHAPES_SIZE);
+    let per_class = 150.0 * f64::from(SHAPES_SIZE * SHAPES_SIZE);
     for channel in 0..3 {
         let means: Vec<f64> = sums.iter().map(|sum| sum[channel] / per_class).collect();
         let center = means.iter().sum::<f64>() / 10.0;
-        // An image's mean has a standard deviation of about 45, that of 500 images 2.
-        assert!(means.iter().all(|mean| (mean - center).abs() < 9.0), "{means:?}");
+        // An image's mean has a standard deviation of about 45, that of 150 images 4.
+        assert!(means.iter().all(|mean| (mean - center).abs() < 16.0), "{means:?}");
     }
 }
