@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
 const IMAGES: [(&str, usize); 4] = [
     ("cifar10_cpu", 50_000),
     ("cifar10_resnet18", 50_000),
-    ("demo", 2_000),
+    ("demo", 5_000),
     ("imagenet_resnet50_2view", 1_281_167),
 ];
 
