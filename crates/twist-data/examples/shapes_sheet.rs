@@ -6,7 +6,7 @@
 
 use std::error::Error;
 
-use twist_data::{Dataset, OpenOptions, SHAPES_SIZE, Stored, open};
+use twist_data::{OpenOptions, SHAPES_SIZE, Stored, open};
 
 const COLUMNS: u32 = 12;
 

@@ -1,8 +1,9 @@
 //! The embedded data set: pictures that Twist draws itself, so that the demo and the tests need no download.
 //!
-//! Each image shows one of ten figures, and only its outline and texture say which: colours, place, size and rotation, the
+//! Each image shows one of ten figures, and its outline and texture say which: colours, place, size and tilt, the
 //! background, the clutter behind it and the noise on top are drawn independently of the class. Pixels and colour
-//! histograms therefore say next to nothing about it, while any part of the figure that a crop leaves shows it.
+//! histograms therefore say little about it (k-means on either is right for less than a fifth of the images), while any
+//! large part of the figure that a crop leaves shows it.
 //!
 //! Image `index` of a split is a pure function of both, the same on every machine: integers decide, and the floating-point
 //! arithmetic uses only operations that IEEE 754 defines exactly (no sine, no exponential).
