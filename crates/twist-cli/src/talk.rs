@@ -48,7 +48,7 @@ impl Talk {
 
     /// Why the command failed: the whole chain in one line.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        to_stderr(&format!("{} {error:#}", paint("error:", "31;1")));
+        to_stderr(&format!("{} {}", paint("error:", "31;1"), chain(error)));
     }
 
     /// Whether progress is shown at all.
@@ -60,6 +60,14 @@ impl Talk {
     pub(crate) fn is_verbose(&self) -> bool {
         self.level == Level::Verbose
     }
+}
+
+/// The error and its causes, without a cause whose words the line has already: many errors quote what the operating system said.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |line, cause| {
+        let cause = cause.to_string();
+        if line.contains(&cause) { line } else { format!("{line}: {cause}") }
+    })
 }
 
 /// Writes one line; a closed stderr is no reason to fail.
@@ -82,4 +90,20 @@ fn paint(text: &str, code: &str) -> String {
     let plain =
         std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !io::stderr().is_terminal();
     if plain { text.to_string() } else { format!("\x1b[{code}m{text}\x1b[0m") }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::chain;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let denied = || std::io::Error::other("denied");
+        let quoting = anyhow::Error::new(denied()).context("cannot list a: denied. Ask for the right");
+        assert_eq!(chain(&quoting), "cannot list a: denied. Ask for the right");
+        let silent = Err::<(), _>(denied()).context("cannot list a").unwrap_err();
+        assert_eq!(chain(&silent), "cannot list a: denied");
+    }
 }
