@@ -8,7 +8,7 @@
 mod args;
 mod commands;
 
-mod choice;
+mod folder_auto;
 mod place;
 mod recipes;
 mod settings;

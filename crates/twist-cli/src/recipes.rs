@@ -13,15 +13,25 @@ pub(crate) struct Embedded {
     pub(crate) text: &'static str,
 }
 
+/// The recipe of a name.
+macro_rules! embedded {
+    ($name:literal) => {
+        Embedded { name: $name, text: include_str!(concat!("../../../recipes/", $name, ".toml")) }
+    };
+}
+
 /// All of them, in the order in which they are listed.
 pub(crate) const ALL: &[Embedded] = &[
-    Embedded { name: "demo", text: include_str!("../../../recipes/demo.toml") },
-    Embedded { name: "cifar10_cpu", text: include_str!("../../../recipes/cifar10_cpu.toml") },
-    Embedded { name: "cifar10_resnet18", text: include_str!("../../../recipes/cifar10_resnet18.toml") },
-    Embedded {
-        name: "imagenet_resnet50_2view",
-        text: include_str!("../../../recipes/imagenet_resnet50_2view.toml"),
-    },
+    embedded!("demo"),
+    embedded!("demo_multicrop"),
+    embedded!("cifar10_cpu"),
+    embedded!("cifar10_resnet18"),
+    embedded!("imagenet_resnet50_2view"),
+    embedded!("imagenet_resnet50"),
+    embedded!("imagenet_resnet50w2"),
+    embedded!("imagenet_resnet50_classes"),
+    embedded!("imagenet_vit_s"),
+    embedded!("imagenet_vit_b"),
 ];
 
 /// The recipe of this name.

@@ -32,6 +32,11 @@ impl Written {
         Ok(Self { name: recipe.name.to_string(), text: recipe.text.to_string() })
     }
 
+    /// A recipe that was made for the data at hand.
+    pub(crate) fn made(name: &str, text: String) -> Self {
+        Self { name: name.to_string(), text }
+    }
+
     /// The recipe that the run in `folder` was started with, under the name it had then; `None` where there is no run.
     ///
     /// # Errors

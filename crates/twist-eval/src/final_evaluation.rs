@@ -87,7 +87,7 @@ fn write_artefacts(
     artefacts::images::write(&folder.join("images.csv"), &features.indices, evaluated)?;
     let shown: Vec<u32> = artefacts::wanted(features)?.into_iter().map(|row| features.indices[row]).collect();
     artefacts::thumbnails::write(&folder.join("thumbnails.tar"), &shown, evaluated, &mut decoder)?;
-    let views = &plan.config().views;
+    let views = plan.views();
     let sheet = folder.join("augmentation.png");
     artefacts::contact_sheet::write(&sheet, &*data.train, views, plan.seed(), &mut decoder)
 }

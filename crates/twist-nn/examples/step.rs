@@ -51,7 +51,7 @@ fn main() -> Result<(), NnError> {
             let _autocast = Autocast::scope(Device::Cpu, kind)?;
             net.forward(&images, 2, Mode::Train)?
         };
-        let (terms, gradient) = loss.two_view_with_gradient(&logits)?;
+        let (terms, gradient) = loss.with_gradient(&logits, 2)?;
         let forward = start.elapsed().as_secs_f64();
         grad::backward(&logits, &gradient)?;
         let backward = start.elapsed().as_secs_f64();

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::NnError;
+use crate::{Arch, Builder, NetConfig, NnError, ResNet, VisionTransformer};
 
 /// How a network treats batch statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +18,28 @@ pub enum Mode {
 
 /// A network from images to features.
 pub trait Backbone: std::fmt::Debug + Send {
-    /// Features `[B, D]` of images `[B, 3, H, W]`.
+    /// Number of [segments](Backbone::segment), at least 1.
+    fn segments(&self) -> usize;
+
+    /// One part of the way from images `[B, 3, H, W]` (what segment 0 takes) to features `[B, D]` (what the last one
+    /// gives). Each takes what the one before it gave and nothing else, so that a training step may forget everything
+    /// inside a segment and compute it again.
     ///
     /// # Errors
-    /// The images do not fit: channels, kind, device.
-    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError>;
+    /// The images do not fit: channels, kind, device. There is no such segment.
+    fn segment(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor, NnError>;
+
+    /// Features `[B, D]` of images `[B, 3, H, W]`: all segments.
+    ///
+    /// # Errors
+    /// As [`Backbone::segment`].
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        let mut x = self.segment(0, images, mode)?;
+        for index in 1..self.segments() {
+            x = self.segment(index, &x, mode)?;
+        }
+        Ok(x)
+    }
 
     /// The feature maps `[B, C, h, w]` after each stage, finest first: what detectors and segmenters build on.
     ///
@@ -32,4 +49,15 @@ pub trait Backbone: std::fmt::Debug + Send {
 
     /// `D`.
     fn feature_dim(&self) -> i64;
+}
+
+/// The backbone that a configuration names, its tensors under the builder's prefix.
+///
+/// # Errors
+/// The device has no room.
+pub fn build(b: &mut Builder<'_>, config: &NetConfig) -> Result<Box<dyn Backbone>, NnError> {
+    Ok(match config.arch {
+        Arch::ResNet { depth, stem } => Box::new(ResNet::new(b, depth, stem, config.width)?),
+        Arch::Vit { size, patch } => Box::new(VisionTransformer::new(b, size, patch, config.vit)?),
+    })
 }

@@ -51,6 +51,30 @@ pub enum NnError {
         /// The shape it has.
         got: Vec<i64>,
     },
+    /// Images that cannot be cut into patches.
+    #[error(
+        "images must have shape [B, 3, H, W] with sides that are multiples of the patch of {patch} pixels, got {got:?}"
+    )]
+    Patches {
+        /// Side of a patch.
+        patch: i64,
+        /// The shape they have.
+        got: Vec<i64>,
+    },
+    /// A part of a backbone that it does not have.
+    #[error("the backbone has {segments} segments, {index} is none of them")]
+    Segment {
+        /// The segment asked for.
+        index: usize,
+        /// How many there are.
+        segments: usize,
+    },
+    /// A quantile that is no part of a batch.
+    #[error("the quantile of self-labelling must lie in [0, 1), got {quantile}")]
+    Quantile {
+        /// Its value.
+        quantile: f64,
+    },
     /// A state does not fit the network; nothing was changed.
     #[error("the state does not fit the network, nothing was loaded\n{0}")]
     Mismatch(Box<twist_io::LoadReport>),

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use crate::layers::{BatchNorm, Linear};
-use crate::{Activation, Builder, Mode, NnError};
+use crate::{Activation, Builder, Mode, NetConfig, NnError};
 
 /// Linear, norm, activation, twice; then a linear map to `K` classes and a batch norm without scale and shift.
 ///
@@ -13,41 +13,34 @@ use crate::{Activation, Builder, Mode, NnError};
 pub struct ProjectionHead {
     hidden: [(Linear, BatchNorm); 2],
     last_linear: Linear,
-    norm: BatchNorm,
+    norm: Option<BatchNorm>,
     activation: Activation,
     bunch: Option<i64>,
     feature_dim: i64,
 }
 
 impl ProjectionHead {
-    /// From features `[_, feature_dim]` over two hidden layers to `dim` classes.
+    /// From features `[_, feature_dim]` to the `dim` classes of `config`.
     ///
     /// # Errors
     /// The device has no room.
-    pub fn new(
-        b: &mut Builder<'_>,
-        feature_dim: i64,
-        hidden_dim: i64,
-        dim: i64,
-        activation: Activation,
-        bunch: Option<i64>,
-    ) -> Result<Self, NnError> {
+    pub fn new(b: &mut Builder<'_>, feature_dim: i64, config: &NetConfig) -> Result<Self, NnError> {
+        let (hidden_dim, dim) = (config.hidden_dim, config.dim);
+        let linear = |b: &mut Builder<'_>, inputs: i64, outputs: i64| {
+            let make = if config.small_normal_head { Linear::small_normal } else { Linear::new };
+            make(b, inputs, outputs)
+        };
         let mut layer = |number: i64, inputs: i64| -> Result<(Linear, BatchNorm), NnError> {
-            let linear =
-                Linear::new(&mut b.sub(format_args!("projection_head.{number}")), inputs, hidden_dim)?;
+            let linear = linear(&mut b.sub(format_args!("projection_head.{number}")), inputs, hidden_dim)?;
             let norm =
                 BatchNorm::new(&mut b.sub(format_args!("projection_head.{}", number + 1)), hidden_dim)?;
             Ok((linear, norm))
         };
         let hidden = [layer(0, feature_dim)?, layer(4, hidden_dim)?];
-        Ok(Self {
-            hidden,
-            last_linear: Linear::new(&mut b.sub("last_linear"), hidden_dim, dim)?,
-            norm: BatchNorm::affine_free(&mut b.sub("norm"), dim)?,
-            activation,
-            bunch,
-            feature_dim,
-        })
+        let last_linear = linear(&mut b.sub("last_linear"), hidden_dim, dim)?;
+        let norm = if config.norm { Some(BatchNorm::affine_free(&mut b.sub("norm"), dim)?) } else { None };
+        let (activation, bunch) = (config.activation, config.bunch);
+        Ok(Self { hidden, last_linear, norm, activation, bunch, feature_dim })
     }
 
     /// Logits `[V*B, K]` after the norm, in float32 or wider, of features `[V*B, D]`, view-major.
@@ -77,9 +70,10 @@ impl ProjectionHead {
         // The softmax exponentiates what comes out of the norm: eight bits of mantissa are too few from here on.
         let x =
             if matches!(x.f_kind()?, Kind::BFloat16 | Kind::Half) { x.f_to_kind(Kind::Float)? } else { x };
-        match self.bunch {
-            Some(bunch) => self.norm.forward_bunched(&x, views, bunch, mode),
-            None => self.norm.forward(&x, mode),
+        match (&self.norm, self.bunch) {
+            (Some(norm), Some(bunch)) => norm.forward_bunched(&x, views, bunch, mode),
+            (Some(norm), None) => norm.forward(&x, mode),
+            (None, _) => Ok(x),
         }
     }
 }

@@ -23,6 +23,9 @@ pub enum Init {
 }
 
 impl Init {
+    /// What linear maps, tokens and positions of a vision transformer start from.
+    pub const TRANSFORMER: Self = Self::Normal { std: 0.02 };
+
     /// PyTorch's default for `Linear`, weight and bias: uniform with bound `1 / sqrt(fan_in)`.
     pub fn linear(fan_in: i64) -> Self {
         Self::Uniform { bound: (fan_in as f64).sqrt().recip() }
@@ -73,8 +76,8 @@ impl Stream {
     }
 }
 
-/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
-fn splitmix(state: u64) -> u64 {
+/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014): neighbouring numbers in, unrelated ones out.
+pub fn splitmix(state: u64) -> u64 {
     let mut z = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

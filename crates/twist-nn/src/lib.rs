@@ -1,8 +1,9 @@
 //! Networks and losses of TWIST.
 //!
 //! A [`TwistNet`] is a [`Backbone`] that turns images into features, followed by a [`ProjectionHead`] that turns
-//! features into logits over classes nobody named. [`TwistLoss`] compares the logits of two views of each image:
-//! they should agree, each be sure of its class, and together use all classes.
+//! features into logits over classes nobody named. [`TwistLoss`] compares the logits of the views of each image:
+//! they should agree, each be sure of its class, and together use all classes. [`TeacherLoss`] lets the views learn from
+//! a slower copy of the network, [`SelfLabelLoss`] from the views that are surest.
 //!
 //! What it deliberately is not: it opens no file, reads no clock, knows no optimizer and no device beyond the one it
 //! was made on. State enters and leaves as [`twist_io::StateDict`].
@@ -22,7 +23,7 @@
 //! let net = TwistNet::new(&config, Device::Cpu, 0)?;
 //! let images = Tensor::f_randn([2 * 64, 3, 32, 32], (Kind::Float, Device::Cpu))?;
 //! let logits = net.forward(&[images], 2, Mode::Train)?;
-//! let (terms, gradient) = TwistLoss::default().two_view_with_gradient(&logits)?;
+//! let (terms, gradient) = TwistLoss::default().with_gradient(&logits, 2)?;
 //! torch_ext::grad::backward(&logits, &gradient)?;
 //! println!("loss {:?}", f64::try_from(&terms.total)?);
 //! # Ok(())
@@ -34,6 +35,7 @@ mod twist;
 mod arch;
 mod backbone;
 mod resnet;
+mod vit;
 
 mod head;
 mod loss;
@@ -47,13 +49,14 @@ mod init;
 mod error;
 
 pub use arch::{Activation, Arch, Depth, NetConfig, Stem};
-pub use backbone::{Backbone, Mode};
+pub use backbone::{Backbone, Mode, build as build_backbone};
 pub use error::NnError;
 pub use head::ProjectionHead;
 pub use host::{tensor_from_host, tensor_to_host};
-pub use init::{Init, fill};
-pub use layers::{BatchNorm, Conv, Linear};
-pub use loss::{LossTerms, TwistLoss, classes_in_use};
+pub use init::{Init, fill, splitmix};
+pub use layers::{BatchNorm, Conv, LayerNorm, Linear};
+pub use loss::{LossTerms, SelfLabelLoss, SelfLabelTerms, TeacherLoss, TwistLoss, classes_in_use};
 pub use resnet::ResNet;
 pub use store::{Builder, Entry, Role, Store};
 pub use twist::TwistNet;
+pub use vit::{VisionTransformer, VitOptions, VitSize};

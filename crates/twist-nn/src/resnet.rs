@@ -6,7 +6,7 @@
 use tch::Tensor;
 
 use crate::layers::{BatchNorm, Conv};
-use crate::{Arch, Backbone, Builder, Depth, Mode, NnError, Stem};
+use crate::{Backbone, Builder, Depth, Mode, NnError, Stem};
 
 /// A ResNet without its classifier.
 #[derive(Debug)]
@@ -26,6 +26,9 @@ impl ResNet {
             Depth::D18 => (BlockKind::Basic, [2, 2, 2, 2]),
             Depth::D34 => (BlockKind::Basic, [3, 4, 6, 3]),
             Depth::D50 => (BlockKind::Bottleneck, [3, 4, 6, 3]),
+            Depth::D101 => (BlockKind::Bottleneck, [3, 4, 23, 3]),
+            Depth::D152 => (BlockKind::Bottleneck, [3, 8, 36, 3]),
+            Depth::D200 => (BlockKind::Bottleneck, [3, 24, 36, 3]),
         };
         let stem = StemLayers::new(b, stem, width)?;
         let mut stages = Vec::new();
@@ -47,23 +50,26 @@ impl ResNet {
         Ok(Self { stem, stages, feature_dim: channels })
     }
 
-    /// The network that an [`Arch`] names.
-    ///
-    /// # Errors
-    /// As [`ResNet::new`].
-    pub fn from_arch(b: &mut Builder<'_>, arch: Arch, width: i64) -> Result<Self, NnError> {
-        let Arch::ResNet { depth, stem } = arch;
-        Self::new(b, depth, stem, width)
+    fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.stages.iter().flatten()
     }
 }
 
 impl Backbone for ResNet {
-    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
-        let mut x = self.stem.forward(images, mode)?;
-        for block in self.stages.iter().flatten() {
-            x = block.forward(&x, mode)?;
+    /// The stem, each block, and the average over positions.
+    fn segments(&self) -> usize {
+        2 + self.blocks().count()
+    }
+
+    fn segment(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        if index == 0 {
+            return self.stem.forward(x, mode);
         }
-        Ok(x.f_mean_dim([2i64, 3].as_slice(), false, None)?)
+        match self.blocks().nth(index - 1) {
+            Some(block) => block.forward(x, mode),
+            None if index + 1 == self.segments() => Ok(x.f_mean_dim([2i64, 3].as_slice(), false, None)?),
+            None => Err(NnError::Segment { index, segments: self.segments() }),
+        }
     }
 
     fn stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, NnError> {

@@ -10,6 +10,8 @@ use crate::{Init, NnError, fill, tensor_from_host, tensor_to_host};
 pub enum Role {
     /// Changed by the optimizer.
     Parameter,
+    /// A parameter that stays as it was made.
+    Frozen,
     /// Changed by forward passes: running statistics and their counters.
     Buffer,
 }
@@ -160,12 +162,25 @@ impl Builder<'_> {
     /// # Errors
     /// The device has no room.
     pub fn parameter(&mut self, name: &str, shape: &[i64], init: Init) -> Result<Tensor, NnError> {
+        let (name, tensor) = self.filled(name, shape, init)?;
+        Ok(self.push(name, tensor.f_set_requires_grad(true)?, Role::Parameter))
+    }
+
+    /// As [`Builder::parameter`], for one that no optimizer changes.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn frozen(&mut self, name: &str, shape: &[i64], init: Init) -> Result<Tensor, NnError> {
+        let (name, tensor) = self.filled(name, shape, init)?;
+        Ok(self.push(name, tensor, Role::Frozen))
+    }
+
+    fn filled(&self, name: &str, shape: &[i64], init: Init) -> Result<(String, Tensor), NnError> {
         let name = self.full(name);
         let count = shape.iter().product::<i64>() as usize;
         let values = fill(init, self.store.seed, &name, count);
         let tensor = Tensor::f_from_slice(&values)?.f_view(shape)?.f_to_device(self.store.device)?;
-        let tensor = tensor.f_set_requires_grad(true)?;
-        Ok(self.push(name, tensor, Role::Parameter))
+        Ok((name, tensor))
     }
 
     /// A buffer of this shape and kind, filled with one value.

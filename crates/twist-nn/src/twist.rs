@@ -2,7 +2,7 @@
 
 use tch::{Device, Tensor};
 
-use crate::{Backbone, Mode, NetConfig, NnError, ProjectionHead, ResNet, Store};
+use crate::{Backbone, Mode, NetConfig, NnError, ProjectionHead, Store, backbone};
 
 /// Backbone and head, with all of their tensors under the names of the released checkpoints: `backbone.*` and
 /// `projection_heads.*`.
@@ -26,16 +26,10 @@ impl TwistNet {
     pub fn new(config: &NetConfig, device: Device, seed: u64) -> Result<Self, NnError> {
         config.check()?;
         let mut store = Store::new(device, seed);
-        let backbone = ResNet::from_arch(&mut store.builder("backbone"), config.arch, config.width)?;
-        let head = ProjectionHead::new(
-            &mut store.builder("projection_heads"),
-            backbone.feature_dim(),
-            config.hidden_dim,
-            config.dim,
-            config.activation,
-            config.bunch,
-        )?;
-        Ok(Self { store, backbone: Box::new(backbone), head, config: config.clone() })
+        let backbone = backbone::build(&mut store.builder("backbone"), config)?;
+        let head =
+            ProjectionHead::new(&mut store.builder("projection_heads"), backbone.feature_dim(), config)?;
+        Ok(Self { store, backbone, head, config: config.clone() })
     }
 
     /// Logits `[V*B, K]` of `views` views of `B` images, one tensor `[V_r*B, 3, S_r, S_r]` per resolution, view-major.

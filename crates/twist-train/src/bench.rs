@@ -5,12 +5,11 @@ use std::time::Instant;
 use serde::Serialize;
 use tch::{Cuda, Device, Kind, Tensor};
 use twist_data::ViewPolicy;
-use twist_nn::TwistLoss;
 
 use crate::{
     CheckpointConfig, DataConfig, DataFacts, DeviceNormalize, EvalConfig, GuardConfig, LossConfig, Machine,
     ModelConfig, OptimConfig, OptimName, RunConfig, ScheduleConfig, TrainConfig, TrainError, TrainPlan,
-    TrainState, VIEWS, peak_memory_gib, train_step,
+    TrainState, peak_memory_gib, train_step,
 };
 
 /// What to measure.
@@ -88,14 +87,13 @@ pub fn step(bench: &StepBench, machine: &Machine) -> Result<StepTiming, TrainErr
     let device = machine.device;
     let normalize = DeviceNormalize::new(config.data.mean, config.data.std, plan.channels_last(), device)?;
     let side = i64::from(bench.size);
-    let shape = [VIEWS, bench.batch as i64, side, side, 3];
-    let pixels = Tensor::f_randint(256, shape, (Kind::Uint8, device))?;
-    let loss = TwistLoss::default();
+    let shape = [plan.views().len() as i64, bench.batch as i64, side, side, 3];
+    let pixels = [Tensor::f_randint(256, shape, (Kind::Uint8, device))?];
 
     let mut seconds = Vec::with_capacity(bench.steps);
     for step in 0..bench.warmup + bench.steps {
         let began = Instant::now();
-        train_step(&mut state, &plan, &loss, &normalize, step as u64, &pixels)?;
+        train_step(&mut state, &plan, &normalize, step as u64, &pixels)?;
         wait_for(device);
         if step >= bench.warmup {
             seconds.push(began.elapsed().as_secs_f64());
@@ -141,11 +139,17 @@ fn config(bench: &StepBench) -> TrainConfig {
             hidden_dim: bench.hidden_dim,
             dim: bench.dim,
             activation: "relu".into(),
+            head_init: "default".into(),
+            norm: true,
+            drop_path: 0.0,
+            freeze_embedding: false,
             bunch: None,
         },
         loss: LossConfig::default(),
         data: DataConfig::default(),
         views: vec![view("view1"), view("view2")],
+        teacher: None,
+        self_label: None,
         optim: OptimConfig {
             name: OptimName::Lars,
             lr: 0.1,
@@ -167,6 +171,8 @@ fn config(bench: &StepBench) -> TrainConfig {
         train: RunConfig {
             batch_size: bench.batch,
             accumulation: bench.accumulation,
+            norm_batch: None,
+            checkpoint_activations: false,
             precision: bench.precision.clone(),
             channels_last: "auto".into(),
             seed: 0,

@@ -10,6 +10,9 @@ use crate::plan::PlanError;
 /// Every way in which training can fail.
 #[derive(Debug, Error)]
 pub enum TrainError {
+    /// A batch without pixels reached the step.
+    #[error("a batch without views reached the training step; this is a bug in Twist")]
+    NoViews,
     // === Before the run ===
     /// The recipe could not be read.
     #[error(transparent)]

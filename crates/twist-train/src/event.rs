@@ -138,7 +138,7 @@ impl StartFigures {
 pub struct StepFigures {
     /// The loss in nats.
     pub loss: f64,
-    /// Consistency of the two views: the symmetric KL term, in nats.
+    /// Disagreement of the views: the KL term, in nats.
     pub kl: f64,
     /// Mean entropy of an image's distribution (EH), in nats: falls while predictions sharpen.
     pub sharpness: f64,
@@ -146,6 +146,9 @@ pub struct StepFigures {
     pub diversity: f64,
     /// Number of classes that win at least one image of the batch.
     pub classes_in_use: u64,
+    /// Share of the images that are confident, while self-labelling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confident: Option<f64>,
     /// The learning rate of weights.
     pub learning_rate: f64,
     /// The weight decay of weights.

@@ -44,7 +44,10 @@ mod trainer;
 
 mod step;
 
-mod accumulate;
+mod features;
+mod objective;
+mod teacher;
+
 mod normalize;
 mod optim;
 
@@ -71,7 +74,8 @@ mod error;
 pub use checkpoint::{CheckpointFacts, CheckpointStore, Loaded, Rejected, capture, restore};
 pub use config::{
     CheckpointConfig, ConfigError, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig,
-    OptimConfig, OptimName, Override, Recipe, RunConfig, ScheduleConfig, TrainConfig,
+    OptimConfig, OptimName, Override, Recipe, RunConfig, ScheduleConfig, SelfLabelConfig, TeacherConfig,
+    TrainConfig,
 };
 pub use error::TrainError;
 pub use evaluator::{EvalContext, EvalError, Evaluator};
@@ -84,12 +88,14 @@ pub use machine::{DeviceError, DeviceRequest, Machine};
 pub use memory::peak_memory_gib;
 pub use metrics::{StepMetrics, StepReading};
 pub use normalize::DeviceNormalize;
+pub use objective::{LossValue, Objective};
 pub use optim::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
 pub use outcome::{Outcome, StopReason};
-pub use plan::{CheckpointPlan, DataFacts, EvalPlan, PlanError, Precision, TrainPlan};
+pub use plan::{CheckpointPlan, DataFacts, EvalPlan, PlanError, Precision, SelfLabelPlan, TrainPlan};
 pub use recorder::{JsonLines, Recorder, TensorBoard};
 pub use resume::changes;
 pub use schedule::{Cosine, LearningRate, Stage, released_warmup_epochs};
-pub use step::{TrainState, VIEWS, train_step};
+pub use step::{TrainState, train_step};
 pub use stop::StopFlag;
+pub use teacher::Teacher;
 pub use trainer::{TrainOptions, Trainer};

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use tch::{Kind, Tensor, no_grad};
-use twist_nn::{LossTerms, classes_in_use};
+use twist_nn::classes_in_use;
 
+use crate::objective::LossValue;
 use crate::optim::Rates;
 use crate::{StepFigures, TrainError};
 
@@ -14,7 +15,8 @@ pub struct StepMetrics {
     pub step: u64,
     /// The rates that it used.
     pub rates: Rates,
-    /// Loss, consistency, sharpness, diversity, gradient norm, classes in use: `[6]`, fp32.
+    /// Loss, consistency, sharpness, diversity, gradient norm, classes in use, share of confident images (-1 unless
+    /// self-labelling): `[7]`, fp32.
     figures: Tensor,
     /// The logits `[V*B, K]`, without their graph; whoever collects metrics takes them, for they are large.
     logits: Option<Tensor>,
@@ -27,7 +29,7 @@ pub struct StepReading {
     pub step: u64,
     /// The loss in nats.
     pub loss: f64,
-    /// Consistency of the two views (symmetric KL), in nats.
+    /// Disagreement of the views (the KL term), in nats.
     pub kl: f64,
     /// Mean entropy of an image's distribution, in nats.
     pub sharpness: f64,
@@ -37,6 +39,9 @@ pub struct StepReading {
     pub grad_norm: f64,
     /// Classes that win at least one view of the batch.
     pub classes_in_use: u64,
+    /// Share of the images that are confident, while self-labelling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confident: Option<f64>,
     /// Learning rate of weights.
     pub learning_rate: f64,
     /// Weight decay of weights.
@@ -52,6 +57,7 @@ impl StepReading {
             sharpness: self.sharpness,
             diversity: self.diversity,
             classes_in_use: self.classes_in_use,
+            confident: self.confident,
             learning_rate: self.learning_rate,
             weight_decay: self.weight_decay,
             grad_norm: self.grad_norm,
@@ -64,14 +70,20 @@ impl StepMetrics {
     pub(crate) fn new(
         step: u64,
         rates: Rates,
-        terms: &LossTerms,
+        value: &LossValue,
         grad_norm: &Tensor,
         logits: &Tensor,
     ) -> Result<Self, TrainError> {
         no_grad(|| {
             let logits = logits.f_detach()?;
             let in_use = classes_in_use(&logits)?;
-            let figures = [&terms.total, &terms.kl, &terms.sharpness, &terms.diversity, grad_norm, &in_use];
+            let confident = match &value.confident {
+                Some(share) => share.shallow_clone(),
+                None => Tensor::f_full([], -1.0, (Kind::Float, logits.device()))?,
+            };
+            let terms = &value.terms;
+            let figures =
+                [&terms.total, &terms.kl, &terms.sharpness, &terms.diversity, grad_norm, &in_use, &confident];
             let figures =
                 figures.map(|figure| figure.f_detach().and_then(|figure| figure.f_to_kind(Kind::Float)));
             let figures = Tensor::f_stack(&figures.into_iter().collect::<Result<Vec<_>, _>>()?, 0)?;
@@ -103,9 +115,10 @@ impl StepMetrics {
             diversity: f64::from(values[3]),
             grad_norm: f64::from(values[4]),
             classes_in_use: values[5] as u64,
+            confident: (values[6] >= 0.0).then(|| f64::from(values[6])),
             learning_rate: metrics.rates.weights,
             weight_decay: metrics.rates.weight_decay,
         };
-        Ok(metrics.iter().zip(values.chunks_exact(6)).map(reading).collect())
+        Ok(metrics.iter().zip(values.chunks_exact(7)).map(reading).collect())
     }
 }

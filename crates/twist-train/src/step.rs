@@ -1,16 +1,15 @@
 //! The training step: everything that happens to one batch, in one function.
 
 use tch::Tensor;
-use twist_nn::{Mode, TwistLoss, TwistNet};
+use twist_nn::{Mode, TwistNet};
 
-use crate::accumulate::{backbone_backward, backbone_features};
+use crate::features::Features;
 use crate::metrics::StepMetrics;
 use crate::normalize::DeviceNormalize;
+use crate::objective::Objective;
 use crate::optim::{self, Optimizer, Parameters, Rates};
+use crate::teacher::Teacher;
 use crate::{TrainError, TrainPlan};
-
-/// Views of an image that one step sees.
-pub const VIEWS: i64 = 2;
 
 /// What a step changes.
 pub struct TrainState {
@@ -20,6 +19,8 @@ pub struct TrainState {
     pub parameters: Parameters,
     /// The optimizer with its state.
     pub optimizer: Box<dyn Optimizer>,
+    /// The momentum teacher, when the recipe has one.
+    pub teacher: Option<Teacher>,
 }
 
 impl TrainState {
@@ -35,46 +36,50 @@ impl TrainState {
         }
         let parameters = Parameters::of(&net.store);
         let optimizer = optim::build(plan.optim(), Parameters::of(&net.store))?;
-        Ok(Self { net, parameters, optimizer })
+        let teacher = plan.teacher().map(|_| Teacher::of(&net, plan)).transpose()?;
+        Ok(Self { net, parameters, optimizer, teacher })
     }
 }
 
-/// One update from one batch of views `pixels` `[V, B, S, S, 3]`, u8 on the network's device.
+/// One update from one batch of views `pixels`, `[V_r, B, S_r, S_r, 3]` for each resolution, u8 on the network's device.
 ///
 /// Nothing is read from the device: the figures stay tensors until someone asks for them. The loss and everything in
-/// the head is of the whole batch of B images, whatever `accumulation` says.
+/// the head is of the whole batch of B images, however the backbone's part is cut.
 ///
 /// # Errors
 /// libtorch's, out of memory among them, and shapes that do not fit the network.
 pub fn train_step(
     state: &mut TrainState,
     plan: &TrainPlan,
-    loss: &TwistLoss,
     normalize: &DeviceNormalize,
     step: u64,
-    pixels: &Tensor,
+    pixels: &[Tensor],
 ) -> Result<StepMetrics, TrainError> {
     // Schedules: pure functions of the step.
-    let rates = Rates::at(plan, step);
+    let (rates, objective) = (Rates::at(plan, step), Objective::at(plan, step));
+    let views = plan.views_at(step).len() as i64;
 
-    // Normalise on the device: u8 [V, B, S, S, 3] to float [V*B, 3, S, S].
-    let images = normalize.apply(pixels)?;
+    // Normalise on the device: u8 [V_r, B, S_r, S_r, 3] to float [V_r*B, 3, S_r, S_r].
+    let images = pixels.iter().map(|pixels| normalize.apply(pixels)).collect::<Result<Vec<_>, _>>()?;
 
-    // Features [V*B, D]: one pass of the backbone, or in pieces without gradient.
-    let features = backbone_features(&state.net, plan, &images)?;
+    // Features [V*B, D]: one pass of the backbone per resolution, or in pieces without gradient.
+    let features = Features::of(&state.net, plan, &images, step)?;
 
     // Head once over all views: logits [V*B, K].
     let logits = {
         let _autocast = torch_ext::Autocast::scope(plan.machine().device, plan.precision().kind())?;
-        state.net.head.forward(&features, VIEWS, Mode::Train)?
+        state.net.head.forward(&features.all, views, Mode::Train)?
     };
 
+    // The teacher's logits [2B, K] of the global views.
+    let taught = state.teacher.as_ref().map(|teacher| teacher.logits(plan, &images, step)).transpose()?;
+
     // Loss of the whole batch in fp32, with its gradient [V*B, K] in closed form.
-    let (terms, gradient) = loss.two_view_with_gradient(&logits)?;
+    let (value, gradient) = objective.with_gradient(&logits, taught.as_ref(), views)?;
 
     // Backward, down to the weights of the backbone.
     torch_ext::grad::backward(&logits, &gradient)?;
-    backbone_backward(&state.net, plan, &images, &features)?;
+    features.backward(&state.net, plan)?;
 
     // Clip by the norm of all gradients together.
     let gradients = state.parameters.gradients()?;
@@ -84,7 +89,10 @@ pub fn train_step(
     state.optimizer.update(&gradients, rates)?;
     drop(gradients);
     state.parameters.clear_gradients()?;
+    if let (Some(teacher), Some(momentum)) = (&state.teacher, plan.teacher()) {
+        teacher.follow(&state.net, momentum.at(step))?;
+    }
 
     // Figures: tensors still.
-    StepMetrics::new(step, rates, &terms, &grad_norm, &logits)
+    StepMetrics::new(step, rates, &value, &grad_norm, &logits)
 }

@@ -1,8 +1,8 @@
 //! `twist recipes`: the recipes that the binary carries.
 
 use crate::exit::Exit;
-use crate::recipes;
 use crate::talk::to_stdout;
+use crate::{folder_auto, recipes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,6 +37,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
             for recipe in recipes::ALL {
                 to_stdout(format!("{:width$}  {}", recipe.name, recipe.summary()))?;
             }
+            to_stdout(format!(
+                "{:width$}  Made for your images when no recipe is named: `twist train DATA --print-config` shows it",
+                folder_auto::NAME
+            ))?;
         }
         Some(Action::Show { name }) => to_stdout(recipes::named(name)?.text.trim_end())?,
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use twist_data::Dataset;
 use twist_train::{DataFacts, Machine, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
@@ -10,10 +11,11 @@ use crate::job::Job;
 use crate::settings::Written;
 use crate::sources::{DEFAULT_LABELS, Sources};
 use crate::talk::{Talk, to_stdout};
-use crate::{choice, place};
+use crate::{folder_auto, place};
 
 const EXAMPLES: &str = "\
 Examples:
+  twist train photos/                             a recipe made for these images, with its reasons
   twist train photos/ --clusters 20               20 classes; labels are not needed
   twist train photos/ --clusters 20 --max-time 30m
   twist train 'cifar10/train-*.tar' --eval-data 'cifar10/test-*.tar' --recipe cifar10_cpu
@@ -65,21 +67,22 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let machine = Machine::detect(args.machine.device, args.machine.threads.map(usize::from))?;
     let mut sources = sources(args)?;
-    if args.print_config && !sources.recipe.is_empty() {
+    if args.print_config && !is_auto(&sources) {
         // A named recipe needs no data to be printed.
-        return print_config(args, &sources);
+        return print_config(args, &sources.recipe, &written(args, &sources)?);
     }
     let data = sources.open(talk)?;
-    if sources.recipe.is_empty() {
-        let choice = choice::recipe_for(&*data.train, machine.device.is_cuda());
-        talk.say(format!("recipe {}, because {}; --recipe chooses another", choice.recipe, choice.why));
-        sources.recipe = choice.recipe.into();
-    }
+    let written = if is_auto(&sources) {
+        sources.recipe = folder_auto::NAME.into();
+        auto(args, &*data.train, machine.device.is_cuda(), talk)?
+    } else {
+        written(args, &sources)?
+    };
     if args.print_config {
-        return print_config(args, &sources);
+        return print_config(args, &sources.recipe, &written);
     }
     let folder = place::of_run(&args.folder, &sources.recipe);
-    let recipe = written(args, &sources)?.with(&args.recipe, args.machine.precision, args.clusters)?;
+    let recipe = written.with(&args.recipe, args.machine.precision, args.clusters)?;
     let plan = TrainPlan::new(recipe.config(), &DataFacts::of(&*data.train), &machine)?;
     if args.dry_run {
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
@@ -156,12 +159,27 @@ fn written(args: &Args, sources: &Sources) -> anyhow::Result<Written> {
     Written::named(&sources.recipe)
 }
 
-fn print_config(args: &Args, sources: &Sources) -> anyhow::Result<Exit> {
-    let recipe = written(args, sources)?.with(&args.recipe, args.machine.precision, args.clusters)?;
-    to_stdout(format!(
-        "# Every value in force, made from {}.\n\n{}",
-        sources.recipe,
-        recipe.config().to_toml().trim_end()
-    ))?;
+/// The recipe made for the data, with its reasons said; that of the run when one is resumed.
+fn auto(args: &Args, train: &dyn Dataset, gpu: bool, talk: &Talk) -> anyhow::Result<Written> {
+    let name = folder_auto::NAME;
+    if args.folder.resume
+        && let Some(written) = Written::of_run(&place::of_run(&args.folder, name), name)?
+    {
+        return Ok(written);
+    }
+    let made = folder_auto::recipe_for(train, gpu, args.clusters);
+    made.reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));
+    Ok(Written::made(name, made.text))
+}
+
+/// Whether the recipe is made for the data: none was named, or the rule was.
+fn is_auto(sources: &Sources) -> bool {
+    sources.recipe.is_empty() || sources.recipe == folder_auto::NAME
+}
+
+fn print_config(args: &Args, name: &str, written: &Written) -> anyhow::Result<Exit> {
+    let recipe = written.with(&args.recipe, args.machine.precision, args.clusters)?;
+    let values = recipe.config().to_toml();
+    to_stdout(format!("# Every value in force, made from {name}.\n\n{}", values.trim_end()))?;
     Ok(Exit::Done)
 }

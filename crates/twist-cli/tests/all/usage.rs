@@ -76,12 +76,19 @@ fn dry_run_prints_the_plan_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn without_a_recipe_one_is_chosen_and_the_reason_is_given() {
+fn without_a_recipe_one_is_made_and_its_reasons_are_given() {
     let place = Place::new();
     place.pictures("photos", 16);
     let config = place.run("train photos --device cpu --print-config");
-    config.exits(0).says(&["cifar10_cpu", "about 20 pixels", "no GPU", "--recipe"]);
-    place.run("train photos --device cpu --print-config -q").exits(0);
+    config.exits(0).says(&["folder_auto", "16 images, 20 pixels", "no GPU", "--recipe", "--clusters"]);
+    assert!(
+        config.out.contains("batch_size = 16") && config.out.contains("resnet18_cifar"),
+        "{}",
+        config.out
+    );
+    place.run("train photos --device cpu --print-config -q --recipe folder_auto").exits(0);
+    let asked = place.run("train photos --device cpu --print-config --clusters 5");
+    assert!(asked.out.contains("dim = 5"), "{}", asked.out);
 }
 
 #[test]

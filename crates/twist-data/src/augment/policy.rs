@@ -22,6 +22,9 @@ pub enum Interpolation {
 pub struct ViewPolicy {
     /// For people and logs, such as `view1`.
     pub name: String,
+    /// How many views are drawn by this policy, each with random numbers of its own.
+    #[serde(default = "default::count")]
+    pub count: u32,
     /// Side of the square view in pixels.
     pub size: u32,
     /// Smallest and largest part of the image's area that a crop covers.
@@ -84,6 +87,7 @@ impl ViewPolicy {
     pub fn new(name: &str, size: u32, scale: [f64; 2], blur: f64, solarize: f64) -> Self {
         Self {
             name: name.to_owned(),
+            count: default::count(),
             size,
             scale,
             ratio: default::ratio(),
@@ -102,6 +106,19 @@ impl ViewPolicy {
         }
     }
 
+    /// One policy for each view: `count` views become as many policies, named `local 1`, `local 2`, ….
+    pub fn each(policies: &[Self]) -> Vec<Self> {
+        let numbered = |policy: &Self, number: u32| {
+            let name =
+                if policy.count == 1 { policy.name.clone() } else { format!("{} {number}", policy.name) };
+            Self { name, count: 1, ..policy.clone() }
+        };
+        policies
+            .iter()
+            .flat_map(|policy| (1..=policy.count).map(move |number| numbered(policy, number)))
+            .collect()
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -110,6 +127,9 @@ impl ViewPolicy {
         let fail = |field, value: &dyn std::fmt::Debug, rule| {
             Err(PolicyError { view: self.name.clone(), field, value: format!("{value:?}"), rule })
         };
+        if !(1..=MAX_COUNT).contains(&self.count) {
+            return fail("count", &self.count, "a policy draws between 1 and 64 views");
+        }
         if !(1..=MAX_SIZE).contains(&self.size) {
             return fail("size", &self.size, "a view has between 1 and 4096 pixels on a side");
         }
@@ -164,8 +184,14 @@ impl ViewPolicy {
 /// Largest side of a view or evaluation crop in pixels.
 pub(crate) const MAX_SIZE: u32 = 4096;
 
+/// Most views of one policy.
+const MAX_COUNT: u32 = 64;
+
 /// The values that all views of the paper share.
 mod default {
+    pub(super) fn count() -> u32 {
+        1
+    }
     pub(super) fn ratio() -> [f64; 2] {
         [3.0 / 4.0, 4.0 / 3.0]
     }
@@ -217,9 +243,22 @@ mod tests {
     }
 
     #[test]
+    fn a_count_is_as_many_policies() {
+        let first = ViewPolicy::new("global", 32, [0.4, 1.0], 0.0, 0.0);
+        let local = ViewPolicy { count: 3, ..ViewPolicy::new("local", 16, [0.05, 0.4], 0.5, 0.0) };
+        let each = ViewPolicy::each(&[first.clone(), local]);
+        let names: Vec<&str> = each.iter().map(|policy| policy.name.as_str()).collect();
+        assert_eq!(names, ["global", "local 1", "local 2", "local 3"]);
+        assert_eq!(each[0], first);
+        assert!(each[1..].iter().all(|policy| policy.count == 1 && policy.size == 16));
+        assert_eq!(ViewPolicy::each(&each), each);
+    }
+
+    #[test]
     fn every_rule_names_its_field() {
         type Change = fn(&mut ViewPolicy);
-        let wrong: [(&str, Change); 9] = [
+        let wrong: [(&str, Change); 10] = [
+            ("count", |p| p.count = 0),
             ("size", |p| p.size = 0),
             ("scale", |p| p.scale = [0.0, 1.0]),
             ("ratio", |p| p.ratio = [2.0, 1.0]),

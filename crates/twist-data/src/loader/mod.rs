@@ -34,13 +34,23 @@ use crate::sampler::BatchRequest;
 pub enum Pipeline {
     /// Random views for training.
     Views {
-        /// One per view, in order.
+        /// One per view, or per [`ViewPolicy::count`] views, in order.
         policies: Vec<ViewPolicy>,
         /// Seed of the draws.
         seed: u64,
     },
     /// The one fixed view of evaluation.
     Eval(EvalTransform),
+}
+
+impl Pipeline {
+    /// With a policy for each view.
+    fn each_view(self) -> Self {
+        match self {
+            Self::Views { policies, seed } => Self::Views { policies: ViewPolicy::each(&policies), seed },
+            eval @ Self::Eval(_) => eval,
+        }
+    }
 }
 
 /// How a [`Loader`] works; what it delivers does not depend on `threads` and `prefetch`.
@@ -137,6 +147,7 @@ impl Loader {
         options: LoaderOptions,
     ) -> Result<Self, DataError> {
         check(&pipeline, &options)?;
+        let pipeline = pipeline.each_view();
         let shared = Arc::new(Shared {
             dataset,
             layout: Layout::of(&pipeline),

@@ -22,7 +22,19 @@ impl Linear {
         Ok(Self { weight, bias })
     }
 
-    /// `[B, in]` to `[B, out]`.
+    /// As transformers start: weights normal with standard deviation 0.02, bias 0.
+    ///
+    /// The released code truncates at ±2, a hundred standard deviations away: no number is ever cut.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn small_normal(b: &mut Builder<'_>, inputs: i64, outputs: i64) -> Result<Self, NnError> {
+        let weight = b.parameter("weight", &[outputs, inputs], Init::TRANSFORMER)?;
+        let bias = b.parameter("bias", &[outputs], Init::Const(0.0))?;
+        Ok(Self { weight, bias })
+    }
+
+    /// `[…, in]` to `[…, out]`.
     ///
     /// # Errors
     /// Shapes or kinds that do not fit.

@@ -2,8 +2,10 @@
 
 mod batch_norm;
 mod conv;
+mod layer_norm;
 mod linear;
 
 pub use batch_norm::BatchNorm;
 pub use conv::Conv;
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;

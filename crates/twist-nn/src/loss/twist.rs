@@ -1,24 +1,31 @@
-//! The two-view loss: agree, be sure, use all classes (paper formula and released `objective.py`).
+//! The TWIST loss: agree, be sure, use all classes (paper formula and released `objective.py`).
 //!
 //! With `P = softmax(logits)` for each view `v` of `B` images, `Q = softmax(logits / temperature)`, and `ε` inside
 //! every logarithm:
 //!
 //! ```text
-//! kl         = 1/(2B) Σ_i Σ_k (P1 - P2) (log(P1 + ε) - log(P2 + ε))      both directions of the divergence
-//! sharpness  = mean over views and images of  -Σ_k Q log(Q + ε)           EH in the released code
-//! diversity  = mean over views of             -Σ_k M log(M + ε),  M = mean_i Q      HE in the released code
-//! total      = kl + (1 + lam1) sharpness - lam2 diversity
+//! kl         = mean over pairs of 1/(2B) Σ_i Σ_k (P1 - P2) (log(P1 + ε) - log(P2 + ε))      both directions
+//! sharpness  = mean over pairs, their two views and images of  -Σ_k Q log(Q + ε)            EH in the released code
+//! diversity  = mean over pairs and their two views of -Σ_k M log(M + ε),  M = mean_i Q      HE in the released code
+//! total      = consistency kl + (1 + lam1) sharpness - lam2 diversity
 //! ```
 //!
-//! Both sides of the divergence receive gradient. The batch is the *global* batch: diversity is not a sum over parts.
+//! The pairs are those of each view with each of the two global ones; two views are one pair. Both sides of the
+//! divergence receive gradient.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
+use super::arithmetic::{by_view, entropies, log, soften, through_softmax};
+use super::pairs::Pairs;
 use crate::NnError;
 
 /// The weights of the three terms. `alpha = 1 + lam1` and `beta = lam2` in the paper.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TwistLoss {
+    /// Weight of agreement: 1 as published, 0 switches it off.
+    pub consistency: f64,
+    /// Takes `KL(P_i ‖ P_j)` of a pair `i < j` alone, with weight 1, instead of half of both directions.
+    pub one_sided: bool,
     /// Extra weight of sharpness: 0 for convolutional networks.
     pub lam1: f64,
     /// Weight of diversity.
@@ -31,7 +38,7 @@ pub struct TwistLoss {
 
 impl Default for TwistLoss {
     fn default() -> Self {
-        Self { lam1: 0.0, lam2: 1.0, temperature: 1.0, eps: 1e-5 }
+        Self { consistency: 1.0, one_sided: false, lam1: 0.0, lam2: 1.0, temperature: 1.0, eps: 1e-5 }
     }
 }
 
@@ -49,129 +56,111 @@ pub struct LossTerms {
 }
 
 impl TwistLoss {
-    /// The loss of logits `[2B, K]`, view-major, as the formula says it; differentiable by autograd.
+    /// The loss of the logits `[V*B, K]` of `views` views, view-major, the global ones first, with its gradient
+    /// `[V*B, K]` in the kind of the logits.
     ///
-    /// # Errors
-    /// The logits are not 2-D with an even number of rows.
-    pub fn two_view(&self, logits: &Tensor) -> Result<LossTerms, NnError> {
-        let logits = self.checked(logits)?;
-        let soft = |x: &Tensor| x.f_softmax(-1, None);
-        let p = soft(&logits)?;
-        let q = if self.temperature == 1.0 {
-            p.shallow_clone()
-        } else {
-            soft(&logits.f_div_scalar(self.temperature)?)?
-        };
-
-        let views = p.f_chunk(2, 0)?;
-        let (p1, p2) = (&views[0], &views[1]);
-        let logs = self.log(p1)?.f_sub(&self.log(p2)?)?;
-        let kl = p1
-            .f_sub(p2)?
-            .f_mul(&logs)?
-            .f_sum_dim_intlist(1i64, false, None)?
-            .f_mean(None)?
-            .f_mul_scalar(0.5)?;
-
-        let sharpness = self.entropy(&q)?.f_mean(None)?;
-        let diversity = self.entropy(&self.mean_per_view(&q)?)?.f_mean(None)?;
-        self.combine(kl, sharpness, diversity)
-    }
-
-    /// The same loss with its gradient `[2B, K]` with respect to the logits, in closed form and in the kind of the
-    /// logits: several times fewer passes over memory than autograd makes, and no graph. Backward goes on from there
-    /// with [`torch_ext::grad::backward`].
-    ///
-    /// For `g` the derivative by a softmax's output `p`, the logits receive `p (g - Σ_k p g)`, and
+    /// With `s = 1/(2NB)`, `N` pairs of which `d_v` hold view `v`, and sums over the partners `u` of `v`,
     ///
     /// ```text
-    /// ∂kl/∂P1        = 1/(2B) (log(P1 + ε) - log(P2 + ε) + (P1 - P2) / (P1 + ε))
-    /// ∂sharpness/∂Q  = -1/(2B) (log(Q + ε) + Q / (Q + ε))
-    /// ∂diversity/∂Q  = -1/(2B) (log(M + ε) + M / (M + ε))
+    /// ∂kl/∂P_v        =  s (d_v log(P_v + ε) - Σ_u P_u / (P_v + ε) - Σ_u log(P_u + ε) + d_v P_v / (P_v + ε))
+    /// ∂sharpness/∂Q_v = -s d_v (log(Q_v + ε) + Q_v / (Q_v + ε))
+    /// ∂diversity/∂Q_v = -s d_v (log(M_v + ε) + M_v / (M_v + ε))
     /// ```
     ///
+    /// Where predictions are all but one-hot these terms are large and cancel. They are therefore added in the order
+    /// in which PyTorch's autograd adds them for the released code, and agreement and entropies go back through the
+    /// softmax one by one: rounding errors are then the same ones.
+    ///
     /// # Errors
-    /// As [`TwistLoss::two_view`].
-    pub fn two_view_with_gradient(&self, logits: &Tensor) -> Result<(LossTerms, Tensor), NnError> {
-        tch::no_grad(|| self.closed_form(logits))
+    /// The logits are not 2-D, or not of two or more views.
+    pub fn with_gradient(&self, logits: &Tensor, views: i64) -> Result<(LossTerms, Tensor), NnError> {
+        tch::no_grad(|| self.closed_form(logits, views))
     }
 
-    fn closed_form(&self, raw: &Tensor) -> Result<(LossTerms, Tensor), NnError> {
-        let logits = self.checked(raw)?;
-        let (rows, classes) = logits.size2()?;
-        let by_view = [2, rows / 2, classes];
-        let p = logits.f_softmax(-1, None)?.f_view(by_view)?;
-        let log_p = self.log(&p)?;
+    fn closed_form(&self, raw: &Tensor, views: i64) -> Result<(LossTerms, Tensor), NnError> {
+        if views < 2 {
+            return Err(NnError::Shape {
+                what: "logits of two views or more",
+                expected: "[V*B, K]",
+                got: raw.size(),
+            });
+        }
+        let logits = by_view(raw, views)?;
+        let pairs = Pairs::of(views);
+        let share = 0.5 / (pairs.count() * logits.size()[1] as f64);
+        let p = soften(&logits, 1.0)?;
+        let log_p = log(&p, self.eps)?;
+        let degrees = pairs.degrees((p.f_kind()?, p.device()))?;
 
-        // Agreement. Flipping the view axis pairs each prediction with the other view's.
-        let mut difference = p.f_sub(&p.f_flip([0])?)?;
-        let log_difference = log_p.f_sub(&log_p.f_flip([0])?)?;
-        let kl = difference.f_mul(&log_difference)?.f_sum(None)?.f_mul_scalar(0.5 / rows as f64)?;
-        let mut gradient = difference.f_div_(&p.f_add_scalar(self.eps)?)?.f_add_(&log_difference)?;
+        // Agreement.
+        let (kl, agreement) = if self.one_sided {
+            self.one_sided(&p, &log_p, pairs, share)?
+        } else {
+            self.both_sided(&p, &log_p, pairs, &degrees, share)?
+        };
 
         // Sharpness and diversity, on predictions of their own when there is a temperature.
-        let tempered = self.temperature != 1.0;
-        let (q, log_q) = if tempered {
-            let q = logits.f_div_scalar(self.temperature)?.f_softmax(-1, None)?.f_view(by_view)?;
-            let log_q = self.log(&q)?;
-            (q, log_q)
-        } else {
+        let (q, log_q) = if self.temperature == 1.0 {
             (p.shallow_clone(), log_p)
+        } else {
+            let q = soften(&logits, self.temperature)?;
+            let log_q = log(&q, self.eps)?;
+            (q, log_q)
         };
-        let sharpness = q.f_mul(&log_q)?.f_sum(None)?.f_mul_scalar(-1.0 / rows as f64)?;
-        let mean = q.f_mean_dim(1i64, true, None)?;
-        let log_mean = self.log(&mean)?;
-        let diversity = mean.f_mul(&log_mean)?.f_sum(None)?.f_mul_scalar(-0.5)?;
-        let of_entropy = |q: &Tensor, log: Tensor| log.f_add(&q.f_div(&q.f_add_scalar(self.eps)?)?);
-        let entropies = of_entropy(&q, log_q)?
-            .f_mul_scalar_(-(1.0 + self.lam1))?
-            .f_add_(&of_entropy(&mean, log_mean)?.f_mul_scalar_(self.lam2)?)?;
+        let weights = degrees.f_mul_scalar(0.5 / pairs.count())?;
+        let of = entropies(&q, &log_q, &weights, 1.0 + self.lam1, self.lam2, self.eps)?;
 
         // Through the softmax to the logits.
-        let through = |p: &Tensor, mut g: Tensor| -> Result<Tensor, tch::TchError> {
-            let inner = p.f_mul(&g)?.f_sum_dim_intlist(-1i64, true, None)?;
-            g.f_sub_(&inner)?.f_mul_(p)
-        };
-        let gradient = if tempered {
-            let entropies = through(&q, entropies)?.f_div_scalar_(self.temperature)?;
-            through(&p, gradient)?.f_add_(&entropies)?
-        } else {
-            through(&p, gradient.f_add_(&entropies)?)?
-        };
-        let gradient = gradient.shallow_clone().f_mul_scalar_(1.0 / rows as f64)?.f_view([rows, classes])?;
-        Ok((self.combine(kl, sharpness, diversity)?, gradient.f_to_kind(raw.f_kind()?)?))
+        let unsure = through_softmax(&q, &of.slope)?.f_div_scalar_(self.temperature)?;
+        let gradient = through_softmax(&p, &agreement)?.f_add_(&unsure)?.f_flatten(0, 1)?;
+        let terms = self.combine(kl, of.sharpness, of.diversity)?;
+        Ok((terms, gradient.f_to_kind(raw.f_kind()?)?))
     }
 
-    /// Logits in float32, or float64 when they are.
-    fn checked(&self, logits: &Tensor) -> Result<Tensor, NnError> {
-        let shape = logits.size();
-        if shape.len() != 2 || shape[0] % 2 != 0 || shape[0] == 0 {
-            return Err(NnError::Shape { what: "logits of two views", expected: "[2B, K]", got: shape });
-        }
-        Ok(if logits.f_kind()? == Kind::Double {
-            logits.shallow_clone()
-        } else {
-            logits.f_to_kind(Kind::Float)?
-        })
+    /// Agreement and its derivative by `p`.
+    fn both_sided(
+        &self,
+        p: &Tensor,
+        log_p: &Tensor,
+        pairs: Pairs,
+        degrees: &Tensor,
+        share: f64,
+    ) -> Result<(Tensor, Tensor), NnError> {
+        let partners_log = pairs.partners(log_p)?;
+        // Differences sum to 0 over views, so a prediction may be replaced by its distance from their mean: all terms
+        // are then as small as the disagreement itself, and nothing cancels.
+        let centred = p.f_sub(&p.f_mean_dim(0i64, true, None)?)?;
+        let differences = log_p.f_mul(degrees)?.f_sub_(&partners_log)?;
+        let kl = centred.f_mul(&differences)?.f_sum(None)?.f_mul_scalar(share)?;
+
+        let (own, above) = (degrees.f_mul_scalar(share * self.consistency)?, p.f_add_scalar(self.eps)?);
+        let weight = -share * self.consistency;
+        let mut slope = log_p.f_mul(&own)?;
+        let slope = slope
+            .f_add_(&pairs.partners(p)?.f_mul_scalar(weight)?.f_div_(&above)?)?
+            .f_add_(&partners_log.f_mul_scalar(weight)?)?
+            .f_add_(&p.f_mul(&own)?.f_div_(&above)?)?;
+        Ok((kl, slope))
     }
 
-    fn log(&self, p: &Tensor) -> Result<Tensor, tch::TchError> {
-        p.f_add_scalar(self.eps)?.f_log()
-    }
-
-    /// Entropies of the rows.
-    fn entropy(&self, p: &Tensor) -> Result<Tensor, tch::TchError> {
-        p.f_mul(&self.log(p)?)?.f_sum_dim_intlist(-1i64, false, None)?.f_neg()
-    }
-
-    /// `[2B, K]` to `[2, K]`.
-    fn mean_per_view(&self, p: &Tensor) -> Result<Tensor, tch::TchError> {
-        let (rows, classes) = p.size2()?;
-        p.f_view([2, rows / 2, classes])?.f_mean_dim(1i64, false, None)
+    /// As [`Self::both_sided`] for the first direction of each pair alone: with `n_v` pairs that `v` begins,
+    /// `∂kl/∂P_v = 1/(NB) (Σ_j (log P_v - log P_j) + n_v P_v / (P_v + ε) - Σ_i P_i / (P_v + ε))`.
+    fn one_sided(
+        &self,
+        p: &Tensor,
+        log_p: &Tensor,
+        pairs: Pairs,
+        share: f64,
+    ) -> Result<(Tensor, Tensor), NnError> {
+        let of_log = pairs.begun(log_p)?;
+        let kl = p.f_mul(&of_log)?.f_sum(None)?.f_mul_scalar(2.0 * share)?;
+        let mut slope = pairs.begun_less_ended(p)?.f_div_(&p.f_add_scalar(self.eps)?)?.f_add_(&of_log)?;
+        Ok((kl, slope.f_mul_scalar_(2.0 * share * self.consistency)?))
     }
 
     fn combine(&self, kl: Tensor, sharpness: Tensor, diversity: Tensor) -> Result<LossTerms, NnError> {
         let weighted = sharpness.f_mul_scalar(1.0 + self.lam1)?.f_sub(&diversity.f_mul_scalar(self.lam2)?)?;
-        Ok(LossTerms { total: kl.f_add(&weighted)?, kl, sharpness, diversity })
+        let total = kl.f_mul_scalar(self.consistency)?.f_add(&weighted)?;
+        Ok(LossTerms { total, kl, sharpness, diversity })
     }
 }

@@ -1,7 +1,7 @@
 //! The projection head against PyTorch, and its statistics per bunch.
 
 use tch::{Device, Kind, Tensor};
-use twist_nn::{Activation, Mode, ProjectionHead, Store};
+use twist_nn::{Activation, Mode, NetConfig, ProjectionHead, Store};
 
 use crate::reference::{Values, apply_rule, close, distance, json, ruled, seed, tensor};
 
@@ -19,15 +19,21 @@ fn heads_equal_the_reference() {
             other => panic!("activation {other:?}"),
         };
         let mut store = Store::new(Device::Cpu, 0);
-        let (features, hidden, dim) = (size("feature_dim"), size("hidden_dim"), size("dim"));
-        let head =
-            ProjectionHead::new(&mut store.builder(""), features, hidden, dim, activation, None).unwrap();
+        let config = NetConfig {
+            hidden_dim: size("hidden_dim"),
+            dim: size("dim"),
+            activation,
+            bunch: None,
+            ..NetConfig::new("resnet18".parse().unwrap())
+        };
+        let features = size("feature_dim");
+        let head = ProjectionHead::new(&mut store.builder(""), features, &config).unwrap();
         apply_rule(&store, "");
         let input =
             ruled(&format!("head.{}.{number}", seed()), &[size("batch"), features]).set_requires_grad(true);
 
         let value = |part: &str| values.get(&format!("{name}.{part}"));
-        let y = head.forward(&input, 2, Mode::Train).unwrap();
+        let y = head.forward(&input, 1, Mode::Train).unwrap();
         (&y * ruled("cot", &y.size())).sum(Kind::Float).backward();
         close(&y, &value("train"), 1e-5, &format!("{name} train"));
         close(&input.grad(), &value("grad_input"), 1e-5, &format!("{name} grad_input"));
@@ -37,7 +43,7 @@ fn heads_equal_the_reference() {
             close(&tensor(&store, buffer), &value(buffer), 1e-5, &format!("{name} {buffer}"));
         }
         assert_eq!(tensor(&store, "norm.num_batches_tracked").int64_value(&[]), 1);
-        let eval = head.forward(&input, 2, Mode::Eval).unwrap();
+        let eval = head.forward(&input, 1, Mode::Eval).unwrap();
         close(&eval, &value("eval_after_one_step"), 1e-5, &format!("{name} eval"));
         assert!(distance(&y, &values.perturbed(&format!("{name}.train"), 1e-3)) > 1e-5);
     }
@@ -45,8 +51,40 @@ fn heads_equal_the_reference() {
 
 fn small_head(bunch: Option<i64>) -> (Store, ProjectionHead) {
     let mut store = Store::new(Device::Cpu, 5);
-    let head = ProjectionHead::new(&mut store.builder(""), 6, 8, 4, Activation::Relu, bunch).unwrap();
+    let config = NetConfig { hidden_dim: 8, dim: 4, bunch, ..NetConfig::new("resnet18".parse().unwrap()) };
+    let head = ProjectionHead::new(&mut store.builder(""), 6, &config).unwrap();
     (store, head)
+}
+
+/// Any number of views: a bunch holds all views of its images, global and local.
+#[test]
+fn a_bunch_holds_all_views_of_its_images() {
+    let (views, images, bunch) = (5, 6, 2);
+    let features = Tensor::randn([views * images, 6], (Kind::Float, Device::Cpu));
+    let got = small_head(Some(bunch)).1.forward(&features, views, Mode::Train).unwrap();
+    for part in 0..images / bunch {
+        let of = got.view([views, images, 4]).narrow(1, part * bunch, bunch).reshape([views * bunch, 4]);
+        let (var, mean) = of.var_mean_dim([0i64].as_slice(), false, false);
+        assert!(mean.abs().max().double_value(&[]) < 1e-5, "mean 0");
+        assert!((var - 1.0).abs().max().double_value(&[]) < 1e-2, "variance 1");
+    }
+}
+
+#[test]
+fn without_the_norm_logits_are_the_linear_map() {
+    let mut store = Store::new(Device::Cpu, 5);
+    let base = NetConfig { hidden_dim: 8, dim: 4, ..NetConfig::new("resnet18".parse().unwrap()) };
+    let config = NetConfig { norm: false, small_normal_head: true, ..base };
+    let head = ProjectionHead::new(&mut store.builder(""), 6, &config).unwrap();
+    assert!(store.entries().iter().all(|entry| !entry.name.starts_with("norm.")));
+    assert_eq!(
+        tensor(&store, "last_linear.bias").abs().max().double_value(&[]),
+        0.0,
+        "a transformer's start"
+    );
+    let features = Tensor::randn([16, 6], (Kind::Float, Device::Cpu));
+    let logits = head.forward(&features, 2, Mode::Train).unwrap();
+    assert!(logits.std(true).double_value(&[]) < 0.5, "nothing spreads them");
 }
 
 /// What a machine per bunch would compute: the norm sees each bunch's images, all views of them, on their own.

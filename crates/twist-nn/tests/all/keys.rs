@@ -1,7 +1,7 @@
 //! Names, order and shapes of every entry equal the released checkpoints'.
 
 use tch::Device;
-use twist_nn::{Activation, NetConfig, ProjectionHead, ResNet, Store, TwistNet};
+use twist_nn::{NetConfig, ProjectionHead, Store, TwistNet, build_backbone};
 
 use crate::reference::json;
 
@@ -18,30 +18,31 @@ fn state_dict_keys_are_the_released_ones() {
     let mut checked = [0, 0];
     for (name, entry) in &keys {
         let mut store = Store::new(Device::Cpu, 0);
-        if let Some((arch, width)) = resnet(name) {
-            let _ = ResNet::from_arch(&mut store.builder(""), arch.parse().unwrap(), width).unwrap();
-            checked[0] += 1;
-        } else if let Some(case) = heads.get(name) {
+        if let Some(case) = heads.get(name) {
             let size = |field: &str| case[field].as_i64().expect("a size");
-            let (features, hidden, dim) = (size("feature_dim"), size("hidden_dim"), size("dim"));
-            let _ =
-                ProjectionHead::new(&mut store.builder(""), features, hidden, dim, Activation::Relu, None)
-                    .unwrap();
+            let config = NetConfig {
+                hidden_dim: size("hidden_dim"),
+                dim: size("dim"),
+                ..NetConfig::new("resnet18".parse().unwrap())
+            };
+            let _ = ProjectionHead::new(&mut store.builder(""), size("feature_dim"), &config).unwrap();
             checked[1] += 1;
         } else {
-            assert!(name.starts_with("vit_"), "`{name}` belongs to nothing that exists or is to come");
-            continue;
+            let _ = build_backbone(&mut store.builder(""), &configuration(name)).unwrap();
+            checked[0] += 1;
         }
         assert_eq!(store.shapes(), expected(entry), "{name}");
     }
-    assert!(checked[0] >= 3 && checked[1] == heads.len() && checked[1] >= 2, "checked {checked:?}");
+    assert!(checked[0] >= 6 && checked[1] == heads.len() && checked[1] >= 2, "checked {checked:?}");
 }
 
-/// `resnet50w2` → `resnet50` of width 128.
-pub(crate) fn resnet(name: &str) -> Option<(String, i64)> {
-    let depth = name.strip_prefix("resnet")?;
-    let (depth, factor) = depth.split_once('w').unwrap_or((depth, "1"));
-    Some((format!("resnet{depth}"), 64 * factor.parse::<i64>().ok()?))
+/// The configuration that a reference name stands for: `vit_s`, or `resnet50w2` for `resnet50` of width 128.
+pub(crate) fn configuration(name: &str) -> NetConfig {
+    let (arch, factor) = match name.split_once('w') {
+        Some((arch, factor)) if arch.starts_with("resnet") => (arch, factor.parse().expect("a factor")),
+        _ => (name, 1),
+    };
+    NetConfig { width: 64 * factor, ..NetConfig::new(arch.parse().expect("an architecture")) }
 }
 
 #[test]

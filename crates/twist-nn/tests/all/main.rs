@@ -5,5 +5,6 @@ mod reference;
 mod backbone;
 mod head;
 mod keys;
+mod literal;
 mod loss;
 mod network;

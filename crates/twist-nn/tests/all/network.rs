@@ -27,7 +27,7 @@ fn step(net: &TwistNet, images: &Tensor, kind: Kind) -> (Tensor, Vec<Tensor>) {
         let _autocast = Autocast::scope(Device::Cpu, kind).unwrap();
         net.forward(&[images.shallow_clone()], 2, Mode::Train).unwrap()
     };
-    let (_, gradient) = TwistLoss::default().two_view_with_gradient(&logits).unwrap();
+    let (_, gradient) = TwistLoss::default().with_gradient(&logits, 2).unwrap();
     grad::backward(&logits, &gradient).unwrap();
     (logits.detach(), grad::of(&parameters).unwrap())
 }

@@ -118,6 +118,8 @@ pub(crate) fn apply_rule(store: &Store, prefix: &str) {
                 u * 0.1 + 1.0
             } else if shape.len() <= 1 {
                 u * 0.1
+            } else if key.contains("pos_embed") || key.contains("cls_token") {
+                u * 0.05
             } else {
                 u * (3.0 / shape[1..].iter().product::<i64>() as f64).sqrt()
             };

@@ -61,7 +61,7 @@ impl CheckpointFacts {
     }
 }
 
-/// Copies network and optimizer to the host.
+/// Copies network, optimizer and teacher to the host.
 ///
 /// # Errors
 /// libtorch's own.
@@ -69,6 +69,9 @@ pub fn capture(state: &TrainState) -> Result<StateDict, TrainError> {
     let mut all = StateDict::default();
     all.extend_prefixed("model.", state.net.store.state_dict()?);
     all.extend_prefixed("optim.", state.optimizer.state_dict()?);
+    if let Some(teacher) = &state.teacher {
+        all.extend_prefixed("teacher.", teacher.net.store.state_dict()?);
+    }
     Ok(all)
 }
 
@@ -80,10 +83,18 @@ pub fn restore(state: &mut TrainState, path: &Path, mut saved: StateDict) -> Res
     let wrong = |reason: String| TrainError::WrongCheckpoint { path: path.into(), reason };
     let model = saved.split_prefix("model.");
     let optim = saved.split_prefix("optim.");
+    let teacher = saved.split_prefix("teacher.");
     let expected = state.net.store.state_dict()?.shapes();
     let report = twist_io::match_names(&expected, &model.shapes());
     if !report.is_complete() {
         return Err(wrong(report.to_string()));
+    }
+    if let Some(own) = &state.teacher {
+        let report = twist_io::match_names(&expected, &teacher.shapes());
+        if !report.is_complete() {
+            return Err(wrong(format!("the teacher: {report}")));
+        }
+        own.net.store.load(&teacher)?;
     }
     state.optimizer.load(&optim).map_err(|error| wrong(error.to_string()))?;
     state.net.store.load(&model)?;

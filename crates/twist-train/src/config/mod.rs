@@ -10,7 +10,7 @@ mod sections;
 pub use read::{ConfigError, Override, Recipe};
 pub use sections::{
     CheckpointConfig, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig, OptimConfig,
-    OptimName, RunConfig, ScheduleConfig,
+    OptimName, RunConfig, ScheduleConfig, SelfLabelConfig, TeacherConfig,
 };
 
 use serde::{Deserialize, Serialize};
@@ -55,8 +55,14 @@ pub struct TrainConfig {
     /// How images become numbers.
     #[serde(default)]
     pub data: DataConfig,
-    /// The augmentation policies, one for each view: exactly two.
+    /// The augmentation policies of the views: two global views of one size, then any number of local ones.
     pub views: Vec<ViewPolicy>,
+    /// The momentum teacher, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherConfig>,
+    /// The self-labelling stage, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_label: Option<SelfLabelConfig>,
     /// The optimizer.
     pub optim: OptimConfig,
     /// Length of the run and course of the learning rate.

@@ -1,7 +1,7 @@
 //! The sections of a recipe with their defaults, which are the paper's where it has a value.
 
 use serde::{Deserialize, Serialize};
-use twist_data::Interpolation;
+use twist_data::{Interpolation, ViewPolicy};
 
 /// `[model]`: backbone and projection head.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,19 @@ pub struct ModelConfig {
     /// Activation of the head: `relu` or `gelu`.
     #[serde(default = "defaults::activation")]
     pub activation: String,
+    /// Start of the head's linear maps: `default` (PyTorch's) or `small_normal` (a transformer's; released:
+    /// `proj_trunc_init`).
+    #[serde(default = "defaults::head_init")]
+    pub head_init: String,
+    /// Whether the head ends in its norm before softmax; without it training collapses.
+    #[serde(default = "defaults::yes")]
+    pub norm: bool,
+    /// A transformer's stochastic depth: the chance that the last block is left out for an image.
+    #[serde(default)]
+    pub drop_path: f64,
+    /// Whether a transformer's projection of patches stays at its random start.
+    #[serde(default)]
+    pub freeze_embedding: bool,
     /// Images that share the statistics of the norm before softmax; silent, or more than a batch: the whole batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bunch: Option<usize>,
@@ -30,6 +43,10 @@ pub struct ModelConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LossConfig {
+    /// Weight of the agreement between views; 0 switches it off.
+    pub consistency: f64,
+    /// Takes one direction of the divergence, from the earlier view to the later one, instead of half of both.
+    pub one_sided: bool,
     /// Added to the weight 1 of the sharpness term.
     pub lam1: f64,
     /// Weight of the diversity term.
@@ -40,8 +57,46 @@ pub struct LossConfig {
 
 impl Default for LossConfig {
     fn default() -> Self {
-        Self { lam1: 0.0, lam2: 1.0, temperature: 1.0 }
+        Self { consistency: 1.0, one_sided: false, lam1: 0.0, lam2: 1.0, temperature: 1.0 }
     }
+}
+
+/// `[teacher]`: a slower copy of the network that its views learn from, instead of from each other.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TeacherConfig {
+    /// Share of the teacher that stays in an update, at the beginning.
+    pub momentum: f64,
+    /// Where a cosine takes it by the end of the schedule's epochs.
+    pub momentum_end: f64,
+}
+
+impl Default for TeacherConfig {
+    fn default() -> Self {
+        Self { momentum: 0.996, momentum_end: 1.0 }
+    }
+}
+
+/// `[self_label]`: epochs after those of the schedule in which confident images label their other views.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelfLabelConfig {
+    /// Passes over the data, after those of the schedule.
+    pub epochs: u64,
+    /// Peak learning rate of the restart, for 256 images when `optim.scale_lr`.
+    pub lr: f64,
+    /// Epochs of linear warm-up from 0.
+    #[serde(default = "defaults::self_label_warmup")]
+    pub warmup_epochs: u64,
+    /// Which part of the images is confident, at the beginning and at the end of a cosine.
+    #[serde(default = "defaults::quantile")]
+    pub quantile: [f64; 2],
+    /// Images that have a threshold of their own (released: those of a GPU); silent: the whole batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold_images: Option<usize>,
+    /// Augmentation policies of this stage; silent: those of the schedule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<ViewPolicy>,
 }
 
 /// `[data]`: normalisation and memory.
@@ -146,6 +201,13 @@ pub struct RunConfig {
     /// Pieces in which the backbone sees that batch, to save memory; the loss stays that of the whole batch.
     #[serde(default = "defaults::accumulation")]
     pub accumulation: usize,
+    /// Images whose statistics the backbone's batch norms take together; silent: those of a piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm_batch: Option<usize>,
+    /// Keeps only what enters each block of the backbone and computes the rest again on the way back: less memory for
+    /// one more forward pass.
+    #[serde(default)]
+    pub checkpoint_activations: bool,
     /// `auto`, `fp32` or `bf16`.
     #[serde(default = "defaults::auto")]
     pub precision: String,
@@ -254,6 +316,15 @@ mod defaults {
     }
     pub(super) fn dim() -> i64 {
         4096
+    }
+    pub(super) fn self_label_warmup() -> u64 {
+        5
+    }
+    pub(super) fn quantile() -> [f64; 2] {
+        [0.5, 0.6]
+    }
+    pub(super) fn head_init() -> String {
+        "default".into()
     }
     pub(super) fn activation() -> String {
         "relu".into()

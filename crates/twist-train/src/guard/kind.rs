@@ -37,7 +37,8 @@ impl CollapseKind {
             }
             Self::OneHot => {
                 "every image goes into one class. The diversity term is too weak: raise loss.lam2 (1 is the paper's \
-                 value), or use a larger train.batch_size"
+                 value), or use a larger train.batch_size; without the norm before softmax (model.norm = false) nothing keeps the \
+                 classes apart"
             }
             Self::DeadClasses => {
                 "most classes win no image. Raise loss.lam2 (1 is the paper's value), lower optim.lr, or ask for fewer \

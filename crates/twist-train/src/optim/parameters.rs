@@ -7,15 +7,21 @@ use twist_nn::{Role, Store};
 
 use crate::TrainError;
 
-/// Parameters in two groups: weights, which decay and adapt, and vectors (biases, norms), which do neither.
+/// Parameters in two groups: weights, which decay and adapt, and vectors (biases, norms, and a transformer's class token
+/// and positions), which do neither.
 #[derive(Debug)]
 pub struct Parameters {
     weight_names: Vec<String>,
     vector_names: Vec<String>,
-    /// Parameters with more than one dimension.
+    /// Parameters with more than one dimension, tokens and positions excepted.
     pub weights: Vec<Tensor>,
-    /// Parameters with one dimension or none.
+    /// Parameters with one dimension or none, tokens and positions.
     pub vectors: Vec<Tensor>,
+}
+
+/// Whether a parameter stands for a token or a place rather than for a map.
+fn is_token(name: &str) -> bool {
+    ["pos_embed", "cls_token"].iter().any(|token| name.ends_with(token))
 }
 
 /// The gradients of [`Parameters`], group by group in the same order.
@@ -37,7 +43,7 @@ impl Parameters {
     /// Groups named parameters; the tensors stay shared with whoever gave them.
     pub fn group(named: impl IntoIterator<Item = (String, Tensor)>) -> Self {
         let (weights, vectors): (Vec<_>, Vec<_>) =
-            named.into_iter().partition(|(_, tensor)| tensor.dim() > 1);
+            named.into_iter().partition(|(name, tensor)| tensor.dim() > 1 && !is_token(name));
         let (weight_names, weights) = weights.into_iter().unzip();
         let (vector_names, vectors) = vectors.into_iter().unzip();
         Self { weight_names, vector_names, weights, vectors }

@@ -4,7 +4,7 @@ use thiserror::Error;
 use twist_data::ViewPolicy;
 use twist_nn::{Activation, Arch};
 
-use crate::config::TrainConfig;
+use crate::config::{ModelConfig, SelfLabelConfig, TeacherConfig, TrainConfig};
 
 /// Why a recipe cannot be run.
 #[derive(Debug, Error)]
@@ -55,15 +55,25 @@ pub enum PlanError {
         /// A remark when the recipe did not say it.
         silent: &'static str,
     },
-    /// Twist trains on two views.
-    #[error("{count} [[views]] in the recipe: the two-view loss needs exactly 2")]
+    /// There is nothing to compare.
+    #[error("{count} [[views]] in the recipe: the loss compares at least 2 views of an image")]
     Views {
         /// How many there are.
         count: usize,
     },
-    /// The two views differ in size.
+    /// Views of one size are not side by side.
     #[error(
-        "views `{first}` and `{second}` have {first_size} and {second_size} pixels: both go through the network together, give them one size"
+        "view `{name}` of {size} pixels comes after views of another size: views of one size go through the network together, write them one after the other"
+    )]
+    ViewOrder {
+        /// Name of the view.
+        name: String,
+        /// Its side in pixels.
+        size: u32,
+    },
+    /// The two global views differ in size.
+    #[error(
+        "views `{first}` and `{second}` have {first_size} and {second_size} pixels: the first two views are the global ones, give them one size"
     )]
     ViewSizes {
         /// Name of the first view.
@@ -83,11 +93,13 @@ pub enum PlanError {
 pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
     let (model, loss, data, optim) = (&config.model, &config.loss, &config.data, &config.optim);
     let (train, check, eval, guard) = (&config.train, &config.checkpoint, &config.eval, &config.guard);
-    let rules: [(&'static str, f64, bool, &str); 25] = [
+    let rules: [(&'static str, f64, bool, &str); 27] = [
         ("model.width", model.width as f64, model.width >= 1, "at least 1 channel"),
         ("model.hidden_dim", model.hidden_dim as f64, model.hidden_dim >= 1, "at least 1"),
         ("model.dim", model.dim as f64, model.dim >= 2, "at least 2 clusters (--clusters)"),
         ("model.bunch", model.bunch.unwrap_or(2) as f64, model.bunch != Some(0), "at least 1 image"),
+        ("model.drop_path", model.drop_path, (0.0..1.0).contains(&model.drop_path), "in [0, 1)"),
+        ("loss.consistency", loss.consistency, loss.consistency >= 0.0, "at least 0 (0 switches it off)"),
         ("loss.temperature", loss.temperature, loss.temperature > 0.0, "above 0"),
         ("loss.lam1", loss.lam1, loss.lam1.is_finite(), "a finite number"),
         ("loss.lam2", loss.lam2, loss.lam2.is_finite(), "a finite number"),
@@ -138,18 +150,25 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
     Ok(())
 }
 
-pub(super) fn check_views(views: &[ViewPolicy]) -> Result<[&ViewPolicy; 2], PlanError> {
-    let [first, second] = views else {
+/// One policy for each view: two global ones of one size, then views in runs of one size each.
+pub(super) fn check_views(policies: &[ViewPolicy]) -> Result<Vec<ViewPolicy>, PlanError> {
+    policies.iter().try_for_each(ViewPolicy::check)?;
+    let views = ViewPolicy::each(policies);
+    let [first, second, ..] = &views[..] else {
         return Err(PlanError::Views { count: views.len() });
     };
-    first.check()?;
-    second.check()?;
     if first.size != second.size {
         let (first_size, second_size) = (first.size, second.size);
         let (first, second) = (first.name.clone(), second.name.clone());
         return Err(PlanError::ViewSizes { first, first_size, second, second_size });
     }
-    Ok([first, second])
+    for (index, view) in views.iter().enumerate().skip(1) {
+        let seen = views[..index].iter().any(|earlier| earlier.size == view.size);
+        if seen && views[index - 1].size != view.size {
+            return Err(PlanError::ViewOrder { name: view.name.clone(), size: view.size });
+        }
+    }
+    Ok(views)
 }
 
 pub(super) fn divides(
@@ -177,6 +196,94 @@ pub(super) fn parse_arch(name: &str) -> Result<Arch, PlanError> {
         rule: error.to_string(),
     };
     name.parse().map_err(wrong)
+}
+
+/// What fits the kind of backbone: a transformer has one width and cuts images into patches, a ResNet has neither
+/// stochastic depth nor an embedding.
+pub(super) fn check_backbone(arch: Arch, model: &ModelConfig, views: &[ViewPolicy]) -> Result<(), PlanError> {
+    let wrong = |key, value: String, rule: String| Err(PlanError::Value { key, value, rule });
+    match arch {
+        Arch::Vit { patch, .. } => {
+            if model.width != 64 {
+                let rule = format!("{arch} has the one width of its size; leave the key out");
+                return wrong("model.width", model.width.to_string(), rule);
+            }
+            match views.iter().find(|view| i64::from(view.size) % patch != 0) {
+                Some(view) => wrong(
+                    "views.size",
+                    view.size.to_string(),
+                    format!(
+                        "{arch} cuts view `{}` into patches of {patch} pixels; choose a multiple",
+                        view.name
+                    ),
+                ),
+                None => Ok(()),
+            }
+        }
+        _ if model.drop_path != 0.0 => wrong(
+            "model.drop_path",
+            model.drop_path.to_string(),
+            format!("{arch} is no transformer; leave it out"),
+        ),
+        _ if model.freeze_embedding => {
+            wrong("model.freeze_embedding", "true".into(), format!("{arch} is no transformer; leave it out"))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn check_self_label(stage: &SelfLabelConfig, batch_size: usize) -> Result<(), PlanError> {
+    let [base, end] = stage.quantile;
+    let rules: [(&'static str, String, bool, &str); 4] = [
+        (
+            "self_label.epochs",
+            stage.epochs.to_string(),
+            stage.epochs >= 1,
+            "at least 1; leave the section out instead",
+        ),
+        (
+            "self_label.lr",
+            stage.lr.to_string(),
+            stage.lr >= 0.0 && stage.lr.is_finite(),
+            "a finite number, at least 0",
+        ),
+        (
+            "self_label.warmup_epochs",
+            stage.warmup_epochs.to_string(),
+            stage.warmup_epochs < stage.epochs,
+            "below self_label.epochs",
+        ),
+        (
+            "self_label.quantile",
+            format!("[{base}, {end}]"),
+            [base, end].iter().all(|quantile| (0.0..1.0).contains(quantile)),
+            "two parts of the images in [0, 1)",
+        ),
+    ];
+    for (key, value, holds, rule) in rules {
+        if !holds {
+            return Err(PlanError::Value { key, value, rule: format!("must be {rule}") });
+        }
+    }
+    match stage.threshold_images {
+        Some(images) => divides("self_label.threshold_images", images, "train.batch_size", batch_size),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn check_teacher(teacher: TeacherConfig) -> Result<(), PlanError> {
+    let [base, end] = [teacher.momentum, teacher.momentum_end];
+    for (key, value) in [("teacher.momentum", base), ("teacher.momentum_end", end)] {
+        if !(0.0..=1.0).contains(&value) {
+            let rule = "must be in [0, 1]".into();
+            return Err(PlanError::Value { key, value: value.to_string(), rule });
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn parse_head_init(name: &str) -> Result<bool, PlanError> {
+    choose("model.head_init", name, "small_normal", "default", false)
 }
 
 pub(super) fn parse_activation(name: &str) -> Result<Activation, PlanError> {
@@ -284,8 +391,33 @@ solarize = 0.0
     }
 
     #[test]
+    fn views_come_in_runs_of_one_size() {
+        let local = |name: &str, size: u32| {
+            format!(
+                "[[views]]\nname = \"{name}\"\ncount = 3\nsize = {size}\nscale = [0.05, 0.4]\nblur = 0.5\nsolarize = 0.0\n"
+            )
+        };
+        let machine = Machine { device: Device::Cpu, threads: 1, loader_threads: 1, fast_bf16: false };
+        let plan = |more: &[String]| {
+            let recipe = Recipe::read("x", &format!("{TEXT}{}", more.concat()), &[]).unwrap();
+            let facts = DataFacts { images: 1000, ..DataFacts::default() };
+            TrainPlan::new(recipe.config(), &facts, &machine).map_err(|error| error.to_string())
+        };
+        let two = plan(&[local("local", 16), local("tiny", 8)]).unwrap();
+        assert_eq!(two.views().len(), 8);
+        assert_eq!(two.views()[7].name, "tiny 3");
+        assert_eq!(
+            plan(&[local("same", 32)]).unwrap().views().len(),
+            5,
+            "local views may have the global size"
+        );
+        let message = plan(&[local("local", 16), local("late", 32)]).unwrap_err();
+        assert!(message.contains("`late 1` of 32 pixels"), "{message}");
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_with_its_key_and_a_way_out() {
-        let cases: [(usize, &[&str], &str); 16] = [
+        let cases: [(usize, &[&str], &str); 21] = [
             (50, &[], "only 50 images"),
             (
                 1000,
@@ -302,6 +434,11 @@ solarize = 0.0
             (1000, &["model.activation=tanh"], "must be relu or gelu"),
             (1000, &["train.precision=fp16"], "bf16"),
             (1000, &["train.channels_last=yes"], "must be auto, on or off"),
+            (1000, &["model.drop_path=0.1"], "resnet18_cifar is no transformer"),
+            (1000, &["model.arch=vit_s", "model.width=8"], "model.width"),
+            (1000, &["model.arch=vit_s", "views.0.size=40", "views.1.size=40"], "patches of 16 pixels"),
+            (1000, &["model.head_init=zero"], "must be default or small_normal"),
+            (1000, &["train.norm_batch=48"], "train.norm_batch = 48 does not divide"),
             (1000, &["views.1.size=48"], "views `a` and `b` have 32 and 48 pixels"),
             (1000, &["views.0.blur=1.5"], "view `a`: blur"),
             (1000, &["eval.resize=16"], "resize"),

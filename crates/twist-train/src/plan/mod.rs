@@ -5,10 +5,13 @@ mod check;
 pub use check::PlanError;
 
 use serde::Serialize;
-use twist_data::EvalTransform;
-use twist_nn::NetConfig;
+use twist_data::{EvalTransform, ViewPolicy};
+use twist_nn::{NetConfig, VitOptions};
 
-use self::check::{check_values, check_views, choose, divides, parse_activation, parse_arch};
+use self::check::{
+    check_backbone, check_self_label, check_teacher, check_values, check_views, choose, divides,
+    parse_activation, parse_arch, parse_head_init,
+};
 use crate::config::{GuardConfig, OptimConfig, TrainConfig};
 use crate::machine::Machine;
 use crate::schedule::{Cosine, LearningRate, Stage, released_warmup_epochs};
@@ -75,6 +78,19 @@ pub struct EvalPlan {
     pub baselines: bool,
 }
 
+/// The self-labelling stage.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SelfLabelPlan {
+    /// The first step of the stage, which lasts to the end of the run.
+    pub first_step: u64,
+    /// The part of the images that is confident, from the stage's first step on.
+    pub quantile: Cosine,
+    /// Images that have a threshold of their own; `None`: the whole batch.
+    pub threshold_images: Option<usize>,
+    /// One policy for each view of this stage.
+    pub views: Vec<ViewPolicy>,
+}
+
 /// When checkpoints are written and how many stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct CheckpointPlan {
@@ -95,7 +111,11 @@ pub struct TrainPlan {
     batch_size: usize,
     accumulation: usize,
     micro_batch: usize,
+    norm_batch: usize,
     bunch: usize,
+    views: Vec<ViewPolicy>,
+    teacher: Option<Cosine>,
+    self_label: Option<SelfLabelPlan>,
     epochs: u64,
     steps_per_epoch: u64,
     total_steps: u64,
@@ -129,11 +149,16 @@ impl TrainPlan {
         let bunch = model.bunch.unwrap_or(batch_size).min(batch_size);
         divides("model.bunch", bunch, "train.batch_size", batch_size)?;
         divides("train.accumulation", train.accumulation, "train.batch_size", batch_size)?;
+        let micro_batch = batch_size / train.accumulation;
+        let norm_batch = train.norm_batch.unwrap_or(micro_batch).min(micro_batch);
+        divides("train.norm_batch", norm_batch, "the images of a piece", micro_batch)?;
         if data.images < batch_size {
             return Err(PlanError::TooFewImages { batch_size, images: data.images });
         }
         let steps_per_epoch = (data.images / batch_size) as u64;
-        let total_steps = steps_per_epoch * schedule.epochs;
+        let first_stage = steps_per_epoch * schedule.epochs;
+        let epochs = schedule.epochs + config.self_label.as_ref().map_or(0, |stage| stage.epochs);
+        let total_steps = steps_per_epoch * epochs;
 
         // Rates.
         let warmup_epochs = schedule.warmup_epochs.unwrap_or_else(|| released_warmup_epochs(schedule.epochs));
@@ -145,23 +170,55 @@ impl TrainPlan {
         let optim = config.optim;
         let scale = if optim.scale_lr { batch_size as f64 / 256.0 } else { 1.0 };
         let peak_learning_rate = optim.lr * scale;
-        let learning_rate = LearningRate::new(Stage {
+        let mut learning_rate = LearningRate::new(Stage {
             start: 0,
-            steps: total_steps,
+            steps: first_stage,
             warmup: warmup_epochs * steps_per_epoch,
             peak: peak_learning_rate,
             final_fraction: schedule.final_lr_fraction,
         });
+        let mut self_label = None;
+        if let Some(stage) = &config.self_label {
+            check_self_label(stage, batch_size)?;
+            learning_rate = learning_rate.then(Stage {
+                start: first_stage,
+                steps: stage.epochs * steps_per_epoch,
+                warmup: stage.warmup_epochs * steps_per_epoch,
+                peak: stage.lr * scale,
+                final_fraction: schedule.final_lr_fraction,
+            });
+            let [base, end] = stage.quantile;
+            self_label = Some(SelfLabelPlan {
+                first_step: first_stage,
+                quantile: Cosine { base, end, steps: stage.epochs * steps_per_epoch },
+                threshold_images: stage.threshold_images,
+                views: if stage.views.is_empty() { views.clone() } else { check_views(&stage.views)? },
+            });
+        }
+        config.teacher.map_or(Ok(()), check_teacher)?;
+        let teacher = config.teacher.map(|teacher| Cosine {
+            base: teacher.momentum,
+            end: teacher.momentum_end,
+            steps: first_stage,
+        });
         let end = optim.weight_decay_end.unwrap_or(optim.weight_decay);
         let weight_decay = Cosine { base: optim.weight_decay, end, steps: total_steps };
 
+        let arch = parse_arch(&model.arch)?;
+        check_backbone(arch, model, &views)?;
+        if let Some(stage) = &self_label {
+            check_backbone(arch, model, &stage.views)?;
+        }
         let net = NetConfig {
-            arch: parse_arch(&model.arch)?,
+            arch,
             width: model.width,
             hidden_dim: model.hidden_dim,
             dim: model.dim,
             activation: parse_activation(&model.activation)?,
+            norm: model.norm,
             bunch: Some(bunch as i64),
+            small_normal_head: parse_head_init(&model.head_init)?,
+            vit: VitOptions { drop_path: model.drop_path, freeze_embedding: model.freeze_embedding },
         };
         let bf16 = choose("train.precision", &train.precision, "bf16", "fp32", machine.fast_bf16)?;
         let precision = if bf16 { Precision::Bf16 } else { Precision::Fp32 };
@@ -179,9 +236,10 @@ impl TrainPlan {
             seed: train.seed,
             batch_size,
             accumulation: train.accumulation,
-            micro_batch: batch_size / train.accumulation,
+            micro_batch,
+            norm_batch,
             bunch,
-            epochs: schedule.epochs,
+            epochs,
             steps_per_epoch,
             total_steps,
             warmup_epochs,
@@ -195,6 +253,9 @@ impl TrainPlan {
             log_every: train.log_every,
             checkpoint: CheckpointPlan { every_steps, keep: config.checkpoint.keep },
             eval: eval_plan(config, views[0].size, steps_per_epoch)?,
+            views,
+            teacher,
+            self_label,
             guard: config.guard,
             config: config.clone(),
         })
@@ -245,7 +306,44 @@ impl TrainPlan {
         self.micro_batch
     }
 
-    /// Passes over the data.
+    /// Images (of each view) that share the statistics of the backbone's batch norms.
+    pub fn norm_batch(&self) -> usize {
+        self.norm_batch
+    }
+
+    /// Whether the backbone keeps only what enters its segments and computes the rest again on the way back.
+    pub fn checkpoint_activations(&self) -> bool {
+        self.config.train.checkpoint_activations
+    }
+
+    /// One policy for each view of an image: two global views, then the local ones.
+    pub fn views(&self) -> &[ViewPolicy] {
+        &self.views
+    }
+
+    /// The views of `step`: those of its stage.
+    pub fn views_at(&self, step: u64) -> &[ViewPolicy] {
+        let stage = self.self_label.as_ref().filter(|stage| step >= stage.first_step);
+        stage.map_or(&self.views, |stage| &stage.views)
+    }
+
+    /// The step at which the stage of `step` ends.
+    pub fn stage_end(&self, step: u64) -> u64 {
+        let next = self.self_label.as_ref().map(|stage| stage.first_step).filter(|first| step < *first);
+        next.unwrap_or(self.total_steps)
+    }
+
+    /// The teacher's momentum at every step, when there is a teacher.
+    pub fn teacher(&self) -> Option<Cosine> {
+        self.teacher
+    }
+
+    /// The self-labelling stage, when there is one.
+    pub fn self_label(&self) -> Option<&SelfLabelPlan> {
+        self.self_label.as_ref()
+    }
+
+    /// Passes over the data, those of all stages.
     pub fn epochs(&self) -> u64 {
         self.epochs
     }

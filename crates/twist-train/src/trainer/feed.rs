@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use tch::{Device, Tensor};
-use twist_data::{Dataset, Loader, LoaderOptions, Pipeline, Sampler, in_memory};
+use twist_data::{Dataset, Loader, LoaderOptions, Pipeline, Sampler, ViewGroup, in_memory};
 
 use crate::config::InMemory;
 use crate::{TrainError, TrainPlan};
@@ -14,17 +14,18 @@ const PREFETCH: usize = 3;
 
 /// One batch on the device.
 pub(super) struct FedBatch {
-    /// `[V, B, S, S, 3]`, u8.
-    pub(super) pixels: Tensor,
+    /// `[V_r, B, S_r, S_r, 3]` of each resolution, u8.
+    pub(super) pixels: Vec<Tensor>,
     /// The images' indices in the data set.
     pub(super) indices: Vec<u32>,
     /// Images met for the first time that could not be read, with the reason.
     pub(super) skipped: Vec<(String, String)>,
 }
 
-/// The training images in the sampler's order, from some step on.
+/// The training images in the sampler's order, from some step to the end of its stage.
 pub(super) struct Feed {
     loader: Loader,
+    end: u64,
     reported: HashSet<String>,
 }
 
@@ -43,22 +44,30 @@ impl Feed {
             InMemory::Auto => in_memory(dataset, free_memory_bytes() / 4),
         };
         let sampler = Sampler::new(dataset.len(), plan.batch_size(), plan.seed())?;
-        let remaining = plan.total_steps().saturating_sub(step) as usize;
+        let end = plan.stage_end(step);
+        let remaining = end.saturating_sub(step) as usize;
         let requests = sampler.batches_from(step).take(remaining);
-        let pipeline = Pipeline::Views { policies: config.views.clone(), seed: plan.seed() };
+        let pipeline = Pipeline::Views { policies: plan.views_at(step).to_vec(), seed: plan.seed() };
         let threads = plan.machine().loader_threads;
         let options = LoaderOptions { threads, prefetch: PREFETCH, strict, ..LoaderOptions::default() };
-        Ok(Self { loader: Loader::new(dataset, pipeline, requests, options)?, reported: HashSet::new() })
+        let loader = Loader::new(dataset, pipeline, requests, options)?;
+        Ok(Self { loader, end, reported: HashSet::new() })
+    }
+
+    /// Whether `step` belongs to another stage.
+    pub(super) fn is_over(&self, step: u64) -> bool {
+        step >= self.end
     }
 
     /// The batch of `step`, which must be the one after the last.
     pub(super) fn next(&mut self, step: u64, device: Device) -> Result<FedBatch, TrainError> {
         let mut batch = self.loader.next().ok_or(TrainError::NoBatch { step })??;
-        let group = batch.groups.first().ok_or(TrainError::NoBatch { step })?;
-        let side = i64::from(group.size);
-        let shape = [i64::from(group.views), i64::from(group.batch), side, side, 3];
-        let pixels =
-            torch_ext::host::from_bytes(tch::Kind::Uint8, &shape, &group.pixels)?.f_to_device(device)?;
+        let on_device = |group: &ViewGroup| -> Result<Tensor, TrainError> {
+            let side = i64::from(group.size);
+            let shape = [i64::from(group.views), i64::from(group.batch), side, side, 3];
+            Ok(torch_ext::host::from_bytes(tch::Kind::Uint8, &shape, &group.pixels)?.f_to_device(device)?)
+        };
+        let pixels = batch.groups.iter().map(on_device).collect::<Result<_, _>>()?;
         let indices = std::mem::take(&mut batch.indices);
         let skipped = batch.skipped.drain(..).map(|skipped| (skipped.path, skipped.reason));
         let skipped = skipped.filter(|(path, _)| self.reported.insert(path.clone())).collect();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use twist_data::Dataset;
 use twist_io::LoadReport;
-use twist_nn::{TwistLoss, TwistNet};
+use twist_nn::TwistNet;
 
 use self::feed::Feed;
 use self::progress::Progress;
@@ -138,28 +138,27 @@ impl Trainer {
         let (began, first) = (Instant::now(), self.step);
         self.announce(recorders)?;
         let config = self.plan.config();
-        let (data, loss, device) = (config.data, config.loss, self.plan.machine().device);
+        let (data, device) = (config.data, self.plan.machine().device);
         let normalize = DeviceNormalize::new(data.mean, data.std, self.plan.channels_last(), device)?;
-        let loss = TwistLoss {
-            lam1: loss.lam1,
-            lam2: loss.lam2,
-            temperature: loss.temperature,
-            ..TwistLoss::default()
-        };
+        let temperature = config.loss.temperature;
         let clusters = self.plan.net().dim;
-        let guard = Guard::new(self.plan.guard(), clusters, self.plan.batch_size(), loss.temperature);
+        let guard = Guard::new(self.plan.guard(), clusters, self.plan.batch_size(), temperature);
         let mut feed = Feed::start(&self.plan, Arc::clone(&self.dataset), self.step, self.options.strict)?;
         let mut progress = Progress::new(guard, &self.state, self.step)?;
 
         while self.step < self.plan.total_steps() {
+            // The next stage has views of its own.
+            if feed.is_over(self.step) {
+                feed = Feed::start(&self.plan, Arc::clone(&self.dataset), self.step, self.options.strict)?;
+            }
+
             // The step.
             let batch = feed.next(self.step, device)?;
             for (path, reason) in &batch.skipped {
                 self.record(recorders, What::SkippedImage { path: path.clone(), reason: reason.clone() })?;
             }
-            let metrics =
-                train_step(&mut self.state, &self.plan, &loss, &normalize, self.step, &batch.pixels)
-                    .map_err(|error| memory::explain(error, &self.plan))?;
+            let metrics = train_step(&mut self.state, &self.plan, &normalize, self.step, &batch.pixels)
+                .map_err(|error| memory::explain(error, &self.plan))?;
             self.step += 1;
             progress.push(metrics, batch.indices);
 

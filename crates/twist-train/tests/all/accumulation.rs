@@ -1,52 +1,32 @@
-//! Accumulation is the step of the whole batch.
+//! However the backbone's part of a batch is cut, the step is that of the whole batch.
 
 use tch::{Device, Tensor};
-use twist_nn::{Mode, NnError, TwistLoss};
-use twist_train::{DeviceNormalize, TrainState, VIEWS, train_step};
+use twist_train::{DeviceNormalize, Recipe, StepMetrics, TrainPlan, TrainState, train_step};
 
-use crate::data::{plan, recipe};
+use crate::data::{multi_crop, plan, recipe, stages};
 
-/// A backbone without batch statistics, so that cutting the batch changes nothing that it computes.
-#[derive(Debug)]
-struct WithoutStatistics(Box<dyn twist_nn::Backbone>);
-
-impl twist_nn::Backbone for WithoutStatistics {
-    fn forward(&self, images: &Tensor, _: Mode) -> Result<Tensor, NnError> {
-        self.0.forward(images, Mode::Eval)
-    }
-
-    fn stages(&self, images: &Tensor, _: Mode) -> Result<Vec<Tensor>, NnError> {
-        self.0.stages(images, Mode::Eval)
-    }
-
-    fn feature_dim(&self) -> i64 {
-        self.0.feature_dim()
-    }
-}
-
-/// A fixed batch; libtorch's random numbers are shared with the tests that run beside this one.
-fn pixels() -> Tensor {
+/// A fixed batch for each resolution; libtorch's random numbers are shared with the tests that run beside this one.
+fn pixels(plan: &TrainPlan, step: u64) -> Vec<Tensor> {
     let hashed = |i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8;
-    let bytes: Vec<u8> = (0..VIEWS as u32 * 8 * 16 * 16 * 3).map(hashed).collect();
-    Tensor::from_slice(&bytes).view([VIEWS, 8, 16, 16, 3])
+    let views = plan.views_at(step).chunk_by(|a, b| a.size == b.size);
+    views
+        .map(|views| {
+            let shape =
+                [views.len() as i64, plan.batch_size() as i64, views[0].size.into(), views[0].size.into(), 3];
+            let bytes: Vec<u8> = (0..shape.iter().product::<i64>() as u32).map(hashed).collect();
+            Tensor::from_slice(&bytes).view(shape)
+        })
+        .collect()
 }
 
-/// Two steps in `pieces`; returns every entry of the network and the figures of the second step.
-fn two_steps(pieces: usize, statistics: bool) -> (Vec<(String, Tensor)>, Vec<f64>) {
-    let recipe =
-        recipe(&[&format!("train.accumulation={pieces}"), "schedule.warmup_epochs=0", "model.bunch=4"]);
-    let plan = plan(&recipe, 16);
-    let mut state = TrainState::new(&plan).unwrap();
-    if !statistics {
-        let inner = std::mem::replace(&mut state.net.backbone, Box::new(Nothing));
-        state.net.backbone = Box::new(WithoutStatistics(inner));
-    }
+/// Two steps, the first of them `first`; returns every entry of the network and the figures of the second step.
+fn two_steps(plan: &TrainPlan, first: u64) -> (Vec<(String, Tensor)>, Vec<f64>) {
+    let mut state = TrainState::new(plan).unwrap();
     let normalize = DeviceNormalize::new([0.5; 3], [0.25; 3], false, Device::Cpu).unwrap();
     let mut figures = Vec::new();
-    for step in 0..2 {
-        let metrics =
-            train_step(&mut state, &plan, &TwistLoss::default(), &normalize, step, &pixels()).unwrap();
-        let reading = twist_train::StepMetrics::read(&[metrics]).unwrap()[0];
+    for step in first..first + 2 {
+        let metrics = train_step(&mut state, plan, &normalize, step, &pixels(plan, step)).unwrap();
+        let reading = StepMetrics::read(&[metrics]).unwrap()[0];
         figures = vec![reading.loss, reading.kl, reading.sharpness, reading.diversity, reading.grad_norm];
     }
     let entries =
@@ -54,44 +34,74 @@ fn two_steps(pieces: usize, statistics: bool) -> (Vec<(String, Tensor)>, Vec<f64
     (entries, figures)
 }
 
-#[derive(Debug)]
-struct Nothing;
-
-impl twist_nn::Backbone for Nothing {
-    fn forward(&self, images: &Tensor, _: Mode) -> Result<Tensor, NnError> {
-        Ok(images.shallow_clone())
-    }
-
-    fn stages(&self, _: &Tensor, _: Mode) -> Result<Vec<Tensor>, NnError> {
-        Ok(vec![])
-    }
-
-    fn feature_dim(&self) -> i64 {
-        0
-    }
-}
-
 /// Tolerance 1e-4 of the largest value: sums over images are taken in another order, twice.
+fn same(whole: &TrainPlan, cut: &TrainPlan, first: u64, what: &str) {
+    let ((a, figures), (b, cut_figures)) = (two_steps(whole, first), two_steps(cut, first));
+    assert_eq!(a.len(), b.len());
+    for ((name, a), (_, b)) in a.iter().zip(&b) {
+        let scale = a.abs().max().double_value(&[]).max(1e-3);
+        let difference = (a - b).abs().max().double_value(&[]) / scale;
+        assert!(difference < 1e-4, "{what}: {name} differs by {difference:e}");
+    }
+    for (a, b) in figures.iter().zip(&cut_figures) {
+        assert!((a - b).abs() < 1e-4 * a.abs().max(1.0), "{what}: {figures:?} {cut_figures:?}");
+    }
+}
+
+/// The network, its counters included, and the figures: the same for a whole batch whose norms take 2 images
+/// together, for its pieces, and for checkpointed activations; with two views, with six of two sizes, with a teacher,
+/// and while self-labelling.
 #[test]
-fn pieces_give_the_update_of_the_whole_batch() {
-    let (whole, figures) = two_steps(1, false);
-    for pieces in [2, 4, 8] {
-        let (cut, cut_figures) = two_steps(pieces, false);
-        for ((name, a), (_, b)) in whole.iter().zip(&cut) {
-            let scale = a.abs().max().double_value(&[]).max(1e-3);
-            let difference = (a - b).abs().max().double_value(&[]) / scale;
-            assert!(difference < 1e-4, "{name}: {difference:e} in {pieces} pieces");
-        }
-        for (a, b) in figures.iter().zip(&cut_figures) {
-            assert!((a - b).abs() < 1e-4 * a.abs().max(1.0), "{figures:?} {cut_figures:?}");
+fn a_step_does_not_depend_on_how_the_batch_is_cut() {
+    type Make = fn(&[&str]) -> Recipe;
+    let kinds: [(&str, Make, u64, usize); 4] = [
+        ("two views", recipe, 0, 2),
+        ("multi-crop", multi_crop, 0, 6),
+        ("a teacher", stages, 0, 6),
+        ("self-labelling", stages, 4, 3),
+    ];
+    for (kind, make, first, views) in kinds {
+        let plan = |overrides: &[&str]| {
+            let common = ["schedule.warmup_epochs=0", "model.bunch=4", "train.norm_batch=2"];
+            plan(&make(&[&common, overrides].concat()), 16)
+        };
+        let whole = plan(&[]);
+        assert_eq!(whole.views_at(first).len(), views, "{kind}");
+        for cut in [
+            &["train.accumulation=2"][..],
+            &["train.accumulation=4"],
+            &["train.checkpoint_activations=true"],
+            &["train.checkpoint_activations=true", "train.accumulation=4"],
+        ] {
+            same(&whole, &plan(cut), first, &format!("{kind}, {cut:?}"));
         }
     }
 }
 
+/// Stochastic depth draws the same in both passes and for every cut.
 #[test]
-fn running_statistics_take_each_piece_once() {
-    let counter = |pieces| {
-        let (entries, _) = two_steps(pieces, true);
+fn a_transformer_drops_the_same_blocks_however_it_is_cut() {
+    let plan = |overrides: &[&str]| {
+        let common = [
+            "model.arch=vit_t8",
+            "model.width=64",
+            "model.drop_path=0.5",
+            "train.norm_batch=4",
+            "schedule.warmup_epochs=0",
+        ];
+        plan(&multi_crop(&[&common, overrides].concat()), 16)
+    };
+    let whole = plan(&[]);
+    same(&whole, &plan(&["train.accumulation=2"]), 0, "pieces");
+    same(&whole, &plan(&["train.checkpoint_activations=true"]), 0, "checkpointed");
+    let never = plan(&["model.drop_path=0.0"]);
+    assert_ne!(two_steps(&whole, 0).1, two_steps(&never, 0).1, "it drops some");
+}
+
+#[test]
+fn norms_see_a_piece_unless_told_otherwise() {
+    let counter = |overrides: &[&str]| {
+        let (entries, _) = two_steps(&plan(&recipe(overrides), 16), 0);
         let counters: Vec<i64> = entries
             .iter()
             .filter(|(name, _)| name.starts_with("backbone.") && name.ends_with("num_batches_tracked"))
@@ -100,5 +110,7 @@ fn running_statistics_take_each_piece_once() {
         assert!(counters.len() > 10 && counters.iter().all(|count| *count == counters[0]), "{counters:?}");
         counters[0]
     };
-    assert_eq!((counter(1), counter(4)), (2, 8), "two steps of one piece, two of four");
+    assert_eq!(counter(&[]), 2, "two steps of one piece");
+    assert_eq!(counter(&["train.accumulation=4"]), 8, "two steps of four, each counted once");
+    assert_eq!(counter(&["train.checkpoint_activations=true"]), 2);
 }

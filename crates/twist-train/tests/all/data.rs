@@ -84,8 +84,55 @@ solarize = 0.2
 "#;
 
 pub(crate) fn recipe(overrides: &[&str]) -> Recipe {
+    read(RECIPE, overrides)
+}
+
+const LOCAL: &str = r#"
+[[views]]
+name = "local"
+count = 4
+size = 8
+scale = [0.05, 0.3]
+blur = 0.5
+solarize = 0.0
+"#;
+
+const STAGES: &str = r#"
+[teacher]
+momentum = 0.9
+[self_label]
+epochs = 1
+lr = 0.3
+warmup_epochs = 0
+quantile = [0.5, 0.25]
+[[self_label.views]]
+name = "global"
+count = 2
+size = 16
+scale = [0.1, 1.0]
+blur = 0.0
+solarize = 0.0
+[[self_label.views]]
+name = "local"
+size = 16
+scale = [0.1, 0.5]
+blur = 0.0
+solarize = 0.0
+"#;
+
+/// [`recipe`] with four local views of 8 pixels.
+pub(crate) fn multi_crop(overrides: &[&str]) -> Recipe {
+    read(&format!("{RECIPE}{LOCAL}"), overrides)
+}
+
+/// [`multi_crop`] with a teacher, then an epoch of self-labelling with views of its own: steps 4 and 5 of 6.
+pub(crate) fn stages(overrides: &[&str]) -> Recipe {
+    read(&format!("{RECIPE}{LOCAL}{STAGES}"), &[&["schedule.epochs=2"], overrides].concat())
+}
+
+fn read(text: &str, overrides: &[&str]) -> Recipe {
     let overrides: Vec<Override> = overrides.iter().map(|text| text.parse().unwrap()).collect();
-    Recipe::read("tiny", RECIPE, &overrides).unwrap()
+    Recipe::read("tiny", text, &overrides).unwrap()
 }
 
 /// One thread computes: these nets are too small for more.
@@ -117,9 +164,20 @@ pub(crate) fn run(
     evaluator: Option<&mut dyn Evaluator>,
     stop: &StopFlag,
 ) -> Result<Outcome, TrainError> {
+    run_recipe(path, on_existing, &recipe(overrides), evaluator, stop)
+}
+
+/// As [`run`], for any recipe.
+pub(crate) fn run_recipe(
+    path: &Path,
+    on_existing: OnExisting,
+    recipe: &Recipe,
+    evaluator: Option<&mut dyn Evaluator>,
+    stop: &StopFlag,
+) -> Result<Outcome, TrainError> {
     let folder = RunFolder::open(path, on_existing)?;
     let options = TrainOptions { recipe_name: "tiny".into(), ..TrainOptions::default() };
-    let mut trainer = trainer(&folder, &recipe(overrides), 16, options)?;
+    let mut trainer = trainer(&folder, recipe, 16, options)?;
     if trainer.is_finished() {
         return trainer.run(None, &mut [], stop);
     }

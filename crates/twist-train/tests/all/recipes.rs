@@ -10,12 +10,21 @@ fn folder() -> PathBuf {
 }
 
 /// Name and number of training images of each recipe's data.
-const IMAGES: [(&str, usize); 4] = [
+const IMAGES: [(&str, usize); 10] = [
     ("cifar10_cpu", 50_000),
     ("cifar10_resnet18", 50_000),
     ("demo", 5_000),
-    ("imagenet_resnet50_2view", 1_281_167),
+    ("demo_multicrop", 5_000),
+    ("imagenet_resnet50", IMAGENET),
+    ("imagenet_resnet50_2view", IMAGENET),
+    ("imagenet_resnet50_classes", IMAGENET),
+    ("imagenet_resnet50w2", IMAGENET),
+    ("imagenet_vit_b", IMAGENET),
+    ("imagenet_vit_s", IMAGENET),
 ];
+
+/// Training images of ImageNet-1k.
+const IMAGENET: usize = 1_281_167;
 
 fn plan(name: &str, images: usize) -> (String, TrainPlan) {
     let path = folder().join(format!("{name}.toml"));
@@ -56,15 +65,136 @@ fn every_recipe_parses_plans_and_has_a_claim() {
     }
 }
 
+/// What the paper and its code publish of a run, beside what all of them share.
+struct Published {
+    name: &'static str,
+    arch: &'static str,
+    width: i64,
+    dim: i64,
+    batch: usize,
+    bunch: i64,
+    locals: usize,
+    epochs: [u64; 2],
+    peak: f64,
+    decay: [f64; 2],
+    lam1: f64,
+    clip: f64,
+    drop_path: f64,
+}
+
 #[test]
-fn the_imagenet_recipe_is_the_papers() {
-    let (_, plan) = plan("imagenet_resnet50_2view", 1_281_167);
-    assert_eq!((plan.epochs(), plan.batch_size(), plan.steps_per_epoch()), (800, 2048, 625));
-    assert_eq!((plan.net().dim, plan.net().hidden_dim, plan.net().bunch), (32_768, 4096, Some(256)));
-    assert_eq!(plan.peak_learning_rate(), 4.0);
-    assert_eq!((plan.learning_rate().at(0), plan.learning_rate().at(6250)), (0.0, 4.0));
-    assert_eq!(plan.weight_decay().at(1000), 1.5e-6);
-    let views = &plan.config().views;
-    assert!(views.iter().all(|view| view.size == 224 && view.scale == [0.08, 1.0]));
-    assert_eq!([views[0].blur, views[0].solarize, views[1].blur, views[1].solarize], [1.0, 0.0, 0.1, 0.2]);
+fn the_imagenet_recipes_are_the_published_runs() {
+    let resnet = Published {
+        name: "imagenet_resnet50",
+        arch: "resnet50",
+        width: 64,
+        dim: 4096,
+        batch: 2048,
+        bunch: 256,
+        locals: 12,
+        epochs: [800, 50],
+        peak: 4.0,
+        decay: [1.5e-6; 2],
+        lam1: 0.0,
+        clip: 0.0,
+        drop_path: 0.0,
+    };
+    let vit = Published {
+        name: "imagenet_vit_s",
+        arch: "vit_s",
+        batch: 1024,
+        locals: 6,
+        epochs: [300, 0],
+        peak: 1.2e-3,
+        decay: [0.06, 0.12],
+        lam1: -0.6,
+        clip: 3.0,
+        ..resnet
+    };
+    let runs = [
+        Published { name: "imagenet_resnet50_2view", dim: 32_768, locals: 0, epochs: [800, 0], ..resnet },
+        Published { name: "imagenet_resnet50_classes", dim: 1000, ..resnet },
+        Published {
+            name: "imagenet_resnet50w2",
+            width: 128,
+            batch: 1920,
+            bunch: 240,
+            epochs: [200, 50],
+            peak: 3.75,
+            ..resnet
+        },
+        Published {
+            name: "imagenet_vit_b",
+            arch: "vit_b",
+            locals: 10,
+            peak: 3e-3,
+            decay: [0.06; 2],
+            drop_path: 0.1,
+            ..vit
+        },
+        resnet,
+        vit,
+    ];
+    for run in runs {
+        let (_, plan) = plan(run.name, IMAGENET);
+        let (net, config, transformer) = (plan.net(), plan.config(), run.arch.starts_with("vit"));
+        let what = run.name;
+        assert_eq!((net.arch.to_string().as_str(), net.width), (run.arch, run.width), "{what}");
+        assert_eq!((net.dim, net.hidden_dim, net.bunch), (run.dim, 4096, Some(run.bunch)), "{what}");
+        assert_eq!(net.vit.drop_path, run.drop_path, "{what}");
+        assert_eq!(net.small_normal_head, transformer, "{what}");
+        assert_eq!(plan.batch_size(), run.batch, "{what}");
+        assert_eq!(plan.steps_per_epoch(), (IMAGENET / run.batch) as u64, "{what}");
+        assert_eq!((config.loss.lam1, config.loss.lam2, config.loss.temperature), (run.lam1, 1.0, 1.0));
+        assert_eq!(config.optim.clip_norm, run.clip, "{what}");
+
+        // Learning rate: 10 epochs from 0 to the peak, a cosine to a thousandth, a restart for self-labelling.
+        let epoch = |epochs: u64| epochs * plan.steps_per_epoch();
+        let rate = |step| plan.learning_rate().at(step);
+        assert_eq!((rate(0), rate(epoch(10))), (0.0, plan.peak_learning_rate()), "{what}");
+        assert!((plan.peak_learning_rate() - run.peak).abs() < 1e-12, "{what}");
+        assert!(rate(epoch(run.epochs[0]) - 1) < 0.0011 * run.peak, "{what}");
+        assert_eq!(plan.epochs(), run.epochs[0] + run.epochs[1], "{what}");
+        assert_eq!(plan.weight_decay().at(0), run.decay[0], "{what}");
+        assert!((plan.weight_decay().at(plan.total_steps()) - run.decay[1]).abs() < 1e-12, "{what}");
+
+        // Views: blur and solarisation differ between the global ones.
+        let [first, second, locals @ ..] = plan.views() else { panic!("{what} has views") };
+        let scale = if run.locals == 0 { [0.08, 1.0] } else { [0.4, 1.0] };
+        assert!([first, second].iter().all(|view| view.size == 224 && view.scale == scale), "{what}");
+        assert_eq!(
+            [first.blur, first.solarize, second.blur, second.solarize],
+            [1.0, 0.0, 0.1, 0.2],
+            "{what}"
+        );
+        let local = |view: &twist_data::ViewPolicy| (view.size, view.scale, view.blur, view.solarize);
+        assert_eq!(locals.len(), run.locals, "{what}");
+        assert!(locals.iter().all(|view| local(view) == (96, [0.05, 0.4], 0.5, 0.0)), "{what}");
+
+        // Self-labelling, with narrower crops and a threshold for each of the original GPUs.
+        let Some(stage) = plan.self_label() else {
+            assert_eq!(run.epochs[1], 0, "{what}");
+            assert_eq!(plan.teacher().is_some(), transformer, "{what}");
+            continue;
+        };
+        assert_eq!(stage.first_step, epoch(run.epochs[0]), "{what}");
+        assert_eq!(rate(stage.first_step), 0.0, "{what}");
+        assert!(
+            (rate(stage.first_step + epoch(5)) - 0.05 * run.batch as f64 / 256.0).abs() < 1e-12,
+            "{what}"
+        );
+        assert_eq!((stage.quantile.at(0), stage.quantile.end), (0.5, 0.6), "{what}");
+        assert_eq!(stage.threshold_images, Some(plan.micro_batch()), "{what}");
+        assert_eq!(stage.views.len(), plan.views().len(), "{what}");
+        assert_eq!((stage.views[0].scale, stage.views[2].scale), ([0.14, 1.0], [0.05, 0.14]), "{what}");
+    }
+}
+
+#[test]
+fn teachers_follow_a_cosine_to_one() {
+    for name in ["imagenet_vit_s", "imagenet_vit_b"] {
+        let (_, plan) = plan(name, IMAGENET);
+        let momentum = plan.teacher().unwrap();
+        assert_eq!((momentum.at(0), momentum.at(plan.total_steps())), (0.996, 1.0), "{name}");
+    }
 }

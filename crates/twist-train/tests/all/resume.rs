@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use twist_train::{OnExisting, Outcome, RunFolder, StopFlag, StopReason, TrainOptions};
+use twist_train::{OnExisting, Outcome, Recipe, RunFolder, StopFlag, StopReason, TrainOptions};
 
-use crate::data::{log, recipe, run, trainer};
+use crate::data::{log, recipe, run, run_recipe, stages, trainer};
 
 fn events(path: &std::path::Path, kind: &str) -> Vec<serde_json::Value> {
     log(path).into_iter().filter(|line| line["event"] == kind).collect()
@@ -12,13 +12,17 @@ fn events(path: &std::path::Path, kind: &str) -> Vec<serde_json::Value> {
 
 /// Runs three steps of six and stops, as `--max-time` would.
 fn half(path: &std::path::Path, overrides: &[&str]) {
+    steps(path, &recipe(overrides), 3);
+}
+
+/// Runs some steps and stops.
+fn steps(path: &std::path::Path, recipe: &Recipe, count: u64) {
     let folder = RunFolder::open(path, OnExisting::Refuse).unwrap();
-    let recipe = recipe(overrides);
     let options = TrainOptions { recipe_name: "tiny".into(), ..TrainOptions::default() };
-    let mut trainer = trainer(&folder, &recipe, 16, options).unwrap();
+    let mut trainer = trainer(&folder, recipe, 16, options).unwrap();
     let stop = StopFlag::new();
     let mut recorders = folder.recorders().unwrap();
-    recorders.push(Box::new(StopAt { step: 3, stop: stop.clone() }));
+    recorders.push(Box::new(StopAt { step: count, stop: stop.clone() }));
     let outcome = trainer.run(None, &mut recorders, &stop).unwrap();
     assert!(matches!(outcome, Outcome::Stopped { reason: StopReason::Signal(15), .. }), "{outcome:?}");
 }
@@ -60,6 +64,44 @@ fn three_steps_and_three_resumed_ones_equal_six_bit_for_bit() {
     }
 }
 
+/// The stages of a recipe: stopped before the second one and inside it, with a teacher all the way.
+#[test]
+fn a_run_of_two_stages_resumes_bit_for_bit_in_either() {
+    let root = tempfile::tempdir().unwrap();
+    let whole = root.path().join("whole");
+    let recipe = stages(&["train.log_every=1"]);
+    run_recipe(&whole, OnExisting::Refuse, &recipe, None, &StopFlag::new()).unwrap();
+    let logged = events(&whole, "step");
+    let confident: Vec<_> =
+        logged.iter().map(|line| line.get("confident").and_then(|c| c.as_f64())).collect();
+    assert_eq!(confident[..4], [None; 4], "no labels in the first stage");
+    assert_eq!(confident[4], Some(0.5), "the surer half labels the others");
+    assert_eq!(logged[4]["learning_rate"], 0.3, "the rate begins anew");
+
+    let last = "checkpoints/step-00000006.safetensors";
+    let expected = fs_err::read(whole.join(last)).unwrap();
+    for stopped in [3, 5] {
+        let parts = root.path().join(format!("stopped-{stopped}"));
+        steps(&parts, &recipe, stopped);
+        let outcome = run_recipe(&parts, OnExisting::Resume, &recipe, None, &StopFlag::new()).unwrap();
+        assert_eq!(outcome, Outcome::Finished { steps: 6 - stopped });
+        assert!(fs_err::read(parts.join(last)).unwrap() == expected, "stopped after {stopped}: they differ");
+    }
+
+    // The teacher is in the checkpoint and is not the student.
+    let (state, _) = twist_io::load_safetensors(whole.join(last)).unwrap();
+    let of = |who: &str| state.get(&format!("{who}.backbone.layer1.0.conv1.weight")).unwrap().clone();
+    assert_ne!(of("teacher"), of("model"));
+
+    // Another precision or cut of the batch goes on with a warning.
+    let parts = root.path().join("changed");
+    steps(&parts, &recipe, 3);
+    let changed = stages(&["train.log_every=1", "train.accumulation=2", "train.checkpoint_activations=true"]);
+    run_recipe(&parts, OnExisting::Resume, &changed, None, &StopFlag::new()).unwrap();
+    let warnings = events(&parts, "warning");
+    assert!(warnings[0]["message"].as_str().unwrap().contains("train.accumulation 1 -> 2"), "{warnings:?}");
+}
+
 #[test]
 fn a_changed_recipe_is_listed_and_a_finished_run_left_alone() {
     let root = tempfile::tempdir().unwrap();
@@ -91,7 +133,8 @@ fn changed_data_and_a_cut_checkpoint_are_reported() {
     fs_err::write(&newest, &bytes[..bytes.len() / 2]).unwrap();
 
     let folder = RunFolder::open(&path, OnExisting::Resume).unwrap();
-    let mut trainer = trainer(&folder, &recipe(&[]), 17, TrainOptions::default()).unwrap();
+    let options = TrainOptions { recipe_name: "tiny".into(), ..TrainOptions::default() };
+    let mut trainer = trainer(&folder, &recipe(&[]), 17, options).unwrap();
     assert_eq!(trainer.step(), 3);
     trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
     let warnings = events(&path, "warning");

@@ -1,0 +1,224 @@
+//! The recipe that `twist train DATA` makes when none is named: every value follows from the images and the hardware by a
+//! rule that is said beside it.
+//!
+//! The rules use what is known before the first step (sizes, counts, gray or colour, GPU or not) and never a timing, so
+//! the same folder gives the same recipe on the same kind of machine.
+
+use twist_data::{DataInfo, Dataset, InfoOptions, info};
+
+/// What the recipe is called in run folders and logs.
+pub(crate) const NAME: &str = "folder_auto";
+
+/// Images that are decoded to know their size and colours.
+const LOOKED_AT: usize = 256;
+
+/// Images (each epoch's counted) that training goes through: what two CPU cores take in about half an hour, or one GPU.
+const CPU_IMAGES: u64 = 550_000;
+const GPU_IMAGES: u64 = 10_000_000;
+
+/// A recipe with the reasons for its values.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Made {
+    /// One sentence for each group of values.
+    pub(crate) reasons: Vec<String>,
+    /// The recipe as TOML, the reasons in its head.
+    pub(crate) text: String,
+}
+
+/// What the rules look at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Facts {
+    images: usize,
+    /// Median of the shorter side in pixels.
+    side: u32,
+    gray: bool,
+    mean: [f64; 3],
+    std: [f64; 3],
+    gpu: bool,
+    /// Number of clusters, when the user has said it.
+    clusters: Option<i64>,
+}
+
+/// Looks at some images and makes the recipe for all of them.
+pub(crate) fn recipe_for(dataset: &dyn Dataset, gpu: bool, clusters: Option<i64>) -> Made {
+    let seen = info(dataset, &InfoOptions { sample: Some(LOOKED_AT), ..InfoOptions::default() });
+    make(Facts::of(&seen, gpu, clusters))
+}
+
+impl Facts {
+    fn of(seen: &DataInfo, gpu: bool, clusters: Option<i64>) -> Self {
+        let gray = !seen.channels.is_empty() && seen.channels.keys().all(|kind| kind.starts_with("gray"));
+        Self {
+            images: seen.images,
+            side: seen.width.median.min(seen.height.median),
+            gray,
+            // Rounded, so that the recipe reads well; a flat channel must not be divided by nothing.
+            mean: seen.mean.unwrap_or([0.5; 3]).map(|mean| (mean * 1e4).round() / 1e4),
+            std: seen.std.unwrap_or([0.25; 3]).map(|std| (std.max(0.02) * 1e4).round() / 1e4),
+            gpu,
+            clusters,
+        }
+    }
+
+    /// The side of a view in pixels.
+    fn size(self) -> u32 {
+        match (self.side, self.gpu) {
+            (0..=40, _) => 32,
+            (41..=80, _) | (_, false) => 64,
+            (81..=140, true) => 96,
+            (_, true) if self.images < 100_000 => 128,
+            (_, true) => 224,
+        }
+    }
+
+    /// Backbone and its width.
+    fn backbone(self) -> (&'static str, i64) {
+        match (self.size(), self.gpu) {
+            (32, false) => ("resnet18_cifar", 16),
+            (32, true) => ("resnet18_cifar", 64),
+            (_, false) => ("resnet18", 32),
+            (224, true) => ("resnet50", 64),
+            (_, true) => ("resnet18", 64),
+        }
+    }
+
+    /// A power of two: a quarter of the images, at least 16 of them, at most what trains well.
+    fn batch_size(self) -> usize {
+        let most = if self.gpu { 512 } else { 256 };
+        let wanted = (self.images / 4).max(self.images.min(16)).min(most);
+        1 << wanted.max(2).ilog2()
+    }
+
+    fn clusters(self) -> i64 {
+        let most = if self.gpu { 1024 } else { 128 };
+        self.clusters
+            .unwrap_or_else(|| (self.images as i64 / 25).clamp(2, most.min(self.batch_size() as i64)))
+    }
+
+    fn epochs(self) -> u64 {
+        let (images, least, most) = if self.gpu { (GPU_IMAGES, 50, 800) } else { (CPU_IMAGES, 10, 400) };
+        (images / self.images.max(1) as u64).clamp(least, most)
+    }
+}
+
+fn make(facts: Facts) -> Made {
+    let Facts { images, side, gray, mean, std, gpu, .. } = facts;
+    let (size, (arch, width), batch) = (facts.size(), facts.backbone(), facts.batch_size());
+    let (clusters, epochs) = (facts.clusters(), facts.epochs());
+    let few = clusters <= 32;
+    let (temperature, lr) = (if few { 0.5 } else { 1.0 }, if gpu { 2e-3 } else { 3e-3 });
+    let (blur1, blur2) = if size >= 96 { (1.0, 0.1) } else { (0.0, 0.0) };
+    let colour = if gray { "saturation = 0.0\nhue = 0.0\ngray = 0.0\n" } else { "" };
+
+    let device = if gpu { "a GPU" } else { "no GPU" };
+    let mut reasons = vec![
+        format!(
+            "made for {images} images, {side} pixels on the shorter side (median), and {device}; --recipe names another"
+        ),
+        format!(
+            "views of {size} pixels: {}",
+            if size >= side {
+                "the images are no larger"
+            } else {
+                "what this hardware trains in reasonable time"
+            }
+        ),
+        format!(
+            "{arch} of width {width}: {}",
+            match (size, gpu) {
+                (32, _) => "small images need the stem that keeps their resolution",
+                (_, false) => "about half an hour on two cores",
+                (_, true) => "the size that the method is published for",
+            }
+        ),
+        match facts.clusters {
+            Some(_) => format!("{clusters} clusters: as asked for"),
+            None => format!("{clusters} clusters: one for 25 images, at most a batch; --clusters sets it"),
+        },
+        format!("batches of {batch}: a power of two, a quarter of the images at most unless there are few"),
+        format!("{epochs} epochs: {} images in all", epochs * images as u64),
+    ];
+    if few {
+        reasons.push(
+            "temperature 0.5: with few clusters the norm before softmax keeps predictions vague".into(),
+        );
+    }
+    if gray {
+        reasons.push("no hue, saturation or gray-scale changes: the images are gray already".into());
+    }
+    let head: String = reasons.iter().map(|reason| format!("#   {reason}\n")).collect();
+    let (every, knn_k) = ((epochs / 5).max(1), (images / 10).clamp(1, 200));
+    let text = format!(
+        "# Chosen for this folder.\n#\n{head}\n\
+         [model]\narch = \"{arch}\"\nwidth = {width}\nhidden_dim = 1024\ndim = {clusters}\n\n\
+         [loss]\ntemperature = {temperature:?}\n\n\
+         [data]\nmean = {mean:?}\nstd = {std:?}\n\n\
+         [[views]]\nname = \"view1\"\nsize = {size}\nscale = [0.2, 1.0]\n{colour}blur = {blur1:?}\nsolarize = 0.0\n\n\
+         [[views]]\nname = \"view2\"\nsize = {size}\nscale = [0.2, 1.0]\n{colour}blur = {blur2:?}\nsolarize = 0.2\n\n\
+         [optim]\nname = \"adamw\"\nlr = {lr:?}\nscale_lr = false\nweight_decay = 0.05\nclip_norm = 3.0\n\n\
+         [schedule]\nepochs = {epochs}\n\n\
+         [train]\nbatch_size = {batch}\n\n\
+         [checkpoint]\nevery_epochs = {}\n\n\
+         [eval]\nevery_epochs = {every}\nknn_k = {knn_k}\n",
+        (epochs / 20).max(1),
+    );
+    Made { reasons, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use twist_train::{DataFacts, DeviceRequest, Machine, Recipe, TrainPlan};
+
+    use super::*;
+
+    fn facts(images: usize, side: u32, gpu: bool) -> Facts {
+        Facts { images, side, gray: false, mean: [0.5; 3], std: [0.25; 3], gpu, clusters: None }
+    }
+
+    #[test]
+    fn every_outcome_is_a_recipe_that_plans() {
+        let mut seen = 0;
+        for images in [2, 3, 16, 30, 100, 1000, 50_000, 1_300_000] {
+            for side in [8, 32, 64, 100, 200, 3000] {
+                for (gpu, gray) in [(false, false), (false, true), (true, false)] {
+                    let made = make(Facts { gray, ..facts(images, side, gpu) });
+                    let recipe =
+                        Recipe::read(NAME, &made.text, &[]).unwrap_or_else(|e| panic!("{e}\n{}", made.text));
+                    let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
+                    let data = DataFacts { images, ..DataFacts::default() };
+                    let plan = TrainPlan::new(recipe.config(), &data, &machine)
+                        .unwrap_or_else(|error| panic!("{images} of {side}: {error}"));
+                    assert!(plan.total_steps() >= 10 && plan.net().dim <= plan.batch_size().max(2) as i64);
+                    assert_eq!(recipe.config().views[0].hue == 0.0, gray);
+                    seen += 1;
+                }
+            }
+        }
+        assert_eq!(seen, 144);
+    }
+
+    #[test]
+    fn the_rules_give_what_their_reasons_say() {
+        let cifar = make(facts(50_000, 32, false));
+        assert!(
+            cifar.text.contains("resnet18_cifar") && cifar.text.contains("epochs = 11"),
+            "{}",
+            cifar.text
+        );
+        let photos = make(facts(1000, 375, false));
+        for word in
+            ["views of 64 pixels", "resnet18 of width 32", "40 clusters", "batches of 128", "400 epochs"]
+        {
+            assert!(
+                photos.reasons.iter().any(|reason| reason.contains(word)),
+                "{word}: {:?}",
+                photos.reasons
+            );
+        }
+        let asked = make(Facts { clusters: Some(7), ..facts(1000, 375, false) });
+        assert!(asked.text.contains("dim = 7\n") && asked.text.contains("temperature = 0.5"));
+        let many = make(facts(1_281_167, 400, true));
+        assert!(many.text.contains("resnet50") && many.text.contains("size = 224"), "{}", many.text);
+        assert!(make(facts(30, 64, false)).text.contains("batch_size = 16"));
+    }
+}

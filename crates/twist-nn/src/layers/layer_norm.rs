@@ -1,0 +1,34 @@
+//! Layer normalisation (Ba, Kiros and Hinton, arXiv:1607.06450).
+
+use tch::Tensor;
+
+use crate::{Builder, Init, NnError};
+
+/// Normalises the last axis to mean 0 and variance 1, then scales and shifts it.
+#[derive(Debug)]
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    /// Scale 1 and shift 0; `eps` is added to variances.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn new(b: &mut Builder<'_>, features: i64, eps: f64) -> Result<Self, NnError> {
+        let weight = b.parameter("weight", &[features], Init::Const(1.0))?;
+        let bias = b.parameter("bias", &[features], Init::Const(0.0))?;
+        Ok(Self { weight, bias, eps })
+    }
+
+    /// `[…, D]`, of the same shape.
+    ///
+    /// # Errors
+    /// The last axis is not `D`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, NnError> {
+        let shape = self.weight.size();
+        Ok(x.f_layer_norm(shape, Some(&self.weight), Some(&self.bias), self.eps, true)?)
+    }
+}

@@ -1,0 +1,305 @@
+//! Vision transformers (Dosovitskiy et al., arXiv:2010.11929) as DeiT and DINO define them, read top-down: network,
+//! embedding, blocks.
+//!
+//! Images are cut into patches, each a token; a class token goes in front of them and its last state is the feature.
+//! Positions are a learned table for images of 224 pixels and are interpolated for every other size.
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use crate::layers::{LayerNorm, Linear};
+use crate::{Backbone, Builder, Init, Mode, NnError};
+
+/// Added to variances.
+const EPS: f64 = 1e-6;
+
+/// Side of the images that the table of positions is made for, in pixels.
+const TABLE_SIDE: i64 = 224;
+
+/// Blocks of every published size.
+const DEPTH: i64 = 12;
+
+/// The published sizes; all have twelve blocks, and 64 channels in each head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VitSize {
+    /// 192 channels, 3 heads.
+    Tiny,
+    /// 384 channels, 6 heads.
+    Small,
+    /// 768 channels, 12 heads.
+    Base,
+}
+
+impl VitSize {
+    /// Attention heads; each has 64 channels.
+    fn heads(self) -> i64 {
+        match self {
+            Self::Tiny => 3,
+            Self::Small => 6,
+            Self::Base => 12,
+        }
+    }
+}
+
+/// How a transformer is regularised; neither changes its parameters' names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct VitOptions {
+    /// Chance that the last block's branches are left out for an image of a training batch; earlier blocks' chances
+    /// rise to it linearly from 0 (stochastic depth, arXiv:1603.09382).
+    pub drop_path: f64,
+    /// Leaves the projection of patches at its random start, which steadies training (MoCo v3, arXiv:2104.02057).
+    pub freeze_embedding: bool,
+}
+
+/// A vision transformer without its classifier.
+#[derive(Debug)]
+pub struct VisionTransformer {
+    class_token: Tensor,
+    positions: Positions,
+    patches: Patches,
+    blocks: Vec<Block>,
+    norm: LayerNorm,
+    dim: i64,
+}
+
+impl VisionTransformer {
+    /// Adds the network's tensors under the builder's prefix. `patch` is the side of a patch in pixels.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn new(b: &mut Builder<'_>, size: VitSize, patch: i64, options: VitOptions) -> Result<Self, NnError> {
+        let heads = size.heads();
+        let dim = 64 * heads;
+        let class_token = b.parameter("cls_token", &[1, 1, dim], Init::TRANSFORMER)?;
+        let positions = Positions::new(b, TABLE_SIDE / patch, dim)?;
+        let patches = Patches::new(&mut b.sub("patch_embed.proj"), patch, dim, options.freeze_embedding)?;
+        let chance = |block: i64| options.drop_path * block as f64 / (DEPTH - 1) as f64;
+        let blocks: Result<Vec<_>, _> = (0..DEPTH)
+            .map(|index| Block::new(&mut b.sub(format_args!("blocks.{index}")), dim, heads, chance(index)))
+            .collect();
+        let (blocks, norm) = (blocks?, LayerNorm::new(&mut b.sub("norm"), dim, EPS)?);
+        Ok(Self { class_token, positions, patches, blocks, norm, dim })
+    }
+
+    /// The class tokens `[B, n D]` of the last `n` blocks after the final norm, in order: what the linear evaluation of
+    /// transformers reads.
+    ///
+    /// # Errors
+    /// The images do not fit.
+    pub fn last_class_tokens(&self, images: &Tensor, n: usize, mode: Mode) -> Result<Tensor, NnError> {
+        let first = self.blocks.len().saturating_sub(n);
+        let mut tokens = Vec::with_capacity(n);
+        self.each_block(images, mode, |index, x| {
+            if index >= first {
+                tokens.push(self.norm.forward(x)?.f_select(1, 0)?);
+            }
+            Ok(())
+        })?;
+        Ok(Tensor::f_cat(&tokens, -1)?)
+    }
+
+    /// Images `[B, 3, H, W]` to tokens `[B, 1 + P, D]`, the class token first.
+    fn embed(&self, images: &Tensor) -> Result<Tensor, NnError> {
+        let (batch, channels, height, width) = images.size4()?;
+        let patch = self.patches.side;
+        if channels != 3 || height % patch != 0 || width % patch != 0 || height == 0 || width == 0 {
+            return Err(NnError::Patches { patch, got: images.size() });
+        }
+        let patches = self.patches.forward(images)?;
+        let class = self.class_token.f_expand([batch, 1, self.dim], false)?.f_to_kind(patches.f_kind()?)?;
+        let tokens = Tensor::f_cat(&[class, patches], 1)?;
+        Ok(tokens.f_add(&self.positions.of(height / patch, width / patch)?)?)
+    }
+
+    /// Runs the blocks and shows the tokens after each.
+    fn each_block(
+        &self,
+        images: &Tensor,
+        mode: Mode,
+        mut seen: impl FnMut(usize, &Tensor) -> Result<(), NnError>,
+    ) -> Result<(), NnError> {
+        let mut x = self.embed(images)?;
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&x, mode)?;
+            seen(index, &x)?;
+        }
+        Ok(())
+    }
+}
+
+impl Backbone for VisionTransformer {
+    /// The embedding, each block, and the norm of the class token.
+    fn segments(&self) -> usize {
+        2 + self.blocks.len()
+    }
+
+    fn segment(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        if index == 0 {
+            return self.embed(x);
+        }
+        match self.blocks.get(index - 1) {
+            Some(block) => block.forward(x, mode),
+            // The norm works on each token for itself, so the others need none.
+            None if index + 1 == self.segments() => self.norm.forward(&x.f_select(1, 0)?),
+            None => Err(NnError::Segment { index, segments: self.segments() }),
+        }
+    }
+
+    /// The patch tokens as maps `[B, D, h, w]` after each quarter of the blocks.
+    fn stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, NnError> {
+        let (batch, _, height, width) = images.size4()?;
+        let grid = [batch, height / self.patches.side, width / self.patches.side, self.dim];
+        let quarter = self.blocks.len() / 4;
+        let mut maps = Vec::with_capacity(4);
+        self.each_block(images, mode, |index, x| {
+            if (index + 1) % quarter == 0 {
+                let patches = x.f_narrow(1, 1, x.size()[1] - 1)?;
+                maps.push(patches.f_reshape(grid)?.f_permute([0, 3, 1, 2])?);
+            }
+            Ok(())
+        })?;
+        Ok(maps)
+    }
+
+    fn feature_dim(&self) -> i64 {
+        self.dim
+    }
+}
+
+/// Patches of the image to tokens: a convolution whose stride is its kernel.
+#[derive(Debug)]
+struct Patches {
+    weight: Tensor,
+    bias: Tensor,
+    side: i64,
+}
+
+impl Patches {
+    fn new(b: &mut Builder<'_>, side: i64, dim: i64, frozen: bool) -> Result<Self, NnError> {
+        let init = Init::linear(3 * side * side);
+        let shape = [dim, 3, side, side];
+        let (weight, bias) = if frozen {
+            (b.frozen("weight", &shape, init)?, b.frozen("bias", &[dim], init)?)
+        } else {
+            (b.parameter("weight", &shape, init)?, b.parameter("bias", &[dim], init)?)
+        };
+        Ok(Self { weight, bias, side })
+    }
+
+    /// `[B, 3, H, W]` to `[B, P, D]`, rows first.
+    fn forward(&self, images: &Tensor) -> Result<Tensor, NnError> {
+        let stride = [self.side; 2];
+        let x = images.f_conv2d(&self.weight, Some(&self.bias), stride, [0, 0], [1, 1], 1)?;
+        Ok(x.f_flatten(2, 3)?.f_transpose(1, 2)?)
+    }
+}
+
+/// The learned table of positions, for the class token and a grid of patches.
+#[derive(Debug)]
+struct Positions {
+    /// `[1, 1 + side², D]`.
+    table: Tensor,
+    side: i64,
+    dim: i64,
+}
+
+impl Positions {
+    fn new(b: &mut Builder<'_>, side: i64, dim: i64) -> Result<Self, NnError> {
+        let table = b.parameter("pos_embed", &[1, 1 + side * side, dim], Init::TRANSFORMER)?;
+        Ok(Self { table, side, dim })
+    }
+
+    /// Positions `[1, 1 + h w, D]` of a grid: the table itself, or its bicubic interpolation by the factors
+    /// `(h + 0.1) / side` and `(w + 0.1) / side`, as released (the tenth keeps rounding from losing a row).
+    fn of(&self, height: i64, width: i64) -> Result<Tensor, NnError> {
+        if height == self.side && width == self.side {
+            return Ok(self.table.shallow_clone());
+        }
+        let class = self.table.f_narrow(1, 0, 1)?;
+        let grid = self.table.f_narrow(1, 1, self.side * self.side)?;
+        let grid = grid.f_reshape([1, self.side, self.side, self.dim])?.f_permute([0, 3, 1, 2])?;
+        let factor = |length: i64| (length as f64 + 0.1) / self.side as f64;
+        let factors = [factor(height), factor(width)];
+        let grid = grid.f_upsample_bicubic2d_vec(None::<&[i64]>, false, factors.as_slice())?;
+        let grid = grid.f_permute([0, 2, 3, 1])?.f_reshape([1, height * width, self.dim])?;
+        Ok(Tensor::f_cat(&[class, grid], 1)?)
+    }
+}
+
+/// `x + attention(norm1(x))`, then `x + mlp(norm2(x))`.
+#[derive(Debug)]
+struct Block {
+    norm1: LayerNorm,
+    attention: Attention,
+    norm2: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+    drop: f64,
+}
+
+impl Block {
+    fn new(b: &mut Builder<'_>, dim: i64, heads: i64, drop: f64) -> Result<Self, NnError> {
+        Ok(Self {
+            norm1: LayerNorm::new(&mut b.sub("norm1"), dim, EPS)?,
+            attention: Attention::new(&mut b.sub("attn"), dim, heads)?,
+            norm2: LayerNorm::new(&mut b.sub("norm2"), dim, EPS)?,
+            fc1: Linear::small_normal(&mut b.sub("mlp.fc1"), dim, 4 * dim)?,
+            fc2: Linear::small_normal(&mut b.sub("mlp.fc2"), 4 * dim, dim)?,
+            drop,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        let branch = self.attention.forward(&self.norm1.forward(x)?)?;
+        let x = x.f_add(&self.thin(branch, mode)?)?;
+        let hidden = self.fc1.forward(&self.norm2.forward(&x)?)?.f_gelu("none")?;
+        Ok(x.f_add(&self.thin(self.fc2.forward(&hidden)?, mode)?)?)
+    }
+
+    /// Stochastic depth: in training, leaves the branch out for a random part of the images and scales the rest, so
+    /// that its mean stays. The random numbers are libtorch's; who wants them repeatable seeds it before.
+    fn thin(&self, branch: Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        if self.drop == 0.0 || mode == Mode::Eval {
+            return Ok(branch);
+        }
+        let keep = 1.0 - self.drop;
+        let shape = [branch.size()[0], 1, 1];
+        let lots = Tensor::f_rand(shape, (Kind::Float, branch.device()))?;
+        let scale = lots.f_lt(keep)?.f_to_kind(branch.f_kind()?)?.f_div_scalar(keep)?;
+        Ok(branch.f_mul(&scale)?)
+    }
+}
+
+/// Multi-head self-attention by libtorch's fused kernel.
+#[derive(Debug)]
+struct Attention {
+    qkv: Linear,
+    proj: Linear,
+    heads: i64,
+}
+
+impl Attention {
+    fn new(b: &mut Builder<'_>, dim: i64, heads: i64) -> Result<Self, NnError> {
+        let qkv = Linear::small_normal(&mut b.sub("qkv"), dim, 3 * dim)?;
+        Ok(Self { qkv, proj: Linear::small_normal(&mut b.sub("proj"), dim, dim)?, heads })
+    }
+
+    /// `[B, N, D]`, of the same shape.
+    fn forward(&self, x: &Tensor) -> Result<Tensor, NnError> {
+        let (batch, tokens, dim) = x.size3()?;
+        let qkv = self.qkv.forward(x)?.f_reshape([batch, tokens, 3, self.heads, dim / self.heads])?;
+        // [3, B, heads, N, D / heads]
+        let parts = qkv.f_permute([2, 0, 3, 1, 4])?.f_unbind(0)?;
+        let mixed = Tensor::f_scaled_dot_product_attention(
+            &parts[0],
+            &parts[1],
+            &parts[2],
+            None::<&Tensor>,
+            0.0,
+            false,
+            None,
+            false,
+        )?;
+        self.proj.forward(&mixed.f_transpose(1, 2)?.f_reshape([batch, tokens, dim])?)
+    }
+}

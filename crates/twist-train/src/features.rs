@@ -1,0 +1,240 @@
+//! The backbone's part of a step: whole, in pieces, or with its activations computed a second time.
+//!
+//! Memory is saved in the *backbone*, never in the loss. A first pass takes the features of all views without gradient;
+//! head and loss see the whole batch, so the diversity term and the head's norms are exactly those of the global batch;
+//! backward stops at the features; a second pass takes each piece forward again, with gradient, and sends its share of
+//! the features' gradient down. That costs one more forward. Accumulation saves the activations of all pieces but one;
+//! checkpointing keeps what enters each segment of the backbone and holds the rest of one segment at a time.
+//!
+//! The batch norms *inside the backbone* see `norm_batch` images at a time, all views of one resolution, however the
+//! batch is cut: with equal `norm_batch`, a whole batch, pieces, and checkpointed activations compute the same numbers
+//! up to the order of sums. Both passes see the same images together and so the same statistics. Running statistics
+//! take them in once, in the pass with gradient.
+
+use tch::{Tensor, no_grad};
+use torch_ext::{Autocast, grad};
+use twist_nn::{Backbone, Mode, TwistNet, splitmix};
+
+use crate::{TrainError, TrainPlan};
+
+/// The features of a batch and what is needed to send their gradient further down.
+pub(crate) struct Features {
+    /// `[V*B, D]`: with the backbone's graph, or a leaf that collects its gradient.
+    pub(crate) all: Tensor,
+    /// What [`Features::backward`] has to compute again; empty when there is a graph.
+    again: Vec<Piece>,
+}
+
+/// Images that pass through the backbone together, and where their features lie.
+struct Piece {
+    /// What enters each segment: the images `[V_r*b, 3, S, S]` alone, or everything when activations are checkpointed.
+    inputs: Vec<Tensor>,
+    rows: Rows,
+    lots: Lots,
+}
+
+/// The same `images` images of `views` views, beginning with `first`, out of `[…, batch]` in view-major order.
+#[derive(Clone, Copy)]
+struct Rows {
+    /// Views of earlier resolutions.
+    views_before: i64,
+    views: i64,
+    batch: i64,
+    first: i64,
+    images: i64,
+}
+
+impl Features {
+    /// Features of the views `images`, one tensor `[V_r*B, 3, S_r, S_r]` per resolution. Random numbers of the backbone
+    /// follow from the plan's seed, `step` and `stream`.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub(crate) fn of(
+        net: &TwistNet,
+        plan: &TrainPlan,
+        images: &[Tensor],
+        step: u64,
+    ) -> Result<Self, TrainError> {
+        let backbone = net.backbone.as_ref();
+        // The scope ends with this function, before the second pass: it keeps weights that were cast without a graph.
+        let _autocast = Autocast::scope(plan.machine().device, plan.precision().kind())?;
+        let pieces = pieces(plan, images, step)?;
+        if plan.accumulation() == 1 && !plan.checkpoint_activations() {
+            let features = pieces.iter().map(|piece| piece.forward(backbone, Mode::Train));
+            let features = features.collect::<Result<Vec<_>, _>>()?;
+            return Ok(Self { all: in_view_order(&pieces, features)?, again: Vec::new() });
+        }
+        no_grad(|| {
+            let (mut again, mut features) = (Vec::new(), Vec::new());
+            for mut piece in pieces {
+                features.push(if plan.checkpoint_activations() {
+                    piece.forward_keeping_inputs(backbone)?
+                } else {
+                    piece.forward(backbone, Mode::TrainUntracked)?
+                });
+                again.push(piece);
+            }
+            let all = in_view_order(&again, features)?.f_detach()?.f_set_requires_grad(true)?;
+            Ok(Self { all, again })
+        })
+    }
+
+    /// As [`Features::of`] for a network that nothing is sent back through; its running statistics take the images in.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub(crate) fn without_gradient(
+        net: &TwistNet,
+        plan: &TrainPlan,
+        images: &[Tensor],
+        step: u64,
+    ) -> Result<Tensor, TrainError> {
+        let _autocast = Autocast::scope(plan.machine().device, plan.precision().kind())?;
+        let pieces = pieces(plan, images, step)?;
+        let features = pieces.iter().map(|piece| piece.forward(net.backbone.as_ref(), Mode::Train));
+        in_view_order(&pieces, features.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// From the gradient of the features to those of the backbone, unless they have a graph that did it.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub(crate) fn backward(self, net: &TwistNet, plan: &TrainPlan) -> Result<(), TrainError> {
+        if self.again.is_empty() {
+            return Ok(());
+        }
+        let gradient = self.all.f_grad()?;
+        for piece in self.again {
+            let share = piece.rows.of_features(&gradient)?;
+            piece.backward(net.backbone.as_ref(), plan, share)?;
+        }
+        Ok(())
+    }
+}
+
+impl Piece {
+    fn forward(&self, backbone: &dyn Backbone, mode: Mode) -> Result<Tensor, TrainError> {
+        let mut x = self.inputs[0].shallow_clone();
+        for segment in 0..backbone.segments() {
+            self.lots.draw(segment);
+            x = backbone.segment(segment, &x, mode)?;
+        }
+        Ok(x)
+    }
+
+    /// As [`Piece::forward`], untracked, and remembers what enters each segment.
+    fn forward_keeping_inputs(&mut self, backbone: &dyn Backbone) -> Result<Tensor, TrainError> {
+        for segment in 0..backbone.segments() {
+            self.lots.draw(segment);
+            let x = backbone.segment(segment, &self.inputs[segment], Mode::TrainUntracked)?;
+            self.inputs.push(x);
+        }
+        self.inputs.pop().ok_or(TrainError::NoViews)
+    }
+
+    /// Takes the kept inputs forward again with gradient, the last one first, and the gradient back.
+    fn backward(self, backbone: &dyn Backbone, plan: &TrainPlan, gradient: Tensor) -> Result<(), TrainError> {
+        let (device, kind) = (plan.machine().device, plan.precision().kind());
+        if self.inputs.len() == 1 {
+            let features = {
+                let _autocast = Autocast::scope(device, kind)?;
+                self.forward(backbone, Mode::Train)?
+            };
+            return Ok(grad::backward(&features, &gradient)?);
+        }
+        let mut gradient = gradient;
+        for (segment, input) in self.inputs.into_iter().enumerate().rev() {
+            let input = input.f_detach()?.f_set_requires_grad(segment > 0)?;
+            let output = {
+                let _autocast = Autocast::scope(device, kind)?;
+                self.lots.draw(segment);
+                backbone.segment(segment, &input, Mode::Train)?
+            };
+            grad::backward(&output, &gradient.f_to_kind(output.f_kind()?)?)?;
+            if segment > 0 {
+                gradient = input.f_grad()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Cuts the views into pieces of `norm_batch` images: all of the first resolution, then the next.
+fn pieces(plan: &TrainPlan, images: &[Tensor], step: u64) -> Result<Vec<Piece>, TrainError> {
+    let (batch, together) = (plan.batch_size() as i64, plan.norm_batch() as i64);
+    let mut pieces = Vec::new();
+    let mut views_before = 0;
+    for of_resolution in images {
+        let views = of_resolution.size()[0] / batch;
+        for first in (0..batch).step_by(together as usize) {
+            let rows = Rows { views_before, views, batch, first, images: together };
+            let lots = Lots::new(plan, step, pieces.len() as u64);
+            pieces.push(Piece { inputs: vec![rows.of_resolution(of_resolution)?], rows, lots });
+        }
+        views_before += views;
+    }
+    Ok(pieces)
+}
+
+/// The features `[V*B, D]` of all pieces, view-major.
+fn in_view_order(pieces: &[Piece], features: Vec<Tensor>) -> Result<Tensor, TrainError> {
+    if let [whole] = &features[..] {
+        return Ok(whole.shallow_clone());
+    }
+    let per_resolution = pieces.chunk_by(|a, b| a.rows.views_before == b.rows.views_before);
+    let mut features = features.into_iter();
+    let mut resolutions = Vec::new();
+    for pieces in per_resolution {
+        let by_view = pieces
+            .iter()
+            .zip(&mut features)
+            .map(|(piece, features)| features.f_reshape([piece.rows.views, piece.rows.images, -1]));
+        let by_view = by_view.collect::<Result<Vec<_>, _>>()?;
+        resolutions.push(Tensor::f_cat(&by_view, 1)?.f_flatten(0, 1)?);
+    }
+    Ok(Tensor::f_cat(&resolutions, 0)?)
+}
+
+impl Rows {
+    /// Out of one resolution's images `[V_r*B, …]`.
+    fn of_resolution(self, whole: &Tensor) -> Result<Tensor, TrainError> {
+        self.take(whole, 0)
+    }
+
+    /// Out of all features `[V*B, D]`.
+    fn of_features(self, whole: &Tensor) -> Result<Tensor, TrainError> {
+        self.take(whole, self.views_before)
+    }
+
+    fn take(self, whole: &Tensor, first_view: i64) -> Result<Tensor, TrainError> {
+        if self.images == self.batch {
+            return Ok(whole.f_narrow(0, first_view * self.batch, self.views * self.batch)?);
+        }
+        let of_view =
+            |view: i64| whole.f_narrow(0, (first_view + view) * self.batch + self.first, self.images);
+        let views = (0..self.views).map(of_view).collect::<Result<Vec<_>, _>>()?;
+        Ok(Tensor::f_cat(&views, 0)?)
+    }
+}
+
+/// The random numbers of stochastic depth, a function of seed, step, piece and segment: both passes draw the same, and a
+/// resumed run draws what the uninterrupted one would have drawn.
+#[derive(Clone, Copy)]
+struct Lots {
+    /// `None` for a backbone that draws nothing.
+    seed: Option<u64>,
+}
+
+impl Lots {
+    fn new(plan: &TrainPlan, step: u64, piece: u64) -> Self {
+        let draws = plan.net().vit.drop_path > 0.0;
+        Self { seed: draws.then(|| splitmix(splitmix(splitmix(plan.seed()) ^ step) ^ piece)) }
+    }
+
+    fn draw(self, segment: usize) {
+        if let Some(seed) = self.seed {
+            tch::manual_seed(splitmix(seed ^ segment as u64) as i64);
+        }
+    }
+}
