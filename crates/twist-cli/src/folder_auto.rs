@@ -127,7 +127,7 @@ fn make(facts: Facts) -> Made {
             "{arch} of width {width}: {}",
             match (size, gpu) {
                 (32, _) => "small images need the stem that keeps their resolution",
-                (_, false) => "about half an hour on two cores",
+                (_, false) => "small enough for a CPU",
                 (_, true) => "the size that the method is published for",
             }
         ),
