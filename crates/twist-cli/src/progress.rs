@@ -165,8 +165,16 @@ impl Recorder for Progress {
     }
 }
 
-/// The loss and its three terms in nats, and how many clusters win an image.
+/// The loss in nats with what it is made of, and how many clusters win an image.
 fn terms(figures: &StepFigures, clusters: i64) -> String {
+    if let Some(confident) = figures.confident {
+        return format!(
+            "loss {:.3} = cross entropy to the labels of the {:.0} % surest images  classes in use {}/{clusters}",
+            figures.loss,
+            100.0 * confident,
+            figures.classes_in_use
+        );
+    }
     format!(
         "loss {:.3} = consistency {:.3} + sharpness {:.3} - diversity {:.3}  classes in use {}/{clusters}",
         figures.loss, figures.kl, figures.sharpness, figures.diversity, figures.classes_in_use

@@ -46,7 +46,7 @@ struct Rows {
 
 impl Features {
     /// Features of the views `images`, one tensor `[V_r*B, 3, S_r, S_r]` per resolution. Random numbers of the backbone
-    /// follow from the plan's seed, `step` and `stream`.
+    /// follow from the plan's seed and `step`.
     ///
     /// # Errors
     /// libtorch's own.
@@ -59,7 +59,7 @@ impl Features {
         let backbone = net.backbone.as_ref();
         // The scope ends with this function, before the second pass: it keeps weights that were cast without a graph.
         let _autocast = Autocast::scope(plan.machine().device, plan.precision().kind())?;
-        let pieces = pieces(plan, images, step)?;
+        let pieces = pieces(plan, images, step, Who::Student)?;
         if plan.accumulation() == 1 && !plan.checkpoint_activations() {
             let features = pieces.iter().map(|piece| piece.forward(backbone, Mode::Train));
             let features = features.collect::<Result<Vec<_>, _>>()?;
@@ -80,7 +80,8 @@ impl Features {
         })
     }
 
-    /// As [`Features::of`] for a network that nothing is sent back through; its running statistics take the images in.
+    /// As [`Features::of`] for a teacher, which nothing is sent back through: with random numbers of its own; its running
+    /// statistics take the images in.
     ///
     /// # Errors
     /// libtorch's own.
@@ -91,7 +92,7 @@ impl Features {
         step: u64,
     ) -> Result<Tensor, TrainError> {
         let _autocast = Autocast::scope(plan.machine().device, plan.precision().kind())?;
-        let pieces = pieces(plan, images, step)?;
+        let pieces = pieces(plan, images, step, Who::Teacher)?;
         let features = pieces.iter().map(|piece| piece.forward(net.backbone.as_ref(), Mode::Train));
         in_view_order(&pieces, features.collect::<Result<Vec<_>, _>>()?)
     }
@@ -161,7 +162,7 @@ impl Piece {
 }
 
 /// Cuts the views into pieces of `norm_batch` images: all of the first resolution, then the next.
-fn pieces(plan: &TrainPlan, images: &[Tensor], step: u64) -> Result<Vec<Piece>, TrainError> {
+fn pieces(plan: &TrainPlan, images: &[Tensor], step: u64, who: Who) -> Result<Vec<Piece>, TrainError> {
     let (batch, together) = (plan.batch_size() as i64, plan.norm_batch() as i64);
     let mut pieces = Vec::new();
     let mut views_before = 0;
@@ -169,7 +170,7 @@ fn pieces(plan: &TrainPlan, images: &[Tensor], step: u64) -> Result<Vec<Piece>, 
         let views = of_resolution.size()[0] / batch;
         for first in (0..batch).step_by(together as usize) {
             let rows = Rows { views_before, views, batch, first, images: together };
-            let lots = Lots::new(plan, step, pieces.len() as u64);
+            let lots = Lots::new(plan, step, who, pieces.len() as u64);
             pieces.push(Piece { inputs: vec![rows.of_resolution(of_resolution)?], rows, lots });
         }
         views_before += views;
@@ -218,6 +219,13 @@ impl Rows {
     }
 }
 
+/// Whose random numbers.
+#[derive(Clone, Copy)]
+enum Who {
+    Student,
+    Teacher,
+}
+
 /// The random numbers of stochastic depth, a function of seed, step, piece and segment: both passes draw the same, and a
 /// resumed run draws what the uninterrupted one would have drawn.
 #[derive(Clone, Copy)]
@@ -227,9 +235,15 @@ struct Lots {
 }
 
 impl Lots {
-    fn new(plan: &TrainPlan, step: u64, piece: u64) -> Self {
+    fn new(plan: &TrainPlan, step: u64, who: Who, piece: u64) -> Self {
         let draws = plan.net().vit.drop_path > 0.0;
-        Self { seed: draws.then(|| splitmix(splitmix(splitmix(plan.seed()) ^ step) ^ piece)) }
+        Self {
+            seed: draws.then(|| {
+                [step, who as u64, piece]
+                    .into_iter()
+                    .fold(splitmix(plan.seed()), |seed, part| splitmix(seed ^ part))
+            }),
+        }
     }
 
     fn draw(self, segment: usize) {

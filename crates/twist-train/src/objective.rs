@@ -53,7 +53,7 @@ impl Objective {
     /// `teacher` are the teacher's logits `[2B, K]` of the global views, when there is a teacher.
     ///
     /// # Errors
-    /// Shapes that do not fit each other.
+    /// Shapes that do not fit each other; no teacher where one is needed.
     pub fn with_gradient(
         &self,
         logits: &Tensor,
@@ -67,8 +67,9 @@ impl Objective {
                 Ok((LossValue { terms, confident: None }, gradient))
             }
             Self::Teacher(loss) => {
-                let teacher = teacher.map_or_else(globals, |teacher| Ok(teacher.shallow_clone()))?;
-                let (terms, gradient) = loss.with_gradient(logits, &teacher, views)?;
+                let missing =
+                    NnError::Shape { what: "the teacher's logits", expected: "[2B, K]", got: vec![] };
+                let (terms, gradient) = loss.with_gradient(logits, teacher.ok_or(missing)?, views)?;
                 Ok((LossValue { terms, confident: None }, gradient))
             }
             Self::SelfLabel(loss, watched) => {

@@ -62,8 +62,8 @@ fn log_outputs(run: &Run) -> Option<f64> {
 }
 
 fn loss(run: &Run) -> Option<Chart> {
-    let note =
-        "Consistency plus sharpness minus diversity, as weighted by the recipe; it ends near its bound.";
+    let note = "Consistency plus sharpness minus diversity, as weighted by the recipe; it ends near its bound. \
+         While self-labelling, the cross entropy to the labels of the surest images.";
     let lam2 = run.recipe.as_ref().map(|recipe| recipe.number("loss.lam2").unwrap_or(1.0));
     let bound = lam2.zip(log_outputs(run)).map(|(lam2, log_k)| ("lowest possible".to_owned(), -lam2 * log_k));
     Chart::new(ChartInput {

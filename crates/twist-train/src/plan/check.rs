@@ -4,7 +4,7 @@ use thiserror::Error;
 use twist_data::ViewPolicy;
 use twist_nn::{Activation, Arch};
 
-use crate::config::{ModelConfig, SelfLabelConfig, TeacherConfig, TrainConfig};
+use crate::config::{LossConfig, ModelConfig, SelfLabelConfig, TeacherConfig, TrainConfig};
 
 /// Why a recipe cannot be run.
 #[derive(Debug, Error)]
@@ -271,7 +271,11 @@ pub(super) fn check_self_label(stage: &SelfLabelConfig, batch_size: usize) -> Re
     }
 }
 
-pub(super) fn check_teacher(teacher: TeacherConfig) -> Result<(), PlanError> {
+pub(super) fn check_teacher(teacher: TeacherConfig, loss: &LossConfig) -> Result<(), PlanError> {
+    if loss.one_sided {
+        let rule = "views learn from a teacher in one direction anyway; leave it out".into();
+        return Err(PlanError::Value { key: "loss.one_sided", value: "true".into(), rule });
+    }
     let [base, end] = [teacher.momentum, teacher.momentum_end];
     for (key, value) in [("teacher.momentum", base), ("teacher.momentum_end", end)] {
         if !(0.0..=1.0).contains(&value) {
@@ -282,8 +286,17 @@ pub(super) fn check_teacher(teacher: TeacherConfig) -> Result<(), PlanError> {
     Ok(())
 }
 
+/// Whether the head starts as a transformer's.
 pub(super) fn parse_head_init(name: &str) -> Result<bool, PlanError> {
-    choose("model.head_init", name, "small_normal", "default", false)
+    match name {
+        "default" => Ok(false),
+        "small_normal" => Ok(true),
+        other => Err(PlanError::Value {
+            key: "model.head_init",
+            value: format!("{other:?}"),
+            rule: "must be default or small_normal".into(),
+        }),
+    }
 }
 
 pub(super) fn parse_activation(name: &str) -> Result<Activation, PlanError> {
@@ -417,7 +430,7 @@ solarize = 0.0
 
     #[test]
     fn what_does_not_fit_is_refused_with_its_key_and_a_way_out() {
-        let cases: [(usize, &[&str], &str); 21] = [
+        let cases: [(usize, &[&str], &str); 27] = [
             (50, &[], "only 50 images"),
             (
                 1000,
@@ -434,9 +447,19 @@ solarize = 0.0
             (1000, &["model.activation=tanh"], "must be relu or gelu"),
             (1000, &["train.precision=fp16"], "bf16"),
             (1000, &["train.channels_last=yes"], "must be auto, on or off"),
+            (1000, &["teacher.momentum=1.5"], "teacher.momentum = 1.5: must be in [0, 1]"),
+            (1000, &["teacher.momentum=0.9", "loss.one_sided=true"], "one direction anyway"),
+            (1000, &["self_label={ epochs = 0, lr = 0.1 }"], "self_label.epochs = 0"),
+            (1000, &["self_label={ epochs = 5, lr = 0.1 }"], "below self_label.epochs"),
+            (1000, &["self_label={ epochs = 9, lr = 0.1, quantile = [0.5, 1.0] }"], "self_label.quantile"),
+            (1000, &["self_label={ epochs = 9, lr = 0.1, threshold_images = 24 }"], "does not divide"),
             (1000, &["model.drop_path=0.1"], "resnet18_cifar is no transformer"),
             (1000, &["model.arch=vit_s", "model.width=8"], "model.width"),
-            (1000, &["model.arch=vit_s", "views.0.size=40", "views.1.size=40"], "patches of 16 pixels"),
+            (
+                1000,
+                &["model.arch=vit_s", "model.width=64", "views.0.size=40", "views.1.size=40"],
+                "patches of 16 pixels",
+            ),
             (1000, &["model.head_init=zero"], "must be default or small_normal"),
             (1000, &["train.norm_batch=48"], "train.norm_batch = 48 does not divide"),
             (1000, &["views.1.size=48"], "views `a` and `b` have 32 and 48 pixels"),

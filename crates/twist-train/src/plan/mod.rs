@@ -195,7 +195,7 @@ impl TrainPlan {
                 views: if stage.views.is_empty() { views.clone() } else { check_views(&stage.views)? },
             });
         }
-        config.teacher.map_or(Ok(()), check_teacher)?;
+        config.teacher.map_or(Ok(()), |teacher| check_teacher(teacher, &config.loss))?;
         let teacher = config.teacher.map(|teacher| Cosine {
             base: teacher.momentum,
             end: teacher.momentum_end,
