@@ -5,7 +5,7 @@
 //! product: the demo trains in `twist demo`, the tests are those of `cargo test`.
 //!
 //! In reading order: [`setup`] fetches and links libtorch, [`cargo`] runs cargo and the binary, [`check`] is what CI
-//! runs, [`accept`] asserts what the demo promises.
+//! runs, [`accept`] asserts what the demos promise.
 #![expect(clippy::print_stderr, reason = "a command line tool: talk goes to stderr")]
 #![expect(clippy::print_stdout, reason = "a command line tool: results go to stdout")]
 
@@ -26,7 +26,7 @@ Usage: cargo xtask COMMAND
   test  [ARGS]     set up, run every test; ARGS go to `cargo test`
   lint             format, lints, documentation without warnings, fuzz targets build
   check            what CI runs: lint, then test
-  accept           three seeds of the demo; asserts the accuracies and the time that it promises
+  accept           three seeds of each demo; asserts the accuracies and the times that they promise
 
 An existing LIBTORCH (a folder with include/ and lib/) or LIBTORCH_USE_PYTORCH=1 (the PyTorch 2.11 of python3) is
 used instead of fetching. The cache is $XDG_CACHE_HOME/twist, else ~/.cache/twist.";

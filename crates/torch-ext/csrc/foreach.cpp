@@ -96,7 +96,9 @@ char* torch_ext_foreach_zero_(Handles a, int64_t n) {
 char* torch_ext_fused_sgd_(Handles params, Handles grads, Handles momenta, int64_t n, double weight_decay,
                            double momentum, double lr, int32_t first) {
   return quiet([&] {
-    at::_fused_sgd_(list(params, n), list(grads, n), list(momenta, n), weight_decay, momentum, lr, 0.0, false,
+    // Without momentum libtorch wants no buffers.
+    int64_t buffers = momentum == 0.0 ? 0 : n;
+    at::_fused_sgd_(list(params, n), list(grads, n), list(momenta, buffers), weight_decay, momentum, lr, 0.0, false,
                     false, first != 0);
   });
 }

@@ -37,7 +37,7 @@ fn same(op: &'static str, params: &[Tensor], others: &[&[Tensor]]) -> Result<i64
     }
 }
 
-/// One step of SGD with momentum on `params`; zero `buffers` are a first step.
+/// One step of SGD with momentum on `params`; zero `buffers` are a first step. Without momentum they stay as they are.
 ///
 /// # Errors
 /// Lists of unequal length; libtorch's own.

@@ -24,22 +24,24 @@ pub(crate) fn explain(error: TrainError, plan: &TrainPlan) -> TrainError {
     TrainError::OutOfMemory { device, micro_batch: plan.micro_batch(), advice: advice(plan) }
 }
 
-/// Settings with half of the images at a time: accumulation first, because it changes the result least.
+/// Settings that need less, those first that change the result least: activations computed a second time, half of the
+/// images at a time, a smaller batch.
 fn advice(plan: &TrainPlan) -> String {
     let batch = plan.batch_size();
-    let pieces = pieces_for_half(batch, plan.micro_batch());
-    let accumulate = pieces.map(|pieces| {
+    let again = (!plan.checkpoint_activations()).then(|| {
+        "--set train.checkpoint_activations=true (the same result for one more forward pass)".to_string()
+    });
+    let accumulate = pieces_for_half(batch, plan.micro_batch()).map(|pieces| {
         format!(
-            "try --set train.accumulation={pieces} ({} images at a time, the loss stays that of {batch}; batch norms \
-             of the backbone then see the smaller number)",
+            "--set train.accumulation={pieces} ({} images at a time, the loss stays that of {batch}; batch norms of the \
+             backbone see the smaller number unless train.norm_batch says otherwise)",
             batch / pieces
         )
     });
     let smaller = format!("--batch-size {} with an --set model.bunch that divides it", (batch / 2).max(2));
-    match accumulate {
-        Some(accumulate) => format!("{accumulate}, or {smaller}"),
-        None => format!("try smaller views or a smaller --set model.width; or {smaller}"),
-    }
+    let network = accumulate.is_none().then(|| "smaller views, a smaller --set model.width".to_string());
+    let ways: Vec<String> = again.into_iter().chain(accumulate).chain(network).chain([smaller]).collect();
+    format!("try {}", ways.join(", or "))
 }
 
 /// The fewest pieces that divide the batch and hold at most half of the images that did not fit, but at least 2 (batch
@@ -77,7 +79,10 @@ mod tests {
         let plan = TrainPlan::new(recipe.config(), &facts, &machine).unwrap();
         let torch = |text: &str| TrainError::Torch(tch::TchError::Torch(text.into()));
         let message = explain(torch("CUDA out of memory. Tried to allocate 2.00 GiB"), &plan).to_string();
-        assert!(message.contains("cuda:1 with 32 images") && message.contains("accumulation=4"), "{message}");
+        let first = "; try --set train.checkpoint_activations=true";
+        for part in ["cuda:1 with 32 images", first, "accumulation=4"] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
         let other = explain(torch("shapes do not match"), &plan);
         assert!(matches!(other, TrainError::Torch(_)), "{other}");
     }

@@ -68,6 +68,9 @@ fn fused_updates_equal_the_formulas() {
     let buffer = 0.9 * 0.2 + 0.5 + 0.01;
     assert!((vectors(&buffers)[0][0] - buffer).abs() < 1e-6);
     assert!((vectors(&parameters)[0][0] - (1.0 - 0.1 * buffer)).abs() < 1e-6);
+    let parameters = list(&[&[1.0]]);
+    fused::sgd_(&parameters, &gradients, &buffers, Sgd { momentum: 0.0, ..how }).unwrap();
+    assert!((vectors(&parameters)[0][0] - (1.0 - 0.1 * 0.51)).abs() < 1e-6, "without momentum");
 
     let parameters = list(&[&[1.0]]);
     let (means, squares, steps) = (list(&[&[0.0]]), list(&[&[0.0]]), vec![Tensor::from(1f32)]);

@@ -286,7 +286,7 @@ pub struct GuardConfig {
     pub enabled: bool,
     /// A sign of collapse must hold at every reading over this many steps.
     pub window_steps: u64,
-    /// Uniform: an image's distribution lies within this many nats of `ln K`.
+    /// Uniform: the entropy of the mean distribution exceeds the mean entropy of an image's by less than this many nats.
     pub uniform_gap: f64,
     /// One-hot: the mean distribution is worth fewer than this many classes.
     pub one_hot_classes: f64,

@@ -3,7 +3,7 @@
 /// How a run failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CollapseKind {
-    /// Every image gets the uniform distribution.
+    /// Every image gets the same distribution, a flat one as a rule.
     Uniform,
     /// Every image goes into one class.
     OneHot,
@@ -31,9 +31,10 @@ impl CollapseKind {
     pub fn advice(self) -> &'static str {
         match self {
             Self::Uniform => {
-                "every image gets the same flat distribution: agreement of the views won over sharpness and diversity. \
-                 Raise loss.lam2 (1 is the paper's value) or loss.lam1 (0 is the paper's value for ResNets), or lower \
-                 optim.lr"
+                "every image gets the same distribution, so none tells its class: agreement of the views won over sharpness \
+                 and diversity. Raise loss.lam2 (1 is the paper's value) or loss.lam1 (0 is the paper's value for ResNets), \
+                 keep the norm before softmax (model.norm = true), make the views less different (larger scale), or \
+                 lower optim.lr"
             }
             Self::OneHot => {
                 "every image goes into one class. The diversity term is too weak: raise loss.lam2 (1 is the paper's \

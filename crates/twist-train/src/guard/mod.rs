@@ -15,20 +15,19 @@ use crate::metrics::StepReading;
 ///
 /// | kind | sign |
 /// |---|---|
-/// | [`CollapseKind::Uniform`] | the mean entropy of an image's distribution is `ln K`: every image looks the same to every class |
 /// | [`CollapseKind::OneHot`] | the entropy of the mean distribution is that of one class, and one class wins everything |
+/// | [`CollapseKind::Uniform`] | the mean distribution has no more entropy than those of the images have on average: all are the same, so an image tells nothing of its class (their mutual information is 0) |
 /// | [`CollapseKind::DeadClasses`] | few of the reachable classes win an image, and the mean distribution agrees |
 /// | [`CollapseKind::NonFiniteLoss`], [`CollapseKind::NonFiniteGradient`] | a number is NaN or infinite |
 ///
 /// A sign must hold at every step of a window; non-finite numbers count at once. Healthy early training shows none of
 /// them: with the norm before softmax, untrained logits have unit variance per class, which puts an image's entropy
-/// about half a nat below `ln K` and the mean distribution's entropy at `ln K`. A batch of B images can use at most B
-/// classes, so K far above B is judged by B.
+/// about half a nat below `ln K` and the mean distribution's entropy at `ln K`. Without that norm the common
+/// distribution keeps what the last layer's bias makes of it, so it need not be flat. A batch of B images can use at most
+/// B classes, so K far above B is judged by B.
 #[derive(Clone, Debug)]
 pub struct Guard {
     limits: GuardConfig,
-    /// `ln K`.
-    ceiling: f64,
     /// Classes that a batch can use at most.
     reachable: f64,
     /// Logits are divided by this before entropies are taken, which shrinks an untrained gap by its square.
@@ -42,14 +41,8 @@ impl Guard {
     pub fn new(limits: GuardConfig, clusters: i64, batch_size: usize, temperature: f64) -> Self {
         let clusters = clusters.max(2) as f64;
         let streaks =
-            [CollapseKind::Uniform, CollapseKind::OneHot, CollapseKind::DeadClasses].map(|kind| (kind, 0));
-        Self {
-            limits,
-            ceiling: clusters.ln(),
-            reachable: clusters.min(batch_size as f64),
-            temperature,
-            streaks,
-        }
+            [CollapseKind::OneHot, CollapseKind::Uniform, CollapseKind::DeadClasses].map(|kind| (kind, 0));
+        Self { limits, reachable: clusters.min(batch_size as f64), temperature, streaks }
     }
 
     /// Takes the figures of one step, in the order of the steps; tells when they add up to a collapse.
@@ -67,8 +60,8 @@ impl Guard {
         let few = (self.limits.dead_fraction * self.reachable).max(1.0);
         let worth = reading.diversity.exp();
         let signs = [
-            self.ceiling - reading.sharpness < gap,
             worth < self.limits.one_hot_classes && reading.classes_in_use <= 1,
+            reading.diversity - reading.sharpness < gap,
             worth < few && (reading.classes_in_use as f64) < few,
         ];
         for ((_, streak), sign) in self.streaks.iter_mut().zip(signs) {
@@ -114,6 +107,8 @@ mod tests {
         let ln = |value: f64| value.ln();
         let uniform = fires(guard(10, 64), ln(10.0) - 0.001, ln(10.0), 7);
         assert_eq!(uniform, Some((WINDOW, CollapseKind::Uniform)));
+        let constant = fires(guard(10, 64), ln(10.0) - 0.03, ln(10.0) - 0.029, 1);
+        assert_eq!(constant, Some((WINDOW, CollapseKind::Uniform)), "the same for all, though not flat");
         assert_eq!(fires(guard(10, 64), 0.01, 0.02, 1), Some((WINDOW, CollapseKind::OneHot)));
         assert_eq!(fires(guard(1024, 256), 0.5, ln(9.0), 11), Some((WINDOW, CollapseKind::DeadClasses)));
     }

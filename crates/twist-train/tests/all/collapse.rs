@@ -18,6 +18,30 @@ fn a_run_without_the_diversity_term_collapses_to_uniform_and_is_stopped() {
     assert!(line["kind"] == "uniform" && line["advice"].as_str().unwrap().contains("loss.lam2"), "{line}");
 }
 
+/// The norm before softmax is what keeps images apart: with it this run is healthy, without it all images soon have one
+/// distribution, which is not quite flat because nothing holds the bias of the last layer.
+#[test]
+fn a_run_without_the_norm_before_softmax_collapses_and_is_stopped() {
+    let collapsed = |norm: &str| {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("run");
+        let folder = RunFolder::open(&path, OnExisting::Refuse).unwrap();
+        let common =
+            ["guard.window_steps=20", "train.batch_size=32", "schedule.epochs=50", "optim.lr=1.0", norm];
+        let mut trainer = trainer(&folder, &recipe(&common), 128, TrainOptions::default()).unwrap();
+        let mut recorders = folder.recorders().unwrap();
+        let outcome = trainer.run(None, &mut recorders, &StopFlag::new()).unwrap();
+        let line = log(&path).into_iter().find(|line| line["event"] == "collapse");
+        assert!(line.is_none_or(|line| line["advice"].as_str().unwrap().contains("model.norm = true")));
+        match outcome {
+            Outcome::Collapsed { kind, .. } => Some(kind),
+            _ => None,
+        }
+    };
+    assert_eq!(collapsed("model.norm=true"), None);
+    assert_eq!(collapsed("model.norm=false"), Some(CollapseKind::Uniform));
+}
+
 #[test]
 fn healthy_early_training_is_left_alone() {
     let root = tempfile::tempdir().unwrap();

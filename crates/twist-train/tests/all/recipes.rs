@@ -10,8 +10,11 @@ fn folder() -> PathBuf {
 }
 
 /// Name and number of training images of each recipe's data.
-const IMAGES: [(&str, usize); 10] = [
+const IMAGES: [(&str, usize); 14] = [
+    ("cifar100_multicrop", 50_000),
     ("cifar10_cpu", 50_000),
+    ("cifar10_cpu_multicrop", 50_000),
+    ("cifar10_multicrop", 50_000),
     ("cifar10_resnet18", 50_000),
     ("demo", 5_000),
     ("demo_multicrop", 5_000),
@@ -21,6 +24,7 @@ const IMAGES: [(&str, usize); 10] = [
     ("imagenet_resnet50w2", IMAGENET),
     ("imagenet_vit_b", IMAGENET),
     ("imagenet_vit_s", IMAGENET),
+    ("small_images", 5_000),
 ];
 
 /// Training images of ImageNet-1k.

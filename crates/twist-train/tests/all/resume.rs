@@ -96,10 +96,27 @@ fn a_run_of_two_stages_resumes_bit_for_bit_in_either() {
     // Another precision or cut of the batch goes on with a warning.
     let parts = root.path().join("changed");
     steps(&parts, &recipe, 3);
-    let changed = stages(&["train.log_every=1", "train.accumulation=2", "train.checkpoint_activations=true"]);
-    run_recipe(&parts, OnExisting::Resume, &changed, None, &StopFlag::new()).unwrap();
+    let changed = stages(&[
+        "train.log_every=1",
+        "train.accumulation=2",
+        "train.checkpoint_activations=true",
+        "train.precision=bf16",
+    ]);
+    let outcome = run_recipe(&parts, OnExisting::Resume, &changed, None, &StopFlag::new()).unwrap();
+    assert_eq!(outcome, Outcome::Finished { steps: 3 });
     let warnings = events(&parts, "warning");
-    assert!(warnings[0]["message"].as_str().unwrap().contains("train.accumulation 1 -> 2"), "{warnings:?}");
+    let message = warnings[0]["message"].as_str().unwrap();
+    for change in ["train.accumulation 1 -> 2", "train.precision \"fp32\" -> \"bf16\""] {
+        assert!(message.contains(change), "{warnings:?}");
+    }
+    // The second half, computed with eight bits of mantissa, ends close to the whole run and not on it.
+    let (other, _) = twist_io::load_safetensors(parts.join(last)).unwrap();
+    let weights = |state: &twist_io::StateDict| {
+        state.get("model.backbone.conv1.weight").unwrap().to_vec::<f32>().unwrap()
+    };
+    let furthest =
+        weights(&state).iter().zip(&weights(&other)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(furthest > 0.0 && furthest < 0.01, "{furthest}");
 }
 
 #[test]
