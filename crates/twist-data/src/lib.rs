@@ -55,8 +55,8 @@ mod pack;
 pub mod bench;
 
 pub use crate::augment::{
-    Augmenter, ColorOp, Crop, DrawKey, EvalTransform, Interpolation, Jitter, Normalize, PolicyError,
-    ViewDraw, ViewPolicy, draw,
+    Augmenter, ColorOp, Crop, DrawKey, Erase, EvalTransform, Interpolation, Jitter, Normalize, Operation,
+    Operations, PolicyError, RandAugment, ViewDraw, ViewPolicy, draw,
 };
 pub use crate::dataset::{Dataset, LabelSource, LeftOut, OpenOptions, Stored, in_memory, open};
 pub use crate::decode::{DecodeError, DecodeLimits, Decoder};

@@ -42,7 +42,7 @@ fn luma(r: u8, g: u8, b: u8) -> u8 {
 /// Pillow's `Image.blend`: from `base` towards `value` and beyond, in `f32` without fused operations, cut to 0..=255 and
 /// then truncated.
 #[inline(always)]
-fn blend(base: u8, value: u8, factor: f32) -> u8 {
+pub(super) fn blend(base: u8, value: u8, factor: f32) -> u8 {
     let (base, value) = (f32::from(base), f32::from(value));
     truncate_to_u8((base + factor * (value - base)).clamp(0.0, 255.0))
 }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::erase::Erase;
 use super::policy::ViewPolicy;
+use super::rand_augment::{Operations, RandAugment};
 use super::random::Draws;
 
 /// Names one view of one sample in one epoch; all its random numbers follow from this.
@@ -68,6 +70,8 @@ pub struct ViewDraw {
     pub crop: Crop,
     /// Mirror left and right.
     pub flip: bool,
+    /// What RandAugment does.
+    pub operations: Operations,
     /// Colour jitter, if any.
     pub jitter: Option<Jitter>,
     /// Make it gray.
@@ -76,12 +80,23 @@ pub struct ViewDraw {
     pub blur: Option<f32>,
     /// Threshold of the solarisation, if any.
     pub solarize: Option<u8>,
+    /// What is erased, if anything.
+    pub erase: Option<Erase>,
 }
 
 impl ViewDraw {
-    /// A plain resize of `crop`: no flip, colour or blur.
+    /// A plain resize of `crop`: no flip, colour, blur or anything else.
     pub fn resize_only(crop: Crop) -> Self {
-        Self { crop, flip: false, jitter: None, gray: false, blur: None, solarize: None }
+        Self {
+            crop,
+            flip: false,
+            operations: Operations::default(),
+            jitter: None,
+            gray: false,
+            blur: None,
+            solarize: None,
+            erase: None,
+        }
     }
 }
 
@@ -91,7 +106,7 @@ const ATTEMPTS: u64 = 10;
 /// Slots of the random numbers of a view. Every quantity has its own, used or not, so that changing one field of a
 /// policy leaves the draws of all others as they were.
 mod slot {
-    use super::ATTEMPTS;
+    use super::{ATTEMPTS, RandAugment};
 
     /// Area, aspect, top and left of each attempt.
     pub(super) const CROP: u64 = 0;
@@ -107,6 +122,9 @@ mod slot {
     pub(super) const BLUR: u64 = GRAY + 1;
     pub(super) const BLUR_RADIUS: u64 = BLUR + 1;
     pub(super) const SOLARIZE: u64 = BLUR_RADIUS + 1;
+    pub(super) const OPERATIONS: u64 = SOLARIZE + 1;
+    pub(super) const ERASE: u64 = OPERATIONS + RandAugment::SLOTS;
+    pub(super) const ERASED: u64 = ERASE + 1;
 }
 
 /// Draws one view of a `width` × `height` image (both at least 1) from a policy that passed
@@ -116,12 +134,19 @@ pub fn draw(policy: &ViewPolicy, key: DrawKey, width: u32, height: u32) -> ViewD
     ViewDraw {
         crop: draw_crop(policy, &draws, width, height),
         flip: draws.chance(slot::FLIP, policy.flip),
+        operations: policy
+            .rand_augment
+            .map_or_else(Operations::default, |rand| rand.draw(&draws, slot::OPERATIONS)),
         jitter: draws.chance(slot::JITTER, policy.jitter).then(|| draw_jitter(policy, &draws)),
         gray: draws.chance(slot::GRAY, policy.gray),
         blur: draws
             .chance(slot::BLUR, policy.blur)
             .then(|| draws.range(slot::BLUR_RADIUS, policy.blur_radius[0], policy.blur_radius[1]) as f32),
         solarize: draws.chance(slot::SOLARIZE, policy.solarize).then_some(policy.solarize_threshold),
+        erase: draws
+            .chance(slot::ERASE, policy.erase)
+            .then(|| Erase::draw(policy, &draws, slot::ERASED))
+            .flatten(),
     }
 }
 

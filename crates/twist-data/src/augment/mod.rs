@@ -2,6 +2,12 @@
 
 mod random;
 
+mod rand_augment;
+
+mod operation;
+
+mod erase;
+
 mod policy;
 
 mod draw;
@@ -24,6 +30,12 @@ mod hue;
 
 mod blur;
 
+mod tone;
+
+mod sharpness;
+
+mod affine;
+
 mod view;
 
 mod eval;
@@ -31,9 +43,12 @@ mod eval;
 mod normalize;
 
 pub use draw::{ColorOp, Crop, DrawKey, Jitter, ViewDraw, draw};
+pub use erase::Erase;
 pub use eval::EvalTransform;
 pub use normalize::Normalize;
+pub use operation::Operation;
 pub use policy::{Interpolation, PolicyError, ViewPolicy};
+pub use rand_augment::{Operations, RandAugment};
 pub use view::Augmenter;
 
 pub(crate) use random::Draws;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rand_augment::RandAugment;
+
 /// The resampling filter of a crop, both antialiased as in Pillow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -13,10 +15,11 @@ pub enum Interpolation {
     Bilinear,
 }
 
-/// The augmentation of one view: random resized crop, flip, colour jitter, grayscale, blur, solarisation, in that order.
+/// The augmentation of one view: random resized crop, flip, RandAugment, colour jitter, grayscale, blur, solarisation,
+/// erasing, in that order.
 ///
-/// The defaults are those that all views of the paper share. What makes views differ (`size`, `scale`, `blur`,
-/// `solarize`) has no default and must be written.
+/// The defaults are those that all views of the paper share: no RandAugment and no erasing. What makes views differ
+/// (`size`, `scale`, `blur`, `solarize`) has no default and must be written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ViewPolicy {
@@ -66,6 +69,21 @@ pub struct ViewPolicy {
     /// Values from this one on are inverted by solarisation.
     #[serde(default = "default::solarize_threshold")]
     pub solarize_threshold: u8,
+    /// Probability that a rectangle becomes noise.
+    #[serde(default)]
+    pub erase: f64,
+    /// Smallest and largest part of the view's area that it covers.
+    #[serde(default = "default::erase_area")]
+    pub erase_area: [f64; 2],
+    /// Mean of the noise in red, green and blue, in `[0, 1]`: that of the data, so that it is 0 after normalisation.
+    #[serde(default = "default::erase_mean")]
+    pub erase_mean: [f64; 3],
+    /// Standard deviation of the noise: that of the data, so that it is 1 after normalisation.
+    #[serde(default = "default::erase_std")]
+    pub erase_std: [f64; 3],
+    /// RandAugment; absent is off, and an empty table the released policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rand_augment: Option<RandAugment>,
 }
 
 /// Why a [`ViewPolicy`] cannot be drawn from.
@@ -80,6 +98,18 @@ pub struct PolicyError {
     pub value: String,
     /// What the field has to satisfy.
     pub rule: &'static str,
+}
+
+impl PolicyError {
+    /// A field whose value breaks a rule.
+    pub(super) fn new(
+        view: &str,
+        field: &'static str,
+        value: &dyn std::fmt::Debug,
+        rule: &'static str,
+    ) -> Self {
+        Self { view: view.to_owned(), field, value: format!("{value:?}"), rule }
+    }
 }
 
 impl ViewPolicy {
@@ -103,6 +133,11 @@ impl ViewPolicy {
             blur_radius: default::blur_radius(),
             solarize,
             solarize_threshold: default::solarize_threshold(),
+            erase: 0.0,
+            erase_area: default::erase_area(),
+            erase_mean: default::erase_mean(),
+            erase_std: default::erase_std(),
+            rand_augment: None,
         }
     }
 
@@ -124,9 +159,8 @@ impl ViewPolicy {
     /// # Errors
     /// The first field that is out of its range, with the range.
     pub fn check(&self) -> Result<(), PolicyError> {
-        let fail = |field, value: &dyn std::fmt::Debug, rule| {
-            Err(PolicyError { view: self.name.clone(), field, value: format!("{value:?}"), rule })
-        };
+        let fail =
+            |field, value: &dyn std::fmt::Debug, rule| Err(PolicyError::new(&self.name, field, value, rule));
         if !(1..=MAX_COUNT).contains(&self.count) {
             return fail("count", &self.count, "a policy draws between 1 and 64 views");
         }
@@ -153,6 +187,7 @@ impl ViewPolicy {
             ("gray", self.gray),
             ("blur", self.blur),
             ("solarize", self.solarize),
+            ("erase", self.erase),
         ];
         for (field, p) in probabilities {
             if !(0.0..=1.0).contains(&p) {
@@ -177,7 +212,20 @@ impl ViewPolicy {
                 "it is [smallest, largest] in pixels with 0 <= smallest <= largest <= 100",
             );
         }
-        Ok(())
+        let [least, most] = self.erase_area;
+        if !(0.0 < least && least <= most && most <= 1.0) {
+            return fail(
+                "erase_area",
+                &self.erase_area,
+                "it is [smallest, largest] part of the view with 0 < smallest <= largest <= 1",
+            );
+        }
+        for (field, values) in [("erase_mean", &self.erase_mean), ("erase_std", &self.erase_std)] {
+            if !values.iter().all(|value| (0.0..=1.0).contains(value)) {
+                return fail(field, values, "it is [red, green, blue], each between 0 and 1");
+            }
+        }
+        self.rand_augment.map_or(Ok(()), |rand| rand.check(&self.name))
     }
 }
 
@@ -187,7 +235,7 @@ pub(crate) const MAX_SIZE: u32 = 4096;
 /// Most views of one policy.
 const MAX_COUNT: u32 = 64;
 
-/// The values that all views of the paper share.
+/// The values that all views of the paper share, and timm's for erasing.
 mod default {
     pub(super) fn count() -> u32 {
         1
@@ -222,6 +270,15 @@ mod default {
     pub(super) fn solarize_threshold() -> u8 {
         128
     }
+    pub(super) fn erase_area() -> [f64; 2] {
+        [0.02, 1.0 / 3.0]
+    }
+    pub(super) fn erase_mean() -> [f64; 3] {
+        [0.485, 0.456, 0.406]
+    }
+    pub(super) fn erase_std() -> [f64; 3] {
+        [0.229, 0.224, 0.225]
+    }
 }
 
 #[cfg(test)]
@@ -243,6 +300,24 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_rand_augment_is_the_released_one_and_an_absent_one_is_not_written() {
+        let off = ViewPolicy::new("a", 224, [0.08, 1.0], 0.0, 0.0);
+        let text = serde_json::to_string(&off).unwrap();
+        assert!(!text.contains("rand_augment"), "{text}");
+        assert_eq!(serde_json::from_str::<ViewPolicy>(&text).unwrap(), off);
+        let released = text.replace("\"name\"", "\"rand_augment\":{},\"name\"");
+        let released: ViewPolicy = serde_json::from_str(&released).unwrap();
+        assert_eq!(released.rand_augment, Some(RandAugment::default()));
+        released.check().unwrap();
+        let text = serde_json::to_string(&released).unwrap();
+        assert_eq!(serde_json::from_str::<ViewPolicy>(&text).unwrap(), released);
+        let unknown = text.replace("magnitude_std", "magnitude_sdt");
+        assert!(
+            serde_json::from_str::<ViewPolicy>(&unknown).unwrap_err().to_string().contains("magnitude_sdt")
+        );
+    }
+
+    #[test]
     fn a_count_is_as_many_policies() {
         let first = ViewPolicy::new("global", 32, [0.4, 1.0], 0.0, 0.0);
         let local = ViewPolicy { count: 3, ..ViewPolicy::new("local", 16, [0.05, 0.4], 0.5, 0.0) };
@@ -257,7 +332,10 @@ mod tests {
     #[test]
     fn every_rule_names_its_field() {
         type Change = fn(&mut ViewPolicy);
-        let wrong: [(&str, Change); 10] = [
+        fn rand(policy: &mut ViewPolicy) -> &mut RandAugment {
+            policy.rand_augment.get_or_insert_default()
+        }
+        let wrong: [(&str, Change); 20] = [
             ("count", |p| p.count = 0),
             ("size", |p| p.size = 0),
             ("scale", |p| p.scale = [0.0, 1.0]),
@@ -268,6 +346,16 @@ mod tests {
             ("hue", |p| p.hue = 0.6),
             ("blur_radius", |p| p.blur_radius = [2.0, 1.0]),
             ("solarize", |p| p.solarize = -1.0),
+            ("erase", |p| p.erase = 1.1),
+            ("erase_area", |p| p.erase_area = [0.0, 0.3]),
+            ("erase_mean", |p| p.erase_mean = [124.0, 116.0, 104.0]),
+            ("erase_std", |p| p.erase_std[2] = -0.1),
+            ("rand_augment.operations", |p| rand(p).operations = 0),
+            ("rand_augment.operations", |p| rand(p).operations = 9),
+            ("rand_augment.probability", |p| rand(p).probability = 1.5),
+            ("rand_augment.magnitude", |p| rand(p).magnitude = 10.5),
+            ("rand_augment.magnitude_std", |p| rand(p).magnitude_std = -0.5),
+            ("rand_augment.magnitude_std", |p| rand(p).magnitude_std = f64::INFINITY),
         ];
         for (field, change) in wrong {
             let mut policy = ViewPolicy::new("v", 32, [0.2, 1.0], 0.5, 0.0);

@@ -48,6 +48,13 @@ impl Draws {
         ((u128::from(self.bits(slot)) * u128::from(count)) >> 64) as u64
     }
 
+    /// Two independent numbers of the standard normal distribution, from this slot and the next one (Box and Muller, 1958).
+    pub(crate) fn normals(&self, slot: u64) -> [f64; 2] {
+        let radius = (-2.0 * (1.0 - self.unit(slot)).ln()).sqrt();
+        let (sin, cos) = (std::f64::consts::TAU * self.unit(slot + 1)).sin_cos();
+        [radius * cos, radius * sin]
+    }
+
     /// True with probability `p`; never for 0, always for 1.
     pub(crate) fn chance(&self, slot: u64, p: f64) -> bool {
         self.unit(slot) < p
@@ -72,6 +79,27 @@ mod tests {
             let pairs = values.iter().zip(&values[lag..]);
             let correlation = 12.0 * pairs.map(|(a, b)| (a - 0.5) * (b - 0.5)).sum::<f64>() / n;
             assert!(correlation.abs() < 5.0 / n.sqrt(), "lag {lag}: correlation {correlation}");
+        }
+    }
+
+    #[test]
+    fn normals_have_the_moments_of_the_normal_distribution() {
+        let draws = Draws::new(&[5]);
+        let pairs: Vec<[f64; 2]> = (0..50_000).map(|pair| draws.normals(2 * pair)).collect();
+        let mean =
+            |f: fn(f64, f64) -> f64| pairs.iter().map(|&[a, b]| f(a, b)).sum::<f64>() / pairs.len() as f64;
+        // Value and variance of each mean; five standard errors.
+        let moments: [(fn(f64, f64) -> f64, f64, f64); 6] = [
+            (|a, _| a, 0.0, 1.0),
+            (|_, b| b, 0.0, 1.0),
+            (|a, _| a.powi(2), 1.0, 2.0),
+            (|_, b| b.powi(2), 1.0, 2.0),
+            (|a, b| a * b, 0.0, 1.0),
+            (|a, _| a.powi(4), 3.0, 96.0),
+        ];
+        for (index, (moment, expected, variance)) in moments.into_iter().enumerate() {
+            let error = (mean(moment) - expected).abs() / (variance / pairs.len() as f64).sqrt();
+            assert!(error < 5.0, "moment {index} is off by {error} standard errors");
         }
     }
 

@@ -4,6 +4,7 @@ use super::blur::{Scratch, gaussian_blur};
 use super::color::{brightness, contrast, grayscale, saturation, solarize};
 use super::draw::{ColorOp, Jitter, ViewDraw};
 use super::hue::rotate_hue;
+use super::operation;
 use super::planes::Planes;
 use super::policy::ViewPolicy;
 use super::resize::{Resizer, Target};
@@ -15,6 +16,7 @@ pub struct Augmenter {
     resizer: Resizer,
     planes: Planes,
     scratch: Scratch,
+    operations: operation::Scratch,
 }
 
 impl Augmenter {
@@ -38,7 +40,7 @@ impl Augmenter {
             flip: draw.flip,
         };
         self.resizer.resize(source, draw.crop, &target, &mut self.planes);
-        self.change_colors(draw);
+        self.change(draw);
         self.planes.write_interleaved(out);
     }
 
@@ -46,12 +48,15 @@ impl Augmenter {
     pub fn adjust(&mut self, image: &mut Rgb8, draw: &ViewDraw) {
         self.planes.reshape(image.width as usize, image.height as usize);
         self.planes.read_interleaved(&image.pixels);
-        self.change_colors(draw);
+        self.change(draw);
         self.planes.write_interleaved(&mut image.pixels);
     }
 
-    /// Jitter, grayscale, blur and solarisation, in the paper's order.
-    fn change_colors(&mut self, draw: &ViewDraw) {
+    /// RandAugment; jitter, grayscale, blur and solarisation, in the paper's order; erasing.
+    fn change(&mut self, draw: &ViewDraw) {
+        for operation in draw.operations.list.into_iter().flatten() {
+            operation.apply(&mut self.planes, draw.operations.fill, &mut self.operations);
+        }
         if let Some(jitter) = &draw.jitter {
             apply_jitter(&mut self.planes, jitter);
         }
@@ -63,6 +68,9 @@ impl Augmenter {
         }
         if let Some(threshold) = draw.solarize {
             solarize(&mut self.planes, threshold);
+        }
+        if let Some(erase) = &draw.erase {
+            erase.apply(&mut self.planes);
         }
     }
 }

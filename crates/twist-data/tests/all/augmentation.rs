@@ -1,7 +1,8 @@
 //! Views of odd images, exactness of small cases, and the steady state.
 
 use twist_data::{
-    Augmenter, Crop, DrawKey, EvalTransform, Interpolation, Normalize, Rgb8, ViewDraw, ViewPolicy, draw,
+    Augmenter, Crop, DrawKey, EvalTransform, Interpolation, Normalize, RandAugment, Rgb8, ViewDraw,
+    ViewPolicy, draw,
 };
 
 use crate::pictures::picture;
@@ -70,7 +71,11 @@ fn views_of_any_image_size_work() {
     for (width, height) in [(1, 1), (1, 300), (300, 1), (2, 5), (15, 16), (17, 16), (33, 500), (701, 9)] {
         let image = picture(width, height, width);
         for size in [1, 16, 31, 65] {
-            let policy = ViewPolicy::new("v", size, [0.08, 1.0], 0.5, 0.2);
+            let policy = ViewPolicy {
+                erase: 0.5,
+                rand_augment: Some(RandAugment { operations: 3, ..RandAugment::default() }),
+                ..ViewPolicy::new("v", size, [0.08, 1.0], 0.5, 0.2)
+            };
             let mut out = vec![0; 3 * (size as usize).pow(2)];
             for sample in 0..20 {
                 let draw = draw(&policy, DrawKey { seed: 1, epoch: 0, sample, view: 0 }, width, height);
@@ -99,6 +104,11 @@ fn the_steady_state_allocates_nothing() {
         ViewPolicy::new("global", 224, [0.08, 1.0], 1.0, 0.2),
         ViewPolicy::new("local", 96, [0.05, 0.4], 0.5, 0.2),
         ViewPolicy::new("wide", 64, [0.05, 0.4], 1.0, 0.0),
+        ViewPolicy {
+            erase: 0.5,
+            rand_augment: Some(RandAugment { operations: 8, ..RandAugment::default() }),
+            ..ViewPolicy::new("rand", 224, [0.08, 1.0], 0.0, 0.0)
+        },
     ];
     let policies = policies.map(|policy| ViewPolicy { blur_radius: [0.1, 4.0], ..policy });
     let mut augmenter = Augmenter::new();

@@ -1,7 +1,8 @@
 //! The integration tests of twist-data, one binary.
 //!
-//! - `reference`, `image_ops`, `crop_statistics`: values computed by Pillow and torchvision;
+//! - `reference`, `image_ops`, `crop_statistics`, `operations`: values computed by Pillow and torchvision;
 //! - `augmentation`: views at odd sizes, steady state;
+//! - `rand_augment`, `views`: distributions of RandAugment and erasing, and the policies in the documentation;
 //! - `decoding`: formats, damage, limits;
 //! - `loader`: order, replacement, shutdown;
 //! - `folders`, `lists`, `cifar`, `shards`, `tables`: the readers, on sound and on damaged files;
@@ -16,11 +17,14 @@ mod folders;
 mod image_ops;
 mod lists;
 mod loader;
+mod operations;
 mod packing;
 mod pictures;
+mod rand_augment;
 mod reference;
 mod shards;
 mod survey;
 #[cfg(feature = "parquet")]
 mod tables;
+mod views;
 mod workplace;

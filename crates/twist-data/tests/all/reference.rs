@@ -22,8 +22,12 @@ pub(crate) fn json(name: &str) -> serde_json::Value {
 
 /// All tensors of a file, which are images `[height, width, 3]` of bytes.
 pub(crate) fn images(name: &str) -> BTreeMap<String, Rgb8> {
-    let bytes = fs_err::read(path(name)).unwrap();
-    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    images_in(&fs_err::read(path(name)).unwrap())
+}
+
+/// The same, from the contents of a file.
+pub(crate) fn images_in(bytes: &[u8]) -> BTreeMap<String, Rgb8> {
+    let tensors = SafeTensors::deserialize(bytes).unwrap();
     let image = |(key, tensor): (String, safetensors::tensor::TensorView<'_>)| {
         assert_eq!(tensor.dtype(), Dtype::U8, "{key}");
         let &[height, width, 3] = tensor.shape() else { panic!("{key} has shape {:?}", tensor.shape()) };
