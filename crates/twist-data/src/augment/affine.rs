@@ -4,7 +4,8 @@
 //! pixels are only moved. The arithmetic is therefore Pillow's: `double`, without fused operations, in the same order.
 
 use super::planes::Planes;
-use super::simd::{Kernel, dispatch};
+use super::rows::{LANES, transpose};
+use super::simd::{Kernel, dispatch, truncate};
 
 /// Where a pixel comes from: column `x · (column, row, 1)` and row `y · (column, row, 1)` of the original, where the
 /// centre of the first pixel is at ½, ½.
@@ -32,84 +33,149 @@ impl Affine {
 }
 
 /// Moves every pixel; what comes from outside of the view is `fill`. `pixels` is a buffer.
-pub(crate) fn transform(planes: &mut Planes, matrix: &Affine, fill: [u8; 3], pixels: &mut Vec<[u8; 4]>) {
+pub(crate) fn transform(planes: &mut Planes, matrix: &Affine, fill: [u8; 3], pixels: &mut Vec<u8>) {
     let (width, height) = planes.size();
-    pixels.resize((width + 2 * MARGIN) * (height + 2 * MARGIN), [0; 4]);
+    pixels.resize(PIXEL * (width + 2 * MARGIN) * (height + 2 * MARGIN), 0);
     dispatch(Transform { planes, matrix, fill, pixels });
 }
 
 /// Pixels that the filter reaches beyond the border, where the outermost ones are repeated.
 const MARGIN: usize = 2;
 
+/// Bytes of a pixel in the copy that is read from: four neighbours are one line of a 16 × 16 tile.
+const PIXEL: usize = 4;
+
 struct Transform<'a> {
     planes: &'a mut Planes,
     matrix: &'a Affine,
     fill: [u8; 3],
-    pixels: &'a mut [[u8; 4]],
+    pixels: &'a mut [u8],
 }
 
 impl Kernel for Transform<'_> {
     #[inline(always)]
     fn run<const FUSED: bool>(self) {
         let (width, height) = self.planes.size();
-        let pitch = width + 2 * MARGIN;
         copy_with_margin(self.planes, self.pixels);
-        let [red, green, blue] = self.planes.channels_mut();
+        let mut channels = self.planes.channels_mut();
         for row in 0..height {
-            let line = row * width..(row + 1) * width;
-            let out = red[line.clone()].iter_mut().zip(&mut green[line.clone()]).zip(&mut blue[line]);
-            for (column, ((red, green), blue)) in out.enumerate() {
-                let (x, y) = self.matrix.source(column as f64 + 0.5, row as f64 + 0.5);
-                let inside = 0.0 <= x && x < width as f64 && 0.0 <= y && y < height as f64;
-                [*red, *green, *blue] = if inside { sample(self.pixels, pitch, x, y) } else { self.fill };
+            for first in (0..width).step_by(LANES) {
+                // Lanes beyond the end of the row are worked out and dropped.
+                let columns = LANES.min(width - first);
+                let places = Places::of(self.matrix, first, row, (width, height));
+                let values = sample(self.pixels, PIXEL * (width + 2 * MARGIN), &places);
+                for ((plane, values), fill) in channels.iter_mut().zip(&values).zip(self.fill) {
+                    let mut bytes = [fill; LANES];
+                    for ((byte, &value), &inside) in bytes.iter_mut().zip(values).zip(&places.inside) {
+                        let value = truncate(value.clamp(0.0, 255.0)) as u8;
+                        *byte = if inside { value } else { *byte };
+                    }
+                    plane[row * width + first..][..columns].copy_from_slice(&bytes[..columns]);
+                }
             }
         }
     }
 }
 
-/// Interleaves the channels, four bytes to a pixel, with a margin all around.
+/// Interleaves the channels, with a margin all around.
 #[inline(always)]
-fn copy_with_margin(planes: &Planes, pixels: &mut [[u8; 4]]) {
+fn copy_with_margin(planes: &Planes, pixels: &mut [u8]) {
     let (width, height) = planes.size();
-    let [red, green, blue] = planes.channels();
-    for (row, line) in pixels.chunks_exact_mut(width + 2 * MARGIN).enumerate() {
+    for (row, line) in pixels.chunks_exact_mut(PIXEL * (width + 2 * MARGIN)).enumerate() {
         let start = row.saturating_sub(MARGIN).min(height - 1) * width;
-        let [red, green, blue] = [red, green, blue].map(|plane| &plane[start..start + width]);
-        for (((pixel, &red), &green), &blue) in line[MARGIN..].iter_mut().zip(red).zip(green).zip(blue) {
-            *pixel = [red, green, blue, 0];
+        let [red, green, blue] = planes.channels().map(|plane| &plane[start..start + width]);
+        let (left, line) = line.split_at_mut(PIXEL * MARGIN);
+        let (line, right) = line.split_at_mut(PIXEL * width);
+        for (((pixel, &red), &green), &blue) in line.chunks_exact_mut(PIXEL).zip(red).zip(green).zip(blue) {
+            pixel.copy_from_slice(&[red, green, blue, 0]);
         }
-        let (first, last) = (line[MARGIN], line[MARGIN + width - 1]);
-        line[..MARGIN].fill(first);
-        line[MARGIN + width..].fill(last);
+        left.chunks_exact_mut(PIXEL).for_each(|pixel| pixel.copy_from_slice(&line[..PIXEL]));
+        right.chunks_exact_mut(PIXEL).for_each(|pixel| pixel.copy_from_slice(&line[PIXEL * (width - 1)..]));
     }
 }
 
-/// The value at a place inside of the view.
-#[inline(always)]
-fn sample(pixels: &[[u8; 4]], pitch: usize, x: f64, y: f64) -> [u8; 3] {
-    let (x, y) = (x - 0.5, y - 0.5);
-    let (left, above) = (x.floor(), y.floor());
-    let (dx, dy) = (x - left, y - above);
-    // The filter begins one pixel further to the left and above; the copy begins by its margin earlier.
-    let first = (above + (MARGIN - 1) as f64) as usize * pitch + (left + (MARGIN - 1) as f64) as usize;
-    let line = |index: usize| {
-        let start = first + index * pitch;
-        let taps = &pixels[start..start + 4];
-        cubic(std::array::from_fn(|tap| taps[tap].map(f64::from)), dx)
-    };
-    // Between no rows, as in all that goes sideways only, the row itself is the result.
-    let value = if dy == 0.0 { line(1) } else { cubic([line(0), line(1), line(2), line(3)], dy) };
-    [value[0] as u8, value[1] as u8, value[2] as u8]
+/// Where sixteen pixels of a row come from.
+struct Places {
+    /// Whether that is inside of the view. What is not has the place of the first pixel.
+    inside: [bool; LANES],
+    /// First byte of the copy that the filter reads.
+    start: [usize; LANES],
+    /// How far the place is beyond the second column and row.
+    dx: [f64; LANES],
+    dy: [f64; LANES],
 }
 
-/// Pillow's `BICUBIC`, Keys' cubic with a = -1, of each channel: the value at `d` after the second of four neighbours.
+impl Places {
+    #[inline(always)]
+    fn of(matrix: &Affine, first: usize, row: usize, (width, height): (usize, usize)) -> Self {
+        let mut places =
+            Self { inside: [false; LANES], start: [0; LANES], dx: [0.0; LANES], dy: [0.0; LANES] };
+        let pitch = (PIXEL * (width + 2 * MARGIN)) as f64;
+        // The filter begins one pixel further to the left and above; the copy begins by its margin earlier.
+        const FIRST: f64 = (MARGIN - 1) as f64;
+        for lane in 0..LANES {
+            let (x, y) = matrix.source((first + lane) as f64 + 0.5, row as f64 + 0.5);
+            let inside = (0.0 <= x) & (x < width as f64) & (0.0 <= y) & (y < height as f64);
+            let (x, y) = if inside { (x - 0.5, y - 0.5) } else { (0.0, 0.0) };
+            places.inside[lane] = inside;
+            let start = (y.floor() + FIRST) * pitch + (x.floor() + FIRST) * PIXEL as f64;
+            places.start[lane] = truncate(start) as usize;
+            (places.dx[lane], places.dy[lane]) = (x - x.floor(), y - y.floor());
+        }
+        places
+    }
+}
+
+/// The three channels of sixteen places.
 #[inline(always)]
-fn cubic(neighbours: [[f64; 4]; 4], d: f64) -> [f64; 4] {
-    let [a, b, c, e] = neighbours;
-    std::array::from_fn(|channel| {
-        let (a, b, c, e) = (a[channel], b[channel], c[channel], e[channel]);
-        b + d * ((-a + c) + d * ((2.0 * (a - b) + c - e) + d * (-a + b - c + e)))
-    })
+fn sample(pixels: &[u8], pitch: usize, places: &Places) -> [[f64; LANES]; 3] {
+    // Between no rows, as in all that goes sideways only, the row itself is the result.
+    if places.dy.iter().all(|dy| *dy == 0.0) {
+        return sample_line(&pixels[pitch..], places);
+    }
+    let mut lines = [[[0.0; LANES]; 4]; 3];
+    for index in 0..4 {
+        let line = sample_line(&pixels[index * pitch..], places);
+        for (lines, line) in lines.iter_mut().zip(line) {
+            lines[index] = line;
+        }
+    }
+    let mut values = [[0.0; LANES]; 3];
+    for (values, lines) in values.iter_mut().zip(&lines) {
+        cubic(lines, &places.dy, values);
+    }
+    values
+}
+
+/// The three channels of sixteen places between the columns of one row.
+#[inline(always)]
+fn sample_line(pixels: &[u8], places: &Places) -> [[f64; LANES]; 3] {
+    let mut tile = [[0; LANES]; LANES];
+    for (neighbours, &start) in tile.iter_mut().zip(&places.start) {
+        neighbours.copy_from_slice(&pixels[start..start + LANES]);
+    }
+    let tile = transpose(&tile);
+    let mut values = [[0.0; LANES]; 3];
+    for (channel, values) in values.iter_mut().enumerate() {
+        let mut neighbours = [[0.0; LANES]; 4];
+        for (tap, neighbours) in neighbours.iter_mut().enumerate() {
+            for (value, &byte) in neighbours.iter_mut().zip(&tile[PIXEL * tap + channel]) {
+                *value = f64::from(byte);
+            }
+        }
+        cubic(&neighbours, &places.dx, values);
+    }
+    values
+}
+
+/// Pillow's `BICUBIC`, Keys' cubic with a = -1: the values at `d` after the second of four neighbours.
+#[inline(always)]
+fn cubic([a, b, c, e]: &[[f64; LANES]; 4], d: &[f64; LANES], values: &mut [f64; LANES]) {
+    for i in 0..LANES {
+        let square = 2.0 * (a[i] - b[i]) + c[i] - e[i];
+        let cube = -a[i] + b[i] - c[i] + e[i];
+        values[i] = b[i] + d[i] * ((-a[i] + c[i]) + d[i] * (square + d[i] * cube));
+    }
 }
 
 #[cfg(test)]

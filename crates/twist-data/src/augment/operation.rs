@@ -48,7 +48,7 @@ pub enum Operation {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     plane: Vec<u8>,
-    pixels: Vec<[u8; 4]>,
+    pixels: Vec<u8>,
 }
 
 impl Operation {

@@ -115,7 +115,7 @@ fn transpose_in(lines: &[&[u8]; LANES], columns: &mut [[f32; LANES]]) {
 /// A 16 × 16 byte transpose in four rounds: each interleaves the halves of the list of rows, which moves one bit of the
 /// row number into the column number.
 #[inline(always)]
-fn transpose(tile: &[[u8; LANES]; LANES]) -> [[u8; LANES]; LANES] {
+pub(super) fn transpose(tile: &[[u8; LANES]; LANES]) -> [[u8; LANES]; LANES] {
     let mut rows = tile.map(u8x16::new);
     for _ in 0..4 {
         let (low, high) = rows.split_at(LANES / 2);

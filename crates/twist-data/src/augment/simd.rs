@@ -47,8 +47,17 @@ pub(crate) fn truncate_to_u8(x: f32) -> u8 {
     (shifted.to_bits() as u8).wrapping_sub(u8::from(above))
 }
 
+/// A number in `[0, 2^52)` without its fraction.
+#[inline(always)]
+pub(crate) fn truncate(x: f64) -> u64 {
+    (x.floor() + TWO_TO_52).to_bits() ^ TWO_TO_52.to_bits()
+}
+
 /// From here on floats are integers: added to a small number it leaves the nearest one in the lowest bits.
 const TWO_TO_23: f32 = 8_388_608.0;
+
+/// The same in double precision.
+const TWO_TO_52: f64 = 4_503_599_627_370_496.0;
 
 #[cfg(test)]
 mod tests {
@@ -65,5 +74,9 @@ mod tests {
             assert_eq!(truncate_to_u8(f32::from(integer).next_down()), integer - 1);
         }
         assert_eq!((round_to_u8(-3.0), round_to_u8(300.0)), (0, 255));
+        for integer in [1, 2, 255, 1 << 20, (1 << 52) - 1] {
+            assert_eq!(truncate(integer as f64), integer);
+            assert_eq!(truncate((integer as f64).next_down()), integer - 1);
+        }
     }
 }
