@@ -84,12 +84,12 @@ mod tests {
 
     #[test]
     fn normals_have_the_moments_of_the_normal_distribution() {
+        type Moment = fn(f64, f64) -> f64;
         let draws = Draws::new(&[5]);
         let pairs: Vec<[f64; 2]> = (0..50_000).map(|pair| draws.normals(2 * pair)).collect();
-        let mean =
-            |f: fn(f64, f64) -> f64| pairs.iter().map(|&[a, b]| f(a, b)).sum::<f64>() / pairs.len() as f64;
+        let mean = |f: Moment| pairs.iter().map(|&[a, b]| f(a, b)).sum::<f64>() / pairs.len() as f64;
         // Value and variance of each mean; five standard errors.
-        let moments: [(fn(f64, f64) -> f64, f64, f64); 6] = [
+        let moments: [(Moment, f64, f64); 6] = [
             (|a, _| a, 0.0, 1.0),
             (|_, b| b, 0.0, 1.0),
             (|a, _| a.powi(2), 1.0, 2.0),
