@@ -128,7 +128,7 @@ fn make(facts: Facts) -> Made {
             match (size, gpu) {
                 (32, _) => "small images need the stem that keeps their resolution",
                 (_, false) => "small enough for a CPU",
-                (_, true) => "the size that the method is published for",
+                (_, true) => "what a GPU trains well on views of this size",
             }
         ),
         match facts.clusters {

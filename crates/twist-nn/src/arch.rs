@@ -105,7 +105,9 @@ impl FromStr for Arch {
     type Err = NnError;
 
     fn from_str(name: &str) -> Result<Self, NnError> {
-        Arch::all().find(|arch| arch.to_string() == name).ok_or_else(|| NnError::UnknownArch {
+        // A transformer's usual patch may be said or not.
+        let short = name.strip_suffix("16").filter(|name| name.starts_with("vit_")).unwrap_or(name);
+        Arch::all().find(|arch| arch.to_string() == short).ok_or_else(|| NnError::UnknownArch {
             name: name.to_owned(),
             known: Arch::all().map(|arch| arch.to_string()).collect::<Vec<_>>().join(", "),
         })
@@ -203,6 +205,7 @@ mod tests {
         for arch in Arch::all() {
             assert_eq!(arch.to_string().parse::<Arch>().unwrap(), arch);
         }
+        assert_eq!("vit_s16".parse::<Arch>().unwrap(), "vit_s".parse().unwrap());
         let error = "resnet17".parse::<Arch>().unwrap_err().to_string();
         assert!(error.contains("resnet17") && error.contains("resnet50_cifar"), "{error}");
     }

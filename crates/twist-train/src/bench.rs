@@ -23,6 +23,8 @@ pub struct StepBench {
     pub size: u32,
     /// Images of a step.
     pub batch: usize,
+    /// Local views of 96 pixels beside the two global ones.
+    pub local_crops: usize,
     /// Pieces of the backbone's batch.
     pub accumulation: usize,
     /// Clusters.
@@ -65,6 +67,7 @@ impl Default for StepBench {
             width: 64,
             size: 32,
             batch: 64,
+            local_crops: 0,
             accumulation: 1,
             dim: 4096,
             hidden_dim: 4096,
@@ -74,6 +77,9 @@ impl Default for StepBench {
         }
     }
 }
+
+/// Side of a local view in pixels, as published.
+const LOCAL_SIZE: u32 = 96;
 
 /// Measures the real training step: normalisation, forward, loss, backward, LARS.
 ///
@@ -86,9 +92,13 @@ pub fn step(bench: &StepBench, machine: &Machine) -> Result<StepTiming, TrainErr
     let mut state = TrainState::new(&plan)?;
     let device = machine.device;
     let normalize = DeviceNormalize::new(config.data.mean, config.data.std, plan.channels_last(), device)?;
-    let side = i64::from(bench.size);
-    let shape = [plan.views().len() as i64, bench.batch as i64, side, side, 3];
-    let pixels = [Tensor::f_randint(256, shape, (Kind::Uint8, device))?];
+    let random = |views: &[ViewPolicy]| {
+        let side = i64::from(views[0].size);
+        let shape = [views.len() as i64, bench.batch as i64, side, side, 3];
+        Tensor::f_randint(256, shape, (Kind::Uint8, device))
+    };
+    let resolutions = plan.views().chunk_by(|a, b| a.size == b.size);
+    let pixels = resolutions.map(random).collect::<Result<Vec<_>, _>>()?;
 
     let mut seconds = Vec::with_capacity(bench.steps);
     for step in 0..bench.warmup + bench.steps {
@@ -132,6 +142,8 @@ fn median(seconds: &mut [f64]) -> f64 {
 /// A recipe with the bench's sizes and the paper's optimizer.
 fn config(bench: &StepBench) -> TrainConfig {
     let view = |name| ViewPolicy::new(name, bench.size, [0.08, 1.0], 0.0, 0.0);
+    let mut views = vec![view("view1"), view("view2")];
+    views.resize(2 + bench.local_crops, ViewPolicy::new("local", LOCAL_SIZE, [0.05, 0.4], 0.0, 0.0));
     TrainConfig {
         model: ModelConfig {
             arch: bench.arch.clone(),
@@ -147,7 +159,7 @@ fn config(bench: &StepBench) -> TrainConfig {
         },
         loss: LossConfig::default(),
         data: DataConfig::default(),
-        views: vec![view("view1"), view("view2")],
+        views,
         teacher: None,
         self_label: None,
         optim: OptimConfig {

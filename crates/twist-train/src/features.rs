@@ -4,7 +4,8 @@
 //! head and loss see the whole batch, so the diversity term and the head's norms are exactly those of the global batch;
 //! backward stops at the features; a second pass takes each piece forward again, with gradient, and sends its share of
 //! the features' gradient down. That costs one more forward. Accumulation saves the activations of all pieces but one;
-//! checkpointing keeps what enters each segment of the backbone and holds the rest of one segment at a time.
+//! checkpointing keeps what enters each segment of the backbone and holds the rest of one segment at a time. Both
+//! together keep what enters the segments for one piece at a time, which costs a third forward.
 //!
 //! The batch norms *inside the backbone* see `norm_batch` images at a time, all views of one resolution, however the
 //! batch is cut: with equal `norm_batch`, a whole batch, pieces, and checkpointed activations compute the same numbers
@@ -68,7 +69,7 @@ impl Features {
         no_grad(|| {
             let (mut again, mut features) = (Vec::new(), Vec::new());
             for mut piece in pieces {
-                features.push(if plan.checkpoint_activations() {
+                features.push(if plan.checkpoint_activations() && plan.accumulation() == 1 {
                     piece.forward_keeping_inputs(backbone)?
                 } else {
                     piece.forward(backbone, Mode::TrainUntracked)?
@@ -124,7 +125,7 @@ impl Piece {
         Ok(x)
     }
 
-    /// As [`Piece::forward`], untracked, and remembers what enters each segment.
+    /// As [`Piece::forward`], untracked, and remembers what enters each segment. Needs no gradient.
     fn forward_keeping_inputs(&mut self, backbone: &dyn Backbone) -> Result<Tensor, TrainError> {
         for segment in 0..backbone.segments() {
             self.lots.draw(segment);
@@ -134,15 +135,25 @@ impl Piece {
         self.inputs.pop().ok_or(TrainError::NoViews)
     }
 
-    /// Takes the kept inputs forward again with gradient, the last one first, and the gradient back.
-    fn backward(self, backbone: &dyn Backbone, plan: &TrainPlan, gradient: Tensor) -> Result<(), TrainError> {
+    /// Takes the images forward again with gradient, and the gradient back; segment by segment, the last one first, when
+    /// activations are checkpointed.
+    fn backward(
+        mut self,
+        backbone: &dyn Backbone,
+        plan: &TrainPlan,
+        gradient: Tensor,
+    ) -> Result<(), TrainError> {
         let (device, kind) = (plan.machine().device, plan.precision().kind());
-        if self.inputs.len() == 1 {
+        if !plan.checkpoint_activations() {
             let features = {
                 let _autocast = Autocast::scope(device, kind)?;
                 self.forward(backbone, Mode::Train)?
             };
             return Ok(grad::backward(&features, &gradient)?);
+        }
+        if self.inputs.len() < backbone.segments() {
+            let _autocast = Autocast::scope(device, kind)?;
+            let _ = no_grad(|| self.forward_keeping_inputs(backbone))?;
         }
         let mut gradient = gradient;
         for (segment, input) in self.inputs.into_iter().enumerate().rev() {

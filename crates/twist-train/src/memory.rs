@@ -21,21 +21,31 @@ pub(crate) fn explain(error: TrainError, plan: &TrainPlan) -> TrainError {
         return error;
     }
     let device = device_name(plan.machine().device);
-    TrainError::OutOfMemory { device, micro_batch: plan.micro_batch(), advice: advice(plan) }
+    TrainError::OutOfMemory { device, micro_batch: at_a_time(plan), advice: advice(plan) }
 }
 
-/// Settings that need less, those first that change the result least: activations computed a second time, half of the
-/// images at a time, a smaller batch.
+/// Images whose activations are in memory together.
+fn at_a_time(plan: &TrainPlan) -> usize {
+    if plan.accumulation() == 1 { plan.batch_size() } else { plan.norm_batch() }
+}
+
+/// Settings that need less, those first that change the result least: activations computed a second time, fewer images at
+/// a time, a smaller batch.
 fn advice(plan: &TrainPlan) -> String {
     let batch = plan.batch_size();
     let again = (!plan.checkpoint_activations()).then(|| {
         "--set train.checkpoint_activations=true (the same result for one more forward pass)".to_string()
     });
-    let accumulate = pieces_for_half(batch, plan.micro_batch()).map(|pieces| {
+    let pieces = pieces_for_half(batch, at_a_time(plan));
+    let accumulate = pieces.map(|pieces| {
+        let images = batch / pieces;
+        let norms = match plan.config().train.norm_batch {
+            Some(stated) if stated > images => format!(" --set train.norm_batch={images}"),
+            _ => String::new(),
+        };
         format!(
-            "--set train.accumulation={pieces} ({} images at a time, the loss stays that of {batch}; batch norms of the \
-             backbone see the smaller number unless train.norm_batch says otherwise)",
-            batch / pieces
+            "--set train.accumulation={pieces}{norms} ({images} images at a time, the loss stays that of {batch}; batch \
+             norms of the backbone then see no more than those)"
         )
     });
     let smaller = format!("--batch-size {} with an --set model.bunch that divides it", (batch / 2).max(2));
@@ -46,10 +56,10 @@ fn advice(plan: &TrainPlan) -> String {
 
 /// The fewest pieces that divide the batch and hold at most half of the images that did not fit, but at least 2 (batch
 /// norms need more than one).
-fn pieces_for_half(batch: usize, micro_batch: usize) -> Option<usize> {
+fn pieces_for_half(batch: usize, at_a_time: usize) -> Option<usize> {
     (1..=batch / 2)
         .filter(|pieces| batch.is_multiple_of(*pieces))
-        .find(|pieces| batch / pieces * 2 <= micro_batch)
+        .find(|pieces| batch / pieces * 2 <= at_a_time)
 }
 
 #[cfg(test)]

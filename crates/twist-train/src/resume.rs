@@ -25,6 +25,15 @@ fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
     if !changes.is_empty() {
         warnings.push(format!("the recipe changed since the checkpoint: {}", changes.join(", ")));
     }
+    let stated = facts.recipe.train.precision != plan.config().train.precision;
+    if let Some(before) = facts.precision.filter(|before| *before != plan.precision() && !stated) {
+        warnings.push(format!(
+            "this hardware computes in {}, the checkpoint's did in {} (train.precision = \"{}\")",
+            plan.precision().name(),
+            before.name(),
+            plan.config().train.precision
+        ));
+    }
     if facts.data_fingerprint != plan.data_fingerprint() {
         warnings.push(format!(
             "the training data changed since the checkpoint: {} -> {}; the order of images is another one now",

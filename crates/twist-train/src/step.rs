@@ -39,6 +39,14 @@ impl TrainState {
         let teacher = plan.teacher().map(|_| Teacher::of(&net, plan)).transpose()?;
         Ok(Self { net, parameters, optimizer, teacher })
     }
+
+    /// Makes the teacher, when there is one, equal to the network as it is now.
+    pub(crate) fn teach_again(&mut self, plan: &TrainPlan) -> Result<(), TrainError> {
+        if let Some(teacher) = &mut self.teacher {
+            *teacher = Teacher::of(&self.net, plan)?;
+        }
+        Ok(())
+    }
 }
 
 /// One update from one batch of views `pixels`, `[V_r, B, S_r, S_r, 3]` for each resolution, u8 on the network's device.

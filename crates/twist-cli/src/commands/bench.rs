@@ -40,9 +40,9 @@ struct PipelineArgs {
     /// Images: any DATA
     #[arg(value_name = "DIR")]
     data: String,
-    /// decode (nothing else), or two_view (the paper's two views of 224 pixels)
-    #[arg(long, default_value = "two_view", hide_possible_values = true)]
-    mode: ModeArg,
+    /// decode (nothing else), two_view (the paper's two views of 224 pixels), or multi_crop (twelve of 96 beside them)
+    #[arg(long, default_value = "two_view")]
+    mode: PipelineMode,
     /// Threads that work
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     threads: u16,
@@ -52,15 +52,6 @@ struct PipelineArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum ModeArg {
-    /// Only decoding
-    Decode,
-    /// Decoding and the paper's two views of 224 pixels
-    TwoView,
 }
 
 /// Milliseconds of the whole training step on random images
@@ -78,6 +69,9 @@ struct StepArgs {
     /// Images of a step
     #[arg(long, value_name = "B", default_value_t = 32)]
     batch: usize,
+    /// Local views of 96 pixels beside the two global ones
+    #[arg(long, value_name = "L", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=64))]
+    local_crops: u8,
     /// Clusters
     #[arg(long, value_name = "D", default_value_t = 4096)]
     dim: i64,
@@ -123,37 +117,22 @@ fn bench_pipeline(args: &PipelineArgs) -> anyhow::Result<Exit> {
             }
         }
     }
-    let mode = match args.mode {
-        ModeArg::Decode => PipelineMode::Decode,
-        ModeArg::TwoView => PipelineMode::TwoView,
-    };
     let figures =
-        pipeline(&files, mode, usize::from(args.threads)).context("the pipeline cannot be measured")?;
+        pipeline(&files, args.mode, usize::from(args.threads)).context("the pipeline cannot be measured")?;
     if args.json {
         let mut object = serde_json::to_value(figures)?;
         object["protocol"] = json!({
-            "data": args.data, "mode": mode_name(args.mode), "threads": args.threads, "images": files.len(),
+            "data": args.data, "mode": args.mode, "threads": args.threads, "images": files.len(),
             "counts": "source images; bytes in memory, decoding and normalisation to f32 included",
         });
         to_stdout(object.to_string())?;
     } else {
         to_stdout(format!(
             "{}: {:.1} images per CPU second, {:.1} images per second on {} thread(s), {} images",
-            mode_name(args.mode),
-            figures.images_per_cpu_second,
-            figures.images_per_second,
-            args.threads,
-            figures.images
+            args.mode, figures.images_per_cpu_second, figures.images_per_second, args.threads, figures.images
         ))?;
     }
     Ok(Exit::Done)
-}
-
-fn mode_name(mode: ModeArg) -> &'static str {
-    match mode {
-        ModeArg::Decode => "decode",
-        ModeArg::TwoView => "two_view",
-    }
 }
 
 fn bench_step(args: &StepArgs) -> anyhow::Result<Exit> {
@@ -163,6 +142,7 @@ fn bench_step(args: &StepArgs) -> anyhow::Result<Exit> {
         width: args.width,
         size: args.size,
         batch: args.batch,
+        local_crops: usize::from(args.local_crops),
         accumulation: 1,
         dim: args.dim,
         hidden_dim: args.hid_dim,

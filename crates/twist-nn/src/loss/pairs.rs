@@ -1,10 +1,10 @@
 //! Which views are compared with which: every view with the two global ones, no pair of local ones.
 //!
 //! The released code makes each of the `2V - 3` pairs `(i, j)`, `i < j`, `i ∈ {0, 1}`, and takes softmax and logarithm of
-//! both sides anew: 50 softmaxes of `[B, K]` for 14 views. But a sum over pairs of `(P_i - P_j)(L_i - L_j)` is
-//! `Σ_v P_v (d_v L_v - Σ of its partners' L)` with `d_v` the number of its partners, and the partners of a view are all
-//! but itself or the two global ones. One sum over views serves all of them: with `V` softmaxes and a handful of passes
-//! over `[V, B, K]`, work grows with the views, not with the pairs.
+//! both sides anew, twice (with and without temperature): 100 softmaxes of `[B, K]` for 14 views. But a sum over pairs of
+//! `(P_i - P_j)(L_i - L_j)` is `Σ_v P_v (d_v L_v - Σ of its partners' L)` with `d_v` the number of its partners, and the
+//! partners of a view are all but itself or the two global ones. One sum over views serves all of them: with `V` softmaxes
+//! (`2V` with a temperature) and a handful of passes over `[V, B, K]`, work grows with the views, not with the pairs.
 
 use tch::{Device, Kind, TchError, Tensor};
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use twist_io::StateDict;
 
 use crate::step::TrainState;
-use crate::{TrainConfig, TrainError, TrainPlan};
+use crate::{Precision, TrainConfig, TrainError, TrainPlan};
 
 /// The metadata of a checkpoint: everything that is not a tensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct CheckpointFacts {
     pub recipe_name: String,
     /// The recipe with its defaults.
     pub recipe: TrainConfig,
+    /// What the recipe's precision came to on the hardware; checkpoints of older versions do not say it.
+    #[serde(default)]
+    pub precision: Option<Precision>,
     /// Names of the training data's classes, empty without labels.
     pub class_names: Vec<String>,
     /// Identity of the training data.
@@ -49,6 +52,7 @@ impl CheckpointFacts {
             total_steps: plan.total_steps(),
             recipe_name: recipe_name.into(),
             recipe: plan.config().clone(),
+            precision: Some(plan.precision()),
             class_names: plan.classes().to_vec(),
             data_fingerprint: plan.data_fingerprint().into(),
             mean: data.mean,

@@ -177,6 +177,7 @@ mod tests {
             total_steps: 100,
             recipe_name: "x".into(),
             recipe: Recipe::read("x", text, &[]).unwrap().config().clone(),
+            precision: None,
             class_names: vec![],
             data_fingerprint: String::new(),
             mean: [0.5; 3],

@@ -51,7 +51,7 @@ pub struct LossConfig {
     pub lam1: f64,
     /// Weight of the diversity term.
     pub lam2: f64,
-    /// Divides the logits of the sharpness and diversity terms.
+    /// Divides the logits of the sharpness and diversity terms; all logits when there is a teacher, as released.
     pub temperature: f64,
 }
 
@@ -201,11 +201,11 @@ pub struct RunConfig {
     /// Pieces in which the backbone sees that batch, to save memory; the loss stays that of the whole batch.
     #[serde(default = "defaults::accumulation")]
     pub accumulation: usize,
-    /// Images whose statistics the backbone's batch norms take together; silent: those of a piece.
+    /// Images whose statistics the backbone's batch norms take together, a piece at most; silent: those of a piece.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub norm_batch: Option<usize>,
-    /// Keeps only what enters each block of the backbone and computes the rest again on the way back: less memory for
-    /// one more forward pass.
+    /// Keeps only what enters each block of the backbone, of one piece when the batch is cut, and computes the rest again
+    /// on the way back: less memory for one more forward pass.
     #[serde(default)]
     pub checkpoint_activations: bool,
     /// `auto`, `fp32` or `bf16`.

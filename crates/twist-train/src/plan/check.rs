@@ -189,7 +189,27 @@ pub(super) fn divides(
     Err(PlanError::Indivisible { divisor_key, divisor, of_key, of, hint })
 }
 
-pub(super) fn parse_arch(name: &str) -> Result<Arch, PlanError> {
+/// The architecture and the channels of its stem; a ResNet's name may say them as published, `resnet50w2`.
+pub(super) fn parse_backbone(model: &ModelConfig) -> Result<(Arch, i64), PlanError> {
+    let widths = [("w2", 128), ("w4", 256), ("w5", 320)];
+    let named = widths.into_iter().find_map(|(mark, width)| match model.arch.split_once(mark) {
+        Some((depth, stem @ ("" | "_cifar"))) if depth.starts_with("resnet") => {
+            Some((format!("{depth}{stem}"), width))
+        }
+        _ => None,
+    });
+    match named {
+        None => Ok((parse_arch(&model.arch)?, model.width)),
+        Some((name, width)) if model.width == 64 => Ok((parse_arch(&name)?, width)),
+        Some(_) => Err(PlanError::Value {
+            key: "model.width",
+            value: model.width.to_string(),
+            rule: format!("the name says the width ({}); leave the key out", model.arch),
+        }),
+    }
+}
+
+fn parse_arch(name: &str) -> Result<Arch, PlanError> {
     let wrong = |error: <Arch as std::str::FromStr>::Err| PlanError::Value {
         key: "model.arch",
         value: format!("{name:?}"),
@@ -203,22 +223,15 @@ pub(super) fn parse_arch(name: &str) -> Result<Arch, PlanError> {
 pub(super) fn check_backbone(arch: Arch, model: &ModelConfig, views: &[ViewPolicy]) -> Result<(), PlanError> {
     let wrong = |key, value: String, rule: String| Err(PlanError::Value { key, value, rule });
     match arch {
-        Arch::Vit { patch, .. } => {
+        Arch::Vit { .. } => {
             if model.width != 64 {
                 let rule = format!("{arch} has the one width of its size; leave the key out");
                 return wrong("model.width", model.width.to_string(), rule);
             }
-            match views.iter().find(|view| i64::from(view.size) % patch != 0) {
-                Some(view) => wrong(
-                    "views.size",
-                    view.size.to_string(),
-                    format!(
-                        "{arch} cuts view `{}` into patches of {patch} pixels; choose a multiple",
-                        view.name
-                    ),
-                ),
-                None => Ok(()),
-            }
+            let whole = |view: &ViewPolicy| {
+                check_patches(arch, "views.size", &format!("view `{}`", view.name), view.size)
+            };
+            views.iter().try_for_each(whole)
         }
         _ if model.drop_path != 0.0 => wrong(
             "model.drop_path",
@@ -228,6 +241,18 @@ pub(super) fn check_backbone(arch: Arch, model: &ModelConfig, views: &[ViewPolic
         _ if model.freeze_embedding => {
             wrong("model.freeze_embedding", "true".into(), format!("{arch} is no transformer; leave it out"))
         }
+        _ => Ok(()),
+    }
+}
+
+/// A transformer cuts a picture of `side` pixels into whole patches.
+pub(super) fn check_patches(arch: Arch, key: &'static str, what: &str, side: u32) -> Result<(), PlanError> {
+    match arch {
+        Arch::Vit { patch, .. } if i64::from(side) % patch != 0 => Err(PlanError::Value {
+            key,
+            value: side.to_string(),
+            rule: format!("{arch} cuts {what} into patches of {patch} pixels; choose a multiple"),
+        }),
         _ => Ok(()),
     }
 }
@@ -265,10 +290,17 @@ pub(super) fn check_self_label(stage: &SelfLabelConfig, batch_size: usize) -> Re
             return Err(PlanError::Value { key, value, rule: format!("must be {rule}") });
         }
     }
-    match stage.threshold_images {
-        Some(images) => divides("self_label.threshold_images", images, "train.batch_size", batch_size),
-        None => Ok(()),
+    let images = stage.threshold_images.unwrap_or(batch_size);
+    divides("self_label.threshold_images", images, "train.batch_size", batch_size)?;
+    // The threshold is strict: with rank 0 it is the largest confidence itself, and nobody is above it.
+    if (base.min(end) * images as f64) < 1.0 {
+        return Err(PlanError::Value {
+            key: "self_label.quantile",
+            value: format!("[{base}, {end}]"),
+            rule: format!("must leave at least one of {images} images confident"),
+        });
     }
+    Ok(())
 }
 
 pub(super) fn check_teacher(teacher: TeacherConfig, loss: &LossConfig) -> Result<(), PlanError> {
@@ -398,6 +430,17 @@ solarize = 0.0
     }
 
     #[test]
+    fn a_name_may_say_the_width() {
+        for (name, arch, width) in
+            [("resnet50w2", "resnet50", 128), ("resnet18w4_cifar", "resnet18_cifar", 256)]
+        {
+            let plan = plan(1000, false, &[&format!("model.arch={name}"), "model.width=64"]).unwrap();
+            assert_eq!((plan.net().arch.to_string().as_str(), plan.net().width), (arch, width));
+        }
+        assert!(plan(1000, false, &["model.arch=resnet50w3"]).unwrap_err().contains("resnet50w3"));
+    }
+
+    #[test]
     fn large_images_are_evaluated_as_imagenet() {
         let plan = plan(1000, false, &["views.0.size=224", "views.1.size=224"]).unwrap();
         assert_eq!((plan.eval().transform.resize, plan.eval().transform.crop), (256, 224));
@@ -430,7 +473,7 @@ solarize = 0.0
 
     #[test]
     fn what_does_not_fit_is_refused_with_its_key_and_a_way_out() {
-        let cases: [(usize, &[&str], &str); 27] = [
+        let cases: [(usize, &[&str], &str); 31] = [
             (50, &[], "only 50 images"),
             (
                 1000,
@@ -462,6 +505,18 @@ solarize = 0.0
             ),
             (1000, &["model.head_init=zero"], "must be default or small_normal"),
             (1000, &["train.norm_batch=48"], "train.norm_batch = 48 does not divide"),
+            (1000, &["train.norm_batch=32", "train.accumulation=4"], "of a piece = 16; 16 would"),
+            (
+                1000,
+                &["self_label={ epochs = 9, lr = 0.1, quantile = [0.01, 0.5] }"],
+                "at least one of 64 images",
+            ),
+            (
+                1000,
+                &["model.arch=vit_s", "model.width=64", "eval.crop=40"],
+                "the evaluation into patches of 16 pixels",
+            ),
+            (1000, &["model.arch=resnet50w2", "model.width=8"], "the name says the width"),
             (1000, &["views.1.size=48"], "views `a` and `b` have 32 and 48 pixels"),
             (1000, &["views.0.blur=1.5"], "view `a`: blur"),
             (1000, &["eval.resize=16"], "resize"),

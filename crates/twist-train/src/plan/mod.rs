@@ -4,13 +4,13 @@ mod check;
 
 pub use check::PlanError;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use twist_data::{EvalTransform, ViewPolicy};
-use twist_nn::{NetConfig, VitOptions};
+use twist_nn::{Arch, NetConfig, VitOptions};
 
 use self::check::{
-    check_backbone, check_self_label, check_teacher, check_values, check_views, choose, divides,
-    parse_activation, parse_arch, parse_head_init,
+    check_backbone, check_patches, check_self_label, check_teacher, check_values, check_views, choose,
+    divides, parse_activation, parse_backbone, parse_head_init,
 };
 use crate::config::{GuardConfig, OptimConfig, TrainConfig};
 use crate::machine::Machine;
@@ -36,7 +36,7 @@ impl DataFacts {
 }
 
 /// The element type of the backbone's and the head's matrix products. The loss is always computed in fp32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32-bit floats throughout.
@@ -150,7 +150,7 @@ impl TrainPlan {
         divides("model.bunch", bunch, "train.batch_size", batch_size)?;
         divides("train.accumulation", train.accumulation, "train.batch_size", batch_size)?;
         let micro_batch = batch_size / train.accumulation;
-        let norm_batch = train.norm_batch.unwrap_or(micro_batch).min(micro_batch);
+        let norm_batch = train.norm_batch.unwrap_or(micro_batch);
         divides("train.norm_batch", norm_batch, "the images of a piece", micro_batch)?;
         if data.images < batch_size {
             return Err(PlanError::TooFewImages { batch_size, images: data.images });
@@ -161,7 +161,7 @@ impl TrainPlan {
         let total_steps = steps_per_epoch * epochs;
 
         // Rates.
-        let warmup_epochs = schedule.warmup_epochs.unwrap_or_else(|| released_warmup_epochs(schedule.epochs));
+        let warmup_epochs = schedule.warmup_epochs.unwrap_or_else(|| released_warmup_epochs(epochs));
         if warmup_epochs >= schedule.epochs {
             let silent =
                 if schedule.warmup_epochs.is_none() { " (--set schedule.warmup_epochs=0)" } else { "" };
@@ -204,14 +204,14 @@ impl TrainPlan {
         let end = optim.weight_decay_end.unwrap_or(optim.weight_decay);
         let weight_decay = Cosine { base: optim.weight_decay, end, steps: total_steps };
 
-        let arch = parse_arch(&model.arch)?;
+        let (arch, width) = parse_backbone(model)?;
         check_backbone(arch, model, &views)?;
         if let Some(stage) = &self_label {
             check_backbone(arch, model, &stage.views)?;
         }
         let net = NetConfig {
             arch,
-            width: model.width,
+            width,
             hidden_dim: model.hidden_dim,
             dim: model.dim,
             activation: parse_activation(&model.activation)?,
@@ -252,7 +252,7 @@ impl TrainPlan {
             machine: machine.clone(),
             log_every: train.log_every,
             checkpoint: CheckpointPlan { every_steps, keep: config.checkpoint.keep },
-            eval: eval_plan(config, views[0].size, steps_per_epoch)?,
+            eval: eval_plan(config, arch, views[0].size, steps_per_epoch)?,
             views,
             teacher,
             self_label,
@@ -301,7 +301,7 @@ impl TrainPlan {
         self.accumulation
     }
 
-    /// Images (of each view) that go through the backbone together.
+    /// Images (of each view) of a piece of the batch.
     pub fn micro_batch(&self) -> usize {
         self.micro_batch
     }
@@ -420,13 +420,19 @@ impl TrainPlan {
 }
 
 /// The evaluation's defaults: small images are used whole, larger ones as ImageNet's 256 to 224.
-fn eval_plan(config: &TrainConfig, view_size: u32, steps_per_epoch: u64) -> Result<EvalPlan, PlanError> {
+fn eval_plan(
+    config: &TrainConfig,
+    arch: Arch,
+    view_size: u32,
+    steps_per_epoch: u64,
+) -> Result<EvalPlan, PlanError> {
     let eval = &config.eval;
     let crop = eval.crop.unwrap_or(view_size);
     let usual = if crop >= 96 { crop.saturating_mul(8) / 7 } else { crop };
     let resize = eval.resize.unwrap_or(usual);
     let transform = EvalTransform::new(resize, crop, eval.interpolation);
     transform.check()?;
+    check_patches(arch, "eval.crop", "the evaluation", crop)?;
     Ok(EvalPlan {
         every_steps: (eval.every_epochs > 0).then_some(eval.every_epochs * steps_per_epoch),
         knn_k: eval.knn_k,

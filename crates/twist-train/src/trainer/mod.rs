@@ -88,6 +88,7 @@ impl Trainer {
             trainer.resumed_from = Some(loaded.path);
         } else if let Some(weights) = &trainer.options.init {
             trainer.init_report = Some(init_from(&trainer.state.net, weights)?);
+            trainer.state.teach_again(&trainer.plan)?;
         }
         Ok(trainer)
     }

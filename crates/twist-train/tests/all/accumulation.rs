@@ -3,7 +3,7 @@
 use tch::{Device, Tensor};
 use twist_train::{DeviceNormalize, Recipe, StepMetrics, TrainPlan, TrainState, train_step};
 
-use crate::data::{multi_crop, plan, recipe, stages};
+use crate::data::{multi_crop, plan, recipe, self_labelling, stages};
 
 /// A fixed batch for each resolution; libtorch's random numbers are shared with the tests that run beside this one.
 fn pixels(plan: &TrainPlan, step: u64) -> Vec<Tensor> {
@@ -78,15 +78,16 @@ fn same_gradients(whole: &TrainPlan, cut: &TrainPlan, step: u64, what: &str) {
 
 /// A batch of 64 whose norms take 16 images together, in one piece, in pieces and with checkpointed activations: the
 /// same loss, gradients, counters and figures, with two views, with six of two sizes, with a teacher, and while
-/// self-labelling.
+/// self-labelling with and without one.
 #[test]
 fn a_step_does_not_depend_on_how_the_batch_is_cut() {
     type Make = fn(&[&str]) -> Recipe;
-    let kinds: [(&str, Make, u64, usize); 4] = [
+    let kinds: [(&str, Make, u64, usize); 5] = [
         ("two views", recipe, 0, 2),
         ("multi-crop", multi_crop, 0, 6),
         ("a teacher", stages, 0, 6),
-        ("self-labelling", stages, 2, 3),
+        ("self-labelling", self_labelling, 2, 3),
+        ("self-labelling from a teacher", stages, 2, 3),
     ];
     for (kind, make, first, views) in kinds {
         let plan = |overrides: &[&str]| {

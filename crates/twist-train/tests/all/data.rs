@@ -97,9 +97,9 @@ blur = 0.5
 solarize = 0.0
 "#;
 
-const STAGES: &str = r#"
-[teacher]
-momentum = 0.9
+const TEACHER: &str = "[teacher]\nmomentum = 0.9\n";
+
+const SELF_LABEL: &str = r#"
 [self_label]
 epochs = 1
 lr = 0.3
@@ -125,9 +125,14 @@ pub(crate) fn multi_crop(overrides: &[&str]) -> Recipe {
     read(&format!("{RECIPE}{LOCAL}"), overrides)
 }
 
-/// [`multi_crop`] with a teacher, then an epoch of self-labelling with views of its own: steps 4 and 5 of 6.
+/// [`multi_crop`], then an epoch of self-labelling with views of its own: steps 4 and 5 of 6.
+pub(crate) fn self_labelling(overrides: &[&str]) -> Recipe {
+    read(&format!("{RECIPE}{LOCAL}{SELF_LABEL}"), &[&["schedule.epochs=2"], overrides].concat())
+}
+
+/// [`self_labelling`] with a teacher all the way.
 pub(crate) fn stages(overrides: &[&str]) -> Recipe {
-    read(&format!("{RECIPE}{LOCAL}{STAGES}"), &[&["schedule.epochs=2"], overrides].concat())
+    read(&format!("{RECIPE}{LOCAL}{TEACHER}{SELF_LABEL}"), &[&["schedule.epochs=2"], overrides].concat())
 }
 
 fn read(text: &str, overrides: &[&str]) -> Recipe {

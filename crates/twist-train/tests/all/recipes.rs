@@ -117,7 +117,7 @@ fn the_imagenet_recipes_are_the_published_runs() {
     };
     let runs = [
         Published { name: "imagenet_resnet50_2view", dim: 32_768, locals: 0, epochs: [800, 0], ..resnet },
-        Published { name: "imagenet_resnet50_classes", dim: 1000, ..resnet },
+        Published { name: "imagenet_resnet50_classes", dim: 1000, epochs: [800, 0], ..resnet },
         Published {
             name: "imagenet_resnet50w2",
             width: 128,

@@ -202,3 +202,27 @@ fn weights_of_a_run_begin_another_one() {
     let (now, name) = (next.net().store.state_dict().unwrap(), "backbone.conv1.weight");
     assert_eq!(now.get(name), saved.get(&format!("model.{name}")));
 }
+
+/// A teacher that does not move still is what it began as.
+#[test]
+fn a_teacher_begins_with_the_given_weights_too() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    half(&path, &[]);
+    let weights = path.join("checkpoints/step-00000003.safetensors");
+    let next = root.path().join("next");
+    let folder = RunFolder::open(&next, OnExisting::Refuse).unwrap();
+    let options = TrainOptions {
+        init: Some(weights.clone()),
+        max_time: Some(Duration::ZERO),
+        ..TrainOptions::default()
+    };
+    let recipe = stages(&["train.seed=5", "teacher.momentum=1.0", "schedule.warmup_epochs=0"]);
+    let mut trainer = trainer(&folder, &recipe, 16, options).unwrap();
+    trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+    let (saved, _) = twist_io::load_safetensors(&weights).unwrap();
+    let (now, _) = twist_io::load_safetensors(next.join("checkpoints/step-00000001.safetensors")).unwrap();
+    let name = "backbone.conv1.weight";
+    assert_eq!(now.get(&format!("teacher.{name}")), saved.get(&format!("model.{name}")));
+    assert_ne!(now.get(&format!("model.{name}")), saved.get(&format!("model.{name}")));
+}
