@@ -14,6 +14,9 @@ mod recipes;
 mod settings;
 mod sources;
 
+mod model;
+mod results;
+
 mod job;
 mod progress;
 mod signals;

@@ -165,6 +165,51 @@ impl Recorder for Progress {
     }
 }
 
+/// Shows how much of something is done: a bar on a terminal, now and then a line elsewhere.
+pub(crate) struct Counting {
+    talk: Talk,
+    what: String,
+    bar: Option<ProgressBar>,
+    line_at: Instant,
+}
+
+impl Counting {
+    /// Nothing is shown before something is done.
+    pub(crate) fn new(talk: &Talk, what: &str) -> Self {
+        Self { talk: talk.clone(), what: what.to_string(), bar: None, line_at: Instant::now() }
+    }
+
+    /// `done` of `all` are done.
+    pub(crate) fn at(&mut self, done: usize, all: usize) {
+        if !self.talk.shows_progress() {
+            return;
+        }
+        if std::io::stderr().is_terminal() {
+            let what = &self.what;
+            let bar = self.bar.get_or_insert_with(|| {
+                let bar = ProgressBar::new(all as u64);
+                let look = format!("{what}  {{bar:32.cyan/dim}} {{pos}}/{{len}}  {{per_sec}}  ETA {{eta}}");
+                if let Ok(style) = ProgressStyle::with_template(&look) {
+                    bar.set_style(style.progress_chars("━━─"));
+                }
+                bar
+            });
+            bar.set_position(done as u64);
+        } else if self.line_at.elapsed() >= LINE_EVERY {
+            self.line_at = Instant::now();
+            to_stderr(&format!("{}: {done} of {all}", self.what));
+        }
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// The loss in nats with what it is made of, and how many clusters win an image.
 fn terms(figures: &StepFigures, clusters: i64) -> String {
     if let Some(confident) = figures.confident {

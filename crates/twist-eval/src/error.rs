@@ -1,5 +1,7 @@
 //! What can go wrong in an evaluation.
 
+use std::path::PathBuf;
+
 /// An evaluation that could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -38,6 +40,83 @@ pub enum EvalError {
     /// The images could not be loaded.
     #[error(transparent)]
     Data(#[from] twist_data::DataError),
+
+    /// Labels were needed and there are none.
+    #[error(
+        "no image has a label: sub-folders, a list or the files must say the classes; `twist data info DATA` shows what was found"
+    )]
+    NoLabels,
+
+    // === The model ===
+    /// A folder without weights.
+    #[error(
+        "{} has no model: no model.safetensors and no checkpoint in checkpoints/; give a run folder or a weight file",
+        path.display()
+    )]
+    NoModel {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A weight file that does not say what it is.
+    #[error(
+        "{}: {reason}; `twist import` makes a model of weights from elsewhere",
+        path.display()
+    )]
+    UnknownModel {
+        /// The file.
+        path: PathBuf,
+        /// What is missing or wrong.
+        reason: String,
+    },
+    /// A card whose parts contradict each other.
+    #[error("the model's description contradicts itself: {reason}")]
+    Card {
+        /// Which parts, and how.
+        reason: String,
+    },
+    /// A file that cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// Images were given to a model of features.
+    #[error(
+        "{} has no backbone: it was trained on features from elsewhere, so give it features (.npy or .parquet), not images",
+        path.display()
+    )]
+    NoBackbone {
+        /// The weight file.
+        path: PathBuf,
+    },
+    /// Discovered classes were asked of a model that has none.
+    #[error(
+        "{} has no projection head, so it discovered no classes; `twist train DATA --frozen MODEL --clusters K` trains one",
+        path.display()
+    )]
+    NoHead {
+        /// The weight file.
+        path: PathBuf,
+    },
+    /// A model's own classifier was asked for and there is none.
+    #[error("{} has no classifier; `twist finetune MODEL --train DATA` trains one from labels", path.display())]
+    NoClassifier {
+        /// The weight file.
+        path: PathBuf,
+    },
+    /// The cache of features cannot be used.
+    #[error(
+        "cannot use the cache of features in {}: {source}; set TWIST_CACHE to another folder, or use --no-cache",
+        path.display()
+    )]
+    Cache {
+        /// The folder or file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
 
     // === The network ===
     /// The run's normalisation.

@@ -7,9 +7,9 @@ use tch::{Device, Kind, Tensor};
 use torch_ext::Autocast;
 use twist_data::{BatchRequest, Dataset, EvalTransform, Loader, LoaderOptions, Pipeline, Skipped};
 use twist_nn::{Mode, TwistNet};
-use twist_train::{DeviceNormalize, Precision, TrainPlan};
+use twist_train::{DeviceNormalize, Machine, Precision, TrainPlan};
 
-use crate::EvalError;
+use crate::{EvalError, ModelCard};
 
 /// Images in one forward pass of an evaluation.
 const BATCH: usize = 256;
@@ -49,9 +49,34 @@ impl EvalInput {
         })
     }
 
+    /// The evaluation that a model's card describes; `precision` overrides the card's.
+    ///
+    /// # Errors
+    /// libtorch fails.
+    pub fn of_card(
+        card: &ModelCard,
+        precision: Option<Precision>,
+        machine: &Machine,
+    ) -> Result<Self, EvalError> {
+        let precision = precision.unwrap_or(card.precision);
+        let reduced = precision != Precision::Fp32;
+        let normalize = DeviceNormalize::new(card.mean, card.std, reduced, machine.device)?;
+        Ok(Self {
+            transform: card.transform.clone(),
+            normalize: Rc::new(normalize),
+            device: machine.device,
+            autocast: reduced.then(|| precision.kind()),
+            batch_size: BATCH,
+            loader: LoaderOptions { threads: machine.loader_threads, ..LoaderOptions::default() },
+        })
+    }
+
     /// Hands the transformed images as bytes `[B, S, S, 3]` (CPU) to `use_batch`, in the order of `indices`; returns
     /// the indices seen and what could not be read.
-    pub(crate) fn for_each_batch(
+    ///
+    /// # Errors
+    /// No image can be read, or `use_batch` fails.
+    pub fn for_each_batch(
         &self,
         dataset: &Arc<dyn Dataset>,
         indices: &[u32],
@@ -81,7 +106,10 @@ impl EvalInput {
     }
 
     /// Bytes `[B, S, S, 3]` → normalised floats `[B, 3, S, S]` on the device.
-    pub(crate) fn normalised(&self, bytes: &Tensor) -> Result<Tensor, EvalError> {
+    ///
+    /// # Errors
+    /// libtorch fails.
+    pub fn normalised(&self, bytes: &Tensor) -> Result<Tensor, EvalError> {
         Ok(self.normalize.apply(&bytes.f_to_device(self.device)?)?)
     }
 

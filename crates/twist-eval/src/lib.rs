@@ -25,6 +25,8 @@
 //! # }
 //! ```
 
+mod model;
+
 mod final_evaluation;
 mod online;
 
@@ -45,11 +47,12 @@ mod error;
 
 pub use baselines::Baselines;
 pub use error::EvalError;
-pub use features::Features;
+pub use features::{FeatureCache, FeatureKind, FeatureSet, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation};
 pub use input::EvalInput;
 pub use kmeans::{KMeans, KMeansFit};
 pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};
+pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard};
 pub use online::OnlineEvaluator;
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;

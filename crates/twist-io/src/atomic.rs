@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
@@ -35,32 +35,96 @@ pub(crate) fn write_sized(
 }
 
 fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?
-        .to_string_lossy();
-    let folder = match path.parent() {
+    let mut unfinished = Unfinished::beside(path)?;
+    write(&mut unfinished.writer)?;
+    unfinished.finish(path)
+}
+
+/// A file that is written bit by bit and appears under its name when it is [finished](AtomicFile::finish); dropped
+/// before, it leaves nothing.
+#[derive(Debug)]
+pub struct AtomicFile {
+    path: PathBuf,
+    unfinished: Unfinished,
+}
+
+impl AtomicFile {
+    /// Begins a file that will be called `path`.
+    ///
+    /// # Errors
+    /// The folder does not exist or cannot be written to.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, IoError> {
+        let path = path.as_ref().to_owned();
+        match Unfinished::beside(&path) {
+            Ok(unfinished) => Ok(Self { path, unfinished }),
+            Err(source) => Err(IoError::os("write", &path, None, source)),
+        }
+    }
+
+    /// Writes more of it.
+    ///
+    /// # Errors
+    /// As [`write_atomic`].
+    pub fn write<T>(
+        &mut self,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,
+    ) -> Result<T, IoError> {
+        write(&mut self.unfinished.writer).map_err(|source| IoError::os("write", &self.path, None, source))
+    }
+
+    /// The name that the file will have.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Flushes the file to the disk and gives it its name.
+    ///
+    /// # Errors
+    /// As [`write_atomic`].
+    pub fn finish(self) -> Result<(), IoError> {
+        let Self { path, unfinished } = self;
+        unfinished.finish(&path).map_err(|source| IoError::os("write", &path, None, source))
+    }
+}
+
+/// A file without its name yet; dropping it removes it.
+#[derive(Debug)]
+struct Unfinished {
+    writer: BufWriter<File>,
+    name: tempfile::TempPath,
+}
+
+impl Unfinished {
+    /// A new file in the folder of `path`.
+    fn beside(path: &Path) -> io::Result<Self> {
+        let name = path
+            .file_name()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?
+            .to_string_lossy();
+        let mut builder = tempfile::Builder::new();
+        let prefix = format!(".{name}.");
+        builder.prefix(&prefix).suffix(SUFFIX);
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // the umask takes its share
+        let (file, name) = builder.tempfile_in(folder_of(path))?.into_parts();
+        Ok(Self { writer: BufWriter::with_capacity(1 << 20, file), name })
+    }
+
+    fn finish(self, path: &Path) -> io::Result<()> {
+        let Self { mut writer, name } = self;
+        writer.flush()?;
+        writer.get_ref().sync_all()?;
+        drop(writer);
+        name.persist(path).map_err(|failed| failed.error)?;
+        fs::File::open(folder_of(path))?.sync_all()
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
-
-    // Dropping `unfinished` on any of the early returns removes the file.
-    let mut builder = tempfile::Builder::new();
-    let prefix = format!(".{name}.");
-    builder.prefix(&prefix).suffix(SUFFIX);
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // the umask takes its share
-    let unfinished = builder.tempfile_in(folder)?;
-    let (file, unfinished) = unfinished.into_parts();
-
-    let mut writer = BufWriter::with_capacity(1 << 20, file);
-    write(&mut writer)?;
-    writer.flush()?;
-    writer.get_ref().sync_all()?;
-    drop(writer);
-
-    unfinished.persist(path).map_err(|failed| failed.error)?;
-    fs::File::open(folder)?.sync_all()
+    }
 }
 
 /// Removes what killed processes left unfinished in `folder`, and says how many files that were.

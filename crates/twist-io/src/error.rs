@@ -63,6 +63,14 @@ pub enum IoError {
         /// Bytes that are free now, when the system tells.
         available: Option<u64>,
     },
+    /// Not a table of NumPy, or one of a kind that is not read.
+    #[error("{} is no table that Twist reads: {reason}", path.display())]
+    NotNpy {
+        /// The file.
+        path: PathBuf,
+        /// Why, with the remedy where there is one.
+        reason: String,
+    },
     /// The file has no bytes.
     #[error(
         "{} is empty: the write that made it was interrupted; use another copy, or resume from an older checkpoint",

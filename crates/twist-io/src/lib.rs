@@ -36,15 +36,18 @@ mod state;
 
 mod safetensors;
 
+mod npy;
+
 mod atomic;
 
 mod names;
 
 mod error;
 
-pub use crate::atomic::{remove_leftovers, write_atomic};
+pub use crate::atomic::{AtomicFile, remove_leftovers, write_atomic};
 pub use crate::error::{HeaderLie, IoError, TensorError};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
+pub use crate::npy::{NpyHeader, NpyWriter, read_npy, read_npy_header};
 pub use crate::safetensors::{load_safetensors, save_safetensors};
 pub use crate::state::StateDict;
 pub use crate::tensor::{Dtype, Element, HostTensor};

@@ -47,6 +47,16 @@ pub trait Backbone: std::fmt::Debug + Send {
     /// As [`Backbone::forward`].
     fn stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, NnError>;
 
+    /// The class tokens `[B, n D]` of a transformer's last `n` blocks after its final norm, in order: what its linear
+    /// evaluation reads.
+    ///
+    /// # Errors
+    /// [`NnError::NoClassTokens`] for networks that have none; as [`Backbone::forward`].
+    fn last_class_tokens(&self, images: &Tensor, n: usize, mode: Mode) -> Result<Tensor, NnError> {
+        let _ = (images, n, mode);
+        Err(NnError::NoClassTokens)
+    }
+
     /// `D`.
     fn feature_dim(&self) -> i64;
 }

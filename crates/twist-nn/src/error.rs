@@ -21,6 +21,11 @@ pub enum NnError {
         /// What was asked for.
         name: String,
     },
+    /// A transformer's class tokens were asked of another network.
+    #[error(
+        "this network has no class tokens: only vision transformers have; take the features of the last layer"
+    )]
+    NoClassTokens,
     /// A size that must be positive is not.
     #[error("`{field}` must be at least 1, got {got}")]
     NotPositive {

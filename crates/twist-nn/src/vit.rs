@@ -81,23 +81,6 @@ impl VisionTransformer {
         Ok(Self { class_token, positions, patches, blocks, norm, dim })
     }
 
-    /// The class tokens `[B, n D]` of the last `n` blocks after the final norm, in order: what the linear evaluation of
-    /// transformers reads.
-    ///
-    /// # Errors
-    /// The images do not fit.
-    pub fn last_class_tokens(&self, images: &Tensor, n: usize, mode: Mode) -> Result<Tensor, NnError> {
-        let first = self.blocks.len().saturating_sub(n);
-        let mut tokens = Vec::with_capacity(n);
-        self.each_block(images, mode, |index, x| {
-            if index >= first {
-                tokens.push(self.norm.forward(x)?.f_select(1, 0)?);
-            }
-            Ok(())
-        })?;
-        Ok(Tensor::f_cat(&tokens, -1)?)
-    }
-
     /// Images `[B, 3, H, W]` to tokens `[B, 1 + P, D]`, the class token first.
     fn embed(&self, images: &Tensor) -> Result<Tensor, NnError> {
         let (batch, channels, height, width) = images.size4()?;
@@ -159,6 +142,18 @@ impl Backbone for VisionTransformer {
             Ok(())
         })?;
         Ok(maps)
+    }
+
+    fn last_class_tokens(&self, images: &Tensor, n: usize, mode: Mode) -> Result<Tensor, NnError> {
+        let first = self.blocks.len().saturating_sub(n);
+        let mut tokens = Vec::with_capacity(n);
+        self.each_block(images, mode, |index, x| {
+            if index >= first {
+                tokens.push(self.norm.forward(x)?.f_select(1, 0)?);
+            }
+            Ok(())
+        })?;
+        Ok(Tensor::f_cat(&tokens, -1)?)
     }
 
     fn feature_dim(&self) -> i64 {

@@ -91,7 +91,9 @@ pub use normalize::DeviceNormalize;
 pub use objective::{LossValue, Objective};
 pub use optim::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
 pub use outcome::{Outcome, StopReason};
-pub use plan::{CheckpointPlan, DataFacts, EvalPlan, PlanError, Precision, SelfLabelPlan, TrainPlan};
+pub use plan::{
+    CheckpointPlan, DataFacts, EvalPlan, PlanError, Precision, SelfLabelPlan, TrainPlan, network_of,
+};
 pub use recorder::{JsonLines, Recorder, TensorBoard};
 pub use resume::changes;
 pub use schedule::{Cosine, LearningRate, Stage, released_warmup_epochs};

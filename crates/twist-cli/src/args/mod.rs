@@ -2,14 +2,16 @@
 
 mod values;
 
+mod model;
 mod run;
 
+pub(crate) use model::{ModelArgs, UseArgs};
 pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
 pub(crate) use values::{Duration, PrecisionArg, ShellArg};
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{bench, completions, data, demo, doctor, recipes, report, train};
+use crate::commands::{bench, completions, data, demo, doctor, eval, recipes, report, train};
 
 const ABOUT: &str = "Discovers classes in images that nobody labelled (self-supervised TWIST)";
 
@@ -47,6 +49,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Demo(demo::Args),
     Train(Box<train::Args>),
+    Eval(eval::Args),
     Report(report::Args),
     Data(data::Args),
     Bench(bench::Args),

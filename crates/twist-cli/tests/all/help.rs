@@ -7,6 +7,8 @@ const COMMANDS: [&str; 15] = [
     "",
     "demo",
     "train",
+    "eval",
+    "eval knn",
     "report",
     "data",
     "data info",

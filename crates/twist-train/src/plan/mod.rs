@@ -12,7 +12,7 @@ use self::check::{
     check_backbone, check_patches, check_self_label, check_teacher, check_values, check_views, choose,
     divides, parse_activation, parse_backbone, parse_head_init,
 };
-use crate::config::{GuardConfig, OptimConfig, TrainConfig};
+use crate::config::{GuardConfig, ModelConfig, OptimConfig, TrainConfig};
 use crate::machine::Machine;
 use crate::schedule::{Cosine, LearningRate, Stage, released_warmup_epochs};
 
@@ -98,6 +98,25 @@ pub struct CheckpointPlan {
     pub every_steps: u64,
     /// How many of the last ones stay.
     pub keep: usize,
+}
+
+/// The network that a recipe's `[model]` describes, with the images that share the statistics of its last norm.
+///
+/// # Errors
+/// [`PlanError`] for a name that is none.
+pub fn network_of(model: &ModelConfig, bunch: Option<i64>) -> Result<NetConfig, PlanError> {
+    let (arch, width) = parse_backbone(model)?;
+    Ok(NetConfig {
+        arch,
+        width,
+        hidden_dim: model.hidden_dim,
+        dim: model.dim,
+        activation: parse_activation(&model.activation)?,
+        norm: model.norm,
+        bunch,
+        small_normal_head: parse_head_init(&model.head_init)?,
+        vit: VitOptions { drop_path: model.drop_path, freeze_embedding: model.freeze_embedding },
+    })
 }
 
 /// A checked run. It is made once, by [`TrainPlan::new`], and never changes; `plan.json` is its serialised form.
@@ -204,22 +223,12 @@ impl TrainPlan {
         let end = optim.weight_decay_end.unwrap_or(optim.weight_decay);
         let weight_decay = Cosine { base: optim.weight_decay, end, steps: total_steps };
 
-        let (arch, width) = parse_backbone(model)?;
+        let net = network_of(model, Some(bunch as i64))?;
+        let arch = net.arch;
         check_backbone(arch, model, &views)?;
         if let Some(stage) = &self_label {
             check_backbone(arch, model, &stage.views)?;
         }
-        let net = NetConfig {
-            arch,
-            width,
-            hidden_dim: model.hidden_dim,
-            dim: model.dim,
-            activation: parse_activation(&model.activation)?,
-            norm: model.norm,
-            bunch: Some(bunch as i64),
-            small_normal_head: parse_head_init(&model.head_init)?,
-            vit: VitOptions { drop_path: model.drop_path, freeze_embedding: model.freeze_embedding },
-        };
         let bf16 = choose("train.precision", &train.precision, "bf16", "fp32", machine.fast_bf16)?;
         let precision = if bf16 { Precision::Bf16 } else { Precision::Fp32 };
         let channels_last = choose("train.channels_last", &train.channels_last, "on", "off", bf16)?;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tch::{Device, Tensor};
+use tch::Tensor;
 use twist_data::{Dataset, Skipped};
 use twist_nn::TwistNet;
 
+use super::{Rows, unit_rows};
 use crate::{EvalError, EvalInput};
 
 /// What a frozen network says about the readable images of a data set; all tensors lie on the CPU.
@@ -70,38 +71,4 @@ impl Features {
     pub fn mean_confidence(&self) -> Result<f64, EvalError> {
         Ok(f64::try_from(&self.confidences.f_select(1, 0)?.f_mean(tch::Kind::Double)?)?)
     }
-}
-
-/// Rows gathered batch by batch into one tensor of the final size, so that the peak is not twice the result.
-#[derive(Default)]
-pub(crate) struct Rows {
-    all: Option<Tensor>,
-    filled: i64,
-}
-
-impl Rows {
-    /// Appends a batch `[B, …]` of at most `capacity` rows in all.
-    pub(crate) fn push(&mut self, batch: &Tensor, capacity: usize) -> Result<(), EvalError> {
-        let mut size = batch.size();
-        let count = std::mem::replace(&mut size[0], capacity as i64);
-        let all = match self.all.take() {
-            Some(all) => all,
-            None => Tensor::f_empty(&size, (batch.kind(), Device::Cpu))?,
-        };
-        all.f_narrow(0, self.filled, count)?.f_copy_(batch)?;
-        self.all = Some(all);
-        self.filled += count;
-        Ok(())
-    }
-
-    /// The rows pushed so far.
-    pub(crate) fn first(self, rows: i64) -> Result<Tensor, EvalError> {
-        Ok(self.all.ok_or(EvalError::NoFeatures)?.f_narrow(0, 0, rows)?)
-    }
-}
-
-/// Each row divided by its L2 norm.
-pub(crate) fn unit_rows(rows: &Tensor) -> Result<Tensor, EvalError> {
-    let norm = rows.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
-    Ok(rows.f_div(&norm)?)
 }

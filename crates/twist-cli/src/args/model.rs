@@ -1,0 +1,35 @@
+//! MODEL and what it runs on: flags of every command that uses a trained model.
+
+use std::path::PathBuf;
+
+use twist_train::DeviceRequest;
+
+use super::PrecisionArg;
+
+/// Which model, and what of the machine it uses.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ModelArgs {
+    /// A run folder, a checkpoint, or a weight file (`twist import` makes one of foreign weights)
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) machine: UseArgs,
+}
+
+/// What using a model needs of the machine.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Machine")]
+pub(crate) struct UseArgs {
+    /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: DeviceRequest,
+    /// Arithmetic of the network: fp32 or bf16 [default: what the model was trained with]
+    #[arg(long, value_name = "KIND", hide_possible_values = true)]
+    pub(crate) precision: Option<PrecisionArg>,
+    /// Processor cores to use [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Compute features anew and keep none (they are kept in TWIST_CACHE, else ~/.cache/twist/features)
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+}

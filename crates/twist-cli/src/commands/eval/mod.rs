@@ -1,0 +1,63 @@
+//! `twist eval`: what a trained model is worth, one protocol a file.
+
+mod knn;
+
+use crate::exit::Exit;
+use crate::talk::Talk;
+
+const EXAMPLES: &str = "\
+Examples:
+  twist eval knn runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar'
+
+Features are computed once for each model and data set and kept, so the next evaluation of the
+same model is quick. Figures of a run folder are added to its evaluations.jsonl, from which
+`twist report` draws them.";
+
+/// Measure a trained model by the protocols of the field
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    protocol: Protocol,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Protocol {
+    Knn(knn::Args),
+}
+
+/// Runs what was asked for.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    match &args.protocol {
+        Protocol::Knn(args) => knn::run(args, talk),
+    }
+}
+
+/// What every protocol with a training and a test part takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Images")]
+struct DataArgs {
+    /// Labelled images to learn from: any DATA
+    #[arg(long, value_name = "DATA")]
+    train: String,
+    /// Labelled images to measure on
+    #[arg(long, value_name = "DATA")]
+    test: String,
+    /// Where labels come from: folder (sub-folders, or what the files say), coarse, or a list file
+    #[arg(long, value_name = "folder|FILE", default_value = crate::sources::DEFAULT_LABELS)]
+    labels: String,
+}
+
+impl DataArgs {
+    /// Opens both parts and checks that their classes are the same.
+    fn open(
+        &self,
+        talk: &Talk,
+    ) -> anyhow::Result<(std::sync::Arc<dyn twist_data::Dataset>, std::sync::Arc<dyn twist_data::Dataset>)>
+    {
+        let train = crate::sources::open(&self.train, &self.labels, talk)?;
+        let test = crate::sources::open(&self.test, &self.labels, talk)?;
+        let data = twist_eval::EvalData::new(train, Some(std::sync::Arc::clone(&test)))?;
+        Ok((data.train, test))
+    }
+}

@@ -1,0 +1,102 @@
+//! From `MODEL` and its flags to a model that can be used.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use twist_data::{Dataset, Skipped};
+use twist_eval::{EvalInput, FeatureCache, FeatureKind, FeatureSet, Model};
+use twist_train::{Machine, Precision};
+
+use crate::args::{ModelArgs, PrecisionArg, UseArgs};
+use crate::exit::Usage;
+use crate::progress::Counting;
+use crate::talk::Talk;
+
+/// Unreadable images that are named; the others are counted.
+const SKIPPED_NAMED: usize = 5;
+
+/// A model with all that decides its numbers.
+pub(crate) struct Opened {
+    pub(crate) model: Model,
+    pub(crate) input: EvalInput,
+    pub(crate) cache: FeatureCache,
+    pub(crate) machine: Machine,
+}
+
+impl ModelArgs {
+    /// Opens MODEL.
+    pub(crate) fn open(&self, talk: &Talk) -> anyhow::Result<Opened> {
+        self.machine.open(&self.model, talk)
+    }
+}
+
+impl UseArgs {
+    /// Opens the model in `path`.
+    pub(crate) fn open(&self, path: &Path, talk: &Talk) -> anyhow::Result<Opened> {
+        let machine = Machine::detect(self.device, self.threads.map(usize::from))?;
+        machine.prepare()?;
+        let model = Model::load(path, machine.device)?;
+        talk.detail(format!("{}: {}", model.path.display(), model.card.origin));
+        let input = EvalInput::of_card(&model.card, self.precision(&machine)?, &machine)?;
+        let cache = if self.no_cache { FeatureCache::off() } else { FeatureCache::of_user() };
+        Ok(Opened { model, input, cache, machine })
+    }
+
+    /// What `--precision` says; `None`: the model's own.
+    fn precision(&self, machine: &Machine) -> anyhow::Result<Option<Precision>> {
+        Ok(match self.precision {
+            None => None,
+            Some(PrecisionArg::Auto) if machine.fast_bf16 => Some(Precision::Bf16),
+            Some(PrecisionArg::Auto | PrecisionArg::Fp32) => Some(Precision::Fp32),
+            Some(PrecisionArg::Bf16) => Some(Precision::Bf16),
+            Some(PrecisionArg::Fp16) => {
+                return Err(Usage(
+                    "--precision fp16 is not there: bf16 is as fast and needs no loss scaling".into(),
+                )
+                .into());
+            }
+        })
+    }
+}
+
+impl Opened {
+    /// The features of all readable images of `dataset`, from the cache when they are there; what cannot be read is told.
+    pub(crate) fn features(
+        &self,
+        kind: FeatureKind,
+        dataset: &Arc<dyn Dataset>,
+        what: &str,
+        talk: &Talk,
+    ) -> anyhow::Result<FeatureSet> {
+        let mut counting = Counting::new(talk, what);
+        let mut progress = |done, all| counting.at(done, all);
+        let features = self.cache.features(&self.model, &self.input, kind, dataset, &mut progress)?;
+        drop(counting);
+        tell_skipped(&features.skipped, talk);
+        Ok(features)
+    }
+
+    /// How images become numbers, for `protocol`.
+    pub(crate) fn protocol(&self) -> serde_json::Value {
+        let card = &self.model.card;
+        serde_json::json!({
+            "weights": card.origin,
+            "weights_sha256": self.model.hash,
+            "transform": self.input.transform,
+            "mean": card.mean,
+            "std": card.std,
+            "precision": self.input.autocast.map_or(Precision::Fp32, |_| Precision::Bf16),
+            "twist": env!("CARGO_PKG_VERSION"),
+        })
+    }
+}
+
+/// One line for each of the first unreadable images.
+pub(crate) fn tell_skipped(skipped: &[Skipped], talk: &Talk) {
+    for image in skipped.iter().take(SKIPPED_NAMED) {
+        talk.warn(format!("skipped {}: {}", image.path, image.reason));
+    }
+    if skipped.len() > SKIPPED_NAMED {
+        talk.warn(format!("{} images could not be read; `twist data verify` names them all", skipped.len()));
+    }
+}

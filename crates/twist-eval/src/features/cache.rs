@@ -1,0 +1,241 @@
+//! Features are computed once for each model and data set, and kept.
+//!
+//! An entry is two files: `KEY.npy` with the rows, mapped into memory when it is used again, and `KEY.json` with what
+//! they belong to, written last. The key is a hash of everything that decides the numbers: the bytes of the weights and
+//! of every image, transform, normalisation, arithmetic, and which features.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tch::{Device, Kind, Tensor};
+use torch_ext::Autocast;
+use twist_data::{Dataset, Skipped};
+use twist_io::{Dtype, NpyWriter, read_npy_header};
+
+use super::content::content_hash;
+use super::{FeatureKind, FeatureSet, Rows};
+use crate::model::hex;
+use crate::{EvalError, EvalInput, Model};
+
+/// Where features are kept.
+#[derive(Clone, Debug)]
+pub struct FeatureCache {
+    folder: Option<PathBuf>,
+}
+
+/// `KEY.json`.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    rows: usize,
+    skipped: Vec<SkippedImage>,
+    // For people who look into the folder.
+    model: String,
+    features: String,
+    images: usize,
+    transform: serde_json::Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SkippedImage {
+    index: u32,
+    path: String,
+    reason: String,
+}
+
+impl FeatureCache {
+    /// The user's: `$TWIST_CACHE`, else `$XDG_CACHE_HOME/twist/features`, else `~/.cache/twist/features`; off where there
+    /// is none of them.
+    pub fn of_user() -> Self {
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let folder = variable("TWIST_CACHE").or_else(|| {
+            let base = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
+            Some(base.join("twist").join("features"))
+        });
+        Self { folder }
+    }
+
+    /// In this folder, which is made when it is needed.
+    pub fn at(folder: PathBuf) -> Self {
+        Self { folder: Some(folder) }
+    }
+
+    /// Nothing is kept.
+    pub fn off() -> Self {
+        Self { folder: None }
+    }
+
+    /// Where entries lie.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// The features of every readable image of `dataset`, from the cache when they are there. `progress` hears of images
+    /// done and their number while they are computed.
+    ///
+    /// # Errors
+    /// No image can be read, the model has no backbone, libtorch fails, or the cache cannot be written.
+    pub fn features(
+        &self,
+        model: &Model,
+        input: &EvalInput,
+        kind: FeatureKind,
+        dataset: &Arc<dyn Dataset>,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<FeatureSet, EvalError> {
+        model.backbone()?;
+        let (Some(folder), false) = (&self.folder, model.hash.is_empty()) else {
+            return in_memory(model, input, kind, dataset, progress);
+        };
+        let place = folder.join(key(model, input, kind, &**dataset));
+        if let Some(known) = read(&place, dataset.len())? {
+            return Ok(known);
+        }
+        fs_err::create_dir_all(folder).map_err(|source| EvalError::Cache { path: folder.clone(), source })?;
+        compute(&place, model, input, kind, dataset, progress)?;
+        read(&place, dataset.len())?.ok_or(EvalError::NoFeatures)
+    }
+}
+
+/// Everything that decides the numbers.
+fn key(model: &Model, input: &EvalInput, kind: FeatureKind, dataset: &dyn Dataset) -> String {
+    let facts = serde_json::json!({
+        "version": 1,
+        "model": model.hash,
+        "features": kind.to_string(),
+        "transform": input.transform,
+        "mean": model.card.mean,
+        "std": model.card.std,
+        "autocast": input.autocast.map(|kind| format!("{kind:?}")),
+        "device": if input.device.is_cuda() { "cuda" } else { "cpu" },
+        "images": dataset.len(),
+        "content": content_hash(dataset),
+    });
+    hex(&Sha256::digest(facts.to_string().as_bytes())[..16])
+}
+
+/// An entry that is whole; `None` where there is none, or one of a process that was killed between its two files.
+fn read(place: &Path, images: usize) -> Result<Option<FeatureSet>, EvalError> {
+    let Ok(text) = fs_err::read(place.with_extension("json")) else { return Ok(None) };
+    let Ok(entry) = serde_json::from_slice::<Entry>(&text) else { return Ok(None) };
+    let table = place.with_extension("npy");
+    let Ok(header) = read_npy_header(&table) else { return Ok(None) };
+    if header.dtype != Dtype::F32 || header.shape.len() != 2 || header.shape[0] != entry.rows {
+        return Ok(None);
+    }
+    let rows = mapped(&table, header.data_offset, &header.shape)?;
+    let skipped: Vec<Skipped> = entry
+        .skipped
+        .into_iter()
+        .map(|SkippedImage { index, path, reason }| Skipped { index, path, reason })
+        .collect();
+    let unread: std::collections::BTreeSet<u32> = skipped.iter().map(|image| image.index).collect();
+    let indices: Vec<u32> = (0..images as u32).filter(|index| !unread.contains(index)).collect();
+    if indices.len() != entry.rows {
+        return Ok(None);
+    }
+    Ok(Some(FeatureSet { indices, rows, skipped }))
+}
+
+/// The float32 table `[N, D]` that begins `offset` bytes into a file, without reading it: pages come when they are used.
+fn mapped(path: &Path, offset: u64, shape: &[usize]) -> Result<Tensor, EvalError> {
+    let bytes = shape.iter().product::<usize>() as i64 * 4;
+    let end = offset as i64 + bytes;
+    let name = path.to_str().ok_or_else(|| EvalError::Cache {
+        path: path.to_owned(),
+        source: std::io::Error::new(std::io::ErrorKind::InvalidInput, "the path is not UTF-8"),
+    })?;
+    // Private: writing to the tensor would not reach the file.
+    let file = Tensor::f_from_file(name, false, Some(end), (Kind::Uint8, Device::Cpu))?;
+    let floats = file.f_narrow(0, offset as i64, bytes)?.f_view_dtype(Kind::Float)?;
+    Ok(floats.f_view([shape[0] as i64, shape[1] as i64])?)
+}
+
+/// Streams features into a new entry: nothing but a batch is in memory.
+fn compute(
+    place: &Path,
+    model: &Model,
+    input: &EvalInput,
+    kind: FeatureKind,
+    dataset: &Arc<dyn Dataset>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<(), EvalError> {
+    let all: Vec<u32> = (0..dataset.len() as u32).collect();
+    let mut table: Option<NpyWriter> = None;
+    let (seen, skipped) = each_batch(model, input, kind, dataset, &all, progress, |features| {
+        let width = features.size2()?.1 as usize;
+        let values: Vec<f32> = Vec::try_from(&features.f_flatten(0, -1)?.f_contiguous()?)?;
+        if table.is_none() {
+            table = Some(NpyWriter::create(place.with_extension("npy"), width)?);
+        }
+        match &mut table {
+            Some(table) => Ok(table.push(&values)?),
+            None => Err(EvalError::NoFeatures),
+        }
+    })?;
+    table.ok_or(EvalError::NoFeatures)?.finish()?;
+    let entry = Entry {
+        rows: seen.len(),
+        skipped: skipped
+            .into_iter()
+            .map(|Skipped { index, path, reason }| SkippedImage { index, path, reason })
+            .collect(),
+        model: model.card.origin.clone(),
+        features: kind.to_string(),
+        images: dataset.len(),
+        transform: serde_json::to_value(&input.transform)?,
+    };
+    let text = serde_json::to_string_pretty(&entry)?;
+    twist_io::write_atomic(place.with_extension("json"), |file| writeln!(file, "{text}"))?;
+    Ok(())
+}
+
+fn in_memory(
+    model: &Model,
+    input: &EvalInput,
+    kind: FeatureKind,
+    dataset: &Arc<dyn Dataset>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<FeatureSet, EvalError> {
+    let all: Vec<u32> = (0..dataset.len() as u32).collect();
+    let mut rows = Rows::default();
+    let (indices, skipped) =
+        each_batch(model, input, kind, dataset, &all, progress, |features| rows.push(features, all.len()))?;
+    let count = indices.len() as i64;
+    Ok(FeatureSet { indices, rows: rows.first(count)?, skipped })
+}
+
+/// Hands features `[B, D]` (CPU) to `take`, batch by batch.
+fn each_batch(
+    model: &Model,
+    input: &EvalInput,
+    kind: FeatureKind,
+    dataset: &Arc<dyn Dataset>,
+    indices: &[u32],
+    progress: &mut dyn FnMut(usize, usize),
+    mut take: impl FnMut(&Tensor) -> Result<(), EvalError>,
+) -> Result<(Vec<u32>, Vec<Skipped>), EvalError> {
+    let mut done = 0;
+    input.for_each_batch(dataset, indices, |bytes| {
+        let features = input.features(model, bytes, kind)?;
+        done += features.size()[0] as usize;
+        take(&features.f_to_device(Device::Cpu)?)?;
+        progress(done, indices.len());
+        Ok(())
+    })
+}
+
+impl EvalInput {
+    /// Features `[B, D]` (float32, on the model's device) of transformed images as bytes `[B, S, S, 3]`.
+    ///
+    /// # Errors
+    /// The model has no backbone; libtorch fails.
+    pub fn features(&self, model: &Model, bytes: &Tensor, kind: FeatureKind) -> Result<Tensor, EvalError> {
+        let images = self.normalised(bytes)?;
+        let _autocast = self.autocast.map(|kind| Autocast::scope(self.device, kind)).transpose()?;
+        model.features(&images, kind)
+    }
+}

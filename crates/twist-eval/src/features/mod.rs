@@ -1,0 +1,15 @@
+//! What frozen networks say of images: features, computed once and kept.
+
+mod outputs;
+
+mod cache;
+mod content;
+mod set;
+
+mod rows;
+
+pub use cache::FeatureCache;
+pub use outputs::Features;
+pub(crate) use rows::Rows;
+pub use rows::unit_rows;
+pub use set::{FeatureKind, FeatureSet};

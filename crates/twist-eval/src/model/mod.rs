@@ -1,0 +1,181 @@
+//! A trained model as people use it: weights with what they need to be understood.
+//!
+//! A [`Model`] comes from a run folder, a checkpoint or a weight file. It has a backbone, a projection head (classes
+//! that training discovered), a classifier (classes that labels taught), or any of these; its [`ModelCard`] says which,
+//! how images become its input, and where it comes from. Every evaluation and every command that uses what was
+//! learned begins with one.
+
+mod card;
+mod open;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tch::{Device, Kind, Tensor};
+use twist_nn::{Backbone, Linear, Mode, NetConfig, ProjectionHead, Store};
+
+pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard};
+pub use open::MODEL_FILE;
+pub(crate) use open::hex;
+
+use crate::EvalError;
+use crate::features::{FeatureKind, unit_rows};
+
+/// The key of a weight file's metadata below which its [`ModelCard`] stands.
+pub(crate) const CARD_KEY: &str = "twist_model";
+
+/// Weights with their card. Frozen: nothing here asks for gradients.
+#[derive(Debug)]
+pub struct Model {
+    /// The weight file; empty for a model that was made here.
+    pub path: PathBuf,
+    /// The run folder that it belongs to, if any.
+    pub folder: Option<PathBuf>,
+    /// SHA-256 of the weight file, 32 hexadecimal digits; empty for a model that was made here.
+    pub hash: String,
+    /// What it is.
+    pub card: ModelCard,
+    /// Every tensor: `backbone.*`, `projection_heads.*`, `classifier.*`.
+    pub store: Store,
+    backbone: Option<Box<dyn Backbone>>,
+    head: Option<ProjectionHead>,
+    classifier: Option<Linear>,
+}
+
+impl Model {
+    /// A model with initial weights that depend on `seed` and on nothing else.
+    ///
+    /// # Errors
+    /// A card that contradicts itself; the device has no room.
+    pub fn new(card: ModelCard, device: Device, seed: u64) -> Result<Self, EvalError> {
+        let mut store = Store::new(device, seed);
+        let net = card.net_config();
+        net.check()?;
+        let backbone = match card.backbone {
+            Some(_) => Some(twist_nn::build_backbone(&mut store.builder("backbone"), &net)?),
+            None => None,
+        };
+        if let Some(backbone) = &backbone
+            && backbone.feature_dim() != card.feature_dim
+        {
+            return Err(EvalError::Card {
+                reason: format!(
+                    "the backbone has {} features, the card says {}",
+                    backbone.feature_dim(),
+                    card.feature_dim
+                ),
+            });
+        }
+        let head = match card.head {
+            Some(_) => {
+                let mut builder = store.builder("projection_heads");
+                Some(ProjectionHead::new(&mut builder, card.feature_dim, &net)?)
+            }
+            None => None,
+        };
+        let classifier = match &card.classifier {
+            Some(classifier) => {
+                let mut builder = store.builder("classifier");
+                Some(Linear::new(&mut builder, card.feature_dim, classifier.classes)?)
+            }
+            None => None,
+        };
+        let (path, folder, hash) = (PathBuf::new(), None, String::new());
+        Ok(Self { path, folder, hash, card, store, backbone, head, classifier })
+    }
+
+    /// Opens MODEL: a run folder (its `model.safetensors`, else its newest good checkpoint), a checkpoint, or a weight
+    /// file that `twist import` or `twist finetune` wrote.
+    ///
+    /// # Errors
+    /// There is no such file, it is damaged, or it does not say what it is.
+    pub fn load(path: &Path, device: Device) -> Result<Self, EvalError> {
+        open::open(path, device)
+    }
+
+    /// Writes weights and card as one safetensors file, atomically.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn save(&self, path: &Path) -> Result<(), EvalError> {
+        let card = json!({ CARD_KEY: self.card });
+        Ok(twist_io::save_safetensors(path, &self.store.state_dict()?, Some(&card))?)
+    }
+
+    /// Images to features.
+    ///
+    /// # Errors
+    /// [`EvalError::NoBackbone`] for a model of features that come from elsewhere.
+    pub fn backbone(&self) -> Result<&dyn Backbone, EvalError> {
+        self.backbone.as_deref().ok_or_else(|| EvalError::NoBackbone { path: self.path.clone() })
+    }
+
+    /// Features to the logits of discovered classes.
+    ///
+    /// # Errors
+    /// [`EvalError::NoHead`].
+    pub fn head(&self) -> Result<&ProjectionHead, EvalError> {
+        self.head.as_ref().ok_or_else(|| EvalError::NoHead { path: self.path.clone() })
+    }
+
+    /// Features to the logits of classes that labels taught.
+    ///
+    /// # Errors
+    /// [`EvalError::NoClassifier`].
+    pub fn classifier(&self) -> Result<&Linear, EvalError> {
+        self.classifier.as_ref().ok_or_else(|| EvalError::NoClassifier { path: self.path.clone() })
+    }
+
+    /// Features `[B, D]` (float32) of normalised images `[B, 3, S, S]`, in evaluation mode.
+    ///
+    /// # Errors
+    /// No backbone; images that do not fit; class tokens of a network that has none.
+    pub fn features(&self, images: &Tensor, kind: FeatureKind) -> Result<Tensor, EvalError> {
+        let backbone = self.backbone()?;
+        let features = tch::no_grad(|| match kind {
+            FeatureKind::Last => backbone.forward(images, Mode::Eval),
+            FeatureKind::LastBlocks(n) => backbone.last_class_tokens(images, n, Mode::Eval),
+        })?;
+        Ok(features.f_to_kind(Kind::Float)?)
+    }
+
+    /// Probabilities `[B, K]` (float32) of the discovered classes, from features `[B, D]` as the backbone gives them.
+    ///
+    /// # Errors
+    /// No head; features of another width.
+    pub fn head_probabilities(&self, features: &Tensor) -> Result<Tensor, EvalError> {
+        let head = self.head()?;
+        let scaled = match self.card.feature_scaling {
+            FeatureScaling::None => features.shallow_clone(),
+            FeatureScaling::UnitLength => unit_rows(features)?,
+        };
+        let logits = tch::no_grad(|| head.forward(&scaled, 1, Mode::Eval))?;
+        Ok(logits.f_softmax(-1, Kind::Float)?)
+    }
+
+    /// Logits `[B, C]` (float32) of the classifier, from features `[B, D]` as the backbone gives them.
+    ///
+    /// # Errors
+    /// No classifier; features of another width.
+    pub fn classifier_logits(&self, features: &Tensor) -> Result<Tensor, EvalError> {
+        let classifier = self.classifier()?;
+        Ok(tch::no_grad(|| classifier.forward(features))?.f_to_kind(Kind::Float)?)
+    }
+}
+
+impl ModelCard {
+    /// The sizes of the network; where the card has no backbone or head, values that nothing reads.
+    pub fn net_config(&self) -> NetConfig {
+        let unused = twist_nn::Arch::ResNet { depth: twist_nn::Depth::D18, stem: twist_nn::Stem::ImageNet };
+        let mut net = NetConfig::new(self.backbone.as_ref().map_or(unused, |backbone| backbone.arch));
+        net.bunch = None;
+        if let Some(backbone) = &self.backbone {
+            net.width = backbone.width;
+        }
+        if let Some(head) = &self.head {
+            (net.hidden_dim, net.dim) = (head.hidden_dim, head.dim);
+            (net.activation, net.norm) = (head.activation, head.norm);
+        }
+        net
+    }
+}

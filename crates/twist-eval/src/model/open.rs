@@ -1,0 +1,124 @@
+//! From what a user gives as MODEL to a [`Model`].
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tch::Device;
+use twist_io::{StateDict, load_safetensors};
+use twist_train::{CheckpointFacts, CheckpointStore};
+
+use super::{CARD_KEY, Model, ModelCard};
+use crate::EvalError;
+
+/// The weight file that a run of fine-tuning or of a head on frozen features leaves in its folder.
+pub const MODEL_FILE: &str = "model.safetensors";
+
+pub(super) fn open(path: &Path, device: Device) -> Result<Model, EvalError> {
+    if !path.is_dir() {
+        let (state, metadata) = load_safetensors(path)?;
+        return of_file(path.to_owned(), run_of(path), state, metadata, device);
+    }
+    let file = path.join(MODEL_FILE);
+    if file.is_file() {
+        let (state, metadata) = load_safetensors(&file)?;
+        return of_file(file, Some(path.to_owned()), state, metadata, device);
+    }
+    let checkpoints = path.join("checkpoints");
+    let newest = match checkpoints.is_dir() {
+        true => CheckpointStore::new(checkpoints, 1).newest_good()?,
+        false => None,
+    };
+    let loaded = newest.ok_or_else(|| EvalError::NoModel { path: path.to_owned() })?;
+    of_run(loaded.path, Some(path.to_owned()), loaded.state, &loaded.facts, device)
+}
+
+/// The run folder of a checkpoint.
+fn run_of(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    let run =
+        if folder.file_name().is_some_and(|name| name == "checkpoints") { folder.parent()? } else { folder };
+    run.join("config.toml").is_file().then(|| run.to_owned())
+}
+
+fn of_file(
+    path: PathBuf,
+    folder: Option<PathBuf>,
+    state: StateDict,
+    metadata: Option<serde_json::Value>,
+    device: Device,
+) -> Result<Model, EvalError> {
+    let unknown = |reason: String| EvalError::UnknownModel { path: path.clone(), reason };
+    let metadata = metadata.ok_or_else(|| unknown("it has no metadata of Twist".into()))?;
+    if let Some(card) = metadata.get(CARD_KEY) {
+        let card: ModelCard =
+            serde_json::from_value(card.clone()).map_err(|error| unknown(error.to_string()))?;
+        return filled(path, folder, state, card, device);
+    }
+    let facts: CheckpointFacts =
+        serde_json::from_value(metadata).map_err(|error| unknown(error.to_string()))?;
+    of_run(path, folder, state, &facts, device)
+}
+
+fn of_run(
+    path: PathBuf,
+    folder: Option<PathBuf>,
+    mut state: StateDict,
+    facts: &CheckpointFacts,
+    device: Device,
+) -> Result<Model, EvalError> {
+    // How wide its features are is what the head's first layer takes.
+    let first = "model.projection_heads.projection_head.0.weight";
+    let width = state.get(first).and_then(|weight| weight.shape.get(1).copied());
+    let width = width.ok_or_else(|| EvalError::UnknownModel {
+        path: path.clone(),
+        reason: format!("it has no tensor `{first}`"),
+    })?;
+    let card = ModelCard::of_run(facts, width as i64)?;
+    let weights = state.split_prefix("model.");
+    filled(path, folder, weights, card, device)
+}
+
+/// A model of `card` with the weights of `state`.
+fn filled(
+    path: PathBuf,
+    folder: Option<PathBuf>,
+    state: StateDict,
+    card: ModelCard,
+    device: Device,
+) -> Result<Model, EvalError> {
+    let mut model = Model::new(card, device, 0)?;
+    model
+        .store
+        .load(&state)
+        .map_err(|error| EvalError::UnknownModel { path: path.clone(), reason: error.to_string() })?;
+    model.hash = hash_of(&path)?;
+    (model.path, model.folder) = (path, folder);
+    Ok(model)
+}
+
+/// SHA-256 of a file, the first 32 hexadecimal digits.
+fn hash_of(path: &Path) -> Result<String, EvalError> {
+    let unreadable = |source| EvalError::Unreadable { path: path.to_owned(), source };
+    let mut file = fs_err::File::open(path).map_err(unreadable)?;
+    let mut hash = Sha256::new();
+    std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(unreadable)?;
+    Ok(hex(&hash.finalize()[..16]))
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl std::io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
