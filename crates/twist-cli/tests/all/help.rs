@@ -3,7 +3,7 @@
 use crate::support::Place;
 
 /// Every command and sub-command that exists.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: &[&str] = &[
     "",
     "demo",
     "train",
@@ -48,7 +48,7 @@ fn help_lists_every_command_and_each_has_examples() {
         .filter(|name| *name != "help")
         .collect();
     let known: Vec<&str> =
-        COMMANDS.into_iter().filter(|name| !name.is_empty() && !name.contains(' ')).collect();
+        COMMANDS.iter().copied().filter(|name| !name.is_empty() && !name.contains(' ')).collect();
     assert_eq!(listed, known);
     for command in known {
         assert!(
