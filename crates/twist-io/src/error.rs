@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::pickle::PickleLie;
 use crate::tensor::Dtype;
 
 /// A tensor whose parts contradict each other, or that was asked for as what it is not.
@@ -30,6 +31,11 @@ pub enum TensorError {
         /// Type that is there.
         got: Dtype,
     },
+}
+
+/// Where tensors were looked for.
+fn place(key: &str) -> String {
+    if key.is_empty() { "at its top".to_owned() } else { format!("under the key `{key}`") }
 }
 
 fn count(bytes: Option<usize>) -> String {
@@ -108,6 +114,44 @@ pub enum IoError {
         path: PathBuf,
         /// In which way.
         lie: HeaderLie,
+    },
+    /// The first bytes are not those of a PyTorch weight file.
+    #[error(
+        "{} is not a PyTorch weight file: {reason}; give a file that torch.save or safetensors wrote",
+        path.display()
+    )]
+    NotPickle {
+        /// The file.
+        path: PathBuf,
+        /// What gives it away.
+        reason: String,
+    },
+    /// A PyTorch weight file contradicts itself.
+    #[error("{} is damaged: {lie}; do not use this file, get it again from its source", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// In which way.
+        lie: PickleLie,
+    },
+    /// There is no state dict where one was looked for.
+    #[error(
+        "{} has no tensors {}; {}",
+        path.display(),
+        place(key),
+        if found.is_empty() {
+            "save the network's state_dict(), not the network itself".to_owned()
+        } else {
+            format!("there are some under {}", found.join(", "))
+        }
+    )]
+    NoState {
+        /// The file.
+        path: PathBuf,
+        /// The key that was given, empty for the saved object itself.
+        key: String,
+        /// Keys under which there are tensors.
+        found: Vec<String>,
     },
     /// A tensor has a type that this crate does not know.
     #[error(

@@ -5,6 +5,9 @@
 //! not at all, and reads such files back without believing anything they say. It also compares the names and shapes
 //! that a network expects with those that a file has ([`match_names`]), because most failed loads are a renamed prefix.
 //!
+//! Weights from elsewhere come as PyTorch's pickles, which are programs: [`load_pickle`] follows what such a program
+//! builds without ever executing anything, and hands over the state dicts in it.
+//!
 //! It deliberately knows nothing of libtorch or of networks: the parsers here face untrusted files, so they build
 //! in seconds and can be fuzzed. Tensors become libtorch's in `torch-ext`, and `twist-nn` decides which of them to use.
 //!
@@ -36,6 +39,8 @@ mod state;
 
 mod safetensors;
 
+mod pickle;
+
 mod npy;
 
 mod atomic;
@@ -48,6 +53,7 @@ pub use crate::atomic::{AtomicFile, remove_leftovers, write_atomic};
 pub use crate::error::{HeaderLie, IoError, TensorError};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::npy::{NpyHeader, NpyWriter, read_npy, read_npy_header};
+pub use crate::pickle::{PickleFile, PickleLie, PickleStates, PickleValue, load_pickle};
 pub use crate::safetensors::{load_safetensors, save_safetensors};
 pub use crate::state::StateDict;
 pub use crate::tensor::{Dtype, Element, HostTensor};

@@ -5,9 +5,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{NnError, VitOptions, VitSize};
+use crate::{CifarDepth, Depth, NnError, Stem, VitOptions, VitSize, cifar_resnet};
 
-/// A backbone's architecture, written `resnet18`, `resnet50_cifar`, `vit_s`, `vit_b8`, …
+/// A backbone's architecture, written `resnet18`, `resnet50_cifar`, `resnet20`, `vit_s`, `vit_b8`, …
+///
+/// Networks that were never published have names as well, made of what decides their shapes: `resnet_basic_1_1_1_1` says
+/// the blocks of each stage, `vit_48x2x3` a transformer's channels, blocks and heads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
@@ -19,83 +22,43 @@ pub enum Arch {
         /// How it begins.
         stem: Stem,
     },
+    /// A residual network for CIFAR with shortcuts without parameters (He et al., section 4.2).
+    CifarResNet {
+        /// Which of them.
+        depth: CifarDepth,
+    },
     /// A vision transformer (Dosovitskiy et al., arXiv:2010.11929).
     Vit {
         /// Which of them.
         size: VitSize,
-        /// Side of a patch in pixels: 16, or 8 with the suffix `8`.
+        /// Side of a patch in pixels: 16, or 8 with the suffix `8` (`p8` behind a size that is no published one).
         patch: i64,
     },
 }
 
-/// Number of weighted layers of a ResNet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Depth {
-    /// Basic blocks, 2-2-2-2.
-    D18,
-    /// Basic blocks, 3-4-6-3.
-    D34,
-    /// Bottlenecks, 3-4-6-3.
-    D50,
-    /// Bottlenecks, 3-4-23-3.
-    D101,
-    /// Bottlenecks, 3-8-36-3.
-    D152,
-    /// Bottlenecks, 3-24-36-3.
-    D200,
-}
-
-/// The first layers of a ResNet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stem {
-    /// 7×7 convolution of stride 2 and a max pool of stride 2, for images around 224 pixels.
-    ImageNet,
-    /// 3×3 convolution of stride 1 and no pool, for images around 32 pixels. Written as the suffix `_cifar`.
-    Cifar,
-}
-
 impl Arch {
-    /// Every architecture, in the order in which they are listed to people.
+    /// Every published architecture, in the order in which they are listed to people.
     pub fn all() -> impl Iterator<Item = Arch> {
-        const DEPTHS: [Depth; 6] =
-            [Depth::D18, Depth::D34, Depth::D50, Depth::D101, Depth::D152, Depth::D200];
-        let resnets = |stem| DEPTHS.into_iter().map(move |depth| Arch::ResNet { depth, stem });
+        let resnets = |stem| Depth::NAMED.into_iter().map(move |depth| Arch::ResNet { depth, stem });
+        let cifar = CifarDepth::ALL.into_iter().map(|depth| Arch::CifarResNet { depth });
         let vits = |patch| {
             [VitSize::Tiny, VitSize::Small, VitSize::Base]
                 .into_iter()
                 .map(move |size| Arch::Vit { size, patch })
         };
-        resnets(Stem::ImageNet).chain(resnets(Stem::Cifar)).chain(vits(16)).chain(vits(8))
+        resnets(Stem::ImageNet).chain(resnets(Stem::Cifar)).chain(cifar).chain(vits(16)).chain(vits(8))
     }
 }
 
 impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match *self {
-            Arch::ResNet { depth, stem } => {
-                let layers = match depth {
-                    Depth::D18 => 18,
-                    Depth::D34 => 34,
-                    Depth::D50 => 50,
-                    Depth::D101 => 101,
-                    Depth::D152 => 152,
-                    Depth::D200 => 200,
-                };
-                let suffix = match stem {
-                    Stem::ImageNet => "",
-                    Stem::Cifar => "_cifar",
-                };
-                format!("resnet{layers}{suffix}")
-            }
-            Arch::Vit { size, patch } => {
-                let letter = match size {
-                    VitSize::Tiny => 't',
-                    VitSize::Small => 's',
-                    VitSize::Base => 'b',
-                };
-                let suffix = if patch == 16 { String::new() } else { patch.to_string() };
-                format!("vit_{letter}{suffix}")
-            }
+            Arch::ResNet { depth, stem: Stem::ImageNet } => format!("resnet{depth}"),
+            Arch::ResNet { depth, stem: Stem::Cifar } => format!("resnet{depth}_cifar"),
+            Arch::CifarResNet { depth } => format!("resnet{}", depth.layers()),
+            Arch::Vit { size, patch: 16 } => format!("vit_{size}"),
+            Arch::Vit { size: size @ VitSize::Other { .. }, patch } => format!("vit_{size}p{patch}"),
+            Arch::Vit { size, patch } => format!("vit_{size}{patch}"),
         };
         f.pad(&name)
     }
@@ -107,11 +70,32 @@ impl FromStr for Arch {
     fn from_str(name: &str) -> Result<Self, NnError> {
         // A transformer's usual patch may be said or not.
         let short = name.strip_suffix("16").filter(|name| name.starts_with("vit_")).unwrap_or(name);
-        Arch::all().find(|arch| arch.to_string() == short).ok_or_else(|| NnError::UnknownArch {
+        let published = Arch::all().find(|arch| arch.to_string() == short);
+        published.or_else(|| unpublished(name)).ok_or_else(|| NnError::UnknownArch {
             name: name.to_owned(),
             known: Arch::all().map(|arch| arch.to_string()).collect::<Vec<_>>().join(", "),
         })
     }
+}
+
+/// `resnet_bottleneck_1_1_1_1`, with the suffix of its stem; `vit_48x2x3`, with its patch.
+fn unpublished(name: &str) -> Option<Arch> {
+    if let Some(rest) = name.strip_prefix("resnet") {
+        let (depth, stem) = match rest.strip_suffix("_cifar") {
+            Some(depth) => (depth, Stem::Cifar),
+            None => (rest, Stem::ImageNet),
+        };
+        return Some(Arch::ResNet { depth: Depth::parse(depth)?, stem });
+    }
+    let rest = name.strip_prefix("vit_")?;
+    let (size, patch) = match rest.split_once('p') {
+        Some((size, patch)) => (size, patch.parse().ok()?),
+        None => (rest, 16),
+    };
+    let numbers: Vec<i64> = size.split('x').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+    let [dim, depth, heads] = numbers.try_into().ok()?;
+    let fits = dim >= 1 && depth >= 1 && heads >= 1 && dim % heads == 0 && (1..=224).contains(&patch);
+    fits.then(|| Arch::Vit { size: VitSize::of(dim, depth, heads), patch })
 }
 
 impl TryFrom<String> for Arch {
@@ -144,8 +128,8 @@ pub enum Activation {
 pub struct NetConfig {
     /// The backbone.
     pub arch: Arch,
-    /// Channels of a ResNet's first stage: 64 as published, 128 for `w2`, fewer for small machines. Transformers have
-    /// the one width of their size.
+    /// Channels of a ResNet's first stage, or of the last one of a ResNet for CIFAR: 64 as published, 128 for `w2`,
+    /// fewer for small machines. Transformers have the one width of their size.
     pub width: i64,
     /// Units of the head's two hidden layers (`hid_dim` in the released code).
     pub hidden_dim: i64,
@@ -180,7 +164,7 @@ impl NetConfig {
     }
 
     /// # Errors
-    /// [`NnError::NotPositive`] names the size that is not.
+    /// [`NnError::NotPositive`] names the size that is not; [`NnError::Width`] for one that cannot be halved twice.
     pub fn check(&self) -> Result<(), NnError> {
         let sizes = [
             ("width", self.width),
@@ -190,6 +174,7 @@ impl NetConfig {
         ];
         match sizes.into_iter().find(|(_, size)| *size < 1) {
             Some((field, got)) => Err(NnError::NotPositive { field, got }),
+            None if matches!(self.arch, Arch::CifarResNet { .. }) => cifar_resnet::check_width(self.width),
             None => Ok(()),
         }
     }
@@ -201,11 +186,30 @@ mod tests {
 
     #[test]
     fn every_name_parses_to_its_architecture() {
-        assert_eq!(Arch::all().count(), 18);
+        assert_eq!(Arch::all().count(), 22);
         for arch in Arch::all() {
             assert_eq!(arch.to_string().parse::<Arch>().unwrap(), arch);
         }
         assert_eq!("vit_s16".parse::<Arch>().unwrap(), "vit_s".parse().unwrap());
+        let unpublished =
+            ["resnet_bottleneck_1_1_1_1", "resnet_basic_1_2_3_4_cifar", "vit_48x2x3", "vit_64x4x2p8"];
+        for name in unpublished {
+            assert_eq!(name.parse::<Arch>().unwrap().to_string(), name);
+        }
+        let synonyms = [
+            ("resnet_bottleneck_3_4_6_3", "resnet50"),
+            ("resnet_basic_2_2_2_2_cifar", "resnet18_cifar"),
+            ("vit_384x12x6", "vit_s"),
+            ("vit_384x12x6p8", "vit_s8"),
+        ];
+        for (long, short) in synonyms {
+            assert_eq!(long.parse::<Arch>().unwrap(), short.parse().unwrap());
+        }
+        for name in
+            ["resnet_basic_1_1_1", "resnet_basic_1_0_1_1", "vit_50x2x3", "vit_48x2", "vit_48x2x3p0", ""]
+        {
+            assert!(name.parse::<Arch>().is_err(), "{name}");
+        }
         let error = "resnet17".parse::<Arch>().unwrap_err().to_string();
         assert!(error.contains("resnet17") && error.contains("resnet50_cifar"), "{error}");
     }

@@ -34,6 +34,12 @@ pub enum NnError {
         /// Its value.
         got: i64,
     },
+    /// A ResNet for CIFAR whose channels cannot be halved twice.
+    #[error("`width` of a ResNet for CIFAR must be a multiple of 8, got {got}; 64 is the published one")]
+    Width {
+        /// Its value.
+        got: i64,
+    },
     /// A batch that cannot be cut as asked.
     #[error(
         "{what}: {rows} rows cannot be cut into {parts} equal parts; choose a batch size that is a multiple"

@@ -33,7 +33,10 @@
 mod twist;
 
 mod arch;
+mod depth;
+
 mod backbone;
+mod cifar_resnet;
 mod resnet;
 mod vit;
 
@@ -48,8 +51,10 @@ mod init;
 
 mod error;
 
-pub use arch::{Activation, Arch, Depth, NetConfig, Stem};
+pub use arch::{Activation, Arch, NetConfig};
 pub use backbone::{Backbone, Mode, build as build_backbone};
+pub use cifar_resnet::CifarResNet;
+pub use depth::{BlockKind, CifarDepth, Depth, Stem};
 pub use error::NnError;
 pub use head::ProjectionHead;
 pub use host::{tensor_from_host, tensor_to_host};

@@ -6,7 +6,7 @@
 use tch::Tensor;
 
 use crate::layers::{BatchNorm, Conv};
-use crate::{Backbone, Builder, Depth, Mode, NnError, Stem};
+use crate::{Backbone, BlockKind, Builder, Depth, Mode, NnError, Stem};
 
 /// A ResNet without its classifier.
 #[derive(Debug)]
@@ -22,14 +22,7 @@ impl ResNet {
     /// # Errors
     /// The device has no room.
     pub fn new(b: &mut Builder<'_>, depth: Depth, stem: Stem, width: i64) -> Result<Self, NnError> {
-        let (kind, blocks) = match depth {
-            Depth::D18 => (BlockKind::Basic, [2, 2, 2, 2]),
-            Depth::D34 => (BlockKind::Basic, [3, 4, 6, 3]),
-            Depth::D50 => (BlockKind::Bottleneck, [3, 4, 6, 3]),
-            Depth::D101 => (BlockKind::Bottleneck, [3, 4, 23, 3]),
-            Depth::D152 => (BlockKind::Bottleneck, [3, 8, 36, 3]),
-            Depth::D200 => (BlockKind::Bottleneck, [3, 24, 36, 3]),
-        };
+        let (kind, blocks) = depth.blocks();
         let stem = StemLayers::new(b, stem, width)?;
         let mut stages = Vec::new();
         let mut channels = width;
@@ -113,23 +106,6 @@ impl StemLayers {
     fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         let x = self.bn1.forward_relu(&self.conv1.forward(images)?, mode)?;
         Ok(if self.pool { x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)? } else { x })
-    }
-}
-
-/// The two kinds of residual block.
-#[derive(Debug, Clone, Copy)]
-enum BlockKind {
-    Basic,
-    Bottleneck,
-}
-
-impl BlockKind {
-    /// Channels that leave a block, in units of its `planes`.
-    fn expansion(self) -> i64 {
-        match self {
-            BlockKind::Basic => 1,
-            BlockKind::Bottleneck => 4,
-        }
     }
 }
 

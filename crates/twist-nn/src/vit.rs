@@ -4,6 +4,8 @@
 //! Images are cut into patches, each a token; a class token goes in front of them and its last state is the feature.
 //! Positions are a learned table for images of 224 pixels and are interpolated for every other size.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -16,10 +18,7 @@ const EPS: f64 = 1e-6;
 /// Side of the images that the table of positions is made for, in pixels.
 const TABLE_SIDE: i64 = 224;
 
-/// Blocks of every published size.
-const DEPTH: i64 = 12;
-
-/// The published sizes; all have twelve blocks, and 64 channels in each head.
+/// The published sizes, all with twelve blocks and 64 channels in each head; and any other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VitSize {
     /// 192 channels, 3 heads.
@@ -28,15 +27,49 @@ pub enum VitSize {
     Small,
     /// 768 channels, 12 heads.
     Base,
+    /// No published one. [`VitSize::of`] makes it, so that each network has one name.
+    Other {
+        /// Channels.
+        dim: i64,
+        /// Blocks.
+        depth: i64,
+        /// Attention heads.
+        heads: i64,
+    },
 }
 
 impl VitSize {
-    /// Attention heads; each has 64 channels.
-    fn heads(self) -> i64 {
+    const NAMED: [Self; 3] = [Self::Tiny, Self::Small, Self::Base];
+
+    /// The size with so many channels, blocks and attention heads: the published one where there is one.
+    pub fn of(dim: i64, depth: i64, heads: i64) -> Self {
+        let named = Self::NAMED.into_iter().find(|size| size.sizes() == (dim, depth, heads));
+        named.unwrap_or(Self::Other { dim, depth, heads })
+    }
+
+    /// The published size with so many channels and blocks; what tensors cannot say, the heads, follows from it.
+    pub fn published(dim: i64, depth: i64) -> Option<Self> {
+        Self::NAMED.into_iter().find(|size| (size.sizes().0, size.sizes().1) == (dim, depth))
+    }
+
+    /// Channels, blocks, and attention heads.
+    pub fn sizes(self) -> (i64, i64, i64) {
         match self {
-            Self::Tiny => 3,
-            Self::Small => 6,
-            Self::Base => 12,
+            Self::Tiny => (192, 12, 3),
+            Self::Small => (384, 12, 6),
+            Self::Base => (768, 12, 12),
+            Self::Other { dim, depth, heads } => (dim, depth, heads),
+        }
+    }
+}
+
+impl fmt::Display for VitSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tiny => f.write_str("t"),
+            Self::Small => f.write_str("s"),
+            Self::Base => f.write_str("b"),
+            Self::Other { dim, depth, heads } => write!(f, "{dim}x{depth}x{heads}"),
         }
     }
 }
@@ -68,13 +101,12 @@ impl VisionTransformer {
     /// # Errors
     /// The device has no room.
     pub fn new(b: &mut Builder<'_>, size: VitSize, patch: i64, options: VitOptions) -> Result<Self, NnError> {
-        let heads = size.heads();
-        let dim = 64 * heads;
+        let (dim, depth, heads) = size.sizes();
         let class_token = b.parameter("cls_token", &[1, 1, dim], Init::TRANSFORMER)?;
         let positions = Positions::new(b, TABLE_SIDE / patch, dim)?;
         let patches = Patches::new(&mut b.sub("patch_embed.proj"), patch, dim, options.freeze_embedding)?;
-        let chance = |block: i64| options.drop_path * block as f64 / (DEPTH - 1) as f64;
-        let blocks: Result<Vec<_>, _> = (0..DEPTH)
+        let chance = |block: i64| options.drop_path * block as f64 / (depth - 1).max(1) as f64;
+        let blocks: Result<Vec<_>, _> = (0..depth)
             .map(|index| Block::new(&mut b.sub(format_args!("blocks.{index}")), dim, heads, chance(index)))
             .collect();
         let (blocks, norm) = (blocks?, LayerNorm::new(&mut b.sub("norm"), dim, EPS)?);
@@ -128,14 +160,14 @@ impl Backbone for VisionTransformer {
         }
     }
 
-    /// The patch tokens as maps `[B, D, h, w]` after each quarter of the blocks.
+    /// The patch tokens as maps `[B, D, h, w]` after each quarter of the blocks, or after each where there are fewer.
     fn stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, NnError> {
         let (batch, _, height, width) = images.size4()?;
         let grid = [batch, height / self.patches.side, width / self.patches.side, self.dim];
-        let quarter = self.blocks.len() / 4;
+        let quarter = |blocks: usize| 4 * blocks / self.blocks.len();
         let mut maps = Vec::with_capacity(4);
         self.each_block(images, mode, |index, x| {
-            if (index + 1) % quarter == 0 {
+            if quarter(index + 1) > quarter(index) {
                 let patches = x.f_narrow(1, 1, x.size()[1] - 1)?;
                 maps.push(patches.f_reshape(grid)?.f_permute([0, 3, 1, 2])?);
             }

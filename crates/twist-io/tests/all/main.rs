@@ -3,4 +3,6 @@
 mod atomic;
 mod hostile;
 mod names;
+mod pickle;
+mod pickles;
 mod round_trip;

@@ -1,0 +1,160 @@
+//! The ways in which a PyTorch file can lie.
+
+use std::io;
+use std::path::Path;
+
+use thiserror::Error;
+
+use crate::error::IoError;
+
+/// What is wrong with a PyTorch weight file. Offsets count bytes from the beginning of the pickle's stream.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PickleLie {
+    /// The pickle ends before its last instruction.
+    #[error("its pickle ends in the middle, after {at} bytes")]
+    Cut {
+        /// Where.
+        at: u64,
+    },
+    /// A string longer than what is left.
+    #[error("a string at byte {at} claims {claimed} bytes, {left} are left")]
+    Claim {
+        /// Where.
+        at: u64,
+        /// Length as written.
+        claimed: u64,
+        /// Bytes that are left.
+        left: u64,
+    },
+    /// A pickle protocol that does not exist yet.
+    #[error("it is written in pickle protocol {0}; protocols 0 to 5 are known")]
+    Protocol(u8),
+    /// No instruction, or one that no weight file has.
+    #[error("byte {at} is the instruction {code:#04x}, which no weight file has")]
+    Instruction {
+        /// Where.
+        at: u64,
+        /// The instruction.
+        code: u8,
+    },
+    /// More is taken from the stack than lies on it.
+    #[error("the instruction at byte {at} takes what is not on the stack")]
+    Stack {
+        /// Where.
+        at: u64,
+    },
+    /// A value is fetched that was never stored.
+    #[error("the instruction at byte {at} fetches memo {slot}, where nothing was stored")]
+    Memo {
+        /// Where.
+        at: u64,
+        /// Number of the memo.
+        slot: u64,
+    },
+    /// Bytes that should be text or a number.
+    #[error("the text at byte {at} is not what its instruction needs")]
+    Text {
+        /// Where.
+        at: u64,
+    },
+    /// A dictionary with a key and no value.
+    #[error("the dictionary at byte {at} has a key without a value")]
+    Pairs {
+        /// Where.
+        at: u64,
+    },
+    /// More of something than any weight file has.
+    #[error("it has more than {most} {what}, which no weight file needs")]
+    Limit {
+        /// Of what.
+        what: &'static str,
+        /// How many are read.
+        most: u64,
+    },
+    /// A reference to something outside that is not a storage.
+    #[error("the reference at byte {at} is not to a storage of tensors")]
+    Reference {
+        /// Where.
+        at: u64,
+    },
+    /// A tensor is rebuilt from what no tensor is made of.
+    #[error("at byte {at}, {function} is called with what no tensor is made of")]
+    Call {
+        /// Where.
+        at: u64,
+        /// The function.
+        function: String,
+    },
+    /// A storage that a tensor needs is not in the file.
+    #[error("the bytes of storage `{key}` are missing")]
+    NoStorage {
+        /// Key of the storage.
+        key: String,
+    },
+    /// A storage shorter than it claims.
+    #[error("storage `{key}` has {got} bytes, its elements need {needed}")]
+    StorageSize {
+        /// Key of the storage.
+        key: String,
+        /// Bytes that its elements need.
+        needed: u64,
+        /// Bytes that are there.
+        got: u64,
+    },
+    /// A tensor that reaches beyond its storage.
+    #[error("tensor `{name}` reaches beyond its storage `{key}`")]
+    Bounds {
+        /// The tensor.
+        name: String,
+        /// Key of its storage.
+        key: String,
+    },
+    /// A list of storages that contradicts itself or the pickle.
+    #[error("its list of storages is wrong: {0}")]
+    Storages(String),
+    /// Numbers with their highest byte first.
+    #[error("its numbers are big-endian; save it again on a usual machine")]
+    BigEndian,
+    /// An archive that is damaged, or not as PyTorch writes it.
+    #[error("its archive is wrong: {0}")]
+    Archive(String),
+}
+
+/// What is wrong, before it is known which file it belongs to.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Lie(PickleLie),
+    Os(io::Error),
+    /// Another kind of file.
+    Not(String),
+    /// Cut short; bytes that are expected at least, and that are there.
+    Truncated {
+        expected: u64,
+        got: u64,
+    },
+    /// A type of elements that is not read.
+    Dtype {
+        name: String,
+        dtype: String,
+    },
+}
+
+impl Fault {
+    pub(super) fn at(self, path: &Path) -> IoError {
+        let path = path.to_owned();
+        match self {
+            Fault::Lie(lie) => IoError::Pickle { path, lie },
+            Fault::Os(source) => IoError::os("read", &path, None, source),
+            Fault::Not(reason) => IoError::NotPickle { path, reason },
+            Fault::Truncated { expected, got } => IoError::Truncated { path, expected, got },
+            Fault::Dtype { name, dtype } => IoError::UnknownDtype { path, name, dtype },
+        }
+    }
+}
+
+impl From<PickleLie> for Fault {
+    fn from(lie: PickleLie) -> Self {
+        Fault::Lie(lie)
+    }
+}

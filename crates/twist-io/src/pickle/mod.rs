@@ -1,0 +1,119 @@
+//! PyTorch's weight files, read without Python and without executing anything.
+//!
+//! A `.pth`, `.pt` or `.th` file is a program for a stack machine, Python's pickle, with the tensors' bytes beside it.
+//! Python runs any function that such a program names, which is why untrusted weight files are dangerous there. The
+//! machine here ([`machine`]) knows the instructions and five functions, those that rebuild dictionaries, tensors and
+//! parameters ([`calls`]); whatever else a file names becomes an object without content that is passed over.
+//!
+//! ```text
+//! since PyTorch 1.6   a zip archive, nothing compressed ([`archive`]): NAME/data.pkl, NAME/data/KEY for each storage
+//! before              one stream ([`legacy`]): pickles of a magic number, the protocol, sizes of C's types, the object,
+//!                     and the list of storage keys; then each storage as a count of elements and their bytes
+//! ```
+//!
+//! Nothing that a file says is believed before it was checked against the file's length, so a hostile file costs no
+//! more memory than a small multiple of it: each instruction makes at most one node of a flat list ([`node`]), and
+//! tensors are made of storages only when a state dict is asked for ([`tensors`]).
+
+mod archive;
+mod legacy;
+
+mod machine;
+
+mod calls;
+mod opcode;
+mod source;
+
+mod node;
+mod tensors;
+
+mod value;
+
+mod lie;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use fs_err::File;
+
+pub use lie::PickleLie;
+pub use value::{PickleStates, PickleValue};
+
+use crate::error::IoError;
+use crate::state::StateDict;
+use lie::Fault;
+use node::{Heap, Id};
+use tensors::Storages;
+
+/// Most bytes of one pickle: its strings, names and numbers, without tensors. A network of a million tensors has fewer.
+const MAX_PICKLE: u64 = 256 << 20;
+
+/// Most nodes of one pickle, and most entries of its stack and of its memo.
+const MAX_NODES: usize = 1 << 22;
+
+/// Most bytes of all tensors of a state dict, in lengths of the file: views may share their bytes, but not without end.
+const MAX_SHARING: u64 = 8;
+
+/// A weight file of PyTorch: a tree of values, in which state dicts are found by their keys.
+#[derive(Debug)]
+pub struct PickleFile {
+    path: PathBuf,
+    length: u64,
+    heap: Heap,
+    root: Id,
+    storages: Storages,
+}
+
+/// Opens a weight file of PyTorch, of either format. No tensor is read yet.
+///
+/// # Errors
+/// [`IoError::NotPickle`] for other files, [`IoError::Pickle`] with one [`PickleLie`] for each way a file can lie.
+pub fn load_pickle(path: impl AsRef<Path>) -> Result<PickleFile, IoError> {
+    let path = path.as_ref();
+    let os = |source| IoError::os("read", path, None, source);
+    let mut file = File::open(path).map_err(os)?;
+    let length = file.metadata().map_err(os)?.len();
+    if length == 0 {
+        return Err(IoError::Empty { path: path.to_owned() });
+    }
+
+    let mut start = [0; 4];
+    let known = usize::try_from(length).map_or(4, |length| length.min(4));
+    file.read_exact(&mut start[..known]).map_err(os)?;
+    let opened = match start {
+        archive::MAGIC => archive::open(file, length),
+        [opcode::PROTO, ..] => legacy::open(file, length),
+        _ => Err(Fault::Not("it begins neither as a zip archive nor as a pickle".to_owned())),
+    };
+    let (heap, root, storages) = opened.map_err(|fault| fault.at(path))?;
+    Ok(PickleFile { path: path.to_owned(), length, heap, root, storages })
+}
+
+impl PickleFile {
+    /// The object that was saved.
+    pub fn root(&self) -> PickleValue<'_> {
+        PickleValue::new(&self.heap, self.root)
+    }
+
+    /// The keys under which there are tensors, with their number, in the order of the file: empty for the saved object
+    /// itself, `model` for its entry of this name, `ema/state_dict` for an entry of an entry.
+    pub fn states(&self) -> PickleStates {
+        value::states(&self.heap, self.root)
+    }
+
+    /// The tensors under a key of [`states`](PickleFile::states), in order and each contiguous. Entries that are no
+    /// tensors are passed over.
+    ///
+    /// # Errors
+    /// [`IoError::NoState`] where no tensor is; as [`load_pickle`] for what only shows now: storages that are missing or
+    /// too short, and types that Twist does not read.
+    pub fn state_dict(&mut self, key: &str) -> Result<StateDict, IoError> {
+        let named = value::tensors(&self.heap, self.root, key);
+        if named.is_empty() {
+            let found = self.states().into_iter().map(|(key, _)| key).collect();
+            return Err(IoError::NoState { path: self.path.clone(), key: key.to_owned(), found });
+        }
+        let most = self.length.saturating_mul(MAX_SHARING);
+        tensors::read(&mut self.storages, &named, most).map_err(|fault| fault.at(&self.path))
+    }
+}
