@@ -48,6 +48,15 @@ impl Arch {
         };
         resnets(Stem::ImageNet).chain(resnets(Stem::Cifar)).chain(cifar).chain(vits(16)).chain(vits(8))
     }
+
+    /// Width D of the features of a network of this [`width`](NetConfig::width).
+    pub fn feature_dim(self, width: i64) -> i64 {
+        match self {
+            Arch::ResNet { depth, .. } => 8 * width * depth.blocks().0.expansion(),
+            Arch::CifarResNet { .. } => width,
+            Arch::Vit { size, .. } => size.sizes().0,
+        }
+    }
 }
 
 impl fmt::Display for Arch {

@@ -60,12 +60,38 @@ impl FromStr for Duration {
     }
 }
 
+/// One number for each channel, such as `0.485,0.456,0.406`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rgb(pub(crate) [f64; 3]);
+
+impl FromStr for Rgb {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Result<Vec<f64>, _> = text.split(',').map(|number| number.trim().parse()).collect();
+        let channels: Option<[f64; 3]> = numbers.ok().and_then(|numbers| numbers.try_into().ok());
+        let finite = |rgb: &[f64; 3]| rgb.iter().all(|number| number.is_finite());
+        match channels.filter(finite) {
+            Some(rgb) => Ok(Self(rgb)),
+            None => Err("expected three numbers, for example 0.485,0.456,0.406".to_string()),
+        }
+    }
+}
+
 /// The shells that completions exist for.
 pub(crate) type ShellArg = clap_complete::Shell;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn channels_are_three() {
+        assert_eq!("0.5, 0.25,1".parse(), Ok(Rgb([0.5, 0.25, 1.0])));
+        for text in ["", "0.5", "1,2", "1,2,3,4", "1,2,x", "1,2,inf"] {
+            assert!(text.parse::<Rgb>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn durations_need_units() {

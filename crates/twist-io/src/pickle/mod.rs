@@ -101,6 +101,12 @@ impl PickleFile {
         value::states(&self.heap, self.root)
     }
 
+    /// Names and shapes of the tensors under a key, as the file claims them; none of them is read.
+    pub fn shapes(&self, key: &str) -> Vec<(String, Vec<usize>)> {
+        let named = value::tensors(&self.heap, self.root, key);
+        named.into_iter().map(|(name, plan)| (name.to_owned(), plan.shape.clone())).collect()
+    }
+
     /// The tensors under a key of [`states`](PickleFile::states), in order and each contiguous. Entries that are no
     /// tensors are passed over.
     ///

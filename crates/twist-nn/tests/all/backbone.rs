@@ -2,8 +2,8 @@
 
 use tch::{Device, Kind};
 use twist_nn::{
-    Arch, Backbone, Depth, Mode, ResNet, Role, Stem, Store, VisionTransformer, VitOptions, VitSize,
-    build_backbone,
+    Arch, Backbone, CifarDepth, CifarResNet, Depth, Mode, ResNet, Role, Stem, Store, VisionTransformer,
+    VitOptions, VitSize, build_backbone,
 };
 
 use crate::keys::configuration;
@@ -138,4 +138,80 @@ fn stages_end_in_the_features() {
     assert_eq!(sizes, [[2, 32, 32, 32], [2, 64, 16, 16], [2, 128, 8, 8], [2, 256, 4, 4]]);
     let pooled = maps[3].mean_dim([2i64, 3].as_slice(), false, Kind::Float);
     assert_eq!(pooled, net.forward(&input, Mode::Eval).unwrap());
+}
+
+#[test]
+fn resnets_for_cifar_are_those_of_the_paper() {
+    // Parameters of the networks that published their accuracy, with a classifier of ten classes.
+    let published =
+        [("resnet20", 269_722), ("resnet32", 464_154), ("resnet44", 658_586), ("resnet56", 853_018)];
+    for (name, parameters) in published {
+        let mut store = Store::new(Device::Cpu, 0);
+        let net = build_backbone(&mut store.builder(""), &configuration(name)).unwrap();
+        let counted: usize = store.parameters().iter().map(|parameter| parameter.numel()).sum();
+        assert_eq!(counted + 10 * 64 + 10, parameters, "{name}");
+        assert_eq!(net.feature_dim(), 64);
+        let names: Vec<String> = store.shapes().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names[..2], ["conv1.weight", "bn1.weight"]);
+        assert!(
+            names.contains(&"layer3.0.conv2.weight".into()) && !names.iter().any(|n| n.contains("short"))
+        );
+        let maps = net.stages(&images(2, 32), Mode::Eval).unwrap();
+        let sizes: Vec<Vec<i64>> = maps.iter().map(|map| map.size()).collect();
+        assert_eq!(sizes, [[2, 16, 32, 32], [2, 32, 16, 16], [2, 64, 8, 8]]);
+        let pooled = maps[2].mean_dim([2i64, 3].as_slice(), false, Kind::Float);
+        assert_eq!(pooled, net.forward(&images(2, 32), Mode::Eval).unwrap());
+    }
+}
+
+#[test]
+fn a_shortcut_without_parameters_thins_out_and_fills_up() {
+    let mut store = Store::new(Device::Cpu, 0);
+    let net = CifarResNet::new(&mut store.builder(""), CifarDepth::D20, 64).unwrap();
+    let input = images(2, 32);
+    let before = net.stages(&input, Mode::Eval).unwrap()[0].copy();
+    // Second convolutions of zero and the norms' first statistics: a block is its shortcut.
+    tch::no_grad(|| {
+        for entry in store.entries().iter().filter(|entry| entry.name.ends_with("conv2.weight")) {
+            let _ = entry.tensor.shallow_clone().zero_();
+        }
+    });
+    let stem = net.segment(0, &input, Mode::Eval).unwrap();
+    let maps = net.stages(&input, Mode::Eval).unwrap();
+    assert_ne!(before, maps[0]);
+    assert_eq!(maps[0], stem);
+    let expected = stem.slice(2, None, None, 2).slice(3, None, None, 2);
+    assert_eq!(maps[1].narrow(1, 8, 16), expected);
+    let zeros = |from| maps[1].narrow(1, from, 8).abs().max().double_value(&[]);
+    assert_eq!((zeros(0), zeros(24)), (0.0, 0.0));
+    assert_eq!(maps[2].narrow(1, 24, 16), expected.slice(2, None, None, 2).slice(3, None, None, 2));
+}
+
+#[test]
+fn resnets_for_cifar_learn_and_have_widths_that_can_be_halved() {
+    let mut store = Store::new(Device::Cpu, 0);
+    let net = CifarResNet::new(&mut store.builder(""), CifarDepth::D20, 8).unwrap();
+    let mut x = images(4, 16);
+    for index in 0..net.segments() {
+        x = net.segment(index, &x, Mode::Train).unwrap();
+    }
+    assert_eq!(x.size(), [4, 8]);
+    x.square().sum(Kind::Float).backward();
+    assert!(store.parameters().iter().all(|parameter| parameter.grad().defined()));
+    assert!(net.segment(net.segments(), &x, Mode::Train).is_err());
+    for width in [0, 4, 12, 20] {
+        let error = CifarResNet::new(&mut Store::new(Device::Cpu, 0).builder(""), CifarDepth::D20, width);
+        assert!(error.unwrap_err().to_string().contains("multiple of 8"), "{width}");
+    }
+}
+
+#[test]
+fn transformers_of_any_depth_have_stages() {
+    for (depth, maps) in [(1, 1), (2, 2), (5, 4), (12, 4)] {
+        let mut store = Store::new(Device::Cpu, 0);
+        let size = VitSize::of(16, depth, 2);
+        let net = VisionTransformer::new(&mut store.builder(""), size, 8, VitOptions::default()).unwrap();
+        let found = net.stages(&images(1, 16), Mode::Eval).unwrap();
+        assert_eq!((found.len(), found[0].size()), (maps, vec![1, 16, 2, 2]), "depth {depth}");
+    }
 }

@@ -28,7 +28,9 @@ fn state_dict_keys_are_the_released_ones() {
             let _ = ProjectionHead::new(&mut store.builder(""), size("feature_dim"), &config).unwrap();
             checked[1] += 1;
         } else {
-            let _ = build_backbone(&mut store.builder(""), &configuration(name)).unwrap();
+            let config = configuration(name);
+            let net = build_backbone(&mut store.builder(""), &config).unwrap();
+            assert_eq!(net.feature_dim(), config.arch.feature_dim(config.width), "{name}");
             checked[0] += 1;
         }
         assert_eq!(store.shapes(), expected(entry), "{name}");

@@ -9,7 +9,7 @@ use twist_data::{Interpolation, ViewPolicy};
 pub struct ModelConfig {
     /// Backbone, for example `resnet18_cifar` or `resnet50`.
     pub arch: String,
-    /// Channels of the stem; the backbone's other widths follow from it.
+    /// Channels of the stem, or of the last stage of a ResNet for CIFAR; the backbone's other widths follow from it.
     #[serde(default = "defaults::width")]
     pub width: i64,
     /// Width of the head's two hidden layers (released: `hid_dim`).

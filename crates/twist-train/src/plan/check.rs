@@ -233,6 +233,11 @@ pub(super) fn check_backbone(arch: Arch, model: &ModelConfig, views: &[ViewPolic
             };
             views.iter().try_for_each(whole)
         }
+        Arch::CifarResNet { .. } if model.width % 8 != 0 => wrong(
+            "model.width",
+            model.width.to_string(),
+            format!("the channels of {arch} are halved twice; choose a multiple of 8"),
+        ),
         _ if model.drop_path != 0.0 => wrong(
             "model.drop_path",
             model.drop_path.to_string(),
@@ -473,7 +478,7 @@ solarize = 0.0
 
     #[test]
     fn what_does_not_fit_is_refused_with_its_key_and_a_way_out() {
-        let cases: [(usize, &[&str], &str); 31] = [
+        let cases: [(usize, &[&str], &str); 32] = [
             (50, &[], "only 50 images"),
             (
                 1000,
@@ -517,6 +522,7 @@ solarize = 0.0
                 "the evaluation into patches of 16 pixels",
             ),
             (1000, &["model.arch=resnet50w2", "model.width=8"], "the name says the width"),
+            (1000, &["model.arch=resnet20", "model.width=12"], "choose a multiple of 8"),
             (1000, &["views.1.size=48"], "views `a` and `b` have 32 and 48 pixels"),
             (1000, &["views.0.blur=1.5"], "view `a`: blur"),
             (1000, &["eval.resize=16"], "resize"),

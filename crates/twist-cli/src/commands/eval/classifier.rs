@@ -1,0 +1,52 @@
+//! `twist eval classifier`: a model's own classifier.
+
+use serde_json::{Map, json};
+use twist_eval::{FeatureKind, classifier_scores};
+
+use crate::args::ModelArgs;
+use crate::exit::Exit;
+use crate::results;
+use crate::sources::{self, DEFAULT_LABELS};
+use crate::talk::Talk;
+
+/// Accuracy of a model's own classifier, the one it was imported or fine-tuned with
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Labelled images to measure on: any DATA
+    #[arg(long, value_name = "DATA", help_heading = "Images")]
+    test: String,
+    /// Where labels come from: folder (sub-folders, or what the files say), coarse, or a list file
+    #[arg(long, value_name = "folder|FILE", default_value = DEFAULT_LABELS, help_heading = "Images")]
+    labels: String,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures and prints.
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let opened = args.model.open(talk)?;
+    opened.model.classifier()?;
+    let test = sources::open(&args.test, &args.labels, talk)?;
+    let features = opened.features(FeatureKind::Last, &test, "test features", talk)?;
+    let scores = classifier_scores(&opened.model, &features, &*test)?;
+
+    let mut figures = Map::new();
+    figures.insert("top1".into(), scores.top1.into());
+    figures.insert("top5".into(), scores.top5.into());
+    let mut protocol = opened.protocol();
+    protocol["images"] = scores.images.into();
+    protocol["right"] = scores.right.into();
+    protocol["unreadable_images"] = features.skipped.len().into();
+    protocol["classes"] = json!(opened.model.card.classifier.as_ref().map(|card| card.classes));
+    protocol["classes_matched_by"] = json!(scores.matched_by);
+    figures.insert("protocol".into(), protocol);
+    let line = format!(
+        "top-1 {:.4} ({} of {} images), top-5 {:.4}",
+        scores.top1, scores.right, scores.images, scores.top5
+    );
+    results::emit(&opened, "classifier", figures, args.json, &[line])?;
+    Ok(Exit::Done)
+}

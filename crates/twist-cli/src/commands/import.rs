@@ -1,0 +1,146 @@
+//! `twist import`: weights from elsewhere become a model.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use twist_eval::{ImportOptions, Imported, Weights, import};
+use twist_io::LoadReport;
+use twist_nn::Arch;
+
+use crate::args::Rgb;
+use crate::exit::{Exit, Usage};
+use crate::talk::{Talk, to_stdout};
+
+const EXAMPLES: &str = "\
+Examples:
+  twist import resnet50.pth --out resnet50.safetensors
+  twist import twist_checkpoint.pth --key backbone --out twist.safetensors
+  twist import resnet20.th --classes cifar10.txt --out resnet20.safetensors
+  twist import vit_small.pth --size 384 --out vit.safetensors
+  twist eval classifier resnet50.safetensors --test 'val-*.tar'
+
+The network is recognised from the names and shapes of its tensors: ResNet-18 to -200 of any width,
+with the stem for ImageNet or for CIFAR; ResNet-20 to -56 for CIFAR; ViT-T, -S and -B. A classifier
+(fc, linear, head, classifier) and TWIST's projection head come along. Nothing in FILE is executed.";
+
+/// Make a model of weights from elsewhere: .pth, .pt, .th or .safetensors
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Weights that PyTorch or safetensors wrote
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The weight file to write; every command that takes a MODEL takes it
+    #[arg(long, value_name = "MODEL")]
+    out: PathBuf,
+    /// Which state dict of the file [default: the first of model, state_dict, teacher, … that is a network]
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// The architecture, where names and shapes do not tell, for example vit_s8 or resnet50_cifar
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Arch>,
+    /// Mean of each channel in [0, 1] that the network expects [default: ImageNet's]
+    #[arg(long, value_name = "R,G,B")]
+    mean: Option<Rgb>,
+    /// Standard deviation of each channel [default: ImageNet's]
+    #[arg(long, value_name = "R,G,B")]
+    std: Option<Rgb>,
+    /// Side of its images in pixels [default: 32 with a stem for CIFAR, else 224]
+    #[arg(long, value_name = "N")]
+    size: Option<u32>,
+    /// Shorter side before the centre crop to --size [default: 256 for 224, in this proportion]
+    #[arg(long, value_name = "N")]
+    resize: Option<u32>,
+    /// Names of the classifier's classes, one a line in the order of its outputs
+    #[arg(long, value_name = "FILE")]
+    classes: Option<PathBuf>,
+}
+
+/// Reads, recognises, reports and writes.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    if args.out.is_dir() {
+        return Err(Usage(format!("--out {} is a folder; name a file in it", args.out.display())).into());
+    }
+    let class_names = args.classes.as_deref().map(class_names).transpose()?.unwrap_or_default();
+    let mut weights = Weights::open(&args.file)?;
+    let file = args.file.display();
+    let key = match &args.key {
+        Some(key) => key.clone(),
+        None => weights.choose(args.arch).with_context(|| format!("{file}{}", keys(&weights)))?,
+    };
+    let defaults = ImportOptions::default();
+    let options = ImportOptions {
+        arch: args.arch,
+        activation: weights.activation(),
+        mean: args.mean.map_or(defaults.mean, |rgb| rgb.0),
+        std: args.std.map_or(defaults.std, |rgb| rgb.0),
+        size: args.size,
+        resize: args.resize,
+        class_names,
+        origin: origin(&args.file, &key),
+    };
+    let state = weights.state(&key)?;
+    let imported = import(state, &options).with_context(|| format!("{file}{}", named(&key)))?;
+    imported.model.save(&args.out)?;
+    tell(&imported, &key, talk);
+    to_stdout(args.out.display().to_string())?;
+    Ok(Exit::Done)
+}
+
+/// What was recognised, what became of the tensors, and what is assumed of the images.
+fn tell(imported: &Imported, key: &str, talk: &Talk) {
+    let card = &imported.model.card;
+    if let Some(backbone) = &card.backbone {
+        let width = if backbone.width == 64 { String::new() } else { format!(", width {}", backbone.width) };
+        let features = card.feature_dim;
+        talk.say(format!("network     {}{width}, {features} features{}", backbone.arch, named(key)));
+    }
+    if let Some(head) = &card.head {
+        talk.say(format!("head        {} discovered classes, {} hidden units", head.dim, head.hidden_dim));
+    }
+    if let Some(classifier) = &card.classifier {
+        let names = if classifier.names.is_empty() { " without names (--classes FILE gives them)" } else { "" };
+        talk.say(format!("classifier  {} classes{names}", classifier.classes));
+    }
+    let t = &card.transform;
+    let interpolation = format!("{:?}", t.interpolation).to_lowercase();
+    talk.say(format!("images      shorter side {} ({interpolation}), centre {}", t.resize, t.crop));
+    talk.say(format!("            mean {:?}, std {:?}", card.mean, card.std));
+    talk.say(format!("tensors     {}", indented(&imported.report)));
+    for note in &imported.notes {
+        talk.say(format!("note        {note}"));
+    }
+}
+
+fn indented(report: &LoadReport) -> String {
+    report.to_string().replace('\n', "\n            ")
+}
+
+/// One name a line; empty lines at the end do not count.
+fn class_names(path: &Path) -> anyhow::Result<Vec<String>> {
+    let text = fs_err::read_to_string(path)?;
+    let names: Vec<String> = text.trim_end().lines().map(|line| line.trim().to_owned()).collect();
+    if let Some(empty) = names.iter().position(String::is_empty) {
+        anyhow::bail!("{}: line {} has no name of a class", path.display(), empty + 1);
+    }
+    Ok(names)
+}
+
+fn origin(file: &Path, key: &str) -> String {
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    format!("imported from {name}{}", named(key))
+}
+
+/// ` (key model)`; nothing for the file itself.
+fn named(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!(" (key {key})") }
+}
+
+/// What `--key` could say, for the error.
+fn keys(weights: &Weights) -> String {
+    let keys: Vec<String> = weights.keys().into_iter().map(|(key, _)| key).filter(|key| !key.is_empty()).collect();
+    match keys.as_slice() {
+        [] => String::new(),
+        keys => format!(" (with the keys {})", keys[..keys.len().min(8)].join(", ")),
+    }
+}

@@ -1,0 +1,118 @@
+//! A model's own classifier on labelled images.
+
+use serde::Serialize;
+use tch::{Device, Kind, Tensor};
+use twist_data::Dataset;
+
+use crate::{ClassifierCard, EvalError, FeatureSet, Model};
+
+/// Rows that go through the classifier at once.
+const ROWS: i64 = 4096;
+
+/// What a model's own classifier reaches; fractions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassifierScores {
+    /// Images whose most probable class is right.
+    pub top1: f64,
+    /// Images whose class is among the five most probable ones.
+    pub top5: f64,
+    /// Labelled images.
+    #[serde(skip)]
+    pub images: usize,
+    /// Number of them whose most probable class is right.
+    #[serde(skip)]
+    pub right: usize,
+    /// How labels and outputs were matched.
+    #[serde(skip)]
+    pub matched_by: MatchedBy,
+}
+
+/// How the classes of a data set and the outputs of a classifier were matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MatchedBy {
+    /// By their names.
+    Names,
+    /// By their place: one side has no names.
+    Numbers,
+}
+
+/// Scores the classifier of `model` on the labelled rows of `features`, which are those of `dataset`.
+///
+/// # Errors
+/// No classifier, no labels, or classes that cannot be matched.
+pub fn classifier_scores(
+    model: &Model,
+    features: &FeatureSet,
+    dataset: &dyn Dataset,
+) -> Result<ClassifierScores, EvalError> {
+    model.classifier()?;
+    let Some(card) = &model.card.classifier else {
+        return Err(EvalError::NoClassifier { path: model.path.clone() });
+    };
+    let (rows, labels) = features.labelled(dataset)?;
+    let (outputs, matched_by) = outputs_of(card, dataset.classes())?;
+    let wanted = Tensor::f_from_slice(&outputs)?.f_index_select(0, &labels)?;
+
+    let (images, best) = (rows.size()[0], card.classes.min(5));
+    let (mut first, mut among) = (0i64, 0i64);
+    for begin in (0..images).step_by(ROWS as usize) {
+        let count = ROWS.min(images - begin);
+        let part = rows.f_narrow(0, begin, count)?.f_to_device(model.store.device())?;
+        let (_, guesses) = model.classifier_logits(&part)?.f_topk(best, 1, true, true)?;
+        let wanted = wanted.f_narrow(0, begin, count)?.f_unsqueeze(1)?;
+        let right = guesses.f_to_device(Device::Cpu)?.f_eq_tensor(&wanted)?;
+        first += i64::try_from(&right.f_select(1, 0)?.f_sum(Kind::Int64)?)?;
+        among += i64::try_from(&right.f_sum(Kind::Int64)?)?;
+    }
+    let share = |count: i64| count as f64 / images as f64;
+    let (images, right) = (images as usize, first as usize);
+    Ok(ClassifierScores { top1: share(first), top5: share(among), images, right, matched_by })
+}
+
+/// The output that stands for each class of a data set: the one of the same name where both sides have names, else the one
+/// of the same number.
+fn outputs_of(card: &ClassifierCard, classes: &[String]) -> Result<(Vec<i64>, MatchedBy), EvalError> {
+    let has_names = classes.iter().any(|name| name.parse::<u32>().is_err());
+    if card.names.is_empty() || !has_names {
+        if card.classes != classes.len() as i64 {
+            return Err(EvalError::ClassCount { model: card.classes, data: classes.len() });
+        }
+        return Ok(((0..card.classes).collect(), MatchedBy::Numbers));
+    }
+    let place = |name: &String| card.names.iter().position(|known| known == name).map(|place| place as i64);
+    let unknown: Vec<String> = classes.iter().filter(|name| place(name).is_none()).cloned().collect();
+    if !unknown.is_empty() {
+        let known = card.names.iter().take(3).cloned().collect();
+        return Err(EvalError::ClassNames {
+            count: unknown.len(),
+            unknown: unknown[..unknown.len().min(3)].into(),
+            known,
+        });
+    }
+    Ok((classes.iter().filter_map(place).collect(), MatchedBy::Names))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| name.to_string()).collect()
+    }
+
+    #[test]
+    fn classes_are_matched_by_name_or_by_number() {
+        let named = ClassifierCard { classes: 3, names: names(&["cat", "dog", "fox"]) };
+        let nameless = ClassifierCard { classes: 3, names: Vec::new() };
+        let matched = |card: &ClassifierCard, classes: &[&str]| outputs_of(card, &names(classes));
+        assert_eq!(matched(&named, &["fox", "cat"]).unwrap(), (vec![2, 0], MatchedBy::Names));
+        assert_eq!(matched(&nameless, &["fox", "cat", "ant"]).unwrap(), (vec![0, 1, 2], MatchedBy::Numbers));
+        assert_eq!(matched(&named, &["0", "1", "2"]).unwrap(), (vec![0, 1, 2], MatchedBy::Numbers));
+        let error = |card, classes| matched(card, classes).unwrap_err().to_string();
+        let message = error(&nameless, &["fox", "cat"]);
+        assert!(message.contains("3 classes") && message.contains('2'), "{message}");
+        let message = error(&named, &["fox", "emu"]);
+        assert!(message.contains("emu") && message.contains("cat"), "{message}");
+    }
+}
