@@ -1,0 +1,70 @@
+//! Weights from elsewhere through the command line.
+
+use std::path::PathBuf;
+
+use crate::support::Place;
+
+fn checkpoint(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/checkpoints").join(name)
+}
+
+#[test]
+fn a_released_checkpoint_becomes_a_model_with_a_report() {
+    let place = Place::new();
+    let file = checkpoint("resnet_tiny.pth");
+    let done = place.run(&format!("import {} --out tiny.safetensors --size 96", file.display()));
+    done.exits(0).says(&[
+        "resnet_bottleneck_1_1_1_1, width 8, 256 features (key model)",
+        "32 discovered classes, 64 hidden units",
+        "shorter side 109 (bilinear), centre 96",
+        "tensors loaded",
+    ]);
+    assert_eq!(done.out.trim(), "tiny.safetensors");
+    // It has no classifier, and says so before it looks at images.
+    let test = place.run("eval classifier tiny.safetensors --test absent --device cpu");
+    test.exits(1).says(&["no classifier", "twist finetune"]);
+    let bare = place.run(&format!("import {} --key backbone --out bare.safetensors", file.display()));
+    bare.exits(0).says(&["(key backbone)"]);
+    assert!(!bare.err.contains("discovered classes"), "{}", bare.err);
+}
+
+#[test]
+fn what_cannot_be_imported_is_explained() {
+    let place = Place::new();
+    let (resnet, vit) = (checkpoint("resnet_tiny.pth"), checkpoint("vit_micro.pth"));
+    let (resnet, vit) = (resnet.display(), vit.display());
+    fs_err::write(place.path("names.txt"), "one\n\nthree\n").unwrap();
+    let cases: [(String, i32, &[&str]); 8] = [
+        (format!("import {vit} --out m"), 1, &["vit_micro.pth", "keys model, backbone", "--arch vit_48x2xHEADS"]),
+        (format!("import {resnet} --key nothing --out m"), 1, &["`nothing`", "model, backbone"]),
+        (format!("import {resnet} --arch resnet18 --out m"), 1, &["resnet18", "of another shape"]),
+        (format!("import {resnet} --arch resnet17 --out m"), 2, &["resnet17", "resnet50_cifar"]),
+        (format!("import {resnet} --mean 1,2 --out m"), 2, &["three numbers"]),
+        (format!("import {resnet} --classes names.txt --out m"), 1, &["names.txt: line 2"]),
+        (format!("import {resnet} --out ."), 2, &["is a folder"]),
+        ("import tiny.toml --out m".into(), 1, &["tiny.toml", "not a safetensors file"]),
+    ];
+    for (line, code, words) in cases {
+        place.run(&line).exits(code).says(words);
+    }
+    assert_eq!(place.names("."), ["names.txt", "tiny.toml"], "nothing is written");
+}
+
+/// The ResNet-20 of Idelbayev (published error 8.27 %) on the test images of CIFAR-10. It runs where
+/// `TWIST_TEST_RESNET20` names the weights and `TWIST_TEST_CIFAR10` the images: neither may be shipped.
+#[test]
+fn published_weights_have_their_published_accuracy() {
+    let variable = |name: &str| std::env::var(name).ok();
+    let (Some(weights), Some(images)) = (variable("TWIST_TEST_RESNET20"), variable("TWIST_TEST_CIFAR10")) else {
+        eprintln!("TWIST_TEST_RESNET20 and TWIST_TEST_CIFAR10 are not set: not run");
+        return;
+    };
+    let place = Place::new();
+    place.run(&format!("import {weights} --out resnet20.safetensors")).exits(0).says(&["resnet20, 64 features"]);
+    let line = "eval classifier resnet20.safetensors --device cpu --threads 1 --no-cache --json --test";
+    let done = place.run(&format!("{line} {images}"));
+    let figures: serde_json::Value = serde_json::from_str(&done.exits(0).out).unwrap();
+    let right = figures["protocol"]["right"].as_i64().unwrap();
+    assert!((right - 9_173).abs() <= 3 && figures["protocol"]["images"] == 10_000, "{figures}");
+    assert_eq!(figures["top1"], right as f64 / 10_000.0);
+}
