@@ -74,6 +74,47 @@ pub enum EvalError {
         /// Which parts, and how.
         reason: String,
     },
+    /// Weights of a network that is not known.
+    #[error("cannot tell which network these weights belong to: {reason}; {remedy}")]
+    Unrecognised {
+        /// What was seen.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Weights that are not all that a network needs.
+    #[error("the file is no whole {arch}, nothing was written; --arch says another one\n{report}")]
+    Incomplete {
+        /// The architecture that was recognised or asked for.
+        arch: String,
+        /// What became of each tensor.
+        report: Box<twist_io::LoadReport>,
+    },
+    /// Classes that are matched by number and are not as many.
+    #[error(
+        "the model's classifier has {model} classes and {data} are given; without names on both sides they are matched by \
+         number, so there must be as many (twist import --classes FILE names the model's)"
+    )]
+    ClassCount {
+        /// Outputs of the classifier.
+        model: i64,
+        /// Classes of the data set, or names in a file.
+        data: usize,
+    },
+    /// Classes of a data set that a classifier does not have.
+    #[error(
+        "the classifier does not know {count} of the data set's classes, such as {}; it knows {} and others",
+        unknown.join(", "),
+        known.join(", ")
+    )]
+    ClassNames {
+        /// How many it does not know.
+        count: usize,
+        /// Some of them.
+        unknown: Vec<String>,
+        /// Some that it does know.
+        known: Vec<String>,
+    },
     /// A file that cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {

@@ -35,6 +35,7 @@ mod split;
 
 mod features;
 mod input;
+mod classifier;
 mod knn;
 mod scores;
 
@@ -46,13 +47,14 @@ mod artefacts;
 mod error;
 
 pub use baselines::Baselines;
+pub use classifier::{ClassifierScores, MatchedBy, classifier_scores};
 pub use error::EvalError;
 pub use features::{FeatureCache, FeatureKind, FeatureSet, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation};
 pub use input::EvalInput;
 pub use kmeans::{KMeans, KMeansFit};
 pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};
-pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard};
+pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard, ImportOptions, Imported, Weights, import};
 pub use online::OnlineEvaluator;
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;

@@ -7,11 +7,11 @@ mod run;
 
 pub(crate) use model::{ModelArgs, UseArgs};
 pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
-pub(crate) use values::{Duration, PrecisionArg, ShellArg};
+pub(crate) use values::{Duration, PrecisionArg, Rgb, ShellArg};
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{bench, completions, data, demo, doctor, eval, recipes, report, train};
+use crate::commands::{bench, completions, data, demo, doctor, eval, import, recipes, report, train};
 
 const ABOUT: &str = "Discovers classes in images that nobody labelled (self-supervised TWIST)";
 
@@ -51,6 +51,7 @@ pub(crate) enum Command {
     Train(Box<train::Args>),
     Eval(eval::Args),
     Report(report::Args),
+    Import(import::Args),
     Data(data::Args),
     Bench(bench::Args),
     Recipes(recipes::Args),

@@ -7,6 +7,8 @@ pub(crate) mod eval;
 
 pub(crate) mod report;
 
+pub(crate) mod import;
+
 pub(crate) mod data;
 
 pub(crate) mod bench;
@@ -28,6 +30,7 @@ pub(crate) fn run(command: Command, talk: &Talk) -> anyhow::Result<Exit> {
         Command::Train(args) => train::run(&args, talk),
         Command::Eval(args) => eval::run(&args, talk),
         Command::Report(args) => report::run(&args, talk),
+        Command::Import(args) => import::run(&args, talk),
         Command::Data(args) => data::run(&args, talk),
         Command::Bench(args) => bench::run(&args),
         Command::Recipes(args) => recipes::run(&args),

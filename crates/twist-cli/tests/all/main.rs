@@ -1,9 +1,10 @@
 //! The binary from outside: every test runs `twist` as a user would and looks at its output, its exit code and what it
-//! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, and
-//! `interruption` kills, signals and locks.
+//! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs,
+//! `import` weights from elsewhere, and `interruption` kills, signals and locks.
 
 mod damage;
 mod help;
+mod import;
 mod interruption;
 mod run;
 mod support;

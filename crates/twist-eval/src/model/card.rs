@@ -38,7 +38,7 @@ pub struct ModelCard {
 pub struct BackboneCard {
     /// Its architecture.
     pub arch: Arch,
-    /// Channels of a ResNet's first stage.
+    /// Channels of a ResNet's first stage, or of the last one of a ResNet for CIFAR.
     pub width: i64,
 }
 

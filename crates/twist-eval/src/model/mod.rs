@@ -8,6 +8,11 @@
 mod card;
 mod open;
 
+mod import;
+mod recognise;
+mod rename;
+mod weights;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -15,6 +20,7 @@ use tch::{Device, Kind, Tensor};
 use twist_nn::{Backbone, Linear, Mode, NetConfig, ProjectionHead, Store};
 
 pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard};
+pub use import::{ImportOptions, Imported, import};
 pub use open::MODEL_FILE;
 pub(crate) use open::hex;
 

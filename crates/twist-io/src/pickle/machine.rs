@@ -99,7 +99,7 @@ impl<R: Read> Machine<'_, R> {
                 let items = self.group()?;
                 self.push(Node::Sequence(items))?;
             }
-            code @ op::TUPLE1..=op::TUPLE3 => {
+            code @ (op::TUPLE1 | op::TUPLE2 | op::TUPLE3) => {
                 let items = self.last(usize::from(code - op::TUPLE1) + 1)?;
                 self.push(Node::Sequence(items))?;
             }
