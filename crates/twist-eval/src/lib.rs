@@ -33,9 +33,9 @@ mod online;
 mod labels;
 mod split;
 
+mod classifier;
 mod features;
 mod input;
-mod classifier;
 mod knn;
 mod scores;
 
@@ -54,7 +54,10 @@ pub use final_evaluation::{RunFigures, final_evaluation};
 pub use input::EvalInput;
 pub use kmeans::{KMeans, KMeansFit};
 pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};
-pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard, ImportOptions, Imported, Weights, import};
+pub use model::{
+    BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, MODEL_FILE, Model,
+    ModelCard, Weights, import,
+};
 pub use online::OnlineEvaluator;
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;

@@ -99,7 +99,8 @@ fn tell(imported: &Imported, key: &str, talk: &Talk) {
         talk.say(format!("head        {} discovered classes, {} hidden units", head.dim, head.hidden_dim));
     }
     if let Some(classifier) = &card.classifier {
-        let names = if classifier.names.is_empty() { " without names (--classes FILE gives them)" } else { "" };
+        let names =
+            if classifier.names.is_empty() { " without names (--classes FILE gives them)" } else { "" };
         talk.say(format!("classifier  {} classes{names}", classifier.classes));
     }
     let t = &card.transform;
@@ -138,7 +139,8 @@ fn named(key: &str) -> String {
 
 /// What `--key` could say, for the error.
 fn keys(weights: &Weights) -> String {
-    let keys: Vec<String> = weights.keys().into_iter().map(|(key, _)| key).filter(|key| !key.is_empty()).collect();
+    let keys: Vec<String> =
+        weights.keys().into_iter().map(|(key, _)| key).filter(|key| !key.is_empty()).collect();
     match keys.as_slice() {
         [] => String::new(),
         keys => format!(" (with the keys {})", keys[..keys.len().min(8)].join(", ")),

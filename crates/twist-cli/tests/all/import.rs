@@ -35,7 +35,11 @@ fn what_cannot_be_imported_is_explained() {
     let (resnet, vit) = (resnet.display(), vit.display());
     fs_err::write(place.path("names.txt"), "one\n\nthree\n").unwrap();
     let cases: [(String, i32, &[&str]); 8] = [
-        (format!("import {vit} --out m"), 1, &["vit_micro.pth", "keys model, backbone", "--arch vit_48x2xHEADS"]),
+        (
+            format!("import {vit} --out m"),
+            1,
+            &["vit_micro.pth", "keys model, backbone", "--arch vit_48x2xHEADS"],
+        ),
         (format!("import {resnet} --key nothing --out m"), 1, &["`nothing`", "model, backbone"]),
         (format!("import {resnet} --arch resnet18 --out m"), 1, &["resnet18", "of another shape"]),
         (format!("import {resnet} --arch resnet17 --out m"), 2, &["resnet17", "resnet50_cifar"]),
@@ -55,12 +59,16 @@ fn what_cannot_be_imported_is_explained() {
 #[test]
 fn published_weights_have_their_published_accuracy() {
     let variable = |name: &str| std::env::var(name).ok();
-    let (Some(weights), Some(images)) = (variable("TWIST_TEST_RESNET20"), variable("TWIST_TEST_CIFAR10")) else {
+    let (Some(weights), Some(images)) = (variable("TWIST_TEST_RESNET20"), variable("TWIST_TEST_CIFAR10"))
+    else {
         eprintln!("TWIST_TEST_RESNET20 and TWIST_TEST_CIFAR10 are not set: not run");
         return;
     };
     let place = Place::new();
-    place.run(&format!("import {weights} --out resnet20.safetensors")).exits(0).says(&["resnet20, 64 features"]);
+    place
+        .run(&format!("import {weights} --out resnet20.safetensors"))
+        .exits(0)
+        .says(&["resnet20, 64 features"]);
     let line = "eval classifier resnet20.safetensors --device cpu --threads 1 --no-cache --json --test";
     let done = place.run(&format!("{line} {images}"));
     let figures: serde_json::Value = serde_json::from_str(&done.exits(0).out).unwrap();

@@ -12,7 +12,7 @@ use super::{ClassifierCard, FeatureScaling, Model, ModelCard};
 use crate::EvalError;
 
 /// Mean and standard deviation of ImageNet's channels, which nearly all published weights expect.
-pub const IMAGENET: ([f64; 3], [f64; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+const IMAGENET: ([f64; 3], [f64; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 
 /// What a file of tensors does not say of itself.
 #[derive(Clone, Debug)]

@@ -23,6 +23,7 @@ pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard
 pub use import::{ImportOptions, Imported, import};
 pub use open::MODEL_FILE;
 pub(crate) use open::hex;
+pub use weights::Weights;
 
 use crate::EvalError;
 use crate::features::{FeatureKind, unit_rows};
