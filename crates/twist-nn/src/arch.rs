@@ -200,13 +200,18 @@ mod tests {
             assert_eq!(arch.to_string().parse::<Arch>().unwrap(), arch);
         }
         assert_eq!("vit_s16".parse::<Arch>().unwrap(), "vit_s".parse().unwrap());
-        let unpublished =
-            ["resnet_bottleneck_1_1_1_1", "resnet_basic_1_2_3_4_cifar", "vit_48x2x3", "vit_64x4x2p8"];
+        let unpublished = [
+            "resnet_bottleneck_1_1_1_1",
+            "resnet_bottleneck128_3_4_6_3",
+            "resnet_basic_1_2_3_4_cifar",
+            "vit_48x2x3",
+            "vit_64x4x2p8",
+        ];
         for name in unpublished {
             assert_eq!(name.parse::<Arch>().unwrap().to_string(), name);
         }
         let synonyms = [
-            ("resnet_bottleneck_3_4_6_3", "resnet50"),
+            ("resnet_bottleneck64_3_4_6_3", "resnet50"),
             ("resnet_basic_2_2_2_2_cifar", "resnet18_cifar"),
             ("vit_384x12x6", "vit_s"),
             ("vit_384x12x6p8", "vit_s8"),
@@ -214,9 +219,16 @@ mod tests {
         for (long, short) in synonyms {
             assert_eq!(long.parse::<Arch>().unwrap(), short.parse().unwrap());
         }
-        for name in
-            ["resnet_basic_1_1_1", "resnet_basic_1_0_1_1", "vit_50x2x3", "vit_48x2", "vit_48x2x3p0", ""]
-        {
+        for name in [
+            "resnet_basic_1_1_1",
+            "resnet_basic64_1_1_1_1",
+            "resnet_bottleneck0_1_1_1_1",
+            "resnet_basic_1_0_1_1",
+            "vit_50x2x3",
+            "vit_48x2",
+            "vit_48x2x3p0",
+            "",
+        ] {
             assert!(name.parse::<Arch>().is_err(), "{name}");
         }
         let error = "resnet17".parse::<Arch>().unwrap_err().to_string();

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// [`Depth::Other`]'s base of all published ResNets.
+const USUAL_BASE: u16 = 64;
+
 /// Number of weighted layers of a ResNet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Depth {
@@ -21,6 +24,8 @@ pub enum Depth {
     Other {
         /// What its blocks are.
         block: BlockKind,
+        /// Channels of a bottleneck's 3×3 convolution for 64 of its stage: 64, or 128 in torchvision's `wide_resnet50_2`.
+        base: u16,
         /// How many each stage has.
         blocks: [u8; 4],
     },
@@ -61,10 +66,10 @@ impl Depth {
     /// The published ones, by depth.
     pub(crate) const NAMED: [Self; 6] = [Self::D18, Self::D34, Self::D50, Self::D101, Self::D152, Self::D200];
 
-    /// The depth with these blocks: the published one where there is one.
-    pub fn of(block: BlockKind, blocks: [u8; 4]) -> Self {
+    /// The depth with these blocks: the published one where there is one. `base` is 64 but for bottlenecks of another width.
+    pub fn of(block: BlockKind, base: u16, blocks: [u8; 4]) -> Self {
         let named = Self::NAMED.into_iter().find(|depth| depth.blocks() == (block, blocks));
-        named.unwrap_or(Self::Other { block, blocks })
+        named.filter(|_| base == USUAL_BASE).unwrap_or(Self::Other { block, base, blocks })
     }
 
     /// What the blocks are, and how many each stage has.
@@ -76,21 +81,33 @@ impl Depth {
             Self::D101 => (BlockKind::Bottleneck, [3, 4, 23, 3]),
             Self::D152 => (BlockKind::Bottleneck, [3, 8, 36, 3]),
             Self::D200 => (BlockKind::Bottleneck, [3, 24, 36, 3]),
-            Self::Other { block, blocks } => (block, blocks),
+            Self::Other { block, blocks, .. } => (block, blocks),
         }
     }
 
-    /// What follows `resnet` in a name: `50`, or `_bottleneck_1_1_1_1`.
+    /// Channels of a bottleneck's 3×3 convolution in a stage of so many.
+    pub(crate) fn inner(self, planes: i64) -> i64 {
+        match self {
+            Self::Other { base, .. } => planes * i64::from(base) / i64::from(USUAL_BASE),
+            _ => planes,
+        }
+    }
+
+    /// What follows `resnet` in a name: `50`, or `_bottleneck_1_1_1_1`, or `_bottleneck128_3_4_6_3`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Some(named) = Self::NAMED.into_iter().find(|depth| depth.to_string() == text) {
             return Some(named);
         }
-        let (block, rest) = [BlockKind::Basic, BlockKind::Bottleneck]
-            .into_iter()
-            .find_map(|block| Some((block, text.strip_prefix(&format!("_{block}_"))?)))?;
-        let blocks: Vec<u8> = rest.split('_').map(|count| count.parse().ok()).collect::<Option<_>>()?;
+        let (kind, counts) = text.strip_prefix('_')?.split_once('_')?;
+        let (block, base) = match kind.strip_prefix("bottleneck") {
+            Some("") => (BlockKind::Bottleneck, USUAL_BASE),
+            Some(base) => (BlockKind::Bottleneck, base.parse().ok().filter(|&base| base >= 1)?),
+            None if kind == "basic" => (BlockKind::Basic, USUAL_BASE),
+            None => return None,
+        };
+        let blocks: Vec<u8> = counts.split('_').map(|count| count.parse().ok()).collect::<Option<_>>()?;
         let blocks: [u8; 4] = blocks.try_into().ok()?;
-        (!blocks.contains(&0)).then(|| Self::of(block, blocks))
+        (!blocks.contains(&0)).then(|| Self::of(block, base, blocks))
     }
 }
 
@@ -103,7 +120,13 @@ impl fmt::Display for Depth {
             Self::D101 => 101,
             Self::D152 => 152,
             Self::D200 => 200,
-            Self::Other { block, blocks: [a, b, c, d] } => return write!(f, "_{block}_{a}_{b}_{c}_{d}"),
+            Self::Other { block, base, blocks: [a, b, c, d] } => {
+                write!(f, "_{block}")?;
+                if *base != USUAL_BASE {
+                    write!(f, "{base}")?;
+                }
+                return write!(f, "_{a}_{b}_{c}_{d}");
+            }
         };
         write!(f, "{layers}")
     }

@@ -29,9 +29,11 @@ impl ResNet {
         for (index, count) in blocks.into_iter().enumerate() {
             let mut stage = Vec::new();
             for block in 0..count {
+                let planes = width << index;
                 let shape = Shape {
                     inputs: channels,
-                    planes: width << index,
+                    planes,
+                    inner: depth.inner(planes),
                     stride: if index > 0 && block == 0 { 2 } else { 1 },
                 };
                 let mut b = b.sub(format_args!("layer{}.{block}", index + 1));
@@ -114,8 +116,10 @@ impl StemLayers {
 struct Shape {
     /// Channels that enter.
     inputs: i64,
-    /// Channels of the 3×3 convolution.
+    /// Channels of its stage: of both convolutions, or a quarter of those that leave a bottleneck.
     planes: i64,
+    /// Channels of a bottleneck's 3×3 convolution.
+    inner: i64,
     stride: i64,
 }
 
@@ -129,7 +133,7 @@ struct Block {
 
 impl Block {
     fn new(b: &mut Builder<'_>, kind: BlockKind, shape: Shape) -> Result<Self, NnError> {
-        let Shape { inputs, planes, stride } = shape;
+        let Shape { inputs, planes, inner, stride } = shape;
         let outputs = planes * kind.expansion();
         let mut layer = |number: i64, inputs: i64, outputs: i64, kernel: i64, stride: i64| {
             let conv = Conv::new(
@@ -147,8 +151,8 @@ impl Block {
                 (vec![layer(1, inputs, planes, 3, stride)?], layer(2, planes, outputs, 3, 1)?)
             }
             BlockKind::Bottleneck => (
-                vec![layer(1, inputs, planes, 1, 1)?, layer(2, planes, planes, 3, stride)?],
-                layer(3, planes, outputs, 1, 1)?,
+                vec![layer(1, inputs, inner, 1, 1)?, layer(2, inner, inner, 3, stride)?],
+                layer(3, inner, outputs, 1, 1)?,
             ),
         };
         let shortcut = if stride != 1 || inputs != outputs {

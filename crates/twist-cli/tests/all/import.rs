@@ -14,7 +14,7 @@ fn a_released_checkpoint_becomes_a_model_with_a_report() {
     let file = checkpoint("resnet_tiny.pth");
     let done = place.run(&format!("import {} --out tiny.safetensors --size 96", file.display()));
     done.exits(0).says(&[
-        "resnet_bottleneck_1_1_1_1, width 8, 256 features (key model)",
+        "resnet_bottleneck8_1_1_1_1, width 8, 256 features (key model)",
         "32 discovered classes, 64 hidden units",
         "shorter side 109 (bilinear), centre 96",
         "tensors loaded",

@@ -76,7 +76,8 @@ fn resnet(names: &Names, kernel: usize) -> Result<BackboneCard, EvalError> {
             let counts: Result<Vec<u8>, _> = [a, b, c, d].into_iter().map(u8::try_from).collect();
             let Ok(Ok(blocks)) = counts.map(<[u8; 4]>::try_from) else { return Err(unknown(seen)) };
             let stem = if kernel == 7 { Stem::ImageNet } else { Stem::Cifar };
-            Arch::ResNet { depth: Depth::of(block, blocks), stem }
+            let base = base_of(names, block).ok_or_else(|| unknown(seen))?;
+            Arch::ResNet { depth: Depth::of(block, base, blocks), stem }
         }
         (&[a, b, c], 3) if a == b && b == c && block == BlockKind::Basic => {
             if names.has("backbone.layer2.0.downsample.0.weight") {
@@ -90,6 +91,17 @@ fn resnet(names: &Names, kernel: usize) -> Result<BackboneCard, EvalError> {
     Ok(BackboneCard { arch, width: width_of(names, arch) })
 }
 
+/// Channels of a bottleneck's 3×3 convolution for 64 of its stage; `None` where they are no such share.
+fn base_of(names: &Names, block: BlockKind) -> Option<u16> {
+    if block == BlockKind::Basic {
+        return Some(64);
+    }
+    let channels = |name: &str| names.shape(name)?.first().copied();
+    let inner = channels("backbone.layer1.0.conv1.weight")?.checked_mul(64)?;
+    let width = channels("backbone.conv1.weight").filter(|&width| width > 0)?;
+    (inner % width == 0).then(|| u16::try_from(inner / width).ok())?
+}
+
 /// The number of heads leaves no trace in the tensors, so a size that is no published one must be said.
 fn transformer(names: &Names, dim: i64, patch: i64) -> Result<Arch, EvalError> {
     let depth = names.count("backbone.blocks.*.norm1.weight") as i64;
@@ -98,11 +110,10 @@ fn transformer(names: &Names, dim: i64, patch: i64) -> Result<Arch, EvalError> {
         Some(size) if names.has("backbone.cls_token") => Ok(Arch::Vit { size, patch }),
         Some(_) => Err(unknown(format!("{seen} without a class token"))),
         None => {
-            let arch = Arch::Vit { size: VitSize::Other { dim, depth, heads: 1 }, patch };
-            let name = arch.to_string().replacen("x1", "xHEADS", 1);
+            let patch = if patch == 16 { String::new() } else { format!("p{patch}") };
             Err(EvalError::Unrecognised {
                 reason: format!("{seen}, whose number of attention heads no tensor tells"),
-                remedy: format!("say it: --arch {name}"),
+                remedy: format!("say it: --arch vit_{dim}x{depth}xHEADS{patch}"),
             })
         }
     }
@@ -168,8 +179,12 @@ mod tests {
             checked += 1;
         }
         assert_eq!(checked, 22);
-        let other = recognised(&file("resnet_bottleneck_1_2_1_1", 8, "module.")).unwrap();
-        assert_eq!(other.backbone.arch.to_string(), "resnet_bottleneck_1_2_1_1");
+        for name in
+            ["resnet_bottleneck_1_2_1_1", "resnet_bottleneck8_1_1_1_1", "resnet_bottleneck128_3_4_6_3"]
+        {
+            let other = recognised(&file(name, 8, "module.")).unwrap();
+            assert_eq!(other.backbone.arch.to_string(), name);
+        }
     }
 
     #[test]
