@@ -16,7 +16,7 @@ Examples:
   twist import resnet50.pth --out resnet50.safetensors
   twist import twist_checkpoint.pth --key backbone --out twist.safetensors
   twist import resnet20.th --classes cifar10.txt --out resnet20.safetensors
-  twist import vit_small.pth --size 384 --out vit.safetensors
+  twist import vit_small.pth --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --out vit.safetensors
   twist eval classifier resnet50.safetensors --test 'val-*.tar'
 
 The network is recognised from the names and shapes of its tensors: ResNet-18 to -200 of any width,

@@ -154,8 +154,10 @@ mod tests {
 
     use super::*;
 
+    type Shapes = Vec<(String, Vec<usize>)>;
+
     /// Names and shapes as a file of this network would have them, behind `prefix`.
-    fn file(arch: &str, width: i64, prefix: &str) -> Vec<(String, Vec<usize>)> {
+    fn file(arch: &str, width: i64, prefix: &str) -> Shapes {
         let config = NetConfig { width, ..NetConfig::new(arch.parse().unwrap()) };
         let mut store = Store::new(tch::Device::Cpu, 0);
         let _ = build_backbone(&mut store.builder(""), &config).unwrap();
@@ -214,8 +216,8 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_described() {
-        let without = |file: Vec<(String, Vec<usize>)>, part: &str| {
-            file.into_iter().filter(|(name, _)| !name.contains(part)).collect::<Vec<_>>()
+        let without = |file: Shapes, part: &str| {
+            file.into_iter().filter(|(name, _)| !name.contains(part)).collect::<Shapes>()
         };
         let shaped = |name: &str, shape: &[usize]| {
             let mut file = file("resnet18", 8, "");
@@ -227,7 +229,7 @@ mod tests {
             file.push(("layer2.0.shortcut.0.weight".into(), vec![4, 2, 1, 1]));
             file
         };
-        let cases: [(Vec<(String, Vec<usize>)>, &[&str]); 7] = [
+        let cases: [(Shapes, &[&str]); 7] = [
             (vec![("a".into(), vec![1])], &["such as a", "resnet50", "vit_s", "--arch"]),
             (shaped("conv1.weight", &[8, 3, 5, 5]), &["stem of 5×5", "basic blocks [2, 2, 2, 2]"]),
             (shaped("conv1.weight", &[8, 1, 7, 7]), &["colour images"]),

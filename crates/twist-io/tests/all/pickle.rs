@@ -10,7 +10,7 @@ use crate::pickles::{Pickle, SIX, View, archive, floats, legacy, zip_of};
 
 /// Opens bytes as a file; the error's text names the file.
 fn open(bytes: &[u8]) -> Result<PickleFile, IoError> {
-    read(bytes, |file| Ok(file))
+    read(bytes, Ok)
 }
 
 /// Opens bytes as a file and does something with it while it is there.
