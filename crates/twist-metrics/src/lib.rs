@@ -47,6 +47,8 @@ mod assignment;
 
 mod confusion;
 
+mod classes;
+
 mod classification;
 
 mod average_precision;
@@ -55,6 +57,7 @@ mod mean_std;
 
 pub use crate::accuracy::cluster_top_k;
 pub use crate::average_precision::average_precision_11_point;
+pub use crate::classes::ClassScore;
 pub use crate::classification::{mean_per_class_accuracy, top_k_accuracy};
 pub use crate::confusion::{ClusterPurity, Confusion};
 pub use crate::contingency::{Contingency, MetricsError};
