@@ -3,6 +3,7 @@
 //! `interruption` kills, signals and locks.
 
 mod damage;
+mod eval_cluster;
 mod help;
 mod interruption;
 mod run;
