@@ -30,9 +30,10 @@ pub struct ClassScore {
 impl Contingency {
     /// Every class that occurs, in ascending order.
     pub fn class_scores(&self) -> Vec<ClassScore> {
+        let names = self.one_to_one_assignment();
+        let taken_for = self.most_confused(&names);
         let cluster_of: BTreeMap<u32, u32> =
-            self.one_to_one_assignment().into_iter().map(|(cluster, class)| (class, cluster)).collect();
-        let taken_for = self.most_confused();
+            names.into_iter().map(|(cluster, class)| (class, cluster)).collect();
         let mut shared: BTreeMap<(u32, u32), u64> = BTreeMap::new();
         for cell in &self.cells {
             shared.insert((self.classes[cell.class], self.clusters[cell.cluster]), cell.count);
@@ -53,9 +54,8 @@ impl Contingency {
         self.classes.iter().zip(&self.class_sizes).enumerate().map(row).collect()
     }
 
-    /// For each class the position of the one that most of its images are taken for.
-    fn most_confused(&self) -> Vec<Option<usize>> {
-        let names = self.one_to_one_assignment();
+    /// For each class the position of the one that most of its images are taken for, where `names` are cluster → class.
+    fn most_confused(&self, names: &BTreeMap<u32, u32>) -> Vec<Option<usize>> {
         let majorities = self.majorities();
         let owner = |cluster: usize| match names.get(&self.clusters[cluster]) {
             Some(class) => self.classes.binary_search(class).unwrap_or(majorities[cluster].0),

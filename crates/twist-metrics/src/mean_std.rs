@@ -59,6 +59,6 @@ mod tests {
         let one = MeanStd::of(&[0.25]).unwrap();
         assert_eq!((one.std, one.to_string().as_str()), (None, "0.250"));
         assert_eq!(MeanStd::of(&[]), None);
-        assert_eq!(MeanStd::of(&[0.1; 3]).unwrap().std, Some(0.0));
+        assert_eq!(MeanStd::of(&[0.5; 3]).unwrap().std, Some(0.0));
     }
 }

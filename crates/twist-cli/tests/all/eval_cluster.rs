@@ -73,7 +73,9 @@ fn people_get_a_table() {
     let place = trained();
     let done = eval(&place, "run --test photos --train photos --kmeans-seeds 2 -q");
     done.exits(0);
-    for word in ["24 images, 2 classes", "ACC", "discovered, K = 6", "k-means, K = 2 (told), 2 fits", "dots", "±"] {
+    for word in
+        ["24 images, 2 classes", "ACC", "discovered, K = 6", "k-means, K = 2 (told), 2 fits", "dots", "±"]
+    {
         assert!(done.out.contains(word), "{word:?} is not in:\n{}", done.out);
     }
     assert!(done.out.contains("24 training images"), "{}", done.out);

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use tch::Tensor;
 use twist_data::Dataset;
 use twist_eval::{
-    ClassRow, ClusterFigures, FeatureClusters, FeatureKind, FigureSummary, KMeansProtocol, Ranking, class_rows,
+    ClassRow, ClusterFigures, FeatureClusters, FeatureKind, FigureSummary, KMeansProtocol, Ranking,
+    class_rows,
 };
 
 use crate::args::UseArgs;
@@ -82,7 +83,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     for (opened, path) in models.iter().zip(&args.models) {
         let mut found = measure(args, opened, clusters, (train.as_ref(), &test), talk)?;
         found.model = path.display().to_string();
-        results::record(opened, "cluster", figures_of(std::slice::from_ref(&found))?)?;
+        results::record(opened, "cluster", &figures_of(std::slice::from_ref(&found))?)?;
         measured.push(found);
     }
     results::print(figures_of(&measured)?, args.json, &table::lines(&measured)?)?;
@@ -129,11 +130,8 @@ fn measure(
     let figures = ClusterFigures::new(&labels, &ranking)?;
     let classes = class_rows(&labels, &ranking, test.classes())?;
 
-    let kmeans = KMeansProtocol {
-        seeds: args.kmeans_seeds,
-        restarts: args.kmeans_restarts,
-        iterations: ITERATIONS,
-    };
+    let kmeans =
+        KMeansProtocol { seeds: args.kmeans_seeds, restarts: args.kmeans_restarts, iterations: ITERATIONS };
     let mut protocol = opened.protocol();
     protocol["clusters"] = clusters.into();
     protocol["classes"] = classes.len().into();
@@ -174,7 +172,10 @@ fn reference_rows(
             continue;
         }
         if k > points.fitted_to() {
-            talk.warn(format!("no k-means with K = {k}: there are only {} images to fit it to", points.fitted_to()));
+            talk.warn(format!(
+                "no k-means with K = {k}: there are only {} images to fit it to",
+                points.fitted_to()
+            ));
             continue;
         }
         let mut counting = Counting::new(talk, &format!("k-means, K = {k}"));

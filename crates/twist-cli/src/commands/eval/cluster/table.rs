@@ -80,7 +80,8 @@ fn classes(measured: &[Measured]) -> Vec<String> {
     let [one] = measured else { return Vec::new() };
     let mut worst: Vec<_> = one.classes.iter().collect();
     worst.sort_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
-    let mut rows = vec![["class", "images", "cluster", "right", "purity", "taken for"].map(String::from).to_vec()];
+    let mut rows =
+        vec![["class", "images", "cluster", "right", "purity", "taken for"].map(String::from).to_vec()];
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     for class in worst.iter().take(CLASSES_LISTED) {
         rows.push(vec![
@@ -123,7 +124,8 @@ mod tests {
 
     #[test]
     fn cells_stand_below_each_other() {
-        let rows = [vec!["a", "±", "1"], vec!["long", "22", ""]].map(|row| row.iter().map(|c| c.to_string()).collect());
+        let rows = [vec!["a", "±", "1"], vec!["long", "22", ""]]
+            .map(|row| row.iter().map(|c| c.to_string()).collect());
         assert_eq!(aligned(&rows), ["a      ±  1", "long  22"]);
     }
 }
