@@ -18,6 +18,12 @@ pub(crate) fn emit(
     json: bool,
     lines: &[String],
 ) -> anyhow::Result<()> {
+    record(opened, evaluation, &figures)?;
+    print(figures, json, lines)
+}
+
+/// Adds the figures to the evaluations of the model's run; a weight file outside of a run has none.
+pub(crate) fn record(opened: &Opened, evaluation: &str, figures: &Map<String, Value>) -> anyhow::Result<()> {
     if let Some(folder) = &opened.model.folder {
         let mut entry = Map::new();
         entry.insert("evaluation".into(), evaluation.into());
@@ -27,6 +33,11 @@ pub(crate) fn emit(
         let mut file = fs_err::OpenOptions::new().create(true).append(true).open(folder.join(EVALUATIONS))?;
         file.write_all(line.as_bytes())?;
     }
+    Ok(())
+}
+
+/// Prints the figures: one JSON object, or lines for people.
+pub(crate) fn print(figures: Map<String, Value>, json: bool, lines: &[String]) -> anyhow::Result<()> {
     if json {
         to_stdout(serde_json::to_string_pretty(&Value::Object(figures))?)?;
     } else {

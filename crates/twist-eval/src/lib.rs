@@ -2,7 +2,7 @@
 //!
 //! [`Features`] are what a network in evaluation mode says of every image: L2-normalised backbone features, and the
 //! most probable clusters. From them come weighted k-NN ([`knn_top1`]) and the scores of discovered classes against
-//! labels ([`clusters_against_labels`]). [`Baselines`] say what pixels, colour histograms and a backbone with random
+//! labels ([`clusters_against_labels`]; with everything a table needs, [`ClusterFigures`]). [`Baselines`] say what pixels, colour histograms and a backbone with random
 //! weights reach on the same images. The [`OnlineEvaluator`] does the first part while a run trains;
 //! [`final_evaluation()`] does everything at its end and leaves in the run folder what the report draws.
 //!
@@ -40,6 +40,7 @@ mod knn;
 mod scores;
 
 mod baselines;
+mod cluster_eval;
 mod kmeans;
 
 mod artefacts;
@@ -48,6 +49,9 @@ mod error;
 
 pub use baselines::Baselines;
 pub use classifier::{ClassifierScores, MatchedBy, classifier_scores};
+pub use cluster_eval::{
+    ClassRow, ClusterFigures, FeatureClusters, FigureSummary, KMeansProtocol, Ranking, class_rows,
+};
 pub use error::EvalError;
 pub use features::{FeatureCache, FeatureKind, FeatureSet, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation};
@@ -58,6 +62,8 @@ pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, MODEL_FILE, Model,
     ModelCard, Weights, import,
 };
+pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, knn_top1_each, nearest};
+pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard};
 pub use online::OnlineEvaluator;
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;

@@ -3,6 +3,7 @@
 //! `import` weights from elsewhere, and `interruption` kills, signals and locks.
 
 mod damage;
+mod eval_cluster;
 mod help;
 mod import;
 mod interruption;

@@ -2,6 +2,7 @@
 
 mod artefacts;
 mod import;
+mod cluster_eval;
 mod model;
 mod support;
 

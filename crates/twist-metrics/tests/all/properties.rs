@@ -1,7 +1,7 @@
 //! What must hold of every pair of labellings.
 
 use proptest::prelude::*;
-use twist_metrics::{Contingency, cluster_scores};
+use twist_metrics::{Contingency, cluster_scores, cluster_top_k, top_k_accuracy};
 
 fn labellings() -> impl Strategy<Value = (Vec<u32>, Vec<u32>)> {
     (1usize..120, 1u32..9, 1u32..9).prop_flat_map(|(images, classes, clusters)| {
@@ -56,9 +56,40 @@ proptest! {
         classes.dedup();
         prop_assert_eq!(classes.len(), names.len());
 
+        let by_class: f64 = table.class_scores().iter().map(|c| c.accuracy * c.images as f64).sum();
+        prop_assert!((by_class / labels.len() as f64 - table.accuracy_one_to_one()).abs() < 1e-12);
+
         let majority: f64 = table.purities().iter().map(|c| c.purity * c.images as f64).sum();
         prop_assert!((majority / labels.len() as f64 - table.accuracy_many_to_one()).abs() < 1e-12);
         let total: u64 = table.confusion().counts.iter().flatten().sum();
         prop_assert_eq!(total, labels.len() as u64);
+    }
+
+    #[test]
+    fn top_k_begins_at_the_accuracy_and_grows_to_all_that_have_a_name(
+        (labels, predictions) in labellings(), shift in 0u32..9
+    ) {
+        let table = Contingency::new(&labels, &predictions).unwrap();
+        prop_assert_eq!(cluster_top_k(&labels, &predictions, 1).unwrap(), table.accuracy_one_to_one());
+        prop_assert!(cluster_top_k(&predictions, &predictions, 1).unwrap() == 1.0);
+
+        // Clusters after the first in a fixed rhythm, each once.
+        let ranked: Vec<Vec<u32>> = predictions
+            .iter()
+            .map(|&p| std::iter::once(p).chain((0..9).map(|i| (i + shift) % 9).filter(|&c| c != p)).collect())
+            .collect();
+        let mut last = 0.0;
+        for k in 1..=9 {
+            let flat: Vec<u32> = ranked.iter().flat_map(|row| &row[..k]).copied().collect();
+            let top = cluster_top_k(&labels, &flat, k).unwrap();
+            prop_assert!(top >= last, "{} after {}", top, last);
+            last = top;
+            // Without a naming, the classes themselves are ranked.
+            let plain = labels.iter().zip(&ranked).filter(|(l, row)| row[..k].contains(l)).count();
+            prop_assert_eq!(top_k_accuracy(&labels, &flat, k).unwrap(), plain as f64 / labels.len() as f64);
+        }
+        let names = table.one_to_one_assignment();
+        let named = labels.iter().filter(|label| names.values().any(|class| class == *label)).count();
+        prop_assert_eq!(last, named as f64 / labels.len() as f64);
     }
 }

@@ -1,6 +1,7 @@
 //! `twist eval`: what a trained model is worth, one protocol a file.
 
 mod classifier;
+mod cluster;
 mod knn;
 
 use crate::exit::Exit;
@@ -10,6 +11,7 @@ const EXAMPLES: &str = "\
 Examples:
   twist eval knn runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar'
   twist eval classifier resnet20.safetensors --test 'cifar10/test-*.tar'
+  twist eval cluster runs/a runs/b runs/c --test 'cifar10/test-*.tar'      mean and deviation of three seeds
 
 Features are computed once for each model and data set and kept, so the next evaluation of the
 same model is quick. Figures of a run folder are added to its evaluations.jsonl, from which
@@ -27,6 +29,7 @@ pub(crate) struct Args {
 enum Protocol {
     Knn(knn::Args),
     Classifier(classifier::Args),
+    Cluster(cluster::Args),
 }
 
 /// Runs what was asked for.
@@ -34,6 +37,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     match &args.protocol {
         Protocol::Knn(args) => knn::run(args, talk),
         Protocol::Classifier(args) => classifier::run(args, talk),
+        Protocol::Cluster(args) => cluster::run(args, talk),
     }
 }
 

@@ -1,0 +1,242 @@
+//! `twist eval cluster`: discovered classes against labels, with k-means on the same features beside them.
+
+mod table;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use tch::Tensor;
+use twist_data::Dataset;
+use twist_eval::{
+    ClassRow, ClusterFigures, FeatureClusters, FeatureKind, FigureSummary, KMeansProtocol, Ranking,
+    class_rows,
+};
+
+use crate::args::UseArgs;
+use crate::exit::{Exit, Usage};
+use crate::model::Opened;
+use crate::progress::Counting;
+use crate::results;
+use crate::talk::Talk;
+
+/// Lloyd iterations of one start of k-means.
+const ITERATIONS: u32 = 100;
+
+/// Discovered classes against labels: NMI, AMI, ARI, accuracies, and k-means on the same features
+///
+/// Clusters get the names of classes after the fact, by the best one-to-one assignment on the test images. Several
+/// models (runs that differ in their seed, or checkpoints) give mean ± sample standard deviation.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Run folders, checkpoints or weight files with a projection head
+    #[arg(value_name = "MODEL", required = true)]
+    models: Vec<PathBuf>,
+    /// Labelled images to measure on
+    #[arg(long, value_name = "DATA", help_heading = "Images")]
+    test: String,
+    /// Images that k-means is fitted to, without their labels [default: the test images]
+    #[arg(long, value_name = "DATA", help_heading = "Images")]
+    train: Option<String>,
+    /// Where labels of the test images come from: folder (sub-folders, or what the files say), coarse, or a list file
+    #[arg(long, value_name = "folder|FILE", help_heading = "Images", default_value = crate::sources::DEFAULT_LABELS)]
+    labels: String,
+    /// Seeds of k-means, each a row of its own in mean ± deviation; 0 leaves it out
+    #[arg(long, value_name = "N", help_heading = "Reference", default_value_t = 5)]
+    kmeans_seeds: u64,
+    /// k-means++ starts of each seed, of which the best by inertia is kept
+    #[arg(long, value_name = "N", help_heading = "Reference", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    kmeans_restarts: u32,
+    #[command(flatten)]
+    machine: UseArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found about one model.
+struct Measured {
+    model: String,
+    figures: ClusterFigures,
+    classes: Vec<ClassRow>,
+    references: Vec<Reference>,
+    protocol: Value,
+}
+
+/// k-means with one number of clusters.
+struct Reference {
+    clusters: i64,
+    figures: Vec<ClusterFigures>,
+}
+
+/// Measures and prints.
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let test = crate::sources::open(&args.test, &args.labels, talk)?;
+    // k-means looks at no label, so a list of the test images' labels is none of the training images'.
+    let open = |data: &String| crate::sources::open(data, crate::sources::DEFAULT_LABELS, talk);
+    let train = args.train.as_ref().map(open).transpose()?;
+
+    let models = args.models.iter().map(|path| args.machine.open(path, talk));
+    let models = models.collect::<anyhow::Result<Vec<Opened>>>()?;
+    let clusters = clusters_of_all(&models)?;
+    let mut measured = Vec::new();
+    for (opened, path) in models.iter().zip(&args.models) {
+        let mut found = measure(args, opened, clusters, (train.as_ref(), &test), talk)?;
+        found.model = path.display().to_string();
+        results::record(opened, "cluster", &figures_of(std::slice::from_ref(&found))?)?;
+        measured.push(found);
+    }
+    results::print(figures_of(&measured)?, args.json, &table::lines(&measured)?)?;
+    Ok(Exit::Done)
+}
+
+/// The number of clusters K that all models have.
+fn clusters_of_all(models: &[Opened]) -> anyhow::Result<i64> {
+    let mut known: Option<i64> = None;
+    for (number, opened) in models.iter().enumerate() {
+        opened.model.head()?;
+        let dim = opened.model.card.head.as_ref().map_or(0, |head| head.dim);
+        if let Some(before) = known.replace(dim)
+            && before != dim
+        {
+            let text = format!(
+                "the models have {before} and {dim} clusters: a mean over both means nothing, evaluate them one by one"
+            );
+            return Err(Usage(text).into());
+        }
+        if models[..number].iter().any(|other| other.model.hash == opened.model.hash) {
+            let text = format!(
+                "{} is given twice: its figures would count as those of two seeds",
+                opened.model.path.display()
+            );
+            return Err(Usage(text).into());
+        }
+    }
+    known.ok_or_else(|| Usage("give at least one MODEL".into()).into())
+}
+
+/// Scores one model and k-means on its features.
+fn measure(
+    args: &Args,
+    opened: &Opened,
+    clusters: i64,
+    (train, test): (Option<&Arc<dyn Dataset>>, &Arc<dyn Dataset>),
+    talk: &Talk,
+) -> anyhow::Result<Measured> {
+    let features = opened.features(FeatureKind::Last, test, "test features", talk)?;
+    let (rows, labels) = features.labelled(&**test)?;
+    let labels = numbers(&labels)?;
+    let ranking = Ranking::of_model(&opened.model, &rows)?;
+    let figures = ClusterFigures::new(&labels, &ranking)?;
+    let classes = class_rows(&labels, &ranking, test.classes())?;
+
+    let kmeans =
+        KMeansProtocol { seeds: args.kmeans_seeds, restarts: args.kmeans_restarts, iterations: ITERATIONS };
+    let mut protocol = opened.protocol();
+    protocol["clusters"] = clusters.into();
+    protocol["classes"] = classes.len().into();
+    protocol["images"] = labels.len().into();
+    protocol["assignment"] = "most probable cluster, evaluation mode".into();
+    protocol["naming"] = "one to one, after the fact, on the same images".into();
+    let top = format!("the class is among those of the {} most probable clusters", ranking.per_image);
+    protocol["top5"] = top.into();
+    let mut references = Vec::new();
+    if args.kmeans_seeds > 0 {
+        let bank = train.map(|train| opened.features(FeatureKind::Last, train, "training features", talk));
+        let bank = bank.transpose()?.map(|features| features.rows);
+        let points = FeatureClusters::new(bank.as_ref(), &rows, labels)?;
+        protocol["kmeans"] = json!({
+            "features": "backbone, L2-normalised",
+            "fitted_to": if train.is_some() { "training images" } else { "test images" },
+            "points": points.fitted_to(),
+            "seeds": kmeans.seeds,
+            "restarts": kmeans.restarts,
+            "iterations": kmeans.iterations,
+            "top5": "nearest centroids",
+        });
+        references = reference_rows(&points, [classes.len() as i64, clusters], kmeans, talk)?;
+    }
+    Ok(Measured { model: String::new(), figures, classes, references, protocol })
+}
+
+/// k-means told the number of classes, and with as many clusters as the model has.
+fn reference_rows(
+    points: &FeatureClusters,
+    clusters: [i64; 2],
+    protocol: KMeansProtocol,
+    talk: &Talk,
+) -> anyhow::Result<Vec<Reference>> {
+    let mut rows: Vec<Reference> = Vec::new();
+    for k in clusters {
+        if rows.iter().any(|row| row.clusters == k) {
+            continue;
+        }
+        if k > points.fitted_to() {
+            talk.warn(format!(
+                "no k-means with K = {k}: there are only {} images to fit it to",
+                points.fitted_to()
+            ));
+            continue;
+        }
+        let mut counting = Counting::new(talk, &format!("k-means, K = {k}"));
+        let figures = points.measure(k, protocol, &mut |done, all| counting.at(done, all))?;
+        rows.push(Reference { clusters: k, figures });
+    }
+    Ok(rows)
+}
+
+/// The JSON object: figures (means and `std` of several models), `kmeans`, `models`, `classes` of a single one, `protocol`.
+fn figures_of(measured: &[Measured]) -> anyhow::Result<Map<String, Value>> {
+    let mut fields = FigureSummary::of(&figures(measured))?.fields();
+    let mut rows = Vec::new();
+    for (clusters, figures) in references(measured) {
+        let mut row = Map::new();
+        row.insert("clusters".into(), clusters.into());
+        row.extend(FigureSummary::of(&figures)?.fields());
+        rows.push(Value::Object(row));
+    }
+    fields.insert("kmeans".into(), rows.into());
+    if let [one] = measured {
+        fields.insert("classes".into(), serde_json::to_value(&one.classes)?);
+        fields.insert("protocol".into(), one.protocol.clone());
+        return Ok(fields);
+    }
+    let mut models = Vec::new();
+    for one in measured {
+        let mut entry = Map::new();
+        entry.insert("model".into(), one.model.clone().into());
+        entry.extend(FigureSummary::of(&[one.figures])?.fields());
+        entry.insert("classes".into(), serde_json::to_value(&one.classes)?);
+        entry.insert("protocol".into(), one.protocol.clone());
+        models.push(Value::Object(entry));
+    }
+    fields.insert("models".into(), models.into());
+    if let Some(first) = measured.first() {
+        // What is the same for all of them.
+        let mut protocol = first.protocol.clone();
+        if let Value::Object(facts) = &mut protocol {
+            facts.retain(|key, value| measured.iter().all(|one| one.protocol.get(key) == Some(&*value)));
+            facts.insert("std".into(), "of a sample: n - 1; k-means over all seeds of all models".into());
+        }
+        fields.insert("protocol".into(), protocol);
+    }
+    Ok(fields)
+}
+
+fn figures(measured: &[Measured]) -> Vec<ClusterFigures> {
+    measured.iter().map(|one| one.figures).collect()
+}
+
+/// K and the figures of every seed on every model's features.
+fn references(measured: &[Measured]) -> Vec<(i64, Vec<ClusterFigures>)> {
+    let Some(first) = measured.first() else { return Vec::new() };
+    let of_all = |k: i64| {
+        let rows = measured.iter().flat_map(|one| &one.references).filter(|row| row.clusters == k);
+        rows.flat_map(|row| row.figures.iter().copied()).collect()
+    };
+    first.references.iter().map(|row| (row.clusters, of_all(row.clusters))).collect()
+}
+
+fn numbers(labels: &Tensor) -> anyhow::Result<Vec<u32>> {
+    Ok(Vec::<i64>::try_from(labels)?.into_iter().map(|label| label as u32).collect())
+}

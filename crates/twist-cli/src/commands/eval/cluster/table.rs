@@ -1,0 +1,131 @@
+//! The table that people read.
+
+use twist_eval::FigureSummary;
+
+use super::{Measured, figures, references};
+
+/// Scores in the order of the columns, with their headings.
+const COLUMNS: [(&str, &str); 8] = [
+    ("accuracy_one_to_one", "ACC"),
+    ("top5", "top-5"),
+    ("accuracy_many_to_one", "many-to-one"),
+    ("nmi", "NMI"),
+    ("ami", "AMI"),
+    ("ari", "ARI"),
+    ("fowlkes_mallows", "FM"),
+    ("classes_in_use", "in use"),
+];
+/// Classes that are listed, the worst first; `--json` has all.
+const CLASSES_LISTED: usize = 20;
+
+/// The scores of models and k-means, what defines them, and one line for each class.
+pub(super) fn lines(measured: &[Measured]) -> anyhow::Result<Vec<String>> {
+    let Some(first) = measured.first() else { return Ok(Vec::new()) };
+    let images: u64 = first.classes.iter().map(|class| class.images).sum();
+    let mut lines = vec![format!("{images} images, {} classes", first.classes.len()), String::new()];
+
+    let mut header = vec![String::new()];
+    header.extend(COLUMNS.map(|(_, heading)| heading.to_string()));
+    let mut rows = vec![header];
+    let clusters = first.protocol["clusters"].as_i64().unwrap_or(0);
+    let name = match measured.len() {
+        1 => format!("discovered, K = {clusters}"),
+        several => format!("discovered, K = {clusters}, {several} models"),
+    };
+    rows.push(row(name, &FigureSummary::of(&figures(measured))?));
+    for (k, figures) in references(measured) {
+        let told = if k == first.classes.len() as i64 { " (told)" } else { "" };
+        let name = format!("k-means, K = {k}{told}, {} fits", figures.len());
+        rows.push(row(name, &FigureSummary::of(&figures)?));
+    }
+    lines.extend(aligned(&rows));
+    lines.push(String::new());
+    lines.extend(notes(measured));
+    lines.extend(classes(measured));
+    Ok(lines)
+}
+
+fn row(name: String, summary: &FigureSummary) -> Vec<String> {
+    let cell = |(key, _): (&str, &str)| match summary.get(key) {
+        Some(figure) if key == "classes_in_use" => format!("{figure:.0}"),
+        Some(figure) => figure.to_string(),
+        None => String::new(),
+    };
+    std::iter::once(name).chain(COLUMNS.map(cell)).collect()
+}
+
+/// What the numbers are by.
+fn notes(measured: &[Measured]) -> Vec<String> {
+    let Some(first) = measured.first() else { return Vec::new() };
+    let mut notes = vec![
+        "ACC: clusters named one to one after classes, on these images. many-to-one: each after its most frequent class."
+            .to_string(),
+    ];
+    if let Some(kmeans) = first.protocol.get("kmeans") {
+        notes.push(format!(
+            "k-means: L2-normalised backbone features of {} {}, best of {} starts for each seed.",
+            kmeans["points"],
+            kmeans["fitted_to"].as_str().unwrap_or("images"),
+            kmeans["restarts"],
+        ));
+    }
+    if measured.len() > 1 || first.references.iter().any(|row| row.figures.len() > 1) {
+        notes.push("±: sample standard deviation (n - 1).".to_string());
+    }
+    notes
+}
+
+/// The classes of a single model, the worst first.
+fn classes(measured: &[Measured]) -> Vec<String> {
+    let [one] = measured else { return Vec::new() };
+    let mut worst: Vec<_> = one.classes.iter().collect();
+    worst.sort_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
+    let mut rows =
+        vec![["class", "images", "cluster", "right", "purity", "taken for"].map(String::from).to_vec()];
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+    for class in worst.iter().take(CLASSES_LISTED) {
+        rows.push(vec![
+            class.class.clone(),
+            class.images.to_string(),
+            or_dash(class.cluster.map(|cluster| cluster.to_string())),
+            format!("{:.3}", class.accuracy),
+            or_dash(class.purity.map(|purity| format!("{purity:.3}"))),
+            or_dash(class.taken_for.clone()),
+        ]);
+    }
+    let mut lines = vec![String::new()];
+    lines.extend(aligned(&rows));
+    if worst.len() > CLASSES_LISTED {
+        lines.push(format!("and {} classes that are better; --json has all", worst.len() - CLASSES_LISTED));
+    }
+    lines
+}
+
+/// Cells below each other: the first column to the left, the others to the right.
+fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
+            0 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::aligned;
+
+    #[test]
+    fn cells_stand_below_each_other() {
+        let rows = [vec!["a", "±", "1"], vec!["long", "22", ""]]
+            .map(|row| row.iter().map(|c| c.to_string()).collect());
+        assert_eq!(aligned(&rows), ["a      ±  1", "long  22"]);
+    }
+}
