@@ -176,6 +176,7 @@ fn metrics(
     protocol["begins_with"] =
         if options.from_scratch { "random weights".into() } else { json!({ "weights": source.hash }) };
     protocol["model"] = source.card.origin.clone().into();
+    (protocol["mean"], protocol["std"]) = (json!(source.card.mean), json!(source.card.std));
     protocol["test_images"] = test.map_or(0, |test| test.len()).into();
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();
     say_selection(&mut protocol, "finetune", epochs);

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use twist_eval::linear::{AugmentedLinear, FastLinear, augmented_linear, fast_linear};
 use twist_eval::{FeatureKind, Session};
+use twist_train::Precision;
 
 use super::DataArgs;
 use crate::args::ModelArgs;
@@ -123,7 +124,7 @@ fn augmented(
         batch_size: args.batch_size.map(|size| size as usize),
         lr: args.lr,
         test_every: args.test_every,
-        precision: Some(opened.precision()),
+        precision: Some(opened.input.autocast.map_or(Precision::Fp32, |_| Precision::Bf16)),
         seed: args.seed,
         ..released
     };
