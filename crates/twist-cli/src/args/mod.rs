@@ -4,14 +4,16 @@ mod values;
 
 mod model;
 mod run;
+mod teach;
 
 pub(crate) use model::{ModelArgs, UseArgs};
 pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
+pub(crate) use teach::{BudgetArgs, TeachArgs, TeachMachineArgs};
 pub(crate) use values::{Duration, PrecisionArg, ShellArg};
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{bench, completions, data, demo, doctor, eval, recipes, report, train};
+use crate::commands::{bench, completions, data, demo, doctor, eval, finetune, recipes, report, train};
 
 const ABOUT: &str = "Discovers classes in images that nobody labelled (self-supervised TWIST)";
 
@@ -49,7 +51,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Demo(demo::Args),
     Train(Box<train::Args>),
-    Eval(eval::Args),
+    Finetune(Box<finetune::Args>),
+    Eval(Box<eval::Args>),
     Report(report::Args),
     Data(data::Args),
     Bench(bench::Args),

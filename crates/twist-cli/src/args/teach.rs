@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use twist_eval::FinetuneOptions;
+use twist_eval::finetune::FinetuneOptions;
 use twist_train::{DeviceRequest, Precision};
 
 use super::{PrecisionArg, UseArgs};

@@ -133,7 +133,7 @@ fn config(args: &Args, folder: &Path) -> anyhow::Result<FinetuneConfig> {
 fn refuse_own_folder(model: Option<&Path>, run: &Path) -> anyhow::Result<()> {
     let real = |path: &Path| fs_err::canonicalize(path).ok();
     match model.and_then(real) {
-        Some(folder) if real(run) == Some(folder) => Err(Usage(format!(
+        Some(folder) if real(run).as_deref() == Some(&*folder) => Err(Usage(format!(
             "{} is the run of MODEL itself, and it is not overwritten: name another folder with --out",
             run.display()
         ))

@@ -3,12 +3,15 @@
 use crate::support::Place;
 
 /// Every command and sub-command that exists.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 20] = [
     "",
     "demo",
     "train",
+    "finetune",
     "eval",
     "eval knn",
+    "eval linear",
+    "eval finetune",
     "report",
     "data",
     "data info",

@@ -19,7 +19,7 @@ use twist_data::{Dataset, EvalTransform, Interpolation};
 use twist_nn::Arch;
 use twist_train::{Machine, Precision};
 
-pub use config::FinetuneConfig;
+pub use config::{FinetuneConfig, Kind};
 pub use run::{FinetuneRun, RunEnd};
 pub use seeds::finetune_seeds;
 

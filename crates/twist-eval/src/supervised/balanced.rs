@@ -1,5 +1,7 @@
 //! Class-balanced draws: the same images for the same seed, whatever was drawn before.
 
+use std::collections::HashSet;
+
 use twist_nn::splitmix;
 
 /// How many images of each class a draw of `total` takes, for classes of `sizes` images: equal numbers, as far as the
@@ -36,7 +38,7 @@ pub(super) fn draw(images: &[(u32, u32)], classes: usize, total: usize, seed: u6
         members[class as usize].push(index);
     }
     let sizes: Vec<usize> = members.iter().map(Vec::len).collect();
-    let mut chosen = std::collections::HashSet::new();
+    let mut chosen: HashSet<u32> = HashSet::new();
     for (members, quota) in members.iter_mut().zip(quotas(&sizes, total, seed)) {
         members.sort_by_key(|&index| (lot(seed, IMAGES, u64::from(index)), index));
         chosen.extend(members.iter().take(quota));

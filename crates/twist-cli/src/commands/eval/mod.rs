@@ -1,6 +1,8 @@
 //! `twist eval`: what a trained model is worth, one protocol a file.
 
+mod finetune;
 mod knn;
+mod linear;
 
 use crate::exit::Exit;
 use crate::talk::Talk;
@@ -8,6 +10,9 @@ use crate::talk::Talk;
 const EXAMPLES: &str = "\
 Examples:
   twist eval knn runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar'
+  twist eval linear runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar'
+  twist eval finetune runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar' \
+      --percent 1 --seeds 3
 
 Features are computed once for each model and data set and kept, so the next evaluation of the
 same model is quick. Figures of a run folder are added to its evaluations.jsonl, from which
@@ -24,12 +29,16 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Protocol {
     Knn(knn::Args),
+    Linear(linear::Args),
+    Finetune(finetune::Args),
 }
 
 /// Runs what was asked for.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     match &args.protocol {
         Protocol::Knn(args) => knn::run(args, talk),
+        Protocol::Linear(args) => linear::run(args, talk),
+        Protocol::Finetune(args) => finetune::run(args, talk),
     }
 }
 
