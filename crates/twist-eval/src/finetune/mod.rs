@@ -147,7 +147,7 @@ pub fn finetune(
     let Some(epochs) = teach(&mut student, &lesson, &plan, &input, session)? else {
         return Ok(None);
     };
-    let metrics = metrics(source, labelled, test, &plan, options, &epochs);
+    let metrics = metrics(source, labelled, &plan, options, &epochs);
     let from = if options.from_scratch { "trained from scratch on" } else { "fine-tuned on" };
     let origin = format!(
         "{from} {} labelled images, {} epochs; network: {}",
@@ -163,7 +163,6 @@ pub fn finetune(
 fn metrics(
     source: &Model,
     labelled: &LabelledImages,
-    test: Option<&Arc<dyn Dataset>>,
     plan: &SupervisedPlan,
     options: &FinetuneOptions,
     epochs: &[EpochFigures],
@@ -177,7 +176,6 @@ fn metrics(
         if options.from_scratch { "random weights".into() } else { json!({ "weights": source.hash }) };
     protocol["model"] = source.card.origin.clone().into();
     (protocol["mean"], protocol["std"]) = (json!(source.card.mean), json!(source.card.std));
-    protocol["test_images"] = test.map_or(0, |test| test.len()).into();
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();
     say_selection(&mut protocol, "finetune", epochs);
     metrics.insert("protocol".into(), protocol);
@@ -199,9 +197,10 @@ pub(crate) fn tested(name: &str, epochs: &[EpochFigures]) -> Map<String, Value> 
     figures
 }
 
-/// Says in `protocol` which figure the test set selected.
+/// Says in `protocol` what was tested, and which figure the test set selected.
 pub(crate) fn say_selection(protocol: &mut Value, name: &str, epochs: &[EpochFigures]) {
     if let Some(best) = best(epochs) {
+        protocol["test_images"] = best.test_images.into();
         protocol["reported"] = format!("{name}_top1 is the last epoch's").into();
         protocol["test_set_selection"] =
             format!("{name}_top1_best_epoch is the best of the tested epochs, chosen on the test set").into();

@@ -22,11 +22,36 @@ const VIT_LR: [f64; 2] = [0.02, 0.0015];
 /// Blocks whose class tokens the ViT protocol reads.
 const VIT_BLOCKS: usize = 4;
 
+/// Which networks a released protocol is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleasedFor {
+    /// ResNets: what the backbone gives.
+    Convolutional,
+    /// Vision transformers: class tokens of the last four blocks.
+    Transformer,
+}
+
+impl ReleasedFor {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Convolutional => "resnet",
+            Self::Transformer => "vit",
+        }
+    }
+
+    fn features(self) -> FeatureKind {
+        match self {
+            Self::Convolutional => FeatureKind::Last,
+            Self::Transformer => FeatureKind::LastBlocks(VIT_BLOCKS),
+        }
+    }
+}
+
 /// A released protocol, with what is said otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AugmentedLinear {
-    name: &'static str,
-    features: FeatureKind,
+    /// Whose it is.
+    pub network: ReleasedFor,
     /// Passes over the training images; `None`: 100.
     pub epochs: Option<u64>,
     /// Most images of an update; `None`: 1024.
@@ -45,8 +70,7 @@ impl AugmentedLinear {
     /// That of convolutional networks (`evaluate.py`): features of the last layer, rate 0.2.
     pub fn resnet() -> Self {
         Self {
-            name: "resnet",
-            features: FeatureKind::Last,
+            network: ReleasedFor::Convolutional,
             epochs: None,
             batch_size: None,
             lr: None,
@@ -59,7 +83,7 @@ impl AugmentedLinear {
     /// That of transformers (`evaluate_vitlinear.py`): the class tokens of the last four blocks, rate 0.02 (ViT-B: 0.0015)
     /// for 256 images.
     pub fn vit() -> Self {
-        Self { name: "vit", features: FeatureKind::LastBlocks(VIT_BLOCKS), ..Self::resnet() }
+        Self { network: ReleasedFor::Transformer, ..Self::resnet() }
     }
 
     /// The plan for a model of `card`.
@@ -69,9 +93,9 @@ impl AugmentedLinear {
     pub fn plan(&self, card: &ModelCard) -> Result<SupervisedPlan, EvalError> {
         let arch = card.backbone.as_ref().map(|backbone| backbone.arch);
         let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
-        let classifier_lr = match (self.features, arch) {
-            (FeatureKind::Last, _) => self.lr.unwrap_or(RESNET_LR),
-            (FeatureKind::LastBlocks(_), Some(Arch::Vit { size, .. })) => {
+        let classifier_lr = match (self.network, arch) {
+            (ReleasedFor::Convolutional, _) => self.lr.unwrap_or(RESNET_LR),
+            (ReleasedFor::Transformer, Some(Arch::Vit { size, .. })) => {
                 let released = VIT_LR[usize::from(size == VitSize::Base)];
                 self.lr.unwrap_or(released) * batch_size as f64 / 256.0
             }
@@ -86,7 +110,7 @@ impl AugmentedLinear {
             backbone_lr: None,
             momentum: MOMENTUM,
             weight_decay: 0.0,
-            features: self.features,
+            features: self.network.features(),
             view: crop_and_flip(crop, filter),
             transform: EvalTransform::new(resize, crop, filter),
             precision: self.precision.unwrap_or(card.precision),
@@ -126,9 +150,8 @@ pub fn augmented_linear(
     let mut metrics = tested("linear", &epochs);
     let updates = plan.order(labelled.images.len()).steps_per_epoch() * plan.epochs;
     let mut protocol = plan.protocol(updates);
-    protocol["name"] = how.name.into();
+    protocol["name"] = how.network.name().into();
     protocol["labels"] = labelled.chosen;
-    protocol["test_images"] = test.len().into();
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();
     say_selection(&mut protocol, "linear", &epochs);
     metrics.insert("protocol".into(), protocol);

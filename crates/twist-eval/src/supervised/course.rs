@@ -64,6 +64,8 @@ pub struct EpochFigures {
     pub test_top1: Option<f64>,
     /// The same among the five most probable classes.
     pub test_top5: Option<f64>,
+    /// How many labelled, readable images were tested.
+    pub test_images: Option<usize>,
 }
 
 /// Teaches `student` to the end of `plan`, from the state in the session's file where there is one. `None`: the session
@@ -126,6 +128,7 @@ pub(crate) fn teach(
             if let (Some((test, map)), true) = (&lesson.test, plan.tests_after(epoch + 1)) {
                 let tested = accuracy(student, input, test, map)?;
                 (figures.test_top1, figures.test_top5) = (Some(tested.top1), tested.top5);
+                figures.test_images = Some(tested.images);
             }
             progress.epochs.push(figures);
             session.record(progress.step, per_epoch, What::Eval(fields(&figures)?))?;

@@ -73,11 +73,12 @@ pub(super) fn save(
 ) -> Result<(), EvalError> {
     let mut state = student.state_dict()?;
     let row = |figures: &EpochFigures| {
-        let test = [figures.test_top1, figures.test_top5].map(|value| value.unwrap_or(f64::NAN));
-        [figures.train_loss, figures.train_top1, test[0], test[1]]
+        let images = figures.test_images.map(|images| images as f64);
+        let test = [figures.test_top1, figures.test_top5, images].map(|value| value.unwrap_or(f64::NAN));
+        [figures.train_loss, figures.train_top1, test[0], test[1], test[2]]
     };
     let figures: Vec<f64> = progress.epochs.iter().flat_map(row).collect();
-    state.push("figures.epochs", table(vec![progress.epochs.len(), 4], &figures));
+    state.push("figures.epochs", table(vec![progress.epochs.len(), 5], &figures));
     state.push("figures.sums", table(vec![3], &progress.sums));
     let facts = json!({ "course": { "step": progress.step, "of": identity(plan, lesson)? } });
     Ok(save_safetensors(file, &state, Some(&facts))?)
@@ -108,7 +109,7 @@ pub(super) fn load(
     let (figures, sums) = (numbers("epochs")?, numbers("sums")?);
     let sums = <[f64; 3]>::try_from(sums).map_err(|_| wrong("its figures are incomplete"))?;
     let known = |value: f64| (!value.is_nan()).then_some(value);
-    let epochs = (1..).zip(figures.chunks_exact(4)).map(|(epochs, row)| {
+    let epochs = (1..).zip(figures.chunks_exact(5)).map(|(epochs, row)| {
         let [lr, backbone_lr] = plan.rates(epochs - 1);
         EpochFigures {
             epochs,
@@ -118,6 +119,7 @@ pub(super) fn load(
             backbone_lr,
             test_top1: known(row[2]),
             test_top5: known(row[3]),
+            test_images: known(row[4]).map(|images| images as usize),
         }
     });
     let epochs = epochs.collect();

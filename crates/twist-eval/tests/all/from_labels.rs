@@ -98,7 +98,7 @@ fn what_can_be_told_apart_is_learned_and_the_model_begun_with_stays() {
     let session = &mut Session::default();
     let tuned = finetune(&source, &all(&train), Some(&test), &short(), &machine(), session).unwrap().unwrap();
     assert_eq!(source.store.state_dict().unwrap(), before);
-    assert_eq!(tuned.metrics["finetune_top1"], 1.0);
+    assert_eq!((&tuned.metrics["finetune_top1"], &tuned.metrics["protocol"]["test_images"]), (&1.0.into(), &20.into()));
     assert!(!tuned.metrics.contains_key("finetune_top5"), "two classes have no fifth");
     let tested: Vec<u64> =
         tuned.epochs.iter().filter(|epoch| epoch.test_top1.is_some()).map(|epoch| epoch.epochs).collect();
@@ -194,7 +194,7 @@ fn a_loss_that_is_no_number_stops_with_advice() {
     let options = FinetuneOptions { lr: Some(1e30), ..short() };
     let error = finetune(&model(), &all(&train), None, &options, &machine(), &mut Session::default());
     let message = error.unwrap_err().to_string();
-    for word in ["--lr", "--backbone-lr", "epoch 1", "--precision fp32"] {
+    for word in ["--lr", "--backbone-lr", "epoch ", "--precision fp32"] {
         assert!(message.contains(word), "{message}");
     }
 }
@@ -266,7 +266,7 @@ fn a_run_leaves_a_model_that_others_load() {
         let folder = RunFolder::open(&path, OnExisting::Refuse).unwrap();
         let RunEnd::Finished { metrics, .. } = run(&folder, &config, &counts).unwrap() else { panic!("it stopped") };
         let written = fs_err::read_to_string(path.join("metrics.json")).unwrap();
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), metrics.into());
+        assert_eq!(written, serde_json::to_string_pretty(&metrics).unwrap() + "\n");
     }
     assert_eq!(counts.get(), [4, 1, 1], "four epochs, one unreadable picture, one end");
     assert_eq!(FinetuneConfig::read(&path).unwrap(), Some(config.clone()));

@@ -70,7 +70,9 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Which::Vit => augmented(args, AugmentedLinear::vit(), &opened, talk)?,
     };
     if let (Value::Object(own), Some(Value::Object(protocol))) = (opened.protocol(), figures.get_mut("protocol")) {
-        own.into_iter().for_each(|(key, value)| drop(protocol.entry(key).or_insert(value)));
+        for (key, value) in own {
+            protocol.entry(key).or_insert(value);
+        }
     }
     let name = figures["protocol"]["name"].as_str().unwrap_or_default().to_owned();
     lines[0] = format!("linear ({name}): {}", lines[0]);
