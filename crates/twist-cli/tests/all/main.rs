@@ -1,6 +1,6 @@
 //! The binary from outside: every test runs `twist` as a user would and looks at its output, its exit code and what it
-//! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, and
-//! `interruption` kills, signals and locks.
+//! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs,
+//! `from_labels` what is trained from labels, and `interruption` kills, signals and locks.
 
 mod damage;
 mod from_labels;
