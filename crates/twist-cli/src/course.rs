@@ -24,7 +24,9 @@ impl Course {
     pub(crate) fn new(talk: &Talk) -> Self {
         let shown = talk.shows_progress() && std::io::stderr().is_terminal();
         let bar = if shown { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        if let Ok(style) = ProgressStyle::with_template("{bar:32.cyan/dim} step {pos}/{len}  ETA {eta}  {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:32.cyan/dim} step {pos}/{len}  ETA {eta}  {msg}")
+        {
             bar.set_style(style.progress_chars("━━─"));
         }
         Self { talk: talk.clone(), bar, line_at: None }
@@ -107,9 +109,11 @@ pub(crate) fn result_lines(name: &str, metrics: &Map<String, Value>) -> Vec<Stri
         return vec!["not tested: name test images with --test".into()];
     };
     let spread = |key: &str| number(key).map_or_else(String::new, |std| format!(" ± {std:.4}"));
-    let top5 = number("top5").map_or_else(String::new, |top5| format!(", top-5 {top5:.4}{}", spread("top5_std")));
+    let top5 =
+        number("top5").map_or_else(String::new, |top5| format!(", top-5 {top5:.4}{}", spread("top5_std")));
     let images = metrics["protocol"]["test_images"].as_u64().unwrap_or(0);
-    let mut lines = vec![format!("top-1 {top1:.4}{}{top5} on {images} images (last epoch)", spread("top1_std"))];
+    let mut lines =
+        vec![format!("top-1 {top1:.4}{}{top5} on {images} images (last epoch)", spread("top1_std"))];
     if let Some(best) = number("top1_best_epoch") {
         let std = spread("top1_best_epoch_std");
         lines.push(format!("best of the tested epochs {best:.4}{std}: chosen on the test set, no result"));

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use twist_eval::finetune::{FinetuneConfig, FinetuneRun, Kind, RunEnd};
 use twist_eval::LabelledImages;
+use twist_eval::finetune::{FinetuneConfig, FinetuneRun, Kind, RunEnd};
 use twist_train::{RunFolder, StopFlag};
 
 use crate::args::{BudgetArgs, RunFolderArgs, TeachArgs, TeachMachineArgs};
@@ -87,7 +87,10 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         (RunEnd::Stopped, signal) => {
-            talk.say(format!("stopped and saved; go on with:\n  twist finetune --resume --out {}", path.display()));
+            talk.say(format!(
+                "stopped and saved; go on with:\n  twist finetune --resume --out {}",
+                path.display()
+            ));
             Ok(signal.map_or(Exit::Done, Exit::Signal))
         }
     }
@@ -97,8 +100,14 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 fn config(args: &Args, folder: &Path) -> anyhow::Result<FinetuneConfig> {
     let before = if args.folder.resume { FinetuneConfig::read(folder)? } else { None };
     let missing = |what: &str| {
-        let hint = if args.folder.resume { "; --resume without it needs --out RUN, a run to go on with" } else { "" };
-        Usage(format!("{what} is missing: `twist finetune MODEL --train DATA`, see `twist finetune --help`{hint}"))
+        let hint = if args.folder.resume {
+            "; --resume without it needs --out RUN, a run to go on with"
+        } else {
+            ""
+        };
+        Usage(format!(
+            "{what} is missing: `twist finetune MODEL --train DATA`, see `twist finetune --help`{hint}"
+        ))
     };
     let model = args.model.as_deref().map(std::path::absolute).transpose()?;
     let given = args.teach.options(None);

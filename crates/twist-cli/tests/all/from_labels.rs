@@ -29,7 +29,10 @@ fn a_run_becomes_a_classifier_and_stays_as_it_was() {
     let done = place.run(&format!("{FINETUNE} --epochs 4 --out tuned --json"));
     done.exits(0);
     let metrics = json(&done.out);
-    assert!(metrics["finetune_top1"].as_f64().is_some() && metrics["protocol"]["test_images"] == 12, "{metrics}");
+    assert!(
+        metrics["finetune_top1"].as_f64().is_some() && metrics["protocol"]["test_images"] == 12,
+        "{metrics}"
+    );
     assert_eq!(place.names("base"), before);
     for name in ["config.toml", "log.jsonl", "metrics.json", "model.safetensors", "plan.json"] {
         assert!(place.path("tuned").join(name).is_file(), "{name}");
@@ -40,7 +43,8 @@ fn a_run_becomes_a_classifier_and_stays_as_it_was() {
     place.run(&format!("{FINETUNE} --out base --force")).exits(2).says(&["run of MODEL itself"]);
     assert_eq!(place.names("base"), before);
     // What it left is a MODEL.
-    let knn = place.run("eval knn tuned --train train --test test --k 5 --device cpu --threads 1 --no-cache --json");
+    let knn = place
+        .run("eval knn tuned --train train --test test --k 5 --device cpu --threads 1 --no-cache --json");
     knn.exits(0);
     assert!(json(&knn.out)["knn_top1"].as_f64().is_some());
 }
@@ -48,7 +52,8 @@ fn a_run_becomes_a_classifier_and_stays_as_it_was() {
 #[test]
 fn labels_come_from_a_file() {
     let place = trained();
-    let names: Vec<String> = ["dots/000.png", "dots/002.png", "lines/001.png", "lines/003.png"].map(String::from).into();
+    let names: Vec<String> =
+        ["dots/000.png", "dots/002.png", "lines/001.png", "lines/003.png"].map(String::from).into();
     fs_err::write(place.path("few.txt"), format!("{}\nnot-there.png\n", names.join("\n"))).unwrap();
     let done = place.run(&format!("{FINETUNE} --epochs 2 --labels few.txt --out few --json"));
     done.exits(0).says(&["1 of 5 lines name no image", "line 5: not-there.png"]);
@@ -99,8 +104,12 @@ fn evaluations_are_printed_and_kept_beside_the_run() {
     let linear = place.run(&format!("eval linear base {data} --epochs 5 --no-cache"));
     linear.exits(0);
     let linear = json(&linear.out);
-    assert_eq!((&linear["protocol"]["name"], linear["rates"].as_array().unwrap().len()), (&"fast".into(), 16));
-    let augmented = place.run(&format!("eval linear base {data} --protocol resnet --epochs 2 --batch-size 8"));
+    assert_eq!(
+        (&linear["protocol"]["name"], linear["rates"].as_array().unwrap().len()),
+        (&"fast".into(), 16)
+    );
+    let augmented =
+        place.run(&format!("eval linear base {data} --protocol resnet --epochs 2 --batch-size 8"));
     augmented.exits(0);
     assert_eq!(json(&augmented.out)["protocol"]["norms"], "running statistics");
     let line = format!("eval finetune base {data} --percent 50 --seeds 2 --epochs 2 --batch-size 8");

@@ -111,9 +111,11 @@ mod tests {
         assert!(some.read(2).is_err());
         let other = subset(all.clone(), &[(9, Some(0)), (2, Some(0))], names.clone()).unwrap();
         assert_ne!(other.fingerprint(), some.fingerprint());
-        for (members, words) in
-            [(&[][..], "no image"), (&[(1_000, None)], "image 1000 of 1000"), (&[(0, Some(2))], "class 2 of 2")]
-        {
+        for (members, words) in [
+            (&[][..], "no image"),
+            (&[(1_000, None)], "image 1000 of 1000"),
+            (&[(0, Some(2))], "class 2 of 2"),
+        ] {
             let Err(error) = subset(all.clone(), members, names.clone()) else { panic!("{words}") };
             assert!(error.to_string().contains(words), "{error}");
         }

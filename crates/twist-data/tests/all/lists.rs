@@ -104,7 +104,8 @@ fn a_list_names_images_by_file_and_their_classes_are_those_of_the_data() {
     assert_eq!(list.classes, ["cat", "dog"]);
     assert_eq!(list.unmatched, [(3, "n01440764_1.JPEG".to_string())]);
     // As a person labels: other classes, some still open.
-    let table = found("mine.csv", b"path,label\ncat/c_1.png,tabby\ndog/d_1.png,\ncat/c_2.png,lynx\n").unwrap();
+    let table =
+        found("mine.csv", b"path,label\ncat/c_1.png,tabby\ndog/d_1.png,\ncat/c_2.png,lynx\n").unwrap();
     assert_eq!((table.images, table.classes), (vec![(0, 1), (1, 0)], vec!["lynx".into(), "tabby".into()]));
     // Numbers count the data's classes.
     let numbers = found("numbers.csv", b"path,label\nc_1.png,1\nd_1.png,0\n").unwrap();

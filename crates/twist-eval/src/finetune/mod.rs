@@ -24,7 +24,10 @@ pub use run::{FinetuneRun, RunEnd};
 pub use seeds::finetune_seeds;
 
 use crate::supervised::{Lesson, Student, crop_and_flip, teach};
-use crate::{EpochFigures, EvalError, EvalInput, FeatureKind, LabelledImages, Model, ModelCard, Session, SupervisedPlan};
+use crate::{
+    EpochFigures, EvalError, EvalInput, FeatureKind, LabelledImages, Model, ModelCard, Session,
+    SupervisedPlan,
+};
 
 /// Least updates of a course whose number of epochs nobody said.
 pub const LEAST_UPDATES: u64 = 500;
@@ -140,8 +143,7 @@ pub fn finetune(
     let names = labelled.images.classes().to_vec();
     let begins = if options.from_scratch { "random weights" } else { &source.hash };
     let lesson = Lesson::new(&labelled.images, test, begins)?;
-    let mut student =
-        Student::new(source, names.len() as i64, &plan, options.from_scratch, machine.device)?;
+    let mut student = Student::new(source, names.len() as i64, &plan, options.from_scratch, machine.device)?;
     let card = ModelCard { transform: plan.transform.clone(), ..source.card.clone() };
     let input = EvalInput::of_card(&card, Some(plan.precision), machine)?;
     let Some(epochs) = teach(&mut student, &lesson, &plan, &input, session)? else {
@@ -238,7 +240,10 @@ mod tests {
         let epoch = |epochs, top1| EpochFigures { epochs, test_top1: top1, ..EpochFigures::default() };
         let epochs = [epoch(1, Some(0.5)), epoch(2, Some(0.7)), epoch(3, None), epoch(4, Some(0.6))];
         let figures = tested("finetune", &epochs);
-        assert_eq!((&figures["finetune_top1"], &figures["finetune_top1_best_epoch"]), (&0.6.into(), &0.7.into()));
+        assert_eq!(
+            (&figures["finetune_top1"], &figures["finetune_top1_best_epoch"]),
+            (&0.6.into(), &0.7.into())
+        );
         let mut protocol = json!({});
         say_selection(&mut protocol, "finetune", &epochs);
         assert_eq!(protocol["best_epoch"], 2);

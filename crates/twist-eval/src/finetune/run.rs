@@ -92,7 +92,8 @@ impl FinetuneRun<'_> {
         if let Some(state) = &session.state
             && state.is_file()
         {
-            fs_err::remove_file(state).map_err(|source| EvalError::Unreadable { path: state.clone(), source })?;
+            fs_err::remove_file(state)
+                .map_err(|source| EvalError::Unreadable { path: state.clone(), source })?;
         }
         Ok(RunEnd::Finished { model: model_file, metrics })
     }
@@ -131,4 +132,3 @@ fn write_json(path: &std::path::Path, value: &Value) -> Result<(), EvalError> {
     let text = serde_json::to_string_pretty(value)?;
     Ok(twist_io::write_atomic(path, |file| writeln!(file, "{text}"))?)
 }
-

@@ -122,9 +122,17 @@ impl AugmentedLinear {
     }
 }
 
-/// Trains a linear classifier under the frozen backbone of `model` on the labelled images of `train` and tests it on `test`:
-/// `linear_top1`, `linear_top5`, the best epoch's beside them, `protocol`; and the figures of every epoch. `None`: the session
-/// asked to stop.
+/// What a released protocol found.
+#[derive(Clone, Debug, Default)]
+pub struct AugmentedResult {
+    /// `linear_top1`, `linear_top5`, the best epoch's beside them, `protocol`.
+    pub metrics: Map<String, Value>,
+    /// The figures of every epoch.
+    pub epochs: Vec<EpochFigures>,
+}
+
+/// Trains a linear classifier under the frozen backbone of `model` on the labelled images of `train` and tests it on
+/// `test`. `None`: the session asked to stop.
 ///
 /// # Errors
 /// As [`AugmentedLinear::plan`]; no labels; the first error of data, network or disk.
@@ -135,7 +143,7 @@ pub fn augmented_linear(
     how: &AugmentedLinear,
     machine: &Machine,
     session: &mut Session<'_>,
-) -> Result<Option<(Map<String, Value>, Vec<EpochFigures>)>, EvalError> {
+) -> Result<Option<AugmentedResult>, EvalError> {
     let plan = how.plan(&model.card)?;
     machine.prepare()?;
     let labelled = LabelledImages::choose(train, &LabelBudget::Percent(100.0), plan.seed)?;
@@ -155,5 +163,5 @@ pub fn augmented_linear(
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();
     say_selection(&mut protocol, "linear", &epochs);
     metrics.insert("protocol".into(), protocol);
-    Ok(Some((metrics, epochs)))
+    Ok(Some(AugmentedResult { metrics, epochs }))
 }

@@ -34,7 +34,9 @@ impl Bank {
         let count = settings.len() as i64;
         let of_rows = |value: &dyn Fn(&(f64, f64)) -> f64| -> Result<Tensor, EvalError> {
             let each: Vec<f32> = settings.iter().map(|setting| value(setting) as f32).collect();
-            Ok(Tensor::f_from_slice(&each)?.f_repeat_interleave_self_int(classes, 0, None)?.f_to_device(device)?)
+            Ok(Tensor::f_from_slice(&each)?
+                .f_repeat_interleave_self_int(classes, 0, None)?
+                .f_to_device(device)?)
         };
         let zeros = |shape: &[i64]| Tensor::f_zeros(shape, (Kind::Float, device));
         let rows = count * classes;

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
 use super::bank::{Bank, MOMENTUM};
-use crate::supervised::{Accuracy, Order, hold_out, of_ranking};
 use crate::EvalError;
+use crate::supervised::{Accuracy, Order, hold_out, of_ranking};
 
 /// Rows of a test that are compared at a time.
 const TEST_ROWS: i64 = 4_096;
@@ -108,7 +108,8 @@ impl<'a> Standardised<'a> {
         let variance = wide.f_sub(&mean)?.f_square()?.f_mean_dim([0i64].as_slice(), true, Kind::Double)?;
         let varies = variance.f_gt(1e-12)?;
         let scale = variance.f_clamp_min(1e-12)?.f_rsqrt()?.f_mul(&varies.f_to_kind(Kind::Double)?)?;
-        let float = |x: Tensor| -> Result<Tensor, EvalError> { Ok(x.f_to_kind(Kind::Float)?.f_to_device(device)?) };
+        let float =
+            |x: Tensor| -> Result<Tensor, EvalError> { Ok(x.f_to_kind(Kind::Float)?.f_to_device(device)?) };
         Ok(Self { rows, mean: float(mean)?, scale: float(scale)?, device })
     }
 
@@ -208,7 +209,12 @@ pub fn fast_linear(
         best_epoch,
         rates,
         chosen,
-        protocol: how.protocol(settings[chosen], settings.len(), (labels.len(), test.size()[0]), best_epoch.0),
+        protocol: how.protocol(
+            settings[chosen],
+            settings.len(),
+            (labels.len(), test.size()[0]),
+            best_epoch.0,
+        ),
     })
 }
 
@@ -307,7 +313,8 @@ mod tests {
         tch::manual_seed(seed);
         let labels = Tensor::arange(rows, (Kind::Int64, Device::Cpu)).remainder(3);
         let centres = Tensor::from_slice2(&[[0.0f32, 3.0], [3.0, 0.0], [-3.0, -3.0]]);
-        let near = centres.index_select(0, &labels) + Tensor::randn([rows, 2], (Kind::Float, Device::Cpu)) * 1.5;
+        let near =
+            centres.index_select(0, &labels) + Tensor::randn([rows, 2], (Kind::Float, Device::Cpu)) * 1.5;
         let constant = Tensor::full([rows, 1], 7.0, (Kind::Float, Device::Cpu));
         let noise = Tensor::randn([rows, 1], (Kind::Float, Device::Cpu)) * 100.0;
         (Tensor::cat(&[near, constant, noise], 1), labels)
@@ -345,7 +352,8 @@ mod tests {
             bias.zero_grad();
         }
         let predicted = y.linear(&weight, Some(&bias)).argmax(1, false);
-        let top1 = predicted.eq_tensor(test_labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+        let top1 =
+            predicted.eq_tensor(test_labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
         (top1, weight.detach())
     }
 
@@ -359,13 +367,13 @@ mod tests {
             batch_size: 32,
             ..FastLinear::default()
         };
-        let result =
-            fast_linear((&train, &labels), (&test, &test_labels), 3, &how, &mut |_, _| {}).unwrap();
+        let result = fast_linear((&train, &labels), (&test, &test_labels), 3, &how, &mut |_, _| {}).unwrap();
         assert_eq!(result.rates.len(), 6);
         let rows = Standardised::new(&train, &train, Device::Cpu).unwrap();
         let truth: Vec<i64> = Vec::try_from(&labels).unwrap();
         let all: Vec<i64> = (0..200).collect();
-        let settings: Vec<(f64, f64)> = result.rates.iter().map(|rate| (rate.lr, rate.weight_decay)).collect();
+        let settings: Vec<(f64, f64)> =
+            result.rates.iter().map(|rate| (rate.lr, rate.weight_decay)).collect();
         let bank = how.learn(&rows, &truth, &all, 3, &settings, &mut |_, _| Ok(())).unwrap();
         for (place, &setting) in settings.iter().enumerate() {
             let (top1, weight) = naive((&train, &labels), (&test, &test_labels), setting, &how);

@@ -17,5 +17,5 @@ mod fast;
 
 mod bank;
 
-pub use augmented::{AugmentedLinear, ReleasedFor, augmented_linear};
+pub use augmented::{AugmentedLinear, AugmentedResult, ReleasedFor, augmented_linear};
 pub use fast::{FastLinear, FastLinearResult, RateResult, fast_linear};

@@ -43,7 +43,11 @@ impl Lesson {
             Ok((in_memory(Arc::clone(test), IN_MEMORY), map))
         };
         let identity = format!("{identity} on {}", train.fingerprint());
-        Ok(Self { train: in_memory(Arc::clone(train), IN_MEMORY), test: test.map(map).transpose()?, identity })
+        Ok(Self {
+            train: in_memory(Arc::clone(train), IN_MEMORY),
+            test: test.map(map).transpose()?,
+            identity,
+        })
     }
 }
 
@@ -153,7 +157,8 @@ fn on_device(batch: &Batch, train: &dyn Dataset, input: &EvalInput) -> Result<(T
     let group = batch.groups.first().ok_or(EvalError::NoFeatures)?;
     let side = i64::from(group.size);
     let shape = [i64::from(group.batch), side, side, 3];
-    let pixels = torch_ext::host::from_bytes(Kind::Uint8, &shape, &group.pixels)?.f_to_device(input.device)?;
+    let pixels =
+        torch_ext::host::from_bytes(Kind::Uint8, &shape, &group.pixels)?.f_to_device(input.device)?;
     let labels: Vec<i64> =
         batch.indices.iter().filter_map(|&index| train.label(index as usize)).map(i64::from).collect();
     Ok((pixels, Tensor::f_from_slice(&labels)?.f_to_device(input.device)?))

@@ -53,7 +53,8 @@ impl SupervisedPlan {
         if self.batch_size < 2 {
             return wrong("the batch size", "at least 2", self.batch_size.to_string());
         }
-        let rates = [("the learning rate", Some(self.classifier_lr)), ("the backbone's rate", self.backbone_lr)];
+        let rates =
+            [("the learning rate", Some(self.classifier_lr)), ("the backbone's rate", self.backbone_lr)];
         for (what, rate) in rates {
             if let Some(rate) = rate.filter(|rate| !(rate.is_finite() && *rate > 0.0)) {
                 return wrong(what, "a number above 0", rate.to_string());
@@ -180,7 +181,8 @@ mod tests {
             SupervisedPlan { weight_decay: -1.0, ..plan() },
         ];
         plan().check().unwrap();
-        for (plan, word) in wrong.iter().zip(["epochs", "batch size", "learning rate", "backbone", "weight decay"])
+        for (plan, word) in
+            wrong.iter().zip(["epochs", "batch size", "learning rate", "backbone", "weight decay"])
         {
             let message = plan.check().unwrap_err().to_string();
             assert!(message.contains(word), "{message}");

@@ -96,7 +96,8 @@ pub(super) fn load(
     }
     let wrong = |reason: &str| EvalError::OtherCourse { path: file.to_owned(), reason: reason.to_owned() };
     let (mut state, facts) = load_safetensors(file)?;
-    let course = facts.as_ref().and_then(|facts| facts.get("course")).ok_or_else(|| wrong("it says no course"))?;
+    let course =
+        facts.as_ref().and_then(|facts| facts.get("course")).ok_or_else(|| wrong("it says no course"))?;
     if course["of"].as_str() != Some(&identity(plan, lesson)?) {
         return Err(wrong("model, labelled images or settings are not those that it was begun with"));
     }

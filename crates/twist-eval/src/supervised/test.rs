@@ -34,7 +34,9 @@ impl ClassMap {
         let place = |name: &String| known.iter().position(|other| other == name).map(|place| place as i64);
         let map: Vec<Option<i64>> = test.classes().iter().map(place).collect();
         let mut inhabited = vec![false; map.len()];
-        (0..test.len()).filter_map(|index| test.label(index)).for_each(|label| inhabited[label as usize] = true);
+        (0..test.len())
+            .filter_map(|index| test.label(index))
+            .for_each(|label| inhabited[label as usize] = true);
         if !inhabited.contains(&true) {
             return Err(EvalError::NoLabels);
         }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use tch::Device;
 use twist_data::{DataError, Dataset, EvalTransform, Interpolation, Rgb8, Stored};
 use twist_eval::finetune::{FinetuneConfig, FinetuneOptions, FinetuneRun, Finetuned, Kind, RunEnd, finetune};
-use twist_eval::linear::{AugmentedLinear, augmented_linear};
+use twist_eval::linear::{AugmentedLinear, AugmentedResult, augmented_linear};
 use twist_eval::{
     BackboneCard, EvalError, FeatureScaling, LabelBudget, LabelledImages, Model, ModelCard, Session,
 };
 use twist_nn::splitmix;
-use twist_train::{DeviceRequest, Event, Machine, OnExisting, Precision, Recorder, RunFolder, StopFlag, TrainError, What};
+use twist_train::{
+    DeviceRequest, Event, Machine, OnExisting, Precision, Recorder, RunFolder, StopFlag, TrainError, What,
+};
 
 use crate::support::{Pictures, labelled};
 
@@ -82,7 +84,12 @@ fn all(dataset: &Arc<dyn Dataset>) -> LabelledImages {
 }
 
 fn short() -> FinetuneOptions {
-    FinetuneOptions { epochs: Some(6), batch_size: Some(8), test_every: Some(2), ..FinetuneOptions::default() }
+    FinetuneOptions {
+        epochs: Some(6),
+        batch_size: Some(8),
+        test_every: Some(2),
+        ..FinetuneOptions::default()
+    }
 }
 
 /// Fine-tunes to the end.
@@ -98,13 +105,19 @@ fn what_can_be_told_apart_is_learned_and_the_model_begun_with_stays() {
     let session = &mut Session::default();
     let tuned = finetune(&source, &all(&train), Some(&test), &short(), &machine(), session).unwrap().unwrap();
     assert_eq!(source.store.state_dict().unwrap(), before);
-    assert_eq!((&tuned.metrics["finetune_top1"], &tuned.metrics["protocol"]["test_images"]), (&1.0.into(), &20.into()));
+    assert_eq!(
+        (&tuned.metrics["finetune_top1"], &tuned.metrics["protocol"]["test_images"]),
+        (&1.0.into(), &20.into())
+    );
     assert!(!tuned.metrics.contains_key("finetune_top5"), "two classes have no fifth");
     let tested: Vec<u64> =
         tuned.epochs.iter().filter(|epoch| epoch.test_top1.is_some()).map(|epoch| epoch.epochs).collect();
     assert_eq!((tuned.epochs.len(), tested), (6, vec![2, 4, 6]));
     let protocol = &tuned.metrics["protocol"];
-    assert_eq!((&protocol["updates"], &protocol["lr"], &protocol["backbone_lr"]), (&30.into(), &0.2.into(), &0.01.into()));
+    assert_eq!(
+        (&protocol["updates"], &protocol["lr"], &protocol["backbone_lr"]),
+        (&30.into(), &0.2.into(), &0.01.into())
+    );
     assert!(protocol["test_set_selection"].as_str().unwrap().contains("chosen on the test set"));
     let names = &tuned.model.card.classifier.as_ref().unwrap().names;
     assert_eq!(names, &["black", "white"]);
@@ -150,15 +163,24 @@ fn a_stopped_course_goes_on_to_the_same_end() {
             let raise = stop.clone();
             let mut session = Session {
                 state: Some(state.clone()),
-                progress: Some(Box::new(move |done, _| if done == stop_at { raise.raise(2) })),
+                progress: Some(Box::new(move |done, _| {
+                    if done == stop_at {
+                        raise.raise(2)
+                    }
+                })),
                 stop,
                 ..Session::default()
             };
-            let end = finetune(&model(), &all(&train), Some(&test), &short(), &machine(), &mut session).unwrap();
+            let end =
+                finetune(&model(), &all(&train), Some(&test), &short(), &machine(), &mut session).unwrap();
             assert!(end.is_none(), "it was stopped at step {stop_at}");
         }
         let first = Cell::new(0);
-        let told = |done: usize, _: usize| if first.get() == 0 { first.set(done) };
+        let told = |done: usize, _: usize| {
+            if first.get() == 0 {
+                first.set(done)
+            }
+        };
         let mut session =
             Session { state: Some(state), progress: Some(Box::new(told)), ..Session::default() };
         let end = finetune(&model(), &all(&train), Some(&test), &short(), &machine(), &mut session);
@@ -264,7 +286,9 @@ fn a_run_leaves_a_model_that_others_load() {
     let counts = Cell::default();
     {
         let folder = RunFolder::open(&path, OnExisting::Refuse).unwrap();
-        let RunEnd::Finished { metrics, .. } = run(&folder, &config, &counts).unwrap() else { panic!("it stopped") };
+        let RunEnd::Finished { metrics, .. } = run(&folder, &config, &counts).unwrap() else {
+            panic!("it stopped")
+        };
         let written = fs_err::read_to_string(path.join("metrics.json")).unwrap();
         assert_eq!(written, serde_json::to_string_pretty(&metrics).unwrap() + "\n");
     }
@@ -303,7 +327,8 @@ fn linear_evaluation_with_augmentation_leaves_the_backbone_alone() {
     let before = source.store.state_dict().unwrap();
     let how = AugmentedLinear { epochs: Some(8), batch_size: Some(8), ..AugmentedLinear::resnet() };
     let session = &mut Session::default();
-    let (metrics, epochs) = augmented_linear(&source, &train, &test, &how, &machine(), session).unwrap().unwrap();
+    let AugmentedResult { metrics, epochs } =
+        augmented_linear(&source, &train, &test, &how, &machine(), session).unwrap().unwrap();
     assert_eq!(metrics["linear_top1"], 1.0);
     assert_eq!((epochs.len(), &metrics["protocol"]["name"]), (8, &"resnet".into()));
     assert_eq!(metrics["protocol"]["norms"], "running statistics");
@@ -323,6 +348,7 @@ fn transformers_are_read_at_their_last_four_blocks() {
     assert_eq!((base.classifier_lr, base.batch_size, base.epochs), (0.0015 * 4.0, 1024, 100));
     let (train, test) = (labelled(16, 0), labelled(8, 100));
     let session = &mut Session::default();
-    let (metrics, _) = augmented_linear(&source, &train, &test, &how, &machine(), session).unwrap().unwrap();
+    let AugmentedResult { metrics, .. } =
+        augmented_linear(&source, &train, &test, &how, &machine(), session).unwrap().unwrap();
     assert!(metrics["protocol"]["features"].as_str().unwrap().contains("last 4 blocks"), "{metrics:?}");
 }

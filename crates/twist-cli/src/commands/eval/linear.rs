@@ -69,7 +69,9 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Which::Resnet => augmented(args, AugmentedLinear::resnet(), &opened, talk)?,
         Which::Vit => augmented(args, AugmentedLinear::vit(), &opened, talk)?,
     };
-    if let (Value::Object(own), Some(Value::Object(protocol))) = (opened.protocol(), figures.get_mut("protocol")) {
+    if let (Value::Object(own), Some(Value::Object(protocol))) =
+        (opened.protocol(), figures.get_mut("protocol"))
+    {
         for (key, value) in own {
             protocol.entry(key).or_insert(value);
         }
@@ -138,7 +140,7 @@ fn augmented(
     let ended = augmented_linear(&opened.model, &train, &test, &how, &opened.machine, &mut session)?;
     drop(session);
     // Nobody raises the flag to stop: a signal ends the process, there is nothing to save.
-    let (metrics, _) = ended.unwrap_or_default();
+    let metrics = ended.unwrap_or_default().metrics;
     let lines = result_lines("linear", &metrics);
     Ok((metrics, lines))
 }
