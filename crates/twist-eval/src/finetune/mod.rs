@@ -73,6 +73,11 @@ pub struct Finetuned {
 }
 
 impl FinetuneOptions {
+    /// The weights that a course begins with: the hash of the model's, or that they are random.
+    fn begins_with<'a>(&self, source: &'a Model) -> &'a str {
+        if self.from_scratch { "random weights" } else { &source.hash }
+    }
+
     /// The plan for the images `labelled` and a model of `card`.
     ///
     /// # Errors
@@ -141,8 +146,7 @@ pub fn finetune(
     let plan = options.plan(&source.card, labelled)?;
     machine.prepare()?;
     let names = labelled.images.classes().to_vec();
-    let begins = if options.from_scratch { "random weights" } else { &source.hash };
-    let lesson = Lesson::new(&labelled.images, test, begins)?;
+    let lesson = Lesson::new(&labelled.images, test, options.begins_with(source))?;
     let mut student = Student::new(source, names.len() as i64, &plan, options.from_scratch, machine.device)?;
     let card = ModelCard { transform: plan.transform.clone(), ..source.card.clone() };
     let input = EvalInput::of_card(&card, Some(plan.precision), machine)?;

@@ -11,7 +11,11 @@ use twist_train::{Machine, Recorder, RunFolder, StartFigures, StopFlag, What};
 
 use super::{FinetuneConfig, Finetuned, finetune};
 use crate::model::MODEL_FILE;
+use crate::supervised::{Lesson, check_state};
 use crate::{EvalError, LabelledImages, Model, Session, SupervisedPlan};
+
+/// The state of an unfinished course, among the checkpoints.
+const STATE_FILE: &str = "finetune.safetensors";
 
 /// Everything that a run needs beside its folder.
 pub struct FinetuneRun<'a> {
@@ -65,10 +69,14 @@ impl FinetuneRun<'_> {
         }
         let options = self.config.options();
         let plan = options.plan(&self.source.card, &self.labelled)?;
+        // A folder that cannot be gone on with stays as it is.
+        let state = folder.checkpoints().join(STATE_FILE);
+        let identity = Lesson::identity(&self.labelled.images, options.begins_with(self.source));
+        check_state(&state, &plan, &identity)?;
         self.config.write(path)?;
         write_json(&path.join("plan.json"), &serde_json::to_value(&plan)?)?;
         let mut session = Session {
-            state: Some(folder.checkpoints().join("finetune.safetensors")),
+            state: Some(state.clone()),
             recorders: folder.recorders()?.into_iter().map(|own| own as Box<dyn Recorder + '_>).collect(),
             progress,
             stop: stop.clone(),
@@ -89,11 +97,8 @@ impl FinetuneRun<'_> {
         let seconds = began.elapsed().as_secs_f64();
         session.record(plan.epochs * per_epoch, per_epoch, What::Done { seconds })?;
         // The state has served its purpose; it is twice as large as the model.
-        if let Some(state) = &session.state
-            && state.is_file()
-        {
-            fs_err::remove_file(state)
-                .map_err(|source| EvalError::Unreadable { path: state.clone(), source })?;
+        if state.is_file() {
+            fs_err::remove_file(&state).map_err(|source| EvalError::Unreadable { path: state, source })?;
         }
         Ok(RunEnd::Finished { model: model_file, metrics })
     }

@@ -31,22 +31,26 @@ pub(crate) struct Lesson {
 }
 
 impl Lesson {
+    /// What a state on disk must belong to: the weights that a course begins with, and the images.
+    pub(crate) fn identity(train: &Arc<dyn Dataset>, begins_with: &str) -> String {
+        format!("{begins_with} on {}", train.fingerprint())
+    }
+
     /// # Errors
     /// As [`ClassMap::new`].
     pub(crate) fn new(
         train: &Arc<dyn Dataset>,
         test: Option<&Arc<dyn Dataset>>,
-        identity: &str,
+        begins_with: &str,
     ) -> Result<Self, EvalError> {
         let map = |test: &Arc<dyn Dataset>| -> Result<_, EvalError> {
             let map = ClassMap::new(train.classes(), &**test)?;
             Ok((in_memory(Arc::clone(test), IN_MEMORY), map))
         };
-        let identity = format!("{identity} on {}", train.fingerprint());
         Ok(Self {
             train: in_memory(Arc::clone(train), IN_MEMORY),
             test: test.map(map).transpose()?,
-            identity,
+            identity: Self::identity(train, begins_with),
         })
     }
 }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 use twist_io::{HostTensor, load_safetensors, save_safetensors};
 
@@ -60,8 +60,40 @@ impl Progress {
 }
 
 /// What a state belongs to, in words that must be equal.
-fn identity(plan: &SupervisedPlan, lesson: &Lesson) -> Result<String, EvalError> {
-    Ok(format!("{}: {}", lesson.identity, serde_json::to_string(plan)?))
+fn identity(plan: &SupervisedPlan, lesson: &str) -> Result<String, EvalError> {
+    Ok(format!("{lesson}: {}", serde_json::to_string(plan)?))
+}
+
+/// Whether the state in `file`, if there is one, belongs to this course.
+///
+/// # Errors
+/// [`EvalError::OtherCourse`] when it does not; the file is damaged.
+pub(crate) fn check_state(file: &Path, plan: &SupervisedPlan, lesson: &str) -> Result<(), EvalError> {
+    if file.is_file() {
+        let (_, facts) = load_safetensors(file)?;
+        of_course(file, facts.as_ref(), plan, lesson)?;
+    }
+    Ok(())
+}
+
+/// The step of a state that belongs to this course.
+fn of_course(
+    file: &Path,
+    facts: Option<&Value>,
+    plan: &SupervisedPlan,
+    lesson: &str,
+) -> Result<u64, EvalError> {
+    let course = facts.and_then(|facts| facts.get("course"));
+    let course = course.ok_or_else(|| wrong(file, "it says no course"))?;
+    if course["of"].as_str() != Some(&identity(plan, lesson)?) {
+        let reason = "model, labelled images or settings are not those that it was begun with";
+        return Err(wrong(file, reason));
+    }
+    course["step"].as_u64().ok_or_else(|| wrong(file, "it says no step"))
+}
+
+fn wrong(file: &Path, reason: &str) -> EvalError {
+    EvalError::OtherCourse { path: file.to_owned(), reason: reason.to_owned() }
 }
 
 pub(super) fn save(
@@ -80,7 +112,7 @@ pub(super) fn save(
     let figures: Vec<f64> = progress.epochs.iter().flat_map(row).collect();
     state.push("figures.epochs", table(vec![progress.epochs.len(), 5], &figures));
     state.push("figures.sums", table(vec![3], &progress.sums));
-    let facts = json!({ "course": { "step": progress.step, "of": identity(plan, lesson)? } });
+    let facts = json!({ "course": { "step": progress.step, "of": identity(plan, &lesson.identity)? } });
     Ok(save_safetensors(file, &state, Some(&facts))?)
 }
 
@@ -94,21 +126,15 @@ pub(super) fn load(
     if !file.is_file() {
         return Ok(None);
     }
-    let wrong = |reason: &str| EvalError::OtherCourse { path: file.to_owned(), reason: reason.to_owned() };
     let (mut state, facts) = load_safetensors(file)?;
-    let course =
-        facts.as_ref().and_then(|facts| facts.get("course")).ok_or_else(|| wrong("it says no course"))?;
-    if course["of"].as_str() != Some(&identity(plan, lesson)?) {
-        return Err(wrong("model, labelled images or settings are not those that it was begun with"));
-    }
-    let step = course["step"].as_u64().ok_or_else(|| wrong("it says no step"))?;
+    let step = of_course(file, facts.as_ref(), plan, &lesson.identity)?;
     let numbers = state.split_prefix("figures.");
     let numbers = |name: &str| -> Result<Vec<f64>, EvalError> {
         let found = numbers.get(name).and_then(|tensor| tensor.to_vec().ok());
-        found.ok_or_else(|| wrong("its figures are missing"))
+        found.ok_or_else(|| wrong(file, "its figures are missing"))
     };
     let (figures, sums) = (numbers("epochs")?, numbers("sums")?);
-    let sums = <[f64; 3]>::try_from(sums).map_err(|_| wrong("its figures are incomplete"))?;
+    let sums = <[f64; 3]>::try_from(sums).map_err(|_| wrong(file, "its figures are incomplete"))?;
     let known = |value: f64| (!value.is_nan()).then_some(value);
     let epochs = (1..).zip(figures.chunks_exact(5)).map(|(epochs, row)| {
         let [lr, backbone_lr] = plan.rates(epochs - 1);
