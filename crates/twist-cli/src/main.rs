@@ -17,6 +17,7 @@ mod sources;
 mod model;
 mod results;
 
+mod course;
 mod job;
 mod progress;
 mod signals;

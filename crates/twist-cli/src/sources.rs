@@ -103,7 +103,7 @@ fn label_source(text: &str) -> LabelSource {
 }
 
 /// A path or pattern from the root on; names such as `shapes:train` stay.
-fn absolute(data: &str) -> String {
+pub(crate) fn absolute(data: &str) -> String {
     if data.starts_with("shapes:") {
         return data.to_string();
     }

@@ -106,6 +106,12 @@ pub enum DataError {
         /// What does not fit.
         reason: String,
     },
+    /// A part of a data set that it does not have.
+    #[error("this is no part of the data set: {reason}")]
+    Subset {
+        /// What it does not have.
+        reason: String,
+    },
     /// A CIFAR batch that is not one.
     #[error("{path} is not a CIFAR binary batch: {reason}")]
     Cifar {

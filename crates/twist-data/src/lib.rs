@@ -58,7 +58,9 @@ pub use crate::augment::{
     Augmenter, ColorOp, Crop, DrawKey, Erase, EvalTransform, Interpolation, Jitter, Normalize, Operation,
     Operations, PolicyError, RandAugment, ViewDraw, ViewPolicy, draw,
 };
-pub use crate::dataset::{Dataset, LabelSource, LeftOut, OpenOptions, Stored, in_memory, open};
+pub use crate::dataset::{
+    Dataset, LabelSource, LeftOut, Listed, OpenOptions, Stored, in_memory, listed, open, subset,
+};
 pub use crate::decode::{DecodeError, DecodeLimits, Decoder};
 pub use crate::error::DataError;
 pub use crate::image::Rgb8;

@@ -173,6 +173,85 @@ pub enum EvalError {
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
 
+    // === Training from labels ===
+    /// A part of the labels that is none.
+    #[error("{percent} % of the labels is no part of them: give a number above 0 and up to 100")]
+    Percent {
+        /// As given.
+        percent: f64,
+    },
+    /// Labels that tell nothing apart.
+    #[error("the labels name {}; a classifier needs images of at least two classes", one_class(name))]
+    OneClass {
+        /// The class; empty when there is none.
+        name: String,
+    },
+    /// Test images of classes that were never shown.
+    #[error(
+        "the test images have classes that none of the {known} labelled classes is called: {}; label an image of each, or \
+         give both data sets the same class names",
+        some(unknown)
+    )]
+    ClassesUnknown {
+        /// Their names.
+        unknown: Vec<String>,
+        /// Number of classes with labels.
+        known: usize,
+    },
+    /// A number of a plan that is out of its range.
+    #[error("{what} is {value}, but it has to be {rule}")]
+    PlanValue {
+        /// Which number.
+        what: &'static str,
+        /// The range.
+        rule: &'static str,
+        /// As given.
+        value: String,
+    },
+    /// The loss left the numbers.
+    #[error(
+        "the loss is not a finite number in epoch {epoch}: lower the rates (--lr {lr}{}), or use --precision fp32; nothing \
+         later than the epoch before was saved",
+        backbone_rate(*backbone_lr)
+    )]
+    NotFinite {
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// First rate of the classifier.
+        lr: f64,
+        /// First rate of the backbone, 0 when it is frozen.
+        backbone_lr: f64,
+    },
+    /// A saved state that is another's.
+    #[error(
+        "{} cannot be gone on with: {reason}; give what it was begun with, begin anew with --force, or name another folder \
+         with --out",
+        path.display()
+    )]
+    OtherCourse {
+        /// The file of the state.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A run folder of another kind.
+    #[error("{} does not describe a run of `twist finetune`: {reason}; name another folder with --out", path.display())]
+    NotFinetuning {
+        /// The file.
+        path: PathBuf,
+        /// What the reader says.
+        reason: String,
+    },
+    /// Rates cannot be chosen.
+    #[error(
+        "none of the {images} training images can be held out to choose a learning rate by: each class has one; name a rate \
+         with --lr, or label more images"
+    )]
+    NothingHeldOut {
+        /// Number of training images.
+        images: usize,
+    },
+
     // === The results ===
     /// Scores of labels against clusters.
     #[error(transparent)]
@@ -193,4 +272,18 @@ pub enum EvalError {
 
 fn examples(words: &str, names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!("{words}: {}", names.join(", ")) }
+}
+
+fn one_class(name: &str) -> String {
+    if name.is_empty() { "no class".into() } else { format!("one class, {name}") }
+}
+
+/// The first of several names.
+fn some(names: &[String]) -> String {
+    let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
+    format!("{}{more}", names[..names.len().min(5)].join(", "))
+}
+
+fn backbone_rate(rate: f64) -> String {
+    if rate > 0.0 { format!(", --backbone-lr {rate}") } else { String::new() }
 }

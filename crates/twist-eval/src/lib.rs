@@ -1,4 +1,4 @@
-//! Evaluation protocols: what a frozen network is worth, and what one gets without learning.
+//! Evaluation protocols: what a network is worth, frozen or fine-tuned, and what one gets without learning.
 //!
 //! [`Features`] are what a network in evaluation mode says of every image: L2-normalised backbone features, and the
 //! most probable clusters. From them come weighted k-NN ([`knn_top1`]) and the scores of discovered classes against
@@ -6,7 +6,11 @@
 //! weights reach on the same images. The [`OnlineEvaluator`] does the first part while a run trains;
 //! [`final_evaluation()`] does everything at its end and leaves in the run folder what the report draws.
 //!
-//! What it deliberately is not: it never trains and never changes a run's state, random numbers included. It holds no
+//! Some protocols train from labels: [`linear`] classifiers on frozen features, and [`finetune`], where the backbone learns
+//! as well. What they train is their own: a fresh classifier, a copy of the backbone.
+//!
+//! What it deliberately is not: it never trains without labels and never changes the run that it evaluates, random numbers
+//! included. It holds no
 //! formulas of scores, which are in `twist-metrics`, and draws no pages, which is `twist-report`'s part.
 //!
 //! Data passes from a `Dataset` through the loader's evaluation pipeline ([`EvalInput`]) to the network, batch by
@@ -29,6 +33,11 @@ mod model;
 
 mod final_evaluation;
 mod online;
+
+pub mod finetune;
+pub mod linear;
+
+mod supervised;
 
 mod labels;
 mod split;
@@ -67,3 +76,6 @@ pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FI
 pub use online::OnlineEvaluator;
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;
+pub use supervised::{
+    Accuracy, EpochFigures, LabelBudget, LabelledImages, Session, Student, SupervisedPlan, supervised_step,
+};

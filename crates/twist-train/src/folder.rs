@@ -30,11 +30,12 @@ pub struct RunFolder {
 }
 
 /// Single files that training and evaluation write, each of which is replaced with the run.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "config.toml",
     "plan.json",
     "log.jsonl",
     "metrics.json",
+    "model.safetensors",
     "embeddings.parquet",
     "images.csv",
     "thumbnails.tar",
@@ -124,7 +125,8 @@ impl RunFolder {
         for (path, name) in entries(&self.checkpoints())? {
             let ours = crate::checkpoint::step_of(&name).is_some()
                 || name == "best.safetensors"
-                || name == "best.json";
+                || name == "best.json"
+                || name == "finetune.safetensors";
             if ours {
                 fs_err::remove_file(path)?;
             }

@@ -4,6 +4,7 @@ mod values;
 
 mod model;
 mod run;
+mod teach;
 
 pub(crate) use model::{ModelArgs, UseArgs};
 pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
@@ -12,6 +13,12 @@ pub(crate) use values::{Duration, PrecisionArg, Rgb, ShellArg};
 use clap::{Parser, Subcommand};
 
 use crate::commands::{bench, completions, data, demo, doctor, eval, import, recipes, report, train};
+pub(crate) use teach::{BudgetArgs, TeachArgs, TeachMachineArgs};
+pub(crate) use values::{Duration, PrecisionArg, ShellArg};
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{bench, completions, data, demo, doctor, eval, finetune, recipes, report, train};
 
 const ABOUT: &str = "Discovers classes in images that nobody labelled (self-supervised TWIST)";
 
@@ -49,7 +56,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Demo(demo::Args),
     Train(Box<train::Args>),
-    Eval(eval::Args),
+    Finetune(Box<finetune::Args>),
+    Eval(Box<eval::Args>),
     Report(report::Args),
     Import(import::Args),
     Data(data::Args),

@@ -3,6 +3,8 @@
 pub(crate) mod demo;
 pub(crate) mod train;
 
+pub(crate) mod finetune;
+
 pub(crate) mod eval;
 
 pub(crate) mod report;
@@ -28,6 +30,7 @@ pub(crate) fn run(command: Command, talk: &Talk) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => demo::run(&args, talk),
         Command::Train(args) => train::run(&args, talk),
+        Command::Finetune(args) => finetune::run(&args, talk),
         Command::Eval(args) => eval::run(&args, talk),
         Command::Report(args) => report::run(&args, talk),
         Command::Import(args) => import::run(&args, talk),

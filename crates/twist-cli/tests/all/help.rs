@@ -4,12 +4,16 @@ use crate::support::Place;
 
 /// Every command and sub-command that exists.
 const COMMANDS: &[&str] = &[
+const COMMANDS: [&str; 20] = [
     "",
     "demo",
     "train",
+    "finetune",
     "eval",
     "eval knn",
     "eval classifier",
+    "eval linear",
+    "eval finetune",
     "report",
     "import",
     "data",

@@ -4,6 +4,10 @@
 
 mod damage;
 mod eval_cluster;
+//! `from_labels` what is trained from labels, and `interruption` kills, signals and locks.
+
+mod damage;
+mod from_labels;
 mod help;
 mod import;
 mod interruption;

@@ -72,14 +72,14 @@ impl Relabelled {
 }
 
 /// Finds images by path or by the end of it.
-struct Paths<'a> {
+pub(super) struct Paths<'a> {
     paths: &'a [String],
     exact: HashMap<&'a str, usize>,
     by_name: HashMap<&'a [u8], Vec<usize>>,
 }
 
 impl<'a> Paths<'a> {
-    fn new(paths: &'a [String]) -> Self {
+    pub(super) fn new(paths: &'a [String]) -> Self {
         let exact = paths.iter().enumerate().map(|(i, p)| (p.as_str(), i)).collect();
         let mut by_name: HashMap<&[u8], Vec<usize>> = HashMap::new();
         for (index, path) in paths.iter().enumerate() {
@@ -88,7 +88,8 @@ impl<'a> Paths<'a> {
         Self { paths, exact, by_name }
     }
 
-    fn find(&self, row: &Row, file: &Path) -> Result<Option<usize>, DataError> {
+    /// The image that a row names.
+    pub(super) fn find(&self, row: &Row, file: &Path) -> Result<Option<usize>, DataError> {
         let wanted = row.path.trim_start_matches("./");
         if let Some(&index) = self.exact.get(wanted) {
             return Ok(Some(index));

@@ -17,6 +17,10 @@ mod parquet;
 
 mod labelled;
 
+mod listed;
+
+mod subset;
+
 mod cache;
 
 mod classes;
@@ -32,7 +36,9 @@ use std::sync::Arc;
 
 pub use self::cache::in_memory;
 pub use self::left_out::LeftOut;
+pub use self::listed::{Listed, listed};
 pub use self::open::{LabelSource, OpenOptions, open};
+pub use self::subset::subset;
 pub(crate) use self::tar::CLASSES_KEY;
 use crate::{DataError, Rgb8};
 

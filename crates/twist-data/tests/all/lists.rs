@@ -1,6 +1,6 @@
 //! Lists and label files.
 
-use twist_data::LabelSource;
+use twist_data::{LabelSource, listed};
 
 use crate::workplace::{Workplace, bytes, labels, paths, png};
 
@@ -88,4 +88,41 @@ fn label_files_fit_by_path_or_its_end() {
         let error = place.open_with("", labelled.clone()).err().unwrap().to_string();
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn a_list_names_images_by_file_and_their_classes_are_those_of_the_data() {
+    let place = Workplace::with_images(&["cat/c_1.png", "cat/c_2.png", "dog/d_1.png", "dog/d_2.png"]);
+    let data = place.open(".").unwrap();
+    let found = |name: &str, content: &[u8]| {
+        place.write(name, content);
+        listed(data.as_ref(), &place.path(name))
+    };
+    // As the published lists: names alone, in any order; what is not there is told.
+    let list = found("list.txt", b"d_2.png\nc_1.png\nn01440764_1.JPEG\n").unwrap();
+    assert_eq!(list.images, [(0, 0), (3, 1)]);
+    assert_eq!(list.classes, ["cat", "dog"]);
+    assert_eq!(list.unmatched, [(3, "n01440764_1.JPEG".to_string())]);
+    // As a person labels: other classes, some still open.
+    let table =
+        found("mine.csv", b"path,label\ncat/c_1.png,tabby\ndog/d_1.png,\ncat/c_2.png,lynx\n").unwrap();
+    assert_eq!((table.images, table.classes), (vec![(0, 1), (1, 0)], vec!["lynx".into(), "tabby".into()]));
+    // Numbers count the data's classes.
+    let numbers = found("numbers.csv", b"path,label\nc_1.png,1\nd_1.png,0\n").unwrap();
+    assert_eq!((numbers.images, numbers.classes), (vec![(0, 1), (2, 0)], list.classes));
+
+    for (name, content, words) in [
+        ("a.txt", &b"d_1.png\nc_1.png\ndog/d_1.png\n"[..], "line 3: dog/d_1.png is already named in line 1"),
+        ("b.txt", b"x.png\ny.png\n", "none of its 2 lines names an image. Line 1 says \"x.png\""),
+        ("c.txt", b"c_1.png\t3\nd_1.png\n", "line 2: d_1.png has no label and others have one"),
+        ("d.txt", b"\n", "it is empty"),
+    ] {
+        let message = found(name, content).unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+    }
+    let same = Workplace::with_images(&["a/1.png", "b/1.png"]);
+    let data = same.open(".").unwrap();
+    same.write("list.txt", b"1.png\n");
+    let message = listed(data.as_ref(), &same.path("list.txt")).unwrap_err().to_string();
+    assert!(message.contains("line 1") && message.contains("write more of the path"), "{message}");
 }

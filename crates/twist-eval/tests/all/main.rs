@@ -3,6 +3,7 @@
 mod artefacts;
 mod import;
 mod cluster_eval;
+mod from_labels;
 mod model;
 mod support;
 

@@ -2,7 +2,9 @@
 
 mod classifier;
 mod cluster;
+mod finetune;
 mod knn;
+mod linear;
 
 use crate::exit::Exit;
 use crate::talk::Talk;
@@ -12,6 +14,9 @@ Examples:
   twist eval knn runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar'
   twist eval classifier resnet20.safetensors --test 'cifar10/test-*.tar'
   twist eval cluster runs/a runs/b runs/c --test 'cifar10/test-*.tar'      mean and deviation of three seeds
+  twist eval linear runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar'
+  twist eval finetune runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar' \
+      --percent 1 --seeds 3
 
 Features are computed once for each model and data set and kept, so the next evaluation of the
 same model is quick. Figures of a run folder are added to its evaluations.jsonl, from which
@@ -30,6 +35,8 @@ enum Protocol {
     Knn(knn::Args),
     Classifier(classifier::Args),
     Cluster(cluster::Args),
+    Linear(linear::Args),
+    Finetune(finetune::Args),
 }
 
 /// Runs what was asked for.
@@ -38,6 +45,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Protocol::Knn(args) => knn::run(args, talk),
         Protocol::Classifier(args) => classifier::run(args, talk),
         Protocol::Cluster(args) => cluster::run(args, talk),
+        Protocol::Linear(args) => linear::run(args, talk),
+        Protocol::Finetune(args) => finetune::run(args, talk),
     }
 }
 

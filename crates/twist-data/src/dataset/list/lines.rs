@@ -8,7 +8,7 @@ use crate::dataset::file_pool::read_file;
 use crate::dataset::kinds::is_image;
 
 /// Reads the list. Empty lines are skipped.
-pub(super) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
     let bytes = read_file(path)?;
     let bad = |line: usize, reason: &str| DataError::Line {
         path: path.to_path_buf(),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+pub(crate) use self::lines::read as read_lines;
 pub(crate) use self::table::labels as table_labels;
 pub(crate) use self::table::read as read_table;
 use super::classes::Labels;

@@ -1,0 +1,95 @@
+//! Training from labels: flags of `twist finetune` and `twist eval finetune`.
+
+use std::path::{Path, PathBuf};
+
+use twist_eval::finetune::FinetuneOptions;
+use twist_train::{DeviceRequest, Precision};
+
+use super::{PrecisionArg, UseArgs};
+use crate::model::Opened;
+use crate::talk::Talk;
+
+/// How is trained. What is not given has the value of the released protocol, which depends on the part of the labels.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Training")]
+pub(crate) struct TeachArgs {
+    /// Passes over the labelled images [default: 20, or 30 with more than 10 %; more when they are a handful]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) epochs: Option<u64>,
+    /// Images in one update [default: 256]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<usize>,
+    /// First learning rate of the classifier; a cosine takes it to 0 [default: 0.2]
+    #[arg(long, value_name = "X")]
+    pub(crate) lr: Option<f64>,
+    /// First learning rate of the backbone [default: 0.04 up to 1 %, 0.02 up to 10 %, 0.01]
+    #[arg(long, value_name = "X")]
+    pub(crate) backbone_lr: Option<f64>,
+    /// Weight decay of weights [default: 0]
+    #[arg(long, value_name = "X")]
+    pub(crate) weight_decay: Option<f64>,
+    /// Epochs between two tests; the last epoch is always tested [default: 20 tests in all]
+    #[arg(long, value_name = "N")]
+    pub(crate) test_every: Option<u64>,
+    /// Begin with random weights instead of the model's: the same network for comparison
+    #[arg(long)]
+    pub(crate) from_scratch: bool,
+    /// Seed of draws of labels, first weights, order and crops [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+}
+
+impl TeachArgs {
+    /// What is said otherwise than the released protocol says.
+    pub(crate) fn options(&self, precision: Option<Precision>) -> FinetuneOptions {
+        FinetuneOptions {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            lr: self.lr,
+            backbone_lr: self.backbone_lr,
+            weight_decay: self.weight_decay,
+            test_every: self.test_every,
+            precision,
+            from_scratch: self.from_scratch,
+            seed: self.seed.unwrap_or(0),
+        }
+    }
+}
+
+/// Where training from labels runs.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Machine")]
+pub(crate) struct TeachMachineArgs {
+    /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceRequest,
+    /// Arithmetic of the network: fp32 or bf16 [default: what the model was trained with]
+    #[arg(long, value_name = "KIND", hide_possible_values = true)]
+    precision: Option<PrecisionArg>,
+    /// Processor cores to use [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+impl TeachMachineArgs {
+    /// Opens the model in `path`; beside it the arithmetic that was asked for, if any was.
+    pub(crate) fn open(&self, path: &Path, talk: &Talk) -> anyhow::Result<(Opened, Option<Precision>)> {
+        let (device, precision, threads) = (self.device, self.precision, self.threads);
+        let opened = UseArgs { device, precision, threads, no_cache: true }.open(path, talk)?;
+        let reduced = opened.input.autocast.is_some();
+        let asked = precision.map(|_| if reduced { Precision::Bf16 } else { Precision::Fp32 });
+        Ok((opened, asked))
+    }
+}
+
+/// Which labels may be seen.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Labels")]
+pub(crate) struct BudgetArgs {
+    /// Use this part of the labels in %, drawn class-balanced by the seed [default: 100]
+    #[arg(long, value_name = "P")]
+    pub(crate) percent: Option<f64>,
+    /// Use the images that a file names: one a line (as SimCLR's 1percent.txt), or a CSV with path,label
+    #[arg(long, value_name = "FILE", conflicts_with = "percent")]
+    pub(crate) labels: Option<PathBuf>,
+}

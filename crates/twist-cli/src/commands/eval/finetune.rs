@@ -1,0 +1,72 @@
+//! `twist eval finetune`: accuracy after fine-tuning on a part of the labels, over seeds.
+
+use std::path::PathBuf;
+
+use twist_eval::LabelBudget;
+use twist_eval::finetune::finetune_seeds;
+
+use crate::args::{BudgetArgs, TeachArgs, TeachMachineArgs};
+use crate::course::result_lines;
+use crate::exit::Exit;
+use crate::progress::Counting;
+use crate::results;
+use crate::sources::{self, DEFAULT_LABELS};
+use crate::talk::Talk;
+
+/// Accuracy after fine-tuning backbone and classifier on a part of the labels (nothing is kept but the figures)
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A run folder, a checkpoint, or a weight file
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// Images to learn from: any DATA
+    #[arg(long, value_name = "DATA")]
+    train: String,
+    /// Labelled images to test on
+    #[arg(long, value_name = "DATA")]
+    test: String,
+    /// Repetitions with the seeds SEED, SEED + 1, …: mean and standard deviation are reported
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    budget: BudgetArgs,
+    #[command(flatten)]
+    teach: TeachArgs,
+    #[command(flatten)]
+    machine: TeachMachineArgs,
+}
+
+/// Measures and prints.
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let (opened, precision) = args.machine.open(&args.model, talk)?;
+    let train = sources::open(&args.train, DEFAULT_LABELS, talk)?;
+    let test = sources::open(&args.test, DEFAULT_LABELS, talk)?;
+    let budget = match &args.budget.labels {
+        Some(file) => LabelBudget::File(file.clone()),
+        None => LabelBudget::Percent(args.budget.percent.unwrap_or(100.0)),
+    };
+    let options = args.teach.options(precision);
+    let mut counting = Counting::new(talk, "steps");
+    let seeds = args.seeds;
+    let mut progress = |place: u64, done: usize, all: usize| {
+        counting.at(place as usize * all + done, seeds as usize * all);
+    };
+    let figures = finetune_seeds(
+        &opened.model,
+        (&train, &test),
+        &budget,
+        (&options, seeds),
+        &opened.machine,
+        &mut progress,
+    )?;
+    drop(counting);
+    let mut lines = result_lines("finetune", &figures);
+    let begin = if options.from_scratch { "from scratch" } else { "fine-tuned" };
+    lines[0] =
+        format!("{begin}, {} labels, {seeds} seeds: {}", figures["protocol"]["labels"]["images"], lines[0]);
+    results::emit(&opened, "finetune", figures, args.json, &lines)?;
+    Ok(Exit::Done)
+}

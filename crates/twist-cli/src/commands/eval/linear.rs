@@ -1,0 +1,146 @@
+//! `twist eval linear`: a linear classifier on frozen features.
+
+use serde_json::{Map, Value};
+use twist_eval::linear::{AugmentedLinear, FastLinear, augmented_linear, fast_linear};
+use twist_eval::{FeatureKind, Session};
+use twist_train::Precision;
+
+use super::DataArgs;
+use crate::args::ModelArgs;
+use crate::course::{Course, result_lines};
+use crate::exit::{Exit, Usage};
+use crate::model::Opened;
+use crate::progress::Counting;
+use crate::results;
+use crate::talk::Talk;
+
+/// The protocols, which do not compare with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    /// Cached features, many rates at once, chosen on held-out training images
+    Fast,
+    /// Released for convolutional networks: random crops and flips, 100 epochs
+    Resnet,
+    /// Released for transformers: class tokens of the last 4 blocks, random crops and flips, 100 epochs
+    Vit,
+}
+
+/// Accuracy of a linear classifier on frozen features
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    data: DataArgs,
+    /// How the classifier is trained
+    #[arg(long, value_enum, default_value_t = Which::Fast)]
+    protocol: Which,
+    /// Passes over the training images [default: 100; fast: 10 to 100, by their number]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: Option<u64>,
+    /// Images in one update [default: 1024; fast: 256]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    batch_size: Option<u32>,
+    /// First learning rate [default: released; fast: the best of eight on held-out training images]
+    #[arg(long, value_name = "X")]
+    lr: Option<f64>,
+    /// Epochs between two tests of resnet and vit; the last epoch is always tested [default: 1]
+    #[arg(long, value_name = "N")]
+    test_every: Option<u64>,
+    /// Seed of the order, the crops and what is held out
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures and prints.
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    if args.protocol == Which::Fast && args.test_every.is_some() {
+        return Err(Usage("--test-every belongs to the protocols resnet and vit".into()).into());
+    }
+    if let Some(lr) = args.lr.filter(|lr| !(lr.is_finite() && *lr > 0.0)) {
+        return Err(Usage(format!("--lr {lr} is no learning rate: give a number above 0")).into());
+    }
+    let opened = args.model.open(talk)?;
+    let (mut figures, mut lines) = match args.protocol {
+        Which::Fast => fast(args, &opened, talk)?,
+        Which::Resnet => augmented(args, AugmentedLinear::resnet(), &opened, talk)?,
+        Which::Vit => augmented(args, AugmentedLinear::vit(), &opened, talk)?,
+    };
+    if let (Value::Object(own), Some(Value::Object(protocol))) =
+        (opened.protocol(), figures.get_mut("protocol"))
+    {
+        for (key, value) in own {
+            protocol.entry(key).or_insert(value);
+        }
+    }
+    let name = figures["protocol"]["name"].as_str().unwrap_or_default().to_owned();
+    lines[0] = format!("linear ({name}): {}", lines[0]);
+    results::emit(&opened, "linear", figures, args.json, &lines)?;
+    Ok(Exit::Done)
+}
+
+fn fast(args: &Args, opened: &Opened, talk: &Talk) -> anyhow::Result<(Map<String, Value>, Vec<String>)> {
+    let (train, test) = args.data.open(talk)?;
+    let rows = opened.features(FeatureKind::Last, &train, "training features", talk)?;
+    let asked = opened.features(FeatureKind::Last, &test, "test features", talk)?;
+    let (rows, labels) = rows.labelled(&*train)?;
+    let (asked, truth) = asked.labelled(&*test)?;
+    let usual = FastLinear::default();
+    let how = FastLinear {
+        learning_rates: args.lr.map_or(usual.learning_rates, |lr| vec![lr]),
+        weight_decays: if args.lr.is_some() { vec![0.0] } else { usual.weight_decays },
+        epochs: args.epochs,
+        batch_size: args.batch_size.map_or(usual.batch_size, |size| size as usize),
+        seed: args.seed,
+        device: opened.machine.device,
+        ..usual
+    };
+    let mut counting = Counting::new(talk, "passes");
+    let mut progress = |done, all| counting.at(done, all);
+    let classes = train.classes().len() as i64;
+    let result = fast_linear((&rows, &labels), (&asked, &truth), classes, &how, &mut progress)?;
+    drop(counting);
+    let metrics = result.metrics();
+    let mut lines = result_lines("linear", &metrics);
+    let chosen = result.rates[result.chosen];
+    if let Some(held_out) = chosen.held_out_top1 {
+        lines.push(format!(
+            "rate {} and weight decay {}: {held_out:.4} on held-out training images, the best of {} settings",
+            chosen.lr,
+            chosen.weight_decay,
+            result.rates.len()
+        ));
+    }
+    Ok((metrics, lines))
+}
+
+fn augmented(
+    args: &Args,
+    released: AugmentedLinear,
+    opened: &Opened,
+    talk: &Talk,
+) -> anyhow::Result<(Map<String, Value>, Vec<String>)> {
+    let how = AugmentedLinear {
+        epochs: args.epochs,
+        batch_size: args.batch_size.map(|size| size as usize),
+        lr: args.lr,
+        test_every: args.test_every,
+        precision: Some(opened.input.autocast.map_or(Precision::Fp32, |_| Precision::Bf16)),
+        seed: args.seed,
+        ..released
+    };
+    let (train, test) = args.data.open(talk)?;
+    let course = Course::new(talk);
+    let steps = Box::new(course.steps());
+    let mut session =
+        Session { recorders: vec![Box::new(course)], progress: Some(steps), ..Session::default() };
+    let ended = augmented_linear(&opened.model, &train, &test, &how, &opened.machine, &mut session)?;
+    drop(session);
+    // Nobody raises the flag to stop: a signal ends the process, there is nothing to save.
+    let metrics = ended.unwrap_or_default().metrics;
+    let lines = result_lines("linear", &metrics);
+    Ok((metrics, lines))
+}

@@ -1,0 +1,152 @@
+//! `twist finetune`: from a trained model and labels to a classifier.
+
+use std::path::{Path, PathBuf};
+
+use twist_eval::LabelledImages;
+use twist_eval::finetune::{FinetuneConfig, FinetuneRun, Kind, RunEnd};
+use twist_train::{RunFolder, StopFlag};
+
+use crate::args::{BudgetArgs, RunFolderArgs, TeachArgs, TeachMachineArgs};
+use crate::course::{Course, result_lines};
+use crate::exit::{Exit, Usage};
+use crate::sources::{self, DEFAULT_LABELS};
+use crate::talk::{Talk, to_stdout};
+use crate::{place, signals};
+
+/// Runs without `--out` are called so.
+const NAME: &str = "finetune";
+
+const EXAMPLES: &str = "\
+Examples:
+  twist finetune runs/mine-1 --train photos/ --labels labelled.csv    a handful of labelled images
+  twist finetune runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar' --percent 1
+  twist finetune resnet50.safetensors --train imagenet/train --test imagenet/val --labels 1percent.txt
+  twist finetune --resume --out runs/finetune-1                       go on after a stop or a kill
+
+The run folder is a MODEL with a classifier: `twist predict`, `twist eval classifier` use it.
+MODEL itself is not changed. Values follow the released protocol for the part of the labels.";
+
+/// Train a classifier from labels, the backbone with it
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// A run folder, a checkpoint, or a weight file; can be left out with --resume --out RUN
+    #[arg(value_name = "MODEL")]
+    model: Option<PathBuf>,
+    /// Images to learn from: any DATA
+    #[arg(long, value_name = "DATA")]
+    train: Option<String>,
+    /// Labelled images to test on
+    #[arg(long, value_name = "DATA")]
+    test: Option<String>,
+    /// Print the figures as one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    budget: BudgetArgs,
+    #[command(flatten)]
+    teach: TeachArgs,
+    #[command(flatten)]
+    folder: RunFolderArgs,
+    #[command(flatten)]
+    machine: TeachMachineArgs,
+}
+
+/// Trains, tests, and leaves a model in the run folder.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let path = place::of_run(&args.folder, NAME);
+    let mut config = config(args, &path)?;
+    let (opened, precision) = args.machine.open(&config.model, talk)?;
+    config.precision = precision.or(config.precision);
+    refuse_own_folder(opened.model.folder.as_deref(), &path)?;
+    let train = sources::open(&config.train, DEFAULT_LABELS, talk)?;
+    let test = config.test.as_deref().map(|test| sources::open(test, DEFAULT_LABELS, talk)).transpose()?;
+    let labelled = LabelledImages::choose(&train, &config.budget(), config.seed)?;
+
+    let folder = RunFolder::open(&path, args.folder.on_existing())?;
+    talk.say(format!("run folder {}", path.display()));
+    let stop = StopFlag::new();
+    let signals = signals::handle(&stop, talk)?;
+    let course = Course::new(talk);
+    let steps = Box::new(course.steps());
+    let run = FinetuneRun { config, source: &opened.model, labelled, test, machine: &opened.machine };
+    let end = run.run(&folder, vec![Box::new(course)], Some(steps), &stop)?;
+    drop(signals);
+    match (end, stop.signal()) {
+        (RunEnd::Finished { model, metrics }, _) => {
+            if args.json {
+                to_stdout(serde_json::to_string_pretty(&metrics)?)?;
+            } else {
+                result_lines(NAME, &metrics).into_iter().try_for_each(to_stdout)?;
+                to_stdout(format!("model: {}", model.display()))?;
+            }
+            Ok(Exit::Done)
+        }
+        (RunEnd::WasFinished, _) => {
+            talk.say(format!("{} is finished already, nothing to do", path.display()));
+            Ok(Exit::Done)
+        }
+        (RunEnd::Stopped, signal) => {
+            talk.say(format!(
+                "stopped and saved; go on with:\n  twist finetune --resume --out {}",
+                path.display()
+            ));
+            Ok(signal.map_or(Exit::Done, Exit::Signal))
+        }
+    }
+}
+
+/// What the command line says; what it does not say comes from the run that is resumed.
+fn config(args: &Args, folder: &Path) -> anyhow::Result<FinetuneConfig> {
+    let before = if args.folder.resume { FinetuneConfig::read(folder)? } else { None };
+    let missing = |what: &str| {
+        let hint = if args.folder.resume {
+            "; --resume without it needs --out RUN, a run to go on with"
+        } else {
+            ""
+        };
+        Usage(format!(
+            "{what} is missing: `twist finetune MODEL --train DATA`, see `twist finetune --help`{hint}"
+        ))
+    };
+    let model = args.model.as_deref().map(std::path::absolute).transpose()?;
+    let given = args.teach.options(None);
+    let old = before.as_ref();
+    let has_budget = args.budget.percent.is_some() || args.budget.labels.is_some();
+    let labels = args.budget.labels.as_deref().map(std::path::absolute).transpose()?;
+    Ok(FinetuneConfig {
+        kind: Kind::Finetune,
+        model: model.or_else(|| Some(old?.model.clone())).ok_or_else(|| missing("MODEL"))?,
+        train: args
+            .train
+            .as_deref()
+            .map(sources::absolute)
+            .or_else(|| Some(old?.train.clone()))
+            .ok_or_else(|| missing("--train DATA"))?,
+        test: args.test.as_deref().map(sources::absolute).or_else(|| old?.test.clone()),
+        percent: args.budget.percent.or_else(|| old.filter(|_| !has_budget)?.percent),
+        labels: labels.or_else(|| old.filter(|_| !has_budget)?.labels.clone()),
+        from_scratch: given.from_scratch || old.is_some_and(|old| old.from_scratch),
+        epochs: given.epochs.or_else(|| old?.epochs),
+        batch_size: given.batch_size.or_else(|| old?.batch_size),
+        lr: given.lr.or_else(|| old?.lr),
+        backbone_lr: given.backbone_lr.or_else(|| old?.backbone_lr),
+        weight_decay: given.weight_decay.or_else(|| old?.weight_decay),
+        test_every: given.test_every.or_else(|| old?.test_every),
+        precision: old.and_then(|old| old.precision),
+        seed: args.teach.seed.or_else(|| Some(old?.seed)).unwrap_or(0),
+    })
+}
+
+/// The run that is begun with must not be the run that is written.
+fn refuse_own_folder(model: Option<&Path>, run: &Path) -> anyhow::Result<()> {
+    let real = |path: &Path| fs_err::canonicalize(path).ok();
+    match model.and_then(real) {
+        Some(folder) if real(run).as_deref() == Some(&*folder) => Err(Usage(format!(
+            "{} is the run of MODEL itself, and it is not overwritten: name another folder with --out",
+            run.display()
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,129 @@
+//! `twist finetune`, `twist eval linear` and `twist eval finetune` from a trained run to figures and a model.
+
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::support::{Place, wait_until};
+
+/// Trains `base` on pictures of two classes; `test` has others.
+fn trained() -> Place {
+    let place = Place::new();
+    place.pictures("train", 24);
+    place.pictures("test", 12);
+    place.run("train train --recipe tiny.toml --out base --device cpu --threads 1").exits(0);
+    place
+}
+
+const FINETUNE: &str = "finetune base --train train --test test --batch-size 8 --device cpu --threads 1";
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn a_run_becomes_a_classifier_and_stays_as_it_was() {
+    let place = trained();
+    let before = place.names("base");
+    let done = place.run(&format!("{FINETUNE} --epochs 4 --out tuned --json"));
+    done.exits(0);
+    let metrics = json(&done.out);
+    assert!(
+        metrics["finetune_top1"].as_f64().is_some() && metrics["protocol"]["test_images"] == 12,
+        "{metrics}"
+    );
+    assert_eq!(place.names("base"), before);
+    for name in ["config.toml", "log.jsonl", "metrics.json", "model.safetensors", "plan.json"] {
+        assert!(place.path("tuned").join(name).is_file(), "{name}");
+    }
+    // A finished run is left alone, with no more than its folder; another wants a folder of its own.
+    place.run("finetune --resume --out tuned --device cpu --threads 1").exits(0).says(&["finished already"]);
+    place.run(&format!("{FINETUNE} --out tuned")).exits(1).says(&["--resume", "--force"]);
+    place.run(&format!("{FINETUNE} --out base --force")).exits(2).says(&["run of MODEL itself"]);
+    assert_eq!(place.names("base"), before);
+    // What it left is a MODEL.
+    let knn = place
+        .run("eval knn tuned --train train --test test --k 5 --device cpu --threads 1 --no-cache --json");
+    knn.exits(0);
+    assert!(json(&knn.out)["knn_top1"].as_f64().is_some());
+}
+
+#[test]
+fn labels_come_from_a_file() {
+    let place = trained();
+    let names: Vec<String> =
+        ["dots/000.png", "dots/002.png", "lines/001.png", "lines/003.png"].map(String::from).into();
+    fs_err::write(place.path("few.txt"), format!("{}\nnot-there.png\n", names.join("\n"))).unwrap();
+    let done = place.run(&format!("{FINETUNE} --epochs 2 --labels few.txt --out few --json"));
+    done.exits(0).says(&["1 of 5 lines name no image", "line 5: not-there.png"]);
+    assert_eq!(json(&done.out)["protocol"]["labels"]["images"], 4);
+    fs_err::write(place.path("bad.csv"), "path,label\nnothing.png,a\n").unwrap();
+    let line = "finetune base --train train --labels bad.csv --out bad --device cpu --threads 1";
+    place.run(line).exits(1).says(&["bad.csv", "Line 2 says \"nothing.png\""]);
+    place.run(&format!("{FINETUNE} --labels few.txt --percent 1")).exits(2);
+    place.run(&format!("{FINETUNE} --percent 0")).exits(1).says(&["above 0"]);
+    place.run("finetune base").exits(2).says(&["--train DATA is missing"]);
+    place.run("finetune --resume --out nowhere").exits(2).says(&["MODEL is missing", "--out RUN"]);
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+#[test]
+fn killed_and_stopped_runs_go_on_to_the_same_model() {
+    let place = trained();
+    let line = format!("{FINETUNE} --epochs 120 --test-every 40");
+    place.run(&format!("{line} --out calm")).exits(0);
+    let saved = |count: usize| wait_until("epochs", || place.events("rough", "checkpoint").len() >= count);
+
+    let mut child = place.start(&format!("{line} --out rough"));
+    saved(5);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut child = place.start("finetune --resume --out rough --device cpu --threads 1");
+    saved(20);
+    signal(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!place.path("rough/model.safetensors").exists(), "it was stopped in the middle");
+    place.run("finetune --resume --out rough --lr 0.3 --device cpu --threads 1").exits(1).says(&["--force"]);
+    place.run("finetune --resume --out rough --device cpu --threads 1").exits(0);
+
+    for name in ["model.safetensors", "metrics.json"] {
+        let [calm, rough] = ["calm", "rough"].map(|run| fs_err::read(place.path(run).join(name)).unwrap());
+        assert!(calm == rough, "{name} differs");
+    }
+    assert_eq!(place.events("rough", "resumed").len(), 2);
+}
+
+#[test]
+fn evaluations_are_printed_and_kept_beside_the_run() {
+    let place = trained();
+    let data = "--train train --test test --device cpu --threads 1 --json";
+    let linear = place.run(&format!("eval linear base {data} --epochs 5 --no-cache"));
+    linear.exits(0);
+    let linear = json(&linear.out);
+    assert_eq!(
+        (&linear["protocol"]["name"], linear["rates"].as_array().unwrap().len()),
+        (&"fast".into(), 16)
+    );
+    let augmented =
+        place.run(&format!("eval linear base {data} --protocol resnet --epochs 2 --batch-size 8"));
+    augmented.exits(0);
+    assert_eq!(json(&augmented.out)["protocol"]["norms"], "running statistics");
+    let line = format!("eval finetune base {data} --percent 50 --seeds 2 --epochs 2 --batch-size 8");
+    let tuned = place.run(&line);
+    tuned.exits(0);
+    let tuned = json(&tuned.out);
+    assert_eq!(tuned["runs"].as_array().unwrap().len(), 2);
+    assert!(tuned["finetune_top1_std"].as_f64().is_some(), "{tuned}");
+    assert_eq!(tuned["protocol"]["labels"]["images"], 12);
+
+    let kept = fs_err::read_to_string(place.path("base/evaluations.jsonl")).unwrap();
+    let kinds: Vec<Value> = kept.lines().map(|line| json(line)["evaluation"].clone()).collect();
+    assert_eq!(kinds, ["linear", "linear", "finetune"]);
+    let vit = place.run(&format!("eval linear base {data} --protocol vit"));
+    vit.exits(1).says(&["class tokens"]);
+    place.run(&format!("eval linear base {data} --test-every 2")).exits(2);
+}

@@ -1,0 +1,119 @@
+//! `config.toml` of a run of fine-tuning: what was asked for, so that `--resume` needs no more than the folder.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use twist_train::Precision;
+
+use super::FinetuneOptions;
+use crate::{EvalError, LabelBudget};
+
+/// As written; what is silent has the released value. `plan.json` beside it has every number in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FinetuneConfig {
+    /// Marks the kind of run.
+    pub kind: Kind,
+    /// MODEL.
+    pub model: PathBuf,
+    /// DATA with the labelled images.
+    pub train: String,
+    /// DATA to test on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// Hundredths of the labels, where no file names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<f64>,
+    /// The file that names the labelled images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<PathBuf>,
+    /// Random weights instead of the model's.
+    #[serde(default)]
+    pub from_scratch: bool,
+    /// See [`FinetuneOptions`], as are the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u64>,
+    /// Most images of an update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<usize>,
+    /// First rate of the classifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lr: Option<f64>,
+    /// First rate of the backbone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backbone_lr: Option<f64>,
+    /// Weight decay of weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f64>,
+    /// Epochs between two tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_every: Option<u64>,
+    /// Arithmetic of the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+    /// Of draws, first weights, order and crops.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// The one kind of run that this file describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Fine-tuning.
+    Finetune,
+}
+
+impl FinetuneConfig {
+    /// What the run in `folder` was begun with; `None` where there is none.
+    ///
+    /// # Errors
+    /// The file is another run's, or damaged.
+    pub fn read(folder: &Path) -> Result<Option<Self>, EvalError> {
+        let path = folder.join("config.toml");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let unreadable = |source| EvalError::Unreadable { path: path.clone(), source };
+        let text = fs_err::read_to_string(&path).map_err(unreadable)?;
+        toml::from_str(&text).map(Some).map_err(|error| EvalError::NotFinetuning {
+            path: path.clone(),
+            reason: error.message().to_owned(),
+        })
+    }
+
+    /// Writes `config.toml`.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn write(&self, folder: &Path) -> Result<(), EvalError> {
+        let path = folder.join("config.toml");
+        let text = toml::to_string(self)
+            .map_err(|error| EvalError::NotFinetuning { path: path.clone(), reason: error.to_string() })?;
+        Ok(twist_io::write_atomic(path, |file| file.write_all(text.as_bytes()))?)
+    }
+
+    /// Which labels may be seen.
+    pub fn budget(&self) -> LabelBudget {
+        match &self.labels {
+            Some(file) => LabelBudget::File(file.clone()),
+            None => LabelBudget::Percent(self.percent.unwrap_or(100.0)),
+        }
+    }
+
+    /// What is said otherwise than the released protocol says.
+    pub fn options(&self) -> FinetuneOptions {
+        FinetuneOptions {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            lr: self.lr,
+            backbone_lr: self.backbone_lr,
+            weight_decay: self.weight_decay,
+            test_every: self.test_every,
+            precision: self.precision,
+            from_scratch: self.from_scratch,
+            seed: self.seed,
+        }
+    }
+}

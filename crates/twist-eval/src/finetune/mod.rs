@@ -1,0 +1,257 @@
+//! Fine-tuning: backbone and classifier learn from labels, by the protocol of the released `evaluate.py`.
+//!
+//! SGD with momentum 0.9 and no weight decay, batches of 256, train-mode batch norm, random crops and flips, a cosine to 0
+//! by epoch. The classifier begins at 0.2; how fast the backbone learns and for how long depends on the labels: with 1 % of
+//! them at 0.04 and 20 epochs, with 10 % at 0.02 and 20, with all at 0.01 and 30. The paper's figures are the best epoch on
+//! the test set; here the last epoch is the result, and the best one stands beside it under its own name.
+//!
+//! One thing is added: a handful of images makes so few updates in 20 epochs that nothing is learned, so where nobody says
+//! how many epochs there are at least as many as give [`LEAST_UPDATES`] updates.
+
+mod config;
+mod run;
+mod seeds;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use twist_data::{Dataset, EvalTransform, Interpolation};
+use twist_nn::Arch;
+use twist_train::{Machine, Precision};
+
+pub use config::{FinetuneConfig, Kind};
+pub use run::{FinetuneRun, RunEnd};
+pub use seeds::finetune_seeds;
+
+use crate::supervised::{Lesson, Student, crop_and_flip, teach};
+use crate::{
+    EpochFigures, EvalError, EvalInput, FeatureKind, LabelledImages, Model, ModelCard, Session,
+    SupervisedPlan,
+};
+
+/// Least updates of a course whose number of epochs nobody said.
+pub const LEAST_UPDATES: u64 = 500;
+/// Tests of a course, where nobody says how often.
+const TESTS: u64 = 20;
+/// Released values.
+const BATCH_SIZE: usize = 256;
+const CLASSIFIER_LR: f64 = 0.2;
+const MOMENTUM: f64 = 0.9;
+
+/// What is said otherwise than the released protocol says; `None` leaves a value to it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FinetuneOptions {
+    /// Passes over the labelled images.
+    pub epochs: Option<u64>,
+    /// Most images of an update.
+    pub batch_size: Option<usize>,
+    /// First rate of the classifier.
+    pub lr: Option<f64>,
+    /// First rate of the backbone.
+    pub backbone_lr: Option<f64>,
+    /// Weight decay of weights.
+    pub weight_decay: Option<f64>,
+    /// Epochs between two tests; the last one is always tested.
+    pub test_every: Option<u64>,
+    /// Arithmetic; `None`: that of the model.
+    pub precision: Option<Precision>,
+    /// Begin with random weights instead of the model's.
+    pub from_scratch: bool,
+    /// Of the classifier's first weights, the order and the crops.
+    pub seed: u64,
+}
+
+/// A model that learned from labels, and how it went.
+#[derive(Debug)]
+pub struct Finetuned {
+    /// Backbone and classifier of the last epoch.
+    pub model: Model,
+    /// The figures of every epoch.
+    pub epochs: Vec<EpochFigures>,
+    /// `finetune_top1`, `finetune_top5` (with test images), the best epoch's beside them, and `protocol`.
+    pub metrics: Map<String, Value>,
+}
+
+impl FinetuneOptions {
+    /// The weights that a course begins with: the hash of the model's, or that they are random.
+    fn begins_with<'a>(&self, source: &'a Model) -> &'a str {
+        if self.from_scratch { "random weights" } else { &source.hash }
+    }
+
+    /// The plan for the images `labelled` and a model of `card`.
+    ///
+    /// # Errors
+    /// A value out of its range.
+    pub fn plan(&self, card: &ModelCard, labelled: &LabelledImages) -> Result<SupervisedPlan, EvalError> {
+        let (backbone_lr, released) = released(labelled.percent);
+        let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
+        let steps = crate::supervised::Order::new(labelled.images.len(), batch_size, 0).steps_per_epoch();
+        let epochs = self.epochs.unwrap_or_else(|| released.max(LEAST_UPDATES.div_ceil(steps)));
+        let filter = filter_of(card);
+        let EvalTransform { resize, crop, .. } = card.transform;
+        let plan = SupervisedPlan {
+            epochs,
+            batch_size,
+            classifier_lr: self.lr.unwrap_or(CLASSIFIER_LR),
+            backbone_lr: Some(self.backbone_lr.unwrap_or(backbone_lr)),
+            momentum: MOMENTUM,
+            weight_decay: self.weight_decay.unwrap_or(0.0),
+            features: FeatureKind::Last,
+            view: crop_and_flip(crop, filter),
+            transform: EvalTransform::new(resize, crop, filter),
+            precision: self.precision.unwrap_or(card.precision),
+            test_every: self.test_every.unwrap_or((epochs / TESTS).max(1)),
+            seed: self.seed,
+        };
+        plan.check()?;
+        Ok(plan)
+    }
+}
+
+/// Released rate of the backbone and number of epochs for this many hundredths of the labels: those of the next larger
+/// part that was released.
+fn released(percent: f64) -> (f64, u64) {
+    // A class-balanced draw of whole images may come out a little above its part.
+    const SLACK: f64 = 1.05;
+    if percent <= 1.0 * SLACK {
+        (0.04, 20)
+    } else if percent <= 10.0 * SLACK {
+        (0.02, 20)
+    } else {
+        (0.01, 30)
+    }
+}
+
+/// The filter that the released evaluations resize with: bilinear for convolutional networks, bicubic for transformers.
+pub(crate) fn filter_of(card: &ModelCard) -> Interpolation {
+    match card.backbone.as_ref().map(|backbone| backbone.arch) {
+        Some(Arch::Vit { .. }) => Interpolation::Bicubic,
+        _ => Interpolation::Bilinear,
+    }
+}
+
+/// Fine-tunes a copy of `source` on `labelled` and tests it on `test`; `source` is not changed. `None`: the session asked
+/// to stop, and its state is saved.
+///
+/// # Errors
+/// No backbone; a test class that no label names; the first error of data, network or disk; a loss that is not finite.
+pub fn finetune(
+    source: &Model,
+    labelled: &LabelledImages,
+    test: Option<&Arc<dyn Dataset>>,
+    options: &FinetuneOptions,
+    machine: &Machine,
+    session: &mut Session<'_>,
+) -> Result<Option<Finetuned>, EvalError> {
+    let plan = options.plan(&source.card, labelled)?;
+    machine.prepare()?;
+    let names = labelled.images.classes().to_vec();
+    let lesson = Lesson::new(&labelled.images, test, options.begins_with(source))?;
+    let mut student = Student::new(source, names.len() as i64, &plan, options.from_scratch, machine.device)?;
+    let card = ModelCard { transform: plan.transform.clone(), ..source.card.clone() };
+    let input = EvalInput::of_card(&card, Some(plan.precision), machine)?;
+    let Some(epochs) = teach(&mut student, &lesson, &plan, &input, session)? else {
+        return Ok(None);
+    };
+    let metrics = metrics(source, labelled, &plan, options, &epochs);
+    let from = if options.from_scratch { "trained from scratch on" } else { "fine-tuned on" };
+    let origin = format!(
+        "{from} {} labelled images, {} epochs; network: {}",
+        labelled.images.len(),
+        plan.epochs,
+        source.card.origin
+    );
+    let model = student.into_model(names, &plan, origin)?;
+    Ok(Some(Finetuned { model, epochs, metrics }))
+}
+
+/// The figures with the protocol that defines them.
+fn metrics(
+    source: &Model,
+    labelled: &LabelledImages,
+    plan: &SupervisedPlan,
+    options: &FinetuneOptions,
+    epochs: &[EpochFigures],
+) -> Map<String, Value> {
+    let mut metrics = tested("finetune", epochs);
+    let updates = plan.order(labelled.images.len()).steps_per_epoch() * plan.epochs;
+    let mut protocol = plan.protocol(updates);
+    protocol["name"] = "finetune".into();
+    protocol["labels"] = labelled.chosen.clone();
+    protocol["begins_with"] =
+        if options.from_scratch { "random weights".into() } else { json!({ "weights": source.hash }) };
+    protocol["model"] = source.card.origin.clone().into();
+    (protocol["mean"], protocol["std"]) = (json!(source.card.mean), json!(source.card.std));
+    protocol["twist"] = env!("CARGO_PKG_VERSION").into();
+    say_selection(&mut protocol, "finetune", epochs);
+    metrics.insert("protocol".into(), protocol);
+    metrics
+}
+
+/// Accuracy of the last epoch under `NAME_top1` and `NAME_top5`; that of the best one, which the test set chose, under
+/// names that say so; and the training's own figures.
+pub(crate) fn tested(name: &str, epochs: &[EpochFigures]) -> Map<String, Value> {
+    let mut figures = Map::new();
+    let Some(last) = epochs.last() else { return figures };
+    let mut add = |key: String, value: Option<f64>| value.map(|value| figures.insert(key, value.into()));
+    add(format!("{name}_top1"), last.test_top1);
+    add(format!("{name}_top5"), last.test_top5);
+    let best = best(epochs);
+    add(format!("{name}_top1_best_epoch"), best.and_then(|best| best.test_top1));
+    add("train_loss".into(), Some(last.train_loss));
+    add("train_top1".into(), Some(last.train_top1));
+    figures
+}
+
+/// Says in `protocol` what was tested, and which figure the test set selected.
+pub(crate) fn say_selection(protocol: &mut Value, name: &str, epochs: &[EpochFigures]) {
+    if let Some(best) = best(epochs) {
+        protocol["test_images"] = best.test_images.into();
+        protocol["reported"] = format!("{name}_top1 is the last epoch's").into();
+        protocol["test_set_selection"] =
+            format!("{name}_top1_best_epoch is the best of the tested epochs, chosen on the test set").into();
+        protocol["best_epoch"] = best.epochs.into();
+    }
+}
+
+/// The tested epoch with the highest accuracy, the first of equals.
+fn best(epochs: &[EpochFigures]) -> Option<&EpochFigures> {
+    let tested = epochs.iter().filter(|figures| figures.test_top1.is_some());
+    tested.reduce(|best, next| if next.test_top1 > best.test_top1 { next } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_released_values_belong_to_their_parts() {
+        for (percent, expected) in [
+            (0.2, (0.04, 20)),
+            (1.0, (0.04, 20)),
+            (1.02, (0.04, 20)),
+            (2.0, (0.02, 20)),
+            (10.0, (0.02, 20)),
+            (50.0, (0.01, 30)),
+            (100.0, (0.01, 30)),
+        ] {
+            assert_eq!(released(percent), expected, "{percent} %");
+        }
+    }
+
+    #[test]
+    fn the_last_epoch_is_reported_and_the_best_one_is_called_selected() {
+        let epoch = |epochs, top1| EpochFigures { epochs, test_top1: top1, ..EpochFigures::default() };
+        let epochs = [epoch(1, Some(0.5)), epoch(2, Some(0.7)), epoch(3, None), epoch(4, Some(0.6))];
+        let figures = tested("finetune", &epochs);
+        assert_eq!(
+            (&figures["finetune_top1"], &figures["finetune_top1_best_epoch"]),
+            (&0.6.into(), &0.7.into())
+        );
+        let mut protocol = json!({});
+        say_selection(&mut protocol, "finetune", &epochs);
+        assert_eq!(protocol["best_epoch"], 2);
+        assert!(protocol["test_set_selection"].as_str().unwrap().contains("chosen on the test set"));
+        assert!(!tested("finetune", &[epoch(1, None)]).contains_key("finetune_top1"));
+    }
+}

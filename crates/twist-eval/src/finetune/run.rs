@@ -1,0 +1,139 @@
+//! A run of fine-tuning: one folder with what was asked for, how it went, and a model to use.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+use twist_data::Dataset;
+use twist_train::{Machine, Recorder, RunFolder, StartFigures, StopFlag, What};
+
+use super::{FinetuneConfig, Finetuned, finetune};
+use crate::model::MODEL_FILE;
+use crate::supervised::{Lesson, check_state};
+use crate::{EvalError, LabelledImages, Model, Session, SupervisedPlan};
+
+/// The state of an unfinished course, among the checkpoints.
+const STATE_FILE: &str = "finetune.safetensors";
+
+/// Everything that a run needs beside its folder.
+pub struct FinetuneRun<'a> {
+    /// As written.
+    pub config: FinetuneConfig,
+    /// The model to begin with.
+    pub source: &'a Model,
+    /// The images to learn from.
+    pub labelled: LabelledImages,
+    /// The images to test on.
+    pub test: Option<Arc<dyn Dataset>>,
+    /// Where it runs.
+    pub machine: &'a Machine,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum RunEnd {
+    /// With a model in the folder.
+    Finished {
+        /// The weight file.
+        model: PathBuf,
+        /// What stands in `metrics.json`.
+        metrics: Map<String, Value>,
+    },
+    /// It was finished before; nothing was done.
+    WasFinished,
+    /// By request, and `--resume` goes on.
+    Stopped,
+}
+
+impl FinetuneRun<'_> {
+    /// Runs to the end, or until `stop`; `recorders` hear of events beside the log, `progress` of steps.
+    ///
+    /// The folder gets `config.toml`, `plan.json`, `log.jsonl` and `events.*`, at the end `model.safetensors` and
+    /// `metrics.json`, and in between `checkpoints/finetune.safetensors`.
+    ///
+    /// # Errors
+    /// As [`finetune()`]; a file cannot be written; the state in the folder belongs to other settings.
+    pub fn run(
+        self,
+        folder: &RunFolder,
+        recorders: Vec<Box<dyn Recorder + '_>>,
+        progress: Option<Box<dyn FnMut(usize, usize) + '_>>,
+        stop: &StopFlag,
+    ) -> Result<RunEnd, EvalError> {
+        let (path, began) = (folder.path(), Instant::now());
+        let (model_file, metrics_file) = (path.join(MODEL_FILE), path.join("metrics.json"));
+        if model_file.is_file() && metrics_file.is_file() {
+            return Ok(RunEnd::WasFinished);
+        }
+        let options = self.config.options();
+        let plan = options.plan(&self.source.card, &self.labelled)?;
+        // A folder that cannot be gone on with stays as it is.
+        let state = folder.checkpoints().join(STATE_FILE);
+        let identity = Lesson::identity(&self.labelled.images, options.begins_with(self.source));
+        check_state(&state, &plan, &identity)?;
+        self.config.write(path)?;
+        write_json(&path.join("plan.json"), &serde_json::to_value(&plan)?)?;
+        let mut session = Session {
+            state: Some(state.clone()),
+            recorders: folder.recorders()?.into_iter().map(|own| own as Box<dyn Recorder + '_>).collect(),
+            progress,
+            stop: stop.clone(),
+        };
+        session.recorders.extend(recorders);
+        let per_epoch = plan.order(self.labelled.images.len()).steps_per_epoch();
+        session.record(0, per_epoch, What::Start(Box::new(self.start(&plan, per_epoch))))?;
+        for message in &self.labelled.notes {
+            session.record(0, per_epoch, What::Warning { message: message.clone() })?;
+        }
+        let test = self.test.as_ref();
+        let ended = finetune(self.source, &self.labelled, test, &options, self.machine, &mut session)?;
+        let Some(Finetuned { model, metrics, .. }) = ended else {
+            return Ok(RunEnd::Stopped);
+        };
+        model.save(&model_file)?;
+        write_json(&metrics_file, &Value::Object(metrics.clone()))?;
+        let seconds = began.elapsed().as_secs_f64();
+        session.record(plan.epochs * per_epoch, per_epoch, What::Done { seconds })?;
+        // The state has served its purpose; it is twice as large as the model.
+        if state.is_file() {
+            fs_err::remove_file(&state).map_err(|source| EvalError::Unreadable { path: state, source })?;
+        }
+        Ok(RunEnd::Finished { model: model_file, metrics })
+    }
+
+    fn start(&self, plan: &SupervisedPlan, per_epoch: u64) -> StartFigures {
+        let card = &self.source.card;
+        let parameters = self.source.store.named_parameters();
+        let backbone = parameters.filter(|(name, _)| name.starts_with("backbone."));
+        let classes = self.labelled.images.classes().len();
+        StartFigures {
+            version: env!("CARGO_PKG_VERSION").into(),
+            libtorch: torch_ext::version(),
+            recipe_name: "finetune".into(),
+            device: match self.machine.device {
+                tch::Device::Cuda(index) => format!("cuda:{index}"),
+                _ => "cpu".into(),
+            },
+            precision: plan.precision.name().into(),
+            channels_last: plan.precision != twist_train::Precision::Fp32,
+            threads: self.machine.threads,
+            loader_threads: self.machine.loader_threads,
+            images: self.labelled.images.len(),
+            classes,
+            seed: plan.seed,
+            batch_size: plan.batch_size.min(self.labelled.images.len()),
+            total_steps: plan.epochs * per_epoch,
+            steps_per_epoch: per_epoch,
+            parameters: backbone.map(|(_, tensor)| tensor.numel() as u64).sum::<u64>()
+                + classes as u64 * (card.feature_dim as u64 + 1),
+            clusters: 0,
+        }
+    }
+}
+
+fn write_json(path: &std::path::Path, value: &Value) -> Result<(), EvalError> {
+    let text = serde_json::to_string_pretty(value)?;
+    Ok(twist_io::write_atomic(path, |file| writeln!(file, "{text}"))?)
+}

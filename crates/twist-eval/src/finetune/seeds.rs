@@ -1,0 +1,82 @@
+//! Fine-tuning several times, with other draws: few labels make results that differ from draw to draw.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use twist_data::Dataset;
+use twist_train::Machine;
+
+use super::{FinetuneOptions, Finetuned, finetune};
+use crate::{EvalError, LabelBudget, LabelledImages, Model, Session};
+
+/// Fine-tunes once for each of `seeds` seeds, from `options.seed` on: the seed draws the labels, the classifier's first
+/// weights, the order and the crops. The mean stands under `finetune_top1` (and `finetune_top5`), the sample standard
+/// deviation under `finetune_top1_std`, every run under `runs`.
+///
+/// `progress` hears of a seed's place among them and of finished steps.
+///
+/// # Errors
+/// As [`finetune()`].
+pub fn finetune_seeds(
+    source: &Model,
+    (train, test): (&Arc<dyn Dataset>, &Arc<dyn Dataset>),
+    budget: &LabelBudget,
+    (options, seeds): (&FinetuneOptions, u64),
+    machine: &Machine,
+    progress: &mut dyn FnMut(u64, usize, usize),
+) -> Result<Map<String, Value>, EvalError> {
+    let (mut runs, mut protocol) = (Vec::new(), Value::Null);
+    for place in 0..seeds.max(1) {
+        let options = FinetuneOptions { seed: options.seed + place, ..options.clone() };
+        let labelled = LabelledImages::choose(train, budget, options.seed)?;
+        let told = |done: usize, all: usize| progress(place, done, all);
+        let mut session = Session { progress: Some(Box::new(told)), ..Session::default() };
+        let ended = finetune(source, &labelled, Some(test), &options, machine, &mut session)?;
+        let Some(Finetuned { mut metrics, .. }) = ended else { break };
+        let of_run = metrics.shift_remove("protocol").unwrap_or_default();
+        if place == 0 {
+            protocol = of_run;
+        }
+        let mut run = Map::new();
+        run.insert("seed".into(), options.seed.into());
+        run.extend(metrics);
+        runs.push(run);
+    }
+    let mut figures = Map::new();
+    for key in ["finetune_top1", "finetune_top5", "finetune_top1_best_epoch"] {
+        let values: Vec<f64> = runs.iter().filter_map(|run| run.get(key)?.as_f64()).collect();
+        if let Some((mean, std)) = spread(&values) {
+            figures.insert(key.into(), mean.into());
+            std.map(|std| figures.insert(format!("{key}_std"), std.into()));
+        }
+    }
+    protocol["seeds"] = json!(runs.iter().map(|run| &run["seed"]).collect::<Vec<_>>());
+    protocol["spread"] = "mean and sample standard deviation over seeds, which draw the labels too".into();
+    figures.insert("runs".into(), runs.into());
+    figures.insert("protocol".into(), protocol);
+    Ok(figures)
+}
+
+/// Mean, and the sample standard deviation of two values or more.
+fn spread(values: &[f64]) -> Option<(f64, Option<f64>)> {
+    if values.is_empty() {
+        return None;
+    }
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    Some((mean, (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn one_run_has_no_deviation() {
+        assert_eq!(spread(&[]), None);
+        assert_eq!(spread(&[0.5]), Some((0.5, None)));
+        let (mean, std) = spread(&[0.1, 0.3, 0.2]).unwrap();
+        assert!((mean - 0.2).abs() < 1e-12 && (std.unwrap() - 0.1).abs() < 1e-12);
+    }
+}

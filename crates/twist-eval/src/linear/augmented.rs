@@ -1,0 +1,167 @@
+//! The released protocols: a linear classifier under a frozen backbone, on random crops and flips.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use twist_data::{Dataset, EvalTransform};
+use twist_nn::{Arch, VitSize};
+use twist_train::{Machine, Precision};
+
+use crate::finetune::{filter_of, say_selection, tested};
+use crate::supervised::{LabelBudget, LabelledImages, Lesson, Student, crop_and_flip, teach};
+use crate::{EpochFigures, EvalError, EvalInput, FeatureKind, Model, ModelCard, Session, SupervisedPlan};
+
+/// Released values of both protocols.
+const BATCH_SIZE: usize = 1024;
+const EPOCHS: u64 = 100;
+const MOMENTUM: f64 = 0.9;
+/// Rate of the ResNet protocol, whatever the batch.
+const RESNET_LR: f64 = 0.2;
+/// Rates of the ViT protocol for 256 images: up to ViT-S, and ViT-B.
+const VIT_LR: [f64; 2] = [0.02, 0.0015];
+/// Blocks whose class tokens the ViT protocol reads.
+const VIT_BLOCKS: usize = 4;
+
+/// Which networks a released protocol is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleasedFor {
+    /// ResNets: what the backbone gives.
+    Convolutional,
+    /// Vision transformers: class tokens of the last four blocks.
+    Transformer,
+}
+
+impl ReleasedFor {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Convolutional => "resnet",
+            Self::Transformer => "vit",
+        }
+    }
+
+    fn features(self) -> FeatureKind {
+        match self {
+            Self::Convolutional => FeatureKind::Last,
+            Self::Transformer => FeatureKind::LastBlocks(VIT_BLOCKS),
+        }
+    }
+}
+
+/// A released protocol, with what is said otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AugmentedLinear {
+    /// Whose it is.
+    pub network: ReleasedFor,
+    /// Passes over the training images; `None`: 100.
+    pub epochs: Option<u64>,
+    /// Most images of an update; `None`: 1024.
+    pub batch_size: Option<usize>,
+    /// First rate; `None`: the released one. The ViT protocol's is for 256 images and grows with the batch.
+    pub lr: Option<f64>,
+    /// Epochs between two tests; the last one is always tested. `None`: 1.
+    pub test_every: Option<u64>,
+    /// Arithmetic; `None`: that of the model.
+    pub precision: Option<Precision>,
+    /// Of the classifier's first weights, the order and the crops.
+    pub seed: u64,
+}
+
+impl AugmentedLinear {
+    /// That of convolutional networks (`evaluate.py`): features of the last layer, rate 0.2.
+    pub fn resnet() -> Self {
+        Self {
+            network: ReleasedFor::Convolutional,
+            epochs: None,
+            batch_size: None,
+            lr: None,
+            test_every: None,
+            precision: None,
+            seed: 0,
+        }
+    }
+
+    /// That of transformers (`evaluate_vitlinear.py`): the class tokens of the last four blocks, rate 0.02 (ViT-B: 0.0015)
+    /// for 256 images.
+    pub fn vit() -> Self {
+        Self { network: ReleasedFor::Transformer, ..Self::resnet() }
+    }
+
+    /// The plan for a model of `card`.
+    ///
+    /// # Errors
+    /// A value out of its range; the ViT protocol for a network without class tokens.
+    pub fn plan(&self, card: &ModelCard) -> Result<SupervisedPlan, EvalError> {
+        let arch = card.backbone.as_ref().map(|backbone| backbone.arch);
+        let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
+        let classifier_lr = match (self.network, arch) {
+            (ReleasedFor::Convolutional, _) => self.lr.unwrap_or(RESNET_LR),
+            (ReleasedFor::Transformer, Some(Arch::Vit { size, .. })) => {
+                let released = VIT_LR[usize::from(size == VitSize::Base)];
+                self.lr.unwrap_or(released) * batch_size as f64 / 256.0
+            }
+            _ => return Err(twist_nn::NnError::NoClassTokens.into()),
+        };
+        let filter = filter_of(card);
+        let EvalTransform { resize, crop, .. } = card.transform;
+        let plan = SupervisedPlan {
+            epochs: self.epochs.unwrap_or(EPOCHS),
+            batch_size,
+            classifier_lr,
+            backbone_lr: None,
+            momentum: MOMENTUM,
+            weight_decay: 0.0,
+            features: self.network.features(),
+            view: crop_and_flip(crop, filter),
+            transform: EvalTransform::new(resize, crop, filter),
+            precision: self.precision.unwrap_or(card.precision),
+            test_every: self.test_every.unwrap_or(1),
+            seed: self.seed,
+        };
+        plan.check()?;
+        Ok(plan)
+    }
+}
+
+/// What a released protocol found.
+#[derive(Clone, Debug, Default)]
+pub struct AugmentedResult {
+    /// `linear_top1`, `linear_top5`, the best epoch's beside them, `protocol`.
+    pub metrics: Map<String, Value>,
+    /// The figures of every epoch.
+    pub epochs: Vec<EpochFigures>,
+}
+
+/// Trains a linear classifier under the frozen backbone of `model` on the labelled images of `train` and tests it on
+/// `test`. `None`: the session asked to stop.
+///
+/// # Errors
+/// As [`AugmentedLinear::plan`]; no labels; the first error of data, network or disk.
+pub fn augmented_linear(
+    model: &Model,
+    train: &Arc<dyn Dataset>,
+    test: &Arc<dyn Dataset>,
+    how: &AugmentedLinear,
+    machine: &Machine,
+    session: &mut Session<'_>,
+) -> Result<Option<AugmentedResult>, EvalError> {
+    let plan = how.plan(&model.card)?;
+    machine.prepare()?;
+    let labelled = LabelledImages::choose(train, &LabelBudget::Percent(100.0), plan.seed)?;
+    let lesson = Lesson::new(&labelled.images, Some(test), &model.hash)?;
+    let classes = labelled.images.classes().len() as i64;
+    let mut student = Student::new(model, classes, &plan, false, machine.device)?;
+    let card = ModelCard { transform: plan.transform.clone(), ..model.card.clone() };
+    let input = EvalInput::of_card(&card, Some(plan.precision), machine)?;
+    let Some(epochs) = teach(&mut student, &lesson, &plan, &input, session)? else {
+        return Ok(None);
+    };
+    let mut metrics = tested("linear", &epochs);
+    let updates = plan.order(labelled.images.len()).steps_per_epoch() * plan.epochs;
+    let mut protocol = plan.protocol(updates);
+    protocol["name"] = how.network.name().into();
+    protocol["labels"] = labelled.chosen;
+    protocol["twist"] = env!("CARGO_PKG_VERSION").into();
+    say_selection(&mut protocol, "linear", &epochs);
+    metrics.insert("protocol".into(), protocol);
+    Ok(Some(AugmentedResult { metrics, epochs }))
+}

@@ -1,0 +1,191 @@
+//! Every number of a course.
+
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+use twist_data::{EvalTransform, Interpolation, ViewPolicy};
+use twist_train::Precision;
+
+use super::Order;
+use crate::{EvalError, FeatureKind};
+
+/// Training from labels, decided to the last number.
+#[derive(Clone, Debug, Serialize)]
+pub struct SupervisedPlan {
+    /// Passes over the labelled images.
+    pub epochs: u64,
+    /// Most images of an update; an epoch is cut into batches of equal size.
+    pub batch_size: usize,
+    /// Rate of the classifier in the first epoch; from there a cosine goes to 0, in steps of an epoch.
+    pub classifier_lr: f64,
+    /// The same for the backbone; `None`: it is frozen, in evaluation mode.
+    pub backbone_lr: Option<f64>,
+    /// Of SGD.
+    pub momentum: f64,
+    /// Of weights; biases and norms have none.
+    pub weight_decay: f64,
+    /// What the classifier sees of the backbone.
+    #[serde(serialize_with = "in_words")]
+    pub features: FeatureKind,
+    /// The random crop and flip of training.
+    pub view: ViewPolicy,
+    /// The resizing and centre crop of the test.
+    pub transform: EvalTransform,
+    /// Arithmetic of the network.
+    pub precision: Precision,
+    /// Epochs between two tests; the last epoch is always tested.
+    pub test_every: u64,
+    /// Of the classifier's first weights, the order and the crops.
+    pub seed: u64,
+}
+
+impl SupervisedPlan {
+    /// Checks what a command line can get wrong.
+    ///
+    /// # Errors
+    /// The first number that is out of its range, with the range.
+    pub fn check(&self) -> Result<(), EvalError> {
+        let wrong = |what: &'static str, rule: &'static str, value: String| {
+            Err(EvalError::PlanValue { what, rule, value })
+        };
+        if self.epochs == 0 {
+            return wrong("epochs", "at least 1", self.epochs.to_string());
+        }
+        if self.batch_size < 2 {
+            return wrong("the batch size", "at least 2", self.batch_size.to_string());
+        }
+        let rates =
+            [("the learning rate", Some(self.classifier_lr)), ("the backbone's rate", self.backbone_lr)];
+        for (what, rate) in rates {
+            if let Some(rate) = rate.filter(|rate| !(rate.is_finite() && *rate > 0.0)) {
+                return wrong(what, "a number above 0", rate.to_string());
+            }
+        }
+        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
+            return wrong("the weight decay", "a number from 0 on", self.weight_decay.to_string());
+        }
+        self.view.check().map_err(twist_data::DataError::from)?;
+        self.transform.check().map_err(twist_data::DataError::from)?;
+        Ok(())
+    }
+
+    /// Rates of classifier and backbone in an epoch (the first is 0): `base (1 + cos(pi epoch / epochs)) / 2`, as
+    /// released (PyTorch's `CosineAnnealingLR`, stepped once an epoch).
+    pub fn rates(&self, epoch: u64) -> [f64; 2] {
+        let part = 0.5 * (1.0 + (std::f64::consts::PI * epoch as f64 / self.epochs as f64).cos());
+        [self.classifier_lr * part, self.backbone_lr.unwrap_or(0.0) * part]
+    }
+
+    /// Whether the network is tested after this many epochs.
+    pub fn tests_after(&self, epochs: u64) -> bool {
+        epochs == self.epochs || (self.test_every > 0 && epochs.is_multiple_of(self.test_every))
+    }
+
+    /// The order of `images` labelled images.
+    pub(crate) fn order(&self, images: usize) -> Order {
+        Order::new(images, self.batch_size, self.seed)
+    }
+
+    /// The part of `protocol` that says how was trained.
+    pub(crate) fn protocol(&self, updates: u64) -> Value {
+        json!({
+            "epochs": self.epochs,
+            "updates": updates,
+            "batch_size": self.batch_size,
+            "optimizer": "SGD",
+            "momentum": self.momentum,
+            "weight_decay": self.weight_decay,
+            "lr": self.classifier_lr,
+            "backbone_lr": self.backbone_lr,
+            "schedule": "cosine to 0, by epoch",
+            "classifier": "linear, weights from N(0, 0.01), bias 0",
+            "features": self.features.to_string(),
+            "norms": if self.backbone_lr.is_some() { "batch statistics" } else { "running statistics" },
+            "augmentation": {
+                "crop": self.view.size,
+                "scale": self.view.scale,
+                "interpolation": self.view.interpolation,
+                "flip": self.view.flip,
+            },
+            "transform": self.transform,
+            "precision": self.precision,
+            "seed": self.seed,
+        })
+    }
+}
+
+/// Random crops of 8 % of the area or more, and flips: the augmentation of every released protocol with labels.
+pub(crate) fn crop_and_flip(size: u32, interpolation: Interpolation) -> ViewPolicy {
+    ViewPolicy {
+        interpolation,
+        jitter: 0.0,
+        gray: 0.0,
+        ..ViewPolicy::new("crop and flip", size, [0.08, 1.0], 0.0, 0.0)
+    }
+}
+
+fn in_words<S: Serializer>(kind: &FeatureKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> SupervisedPlan {
+        SupervisedPlan {
+            epochs: 20,
+            batch_size: 256,
+            classifier_lr: 0.2,
+            backbone_lr: Some(0.04),
+            momentum: 0.9,
+            weight_decay: 0.0,
+            features: FeatureKind::Last,
+            view: crop_and_flip(32, Interpolation::Bilinear),
+            transform: EvalTransform::new(32, 32, Interpolation::Bilinear),
+            precision: Precision::Fp32,
+            test_every: 8,
+            seed: 0,
+        }
+    }
+
+    #[test]
+    fn rates_are_those_of_cosine_annealing_by_epoch() {
+        // torch.optim.lr_scheduler.CosineAnnealingLR(torch.optim.SGD([w], 0.2), 20), stepped once an epoch.
+        let expected = [(0, 0.2), (1, 0.19876883), (5, 0.17071068), (10, 0.1), (19, 0.00123117)];
+        for (epoch, rate) in expected {
+            let [classifier, backbone] = plan().rates(epoch);
+            assert!((classifier - rate).abs() < 1e-8, "epoch {epoch}: {classifier}");
+            assert!((backbone - rate / 5.0).abs() < 1e-8, "epoch {epoch}: {backbone}");
+        }
+        assert_eq!(SupervisedPlan { backbone_lr: None, ..plan() }.rates(0), [0.2, 0.0]);
+    }
+
+    #[test]
+    fn the_last_epoch_is_always_tested() {
+        let tested = |every| {
+            let plan = SupervisedPlan { test_every: every, ..plan() };
+            (1..=20).filter(|&epochs| plan.tests_after(epochs)).collect::<Vec<u64>>()
+        };
+        assert_eq!(tested(8), [8, 16, 20]);
+        assert_eq!(tested(0), [20]);
+        assert_eq!(tested(1).len(), 20);
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        let wrong = [
+            SupervisedPlan { epochs: 0, ..plan() },
+            SupervisedPlan { batch_size: 1, ..plan() },
+            SupervisedPlan { classifier_lr: f64::NAN, ..plan() },
+            SupervisedPlan { backbone_lr: Some(-0.1), ..plan() },
+            SupervisedPlan { weight_decay: -1.0, ..plan() },
+        ];
+        plan().check().unwrap();
+        for (plan, word) in
+            wrong.iter().zip(["epochs", "batch size", "learning rate", "backbone", "weight decay"])
+        {
+            let message = plan.check().unwrap_err().to_string();
+            assert!(message.contains(word), "{message}");
+        }
+    }
+}

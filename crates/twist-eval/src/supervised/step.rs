@@ -1,0 +1,61 @@
+//! One update from labelled images, in one function.
+
+use tch::{Kind, Reduction, Tensor};
+use torch_ext::Autocast;
+use twist_nn::Mode;
+use twist_train::{Optimizer, Rates};
+
+use super::Student;
+use crate::{EvalError, EvalInput};
+
+/// What a step found, on the device still.
+pub struct StepFigures {
+    /// Mean cross entropy of the batch in nats, 0-d.
+    pub(super) loss: Tensor,
+    /// Images whose most probable class was their label, 0-d int64.
+    pub(super) correct: Tensor,
+    /// Images.
+    pub(super) images: i64,
+}
+
+/// One update from the crops `pixels` `[B, S, S, 3]` (u8) and their classes `labels` `[B]` (int64), both on the device of
+/// `input`. `rates` are those of the classifier and of the backbone, which has none when it is frozen.
+///
+/// Nothing is read from the device.
+///
+/// # Errors
+/// libtorch's, out of memory among them.
+pub fn supervised_step(
+    student: &mut Student,
+    input: &EvalInput,
+    rates: [f64; 2],
+    weight_decay: f64,
+    pixels: &Tensor,
+    labels: &Tensor,
+) -> Result<StepFigures, EvalError> {
+    // Normalise on the device: float [B, 3, S, S].
+    let images = input.normalize.apply(pixels)?;
+
+    // Backbone and classifier: logits [B, C].
+    let logits = {
+        let _autocast = input.autocast.map(|kind| Autocast::scope(input.device, kind)).transpose()?;
+        student.logits(&images, Mode::Train)?
+    };
+
+    // Loss in fp32, and backward to whatever learns.
+    let logits = logits.f_to_kind(Kind::Float)?;
+    let loss = logits.f_cross_entropy_loss(labels, None::<&Tensor>, Reduction::Mean, -100, 0.0)?;
+    loss.f_backward()?;
+
+    // Update: the classifier, then the backbone unless it is frozen.
+    for (group, rate) in student.groups.iter_mut().zip(rates) {
+        let gradients = group.parameters.gradients()?;
+        group.optimizer.update(&gradients, Rates { weights: rate, vectors: rate, weight_decay })?;
+        drop(gradients);
+        group.parameters.clear_gradients()?;
+    }
+
+    // Figures: tensors still.
+    let correct = logits.f_detach()?.f_argmax(1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Int64)?;
+    Ok(StepFigures { loss: loss.f_detach()?, correct, images: labels.size()[0] })
+}

@@ -1,0 +1,91 @@
+//! How many test images a student gets right.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tch::{Device, Kind, Tensor};
+use torch_ext::Autocast;
+use twist_data::Dataset;
+use twist_nn::Mode;
+
+use super::Student;
+use crate::{EvalError, EvalInput};
+
+/// Accuracy over the labelled, readable images of a test set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Accuracy {
+    /// Part of the images whose label is the most probable class.
+    pub top1: f64,
+    /// Part of the images whose label is among the five most probable classes; `None` for five classes or fewer.
+    pub top5: Option<f64>,
+    /// Number of images.
+    pub images: usize,
+}
+
+/// From the classes of a test set to those that training knows, by name.
+#[derive(Clone, Debug)]
+pub(crate) struct ClassMap(Vec<Option<i64>>);
+
+impl ClassMap {
+    /// # Errors
+    /// [`EvalError::ClassesUnknown`] when a class with test images is none of `known`; [`EvalError::NoLabels`] when no
+    /// test image has a label.
+    pub(crate) fn new(known: &[String], test: &dyn Dataset) -> Result<Self, EvalError> {
+        let place = |name: &String| known.iter().position(|other| other == name).map(|place| place as i64);
+        let map: Vec<Option<i64>> = test.classes().iter().map(place).collect();
+        let mut inhabited = vec![false; map.len()];
+        (0..test.len())
+            .filter_map(|index| test.label(index))
+            .for_each(|label| inhabited[label as usize] = true);
+        if !inhabited.contains(&true) {
+            return Err(EvalError::NoLabels);
+        }
+        let unknown: Vec<String> = (0..map.len())
+            .filter(|&class| inhabited[class] && map[class].is_none())
+            .map(|class| test.classes()[class].clone())
+            .collect();
+        match unknown.is_empty() {
+            true => Ok(Self(map)),
+            false => Err(EvalError::ClassesUnknown { unknown, known: known.len() }),
+        }
+    }
+
+    /// The class that training knows of a test image.
+    pub(crate) fn label(&self, test: &dyn Dataset, index: u32) -> Option<i64> {
+        self.0.get(test.label(index as usize)? as usize).copied().flatten()
+    }
+}
+
+/// Tests a student on the labelled images of `test`.
+pub(super) fn accuracy(
+    student: &Student,
+    input: &EvalInput,
+    test: &Arc<dyn Dataset>,
+    map: &ClassMap,
+) -> Result<Accuracy, EvalError> {
+    let indices: Vec<u32> =
+        (0..test.len() as u32).filter(|&index| map.label(&**test, index).is_some()).collect();
+    let mut best: Vec<Tensor> = Vec::new();
+    let (seen, _) = input.for_each_batch(test, &indices, |bytes| {
+        let images = input.normalised(bytes)?;
+        let _autocast = input.autocast.map(|kind| Autocast::scope(input.device, kind)).transpose()?;
+        let logits = student.logits(&images, Mode::Eval)?.f_to_kind(Kind::Float)?;
+        let (_, classes) = logits.f_topk(5.min(logits.size()[1]), 1, true, true)?;
+        best.push(classes.f_to_device(Device::Cpu)?);
+        Ok(())
+    })?;
+    let labels: Vec<i64> = seen.iter().filter_map(|&index| map.label(&**test, index)).collect();
+    of_ranking(&Tensor::f_cat(&best, 0)?, &Tensor::f_from_slice(&labels)?, student.classes())
+}
+
+/// Accuracy of the most probable ones of `classes` classes `[N, up to 5]` (best first) against `labels` `[N]`.
+pub(crate) fn of_ranking(best: &Tensor, labels: &Tensor, classes: i64) -> Result<Accuracy, EvalError> {
+    let hits = best.f_eq_tensor(&labels.f_unsqueeze(1)?)?;
+    let images = labels.size()[0];
+    let part = |hits: Tensor| -> Result<f64, EvalError> {
+        Ok(i64::try_from(&hits.f_sum(Kind::Int64)?)? as f64 / images.max(1) as f64)
+    };
+    let top1 = part(hits.f_select(1, 0)?)?;
+    let top5 = if classes > 5 { Some(part(hits.shallow_clone())?) } else { None };
+    Ok(Accuracy { top1, top5, images: images as usize })
+}
