@@ -66,13 +66,11 @@ pub use features::{FeatureCache, FeatureKind, FeatureSet, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation};
 pub use input::EvalInput;
 pub use kmeans::{KMeans, KMeansFit};
-pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, MODEL_FILE, Model,
     ModelCard, Weights, import,
 };
 pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, knn_top1_each, nearest};
-pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard};
 pub use online::OnlineEvaluator;
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;
