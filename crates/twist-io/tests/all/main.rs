@@ -2,5 +2,6 @@
 
 mod atomic;
 mod hostile;
+mod mat;
 mod names;
 mod round_trip;
