@@ -38,6 +38,9 @@ mod input;
 mod knn;
 mod scores;
 
+mod logistic;
+mod transfer;
+
 mod baselines;
 mod kmeans;
 
@@ -52,7 +55,9 @@ pub use final_evaluation::{RunFigures, final_evaluation};
 pub use input::EvalInput;
 pub use kmeans::{KMeans, KMeansFit};
 pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};
+pub use logistic::{Logistic, LogisticProtocol, Targets};
 pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard};
 pub use online::OnlineEvaluator;
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;
+pub use transfer::{LinearTransferProtocol, TransferResult, linear_transfer};
