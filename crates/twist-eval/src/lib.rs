@@ -6,6 +6,9 @@
 //! weights reach on the same images. The [`OnlineEvaluator`] does the first part while a run trains;
 //! [`final_evaluation()`] does everything at its end and leaves in the run folder what the report draws.
 //!
+//! Beside a model's own classes there are the data sets that transfer is measured on ([`linear_transfer`]), with
+//! [`Logistic`] regression on their frozen features.
+//!
 //! What it deliberately is not: it never trains and never changes a run's state, random numbers included. It holds no
 //! formulas of scores, which are in `twist-metrics`, and draws no pages, which is `twist-report`'s part.
 //!
@@ -60,4 +63,6 @@ pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FI
 pub use online::OnlineEvaluator;
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;
-pub use transfer::{LinearTransferProtocol, TransferResult, linear_transfer};
+pub use transfer::{
+    LinearTransferProtocol, Selection, TransferResult, linear_transfer, transfer_transform,
+};

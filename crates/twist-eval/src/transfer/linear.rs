@@ -1,15 +1,13 @@
 //! The linear protocol: regularisation by validation, then one fit and one look at the test images.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 use twist_data::{EvalTransform, Interpolation, OfficialSet, TransferMetric};
 
 use super::answers::Answers;
 use super::holdout::HoldOut;
 use super::result::{Selection, TransferResult};
 use crate::logistic::logarithmic;
-use crate::{
-    EvalError, EvalInput, FeatureCache, FeatureKind, FeatureSet, Logistic, LogisticProtocol, Model,
-};
+use crate::{EvalError, FeatureSet, Logistic, LogisticProtocol};
 
 /// What defines the linear figure beside model and data.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,28 +30,26 @@ impl Default for LinearTransferProtocol {
     }
 }
 
-/// Measures the frozen features of `model` on `set`. `progress` is told what is being done, and of how many images or
-/// fits how many are done.
+/// The images of this protocol for a model that usually sees them by `transform`: the shorter side as long as the crop,
+/// bicubic, and no margin that the crop cuts away.
+pub fn transfer_transform(transform: &EvalTransform) -> EvalTransform {
+    EvalTransform::new(transform.crop, transform.crop, Interpolation::Bicubic)
+}
+
+/// Measures the frozen features `train` and `test` of the images of `set`; the arithmetic is on `device`. `progress` is
+/// told how many fits of how many are done.
 ///
 /// # Errors
-/// The model has no backbone, no image can be read, there are too few training images to hold some out, or libtorch
-/// fails.
+/// There are too few training images to hold some out, or libtorch fails.
 pub fn linear_transfer(
-    model: &Model,
-    input: &EvalInput,
-    cache: &FeatureCache,
     set: &OfficialSet,
+    train: &FeatureSet,
+    test: &FeatureSet,
+    device: Device,
     protocol: &LinearTransferProtocol,
-    progress: &mut dyn FnMut(&'static str, usize, usize),
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<TransferResult, EvalError> {
-    let crop = input.transform.crop;
-    let input = EvalInput { transform: EvalTransform::new(crop, crop, Interpolation::Bicubic), ..input.clone() };
-    let mut extract = |what, dataset| {
-        cache.features(model, &input, FeatureKind::Last, dataset, &mut |done, all| progress(what, done, all))
-    };
-    let train: FeatureSet = extract("training images", &set.train)?;
-    let test: FeatureSet = extract("test images", &set.test)?;
-    let rows = train.rows.f_to_device(input.device)?;
+    let rows = train.rows.f_to_device(device)?;
     let tags = set.tags.as_ref();
     let answers = Answers::of(&*set.train, tags.map(|tags| &tags.train), &train.indices)?;
     let right = Answers::of(&*set.test, tags.map(|tags| &tags.test), &test.indices)?;
@@ -62,15 +58,9 @@ pub fn linear_transfer(
         return Err(EvalError::NothingToValidate { set: set.kind.title(), images: answers.len() });
     }
 
-    let chosen = choose(&rows, &answers, &held, set.metric(), protocol, &mut |done, all| {
-        progress("regularisations", done, all)
-    })?;
-    let last = Logistic::fit(
-        &rows,
-        &answers.targets(&rows)?,
-        protocol.with(chosen.l2),
-        Some(&chosen.classifier),
-    )?;
+    let chosen = choose(&rows, &answers, &held, set.metric(), protocol, progress)?;
+    let targets = answers.targets(&rows)?;
+    let last = Logistic::fit(&rows, &targets, protocol.with(chosen.l2), Some(&chosen.classifier))?;
     let scores = last.scores(&test.rows)?;
     let top1 = match right {
         Answers::Classes(..) => Some(right.score(&scores, TransferMetric::Top1)?),
@@ -93,7 +83,6 @@ pub fn linear_transfer(
         test_images: right.len(),
         unreadable: train.skipped.len() + test.skipped.len(),
         feature_dim: rows.size2()?.1,
-        transform: input.transform,
         protocol: protocol.clone(),
     })
 }

@@ -15,5 +15,5 @@ mod holdout;
 mod linear;
 mod result;
 
-pub use linear::{LinearTransferProtocol, linear_transfer};
-pub use result::TransferResult;
+pub use linear::{LinearTransferProtocol, linear_transfer, transfer_transform};
+pub use result::{Selection, TransferResult};

@@ -1,7 +1,7 @@
 //! What a transfer evaluation found.
 
 use serde_json::{Value, json};
-use twist_data::{EvalTransform, OfficialKind, TransferMetric};
+use twist_data::{OfficialKind, TransferMetric};
 
 use super::linear::LinearTransferProtocol;
 
@@ -30,8 +30,6 @@ pub struct TransferResult {
     pub unreadable: usize,
     /// Length of the feature vector.
     pub feature_dim: i64,
-    /// Resizing and crop.
-    pub transform: EvalTransform,
     /// How the classifier was fitted.
     pub protocol: LinearTransferProtocol,
 }
@@ -59,7 +57,7 @@ impl TransferResult {
         }
     }
 
-    /// As one JSON object: the figure by its key, and `protocol`.
+    /// As one JSON object: the figure by its key, and the part of `protocol` that is this set's own.
     pub fn json(&self) -> Value {
         let mut object = serde_json::Map::new();
         object.insert("set".into(), self.set.name().into());
@@ -71,7 +69,7 @@ impl TransferResult {
         object.into()
     }
 
-    /// Every value that defines the figure.
+    /// Every value that defines the figure beside the model and its input.
     fn protocol_json(&self) -> Value {
         let (selection, fit) = (&self.selection, &self.protocol);
         let classifier = match self.set.metric() {
@@ -100,7 +98,6 @@ impl TransferResult {
             "unreadable_images": self.unreadable,
             "features": "backbone, as they are",
             "feature_dim": self.feature_dim,
-            "transform": self.transform,
         })
     }
 }
