@@ -13,6 +13,16 @@ pub enum MetricsError {
         /// Number of predictions.
         predictions: usize,
     },
+    /// The ranks do not belong to the same images.
+    #[error("{ranked} ranked classes do not fit {labels} labels: give {k} of each image, and at least one")]
+    Ranked {
+        /// Number of labels.
+        labels: usize,
+        /// Number of ranked classes, all images together.
+        ranked: usize,
+        /// Ranked classes of one image.
+        k: usize,
+    },
 }
 
 /// The contingency table of labels and predictions. Only pairs that occur are kept, so memory is O(images)

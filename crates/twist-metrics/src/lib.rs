@@ -1,10 +1,14 @@
-//! How well discovered classes agree with labels: pure functions of two lists of numbers.
+//! How well discovered or predicted classes agree with labels: pure functions of lists of numbers.
 //!
 //! Training finds clusters; their numbers mean nothing. These scores compare them with labels that training never
 //! saw, without caring which number a cluster has: information shared ([NMI](Contingency::nmi),
 //! [AMI](Contingency::ami)), pairs kept together ([ARI](Contingency::ari),
 //! [Fowlkes–Mallows](Contingency::fowlkes_mallows)), and images right once clusters are given the names of classes
-//! ([one to one](Contingency::accuracy_one_to_one), [many to one](Contingency::accuracy_many_to_one)).
+//! ([one to one](Contingency::accuracy_one_to_one), [many to one](Contingency::accuracy_many_to_one),
+//! [any of the first five](cluster_top_k)).
+//!
+//! Where labels taught the classes, nothing has to be matched: [`top_k_accuracy`], [`mean_per_class_accuracy`] and, for
+//! images with several classes, [`average_precision_11_point`]. [`MeanStd`] makes one figure of several seeds.
 //!
 //! It deliberately has no tensors, no files and no randomness, and it decides nothing: what is predicted and which
 //! images count is the business of `twist-eval`. Definitions are scikit-learn's, degenerate cases included.
@@ -43,6 +47,16 @@ mod assignment;
 
 mod confusion;
 
+mod classification;
+
+mod average_precision;
+
+mod mean_std;
+
+pub use crate::accuracy::cluster_top_k;
+pub use crate::average_precision::average_precision_11_point;
+pub use crate::classification::{mean_per_class_accuracy, top_k_accuracy};
 pub use crate::confusion::{ClusterPurity, Confusion};
 pub use crate::contingency::{Contingency, MetricsError};
+pub use crate::mean_std::MeanStd;
 pub use crate::scores::{ClusterScores, cluster_scores};

@@ -1,0 +1,86 @@
+//! Accuracy of predicted classes, where classes have names and nothing has to be matched.
+
+use std::collections::BTreeMap;
+
+use crate::contingency::MetricsError;
+
+/// Share of images whose label is among the `k` classes that were ranked first.
+///
+/// `ranked` has the `k` most probable classes of each image, the best first, image after image (`[N, k]` flattened).
+/// 0 without images.
+///
+/// # Errors
+/// [`MetricsError::Ranked`] when `ranked` does not have `k` classes for each label, or `k` is 0.
+pub fn top_k_accuracy(labels: &[u32], ranked: &[u32], k: usize) -> Result<f64, MetricsError> {
+    let right = per_image(labels, ranked, k)?.filter(|(label, ranked)| ranked.contains(label)).count();
+    Ok(share(right as u64, labels.len() as u64))
+}
+
+/// The mean over the classes that occur in `labels` of the share of their images that are right: what transfer tables
+/// report for Aircraft, Caltech-101, Flowers and Pets, and scikit-learn's `balanced_accuracy_score`. A class counts as much
+/// as any other, whatever its size. 0 without images.
+///
+/// # Errors
+/// [`MetricsError::Lengths`] when the two lists are of different length.
+pub fn mean_per_class_accuracy(labels: &[u32], predictions: &[u32]) -> Result<f64, MetricsError> {
+    if labels.len() != predictions.len() {
+        return Err(MetricsError::Lengths { labels: labels.len(), predictions: predictions.len() });
+    }
+    let mut classes: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+    for (label, prediction) in labels.iter().zip(predictions) {
+        let (right, all) = classes.entry(*label).or_default();
+        *right += u64::from(label == prediction);
+        *all += 1;
+    }
+    let sum: f64 = classes.values().map(|&(right, all)| share(right, all)).sum();
+    Ok(if classes.is_empty() { 0.0 } else { sum / classes.len() as f64 })
+}
+
+/// Each label with its row of `ranked`, once both are known to fit.
+pub(crate) fn per_image<'a>(
+    labels: &'a [u32],
+    ranked: &'a [u32],
+    k: usize,
+) -> Result<impl Iterator<Item = (&'a u32, &'a [u32])>, MetricsError> {
+    if k == 0 || labels.len().checked_mul(k) != Some(ranked.len()) {
+        return Err(MetricsError::Ranked { labels: labels.len(), ranked: ranked.len(), k });
+    }
+    Ok(labels.iter().zip(ranked.chunks_exact(k)))
+}
+
+/// Nothing of nothing is nothing.
+pub(crate) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_label_may_stand_anywhere_among_the_first() {
+        let ranked = [3, 1, 1, 3, 2, 1];
+        assert_eq!(top_k_accuracy(&[1, 1, 3], &ranked, 2), Ok(2.0 / 3.0));
+        assert_eq!(top_k_accuracy(&[3, 1, 2], &[3, 1, 3], 1), Ok(2.0 / 3.0));
+        assert_eq!(top_k_accuracy(&[], &[], 5), Ok(0.0));
+    }
+
+    #[test]
+    fn ranks_that_do_not_fit_are_refused() {
+        for (labels, ranked, k) in [(2, 3, 2), (1, 0, 0), (0, 1, 1)] {
+            let error = top_k_accuracy(&vec![0; labels], &vec![0; ranked], k).unwrap_err();
+            assert_eq!(error, MetricsError::Ranked { labels, ranked, k });
+        }
+    }
+
+    #[test]
+    fn a_small_class_weighs_as_much_as_a_large_one() {
+        // 9 of 10 images are right, but half of the classes.
+        let labels = [0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+        assert_eq!(mean_per_class_accuracy(&labels, &[0; 10]), Ok(0.5));
+        // A class that only the predictions have is none of the labels'.
+        assert_eq!(mean_per_class_accuracy(&[1, 1, 2], &[1, 9, 2]), Ok(0.75));
+        assert_eq!(mean_per_class_accuracy(&[], &[]), Ok(0.0));
+        assert!(mean_per_class_accuracy(&[1], &[]).is_err());
+    }
+}
