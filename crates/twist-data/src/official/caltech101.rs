@@ -36,7 +36,7 @@ pub(super) fn open(layout: &Layout, seed: u64) -> Result<OfficialSet, DataError>
         // The place in the class, so that the draw does not depend on other classes.
         let mut order: Vec<(u64, usize)> = (0..).map(|place| draws.bits(place)).zip(of_class.drain(..)).collect();
         order.sort_unstable();
-        let mut take = |part: &mut Vec<Entry>, chosen: &[(u64, usize)]| {
+        let take = |part: &mut Vec<Entry>, chosen: &[(u64, usize)]| {
             let mut indices: Vec<usize> = chosen.iter().map(|&(_, index)| index).collect();
             indices.sort_unstable();
             part.extend(indices.iter().map(|&index| Entry { name: images.path(index), label: Some(label) }));

@@ -98,7 +98,7 @@ pub fn open_official(
 }
 
 /// All transfer data sets in `root` and in its sub-folders, in the order of [`OfficialKind::ALL`], each with the folder
-/// to open it from.
+/// to open it from: `root` itself, or the first sub-folder by name.
 ///
 /// # Errors
 /// The folder cannot be listed, or none of the sets is there.
@@ -109,16 +109,9 @@ pub fn find_official(root: &Path) -> Result<Vec<(OfficialKind, PathBuf)>, DataEr
         folders.push(entry.map_err(refused)?.path());
     }
     folders[1..].sort();
-    let mut found = Vec::new();
-    for kind in OfficialKind::ALL {
-        let mut bases: Vec<PathBuf> = Vec::new();
-        for folder in folders.iter().filter(|folder| folder.is_dir()) {
-            if let Some(base) = kind.base(folder).filter(|base| !bases.contains(base)) {
-                found.push((kind, folder.clone()));
-                bases.push(base);
-            }
-        }
-    }
+    let place_of = |kind: OfficialKind| folders.iter().find(|folder| kind.base(folder).is_some()).cloned();
+    let found: Vec<(OfficialKind, PathBuf)> =
+        OfficialKind::ALL.into_iter().filter_map(|kind| Some((kind, place_of(kind)?))).collect();
     match found.is_empty() {
         true => Err(DataError::NoOfficialSet { path: root.to_path_buf(), known: known() }),
         false => Ok(found),

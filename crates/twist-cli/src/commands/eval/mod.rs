@@ -1,6 +1,7 @@
 //! `twist eval`: what a trained model is worth, one protocol a file.
 
 mod knn;
+mod transfer;
 
 use crate::exit::Exit;
 use crate::talk::Talk;
@@ -8,6 +9,7 @@ use crate::talk::Talk;
 const EXAMPLES: &str = "\
 Examples:
   twist eval knn runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar'
+  twist eval transfer runs/cifar10_cpu-1 --data sets/
 
 Features are computed once for each model and data set and kept, so the next evaluation of the
 same model is quick. Figures of a run folder are added to its evaluations.jsonl, from which
@@ -24,12 +26,14 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Protocol {
     Knn(knn::Args),
+    Transfer(transfer::Args),
 }
 
 /// Runs what was asked for.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     match &args.protocol {
         Protocol::Knn(args) => knn::run(args, talk),
+        Protocol::Transfer(args) => transfer::run(args, talk),
     }
 }
 
