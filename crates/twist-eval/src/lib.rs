@@ -63,6 +63,4 @@ pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FI
 pub use online::OnlineEvaluator;
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;
-pub use transfer::{
-    LinearTransferProtocol, Selection, TransferResult, linear_transfer, transfer_transform,
-};
+pub use transfer::{LinearTransferProtocol, Selection, TransferResult, linear_transfer, transfer_transform};

@@ -21,7 +21,8 @@ use crate::contingency::{Contingency, MetricsError};
 pub fn cluster_top_k(labels: &[u32], ranked: &[u32], k: usize) -> Result<f64, MetricsError> {
     let first: Vec<u32> = per_image(labels, ranked, k)?.map(|(_, ranked)| ranked[0]).collect();
     let names = Contingency::new(labels, &first)?.one_to_one_assignment();
-    let is_right = |label: &u32, ranked: &[u32]| ranked.iter().any(|cluster| names.get(cluster) == Some(label));
+    let is_right =
+        |label: &u32, ranked: &[u32]| ranked.iter().any(|cluster| names.get(cluster) == Some(label));
     let right = per_image(labels, ranked, k)?.filter(|(label, ranked)| is_right(label, ranked)).count();
     Ok(share(right as u64, labels.len() as u64))
 }

@@ -91,6 +91,9 @@ mod tests {
         assert_eq!(average_precision_11_point(&[], &[]), 0.0);
         assert_eq!(average_precision_11_point(&[1.0, 2.0], &[false, false]), 0.0);
         assert_eq!(average_precision_11_point(&[0.5; 4], &[true, false, false, false]), 0.25);
-        assert_eq!(average_precision_11_point(&[f32::NAN, 0.1, -0.0, 0.0], &[true, false, false, false]), 0.25);
+        assert_eq!(
+            average_precision_11_point(&[f32::NAN, 0.1, -0.0, 0.0], &[true, false, false, false]),
+            0.25
+        );
     }
 }

@@ -9,6 +9,7 @@ const COMMANDS: &[&str] = &[
     "train",
     "eval",
     "eval knn",
+    "eval transfer",
     "report",
     "data",
     "data info",

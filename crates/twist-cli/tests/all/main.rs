@@ -1,5 +1,5 @@
 //! The binary from outside: every test runs `twist` as a user would and looks at its output, its exit code and what it
-//! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, and
+//! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, `transfer` the data sets of the field, and
 //! `interruption` kills, signals and locks.
 
 mod damage;
@@ -7,4 +7,5 @@ mod help;
 mod interruption;
 mod run;
 mod support;
+mod transfer;
 mod usage;

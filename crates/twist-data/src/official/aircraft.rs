@@ -17,10 +17,9 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     let entries = |list: &str| -> Result<Vec<Entry>, DataError> {
         let lines = layout.lines(&format!("data/images_variant_{list}.txt"), ARCHIVE)?;
         lines.map(|line| {
-            let (image, variant) = line
-                .text
-                .split_once(' ')
-                .ok_or_else(|| lines.bad(line, "an image and its variant are expected, as in 1025794 707-320"))?;
+            let (image, variant) = line.text.split_once(' ').ok_or_else(|| {
+                lines.bad(line, "an image and its variant are expected, as in 1025794 707-320")
+            })?;
             match label_of.get(variant.trim()) {
                 Some(&label) => Ok(Entry { name: format!("{image}.jpg"), label: Some(label) }),
                 None => Err(lines.bad(line, format!("\"{variant}\" is not in data/variants.txt"))),
@@ -29,7 +28,8 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     };
     let (train, test) = (entries("trainval")?, entries("test")?);
     let apart: HashSet<String> = entries("val")?.into_iter().map(|entry| entry.name).collect();
-    let validation = (0..).zip(&train).filter(|(_, entry)| apart.contains(&entry.name)).map(|(index, _)| index);
+    let validation =
+        (0..).zip(&train).filter(|(_, entry)| apart.contains(&entry.name)).map(|(index, _)| index);
     let files = |entries: &[Entry]| Files::open(layout, "data/images", entries, &classes, ARCHIVE);
     Ok(OfficialSet {
         kind: layout.kind,

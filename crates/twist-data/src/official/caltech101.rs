@@ -34,7 +34,8 @@ pub(super) fn open(layout: &Layout, seed: u64) -> Result<OfficialSet, DataError>
         }
         let draws = Draws::new(&[u64::from_be_bytes(*b"caltech1"), seed, u64::from(label)]);
         // The place in the class, so that the draw does not depend on other classes.
-        let mut order: Vec<(u64, usize)> = (0..).map(|place| draws.bits(place)).zip(of_class.drain(..)).collect();
+        let mut order: Vec<(u64, usize)> =
+            (0..).map(|place| draws.bits(place)).zip(of_class.drain(..)).collect();
         order.sort_unstable();
         let take = |part: &mut Vec<Entry>, chosen: &[(u64, usize)]| {
             let mut indices: Vec<usize> = chosen.iter().map(|&(_, index)| index).collect();

@@ -46,7 +46,8 @@ fn entries(layout: &Layout, path: &Path) -> Result<Vec<Entry>, DataError> {
     let field = |name: &str| {
         annotations.field(name).ok_or_else(|| {
             let kind = annotations.kind();
-            layout.lie(path, format!("`annotations` holds {kind} instead of structures with a field `{name}`"))
+            layout
+                .lie(path, format!("`annotations` holds {kind} instead of structures with a field `{name}`"))
         })
     };
     let entry = |(number, (class, name)): (usize, (&MatValue, &MatValue))| {

@@ -13,7 +13,13 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     let (train, test, archive, pickled): (&[&str], _, _, _) = match layout.kind {
         OfficialKind::Cifar100 => (&["train.bin"], "test.bin", "cifar-100-binary.tar.gz", "train"),
         _ => (
-            &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
+            &[
+                "data_batch_1.bin",
+                "data_batch_2.bin",
+                "data_batch_3.bin",
+                "data_batch_4.bin",
+                "data_batch_5.bin",
+            ],
             "test_batch.bin",
             "cifar-10-binary.tar.gz",
             "data_batch_1",
@@ -26,7 +32,8 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
         ));
     }
     // Class numbers alone would do, but names in a report should be names.
-    let names = if layout.kind == OfficialKind::Cifar100 { "fine_label_names.txt" } else { "batches.meta.txt" };
+    let names =
+        if layout.kind == OfficialKind::Cifar100 { "fine_label_names.txt" } else { "batches.meta.txt" };
     layout.find(names, archive)?;
     let batches = |files: &[&str]| -> Result<Arc<dyn Dataset>, DataError> {
         let paths = files.iter().map(|file| layout.find(file, archive)).collect::<Result<Vec<_>, _>>()?;

@@ -12,12 +12,14 @@ const IMAGES: &str = "102flowers.tgz";
 
 pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     let labels = whole_numbers(layout, "imagelabels.mat", "labels")?;
-    let classes: Vec<String> = (1..=labels.iter().max().copied().unwrap_or(0)).map(|c| c.to_string()).collect();
+    let classes: Vec<String> =
+        (1..=labels.iter().max().copied().unwrap_or(0)).map(|c| c.to_string()).collect();
     let entries = |variable: &str| -> Result<Vec<Entry>, DataError> {
         let entry = |number: u32| match labels.get(number as usize - 1) {
             Some(class) => Ok(Entry { name: format!("image_{number:05}.jpg"), label: Some(class - 1) }),
             None => {
-                let reason = format!("`{variable}` names image {number}, imagelabels.mat has {}", labels.len());
+                let reason =
+                    format!("`{variable}` names image {number}, imagelabels.mat has {}", labels.len());
                 Err(layout.lie(&layout.path("setid.mat"), reason))
             }
         };

@@ -59,11 +59,7 @@ impl OfficialSet {
 /// # Errors
 /// None or several of the sets are there, or the one that is lacks a file or contradicts itself; the text names the
 /// file, and the archive that has it.
-pub fn open_official(
-    kind: Option<OfficialKind>,
-    root: &Path,
-    seed: u64,
-) -> Result<OfficialSet, DataError> {
+pub fn open_official(kind: Option<OfficialKind>, root: &Path, seed: u64) -> Result<OfficialSet, DataError> {
     let kind = match kind {
         Some(kind) => kind,
         None => {

@@ -39,8 +39,10 @@ fn entries(lines: &Lines, names: &mut BTreeMap<u32, String>) -> Result<Vec<Entry
     let entry = |line| {
         let bad = |reason: String| Err(lines.bad(line, reason));
         let mut words = line.text.split_whitespace();
-        let (image, class) = (words.next().unwrap_or_default(), words.next().and_then(|class| class.parse().ok()));
-        let Some(label) = class.filter(|class| (1..MOST_CLASSES).contains(class)).map(|class: u32| class - 1) else {
+        let (image, class) =
+            (words.next().unwrap_or_default(), words.next().and_then(|class| class.parse().ok()));
+        let Some(label) = class.filter(|class| (1..MOST_CLASSES).contains(class)).map(|class: u32| class - 1)
+        else {
             return bad("an image and its class are expected, as in Abyssinian_100 1 1 1".to_owned());
         };
         let breed = image.rsplit_once('_').map_or(image, |(breed, _)| breed);

@@ -15,7 +15,12 @@ const LISTS: &str = "Partitions.zip";
 
 pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     let lines = |file: &str| {
-        let places = [file.to_owned(), format!("Partitions/{file}"), format!("../{file}"), format!("../Partitions/{file}")];
+        let places = [
+            file.to_owned(),
+            format!("Partitions/{file}"),
+            format!("../{file}"),
+            format!("../Partitions/{file}"),
+        ];
         Lines::read(layout.find_one(&places.each_ref().map(String::as_str), LISTS)?)
     };
     let names = lines("ClassName.txt")?;

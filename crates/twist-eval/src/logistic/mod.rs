@@ -17,8 +17,8 @@ mod objective;
 
 use tch::{Kind, Tensor};
 
-pub use self::objective::Targets;
 use self::objective::Objective;
+pub use self::objective::Targets;
 use crate::EvalError;
 
 /// What defines a fit beside its data.

@@ -23,7 +23,8 @@ impl Answers {
                 Ok(Self::Tags(indices.iter().map(|&index| tags.of(index as usize).to_vec()).collect()))
             }
             None => {
-                let labels = indices.iter().map(|&index| dataset.label(index as usize)).collect::<Option<_>>();
+                let labels =
+                    indices.iter().map(|&index| dataset.label(index as usize)).collect::<Option<_>>();
                 let labels = labels.ok_or(EvalError::NoFeatures)?;
                 Ok(Self::Classes(labels, dataset.classes().len()))
             }
@@ -59,7 +60,8 @@ impl Answers {
             }
             Self::Tags(tags) => {
                 let table = |is: fn(&Tag) -> bool| -> Result<Tensor, EvalError> {
-                    let flat: Vec<f32> = tags.iter().flatten().map(|tag| f32::from(u8::from(is(tag)))).collect();
+                    let flat: Vec<f32> =
+                        tags.iter().flatten().map(|tag| f32::from(u8::from(is(tag)))).collect();
                     let width = tags.first().map_or(0, Vec::len) as i64;
                     let table = Tensor::f_from_slice(&flat)?.f_view([tags.len() as i64, width])?;
                     Ok(table.f_to_kind(kind)?.f_to_device(device)?)

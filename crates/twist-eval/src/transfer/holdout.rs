@@ -27,7 +27,8 @@ impl HoldOut {
                 "the validation images that the authors of the data set name".to_owned(),
             ),
             (None, Answers::Classes(labels, _)) => {
-                let how = format!("{:.0} % of the training images of each class, by seed {seed}", 100.0 * SHARE);
+                let how =
+                    format!("{:.0} % of the training images of each class, by seed {seed}", 100.0 * SHARE);
                 (by_class(indices, labels, seed), how)
             }
             (None, Answers::Tags(tags)) => {

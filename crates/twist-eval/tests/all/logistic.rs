@@ -49,9 +49,18 @@ fn several_classes_are_scikit_learns() {
         let coarse = Logistic::fit(&single, &targets, coarse, None).unwrap();
         assert!(far(&coarse.weight, &weight) < 0.02, "{l2}: {}", far(&coarse.weight, &weight));
         assert_eq!(coarse.predictions(&single).unwrap(), fit.predictions(&rows).unwrap());
-        assert_eq!(coarse.weight, Logistic::fit(&single, &targets, LogisticProtocol {
-            l2, iterations: 2000, tolerance: 1e-6
-        }, None).unwrap().weight, "twice the same bits");
+        assert_eq!(
+            coarse.weight,
+            Logistic::fit(
+                &single,
+                &targets,
+                LogisticProtocol { l2, iterations: 2000, tolerance: 1e-6 },
+                None
+            )
+            .unwrap()
+            .weight,
+            "twice the same bits"
+        );
     }
 }
 

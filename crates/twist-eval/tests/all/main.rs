@@ -4,6 +4,7 @@ mod artefacts;
 mod logistic;
 mod model;
 mod support;
+mod transfer;
 
 use support::{Pictures, evaluator, labelled, net, plan, unlabelled};
 use tch::{Device, Kind, Tensor};

@@ -78,7 +78,12 @@ fn axes(parts: &mut Elements<'_>, order: Order) -> Result<(Vec<usize>, u64), Mat
 }
 
 /// `count` matrices, one after another. Each takes eight bytes at least, so a wrong count takes no memory.
-fn matrices(parts: &mut Elements<'_>, order: Order, depth: usize, count: u64) -> Result<Vec<MatValue>, MatLie> {
+fn matrices(
+    parts: &mut Elements<'_>,
+    order: Order,
+    depth: usize,
+    count: u64,
+) -> Result<Vec<MatValue>, MatLie> {
     let most = (parts.left() / 8) as u64;
     if count > most {
         return Err(MatLie::Count { expected: count, got: most });
@@ -143,14 +148,15 @@ fn text(mut parts: Elements<'_>, order: Order, axes: &[usize], count: u64) -> Re
     }
     let rows = axes[0];
     let row = |first: usize| -> Result<String, MatLie> {
-        let units: Vec<u16> = units.iter().skip(first).step_by(rows).try_fold(Vec::new(), |mut row, &unit| {
-            match char::from_u32(unit) {
-                Some(character) => row.extend_from_slice(character.encode_utf16(&mut [0; 2])),
-                // Half of a pair, which is put together below.
-                None => row.push(u16::try_from(unit).map_err(|_| MatLie::Text(unit))?),
-            }
-            Ok(row)
-        })?;
+        let units: Vec<u16> =
+            units.iter().skip(first).step_by(rows).try_fold(Vec::new(), |mut row, &unit| {
+                match char::from_u32(unit) {
+                    Some(character) => row.extend_from_slice(character.encode_utf16(&mut [0; 2])),
+                    // Half of a pair, which is put together below.
+                    None => row.push(u16::try_from(unit).map_err(|_| MatLie::Text(unit))?),
+                }
+                Ok(row)
+            })?;
         String::from_utf16(&units).map_err(|_| MatLie::Text(units.first().map_or(0, |&unit| u32::from(unit))))
     };
     Ok(MatValue::Text((0..rows).map(row).collect::<Result<_, MatLie>>()?))

@@ -151,15 +151,17 @@ fn every_lie_has_its_name() {
     // A billion cells in no bytes, and a structure of as many.
     assert_eq!(lie(&one(1, &[1_000_000_000, 1], &[])), MatLie::Count { expected: 1_000_000_000, got: 0 });
     let fields = [w.words(5, &[4]), w.element(1, b"a\0\0\0b\0\0\0")];
-    assert_eq!(lie(&one(2, &[most, most], &fields)), MatLie::Count {
-        expected: 2 * (most as u64) * (most as u64),
-        got: 0
-    });
+    assert_eq!(
+        lie(&one(2, &[most, most], &fields)),
+        MatLie::Count { expected: 2 * (most as u64) * (most as u64), got: 0 }
+    );
     assert_eq!(lie(&one(2, &[1, 1], &[w.words(5, &[0]), w.element(1, b"")])), MatLie::Fields);
     assert_eq!(lie(&one(2, &[1, 1], &[w.words(5, &[3]), w.element(1, b"abcd")])), MatLie::Fields);
     assert_eq!(lie(&one(4, &[1, 1], &[w.element(16, &[0xff])])), MatLie::Text(0xff));
     assert_eq!(lie(&one(4, &[1, 1], &[w.words(18, &[0x7fff_ffff])])), MatLie::Text(0x7fff_ffff));
-    for (class, what) in [(3, "an object"), (5, "a sparse matrix"), (16, "a function"), (17, "an opaque object")] {
+    for (class, what) in
+        [(3, "an object"), (5, "a sparse matrix"), (16, "a function"), (17, "an opaque object")]
+    {
         assert_eq!(lie(&one(class, &[1, 1], &[])), MatLie::Class(what));
     }
     let twice = w.matrix(9, &[1, 1], "x", &[byte]);

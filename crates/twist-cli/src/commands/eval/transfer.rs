@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Map;
 use twist_data::{OfficialKind, OfficialSet, TransferMetric, find_official, open_official};
-use twist_eval::{
-    FeatureKind, LinearTransferProtocol, TransferResult, linear_transfer, transfer_transform,
-};
+use twist_eval::{FeatureKind, LinearTransferProtocol, TransferResult, linear_transfer, transfer_transform};
 
 use crate::args::ModelArgs;
 use crate::exit::{Exit, Usage};
@@ -91,7 +89,8 @@ fn wanted(args: &Args) -> anyhow::Result<Vec<(OfficialKind, PathBuf)>> {
         let there: Vec<OfficialKind> = found.iter().map(|(kind, _)| *kind).collect();
         if let Some(missing) = args.sets.iter().find(|kind| !there.contains(kind)) {
             let names = there.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
-            let message = format!("{} is not below {}, there are {names}", missing.name(), args.data.display());
+            let message =
+                format!("{} is not below {}, there are {names}", missing.name(), args.data.display());
             return Err(Usage(message).into());
         }
         found.retain(|(kind, _)| args.sets.contains(kind));

@@ -58,7 +58,8 @@ fn several_missing_images_are_counted() {
 
 #[test]
 fn pickles_are_refused_with_the_way_out() {
-    for (kind, file) in [(Cifar10, "cifar-10-batches-py/data_batch_1"), (Cifar100, "cifar-100-python/train")] {
+    for (kind, file) in [(Cifar10, "cifar-10-batches-py/data_batch_1"), (Cifar100, "cifar-100-python/train")]
+    {
         let place = Workplace::new();
         place.write(file, b"\x80\x02}");
         place.write("cifar-100-python/file.txt~", b"");
@@ -71,14 +72,38 @@ fn pickles_are_refused_with_the_way_out() {
 fn bad_lines_are_named() {
     let cases: [(OfficialKind, &str, &str, &str, &str); 9] = [
         (Food101, "", "food-101/meta/test.txt", "sushi/3", "line 1: sushi/3 is of no class"),
-        (Sun397, "", "Partitions/Testing_01.txt", "/z/zoo/sun_a.jpg", "line 1: /z/zoo/sun_a.jpg is of no class"),
+        (
+            Sun397,
+            "",
+            "Partitions/Testing_01.txt",
+            "/z/zoo/sun_a.jpg",
+            "line 1: /z/zoo/sun_a.jpg is of no class",
+        ),
         (Sun397, "", "Partitions/ClassName.txt", "abbey", "line 1: abbey has no letter"),
-        (FgvcAircraft, "", "fgvc-aircraft-2013b/data/images_variant_test.txt", "0062765 A-1", "\"A-1\" is not in"),
-        (FgvcAircraft, "", "fgvc-aircraft-2013b/data/images_variant_val.txt", "0062765", "its variant are expected"),
+        (
+            FgvcAircraft,
+            "",
+            "fgvc-aircraft-2013b/data/images_variant_test.txt",
+            "0062765 A-1",
+            "\"A-1\" is not in",
+        ),
+        (
+            FgvcAircraft,
+            "",
+            "fgvc-aircraft-2013b/data/images_variant_val.txt",
+            "0062765",
+            "its variant are expected",
+        ),
         (Voc2007, "", "VOCdevkit/VOC2007/ImageSets/Main/cat_test.txt", "000001 2", "1, -1 or 0 are expected"),
         (Voc2007, "", "VOCdevkit/VOC2007/ImageSets/Main/cat_test.txt", "000005 1", "000005 is not in"),
         (Dtd, "", "dtd/labels/val1.txt", "banded_0004.jpg", "line 1: an image in its class is expected"),
-        (OxfordPets, "pets", "pets/annotations/test.txt", "Abyssinian_9 2 1 1", "class 2 is american_bulldog"),
+        (
+            OxfordPets,
+            "pets",
+            "pets/annotations/test.txt",
+            "Abyssinian_9 2 1 1",
+            "class 2 is american_bulldog",
+        ),
     ];
     for (kind, folder, file, line, expected) in cases {
         let place = all_sets();

@@ -114,7 +114,8 @@ fn caltech_is_divided_by_a_seed() {
     let set = of(0);
     assert_eq!(set.classes(), ["BACKGROUND_Google", "accordion"]);
     assert_eq!((set.train.len(), set.test.len()), (60, 4));
-    let count = |part: &dyn twist_data::Dataset, label| labels(part).iter().filter(|l| **l == Some(label)).count();
+    let count =
+        |part: &dyn twist_data::Dataset, label| labels(part).iter().filter(|l| **l == Some(label)).count();
     assert_eq!([0, 1].map(|label| count(&*set.train, label)), [30, 30]);
     assert_eq!([0, 1].map(|label| count(&*set.test, label)), [3, 1]);
     let mut all = [paths(&*set.train), paths(&*set.test)].concat();

@@ -47,7 +47,8 @@ fn food101(place: &Workplace) {
     text(place, "food-101/meta/classes.txt", &["apple_pie", "waffles"]);
     text(place, "food-101/meta/train.txt", &["waffles/3", "apple_pie/10", "apple_pie/20"]);
     text(place, "food-101/meta/test.txt", &["waffles/4", "apple_pie/30"]);
-    let names = ["apple_pie/10.jpg", "apple_pie/20.jpg", "apple_pie/30.jpg", "waffles/3.jpg", "waffles/4.jpg"];
+    let names =
+        ["apple_pie/10.jpg", "apple_pie/20.jpg", "apple_pie/30.jpg", "waffles/3.jpg", "waffles/4.jpg"];
     images(place, "food-101/images", names);
 }
 
@@ -101,7 +102,8 @@ fn cars(place: &Workplace) {
 fn aircraft(place: &Workplace) {
     let folder = "fgvc-aircraft-2013b/data";
     text(place, &format!("{folder}/variants.txt"), &["707-320", "727-200", "Falcon 2000"]);
-    let list = |name: &str, lines: &[&str]| text(place, &format!("{folder}/images_variant_{name}.txt"), lines);
+    let list =
+        |name: &str, lines: &[&str]| text(place, &format!("{folder}/images_variant_{name}.txt"), lines);
     list("trainval", &["0034309 Falcon 2000", "0056978 707-320", "0087924 727-200"]);
     list("val", &["0087924 727-200", "0034309 Falcon 2000"]);
     list("test", &["0062765 727-200"]);
@@ -109,13 +111,32 @@ fn aircraft(place: &Workplace) {
 }
 
 const VOC_CLASSES: [&str; 20] = [
-    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
-    "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
 ];
 
 fn voc2007(place: &Workplace) {
     let folder = "VOCdevkit/VOC2007";
-    let list = |name: &str, lines: &[&str]| text(place, &format!("{folder}/ImageSets/Main/{name}.txt"), lines);
+    let list =
+        |name: &str, lines: &[&str]| text(place, &format!("{folder}/ImageSets/Main/{name}.txt"), lines);
     list("trainval", &["000005", "000007", "000009"]);
     list("val", &["000007"]);
     list("test", &["000001", "000002"]);
@@ -143,7 +164,8 @@ fn dtd(place: &Workplace) {
 fn pets(place: &Workplace) {
     text(place, "pets/annotations/trainval.txt", &["Abyssinian_100 1 1 1", "american_bulldog_7 2 2 1"]);
     text(place, "pets/annotations/test.txt", &["american_bulldog_8 2 2 1", "Abyssinian_9 1 1 1"]);
-    let names = ["Abyssinian_100.jpg", "american_bulldog_7.jpg", "american_bulldog_8.jpg", "Abyssinian_9.jpg"];
+    let names =
+        ["Abyssinian_100.jpg", "american_bulldog_7.jpg", "american_bulldog_8.jpg", "Abyssinian_9.jpg"];
     images(place, "pets/images", names);
 }
 
