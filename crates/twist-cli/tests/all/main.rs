@@ -1,6 +1,6 @@
 //! The binary from outside: every test runs `twist` as a user would and looks at its output, its exit code and what it
-//! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, `transfer` the data sets of the field, and
-//! `interruption` kills, signals and locks.
+//! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs,
+//! `interruption` kills, signals and locks, and `transfer` the data sets of the field.
 
 mod damage;
 mod help;

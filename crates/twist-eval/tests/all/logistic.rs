@@ -36,10 +36,11 @@ fn several_classes_are_scikit_learns() {
     for (l2, weight, bias) in cases(&reference, "classes", 3) {
         let fit = Logistic::fit(&rows, &targets, protocol(l2), None).unwrap();
         assert!(fit.converged, "{l2}: {}", fit.iterations);
-        assert!(far(&fit.weight, &weight) < 1e-6, "{l2}: weights differ by {}", far(&fit.weight, &weight));
+        // The tolerance divided by the smallest curvature, l2 / 80: weights are no better known.
+        assert!(far(&fit.weight, &weight) < 1e-5, "{l2}: weights differ by {}", far(&fit.weight, &weight));
         // Adding a number to all biases changes nothing: what counts is how they differ.
         let centred = |bias: &Tensor| bias - bias.mean(Kind::Double);
-        assert!(far(&centred(&fit.bias), &centred(&bias)) < 1e-6, "{l2}");
+        assert!(far(&centred(&fit.bias), &centred(&bias)) < 1e-5, "{l2}");
 
         // From elsewhere the same place is reached, and in float32 nearly so.
         let warm = Logistic::fit(&rows, &targets, protocol(l2), Some(&fit)).unwrap();
