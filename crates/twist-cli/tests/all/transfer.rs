@@ -97,7 +97,7 @@ fn every_set_below_a_folder_is_a_line_and_an_object() {
     let lines: Vec<&str> = table.out.lines().collect();
     assert_eq!(lines.len(), 3, "{}", table.out);
     assert!(lines[1].starts_with("PASCAL VOC 2007  1.0000  11-point mAP  8 + 4"), "{}", table.out);
-    assert!(lines[2].starts_with("DTD              1.0000  top-1           12 + 6"), "{}", table.out);
+    assert!(lines[2].starts_with("DTD              1.0000  top-1         12 + 6"), "{}", table.out);
     assert!(lines[2].ends_with("1.0000 on 4 validation images"), "{}", table.out);
 
     let json = place.run("eval transfer run --data sets/dtd --threads 1 --no-cache --json");

@@ -44,7 +44,7 @@ fn several_classes_are_scikit_learns() {
 
         // From elsewhere the same place is reached, and in float32 nearly so.
         let warm = Logistic::fit(&rows, &targets, protocol(l2), Some(&fit)).unwrap();
-        assert!(warm.iterations <= 2, "{l2}: {}", warm.iterations);
+        assert!(warm.iterations <= 5 && fit.iterations > 20, "{l2}: {}", warm.iterations);
         let single = rows.to_kind(Kind::Float);
         let coarse = LogisticProtocol { l2, iterations: 2000, tolerance: 1e-6 };
         let coarse = Logistic::fit(&single, &targets, coarse, None).unwrap();

@@ -15,22 +15,21 @@ use crate::talk::Talk;
 
 const EXAMPLES: &str = "\
 Examples:
-  twist eval transfer runs/cifar10-1 --data sets/          every set found below sets/, one line each
+  twist eval transfer runs/cifar10-1 --data sets/       every set found there, one line each
   twist eval transfer dino.safetensors --data sets/ --set dtd --set pets
   twist eval transfer dino.safetensors --data sets/dtd --json
 
 The sets, unpacked from their official archives with nothing moved:
-  food101, cifar10, cifar100 (binary version), sun397, cars, aircraft, voc2007, dtd, pets, caltech101, flowers
+  food101, cifar10, cifar100 (binary version), sun397, cars, aircraft, voc2007, dtd, pets,
+  caltech101, flowers
 
-Protocol: features of the frozen backbone without augmentation; logistic regression whose l2 is the best
-of 45 on validation images, fitted again to all training images; test images are looked at once.";
+Protocol: features of the frozen backbone without augmentation; logistic regression whose l2 is the
+best of 45 on validation images, fitted again to all training images; test images are looked at once.";
 
-/// Linear classification of other data sets with frozen features: Food-101, VOC 2007, DTD, Pets and more
+/// Linear classification of Food-101, VOC 2007, DTD, Pets and other data sets with frozen features
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    #[command(flatten)]
-    model: ModelArgs,
     /// Folder of one set, or of several
     #[arg(long, value_name = "ROOT")]
     data: PathBuf,
@@ -43,6 +42,8 @@ pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    model: ModelArgs,
 }
 
 /// A name of a set.
