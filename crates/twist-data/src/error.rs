@@ -63,6 +63,66 @@ pub enum DataError {
         feature: &'static str,
     },
 
+    // === Published data sets ===
+    /// A folder without any data set that transfer is measured on.
+    #[error(
+        "{path} holds no transfer data set as its authors publish it: unpack the official archives there and move \
+         nothing, or name the folder that they are in. Known are {known}"
+    )]
+    NoOfficialSet {
+        /// The folder as given.
+        path: PathBuf,
+        /// The sets that are known.
+        known: String,
+    },
+    /// More than one of them where one was asked for.
+    #[error("{path} holds the transfer data sets {}: name one of them", sets.join(", "))]
+    SeveralOfficialSets {
+        /// The folder as given.
+        path: PathBuf,
+        /// Their names.
+        sets: Vec<&'static str>,
+    },
+    /// A file of a published data set that is not there.
+    #[error("{set}: {path} is missing. It comes with {archive}, from {page}")]
+    OfficialMissing {
+        /// The data set.
+        set: &'static str,
+        /// Where the file belongs.
+        path: PathBuf,
+        /// What has it.
+        archive: &'static str,
+        /// Where that is published.
+        page: &'static str,
+    },
+    /// Several images of a published data set that are not there.
+    #[error("{set}: {missing} of {listed} images are missing, the first is {path}. Unpack {archive} again")]
+    OfficialIncomplete {
+        /// The data set.
+        set: &'static str,
+        /// How many are missing.
+        missing: usize,
+        /// How many there should be.
+        listed: usize,
+        /// The first of the missing ones.
+        path: PathBuf,
+        /// What has them.
+        archive: &'static str,
+    },
+    /// Files of a published data set that contradict each other.
+    #[error("{set}: {path}: {reason}")]
+    Official {
+        /// The data set.
+        set: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A label file.
+    #[error(transparent)]
+    Io(#[from] twist_io::IoError),
+
     // === Reading it ===
     /// A file that cannot be opened or read.
     #[error("cannot read {path}: {source}{}", permission_hint(source))]

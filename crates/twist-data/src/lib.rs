@@ -8,6 +8,9 @@
 //! how a view of it will look, from the seed, epoch, image and view alone; an [`Augmenter`] makes that view. The
 //! [`Loader`] does all of this in threads, for the indices that a [`Sampler`] deals out, and hands over batches in order.
 //!
+//! [`open_official`] opens the data sets that transfer is measured on as their authors publish them: training and test
+//! images, and the figure that the field reports.
+//!
 //! Beside the way into training there are three ways to look after data: [`info`] describes it, [`verify`] finds what
 //! cannot be decoded, [`pack`] copies it into tar shards.
 //!
@@ -38,6 +41,8 @@ mod image;
 
 mod dataset;
 
+mod official;
+
 mod synth;
 
 mod decode;
@@ -65,6 +70,9 @@ pub use crate::decode::{DecodeError, DecodeLimits, Decoder};
 pub use crate::error::DataError;
 pub use crate::image::Rgb8;
 pub use crate::loader::{Batch, Loader, LoaderOptions, Pipeline, Skipped, ViewGroup};
+pub use crate::official::{
+    OfficialKind, OfficialSet, SetTags, Tag, Tags, TransferMetric, find_official, open_official,
+};
 pub use crate::pack::{PackOptions, PackReport, pack};
 pub use crate::sampler::{BatchRequest, Sampler, SamplerError};
 pub use crate::survey::{

@@ -20,6 +20,16 @@ pub enum EvalError {
         /// Centroids asked for.
         clusters: i64,
     },
+    /// Too few images of a transfer data set to choose anything by.
+    #[error(
+        "{set}: of {images} training images none can be held out, or none is left: two of each class are needed at least"
+    )]
+    NothingToValidate {
+        /// The data set.
+        set: &'static str,
+        /// Its readable training images.
+        images: usize,
+    },
     /// Labels of the two data sets cannot be compared.
     #[error(
         "the training data has {train} classes and the evaluation data {held_out}, and they are not the same{}{}; \

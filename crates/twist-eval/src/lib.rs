@@ -11,6 +11,10 @@
 //!
 //! What it deliberately is not: it never trains without labels and never changes the run that it evaluates, random numbers
 //! included. It holds no
+//! Beside a model's own classes there are the data sets that transfer is measured on ([`linear_transfer`]), with
+//! [`Logistic`] regression on their frozen features.
+//!
+//! What it deliberately is not: it never trains and never changes a run's state, random numbers included. It holds no
 //! formulas of scores, which are in `twist-metrics`, and draws no pages, which is `twist-report`'s part.
 //!
 //! Data passes from a `Dataset` through the loader's evaluation pipeline ([`EvalInput`]) to the network, batch by
@@ -48,6 +52,9 @@ mod input;
 mod knn;
 mod scores;
 
+mod logistic;
+mod transfer;
+
 mod baselines;
 mod cluster_eval;
 mod kmeans;
@@ -77,3 +84,10 @@ pub use split::EvalData;
 pub use supervised::{
     Accuracy, EpochFigures, LabelBudget, LabelledImages, Session, Student, SupervisedPlan, supervised_step,
 };
+pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};
+pub use logistic::{Logistic, LogisticProtocol, Targets};
+pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard};
+pub use online::OnlineEvaluator;
+pub use scores::{Scores, clusters_against_labels};
+pub use split::EvalData;
+pub use transfer::{LinearTransferProtocol, Selection, TransferResult, linear_transfer, transfer_transform};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::pickle::PickleLie;
+use crate::mat::MatLie;
 use crate::tensor::Dtype;
 
 /// A tensor whose parts contradict each other, or that was asked for as what it is not.
@@ -165,6 +166,14 @@ pub enum IoError {
         name: String,
         /// Its type, as written there.
         dtype: String,
+    },
+    /// A MATLAB file that contradicts itself, or holds what is not read.
+    #[error("{} cannot be read: {lie}. Get it again from its source", path.display())]
+    Mat {
+        /// The file.
+        path: PathBuf,
+        /// In which way.
+        lie: MatLie,
     },
     /// A state that cannot be written: the caller's mistake, found before any file is touched.
     #[error("cannot write {}: tensor `{name}`: {reason}", path.display())]

@@ -15,6 +15,8 @@
 //! [`load_safetensors`] → [`StateDict`] → [`match_names`] → the network. Tensors go to and from the file one at
 //! a time, so a checkpoint is in memory once.
 //!
+//! Beside checkpoints it reads the label files of published data sets that are MATLAB's ([`load_mat`]).
+//!
 //! Equal states give equal bytes: no clock, no host name and no hash order gets into a file.
 //!
 //! ```
@@ -43,6 +45,8 @@ mod pickle;
 
 mod npy;
 
+mod mat;
+
 mod atomic;
 
 mod names;
@@ -51,6 +55,7 @@ mod error;
 
 pub use crate::atomic::{AtomicFile, remove_leftovers, write_atomic};
 pub use crate::error::{HeaderLie, IoError, TensorError};
+pub use crate::mat::{MatLie, MatValue, load_mat};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::npy::{NpyHeader, NpyWriter, read_npy, read_npy_header};
 pub use crate::pickle::{PickleFile, PickleLie, PickleStates, PickleValue, load_pickle};

@@ -14,6 +14,7 @@ const COMMANDS: [&str; 20] = [
     "eval classifier",
     "eval linear",
     "eval finetune",
+    "eval transfer",
     "report",
     "import",
     "data",

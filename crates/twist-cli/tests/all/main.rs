@@ -1,6 +1,7 @@
 //! The binary from outside: every test runs `twist` as a user would and looks at its output, its exit code and what it
 //! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs,
 //! `import` weights from elsewhere, and `interruption` kills, signals and locks.
+//! `interruption` kills, signals and locks, and `transfer` the data sets of the field.
 
 mod damage;
 mod eval_cluster;
@@ -13,4 +14,5 @@ mod import;
 mod interruption;
 mod run;
 mod support;
+mod transfer;
 mod usage;

@@ -35,8 +35,14 @@ mod suggest;
 use std::sync::Arc;
 
 pub use self::cache::in_memory;
+pub(crate) use self::cifar::{Batches, Cifar};
+pub(crate) use self::classes::Labels;
+pub(crate) use self::file_pool::read_file;
+pub(crate) use self::folder::{Folder, sizes};
+pub(crate) use self::identity::Identity;
 pub use self::left_out::LeftOut;
 pub use self::listed::{Listed, listed};
+pub(crate) use self::names::NameTable;
 pub use self::open::{LabelSource, OpenOptions, open};
 pub use self::subset::subset;
 pub(crate) use self::tar::CLASSES_KEY;

@@ -6,6 +6,7 @@
 //! - `decoding`: formats, damage, limits;
 //! - `loader`: order, replacement, shutdown;
 //! - `folders`, `lists`, `cifar`, `shards`, `tables`: the readers, on sound and on damaged files;
+//! - `official`: the data sets of the transfer evaluation, as their authors publish them;
 //! - `packing`, `survey`, `caching`: what works on any data set.
 
 mod augmentation;
@@ -17,6 +18,7 @@ mod folders;
 mod image_ops;
 mod lists;
 mod loader;
+mod official;
 mod operations;
 mod packing;
 mod pictures;

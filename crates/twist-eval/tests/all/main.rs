@@ -4,8 +4,10 @@ mod artefacts;
 mod import;
 mod cluster_eval;
 mod from_labels;
+mod logistic;
 mod model;
 mod support;
+mod transfer;
 
 use support::{Pictures, evaluator, labelled, net, plan, unlabelled};
 use tch::{Device, Kind, Tensor};

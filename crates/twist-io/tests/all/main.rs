@@ -2,6 +2,7 @@
 
 mod atomic;
 mod hostile;
+mod mat;
 mod names;
 mod pickle;
 mod pickles;

@@ -5,6 +5,7 @@ mod cluster;
 mod finetune;
 mod knn;
 mod linear;
+mod transfer;
 
 use crate::exit::Exit;
 use crate::talk::Talk;
@@ -17,6 +18,7 @@ Examples:
   twist eval linear runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar'
   twist eval finetune runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar' \
       --percent 1 --seeds 3
+  twist eval transfer runs/cifar10_cpu-1 --data sets/
 
 Features are computed once for each model and data set and kept, so the next evaluation of the
 same model is quick. Figures of a run folder are added to its evaluations.jsonl, from which
@@ -37,6 +39,7 @@ enum Protocol {
     Cluster(cluster::Args),
     Linear(linear::Args),
     Finetune(finetune::Args),
+    Transfer(transfer::Args),
 }
 
 /// Runs what was asked for.
@@ -47,6 +50,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Protocol::Cluster(args) => cluster::run(args, talk),
         Protocol::Linear(args) => linear::run(args, talk),
         Protocol::Finetune(args) => finetune::run(args, talk),
+        Protocol::Transfer(args) => transfer::run(args, talk),
     }
 }
 

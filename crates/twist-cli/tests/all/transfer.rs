@@ -1,0 +1,131 @@
+//! `twist eval transfer` on tiny data sets in their official layouts.
+
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+
+use crate::support::Place;
+
+/// A picture that is dark or bright, with a little noise.
+fn shade(bright: bool, number: u32) -> RgbImage {
+    let base = if bright { 210 } else { 25 };
+    RgbImage::from_fn(20, 22, |x, y| Rgb([base + ((x * 3 + y * 5 + number * 7) % 19) as u8; 3]))
+}
+
+fn text(place: &Place, name: &str, lines: &[String]) {
+    let path = place.path(name);
+    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+    fs_err::write(path, lines.join("\n")).unwrap();
+}
+
+fn picture(place: &Place, name: &str, bright: bool, number: u32) {
+    let path = place.path(name);
+    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+    shade(bright, number).save(path).unwrap();
+}
+
+/// DTD with two textures, one dark and one bright.
+fn dtd(place: &Place) {
+    for (list, numbers) in [("train1", 0..4), ("val1", 4..6), ("test1", 6..9)] {
+        let mut lines = Vec::new();
+        for number in numbers {
+            for class in ["dark", "bright"] {
+                let name = format!("{class}/{class}_{number}.jpg");
+                picture(place, &format!("sets/dtd/images/{name}"), class == "bright", number);
+                lines.push(name);
+            }
+        }
+        text(place, &format!("sets/dtd/labels/{list}.txt"), &lines);
+    }
+}
+
+/// VOC 2007 with cats in the dark and dogs in the light; one cat in the light is marked difficult.
+fn voc2007(place: &Place) {
+    let classes = [
+        "aeroplane",
+        "bicycle",
+        "bird",
+        "boat",
+        "bottle",
+        "bus",
+        "car",
+        "cat",
+        "chair",
+        "cow",
+        "diningtable",
+        "dog",
+        "horse",
+        "motorbike",
+        "person",
+        "pottedplant",
+        "sheep",
+        "sofa",
+        "train",
+        "tvmonitor",
+    ];
+    let folder = "sets/VOCdevkit/VOC2007";
+    for (split, numbers) in [("trainval", 0..8u32), ("val", 4..8), ("test", 8..12)] {
+        let image = |number: u32| format!("{number:06}");
+        let lines: Vec<String> = numbers.clone().map(image).collect();
+        text(place, &format!("{folder}/ImageSets/Main/{split}.txt"), &lines);
+        for class in classes {
+            let tag = |number: u32| match (class, number % 2 == 0) {
+                ("cat", true) | ("dog", false) => 1,
+                ("cat", false) if number == 11 => 0,
+                _ => -1,
+            };
+            let lines: Vec<String> = numbers.clone().map(|n| format!("{} {:>2}", image(n), tag(n))).collect();
+            text(place, &format!("{folder}/ImageSets/Main/{class}_{split}.txt"), &lines);
+        }
+        for number in numbers {
+            picture(place, &format!("{folder}/JPEGImages/{}.jpg", image(number)), number % 2 == 1, number);
+        }
+    }
+}
+
+#[test]
+fn every_set_below_a_folder_is_a_line_and_an_object() {
+    let place = Place::new();
+    place.pictures("photos", 24);
+    place.run("train photos --recipe tiny.toml --threads 1 --out run").exits(0);
+    dtd(&place);
+    voc2007(&place);
+
+    let table = place.run("eval transfer run --data sets --threads 1 --no-cache");
+    table
+        .exits(0)
+        .says(&["DTD: 12 training images, 6 test images, 2 classes", "PASCAL VOC 2007: 8 training"]);
+    let lines: Vec<&str> = table.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", table.out);
+    assert!(lines[1].starts_with("PASCAL VOC 2007  1.0000  11-point mAP  8 + 4"), "{}", table.out);
+    assert!(lines[2].starts_with("DTD              1.0000  top-1         12 + 6"), "{}", table.out);
+    assert!(lines[2].ends_with("1.0000 on 4 validation images"), "{}", table.out);
+
+    let json = place.run("eval transfer run --data sets/dtd --threads 1 --no-cache --json");
+    json.exits(0);
+    let value: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&value["mode"], value["sets"].as_array().unwrap().len()), (&"linear".into(), 1));
+    let set = &value["sets"][0];
+    assert_eq!((&set["set"], &set["linear_top1"]), (&"dtd".into(), &1.0.into()));
+    let protocol = &set["protocol"];
+    assert_eq!((&protocol["train_images"], &protocol["validation_images"]), (&12.into(), &4.into()));
+    assert_eq!(protocol["l2_candidates"]["count"], 45);
+    assert_eq!(protocol["test_images_used_to_choose"], 0);
+    // The shorter side is as long as the crop, whatever the model is used to.
+    let transform = &value["protocol"]["transform"];
+    assert_eq!((&transform["resize"], &transform["interpolation"]), (&transform["crop"], &"bicubic".into()));
+    let kept = fs_err::read_to_string(place.path("run/evaluations.jsonl")).unwrap();
+    assert_eq!(kept.lines().count(), 2);
+    assert!(kept.lines().all(|line| line.contains("\"evaluation\":\"transfer\"")), "{kept}");
+}
+
+#[test]
+fn what_is_not_there_is_named_before_any_work() {
+    let place = Place::new();
+    place.pictures("photos", 4);
+    let run = |line: &str| place.run(&format!("eval transfer run {line} --threads 1"));
+    run("--data photos").exits(1).says(&["holds no transfer data set", "Food-101"]);
+    run("--data photos --set imagenet").exits(2).says(&["the sets are food101, cifar10"]);
+    dtd(&place);
+    run("--data sets --set dtd --set pets").exits(2).says(&["pets is not below sets, there are dtd"]);
+    run("--data nowhere").exits(1).says(&["nowhere"]);
+}

@@ -1,0 +1,137 @@
+//! Finding the files of a published data set, and saying where they come from when they are not there.
+
+use std::path::{Path, PathBuf};
+
+use twist_io::{MatValue, load_mat};
+
+use super::kind::OfficialKind;
+use crate::DataError;
+use crate::dataset::read_file;
+
+/// An archive, or a file that is published on its own.
+pub(super) type Archive = &'static str;
+
+/// A data set and the folder in which its files begin.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) kind: OfficialKind,
+    base: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn new(kind: OfficialKind, base: PathBuf) -> Self {
+        Self { kind, base }
+    }
+
+    /// Where `name` lies, whether it exists or not.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.base.join(name)
+    }
+
+    /// The file or folder `name`, which `archive` brings.
+    pub(super) fn find(&self, name: &str, archive: Archive) -> Result<PathBuf, DataError> {
+        let path = self.path(name);
+        if path.exists() { Ok(path) } else { Err(self.missing(path, archive)) }
+    }
+
+    /// The first of `names` that exists.
+    pub(super) fn find_one(&self, names: &[&str], archive: Archive) -> Result<PathBuf, DataError> {
+        match names.iter().map(|name| self.path(name)).find(|path| path.exists()) {
+            Some(path) => Ok(path),
+            None => Err(self.missing(self.path(names.first().copied().unwrap_or_default()), archive)),
+        }
+    }
+
+    /// The error for a file that is not there.
+    pub(super) fn missing(&self, path: PathBuf, archive: Archive) -> DataError {
+        DataError::OfficialMissing { set: self.kind.title(), path, archive, page: self.kind.page() }
+    }
+
+    /// The error for files that contradict each other.
+    pub(super) fn lie(&self, path: &Path, reason: impl Into<String>) -> DataError {
+        DataError::Official { set: self.kind.title(), path: path.to_path_buf(), reason: reason.into() }
+    }
+
+    /// The lines of a text file that are not empty.
+    pub(super) fn lines(&self, name: &str, archive: Archive) -> Result<Lines, DataError> {
+        Lines::read(self.find(name, archive)?)
+    }
+
+    /// The variable `name` of a MATLAB file.
+    pub(super) fn variable(&self, path: &Path, name: &str) -> Result<MatValue, DataError> {
+        let mut variables = load_mat(path)?;
+        let found = variables.keys().cloned().collect::<Vec<_>>().join(", ");
+        variables
+            .remove(name)
+            .ok_or_else(|| self.lie(path, format!("it has no variable `{name}`; there is: {found}")))
+    }
+}
+
+/// A text file line by line.
+#[derive(Debug)]
+pub(super) struct Lines {
+    pub(super) path: PathBuf,
+    pub(super) lines: Vec<Line>,
+}
+
+/// One line, without the spaces around it.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// From 1 on.
+    pub(super) number: u64,
+    pub(super) text: String,
+}
+
+impl Lines {
+    pub(super) fn read(path: PathBuf) -> Result<Self, DataError> {
+        let bytes = read_file(&path)?;
+        let mut lines = Vec::new();
+        for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
+            let text = str::from_utf8(line).map_err(|_| DataError::Line {
+                path: path.clone(),
+                line: number,
+                reason: "not UTF-8 text: unpack the archive again".to_owned(),
+            })?;
+            if !text.trim().is_empty() {
+                lines.push(Line { number, text: text.trim().to_owned() });
+            }
+        }
+        Ok(Self { path, lines })
+    }
+
+    /// The error for a line.
+    pub(super) fn bad(&self, line: &Line, reason: impl Into<String>) -> DataError {
+        DataError::Line { path: self.path.clone(), line: line.number, reason: reason.into() }
+    }
+
+    /// What `read` makes of every line.
+    pub(super) fn map<T>(
+        &self,
+        mut read: impl FnMut(&Line) -> Result<T, DataError>,
+    ) -> Result<Vec<T>, DataError> {
+        self.lines.iter().map(&mut read).collect()
+    }
+
+    /// The texts of all lines.
+    pub(super) fn texts(&self) -> Vec<String> {
+        self.lines.iter().map(|line| line.text.clone()).collect()
+    }
+}
+
+impl OfficialKind {
+    /// The page that the archives are published on.
+    fn page(self) -> &'static str {
+        match self {
+            Self::Food101 => "https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/",
+            Self::Cifar10 | Self::Cifar100 => "https://www.cs.toronto.edu/~kriz/cifar.html",
+            Self::Sun397 => "https://vision.princeton.edu/projects/2010/SUN/",
+            Self::StanfordCars => "https://ai.stanford.edu/~jkrause/cars/car_dataset.html",
+            Self::FgvcAircraft => "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/",
+            Self::Voc2007 => "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/",
+            Self::Dtd => "https://www.robots.ox.ac.uk/~vgg/data/dtd/",
+            Self::OxfordPets => "https://www.robots.ox.ac.uk/~vgg/data/pets/",
+            Self::Caltech101 => "https://data.caltech.edu/records/mzrjq-6wc02",
+            Self::Flowers102 => "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/",
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! From a folder to training and test images.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::kind::{OfficialKind, TransferMetric};
+use super::layout::Layout;
+use super::tags::Tags;
+use super::{aircraft, caltech101, cars, cifar, dtd, flowers, food101, pets, sun397, voc2007};
+use crate::{DataError, Dataset};
+
+/// A data set that transfer is measured on.
+#[derive(Clone)]
+pub struct OfficialSet {
+    /// Which one it is.
+    pub kind: OfficialKind,
+    /// Images with labels that may be used.
+    pub train: Arc<dyn Dataset>,
+    /// Indices into `train` of the images that the authors set apart for choosing hyper-parameters, ascending; `None`
+    /// where they name none.
+    pub validation: Option<Vec<u32>>,
+    /// Images that the figure is measured on.
+    pub test: Arc<dyn Dataset>,
+    /// The tags of both, where an image shows several classes; then neither has labels.
+    pub tags: Option<SetTags>,
+    /// How images were divided, in words.
+    pub split: String,
+}
+
+/// Tags of the two parts of an [`OfficialSet`].
+#[derive(Clone, Debug)]
+pub struct SetTags {
+    /// Of the training images.
+    pub train: Tags,
+    /// Of the test images.
+    pub test: Tags,
+}
+
+impl OfficialSet {
+    /// What it is called on the command line and in files.
+    pub fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    /// The figure that the field reports.
+    pub fn metric(&self) -> TransferMetric {
+        self.kind.metric()
+    }
+
+    /// Names of the classes.
+    pub fn classes(&self) -> &[String] {
+        self.tags.as_ref().map_or_else(|| self.train.classes(), |tags| tags.train.classes())
+    }
+}
+
+/// Opens a transfer data set in the folder `root`, in which its official archives were unpacked, or which is the
+/// folder that they unpack to. `None` as the kind: whatever is there. `seed` divides Caltech-101, whose authors do not.
+///
+/// # Errors
+/// None or several of the sets are there, or the one that is lacks a file or contradicts itself; the text names the
+/// file, and the archive that has it.
+pub fn open_official(kind: Option<OfficialKind>, root: &Path, seed: u64) -> Result<OfficialSet, DataError> {
+    let kind = match kind {
+        Some(kind) => kind,
+        None => {
+            let found: Vec<OfficialKind> =
+                OfficialKind::ALL.into_iter().filter(|kind| kind.base(root).is_some()).collect();
+            match found[..] {
+                [kind] => kind,
+                [] => return Err(DataError::NoOfficialSet { path: root.to_path_buf(), known: known() }),
+                [_, ..] => {
+                    return Err(DataError::SeveralOfficialSets {
+                        path: root.to_path_buf(),
+                        sets: found.into_iter().map(OfficialKind::name).collect(),
+                    });
+                }
+            }
+        }
+    };
+    // Without any sign of it, the first file that is missing says what was looked for.
+    let layout = Layout::new(kind, kind.base(root).unwrap_or_else(|| root.to_path_buf()));
+    match kind {
+        OfficialKind::Food101 => food101::open(&layout),
+        OfficialKind::Cifar10 | OfficialKind::Cifar100 => cifar::open(&layout),
+        OfficialKind::Sun397 => sun397::open(&layout),
+        OfficialKind::StanfordCars => cars::open(&layout),
+        OfficialKind::FgvcAircraft => aircraft::open(&layout),
+        OfficialKind::Voc2007 => voc2007::open(&layout),
+        OfficialKind::Dtd => dtd::open(&layout),
+        OfficialKind::OxfordPets => pets::open(&layout),
+        OfficialKind::Caltech101 => caltech101::open(&layout, seed),
+        OfficialKind::Flowers102 => flowers::open(&layout),
+    }
+}
+
+/// All transfer data sets in `root` and in its sub-folders, in the order of [`OfficialKind::ALL`], each with the folder
+/// to open it from: `root` itself, or the first sub-folder by name.
+///
+/// # Errors
+/// The folder cannot be listed, or none of the sets is there.
+pub fn find_official(root: &Path) -> Result<Vec<(OfficialKind, PathBuf)>, DataError> {
+    let refused = |source| DataError::Folder { path: root.to_path_buf(), source };
+    let mut folders = vec![root.to_path_buf()];
+    for entry in root.read_dir().map_err(refused)? {
+        folders.push(entry.map_err(refused)?.path());
+    }
+    folders[1..].sort();
+    let place_of = |kind: OfficialKind| folders.iter().find(|folder| kind.base(folder).is_some()).cloned();
+    let found: Vec<(OfficialKind, PathBuf)> =
+        OfficialKind::ALL.into_iter().filter_map(|kind| Some((kind, place_of(kind)?))).collect();
+    match found.is_empty() {
+        true => Err(DataError::NoOfficialSet { path: root.to_path_buf(), known: known() }),
+        false => Ok(found),
+    }
+}
+
+/// The names of all sets, for messages.
+fn known() -> String {
+    OfficialKind::ALL.map(OfficialKind::title).join(", ")
+}

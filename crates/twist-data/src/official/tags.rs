@@ -1,0 +1,55 @@
+//! Images that show several classes at once.
+
+/// Whether an image shows a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tag {
+    /// It does not.
+    Absent,
+    /// It does, but so that people may miss it: such an image counts neither for nor against this class.
+    Difficult,
+    /// It does.
+    Present,
+}
+
+/// Which of several classes each image of a [`Dataset`](crate::Dataset) shows. Such a data set has no labels, because a
+/// label says that an image is of one class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tags {
+    classes: Vec<String>,
+    /// All classes of the first image, then of the second, and so on.
+    tags: Vec<Tag>,
+}
+
+impl Tags {
+    /// Tags of `images` images, all absent.
+    pub(super) fn absent(images: usize, classes: Vec<String>) -> Self {
+        Self { tags: vec![Tag::Absent; images * classes.len()], classes }
+    }
+
+    /// Changes one tag.
+    pub(super) fn set(&mut self, image: usize, class: usize, tag: Tag) {
+        let place = image * self.classes.len() + class;
+        self.tags[place] = tag;
+    }
+
+    /// Names of the classes.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.tags.len() / self.classes.len().max(1)
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.tags.is_empty()
+    }
+
+    /// The tag of each class for image `image`; empty beyond the end.
+    pub fn of(&self, image: usize) -> &[Tag] {
+        let width = self.classes.len();
+        self.tags.get(image * width..(image + 1) * width).unwrap_or_default()
+    }
+}

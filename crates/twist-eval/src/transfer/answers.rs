@@ -1,0 +1,141 @@
+//! What is right for the images of a set: one class, or tags; and how right some scores are.
+
+use tch::{Kind, Tensor};
+use twist_data::{Dataset, Tag, Tags, TransferMetric};
+use twist_metrics::{average_precision_11_point, mean_per_class_accuracy};
+
+use crate::{EvalError, Targets};
+
+/// The answers for some rows of features, in their order.
+#[derive(Debug)]
+pub(super) enum Answers {
+    /// The class of each, and how many classes there are.
+    Classes(Vec<u32>, usize),
+    /// The tags of each.
+    Tags(Vec<Vec<Tag>>),
+}
+
+impl Answers {
+    /// Those of the images `indices` of a part of the set.
+    pub(super) fn of(dataset: &dyn Dataset, tags: Option<&Tags>, indices: &[u32]) -> Result<Self, EvalError> {
+        match tags {
+            Some(tags) => {
+                Ok(Self::Tags(indices.iter().map(|&index| tags.of(index as usize).to_vec()).collect()))
+            }
+            None => {
+                let labels =
+                    indices.iter().map(|&index| dataset.label(index as usize)).collect::<Option<_>>();
+                let labels = labels.ok_or(EvalError::NoFeatures)?;
+                Ok(Self::Classes(labels, dataset.classes().len()))
+            }
+        }
+    }
+
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Classes(labels, _) => labels.len(),
+            Self::Tags(tags) => tags.len(),
+        }
+    }
+
+    /// Those of some rows.
+    pub(super) fn select(&self, rows: &[i64]) -> Self {
+        match self {
+            Self::Classes(labels, classes) => {
+                Self::Classes(rows.iter().map(|&row| labels[row as usize]).collect(), *classes)
+            }
+            Self::Tags(tags) => Self::Tags(rows.iter().map(|&row| tags[row as usize].clone()).collect()),
+        }
+    }
+
+    /// As tensors beside `rows`.
+    pub(super) fn targets(&self, rows: &Tensor) -> Result<Targets, EvalError> {
+        let (device, kind) = (rows.device(), rows.kind());
+        match self {
+            Self::Classes(labels, classes) => {
+                let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
+                let labels = Tensor::f_from_slice(&labels)?.f_to_device(device)?;
+                Ok(Targets::Classes { labels, classes: *classes as i64 })
+            }
+            Self::Tags(tags) => {
+                let table = |is: fn(&Tag) -> bool| -> Result<Tensor, EvalError> {
+                    let flat: Vec<f32> =
+                        tags.iter().flatten().map(|tag| f32::from(u8::from(is(tag)))).collect();
+                    let width = tags.first().map_or(0, Vec::len) as i64;
+                    let table = Tensor::f_from_slice(&flat)?.f_view([tags.len() as i64, width])?;
+                    Ok(table.f_to_kind(kind)?.f_to_device(device)?)
+                };
+                Ok(Targets::Tags {
+                    present: table(|tag| *tag == Tag::Present)?,
+                    counted: table(|tag| *tag != Tag::Difficult)?,
+                })
+            }
+        }
+    }
+
+    /// The figure `metric` of scores `[N, C]`.
+    ///
+    /// Classes that no image shows have no average precision and are left out of its mean.
+    pub(super) fn score(&self, scores: &Tensor, metric: TransferMetric) -> Result<f64, EvalError> {
+        match self {
+            Self::Classes(labels, _) => {
+                let best = Vec::<i64>::try_from(scores.f_argmax(1, false)?)?;
+                let predictions: Vec<u32> = best.into_iter().map(|class| class as u32).collect();
+                if metric == TransferMetric::MeanPerClass {
+                    return Ok(mean_per_class_accuracy(labels, &predictions)?);
+                }
+                let right = labels.iter().zip(&predictions).filter(|(label, found)| label == found).count();
+                Ok(right as f64 / labels.len() as f64)
+            }
+            Self::Tags(tags) => {
+                let width = tags.first().map_or(0, Vec::len);
+                let mut sum = (0.0, 0);
+                for class in 0..width {
+                    let column = scores.f_select(1, class as i64)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+                    let column = Vec::<f32>::try_from(column)?;
+                    let counted = tags.iter().map(|tags| tags[class]).zip(column);
+                    let (tags, scores): (Vec<Tag>, Vec<f32>) =
+                        counted.filter(|(tag, _)| *tag != Tag::Difficult).unzip();
+                    let relevant: Vec<bool> = tags.iter().map(|tag| *tag == Tag::Present).collect();
+                    if relevant.contains(&true) {
+                        sum = (sum.0 + average_precision_11_point(&scores, &relevant), sum.1 + 1);
+                    }
+                }
+                Ok(sum.0 / f64::from(sum.1.max(1)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn difficult_images_count_neither_for_nor_against() {
+        use Tag::{Absent, Difficult, Present};
+        // Class 0: the difficult image ranks first and changes nothing; class 1 is shown by none.
+        let answers = Answers::Tags(vec![
+            vec![Difficult, Absent],
+            vec![Present, Absent],
+            vec![Absent, Difficult],
+            vec![Present, Absent],
+        ]);
+        let scores = Tensor::from_slice(&[9.0f32, 0.0, 5.0, 0.0, 1.0, 0.0, 3.0, 0.0]).view([4, 2]);
+        assert_eq!(answers.score(&scores, TransferMetric::Voc11PointMap).unwrap(), 1.0);
+        let Targets::Tags { present, counted } = answers.targets(&scores).unwrap() else { panic!("tags") };
+        assert_eq!(Vec::<f32>::try_from(present.select(1, 0)).unwrap(), [0.0, 1.0, 0.0, 1.0]);
+        assert_eq!(Vec::<f32>::try_from(counted.select(1, 0)).unwrap(), [0.0, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn classes_of_few_images_weigh_as_much_as_others() {
+        // Three of class 0, found; one of class 1, missed.
+        let answers = Answers::Classes(vec![0, 0, 0, 1], 2);
+        let scores = Tensor::from_slice(&[1.0f32, 0.0].repeat(4)).view([4, 2]);
+        assert_eq!(answers.score(&scores, TransferMetric::Top1).unwrap(), 0.75);
+        assert_eq!(answers.score(&scores, TransferMetric::MeanPerClass).unwrap(), 0.5);
+        assert_eq!((answers.len(), answers.select(&[3, 0]).len()), (4, 2));
+    }
+}

@@ -1,0 +1,89 @@
+//! Which training images choose the regularisation.
+
+use std::collections::BTreeMap;
+
+use super::answers::Answers;
+use crate::labels::mixed;
+
+/// The share of each class that is held out where the authors of a set name no validation images.
+pub(super) const SHARE: f64 = 0.2;
+
+/// Rows that are fitted and rows that validate, both ascending.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct HoldOut {
+    pub(super) fitted: Vec<i64>,
+    pub(super) validating: Vec<i64>,
+    /// In words, for `protocol`.
+    pub(super) how: String,
+}
+
+impl HoldOut {
+    /// Rows whose image the authors named (`validation`, ascending), or else a fifth of each class by `seed`: at least
+    /// one image where a class has two, and never the only one. `indices` are the images of the rows.
+    pub(super) fn new(indices: &[u32], validation: Option<&[u32]>, answers: &Answers, seed: u64) -> Self {
+        let (chosen, how): (Vec<bool>, _) = match (validation, answers) {
+            (Some(named), _) => (
+                indices.iter().map(|index| named.binary_search(index).is_ok()).collect(),
+                "the validation images that the authors of the data set name".to_owned(),
+            ),
+            (None, Answers::Classes(labels, _)) => {
+                let how =
+                    format!("{:.0} % of the training images of each class, by seed {seed}", 100.0 * SHARE);
+                (by_class(indices, labels, seed), how)
+            }
+            (None, Answers::Tags(tags)) => {
+                let how = format!("{:.0} % of the training images, by seed {seed}", 100.0 * SHARE);
+                (by_class(indices, &vec![0; tags.len()], seed), how)
+            }
+        };
+        let rows = |wanted: bool| {
+            (0..).zip(&chosen).filter(|(_, held)| **held == wanted).map(|(row, _)| row).collect()
+        };
+        Self { fitted: rows(false), validating: rows(true), how }
+    }
+}
+
+/// Which rows are held out. The draw is of the image and not of the row, so that an unreadable image changes nothing for
+/// the others but their number.
+fn by_class(indices: &[u32], labels: &[u32], seed: u64) -> Vec<bool> {
+    let mut classes: BTreeMap<u32, Vec<(u64, usize)>> = BTreeMap::new();
+    for (row, (&index, &label)) in indices.iter().zip(labels).enumerate() {
+        let draw = mixed(mixed(seed) ^ u64::from(index));
+        classes.entry(label).or_default().push((draw, row));
+    }
+    let mut held = vec![false; indices.len()];
+    for mut rows in classes.into_values() {
+        rows.sort_unstable();
+        let share = (SHARE * rows.len() as f64).round() as usize;
+        let most = rows.len().saturating_sub(1);
+        rows.iter().take(share.max(1).min(most)).for_each(|&(_, row)| held[row] = true);
+    }
+    held
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifth_of_each_class_and_never_the_only_image() {
+        let labels: Vec<u32> = [vec![0; 50], vec![1; 10], vec![2; 2], vec![3; 1]].concat();
+        let indices: Vec<u32> = (0..63).collect();
+        let answers = Answers::Classes(labels.clone(), 4);
+        let of = |seed| HoldOut::new(&indices, None, &answers, seed);
+        let held = of(0);
+        let count = |label| held.validating.iter().filter(|&&row| labels[row as usize] == label).count();
+        assert_eq!([0, 1, 2, 3].map(count), [10, 2, 1, 0]);
+        assert_eq!(held.fitted.len() + held.validating.len(), 63);
+        assert_eq!(of(0), held);
+        assert_ne!(of(1), held);
+    }
+
+    #[test]
+    fn named_images_are_taken_as_they_are() {
+        let answers = Answers::Classes(vec![0, 1, 0, 1], 2);
+        // The image 2 could not be read: row 2 is image 3.
+        let held = HoldOut::new(&[0, 1, 3, 4], Some(&[2, 3]), &answers, 0);
+        assert_eq!((held.fitted, held.validating), (vec![0, 1, 3], vec![2]));
+    }
+}

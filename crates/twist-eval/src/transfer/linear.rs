@@ -1,0 +1,134 @@
+//! The linear protocol: regularisation by validation, then one fit and one look at the test images.
+
+use tch::{Device, Tensor};
+use twist_data::{EvalTransform, Interpolation, OfficialSet, TransferMetric};
+
+use super::answers::Answers;
+use super::holdout::HoldOut;
+use super::result::{Selection, TransferResult};
+use crate::logistic::logarithmic;
+use crate::{EvalError, FeatureSet, Logistic, LogisticProtocol};
+
+/// What defines the linear figure beside model and data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinearTransferProtocol {
+    /// Largest and smallest strength of the regularisation that is tried.
+    pub l2: (f64, f64),
+    /// How many are tried, at equal factors.
+    pub candidates: usize,
+    /// Steps of L-BFGS for each of them, and for the last fit.
+    pub iterations: usize,
+    /// See [`LogisticProtocol::tolerance`].
+    pub tolerance: f64,
+    /// Divides the training images where the authors of a set do not.
+    pub seed: u64,
+}
+
+impl Default for LinearTransferProtocol {
+    fn default() -> Self {
+        Self { l2: (1e5, 1e-6), candidates: 45, iterations: 500, tolerance: 1e-5, seed: 0 }
+    }
+}
+
+/// The images of this protocol for a model that usually sees them by `transform`: the shorter side as long as the crop,
+/// bicubic, and no margin that the crop cuts away.
+pub fn transfer_transform(transform: &EvalTransform) -> EvalTransform {
+    EvalTransform::new(transform.crop, transform.crop, Interpolation::Bicubic)
+}
+
+/// Measures the frozen features `train` and `test` of the images of `set`; the arithmetic is on `device`. `progress` is
+/// told how many fits of how many are done.
+///
+/// # Errors
+/// There are too few training images to hold some out, or libtorch fails.
+pub fn linear_transfer(
+    set: &OfficialSet,
+    train: &FeatureSet,
+    test: &FeatureSet,
+    device: Device,
+    protocol: &LinearTransferProtocol,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<TransferResult, EvalError> {
+    let rows = train.rows.f_to_device(device)?;
+    let tags = set.tags.as_ref();
+    let answers = Answers::of(&*set.train, tags.map(|tags| &tags.train), &train.indices)?;
+    let right = Answers::of(&*set.test, tags.map(|tags| &tags.test), &test.indices)?;
+    let held = HoldOut::new(&train.indices, set.validation.as_deref(), &answers, protocol.seed);
+    if held.fitted.is_empty() || held.validating.is_empty() {
+        return Err(EvalError::NothingToValidate { set: set.kind.title(), images: answers.len() });
+    }
+
+    let chosen = choose(&rows, &answers, &held, set.metric(), protocol, progress)?;
+    let targets = answers.targets(&rows)?;
+    let last = Logistic::fit(&rows, &targets, protocol.with(chosen.l2), Some(&chosen.classifier))?;
+    let scores = last.scores(&test.rows)?;
+    let top1 = match right {
+        Answers::Classes(..) => Some(right.score(&scores, TransferMetric::Top1)?),
+        Answers::Tags(_) => None,
+    };
+    Ok(TransferResult {
+        set: set.kind,
+        classes: set.classes().len(),
+        split: set.split.clone(),
+        figure: right.score(&scores, set.metric())?,
+        top1,
+        selection: Selection {
+            l2: chosen.l2,
+            validation_figure: chosen.figure,
+            validated_on: held.how,
+            validation_images: held.validating.len(),
+        },
+        converged: last.converged,
+        train_images: answers.len(),
+        test_images: right.len(),
+        unreadable: train.skipped.len() + test.skipped.len(),
+        feature_dim: rows.size2()?.1,
+        protocol: protocol.clone(),
+    })
+}
+
+impl LinearTransferProtocol {
+    fn with(&self, l2: f64) -> LogisticProtocol {
+        LogisticProtocol { l2, iterations: self.iterations, tolerance: self.tolerance }
+    }
+}
+
+/// The regularisation that did best.
+struct Chosen {
+    l2: f64,
+    figure: f64,
+    classifier: Logistic,
+}
+
+/// Fits with every strength, the largest first and each from where the one before ended; of equal figures the first
+/// is kept, which has the strongest regularisation.
+fn choose(
+    rows: &Tensor,
+    answers: &Answers,
+    held: &HoldOut,
+    metric: TransferMetric,
+    protocol: &LinearTransferProtocol,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Chosen, EvalError> {
+    let select = |places: &[i64]| -> Result<(Tensor, Answers), EvalError> {
+        let index = Tensor::f_from_slice(places)?.f_to_device(rows.device())?;
+        Ok((rows.f_index_select(0, &index)?, answers.select(places)))
+    };
+    let (fitted, known) = select(&held.fitted)?;
+    let (validating, right) = select(&held.validating)?;
+    let targets = known.targets(&fitted)?;
+    let candidates = logarithmic(protocol.l2.0, protocol.l2.1, protocol.candidates);
+    let mut best: Option<Chosen> = None;
+    let mut before: Option<Logistic> = None;
+    for (done, &l2) in candidates.iter().enumerate() {
+        progress(done, candidates.len());
+        let classifier = Logistic::fit(&fitted, &targets, protocol.with(l2), before.as_ref())?;
+        let figure = right.score(&classifier.scores(&validating)?, metric)?;
+        if best.as_ref().is_none_or(|best| figure > best.figure) {
+            best = Some(Chosen { l2, figure, classifier: classifier.shallow_clone() });
+        }
+        before = Some(classifier);
+    }
+    progress(candidates.len(), candidates.len());
+    best.ok_or(EvalError::NoFeatures)
+}

@@ -1,0 +1,65 @@
+//! The ways in which a MATLAB file can contradict itself.
+
+use thiserror::Error;
+
+/// What is wrong with a MATLAB file, or what in it is not read.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum MatLie {
+    /// It does not begin as such files do.
+    #[error("it is not a MATLAB file of level 5")]
+    NotMat,
+    /// The format of MATLAB 7.3, which is another one.
+    #[error("it is a MATLAB 7.3 file, which is HDF5 inside: save it again with -v7")]
+    Hdf5,
+    /// The version after the text is unknown.
+    #[error("its version is {0:#06x} instead of 0x0100")]
+    Version(u16),
+    /// More than is ever needed for labels.
+    #[error("it has more than {0} bytes, or unpacks to more: label files are far smaller")]
+    TooLarge(u64),
+    /// An element that promises more bytes than are left.
+    #[error("an element promises {promised} bytes where {left} are left")]
+    Short {
+        /// What its tag says.
+        promised: u64,
+        /// What there is.
+        left: u64,
+    },
+    /// Compressed bytes that do not unpack.
+    #[error("its compressed part does not unpack ({0})")]
+    Compressed(String),
+    /// An element of one type where the format has another.
+    #[error("{what} is of type {got}, which is not what belongs there")]
+    Type {
+        /// The part of a matrix.
+        what: &'static str,
+        /// The type that its tag says.
+        got: u32,
+    },
+    /// Axes that are missing, negative, or more than can be.
+    #[error("a matrix has impossible axes {0:?}")]
+    Axes(Vec<i64>),
+    /// As many elements as the axes say are not there.
+    #[error("a matrix of {expected} elements has {got}")]
+    Count {
+        /// What the axes say.
+        expected: u64,
+        /// What is there.
+        got: u64,
+    },
+    /// The table of a structure's fields.
+    #[error("the field names of a structure are damaged")]
+    Fields,
+    /// Text in no known encoding.
+    #[error("text is damaged: character {0:#x} is none")]
+    Text(u32),
+    /// Deeper nesting than any label file has.
+    #[error("cells and structures are nested more than {0} deep")]
+    Depth(usize),
+    /// A class of values that is not read.
+    #[error("it holds {0}, which is not read: save what you need as numbers, text, cells or structures")]
+    Class(&'static str),
+    /// Two variables of one name.
+    #[error("the variable `{0}` is there twice")]
+    Twice(String),
+}
