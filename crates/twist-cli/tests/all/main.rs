@@ -1,6 +1,6 @@
 //! The binary from outside: every test runs `twist` as a user would and looks at its output, its exit code and what it
-//! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, and
-//! `interruption` kills, signals and locks.
+//! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, `using`
+//! what a trained model is used for, and `interruption` kills, signals and locks.
 
 mod damage;
 mod help;
@@ -8,3 +8,4 @@ mod interruption;
 mod run;
 mod support;
 mod usage;
+mod using;

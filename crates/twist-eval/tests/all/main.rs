@@ -3,6 +3,7 @@
 mod artefacts;
 mod model;
 mod support;
+mod tables;
 
 use support::{Pictures, evaluator, labelled, net, plan, unlabelled};
 use tch::{Device, Kind, Tensor};
