@@ -72,7 +72,8 @@ fn name(images: &mut [Assignment], file: &PathBuf) -> Result<(), EvalError> {
     }
     let bytes = fs_err::read(file).map_err(|source| EvalError::Unreadable { path: file.clone(), source })?;
     let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
-    let damaged = |error: ::csv::Error| EvalError::DamagedTable { path: file.clone(), reason: error.to_string() };
+    let damaged =
+        |error: ::csv::Error| EvalError::DamagedTable { path: file.clone(), reason: error.to_string() };
     let mut paths: HashMap<u32, String> = HashMap::with_capacity(images.len());
     for row in reader.deserialize::<(u32, String, String, String)>() {
         let (index, path, ..) = row.map_err(damaged)?;

@@ -27,6 +27,16 @@
 
 mod model;
 
+mod stream;
+
+mod embed;
+mod predict;
+
+mod tables;
+
+mod assignments;
+mod image_files;
+
 mod final_evaluation;
 mod online;
 
@@ -45,14 +55,20 @@ mod artefacts;
 
 mod error;
 
+pub use assignments::{Assignment, assignments};
 pub use baselines::Baselines;
+pub use embed::{embedding_rows, embedding_schema};
 pub use error::EvalError;
 pub use features::{FeatureCache, FeatureKind, FeatureSet, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation};
-pub use input::EvalInput;
+pub use image_files::image_files;
+pub use input::{EvalInput, ReadBatch};
 pub use kmeans::{KMeans, KMeansFit};
 pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};
 pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard};
 pub use online::OnlineEvaluator;
+pub use predict::{ClassSource, Predictions, Predictor};
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;
+pub use stream::{FeatureBatch, StreamEvents, stream_features};
+pub use tables::{TableFormat, TableSink, beside, table_in_file, table_in_stream};

@@ -88,8 +88,10 @@ impl Predictor {
             ClassSource::Labels => {
                 model.classifier()?;
                 let card = model.card.classifier.as_ref();
-                let (count, names) = card.map_or((0, &[][..]), |card| (card.classes as usize, &card.names[..]));
-                let name = |class: usize| names.get(class).cloned().unwrap_or_else(|| format!("class {class}"));
+                let (count, names) =
+                    card.map_or((0, &[][..]), |card| (card.classes as usize, &card.names[..]));
+                let name =
+                    |class: usize| names.get(class).cloned().unwrap_or_else(|| format!("class {class}"));
                 ((0..count).map(|class| (class as i32, name(class))).collect(), None, None)
             }
         };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use twist_eval::{TableFormat, beside, embedding_rows, embedding_schema, table_in_file};
 
-use crate::args::ModelArgs;
+use crate::args::StreamingArgs;
 use crate::exit::{Exit, Usage};
 use crate::talk::Talk;
 use crate::{sources, stream};
@@ -24,7 +24,7 @@ file appears when it is complete. Images that cannot be read are left out and li
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
-    model: ModelArgs,
+    model: StreamingArgs,
     /// Folder, list, tar shards, parquet or CIFAR batches
     #[arg(value_name = "DATA")]
     data: String,

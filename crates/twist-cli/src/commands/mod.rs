@@ -5,6 +5,12 @@ pub(crate) mod train;
 
 pub(crate) mod eval;
 
+pub(crate) mod embed;
+pub(crate) mod neighbors;
+pub(crate) mod predict;
+
+pub(crate) mod clusters;
+
 pub(crate) mod report;
 
 pub(crate) mod data;
@@ -27,6 +33,10 @@ pub(crate) fn run(command: Command, talk: &Talk) -> anyhow::Result<Exit> {
         Command::Demo(args) => demo::run(&args, talk),
         Command::Train(args) => train::run(&args, talk),
         Command::Eval(args) => eval::run(&args, talk),
+        Command::Predict(args) => predict::run(&args, talk),
+        Command::Embed(args) => embed::run(&args, talk),
+        Command::Neighbors(args) => neighbors::run(&args, talk),
+        Command::Clusters(args) => clusters::run(&args, talk),
         Command::Report(args) => report::run(&args, talk),
         Command::Data(args) => data::run(&args, talk),
         Command::Bench(args) => bench::run(&args),

@@ -131,10 +131,11 @@ fn of_file(query: &str, opened: &Opened) -> anyhow::Result<Tensor> {
 
     let (mut reason, mut row) = (Reason(String::new()), None);
     let file = image_files(vec![query.into()]);
-    let read = stream_features(&opened.model, &opened.input, FeatureKind::Last, &file, &mut reason, |batch| {
-        row = Some(batch.features.shallow_clone());
-        Ok(())
-    });
+    let read =
+        stream_features(&opened.model, &opened.input, FeatureKind::Last, &file, &mut reason, |batch| {
+            row = Some(batch.features.shallow_clone());
+            Ok(())
+        });
     match (row, read) {
         (Some(row), _) => Ok(row),
         (None, _) if !reason.0.is_empty() => bail!("--query {query}: {}", reason.0),
@@ -152,8 +153,7 @@ fn classes(
     bank: &FeatureSet,
     all: &[Found],
 ) -> anyhow::Result<Vec<Option<(i32, String)>>> {
-    let rows: Vec<i64> =
-        all.iter().flat_map(|found| &found.neighbours).map(|(row, _)| *row as i64).collect();
+    let rows: Vec<i64> = all.iter().flat_map(|found| &found.neighbours).map(|(row, _)| *row as i64).collect();
     let Some(source) = ClassSource::of(&opened.model) else {
         let label = |row: &i64| {
             let label = dataset.label(bank.indices[*row as usize] as usize)?;

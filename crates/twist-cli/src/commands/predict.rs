@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use twist_eval::{ClassSource, Predictor, TableFormat, table_in_file, table_in_stream};
 
-use crate::args::ModelArgs;
+use crate::args::StreamingArgs;
 use crate::exit::{Exit, Usage};
 use crate::model::Opened;
 use crate::talk::Talk;
@@ -27,7 +27,7 @@ left out and listed. The output can be given to --labels of other commands.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
-    model: ModelArgs,
+    model: StreamingArgs,
     /// Folder, list, tar shards, parquet or CIFAR batches
     #[arg(value_name = "DATA")]
     data: String,
@@ -93,7 +93,10 @@ fn predictor(args: &Args, opened: &Opened) -> anyhow::Result<Predictor> {
 fn format_of(path: &std::path::Path) -> anyhow::Result<TableFormat> {
     match TableFormat::of_path(path) {
         Some(format @ (TableFormat::Csv | TableFormat::JsonLines | TableFormat::Parquet)) => Ok(format),
-        _ => Err(Usage(format!("--out {}: give a name that ends in .csv, .jsonl or .parquet", path.display())).into()),
+        _ => {
+            Err(Usage(format!("--out {}: give a name that ends in .csv, .jsonl or .parquet", path.display()))
+                .into())
+        }
     }
 }
 

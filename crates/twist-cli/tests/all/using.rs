@@ -10,13 +10,14 @@ use crate::support::{Place, wait_until};
 fn trained() -> Place {
     let place = Place::new();
     place.pictures("train", 16);
-    let line = "train train --recipe tiny.toml --epochs 1 --set schedule.warmup_epochs=0 --device cpu --threads 1";
+    let line =
+        "train train --recipe tiny.toml --epochs 1 --set schedule.warmup_epochs=0 --device cpu --threads 1";
     place.run(&format!("{line} --out run")).exits(0);
     place
 }
 
 /// The flags of every command here.
-const CPU: &str = "--device cpu --threads 1 --no-cache";
+const CPU: &str = "--device cpu --threads 1";
 
 /// The rows of a CSV without quotes, by path.
 fn rows(csv: &str) -> (Vec<String>, BTreeMap<String, Vec<String>>) {
@@ -35,7 +36,10 @@ fn names_and_merges_appear_in_predictions() {
     let (header, before) = rows(&first.out);
     assert_eq!(header, ["path", "class", "name", "probability", "unsure"]);
     assert_eq!(before.len(), 16);
-    assert!(before.values().all(|row| row[2] == format!("class {}", row[1]) && row[4] == "false"), "{before:?}");
+    assert!(
+        before.values().all(|row| row[2] == format!("class {}", row[1]) && row[4] == "false"),
+        "{before:?}"
+    );
 
     let class = before["dots/000.png"][1].clone();
     let other = (0..6).map(|k| k.to_string()).find(|k| *k != class).unwrap();
@@ -44,7 +48,10 @@ fn names_and_merges_appear_in_predictions() {
     assert_eq!(renamed["dots/000.png"][2], "dotty");
     assert!(renamed.iter().all(|(path, row)| row[1] == before[path][1] && row[3] == before[path][3]));
 
-    place.run(&format!("clusters run merge {other} dotty --name all-the-same")).exits(0).says(&["all-the-same"]);
+    place
+        .run(&format!("clusters run merge {other} dotty --name all-the-same"))
+        .exits(0)
+        .says(&["all-the-same"]);
     place.run("clusters run unsure 1").exits(0);
     place.run(&format!("{predict} --out classes.csv")).exits(0).says(&["16 images in classes.csv"]);
     let (_, merged) = rows(&fs_err::read_to_string(place.path("classes.csv")).unwrap());
@@ -79,7 +86,9 @@ fn predictions_have_runners_up_and_other_formats() {
     let (header, table) = rows(&csv.out);
     assert_eq!(header[5..], ["class_2", "name_2", "probability_2", "class_3", "name_3", "probability_3"]);
     let number = |text: &str| text.parse::<f64>().unwrap();
-    assert!(table.values().all(|row| number(&row[3]) >= number(&row[7]) && number(&row[7]) >= number(&row[10])));
+    assert!(
+        table.values().all(|row| number(&row[3]) >= number(&row[7]) && number(&row[7]) >= number(&row[10]))
+    );
     place.run(&format!("{predict} --out c.jsonl")).exits(0);
     let lines = fs_err::read_to_string(place.path("c.jsonl")).unwrap();
     let objects: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -99,7 +108,14 @@ fn predictions_have_runners_up_and_other_formats() {
     place.run(&format!("predict run train {CPU} --out c.csv")).exits(0);
     place.run("data info train --labels c.csv --json").exits(0);
     assert_eq!(
-        place.run(&format!("predict run train {CPU} --top 99")).out.lines().next().unwrap().split(',').count(),
+        place
+            .run(&format!("predict run train {CPU} --top 99"))
+            .out
+            .lines()
+            .next()
+            .unwrap()
+            .split(',')
+            .count(),
         5 + 3 * 5,
         "no more classes than there are"
     );
@@ -111,7 +127,8 @@ fn embeddings_leave_out_a_corrupt_image_and_say_so() {
     fs_err::write(place.path("train/dots/005-broken.png"), b"\x89PNG\r\n\x1a\nno picture").unwrap();
     for (name, start) in [("e.npy", &b"\x93NUMPY"[..]), ("e.parquet", b"PAR1"), ("e.safetensors", b"")] {
         let done = place.run(&format!("embed run train {CPU} --out {name}"));
-        done.exits(0).says(&["left out 1 of 17 images that could not be read: dots/005-broken.png", "16 images"]);
+        done.exits(0)
+            .says(&["left out 1 of 17 images that could not be read: dots/005-broken.png", "16 images"]);
         assert_eq!(done.err.matches("skipped").count(), 1, "{}", done.err);
         assert!(done.out.is_empty(), "{}", done.out);
         assert!(fs_err::read(place.path(name)).unwrap().starts_with(start), "{name}");
@@ -123,7 +140,10 @@ fn embeddings_leave_out_a_corrupt_image_and_say_so() {
     };
     assert_eq!((header.as_str(), names.len()), ("row,path,index,label", 16));
     assert_eq!((names[0].as_str(), names[3].as_str()), ("0,dots/000.png,0,0", "3,dots/006.png,4,0"));
-    assert_eq!(fs_err::read(place.path("e.npy.csv")).unwrap(), fs_err::read(place.path("e.safetensors.csv")).unwrap());
+    assert_eq!(
+        fs_err::read(place.path("e.npy.csv")).unwrap(),
+        fs_err::read(place.path("e.safetensors.csv")).unwrap()
+    );
     // The rows are in all of them: the narrowest network has 32 features.
     let npy = fs_err::read(place.path("e.npy")).unwrap();
     let head = String::from_utf8_lossy(&npy[..128]).into_owned();
@@ -189,7 +209,8 @@ fn a_kill_leaves_no_half_file_and_the_next_start_clears_up() {
 fn neighbours_of_files_and_of_images_in_the_data() {
     let place = trained();
     crate::support::picture(4).save(place.path("query.png")).unwrap();
-    let words = place.run(&format!("neighbors run train --query query.png --query dots/004.png --k 3 {CPU}"));
+    let words = place
+        .run(&format!("neighbors run train --query query.png --query dots/004.png --k 3 --no-cache {CPU}"));
     words.exits(0);
     let lines: Vec<&str> = words.out.lines().collect();
     assert_eq!(lines.len(), 8, "{}", words.out);
@@ -200,7 +221,7 @@ fn neighbours_of_files_and_of_images_in_the_data() {
     assert_eq!(lines[2..4], lines[5..7]);
 
     place.run("clusters run rename 0 zero").exits(0);
-    let json = place.run(&format!("neighbors run train --query dots/004.png --json {CPU}"));
+    let json = place.run(&format!("neighbors run train --query dots/004.png --json --no-cache {CPU}"));
     let found: Value = serde_json::from_str(&json.exits(0).out).unwrap();
     let neighbours = found["queries"][0]["neighbors"].as_array().unwrap();
     assert_eq!(neighbours.len(), 10, "{found}");
@@ -209,15 +230,22 @@ fn neighbours_of_files_and_of_images_in_the_data() {
     assert!(neighbours.iter().all(|n| (n["class"] == 0) == (n["name"] == "zero")), "{found}");
     assert_eq!(found["protocol"]["images"], 16);
 
-    place.run(&format!("neighbors run train --query absent.png {CPU}")).exits(2).says(&["absent.png"]);
+    place
+        .run(&format!("neighbors run train --query absent.png --no-cache {CPU}"))
+        .exits(2)
+        .says(&["absent.png"]);
     fs_err::write(place.path("text.png"), "no picture").unwrap();
-    place.run(&format!("neighbors run train --query text.png {CPU}")).exits(1).says(&["--query text.png"]);
+    place
+        .run(&format!("neighbors run train --query text.png --no-cache {CPU}"))
+        .exits(1)
+        .says(&["--query text.png"]);
 }
 
 #[test]
 fn classes_are_listed_edited_and_exported() {
     let place = trained();
-    let shown = || -> Value { serde_json::from_str(&place.run("clusters run show --json").exits(0).out).unwrap() };
+    let shown =
+        || -> Value { serde_json::from_str(&place.run("clusters run show --json").exits(0).out).unwrap() };
     let before = shown();
     let classes = before["classes"].as_array().unwrap();
     let images: u64 = classes.iter().map(|class| class["images"].as_u64().unwrap()).sum();
@@ -265,7 +293,8 @@ fn classes_are_listed_edited_and_exported() {
     fs_err::write(&file, other).unwrap();
     place.run("clusters run show").exits(1).says(&["clusters.json", "9 classes, and this one has 6"]);
     place.run(&format!("predict run train {CPU}")).exits(1).says(&["clusters.json"]);
-    let again = "train train --recipe tiny.toml --epochs 1 --set schedule.warmup_epochs=0 --device cpu --threads 1";
+    let again =
+        "train train --recipe tiny.toml --epochs 1 --set schedule.warmup_epochs=0 --device cpu --threads 1";
     place.run(&format!("{again} --out run --force")).exits(0);
     place.run("clusters run show").exits(0);
 }

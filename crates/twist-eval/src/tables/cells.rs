@@ -47,9 +47,14 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_exact() {
-        for (x, text) in [(0.1, "0.1"), (0.987_654_3, "0.9876543"), (1.0, "1.0"), (f32::NAN, "null"), (1e-8, "1e-8")] {
+        for (x, text) in
+            [(0.1, "0.1"), (0.987_654_3, "0.9876543"), (1.0, "1.0"), (f32::NAN, "null"), (1e-8, "1e-8")]
+        {
             assert_eq!(number(x).to_string(), text);
         }
-        assert_eq!((field(&Value::Null), field(&"a,b".into()), field(&true.into())), (String::new(), "a,b".into(), "true".into()));
+        assert_eq!(
+            (field(&Value::Null), field(&"a,b".into()), field(&true.into())),
+            (String::new(), "a,b".into(), "true".into())
+        );
     }
 }

@@ -13,6 +13,8 @@ mod npy;
 mod parquet;
 mod safetensors;
 
+pub(crate) use self::parquet::Parquet;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,7 +98,10 @@ pub fn table_in_file(
 ///
 /// # Errors
 /// Nobody reads the stream any more.
-pub fn table_in_stream(stream: Box<dyn Write>, schema: &Arc<Schema>) -> Result<Box<dyn TableSink>, EvalError> {
+pub fn table_in_stream(
+    stream: Box<dyn Write>,
+    schema: &Arc<Schema>,
+) -> Result<Box<dyn TableSink>, EvalError> {
     Ok(Box::new(csv::Csv::new(Destination::Stream(stream), schema)?))
 }
 
@@ -136,7 +141,8 @@ fn embedding_width(schema: &Schema, path: &Path) -> Result<usize, EvalError> {
         Ok(DataType::FixedSizeList(_, width)) => Ok(*width as usize),
         _ => Err(EvalError::Output {
             path: path.to_owned(),
-            reason: "this format holds embeddings, and the table has none: write .csv, .jsonl or .parquet".into(),
+            reason: "this format holds embeddings, and the table has none: write .csv, .jsonl or .parquet"
+                .into(),
         }),
     }
 }

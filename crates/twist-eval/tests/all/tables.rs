@@ -11,9 +11,9 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tch::{Device, Kind, Tensor};
 use twist_data::{Dataset, EvalTransform, Interpolation};
 use twist_eval::{
-    BackboneCard, ClassSource, ClassifierCard, EvalError, EvalInput, FeatureBatch, FeatureKind, FeatureScaling,
-    HeadCard, Model, ModelCard, Predictor, StreamEvents, TableFormat, TableSink, embedding_rows,
-    embedding_schema, stream_features, table_in_file, table_in_stream,
+    BackboneCard, ClassSource, ClassifierCard, EvalError, EvalInput, FeatureBatch, FeatureKind,
+    FeatureScaling, HeadCard, Model, ModelCard, Predictor, StreamEvents, TableFormat, TableSink,
+    embedding_rows, embedding_schema, stream_features, table_in_file, table_in_stream,
 };
 use twist_io::{ClusterNames, load_safetensors, read_npy};
 use twist_nn::Activation;
@@ -102,7 +102,10 @@ fn every_format_has_the_same_embeddings() {
     assert_eq!(table.num_rows(), 18);
     let column = |name: &str| Arc::clone(table.column_by_name(name).unwrap());
     let paths = column("path");
-    assert_eq!((paths.as_string::<i32>().value(0), paths.as_string::<i32>().value(8)), ("picture 1", "picture 10"));
+    assert_eq!(
+        (paths.as_string::<i32>().value(0), paths.as_string::<i32>().value(8)),
+        ("picture 1", "picture 10")
+    );
     let index = column("index");
     assert_eq!(index.as_primitive::<Int32Type>().value(17), 19);
     assert_eq!(column("label").as_primitive::<Int32Type>().value(0), 1);
@@ -212,7 +215,8 @@ fn probabilities_of_merged_classes_add_up() {
     let plain = Predictor::new(&model, ClassSource::Discovered, &ClusterNames::new(5), 9).unwrap();
     let merged = Predictor::new(&model, ClassSource::Discovered, &names, 9).unwrap();
     assert_eq!((plain.len(), merged.len()), (5, 3));
-    let (each, sums) = (plain.classify(&model, &features).unwrap(), merged.classify(&model, &features).unwrap());
+    let (each, sums) =
+        (plain.classify(&model, &features).unwrap(), merged.classify(&model, &features).unwrap());
     assert_eq!((each.top, sums.top), (5, 3), "no more than there are");
     let direct = model.head_probabilities(&features).unwrap();
     for row in 0..40 {
@@ -275,8 +279,10 @@ fn places_that_cannot_be_written_are_refused_at_once() {
     };
     assert!(refused(&folder.path().join("a.npy"), TableFormat::Npy).contains("it is a folder"));
     assert!(refused(&folder.path().join("b/a.npy"), TableFormat::Npy).contains("create it first"));
-    let predictions = Predictor::new(&model(), ClassSource::Labels, &ClusterNames::new(5), 1).unwrap().schema();
-    let numbers = table_in_file(&folder.path().join("c.npy"), TableFormat::Npy, &predictions, &serde_json::Value::Null);
+    let predictions =
+        Predictor::new(&model(), ClassSource::Labels, &ClusterNames::new(5), 1).unwrap().schema();
+    let numbers =
+        table_in_file(&folder.path().join("c.npy"), TableFormat::Npy, &predictions, &serde_json::Value::Null);
     assert!(numbers.err().unwrap().to_string().contains(".parquet"));
     assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1, "nothing is left");
 }

@@ -93,7 +93,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
         for rows in [0usize, 1, 300] {
-            let mut table = SafetensorsTable::create(&path, "rows", 3, Some(&json!({ "model": "x" }))).unwrap();
+            let mut table =
+                SafetensorsTable::create(&path, "rows", 3, Some(&json!({ "model": "x" }))).unwrap();
             for row in 0..rows {
                 table.push(&[row as f32, 0.5, -1.0]).unwrap();
             }
@@ -115,7 +116,8 @@ mod tests {
     #[test]
     fn an_abandoned_table_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let mut table = SafetensorsTable::create(folder.path().join("a.safetensors"), "rows", 1, None).unwrap();
+        let mut table =
+            SafetensorsTable::create(folder.path().join("a.safetensors"), "rows", 1, None).unwrap();
         table.push(&[1.0]).unwrap();
         drop(table);
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
