@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use tch::Device;
 use twist_eval::Model;
 use twist_io::{ClusterError, ClusterNames, Group, clusters_file};
+use twist_train::{DeviceRequest, Machine};
 
 use crate::exit::Usage;
 
@@ -20,7 +20,8 @@ pub(crate) struct Named {
 impl Named {
     /// Opens MODEL for its number of classes, and their names.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        let model = Model::load(path, Device::Cpu)?;
+        let cpu = Machine::detect(DeviceRequest::Cpu, None)?.device;
+        let model = Model::load(path, cpu)?;
         model.head()?;
         Ok(Self { names: of_model(&model, path)?, file: clusters_file(path), run: model.folder })
     }

@@ -139,6 +139,14 @@ pub enum EvalError {
     /// A file of the run folder could not be written.
     #[error(transparent)]
     Io(#[from] twist_io::IoError),
+    /// An example to search by that is no image.
+    #[error("{} cannot be searched for: {reason}", path.display())]
+    Query {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A table that cannot be written there.
     #[error("cannot write {}: {reason}", path.display())]
     Output {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use twist_data::{DataError, Dataset, Stored};
 
 /// Image files in the order given, without labels.
-pub fn image_files(files: Vec<PathBuf>) -> Arc<dyn Dataset> {
+pub(crate) fn image_files(files: Vec<PathBuf>) -> Arc<dyn Dataset> {
     Arc::new(Files(files))
 }
 

@@ -34,8 +34,10 @@ mod predict;
 
 mod tables;
 
-mod assignments;
 mod image_files;
+mod similar;
+
+mod assignments;
 
 mod final_evaluation;
 mod online;
@@ -61,7 +63,6 @@ pub use embed::{embedding_rows, embedding_schema};
 pub use error::EvalError;
 pub use features::{FeatureCache, FeatureKind, FeatureSet, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation};
-pub use image_files::image_files;
 pub use input::{EvalInput, ReadBatch};
 pub use kmeans::{KMeans, KMeansFit};
 pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};
@@ -69,6 +70,7 @@ pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FI
 pub use online::OnlineEvaluator;
 pub use predict::{ClassSource, Predictions, Predictor};
 pub use scores::{Scores, clusters_against_labels};
+pub use similar::{Similar, SimilarImages};
 pub use split::EvalData;
 pub use stream::{FeatureBatch, StreamEvents, stream_features};
 pub use tables::{TableFormat, TableSink, beside, table_in_file, table_in_stream};

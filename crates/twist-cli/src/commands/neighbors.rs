@@ -1,16 +1,11 @@
 //! `twist neighbors`: the images that are most like a given one.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::Context;
 use serde_json::{Value, json};
-use tch::Tensor;
-use twist_data::{Dataset, Skipped};
-use twist_eval::{
-    ClassSource, FeatureKind, FeatureSet, Predictor, StreamEvents, image_files, nearest, stream_features,
-    unit_rows,
-};
+use twist_data::Dataset;
+use twist_eval::{ClassSource, FeatureKind, FeatureSet, Predictor, Similar, SimilarImages};
 
 use crate::args::ModelArgs;
 use crate::exit::{Exit, Usage};
@@ -50,21 +45,35 @@ pub(crate) struct Args {
 /// One image and what is like it.
 struct Found {
     query: String,
-    /// Rows of the bank with their similarities, most similar first.
-    neighbours: Vec<(usize, f32)>,
+    /// The most similar first.
+    similar: Vec<Similar>,
 }
+
+/// Number and name of a class.
+type Class = Option<(i32, String)>;
 
 /// Looks and prints.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let opened = args.model.open(talk)?;
     let dataset = sources::open(&args.data, sources::DEFAULT_LABELS, talk)?;
     let bank = opened.features(FeatureKind::Last, &dataset, "features", talk)?;
-    let unit = bank.unit_rows()?;
+    let images = SimilarImages::new(&opened.model, &opened.input, &bank)?;
     let mut all = Vec::with_capacity(args.query.len());
     for query in &args.query {
-        all.push(look(args, query, &opened, &dataset, &bank, &unit)?);
+        let similar = look(query, args.k as usize, &images, &*dataset, &bank)?;
+        all.push(Found { query: query.clone(), similar });
     }
-    let classes = classes(args, &opened, &dataset, &bank, &all)?;
+    let rows: Vec<usize> = all.iter().flat_map(|found| &found.similar).map(|similar| similar.row).collect();
+    let classes: Vec<Class> = match ClassSource::of(&opened.model) {
+        Some(source) => {
+            let names = names::of_model(&opened.model, &args.model.model)?;
+            let predictor = Predictor::new(&opened.model, source, &names, 1)?;
+            let places = images.classes(&predictor, &rows)?;
+            let class = |place| predictor.class(place);
+            places.into_iter().map(|place| Some((class(place).0, class(place).1.to_string()))).collect()
+        }
+        None => rows.iter().map(|&row| label(&*dataset, bank.indices[row])).collect(),
+    };
     if args.json {
         to_stdout(serde_json::to_string_pretty(&as_json(args, &opened, &*dataset, &bank, &all, &classes))?)?;
     } else {
@@ -75,121 +84,41 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The neighbours of one query.
+/// The neighbours of one query: a file, or the path of an image in the data.
 fn look(
-    args: &Args,
     query: &str,
-    opened: &Opened,
-    dataset: &Arc<dyn Dataset>,
-    bank: &FeatureSet,
-    unit: &Tensor,
-) -> anyhow::Result<Found> {
-    let (row, itself) = query_row(query, opened, dataset, bank, unit)?;
-    let k = i64::from(args.k) + i64::from(itself.is_some());
-    let found = nearest(unit, &row, k)?;
-    let rows = Vec::<i64>::try_from(&found.index.f_flatten(0, -1)?)?;
-    let similarities = Vec::<f32>::try_from(&found.similarity.f_flatten(0, -1)?)?;
-    let neighbours = rows
-        .into_iter()
-        .map(|row| row as usize)
-        .zip(similarities)
-        .filter(|(row, _)| Some(*row) != itself)
-        .take(args.k as usize)
-        .collect();
-    Ok(Found { query: query.to_string(), neighbours })
-}
-
-/// The unit feature `[1, D]` of a query, and its row where it is an image of the data.
-fn query_row(
-    query: &str,
-    opened: &Opened,
-    dataset: &Arc<dyn Dataset>,
-    bank: &FeatureSet,
-    unit: &Tensor,
-) -> anyhow::Result<(Tensor, Option<usize>)> {
-    if Path::new(query).is_file() {
-        return Ok((unit_rows(&of_file(query, opened)?)?, None));
-    }
-    let wanted = query.trim_start_matches("./");
-    let at = bank.indices.iter().position(|&index| dataset.path(index as usize) == wanted);
-    let row = at.ok_or_else(|| {
-        Usage(format!("--query {query}: no such file, and no readable image of DATA has this path"))
-    })?;
-    Ok((unit.f_narrow(0, row as i64, 1)?, Some(row)))
-}
-
-/// The features `[1, D]` of an image file.
-fn of_file(query: &str, opened: &Opened) -> anyhow::Result<Tensor> {
-    struct Reason(String);
-    impl StreamEvents for Reason {
-        fn skipped(&mut self, image: &Skipped) {
-            self.0.clone_from(&image.reason);
-        }
-
-        fn progress(&mut self, _done: usize, _all: usize) {}
-    }
-
-    let (mut reason, mut row) = (Reason(String::new()), None);
-    let file = image_files(vec![query.into()]);
-    let read =
-        stream_features(&opened.model, &opened.input, FeatureKind::Last, &file, &mut reason, |batch| {
-            row = Some(batch.features.shallow_clone());
-            Ok(())
-        });
-    match (row, read) {
-        (Some(row), _) => Ok(row),
-        (None, _) if !reason.0.is_empty() => bail!("--query {query}: {}", reason.0),
-        (None, Err(error)) => Err(error.into()),
-        (None, Ok(_)) => bail!("--query {query}: the file holds no image"),
-    }
-}
-
-/// The class of each neighbour, in the order in which they are listed: number and name. From the model where it has
-/// classes, else from the labels of the data.
-fn classes(
-    args: &Args,
-    opened: &Opened,
-    dataset: &Arc<dyn Dataset>,
-    bank: &FeatureSet,
-    all: &[Found],
-) -> anyhow::Result<Vec<Option<(i32, String)>>> {
-    let rows: Vec<i64> = all.iter().flat_map(|found| &found.neighbours).map(|(row, _)| *row as i64).collect();
-    let Some(source) = ClassSource::of(&opened.model) else {
-        let label = |row: &i64| {
-            let label = dataset.label(bank.indices[*row as usize] as usize)?;
-            Some((label as i32, dataset.classes().get(label as usize)?.clone()))
-        };
-        return Ok(rows.iter().map(label).collect());
-    };
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let names = names::of_model(&opened.model, &args.model.model)?;
-    let predictor = Predictor::new(&opened.model, source, &names, 1)?;
-    let features = bank.rows.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
-    let found = predictor.classify(&opened.model, &features)?;
-    let class = |&place: &usize| {
-        let (number, name) = predictor.class(place);
-        Some((number, name.to_string()))
-    };
-    Ok(found.classes.iter().map(class).collect())
-}
-
-fn for_people(
+    k: usize,
+    images: &SimilarImages<'_>,
     dataset: &dyn Dataset,
     bank: &FeatureSet,
-    all: &[Found],
-    classes: &[Option<(i32, String)>],
-) -> Vec<String> {
-    let name = |class: &Option<(i32, String)>| class.as_ref().map_or("–", |(_, name)| name).to_string();
+) -> anyhow::Result<Vec<Similar>> {
+    if Path::new(query).is_file() {
+        return images.to_file(Path::new(query), k).context("--query");
+    }
+    let wanted = query.trim_start_matches("./");
+    let row = bank.indices.iter().position(|&index| dataset.path(index as usize) == wanted);
+    let row = row.ok_or_else(|| {
+        Usage(format!("--query {query}: no such file, and no readable image of DATA has this path"))
+    })?;
+    Ok(images.to_row(row, k)?)
+}
+
+/// What the data says of an image, for models without classes.
+fn label(dataset: &dyn Dataset, index: u32) -> Class {
+    let label = dataset.label(index as usize)?;
+    Some((label as i32, dataset.classes().get(label as usize)?.clone()))
+}
+
+fn for_people(dataset: &dyn Dataset, bank: &FeatureSet, all: &[Found], classes: &[Class]) -> Vec<String> {
+    let name = |class: &Class| class.as_ref().map_or("–", |(_, name)| name).to_string();
     let width = classes.iter().map(|class| name(class).chars().count()).max().unwrap_or(0);
     let mut classes = classes.iter();
     let mut lines = Vec::new();
     for found in all {
         lines.push(found.query.clone());
-        for ((row, similarity), class) in found.neighbours.iter().zip(classes.by_ref()) {
-            let path = dataset.path(bank.indices[*row] as usize);
-            lines.push(format!("  {similarity:.4}  {:width$}  {path}", name(class)));
+        for (similar, class) in found.similar.iter().zip(classes.by_ref()) {
+            let path = dataset.path(bank.indices[similar.row] as usize);
+            lines.push(format!("  {:.4}  {:width$}  {path}", similar.similarity, name(class)));
         }
     }
     lines
@@ -201,18 +130,18 @@ fn as_json(
     dataset: &dyn Dataset,
     bank: &FeatureSet,
     all: &[Found],
-    classes: &[Option<(i32, String)>],
+    classes: &[Class],
 ) -> Value {
     let mut classes = classes.iter();
     let mut queries = Vec::with_capacity(all.len());
     for found in all {
-        let mut neighbours = Vec::with_capacity(found.neighbours.len());
-        for ((row, similarity), class) in found.neighbours.iter().zip(classes.by_ref()) {
-            let index = bank.indices[*row];
+        let mut neighbours = Vec::with_capacity(found.similar.len());
+        for (similar, class) in found.similar.iter().zip(classes.by_ref()) {
+            let index = bank.indices[similar.row];
             neighbours.push(json!({
                 "path": dataset.path(index as usize),
                 "index": index,
-                "similarity": similarity,
+                "similarity": similar.similarity,
                 "class": class.as_ref().map(|(number, _)| number),
                 "name": class.as_ref().map(|(_, name)| name),
             }));

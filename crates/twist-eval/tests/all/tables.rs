@@ -12,8 +12,8 @@ use tch::{Device, Kind, Tensor};
 use twist_data::{Dataset, EvalTransform, Interpolation};
 use twist_eval::{
     BackboneCard, ClassSource, ClassifierCard, EvalError, EvalInput, FeatureBatch, FeatureKind,
-    FeatureScaling, HeadCard, Model, ModelCard, Predictor, StreamEvents, TableFormat, TableSink,
-    embedding_rows, embedding_schema, stream_features, table_in_file, table_in_stream,
+    FeatureScaling, HeadCard, Model, ModelCard, Predictor, StreamEvents, TableFormat, embedding_rows,
+    embedding_schema, stream_features, table_in_file, table_in_stream,
 };
 use twist_io::{ClusterNames, load_safetensors, read_npy};
 use twist_nn::Activation;
