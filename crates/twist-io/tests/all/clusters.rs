@@ -132,7 +132,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
         3 => (prop::collection::vec(cluster.clone(), 2..4), prop::option::of(name))
             .prop_map(|(clusters, name)| Edit::Merge(clusters, name)),
         1 => cluster.prop_map(Edit::Unmerge),
-        1 => prop::option::of(0.0..=1.0f64).prop_map(Edit::Unsure),
+        1 => prop::option::of(0..=100u8).prop_map(|percent| Edit::Unsure(percent.map(|p| f64::from(p) / 100.0))),
     ];
     prop::collection::vec(edit, 0..20)
 }
