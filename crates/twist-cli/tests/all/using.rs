@@ -238,7 +238,7 @@ fn neighbours_of_files_and_of_images_in_the_data() {
     place
         .run(&format!("neighbors run train --query text.png --no-cache {CPU}"))
         .exits(1)
-        .says(&["--query text.png"]);
+        .says(&["--query", "text.png cannot be searched for"]);
 }
 
 #[test]
