@@ -15,7 +15,9 @@ mod settings;
 mod sources;
 
 mod model;
+mod names;
 mod results;
+mod stream;
 
 mod course;
 mod job;

@@ -202,6 +202,16 @@ impl Counting {
     }
 }
 
+impl Counting {
+    /// A warning above the bar.
+    pub(crate) fn warn(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.talk.warn(line)),
+            None => self.talk.warn(line),
+        }
+    }
+}
+
 impl Drop for Counting {
     fn drop(&mut self) {
         if let Some(bar) = self.bar.take() {

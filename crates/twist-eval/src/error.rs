@@ -269,6 +269,42 @@ pub enum EvalError {
     /// A file of the run folder could not be written.
     #[error(transparent)]
     Io(#[from] twist_io::IoError),
+    /// An example to search by that is no image.
+    #[error("{} cannot be searched for: {reason}", path.display())]
+    Query {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A table that cannot be written there.
+    #[error("cannot write {}: {reason}", path.display())]
+    Output {
+        /// The file.
+        path: PathBuf,
+        /// Why, with the remedy.
+        reason: String,
+    },
+    /// A stream, such as stdout, that takes no more.
+    #[error("cannot write the table: {source}")]
+    Stream {
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A table in parquet that could not be made.
+    #[error("cannot make the parquet file: {reason}")]
+    Parquet {
+        /// What its library said.
+        reason: String,
+    },
+    /// A table of a run folder that is not what an evaluation writes.
+    #[error("{} is damaged: {reason}; evaluate the run again (`twist train --resume --out RUN`)", path.display())]
+    DamagedTable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The table of embeddings.
     #[error("cannot make the table of embeddings: {0}")]
     Table(#[from] arrow_schema::ArrowError),

@@ -31,6 +31,17 @@ pub struct EvalInput {
     pub loader: LoaderOptions,
 }
 
+/// A batch of images as they were read.
+#[derive(Debug)]
+pub struct ReadBatch<'a> {
+    /// The readable ones, in order.
+    pub indices: &'a [u32],
+    /// The readable ones transformed, bytes `[B, S, S, 3]` on the CPU; `None` when there are none.
+    pub bytes: Option<&'a Tensor>,
+    /// The others.
+    pub skipped: &'a [Skipped],
+}
+
 impl EvalInput {
     /// The evaluation that a run's plan describes.
     ///
@@ -71,6 +82,40 @@ impl EvalInput {
         })
     }
 
+    /// Reads the images `indices` of `dataset` and hands each batch to `take`, in order, with what could not be read of it.
+    ///
+    /// # Errors
+    /// The loader cannot start, or `take` fails. Images that cannot be read are no error.
+    pub fn for_each_read(
+        &self,
+        dataset: &Arc<dyn Dataset>,
+        indices: &[u32],
+        mut take: impl FnMut(ReadBatch<'_>) -> Result<(), EvalError>,
+    ) -> Result<(), EvalError> {
+        let requests: Vec<BatchRequest> = indices
+            .chunks(self.batch_size.max(1))
+            .map(|chunk| BatchRequest { epoch: 0, indices: chunk.to_vec() })
+            .collect();
+        let pipeline = Pipeline::Eval(self.transform.clone());
+        let mut loader =
+            Loader::new(Arc::clone(dataset), pipeline, requests.into_iter(), self.loader.clone())?;
+        let _no_grad = tch::no_grad_guard();
+        while let Some(batch) = loader.next() {
+            let batch = batch?;
+            let bytes = match batch.groups.first() {
+                Some(group) if !batch.indices.is_empty() => {
+                    let (count, size) = (batch.indices.len(), i64::from(group.size));
+                    let bytes = &group.pixels[..count * (size * size * 3) as usize];
+                    Some(Tensor::f_from_slice(bytes)?.f_view([count as i64, size, size, 3])?)
+                }
+                _ => None,
+            };
+            take(ReadBatch { indices: &batch.indices, bytes: bytes.as_ref(), skipped: &batch.skipped })?;
+            loader.recycle(batch);
+        }
+        Ok(())
+    }
+
     /// Hands the transformed images as bytes `[B, S, S, 3]` (CPU) to `use_batch`, in the order of `indices`; returns
     /// the indices seen and what could not be read.
     ///
@@ -82,26 +127,12 @@ impl EvalInput {
         indices: &[u32],
         mut use_batch: impl FnMut(&Tensor) -> Result<(), EvalError>,
     ) -> Result<(Vec<u32>, Vec<Skipped>), EvalError> {
-        let requests: Vec<BatchRequest> = indices
-            .chunks(self.batch_size.max(1))
-            .map(|chunk| BatchRequest { epoch: 0, indices: chunk.to_vec() })
-            .collect();
-        let pipeline = Pipeline::Eval(self.transform.clone());
-        let mut loader =
-            Loader::new(Arc::clone(dataset), pipeline, requests.into_iter(), self.loader.clone())?;
         let (mut seen, mut skipped) = (Vec::with_capacity(indices.len()), Vec::new());
-        let _no_grad = tch::no_grad_guard();
-        while let Some(batch) = loader.next() {
-            let mut batch = batch?;
-            skipped.append(&mut batch.skipped);
-            if let (Some(group), false) = (batch.groups.first(), batch.indices.is_empty()) {
-                let (count, size) = (batch.indices.len(), i64::from(group.size));
-                let bytes = &group.pixels[..count * (size * size * 3) as usize];
-                use_batch(&Tensor::f_from_slice(bytes)?.f_view([count as i64, size, size, 3])?)?;
-                seen.extend_from_slice(&batch.indices);
-            }
-            loader.recycle(batch);
-        }
+        self.for_each_read(dataset, indices, |read| {
+            skipped.extend_from_slice(read.skipped);
+            seen.extend_from_slice(read.indices);
+            read.bytes.map_or(Ok(()), &mut use_batch)
+        })?;
         if seen.is_empty() { Err(EvalError::NoFeatures) } else { Ok((seen, skipped)) }
     }
 

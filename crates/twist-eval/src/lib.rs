@@ -35,6 +35,18 @@
 
 mod model;
 
+mod stream;
+
+mod embed;
+mod predict;
+
+mod tables;
+
+mod image_files;
+mod similar;
+
+mod assignments;
+
 mod final_evaluation;
 mod online;
 
@@ -63,15 +75,17 @@ mod artefacts;
 
 mod error;
 
+pub use assignments::{Assignment, assignments};
 pub use baselines::Baselines;
 pub use classifier::{ClassifierScores, MatchedBy, classifier_scores};
 pub use cluster_eval::{
     ClassRow, ClusterFigures, FeatureClusters, FigureSummary, KMeansProtocol, Ranking, class_rows,
 };
+pub use embed::{embedding_rows, embedding_schema};
 pub use error::EvalError;
 pub use features::{FeatureCache, FeatureKind, FeatureSet, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation};
-pub use input::EvalInput;
+pub use input::{EvalInput, ReadBatch};
 pub use kmeans::{KMeans, KMeansFit};
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, MODEL_FILE, Model,
@@ -88,6 +102,10 @@ pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};
 pub use logistic::{Logistic, LogisticProtocol, Targets};
 pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard};
 pub use online::OnlineEvaluator;
+pub use predict::{ClassSource, Predictions, Predictor};
 pub use scores::{Scores, clusters_against_labels};
+pub use similar::{Similar, SimilarImages};
 pub use split::EvalData;
 pub use transfer::{LinearTransferProtocol, Selection, TransferResult, linear_transfer, transfer_transform};
+pub use stream::{FeatureBatch, StreamEvents, stream_features};
+pub use tables::{TableFormat, TableSink, beside, table_in_file, table_in_stream};

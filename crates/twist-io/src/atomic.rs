@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use rustix::fs::{FlockOperation, flock};
 
 use crate::error::IoError;
 
@@ -107,6 +108,9 @@ impl Unfinished {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // the umask takes its share
         let (file, name) = builder.tempfile_in(folder_of(path))?.into_parts();
+        // Held while this process lives, so that nobody takes the file for a leftover. A file system without locks
+        // refuses it, and there nobody gets the lock that says the file is one.
+        let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
         Ok(Self { writer: BufWriter::with_capacity(1 << 20, file), name })
     }
 
@@ -127,6 +131,27 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// Removes what killed processes left unfinished of the file `path`, and says how many files that were. What a living
+/// process writes stays.
+///
+/// # Errors
+/// [`IoError::Os`] when the folder cannot be listed or a file not removed.
+pub fn remove_leftovers_of(path: impl AsRef<Path>) -> Result<usize, IoError> {
+    let path = path.as_ref();
+    let Some(name) = path.file_name() else { return Ok(0) };
+    let start = format!(".{}.", name.to_string_lossy());
+    remove_unfinished(folder_of(path), |unfinished, name| {
+        let random = name.strip_prefix(&start).and_then(|rest| rest.strip_suffix(SUFFIX));
+        random.is_some_and(|random| !random.contains('.')) && is_abandoned(unfinished)
+    })
+}
+
+/// Whether no process holds the lock of an unfinished file.
+fn is_abandoned(path: &Path) -> bool {
+    let file = fs::File::open(path);
+    file.is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
+}
+
 /// Removes what killed processes left unfinished in `folder`, and says how many files that were.
 ///
 /// Call it only when nobody else can be writing there, as the holder of a run folder's lock knows.
@@ -134,15 +159,18 @@ fn folder_of(path: &Path) -> &Path {
 /// # Errors
 /// [`IoError::Os`] when the folder cannot be listed or a file not removed.
 pub fn remove_leftovers(folder: impl AsRef<Path>) -> Result<usize, IoError> {
-    let folder = folder.as_ref();
+    remove_unfinished(folder.as_ref(), |_, name| name.starts_with('.') && name.ends_with(SUFFIX))
+}
+
+/// Removes the files of `folder` that `is_ours` says so of, by path and name.
+fn remove_unfinished(folder: &Path, is_ours: impl Fn(&Path, &str) -> bool) -> Result<usize, IoError> {
     let list = |source| IoError::os("list", folder, None, source);
     let mut removed = 0;
     for entry in fs::read_dir(folder).map_err(list)? {
         let entry = entry.map_err(list)?;
         let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with('.') && name.ends_with(SUFFIX) {
-            let path = entry.path();
+        let path = entry.path();
+        if is_ours(&path, &name.to_string_lossy()) {
             fs::remove_file(&path).map_err(|source| IoError::os("remove", &path, None, source))?;
             removed += 1;
         }

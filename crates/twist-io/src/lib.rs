@@ -19,6 +19,9 @@
 //!
 //! Equal states give equal bytes: no clock, no host name and no hash order gets into a file.
 //!
+//! Beside a model lies what people say of its discovered classes: [`ClusterNames`], names and merges in a small JSON file
+//! that every command and the report share.
+//!
 //! ```
 //! use twist_io::{HostTensor, StateDict, load_safetensors, save_safetensors};
 //!
@@ -51,14 +54,18 @@ mod atomic;
 
 mod names;
 
+mod clusters;
+
 mod error;
 
-pub use crate::atomic::{AtomicFile, remove_leftovers, write_atomic};
+pub use crate::atomic::{AtomicFile, remove_leftovers, remove_leftovers_of, write_atomic};
+pub use crate::clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
 pub use crate::error::{HeaderLie, IoError, TensorError};
 pub use crate::mat::{MatLie, MatValue, load_mat};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::npy::{NpyHeader, NpyWriter, read_npy, read_npy_header};
 pub use crate::pickle::{PickleFile, PickleLie, PickleStates, PickleValue, load_pickle};
 pub use crate::safetensors::{load_safetensors, save_safetensors};
+pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors};
 pub use crate::state::StateDict;
 pub use crate::tensor::{Dtype, Element, HostTensor};

@@ -29,13 +29,17 @@ pub struct RunFolder {
     _lock: RunLock,
 }
 
-/// Single files that training and evaluation write, each of which is replaced with the run.
-const FILES: [&str; 10] = [
+/// Single files that training, evaluation and report write, each of which is replaced with the run; and the names that were
+/// given to its classes, which a new run does not have.
+const FILES: &[&str] = &[
     "config.toml",
     "plan.json",
+    "model.safetensors",
     "log.jsonl",
     "metrics.json",
-    "model.safetensors",
+    "evaluations.jsonl",
+    "clusters.json",
+    "label_next.csv",
     "embeddings.parquet",
     "images.csv",
     "thumbnails.tar",

@@ -14,11 +14,19 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{bench, completions, data, demo, doctor, eval, import, recipes, report, train};
 pub(crate) use teach::{BudgetArgs, TeachArgs, TeachMachineArgs};
+mod streaming;
+
+pub(crate) use model::{ModelArgs, UseArgs};
+pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
+pub(crate) use streaming::StreamingArgs;
 pub(crate) use values::{Duration, PrecisionArg, ShellArg};
 
 use clap::{Parser, Subcommand};
 
 use crate::commands::{bench, completions, data, demo, doctor, eval, finetune, recipes, report, train};
+use crate::commands::{
+    bench, clusters, completions, data, demo, doctor, embed, eval, neighbors, predict, recipes, report, train,
+};
 
 const ABOUT: &str = "Discovers classes in images that nobody labelled (self-supervised TWIST)";
 
@@ -28,6 +36,7 @@ Start here:
   twist data info photos/         shows what is in a folder of images
   twist train photos/ --clusters 20
   twist report runs/cifar10_cpu-1
+  twist predict runs/cifar10_cpu-1 photos/
 
 DATA is a folder of images (sub-folders are classes when there are any), a list (.txt, .csv),
 tar shards ('shards/train-*.tar' or 'train-{000..009}.tar', in quotes), parquet files,
@@ -58,6 +67,11 @@ pub(crate) enum Command {
     Train(Box<train::Args>),
     Finetune(Box<finetune::Args>),
     Eval(Box<eval::Args>),
+    Eval(eval::Args),
+    Predict(predict::Args),
+    Embed(embed::Args),
+    Neighbors(neighbors::Args),
+    Clusters(clusters::Args),
     Report(report::Args),
     Import(import::Args),
     Data(data::Args),

@@ -7,6 +7,12 @@ pub(crate) mod finetune;
 
 pub(crate) mod eval;
 
+pub(crate) mod embed;
+pub(crate) mod neighbors;
+pub(crate) mod predict;
+
+pub(crate) mod clusters;
+
 pub(crate) mod report;
 
 pub(crate) mod import;
@@ -32,6 +38,10 @@ pub(crate) fn run(command: Command, talk: &Talk) -> anyhow::Result<Exit> {
         Command::Train(args) => train::run(&args, talk),
         Command::Finetune(args) => finetune::run(&args, talk),
         Command::Eval(args) => eval::run(&args, talk),
+        Command::Predict(args) => predict::run(&args, talk),
+        Command::Embed(args) => embed::run(&args, talk),
+        Command::Neighbors(args) => neighbors::run(&args, talk),
+        Command::Clusters(args) => clusters::run(&args, talk),
         Command::Report(args) => report::run(&args, talk),
         Command::Import(args) => import::run(&args, talk),
         Command::Data(args) => data::run(&args, talk),

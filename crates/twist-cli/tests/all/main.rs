@@ -2,6 +2,8 @@
 //! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs,
 //! `import` weights from elsewhere, and `interruption` kills, signals and locks.
 //! `interruption` kills, signals and locks, and `transfer` the data sets of the field.
+//! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, `using`
+//! what a trained model is used for, and `interruption` kills, signals and locks.
 
 mod damage;
 mod eval_cluster;
@@ -16,3 +18,4 @@ mod run;
 mod support;
 mod transfer;
 mod usage;
+mod using;

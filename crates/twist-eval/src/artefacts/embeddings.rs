@@ -6,18 +6,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Int32Array, RecordBatch};
+use arrow_array::{ArrayRef, Float32Array, Int32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
 
+use crate::embed::embedding_column;
+use crate::tables::{Parquet, embedding_field};
 use crate::{EvalError, Features};
 
-/// Rows turned into one record batch: 16,384 × 2,048 floats are 128 MiB.
-const ROWS: i64 = 16_384;
+/// Rows turned into one record batch: 4,096 × 2,048 floats are 32 MiB.
+const ROWS: i64 = 4_096;
 
 /// Writes the table atomically.
 ///
@@ -26,27 +25,14 @@ const ROWS: i64 = 16_384;
 pub(crate) fn write(path: &Path, features: &Features, dataset: &dyn Dataset) -> Result<(), EvalError> {
     let (len, width) = features.embeddings.size2()?;
     let schema = schema(width as i32);
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_dictionary_enabled(false) // floats hardly repeat: a dictionary costs time and saves nothing
-        .build();
-    let batches: Vec<RecordBatch> = (0..len)
-        .step_by(ROWS as usize)
-        .map(|start| batch(&schema, features, dataset, start, ROWS.min(len - start)))
-        .collect::<Result<_, _>>()?;
-    twist_io::write_atomic(path, |file| {
-        let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))?;
-        for batch in &batches {
-            writer.write(batch)?;
-        }
-        writer.close()?;
-        Ok(())
-    })?;
-    Ok(())
+    let mut table = Parquet::new(path, &schema, &serde_json::Value::Null)?;
+    for start in (0..len).step_by(ROWS as usize) {
+        table.push(&batch(&schema, features, dataset, start, ROWS.min(len - start))?)?;
+    }
+    table.finish()
 }
 
 fn schema(width: i32) -> Arc<Schema> {
-    let element = Arc::new(Field::new("item", DataType::Float32, false));
     Arc::new(Schema::new(vec![
         Field::new("index", DataType::Int32, false),
         Field::new("label", DataType::Int32, true),
@@ -54,7 +40,7 @@ fn schema(width: i32) -> Arc<Schema> {
         Field::new("confidence", DataType::Float32, false),
         Field::new("second_cluster", DataType::Int32, false),
         Field::new("second_confidence", DataType::Float32, false),
-        Field::new("embedding", DataType::FixedSizeList(element, width), false),
+        embedding_field(width),
     ]))
 }
 
@@ -77,10 +63,6 @@ fn batch(
         let column = features.confidences.f_narrow(0, start, len)?.f_select(1, rank)?;
         Ok(Arc::new(Float32Array::from(floats(&column)?)))
     };
-    let rows = floats(&features.embeddings.f_narrow(0, start, len)?)?;
-    let width = (rows.len() / indices.len().max(1)) as i32;
-    let element = Arc::new(Field::new("item", DataType::Float32, false));
-    let embedding = FixedSizeListArray::try_new(element, width, Arc::new(Float32Array::from(rows)), None)?;
     let columns: Vec<ArrayRef> = vec![
         Arc::new(indices.iter().map(|&i| Some(i as i32)).collect::<Int32Array>()),
         Arc::new(labels),
@@ -88,7 +70,7 @@ fn batch(
         reals(0)?,
         integers(1)?,
         reals(1)?,
-        Arc::new(embedding),
+        embedding_column(&features.embeddings.f_narrow(0, start, len)?)?,
     ];
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }

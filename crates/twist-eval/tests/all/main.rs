@@ -8,6 +8,7 @@ mod logistic;
 mod model;
 mod support;
 mod transfer;
+mod tables;
 
 use support::{Pictures, evaluator, labelled, net, plan, unlabelled};
 use tch::{Device, Kind, Tensor};

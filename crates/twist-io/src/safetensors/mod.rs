@@ -14,9 +14,11 @@
 mod header;
 mod load;
 mod save;
+mod table;
 
 pub use load::load_safetensors;
 pub use save::save_safetensors;
+pub use table::SafetensorsTable;
 
 /// Longest header that is read, as in the format's own implementation: 100 MB hold a million tensors.
 const MAX_HEADER: u64 = 100_000_000;

@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use twist_io::{HostTensor, IoError, StateDict, remove_leftovers, save_safetensors, write_atomic};
+use twist_io::{
+    AtomicFile, HostTensor, IoError, StateDict, remove_leftovers, remove_leftovers_of, save_safetensors,
+    write_atomic,
+};
 
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs_err::read_dir(folder)
@@ -89,6 +92,26 @@ fn leftovers_of_a_killed_process_go_and_other_files_stay() {
     assert_eq!(remove_leftovers(folder.path()).unwrap(), 2);
     assert_eq!(names(folder.path()), [".hidden", "kept.twist-tmp"]);
     assert!(remove_leftovers(folder.path().join("absent")).is_err());
+}
+
+#[test]
+fn leftovers_of_one_file_go_unless_somebody_writes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("e.npy");
+    let others = [".e.npy.csv.abc.twist-tmp", ".f.npy.abc.twist-tmp", ".e.npy.abc", "e.npy"];
+    for name in others.iter().chain(&[".e.npy.abc.twist-tmp", ".e.npy.x.twist-tmp"]) {
+        fs_err::write(folder.path().join(name), "part").unwrap();
+    }
+    let mut busy = AtomicFile::create(&path).unwrap();
+    busy.write(|file| file.write_all(b"whole")).unwrap();
+    assert_eq!(remove_leftovers_of(&path).unwrap(), 2);
+    busy.finish().unwrap();
+    assert_eq!(fs_err::read(&path).unwrap(), b"whole");
+    assert_eq!(
+        names(folder.path()),
+        [".e.npy.abc", ".e.npy.csv.abc.twist-tmp", ".f.npy.abc.twist-tmp", "e.npy"]
+    );
+    assert!(remove_leftovers_of(folder.path().join("absent/e.npy")).is_err());
 }
 
 #[cfg(unix)]

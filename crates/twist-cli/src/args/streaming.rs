@@ -1,0 +1,34 @@
+//! MODEL for commands that send images through it once and keep nothing: no cache of features has a part in it.
+
+use std::path::PathBuf;
+
+use twist_train::DeviceRequest;
+
+use super::{PrecisionArg, UseArgs};
+use crate::model::Opened;
+use crate::talk::Talk;
+
+/// Which model, and what of the machine it uses.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StreamingArgs {
+    /// A run folder, a checkpoint, or a weight file (`twist import` makes one of foreign weights)
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
+    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Machine")]
+    device: DeviceRequest,
+    /// Arithmetic of the network: fp32 or bf16 [default: what the model was trained with]
+    #[arg(long, value_name = "KIND", hide_possible_values = true, help_heading = "Machine")]
+    precision: Option<PrecisionArg>,
+    /// Processor cores to use [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Machine")]
+    threads: Option<u16>,
+}
+
+impl StreamingArgs {
+    /// Opens MODEL.
+    pub(crate) fn open(&self, talk: &Talk) -> anyhow::Result<Opened> {
+        let &Self { device, precision, threads, .. } = self;
+        UseArgs { device, precision, threads, no_cache: true }.open(&self.model, talk)
+    }
+}

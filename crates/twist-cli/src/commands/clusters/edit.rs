@@ -1,0 +1,125 @@
+//! `twist clusters MODEL rename`, `merge`, `unmerge` and `unsure`: each changes one thing and writes the file.
+
+use crate::commands::predict::probability;
+use crate::exit::Exit;
+use crate::names::{Named, called, usage};
+use crate::talk::Talk;
+
+/// Give a class a name; "class 3" takes the name of class 3 away
+#[derive(Debug, clap::Args)]
+pub(super) struct Rename {
+    /// Number or name of a class
+    #[arg(value_name = "CLASS")]
+    class: String,
+    /// Its new name
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+/// Make one class of several
+#[derive(Debug, clap::Args)]
+pub(super) struct Merge {
+    /// Numbers or names of classes
+    #[arg(value_name = "CLASS", required = true, num_args = 2..)]
+    classes: Vec<String>,
+    /// Name of the result [default: that of the first one with a name]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// Undo the last merge of a class
+#[derive(Debug, clap::Args)]
+pub(super) struct Unmerge {
+    /// Number or name of a class
+    #[arg(value_name = "CLASS")]
+    class: String,
+}
+
+/// Set the probability below which an image is unsure
+#[derive(Debug, clap::Args)]
+pub(super) struct Unsure {
+    /// A probability such as 0.6, or off
+    #[arg(value_name = "P|off", value_parser = threshold)]
+    threshold: Threshold,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Threshold(Option<f64>);
+
+fn threshold(text: &str) -> Result<Threshold, String> {
+    if text == "off" { Ok(Threshold(None)) } else { probability(text).map(|p| Threshold(Some(p))) }
+}
+
+impl Rename {
+    /// Renames and writes.
+    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<Exit> {
+        let group = named.find(&self.class)?;
+        usage(named.names.rename(group.class, &self.name))?;
+        named.save()?;
+        let now = named.names.resolve(group.class)?;
+        talk.say(format!("{} is now called `{}`", called(&group), now.name));
+        Ok(Exit::Done)
+    }
+}
+
+impl Merge {
+    /// Merges and writes.
+    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<Exit> {
+        let mut classes = Vec::with_capacity(self.classes.len());
+        for text in &self.classes {
+            // The number as given: of a class that is merged already, each of its numbers means all of it.
+            classes.push(named.find(text)?.class);
+        }
+        let group = usage(named.names.merge(&classes, self.name.as_deref()))?;
+        named.save()?;
+        talk.say(format!("{} has the classes {}", called(&group), numbers(&group.members)));
+        Ok(Exit::Done)
+    }
+}
+
+impl Unmerge {
+    /// Takes apart and writes.
+    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<Exit> {
+        let group = named.find(&self.class)?;
+        usage(named.names.unmerge(group.class))?;
+        named.save()?;
+        let groups = named.names.groups();
+        let mut parts: Vec<String> =
+            group.members.iter().filter_map(|&member| groups.group_of(member)).map(called).collect();
+        parts.dedup();
+        talk.say(format!("{} is again {}", called(&group), parts.join(", ")));
+        Ok(Exit::Done)
+    }
+}
+
+impl Unsure {
+    /// Sets and writes.
+    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<Exit> {
+        usage(named.names.set_unsure(self.threshold.0))?;
+        named.save()?;
+        talk.say(match self.threshold.0 {
+            Some(threshold) => format!("images with a probability below {threshold} are unsure"),
+            None => "no image is unsure".to_string(),
+        });
+        Ok(Exit::Done)
+    }
+}
+
+/// "3, 7 and 12".
+fn numbers(members: &[u32]) -> String {
+    let texts: Vec<String> = members.iter().map(u32::to_string).collect();
+    match texts.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => texts.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbers;
+
+    #[test]
+    fn numbers_are_a_list() {
+        assert_eq!((numbers(&[3]), numbers(&[3, 7, 12])), ("3".into(), "3, 7 and 12".into()));
+    }
+}

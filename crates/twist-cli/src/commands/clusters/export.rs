@@ -1,0 +1,139 @@
+//! `twist clusters MODEL export`: the classes, or the label of each image, as a file for other tools.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use serde_json::{Map, Value, json};
+use twist_eval::{Assignment, assignments};
+
+use super::show::classes;
+use crate::exit::{Exit, Usage};
+use crate::names::Named;
+use crate::talk::{Talk, to_stdout};
+
+/// Write the classes, or the label of each image of the run
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The label of each image that the run was evaluated on (path,label,class,probability,unsure), by the class that was
+    /// most probable before merging; a file that --labels of other commands reads
+    #[arg(long)]
+    labels: bool,
+    /// The file: .csv or .json [default: CSV on stdout]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Writes.
+pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exit> {
+    let json = match &args.out {
+        Some(path) => is_json(path)?,
+        None => false,
+    };
+    let known = named.run.as_deref().map(assignments).transpose()?.flatten();
+    let rows = match (args.labels, &known) {
+        (true, Some(images)) => labels(named, images),
+        (true, None) => bail!(
+            "there is no evaluated run beside {}: `twist predict MODEL DATA` gives the classes of any images",
+            named.file.display()
+        ),
+        (false, _) => table(named, known.as_deref()),
+    };
+    let text = if json { serde_json::to_string_pretty(&rows)? } else { as_csv(&rows) };
+    match &args.out {
+        Some(path) => {
+            twist_io::write_atomic(path, |file| {
+                std::io::Write::write_all(file, format!("{}\n", text.trim_end()).as_bytes())
+            })?;
+            talk.say(format!("{} rows in {}", rows.len(), path.display()));
+        }
+        None => to_stdout(text.trim_end())?,
+    }
+    Ok(Exit::Done)
+}
+
+fn is_json(path: &Path) -> anyhow::Result<bool> {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("json") => Ok(true),
+        Some("csv") => Ok(false),
+        _ => Err(Usage(format!("--out {}: give a name that ends in .csv or .json", path.display())).into()),
+    }
+}
+
+type Row = Map<String, Value>;
+
+/// One row a class: `class`, `name`, `members`, and `count` where it is known.
+fn table(named: &Named, images: Option<&[Assignment]>) -> Vec<Row> {
+    let classes = classes(&named.names.groups(), images.unwrap_or_default());
+    let row = |class: &super::show::Class| {
+        let count = images.map(|_| class.rows.len());
+        let group = &class.group;
+        row(json!({ "class": group.class, "name": group.name, "members": group.members, "count": count }))
+    };
+    classes.iter().map(row).collect()
+}
+
+/// One row an image, in the order of the evaluation: `path`, `label` (the class's number), `class` (its name),
+/// `probability` and `unsure`: the columns of a label file. Of the clusters that were merged, the two most probable ones
+/// are known and add up.
+fn labels(named: &Named, images: &[Assignment]) -> Vec<Row> {
+    let groups = named.names.groups();
+    let label = |image: &Assignment| {
+        let [(cluster, first), (other, second)] = image.clusters;
+        let group = groups.group_of(cluster)?;
+        let probability = if group.members.contains(&other) { first + second } else { first };
+        let unsure = named.names.unsure().is_some_and(|threshold| f64::from(probability) < threshold);
+        // As many digits as a float32 has.
+        let digits: f64 = probability.to_string().parse().unwrap_or_default();
+        Some(row(json!({
+            "path": image.path,
+            "label": group.class,
+            "class": group.name,
+            "probability": digits,
+            "unsure": unsure,
+        })))
+    };
+    images.iter().filter_map(label).collect()
+}
+
+fn row(value: Value) -> Row {
+    match value {
+        Value::Object(row) => row,
+        _ => Row::new(),
+    }
+}
+
+/// A header and one line a row; lists are numbers separated by spaces.
+fn as_csv(rows: &[Row]) -> String {
+    let mut text = String::new();
+    if let Some(first) = rows.first() {
+        let names: Vec<String> = first.keys().cloned().collect();
+        text.push_str(&(names.join(",") + "\n"));
+    }
+    for row in rows {
+        let fields: Vec<String> = row.values().map(field).collect();
+        text.push_str(&(fields.join(",") + "\n"));
+    }
+    text
+}
+
+/// A field as RFC 4180 quotes it.
+fn field(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(Value::to_string).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_with_commas_and_quotes_are_quoted() {
+        let rows = [row(json!({ "name": "a, \"b\"", "members": [3, 7], "count": null }))];
+        assert_eq!(as_csv(&rows), "name,members,count\n\"a, \"\"b\"\"\",3 7,\n");
+    }
+}

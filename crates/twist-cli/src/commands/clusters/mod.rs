@@ -1,0 +1,57 @@
+//! `twist clusters`: what discovered classes are called, which ones are one, and when an image is unsure.
+
+mod edit;
+mod export;
+mod show;
+
+use std::path::PathBuf;
+
+use crate::exit::Exit;
+use crate::names::Named;
+use crate::talk::Talk;
+
+const EXAMPLES: &str = "\
+Examples:
+  twist clusters runs/demo-1 show                            classes with their images, the largest first
+  twist clusters runs/demo-1 rename 3 \"red circles\"          by number, or by the name it has now
+  twist clusters runs/demo-1 merge 3 7 12 --name circles     they count as one class from now on
+  twist clusters runs/demo-1 unmerge circles                 undoes the last merge of a class
+  twist clusters runs/demo-1 unsure 0.6                      less probable ones are marked unsure
+  twist clusters runs/demo-1 export --labels --out labels.csv
+
+The names are kept in clusters.json of a run folder, or in FILE.clusters.json beside a weight file.
+`twist predict`, `twist neighbors` and `twist report` use them; the network is not changed.";
+
+/// Name and merge discovered classes
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// A run folder, a checkpoint, or a weight file
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    Show(show::Args),
+    Rename(edit::Rename),
+    Merge(edit::Merge),
+    Unmerge(edit::Unmerge),
+    Unsure(edit::Unsure),
+    Export(export::Args),
+}
+
+/// Runs what was asked for.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let mut named = Named::open(&args.model)?;
+    match &args.action {
+        Action::Show(args) => show::run(args, &named),
+        Action::Rename(args) => args.run(&mut named, talk),
+        Action::Merge(args) => args.run(&mut named, talk),
+        Action::Unmerge(args) => args.run(&mut named, talk),
+        Action::Unsure(args) => args.run(&mut named, talk),
+        Action::Export(args) => export::run(args, &named, talk),
+    }
+}

@@ -1,0 +1,116 @@
+//! `twist clusters MODEL show`: the classes, with what the run's evaluation knows of them.
+
+use serde_json::{Value, json};
+use twist_eval::{Assignment, assignments};
+use twist_io::{Group, Groups};
+
+use crate::exit::Exit;
+use crate::names::Named;
+use crate::talk::to_stdout;
+
+/// Paths that are shown of each class, the surest images first.
+const EXAMPLES: usize = 3;
+
+/// List the classes with names, members, number of images and examples
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// A class with its images.
+pub(super) struct Class {
+    pub(super) group: Group,
+    /// Positions in the assignments, the surest first.
+    pub(super) rows: Vec<usize>,
+}
+
+/// Every class with its images, in the order of the numbers.
+pub(super) fn classes(groups: &Groups, images: &[Assignment]) -> Vec<Class> {
+    let mut classes: Vec<Class> =
+        groups.iter().map(|group| Class { group: group.clone(), rows: Vec::new() }).collect();
+    for (row, image) in images.iter().enumerate() {
+        if let Some(position) = groups.position_of(image.clusters[0].0) {
+            classes[position].rows.push(row);
+        }
+    }
+    for class in &mut classes {
+        class.rows.sort_by(|&a, &b| images[b].clusters[0].1.total_cmp(&images[a].clusters[0].1));
+    }
+    classes
+}
+
+/// Prints.
+pub(super) fn run(args: &Args, named: &Named) -> anyhow::Result<Exit> {
+    let known = named.run.as_deref().map(assignments).transpose()?.flatten();
+    let images = known.as_deref().unwrap_or_default();
+    let classes = classes(&named.names.groups(), images);
+    if args.json {
+        to_stdout(serde_json::to_string_pretty(&as_json(named, &classes, known.as_deref()))?)?;
+    } else {
+        for line in for_people(named, classes, known.as_deref()) {
+            to_stdout(line)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn examples<'a>(class: &'a Class, images: &'a [Assignment]) -> impl Iterator<Item = &'a str> {
+    let paths = class.rows.iter().filter_map(|&row| images.get(row)).map(|image| image.path.as_str());
+    paths.filter(|path| !path.is_empty()).take(EXAMPLES)
+}
+
+fn as_json(named: &Named, classes: &[Class], images: Option<&[Assignment]>) -> Value {
+    let class = |class: &Class| {
+        let mut value = json!({
+            "class": class.group.class,
+            "name": class.group.name,
+            "named": class.group.named,
+            "members": class.group.members,
+        });
+        if let Some(images) = images {
+            value["images"] = class.rows.len().into();
+            value["examples"] = examples(class, images).collect();
+        }
+        value
+    };
+    json!({
+        "clusters": named.names.clusters(),
+        "file": named.file,
+        "unsure": named.names.unsure(),
+        "classes": classes.iter().map(class).collect::<Vec<Value>>(),
+    })
+}
+
+fn for_people(named: &Named, mut classes: Vec<Class>, images: Option<&[Assignment]>) -> Vec<String> {
+    let all = classes.len();
+    classes.sort_by_key(|class| std::cmp::Reverse(class.rows.len())); // stable: by number where equal
+    if images.is_some() {
+        classes.retain(|class| !class.rows.is_empty() || class.group.named || class.group.members.len() > 1);
+    }
+    let width = classes.iter().map(|class| class.group.name.chars().count()).max().unwrap_or(0);
+    let mut lines = Vec::with_capacity(classes.len() + 2);
+    for class in &classes {
+        let Group { class: number, name, members, .. } = &class.group;
+        let mut line = format!("{number:>5}  {name:width$}");
+        if let Some(images) = images {
+            let examples: Vec<&str> = examples(class, images).collect();
+            line.push_str(&format!("  {:>7} images  {}", class.rows.len(), examples.join("  ")));
+        }
+        if let [_, others @ ..] = members.as_slice()
+            && !others.is_empty()
+        {
+            let others: Vec<String> = others.iter().map(u32::to_string).collect();
+            line.push_str(&format!("  (with {})", others.join(", ")));
+        }
+        lines.push(line.trim_end().to_string());
+    }
+    if all > classes.len() {
+        lines.push(format!("{} more classes have no image and no name", all - classes.len()));
+    }
+    if let Some(threshold) = named.names.unsure() {
+        lines.push(format!("images with a probability below {threshold} are unsure"));
+    }
+    lines
+}

@@ -1,0 +1,72 @@
+//! `twist embed`: the features of each image.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use twist_eval::{TableFormat, beside, embedding_rows, embedding_schema, table_in_file};
+
+use crate::args::StreamingArgs;
+use crate::exit::{Exit, Usage};
+use crate::talk::Talk;
+use crate::{sources, stream};
+
+const EXAMPLES: &str = "\
+Examples:
+  twist embed runs/demo-1 photos/ --out photos.parquet     columns path, index, label, embedding
+  twist embed runs/demo-1 photos/ --out photos.npy         [N, D] float32; photos.npy.csv names the rows
+  twist embed resnet50.safetensors 'shards/*.tar' --out features.safetensors --normalize
+
+Images stream through the network into the file, so memory does not grow with their number. The
+file appears when it is complete. Images that cannot be read are left out and listed.";
+
+/// The features of each image, as a table
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: StreamingArgs,
+    /// Folder, list, tar shards, parquet or CIFAR batches
+    #[arg(value_name = "DATA")]
+    data: String,
+    /// The table: .parquet, .npy or .safetensors; the last two with a .csv beside them
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Divide each embedding by its length, so that products are cosine similarities
+    #[arg(long)]
+    normalize: bool,
+    /// Where labels come from: folder (sub-folders, or what the files say), coarse, none, or a list file
+    #[arg(long, value_name = "folder|none|FILE", default_value = sources::DEFAULT_LABELS)]
+    labels: String,
+}
+
+/// Embeds and writes.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let format = format_of(&args.out)?;
+    let opened = args.model.open(talk)?;
+    let schema = embedding_schema(opened.model.card.feature_dim as usize);
+    let mut facts = opened.protocol();
+    facts["normalized"] = json!(args.normalize);
+    let sink = table_in_file(&args.out, format, &schema, &facts)?;
+    let dataset = sources::open(&args.data, &args.labels, talk)?;
+    let count = stream::into_table(&opened, &dataset, sink, "embedding", talk, |batch, sink| {
+        sink.push(&embedding_rows(&schema, batch, &*dataset, args.normalize)?)
+    })?;
+    let names = match format {
+        TableFormat::Parquet => String::new(),
+        _ => format!(", their paths in {}", beside(&args.out).display()),
+    };
+    let width = opened.model.card.feature_dim;
+    talk.say(format!("{count} images with {width} numbers each in {}{names}", args.out.display()));
+    Ok(Exit::Done)
+}
+
+fn format_of(path: &Path) -> anyhow::Result<TableFormat> {
+    match TableFormat::of_path(path) {
+        Some(format @ (TableFormat::Parquet | TableFormat::Npy | TableFormat::Safetensors)) => Ok(format),
+        _ => Err(Usage(format!(
+            "--out {}: give a name that ends in .parquet, .npy or .safetensors",
+            path.display()
+        ))
+        .into()),
+    }
+}

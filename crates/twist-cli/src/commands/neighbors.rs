@@ -1,0 +1,156 @@
+//! `twist neighbors`: the images that are most like a given one.
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use twist_data::Dataset;
+use twist_eval::{ClassSource, FeatureKind, FeatureSet, Predictor, Similar, SimilarImages};
+
+use crate::args::ModelArgs;
+use crate::exit::{Exit, Usage};
+use crate::model::Opened;
+use crate::talk::{Talk, to_stdout};
+use crate::{names, sources};
+
+const EXAMPLES: &str = "\
+Examples:
+  twist neighbors runs/demo-1 photos/ --query holiday.jpg
+  twist neighbors runs/demo-1 photos/ --query cats/17.jpg --query cats/18.jpg --k 5
+  twist neighbors runs/demo-1 'shards/*.tar' --query holiday.jpg --json
+
+Similarity is the cosine between features: 1 for equal ones. A query is a file, or else the path of
+an image in DATA, which is then not listed as its own neighbour.";
+
+/// The images of DATA that are most like a given one
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Where to look: folder, list, tar shards, parquet or CIFAR batches
+    #[arg(value_name = "DATA")]
+    data: String,
+    /// A file, or the path of an image in DATA; may be given several times
+    #[arg(long, value_name = "IMAGE", required = true)]
+    query: Vec<String>,
+    /// Neighbours of each query
+    #[arg(long, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    k: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// One image and what is like it.
+struct Found {
+    query: String,
+    /// The most similar first.
+    similar: Vec<Similar>,
+}
+
+/// Number and name of a class.
+type Class = Option<(i32, String)>;
+
+/// Looks and prints.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let opened = args.model.open(talk)?;
+    let dataset = sources::open(&args.data, sources::DEFAULT_LABELS, talk)?;
+    let bank = opened.features(FeatureKind::Last, &dataset, "features", talk)?;
+    let images = SimilarImages::new(&opened.model, &opened.input, &bank)?;
+    let mut all = Vec::with_capacity(args.query.len());
+    for query in &args.query {
+        let similar = look(query, args.k as usize, &images, &*dataset, &bank)?;
+        all.push(Found { query: query.clone(), similar });
+    }
+    let rows: Vec<usize> = all.iter().flat_map(|found| &found.similar).map(|similar| similar.row).collect();
+    let classes: Vec<Class> = match ClassSource::of(&opened.model) {
+        Some(source) => {
+            let names = names::of_model(&opened.model, &args.model.model)?;
+            let predictor = Predictor::new(&opened.model, source, &names, 1)?;
+            let places = images.classes(&predictor, &rows)?;
+            let class = |place| predictor.class(place);
+            places.into_iter().map(|place| Some((class(place).0, class(place).1.to_string()))).collect()
+        }
+        None => rows.iter().map(|&row| label(&*dataset, bank.indices[row])).collect(),
+    };
+    if args.json {
+        to_stdout(serde_json::to_string_pretty(&as_json(args, &opened, &*dataset, &bank, &all, &classes))?)?;
+    } else {
+        for line in for_people(&*dataset, &bank, &all, &classes) {
+            to_stdout(line)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The neighbours of one query: a file, or the path of an image in the data.
+fn look(
+    query: &str,
+    k: usize,
+    images: &SimilarImages<'_>,
+    dataset: &dyn Dataset,
+    bank: &FeatureSet,
+) -> anyhow::Result<Vec<Similar>> {
+    if Path::new(query).is_file() {
+        return images.to_file(Path::new(query), k).context("--query");
+    }
+    let wanted = query.trim_start_matches("./");
+    let row = bank.indices.iter().position(|&index| dataset.path(index as usize) == wanted);
+    let row = row.ok_or_else(|| {
+        Usage(format!("--query {query}: no such file, and no readable image of DATA has this path"))
+    })?;
+    Ok(images.to_row(row, k)?)
+}
+
+/// What the data says of an image, for models without classes.
+fn label(dataset: &dyn Dataset, index: u32) -> Class {
+    let label = dataset.label(index as usize)?;
+    Some((label as i32, dataset.classes().get(label as usize)?.clone()))
+}
+
+fn for_people(dataset: &dyn Dataset, bank: &FeatureSet, all: &[Found], classes: &[Class]) -> Vec<String> {
+    let name = |class: &Class| class.as_ref().map_or("–", |(_, name)| name).to_string();
+    let width = classes.iter().map(|class| name(class).chars().count()).max().unwrap_or(0);
+    let mut classes = classes.iter();
+    let mut lines = Vec::new();
+    for found in all {
+        lines.push(found.query.clone());
+        for (similar, class) in found.similar.iter().zip(classes.by_ref()) {
+            let path = dataset.path(bank.indices[similar.row] as usize);
+            lines.push(format!("  {:.4}  {:width$}  {path}", similar.similarity, name(class)));
+        }
+    }
+    lines
+}
+
+fn as_json(
+    args: &Args,
+    opened: &Opened,
+    dataset: &dyn Dataset,
+    bank: &FeatureSet,
+    all: &[Found],
+    classes: &[Class],
+) -> Value {
+    let mut classes = classes.iter();
+    let mut queries = Vec::with_capacity(all.len());
+    for found in all {
+        let mut neighbours = Vec::with_capacity(found.similar.len());
+        for (similar, class) in found.similar.iter().zip(classes.by_ref()) {
+            let index = bank.indices[similar.row];
+            neighbours.push(json!({
+                "path": dataset.path(index as usize),
+                "index": index,
+                "similarity": similar.similarity,
+                "class": class.as_ref().map(|(number, _)| number),
+                "name": class.as_ref().map(|(_, name)| name),
+            }));
+        }
+        queries.push(json!({ "query": found.query, "neighbors": neighbours }));
+    }
+    let mut protocol = opened.protocol();
+    protocol["features"] = "backbone, cosine similarity".into();
+    protocol["images"] = bank.indices.len().into();
+    protocol["k"] = args.k.into();
+    json!({ "queries": queries, "protocol": protocol })
+}

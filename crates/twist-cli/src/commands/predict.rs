@@ -1,0 +1,107 @@
+//! `twist predict`: the class of each image.
+
+use std::path::PathBuf;
+
+use twist_eval::{ClassSource, Predictor, TableFormat, table_in_file, table_in_stream};
+
+use crate::args::StreamingArgs;
+use crate::exit::{Exit, Usage};
+use crate::model::Opened;
+use crate::talk::Talk;
+use crate::{names, sources, stream};
+
+const EXAMPLES: &str = "\
+Examples:
+  twist predict runs/demo-1 photos/                       path,class,name,probability,unsure on stdout
+  twist predict runs/demo-1 photos/ --top 3 --out classes.parquet
+  twist predict runs/demo-1 'shards/*.tar' --unsure 0.6 --out classes.jsonl
+
+Classes are those that training discovered, called and merged as `twist clusters` says; the
+probabilities of merged ones add up. A model that `twist finetune` made answers with the classes of
+its labels. `unsure` is true where the probability is below the threshold (--unsure, else the one
+that `twist clusters MODEL unsure` set); class and probability stay. Images that cannot be read are
+left out and listed. The output can be given to --labels of other commands.";
+
+/// The class of each image, with probabilities
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: StreamingArgs,
+    /// Folder, list, tar shards, parquet or CIFAR batches
+    #[arg(value_name = "DATA")]
+    data: String,
+    /// Classes to name for each image, the most probable first
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    top: u16,
+    /// Probability below which an image is unsure [default: what is kept with the model, else none]
+    #[arg(long, value_name = "P", value_parser = probability)]
+    unsure: Option<f64>,
+    /// Which classes: discovered or labels [default: labels if the model has a classifier, else discovered]
+    #[arg(long, value_name = "KIND", hide_possible_values = true)]
+    classes: Option<ClassesArg>,
+    /// The table: .csv, .jsonl or .parquet [default: CSV on stdout]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// `--classes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ClassesArg {
+    Discovered,
+    Labels,
+}
+
+/// Classifies and writes.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let format = args.out.as_deref().map(format_of).transpose()?;
+    let opened = args.model.open(talk)?;
+    let predictor = predictor(args, &opened)?;
+    let schema = predictor.schema();
+    let sink = match (&args.out, format) {
+        (Some(path), Some(format)) => table_in_file(path, format, &schema, &opened.protocol())?,
+        _ => table_in_stream(Box::new(std::io::stdout()), &schema)?,
+    };
+    let dataset = sources::open(&args.data, "none", talk)?;
+    talk.say(format!("{}: {} of them", predictor.source(), predictor.len()));
+    let count = stream::into_table(&opened, &dataset, sink, "predicting", talk, |batch, sink| {
+        sink.push(&predictor.rows(&schema, &opened.model, batch, &*dataset)?)
+    })?;
+    if let Some(path) = &args.out {
+        talk.say(format!("{count} images in {}", path.display()));
+    }
+    Ok(Exit::Done)
+}
+
+fn predictor(args: &Args, opened: &Opened) -> anyhow::Result<Predictor> {
+    let model = &opened.model;
+    let source = match args.classes {
+        Some(ClassesArg::Discovered) => ClassSource::Discovered,
+        Some(ClassesArg::Labels) => ClassSource::Labels,
+        // Without either, the error of a missing head says what to do.
+        None => ClassSource::of(model).unwrap_or(ClassSource::Discovered),
+    };
+    let names = names::of_model(model, &args.model.model)?;
+    let predictor = Predictor::new(model, source, &names, usize::from(args.top))?;
+    Ok(match args.unsure {
+        Some(threshold) => predictor.with_unsure(Some(threshold)),
+        None => predictor,
+    })
+}
+
+/// The format of `--out`, which must hold text.
+fn format_of(path: &std::path::Path) -> anyhow::Result<TableFormat> {
+    match TableFormat::of_path(path) {
+        Some(format @ (TableFormat::Csv | TableFormat::JsonLines | TableFormat::Parquet)) => Ok(format),
+        _ => {
+            Err(Usage(format!("--out {}: give a name that ends in .csv, .jsonl or .parquet", path.display()))
+                .into())
+        }
+    }
+}
+
+/// A number from 0 to 1.
+pub(crate) fn probability(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a probability, for example 0.6".to_string())?;
+    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("a probability lies between 0 and 1".into()) }
+}

@@ -1,0 +1,58 @@
+//! The names of a model's discovered classes, from the file beside it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use twist_eval::Model;
+use twist_io::{ClusterError, ClusterNames, Group, clusters_file};
+use twist_train::{DeviceRequest, Machine};
+
+use crate::exit::Usage;
+
+/// Names, where they are kept, and what the model is.
+pub(crate) struct Named {
+    pub(crate) names: ClusterNames,
+    pub(crate) file: PathBuf,
+    /// The run that the model belongs to.
+    pub(crate) run: Option<PathBuf>,
+}
+
+impl Named {
+    /// Opens MODEL for its number of classes, and their names.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let cpu = Machine::detect(DeviceRequest::Cpu, None)?.device;
+        let model = Model::load(path, cpu)?;
+        model.head()?;
+        Ok(Self { names: of_model(&model, path)?, file: clusters_file(path), run: model.folder })
+    }
+
+    /// Writes the file.
+    pub(crate) fn save(&self) -> anyhow::Result<()> {
+        Ok(self.names.save(&self.file)?)
+    }
+
+    /// The class that an argument means, by number or by name.
+    pub(crate) fn find(&self, text: &str) -> anyhow::Result<Group> {
+        usage(self.names.find(text))
+    }
+}
+
+/// The names that belong to `model`, which was opened as `path`; none for a model without discovered classes.
+pub(crate) fn of_model(model: &Model, path: &Path) -> anyhow::Result<ClusterNames> {
+    let Some(head) = &model.card.head else { return Ok(ClusterNames::new(0)) };
+    let clusters = u32::try_from(head.dim).context("the model has too many classes")?;
+    Ok(ClusterNames::load(clusters_file(path), clusters)?)
+}
+
+/// What a person asked for and cannot be is wrong usage; a damaged file is not.
+pub(crate) fn usage<T>(result: Result<T, ClusterError>) -> anyhow::Result<T> {
+    result.map_err(|error| match error {
+        ClusterError::Io(_) | ClusterError::Damaged { .. } | ClusterError::OtherModel { .. } => error.into(),
+        asked => Usage(asked.to_string()).into(),
+    })
+}
+
+/// "class 3", or "class 3 `red circles`".
+pub(crate) fn called(group: &Group) -> String {
+    if group.named { format!("class {} `{}`", group.class, group.name) } else { group.name.clone() }
+}

@@ -1,0 +1,64 @@
+//! Images that pass through a model one batch after the other, and what a person sees of it.
+
+use std::sync::Arc;
+
+use twist_data::{Dataset, Skipped};
+use twist_eval::{EvalError, FeatureBatch, FeatureKind, StreamEvents, TableSink, stream_features};
+
+use crate::model::Opened;
+use crate::progress::Counting;
+use crate::talk::Talk;
+
+/// Unreadable images that the last line names; each had a line of its own before.
+const LISTED: usize = 20;
+
+/// Sends every readable image of `dataset` through the model; `write` puts each batch into `sink`. Returns the number of
+/// images written.
+///
+/// An image that cannot be read is a line on stderr when it comes, and is listed at the end.
+pub(crate) fn into_table(
+    opened: &Opened,
+    dataset: &Arc<dyn Dataset>,
+    mut sink: Box<dyn TableSink>,
+    what: &str,
+    talk: &Talk,
+    mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), EvalError>,
+) -> anyhow::Result<usize> {
+    let mut events = Watching { counting: Counting::new(talk, what), skipped: 0, names: Vec::new() };
+    let kind = FeatureKind::Last;
+    let count = stream_features(&opened.model, &opened.input, kind, dataset, &mut events, |batch| {
+        write(&batch, &mut *sink)
+    })?;
+    sink.finish()?;
+    let Watching { counting, skipped, names } = events;
+    drop(counting);
+    if skipped > 0 {
+        let more = if skipped > names.len() { ", …" } else { "" };
+        talk.warn(format!(
+            "left out {skipped} of {} images that could not be read: {}{more}",
+            dataset.len(),
+            names.join(", ")
+        ));
+    }
+    Ok(count)
+}
+
+struct Watching {
+    counting: Counting,
+    skipped: usize,
+    names: Vec<String>,
+}
+
+impl StreamEvents for Watching {
+    fn skipped(&mut self, image: &Skipped) {
+        self.counting.warn(&format!("skipped {}: {}", image.path, image.reason));
+        self.skipped += 1;
+        if self.names.len() < LISTED {
+            self.names.push(image.path.clone());
+        }
+    }
+
+    fn progress(&mut self, done: usize, all: usize) {
+        self.counting.at(done, all);
+    }
+}

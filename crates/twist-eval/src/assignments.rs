@@ -1,0 +1,86 @@
+//! Which cluster each image of a run's final evaluation is in: the columns of `embeddings.parquet` that say so, with the
+//! paths of `images.csv`.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use ::parquet::arrow::ProjectionMask;
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Int32Type};
+
+use crate::EvalError;
+
+/// The columns that are read; the embeddings stay on the disk.
+const COLUMNS: [&str; 5] = ["index", "cluster", "confidence", "second_cluster", "second_confidence"];
+
+/// One image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// Index in the evaluated data set.
+    pub index: u32,
+    /// Its path; empty when `images.csv` does not name it.
+    pub path: String,
+    /// Most probable cluster with its probability, then the second.
+    pub clusters: [(u32, f32); 2],
+}
+
+/// The images that the run in `folder` was evaluated on, in the order of the table; `None` where it was not evaluated.
+///
+/// # Errors
+/// A file is damaged or cannot be read.
+pub fn assignments(folder: &Path) -> Result<Option<Vec<Assignment>>, EvalError> {
+    let path = folder.join("embeddings.parquet");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let damaged = |reason: String| EvalError::DamagedTable { path: path.clone(), reason };
+    let unreadable = |source| EvalError::Unreadable { path: path.clone(), source };
+    let file = fs_err::File::open(&path).map_err(unreadable)?.into_parts().0;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(error.to_string()))?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), COLUMNS);
+    let reader = builder.with_projection(mask).build().map_err(|error| damaged(error.to_string()))?;
+    let mut images = Vec::new();
+    for rows in reader {
+        let rows = rows.map_err(|error| damaged(error.to_string()))?;
+        images.extend(of_rows(&rows).ok_or_else(|| damaged("it lacks columns of an evaluation".into()))?);
+    }
+    name(&mut images, &folder.join("images.csv"))?;
+    Ok(Some(images))
+}
+
+/// `None` when a column is missing or of another type.
+fn of_rows(rows: &RecordBatch) -> Option<Vec<Assignment>> {
+    let integers = |name| Some(rows.column_by_name(name)?.as_primitive_opt::<Int32Type>()?.values().clone());
+    let reals = |name| Some(rows.column_by_name(name)?.as_primitive_opt::<Float32Type>()?.values().clone());
+    let (index, first, second) = (integers("index")?, integers("cluster")?, integers("second_cluster")?);
+    let (sure, less_sure) = (reals("confidence")?, reals("second_confidence")?);
+    let image = |row: usize| Assignment {
+        index: index[row] as u32,
+        path: String::new(),
+        clusters: [(first[row] as u32, sure[row]), (second[row] as u32, less_sure[row])],
+    };
+    Some((0..rows.num_rows()).map(image).collect())
+}
+
+/// Takes the paths from `images.csv`, where there is one.
+fn name(images: &mut [Assignment], file: &PathBuf) -> Result<(), EvalError> {
+    if !file.is_file() {
+        return Ok(());
+    }
+    let bytes = fs_err::read(file).map_err(|source| EvalError::Unreadable { path: file.clone(), source })?;
+    let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
+    let damaged =
+        |error: ::csv::Error| EvalError::DamagedTable { path: file.clone(), reason: error.to_string() };
+    let mut paths: HashMap<u32, String> = HashMap::with_capacity(images.len());
+    for row in reader.deserialize::<(u32, String, String, String)>() {
+        let (index, path, ..) = row.map_err(damaged)?;
+        paths.insert(index, path);
+    }
+    for image in images {
+        image.path = paths.remove(&image.index).unwrap_or_default();
+    }
+    Ok(())
+}
