@@ -3,8 +3,10 @@
 //! Every part is optional. What is absent or damaged becomes a [`Note`], which the page shows as a sentence with its
 //! remedy, so that nothing is left out silently.
 
+mod evaluations;
 mod figures;
 mod log;
+mod names;
 mod recipe;
 mod samples;
 mod thumbnails;
@@ -13,10 +15,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::ReportError;
 
+pub(crate) use self::evaluations::Evaluation;
 pub(crate) use self::figures::{Figures, Origin};
 pub(crate) use self::log::{Ending, Log, LogEvent, Record};
+pub(crate) use self::names::Naming;
 pub(crate) use self::recipe::{Recipe, flatten_json};
-pub(crate) use self::samples::Samples;
+pub(crate) use self::samples::{Samples, Verdicts};
+pub(crate) use self::samples::read as read_samples;
 pub(crate) use self::thumbnails::{Thumbnail, Thumbnails};
 
 /// One sentence about a missing or damaged part of a run, with what to do about it.
@@ -36,6 +41,10 @@ pub(crate) struct Run {
     pub(crate) log: Log,
     /// `metrics.json`, or the last evaluation of the log.
     pub(crate) figures: Option<Figures>,
+    /// What `metrics.json` and `evaluations.jsonl` hold, one entry for each protocol.
+    pub(crate) evaluations: Vec<Evaluation>,
+    /// `clusters.json`: names and merges of discovered classes.
+    pub(crate) naming: Naming,
     /// `embeddings.parquet` with the paths and class names of `images.csv`.
     pub(crate) samples: Option<Samples>,
     /// `thumbnails.tar`.
@@ -64,14 +73,29 @@ impl Run {
         let plan = recipe::read_plan(&path.join("plan.json"), &mut notes)?;
         let log = log::read(&path.join("log.jsonl"), &mut notes)?;
         let figures = figures::read(&path.join("metrics.json"), &log, &mut notes)?;
-        let samples = samples::read(path, &mut notes)?;
+        let evaluations = evaluations::read(&path.join("evaluations.jsonl"), figures.as_ref(), &mut notes)?;
+        let naming = names::read(path, &mut notes)?;
+        let samples = samples::read(path, &naming, &mut notes)?;
         let thumbnails = thumbnails::read(&path.join("thumbnails.tar"), samples.is_some(), &mut notes)?;
         let augmentation = read_contact_sheet(&path.join("augmentation.png"), &mut notes)?;
         let absolute = fs_err::canonicalize(path).map_err(|source| ReportError::Read { source })?;
         let name =
             absolute.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
         let path = path.to_owned();
-        Ok(Self { name, path, recipe, plan, log, figures, samples, thumbnails, augmentation, notes })
+        Ok(Self {
+            name,
+            path,
+            recipe,
+            plan,
+            log,
+            figures,
+            evaluations,
+            naming,
+            samples,
+            thumbnails,
+            augmentation,
+            notes,
+        })
     }
 
     /// K, the number of classes that the network may use: as logged at the start, else the recipe's `model.dim`.
