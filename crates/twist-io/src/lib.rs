@@ -14,6 +14,9 @@
 //!
 //! Equal states give equal bytes: no clock, no host name and no hash order gets into a file.
 //!
+//! Beside a model lies what people say of its discovered classes: [`ClusterNames`], names and merges in a small JSON file
+//! that every command and the report share.
+//!
 //! ```
 //! use twist_io::{HostTensor, StateDict, load_safetensors, save_safetensors};
 //!
@@ -42,9 +45,12 @@ mod atomic;
 
 mod names;
 
+mod clusters;
+
 mod error;
 
 pub use crate::atomic::{AtomicFile, remove_leftovers, write_atomic};
+pub use crate::clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
 pub use crate::error::{HeaderLie, IoError, TensorError};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::npy::{NpyHeader, NpyWriter, read_npy, read_npy_header};

@@ -105,7 +105,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// Levenshtein's distance in bytes, one row of the table at a time.
-fn levenshtein(a: &[u8], b: &[u8]) -> usize {
+pub(crate) fn levenshtein(a: &[u8], b: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
         let mut diagonal = row[0];

@@ -29,8 +29,10 @@ pub struct RunFolder {
     _lock: RunLock,
 }
 
-/// Single files that training and evaluation write, each of which is replaced with the run.
-const FILES: [&str; 9] = [
+/// Single files that training and evaluation write, each of which is replaced with the run; and the names that were
+/// given to its classes, which a new run does not have.
+const FILES: [&str; 10] = [
+    "clusters.json",
     "config.toml",
     "plan.json",
     "log.jsonl",

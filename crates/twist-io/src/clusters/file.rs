@@ -1,0 +1,113 @@
+//! The file beside a model.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::ClusterError;
+use super::names::ClusterNames;
+use crate::atomic::write_atomic;
+use crate::error::IoError;
+
+/// The version of the format that is written and read.
+const VERSION: u32 = 1;
+
+/// The file as it is written. Unknown keys are errors: a misspelt one would be lost without a word.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    version: u32,
+    clusters: u32,
+    #[serde(default)]
+    names: BTreeMap<u32, String>,
+    #[serde(default)]
+    merges: Vec<WrittenMerge>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unsure: Option<f64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenMerge {
+    of: Vec<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+/// Where the names of a model's classes are: `clusters.json` in a run folder, `FILE.clusters.json` beside a weight file.
+pub fn clusters_file(model: &Path) -> PathBuf {
+    if model.is_dir() {
+        return model.join("clusters.json");
+    }
+    let mut name: OsString = model.as_os_str().to_owned();
+    name.push(".clusters.json");
+    name.into()
+}
+
+impl ClusterNames {
+    /// Reads the file at `path` for a model with `clusters` classes; without a file, nobody said anything yet.
+    ///
+    /// # Errors
+    /// [`ClusterError::OtherModel`] when it is of a model with another number of classes, [`ClusterError::Damaged`] for
+    /// everything in it that could not have been written.
+    pub fn load(path: impl AsRef<Path>, clusters: u32) -> Result<Self, ClusterError> {
+        let path = path.as_ref();
+        let text = match fs_err::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::new(clusters)),
+            Err(error) => return Err(IoError::os("read", path, None, error).into()),
+        };
+        let damaged = |reason: String| ClusterError::Damaged { path: path.to_owned(), reason };
+        let written: Written = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        if written.version != VERSION {
+            return Err(damaged(format!("it has version {}, known is {VERSION}", written.version)));
+        }
+        if written.clusters != clusters {
+            return Err(ClusterError::OtherModel {
+                path: path.to_owned(),
+                file: written.clusters,
+                model: clusters,
+            });
+        }
+        written.into_names().map_err(|error| damaged(error.to_string()))
+    }
+
+    /// Writes the file, atomically.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ClusterError> {
+        let path = path.as_ref();
+        let merges = self.merges.iter().cloned();
+        let written = Written {
+            version: VERSION,
+            clusters: self.clusters(),
+            names: self.names.clone(),
+            merges: merges.map(|merge| WrittenMerge { of: merge.of, name: merge.name }).collect(),
+            unsure: self.unsure,
+        };
+        write_atomic(path, |file| {
+            serde_json::to_writer_pretty(&mut *file, &written)?;
+            writeln!(file)
+        })?;
+        Ok(())
+    }
+}
+
+impl Written {
+    /// Makes names and merges anew, one after the other, so that the file can hold nothing that commands refuse.
+    fn into_names(self) -> Result<ClusterNames, ClusterError> {
+        let mut names = ClusterNames::new(self.clusters);
+        for (cluster, name) in &self.names {
+            names.rename(*cluster, name)?;
+        }
+        for merge in &self.merges {
+            names.merge(&merge.of, merge.name.as_deref())?;
+        }
+        names.set_unsure(self.unsure)?;
+        Ok(names)
+    }
+}

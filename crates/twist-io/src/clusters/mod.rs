@@ -1,0 +1,49 @@
+//! What people say of discovered classes: names, merges, and the probability below which an image is unsure.
+//!
+//! Training numbers its classes; [`ClusterNames`] keeps what a person made of them in a small file beside the model:
+//! `clusters.json` in a run folder, `FILE.clusters.json` beside a weight file ([`clusters_file`]).
+//!
+//! ```json
+//! {
+//!   "version": 1,
+//!   "clusters": 10,
+//!   "names": { "3": "red circles", "7": "blue circles" },
+//!   "merges": [{ "of": [3, 7], "name": "circles" }],
+//!   "unsure": 0.6
+//! }
+//! ```
+//!
+//! The network's outputs are *clusters*, `0..K`. A *group* is what people see: one cluster, or several that were merged.
+//! `merges` is a history: each entry unites the groups that its clusters are in, in order, and taking the last one of
+//! a group away gives the groups before it, names included. A group is called as its last merge says, else as the first
+//! of its named parts, else "class N" after its smallest cluster. No two groups share a name, also not after a merge is
+//! undone.
+//!
+//! ```
+//! use twist_io::ClusterNames;
+//!
+//! let mut names = ClusterNames::new(10);
+//! names.rename(3, "red circles")?;
+//! names.merge(&[3, 7], None)?;
+//! assert_eq!(names.resolve(7)?.name, "red circles");
+//!
+//! let groups = names.groups(); // the same for all clusters at once
+//! assert_eq!((groups.len(), groups.group_of(7).map(|group| group.class)), (9, Some(3)));
+//! let mut probabilities = [0.05; 10];
+//! (probabilities[3], probabilities[7]) = (0.2, 0.4);
+//! assert!((groups.probabilities(&probabilities)[3] - 0.6).abs() < 1e-6);
+//! # Ok::<(), twist_io::ClusterError>(())
+//! ```
+
+mod names;
+
+mod group;
+
+mod file;
+
+mod error;
+
+pub use error::ClusterError;
+pub use file::clusters_file;
+pub use group::{Group, Groups};
+pub use names::ClusterNames;

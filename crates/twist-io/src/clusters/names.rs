@@ -1,0 +1,251 @@
+//! Names and merges, and the operations on them.
+
+use std::collections::BTreeMap;
+
+use super::error::ClusterError;
+use super::group::{Group, Groups};
+use crate::names::levenshtein;
+
+/// Longest name in characters: it has to fit into tables and pictures.
+const LONGEST: usize = 100;
+/// Names that an error suggests.
+const SUGGESTED: usize = 3;
+
+/// What a person said of the K clusters of a model: names, merges, and the probability below which an image is unsure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterNames {
+    clusters: u32,
+    /// Of clusters by themselves; hidden while they are merged into a group of another name.
+    pub(super) names: BTreeMap<u32, String>,
+    /// Oldest first. Each united at least two groups when it was made.
+    pub(super) merges: Vec<Merge>,
+    pub(super) unsure: Option<f64>,
+}
+
+/// One step of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Merge {
+    /// One cluster of each group that it unites, in the order in which they were named.
+    pub(super) of: Vec<u32>,
+    /// The name of the result; `None`: that of the first named part.
+    pub(super) name: Option<String>,
+}
+
+/// A group while it is put together.
+struct Part {
+    members: Vec<u32>,
+    name: Option<String>,
+    /// Position of the merge that made it.
+    merge: Option<usize>,
+}
+
+impl ClusterNames {
+    /// A model's `clusters` classes as training left them: no names, no merges, no threshold.
+    pub fn new(clusters: u32) -> Self {
+        Self { clusters, names: BTreeMap::new(), merges: Vec::new(), unsure: None }
+    }
+
+    /// How many clusters the model has.
+    pub fn clusters(&self) -> u32 {
+        self.clusters
+    }
+
+    /// Whether nobody said anything yet.
+    pub fn is_untouched(&self) -> bool {
+        self.names.is_empty() && self.merges.is_empty() && self.unsure.is_none()
+    }
+
+    // === Asking ===
+
+    /// All groups.
+    pub fn groups(&self) -> Groups {
+        let mut parts = self.merged();
+        let mut single = vec![true; self.clusters as usize];
+        parts.iter().flat_map(|part| &part.members).for_each(|&member| single[member as usize] = false);
+        parts.extend((0..self.clusters).filter(|&cluster| single[cluster as usize]).map(|c| self.single(c)));
+        Groups::new(parts.into_iter().map(as_group).collect(), self.clusters)
+    }
+
+    /// The group that has this cluster. For many images, ask [`ClusterNames::groups`] once.
+    ///
+    /// # Errors
+    /// [`ClusterError::NoClass`].
+    pub fn resolve(&self, cluster: u32) -> Result<Group, ClusterError> {
+        Ok(as_group(self.part_of(cluster)?))
+    }
+
+    /// The group that `text` means: a number of one of its clusters, or its name.
+    ///
+    /// # Errors
+    /// [`ClusterError::NoClass`] with names that look like it.
+    pub fn find(&self, text: &str) -> Result<Group, ClusterError> {
+        let text = text.trim();
+        if let Ok(cluster) = text.parse() {
+            return self.resolve(cluster);
+        }
+        let groups = self.groups();
+        if let Some(group) = groups.iter().find(|group| group.name == text) {
+            return Ok(group.clone());
+        }
+        let edits = |name: &str| levenshtein(name.to_lowercase().as_bytes(), text.to_lowercase().as_bytes());
+        let mut similar: Vec<(usize, &str)> = groups
+            .iter()
+            .filter(|group| group.named)
+            .map(|group| (edits(&group.name), group.name.as_str()))
+            .filter(|(edits, name)| *edits <= name.len().max(text.len()) / 3)
+            .collect();
+        similar.sort();
+        let similar = similar.into_iter().take(SUGGESTED).map(|(_, name)| name.to_owned()).collect();
+        Err(ClusterError::NoClass { given: text.to_owned(), clusters: self.clusters, similar })
+    }
+
+    /// The probability below which an image is unsure.
+    pub fn unsure(&self) -> Option<f64> {
+        self.unsure
+    }
+
+    // === Changing ===
+
+    /// Calls the group that has this cluster `name`. Its default, "class N", takes a given name away.
+    ///
+    /// The name of a group that was merged belongs to the merge: the names of its parts come back when it is undone.
+    ///
+    /// # Errors
+    /// [`ClusterError::NoClass`], [`ClusterError::NameTaken`], [`ClusterError::BadName`]; nothing is changed then.
+    pub fn rename(&mut self, cluster: u32, name: &str) -> Result<(), ClusterError> {
+        let part = self.part_of(cluster)?;
+        let name = self.allowed(name, &part.members)?;
+        match (part.merge, name) {
+            (Some(merge), name) => self.merges[merge].name = name,
+            (None, Some(name)) => drop(self.names.insert(cluster, name)),
+            (None, None) => drop(self.names.remove(&cluster)),
+        }
+        Ok(())
+    }
+
+    /// Unites the groups that these clusters are in, and returns the result. Without a name it is called as the first
+    /// named one of them.
+    ///
+    /// # Errors
+    /// [`ClusterError::NothingToMerge`] when they are one group already, and as [`ClusterNames::rename`]; nothing is
+    /// changed then.
+    pub fn merge(&mut self, clusters: &[u32], name: Option<&str>) -> Result<Group, ClusterError> {
+        let (mut of, mut members): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+        for &cluster in clusters {
+            let part = self.part_of(cluster)?;
+            if !members.contains(&cluster) {
+                members.extend(part.members);
+                of.push(cluster);
+            }
+        }
+        let [first, _, ..] = of[..] else {
+            let given: Vec<String> = clusters.iter().map(u32::to_string).collect();
+            let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
+            return Err(ClusterError::NothingToMerge { given });
+        };
+        let name = match name {
+            Some(name) => self.allowed(name, &members)?,
+            None => None,
+        };
+        self.merges.push(Merge { of, name });
+        self.resolve(first)
+    }
+
+    /// Undoes the last merge of the group that has this cluster; what it was made of comes back with its names.
+    ///
+    /// # Errors
+    /// [`ClusterError::NotMerged`], [`ClusterError::NoClass`].
+    pub fn unmerge(&mut self, cluster: u32) -> Result<(), ClusterError> {
+        let part = self.part_of(cluster)?;
+        let merge = part.merge.ok_or(ClusterError::NotMerged { class: cluster })?;
+        self.merges.remove(merge);
+        Ok(())
+    }
+
+    /// Sets the probability below which an image is unsure; `None`: no image is.
+    ///
+    /// # Errors
+    /// [`ClusterError::Threshold`] for what is no probability.
+    pub fn set_unsure(&mut self, threshold: Option<f64>) -> Result<(), ClusterError> {
+        match threshold {
+            Some(got) if !(0.0..=1.0).contains(&got) => Err(ClusterError::Threshold { got }),
+            _ => {
+                self.unsure = threshold;
+                Ok(())
+            }
+        }
+    }
+
+    // === Inside ===
+
+    /// The groups that merges made: the history played from its beginning.
+    fn merged(&self) -> Vec<Part> {
+        let mut parts: Vec<Option<Part>> = Vec::new();
+        let mut place: BTreeMap<u32, usize> = BTreeMap::new();
+        for (position, merge) in self.merges.iter().enumerate() {
+            let mut whole = Part { members: Vec::new(), name: merge.name.clone(), merge: Some(position) };
+            for &cluster in &merge.of {
+                let part = place.get(&cluster).and_then(|&at| parts[at].take());
+                let part = part.unwrap_or_else(|| self.single(cluster));
+                whole.members.extend(part.members);
+                whole.name = whole.name.or(part.name);
+            }
+            place.extend(whole.members.iter().map(|&member| (member, parts.len())));
+            parts.push(Some(whole));
+        }
+        parts.into_iter().flatten().collect()
+    }
+
+    /// A cluster by itself.
+    fn single(&self, cluster: u32) -> Part {
+        Part { members: vec![cluster], name: self.names.get(&cluster).cloned(), merge: None }
+    }
+
+    fn part_of(&self, cluster: u32) -> Result<Part, ClusterError> {
+        if cluster >= self.clusters {
+            let (given, clusters) = (cluster.to_string(), self.clusters);
+            return Err(ClusterError::NoClass { given, clusters, similar: Vec::new() });
+        }
+        let merged = self.merged().into_iter().find(|part| part.members.contains(&cluster));
+        Ok(merged.unwrap_or_else(|| self.single(cluster)))
+    }
+
+    /// The name that the group of these members may have; `None` for its default.
+    ///
+    /// A name must be free of every other group, hidden names included, because a merge can be undone.
+    fn allowed(&self, name: &str, members: &[u32]) -> Result<Option<String>, ClusterError> {
+        let name = name.trim();
+        let bad = |reason: &str| ClusterError::BadName { name: name.to_owned(), reason: reason.to_owned() };
+        if name.is_empty() {
+            return Err(bad("it is empty"));
+        }
+        if name.chars().count() > LONGEST {
+            return Err(bad("it is longer than 100 characters"));
+        }
+        if name.chars().any(char::is_control) {
+            return Err(bad("it has line breaks or other control characters"));
+        }
+        if name.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(bad("it would be taken for the number of a class; add a word"));
+        }
+        if let Some(number) = name.strip_prefix("class ").filter(|number| number.parse::<u32>().is_ok()) {
+            let own = members.iter().min().is_some_and(|least| least.to_string() == number);
+            return if own { Ok(None) } else { Err(bad("so are classes called that have no name")) };
+        }
+        let of_clusters = self.names.iter().map(|(&cluster, known)| (cluster, known));
+        let of_merges =
+            self.merges.iter().filter_map(|merge| Some((*merge.of.first()?, merge.name.as_ref()?)));
+        match of_clusters.chain(of_merges).find(|(cluster, known)| *known == name && !members.contains(cluster)) {
+            Some((class, _)) => Err(ClusterError::NameTaken { name: name.to_owned(), class }),
+            None => Ok(Some(name.to_owned())),
+        }
+    }
+}
+
+fn as_group(part: Part) -> Group {
+    let Part { mut members, name, .. } = part;
+    members.sort_unstable();
+    let class = members.first().copied().unwrap_or_default();
+    let named = name.is_some();
+    Group { class, members, name: name.unwrap_or_else(|| format!("class {class}")), named }
+}
