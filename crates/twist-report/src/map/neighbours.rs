@@ -22,7 +22,7 @@ pub(crate) fn nearest(points: &[f32], width: usize, queries: &[usize], k: usize)
                 .chunks_exact(width)
                 .enumerate()
                 .filter(|(row, _)| *row != query)
-                .map(|(row, point)| Neighbour { row, similarity: dot(origin, point) })
+                .map(|(row, point)| Neighbour { row, similarity: similarity(origin, point) })
                 .collect();
             let order =
                 |a: &Neighbour, b: &Neighbour| b.similarity.total_cmp(&a.similarity).then(a.row.cmp(&b.row));
@@ -37,7 +37,7 @@ pub(crate) fn nearest(points: &[f32], width: usize, queries: &[usize], k: usize)
 }
 
 /// The inner product in eight sums, which the compiler turns into vector instructions.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn similarity(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
     let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
     let rest: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();

@@ -20,8 +20,9 @@ pub(crate) use self::figures::{Figures, Origin};
 pub(crate) use self::log::{Ending, Log, LogEvent, Record};
 pub(crate) use self::names::Naming;
 pub(crate) use self::recipe::{Recipe, flatten_json};
-pub(crate) use self::samples::{Samples, Verdicts};
-pub(crate) use self::samples::read as read_samples;
+pub(crate) use self::samples::Samples;
+#[cfg(test)]
+pub(crate) use self::samples::Verdicts;
 pub(crate) use self::thumbnails::{Thumbnail, Thumbnails};
 
 /// One sentence about a missing or damaged part of a run, with what to do about it.
@@ -74,8 +75,10 @@ impl Run {
         let log = log::read(&path.join("log.jsonl"), &mut notes)?;
         let figures = figures::read(&path.join("metrics.json"), &log, &mut notes)?;
         let evaluations = evaluations::read(&path.join("evaluations.jsonl"), figures.as_ref(), &mut notes)?;
-        let naming = names::read(path, &mut notes)?;
-        let samples = samples::read(path, &naming, &mut notes)?;
+        let mut samples = samples::read(path, &mut notes)?;
+        let outputs = outputs(&log, recipe.as_ref()).or(samples.as_ref().map(Samples::most_outputs));
+        let naming = names::read(path, outputs.unwrap_or(0) as u32, &mut notes);
+        samples.iter_mut().for_each(|samples| samples.merge(&naming));
         let thumbnails = thumbnails::read(&path.join("thumbnails.tar"), samples.is_some(), &mut notes)?;
         let augmentation = read_contact_sheet(&path.join("augmentation.png"), &mut notes)?;
         let absolute = fs_err::canonicalize(path).map_err(|source| ReportError::Read { source })?;
@@ -98,12 +101,17 @@ impl Run {
         })
     }
 
-    /// K, the number of classes that the network may use: as logged at the start, else the recipe's `model.dim`.
+    /// K, the number of classes that the network may use.
     pub(crate) fn outputs(&self) -> Option<u64> {
-        let logged = self.log.start.as_ref().and_then(|start| start.fields.get("clusters")?.as_f64());
-        let written = || self.recipe.as_ref()?.number("model.dim");
-        logged.or_else(written).filter(|dim| *dim >= 1.0).map(|dim| dim as u64)
+        outputs(&self.log, self.recipe.as_ref())
     }
+}
+
+/// K as logged at the start, else the recipe's `model.dim`.
+fn outputs(log: &Log, recipe: Option<&Recipe>) -> Option<u64> {
+    let logged = log.start.as_ref().and_then(|start| start.fields.get("clusters")?.as_f64());
+    let written = || recipe?.number("model.dim");
+    logged.or_else(written).filter(|dim| *dim >= 1.0).map(|dim| dim as u64)
 }
 
 /// The contact sheet at `path`, if it is a PNG whose pixels can be read.

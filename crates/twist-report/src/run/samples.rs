@@ -66,6 +66,12 @@ impl Samples {
         self.unsure = confidence.iter().map(|p| f64::from(*p) < threshold).collect();
     }
 
+    /// One more than the highest output that the table names: what the network has at least.
+    pub(crate) fn most_outputs(&self) -> u64 {
+        let named = self.said.cluster.iter().chain(&self.said.second_cluster);
+        named.max().map_or(0, |highest| u64::from(*highest) + 1)
+    }
+
     /// Number of images.
     pub(crate) fn len(&self) -> usize {
         self.index.len()
@@ -102,11 +108,7 @@ impl Samples {
 }
 
 /// Reads both files from the run folder; damage becomes a note.
-pub(crate) fn read(
-    folder: &Path,
-    naming: &Naming,
-    notes: &mut Vec<Note>,
-) -> Result<Option<Samples>, ReportError> {
+pub(super) fn read(folder: &Path, notes: &mut Vec<Note>) -> Result<Option<Samples>, ReportError> {
     let path = folder.join("embeddings.parquet");
     if !path.is_file() {
         notes.push(
@@ -130,7 +132,7 @@ pub(crate) fn read(
     if let Some(text) = super::read_optional(&folder.join("images.csv"))? {
         read_names(&text, &mut samples);
     }
-    samples.merge(naming);
+    samples.merge(&Naming::default());
     Ok(Some(samples))
 }
 
