@@ -65,6 +65,8 @@ mod section;
 
 mod page;
 
+pub mod serve;
+
 mod text;
 
 mod error;
@@ -74,6 +76,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use self::error::ReportError;
+pub use self::serve::serve;
 
 /// What was written.
 #[derive(Clone, Debug)]

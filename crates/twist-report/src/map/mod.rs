@@ -10,5 +10,5 @@ mod principal;
 mod tsne;
 
 pub(crate) use self::closest::{Closest, NEAREST, closest};
-pub(crate) use self::neighbours::{Neighbour, nearest, similarity};
+pub(crate) use self::neighbours::{Neighbour, nearest, nearest_to, similarity};
 pub(crate) use self::tsne::layout;

@@ -18,7 +18,7 @@ use crate::error::ReportError;
 pub(crate) use self::evaluations::Evaluation;
 pub(crate) use self::figures::{Figures, Origin};
 pub(crate) use self::log::{Ending, Log, LogEvent, Record};
-pub(crate) use self::names::Naming;
+pub(crate) use self::names::{Naming, load as load_names};
 pub(crate) use self::recipe::{Recipe, flatten_json};
 pub(crate) use self::samples::Samples;
 #[cfg(test)]
@@ -63,6 +63,19 @@ impl Run {
     ///
     /// [`ReportError::NotAFolder`] and [`ReportError::NotARun`] when it is none.
     pub(crate) fn open(path: &Path) -> Result<Self, ReportError> {
+        let mut run = Self::open_without_pictures(path)?;
+        let has_samples = run.samples.is_some();
+        run.thumbnails = thumbnails::read(&path.join("thumbnails.tar"), has_samples, &mut run.notes)?;
+        run.augmentation = read_contact_sheet(&path.join("augmentation.png"), &mut run.notes)?;
+        Ok(run)
+    }
+
+    /// Reads everything but the pictures.
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::open`].
+    pub(crate) fn open_without_pictures(path: &Path) -> Result<Self, ReportError> {
         if !path.is_dir() {
             return Err(ReportError::NotAFolder { path: path.to_owned() });
         }
@@ -79,8 +92,6 @@ impl Run {
         let outputs = outputs(&log, recipe.as_ref()).or(samples.as_ref().map(Samples::most_outputs));
         let naming = names::read(path, outputs.unwrap_or(0) as u32, &mut notes);
         samples.iter_mut().for_each(|samples| samples.merge(&naming));
-        let thumbnails = thumbnails::read(&path.join("thumbnails.tar"), samples.is_some(), &mut notes)?;
-        let augmentation = read_contact_sheet(&path.join("augmentation.png"), &mut notes)?;
         let absolute = fs_err::canonicalize(path).map_err(|source| ReportError::Read { source })?;
         let name =
             absolute.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
@@ -95,8 +106,8 @@ impl Run {
             evaluations,
             naming,
             samples,
-            thumbnails,
-            augmentation,
+            thumbnails: Thumbnails::new(),
+            augmentation: None,
             notes,
         })
     }
