@@ -17,6 +17,8 @@ mod sources;
 mod model;
 mod results;
 
+mod page_helpers;
+
 mod job;
 mod progress;
 mod signals;

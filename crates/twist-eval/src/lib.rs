@@ -45,6 +45,7 @@ mod artefacts;
 
 mod error;
 
+pub use artefacts::thumbnail;
 pub use baselines::Baselines;
 pub use error::EvalError;
 pub use features::{FeatureCache, FeatureKind, FeatureSet, Features, unit_rows};

@@ -5,7 +5,6 @@
 //! already is passed over.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::Write;
 use std::path::Path;
 
 use crate::classes::Classes;

@@ -76,8 +76,8 @@
   };
 
   // One image in a grid. Small ones keep their pixels when they are enlarged.
-  const image = (item) => make('img', {
-    src: 'picture/' + item.row, alt: item.title, loading: 'lazy', decoding: 'async',
+  const image = (item, large = false) => make('img', {
+    src: 'picture/' + item.row + (large ? '?large' : ''), alt: item.title, loading: 'lazy', decoding: 'async',
     onload: (event) => event.target.classList.toggle('small', event.target.naturalWidth <= 64),
     onerror: (event) => event.target.replaceWith(make('span', { class: 'bare', text: item.title })),
   });
@@ -304,7 +304,7 @@
     const link = (number, name) => make('a', { href: '#/class/' + number, text: name });
     return [
       make('div', { class: 'portrait' },
-        make('div', { class: 'picture' }, item.seen ? image(item) : make('span', { class: 'note', text: 'no picture' })),
+        make('div', { class: 'picture' }, item.seen ? image(item, true) : make('span', { class: 'note', text: 'no picture' })),
         make('div', {}, heading(item.title),
           make('dl', { class: 'pairs' },
             pair('class', item.unsure ? 'unsure, most likely ' : '', link(item.class, item.name), ' ' + percent(item.sure)),

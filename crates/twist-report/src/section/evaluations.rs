@@ -48,6 +48,8 @@ struct Row {
     cells: Vec<String>,
     source: &'static str,
     differs: Vec<String>,
+    /// Which measurement they are differences to; empty when there is only one.
+    compared_with: String,
 }
 
 /// Kinds in the order in which they are shown, with their titles.
@@ -74,9 +76,8 @@ pub(crate) fn evaluations(run: &Run) -> Option<Evaluations> {
 
 fn group(run: &Run, kind: &str) -> Option<Group> {
     let own: Vec<&Evaluation> = run.evaluations.iter().filter(|one| one.kind == kind).collect();
-    let best = own.first()?;
-    let data = data_set(run, best);
-    let ours = ours(run, best);
+    let data = data_set(run, own.first()?);
+    let protocols: Vec<Ours> = own.iter().map(|one| ours(run, one)).collect();
     let rows = data.map(|data| published::rows(data, kind)).unwrap_or_default();
 
     // Columns are the figures that this run has, in the order in which they are first met.
@@ -90,20 +91,29 @@ fn group(run: &Run, kind: &str) -> Option<Group> {
         let cell = |key: &&str| value(key).map_or_else(|| "–".to_owned(), |value| write_figure(key, value));
         keys.iter().map(cell).collect::<Vec<_>>()
     };
-    let told_apart = told_apart(&own);
-    let measured = own.iter().zip(told_apart).map(|(one, name)| Own {
-        name,
+    let names = told_apart(&own);
+    // Each published row is compared with the measurement whose protocol is nearest to its own.
+    let compared = |row: &Published| {
+        let all = protocols.iter().zip(&names).map(|(ours, name)| (row.differences(ours), name));
+        let nearest = all.min_by_key(|(differs, _)| differs.len());
+        let (differs, name) = nearest.map_or_else(Default::default, |(differs, name)| (differs, name.clone()));
+        (differs, if names.len() > 1 { name } else { String::new() })
+    };
+    let measured = own.iter().zip(&names).map(|(one, name)| Own {
+        name: name.clone(),
         cells: cells(&|key| one.number(key)),
         protocol: flatten_json(&one.protocol),
     });
     let mut published: Vec<Row> = rows
         .iter()
-        .map(|row| Row {
+        .map(|row| (row, compared(row)))
+        .map(|(row, (differs, compared_with))| Row {
             method: row.method.into(),
             about: about(row),
             cells: cells(&|key| row.figures.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)),
             source: row.source,
-            differs: row.differences(&ours),
+            differs,
+            compared_with,
         })
         .filter(|row| row.cells.iter().any(|cell| cell != "–"))
         .collect();

@@ -15,8 +15,9 @@ pub trait Embed {
 
 /// The evaluated images, for those that have no thumbnail.
 pub trait Pictures {
-    /// The stored file of the image with this index in the evaluated data, if it can be had.
-    fn picture(&self, index: u32) -> Option<Vec<u8>>;
+    /// The image with this index in the evaluated data as a PNG or JPEG file of at most `side` pixels, if it can be had.
+    /// `path` is what the run calls it: data that have changed since may have another image at this index.
+    fn picture(&self, index: u32, path: &str, side: u32) -> Option<Vec<u8>>;
 }
 
 /// Both, as far as they are there.

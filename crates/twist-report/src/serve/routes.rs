@@ -20,7 +20,7 @@ pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
         };
     }
     if let Some(row) = number_behind(path, "picture/") {
-        return pictures::picture(site, row);
+        return pictures::picture(site, row, request.query == "large");
     }
     site.refresh();
     if let Some(row) = number_behind(path, "api/image/") {

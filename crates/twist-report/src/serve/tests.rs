@@ -184,8 +184,10 @@ impl Embed for Numbers {
 struct Even;
 
 impl Pictures for Even {
-    fn picture(&self, index: u32) -> Option<Vec<u8>> {
-        index.is_multiple_of(2).then(|| if index == 12 { b"<svg>".to_vec() } else { b"\x89PNG and so on".to_vec() })
+    fn picture(&self, index: u32, path: &str, side: u32) -> Option<Vec<u8>> {
+        assert_eq!(path, format!("a/{}.png", index - 10));
+        let picture = if index == 12 { "<svg>".to_owned() } else { format!("\u{89}PNG of {side}") };
+        index.is_multiple_of(2).then(|| picture.chars().map(|c| c as u8).collect())
     }
 }
 
@@ -215,6 +217,7 @@ fn pictures_without_a_thumbnail_come_from_the_data() {
     let mut site = site(folder.path(), Helpers { pictures: Some(Box::new(Even)), ..Helpers::default() });
     let picture = get(&mut site, "picture/0");
     assert_eq!((picture.status, picture.mime, picture.keep), (200, "image/png", true));
+    assert!(picture.body.ends_with(b"of 96") && get(&mut site, "picture/0?large").body.ends_with(b"of 512"));
     refused(&get(&mut site, "picture/1"), 404, "no picture");
     refused(&get(&mut site, "picture/2"), 404, "no picture");
     refused(&get(&mut site, "picture/99"), 404, "no such image");
