@@ -51,7 +51,8 @@ impl Classes {
     /// Counts, assigns and colours.
     pub(crate) fn of(samples: &Samples, naming: &Naming) -> Self {
         let confidence = &samples.merged.confidence;
-        let (mut unsure, sure): (Vec<usize>, Vec<usize>) = (0..samples.len()).partition(|row| samples.unsure[*row]);
+        let (mut unsure, sure): (Vec<usize>, Vec<usize>) =
+            (0..samples.len()).partition(|row| samples.unsure[*row]);
         unsure.sort_by(|a, b| confidence[*a].total_cmp(&confidence[*b]).then(a.cmp(b)));
         let mut rows: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for row in sure {
@@ -61,7 +62,8 @@ impl Classes {
         groups.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.0.cmp(&b.0)));
 
         let mut labels: Vec<u32> = samples.label.iter().flatten().copied().collect();
-        let labelled = groups.iter().flat_map(|(_, rows)| rows).filter(|row| samples.label[**row].is_some()).count();
+        let labelled =
+            groups.iter().flat_map(|(_, rows)| rows).filter(|row| samples.label[**row].is_some()).count();
         labels.sort_unstable();
         labels.dedup();
         let place: HashMap<u32, usize> = labels.iter().enumerate().map(|(at, label)| (*label, at)).collect();

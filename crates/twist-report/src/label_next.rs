@@ -43,7 +43,8 @@ pub(crate) fn propose(samples: &Samples, known: &HashSet<usize>) -> Vec<usize> {
     let mut chosen = Vec::new();
     for _ in 0..PER_CLASS {
         for queue in &mut queues {
-            let new = queue.find(|row| taken.iter().all(|other| similarity(point(*row), point(*other)) < SAME));
+            let new =
+                queue.find(|row| taken.iter().all(|other| similarity(point(*row), point(*other)) < SAME));
             if let Some(row) = new.filter(|_| chosen.len() < MOST) {
                 taken.push(row);
                 chosen.push(row);
@@ -69,7 +70,12 @@ pub(crate) fn is_filled_in(path: &Path) -> bool {
 ///
 /// # Errors
 /// The disk is full or read-only.
-pub(crate) fn write(path: &Path, samples: &Samples, classes: &Classes, rows: &[usize]) -> Result<(), ReportError> {
+pub(crate) fn write(
+    path: &Path,
+    samples: &Samples,
+    classes: &Classes,
+    rows: &[usize],
+) -> Result<(), ReportError> {
     twist_io::write_atomic(path, |file| {
         let mut table = csv::Writer::from_writer(file);
         table.write_record(["path", "label", "class", "name", "margin"])?;
@@ -125,7 +131,10 @@ mod tests {
         let classes = Classes::of(&samples, &Naming::default());
         write(&path, &samples, &classes, &[0, 4]).unwrap();
         let text = fs_err::read_to_string(&path).unwrap();
-        assert_eq!(text, "path,label,class,name,margin\n\"a,0.png\",,0,class 0,0.1000\n\"a,4.png\",,1,class 1,0.2000\n");
+        assert_eq!(
+            text,
+            "path,label,class,name,margin\n\"a,0.png\",,0,class 0,0.1000\n\"a,4.png\",,1,class 1,0.2000\n"
+        );
         assert!(!is_filled_in(&path));
         fs_err::write(&path, text.replace("\"a,4.png\",,", "\"a,4.png\",cat,")).unwrap();
         assert!(is_filled_in(&path));

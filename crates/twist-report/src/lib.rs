@@ -1,4 +1,4 @@
-//! A run folder in, one self-contained HTML page out.
+//! A run folder in, one self-contained HTML page out; or, for work, a page served on the loopback address ([`serve`]).
 //!
 //! Training and evaluation leave files in a run folder: the recipe, the plan, a log, the final figures, the embeddings with
 //! what the network said of every image, and thumbnails. This crate reads those files and nothing else, and draws from
@@ -123,8 +123,14 @@ pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> 
 }
 
 /// Writes the images of `run` that are to be labelled next, unless someone has begun to fill in the table that is there.
-fn write_label_next(run: &run::Run, path: &Path, notes: &mut Vec<String>) -> Result<Option<PathBuf>, ReportError> {
-    let Some(samples) = run.samples.as_ref().filter(|samples| samples.path.iter().any(|path| !path.is_empty())) else {
+fn write_label_next(
+    run: &run::Run,
+    path: &Path,
+    notes: &mut Vec<String>,
+) -> Result<Option<PathBuf>, ReportError> {
+    let Some(samples) =
+        run.samples.as_ref().filter(|samples| samples.path.iter().any(|path| !path.is_empty()))
+    else {
         return Ok(None);
     };
     if label_next::is_filled_in(path) {

@@ -118,7 +118,12 @@ fn copies_and_oddities(features: &Features) -> Result<Vec<usize>, EvalError> {
     for (own, (near, similar)) in index.chunks(kept).zip(similarity.chunks(kept)).enumerate() {
         let others = near.iter().zip(similar).filter(|(other, _)| **other != own as i64).take(NEAREST);
         let others: Vec<(usize, f32)> = others.map(|(other, value)| (*other as usize, *value)).collect();
-        pairs.extend(others.iter().filter(|(_, value)| *value >= DUPLICATE).map(|(other, value)| (own, *other, *value)));
+        pairs.extend(
+            others
+                .iter()
+                .filter(|(_, value)| *value >= DUPLICATE)
+                .map(|(other, value)| (own, *other, *value)),
+        );
         lonely.push((own, others.iter().map(|(_, value)| value).sum::<f32>()));
     }
     pairs.sort_by(|a, b| b.2.total_cmp(&a.2));

@@ -235,7 +235,10 @@ impl ClusterNames {
         let of_clusters = self.names.iter().map(|(&cluster, known)| (cluster, known));
         let of_merges =
             self.merges.iter().filter_map(|merge| Some((*merge.of.first()?, merge.name.as_ref()?)));
-        match of_clusters.chain(of_merges).find(|(cluster, known)| *known == name && !members.contains(cluster)) {
+        match of_clusters
+            .chain(of_merges)
+            .find(|(cluster, known)| *known == name && !members.contains(cluster))
+        {
             Some((class, _)) => Err(ClusterError::NameTaken { name: name.to_owned(), class }),
             None => Ok(Some(name.to_owned())),
         }

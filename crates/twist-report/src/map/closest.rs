@@ -3,8 +3,8 @@
 
 use rayon::prelude::*;
 
-use super::neighbours::similarity;
 use super::Neighbour;
+use super::neighbours::similarity;
 
 /// Neighbours kept of each image.
 pub(crate) const NEAREST: usize = 5;

@@ -69,15 +69,16 @@ impl Published {
     pub(crate) fn differences(&self, ours: &Ours) -> Vec<String> {
         let theirs = &self.protocol;
         let mut found: Vec<String> = theirs.remarks.iter().map(|remark| (*remark).to_owned()).collect();
-        let mut compare = |name: &str, unit: &str, theirs: Option<f64>, ours: Option<f64>| match (theirs, ours) {
-            (Some(theirs), Some(ours)) if (theirs - ours).abs() > 1e-9 => {
-                found.push(format!("{name} {}{unit}, here {}{unit}", number(theirs), number(ours)));
-            }
-            (Some(theirs), None) => {
-                found.push(format!("{name} {}{unit}, here unknown", number(theirs)));
-            }
-            _ => {}
-        };
+        let mut compare =
+            |name: &str, unit: &str, theirs: Option<f64>, ours: Option<f64>| match (theirs, ours) {
+                (Some(theirs), Some(ours)) if (theirs - ours).abs() > 1e-9 => {
+                    found.push(format!("{name} {}{unit}, here {}{unit}", number(theirs), number(ours)));
+                }
+                (Some(theirs), None) => {
+                    found.push(format!("{name} {}{unit}, here unknown", number(theirs)));
+                }
+                _ => {}
+            };
         compare("k", "", theirs.k, ours.k);
         compare("T", "", theirs.temperature, ours.temperature);
         compare("images of", " px", theirs.size, ours.size);
@@ -134,7 +135,9 @@ mod tests {
         let ours = Ours { k: Some(200.0), temperature: Some(0.1), size: Some(32.0), ..Ours::default() };
         let rows = rows(DataSet::Cifar10, "knn");
         assert_eq!(rows.len(), 33);
-        assert!(rows.iter().all(|row| row.differences(&ours) == ["best of all epochs, chosen on the test set"]));
+        assert!(
+            rows.iter().all(|row| row.differences(&ours) == ["best of all epochs, chosen on the test set"])
+        );
         assert!(rows.windows(2).all(|pair| pair[0].figures[0].1 >= pair[1].figures[0].1));
     }
 

@@ -4,7 +4,8 @@
 //! of the READMEs of the methods, and of abstracts. Fractions, not percent.
 
 use super::DataSet::{
-    self, Caltech101, Cifar10, Cifar20, Cifar100, Food101, ImageNet, Imagenette, Pets, Stl10, Sun397, Textures,
+    self, Caltech101, Cifar10, Cifar20, Cifar100, Food101, ImageNet, Imagenette, Pets, Stl10, Sun397,
+    Textures,
 };
 use super::{Protocol, Published};
 
@@ -75,7 +76,15 @@ const CLUSTERING: [Clustering; 17] = [
     (ImageNet, "SeLa", "ResNet-50", "", [30.5, 65.7], Some(16.2), "SeLa README"),
     (ImageNet, "SCAN", "ResNet-50", "", [39.9, 72.0], Some(27.5), "SCAN README"),
     (ImageNet, "TWIST", "ResNet-50", "800 epochs", [40.5, 74.4], Some(30.1), "TWIST README"),
-    (ImageNet, "Self-Classifier", "ResNet-50", "800 epochs", [41.1, 73.3], Some(29.5), "Self-Classifier README"),
+    (
+        ImageNet,
+        "Self-Classifier",
+        "ResNet-50",
+        "800 epochs",
+        [41.1, 73.3],
+        Some(29.5),
+        "Self-Classifier README",
+    ),
     (ImageNet, "TEMI on DINO", "ViT-B/16, frozen", "", [58.0, 81.4], Some(45.9), "TEMI, by hyper.ai"),
 ];
 
@@ -143,8 +152,9 @@ pub(super) fn all() -> Vec<Published> {
 
     const BEST: &str = "best of all epochs, chosen on the test set";
     for (method, values) in LIGHTLY_CIFAR10 {
-        let settings =
-            ["batch 128, 200 epochs", "batch 512, 200 epochs", "batch 512, 800 epochs"].into_iter().zip(values);
+        let settings = ["batch 128, 200 epochs", "batch 512, 200 epochs", "batch 512, 800 epochs"]
+            .into_iter()
+            .zip(values);
         rows.extend(settings.map(|(training, value)| Published {
             figures: vec![("knn_top1", value)],
             protocol: knn(200.0, 0.1, 32.0, &[BEST]),

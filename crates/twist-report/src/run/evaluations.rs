@@ -51,7 +51,8 @@ pub(super) fn read(
     figures: Option<&Figures>,
     notes: &mut Vec<Note>,
 ) -> Result<Vec<Evaluation>, ReportError> {
-    let mut all = figures.filter(|figures| figures.origin == Origin::Final).map(of_metrics).unwrap_or_default();
+    let mut all =
+        figures.filter(|figures| figures.origin == Origin::Final).map(of_metrics).unwrap_or_default();
     let text = super::read_optional_text(path)?.unwrap_or_default();
     let (later, damaged) = parse(&text);
     if damaged > 0 {
@@ -125,7 +126,8 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_no_figure() {
-        let (found, _) = parse("{\"evaluation\":\"linear\",\"linear_top1\":0.5,\"names\":[\"a\"],\"best\":null}\n");
+        let (found, _) =
+            parse("{\"evaluation\":\"linear\",\"linear_top1\":0.5,\"names\":[\"a\"],\"best\":null}\n");
         assert_eq!(found[0].figures, [("linear_top1".to_owned(), 0.5)]);
         assert_eq!(found[0].protocol, Value::Null);
     }

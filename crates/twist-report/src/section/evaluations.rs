@@ -96,7 +96,8 @@ fn group(run: &Run, kind: &str) -> Option<Group> {
     let compared = |row: &Published| {
         let all = protocols.iter().zip(&names).map(|(ours, name)| (row.differences(ours), name));
         let nearest = all.min_by_key(|(differs, _)| differs.len());
-        let (differs, name) = nearest.map_or_else(Default::default, |(differs, name)| (differs, name.clone()));
+        let (differs, name) =
+            nearest.map_or_else(Default::default, |(differs, name)| (differs, name.clone()));
         (differs, if names.len() > 1 { name } else { String::new() })
     };
     let measured = own.iter().zip(&names).map(|(one, name)| Own {
@@ -122,7 +123,9 @@ fn group(run: &Run, kind: &str) -> Option<Group> {
     let more = published.split_off(published.len().min(SHOWN));
     let scope = match (data, published.len() + more.len()) {
         (None, _) => "The images are of no data set that there are published numbers for here.".to_owned(),
-        (Some(data), 0) => format!("No published numbers for {} by this evaluation are known here.", data.name()),
+        (Some(data), 0) => {
+            format!("No published numbers for {} by this evaluation are known here.", data.name())
+        }
         (Some(data), _) => format!("Published numbers are for {}, as their sources print them.", data.name()),
     };
     let title = KINDS.iter().find(|(name, _)| *name == kind).map_or(kind, |(_, title)| title);
@@ -192,4 +195,3 @@ fn ours(run: &Run, evaluation: &Evaluation) -> Ours {
         classes: clusters.zip(first(&["/classes"]).or(labels.map(|labels| labels as f64))),
     }
 }
-

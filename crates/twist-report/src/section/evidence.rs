@@ -58,7 +58,11 @@ const KNOWN: [Known; 19] = [
         name: "linear",
         meaning: "accuracy of a linear classifier on frozen features",
     },
-    Known { key: "linear_top5", name: "linear, top-5", meaning: "the label is among the five most probable ones" },
+    Known {
+        key: "linear_top5",
+        name: "linear, top-5",
+        meaning: "the label is among the five most probable ones",
+    },
     Known {
         key: "finetune_top1",
         name: "fine-tuned",

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::picture::{Picture, picture};
 use crate::classes::Classes;
-use crate::finds::{DUPLICATE, finds};
+use crate::finds::{DUPLICATE, Pixels, finds};
 use crate::map::Closest;
 use crate::pictures::Book;
 use crate::run::{Run, Samples};
@@ -46,11 +46,11 @@ pub(crate) fn view(
         return None;
     }
     let found = finds(run, samples, closest);
-    let equal = found.pairs.iter().filter(|pair| pair.equal).count();
+    let equal = found.pairs.iter().filter(|pair| pair.pixels == Pixels::Equal).count();
     let pairs_text = match found.pairs.len() {
         0 => format!("No two images have features of cosine similarity {DUPLICATE} or more."),
         number => format!(
-            "{} of cosine similarity {DUPLICATE} or more{}; the closest are shown.",
+            "{} of cosine similarity {DUPLICATE} or more{}; those with equal or nearly equal pixels come first, then the closest.",
             plural(number, "pair has features", "pairs have features"),
             match equal {
                 0 => String::new(),
@@ -59,7 +59,8 @@ pub(crate) fn view(
         ),
     };
     let title = |row: usize| {
-        samples.label[row].map_or_else(|| classes.title(samples.merged.cluster[row]), |l| samples.class_name(l))
+        samples.label[row]
+            .map_or_else(|| classes.title(samples.merged.cluster[row]), |l| samples.class_name(l))
     };
     // Two labels on one picture are worth a look.
     let odd = |[a, b]: [usize; 2]| {
@@ -73,11 +74,16 @@ pub(crate) fn view(
             pictures: pair
                 .rows
                 .map(|row| picture(run, samples, classes, book, (row, title(row), odd(pair.rows)))),
-            note: if pair.equal { "equal pixels".into() } else { format!("{:.4}", pair.similarity) },
+            note: match pair.pixels {
+                Pixels::Equal => "equal pixels".into(),
+                Pixels::Nearly => format!("{:.4}, nearly equal", pair.similarity),
+                Pixels::Unlike => format!("{:.4}", pair.similarity),
+            },
         })
         .collect();
     let seen = |row: usize| run.thumbnails.contains_key(&samples.index[row]);
-    let lonely = found.lonely.iter().take(MOST_LONELY).filter(|(row, _)| seen(*row) || run.thumbnails.is_empty());
+    let lonely =
+        found.lonely.iter().take(MOST_LONELY).filter(|(row, _)| seen(*row) || run.thumbnails.is_empty());
     let lonely = lonely
         .map(|(row, mean)| picture(run, samples, classes, book, (*row, format!("{mean:.2}"), false)))
         .collect();

@@ -118,8 +118,8 @@ fn card(
         .into_iter()
         .map(|row| {
             // Without the leading zeros both numbers fit below a thumbnail.
-            let [first, second] =
-                [samples.merged.confidence[row], samples.merged.second_confidence[row]].map(|p| format!("{p:.2}"));
+            let [first, second] = [samples.merged.confidence[row], samples.merged.second_confidence[row]]
+                .map(|p| format!("{p:.2}"));
             show(row, format!("{} : {}", first.trim_start_matches('0'), second.trim_start_matches('0')))
         })
         .collect();

@@ -77,9 +77,9 @@ impl RunView {
             neighbours: found
                 .and_then(|(samples, classes)| neighbours::neighbours(run, samples, classes, book)),
             atlas: found.and_then(|(samples, classes)| atlas::atlas(run, samples, classes)),
-            finds: found.zip(closest.as_ref()).and_then(|((samples, classes), closest)| {
-                finds::view(run, samples, classes, closest, book)
-            }),
+            finds: found
+                .zip(closest.as_ref())
+                .and_then(|((samples, classes), closest)| finds::view(run, samples, classes, closest, book)),
             label_next: found.map(|(samples, classes)| label_next::view(run, samples, classes, book)),
             curves: curves::curves(run),
             augmentation: run.augmentation.as_ref().map(|bytes| compact("image/png", bytes, PLENTY)),

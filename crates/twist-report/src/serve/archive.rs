@@ -80,7 +80,9 @@ mod tests {
         let path = folder.path().join("thumbnails.tar");
         assert!(!Archive::open(&path).unwrap().has(0));
         let mut archive = tar::Builder::new(Vec::new());
-        for (name, content) in [("00000003.png", "three"), ("note.txt", "no image"), ("00000011.jpg", "eleven")] {
+        for (name, content) in
+            [("00000003.png", "three"), ("note.txt", "no image"), ("00000011.jpg", "eleven")]
+        {
             let mut header = tar::Header::new_gnu();
             header.set_size(content.len() as u64);
             header.set_mode(0o644);
@@ -89,7 +91,10 @@ mod tests {
         let mut bytes = archive.into_inner().unwrap();
         fs_err::write(&path, &bytes).unwrap();
         let found = Archive::open(&path).unwrap();
-        assert_eq!((found.read(3).unwrap(), found.read(11).unwrap()), (b"three".to_vec(), b"eleven".to_vec()));
+        assert_eq!(
+            (found.read(3).unwrap(), found.read(11).unwrap()),
+            (b"three".to_vec(), b"eleven".to_vec())
+        );
         assert!(found.has(11) && !found.has(4) && found.read(4).is_none());
 
         bytes.truncate(1024 + 700);

@@ -42,7 +42,8 @@ pub(super) fn classes(site: &Site) -> Reply {
 fn card(site: &Site, class: &Class) -> Value {
     let samples = &site.samples;
     let examples = class.rows.iter().filter(|row| site.has_picture(**row)).take(EXAMPLES);
-    let mean = class.rows.iter().map(|row| samples.merged.confidence[*row]).sum::<f32>() / class.rows.len() as f32;
+    let mean =
+        class.rows.iter().map(|row| samples.merged.confidence[*row]).sum::<f32>() / class.rows.len() as f32;
     json!({
         "number": class.number,
         "name": class.name,
@@ -62,10 +63,14 @@ pub(super) fn images(site: &Site, request: &Request) -> Reply {
     let page: usize = request.value("page").and_then(|page| page.parse().ok()).unwrap_or(0);
     let found = match request.value("class") {
         Some("unsure") => Some(site.classes.unsure.clone()),
-        Some(number) => number.parse().ok().and_then(|number| site.classes.find(number)).map(|class| class.rows.clone()),
+        Some(number) => {
+            number.parse().ok().and_then(|number| site.classes.find(number)).map(|class| class.rows.clone())
+        }
         None => None,
     };
-    let Some(mut rows) = found else { return Reply::refuse(404, "there is no such class, or it has no images") };
+    let Some(mut rows) = found else {
+        return Reply::refuse(404, "there is no such class, or it has no images");
+    };
     if request.value("order") == Some("border") {
         rows.sort_by(|a, b| site.samples.margin(*a).total_cmp(&site.samples.margin(*b)).then(a.cmp(b)));
     }
@@ -82,7 +87,8 @@ pub(super) fn image(site: &Site, row: usize) -> Reply {
     }
     let samples = &site.samples;
     let found = nearest(&samples.embedding, samples.width, &[row], NEIGHBOURS);
-    let neighbours: Vec<Value> = found.into_iter().flatten().map(|near| with_similarity(site, near)).collect();
+    let neighbours: Vec<Value> =
+        found.into_iter().flatten().map(|near| with_similarity(site, near)).collect();
     Reply::json(&json!({ "image": site.item(row), "neighbours": neighbours }))
 }
 
@@ -97,7 +103,11 @@ pub(super) fn with_similarity(site: &Site, near: crate::map::Neighbour) -> Value
 pub(super) fn next(site: &Site) -> Reply {
     let rows = propose(&site.samples, &site.labelled_rows());
     let images: Vec<Value> = rows.into_iter().take(PAGE).map(|row| site.item(row)).collect();
-    let counts: Vec<Value> =
-        site.labels.counts().into_iter().map(|(label, number)| json!({ "label": label, "images": number })).collect();
+    let counts: Vec<Value> = site
+        .labels
+        .counts()
+        .into_iter()
+        .map(|(label, number)| json!({ "label": label, "images": number }))
+        .collect();
     Reply::json(&json!({ "images": images, "labels": counts, "labelled": site.labels.len() }))
 }

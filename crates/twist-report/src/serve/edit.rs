@@ -73,9 +73,9 @@ pub(super) fn threshold(site: &mut Site, request: &Request) -> Reply {
 fn changed(result: Result<(), ClusterError>) -> Reply {
     match result {
         Ok(()) => Reply::json(&json!({})),
-        Err(error @ (ClusterError::Io(_) | ClusterError::Damaged { .. } | ClusterError::OtherModel { .. })) => {
-            Reply::refuse(500, error.to_string())
-        }
+        Err(
+            error @ (ClusterError::Io(_) | ClusterError::Damaged { .. } | ClusterError::OtherModel { .. }),
+        ) => Reply::refuse(500, error.to_string()),
         Err(error) => Reply::refuse(409, error.to_string()),
     }
 }
@@ -94,12 +94,14 @@ pub(super) fn label(site: &mut Site, request: &Request) -> Reply {
         Ok(asked) => asked,
         Err(refusal) => return refusal,
     };
-    let paths: Option<Vec<&str>> = rows.iter().map(|row| site.samples.path.get(*row).map(String::as_str)).collect();
+    let paths: Option<Vec<&str>> =
+        rows.iter().map(|row| site.samples.path.get(*row).map(String::as_str)).collect();
     match paths {
         None => Reply::refuse(404, "there is no such image"),
-        Some(paths) if paths.contains(&"") => {
-            Reply::refuse(409, "the run does not name its images (images.csv is missing), so labels would belong to nothing")
-        }
+        Some(paths) if paths.contains(&"") => Reply::refuse(
+            409,
+            "the run does not name its images (images.csv is missing), so labels would belong to nothing",
+        ),
         Some(paths) => match site.labels.set(&paths, &label) {
             Ok(()) => Reply::json(&json!({ "labelled": site.labels.len() })),
             Err(why) => Reply::refuse(409, why),
@@ -121,7 +123,9 @@ pub(super) fn export(site: &Site) -> Reply {
         whole &= write([path, label, &class.to_string(), &site.classes.title(class)]);
     }
     match table.into_inner() {
-        Ok(bytes) if whole => Reply { save_as: Some("labels.csv"), ..Reply::bytes("text/csv; charset=utf-8", bytes) },
+        Ok(bytes) if whole => {
+            Reply { save_as: Some("labels.csv"), ..Reply::bytes("text/csv; charset=utf-8", bytes) }
+        }
         _ => Reply::refuse(500, "the table could not be written"),
     }
 }

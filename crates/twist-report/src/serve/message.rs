@@ -19,12 +19,17 @@ pub(super) struct Request {
 impl Request {
     /// The value of a key of the query.
     pub(super) fn value(&self, key: &str) -> Option<&str> {
-        self.query.split('&').filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == key).map(|pair| pair.1)
+        self.query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(name, _)| *name == key)
+            .map(|pair| pair.1)
     }
 
     /// The body as JSON.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Reply> {
-        serde_json::from_slice(&self.body).map_err(|error| Reply::refuse(400, format!("the request is no such JSON: {error}")))
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Reply::refuse(400, format!("the request is no such JSON: {error}")))
     }
 }
 
@@ -64,6 +69,9 @@ mod tests {
     #[test]
     fn queries_are_read_by_key() {
         let request = Request { query: "class=7&page=2&x".into(), ..Request::default() };
-        assert_eq!((request.value("page"), request.value("x"), request.value("clas")), (Some("2"), None, None));
+        assert_eq!(
+            (request.value("page"), request.value("x"), request.value("clas")),
+            (Some("2"), None, None)
+        );
     }
 }

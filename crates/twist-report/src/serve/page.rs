@@ -18,6 +18,8 @@ pub(super) fn page(site: &Site) -> Reply {
     let values = context! { name => site.name.clone(), version => env!("CARGO_PKG_VERSION") };
     match environment.render_named_str("serve.html", include_str!("../../templates/serve.html"), values) {
         Ok(html) => Reply::bytes("text/html; charset=utf-8", html),
-        Err(error) => Reply::refuse(500, format!("the page's template failed, which is a bug in Twist: {error:#}")),
+        Err(error) => {
+            Reply::refuse(500, format!("the page's template failed, which is a bug in Twist: {error:#}"))
+        }
     }
 }

@@ -10,7 +10,9 @@ const LARGE: u32 = 512;
 
 /// An image: its thumbnail, and where there is none, or `large` is asked for, the image from the data set.
 pub(super) fn picture(site: &Site, row: usize, large: bool) -> Reply {
-    let Some(&index) = site.samples.index.get(row) else { return Reply::refuse(404, "there is no such image") };
+    let Some(&index) = site.samples.index.get(row) else {
+        return Reply::refuse(404, "there is no such image");
+    };
     let stored = |side| site.helpers.pictures.as_ref()?.picture(index, &site.samples.path[row], side);
     let thumbnail = || site.archive.read(index);
     let bytes = if large { stored(LARGE).or_else(thumbnail) } else { thumbnail().or_else(|| stored(SMALL)) };

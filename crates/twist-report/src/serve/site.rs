@@ -35,16 +35,18 @@ impl Site {
     /// It is no run, or holds no embeddings: then there is nothing to browse.
     pub(super) fn open(folder: &Path, helpers: Helpers) -> Result<Self, ReportError> {
         let run = Run::open_without_pictures(folder)?;
-        let evaluated_on = run.figures.as_ref().and_then(|figures| {
-            Some(figures.raw("protocol")?.get("evaluated_on")?.as_str()?.to_owned())
-        });
+        let evaluated_on = run
+            .figures
+            .as_ref()
+            .and_then(|figures| Some(figures.raw("protocol")?.get("evaluated_on")?.as_str()?.to_owned()));
         let Some(samples) = run.samples else {
             return Err(ReportError::NothingToBrowse { path: folder.to_owned() });
         };
         // The static page does without a file that it cannot use; whoever changes names must not lose what is in it.
         let outputs = run.naming.names().clusters();
         load_names(folder, outputs)?;
-        let archive = Archive::open(&folder.join("thumbnails.tar")).map_err(|source| ReportError::Read { source })?;
+        let archive =
+            Archive::open(&folder.join("thumbnails.tar")).map_err(|source| ReportError::Read { source })?;
         let mut site = Self::of_parts(folder, samples, run.naming, archive, helpers)?;
         (site.name, site.evaluated_on) = (run.name, evaluated_on.unwrap_or_default());
         Ok(site)

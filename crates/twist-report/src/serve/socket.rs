@@ -60,7 +60,12 @@ pub(super) fn listen(port: u16) -> io::Result<(TcpListener, u16)> {
 ///
 /// # Errors
 /// The listener or the runtime fails.
-pub(super) fn run(listener: TcpListener, guard: Guard, site: Site, stop: &dyn Fn() -> bool) -> io::Result<()> {
+pub(super) fn run(
+    listener: TcpListener,
+    guard: Guard,
+    site: Site,
+    stop: &dyn Fn() -> bool,
+) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let shared = Rc::new((guard, RefCell::new(site)));
     LocalSet::new().block_on(&runtime, async {
@@ -83,7 +88,11 @@ pub(super) fn run(listener: TcpListener, guard: Guard, site: Site, stop: &dyn Fn
     })
 }
 
-async fn respond(guard: &Guard, site: &RefCell<Site>, request: hyper::Request<Incoming>) -> hyper::Response<Full<Bytes>> {
+async fn respond(
+    guard: &Guard,
+    site: &RefCell<Site>,
+    request: hyper::Request<Incoming>,
+) -> hyper::Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let text = |name: &HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
     let knock = Knock {

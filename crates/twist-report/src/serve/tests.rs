@@ -42,7 +42,10 @@ fn get(site: &mut Site, address: &str) -> Reply {
 }
 
 fn post(site: &mut Site, path: &str, body: &Value) -> Reply {
-    answer(site, &Request { post: true, path: path.into(), body: body.to_string().into(), ..Request::default() })
+    answer(
+        site,
+        &Request { post: true, path: path.into(), body: body.to_string().into(), ..Request::default() },
+    )
 }
 
 /// The JSON of a reply that must have been granted.
@@ -64,9 +67,15 @@ fn classes_come_with_names_sizes_and_purity() {
     let classes = found["classes"].as_array().unwrap();
     let numbers: Vec<_> = classes.iter().map(|one| (one["number"].as_u64(), one["size"].as_u64())).collect();
     assert_eq!(numbers, [(Some(0), Some(4)), (Some(2), Some(3)), (Some(3), Some(1))]);
-    assert_eq!((&classes[0]["name"], &classes[0]["mostly"], &classes[0]["purity"]), (&json!("class 0"), &json!("cat"), &json!(0.75)));
+    assert_eq!(
+        (&classes[0]["name"], &classes[0]["mostly"], &classes[0]["purity"]),
+        (&json!("class 0"), &json!("cat"), &json!(0.75))
+    );
     let run = granted(&get(&mut site, "api/run"));
-    assert_eq!((&run["outputs"], &run["can_embed"], &run["has_paths"]), (&json!(5), &json!(false), &json!(true)));
+    assert_eq!(
+        (&run["outputs"], &run["can_embed"], &run["has_paths"]),
+        (&json!(5), &json!(false), &json!(true))
+    );
 }
 
 #[test]
@@ -79,10 +88,16 @@ fn a_name_and_a_merge_are_on_the_disk_and_can_be_taken_back() {
     assert_eq!((on_disk.groups().len(), on_disk.resolve(3).unwrap().name), (4, "whiskers".to_owned()));
 
     let classes = granted(&get(&mut site, "api/classes"))["classes"].clone();
-    assert_eq!((&classes[0]["name"], &classes[0]["parts"], &classes[0]["size"]), (&json!("whiskers"), &json!([0, 3]), &json!(5)));
+    assert_eq!(
+        (&classes[0]["name"], &classes[0]["parts"], &classes[0]["size"]),
+        (&json!("whiskers"), &json!([0, 3]), &json!(5))
+    );
     // The merged class is as probable as its parts together.
     let image = granted(&get(&mut site, "api/image/3"))["image"].clone();
-    assert_eq!((&image["sure"], &image["second"], &image["name"]), (&json!(0.75), &Value::Null, &json!("whiskers")));
+    assert_eq!(
+        (&image["sure"], &image["second"], &image["name"]),
+        (&json!(0.75), &Value::Null, &json!("whiskers"))
+    );
 
     granted(&post(&mut site, "api/unmerge", &json!({ "class": 3 })));
     granted(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "" })));
@@ -126,7 +141,10 @@ fn names_that_others_write_meanwhile_appear() {
     names.save(folder.path().join("clusters.json")).unwrap();
     assert_eq!(granted(&get(&mut site, "api/classes"))["classes"][1]["name"], "barkers");
     granted(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "whiskers" })));
-    assert_eq!(ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap().resolve(2).unwrap().name, "barkers");
+    assert_eq!(
+        ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap().resolve(2).unwrap().name,
+        "barkers"
+    );
 }
 
 #[test]
@@ -196,13 +214,19 @@ fn a_file_is_embedded_and_its_neighbours_found() {
     let folder = tempfile::tempdir().unwrap();
     let mut blind = site(folder.path(), Helpers::default());
     let bring = |site: &mut Site, body: &str| {
-        answer(site, &Request { post: true, path: "api/search".into(), body: body.into(), ..Request::default() })
+        answer(
+            site,
+            &Request { post: true, path: "api/search".into(), body: body.into(), ..Request::default() },
+        )
     };
     refused(&bring(&mut blind, "0 1"), 409, "model");
     let helpers = Helpers { embed: Some(Box::new(Numbers)), ..Helpers::default() };
     let mut site = site(folder.path(), helpers);
     let found = granted(&bring(&mut site, "0 25"))["neighbours"].clone();
-    assert_eq!((&found[0]["row"], found[0]["similarity"].as_f64().map(|x| x > 0.99)), (&json!(6), Some(true)));
+    assert_eq!(
+        (&found[0]["row"], found[0]["similarity"].as_f64().map(|x| x > 0.99)),
+        (&json!(6), Some(true))
+    );
     refused(&bring(&mut site, "no numbers"), 422, "invalid");
     refused(&bring(&mut site, "1 2 3"), 409, "3 features");
     refused(&bring(&mut site, "0 0"), 409, "features");
@@ -234,7 +258,10 @@ fn the_page_escapes_the_name_of_the_run_and_loads_nothing_from_elsewhere() {
         let reply = get(&mut site, address);
         let text = String::from_utf8(reply.body).unwrap();
         assert!(reply.mime.starts_with(kind) && text.len() > 500);
-        assert!(!text.contains("http:") && !text.contains("https:") && !text.contains("@import"), "{address}");
+        assert!(
+            !text.contains("http:") && !text.contains("https:") && !text.contains("@import"),
+            "{address}"
+        );
     }
     assert!(!super::page::SCRIPT.contains("innerHTML"), "what comes from files stays text");
 }

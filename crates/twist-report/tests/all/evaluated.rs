@@ -10,7 +10,8 @@ const CIFAR10: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 fn cifar(parent: &Path, name: &'static str) -> std::path::PathBuf {
-    Fixture { name, images: 300, names: CIFAR10.map(String::from).to_vec(), ..Fixture::default() }.write(parent)
+    Fixture { name, images: 300, names: CIFAR10.map(String::from).to_vec(), ..Fixture::default() }
+        .write(parent)
 }
 
 #[test]
@@ -22,7 +23,11 @@ fn published_numbers_are_marked_and_say_in_what_they_differ() {
         format!("{{\"evaluation\": \"{kind}\", {figures}, \"protocol\": {protocol}}}\n")
     };
     let lines = line("knn", "\"knn_top1\": 0.1111", same)
-        + &line("linear", "\"linear_top1\": 0.8765, \"linear_top5\": 0.9912", r#"{"epochs": 100, "crop": 32}"#)
+        + &line(
+            "linear",
+            "\"linear_top1\": 0.8765, \"linear_top5\": 0.9912",
+            r#"{"epochs": 100, "crop": 32}"#,
+        )
         + &line("knn", "\"knn_top1\": 0.2222", same)
         + &line("own idea", "\"cleverness\": 0.5", "null")
         + "{\"evaluation\": \"kn";

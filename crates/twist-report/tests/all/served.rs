@@ -80,7 +80,10 @@ fn it_serves_its_own_page_and_turns_others_away() {
 
     let (status, head, body) = server.get("");
     assert_eq!(status, 200);
-    assert!(head.contains("content-security-policy: default-src 'none'") && head.contains("nosniff"), "{head}");
+    assert!(
+        head.contains("content-security-policy: default-src 'none'") && head.contains("nosniff"),
+        "{head}"
+    );
     assert!(String::from_utf8(body).unwrap().contains("<title>demo"));
     let (status, head, thumbnail) = server.get("picture/5");
     assert_eq!((status, &thumbnail[1..4]), (200, b"PNG".as_slice()));
@@ -92,9 +95,13 @@ fn it_serves_its_own_page_and_turns_others_away() {
     // Another name for this address, another token, another page, another verb.
     let (base, host) = (&server.base, &server.host);
     let port = host.rsplit(':').next().unwrap();
-    let foreign = format!("GET {base}api/run HTTP/1.1\r\nHost: evil.example:{port}\r\nConnection: close\r\n\r\n");
+    let foreign =
+        format!("GET {base}api/run HTTP/1.1\r\nHost: evil.example:{port}\r\nConnection: close\r\n\r\n");
     assert_eq!(server.raw(&foreign).0, 421);
-    assert_eq!(server.raw(&format!("GET /api/run HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).0, 403);
+    assert_eq!(
+        server.raw(&format!("GET /api/run HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).0,
+        403
+    );
     let rename = r#"{"class": 3, "name": "rings"}"#;
     assert_eq!(server.post("api/rename", "http://evil.example", rename).0, 403);
     let put = format!("PUT {base}api/run HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
