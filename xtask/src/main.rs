@@ -5,13 +5,15 @@
 //! product: the demo trains in `twist demo`, the tests are those of `cargo test`.
 //!
 //! In reading order: [`setup`] fetches and links libtorch, [`cargo`] runs cargo and the binary, [`check`] is what CI
-//! runs, [`accept`] asserts what the demos promise.
+//! runs, [`accept`] asserts what the demos promise, [`browser`] clicks
+//! through the page that the report serves.
 #![expect(clippy::print_stderr, reason = "a command line tool: talk goes to stderr")]
 #![expect(clippy::print_stdout, reason = "a command line tool: results go to stdout")]
 
 mod setup;
 
 mod accept;
+mod browser;
 mod cargo;
 mod check;
 
@@ -27,6 +29,7 @@ Usage: cargo xtask COMMAND
   lint             format, lints, documentation without warnings, fuzz targets build
   check            what CI runs: lint, then test
   accept           three seeds of each demo; asserts the accuracies and the times that they promise
+  browser          a headless Chromium clicks through the page of `twist report --serve` (needs node, npm, chromium)
 
 An existing LIBTORCH (a folder with include/ and lib/) or LIBTORCH_USE_PYTORCH=1 (the PyTorch 2.11 of python3) is
 used instead of fetching. The cache is $XDG_CACHE_HOME/twist, else ~/.cache/twist.";
@@ -77,6 +80,10 @@ fn run(mut args: Vec<String>) -> Result<ExitCode> {
         "accept" => {
             setup::quick()?;
             accept::accept()?;
+        }
+        "browser" => {
+            setup::quick()?;
+            browser::browser()?;
         }
         _ => bail!("there is no command `{command}`\n\n{USAGE}"),
     }

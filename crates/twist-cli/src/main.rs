@@ -20,6 +20,8 @@ mod results;
 mod stream;
 
 mod course;
+mod page_helpers;
+
 mod job;
 mod progress;
 mod signals;

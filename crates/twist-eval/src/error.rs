@@ -51,6 +51,13 @@ pub enum EvalError {
     #[error(transparent)]
     Data(#[from] twist_data::DataError),
 
+    /// Bytes that are no image.
+    #[error("this is no image that can be read: {reason}")]
+    OneImage {
+        /// What the decoder says.
+        reason: String,
+    },
+
     /// Labels were needed and there are none.
     #[error(
         "no image has a label: sub-folders, a list or the files must say the classes; `twist data info DATA` shows what was found"

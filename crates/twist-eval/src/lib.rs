@@ -76,6 +76,7 @@ mod artefacts;
 mod error;
 
 pub use assignments::{Assignment, assignments};
+pub use artefacts::thumbnail;
 pub use baselines::Baselines;
 pub use classifier::{ClassifierScores, MatchedBy, classifier_scores};
 pub use cluster_eval::{

@@ -59,6 +59,7 @@ mod clusters;
 mod error;
 
 pub use crate::atomic::{AtomicFile, remove_leftovers, remove_leftovers_of, write_atomic};
+pub use crate::atomic::{AtomicFile, remove_leftovers, write_atomic};
 pub use crate::clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
 pub use crate::error::{HeaderLie, IoError, TensorError};
 pub use crate::mat::{MatLie, MatValue, load_mat};

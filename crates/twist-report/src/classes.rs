@@ -1,10 +1,13 @@
 //! The discovered classes of a run, against the labels where there are any.
+//!
+//! Classes are those that a user sees: merged ones are one, named ones have their name, and images below the threshold of
+//! sureness belong to none.
 
 use std::collections::{BTreeMap, HashMap};
 
 use twist_metrics::Contingency;
 
-use crate::run::Samples;
+use crate::run::{Naming, Samples};
 
 /// Classes with a colour of their own; further ones share gray.
 pub(crate) const MOST_COLORS: usize = 100;
@@ -12,9 +15,13 @@ pub(crate) const MOST_COLORS: usize = 100;
 /// One discovered class.
 #[derive(Clone, Debug)]
 pub(crate) struct Class {
-    /// Its number: the output of the network.
+    /// Its number: the output of the network, of merged ones the one that they were merged into.
     pub(crate) number: u32,
-    /// Its images, the most confident first.
+    /// What it is called: the name that a user gave it, else "class 7".
+    pub(crate) name: String,
+    /// The outputs that were merged into it, itself included.
+    pub(crate) parts: Vec<u32>,
+    /// Its images, the most confident first, unsure ones left out.
     pub(crate) rows: Vec<usize>,
     /// The most frequent label and its share of the labelled images.
     pub(crate) majority: Option<(u32, f64)>,
@@ -22,13 +29,6 @@ pub(crate) struct Class {
     pub(crate) assigned: Option<u32>,
     /// Its colour slot; `None` is gray.
     pub(crate) color: Option<usize>,
-}
-
-impl Class {
-    /// "class 7".
-    pub(crate) fn name(&self) -> String {
-        format!("class {}", self.number)
-    }
 }
 
 /// Every class that has an image, and every label.
@@ -42,20 +42,28 @@ pub(crate) struct Classes {
     pub(crate) labelled: usize,
     /// `counts[label position][class position]`, positions in the two vectors above.
     pub(crate) counts: Vec<Vec<u64>>,
+    /// Images that are in no class, the least sure first.
+    pub(crate) unsure: Vec<usize>,
+    naming: Naming,
 }
 
 impl Classes {
     /// Counts, assigns and colours.
-    pub(crate) fn of(samples: &Samples) -> Self {
+    pub(crate) fn of(samples: &Samples, naming: &Naming) -> Self {
+        let confidence = &samples.merged.confidence;
+        let (mut unsure, sure): (Vec<usize>, Vec<usize>) =
+            (0..samples.len()).partition(|row| samples.unsure[*row]);
+        unsure.sort_by(|a, b| confidence[*a].total_cmp(&confidence[*b]).then(a.cmp(b)));
         let mut rows: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for (row, cluster) in samples.cluster.iter().enumerate() {
-            rows.entry(*cluster).or_default().push(row);
+        for row in sure {
+            rows.entry(samples.merged.cluster[row]).or_default().push(row);
         }
         let mut groups: Vec<(u32, Vec<usize>)> = rows.into_iter().collect();
         groups.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.0.cmp(&b.0)));
 
         let mut labels: Vec<u32> = samples.label.iter().flatten().copied().collect();
-        let labelled = labels.len();
+        let labelled =
+            groups.iter().flat_map(|(_, rows)| rows).filter(|row| samples.label[**row].is_some()).count();
         labels.sort_unstable();
         labels.dedup();
         let place: HashMap<u32, usize> = labels.iter().enumerate().map(|(at, label)| (*label, at)).collect();
@@ -76,13 +84,19 @@ impl Classes {
             .into_iter()
             .enumerate()
             .map(|(at, (number, mut rows))| {
-                rows.sort_by(|a, b| samples.confidence[*b].total_cmp(&samples.confidence[*a]).then(a.cmp(b)));
+                rows.sort_by(|a, b| confidence[*b].total_cmp(&confidence[*a]).then(a.cmp(b)));
                 let assigned = assigned.get(&number).copied();
                 let color = color(at, assigned).filter(|slot| *slot < MOST_COLORS);
-                Class { number, majority: majority(&counts, &labels, at), assigned, color, rows }
+                let (name, parts) = (naming.title(number), naming.parts(number));
+                Class { number, name, parts, majority: majority(&counts, &labels, at), assigned, color, rows }
             })
             .collect();
-        Self { classes, labels, labelled, counts }
+        Self { classes, labels, labelled, counts, unsure, naming: naming.clone() }
+    }
+
+    /// What class `number` is called, whether or not it has images.
+    pub(crate) fn title(&self, number: u32) -> String {
+        self.naming.title(number)
     }
 
     /// How many colour slots the run needs.
@@ -115,8 +129,9 @@ fn assign(samples: &Samples) -> HashMap<u32, u32> {
     let (labels, clusters): (Vec<u32>, Vec<u32>) = samples
         .label
         .iter()
-        .zip(&samples.cluster)
-        .filter_map(|(label, cluster)| Some(((*label)?, *cluster)))
+        .zip(&samples.merged.cluster)
+        .zip(&samples.unsure)
+        .filter_map(|((label, cluster), unsure)| (!unsure).then_some(((*label)?, *cluster)))
         .unzip();
     Contingency::new(&labels, &clusters)
         .map(|table| table.one_to_one_assignment().into_iter().collect())
@@ -126,28 +141,33 @@ fn assign(samples: &Samples) -> HashMap<u32, u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Verdicts;
 
     fn samples(pairs: &[(Option<u32>, u32)]) -> Samples {
         let n = pairs.len();
-        Samples {
+        let mut samples = Samples {
             index: (0..n as u32).collect(),
             label: pairs.iter().map(|pair| pair.0).collect(),
-            cluster: pairs.iter().map(|pair| pair.1).collect(),
-            confidence: (0..n).map(|i| i as f32 / n as f32).collect(),
-            second_cluster: vec![0; n],
-            second_confidence: vec![0.0; n],
+            said: Verdicts {
+                cluster: pairs.iter().map(|pair| pair.1).collect(),
+                confidence: (0..n).map(|i| i as f32 / n as f32).collect(),
+                second_cluster: vec![0; n],
+                second_confidence: vec![0.0; n],
+            },
             embedding: vec![0.0; n],
             width: 1,
             path: vec![String::new(); n],
-            class_names: HashMap::new(),
-        }
+            ..Samples::default()
+        };
+        samples.merge(&Naming::default());
+        samples
     }
 
     #[test]
     fn classes_get_their_labels() {
         let pairs =
             [(Some(0), 5), (Some(0), 5), (Some(1), 5), (Some(1), 2), (Some(1), 2), (None, 5), (Some(1), 9)];
-        let found = Classes::of(&samples(&pairs));
+        let found = Classes::of(&samples(&pairs), &Naming::default());
         assert_eq!(found.classes.iter().map(|class| class.number).collect::<Vec<_>>(), [5, 2, 9]);
         assert_eq!((found.labels.as_slice(), found.labelled), ([0, 1].as_slice(), 6));
         assert_eq!(found.counts, [[2, 0, 0], [1, 2, 1]]);
@@ -160,7 +180,7 @@ mod tests {
 
     #[test]
     fn without_labels_classes_have_colours_of_their_own() {
-        let found = Classes::of(&samples(&[(None, 4), (None, 4), (None, 1)]));
+        let found = Classes::of(&samples(&[(None, 4), (None, 4), (None, 1)]), &Naming::default());
         assert_eq!(found.classes.iter().map(|class| class.color).collect::<Vec<_>>(), [Some(0), Some(1)]);
         assert!(found.classes.iter().all(|class| class.majority.is_none() && class.assigned.is_none()));
         assert_eq!((found.labels.len(), found.colors()), (0, 2));

@@ -1,7 +1,8 @@
 //! What can keep a report from being written.
 //!
 //! Only two things do: a folder that is no run, and a disk that cannot be read or written. A run whose parts are
-//! missing or damaged still gets its page; the page then says what is missing and how to get it.
+//! missing or damaged still gets its page; the page then says what is missing and how to get it. The interactive page, which
+//! changes files, refuses damaged ones.
 
 use std::io;
 use std::path::PathBuf;
@@ -48,4 +49,44 @@ pub enum ReportError {
         "the report's template failed, which is a bug in Twist (please report it with the run's config.toml): {0:#}"
     )]
     Template(#[from] minijinja::Error),
+
+    /// A run without images cannot be browsed.
+    #[error(
+        "{} has no embeddings (embeddings.parquet), so there is nothing to browse: they are written when training ends \
+         (`twist train … --resume` finishes a run)",
+        path.display()
+    )]
+    NothingToBrowse {
+        /// The run folder.
+        path: PathBuf,
+    },
+
+    /// Names and merges of classes cannot be used.
+    #[error(transparent)]
+    Clusters(#[from] twist_io::ClusterError),
+
+    /// The file for labels holds something else.
+    #[error("{} is no table with the columns `path` and `label`: move it away, or correct it", path.display())]
+    NoLabels {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The port cannot be had.
+    #[error("cannot listen on 127.0.0.1:{port} ({source}): choose another --port, or none for any free one")]
+    Port {
+        /// What was asked for.
+        port: u16,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+
+    /// The server ended.
+    #[error("the server failed: {source}")]
+    Serve {
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
 }

@@ -1,4 +1,4 @@
-//! A run folder in, one self-contained HTML page out.
+//! A run folder in, one self-contained HTML page out; or, for work, a page served on the loopback address ([`serve`]).
 //!
 //! Training and evaluation leave files in a run folder: the recipe, the plan, a log, the final figures, the embeddings with
 //! what the network said of every image, and thumbnails. This crate reads those files and nothing else, and draws from
@@ -16,8 +16,10 @@
 //!
 //! # How data passes
 //!
-//! run folder → `run` (one reader per file) → `classes` (the discovered classes against the labels) → `section` (one file per
-//! section, plain data) → `page` (templates) → one atomic write.
+//! run folder → `run` (one reader per file) → `classes` (the discovered classes, named and merged as a user likes, against the
+//! labels) → `section` (one file per section, plain data) → `page` (templates) → one atomic write. Beside the page lies
+//! `label_next.csv`: the images whose label would tell most. `published` holds numbers of other people, each with its
+//! protocol.
 //!
 //! # Why charts by hand
 //!
@@ -50,6 +52,11 @@ mod classes;
 
 mod map;
 
+mod finds;
+mod label_next;
+
+mod published;
+
 mod pictures;
 
 mod chart;
@@ -58,14 +65,18 @@ mod section;
 
 mod page;
 
+pub mod serve;
+
 mod text;
 
 mod error;
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use self::error::ReportError;
+pub use self::serve::serve;
 
 /// What was written.
 #[derive(Clone, Debug)]
@@ -76,6 +87,8 @@ pub struct ReportSummary {
     pub bytes: u64,
     /// Different pictures in it.
     pub pictures: usize,
+    /// The table of images to label next, beside the page; only a page of one run has one.
+    pub labels: Option<PathBuf>,
     /// What is missing from it, one sentence each, with the run's name when there are several.
     pub notes: Vec<String>,
 }
@@ -95,14 +108,36 @@ pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> 
     let runs = runs.iter().map(|path| run::Run::open(path)).collect::<Result<Vec<_>, _>>()?;
     let page = page::render(&runs)?;
     twist_io::write_atomic(out, |file| file.write_all(page.html.as_bytes()))?;
+    let mut notes: Vec<String> = Vec::new();
+    let labels = match runs.as_slice() {
+        [run] => write_label_next(run, &out.with_file_name("label_next.csv"), &mut notes)?,
+        _ => None,
+    };
     let several = runs.len() > 1;
-    let notes = runs.iter().flat_map(|run| {
+    let missing = runs.iter().flat_map(|run| {
         run.notes.iter().map(move |note| if several { format!("{}: {note}", run.name) } else { note.clone() })
     });
-    Ok(ReportSummary {
-        path: out.to_owned(),
-        bytes: page.html.len() as u64,
-        pictures: page.pictures,
-        notes: notes.collect(),
-    })
+    notes.extend(missing);
+    let (path, bytes) = (out.to_owned(), page.html.len() as u64);
+    Ok(ReportSummary { path, bytes, pictures: page.pictures, labels, notes })
+}
+
+/// Writes the images of `run` that are to be labelled next, unless someone has begun to fill in the table that is there.
+fn write_label_next(
+    run: &run::Run,
+    path: &Path,
+    notes: &mut Vec<String>,
+) -> Result<Option<PathBuf>, ReportError> {
+    let Some(samples) =
+        run.samples.as_ref().filter(|samples| samples.path.iter().any(|path| !path.is_empty()))
+    else {
+        return Ok(None);
+    };
+    if label_next::is_filled_in(path) {
+        notes.push(format!("{} has labels in it already, so it was left as it is.", path.display()));
+        return Ok(Some(path.to_owned()));
+    }
+    let rows = label_next::propose(samples, &HashSet::new());
+    label_next::write(path, samples, &classes::Classes::of(samples, &run.naming), &rows)?;
+    Ok(Some(path.to_owned()))
 }

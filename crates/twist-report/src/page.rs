@@ -48,8 +48,10 @@ pub(crate) fn render(runs: &[Run]) -> Result<Page, ReportError> {
         environment.add_template(name, source)?;
     }
     let names = distinct_names(runs);
-    let classes: Vec<Option<Classes>> =
-        runs.iter().map(|run| run.samples.as_ref().map(Classes::of)).collect();
+    let classes: Vec<Option<Classes>> = runs
+        .iter()
+        .map(|run| run.samples.as_ref().map(|samples| Classes::of(samples, &run.naming)))
+        .collect();
     let mut book = Book::default();
     let views: Vec<RunView> = runs
         .iter()

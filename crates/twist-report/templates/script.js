@@ -182,7 +182,7 @@
     const describe = (i) => {
       const lines = [data.path[i] || 'image ' + data.image[i]];
       if (data.label[i] !== null) lines.push('label: ' + data.names[data.label[i]]);
-      lines.push('class ' + data.class[i] + ': ' + format(data.sure[i], true));
+      lines.push((data.titles[data.class[i]] || 'class ' + data.class[i]) + ': ' + format(data.sure[i], true));
       return lines.join('\n');
     };
     const mark = (i) => {

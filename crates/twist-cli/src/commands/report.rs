@@ -1,17 +1,28 @@
-//! `twist report`: one self-contained HTML page about one run, or several side by side.
+//! `twist report`: one self-contained HTML page about one run, or several side by side; or a page that one works with.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::exit::Exit;
+use anyhow::Context;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::exit::{Exit, Usage};
+use crate::page_helpers;
 use crate::talk::{Talk, to_stdout};
 
 const EXAMPLES: &str = "\
 Examples:
   twist report runs/demo-1                        writes runs/demo-1/report.html
   twist report runs/demo-1 runs/demo-2            compares both in report.html
-  twist report runs/* --out seeds.html";
+  twist report runs/* --out seeds.html
+  twist report runs/demo-1 --serve                browse, search by example, name, merge and label
 
-/// Write one HTML page about a run, or about several side by side
+Beside the page of one run lies label_next.csv: the images whose labels would help most.
+What is done on the served page is kept in the run at once: names and merges in clusters.json,
+labels in labels.csv, for twist finetune --labels.";
+
+/// Write one HTML page about a run, or about several side by side; or serve a page to work with
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -19,12 +30,24 @@ pub(crate) struct Args {
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
     /// The page [default: RUN/report.html, or report.html for several runs]
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long, value_name = "FILE.html", conflicts_with = "serve")]
     out: Option<PathBuf>,
+    /// Serve an interactive page about one run on 127.0.0.1 until Ctrl-C, and print its address
+    #[arg(long)]
+    serve: bool,
+    /// Port of the served page [default: any free one]
+    #[arg(long, value_name = "N", requires = "serve")]
+    port: Option<u16>,
 }
 
-/// Writes the page and prints its path.
+/// Writes the page and prints its path, or serves one and prints its address.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    if args.serve {
+        return match args.runs.as_slice() {
+            [run] => serve(run, args.port.unwrap_or(0), talk),
+            _ => Err(Usage("--serve takes one run".into()).into()),
+        };
+    }
     let out = match (&args.out, args.runs.as_slice()) {
         (Some(out), _) => out.clone(),
         (None, [run]) => run.join("report.html"),
@@ -35,6 +58,25 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     for note in &summary.notes {
         talk.detail(note);
     }
+    if let Some(labels) = &summary.labels {
+        talk.detail(format!("images to label next: {}", labels.display()));
+    }
     to_stdout(out.display().to_string())?;
+    Ok(Exit::Done)
+}
+
+/// Serves until Ctrl-C or SIGTERM, which end it as they should: nothing is left to save.
+fn serve(run: &Path, port: u16, talk: &Talk) -> anyhow::Result<Exit> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle Ctrl-C")?;
+    }
+    let helpers = page_helpers::of_run(run, talk);
+    let announce = |address: &str| {
+        to_stdout(address)?;
+        talk.say("open this address in a browser; Ctrl-C ends the server");
+        Ok(())
+    };
+    twist_report::serve(run, port, helpers, announce, &|| stop.load(Ordering::SeqCst))?;
     Ok(Exit::Done)
 }

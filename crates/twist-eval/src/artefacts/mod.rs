@@ -8,3 +8,4 @@ pub(crate) mod images;
 pub(crate) mod thumbnails;
 
 pub(crate) use gallery::wanted;
+pub use thumbnails::thumbnail;

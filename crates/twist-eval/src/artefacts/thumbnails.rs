@@ -6,7 +6,7 @@ use std::path::Path;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{FilterType, resize};
 use image::{ExtendedColorType, ImageEncoder, ImageFormat, RgbImage};
-use twist_data::{Dataset, Decoder, Rgb8, Stored};
+use twist_data::{Dataset, DecodeLimits, Decoder, Rgb8, Stored};
 
 use crate::EvalError;
 
@@ -29,7 +29,7 @@ pub(crate) fn write(
         let mut archive = tar::Builder::new(file);
         for &index in indices {
             let Some(image) = pixels(dataset, index as usize, decoder) else { continue };
-            let (bytes, extension) = encode(&image).map_err(std::io::Error::other)?;
+            let (bytes, extension) = encode(&image, SIDE).map_err(std::io::Error::other)?;
             let mut header = tar::Header::new_gnu(); // no owner, no time: equal images give equal archives
             header.set_size(bytes.len() as u64);
             header.set_mode(0o644);
@@ -49,15 +49,21 @@ pub(super) fn pixels(dataset: &dyn Dataset, index: usize, decoder: &mut Decoder)
     RgbImage::from_raw(width, height, pixels)
 }
 
-/// Shrinks to at most [`SIDE`]; small images stay lossless.
-fn encode(image: &RgbImage) -> Result<(Vec<u8>, &'static str), image::ImageError> {
+/// Image `index` as a PNG or JPEG file whose longer side is at most `side` pixels, if it can be read.
+pub fn thumbnail(dataset: &dyn Dataset, index: usize, side: u32) -> Option<Vec<u8>> {
+    let image = pixels(dataset, index, &mut Decoder::new(DecodeLimits::default()))?;
+    encode(&image, side).ok().map(|(bytes, _)| bytes)
+}
+
+/// Shrinks to at most `side`; small images stay lossless.
+fn encode(image: &RgbImage, side: u32) -> Result<(Vec<u8>, &'static str), image::ImageError> {
     let (width, height) = image.dimensions();
     let mut bytes = Cursor::new(Vec::new());
-    if width.max(height) <= SIDE {
+    if width.max(height) <= side {
         image.write_to(&mut bytes, ImageFormat::Png)?;
         return Ok((bytes.into_inner(), "png"));
     }
-    let (width, height) = fit(width, height, SIDE);
+    let (width, height) = fit(width, height, side);
     let small = resize(image, width, height, FilterType::Triangle);
     JpegEncoder::new_with_quality(&mut bytes, QUALITY).write_image(
         &small,
@@ -82,9 +88,9 @@ mod tests {
     #[test]
     fn small_images_stay_as_they_are_and_large_ones_shrink() {
         let small = RgbImage::from_fn(32, 20, |x, y| image::Rgb([x as u8, y as u8, 7]));
-        let (bytes, extension) = encode(&small).unwrap();
+        let (bytes, extension) = encode(&small, SIDE).unwrap();
         assert_eq!((extension, image::load_from_memory(&bytes).unwrap().into_rgb8()), ("png", small));
-        let (bytes, extension) = encode(&RgbImage::new(400, 100)).unwrap();
+        let (bytes, extension) = encode(&RgbImage::new(400, 100), SIDE).unwrap();
         let large = image::load_from_memory(&bytes).unwrap();
         assert_eq!((extension, large.width(), large.height()), ("jpg", 96, 24));
         assert_eq!(fit(5_000, 1, 96), (96, 1));

@@ -6,6 +6,7 @@ mod cache;
 mod content;
 mod set;
 
+mod one_image;
 mod rows;
 
 pub use cache::FeatureCache;

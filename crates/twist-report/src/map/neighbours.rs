@@ -16,28 +16,35 @@ pub(crate) struct Neighbour {
 pub(crate) fn nearest(points: &[f32], width: usize, queries: &[usize], k: usize) -> Vec<Vec<Neighbour>> {
     queries
         .par_iter()
-        .map(|&query| {
-            let origin = &points[query * width..(query + 1) * width];
-            let mut all: Vec<Neighbour> = points
-                .chunks_exact(width)
-                .enumerate()
-                .filter(|(row, _)| *row != query)
-                .map(|(row, point)| Neighbour { row, similarity: dot(origin, point) })
-                .collect();
-            let order =
-                |a: &Neighbour, b: &Neighbour| b.similarity.total_cmp(&a.similarity).then(a.row.cmp(&b.row));
-            if k < all.len() {
-                all.select_nth_unstable_by(k, order);
-                all.truncate(k);
-            }
-            all.sort_unstable_by(order);
-            all
-        })
+        .map(|&query| nearest_to(points, width, &points[query * width..(query + 1) * width], Some(query), k))
         .collect()
 }
 
+/// The `k` nearest rows of `points` for one vector of `width` numbers, of length 1; row `except` is left out.
+pub(crate) fn nearest_to(
+    points: &[f32],
+    width: usize,
+    origin: &[f32],
+    except: Option<usize>,
+    k: usize,
+) -> Vec<Neighbour> {
+    let mut all: Vec<Neighbour> = points
+        .chunks_exact(width)
+        .enumerate()
+        .filter(|(row, _)| Some(*row) != except)
+        .map(|(row, point)| Neighbour { row, similarity: similarity(origin, point) })
+        .collect();
+    let order = |a: &Neighbour, b: &Neighbour| b.similarity.total_cmp(&a.similarity).then(a.row.cmp(&b.row));
+    if k < all.len() {
+        all.select_nth_unstable_by(k, order);
+        all.truncate(k);
+    }
+    all.sort_unstable_by(order);
+    all
+}
+
 /// The inner product in eight sums, which the compiler turns into vector instructions.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn similarity(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
     let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
     let rest: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();

@@ -1,9 +1,11 @@
 //! Pictures inside the page: every thumbnail is stored once, however often it is shown.
 
+mod apart;
 mod book;
 mod compact;
 mod sheet;
 
+pub(crate) use self::apart::pixels_apart;
 pub(crate) use self::book::{Book, Shown};
 pub(crate) use self::compact::compact;
 pub(crate) use self::sheet::{Sheet, sheet};

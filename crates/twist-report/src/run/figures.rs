@@ -29,6 +29,11 @@ impl Figures {
         self.values.get(key)?.as_f64()
     }
 
+    /// Any value by its key.
+    pub(crate) fn raw(&self, key: &str) -> Option<&Value> {
+        self.values.get(key)
+    }
+
     /// A baseline by its key.
     pub(crate) fn baseline(&self, key: &str) -> Option<f64> {
         self.values.get("baselines")?.get(key)?.as_f64()

@@ -3,8 +3,10 @@
 //! Every part is optional. What is absent or damaged becomes a [`Note`], which the page shows as a sentence with its
 //! remedy, so that nothing is left out silently.
 
+mod evaluations;
 mod figures;
 mod log;
+mod names;
 mod recipe;
 mod samples;
 mod thumbnails;
@@ -13,10 +15,14 @@ use std::path::{Path, PathBuf};
 
 use crate::error::ReportError;
 
+pub(crate) use self::evaluations::Evaluation;
 pub(crate) use self::figures::{Figures, Origin};
 pub(crate) use self::log::{Ending, Log, LogEvent, Record};
+pub(crate) use self::names::{Naming, load as load_names};
 pub(crate) use self::recipe::{Recipe, flatten_json};
 pub(crate) use self::samples::Samples;
+#[cfg(test)]
+pub(crate) use self::samples::Verdicts;
 pub(crate) use self::thumbnails::{Thumbnail, Thumbnails};
 
 /// One sentence about a missing or damaged part of a run, with what to do about it.
@@ -36,6 +42,10 @@ pub(crate) struct Run {
     pub(crate) log: Log,
     /// `metrics.json`, or the last evaluation of the log.
     pub(crate) figures: Option<Figures>,
+    /// What `metrics.json` and `evaluations.jsonl` hold, one entry for each protocol.
+    pub(crate) evaluations: Vec<Evaluation>,
+    /// `clusters.json`: names and merges of discovered classes.
+    pub(crate) naming: Naming,
     /// `embeddings.parquet` with the paths and class names of `images.csv`.
     pub(crate) samples: Option<Samples>,
     /// `thumbnails.tar`.
@@ -53,6 +63,19 @@ impl Run {
     ///
     /// [`ReportError::NotAFolder`] and [`ReportError::NotARun`] when it is none.
     pub(crate) fn open(path: &Path) -> Result<Self, ReportError> {
+        let mut run = Self::open_without_pictures(path)?;
+        let has_samples = run.samples.is_some();
+        run.thumbnails = thumbnails::read(&path.join("thumbnails.tar"), has_samples, &mut run.notes)?;
+        run.augmentation = read_contact_sheet(&path.join("augmentation.png"), &mut run.notes)?;
+        Ok(run)
+    }
+
+    /// Reads everything but the pictures.
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::open`].
+    pub(crate) fn open_without_pictures(path: &Path) -> Result<Self, ReportError> {
         if !path.is_dir() {
             return Err(ReportError::NotAFolder { path: path.to_owned() });
         }
@@ -64,22 +87,42 @@ impl Run {
         let plan = recipe::read_plan(&path.join("plan.json"), &mut notes)?;
         let log = log::read(&path.join("log.jsonl"), &mut notes)?;
         let figures = figures::read(&path.join("metrics.json"), &log, &mut notes)?;
-        let samples = samples::read(path, &mut notes)?;
-        let thumbnails = thumbnails::read(&path.join("thumbnails.tar"), samples.is_some(), &mut notes)?;
-        let augmentation = read_contact_sheet(&path.join("augmentation.png"), &mut notes)?;
+        let evaluations = evaluations::read(&path.join("evaluations.jsonl"), figures.as_ref(), &mut notes)?;
+        let mut samples = samples::read(path, &mut notes)?;
+        let outputs = outputs(&log, recipe.as_ref()).or(samples.as_ref().map(Samples::most_outputs));
+        let naming = names::read(path, outputs.unwrap_or(0) as u32, &mut notes);
+        samples.iter_mut().for_each(|samples| samples.merge(&naming));
         let absolute = fs_err::canonicalize(path).map_err(|source| ReportError::Read { source })?;
         let name =
             absolute.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
         let path = path.to_owned();
-        Ok(Self { name, path, recipe, plan, log, figures, samples, thumbnails, augmentation, notes })
+        Ok(Self {
+            name,
+            path,
+            recipe,
+            plan,
+            log,
+            figures,
+            evaluations,
+            naming,
+            samples,
+            thumbnails: Thumbnails::new(),
+            augmentation: None,
+            notes,
+        })
     }
 
-    /// K, the number of classes that the network may use: as logged at the start, else the recipe's `model.dim`.
+    /// K, the number of classes that the network may use.
     pub(crate) fn outputs(&self) -> Option<u64> {
-        let logged = self.log.start.as_ref().and_then(|start| start.fields.get("clusters")?.as_f64());
-        let written = || self.recipe.as_ref()?.number("model.dim");
-        logged.or_else(written).filter(|dim| *dim >= 1.0).map(|dim| dim as u64)
+        outputs(&self.log, self.recipe.as_ref())
     }
+}
+
+/// K as logged at the start, else the recipe's `model.dim`.
+fn outputs(log: &Log, recipe: Option<&Recipe>) -> Option<u64> {
+    let logged = log.start.as_ref().and_then(|start| start.fields.get("clusters")?.as_f64());
+    let written = || recipe?.number("model.dim");
+    logged.or_else(written).filter(|dim| *dim >= 1.0).map(|dim| dim as u64)
 }
 
 /// The contact sheet at `path`, if it is a PNG whose pixels can be read.

@@ -11,7 +11,7 @@ use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, UInt32T
 use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::Note;
+use super::{Naming, Note};
 use crate::error::ReportError;
 
 /// One entry per evaluated image in each vector, in file order.
@@ -21,14 +21,12 @@ pub(crate) struct Samples {
     pub(crate) index: Vec<u32>,
     /// Its class, where it is known.
     pub(crate) label: Vec<Option<u32>>,
-    /// The discovered class.
-    pub(crate) cluster: Vec<u32>,
-    /// The probability of the discovered class.
-    pub(crate) confidence: Vec<f32>,
-    /// The runner-up.
-    pub(crate) second_cluster: Vec<u32>,
-    /// The probability of the runner-up.
-    pub(crate) second_confidence: Vec<f32>,
+    /// What the network said, class by class as it numbers them.
+    pub(crate) said: Verdicts,
+    /// The same with merged classes as one; equal to `said` until [`Samples::merge`].
+    pub(crate) merged: Verdicts,
+    /// Whether the probability of the class is below the threshold that a user set.
+    pub(crate) unsure: Vec<bool>,
     /// `[N, width]`, row-major.
     pub(crate) embedding: Vec<f32>,
     /// Numbers per embedding.
@@ -39,7 +37,41 @@ pub(crate) struct Samples {
     pub(crate) class_names: HashMap<u32, String>,
 }
 
+/// The two most probable classes of every image.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Verdicts {
+    /// The discovered class.
+    pub(crate) cluster: Vec<u32>,
+    /// The probability of the discovered class.
+    pub(crate) confidence: Vec<f32>,
+    /// The runner-up.
+    pub(crate) second_cluster: Vec<u32>,
+    /// The probability of the runner-up.
+    pub(crate) second_confidence: Vec<f32>,
+}
+
 impl Samples {
+    /// Puts merged classes together and marks the unsure images. A merged class is as probable as its parts together, as far
+    /// as they are known: the table holds the two most probable ones. Any earlier merge is taken back first.
+    pub(crate) fn merge(&mut self, naming: &Naming) {
+        self.merged = self.said.clone();
+        let Verdicts { cluster, confidence, second_cluster, second_confidence } = &mut self.merged;
+        for i in 0..cluster.len() {
+            (cluster[i], second_cluster[i]) = (naming.group(cluster[i]), naming.group(second_cluster[i]));
+            if cluster[i] == second_cluster[i] {
+                confidence[i] += std::mem::take(&mut second_confidence[i]);
+            }
+        }
+        let threshold = naming.unsure_below();
+        self.unsure = confidence.iter().map(|p| f64::from(*p) < threshold).collect();
+    }
+
+    /// One more than the highest output that the table names: what the network has at least.
+    pub(crate) fn most_outputs(&self) -> u64 {
+        let named = self.said.cluster.iter().chain(&self.said.second_cluster);
+        named.max().map_or(0, |highest| u64::from(*highest) + 1)
+    }
+
     /// Number of images.
     pub(crate) fn len(&self) -> usize {
         self.index.len()
@@ -57,7 +89,21 @@ impl Samples {
 
     /// How much more probable the discovered class is than the runner-up: small at the border of a class.
     pub(crate) fn margin(&self, i: usize) -> f32 {
-        self.confidence[i] - self.second_confidence[i]
+        self.merged.confidence[i] - self.merged.second_confidence[i]
+    }
+
+    /// The class of image `i`, its probability, the runner-up, and its probability.
+    pub(crate) fn verdict(&self, i: usize) -> (u32, f32, u32, f32) {
+        let Verdicts { cluster, confidence, second_cluster, second_confidence } = &self.merged;
+        (cluster[i], confidence[i], second_cluster[i], second_confidence[i])
+    }
+
+    /// A name of image `i`: its path, or its index.
+    pub(crate) fn title(&self, i: usize) -> String {
+        match self.path[i].as_str() {
+            "" => format!("image {}", self.index[i]),
+            path => path.to_owned(),
+        }
     }
 }
 
@@ -86,6 +132,7 @@ pub(super) fn read(folder: &Path, notes: &mut Vec<Note>) -> Result<Option<Sample
     if let Some(text) = super::read_optional(&folder.join("images.csv"))? {
         read_names(&text, &mut samples);
     }
+    samples.merge(&Naming::default());
     Ok(Some(samples))
 }
 
@@ -113,10 +160,10 @@ fn append(samples: &mut Samples, batch: &RecordBatch) -> Result<(), String> {
     let reals = |name: &str| floats(column(name)?).ok_or(format!("column `{name}` holds no numbers"));
 
     samples.index.extend(required("index")?);
-    samples.cluster.extend(required("cluster")?);
-    samples.second_cluster.extend(required("second_cluster")?);
-    samples.confidence.extend(reals("confidence")?);
-    samples.second_confidence.extend(reals("second_confidence")?);
+    samples.said.cluster.extend(required("cluster")?);
+    samples.said.second_cluster.extend(required("second_cluster")?);
+    samples.said.confidence.extend(reals("confidence")?);
+    samples.said.second_confidence.extend(reals("second_confidence")?);
     match batch.column_by_name("label") {
         Some(label) => samples.label.extend(integers(label).ok_or("column `label` holds no integers")?),
         None => samples.label.extend(vec![None; batch.num_rows()]),

@@ -48,7 +48,10 @@ pub(crate) fn atlas(run: &Run, samples: &Samples, classes: &Classes) -> Option<A
 
     let mut points = String::new();
     let slot = |color: Option<usize>| color.map_or_else(|| "x".to_owned(), |slot| slot.to_string());
-    let class_color = |row: usize| classes.find(samples.cluster[row]).and_then(|class| class.color);
+    let class_color = |row: usize| {
+        let class = classes.find(samples.merged.cluster[row]).filter(|_| !samples.unsure[row]);
+        class.and_then(|class| class.color)
+    };
     let label_color = |row: usize| samples.label[row].and_then(|label| classes.label_color(label));
     for (row, [x, y]) in map.rows.iter().zip(&map.positions) {
         let place = |value: f32| EDGE + value * (SIDE - 2.0 * EDGE);
@@ -67,9 +70,11 @@ pub(crate) fn atlas(run: &Run, samples: &Samples, classes: &Classes) -> Option<A
     let data = json!({
         "image": column(&|row| samples.index[row].into()),
         "path": column(&|row| samples.path[row].as_str().into()),
-        "class": column(&|row| samples.cluster[row].into()),
-        "sure": column(&|row| ((f64::from(samples.confidence[row]) * 1000.0).round() / 1000.0).into()),
+        "class": column(&|row| samples.merged.cluster[row].into()),
+        "sure": column(&|row| ((f64::from(samples.merged.confidence[row]) * 1000.0).round() / 1000.0).into()),
         "label": column(&|row| samples.label[row].map_or(serde_json::Value::Null, Into::into)),
+        "titles": classes.classes.iter().map(|class| (class.number.to_string(), class.name.as_str().into()))
+            .collect::<serde_json::Map<_, _>>(),
         "seen": pictures.iter().map(|picture| u8::from(picture.is_some())).collect::<Vec<_>>(),
         "names": classes.labels.iter().map(|label| (label.to_string(), samples.class_name(*label).into()))
             .collect::<serde_json::Map<_, _>>(),
@@ -101,7 +106,7 @@ fn legend_of_classes(samples: &Samples, classes: &Classes) -> Vec<Entry> {
         .into_iter()
         .take(MOST_ENTRIES)
         .map(|class| Entry {
-            name: class.name(),
+            name: class.name.clone(),
             color: class.color,
             key: class.number,
             note: meaning(class),

@@ -59,7 +59,7 @@ pub(crate) fn confusion(samples: &Samples, classes: &Classes) -> Option<Confusio
         .map(|row| holder(*row).and_then(|at| columns.iter().position(|column| *column == at)))
         .collect();
     let row_names: Vec<String> = rows.iter().map(|row| samples.class_name(classes.labels[*row])).collect();
-    let column_names: Vec<String> = columns.iter().map(|at| classes.classes[*at].name()).collect();
+    let column_names: Vec<String> = columns.iter().map(|at| classes.classes[*at].name.clone()).collect();
     let map = Heatmap::new(&HeatmapInput {
         rows: &row_names,
         columns: &column_names,
@@ -69,6 +69,9 @@ pub(crate) fn confusion(samples: &Samples, classes: &Classes) -> Option<Confusio
 
     let shown: u64 = counts.iter().flatten().sum();
     let mut scope = format!("{} with a label", plural(classes.labelled, "image", "images"));
+    if !classes.unsure.is_empty() {
+        scope += &format!("; the {} unsure ones are left out", count(classes.unsure.len() as u64));
+    }
     if spare.len() > MOST_UNASSIGNED || classes.labels.len() > MOST_LABELS {
         scope += &format!(
             "; {} of them are in the {} labels and {} classes shown (of {} and {})",
@@ -101,7 +104,7 @@ fn errors(samples: &Samples, classes: &Classes) -> Vec<Mistake> {
             let class = &classes.classes[at];
             Mistake {
                 label: samples.class_name(classes.labels[row]),
-                class: class.name(),
+                class: class.name.clone(),
                 mostly: class.majority.map(|(label, _)| samples.class_name(label)).unwrap_or_default(),
                 count: count(number),
                 share: percent(number as f64 / total as f64),

@@ -45,7 +45,9 @@ struct Known {
     meaning: &'static str,
 }
 
-const KNOWN: [Known; 14] = [
+const KNOWN: [Known; 19] = [
+    Known { key: "top1", name: "top-1", meaning: "accuracy of the model's own classifier" },
+    Known { key: "top5", name: "top-5", meaning: "the label is among the five most probable ones" },
     Known {
         key: "knn_top1",
         name: "k-NN",
@@ -55,6 +57,21 @@ const KNOWN: [Known; 14] = [
         key: "linear_top1",
         name: "linear",
         meaning: "accuracy of a linear classifier on frozen features",
+    },
+    Known {
+        key: "linear_top5",
+        name: "linear, top-5",
+        meaning: "the label is among the five most probable ones",
+    },
+    Known {
+        key: "finetune_top1",
+        name: "fine-tuned",
+        meaning: "accuracy of the network trained further with labels",
+    },
+    Known {
+        key: "finetune_top5",
+        name: "fine-tuned, top-5",
+        meaning: "the label is among the five most probable ones",
     },
     Known {
         key: "accuracy_one_to_one",
@@ -119,12 +136,17 @@ pub(crate) fn evidence(run: &Run) -> Option<Evidence> {
     let rows = figures
         .numbers()
         .map(|(key, value)| {
-            let known = KNOWN.iter().find(|known| known.key == key);
-            let name = known.map_or_else(|| words(key), |known| known.name.to_owned());
-            Row { name, value: write_figure(key, value), meaning: known.map_or("", |known| known.meaning) }
+            let meaning = KNOWN.iter().find(|known| known.key == key).map_or("", |known| known.meaning);
+            Row { name: figure_name(key), value: write_figure(key, value), meaning }
         })
         .collect();
     Some(Evidence { origin, rows, bars: bars(figures), protocol: figures.protocol() })
+}
+
+/// What a figure is called.
+pub(super) fn figure_name(key: &str) -> String {
+    let known = KNOWN.iter().find(|known| known.key == key);
+    known.map_or_else(|| words(key), |known| known.name.to_owned())
 }
 
 /// A figure as its key asks for.
@@ -133,8 +155,10 @@ pub(super) fn write_figure(key: &str, value: f64) -> String {
         "minutes" => minutes(value),
         "classes_in_use" => number(value),
         "images_per_second" | "images_per_cpu_second" => number(value.round()),
-        _ if key.ends_with("_top1")
-            || key.ends_with("_top5")
+        _ if key.contains("_top1")
+            || key.contains("_top5")
+            || key.contains("per_class")
+            || key.contains("11_point")
             || key.contains("accuracy")
             || is_score(key) =>
         {

@@ -6,12 +6,14 @@ use super::picture::{Picture, picture};
 use crate::classes::{Class, Classes};
 use crate::pictures::Book;
 use crate::run::{Run, Samples};
-use crate::text::{percent, plural};
+use crate::text::{count, percent, plural};
 
 /// Classes shown with images; the others are counted.
 const MOST_CLASSES: usize = 100;
 /// Images in all, which keeps the page to a few megabytes.
 const MOST_IMAGES: usize = 900;
+/// Unsure images shown.
+const MOST_UNSURE: usize = 24;
 
 /// The gallery.
 #[derive(Serialize)]
@@ -19,12 +21,22 @@ pub(crate) struct Gallery {
     cards: Vec<Card>,
     /// What is not shown.
     rest: Option<String>,
+    unsure: Option<Unsure>,
     has_labels: bool,
+}
+
+/// Images that are in no class, because the network is less sure of them than a user asked for.
+#[derive(Serialize)]
+struct Unsure {
+    text: String,
+    pictures: Vec<Picture>,
 }
 
 #[derive(Serialize)]
 struct Card {
     name: String,
+    /// The outputs that were merged into it: "outputs 3, 7"; empty when it is one.
+    parts: String,
     /// Colour slot; `None` is gray.
     color: Option<usize>,
     number: u32,
@@ -57,7 +69,23 @@ pub(crate) fn gallery(run: &Run, samples: &Samples, classes: &Classes, book: &mu
             plural(hidden, "image", "images"),
         )
     });
-    Gallery { cards, rest, has_labels: !classes.labels.is_empty() }
+    let unsure = unsure(run, samples, classes, book);
+    Gallery { cards, rest, unsure, has_labels: !classes.labels.is_empty() }
+}
+
+fn unsure(run: &Run, samples: &Samples, classes: &Classes, book: &mut Book) -> Option<Unsure> {
+    let visible = |row: &&usize| run.thumbnails.contains_key(&samples.index[**row]);
+    let caption = |row: usize| format!("{:.2}", samples.merged.confidence[row]);
+    let shown = classes.unsure.iter().filter(visible).take(MOST_UNSURE);
+    let pictures =
+        shown.map(|row| picture(run, samples, classes, book, (*row, caption(*row), false))).collect();
+    let text = format!(
+        "{} of {}, less probable than {}, in whichever class",
+        plural(classes.unsure.len(), "image", "images"),
+        count(samples.len() as u64),
+        percent(run.naming.unsure_below()),
+    );
+    (!classes.unsure.is_empty()).then_some(Unsure { text, pictures })
 }
 
 fn card(
@@ -84,21 +112,28 @@ fn card(
         |row: usize| samples.label[row].is_some() && majority.is_some() && samples.label[row] != majority;
     let mut show =
         |row: usize, caption: String| picture(run, samples, classes, book, (row, caption, odd(row)));
-    let confidence = |row: usize| format!("{:.2}", samples.confidence[row]);
+    let confidence = |row: usize| format!("{:.2}", samples.merged.confidence[row]);
     let confident = confident.into_iter().map(|row| show(row, confidence(row))).collect();
     let borderline = borderline
         .into_iter()
         .map(|row| {
             // Without the leading zeros both numbers fit below a thumbnail.
-            let [first, second] =
-                [samples.confidence[row], samples.second_confidence[row]].map(|p| format!("{p:.2}"));
+            let [first, second] = [samples.merged.confidence[row], samples.merged.second_confidence[row]]
+                .map(|p| format!("{p:.2}"));
             show(row, format!("{} : {}", first.trim_start_matches('0'), second.trim_start_matches('0')))
         })
         .collect();
-    let mean = class.rows.iter().map(|row| f64::from(samples.confidence[*row])).sum::<f64>()
+    let mean = class.rows.iter().map(|row| f64::from(samples.merged.confidence[*row])).sum::<f64>()
         / class.rows.len() as f64;
     Card {
-        name: class.name(),
+        name: class.name.clone(),
+        parts: match class.parts.as_slice() {
+            [_] | [] => String::new(),
+            parts => {
+                let parts: Vec<String> = parts.iter().map(u32::to_string).collect();
+                format!("outputs {}", parts.join(", "))
+            }
+        },
         color: class.color,
         number: class.number,
         size: class.rows.len(),

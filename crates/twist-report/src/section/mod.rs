@@ -7,6 +7,10 @@ mod picture;
 
 mod gallery;
 
+mod finds;
+
+mod label_next;
+
 mod confusion;
 
 mod neighbours;
@@ -19,6 +23,8 @@ mod events;
 
 mod evidence;
 
+mod evaluations;
+
 mod setup;
 
 mod compare;
@@ -26,6 +32,7 @@ mod compare;
 use serde::Serialize;
 
 use crate::classes::Classes;
+use crate::map::closest;
 use crate::pictures::{Book, compact};
 use crate::run::Run;
 
@@ -43,10 +50,13 @@ pub(crate) struct RunView {
     confusion: Option<confusion::Confusion>,
     neighbours: Option<neighbours::Neighbours>,
     atlas: Option<atlas::Atlas>,
+    finds: Option<finds::Finds>,
+    label_next: Option<label_next::LabelNext>,
     curves: curves::Curves,
     augmentation: Option<String>,
     events: events::Events,
     evidence: Option<evidence::Evidence>,
+    evaluations: Option<evaluations::Evaluations>,
     setup: setup::Setup,
     notes: Vec<String>,
     /// Whether images were evaluated, and whether any of them has a label.
@@ -58,6 +68,7 @@ impl RunView {
     /// Makes the sections of `run`; the pictures they show go into `book`. `classes` belongs to the run's samples.
     pub(crate) fn new(run: &Run, classes: Option<&Classes>, book: &mut Book) -> Self {
         let found = run.samples.as_ref().zip(classes);
+        let closest = found.map(|(samples, _)| closest(&samples.embedding, samples.width));
         Self {
             name: run.name.clone(),
             overview: overview::overview(run, classes),
@@ -66,10 +77,15 @@ impl RunView {
             neighbours: found
                 .and_then(|(samples, classes)| neighbours::neighbours(run, samples, classes, book)),
             atlas: found.and_then(|(samples, classes)| atlas::atlas(run, samples, classes)),
+            finds: found
+                .zip(closest.as_ref())
+                .and_then(|((samples, classes), closest)| finds::view(run, samples, classes, closest, book)),
+            label_next: found.map(|(samples, classes)| label_next::view(run, samples, classes, book)),
             curves: curves::curves(run),
             augmentation: run.augmentation.as_ref().map(|bytes| compact("image/png", bytes, PLENTY)),
             events: events::events(&run.log),
             evidence: evidence::evidence(run),
+            evaluations: evaluations::evaluations(run),
             setup: setup::setup(run),
             notes: run.notes.clone(),
             has_samples: run.samples.is_some(),

@@ -60,7 +60,7 @@ pub(crate) fn neighbours(
     let has_labels = samples.has_labels();
     let agrees = |a: usize, b: usize| match (samples.label[a], samples.label[b]) {
         (Some(a), Some(b)) => a == b,
-        _ => samples.cluster[a] == samples.cluster[b],
+        _ => samples.merged.cluster[a] == samples.merged.cluster[b],
     };
     let (mut rows, mut alike, mut total) = (Vec::new(), 0usize, 0usize);
     for group in candidates {
@@ -73,7 +73,7 @@ pub(crate) fn neighbours(
         alike += near.iter().filter(|n| agrees(query, n.row)).count();
         total += near.len();
         let caption = samples.label[query]
-            .map_or_else(|| format!("class {}", samples.cluster[query]), |l| samples.class_name(l));
+            .map_or_else(|| classes.title(samples.merged.cluster[query]), |l| samples.class_name(l));
         rows.push(Row {
             query: picture(run, samples, classes, book, (query, caption, false)),
             neighbours: near

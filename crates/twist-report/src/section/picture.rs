@@ -30,30 +30,27 @@ pub(crate) fn picture(
     book: &mut Book,
     (row, caption, odd): (usize, String, bool),
 ) -> Picture {
-    let name = match samples.path[row].as_str() {
-        "" => format!("image {}", samples.index[row]),
-        path => path.to_owned(),
-    };
+    let name = samples.title(row);
     let label = samples.label[row].map(|label| samples.class_name(label));
     let probability = |p: f32| percent(f64::from(p));
+    let (cluster, confidence, second, second_confidence) = samples.verdict(row);
+    let title = classes.title(cluster);
     let mut tip = vec![name.clone()];
     if let Some(label) = &label {
         tip.push(format!("label: {label}"));
     }
-    tip.push(format!("class {}: {}", samples.cluster[row], probability(samples.confidence[row])));
-    if samples.second_confidence[row] > 0.0 {
-        tip.push(format!(
-            "then class {}: {}",
-            samples.second_cluster[row],
-            probability(samples.second_confidence[row])
-        ));
+    tip.push(format!("{title}: {}", probability(confidence)));
+    if second_confidence > 0.0 {
+        tip.push(format!("then {}: {}", classes.title(second), probability(second_confidence)));
     }
-    if let Some(meaning) = classes.find(samples.cluster[row]).and_then(|class| class.majority) {
-        tip.push(format!("class {} is mostly {}", samples.cluster[row], samples.class_name(meaning.0)));
+    if samples.unsure[row] {
+        tip.push("unsure: below the threshold, in no class".into());
+    } else if let Some(meaning) = classes.find(cluster).and_then(|class| class.majority) {
+        tip.push(format!("{title} is mostly {}", samples.class_name(meaning.0)));
     }
     let alt = match &label {
-        Some(label) => format!("{name}, labelled {label}, in class {}", samples.cluster[row]),
-        None => format!("{name}, in class {}", samples.cluster[row]),
+        Some(label) => format!("{name}, labelled {label}, in {title}"),
+        None => format!("{name}, in {title}"),
     };
     let shown = run.thumbnails.get(&samples.index[row]).map(|thumbnail| book.show(thumbnail));
     Picture { shown, caption, tip: tip.join("\n"), alt, odd }

@@ -34,6 +34,8 @@ pub(crate) struct Fixture {
     pub(crate) names: Vec<String>,
     /// What distinguishes runs.
     pub(crate) seed: u64,
+    /// How many images are copies of the one before them, from the second image on.
+    pub(crate) copies: usize,
 }
 
 impl Default for Fixture {
@@ -48,6 +50,7 @@ impl Default for Fixture {
             labels: true,
             names: names.map(String::from).to_vec(),
             seed: 1,
+            copies: 0,
         }
     }
 }
@@ -177,7 +180,7 @@ impl Fixture {
         let baselines = r#"{"knn_pixels_top1": 0.384, "knn_random_backbone_top1": 0.512, "kmeans_pixels_accuracy": 0.213, "kmeans_histogram_accuracy": 0.284}"#;
         format!(
             r#"{{{scores} "classes_in_use": {}, "images_per_second": {}, "minutes": {}, "peak_memory_gib": 1.24,
-              "protocol": {{"split": "shapes:test", "images": {}, "knn_k": 20, "knn_temperature": 0.1, "resize": 32, "crop": 32}},
+              "protocol": {{"split": "shapes:test", "images": {}, "knn": {{"k": 20, "temperature": 0.1}}, "transform": {{"resize": 32, "crop": 32}}}},
               "baselines": {}}}"#,
             self.classes,
             1400 + 10 * self.seed,
@@ -193,8 +196,9 @@ impl Fixture {
         let (mut label, mut cluster, mut sure, mut second, mut second_sure) =
             (vec![], vec![], vec![], vec![], vec![]);
         let (mut embedding, mut csv) =
-            (Vec::with_capacity(n * WIDTH), String::from("index,path,label,class\n"));
+            (Vec::<f32>::with_capacity(n * WIDTH), String::from("index,path,label,class\n"));
         let mut archive = tar::Builder::new(Vec::new());
+        let mut bytes = Vec::new();
         for i in 0..n {
             let kind = i % self.classes;
             let shown = if draw.next() < self.wrong {
@@ -210,7 +214,12 @@ impl Fixture {
             sure.push(p as f32);
             second.push(((number + 1) % self.classes) as i32);
             second_sure.push(((1.0 - p) * 0.8) as f32);
-            embedding.extend(point(&mut draw, kind, shown, self.classes));
+            let copy = i % 2 == 1 && i < 2 * self.copies;
+            if copy {
+                embedding.extend_from_within(embedding.len() - WIDTH..);
+            } else {
+                embedding.extend(point(&mut draw, kind, shown, self.classes));
+            }
             let name = self.name_of(kind).replace('"', "\"\"");
             let label_text = if self.labels { kind.to_string() } else { String::new() };
             let _ = writeln!(
@@ -219,8 +228,10 @@ impl Fixture {
                 if self.labels { &name } else { "" }
             );
 
-            let mut bytes = Vec::new();
-            drawing(&mut draw, kind).write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).unwrap();
+            if !copy {
+                bytes.clear();
+                drawing(&mut draw, kind).write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).unwrap();
+            }
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
             header.set_mode(0o644);

@@ -6,6 +6,9 @@ mod fixture;
 mod markup;
 
 mod compared;
+mod evaluated;
 mod hostile;
 mod missing;
+mod named;
+mod served;
 mod whole;

@@ -60,16 +60,28 @@ fn every_section_is_there() {
     assert_links_hold(&markup);
 
     let ids = markup.attribute("id");
-    for section in
-        ["classes", "confusion", "neighbours", "map", "training", "views", "figures", "events", "setup"]
-    {
+    for section in [
+        "classes",
+        "confusion",
+        "neighbours",
+        "finds",
+        "label",
+        "map",
+        "training",
+        "views",
+        "figures",
+        "evaluations",
+        "events",
+        "setup",
+    ] {
         assert!(ids.contains(&format!("r1-{section}").as_str()), "no section {section}");
     }
     assert!(!markup.attribute("class").contains(&"missing"), "something is called missing");
     let classes = |name: &str| markup.with_class(name);
     assert_eq!(classes("tile"), 7);
     assert_eq!((classes("class"), classes("chart"), classes("row")), (10, 7, 10));
-    assert_eq!(classes("strip"), 10 * 2 + 10 * 2);
+    // Two for each class and each row of neighbours, the oddities, and what to label next; the fixture has no copies.
+    assert_eq!(classes("strip"), 10 * 2 + 10 * 2 + 2);
     assert_eq!(markup.count("circle"), 1000);
     assert!(classes("thumb") >= 10 * 32 + 10 * 9);
 
@@ -84,7 +96,7 @@ fn every_section_is_there() {
         "the disk is nearly full",
         "broken/one.jpg",
         "k-means on raw pixels",
-        "knn_temperature",
+        "knn.temperature",
         "resnet18_cifar",
         "peak_learning_rate",
         "ln K",

@@ -1,0 +1,66 @@
+//! What the interactive report asks of this side: the run's model, and its images.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use twist_data::Dataset;
+use twist_eval::{EvalInput, Model, thumbnail};
+use twist_report::serve::{Embed, Helpers, Pictures};
+use twist_train::{DeviceRequest, Machine};
+
+use crate::sources::Sources;
+use crate::talk::Talk;
+
+/// What can be had of both; the page works without, and says so.
+pub(crate) fn of_run(folder: &Path, talk: &Talk) -> Helpers {
+    let embed = Eyes::open(folder).map(|eyes| Box::new(eyes) as Box<dyn Embed>);
+    let pictures = Data::open(folder, talk).map(|data| Box::new(data) as Box<dyn Pictures>);
+    Helpers {
+        embed: embed.inspect_err(|why| talk.warn(format!("no search by files of yours: {why:#}"))).ok(),
+        pictures: pictures
+            .inspect_err(|why| talk.detail(format!("only images with a thumbnail are shown: {why:#}")))
+            .ok(),
+    }
+}
+
+/// The model of the run.
+struct Eyes {
+    model: Model,
+    input: EvalInput,
+}
+
+impl Eyes {
+    fn open(folder: &Path) -> anyhow::Result<Self> {
+        let machine = Machine::detect(DeviceRequest::Auto, None)?;
+        machine.prepare()?;
+        let model = Model::load(folder, machine.device)?;
+        model.backbone()?;
+        let input = EvalInput::of_card(&model.card, None, &machine)?;
+        Ok(Self { model, input })
+    }
+}
+
+impl Embed for Eyes {
+    fn embed(&self, bytes: &[u8]) -> Result<Vec<f32>, Box<dyn Error>> {
+        Ok(self.input.features_of_image(&self.model, bytes)?)
+    }
+}
+
+/// The images that the run was evaluated on.
+struct Data(Arc<dyn Dataset>);
+
+impl Data {
+    fn open(folder: &Path, talk: &Talk) -> anyhow::Result<Self> {
+        let sources = Sources::read(folder)?.ok_or_else(|| anyhow::anyhow!("the run has no data.json"))?;
+        Ok(Self(Arc::clone(sources.open(talk)?.evaluated())))
+    }
+}
+
+impl Pictures for Data {
+    fn picture(&self, index: u32, path: &str, side: u32) -> Option<Vec<u8>> {
+        let index = index as usize;
+        let same = index < self.0.len() && self.0.path(index) == path;
+        same.then(|| thumbnail(&*self.0, index, side)).flatten()
+    }
+}

@@ -1,0 +1,144 @@
+//! Which images to label next, and the table in which to write the labels.
+//!
+//! A label tells most where the network hesitates, and a classifier needs some of every kind. So the classes take turns, the
+//! largest first, and each offers its image of the smallest margin; an image that is nearly the same as one that was chosen
+//! already is passed over.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use crate::classes::Classes;
+use crate::error::ReportError;
+use crate::map::similarity;
+use crate::run::Samples;
+
+/// Images proposed of each class …
+const PER_CLASS: usize = 10;
+/// … and in all.
+const MOST: usize = 300;
+/// An image this similar to a chosen one adds nothing.
+const SAME: f32 = 0.98;
+/// The least hesitant images of a large class are no candidates: at most this many of each are looked at.
+const CANDIDATES: usize = 400;
+
+/// Rows of `samples` to label, the most useful first. `known` are rows whose label a user gave already.
+pub(crate) fn propose(samples: &Samples, known: &HashSet<usize>) -> Vec<usize> {
+    let mut groups: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for row in 0..samples.len() {
+        groups.entry(samples.merged.cluster[row]).or_default().push(row);
+    }
+    let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+    groups.sort_by_key(|rows| std::cmp::Reverse(rows.len()));
+    let mut queues: Vec<_> = groups
+        .into_iter()
+        .map(|mut rows| {
+            rows.sort_by(|a, b| samples.margin(*a).total_cmp(&samples.margin(*b)).then(a.cmp(b)));
+            rows.into_iter().take(CANDIDATES)
+        })
+        .collect();
+
+    let point = |row: usize| &samples.embedding[row * samples.width..(row + 1) * samples.width];
+    let mut taken: Vec<usize> = known.iter().copied().collect();
+    taken.sort_unstable();
+    let mut chosen = Vec::new();
+    for _ in 0..PER_CLASS {
+        for queue in &mut queues {
+            let new =
+                queue.find(|row| taken.iter().all(|other| similarity(point(*row), point(*other)) < SAME));
+            if let Some(row) = new.filter(|_| chosen.len() < MOST) {
+                taken.push(row);
+                chosen.push(row);
+            }
+        }
+    }
+    chosen
+}
+
+/// Whether a user has begun to fill in the table at `path`, which then must not be written anew.
+pub(crate) fn is_filled_in(path: &Path) -> bool {
+    let Ok(bytes) = fs_err::read(path) else { return false };
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes.as_slice());
+    let Ok(header) = reader.byte_headers().cloned() else { return true };
+    let Some(at) = header.iter().position(|name| name == b"label") else { return true };
+    reader.byte_records().any(|record| match record {
+        Ok(record) => record.get(at).is_some_and(|label| !label.trim_ascii().is_empty()),
+        Err(_) => true,
+    })
+}
+
+/// Writes `path,label,class,name,margin`, one row an image; `label` is empty, for a person to fill in.
+///
+/// # Errors
+/// The disk is full or read-only.
+pub(crate) fn write(
+    path: &Path,
+    samples: &Samples,
+    classes: &Classes,
+    rows: &[usize],
+) -> Result<(), ReportError> {
+    twist_io::write_atomic(path, |file| {
+        let mut table = csv::Writer::from_writer(file);
+        table.write_record(["path", "label", "class", "name", "margin"])?;
+        for &row in rows {
+            let class = samples.merged.cluster[row];
+            let (number, margin) = (class.to_string(), format!("{:.4}", samples.margin(row)));
+            table.write_record([samples.path[row].as_str(), "", &number, &classes.title(class), &margin])?;
+        }
+        table.flush()
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Naming, Verdicts};
+
+    /// Six images of two classes; the first two of class 0 have the same features.
+    fn samples() -> Samples {
+        let margins = [0.1, 0.15, 0.5, 0.3, 0.2, 0.9];
+        let points = [[1.0, 0.0], [1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]];
+        let mut samples = Samples {
+            index: (0..6).collect(),
+            label: vec![None; 6],
+            said: Verdicts {
+                cluster: vec![0, 0, 0, 0, 1, 1],
+                confidence: margins.iter().map(|margin| 0.05 + margin).collect(),
+                second_cluster: vec![2; 6],
+                second_confidence: vec![0.05; 6],
+            },
+            embedding: points.concat(),
+            width: 2,
+            path: (0..6).map(|i| format!("a,{i}.png")).collect(),
+            ..Samples::default()
+        };
+        samples.merge(&Naming::default());
+        samples
+    }
+
+    #[test]
+    fn classes_take_turns_and_copies_are_passed_over() {
+        assert_eq!(propose(&samples(), &HashSet::new()), [0, 4, 3, 5, 2]);
+        assert_eq!(propose(&samples(), &HashSet::from([4])), [0, 5, 3, 2]);
+    }
+
+    #[test]
+    fn a_table_that_someone_filled_in_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("label_next.csv");
+        assert!(!is_filled_in(&path));
+        let samples = samples();
+        let classes = Classes::of(&samples, &Naming::default());
+        write(&path, &samples, &classes, &[0, 4]).unwrap();
+        let text = fs_err::read_to_string(&path).unwrap();
+        assert_eq!(
+            text,
+            "path,label,class,name,margin\n\"a,0.png\",,0,class 0,0.1000\n\"a,4.png\",,1,class 1,0.2000\n"
+        );
+        assert!(!is_filled_in(&path));
+        fs_err::write(&path, text.replace("\"a,4.png\",,", "\"a,4.png\",cat,")).unwrap();
+        assert!(is_filled_in(&path));
+        fs_err::write(&path, "other\n1\n").unwrap();
+        assert!(is_filled_in(&path), "what is not ours stays");
+    }
+}

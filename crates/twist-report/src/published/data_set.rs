@@ -1,0 +1,134 @@
+//! Which published data set a run was evaluated on, by the names of its classes.
+//!
+//! A table of published numbers may only stand beside figures of the same images. Nobody says in a run folder which data set
+//! it is, but class names do: the sets that are published on have fixed ones.
+
+/// A data set with published numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DataSet {
+    Cifar10,
+    Cifar20,
+    Cifar100,
+    Stl10,
+    Imagenette,
+    ImageNet,
+    Caltech101,
+    Sun397,
+    Textures,
+    Food101,
+    Pets,
+}
+
+/// Class names as their makers write them, and words that others use for the same.
+const CIFAR10: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+const STL10: [&str; 10] =
+    ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];
+const IMAGENETTE: [&str; 10] = [
+    "n01440764",
+    "n02102040",
+    "n02979186",
+    "n03000684",
+    "n03028079",
+    "n03394916",
+    "n03417042",
+    "n03425413",
+    "n03445777",
+    "n03888257",
+];
+
+/// Sets that are too long to write down: how many classes they have, and some that no other set of that size has.
+const LONG: [(DataSet, usize, &[&str]); 7] = [
+    (DataSet::Cifar20, 20, &["aquatic_mammals", "flowers", "large_carnivores"]),
+    (DataSet::Cifar100, 100, &["aquarium_fish", "sweet_pepper", "willow_tree"]),
+    (DataSet::Caltech101, 101, &["accordion", "wrench", "yin_yang"]),
+    (DataSet::Sun397, 397, &["abbey", "airplane_cabin", "zen_garden"]),
+    (DataSet::Textures, 47, &["banded", "polka_dotted", "zigzagged"]),
+    (DataSet::Food101, 101, &["apple_pie", "baby_back_ribs", "waffles"]),
+    (DataSet::Pets, 37, &["abyssinian", "pug", "siamese"]),
+];
+
+impl DataSet {
+    /// The data set whose classes are called `names`, in any order and however they are capitalised.
+    pub(crate) fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let plain = |name: &str| match name.to_lowercase().replace([' ', '-'], "_").as_str() {
+            "plane" | "aeroplane" => "airplane".to_owned(),
+            name => name.to_owned(),
+        };
+        let mut names: Vec<String> = names.map(plain).collect();
+        names.sort_unstable();
+        names.dedup();
+        let has = |wanted: &[&str]| wanted.iter().all(|name| names.iter().any(|known| known == name));
+        let cifar10 = |name: &str| has(&[name]) || (name == "automobile" && has(&["car"]));
+        if names.len() == 10 {
+            return match () {
+                () if CIFAR10.iter().all(|name| cifar10(name)) => Some(Self::Cifar10),
+                () if has(&STL10) => Some(Self::Stl10),
+                () if has(&IMAGENETTE) => Some(Self::Imagenette),
+                () => None,
+            };
+        }
+        let is_wordnet = |name: &String| {
+            name.len() == 9 && name.starts_with('n') && name[1..].bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if names.len() == 1000 && names.iter().all(is_wordnet) {
+            return Some(Self::ImageNet);
+        }
+        LONG.iter().find(|(_, number, some)| names.len() == *number && has(some)).map(|(set, ..)| *set)
+    }
+
+    /// The data set that a protocol names (`cifar10`, `food101`).
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        let plain: String = word.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        match plain.as_str() {
+            "cifar10" => Some(Self::Cifar10),
+            "cifar100" => Some(Self::Cifar100),
+            "stl10" => Some(Self::Stl10),
+            "imagenette" => Some(Self::Imagenette),
+            "imagenet" | "imagenet1k" => Some(Self::ImageNet),
+            "caltech101" => Some(Self::Caltech101),
+            "sun397" => Some(Self::Sun397),
+            "dtd" => Some(Self::Textures),
+            "food101" => Some(Self::Food101),
+            "pets" | "oxfordpets" | "oxfordiiitpet" => Some(Self::Pets),
+            _ => None,
+        }
+    }
+
+    /// Its usual name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Cifar10 => "CIFAR-10",
+            Self::Cifar20 => "CIFAR-100-20",
+            Self::Cifar100 => "CIFAR-100",
+            Self::Stl10 => "STL-10",
+            Self::Imagenette => "Imagenette",
+            Self::ImageNet => "ImageNet-1k",
+            Self::Caltech101 => "Caltech-101",
+            Self::Sun397 => "SUN397",
+            Self::Textures => "DTD",
+            Self::Food101 => "Food-101",
+            Self::Pets => "Oxford Pets",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_known_by_their_classes() {
+        let of = |names: &[&str]| DataSet::of_names(names.iter().copied());
+        assert_eq!(of(&CIFAR10), Some(DataSet::Cifar10));
+        let other = ["Plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+        assert_eq!(of(&other), Some(DataSet::Cifar10));
+        assert_eq!(of(&STL10), Some(DataSet::Stl10));
+        assert_eq!(of(&IMAGENETTE), Some(DataSet::Imagenette));
+        assert_eq!(of(&CIFAR10[..9]), None);
+        assert_eq!(of(&["disc", "ring"]), None);
+        let wordnet: Vec<String> = (0..1000).map(|i| format!("n{i:08}")).collect();
+        assert_eq!(DataSet::of_names(wordnet.iter().map(String::as_str)), Some(DataSet::ImageNet));
+        assert_eq!(DataSet::of_word("Food-101"), Some(DataSet::Food101));
+    }
+}

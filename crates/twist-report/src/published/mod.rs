@@ -1,0 +1,151 @@
+//! Published numbers, with the protocol that each was measured by.
+//!
+//! A number beside another says nothing unless both were measured alike. So every row here carries the values that define it,
+//! and [`Published::differences`] says in words where a measurement of ours departs from them. Rows whose source was not read
+//! are not here, however well known the number is.
+
+mod data_set;
+mod tables;
+
+pub(crate) use self::data_set::DataSet;
+
+use crate::text::number;
+
+/// One published row.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    /// The images.
+    pub(crate) data: DataSet,
+    /// `knn`, `linear`, `cluster`, `finetune`, `transfer` or `classifier`.
+    pub(crate) evaluation: &'static str,
+    /// The method.
+    pub(crate) method: &'static str,
+    /// The network.
+    pub(crate) arch: &'static str,
+    /// How long it was trained; empty when the source does not say.
+    pub(crate) training: String,
+    /// Keys as in our reports, fractions.
+    pub(crate) figures: Vec<(&'static str, f64)>,
+    /// What defines the number.
+    pub(crate) protocol: Protocol,
+    /// Where it was read.
+    pub(crate) source: &'static str,
+}
+
+/// What defines a published number; what is `None` is not known or plays no part.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Protocol {
+    /// Neighbours that vote.
+    pub(crate) k: Option<f64>,
+    /// Temperature of their weights.
+    pub(crate) temperature: Option<f64>,
+    /// Side of the images in pixels.
+    pub(crate) size: Option<f64>,
+    /// Percent of the labels used.
+    pub(crate) percent: Option<f64>,
+    /// Whether there were as many discovered classes as labels.
+    pub(crate) as_many_classes_as_labels: bool,
+    /// What no measurement of ours does.
+    pub(crate) remarks: Vec<&'static str>,
+}
+
+/// What defines a measurement of ours, as far as it can be compared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Ours {
+    /// As in [`Protocol`].
+    pub(crate) k: Option<f64>,
+    /// As in [`Protocol`].
+    pub(crate) temperature: Option<f64>,
+    /// As in [`Protocol`].
+    pub(crate) size: Option<f64>,
+    /// As in [`Protocol`].
+    pub(crate) percent: Option<f64>,
+    /// Discovered classes, and labels.
+    pub(crate) classes: Option<(f64, f64)>,
+}
+
+impl Published {
+    /// What is different in `ours`, each difference in words; empty when the protocols agree in all that is known.
+    pub(crate) fn differences(&self, ours: &Ours) -> Vec<String> {
+        let theirs = &self.protocol;
+        let mut found: Vec<String> = theirs.remarks.iter().map(|remark| (*remark).to_owned()).collect();
+        let mut compare =
+            |name: &str, unit: &str, theirs: Option<f64>, ours: Option<f64>| match (theirs, ours) {
+                (Some(theirs), Some(ours)) if (theirs - ours).abs() > 1e-9 => {
+                    found.push(format!("{name} {}{unit}, here {}{unit}", number(theirs), number(ours)));
+                }
+                (Some(theirs), None) => {
+                    found.push(format!("{name} {}{unit}, here unknown", number(theirs)));
+                }
+                _ => {}
+            };
+        compare("k", "", theirs.k, ours.k);
+        compare("T", "", theirs.temperature, ours.temperature);
+        compare("images of", " px", theirs.size, ours.size);
+        compare("labels:", " %", theirs.percent, ours.percent);
+        if theirs.as_many_classes_as_labels {
+            match ours.classes {
+                Some((classes, labels)) if classes != labels => found.push(format!(
+                    "as many classes as labels, here {} classes for {} labels",
+                    number(classes),
+                    number(labels)
+                )),
+                Some(_) => {}
+                None => found.push("as many classes as labels, here unknown".into()),
+            }
+        }
+        found
+    }
+}
+
+/// The published rows of an evaluation on a data set, best first by the first figure.
+pub(crate) fn rows(data: DataSet, evaluation: &str) -> Vec<Published> {
+    let mut rows: Vec<Published> =
+        tables::all().into_iter().filter(|row| row.data == data && row.evaluation == evaluation).collect();
+    rows.sort_by(|a, b| b.figures[0].1.total_cmp(&a.figures[0].1));
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_a_fraction_with_a_source() {
+        let all = tables::all();
+        assert!(all.len() > 130, "{}", all.len());
+        for row in &all {
+            assert!(!row.figures.is_empty() && !row.source.is_empty() && !row.method.is_empty(), "{row:?}");
+            assert!(row.figures.iter().all(|(_, value)| (0.1..1.0).contains(value)), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn differences_are_said_and_equal_protocols_have_none() {
+        let rows = rows(DataSet::ImageNet, "knn");
+        let dino = rows.iter().find(|row| row.arch == "ViT-S/16" && row.method == "DINO").unwrap();
+        let ours = Ours { k: Some(20.0), temperature: Some(0.07), size: Some(224.0), ..Ours::default() };
+        assert!(dino.differences(&ours).is_empty());
+        let other = Ours { k: Some(200.0), size: None, ..ours };
+        assert_eq!(dino.differences(&other), ["k 20, here 200", "images of 224 px, here unknown"]);
+    }
+
+    #[test]
+    fn a_test_set_selection_is_always_said() {
+        let ours = Ours { k: Some(200.0), temperature: Some(0.1), size: Some(32.0), ..Ours::default() };
+        let rows = rows(DataSet::Cifar10, "knn");
+        assert_eq!(rows.len(), 33);
+        assert!(
+            rows.iter().all(|row| row.differences(&ours) == ["best of all epochs, chosen on the test set"])
+        );
+        assert!(rows.windows(2).all(|pair| pair[0].figures[0].1 >= pair[1].figures[0].1));
+    }
+
+    #[test]
+    fn more_classes_than_labels_are_another_protocol() {
+        let scan = &rows(DataSet::Cifar10, "cluster")[0];
+        assert!(scan.differences(&Ours { classes: Some((10.0, 10.0)), ..Ours::default() }).is_empty());
+        let many = scan.differences(&Ours { classes: Some((128.0, 10.0)), ..Ours::default() });
+        assert_eq!(many, ["as many classes as labels, here 128 classes for 10 labels"]);
+    }
+}

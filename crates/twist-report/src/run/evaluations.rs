@@ -1,0 +1,134 @@
+//! `evaluations.jsonl`: what `twist eval` measured of this run later, one JSON object a line.
+//!
+//! A line says which evaluation it is (`evaluation`), the figures, and the values that define them (`protocol`). Who measures
+//! once more by the same protocol means the newer figures, so of such lines the last one holds.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::{Figures, Note, Origin};
+use crate::error::ReportError;
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Evaluation {
+    /// `knn`, `linear`, `cluster`, `finetune`, `classifier`, `transfer`, or another word.
+    pub(crate) kind: String,
+    /// Every finite number of the line, by its key, in file order.
+    pub(crate) figures: Vec<(String, f64)>,
+    /// The values that define the figures; `null` when the line has none.
+    pub(crate) protocol: Value,
+}
+
+impl Evaluation {
+    /// A figure by its key.
+    pub(crate) fn number(&self, key: &str) -> Option<f64> {
+        self.figures.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
+    }
+}
+
+/// Keys of `metrics.json` that belong to each evaluation.
+const OF_METRICS: [(&str, &[&str]); 2] = [
+    ("knn", &["knn_top1"]),
+    (
+        "cluster",
+        &[
+            "accuracy_one_to_one",
+            "accuracy_many_to_one",
+            "nmi",
+            "ami",
+            "ari",
+            "fowlkes_mallows",
+            "classes_in_use",
+        ],
+    ),
+];
+
+/// The evaluations in `metrics.json` and, after them, those in `path`.
+pub(super) fn read(
+    path: &Path,
+    figures: Option<&Figures>,
+    notes: &mut Vec<Note>,
+) -> Result<Vec<Evaluation>, ReportError> {
+    let mut all =
+        figures.filter(|figures| figures.origin == Origin::Final).map(of_metrics).unwrap_or_default();
+    let text = super::read_optional_text(path)?.unwrap_or_default();
+    let (later, damaged) = parse(&text);
+    if damaged > 0 {
+        let lines = if damaged == 1 { "line" } else { "lines" };
+        notes.push(format!("{damaged} {lines} of evaluations.jsonl could not be read and were left out."));
+    }
+    later.into_iter().for_each(|evaluation| put(&mut all, evaluation));
+    Ok(all)
+}
+
+/// What the end of a run measured, as evaluations.
+fn of_metrics(figures: &Figures) -> Vec<Evaluation> {
+    let protocol = figures.raw("protocol").cloned().unwrap_or(Value::Null);
+    OF_METRICS
+        .iter()
+        .map(|(kind, keys)| Evaluation {
+            kind: (*kind).to_owned(),
+            figures: keys.iter().filter_map(|key| Some(((*key).to_owned(), figures.number(key)?))).collect(),
+            protocol: protocol.clone(),
+        })
+        // The number of classes alone judges nothing: without labels it is all that there is.
+        .filter(|evaluation| evaluation.figures.iter().any(|(key, _)| key != "classes_in_use"))
+        .collect()
+}
+
+/// The evaluations in `text`, and how many of its lines are none.
+fn parse(text: &str) -> (Vec<Evaluation>, usize) {
+    let (mut all, mut damaged) = (Vec::new(), 0);
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        match serde_json::from_str::<Map<String, Value>>(line).ok().and_then(evaluation) {
+            Some(evaluation) => put(&mut all, evaluation),
+            None => damaged += 1,
+        }
+    }
+    (all, damaged)
+}
+
+fn evaluation(mut fields: Map<String, Value>) -> Option<Evaluation> {
+    let kind = fields.get("evaluation")?.as_str()?.to_owned();
+    let protocol = fields.remove("protocol").unwrap_or(Value::Null);
+    let figures = fields
+        .iter()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_f64().filter(|x| x.is_finite())?)))
+        .collect();
+    Some(Evaluation { kind, figures, protocol })
+}
+
+/// Adds `new`, in place of one by the same protocol if there is one.
+fn put(all: &mut Vec<Evaluation>, new: Evaluation) {
+    match all.iter_mut().find(|old| old.kind == new.kind && old.protocol == new.protocol) {
+        Some(old) => *old = new,
+        None => all.push(new),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_lines_by_one_protocol_the_later_holds() {
+        let line = |value: f64, k: u32| {
+            format!("{{\"evaluation\":\"knn\",\"knn_top1\":{value},\"protocol\":{{\"k\":{k}}}}}\n")
+        };
+        let text = line(0.5, 20) + &line(0.6, 200) + "{\"evaluation\":\"li" + "\n" + &line(0.7, 20);
+        let (found, damaged) = parse(&text);
+        assert_eq!(damaged, 1);
+        let figures: Vec<f64> = found.iter().filter_map(|one| one.number("knn_top1")).collect();
+        assert_eq!(figures, [0.7, 0.6]);
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_figure() {
+        let (found, _) =
+            parse("{\"evaluation\":\"linear\",\"linear_top1\":0.5,\"names\":[\"a\"],\"best\":null}\n");
+        assert_eq!(found[0].figures, [("linear_top1".to_owned(), 0.5)]);
+        assert_eq!(found[0].protocol, Value::Null);
+    }
+}

@@ -1,0 +1,76 @@
+//! `clusters.json`: what people call the discovered classes, and which of them they merged.
+
+use std::path::Path;
+
+use twist_io::{ClusterError, ClusterNames, Groups, clusters_file};
+
+use super::Note;
+
+/// Names and merges, ready to be asked for every image.
+#[derive(Clone, Debug)]
+pub(crate) struct Naming {
+    names: ClusterNames,
+    groups: Groups,
+}
+
+impl Default for Naming {
+    /// Nobody said anything, of no class.
+    fn default() -> Self {
+        Self::from(ClusterNames::new(0))
+    }
+}
+
+impl From<ClusterNames> for Naming {
+    fn from(names: ClusterNames) -> Self {
+        Self { groups: names.groups(), names }
+    }
+}
+
+impl Naming {
+    /// The number of the class that output `cluster` is part of: its smallest part.
+    pub(crate) fn group(&self, cluster: u32) -> u32 {
+        self.groups.group_of(cluster).map_or(cluster, |group| group.class)
+    }
+
+    /// The outputs that make up class `number`.
+    pub(crate) fn parts(&self, number: u32) -> Vec<u32> {
+        self.groups.group_of(number).map_or_else(|| vec![number], |group| group.members.clone())
+    }
+
+    /// What class `number` is called.
+    pub(crate) fn title(&self, number: u32) -> String {
+        self.groups.group_of(number).map_or_else(|| format!("class {number}"), |group| group.name.clone())
+    }
+
+    /// Whether somebody gave class `number` its name.
+    pub(crate) fn is_named(&self, number: u32) -> bool {
+        self.groups.group_of(number).is_some_and(|group| group.named)
+    }
+
+    /// The probability below which an image is in no class; 0 when nobody set one.
+    pub(crate) fn unsure_below(&self) -> f64 {
+        self.names.unsure().unwrap_or(0.0)
+    }
+
+    /// The names as they are kept, to change them.
+    pub(crate) fn names(&self) -> &ClusterNames {
+        &self.names
+    }
+}
+
+/// Reads the names of the run in `folder`, whose network has `clusters` outputs; a file that cannot be used becomes a note.
+pub(super) fn read(folder: &Path, clusters: u32, notes: &mut Vec<Note>) -> Naming {
+    let names = load(folder, clusters).unwrap_or_else(|error| {
+        notes.push(format!("Classes appear without their names: {error}."));
+        ClusterNames::new(clusters)
+    });
+    names.into()
+}
+
+/// Reads the names of the run in `folder`.
+///
+/// # Errors
+/// The file is damaged, of another model, or cannot be read.
+pub(crate) fn load(folder: &Path, clusters: u32) -> Result<ClusterNames, ClusterError> {
+    ClusterNames::load(clusters_file(folder), clusters)
+}

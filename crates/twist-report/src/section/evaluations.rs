@@ -1,0 +1,197 @@
+//! All evaluations of a run side by side, with published numbers of the same kind beneath them.
+//!
+//! Published rows are marked as such, name their source, and say in words in what their protocol differs.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::evidence::{figure_name, write_figure};
+use crate::published::{self, DataSet, Ours, Published};
+use crate::run::{Evaluation, Run, flatten_json};
+
+/// Published rows shown at once; the others are folded away.
+const SHOWN: usize = 8;
+
+/// The evaluations of a run.
+#[derive(Serialize)]
+pub(crate) struct Evaluations {
+    groups: Vec<Group>,
+}
+
+/// One kind of evaluation.
+#[derive(Serialize)]
+struct Group {
+    title: String,
+    /// Names of the figures.
+    columns: Vec<String>,
+    own: Vec<Own>,
+    published: Vec<Row>,
+    /// Further published rows.
+    more: Vec<Row>,
+    /// What the published rows are about, or why there are none.
+    scope: String,
+}
+
+/// A measurement of this run.
+#[derive(Serialize)]
+struct Own {
+    name: String,
+    cells: Vec<String>,
+    protocol: Vec<(String, String)>,
+}
+
+/// A published row.
+#[derive(Serialize)]
+struct Row {
+    method: String,
+    about: String,
+    cells: Vec<String>,
+    source: &'static str,
+    differs: Vec<String>,
+    /// Which measurement they are differences to; empty when there is only one.
+    compared_with: String,
+}
+
+/// Kinds in the order in which they are shown, with their titles.
+const KINDS: [(&str, &str); 6] = [
+    ("knn", "k-NN on frozen features"),
+    ("linear", "Linear classifier on frozen features"),
+    ("cluster", "Discovered classes against labels"),
+    ("finetune", "Fine-tuned with labels"),
+    ("classifier", "The model's own classifier"),
+    ("transfer", "Transfer to other data"),
+];
+
+/// The evaluations of `run`; `None` when nothing was evaluated.
+pub(crate) fn evaluations(run: &Run) -> Option<Evaluations> {
+    let mut kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
+    for evaluation in &run.evaluations {
+        if !kinds.contains(&evaluation.kind.as_str()) {
+            kinds.push(&evaluation.kind);
+        }
+    }
+    let groups: Vec<Group> = kinds.into_iter().filter_map(|kind| group(run, kind)).collect();
+    (!groups.is_empty()).then_some(Evaluations { groups })
+}
+
+fn group(run: &Run, kind: &str) -> Option<Group> {
+    let own: Vec<&Evaluation> = run.evaluations.iter().filter(|one| one.kind == kind).collect();
+    let data = data_set(run, own.first()?);
+    let protocols: Vec<Ours> = own.iter().map(|one| ours(run, one)).collect();
+    let rows = data.map(|data| published::rows(data, kind)).unwrap_or_default();
+
+    // Columns are the figures that this run has, in the order in which they are first met.
+    let mut keys: Vec<&str> = Vec::new();
+    for (key, _) in own.iter().flat_map(|one| &one.figures) {
+        if !keys.contains(&key.as_str()) {
+            keys.push(key);
+        }
+    }
+    let cells = |value: &dyn Fn(&str) -> Option<f64>| {
+        let cell = |key: &&str| value(key).map_or_else(|| "–".to_owned(), |value| write_figure(key, value));
+        keys.iter().map(cell).collect::<Vec<_>>()
+    };
+    let names = told_apart(&own);
+    // Each published row is compared with the measurement whose protocol is nearest to its own.
+    let compared = |row: &Published| {
+        let all = protocols.iter().zip(&names).map(|(ours, name)| (row.differences(ours), name));
+        let nearest = all.min_by_key(|(differs, _)| differs.len());
+        let (differs, name) =
+            nearest.map_or_else(Default::default, |(differs, name)| (differs, name.clone()));
+        (differs, if names.len() > 1 { name } else { String::new() })
+    };
+    let measured = own.iter().zip(&names).map(|(one, name)| Own {
+        name: name.clone(),
+        cells: cells(&|key| one.number(key)),
+        protocol: flatten_json(&one.protocol),
+    });
+    let mut published: Vec<Row> = rows
+        .iter()
+        .map(|row| (row, compared(row)))
+        .map(|(row, (differs, compared_with))| Row {
+            method: row.method.into(),
+            about: about(row),
+            cells: cells(&|key| row.figures.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)),
+            source: row.source,
+            differs,
+            compared_with,
+        })
+        .filter(|row| row.cells.iter().any(|cell| cell != "–"))
+        .collect();
+    // Rows by the same protocol come first, each kind still best first.
+    published.sort_by_key(|row| row.differs.len());
+    let more = published.split_off(published.len().min(SHOWN));
+    let scope = match (data, published.len() + more.len()) {
+        (None, _) => "The images are of no data set that there are published numbers for here.".to_owned(),
+        (Some(data), 0) => {
+            format!("No published numbers for {} by this evaluation are known here.", data.name())
+        }
+        (Some(data), _) => format!("Published numbers are for {}, as their sources print them.", data.name()),
+    };
+    let title = KINDS.iter().find(|(name, _)| *name == kind).map_or(kind, |(_, title)| title);
+    Some(Group {
+        title: title.to_owned(),
+        columns: keys.iter().map(|key| figure_name(key)).collect(),
+        own: measured.collect(),
+        published,
+        more,
+        scope,
+    })
+}
+
+fn about(row: &Published) -> String {
+    if row.training.is_empty() { row.arch.to_owned() } else { format!("{}, {}", row.arch, row.training) }
+}
+
+/// A name for each measurement, by the values in which their protocols differ.
+fn told_apart(own: &[&Evaluation]) -> Vec<String> {
+    let tables: Vec<Vec<(String, String)>> = own.iter().map(|one| flatten_json(&one.protocol)).collect();
+    let common = |key: &str, value: &str| {
+        tables.iter().all(|table| table.iter().any(|(name, other)| name == key && other == value))
+    };
+    tables
+        .iter()
+        .map(|table| {
+            let differing = table.iter().filter(|(key, value)| !common(key, value));
+            let words: Vec<String> =
+                differing.take(3).map(|(key, value)| format!("{} {value}", last_word(key))).collect();
+            if words.is_empty() { "this run".to_owned() } else { format!("this run, {}", words.join(", ")) }
+        })
+        .collect()
+}
+
+/// `knn.temperature` → `temperature`.
+fn last_word(key: &str) -> String {
+    crate::text::words(key.rsplit('.').next().unwrap_or(key))
+}
+
+/// The data set of an evaluation: named by its protocol, else known by its class names, else by those of the run.
+fn data_set(run: &Run, evaluation: &Evaluation) -> Option<DataSet> {
+    let protocol = &evaluation.protocol;
+    if let Some(word) = ["dataset", "data_set"].iter().find_map(|key| protocol.get(key)?.as_str()) {
+        return DataSet::of_word(word);
+    }
+    for key in ["class_names", "classes"] {
+        if let Some(Value::Array(names)) = protocol.get(key) {
+            return DataSet::of_names(names.iter().filter_map(Value::as_str));
+        }
+    }
+    let samples = run.samples.as_ref()?;
+    DataSet::of_names(samples.class_names.values().map(String::as_str))
+}
+
+/// What defines an evaluation, where it can be compared.
+fn ours(run: &Run, evaluation: &Evaluation) -> Ours {
+    let first = |pointers: &[&str]| {
+        pointers.iter().find_map(|pointer| evaluation.protocol.pointer(pointer)?.as_f64())
+    };
+    let labels = run.samples.as_ref().map(|samples| samples.class_names.len()).filter(|number| *number > 0);
+    let clusters = first(&["/clusters"]).or(run.outputs().map(|outputs| outputs as f64));
+    Ours {
+        k: first(&["/knn/k", "/k"]),
+        temperature: first(&["/knn/temperature", "/temperature"]),
+        size: first(&["/transform/crop", "/crop", "/size"]),
+        percent: first(&["/percent"]),
+        classes: clusters.zip(first(&["/classes"]).or(labels.map(|labels| labels as f64))),
+    }
+}

@@ -1,0 +1,52 @@
+//! Which images to label next.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use super::picture::{Picture, picture};
+use crate::classes::Classes;
+use crate::label_next::propose;
+use crate::pictures::Book;
+use crate::run::{Run, Samples};
+use crate::text::plural;
+
+/// Pictures shown; the table has all.
+const MOST_SHOWN: usize = 48;
+
+/// Images whose label would tell most.
+#[derive(Serialize)]
+pub(crate) struct LabelNext {
+    pictures: Vec<Picture>,
+    text: String,
+    /// What must be said of images that the figures were measured on.
+    caution: &'static str,
+}
+
+/// The proposals for `samples`.
+pub(crate) fn view(run: &Run, samples: &Samples, classes: &Classes, book: &mut Book) -> LabelNext {
+    let rows = propose(samples, &HashSet::new());
+    let seen = |row: &&usize| run.thumbnails.contains_key(&samples.index[**row]) || run.thumbnails.is_empty();
+    let pictures = rows
+        .iter()
+        .filter(seen)
+        .take(MOST_SHOWN)
+        .map(|row| {
+            let caption = format!("{:.2}", samples.margin(*row));
+            picture(run, samples, classes, book, (*row, caption, false))
+        })
+        .collect();
+    let text = format!(
+        "{}: every class in turn offers the image between whose two most probable classes the network hesitates most",
+        plural(rows.len(), "image", "images")
+    );
+    let held_out =
+        run.figures.as_ref().and_then(|figures| figures.raw("protocol")?.get("evaluated_on")?.as_str());
+    let caution = match held_out {
+        Some(on) if on.contains("held-out") => {
+            "They are held-out images: a classifier that learns from them has to be measured on others."
+        }
+        _ => "",
+    };
+    LabelNext { pictures, text, caution }
+}

@@ -1,0 +1,131 @@
+//! Changing: names, merges, the threshold of sureness, and labels. Everything is on the disk before the reply.
+
+use serde::Deserialize;
+use serde_json::json;
+use twist_io::ClusterError;
+
+use super::message::{Reply, Request};
+use super::site::Site;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rename {
+    class: u32,
+    /// Empty takes the name away.
+    name: String,
+}
+
+/// Calls a class something.
+pub(super) fn rename(site: &mut Site, request: &Request) -> Reply {
+    let Rename { class, name } = match request.json() {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal,
+    };
+    let name = match name.trim() {
+        "" => format!("class {}", site.naming.group(class)),
+        name => name.to_owned(),
+    };
+    changed(site.change(|names| names.rename(class, &name)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Merge {
+    classes: Vec<u32>,
+}
+
+/// Makes several classes one.
+pub(super) fn merge(site: &mut Site, request: &Request) -> Reply {
+    match request.json::<Merge>() {
+        Ok(asked) => changed(site.change(|names| names.merge(&asked.classes, None).map(drop))),
+        Err(refusal) => refusal,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unmerge {
+    class: u32,
+}
+
+/// Takes back the last merge of a class.
+pub(super) fn unmerge(site: &mut Site, request: &Request) -> Reply {
+    match request.json::<Unmerge>() {
+        Ok(asked) => changed(site.change(|names| names.unmerge(asked.class))),
+        Err(refusal) => refusal,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Threshold {
+    below: Option<f64>,
+}
+
+/// Sets the probability below which an image is in no class.
+pub(super) fn threshold(site: &mut Site, request: &Request) -> Reply {
+    match request.json::<Threshold>() {
+        Ok(asked) => changed(site.change(|names| names.set_unsure(asked.below))),
+        Err(refusal) => refusal,
+    }
+}
+
+fn changed(result: Result<(), ClusterError>) -> Reply {
+    match result {
+        Ok(()) => Reply::json(&json!({})),
+        Err(
+            error @ (ClusterError::Io(_) | ClusterError::Damaged { .. } | ClusterError::OtherModel { .. }),
+        ) => Reply::refuse(500, error.to_string()),
+        Err(error) => Reply::refuse(409, error.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Label {
+    rows: Vec<usize>,
+    /// Empty takes the labels away.
+    label: String,
+}
+
+/// Gives images a label.
+pub(super) fn label(site: &mut Site, request: &Request) -> Reply {
+    let Label { rows, label } = match request.json() {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal,
+    };
+    let paths: Option<Vec<&str>> =
+        rows.iter().map(|row| site.samples.path.get(*row).map(String::as_str)).collect();
+    match paths {
+        None => Reply::refuse(404, "there is no such image"),
+        Some(paths) if paths.contains(&"") => Reply::refuse(
+            409,
+            "the run does not name its images (images.csv is missing), so labels would belong to nothing",
+        ),
+        Some(paths) => match site.labels.set(&paths, &label) {
+            Ok(()) => Reply::json(&json!({ "labelled": site.labels.len() })),
+            Err(why) => Reply::refuse(409, why),
+        },
+    }
+}
+
+/// The labels as a table to save: `path,label,class,name`, one row an image.
+pub(super) fn export(site: &Site) -> Reply {
+    let mut rows: Vec<usize> = site.labelled_rows().into_iter().collect();
+    rows.sort_unstable();
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let mut write = |record: [&str; 4]| table.write_record(record).is_ok();
+    let mut whole = write(["path", "label", "class", "name"]);
+    for row in rows {
+        let path = &site.samples.path[row];
+        let class = site.samples.merged.cluster[row];
+        let label = site.labels.of(path).unwrap_or_default();
+        whole &= write([path, label, &class.to_string(), &site.classes.title(class)]);
+    }
+    match table.into_inner() {
+        Ok(bytes) if whole => {
+            Reply { save_as: Some("labels.csv"), ..Reply::bytes("text/csv; charset=utf-8", bytes) }
+        }
+        _ => Reply::refuse(500, "the table could not be written"),
+    }
+}

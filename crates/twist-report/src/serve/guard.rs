@@ -1,0 +1,108 @@
+//! Who may ask.
+//!
+//! The server listens on the loopback address only, yet every page that a browser on this machine has open can send requests
+//! to it, and a name that its owner points at 127.0.0.1 makes such a page its neighbour (DNS rebinding). Three things keep them
+//! out: the `Host` must be this server's address, the path begins with a token that only the printed address has, and what
+//! changes something must come from a page of this server (`Origin`). Other users of the machine lack the token too.
+
+use std::hash::{BuildHasher, RandomState};
+
+use super::message::Reply;
+
+/// The address of a server and the secret in it.
+#[derive(Clone, Debug)]
+pub(super) struct Guard {
+    port: u16,
+    token: String,
+}
+
+/// The parts of a request that decide whether it is let in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Knock<'a> {
+    pub(super) post: bool,
+    /// The whole path.
+    pub(super) path: &'a str,
+    pub(super) host: Option<&'a str>,
+    pub(super) origin: Option<&'a str>,
+    /// `Sec-Fetch-Site`, which browsers send and pages cannot change.
+    pub(super) site: Option<&'a str>,
+}
+
+impl Guard {
+    /// A guard with a new token.
+    pub(super) fn new(port: u16) -> Self {
+        // Keys of the hasher come from the operating system's randomness; nothing of a result depends on them.
+        let word = || RandomState::new().hash_one(port);
+        Self { port, token: format!("{:016x}{:016x}", word(), word()) }
+    }
+
+    /// The address to open.
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/{}/", self.port, self.token)
+    }
+
+    /// The path behind the token, or why the request is turned away.
+    pub(super) fn admit<'a>(&self, knock: &Knock<'a>) -> Result<&'a str, Reply> {
+        let hosts = [format!("127.0.0.1:{}", self.port), format!("localhost:{}", self.port)];
+        let host = knock.host.filter(|host| hosts.iter().any(|own| own == host));
+        let Some(host) = host else {
+            return Err(Reply::refuse(421, "this server answers to its own address only"));
+        };
+        let behind = knock.path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        let Some((_, path)) = behind.filter(|(token, _)| same(token, &self.token)) else {
+            return Err(Reply::refuse(403, "use the whole address that `twist report --serve` printed"));
+        };
+        let own = knock.origin == Some(format!("http://{host}").as_str());
+        if knock.post && !own || !matches!(knock.site, None | Some("same-origin" | "none")) {
+            return Err(Reply::refuse(403, "only pages of this server may ask for that"));
+        }
+        Ok(path)
+    }
+}
+
+/// Compares in a time that does not tell how much was right.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |differing, (a, b)| differing | (a ^ b)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_its_own_pages_get_in() {
+        let guard = Guard { port: 4000, token: "abc".into() };
+        assert_eq!(guard.url(), "http://127.0.0.1:4000/abc/");
+        let fine = Knock { path: "/abc/api/run", host: Some("127.0.0.1:4000"), ..Knock::default() };
+        assert_eq!(guard.admit(&fine), Ok("api/run"));
+        assert_eq!(guard.admit(&Knock { path: "/abc/", site: Some("none"), ..fine }), Ok(""));
+        let post = Knock { post: true, origin: Some("http://127.0.0.1:4000"), ..fine };
+        assert_eq!(guard.admit(&post), Ok("api/run"));
+        let by_name = Knock { host: Some("localhost:4000"), origin: Some("http://localhost:4000"), ..post };
+        assert!(guard.admit(&by_name).is_ok());
+
+        let refused = [
+            Knock { host: Some("evil.example:4000"), ..fine },
+            Knock { host: Some("127.0.0.1:80"), ..fine },
+            Knock { host: None, ..fine },
+            Knock { path: "/abd/api/run", ..fine },
+            Knock { path: "/api/run", ..fine },
+            Knock { path: "/abc", ..fine },
+            Knock { path: "", ..fine },
+            Knock { site: Some("cross-site"), ..fine },
+            Knock { site: Some("same-site"), ..fine },
+            Knock { origin: None, ..post },
+            Knock { origin: Some("http://evil.example"), ..post },
+            Knock { origin: Some("http://localhost:4000"), ..post },
+        ];
+        for knock in refused {
+            assert!(guard.admit(&knock).is_err(), "{knock:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_differ_from_start_to_start() {
+        assert_ne!(Guard::new(1).token, Guard::new(1).token);
+        assert_eq!(Guard::new(1).token.len(), 32);
+    }
+}

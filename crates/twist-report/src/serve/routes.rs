@@ -1,0 +1,44 @@
+//! Which request means what.
+
+use super::message::{Reply, Request};
+use super::page::{SCRIPT, STYLE, page};
+use super::site::Site;
+use super::{browse, edit, pictures, search};
+
+/// Answers a request that was let in.
+pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
+    let path = request.path.as_str();
+    if request.post {
+        return match path {
+            "api/rename" => edit::rename(site, request),
+            "api/merge" => edit::merge(site, request),
+            "api/unmerge" => edit::unmerge(site, request),
+            "api/threshold" => edit::threshold(site, request),
+            "api/label" => edit::label(site, request),
+            "api/search" => search::search(site, request),
+            _ => Reply::refuse(404, "there is nothing here to send something to"),
+        };
+    }
+    if let Some(row) = number_behind(path, "picture/") {
+        return pictures::picture(site, row, request.query == "large");
+    }
+    site.refresh();
+    if let Some(row) = number_behind(path, "api/image/") {
+        return browse::image(site, row);
+    }
+    match path {
+        "" => page(site),
+        "style.css" => Reply::bytes("text/css; charset=utf-8", STYLE),
+        "script.js" => Reply::bytes("text/javascript; charset=utf-8", SCRIPT),
+        "api/run" => browse::run(site),
+        "api/classes" => browse::classes(site),
+        "api/images" => browse::images(site, request),
+        "api/next" => browse::next(site),
+        "labels.csv" => edit::export(site),
+        _ => Reply::refuse(404, "there is no such page"),
+    }
+}
+
+fn number_behind(path: &str, lead: &str) -> Option<usize> {
+    path.strip_prefix(lead)?.parse().ok()
+}

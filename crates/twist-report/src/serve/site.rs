@@ -1,0 +1,140 @@
+//! What the server knows of the run, and how it changes.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use twist_io::{ClusterError, ClusterNames, clusters_file};
+
+use super::archive::Archive;
+use super::helpers::Helpers;
+use super::labels::Labels;
+use crate::classes::Classes;
+use crate::error::ReportError;
+use crate::run::{Naming, Run, Samples, load_names};
+
+/// The state behind the page.
+pub(super) struct Site {
+    pub(super) name: String,
+    folder: PathBuf,
+    pub(super) samples: Samples,
+    pub(super) naming: Naming,
+    pub(super) classes: Classes,
+    pub(super) archive: Archive,
+    pub(super) labels: Labels,
+    pub(super) helpers: Helpers,
+    /// Which images they are: held-out or training images, in words.
+    pub(super) evaluated_on: String,
+    rows: HashMap<String, usize>,
+}
+
+impl Site {
+    /// Opens the run in `folder`.
+    ///
+    /// # Errors
+    /// It is no run, or holds no embeddings: then there is nothing to browse.
+    pub(super) fn open(folder: &Path, helpers: Helpers) -> Result<Self, ReportError> {
+        let run = Run::open_without_pictures(folder)?;
+        let evaluated_on = run
+            .figures
+            .as_ref()
+            .and_then(|figures| Some(figures.raw("protocol")?.get("evaluated_on")?.as_str()?.to_owned()));
+        let Some(samples) = run.samples else {
+            return Err(ReportError::NothingToBrowse { path: folder.to_owned() });
+        };
+        // The static page does without a file that it cannot use; whoever changes names must not lose what is in it.
+        let outputs = run.naming.names().clusters();
+        load_names(folder, outputs)?;
+        let archive =
+            Archive::open(&folder.join("thumbnails.tar")).map_err(|source| ReportError::Read { source })?;
+        let mut site = Self::of_parts(folder, samples, run.naming, archive, helpers)?;
+        (site.name, site.evaluated_on) = (run.name, evaluated_on.unwrap_or_default());
+        Ok(site)
+    }
+
+    /// A site of what was read already, without a name.
+    pub(super) fn of_parts(
+        folder: &Path,
+        samples: Samples,
+        naming: Naming,
+        archive: Archive,
+        helpers: Helpers,
+    ) -> Result<Self, ReportError> {
+        let rows = samples.path.iter().enumerate().map(|(row, path)| (path.clone(), row)).collect();
+        Ok(Self {
+            name: String::new(),
+            folder: folder.to_owned(),
+            classes: Classes::of(&samples, &naming),
+            naming,
+            archive,
+            labels: Labels::open(folder.join("labels.csv"))?,
+            helpers,
+            evaluated_on: String::new(),
+            rows,
+            samples,
+        })
+    }
+
+    /// Takes over what `twist clusters` may have written meanwhile; a file that cannot be used is reported when something is
+    /// to be changed.
+    pub(super) fn refresh(&mut self) {
+        if let Ok(names) = load_names(&self.folder, self.naming.names().clusters()) {
+            self.take(names);
+        }
+    }
+
+    /// Changes the names as they are on the disk now, and writes them; nothing is changed when that fails.
+    pub(super) fn change(
+        &mut self,
+        change: impl FnOnce(&mut ClusterNames) -> Result<(), ClusterError>,
+    ) -> Result<(), ClusterError> {
+        let mut names = load_names(&self.folder, self.naming.names().clusters())?;
+        change(&mut names)?;
+        names.save(clusters_file(&self.folder))?;
+        self.take(names);
+        Ok(())
+    }
+
+    fn take(&mut self, names: ClusterNames) {
+        if names != *self.naming.names() {
+            self.naming = names.into();
+            self.samples.merge(&self.naming);
+            self.classes = Classes::of(&self.samples, &self.naming);
+        }
+    }
+
+    /// Rows whose label the user gave.
+    pub(super) fn labelled_rows(&self) -> HashSet<usize> {
+        self.rows.iter().filter(|(path, _)| self.labels.of(path).is_some()).map(|(_, row)| *row).collect()
+    }
+
+    /// Whether there is a picture of an image.
+    pub(super) fn has_picture(&self, row: usize) -> bool {
+        self.archive.has(self.samples.index[row]) || self.helpers.pictures.is_some()
+    }
+
+    /// An image as the page shows it.
+    pub(super) fn item(&self, row: usize) -> Value {
+        let samples = &self.samples;
+        let (class, sure, second, second_sure) = samples.verdict(row);
+        json!({
+            "row": row,
+            "title": samples.title(row),
+            "label": samples.label[row].map(|label| samples.class_name(label)),
+            "class": class,
+            "name": self.classes.title(class),
+            "sure": rounded(sure),
+            "second": (second_sure > 0.0).then(|| json!({
+                "class": second, "name": self.classes.title(second), "sure": rounded(second_sure),
+            })),
+            "unsure": samples.unsure[row],
+            "mine": self.labels.of(&samples.path[row]),
+            "seen": self.has_picture(row),
+        })
+    }
+}
+
+/// To four digits: more says nothing and fills the wire.
+pub(super) fn rounded(value: f32) -> f64 {
+    (f64::from(value) * 1e4).round() / 1e4
+}

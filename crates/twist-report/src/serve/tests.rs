@@ -1,0 +1,267 @@
+//! Handlers over a small run, without a socket.
+
+use std::error::Error;
+
+use serde_json::{Value, json};
+use twist_io::ClusterNames;
+
+use super::archive::Archive;
+use super::helpers::{Embed, Helpers, Pictures};
+use super::message::{Reply, Request};
+use super::routes::answer;
+use super::site::Site;
+use crate::run::{Naming, Samples, Verdicts};
+
+/// Eight images in classes 0 (four), 2 (three) and 3 (one), of a network with five outputs.
+fn site(folder: &std::path::Path, helpers: Helpers) -> Site {
+    let naming = Naming::from(ClusterNames::new(5));
+    let angles = [0.0f32, 0.1, 0.2, 0.3, 1.4, 1.5, 1.6, 3.0];
+    let mut samples = Samples {
+        index: (10..18).collect(),
+        label: [0, 0, 0, 1, 1, 1, 1, 0].map(Some).to_vec(),
+        said: Verdicts {
+            cluster: vec![0, 0, 0, 0, 2, 2, 2, 3],
+            confidence: vec![0.9, 0.8, 0.7, 0.4, 0.9, 0.8, 0.35, 0.6],
+            second_cluster: vec![2, 2, 2, 3, 0, 0, 0, 2],
+            second_confidence: vec![0.05, 0.1, 0.1, 0.35, 0.05, 0.1, 0.3, 0.2],
+        },
+        embedding: angles.iter().flat_map(|angle| [angle.cos(), angle.sin()]).collect(),
+        width: 2,
+        path: (0..8).map(|i| format!("a/{i}.png")).collect(),
+        class_names: [(0, "cat".to_owned()), (1, "dog".to_owned())].into(),
+        ..Samples::default()
+    };
+    samples.merge(&naming);
+    let archive = Archive::open(&folder.join("thumbnails.tar")).unwrap();
+    Site::of_parts(folder, samples, naming, archive, helpers).unwrap()
+}
+
+fn get(site: &mut Site, address: &str) -> Reply {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    answer(site, &Request { path: path.into(), query: query.into(), ..Request::default() })
+}
+
+fn post(site: &mut Site, path: &str, body: &Value) -> Reply {
+    answer(
+        site,
+        &Request { post: true, path: path.into(), body: body.to_string().into(), ..Request::default() },
+    )
+}
+
+/// The JSON of a reply that must have been granted.
+fn granted(reply: &Reply) -> Value {
+    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    serde_json::from_slice(&reply.body).unwrap()
+}
+
+fn refused(reply: &Reply, status: u16, words: &str) {
+    let text = String::from_utf8_lossy(&reply.body);
+    assert!(reply.status == status && text.contains(words), "{} {text}", reply.status);
+}
+
+#[test]
+fn classes_come_with_names_sizes_and_purity() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    let found = granted(&get(&mut site, "api/classes"));
+    let classes = found["classes"].as_array().unwrap();
+    let numbers: Vec<_> = classes.iter().map(|one| (one["number"].as_u64(), one["size"].as_u64())).collect();
+    assert_eq!(numbers, [(Some(0), Some(4)), (Some(2), Some(3)), (Some(3), Some(1))]);
+    assert_eq!(
+        (&classes[0]["name"], &classes[0]["mostly"], &classes[0]["purity"]),
+        (&json!("class 0"), &json!("cat"), &json!(0.75))
+    );
+    let run = granted(&get(&mut site, "api/run"));
+    assert_eq!(
+        (&run["outputs"], &run["can_embed"], &run["has_paths"]),
+        (&json!(5), &json!(false), &json!(true))
+    );
+}
+
+#[test]
+fn a_name_and_a_merge_are_on_the_disk_and_can_be_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    granted(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "whiskers" })));
+    granted(&post(&mut site, "api/merge", &json!({ "classes": [3, 0] })));
+    let on_disk = ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap();
+    assert_eq!((on_disk.groups().len(), on_disk.resolve(3).unwrap().name), (4, "whiskers".to_owned()));
+
+    let classes = granted(&get(&mut site, "api/classes"))["classes"].clone();
+    assert_eq!(
+        (&classes[0]["name"], &classes[0]["parts"], &classes[0]["size"]),
+        (&json!("whiskers"), &json!([0, 3]), &json!(5))
+    );
+    // The merged class is as probable as its parts together.
+    let image = granted(&get(&mut site, "api/image/3"))["image"].clone();
+    assert_eq!(
+        (&image["sure"], &image["second"], &image["name"]),
+        (&json!(0.75), &Value::Null, &json!("whiskers"))
+    );
+
+    granted(&post(&mut site, "api/unmerge", &json!({ "class": 3 })));
+    granted(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "" })));
+    assert!(ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap().is_untouched());
+    assert_eq!(granted(&get(&mut site, "api/classes"))["classes"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    granted(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "whiskers" })));
+    let before = fs_err::read(folder.path().join("clusters.json")).unwrap();
+    refused(&post(&mut site, "api/rename", &json!({ "class": 2, "name": "whiskers" })), 409, "whiskers");
+    refused(&post(&mut site, "api/rename", &json!({ "class": 9, "name": "x" })), 409, "no class");
+    refused(&post(&mut site, "api/merge", &json!({ "classes": [2] })), 409, "two classes");
+    refused(&post(&mut site, "api/unmerge", &json!({ "class": 2 })), 409, "not merged");
+    refused(&post(&mut site, "api/threshold", &json!({ "below": 1.5 })), 409, "probability");
+    refused(&post(&mut site, "api/rename", &json!({ "class": 0 })), 400, "name");
+    refused(&post(&mut site, "api/label", &json!({ "rows": [0, 99], "label": "x" })), 404, "no such image");
+    refused(&post(&mut site, "api/classes", &json!({})), 404, "nothing here");
+    refused(&get(&mut site, "api/rename"), 404, "no such page");
+    refused(&get(&mut site, "api/image/8"), 404, "no such image");
+    refused(&get(&mut site, "api/images?class=1"), 404, "no such class");
+    refused(&get(&mut site, "../clusters.json"), 404, "no such page");
+    assert_eq!(fs_err::read(folder.path().join("clusters.json")).unwrap(), before);
+    assert!(!folder.path().join("labels.csv").exists());
+
+    // A file that someone broke is not written over.
+    fs_err::write(folder.path().join("clusters.json"), "{").unwrap();
+    refused(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "x" })), 500, "clusters.json");
+    assert_eq!(fs_err::read_to_string(folder.path().join("clusters.json")).unwrap(), "{");
+}
+
+#[test]
+fn names_that_others_write_meanwhile_appear() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    let mut names = ClusterNames::new(5);
+    names.rename(2, "barkers").unwrap();
+    names.save(folder.path().join("clusters.json")).unwrap();
+    assert_eq!(granted(&get(&mut site, "api/classes"))["classes"][1]["name"], "barkers");
+    granted(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "whiskers" })));
+    assert_eq!(
+        ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap().resolve(2).unwrap().name,
+        "barkers"
+    );
+}
+
+#[test]
+fn images_come_by_page_and_in_either_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    let rows = |reply: &Reply| -> Vec<u64> {
+        granted(reply)["images"].as_array().unwrap().iter().map(|one| one["row"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(rows(&get(&mut site, "api/images?class=0")), [0, 1, 2, 3]);
+    assert_eq!(rows(&get(&mut site, "api/images?class=0&order=border")), [3, 2, 1, 0]);
+    let beyond = get(&mut site, "api/images?class=0&page=18446744073709551615");
+    assert_eq!((rows(&beyond).len(), &granted(&beyond)["pages"]), (0, &json!(1)));
+
+    granted(&post(&mut site, "api/threshold", &json!({ "below": 0.5 })));
+    assert_eq!(rows(&get(&mut site, "api/images?class=unsure")), [6, 3]);
+    assert_eq!(rows(&get(&mut site, "api/images?class=0")), [0, 1, 2]);
+    assert_eq!(granted(&get(&mut site, "api/classes"))["unsure"], 2);
+    granted(&post(&mut site, "api/threshold", &json!({ "below": null })));
+    assert_eq!(granted(&get(&mut site, "api/classes"))["unsure"], 0);
+}
+
+#[test]
+fn labels_are_kept_proposed_around_and_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    let proposed = |site: &mut Site| -> Vec<u64> {
+        let next = granted(&get(site, "api/next"));
+        next["images"].as_array().unwrap().iter().map(|one| one["row"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(proposed(&mut site)[..3], [3, 6, 7]);
+    granted(&post(&mut site, "api/label", &json!({ "rows": [6, 3], "label": "a \"cat\", or so" })));
+    assert!(!proposed(&mut site).contains(&3));
+    assert_eq!(granted(&get(&mut site, "api/image/3"))["image"]["mine"], "a \"cat\", or so");
+    let export = get(&mut site, "labels.csv");
+    assert_eq!(export.save_as, Some("labels.csv"));
+    assert_eq!(
+        String::from_utf8(export.body).unwrap(),
+        "path,label,class,name\na/3.png,\"a \"\"cat\"\", or so\",0,class 0\na/6.png,\"a \"\"cat\"\", or so\",2,class 2\n"
+    );
+    granted(&post(&mut site, "api/label", &json!({ "rows": [3], "label": "" })));
+    assert_eq!(fs_err::read_to_string(folder.path().join("labels.csv")).unwrap().lines().count(), 2);
+}
+
+/// A model that reads two numbers.
+struct Numbers;
+
+impl Embed for Numbers {
+    fn embed(&self, bytes: &[u8]) -> Result<Vec<f32>, Box<dyn Error>> {
+        std::str::from_utf8(bytes)?.split(' ').map(|word| Ok(word.parse()?)).collect()
+    }
+}
+
+/// Images that are PNG by their first bytes, for even indices.
+struct Even;
+
+impl Pictures for Even {
+    fn picture(&self, index: u32, path: &str, side: u32) -> Option<Vec<u8>> {
+        assert_eq!(path, format!("a/{}.png", index - 10));
+        let picture = if index == 12 { "<svg>".to_owned() } else { format!("\u{89}PNG of {side}") };
+        index.is_multiple_of(2).then(|| picture.chars().map(|c| c as u8).collect())
+    }
+}
+
+#[test]
+fn a_file_is_embedded_and_its_neighbours_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut blind = site(folder.path(), Helpers::default());
+    let bring = |site: &mut Site, body: &str| {
+        answer(
+            site,
+            &Request { post: true, path: "api/search".into(), body: body.into(), ..Request::default() },
+        )
+    };
+    refused(&bring(&mut blind, "0 1"), 409, "model");
+    let helpers = Helpers { embed: Some(Box::new(Numbers)), ..Helpers::default() };
+    let mut site = site(folder.path(), helpers);
+    let found = granted(&bring(&mut site, "0 25"))["neighbours"].clone();
+    assert_eq!(
+        (&found[0]["row"], found[0]["similarity"].as_f64().map(|x| x > 0.99)),
+        (&json!(6), Some(true))
+    );
+    refused(&bring(&mut site, "no numbers"), 422, "invalid");
+    refused(&bring(&mut site, "1 2 3"), 409, "3 features");
+    refused(&bring(&mut site, "0 0"), 409, "features");
+    refused(&bring(&mut site, ""), 400, "empty");
+}
+
+#[test]
+fn pictures_without_a_thumbnail_come_from_the_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut without = site(folder.path(), Helpers::default());
+    refused(&get(&mut without, "picture/0"), 404, "no picture");
+    let mut site = site(folder.path(), Helpers { pictures: Some(Box::new(Even)), ..Helpers::default() });
+    let picture = get(&mut site, "picture/0");
+    assert_eq!((picture.status, picture.mime, picture.keep), (200, "image/png", true));
+    assert!(picture.body.ends_with(b"of 96") && get(&mut site, "picture/0?large").body.ends_with(b"of 512"));
+    refused(&get(&mut site, "picture/1"), 404, "no picture");
+    refused(&get(&mut site, "picture/2"), 404, "no picture");
+    refused(&get(&mut site, "picture/99"), 404, "no such image");
+}
+
+#[test]
+fn the_page_escapes_the_name_of_the_run_and_loads_nothing_from_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    site.name = "<img src=x onerror=alert(1)>".into();
+    let page = String::from_utf8(get(&mut site, "").body).unwrap();
+    assert!(page.contains("&lt;img src=x") && !page.contains("<img"), "{page}");
+    for (address, kind) in [("", "text/html"), ("style.css", "text/css"), ("script.js", "text/javascript")] {
+        let reply = get(&mut site, address);
+        let text = String::from_utf8(reply.body).unwrap();
+        assert!(reply.mime.starts_with(kind) && text.len() > 500);
+        assert!(
+            !text.contains("http:") && !text.contains("https:") && !text.contains("@import"),
+            "{address}"
+        );
+    }
+    assert!(!super::page::SCRIPT.contains("innerHTML"), "what comes from files stays text");
+}

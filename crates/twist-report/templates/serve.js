@@ -1,0 +1,407 @@
+'use strict';
+(() => {
+  // Nodes are made here and nowhere from text: what comes from files stays text.
+  const make = (tag, traits = {}, ...inside) => {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(traits)) {
+      if (value === undefined || value === null || value === false) continue;
+      if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
+      else if (name === 'class') node.className = value;
+      else if (name === 'text') node.textContent = value;
+      else if (name in node && name !== 'list' && name !== 'form') node[name] = value;
+      else node.setAttribute(name, value === true ? '' : value);
+    }
+    node.append(...inside.filter((part) => part !== undefined && part !== null && part !== false));
+    return node;
+  };
+  const main = document.getElementById('main');
+  const percent = (value) => (value * 100).toFixed(1) + '\u202f%';
+  const whole = (number) => number.toLocaleString('en');
+  const plural = (number, one) => whole(number) + ' ' + one + (number === 1 ? '' : 's');
+
+  // Theme: as the system, light, dark.
+  const themes = { auto: '◐', light: '☀', dark: '☾' };
+  const themeButton = document.getElementById('theme');
+  const setTheme = (theme) => {
+    if (theme === 'auto') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    themeButton.textContent = themes[theme] + ' ' + theme;
+    themeButton.setAttribute('aria-label', 'Theme: ' + (theme === 'auto' ? 'as the system' : theme));
+    themeButton.dataset.now = theme;
+    localStorage.setItem('twist-theme', theme);
+  };
+  setTheme(localStorage.getItem('twist-theme') in themes ? localStorage.getItem('twist-theme') : 'auto');
+  themeButton.addEventListener('click', () => {
+    const names = Object.keys(themes);
+    setTheme(names[(names.indexOf(themeButton.dataset.now) + 1) % names.length]);
+  });
+
+  // The address behind # says which view is shown, so the link past the bar moves the focus and nothing else.
+  document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); main.focus(); });
+
+  // Talk: done things to screen readers, failures to everyone.
+  const alertBox = document.getElementById('alert');
+  let alertTimer = 0;
+  const say = (text) => { document.getElementById('status').textContent = text; };
+  const complain = (text) => {
+    alertBox.textContent = text;
+    alertBox.hidden = false;
+    clearTimeout(alertTimer);
+    alertTimer = setTimeout(() => { alertBox.hidden = true; }, 8000);
+  };
+
+  // Requests are relative to the address with the token in it.
+  const ask = async (path, options) => {
+    let reply;
+    try {
+      reply = await fetch(path, options);
+    } catch {
+      throw new Error('The server does not answer: start `twist report RUN --serve` again and open the address it prints.');
+    }
+    const body = await reply.json();
+    if (!reply.ok) throw new Error(body.error);
+    return body;
+  };
+  const send = (path, body) =>
+    ask(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  /** Sends a change and shows the view anew; a refusal is shown and changes nothing. */
+  const change = async (path, body, done) => {
+    try {
+      await send(path, body);
+      say(done);
+      await show(false);
+    } catch (error) {
+      complain(error.message);
+    }
+  };
+
+  // One image in a grid. Small ones keep their pixels when they are enlarged.
+  const image = (item, large = false) => make('img', {
+    src: 'picture/' + item.row + (large ? '?large' : ''), alt: item.title, loading: 'lazy', decoding: 'async',
+    onload: (event) => event.target.classList.toggle('small', event.target.naturalWidth <= 64),
+    onerror: (event) => event.target.replaceWith(make('span', { class: 'bare', text: item.title })),
+  });
+  const facts = (item) => [item.title, item.label && 'label: ' + item.label,
+    item.name + ': ' + percent(item.sure), item.second && 'then ' + item.second.name + ': ' + percent(item.second.sure),
+    item.unsure && 'unsure: below the threshold'].filter(Boolean).join('\n');
+  const thumb = (item, caption, { odd, choose, chosen } = {}) => {
+    const box = choose && make('input', { type: 'checkbox', tabIndex: -1, checked: chosen.has(item.row),
+      'aria-label': 'choose ' + item.title, onchange: () => choose(item.row, box.checked, node) });
+    const node = make('li', { class: 'thumb' + (odd ? ' odd' : '') + (choose && chosen.has(item.row) ? ' chosen' : ''), 'data-row': item.row },
+      make('a', { href: '#/image/' + item.row, title: facts(item), tabIndex: -1 },
+        item.seen ? image(item) : make('span', { class: 'bare', text: item.title })),
+      box, item.mine && make('b', { class: 'mine', text: item.mine }), make('i', { text: caption }));
+    return node;
+  };
+
+  // A grid is one stop of the tab key; arrows walk inside it, space chooses, enter opens.
+  const grid = (name, label, nodes) => {
+    const list = make('ul', { class: name, 'aria-label': label }, ...nodes);
+    const links = nodes.map((node) => node.querySelector('a'));
+    if (links[0]) links[0].tabIndex = 0;
+    list.addEventListener('keydown', (event) => {
+      const at = links.indexOf(document.activeElement);
+      if (at < 0) return;
+      if (event.key === ' ') {
+        const box = nodes[at].querySelector('input');
+        if (box) { event.preventDefault(); box.click(); }
+        return;
+      }
+      const columns = getComputedStyle(list).gridTemplateColumns.split(' ').length;
+      const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -at, End: links.length - 1 - at }[event.key];
+      const next = links[at + step];
+      if (!next) return;
+      event.preventDefault();
+      links[at].tabIndex = -1;
+      next.tabIndex = 0;
+      next.focus();
+    });
+    return list;
+  };
+
+  // Colours as in the static page: around the circle, in up to three strengths.
+  const dot = (color, colors) => {
+    const node = make('b', { class: 'dot' + (color === null ? ' kx' : '') });
+    if (color !== null) {
+      const tiers = colors <= 7 ? 1 : colors <= 20 ? 2 : 3;
+      node.style.setProperty('--h', (25 + Math.floor(color * 360 / colors)) % 360);
+      node.style.setProperty('--t', color % tiers);
+    }
+    return node;
+  };
+  const heading = (text, ...more) => make('h1', { tabIndex: -1, text }, ...more);
+
+  // === Classes ===
+
+  const selected = new Set();
+  const kept = { filter: '', order: 'size' };
+  const renameForm = (one, done) => {
+    const input = make('input', { type: 'text', value: one.named ? one.name : '', placeholder: one.name, maxLength: 100,
+      'aria-label': 'name of ' + one.name, autocomplete: 'off', spellcheck: false });
+    const form = make('form', { class: 'rename', onsubmit: (event) => {
+      event.preventDefault();
+      change('api/rename', { class: one.number, name: input.value }, 'renamed');
+    }, onkeydown: (event) => { if (event.key === 'Escape' && done) done(); } },
+    input, make('button', { class: 'tool', type: 'submit', text: 'Save' }));
+    return [form, input];
+  };
+  const unmergeButton = (one) => one.parts.length > 1 && make('button', { class: 'tool', type: 'button', text: 'Unmerge', 'data-unmerge': one.number,
+    title: 'take back the last merge', onclick: () => change('api/unmerge', { class: one.number }, 'merge taken back') });
+  const partsOf = (one) => one.parts.length > 1 && make('span', { class: 'parts', text: one.parts.length + ' merged', title: 'outputs ' + one.parts.join(', ') });
+
+  const classCard = (one, colors, choose) => {
+    const title = make('h2', {}, dot(one.color, colors), make('a', { href: '#/class/' + one.number, text: one.name }));
+    const box = make('input', { type: 'checkbox', checked: selected.has(one.number), 'aria-label': 'choose ' + one.name + ' for a merge',
+      'data-choose': one.number, onchange: () => choose(one.number, box.checked, card) });
+    const renameButton = make('button', { class: 'tool', type: 'button', text: 'Rename', 'data-rename': one.number, onclick: () => {
+      const [form, input] = renameForm(one, () => { form.replaceWith(title); renameButton.focus(); });
+      title.replaceWith(form);
+      input.focus();
+      input.select();
+    } });
+    const examples = one.examples.map((item) => thumb(item, item.sure.toFixed(2), { odd: item.label && one.mostly && item.label !== one.mostly }));
+    const card = make('article', { class: 'class card' + (selected.has(one.number) ? ' chosen' : ''), 'data-number': one.number },
+      make('header', {}, box, title, make('span', { class: 'size', text: plural(one.size, 'image') }), partsOf(one) || ''),
+      make('p', { class: 'facts' }, ...(one.mostly
+        ? [make('span', {}, 'mostly ', make('em', { text: one.mostly }), ' ' + percent(one.purity)), meter(one.purity)]
+        : ['mean probability ' + percent(one.sure)])),
+      grid('strip', 'images of ' + one.name, examples),
+      make('div', { class: 'ends' }, make('a', { class: 'tool', href: '#/class/' + one.number, text: 'All images' }), renameButton, unmergeButton(one)));
+    return card;
+  };
+  const meter = (share) => {
+    const bar = make('i');
+    bar.style.width = share * 100 + '%';
+    return make('span', { class: 'meter', role: 'img', 'aria-label': 'purity ' + percent(share) }, bar);
+  };
+
+  const classesView = async () => {
+    const [found, run] = await Promise.all([ask('api/classes'), ask('api/run')]);
+    const present = new Set(found.classes.map((one) => one.number));
+    for (const number of selected) if (!present.has(number)) selected.delete(number);
+    const mergeButton = make('button', { class: 'tool main', type: 'button', id: 'merge', onclick: () => {
+      const classes = [...selected];
+      selected.clear();
+      change('api/merge', { classes }, 'merged');
+    } });
+    const count = () => {
+      mergeButton.disabled = selected.size < 2;
+      mergeButton.textContent = selected.size < 2 ? 'Choose two to merge' : 'Merge ' + selected.size + ' classes';
+    };
+    const choose = (number, on, card) => {
+      if (on) selected.add(number); else selected.delete(number);
+      card.classList.toggle('chosen', on);
+      count();
+    };
+    count();
+    const cards = found.classes.map((one) => [one, classCard(one, found.colors, choose)]);
+    const holder = make('div', { class: 'cards' });
+    const output = make('output');
+    const arrange = () => {
+      const by = { size: (a, b) => b[0].size - a[0].size, number: (a, b) => a[0].number - b[0].number,
+        name: (a, b) => a[0].name.localeCompare(b[0].name, 'en', { numeric: true }), purity: (a, b) => (a[0].purity ?? 0) - (b[0].purity ?? 0) }[kept.order];
+      const wanted = kept.filter.trim().toLowerCase();
+      const shown = [...cards].sort(by).filter(([one]) => (one.name + ' ' + (one.mostly || '')).toLowerCase().includes(wanted));
+      holder.replaceChildren(...shown.map(([, card]) => card));
+      output.textContent = wanted ? shown.length + ' of ' + plural(cards.length, 'class').replace(/classs$/, 'classes') : '';
+    };
+    const options = { size: 'size', number: 'number', name: 'name', ...(run.has_labels ? { purity: 'purity, lowest first' } : {}) };
+    const threshold = make('input', { type: 'number', min: 0, max: 1, step: 0.01, value: run.unsure_below ?? '', placeholder: 'none', id: 'threshold',
+      onchange: () => change('api/threshold', { below: threshold.value === '' ? null : Number(threshold.value) }, 'threshold set') });
+    arrange();
+    return [
+      heading('Discovered classes'),
+      make('p', { class: 'lead', text: whole(run.images) + ' images in ' + found.classes.length + ' classes. Name what you recognise, merge what belongs together; '
+        + 'everything is kept in clusters.json of the run at once, for twist predict and the report.' }),
+      make('form', { class: 'controls', role: 'search', 'aria-label': 'Filter the classes', onsubmit: (event) => event.preventDefault() },
+        make('label', {}, 'Find ', make('input', { type: 'search', value: kept.filter, placeholder: 'class' + (run.has_labels ? ' or label' : ''),
+          oninput: (event) => { kept.filter = event.target.value; arrange(); } })),
+        make('label', {}, 'Sort by ', make('select', { onchange: (event) => { kept.order = event.target.value; arrange(); } },
+          ...Object.entries(options).map(([value, text]) => make('option', { value, text, selected: value === kept.order })))),
+        make('label', { title: 'images whose class is less probable than this belong to no class' }, 'Unsure below ', threshold),
+        found.unsure > 0 && make('a', { class: 'tool', href: '#/class/unsure', text: plural(found.unsure, 'unsure image') }),
+        mergeButton, output),
+      holder,
+    ];
+  };
+
+  // === A grid whose images can be chosen and labelled ===
+
+  const labellable = (items, label, caption) => {
+    const chosen = new Set();
+    const input = make('input', { type: 'text', placeholder: 'label', 'aria-label': 'label for the chosen images', maxLength: 100, autocomplete: 'off' });
+    input.setAttribute('list', 'known-labels');
+    const button = make('button', { class: 'tool main', type: 'submit', text: 'Label', id: 'apply-label' });
+    const counter = make('span', { class: 'note' });
+    const everything = make('button', { class: 'tool', type: 'button', id: 'choose-all', onclick: () => {
+      const on = chosen.size < items.length;
+      for (const node of nodes) {
+        const box = node.querySelector('input');
+        if (box.checked !== on) box.click();
+      }
+    } });
+    const count = () => {
+      counter.textContent = chosen.size ? plural(chosen.size, 'image') + ' chosen' : 'choose images by their boxes, or with the space bar';
+      button.disabled = chosen.size === 0;
+      everything.textContent = chosen.size < items.length ? 'Choose all ' + items.length : 'Choose none';
+    };
+    const choose = (row, on, node) => {
+      if (on) chosen.add(row); else chosen.delete(row);
+      node.classList.toggle('chosen', on);
+      count();
+    };
+    const nodes = items.map((item) => thumb(item, caption(item), { choose, chosen }));
+    count();
+    const form = make('form', { class: 'labeller card', onsubmit: (event) => {
+      event.preventDefault();
+      if (chosen.size) change('api/label', { rows: [...chosen], label: input.value }, 'labelled');
+    } }, counter, everything, input, button);
+    return [grid('grid', label, nodes), form];
+  };
+  const loadLabels = async () => {
+    const next = await ask('api/next');
+    document.getElementById('known-labels').replaceChildren(...next.labels.map(({ label }) => make('option', { value: label })));
+    return next;
+  };
+
+  // === One class ===
+
+  const places = new Map();
+  const classView = async (number) => {
+    const place = places.get(number) || { page: 0, order: 'sure' };
+    places.set(number, place);
+    const [{ classes, colors }, page] = await Promise.all([ask('api/classes'),
+      ask('api/images?class=' + number + '&order=' + place.order + '&page=' + place.page), loadLabels()]);
+    const one = classes.find((other) => String(other.number) === number);
+    const turn = (by) => make('button', { class: 'tool', type: 'button', text: by < 0 ? '← Earlier' : 'Later →',
+      disabled: by < 0 ? place.page === 0 : place.page + 1 >= page.pages, onclick: () => { place.page += by; show(); } });
+    const caption = (item) => place.order === 'border' && item.second
+      ? item.sure.toFixed(2).replace(/^0/, '') + ' : ' + item.second.sure.toFixed(2).replace(/^0/, '') : item.sure.toFixed(2);
+    const order = make('select', { onchange: () => { place.order = order.value; place.page = 0; show(); } },
+      ...[['sure', 'most probable first'], ['border', 'borderline first']].map(([value, text]) => make('option', { value, text, selected: value === place.order })));
+    return [
+      make('p', {}, make('a', { href: '#/classes', text: '← all classes' })),
+      one ? heading('', dot(one.color, colors), ' ' + one.name) : heading('Unsure images'),
+      make('p', { class: 'lead', text: plural(page.total, 'image') + (one && one.mostly ? ', mostly ' + one.mostly + ' (' + percent(one.purity) + ')' : '')
+        + (one ? '.' : ', less probable than the threshold in whichever class.') }),
+      make('div', { class: 'controls' }, one && renameForm(one)[0], one && partsOf(one), one && unmergeButton(one), make('label', {}, 'Order ', order)),
+      ...labellable(page.images, 'images of ' + (one ? one.name : 'no class'), caption),
+      page.pages > 1 && make('nav', { class: 'pager', 'aria-label': 'Pages' }, turn(-1), 'page ' + (place.page + 1) + ' of ' + page.pages, turn(1)),
+    ];
+  };
+
+  // === One image, and search ===
+
+  const results = (neighbours, like) => {
+    const odd = (item) => (like.label ? item.label && item.label !== like.label : like.class !== undefined && item.class !== like.class);
+    return grid('grid', 'nearest images', neighbours.map((item) => thumb(item, item.similarity.toFixed(3) + ' ' + item.name, { odd: odd(item) })));
+  };
+  const imageView = async (row) => {
+    const [{ image: item, neighbours }] = await Promise.all([ask('api/image/' + row), loadLabels()]);
+    const input = make('input', { type: 'text', value: item.mine || '', placeholder: 'your label', 'aria-label': 'your label', maxLength: 100, autocomplete: 'off' });
+    input.setAttribute('list', 'known-labels');
+    const pair = (name, ...value) => make('div', {}, make('dt', { text: name }), make('dd', {}, ...value));
+    const link = (number, name) => make('a', { href: '#/class/' + number, text: name });
+    return [
+      make('div', { class: 'portrait' },
+        make('div', { class: 'picture' }, item.seen ? image(item, true) : make('span', { class: 'note', text: 'no picture' })),
+        make('div', {}, heading(item.title),
+          make('dl', { class: 'pairs' },
+            pair('class', item.unsure ? 'unsure, most likely ' : '', link(item.class, item.name), ' ' + percent(item.sure)),
+            item.second && pair('then', link(item.second.class, item.second.name), ' ' + percent(item.second.sure)),
+            item.label && pair('label in the data', item.label)),
+          make('form', { onsubmit: (event) => { event.preventDefault(); change('api/label', { rows: [item.row], label: input.value }, 'labelled'); } },
+            input, make('button', { class: 'tool main', type: 'submit', text: 'Label' })))),
+      make('h2', { text: 'Nearest images' }),
+      make('p', { class: 'note', text: 'By cosine similarity of the features; a ring marks another ' + (item.label ? 'label' : 'class') + '.' }),
+      results(neighbours, item),
+    ];
+  };
+
+  let example = null;
+  const searchView = async () => {
+    const run = await ask('api/run');
+    const picker = make('input', { type: 'file', accept: 'image/*', id: 'example', onchange: () => picker.files[0] && searchBy(picker.files[0]) });
+    const drop = make('label', { class: 'drop' }, example && make('img', { src: example.url, alt: 'your image' }),
+      make('strong', { text: example ? example.name : 'Drop an image here' }),
+      make('span', { text: example ? 'drop or choose another one' : 'or choose a file; it stays on this machine' }), picker);
+    return [
+      heading('Search by example'),
+      make('p', { class: 'lead', text: run.can_embed
+        ? 'The model of this run looks at your image, and the images that it finds most alike are shown. Any image of the run is an example too: open it.'
+        : 'The model of this run could not be loaded, so files of yours cannot be searched by. Any image of the run is an example: open it from its class.' }),
+      run.can_embed && drop,
+      example && example.neighbours && make('h2', { text: 'Most alike' }),
+      example && example.neighbours && results(example.neighbours, {}),
+    ];
+  };
+  const searchBy = async (file) => {
+    if (example) URL.revokeObjectURL(example.url);
+    example = { name: file.name, url: URL.createObjectURL(file), neighbours: null };
+    try {
+      example.neighbours = (await ask('api/search', { method: 'POST', body: file })).neighbours;
+      say(example.neighbours.length + ' images found');
+    } catch (error) {
+      complain(error.message);
+    }
+    if (location.hash === '#/search') await show(false); else location.hash = '#/search';
+  };
+  const dropZone = () => document.querySelector('.drop');
+  addEventListener('dragover', (event) => { event.preventDefault(); dropZone()?.classList.add('over'); });
+  addEventListener('dragleave', () => dropZone()?.classList.remove('over'));
+  addEventListener('drop', (event) => {
+    event.preventDefault();
+    dropZone()?.classList.remove('over');
+    const file = event.dataTransfer.files[0];
+    if (file) searchBy(file);
+  });
+
+  // === Labels ===
+
+  const labelView = async () => {
+    const [next, run] = await Promise.all([loadLabels(), ask('api/run')]);
+    return [
+      heading('Label these next'),
+      make('p', { class: 'lead', text: 'The images whose label would tell most: every class in turn offers the one between whose two most probable classes '
+        + 'the network hesitates most. Labels are kept in labels.csv of the run at once; give that file to twist finetune --labels. '
+        + (run.evaluated_on.includes('held-out') ? 'These are held-out images: what learns from them has to be measured on others.' : '') }),
+      make('p', {}, make('a', { class: 'tool main', href: 'labels.csv', download: 'labels.csv', id: 'export',
+        text: next.labelled ? 'Export ' + plural(next.labelled, 'label') : 'No label yet' })),
+      next.labels.length > 0 && make('ul', { class: 'tally', 'aria-label': 'labels so far' },
+        ...next.labels.map(({ label, images }) => make('li', {}, make('b', { text: label }), ' ' + whole(images)))),
+      make('h2', { text: 'Proposals' }),
+      ...(run.has_paths ? labellable(next.images, 'images to label', (item) => item.name)
+        : [make('p', { class: 'missing', text: 'The run does not name its images (images.csv is missing), so labels would belong to nothing.' })]),
+    ];
+  };
+
+  // === Which view ===
+
+  const views = [[/^#\/class\/(\w+)$/, classView], [/^#\/image\/(\d+)$/, imageView], [/^#\/search$/, searchView], [/^#\/label$/, labelView], [/^/, classesView]];
+  let turn = 0;
+  const show = async (moved = true) => {
+    const mine = ++turn;
+    const [pattern, view] = views.find(([candidate]) => candidate.test(location.hash));
+    let nodes;
+    try {
+      nodes = await view(...pattern.exec(location.hash).slice(1));
+    } catch (error) {
+      nodes = [heading('This cannot be shown'), make('p', { class: 'missing', text: error.message }), make('p', {}, make('a', { href: '#/classes', text: 'All classes' }))];
+    }
+    if (mine !== turn) return;
+    main.replaceChildren(...nodes.filter(Boolean));
+    for (const link of document.querySelectorAll('.bar nav a')) {
+      const here = view === { '#/classes': classesView, '#/search': searchView, '#/label': labelView }[link.hash];
+      link.classList.toggle('here', here);
+      if (here) link.setAttribute('aria-current', 'page'); else link.removeAttribute('aria-current');
+    }
+    if (moved) {
+      scrollTo(0, 0);
+      main.querySelector('h1')?.focus({ preventScroll: true });
+    }
+    main.dataset.shown = location.hash || '#/classes';
+    main.dataset.turn = turn;
+  };
+  addEventListener('hashchange', () => show());
+  show();
+})();

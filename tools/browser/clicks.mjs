@@ -1,0 +1,136 @@
+// Does on the page of `twist report RUN --serve` what a person would do, and looks at the files that it leaves.
+//
+//   node clicks.mjs TWIST RUN [PICTURE]
+//
+// TWIST is the binary. RUN is a finished run with labels, whose clusters.json and labels.csv are removed first. PICTURE is an image file to search by.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { openBrowser, startServer } from './browser.mjs';
+
+const [twist, run, picture] = process.argv.slice(2);
+if (!run) throw new Error('usage: node clicks.mjs TWIST RUN [PICTURE]');
+const file = (name) => join(run, name);
+for (const name of ['clusters.json', 'labels.csv']) rmSync(file(name), { force: true });
+const clusters = () => JSON.parse(readFileSync(file('clusters.json'), 'utf8'));
+const done = (what) => console.log(`ok  ${what}`);
+
+const server = await startServer(twist, run);
+const browser = await openBrowser();
+const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+const problems = [];
+const origin = new URL(server.address).origin;
+page.on('pageerror', (error) => problems.push(`script: ${error.message}`));
+page.on('console', (message) => { if (message.type() === 'error') problems.push(`console: ${message.text()}`); });
+page.on('request', (request) => {
+  const { protocol, origin: asked } = new URL(request.url());
+  if (asked !== origin && !['data:', 'blob:'].includes(protocol)) problems.push(`asked ${request.url()}`);
+});
+/** Waits until the page has been drawn anew after `act`. */
+const redrawn = async (act) => {
+  const before = await page.locator('#main').getAttribute('data-turn');
+  await act();
+  await page.waitForFunction((turn) => document.querySelector('#main').dataset.turn !== turn, before);
+};
+const titles = () => page.locator('.class h2 a').allTextContents();
+
+try {
+  await page.goto(server.address);
+  await page.locator('.class').first().waitFor();
+  const numbers = await page.locator('.class').evaluateAll((cards) => cards.map((card) => Number(card.dataset.number)));
+  assert.ok(numbers.length >= 4, 'the run has four classes or more');
+  const [first, second, third] = numbers;
+  await page.waitForFunction(() => [...document.querySelectorAll('.thumb img')].slice(0, 8).every((image) => image.naturalWidth > 0));
+  done(`${numbers.length} classes, with pictures`);
+
+  await page.click(`[data-rename="${first}"]`);
+  await page.keyboard.type('first <b>of</b> all');
+  await redrawn(() => page.keyboard.press('Enter'));
+  assert.ok((await titles()).includes('first <b>of</b> all'));
+  assert.equal(clusters().names[first], 'first <b>of</b> all');
+  done('a class renamed, by click and keyboard; markup in a name stays text');
+
+  await page.click(`[data-rename="${second}"]`);
+  await page.keyboard.type('first <b>of</b> all');
+  await page.keyboard.press('Enter');
+  await page.locator('#alert').waitFor();
+  assert.match(await page.locator('#alert').textContent(), /is the name of class/);
+  assert.equal(clusters().names[second], undefined);
+  await page.keyboard.press('Escape');
+  done('a name that is taken is refused with a reason');
+
+  await page.check(`[data-choose="${second}"]`);
+  assert.equal(await page.isDisabled('#merge'), true);
+  await page.check(`[data-choose="${third}"]`);
+  await redrawn(() => page.click('#merge'));
+  assert.deepEqual([...clusters().merges[0].of].sort(), [second, third].sort());
+  assert.equal(await page.locator('.class').count(), numbers.length - 1);
+  const merged = Math.min(second, third);
+  await redrawn(() => page.click(`[data-unmerge="${merged}"]`));
+  assert.deepEqual(clusters().merges, []);
+  await page.check(`[data-choose="${second}"]`);
+  await page.check(`[data-choose="${third}"]`);
+  await redrawn(() => page.click('#merge'));
+  await page.click(`[data-rename="${merged}"]`);
+  await page.keyboard.type('two in one');
+  await redrawn(() => page.keyboard.press('Enter'));
+  done('two classes merged, taken back, merged again and named');
+
+  await redrawn(() => page.click('.class h2 a:has-text("two in one")'));
+  assert.match(await page.locator('h1').textContent(), /two in one/);
+  assert.ok(await page.locator('.grid .thumb').count() > 8);
+  await redrawn(() => page.selectOption('select', 'border'));
+  await redrawn(() => page.click('.grid .thumb a >> nth=0'));
+  assert.equal(await page.locator('.grid .thumb').count(), 24);
+  await redrawn(() => page.click('.grid .thumb a >> nth=0'));
+  done('from a class to an image to its neighbour');
+
+  if (picture) {
+    await redrawn(() => page.click('.bar nav a:has-text("Search")'));
+    await redrawn(() => page.setInputFiles('#example', picture));
+    const alike = await page.locator('.grid .thumb i').allTextContents();
+    assert.equal(alike.length, 24);
+    const similarities = alike.map((text) => parseFloat(text));
+    assert.ok(similarities.every((value, i) => value <= 1.0005 && (i === 0 || value <= similarities[i - 1])), String(similarities));
+    done(`a file is searched by: ${alike[0]} is nearest`);
+    await redrawn(() => page.setInputFiles('#example', { name: 'no-image.png', mimeType: 'image/png', buffer: Buffer.from('no image') }));
+    assert.match(await page.locator('#alert').textContent(), /no image that can be read/);
+    problems.splice(0, problems.length, ...problems.filter((text) => !text.includes('422') && !text.includes('409')));
+    done('what is no image is refused with a reason');
+  }
+
+  await redrawn(() => page.click('.bar nav a:has-text("Label")'));
+  await page.locator('.grid .thumb a').first().focus();
+  await page.keyboard.press('Space');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Space');
+  await page.fill('.labeller input[type=text]', 'a label, "quoted"');
+  await redrawn(() => page.click('#apply-label'));
+  assert.equal(readFileSync(file('labels.csv'), 'utf8').trim().split('\n').length, 3);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#export')]);
+  const table = readFileSync(await download.path(), 'utf8').trim().split('\n');
+  assert.equal(table[0], 'path,label,class,name');
+  assert.equal(table.length, 3);
+  assert.ok(table.slice(1).every((line) => line.includes('"a label, ""quoted"""')), table.join('\n'));
+  done('two images labelled with the keyboard alone, and the labels exported');
+
+  await page.reload();
+  await redrawn(() => page.click('.bar nav a:has-text("Classes")'));
+  assert.ok((await titles()).includes('two in one'));
+  problems.splice(0, problems.length, ...problems.filter((text) => !text.includes('409')));
+  assert.deepEqual(problems, []);
+  done('no error of a script, and nothing asked of another server');
+
+  // What was clicked is what the command line shows.
+  const shown = execFileSync(twist, ['clusters', run, 'show'], { encoding: 'utf8' });
+  assert.ok(shown.includes('two in one') && shown.includes('first <b>of</b> all'), shown);
+  done('twist clusters show has the names');
+} finally {
+  await browser.close();
+  const code = await server.stop();
+  assert.equal(code, 0, `Ctrl-C ends the server with ${code}`);
+}
+assert.ok(existsSync(file('clusters.json')));
+done('Ctrl-C ends the server with exit code 0');
