@@ -18,6 +18,10 @@ mod model;
 mod results;
 
 mod job;
+
+mod head_job;
+mod head_source;
+
 mod progress;
 mod signals;
 mod summary;

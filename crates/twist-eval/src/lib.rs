@@ -27,6 +27,8 @@
 
 mod model;
 
+mod frozen;
+
 mod final_evaluation;
 mod online;
 
@@ -47,8 +49,9 @@ mod error;
 
 pub use baselines::Baselines;
 pub use error::EvalError;
-pub use features::{FeatureCache, FeatureKind, FeatureSet, Features, unit_rows};
+pub use features::{FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation};
+pub use frozen::{ChosenHead, head_evaluation, head_scores, neighbourhood, with_head};
 pub use input::EvalInput;
 pub use kmeans::{KMeans, KMeansFit};
 pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};

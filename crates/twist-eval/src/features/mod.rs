@@ -2,6 +2,8 @@
 
 mod outputs;
 
+mod file;
+
 mod cache;
 mod content;
 mod set;
@@ -9,6 +11,7 @@ mod set;
 mod rows;
 
 pub use cache::FeatureCache;
+pub use file::{FeatureFile, FeatureTable};
 pub use outputs::Features;
 pub(crate) use rows::Rows;
 pub use rows::unit_rows;

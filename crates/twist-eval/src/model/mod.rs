@@ -16,7 +16,7 @@ use twist_nn::{Backbone, Linear, Mode, NetConfig, ProjectionHead, Store};
 
 pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard};
 pub use open::MODEL_FILE;
-pub(crate) use open::hex;
+pub(crate) use open::{hash_of, hex};
 
 use crate::EvalError;
 use crate::features::{FeatureKind, unit_rows};

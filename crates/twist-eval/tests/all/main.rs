@@ -1,6 +1,7 @@
 //! Evaluations of a small random network on pictures made here.
 
 mod artefacts;
+mod feature_files;
 mod model;
 mod support;
 

@@ -1,6 +1,7 @@
 //! The recipe of a head as written. Sections that a recipe of a network has too mean the same here.
 
 use serde::{Deserialize, Serialize};
+use twist_nn::Activation;
 
 use crate::config::{CheckpointConfig, GuardConfig, LossConfig, OptimConfig, ScheduleConfig, to_toml};
 
@@ -46,8 +47,8 @@ pub struct HeadModelConfig {
     #[serde(default = "defaults::hidden_dim")]
     pub hidden_dim: i64,
     /// Activation: `relu` or `gelu`.
-    #[serde(default = "defaults::activation")]
-    pub activation: String,
+    #[serde(default)]
+    pub activation: Activation,
     /// Whether a head ends in its norm before softmax.
     #[serde(default = "defaults::yes")]
     pub norm: bool,
@@ -128,9 +129,6 @@ impl HeadConfig {
 mod defaults {
     pub(super) fn hidden_dim() -> i64 {
         256
-    }
-    pub(super) fn activation() -> String {
-        "relu".into()
     }
     pub(super) fn yes() -> bool {
         true

@@ -1,7 +1,7 @@
 //! Every number that a run of heads derives from its recipe, its features and its machine, checked once.
 
 use serde::Serialize;
-use twist_nn::{Arch, Depth, NetConfig, NnError, Stem, TwistLoss};
+use twist_nn::{Arch, Depth, NetConfig, Stem, TwistLoss};
 
 use super::HeadConfig;
 use crate::config::GuardConfig;
@@ -25,6 +25,7 @@ pub struct FeatureFacts {
 /// A checked run of heads. It is made once and never changes; `plan.json` is its serialised form.
 #[derive(Clone, Debug, Serialize)]
 pub struct HeadPlan {
+    #[serde(skip)] // the recipe has what matters of it; it also names a backbone, and there is none
     net: NetConfig,
     heads: usize,
     features: FeatureFacts,
@@ -83,15 +84,10 @@ impl HeadPlan {
         // A head alone: the backbone that the sizes name is never built.
         let unused = Arch::ResNet { depth: Depth::D18, stem: Stem::ImageNet };
         let model = &config.model;
-        let activation = model.activation.parse().map_err(|error: NnError| PlanError::Value {
-            key: "model.activation",
-            value: format!("{:?}", model.activation),
-            rule: error.to_string(),
-        })?;
         let net = NetConfig {
             hidden_dim: model.hidden_dim,
             dim: model.dim,
-            activation,
+            activation: model.activation,
             norm: model.norm,
             bunch: None,
             ..NetConfig::new(unused)

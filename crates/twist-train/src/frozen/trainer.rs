@@ -90,6 +90,15 @@ impl HeadTrainer {
         Ok(trainer)
     }
 
+    /// Whether the run in `folder` has made all of `total_steps`, without opening its features.
+    ///
+    /// # Errors
+    /// None of its checkpoints can be read.
+    pub fn is_done(folder: &RunFolder, total_steps: u64) -> Result<bool, TrainError> {
+        let newest = CheckpointStore::new(folder.checkpoints(), 1).newest::<HeadFacts>()?;
+        Ok(newest.is_some_and(|loaded| loaded.facts.step >= total_steps))
+    }
+
     /// The plan.
     pub fn plan(&self) -> &HeadPlan {
         &self.plan
