@@ -129,7 +129,8 @@ fn train(
     let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders()?;
     recorders.push(Box::new(Progress::new(talk)));
     let table = tables.held_out.as_ref().unwrap_or(&tables.train);
-    let (unit_length, device) = (trainer.plan().config().features.unit_length, trainer.plan().machine().device);
+    let (unit_length, device) =
+        (trainer.plan().config().features.unit_length, trainer.plan().machine().device);
     let mut evaluate = |head: &_| Ok(head_scores(head, table, unit_length, device)?);
     Ok(trainer.run(Some(&mut evaluate), &mut recorders, &stop)?)
 }

@@ -17,16 +17,9 @@ use crate::talk::Talk;
 /// Opened, but not yet computed.
 pub(crate) enum HeadSource {
     /// Features that were computed elsewhere.
-    Files {
-        train: FeatureTable,
-        held_out: Option<FeatureTable>,
-    },
+    Files { train: FeatureTable, held_out: Option<FeatureTable> },
     /// Images and the model that makes features of them.
-    Images {
-        model: Box<Opened>,
-        train: Arc<dyn Dataset>,
-        held_out: Option<Arc<dyn Dataset>>,
-    },
+    Images { model: Box<Opened>, train: Arc<dyn Dataset>, held_out: Option<Arc<dyn Dataset>> },
 }
 
 /// The features.
@@ -55,7 +48,8 @@ impl HeadSource {
             .into()),
             (Some(file), _, _, eval_file) => {
                 let train = file.read(with_labels)?;
-                let held_out = eval_file.map(|file| file.read(with_labels)).transpose().context("--eval-data")?;
+                let held_out =
+                    eval_file.map(|file| file.read(with_labels)).transpose().context("--eval-data")?;
                 if let Some(other) = &held_out
                     && other.width()? != train.width()?
                 {
@@ -75,7 +69,9 @@ impl HeadSource {
                 let data = sources.open(talk)?;
                 Ok(Self::Images { model, train: data.train, held_out: data.held_out })
             }
-            (None, None, _, _) => Err(Usage("give --frozen MODEL, or a file of features as DATA".into()).into()),
+            (None, None, _, _) => {
+                Err(Usage("give --frozen MODEL, or a file of features as DATA".into()).into())
+            }
         }
     }
 
@@ -109,7 +105,11 @@ impl HeadSource {
                 let table = |dataset: &Arc<dyn Dataset>, what: &str| -> anyhow::Result<FeatureTable> {
                     let set = model.features(FeatureKind::Last, dataset, what, talk)?;
                     if let (Some(image), true) = (set.skipped.first(), strict) {
-                        anyhow::bail!("{} cannot be read, and --strict was given: {}", image.path, image.reason);
+                        anyhow::bail!(
+                            "{} cannot be read, and --strict was given: {}",
+                            image.path,
+                            image.reason
+                        );
                     }
                     Ok(FeatureTable::of_images(set, Arc::clone(dataset)))
                 };

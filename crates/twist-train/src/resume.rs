@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::checkpoint::{CheckpointFacts, Loaded};
 use crate::TrainPlan;
+use crate::checkpoint::{CheckpointFacts, Loaded};
 
 /// The warnings that a resumed run begins with: checkpoints that could not be read, and everything about recipe and
 /// data that is not as it was.

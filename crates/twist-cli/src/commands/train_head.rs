@@ -78,7 +78,8 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
 fn refuse(args: &Args, sources: &Sources) -> Result<(), Usage> {
     if args.init.is_some() {
         return Err(Usage(
-            "--init does not go with features: heads begin from the seed; --frozen MODEL says whose features".into(),
+            "--init does not go with features: heads begin from the seed; --frozen MODEL says whose features"
+                .into(),
         ));
     }
     let is_file = FeatureFile::recognise(&sources.train).is_some();

@@ -11,7 +11,8 @@ use crate::support::{Place, wait_until};
 
 const GROUPS: usize = 5;
 const WIDTH: usize = 16;
-const LINE: &str = "--clusters 5 --device cpu --threads 1 --batch-size 256 --epochs 8 --set model.hidden_dim=64";
+const LINE: &str =
+    "--clusters 5 --device cpu --threads 1 --batch-size 256 --epochs 8 --set model.hidden_dim=64";
 
 /// `NAME.npy` and `NAME.labels.npy`: `rows` points around five corners in 16 dimensions, the group of row `i` being `i % 5`.
 fn mixture(place: &Place, name: &str, rows: usize, seed: u64) {
@@ -56,16 +57,22 @@ fn a_mixture_is_found_from_npy_and_from_parquet() {
     assert_eq!(found["accuracy_one_to_one"], 1.0, "{found}");
     assert_eq!(found["baselines"]["kmeans_features_accuracy"], 1.0, "{found}");
     let protocol = &found["protocol"];
-    assert_eq!((&protocol["evaluated_on"], &protocol["evaluated_images"]), (&"held-out images".into(), &200.into()));
+    assert_eq!(
+        (&protocol["evaluated_on"], &protocol["evaluated_images"]),
+        (&"held-out images".into(), &200.into())
+    );
     assert_eq!(protocol["head_losses"].as_array().unwrap().len() as u64, protocol["heads"].as_u64().unwrap());
-    for file in ["model.safetensors", "embeddings.parquet", "images.csv", "report.html", "log.jsonl", "plan.json"] {
+    for file in
+        ["model.safetensors", "embeddings.parquet", "images.csv", "report.html", "log.jsonl", "plan.json"]
+    {
         assert!(place.path("npy").join(file).is_file(), "{file}");
     }
     assert!(!place.path("npy/thumbnails.tar").exists(), "there are no pictures");
     assert!(place.names("npy").iter().any(|name| name.starts_with("events.out.tfevents")));
 
     // What a run leaves is a file of features as well.
-    let done = place.run(&format!("train npy/embeddings.parquet --out parquet {LINE} --batch-size 100 --epochs 30"));
+    let done =
+        place.run(&format!("train npy/embeddings.parquet --out parquet {LINE} --batch-size 100 --epochs 30"));
     done.exits(0);
     assert_eq!(metrics(&place, "parquet")["accuracy_one_to_one"], 1.0);
     assert_eq!(metrics(&place, "parquet")["protocol"]["evaluated_on"], "training images");

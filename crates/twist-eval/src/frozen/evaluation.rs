@@ -94,7 +94,13 @@ fn write_artefacts(table: &FeatureTable, features: &Features, folder: &Path) -> 
 }
 
 /// Every value that defines the figures.
-fn protocol(model: &Model, plan: &HeadPlan, chosen: &ChosenHead, features: &Features, held_out: bool) -> Value {
+fn protocol(
+    model: &Model,
+    plan: &HeadPlan,
+    chosen: &ChosenHead,
+    features: &Features,
+    held_out: bool,
+) -> Value {
     json!({
         "evaluated_on": if held_out { "held-out images" } else { "training images" },
         "evaluated_images": features.indices.len(),
@@ -108,6 +114,7 @@ fn protocol(model: &Model, plan: &HeadPlan, chosen: &ChosenHead, features: &Feat
         "training_rows": plan.features().rows,
         "neighbours": plan.neighbours(),
         "mutual": plan.config().pairs.mutual,
+        "dropout": plan.config().pairs.dropout,
         "heads": plan.heads(),
         "kept_head": chosen.number,
         "head_losses": chosen.losses,

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use tch::{Device, Kind, Tensor};
 use twist_nn::{Mode, ProjectionHead};
 
+use crate::EvalError;
 use crate::features::{FeatureTable, Features, unit_rows};
 use crate::labels::spread;
 use crate::scores::{Scores, clusters_against_labels};
-use crate::EvalError;
 
 /// Rows in one pass of the head.
 const BLOCK: i64 = 8_192;
@@ -69,7 +69,8 @@ pub(super) fn outputs(
     };
     let (mut clusters, mut confidences) = (Vec::new(), Vec::new());
     for start in (0..wanted.len() as i64).step_by(BLOCK as usize) {
-        let block = rows.f_narrow(0, start, BLOCK.min(wanted.len() as i64 - start))?.f_to_device(input.device)?;
+        let block =
+            rows.f_narrow(0, start, BLOCK.min(wanted.len() as i64 - start))?.f_to_device(input.device)?;
         let block = if input.unit_length { unit_rows(&block)? } else { block };
         let logits = tch::no_grad(|| head.forward(&block, 1, Mode::Eval))?;
         let (confidence, cluster) = logits.f_softmax(-1, Kind::Float)?.f_topk(2, 1, true, true)?;

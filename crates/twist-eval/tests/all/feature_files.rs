@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::builder::{Float32Builder, ListBuilder};
-use arrow_array::{
-    ArrayRef, FixedSizeListArray, Float64Array, Int32Array, RecordBatch, StringArray,
-};
+use arrow_array::{ArrayRef, FixedSizeListArray, Float64Array, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field};
 use parquet::arrow::ArrowWriter;
 use twist_eval::{EvalError, FeatureFile, FeatureTable};
@@ -27,7 +25,8 @@ fn save_npy(path: &Path, descr: &str, shape: &str, bytes: &[u8]) {
 
 fn save_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>) {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let mut writer = ArrowWriter::try_new(std::fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    let mut writer =
+        ArrowWriter::try_new(std::fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
 }
@@ -63,7 +62,8 @@ fn npy_of_every_float_is_read_with_the_labels_beside_it() {
     let values = [0.5f32, -1.0, 2.0, 4.0, 0.0, 1.5];
     let single: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
     let double: Vec<u8> = values.iter().flat_map(|&x| f64::from(x).to_le_bytes()).collect();
-    let half: Vec<u8> = [0x3800u16, 0xbc00, 0x4000, 0x4400, 0x0000, 0x3e00].iter().flat_map(|x| x.to_le_bytes()).collect();
+    let half: Vec<u8> =
+        [0x3800u16, 0xbc00, 0x4000, 0x4400, 0x0000, 0x3e00].iter().flat_map(|x| x.to_le_bytes()).collect();
     for (descr, bytes) in [("<f4", single), ("<f8", double), ("<f2", half)] {
         save_npy(&path, descr, "(3, 2)", &bytes);
         let table = read(path.clone()).unwrap();
@@ -137,7 +137,10 @@ fn what_is_wrong_is_said_with_the_remedy() {
     let plain: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
     save_parquet(&parquet, vec![("embedding", Arc::clone(&plain))]);
     refused(&parquet, &["Int32", "lists"]);
-    save_parquet(&parquet, vec![("embedding", lists(&[Some(&[1.0]), Some(&[2.0])])), ("label", lists(&[None, None]))]);
+    save_parquet(
+        &parquet,
+        vec![("embedding", lists(&[Some(&[1.0]), Some(&[2.0])])), ("label", lists(&[None, None]))],
+    );
     refused(&parquet, &["`label`", "integers or text"]);
     save_parquet(&parquet, vec![("image", plain)]);
     assert_eq!(FeatureFile::recognise(parquet.to_str().unwrap()), None, "a table of images");

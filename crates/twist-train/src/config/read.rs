@@ -233,7 +233,8 @@ solarize = 0.0
             ("batch_size = 64", "", "small.toml:9", "missing field `batch_size`"),
         ];
         for (from, to, place, what) in cases {
-            let message = parse::<TrainConfig>("small.toml", &SMALL.replace(from, to)).unwrap_err().to_string();
+            let message =
+                parse::<TrainConfig>("small.toml", &SMALL.replace(from, to)).unwrap_err().to_string();
             assert!(message.starts_with(place) && message.contains(what), "{to}: {message}");
         }
     }

@@ -61,11 +61,7 @@ pub(super) fn capture(heads: &[HeadState]) -> Result<StateDict, TrainError> {
 }
 
 /// Copies a captured state back, head by head, after checking that it fits.
-pub(super) fn restore(
-    heads: &mut [HeadState],
-    path: &Path,
-    mut saved: StateDict,
-) -> Result<(), TrainError> {
+pub(super) fn restore(heads: &mut [HeadState], path: &Path, mut saved: StateDict) -> Result<(), TrainError> {
     let wrong = |reason: String| TrainError::WrongCheckpoint { path: path.into(), reason };
     for (number, head) in heads.iter_mut().enumerate() {
         let model = saved.split_prefix(&format!("heads.{number}.model."));

@@ -79,11 +79,14 @@ pub struct PairConfig {
     pub neighbours: usize,
     /// Only neighbours that have the row among their own count, as long as there is one.
     pub mutual: bool,
+    /// The chance that a number of a row is 0 in a batch (the others grow accordingly), drawn for each view: it keeps heads
+    /// from following the training rows too closely.
+    pub dropout: f64,
 }
 
 impl Default for PairConfig {
     fn default() -> Self {
-        Self { neighbours: 20, mutual: false }
+        Self { neighbours: 20, mutual: false, dropout: 0.0 }
     }
 }
 

@@ -30,9 +30,7 @@ mod checkpoint;
 mod progress;
 
 pub use checkpoint::HeadFacts;
-pub use config::{
-    FeatureConfig, HeadConfig, HeadEvalConfig, HeadModelConfig, HeadRunConfig, PairConfig,
-};
+pub use config::{FeatureConfig, HeadConfig, HeadEvalConfig, HeadModelConfig, HeadRunConfig, PairConfig};
 pub use pairs::{Neighbourhood, Pairs};
 pub use plan::{FeatureFacts, HeadPlan};
 pub use trainer::{HeadEvaluator, HeadOptions, HeadTrainer};

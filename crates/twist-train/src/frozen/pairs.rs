@@ -6,6 +6,9 @@ use twist_nn::splitmix;
 
 use crate::TrainError;
 
+/// Sets the draws of dropout apart from all others of a seed.
+const DROPOUT: u64 = u64::from_be_bytes(*b"dropout\0");
+
 /// Whom each row may be compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighbourhood {
@@ -88,6 +91,22 @@ impl Pairs {
         Ok(Self { rows, neighbourhood, sampler, seed, unit_length, device })
     }
 
+    /// The batch of a step, with each number of its views 0 at the chance `dropout`, as training sees it. Which numbers
+    /// these are follows from seed and step alone.
+    pub(super) fn dropped(&mut self, step: u64, dropout: f64) -> Result<PairBatch, TrainError> {
+        let batch = self.batch(step)?;
+        if dropout == 0.0 {
+            return Ok(batch);
+        }
+        let key = splitmix(splitmix(self.seed ^ DROPOUT) ^ step);
+        let threshold = (dropout * (u64::MAX as f64)) as u64;
+        let kept = (1.0 / (1.0 - dropout)) as f32;
+        let factor = |place: u64| if splitmix(key.wrapping_add(place)) < threshold { 0.0 } else { kept };
+        let factors: Vec<f32> = (0..batch.views.numel() as u64).map(factor).collect();
+        let factors = Tensor::f_from_slice(&factors)?.f_view_as(&batch.views)?.f_to_device(self.device)?;
+        Ok(PairBatch { views: batch.views.f_mul(&factors)?, ..batch })
+    }
+
     /// The batch of a step.
     pub(super) fn batch(&mut self, step: u64) -> Result<PairBatch, TrainError> {
         let request = self.sampler.batch(step);
@@ -133,7 +152,8 @@ mod tests {
     fn a_batch_is_rows_then_their_neighbours() {
         let rows = Tensor::from_slice(&[3.0f32, 4.0, 0.0, 2.0, 1.0, 0.0]).view([3, 2]);
         let cycle = Neighbourhood::new([vec![1], vec![2], vec![0]]);
-        let pairs = |unit| Pairs::new(rows.shallow_clone(), cycle.clone(), (2, 0), unit, Device::Cpu).unwrap();
+        let pairs =
+            |unit| Pairs::new(rows.shallow_clone(), cycle.clone(), (2, 0), unit, Device::Cpu).unwrap();
         let PairBatch { views, indices } = pairs(false).batch(4).unwrap();
         let [a, b] = [i64::from(indices[0]), i64::from(indices[1])];
         let expected = rows.index_select(0, &Tensor::from_slice(&[a, b, (a + 1) % 3, (b + 1) % 3]));
@@ -141,6 +161,21 @@ mod tests {
         let unit = pairs(true).batch(0).unwrap().views;
         let norms = unit.norm_scalaropt_dim(2, [1i64].as_slice(), false);
         assert!(norms.allclose(&Tensor::ones([4], (Kind::Float, Device::Cpu)), 1e-6, 1e-6, false));
+    }
+
+    #[test]
+    fn dropout_leaves_the_mean_and_follows_from_seed_and_step() {
+        let rows = Tensor::ones([50, 40], (Kind::Float, Device::Cpu));
+        let alone = Neighbourhood::new((0..50).map(|_| vec![]));
+        let mut pairs = Pairs::new(rows, alone, (50, 3), false, Device::Cpu).unwrap();
+        let mut views = |step, dropout| pairs.dropped(step, dropout).unwrap().views;
+        let some = views(1, 0.2);
+        assert_eq!(some, views(1, 0.2));
+        assert_ne!(some, views(2, 0.2));
+        let zeros = f64::try_from(some.eq(0.0).to_kind(Kind::Double).mean(Kind::Double)).unwrap();
+        assert!((zeros - 0.2).abs() < 0.03, "{zeros}");
+        assert_eq!(f64::try_from(some.max()).unwrap(), 1.25);
+        assert_eq!(f64::try_from(views(1, 0.0).min()).unwrap(), 1.0);
     }
 
     #[test]

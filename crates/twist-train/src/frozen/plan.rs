@@ -50,18 +50,13 @@ impl HeadPlan {
     ///
     /// # Errors
     /// [`PlanError`], with the key, its value and a value that would do.
-    pub fn new(
-        config: &HeadConfig,
-        features: &FeatureFacts,
-        machine: &Machine,
-    ) -> Result<Self, PlanError> {
+    pub fn new(config: &HeadConfig, features: &FeatureFacts, machine: &Machine) -> Result<Self, PlanError> {
         check_values(config, features)?;
         let (train, schedule, optim) = (config.train, config.schedule, config.optim);
         let batch_size = train.batch_size.min(features.rows);
         let steps_per_epoch = (features.rows / batch_size) as u64;
         let total_steps = steps_per_epoch * schedule.epochs;
-        let warmup_epochs =
-            schedule.warmup_epochs.unwrap_or_else(|| released_warmup_epochs(schedule.epochs));
+        let warmup_epochs = schedule.warmup_epochs.unwrap_or_else(|| released_warmup_epochs(schedule.epochs));
         if warmup_epochs >= schedule.epochs {
             let silent =
                 if schedule.warmup_epochs.is_none() { " (--set schedule.warmup_epochs=0)" } else { "" };
@@ -219,7 +214,7 @@ fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Result<(), Plan
     let (model, loss, optim, train) = (&config.model, &config.loss, &config.optim, &config.train);
     let (rows, check) = (features.rows as i64, &config.checkpoint);
     let enough = format!("at most the number of rows, {rows} (--clusters)");
-    let rules: [(&'static str, f64, bool, &str); 19] = [
+    let rules: [(&'static str, f64, bool, &str); 20] = [
         ("model.dim", model.dim as f64, model.dim >= 2, "at least 2 clusters (--clusters)"),
         ("model.dim", model.dim as f64, model.dim <= rows, &enough),
         ("model.hidden_dim", model.hidden_dim as f64, model.hidden_dim >= 1, "at least 1"),
@@ -229,6 +224,12 @@ fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Result<(), Plan
             config.pairs.neighbours as f64,
             config.pairs.neighbours >= 1,
             "at least 1: pairs are made of neighbours",
+        ),
+        (
+            "pairs.dropout",
+            config.pairs.dropout,
+            (0.0..1.0).contains(&config.pairs.dropout),
+            "in [0, 1) (0 switches it off)",
         ),
         ("loss.consistency", loss.consistency, loss.consistency >= 0.0, "at least 0 (0 switches it off)"),
         ("loss.temperature", loss.temperature, loss.temperature > 0.0, "above 0"),

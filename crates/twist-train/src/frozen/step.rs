@@ -5,10 +5,10 @@ use twist_nn::{Mode, ProjectionHead, Store, splitmix};
 
 use super::HeadPlan;
 use super::pairs::Pairs;
+use crate::TrainError;
 use crate::metrics::StepMetrics;
 use crate::objective::Objective;
 use crate::optim::{self, Optimizer, Parameters, Rates};
-use crate::TrainError;
 
 /// One head with its optimizer.
 pub(super) struct HeadState {
@@ -45,7 +45,7 @@ pub(super) fn head_step(
     let rates = plan.rates_at(step);
 
     // Two views of each sample: its own features and those of a neighbour, [2B, D].
-    let batch = pairs.batch(step)?;
+    let batch = pairs.dropped(step, plan.config().pairs.dropout)?;
 
     // Heads are independent of each other; they see the same pairs, so their losses can be compared.
     let figures = heads.iter_mut().map(|head| update(head, plan, &batch.views, rates, step));

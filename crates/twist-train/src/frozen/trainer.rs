@@ -69,17 +69,8 @@ impl HeadTrainer {
         let heads = heads.collect::<Result<Vec<_>, _>>()?;
         let store = CheckpointStore::new(folder.checkpoints(), plan.checkpoint().keep);
         let run = folder.path().to_path_buf();
-        let mut trainer = Self {
-            plan,
-            options,
-            pairs,
-            heads,
-            run,
-            store,
-            step: 0,
-            resumed_from: None,
-            notes: Vec::new(),
-        };
+        let mut trainer =
+            Self { plan, options, pairs, heads, run, store, step: 0, resumed_from: None, notes: Vec::new() };
         let loaded = if folder.resume() { trainer.store.newest::<HeadFacts>()? } else { None };
         if let Some(loaded) = loaded {
             trainer.notes = warnings(&loaded, &trainer.plan);

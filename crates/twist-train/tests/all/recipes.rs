@@ -89,7 +89,10 @@ fn recipes_of_heads_plan_for_features() {
         let facts = FeatureFacts { rows: 50_000, width: 64, ..FeatureFacts::default() };
         let plan = HeadPlan::new(recipe.config(), &facts, &machine).unwrap();
         assert!(plan.total_steps() > 0 && plan.batch_size() >= 1024);
-        assert_eq!(HeadRecipe::read(name, &recipe.config().to_toml(), &[]).unwrap().config(), recipe.config());
+        assert_eq!(
+            HeadRecipe::read(name, &recipe.config().to_toml(), &[]).unwrap().config(),
+            recipe.config()
+        );
     }
 }
 

@@ -53,7 +53,9 @@ fn read_labels(path: &Path, rows: usize) -> Result<Vec<Option<u32>>, EvalError> 
         return Err(wrong(format!("its shape is {shape:?}, expected [{rows}]: one label for each row")));
     }
     let integers: Vec<i64> = match header.dtype {
-        Dtype::I64 => bytes.chunks_exact(8).filter_map(|b| Some(i64::from_le_bytes(b.try_into().ok()?))).collect(),
+        Dtype::I64 => {
+            bytes.chunks_exact(8).filter_map(|b| Some(i64::from_le_bytes(b.try_into().ok()?))).collect()
+        }
         Dtype::I32 => bytes
             .chunks_exact(4)
             .filter_map(|b| Some(i64::from(i32::from_le_bytes(b.try_into().ok()?))))

@@ -23,15 +23,16 @@ const LABEL: &str = "label";
 
 /// Whether a file can be opened and has a column of embeddings.
 pub(super) fn has_embeddings(path: &Path) -> bool {
-    let builder = std::fs::File::open(path).ok().and_then(|file| ParquetRecordBatchReaderBuilder::try_new(file).ok());
+    let builder =
+        std::fs::File::open(path).ok().and_then(|file| ParquetRecordBatchReaderBuilder::try_new(file).ok());
     builder.is_some_and(|builder| builder.schema().column_with_name(EMBEDDING).is_some())
 }
 
 /// Reads the table. Other columns are not read.
 pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, EvalError> {
     let wrong = |reason: String| EvalError::FeatureFile { path: path.to_owned(), reason };
-    let file = fs_err::File::open(path)
-        .map_err(|source| EvalError::Unreadable { path: path.to_owned(), source })?;
+    let file =
+        fs_err::File::open(path).map_err(|source| EvalError::Unreadable { path: path.to_owned(), source })?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file.into_parts().0)
         .map_err(|error| wrong(error.to_string()))?;
     let wanted = [EMBEDDING, PATH, LABEL];
@@ -81,24 +82,34 @@ impl Read {
                 DataType::FixedSizeList(..) => column.as_fixed_size_list().value(row),
                 DataType::List(_) => column.as_list::<i32>().value(row),
                 DataType::LargeList(_) => column.as_list::<i64>().value(row),
-                other => return Err(format!("column `{EMBEDDING}` holds {other}, expected lists of numbers")),
+                other => {
+                    return Err(format!("column `{EMBEDDING}` holds {other}, expected lists of numbers"));
+                }
             };
             let width = *self.width.get_or_insert(list.len());
             if list.len() != width {
-                return Err(format!("row {at} (from 0) has {} numbers, the rows before it {width}", list.len()));
+                return Err(format!(
+                    "row {at} (from 0) has {} numbers, the rows before it {width}",
+                    list.len()
+                ));
             }
             if list.null_count() > 0 {
                 return Err(format!("row {at} (from 0) has an empty place in `{EMBEDDING}`; leave it out"));
             }
             match list.data_type() {
-                DataType::Float32 => self.values.extend_from_slice(list.as_primitive::<Float32Type>().values()),
+                DataType::Float32 => {
+                    self.values.extend_from_slice(list.as_primitive::<Float32Type>().values())
+                }
                 DataType::Float64 => {
                     self.values.extend(list.as_primitive::<Float64Type>().values().iter().map(|&x| x as f32));
                 }
                 DataType::Float16 => {
-                    self.values.extend(list.as_primitive::<Float16Type>().values().iter().map(|x| x.to_f32()));
+                    self.values
+                        .extend(list.as_primitive::<Float16Type>().values().iter().map(|x| x.to_f32()));
                 }
-                other => return Err(format!("column `{EMBEDDING}` holds lists of {other}, expected float32")),
+                other => {
+                    return Err(format!("column `{EMBEDDING}` holds lists of {other}, expected float32"));
+                }
             }
         }
         self.rows += column.len();
@@ -110,8 +121,9 @@ impl Read {
             self.words.extend(words);
             return Ok(());
         }
-        let values = integers(column)
-            .ok_or_else(|| format!("column `{LABEL}` holds {}, expected integers or text", column.data_type()))?;
+        let values = integers(column).ok_or_else(|| {
+            format!("column `{LABEL}` holds {}, expected integers or text", column.data_type())
+        })?;
         for value in values {
             self.numbers.push(value.map_or(Ok(None), label_of)?);
         }
