@@ -45,6 +45,7 @@ impl HeadJob {
         folder.describe(&self.recipe, trainer.plan())?;
         self.sources.write(folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
+        warn_of_few_steps(trainer.plan(), talk);
 
         match train(&mut trainer, &tables, &folder, talk)? {
             Outcome::Finished { .. } => {}
@@ -112,6 +113,19 @@ impl HeadJob {
         let total = self.plan.total_steps();
         talk.say(format!("stopped and saved after step {step} of {total}; go on with:"));
         talk.say(format!("  twist train --resume --out {}", self.folder.display()));
+    }
+}
+
+/// A head needs some hundred updates, whatever the number of rows.
+fn warn_of_few_steps(plan: &HeadPlan, talk: &Talk) {
+    const ENOUGH: u64 = 200;
+    let steps = plan.total_steps();
+    if steps < ENOUGH {
+        talk.warn(format!(
+            "only {steps} steps in {} epochs of {} rows: a head needs about {ENOUGH}; use more --epochs or a smaller --batch-size",
+            plan.epochs(),
+            plan.features().rows
+        ));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::support::{Place, wait_until};
 const GROUPS: usize = 5;
 const WIDTH: usize = 16;
 const LINE: &str =
-    "--clusters 5 --device cpu --threads 1 --batch-size 256 --epochs 8 --set model.hidden_dim=64";
+    "--clusters 5 --device cpu --threads 1 --batch-size 125 --epochs 30 --set model.hidden_dim=64";
 
 /// `NAME.npy` and `NAME.labels.npy`: `rows` points around five corners in 16 dimensions, the group of row `i` being `i % 5`.
 fn mixture(place: &Place, name: &str, rows: usize, seed: u64) {
@@ -71,8 +71,10 @@ fn a_mixture_is_found_from_npy_and_from_parquet() {
     assert!(place.names("npy").iter().any(|name| name.starts_with("events.out.tfevents")));
 
     // What a run leaves is a file of features as well.
-    let done =
-        place.run(&format!("train npy/embeddings.parquet --out parquet {LINE} --batch-size 100 --epochs 30"));
+    let done = place.run(&format!(
+        "train npy/embeddings.parquet --out parquet {}",
+        LINE.replace("125", "50").replace("30", "80")
+    ));
     done.exits(0);
     assert_eq!(metrics(&place, "parquet")["accuracy_one_to_one"], 1.0);
     assert_eq!(metrics(&place, "parquet")["protocol"]["evaluated_on"], "training images");
@@ -92,11 +94,21 @@ fn labels_are_only_measured_with() {
 }
 
 #[test]
+fn few_steps_are_warned_of() {
+    let place = Place::new();
+    mixture(&place, "train", 300, 1);
+    place
+        .run("train train.npy --clusters 5 --device cpu --threads 1 --epochs 3")
+        .exits(0)
+        .says(&["only 3 steps", "--batch-size"]);
+}
+
+#[test]
 fn a_stopped_run_resumes_to_the_same_model() {
     let place = Place::new();
     mixture(&place, "train", 1_000, 1);
-    let line = format!("{LINE} --epochs 400 --set eval.every_epochs=0 --set checkpoint.keep=2");
-    let line = line.replace("--epochs 8 ", "");
+    let line =
+        LINE.replace("--epochs 30", "--epochs 150") + " --set eval.every_epochs=0 --set checkpoint.keep=2";
     let mut child = place.start(&format!("train train.npy --out stopped {line}"));
     wait_until("checkpoints", || place.events("stopped", "checkpoint").len() >= 3);
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
