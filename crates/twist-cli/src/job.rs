@@ -61,7 +61,7 @@ impl Job {
             }
         }
         talk.say("evaluating");
-        let run = timing::of_run(folder.path(), &self.plan);
+        let run = timing::of_run(folder.path(), self.plan.machine());
         let metrics = final_evaluation(trainer.net(), &self.plan, &self.data, folder.path(), run)?;
         let report = write_report(folder.path(), talk)?;
         tell_results(&metrics, &report)?;
@@ -101,7 +101,8 @@ impl Job {
     }
 }
 
-fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<PathBuf> {
+/// Writes the report of a run, with what it has to say of missing parts.
+pub(crate) fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<PathBuf> {
     let written = twist_report::report(&[run], &run.join("report.html"))?;
     for note in &written.notes {
         talk.detail(note);
@@ -110,7 +111,7 @@ fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<PathBuf> {
 }
 
 /// The figures that people ask for first, and where everything else is.
-fn tell_results(metrics: &Map<String, Value>, report: &Path) -> anyhow::Result<()> {
+pub(crate) fn tell_results(metrics: &Map<String, Value>, report: &Path) -> anyhow::Result<()> {
     for line in summary::lines(metrics) {
         to_stdout(line)?;
     }

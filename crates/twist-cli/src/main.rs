@@ -23,6 +23,10 @@ mod course;
 mod page_helpers;
 
 mod job;
+
+mod head_job;
+mod head_source;
+
 mod progress;
 mod signals;
 mod summary;

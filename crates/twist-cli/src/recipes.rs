@@ -30,6 +30,7 @@ pub(crate) const ALL: &[Embedded] = &[
     embedded!("cifar10_multicrop"),
     embedded!("cifar100_multicrop"),
     embedded!("small_images"),
+    embedded!("frozen"),
     embedded!("imagenet_resnet50_2view"),
     embedded!("imagenet_resnet50"),
     embedded!("imagenet_resnet50w2"),

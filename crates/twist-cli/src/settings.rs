@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::Context;
-use twist_train::{ConfigError, Override, Recipe};
+use serde::de::DeserializeOwned;
+use twist_train::{ConfigError, Override, RecipeOf};
 
 use crate::args::{PrecisionArg, RecipeArgs};
 use crate::exit::Usage;
@@ -53,12 +54,12 @@ impl Written {
     ///
     /// # Errors
     /// [`Usage`] for keys and values that the command line got wrong; [`ConfigError`] for a text that is wrong.
-    pub(crate) fn with(
+    pub(crate) fn with<C: DeserializeOwned>(
         &self,
         args: &RecipeArgs,
         precision: Option<PrecisionArg>,
         clusters: Option<i64>,
-    ) -> anyhow::Result<Recipe> {
+    ) -> anyhow::Result<RecipeOf<C>> {
         let usage = |error: ConfigError| match error {
             ConfigError::Invalid { .. } => anyhow::Error::new(error),
             other => anyhow::Error::new(Usage(other.to_string())),
@@ -73,6 +74,6 @@ impl Written {
         set("train.batch_size", args.batch_size.map(|n| n.to_string()));
         set("train.seed", args.seed.map(|n| n.to_string()));
         set("train.precision", precision.map(|p| format!("\"{p}\"")));
-        Recipe::read(&self.name, &self.text, &changes).map_err(usage)
+        RecipeOf::read(&self.name, &self.text, &changes).map_err(usage)
     }
 }

@@ -25,6 +25,9 @@ pub(crate) struct Sources {
     pub(crate) held_out: Option<String>,
     /// `--labels`.
     pub(crate) labels: String,
+    /// `--frozen`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) frozen: Option<String>,
 }
 
 impl Sources {
@@ -52,6 +55,7 @@ impl Sources {
         let kept = Self {
             train: absolute(&self.train),
             held_out: self.held_out.as_deref().map(absolute),
+            frozen: self.frozen.as_deref().map(absolute),
             labels: if matches!(label_source(&self.labels), LabelSource::File(_)) {
                 absolute(&self.labels)
             } else {
@@ -122,6 +126,7 @@ mod tests {
             train: "shards/a-{000..004}.tar".into(),
             held_out: Some("shapes:test".into()),
             labels: "none".into(),
+            frozen: Some("backbone.safetensors".into()),
         };
         sources.write(folder.path()).unwrap();
         let kept = Sources::read(folder.path()).unwrap().unwrap();
@@ -131,6 +136,7 @@ mod tests {
             kept.train
         );
         assert_eq!((kept.held_out.as_deref(), kept.labels.as_str()), (Some("shapes:test"), "none"));
+        assert!(kept.frozen.unwrap().starts_with('/'));
         assert_eq!(Sources::read(&folder.path().join("none")).unwrap(), None);
     }
 }

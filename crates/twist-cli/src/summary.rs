@@ -11,7 +11,9 @@ const FIRST: [(&str, &str); 5] = [
     ("mean_confidence", "confidence"),
 ];
 /// What is reached without learning.
-const BASELINES: [(&str, &str); 4] = [
+const BASELINES: [(&str, &str); 6] = [
+    ("kmeans_features_accuracy", "k-means on the features"),
+    ("kmeans_unit_features_accuracy", "k-means on unit features"),
     ("kmeans_pixels_accuracy", "k-means on pixels"),
     ("kmeans_histogram_accuracy", "k-means on colours"),
     ("knn_pixels_top1", "k-NN on pixels"),

@@ -140,6 +140,14 @@ pub enum EvalError {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// A file of features that cannot be used.
+    #[error("{}: {reason}", path.display())]
+    FeatureFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
     /// Images were given to a model of features.
     #[error(
         "{} has no backbone: it was trained on features from elsewhere, so give it features (.npy or .parquet), not images",

@@ -46,6 +46,7 @@ mod image_files;
 mod similar;
 
 mod assignments;
+mod frozen;
 
 mod final_evaluation;
 mod online;
@@ -84,9 +85,11 @@ pub use cluster_eval::{
 };
 pub use embed::{embedding_rows, embedding_schema};
 pub use error::EvalError;
-pub use features::{FeatureCache, FeatureKind, FeatureSet, Features, unit_rows};
+pub use features::{FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation};
 pub use input::{EvalInput, ReadBatch};
+pub use frozen::{ChosenHead, head_evaluation, head_scores, neighbourhood, with_head};
+pub use input::EvalInput;
 pub use kmeans::{KMeans, KMeansFit};
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, MODEL_FILE, Model,

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use twist_io::{remove_leftovers, write_atomic};
 
 use crate::lock::RunLock;
 use crate::recorder::{JsonLines, Recorder, TensorBoard};
-use crate::{Recipe, TrainError, TrainPlan};
+use crate::{RecipeOf, TrainError};
 
 /// What to do about a folder that is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn describe(&self, recipe: &Recipe, plan: &TrainPlan) -> Result<(), TrainError> {
+    pub fn describe<C>(&self, recipe: &RecipeOf<C>, plan: &impl Serialize) -> Result<(), TrainError> {
         write_atomic(self.path.join("config.toml"), |file| file.write_all(recipe.text().as_bytes()))?;
         let plan = serde_json::to_string_pretty(plan).map_err(std::io::Error::from)?;
         write_atomic(self.path.join("plan.json"), |file| writeln!(file, "{plan}"))?;

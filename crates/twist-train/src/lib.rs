@@ -44,6 +44,8 @@ mod trainer;
 
 mod step;
 
+pub mod frozen;
+
 mod features;
 mod objective;
 mod teacher;
@@ -74,8 +76,8 @@ mod error;
 pub use checkpoint::{CheckpointFacts, CheckpointStore, Loaded, Rejected, capture, restore};
 pub use config::{
     CheckpointConfig, ConfigError, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig,
-    OptimConfig, OptimName, Override, Recipe, RunConfig, ScheduleConfig, SelfLabelConfig, TeacherConfig,
-    TrainConfig,
+    OptimConfig, OptimName, Override, Recipe, RecipeOf, RunConfig, ScheduleConfig, SelfLabelConfig,
+    TeacherConfig, TrainConfig,
 };
 pub use error::TrainError;
 pub use evaluator::{EvalContext, EvalError, Evaluator};

@@ -1,13 +1,21 @@
 //! Continuing a run: what changed since, in words.
 
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::TrainPlan;
 use crate::checkpoint::{CheckpointFacts, Loaded};
-use crate::{TrainConfig, TrainPlan};
 
 /// The warnings that a resumed run begins with: checkpoints that could not be read, and everything about recipe and
 /// data that is not as it was.
 pub(crate) fn warnings(loaded: &Loaded, plan: &TrainPlan) -> Vec<String> {
+    let mut warnings = left_out(loaded);
+    warnings.extend(changed_since(&loaded.facts, plan));
+    warnings
+}
+
+/// The newer checkpoints that could not be read.
+pub(crate) fn left_out<F>(loaded: &Loaded<F>) -> Vec<String> {
     let rejected = loaded.rejected.iter().map(|bad| {
         format!(
             "checkpoint {} was left out: {}; continuing from {}",
@@ -16,7 +24,7 @@ pub(crate) fn warnings(loaded: &Loaded, plan: &TrainPlan) -> Vec<String> {
             loaded.path.display()
         )
     });
-    rejected.chain(changed_since(&loaded.facts, plan)).collect()
+    rejected.collect()
 }
 
 fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
@@ -52,8 +60,8 @@ fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
 }
 
 /// Every key whose value differs, as `key old -> new`; a key that one side does not have shows as `(silent)`.
-pub fn changes(old: &TrainConfig, new: &TrainConfig) -> Vec<String> {
-    let flat = |config: &TrainConfig| {
+pub fn changes<C: Serialize>(old: &C, new: &C) -> Vec<String> {
+    let flat = |config: &C| {
         let mut keys = Vec::new();
         flatten("", &serde_json::to_value(config).unwrap_or(Value::Null), &mut keys);
         keys

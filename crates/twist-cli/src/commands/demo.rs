@@ -41,6 +41,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         train: "shapes:train".into(),
         held_out: Some("shapes:test".into()),
         labels: DEFAULT_LABELS.into(),
+        frozen: None,
     };
     let before = match (args.folder.resume, &args.recipe.recipe) {
         (true, None) => Written::of_run(&folder, &name)?,

@@ -2,6 +2,7 @@
 
 pub(crate) mod demo;
 pub(crate) mod train;
+mod train_head;
 
 pub(crate) mod finetune;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use twist_data::Dataset;
-use twist_train::{DataFacts, Machine, TrainPlan};
+use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
 use crate::exit::{Exit, Usage};
@@ -12,6 +12,8 @@ use crate::settings::Written;
 use crate::sources::{DEFAULT_LABELS, Sources};
 use crate::talk::{Talk, to_stdout};
 use crate::{folder_auto, place};
+
+use super::train_head;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,6 +24,8 @@ Examples:
   twist train photos/ --recipe mine.toml --set optim.lr=0.1 --epochs 50
   twist train --resume --out runs/cifar10_cpu-1   go on after a stop, a crash or a kill
   twist train photos/ --print-config > mine.toml  every value in force, for a recipe of your own
+  twist train photos/ --frozen model.safetensors --clusters 20     a head on what a trained network sees
+  twist train features.npy --clusters 20          a head on features from elsewhere (or .parquet)
 
 Labels are never trained on. Sub-folders (or labels in shards) only serve to measure: k-NN
 accuracy, and how well the discovered classes agree with them. --eval-data names images that are
@@ -31,12 +35,15 @@ kept out of training for that.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Folder, list, tar shards, parquet or CIFAR batches; can be left out with --resume --out RUN
+    /// Folder, list, tar shards, parquet or CIFAR batches, or a file of features; can be left out with --resume --out RUN
     #[arg(value_name = "DATA", num_args = 0..)]
     data: Vec<String>,
     /// Number of classes to discover
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(i64).range(2..))]
-    clusters: Option<i64>,
+    pub(super) clusters: Option<i64>,
+    /// Train a head alone, on the features of this model's frozen backbone (a run folder or a weight file)
+    #[arg(long, value_name = "MODEL")]
+    frozen: Option<String>,
     /// Labels to measure with: folder (sub-folders, or what shards say), coarse, none, or a list file [default: folder]
     #[arg(long, value_name = "folder|none|FILE")]
     labels: Option<String>,
@@ -45,28 +52,31 @@ pub(crate) struct Args {
     eval_data: Option<String>,
     /// Begin with these weights (.safetensors: a checkpoint or a backbone) instead of random ones
     #[arg(long, value_name = "WEIGHTS")]
-    init: Option<PathBuf>,
+    pub(super) init: Option<PathBuf>,
     /// Stop at the first unreadable image instead of replacing it
     #[arg(long)]
-    strict: bool,
+    pub(super) strict: bool,
     /// Print every value in force as a recipe, and do nothing else
     #[arg(long)]
-    print_config: bool,
+    pub(super) print_config: bool,
     /// Check everything and print the plan as JSON, without training
     #[arg(long, conflicts_with = "print_config")]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     #[command(flatten)]
-    recipe: RecipeArgs,
+    pub(super) recipe: RecipeArgs,
     #[command(flatten)]
-    folder: RunFolderArgs,
+    pub(super) folder: RunFolderArgs,
     #[command(flatten)]
-    machine: MachineArgs,
+    pub(super) machine: MachineArgs,
 }
 
 /// Trains, evaluates and reports.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let machine = Machine::detect(args.machine.device, args.machine.threads.map(usize::from))?;
     let mut sources = sources(args)?;
+    if train_head::is_meant(&sources)? {
+        return train_head::run(args, sources, machine, talk);
+    }
     if args.print_config && !is_auto(&sources) {
         // A named recipe needs no data to be printed.
         return print_config(args, &sources.recipe, &written(args, &sources)?);
@@ -144,12 +154,13 @@ fn sources(args: &Args) -> anyhow::Result<Sources> {
         train,
         held_out: args.eval_data.clone().or_else(|| before.as_ref()?.held_out.clone()),
         labels: args.labels.clone().or(stored_labels).unwrap_or_else(|| DEFAULT_LABELS.into()),
+        frozen: args.frozen.clone().or_else(|| before.as_ref()?.frozen.clone()),
         recipe: args.recipe.recipe.clone().or_else(|| Some(before?.recipe)).unwrap_or_default(),
     })
 }
 
 /// The recipe before flags: that of the resumed run unless `--recipe` names another.
-fn written(args: &Args, sources: &Sources) -> anyhow::Result<Written> {
+pub(super) fn written(args: &Args, sources: &Sources) -> anyhow::Result<Written> {
     if args.folder.resume && args.recipe.recipe.is_none() {
         let folder = place::of_run(&args.folder, &sources.recipe);
         if let Some(written) = Written::of_run(&folder, &sources.recipe)? {
@@ -178,7 +189,7 @@ fn is_auto(sources: &Sources) -> bool {
 }
 
 fn print_config(args: &Args, name: &str, written: &Written) -> anyhow::Result<Exit> {
-    let recipe = written.with(&args.recipe, args.machine.precision, args.clusters)?;
+    let recipe: Recipe = written.with(&args.recipe, args.machine.precision, args.clusters)?;
     let values = recipe.config().to_toml();
     to_stdout(format!("# Every value in force, made from {name}.\n\n{}", values.trim_end()))?;
     Ok(Exit::Done)

@@ -11,6 +11,7 @@ mod eval_cluster;
 
 mod damage;
 mod from_labels;
+mod frozen;
 mod help;
 mod import;
 mod interruption;

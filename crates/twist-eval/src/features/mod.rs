@@ -2,6 +2,8 @@
 
 mod outputs;
 
+mod file;
+
 mod cache;
 mod content;
 mod set;
@@ -10,6 +12,7 @@ mod one_image;
 mod rows;
 
 pub use cache::FeatureCache;
+pub use file::{FeatureFile, FeatureTable};
 pub use outputs::Features;
 pub(crate) use rows::Rows;
 pub use rows::unit_rows;

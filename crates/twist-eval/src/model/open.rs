@@ -97,7 +97,7 @@ fn filled(
 }
 
 /// SHA-256 of a file, the first 32 hexadecimal digits.
-fn hash_of(path: &Path) -> Result<String, EvalError> {
+pub(crate) fn hash_of(path: &Path) -> Result<String, EvalError> {
     let unreadable = |source| EvalError::Unreadable { path: path.to_owned(), source };
     let mut file = fs_err::File::open(path).map_err(unreadable)?;
     let mut hash = Sha256::new();

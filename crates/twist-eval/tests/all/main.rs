@@ -5,6 +5,7 @@ mod import;
 mod cluster_eval;
 mod from_labels;
 mod logistic;
+mod feature_files;
 mod model;
 mod support;
 mod transfer;

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use twist_io::{StateDict, load_safetensors, save_safetensors, write_atomic};
 
@@ -16,15 +17,15 @@ pub struct CheckpointStore {
     keep: usize,
 }
 
-/// A checkpoint that was read.
+/// A checkpoint that was read, with its facts `F`.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct Loaded<F = CheckpointFacts> {
     /// The file.
     pub path: PathBuf,
     /// Network and optimizer.
     pub state: StateDict,
     /// Everything else.
-    pub facts: CheckpointFacts,
+    pub facts: F,
     /// Newer files that could not be used.
     pub rejected: Vec<Rejected>,
 }
@@ -57,11 +58,21 @@ impl CheckpointStore {
     /// # Errors
     /// When the file cannot be written; the older checkpoints are untouched then.
     pub fn save(&self, facts: &CheckpointFacts, state: &StateDict) -> Result<PathBuf, TrainError> {
-        let path = self.folder.join(format!("step-{:08}.safetensors", facts.step));
+        self.write(facts.step, facts, state)
+    }
+
+    /// As [`CheckpointStore::save`], with facts of any kind.
+    pub(crate) fn write(
+        &self,
+        step: u64,
+        facts: &impl Serialize,
+        state: &StateDict,
+    ) -> Result<PathBuf, TrainError> {
+        let path = self.folder.join(format!("step-{step:08}.safetensors"));
         let metadata = serde_json::to_value(facts).map_err(std::io::Error::from)?;
         save_safetensors(&path, state, Some(&metadata))?;
         let older: Vec<PathBuf> =
-            self.list()?.into_iter().filter(|(step, _)| *step < facts.step).map(|(_, path)| path).collect();
+            self.list()?.into_iter().filter(|(older, _)| *older < step).map(|(_, path)| path).collect();
         for path in older.iter().rev().skip(self.keep.saturating_sub(1)) {
             fs_err::remove_file(path)?;
         }
@@ -120,6 +131,11 @@ impl CheckpointStore {
     /// # Errors
     /// [`TrainError::NoGoodCheckpoint`] when there are checkpoints and none can be read.
     pub fn newest_good(&self) -> Result<Option<Loaded>, TrainError> {
+        self.newest()
+    }
+
+    /// As [`CheckpointStore::newest_good`], with facts of any kind.
+    pub(crate) fn newest<F: DeserializeOwned>(&self) -> Result<Option<Loaded<F>>, TrainError> {
         let list = self.list()?;
         let mut rejected = Vec::new();
         for (_, path) in list.iter().rev() {
@@ -143,7 +159,7 @@ pub(crate) fn step_of(name: &str) -> Option<u64> {
     (digits.len() >= 8 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-fn read(path: &Path) -> Result<(StateDict, CheckpointFacts), String> {
+fn read<F: DeserializeOwned>(path: &Path) -> Result<(StateDict, F), String> {
     let (state, metadata) = load_safetensors(path).map_err(|error| error.to_string())?;
     let metadata = metadata.ok_or_else(|| format!("{}: no metadata of Twist in it", path.display()))?;
     let facts =
@@ -209,7 +225,7 @@ mod tests {
             store.offer_best(&path, "knn_top1", score, true).unwrap();
         }
         assert_eq!(steps(&store), [3, 4]);
-        let (best, best_facts) = read(&folder.path().join("best.safetensors")).unwrap();
+        let (best, best_facts): (_, CheckpointFacts) = read(&folder.path().join("best.safetensors")).unwrap();
         assert_eq!((best, best_facts.step), (state(2.0), 2));
         assert!(store.offer_best(&store.list().unwrap()[1].1, "loss", 9.0, false).unwrap(), "another metric");
     }

@@ -7,7 +7,7 @@
 mod read;
 mod sections;
 
-pub use read::{ConfigError, Override, Recipe};
+pub use read::{ConfigError, Override, RecipeOf};
 pub use sections::{
     CheckpointConfig, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig, OptimConfig,
     OptimName, RunConfig, ScheduleConfig, SelfLabelConfig, TeacherConfig,
@@ -15,6 +15,9 @@ pub use sections::{
 
 use serde::{Deserialize, Serialize};
 use twist_data::ViewPolicy;
+
+/// The recipe of a network.
+pub type Recipe = RecipeOf<TrainConfig>;
 
 /// A recipe as written: one field per section of the TOML file.
 ///
@@ -83,6 +86,11 @@ pub struct TrainConfig {
 impl TrainConfig {
     /// The whole configuration as TOML, defaults written out: every value in force.
     pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).unwrap_or_else(|error| format!("# not expressible as TOML: {error}\n"))
+        to_toml(self)
     }
+}
+
+/// A configuration as TOML.
+pub(crate) fn to_toml(config: &impl Serialize) -> String {
+    toml::to_string_pretty(config).unwrap_or_else(|error| format!("# not expressible as TOML: {error}\n"))
 }

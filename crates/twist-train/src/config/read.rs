@@ -1,16 +1,15 @@
-//! From text to [`TrainConfig`]: overrides, and errors that say where and what instead.
+//! From text to a configuration: overrides, and errors that say where and what instead.
 
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 use toml_edit::{DocumentMut, Item, Value};
 
-use super::TrainConfig;
-
-/// A recipe: its name, its text after overrides, and the configuration that the text says.
+/// A recipe: its name, its text after overrides, and the configuration `C` that the text says.
 #[derive(Clone, Debug)]
-pub struct Recipe {
+pub struct RecipeOf<C> {
     name: String,
     text: String,
-    config: TrainConfig,
+    config: C,
 }
 
 /// One `--set KEY=VALUE`: a dotted key (`optim.lr`, `views.0.size`) and a TOML value; what is not TOML is a string.
@@ -67,7 +66,7 @@ impl std::str::FromStr for Override {
     }
 }
 
-impl Recipe {
+impl<C: DeserializeOwned> RecipeOf<C> {
     /// Reads a recipe from its text; `name` is its file or its name and stands in errors.
     ///
     /// The text itself must be valid before any override is applied, so that an error in it names its line; comments
@@ -88,7 +87,9 @@ impl Recipe {
         }
         Ok(recipe)
     }
+}
 
+impl<C> RecipeOf<C> {
     /// The recipe's file or name, as given.
     pub fn name(&self) -> &str {
         &self.name
@@ -100,13 +101,13 @@ impl Recipe {
     }
 
     /// What the text says.
-    pub fn config(&self) -> &TrainConfig {
+    pub fn config(&self) -> &C {
         &self.config
     }
 }
 
 /// Parses `text`, turning the parser's byte offset into a line.
-fn parse(name: &str, text: &str) -> Result<TrainConfig, ConfigError> {
+fn parse<C: DeserializeOwned>(name: &str, text: &str) -> Result<C, ConfigError> {
     toml::from_str(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = 1 + text.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count();
@@ -175,6 +176,7 @@ fn did_you_mean(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Recipe, TrainConfig};
 
     const SMALL: &str = r#"# A claim.
 [model]
@@ -231,7 +233,8 @@ solarize = 0.0
             ("batch_size = 64", "", "small.toml:9", "missing field `batch_size`"),
         ];
         for (from, to, place, what) in cases {
-            let message = parse("small.toml", &SMALL.replace(from, to)).unwrap_err().to_string();
+            let message =
+                parse::<TrainConfig>("small.toml", &SMALL.replace(from, to)).unwrap_err().to_string();
             assert!(message.starts_with(place) && message.contains(what), "{to}: {message}");
         }
     }

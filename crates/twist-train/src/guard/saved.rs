@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use serde::Serialize;
+use tch::{Kind, Tensor};
 use twist_io::{StateDict, save_safetensors, write_atomic};
 
 use crate::TrainError;
@@ -47,6 +48,22 @@ pub(crate) struct LogitStatistics {
     pub(crate) min: f64,
     /// The largest logit.
     pub(crate) max: f64,
+}
+
+impl LogitStatistics {
+    /// Of the logits `[V*B, K]` of `step`.
+    pub(crate) fn of(step: u64, logits: &Tensor) -> Result<Self, TrainError> {
+        let logits = logits.f_to_kind(Kind::Float)?;
+        let value = |tensor: Tensor| -> Result<f64, TrainError> { Ok(f64::try_from(tensor)?) };
+        Ok(Self {
+            step,
+            mean: value(logits.f_mean(Kind::Float)?)?,
+            row_std: value(logits.f_std_dim(1, false, false)?.f_mean(Kind::Float)?)?,
+            column_std: value(logits.f_std_dim(0, false, false)?.f_mean(Kind::Float)?)?,
+            min: value(logits.f_min()?)?,
+            max: value(logits.f_max()?)?,
+        })
+    }
 }
 
 /// Writes `collapse/step.json` and `collapse/weights.safetensors` below the run folder; replaces an earlier collapse.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 use twist_io::StateDict;
 use twist_nn::tensor_to_host;
 
@@ -111,16 +111,7 @@ impl Progress {
     pub(super) fn logit_statistics(&self) -> Result<LogitStatistics, TrainError> {
         let none = || tch::TchError::Shape("no step was taken".into());
         let (step, logits) = self.logits.as_ref().ok_or_else(none)?;
-        let logits = logits.f_to_kind(Kind::Float)?;
-        let value = |tensor: Tensor| -> Result<f64, TrainError> { Ok(f64::try_from(tensor)?) };
-        Ok(LogitStatistics {
-            step: *step,
-            mean: value(logits.f_mean(Kind::Float)?)?,
-            row_std: value(logits.f_std_dim(1, false, false)?.f_mean(Kind::Float)?)?,
-            column_std: value(logits.f_std_dim(0, false, false)?.f_mean(Kind::Float)?)?,
-            min: value(logits.f_min()?)?,
-            max: value(logits.f_max()?)?,
-        })
+        LogitStatistics::of(*step, logits)
     }
 
     /// The last step's figures.

@@ -3,6 +3,7 @@
 mod accumulation;
 mod collapse;
 mod data;
+mod frozen;
 mod optimizers;
 mod order;
 mod recipes;

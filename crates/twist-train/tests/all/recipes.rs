@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use tch::Device;
+use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
 use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
 
 fn folder() -> PathBuf {
@@ -27,6 +28,9 @@ const IMAGES: [(&str, usize); 14] = [
     ("small_images", 5_000),
 ];
 
+/// Recipes of heads on features.
+const HEADS: [&str; 1] = ["frozen"];
+
 /// Training images of ImageNet-1k.
 const IMAGENET: usize = 1_281_167;
 
@@ -49,6 +53,7 @@ fn every_recipe_parses_plans_and_has_a_claim() {
         .filter_map(|entry| Some(entry.unwrap().file_name().to_str()?.strip_suffix(".toml")?.to_string()))
         .collect();
     found.sort();
+    found.retain(|name| !HEADS.contains(&name.as_str()));
     assert_eq!(
         found,
         IMAGES.map(|(name, _)| name),
@@ -56,16 +61,38 @@ fn every_recipe_parses_plans_and_has_a_claim() {
     );
     for (name, images) in IMAGES {
         let (text, plan) = plan(name, images);
-        let header: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
-        let header = header.join("\n").to_lowercase();
-        for word in ["twist ", "hardware:", "time:", "expected:"] {
-            assert!(header.contains(word), "{name}: the header does not say {word:?}");
-        }
-        let states = ["measured here", "published", "not measured yet"];
-        assert!(states.iter().any(|state| header.contains(state)), "{name}: measured, published or neither?");
+        claims(name, &text);
         assert!(plan.total_steps() > 0);
         let json: serde_json::Value = serde_json::to_value(&plan).unwrap();
         assert_eq!(json["total_steps"], plan.total_steps(), "{name}");
+    }
+}
+
+/// The header says command, hardware, time and result, and where the result is from.
+fn claims(name: &str, text: &str) {
+    let header: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
+    let header = header.join("\n").to_lowercase();
+    for word in ["twist ", "hardware:", "time:", "expected:"] {
+        assert!(header.contains(word), "{name}: the header does not say {word:?}");
+    }
+    let states = ["measured here", "published", "not measured yet"];
+    assert!(states.iter().any(|state| header.contains(state)), "{name}: measured, published or neither?");
+}
+
+#[test]
+fn recipes_of_heads_plan_for_features() {
+    for name in HEADS {
+        let text = fs_err::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
+        claims(name, &text);
+        let recipe = HeadRecipe::read(name, &text, &[]).unwrap_or_else(|error| panic!("{error}"));
+        let machine = Machine { device: Device::Cpu, threads: 2, loader_threads: 1, fast_bf16: false };
+        let facts = FeatureFacts { rows: 50_000, width: 64, ..FeatureFacts::default() };
+        let plan = HeadPlan::new(recipe.config(), &facts, &machine).unwrap();
+        assert!(plan.total_steps() > 0 && plan.batch_size() >= 1024);
+        assert_eq!(
+            HeadRecipe::read(name, &recipe.config().to_toml(), &[]).unwrap().config(),
+            recipe.config()
+        );
     }
 }
 

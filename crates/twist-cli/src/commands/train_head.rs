@@ -1,0 +1,99 @@
+//! `twist train` on frozen features: the early branch of the command for `--frozen MODEL` and for files of features.
+
+use anyhow::Context;
+use twist_eval::FeatureFile;
+use twist_train::Machine;
+use twist_train::frozen::{HeadPlan, HeadRecipe};
+
+use super::train::{Args, written};
+use crate::args::UseArgs;
+use crate::exit::{Exit, Usage};
+use crate::head_job::HeadJob;
+use crate::head_source::HeadSource;
+use crate::place;
+use crate::sources::Sources;
+use crate::talk::{Talk, to_stdout};
+
+/// The recipe when none is named.
+pub(crate) const RECIPE: &str = "frozen";
+
+/// Whether what is to be trained is a head on features, and not a network on images.
+///
+/// # Errors
+/// [`Usage`] for the recipe of a head without features.
+pub(super) fn is_meant(sources: &Sources) -> anyhow::Result<bool> {
+    let meant = sources.frozen.is_some() || FeatureFile::recognise(&sources.train).is_some();
+    if !meant && sources.recipe == RECIPE {
+        return Err(Usage(format!(
+            "recipe `{RECIPE}` trains a head on features: give --frozen MODEL with images, or a file of features (.npy, \
+             or .parquet with a column `embedding`) as DATA"
+        ))
+        .into());
+    }
+    Ok(meant)
+}
+
+/// Trains heads, keeps the best by its loss, evaluates and reports.
+pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Talk) -> anyhow::Result<Exit> {
+    refuse(args, &sources)?;
+    if sources.recipe.is_empty() {
+        sources.recipe = RECIPE.into();
+    }
+    let written = written(args, &sources)?;
+    let recipe: HeadRecipe = written
+        .with(&args.recipe, None, args.clusters)
+        .with_context(|| format!("features are trained on with the recipe of a head, such as `{RECIPE}`"))?;
+    if args.print_config {
+        let values = recipe.config().to_toml();
+        to_stdout(format!("# Every value in force, made from {}.\n\n{}", sources.recipe, values.trim_end()))?;
+        return Ok(Exit::Done);
+    }
+    let use_args = UseArgs {
+        device: args.machine.device,
+        precision: args.machine.precision,
+        threads: args.machine.threads,
+        no_cache: false,
+    };
+    let source = HeadSource::open(&sources, &use_args, talk)?;
+    let plan = HeadPlan::new(recipe.config(), &source.facts()?, &machine)?;
+    if args.dry_run {
+        to_stdout(serde_json::to_string_pretty(&plan)?)?;
+        return Ok(Exit::Done);
+    }
+    let folder = place::of_run(&args.folder, &sources.recipe);
+    let job = HeadJob {
+        recipe,
+        plan,
+        source,
+        sources,
+        folder,
+        on_existing: args.folder.on_existing(),
+        max_time: args.machine.max_time.map(|time| time.0),
+        strict: args.strict,
+    };
+    job.run(talk)
+}
+
+/// Flags that mean nothing here are errors, not silence.
+fn refuse(args: &Args, sources: &Sources) -> Result<(), Usage> {
+    if args.init.is_some() {
+        return Err(Usage(
+            "--init does not go with features: heads begin from the seed; --frozen MODEL says whose features"
+                .into(),
+        ));
+    }
+    let is_file = FeatureFile::recognise(&sources.train).is_some();
+    if is_file && sources.frozen.is_some() {
+        return Err(Usage(format!(
+            "--frozen makes features of images, and {} has features already; leave it out",
+            sources.train
+        )));
+    }
+    if is_file && !["folder", "none"].contains(&sources.labels.as_str()) {
+        return Err(Usage(format!(
+            "--labels {} is for images; labels of features are the column `label`, or x.labels.npy beside x.npy",
+            sources.labels
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! A run of heads on frozen features, from its folder to its report.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use twist_eval::{ChosenHead, MODEL_FILE, head_evaluation, head_scores, neighbourhood, with_head};
+use twist_train::frozen::{HeadOptions, HeadPlan, HeadRecipe, HeadTrainer};
+use twist_train::{OnExisting, Outcome, Recorder, RunFolder, StopFlag, StopReason};
+
+use crate::exit::Exit;
+use crate::head_source::{HeadSource, Tables};
+use crate::job::{tell_results, write_report};
+use crate::progress::{Counting, Progress};
+use crate::sources::Sources;
+use crate::talk::Talk;
+use crate::{signals, timing};
+
+/// Everything that is decided before anything is written.
+pub(crate) struct HeadJob {
+    pub(crate) recipe: HeadRecipe,
+    /// Made as if every image could be read.
+    pub(crate) plan: HeadPlan,
+    pub(crate) source: HeadSource,
+    pub(crate) sources: Sources,
+    pub(crate) folder: PathBuf,
+    pub(crate) on_existing: OnExisting,
+    pub(crate) max_time: Option<Duration>,
+    pub(crate) strict: bool,
+}
+
+impl HeadJob {
+    /// Trains to the end (or to the first reason to stop), keeps the head with the least loss, evaluates, and writes the
+    /// report. A run that was finished and evaluated before is left alone. A signal leaves the rest to the process that
+    /// resumes.
+    pub(crate) fn run(self, talk: &Talk) -> anyhow::Result<Exit> {
+        let folder = RunFolder::open(&self.folder, self.on_existing)?;
+        let evaluated = ["metrics.json", MODEL_FILE].iter().all(|name| folder.path().join(name).is_file());
+        if evaluated && HeadTrainer::is_done(&folder, self.plan.total_steps())? {
+            talk.say(format!("{} is finished already, nothing to do", folder.path().display()));
+            return Ok(Exit::Done);
+        }
+        let (tables, facts) = self.source.tables(self.strict, talk)?;
+        let plan = HeadPlan::new(self.recipe.config(), &facts, self.plan.machine())?;
+        let mut trainer = self.trainer(plan, &tables, &folder, talk)?;
+        folder.describe(&self.recipe, trainer.plan())?;
+        self.sources.write(folder.path())?;
+        talk.say(format!("run folder {}", folder.path().display()));
+        warn_of_few_steps(trainer.plan(), talk);
+
+        match train(&mut trainer, &tables, &folder, talk)? {
+            Outcome::Finished { .. } => {}
+            Outcome::Stopped { reason: StopReason::Signal(signal), step } => {
+                self.tell_how_to_go_on(talk, step);
+                return Ok(Exit::Signal(signal));
+            }
+            Outcome::Stopped { reason: StopReason::MaxTime, step } => self.tell_how_to_go_on(talk, step),
+            Outcome::Collapsed { kind, step, saved } => {
+                talk.warn(format!("training collapsed at step {step} ({kind}): {}", kind.advice()));
+                talk.warn(format!("the offending step is in {}", saved.display()));
+                write_report(folder.path(), talk)?;
+                return Ok(Exit::Collapsed);
+            }
+        }
+        self.finish(&mut trainer, &tables, &folder, talk)
+    }
+
+    fn trainer(
+        &self,
+        plan: HeadPlan,
+        tables: &Tables,
+        folder: &RunFolder,
+        talk: &Talk,
+    ) -> anyhow::Result<HeadTrainer> {
+        let (pairs, device) = (plan.config().pairs, plan.machine().device);
+        let rows = &tables.train.features.rows;
+        let mut counting = Counting::new(talk, "neighbours");
+        let mut progress = |done, all| counting.at(done, all);
+        let neighbours = neighbourhood(rows, plan.neighbours(), pairs.mutual, device, &mut progress)?;
+        drop(counting);
+        let options = HeadOptions { recipe_name: self.sources.recipe.clone(), max_time: self.max_time };
+        Ok(HeadTrainer::new(plan, rows.shallow_clone(), neighbours, folder, options)?)
+    }
+
+    /// The head with the least loss becomes the run's model; figures and report.
+    fn finish(
+        &self,
+        trainer: &mut HeadTrainer,
+        tables: &Tables,
+        folder: &RunFolder,
+        talk: &Talk,
+    ) -> anyhow::Result<Exit> {
+        talk.say("evaluating");
+        let losses = trainer.losses()?;
+        let number = HeadTrainer::best(&losses);
+        if let [_, _, ..] = losses.as_slice() {
+            let each: Vec<String> = losses.iter().map(|loss| format!("{loss:.4}")).collect();
+            talk.say(format!("head {number} has the least loss and is kept: {}", each.join("  ")));
+        }
+        let chosen = ChosenHead { number, losses };
+        let (plan, device) = (trainer.plan(), trainer.plan().machine().device);
+        let head = trainer.head_state(number)?;
+        let model = with_head(self.source.backbone(), plan, head, &self.sources.recipe, device)?;
+        model.save(&folder.path().join(MODEL_FILE))?;
+        let run = timing::of_run(folder.path(), plan.machine());
+        let both = (&tables.train, tables.held_out.as_ref());
+        let metrics = head_evaluation(&model, plan, &chosen, both, folder.path(), run)?;
+        let report = write_report(folder.path(), talk)?;
+        tell_results(&metrics, &report)?;
+        Ok(Exit::Done)
+    }
+
+    fn tell_how_to_go_on(&self, talk: &Talk, step: u64) {
+        let total = self.plan.total_steps();
+        talk.say(format!("stopped and saved after step {step} of {total}; go on with:"));
+        talk.say(format!("  twist train --resume --out {}", self.folder.display()));
+    }
+}
+
+/// A head needs some hundred updates, whatever the number of rows.
+fn warn_of_few_steps(plan: &HeadPlan, talk: &Talk) {
+    const ENOUGH: u64 = 200;
+    let steps = plan.total_steps();
+    if steps < ENOUGH {
+        talk.warn(format!(
+            "only {steps} steps in {} epochs of {} rows: a head needs about {ENOUGH}; use more --epochs or a smaller --batch-size",
+            plan.epochs(),
+            plan.features().rows
+        ));
+    }
+}
+
+fn train(
+    trainer: &mut HeadTrainer,
+    tables: &Tables,
+    folder: &RunFolder,
+    talk: &Talk,
+) -> anyhow::Result<Outcome> {
+    if trainer.is_finished() {
+        return Ok(Outcome::Finished { steps: 0 }); // only the evaluation is missing
+    }
+    let stop = StopFlag::new();
+    let _signals = signals::handle(&stop, talk)?;
+    let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders()?;
+    recorders.push(Box::new(Progress::new(talk)));
+    let table = tables.held_out.as_ref().unwrap_or(&tables.train);
+    let (unit_length, device) =
+        (trainer.plan().config().features.unit_length, trainer.plan().machine().device);
+    let mut evaluate = |head: &_| Ok(head_scores(head, table, unit_length, device)?);
+    Ok(trainer.run(Some(&mut evaluate), &mut recorders, &stop)?)
+}

@@ -1,0 +1,141 @@
+//! Where the features come from that heads are trained on: a file, or images through a model.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use twist_data::Dataset;
+use twist_eval::{FeatureFile, FeatureKind, FeatureTable, Model};
+use twist_train::frozen::FeatureFacts;
+
+use crate::args::UseArgs;
+use crate::exit::Usage;
+use crate::model::Opened;
+use crate::sources::Sources;
+use crate::talk::Talk;
+
+/// Opened, but not yet computed.
+pub(crate) enum HeadSource {
+    /// Features that were computed elsewhere.
+    Files { train: FeatureTable, held_out: Option<FeatureTable> },
+    /// Images and the model that makes features of them.
+    Images { model: Box<Opened>, train: Arc<dyn Dataset>, held_out: Option<Arc<dyn Dataset>> },
+}
+
+/// The features.
+pub(crate) struct Tables {
+    pub(crate) train: FeatureTable,
+    pub(crate) held_out: Option<FeatureTable>,
+}
+
+impl HeadSource {
+    /// Opens what the command line names, both parts of the same kind.
+    ///
+    /// # Errors
+    /// A file, image or model that cannot be read; features and images mixed.
+    pub(crate) fn open(sources: &Sources, args: &UseArgs, talk: &Talk) -> anyhow::Result<Self> {
+        let with_labels = sources.labels != "none";
+        let file = FeatureFile::recognise(&sources.train);
+        let eval_file = sources.held_out.as_deref().and_then(FeatureFile::recognise);
+        match (file, &sources.frozen, &sources.held_out, eval_file) {
+            (Some(_), _, Some(held_out), None) => Err(Usage(format!(
+                "DATA is a file of features, so --eval-data must be one as well; {held_out} is not"
+            ))
+            .into()),
+            (None, _, Some(held_out), Some(_)) => Err(Usage(format!(
+                "DATA are images, so --eval-data must be images as well; {held_out} is a file of features"
+            ))
+            .into()),
+            (Some(file), _, _, eval_file) => {
+                let train = file.read(with_labels)?;
+                let held_out =
+                    eval_file.map(|file| file.read(with_labels)).transpose().context("--eval-data")?;
+                if let Some(other) = &held_out
+                    && other.width()? != train.width()?
+                {
+                    return Err(Usage(format!(
+                        "rows of {} have {} numbers, those of --eval-data {}: they come from different models",
+                        sources.train,
+                        train.width()?,
+                        other.width()?
+                    ))
+                    .into());
+                }
+                Ok(Self::Files { train, held_out })
+            }
+            (None, Some(model), _, _) => {
+                let model = Box::new(args.open(Path::new(model), talk).context("--frozen")?);
+                model.model.backbone()?;
+                let data = sources.open(talk)?;
+                Ok(Self::Images { model, train: data.train, held_out: data.held_out })
+            }
+            (None, None, _, _) => {
+                Err(Usage("give --frozen MODEL, or a file of features as DATA".into()).into())
+            }
+        }
+    }
+
+    /// What a plan needs to know; images are taken to be readable.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub(crate) fn facts(&self) -> anyhow::Result<FeatureFacts> {
+        match self {
+            Self::Files { train, .. } => facts_of(train, train.dataset.fingerprint()),
+            Self::Images { model, train, .. } => Ok(FeatureFacts {
+                rows: train.len(),
+                width: model.model.card.feature_dim,
+                classes: train.classes().to_vec(),
+                fingerprint: fingerprint(&model.model, &**train),
+            }),
+        }
+    }
+
+    /// The features, from the cache where they are there.
+    ///
+    /// # Errors
+    /// No image can be read, or with `strict` one cannot.
+    pub(crate) fn tables(&self, strict: bool, talk: &Talk) -> anyhow::Result<(Tables, FeatureFacts)> {
+        match self {
+            Self::Files { train, held_out } => {
+                let facts = self.facts()?;
+                Ok((Tables { train: train.clone(), held_out: held_out.clone() }, facts))
+            }
+            Self::Images { model, train, held_out } => {
+                let table = |dataset: &Arc<dyn Dataset>, what: &str| -> anyhow::Result<FeatureTable> {
+                    let set = model.features(FeatureKind::Last, dataset, what, talk)?;
+                    if let (Some(image), true) = (set.skipped.first(), strict) {
+                        anyhow::bail!(
+                            "{} cannot be read, and --strict was given: {}",
+                            image.path,
+                            image.reason
+                        );
+                    }
+                    Ok(FeatureTable::of_images(set, Arc::clone(dataset)))
+                };
+                let train = table(train, "features")?;
+                let held_out = held_out.as_ref().map(|data| table(data, "held-out features")).transpose()?;
+                let facts = facts_of(&train, fingerprint(&model.model, &*train.dataset))?;
+                Ok((Tables { train, held_out }, facts))
+            }
+        }
+    }
+
+    /// The model whose backbone makes the features.
+    pub(crate) fn backbone(&self) -> Option<&Model> {
+        match self {
+            Self::Files { .. } => None,
+            Self::Images { model, .. } => Some(&model.model),
+        }
+    }
+}
+
+fn facts_of(table: &FeatureTable, fingerprint: String) -> anyhow::Result<FeatureFacts> {
+    let classes = table.dataset.classes().to_vec();
+    Ok(FeatureFacts { rows: table.len(), width: table.width()?, classes, fingerprint })
+}
+
+/// Identity of features: whose they are, and of which images.
+fn fingerprint(model: &Model, dataset: &dyn Dataset) -> String {
+    format!("{} by {}", dataset.fingerprint(), model.hash)
+}

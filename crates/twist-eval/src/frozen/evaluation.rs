@@ -1,0 +1,164 @@
+//! The evaluation at the end of a run of heads: figures with the protocol that defines them, and what the report draws.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use tch::Tensor;
+use twist_data::{DecodeLimits, Decoder};
+use twist_metrics::cluster_scores;
+use twist_train::frozen::HeadPlan;
+
+use super::outputs::{self, HeadInput};
+use crate::features::{FeatureTable, Features, unit_rows};
+use crate::labels::spread;
+use crate::{EvalError, FeatureScaling, KMeans, Model, RunFigures, artefacts};
+
+/// Without held-out features, at most this many training rows are scored and kept as embeddings.
+const TRAINING_ROWS_SCORED: usize = 50_000;
+/// k-means is fitted to at most this many training rows, from this many starts.
+const KMEANS_ROWS: usize = 50_000;
+const KMEANS_RESTARTS: u32 = 10;
+const KMEANS_ITERATIONS: u32 = 300;
+
+/// Which of the heads of a run was kept, and by what.
+#[derive(Clone, Debug)]
+pub struct ChosenHead {
+    /// Its number, from 0.
+    pub number: usize,
+    /// The loss of every head over the training features, in nats.
+    pub losses: Vec<f64>,
+}
+
+/// Evaluates the head of `model` on `held_out`, or on the training features where there are none, and writes `metrics.json`,
+/// `embeddings.parquet`, `images.csv` and, where there are pictures, `thumbnails.tar` into the run folder. Returns the
+/// content of `metrics.json`, which is written last.
+///
+/// Where there are labels, k-means on the same features stands beside: fitted to the training features, told the same
+/// number of clusters, on the features as they are and divided by their norm.
+///
+/// # Errors
+/// libtorch fails, or the disk is full or read-only.
+pub fn head_evaluation(
+    model: &Model,
+    plan: &HeadPlan,
+    chosen: &ChosenHead,
+    (train, held_out): (&FeatureTable, Option<&FeatureTable>),
+    folder: &Path,
+    run: RunFigures,
+) -> Result<Map<String, Value>, EvalError> {
+    let evaluated = held_out.unwrap_or(train);
+    let most = if held_out.is_some() { usize::MAX } else { TRAINING_ROWS_SCORED };
+    let rows = spread(evaluated.len(), most);
+    let unit_length = model.card.feature_scaling == FeatureScaling::UnitLength;
+    let input = HeadInput { unit_length, device: plan.machine().device };
+    let features = outputs::outputs(model.head()?, evaluated, &rows, input)?;
+    write_artefacts(evaluated, &features, folder)?;
+
+    let scores = outputs::scores(&features, evaluated)?;
+    let mut metrics = match serde_json::to_value(&scores)? {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    let mut add = |key: &str, value: Option<f64>| value.map(|value| metrics.insert(key.into(), value.into()));
+    add("images_per_second", run.images_per_second);
+    add("minutes", run.minutes);
+    add("peak_memory_gib", run.peak_memory_gib);
+    let mut protocol = protocol(model, plan, chosen, &features, held_out.is_some());
+    if plan.config().eval.baselines && scores.clusters.is_some() {
+        metrics.insert("baselines".into(), baselines(train, evaluated, &features, plan)?);
+        protocol["baselines"] = json!({
+            "kmeans_fitted_to": train.len().min(KMEANS_ROWS),
+            "kmeans_restarts": KMEANS_RESTARTS,
+            "kmeans_clusters": plan.net().dim,
+        });
+    }
+    metrics.insert("protocol".into(), protocol);
+    let text = serde_json::to_string_pretty(&metrics)?;
+    twist_io::write_atomic(folder.join("metrics.json"), |file| writeln!(file, "{text}"))?;
+    Ok(metrics)
+}
+
+/// The files that the report draws from.
+fn write_artefacts(table: &FeatureTable, features: &Features, folder: &Path) -> Result<(), EvalError> {
+    let dataset = &*table.dataset;
+    artefacts::embeddings::write(&folder.join("embeddings.parquet"), features, dataset)?;
+    artefacts::images::write(&folder.join("images.csv"), &features.indices, dataset)?;
+    if table.has_images {
+        let mut decoder = Decoder::new(DecodeLimits::default());
+        let shown: Vec<u32> =
+            artefacts::wanted(features)?.into_iter().map(|row| features.indices[row]).collect();
+        artefacts::thumbnails::write(&folder.join("thumbnails.tar"), &shown, dataset, &mut decoder)?;
+    }
+    Ok(())
+}
+
+/// Every value that defines the figures.
+fn protocol(
+    model: &Model,
+    plan: &HeadPlan,
+    chosen: &ChosenHead,
+    features: &Features,
+    held_out: bool,
+) -> Value {
+    json!({
+        "evaluated_on": if held_out { "held-out images" } else { "training images" },
+        "evaluated_images": features.indices.len(),
+        "unreadable_images": features.skipped.len(),
+        "clusters": plan.net().dim,
+        "assignment": "most probable cluster, evaluation mode",
+        "weights": "last",
+        "model": model.card.origin,
+        "feature_dim": model.card.feature_dim,
+        "feature_scaling": model.card.feature_scaling,
+        "training_rows": plan.features().rows,
+        "neighbours": plan.neighbours(),
+        "mutual": plan.config().pairs.mutual,
+        "dropout": plan.config().pairs.dropout,
+        "heads": plan.heads(),
+        "kept_head": chosen.number,
+        "head_losses": chosen.losses,
+        "kept_by": "least loss over the training features, without labels",
+        "precision": "fp32",
+        "twist": env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// One-to-one accuracy of k-means with as many clusters as the head has, on the features as they are and on unit rows.
+fn baselines(
+    train: &FeatureTable,
+    evaluated: &FeatureTable,
+    features: &Features,
+    plan: &HeadPlan,
+) -> Result<Value, EvalError> {
+    let places: Vec<i64> = spread(train.len(), KMEANS_ROWS).into_iter().map(i64::from).collect();
+    let fitted = train.features.rows.f_index_select(0, &Tensor::f_from_slice(&places)?)?;
+    // The evaluated rows that have a label, and those labels.
+    let labelled = features.indices.iter().map(|&index| evaluated.dataset.label(index as usize));
+    let (rows, labels): (Vec<i64>, Vec<u32>) = labelled
+        .zip(0i64..)
+        .filter_map(|(label, place)| Some((place_of(evaluated, features, place)?, label?)))
+        .unzip();
+    let asked = evaluated.features.rows.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
+    let accuracy = |fitted: &Tensor, asked: &Tensor| -> Result<f64, EvalError> {
+        let settings = KMeans {
+            clusters: plan.net().dim,
+            restarts: KMEANS_RESTARTS,
+            iterations: KMEANS_ITERATIONS,
+            seed: plan.seed(),
+        };
+        let found = Vec::<i64>::try_from(&settings.fit(fitted)?.assign(asked)?)?;
+        let found: Vec<u32> = found.into_iter().map(|cluster| cluster as u32).collect();
+        Ok(cluster_scores(&labels, &found)?.accuracy_one_to_one)
+    };
+    Ok(json!({
+        "kmeans_features_accuracy": accuracy(&fitted, &asked)?,
+        "kmeans_unit_features_accuracy": accuracy(&unit_rows(&fitted)?, &unit_rows(&asked)?)?,
+    }))
+}
+
+/// The row of `table` that is row `place` of `features`.
+fn place_of(table: &FeatureTable, features: &Features, place: i64) -> Option<i64> {
+    let index = features.indices[place as usize];
+    table.features.indices.binary_search(&index).ok().map(|row| row as i64)
+}

@@ -1,0 +1,15 @@
+//! What training a head on frozen features needs from here: neighbours before, a [`Model`](crate::Model) and its figures
+//! after.
+//!
+//! The training itself is `twist_train::frozen`.
+
+mod neighbours;
+
+mod evaluation;
+mod model;
+mod outputs;
+
+pub use evaluation::{ChosenHead, head_evaluation};
+pub use model::with_head;
+pub use neighbours::neighbourhood;
+pub use outputs::head_scores;

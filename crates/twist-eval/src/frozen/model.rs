@@ -1,0 +1,62 @@
+//! The model that a trained head becomes.
+
+use tch::Device;
+use twist_data::{EvalTransform, Interpolation};
+use twist_io::StateDict;
+use twist_train::Precision;
+use twist_train::frozen::HeadPlan;
+
+use crate::{EvalError, FeatureScaling, HeadCard, Model, ModelCard};
+
+/// A model of `backbone`'s images, or of features from elsewhere, with the head of `plan` whose tensors are `head`
+/// (`projection_heads.*`). `recipe` is named in its card.
+///
+/// # Errors
+/// A head of other sizes than the plan's.
+pub fn with_head(
+    backbone: Option<&Model>,
+    plan: &HeadPlan,
+    head: StateDict,
+    recipe: &str,
+    device: Device,
+) -> Result<Model, EvalError> {
+    let net = plan.net();
+    let made = format!("twist {}, recipe {recipe}", env!("CARGO_PKG_VERSION"));
+    let head_card =
+        HeadCard { hidden_dim: net.hidden_dim, dim: net.dim, activation: net.activation, norm: net.norm };
+    let feature_scaling = match plan.config().features.unit_length {
+        true => FeatureScaling::UnitLength,
+        false => FeatureScaling::None,
+    };
+    let card = match backbone {
+        Some(model) => ModelCard {
+            head: Some(head_card),
+            classifier: None,
+            feature_scaling,
+            origin: format!("{made}; a head on {}", model.card.origin),
+            ..model.card.clone()
+        },
+        None => ModelCard {
+            backbone: None,
+            feature_dim: plan.features().width,
+            head: Some(head_card),
+            classifier: None,
+            // Nothing reads how images are to be treated where there is no backbone.
+            mean: [0.0; 3],
+            std: [1.0; 3],
+            transform: EvalTransform::new(1, 1, Interpolation::Bilinear),
+            precision: Precision::Fp32,
+            feature_scaling,
+            origin: format!("{made}; a head on features from elsewhere"),
+        },
+    };
+    let made = Model::new(card, device, 0)?;
+    let mut state = match backbone {
+        Some(model) => model.store.state_dict()?,
+        None => StateDict::default(),
+    };
+    state.0.retain(|(name, _)| name.starts_with("backbone."));
+    state.0.extend(head.0);
+    made.store.load(&state)?;
+    Ok(made)
+}

@@ -1,0 +1,87 @@
+//! What a head says of rows of features.
+
+use std::collections::BTreeSet;
+
+use tch::{Device, Kind, Tensor};
+use twist_nn::{Mode, ProjectionHead};
+
+use crate::EvalError;
+use crate::features::{FeatureTable, Features, unit_rows};
+use crate::labels::spread;
+use crate::scores::{Scores, clusters_against_labels};
+
+/// Rows in one pass of the head.
+const BLOCK: i64 = 8_192;
+/// Rows that are scored while training.
+const ONLINE: usize = 10_000;
+
+/// How a head takes its features.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeadInput {
+    /// Whether each row is divided by its norm before it enters the head.
+    pub(super) unit_length: bool,
+    /// Where the head is.
+    pub(super) device: Device,
+}
+
+/// The scores of a head on at most 10,000 rows of `table`: clusters against labels where there are any, else classes in
+/// use and mean confidence. It lies on `device`; with `unit_length` each row is divided by its norm first.
+///
+/// # Errors
+/// Features of another width; libtorch's own.
+pub fn head_scores(
+    head: &ProjectionHead,
+    table: &FeatureTable,
+    unit_length: bool,
+    device: Device,
+) -> Result<Vec<(String, f64)>, EvalError> {
+    let some = spread(table.len(), ONLINE);
+    let features = outputs(head, table, &some, HeadInput { unit_length, device })?;
+    Ok(scores(&features, table)?.pairs())
+}
+
+/// Figures of `features`, which are rows of `table`.
+pub(super) fn scores(features: &Features, table: &FeatureTable) -> Result<Scores, EvalError> {
+    let clusters = clusters_against_labels(features, &*table.dataset)?;
+    let in_use = features.predictions()?.into_iter().collect::<BTreeSet<_>>().len();
+    Ok(Scores {
+        knn_top1: None,
+        classes_in_use: clusters.is_none().then_some(in_use),
+        clusters,
+        mean_confidence: features.mean_confidence()?,
+    })
+}
+
+/// The two most probable clusters of the rows number `wanted` (ascending), with their features divided by their norm.
+pub(super) fn outputs(
+    head: &ProjectionHead,
+    table: &FeatureTable,
+    wanted: &[u32],
+    input: HeadInput,
+) -> Result<Features, EvalError> {
+    let set = &table.features;
+    let rows = match wanted.len() == table.len() {
+        true => set.rows.shallow_clone(),
+        false => {
+            let places: Vec<i64> = wanted.iter().map(|&row| i64::from(row)).collect();
+            set.rows.f_index_select(0, &Tensor::f_from_slice(&places)?)?
+        }
+    };
+    let (mut clusters, mut confidences) = (Vec::new(), Vec::new());
+    for start in (0..wanted.len() as i64).step_by(BLOCK as usize) {
+        let block =
+            rows.f_narrow(0, start, BLOCK.min(wanted.len() as i64 - start))?.f_to_device(input.device)?;
+        let block = if input.unit_length { unit_rows(&block)? } else { block };
+        let logits = tch::no_grad(|| head.forward(&block, 1, Mode::Eval))?;
+        let (confidence, cluster) = logits.f_softmax(-1, Kind::Float)?.f_topk(2, 1, true, true)?;
+        clusters.push(cluster.f_to_device(Device::Cpu)?);
+        confidences.push(confidence.f_to_device(Device::Cpu)?);
+    }
+    Ok(Features {
+        indices: wanted.iter().map(|&row| set.indices[row as usize]).collect(),
+        embeddings: unit_rows(&rows)?,
+        clusters: Tensor::f_cat(&clusters, 0)?,
+        confidences: Tensor::f_cat(&confidences, 0)?,
+        skipped: set.skipped.clone(),
+    })
+}

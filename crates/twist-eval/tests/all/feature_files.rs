@@ -1,0 +1,148 @@
+//! Files of features: what is read, and what is refused with which words.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::builder::{Float32Builder, ListBuilder};
+use arrow_array::{ArrayRef, FixedSizeListArray, Float64Array, Int32Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field};
+use parquet::arrow::ArrowWriter;
+use twist_eval::{EvalError, FeatureFile, FeatureTable};
+
+/// A file as `numpy.save` writes it.
+fn save_npy(path: &Path, descr: &str, shape: &str, bytes: &[u8]) {
+    let mut head = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    while (10 + head.len() + 1) % 64 != 0 {
+        head.push(' ');
+    }
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((head.len() as u16 + 1).to_le_bytes());
+    file.extend(head.as_bytes());
+    file.push(b'\n');
+    file.extend(bytes);
+    fs_err::write(path, file).unwrap();
+}
+
+fn save_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer =
+        ArrowWriter::try_new(std::fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// Lists of float32, of any lengths.
+fn lists(rows: &[Option<&[f32]>]) -> ArrayRef {
+    let mut builder = ListBuilder::new(Float32Builder::new());
+    for row in rows {
+        if let Some(values) = row {
+            builder.values().append_slice(values);
+        }
+        builder.append(row.is_some());
+    }
+    Arc::new(builder.finish())
+}
+
+fn read(path: PathBuf) -> Result<FeatureTable, EvalError> {
+    FeatureFile::recognise(path.to_str().unwrap()).expect("a file of features").read(true)
+}
+
+fn rows(table: &FeatureTable) -> Vec<f32> {
+    Vec::<f32>::try_from(&table.features.rows.flatten(0, -1)).unwrap()
+}
+
+fn labels(table: &FeatureTable) -> Vec<Option<u32>> {
+    table.features.labels(&*table.dataset)
+}
+
+#[test]
+fn npy_of_every_float_is_read_with_the_labels_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    let values = [0.5f32, -1.0, 2.0, 4.0, 0.0, 1.5];
+    let single: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let double: Vec<u8> = values.iter().flat_map(|&x| f64::from(x).to_le_bytes()).collect();
+    let half: Vec<u8> =
+        [0x3800u16, 0xbc00, 0x4000, 0x4400, 0x0000, 0x3e00].iter().flat_map(|x| x.to_le_bytes()).collect();
+    for (descr, bytes) in [("<f4", single), ("<f8", double), ("<f2", half)] {
+        save_npy(&path, descr, "(3, 2)", &bytes);
+        let table = read(path.clone()).unwrap();
+        assert_eq!((rows(&table), table.width().unwrap()), (values.to_vec(), 2), "{descr}");
+        assert_eq!(labels(&table), [None; 3]);
+        assert!(table.dataset.classes().is_empty() && table.dataset.read(0).is_err() && !table.has_images);
+    }
+    let beside = folder.path().join("x.labels.npy");
+    save_npy(&beside, "<i4", "(3,)", &[2i32, -1, 0].map(i32::to_le_bytes).concat());
+    let table = read(path.clone()).unwrap();
+    assert_eq!(labels(&table), [Some(2), None, Some(0)]);
+    assert_eq!(table.dataset.classes(), ["0", "1", "2"]);
+    let blind = FeatureFile::recognise(path.to_str().unwrap()).unwrap().read(false).unwrap();
+    assert_eq!(labels(&blind), [None; 3]);
+}
+
+#[test]
+fn parquet_lists_of_any_kind_are_read_with_names_and_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    let words: ArrayRef = Arc::new(StringArray::from(vec![Some("dog"), None, Some("cat")]));
+    let names: ArrayRef = Arc::new(StringArray::from(vec!["a.png", "b.png", "c.png"]));
+    let fixed = FixedSizeListArray::try_new(
+        Arc::new(Field::new("item", DataType::Float64, false)),
+        2,
+        Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])),
+        None,
+    );
+    let fixed: ArrayRef = Arc::new(fixed.unwrap());
+    save_parquet(&path, vec![("path", names), ("embedding", fixed), ("label", words)]);
+    let table = read(path.clone()).unwrap();
+    assert_eq!(rows(&table), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    assert_eq!(labels(&table), [Some(1), None, Some(0)]);
+    assert_eq!(table.dataset.classes(), ["cat", "dog"]);
+    assert_eq!(table.dataset.path(1), "b.png");
+
+    let numbers: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), None]));
+    let listed = lists(&[Some(&[1.0, 2.0, 3.0]), Some(&[4.0, 5.0, 6.0])]);
+    save_parquet(&path, vec![("embedding", listed), ("label", numbers)]);
+    let table = read(path).unwrap();
+    assert_eq!((labels(&table), table.dataset.path(1)), (vec![Some(1), None], "row 1".to_string()));
+}
+
+#[test]
+fn what_is_wrong_is_said_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (npy, parquet) = (folder.path().join("x.npy"), folder.path().join("x.parquet"));
+    let refused = |path: &Path, words: &[&str]| {
+        let message = read(path.to_owned()).map(|table| rows(&table)).unwrap_err().to_string();
+        assert!(message.starts_with(path.to_str().unwrap()), "{message}");
+        assert!(words.iter().all(|word| message.contains(word)), "{words:?}: {message}");
+    };
+    save_npy(&npy, "<i8", "(2, 1)", &[0; 16]);
+    refused(&npy, &["I64", "float32"]);
+    save_npy(&npy, "<f4", "(4,)", &[0; 16]);
+    refused(&npy, &["[4]", "[N, D]"]);
+    save_npy(&npy, "<f4", "(0, 4)", &[]);
+    refused(&npy, &["[0, 4]"]);
+    let stray = [1.0f32, 2.0, f32::NAN, 4.0, f32::INFINITY, 6.0];
+    save_npy(&npy, "<f4", "(3, 2)", &stray.map(f32::to_le_bytes).concat());
+    refused(&npy, &["row 1", "2 of 3"]);
+    save_npy(&npy, "<f4", "(2, 2)", &[0; 16]);
+    save_npy(&folder.path().join("x.labels.npy"), "<i8", "(3,)", &[0; 24]);
+    let message = read(npy.clone()).map(|_| ()).unwrap_err().to_string();
+    assert!(message.contains("x.labels.npy") && message.contains("[2]"), "{message}");
+
+    save_parquet(&parquet, vec![("embedding", lists(&[Some(&[1.0, 2.0]), Some(&[1.0])]))]);
+    refused(&parquet, &["row 1", "1 numbers"]);
+    save_parquet(&parquet, vec![("embedding", lists(&[Some(&[1.0, 2.0]), None]))]);
+    refused(&parquet, &["row 1", "no `embedding`"]);
+    let plain: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
+    save_parquet(&parquet, vec![("embedding", Arc::clone(&plain))]);
+    refused(&parquet, &["Int32", "lists"]);
+    save_parquet(
+        &parquet,
+        vec![("embedding", lists(&[Some(&[1.0]), Some(&[2.0])])), ("label", lists(&[None, None]))],
+    );
+    refused(&parquet, &["`label`", "integers or text"]);
+    save_parquet(&parquet, vec![("image", plain)]);
+    assert_eq!(FeatureFile::recognise(parquet.to_str().unwrap()), None, "a table of images");
+    assert_eq!(FeatureFile::recognise("photos/"), None);
+}

@@ -1,0 +1,93 @@
+//! What a checkpoint of heads holds: `heads.N.model.*` and `heads.N.optim.*`, with [`HeadFacts`] as metadata.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use twist_io::{StateDict, match_names};
+
+use super::step::HeadState;
+use super::{HeadConfig, HeadPlan};
+use crate::checkpoint::Loaded;
+use crate::{TrainError, resume};
+
+/// The metadata of a checkpoint of heads: everything that is not a tensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeadFacts {
+    /// Number of finished steps; the run continues with the step of this number.
+    pub step: u64,
+    /// The same in epochs.
+    pub epoch: f64,
+    /// Steps of the whole run.
+    pub total_steps: u64,
+    /// Name of the recipe.
+    pub recipe_name: String,
+    /// The recipe with its defaults.
+    pub head_recipe: HeadConfig,
+    /// Width of the features.
+    pub feature_dim: i64,
+    /// Identity of the features.
+    pub data_fingerprint: String,
+    /// Twist's version.
+    pub twist: String,
+    /// libtorch's version.
+    pub libtorch: String,
+}
+
+impl HeadFacts {
+    /// The facts of a plan after `step` steps.
+    pub fn of(plan: &HeadPlan, recipe_name: &str, step: u64) -> Self {
+        Self {
+            step,
+            epoch: plan.epoch_of(step),
+            total_steps: plan.total_steps(),
+            recipe_name: recipe_name.into(),
+            head_recipe: plan.config().clone(),
+            feature_dim: plan.features().width,
+            data_fingerprint: plan.features().fingerprint.clone(),
+            twist: env!("CARGO_PKG_VERSION").into(),
+            libtorch: torch_ext::version(),
+        }
+    }
+}
+
+/// Copies heads and optimizers to the host.
+pub(super) fn capture(heads: &[HeadState]) -> Result<StateDict, TrainError> {
+    let mut all = StateDict::default();
+    for (number, head) in heads.iter().enumerate() {
+        all.extend_prefixed(&format!("heads.{number}.model."), head.store.state_dict()?);
+        all.extend_prefixed(&format!("heads.{number}.optim."), head.optimizer.state_dict()?);
+    }
+    Ok(all)
+}
+
+/// Copies a captured state back, head by head, after checking that it fits.
+pub(super) fn restore(heads: &mut [HeadState], path: &Path, mut saved: StateDict) -> Result<(), TrainError> {
+    let wrong = |reason: String| TrainError::WrongCheckpoint { path: path.into(), reason };
+    for (number, head) in heads.iter_mut().enumerate() {
+        let model = saved.split_prefix(&format!("heads.{number}.model."));
+        let report = match_names(&head.store.shapes(), &model.shapes());
+        if !report.is_complete() {
+            return Err(wrong(format!("head {number}: {report}")));
+        }
+        let optim = saved.split_prefix(&format!("heads.{number}.optim."));
+        head.optimizer.load(&optim).map_err(|error| wrong(format!("head {number}: {error}")))?;
+        head.store.load(&model)?;
+    }
+    Ok(())
+}
+
+/// What a resumed run begins with: checkpoints left out, and everything that is not as it was.
+pub(super) fn warnings(loaded: &Loaded<HeadFacts>, plan: &HeadPlan) -> Vec<String> {
+    let mut warnings = resume::left_out(loaded);
+    let changes = resume::changes(&loaded.facts.head_recipe, plan.config());
+    if !changes.is_empty() {
+        warnings.push(format!("the recipe changed since the checkpoint: {}", changes.join(", ")));
+    }
+    let (before, now) = (&loaded.facts.data_fingerprint, &plan.features().fingerprint);
+    if before != now {
+        warnings.push(format!(
+            "the features changed since the checkpoint: {before} -> {now}; order and pairs are others now"
+        ));
+    }
+    warnings
+}

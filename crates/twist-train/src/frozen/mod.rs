@@ -1,0 +1,41 @@
+//! TWIST on frozen features: the projection head alone, trained with the same loss.
+//!
+//! Images have been turned into rows of numbers already, by whatever network. Where training from pixels compares two
+//! augmented views of an image, this compares a row with one of its neighbours ([`Neighbourhood`]): near rows should get
+//! one class, each with confidence, and all classes together should be used. The loss is [`twist_nn::TwistLoss`] as it
+//! stands, over the whole batch; the head is [`twist_nn::ProjectionHead`].
+//!
+//! A small head ends in one of several minima, some of which put two groups of images into one class. So several heads
+//! with starts of their own learn from the same batches, and the one whose loss over the whole data is least is kept
+//! ([`HeadTrainer::losses`]). Labels have no part in that.
+//!
+//! ```text
+//! head recipe ─ HeadConfig ─ HeadPlan ─ HeadTrainer ─┬─ Pairs ─ head_step ─ Optimizer
+//!                                                    └─ Guard, Recorder, CheckpointStore
+//! ```
+//!
+//! As in the rest of the crate nothing remembers time: order and neighbours are functions of seed and step, so a resumed
+//! run equals an uninterrupted one. Neighbours are found elsewhere (`twist-eval`), and scores are taken elsewhere.
+
+mod config;
+mod plan;
+
+mod trainer;
+
+mod step;
+
+mod pairs;
+
+mod checkpoint;
+mod progress;
+
+pub use checkpoint::HeadFacts;
+pub use config::{FeatureConfig, HeadConfig, HeadEvalConfig, HeadModelConfig, HeadRunConfig, PairConfig};
+pub use pairs::{Neighbourhood, Pairs};
+pub use plan::{FeatureFacts, HeadPlan};
+pub use trainer::{HeadEvaluator, HeadOptions, HeadTrainer};
+
+use crate::config::RecipeOf;
+
+/// The recipe of a head.
+pub type HeadRecipe = RecipeOf<HeadConfig>;

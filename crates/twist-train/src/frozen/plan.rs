@@ -1,0 +1,260 @@
+//! Every number that a run of heads derives from its recipe, its features and its machine, checked once.
+
+use serde::Serialize;
+use twist_nn::{Arch, Depth, NetConfig, Stem, TwistLoss};
+
+use super::HeadConfig;
+use crate::config::GuardConfig;
+use crate::machine::Machine;
+use crate::schedule::{Cosine, LearningRate, Stage, released_warmup_epochs};
+use crate::{CheckpointPlan, PlanError, Rates};
+
+/// What a plan needs to know about the features.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FeatureFacts {
+    /// Number of rows N.
+    pub rows: usize,
+    /// Numbers in a row, D.
+    pub width: i64,
+    /// Names of the classes, empty without labels.
+    pub classes: Vec<String>,
+    /// Identity of the features; a change is reported on resume.
+    pub fingerprint: String,
+}
+
+/// A checked run of heads. It is made once and never changes; `plan.json` is its serialised form.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeadPlan {
+    #[serde(skip)] // the recipe has what matters of it; it also names a backbone, and there is none
+    net: NetConfig,
+    heads: usize,
+    features: FeatureFacts,
+    neighbours: usize,
+    seed: u64,
+    batch_size: usize,
+    epochs: u64,
+    steps_per_epoch: u64,
+    total_steps: u64,
+    warmup_epochs: u64,
+    peak_learning_rate: f64,
+    learning_rate: LearningRate,
+    weight_decay: Cosine,
+    machine: Machine,
+    checkpoint: CheckpointPlan,
+    eval_every_steps: Option<u64>,
+    config: HeadConfig,
+}
+
+impl HeadPlan {
+    /// Derives and checks everything.
+    ///
+    /// # Errors
+    /// [`PlanError`], with the key, its value and a value that would do.
+    pub fn new(config: &HeadConfig, features: &FeatureFacts, machine: &Machine) -> Result<Self, PlanError> {
+        check_values(config, features)?;
+        let (train, schedule, optim) = (config.train, config.schedule, config.optim);
+        let batch_size = train.batch_size.min(features.rows);
+        let steps_per_epoch = (features.rows / batch_size) as u64;
+        let total_steps = steps_per_epoch * schedule.epochs;
+        let warmup_epochs = schedule.warmup_epochs.unwrap_or_else(|| released_warmup_epochs(schedule.epochs));
+        if warmup_epochs >= schedule.epochs {
+            let silent =
+                if schedule.warmup_epochs.is_none() { " (--set schedule.warmup_epochs=0)" } else { "" };
+            return Err(PlanError::Warmup { warmup: warmup_epochs, epochs: schedule.epochs, silent });
+        }
+        let scale = if optim.scale_lr { batch_size as f64 / 256.0 } else { 1.0 };
+        let peak_learning_rate = optim.lr * scale;
+        let learning_rate = LearningRate::new(Stage {
+            start: 0,
+            steps: total_steps,
+            warmup: warmup_epochs * steps_per_epoch,
+            peak: peak_learning_rate,
+            final_fraction: schedule.final_lr_fraction,
+        });
+        let end = optim.weight_decay_end.unwrap_or(optim.weight_decay);
+        let every_steps = match (config.checkpoint.every_steps, config.checkpoint.every_epochs) {
+            (Some(steps), _) => steps,
+            (None, epochs) => epochs.unwrap_or(1) * steps_per_epoch,
+        };
+        // A head alone: the backbone that the sizes name is never built.
+        let unused = Arch::ResNet { depth: Depth::D18, stem: Stem::ImageNet };
+        let model = &config.model;
+        let net = NetConfig {
+            hidden_dim: model.hidden_dim,
+            dim: model.dim,
+            activation: model.activation,
+            norm: model.norm,
+            bunch: None,
+            ..NetConfig::new(unused)
+        };
+        Ok(Self {
+            net,
+            heads: model.heads,
+            features: features.clone(),
+            neighbours: config.pairs.neighbours.min(features.rows - 1),
+            seed: train.seed,
+            batch_size,
+            epochs: schedule.epochs,
+            steps_per_epoch,
+            total_steps,
+            warmup_epochs,
+            peak_learning_rate,
+            learning_rate,
+            weight_decay: Cosine { base: optim.weight_decay, end, steps: total_steps },
+            machine: machine.clone(),
+            checkpoint: CheckpointPlan { every_steps, keep: config.checkpoint.keep },
+            eval_every_steps: (config.eval.every_epochs > 0)
+                .then_some(config.eval.every_epochs * steps_per_epoch),
+            config: config.clone(),
+        })
+    }
+
+    /// The recipe that this plan was made from.
+    pub fn config(&self) -> &HeadConfig {
+        &self.config
+    }
+
+    /// Sizes of a head; what concerns a backbone has no meaning.
+    pub fn net(&self) -> &NetConfig {
+        &self.net
+    }
+
+    /// Heads side by side.
+    pub fn heads(&self) -> usize {
+        self.heads
+    }
+
+    /// What is known of the features.
+    pub fn features(&self) -> &FeatureFacts {
+        &self.features
+    }
+
+    /// Neighbours of each row.
+    pub fn neighbours(&self) -> usize {
+        self.neighbours
+    }
+
+    /// Seed of weights, order and pairs.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Rows of one update.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// Passes over the features.
+    pub fn epochs(&self) -> u64 {
+        self.epochs
+    }
+
+    /// Updates of one epoch.
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.steps_per_epoch
+    }
+
+    /// Updates of the whole run.
+    pub fn total_steps(&self) -> u64 {
+        self.total_steps
+    }
+
+    /// `steps` in epochs.
+    pub fn epoch_of(&self, steps: u64) -> f64 {
+        steps as f64 / self.steps_per_epoch as f64
+    }
+
+    /// The rates of the update that `step` makes.
+    pub fn rates_at(&self, step: u64) -> Rates {
+        let weights = self.learning_rate.at(step);
+        let vectors = weights / self.config.optim.bias_lr_ratio;
+        Rates { weights, vectors, weight_decay: self.weight_decay.at(step) }
+    }
+
+    /// What is minimised.
+    pub fn loss(&self) -> TwistLoss {
+        let loss = self.config.loss;
+        TwistLoss {
+            consistency: loss.consistency,
+            one_sided: loss.one_sided,
+            lam1: loss.lam1,
+            lam2: loss.lam2,
+            temperature: loss.temperature,
+            ..TwistLoss::default()
+        }
+    }
+
+    /// The machine that the plan was made for.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Steps between two readings of the figures.
+    pub fn log_every(&self) -> u64 {
+        self.config.train.log_every
+    }
+
+    /// When to save.
+    pub fn checkpoint(&self) -> CheckpointPlan {
+        self.checkpoint
+    }
+
+    /// Steps between two online evaluations; `None`: none before the end.
+    pub fn eval_every_steps(&self) -> Option<u64> {
+        self.eval_every_steps
+    }
+
+    /// The guard's thresholds.
+    pub fn guard(&self) -> GuardConfig {
+        self.config.guard
+    }
+}
+
+fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Result<(), PlanError> {
+    let (model, loss, optim, train) = (&config.model, &config.loss, &config.optim, &config.train);
+    let (rows, check) = (features.rows as i64, &config.checkpoint);
+    let enough = format!("at most the number of rows, {rows} (--clusters)");
+    let rules: [(&'static str, f64, bool, &str); 20] = [
+        ("model.dim", model.dim as f64, model.dim >= 2, "at least 2 clusters (--clusters)"),
+        ("model.dim", model.dim as f64, model.dim <= rows, &enough),
+        ("model.hidden_dim", model.hidden_dim as f64, model.hidden_dim >= 1, "at least 1"),
+        ("model.heads", model.heads as f64, model.heads >= 1, "at least 1"),
+        (
+            "pairs.neighbours",
+            config.pairs.neighbours as f64,
+            config.pairs.neighbours >= 1,
+            "at least 1: pairs are made of neighbours",
+        ),
+        (
+            "pairs.dropout",
+            config.pairs.dropout,
+            (0.0..1.0).contains(&config.pairs.dropout),
+            "in [0, 1) (0 switches it off)",
+        ),
+        ("loss.consistency", loss.consistency, loss.consistency >= 0.0, "at least 0 (0 switches it off)"),
+        ("loss.temperature", loss.temperature, loss.temperature > 0.0, "above 0"),
+        ("loss.lam1", loss.lam1, loss.lam1.is_finite(), "a finite number"),
+        ("loss.lam2", loss.lam2, loss.lam2.is_finite(), "a finite number"),
+        ("optim.lr", optim.lr, optim.lr >= 0.0 && optim.lr.is_finite(), "a finite number, at least 0"),
+        ("optim.bias_lr_ratio", optim.bias_lr_ratio, optim.bias_lr_ratio > 0.0, "above 0"),
+        ("optim.momentum", optim.momentum, (0.0..1.0).contains(&optim.momentum), "in [0, 1)"),
+        ("optim.weight_decay", optim.weight_decay, optim.weight_decay >= 0.0, "at least 0"),
+        ("optim.clip_norm", optim.clip_norm, optim.clip_norm >= 0.0, "at least 0 (0 turns clipping off)"),
+        ("optim.betas", optim.betas[0], optim.betas.iter().all(|b| (0.0..1.0).contains(b)), "both in [0, 1)"),
+        ("schedule.epochs", config.schedule.epochs as f64, config.schedule.epochs >= 1, "at least 1"),
+        ("train.batch_size", train.batch_size as f64, train.batch_size >= 2, "at least 2"),
+        ("train.log_every", train.log_every as f64, train.log_every >= 1, "at least 1"),
+        (
+            "checkpoint.keep",
+            check.keep as f64,
+            check.keep >= 1 && check.every_steps != Some(0) && check.every_epochs != Some(0),
+            "at least 1, as every_steps and every_epochs",
+        ),
+    ];
+    for (key, value, holds, rule) in rules {
+        if !holds {
+            return Err(PlanError::Value { key, value: value.to_string(), rule: format!("must be {rule}") });
+        }
+    }
+    Ok(())
+}

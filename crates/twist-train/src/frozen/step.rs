@@ -1,0 +1,95 @@
+//! The step of heads: everything that happens to one batch of pairs.
+
+use tch::{Device, Tensor};
+use twist_nn::{Mode, ProjectionHead, Store, splitmix};
+
+use super::HeadPlan;
+use super::pairs::Pairs;
+use crate::TrainError;
+use crate::metrics::StepMetrics;
+use crate::objective::Objective;
+use crate::optim::{self, Optimizer, Parameters, Rates};
+
+/// One head with its optimizer.
+pub(super) struct HeadState {
+    pub(super) head: ProjectionHead,
+    pub(super) store: Store,
+    pub(super) optimizer: Box<dyn Optimizer>,
+    parameters: Parameters,
+}
+
+impl HeadState {
+    /// Head number `number` of a plan, as it starts: every one has a start of its own.
+    pub(super) fn new(plan: &HeadPlan, number: usize) -> Result<Self, TrainError> {
+        let seed = if number == 0 { plan.seed() } else { splitmix(plan.seed()) ^ number as u64 };
+        let mut store = Store::new(plan.machine().device, seed);
+        let mut builder = store.builder("projection_heads");
+        let head = ProjectionHead::new(&mut builder, plan.features().width, plan.net())?;
+        let parameters = Parameters::of(&store);
+        let optimizer = optim::build(&plan.config().optim, Parameters::of(&store))?;
+        Ok(Self { head, store, optimizer, parameters })
+    }
+}
+
+/// One update of every head from the batch of pairs of `step`. Returns the figures of each head and the rows of the batch.
+///
+/// # Errors
+/// libtorch's, out of memory among them.
+pub(super) fn head_step(
+    heads: &mut [HeadState],
+    plan: &HeadPlan,
+    pairs: &mut Pairs,
+    step: u64,
+) -> Result<(Vec<StepMetrics>, Vec<u32>), TrainError> {
+    // Schedules: pure functions of the step.
+    let rates = plan.rates_at(step);
+
+    // Two views of each sample: its own features and those of a neighbour, [2B, D].
+    let batch = pairs.dropped(step, plan.config().pairs.dropout)?;
+
+    // Heads are independent of each other; they see the same pairs, so their losses can be compared.
+    let figures = heads.iter_mut().map(|head| update(head, plan, &batch.views, rates, step));
+    Ok((figures.collect::<Result<_, _>>()?, batch.indices))
+}
+
+fn update(
+    state: &mut HeadState,
+    plan: &HeadPlan,
+    views: &Tensor,
+    rates: Rates,
+    step: u64,
+) -> Result<StepMetrics, TrainError> {
+    // Head once over both views: logits [2B, K].
+    let logits = state.head.forward(views, 2, Mode::Train)?;
+
+    // Loss of the whole batch, with its gradient [2B, K] in closed form.
+    let (value, gradient) = Objective::Twist(plan.loss()).with_gradient(&logits, None, 2)?;
+
+    // Backward, clip by the norm of all gradients of this head together, update.
+    torch_ext::grad::backward(&logits, &gradient)?;
+    let gradients = state.parameters.gradients()?;
+    let grad_norm = gradients.clip(plan.config().optim.clip_norm)?;
+    state.optimizer.update(&gradients, rates)?;
+    drop(gradients);
+    state.parameters.clear_gradients()?;
+
+    // Figures: tensors still.
+    StepMetrics::new(step, rates, &value, &grad_norm, &logits)
+}
+
+/// The mean loss of a head in evaluation mode over the pairs of `steps`.
+pub(super) fn mean_loss(
+    state: &HeadState,
+    plan: &HeadPlan,
+    pairs: &mut Pairs,
+    steps: std::ops::Range<u64>,
+) -> Result<f64, TrainError> {
+    let (mut sum, count) = (0.0, steps.end - steps.start);
+    for step in steps {
+        let batch = pairs.batch(step)?;
+        let logits = tch::no_grad(|| state.head.forward(&batch.views, 2, Mode::Eval))?;
+        let (terms, _) = plan.loss().with_gradient(&logits, 2)?;
+        sum += f64::try_from(&terms.total.f_to_device(Device::Cpu)?)?;
+    }
+    Ok(sum / count as f64)
+}

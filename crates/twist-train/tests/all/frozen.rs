@@ -1,0 +1,185 @@
+//! Heads on frozen features: what they find, and that a resumed run equals an uninterrupted one.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use tch::{Device, Kind, Tensor};
+use twist_nn::{Init, Mode, ProjectionHead, fill};
+use twist_train::frozen::{
+    FeatureFacts, HeadEvaluator, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer, Neighbourhood,
+};
+use twist_train::{
+    DeviceRequest, EvalError, Event, Machine, OnExisting, Outcome, Recorder, RunFolder, StopFlag, What,
+};
+
+const GROUPS: i64 = 5;
+const EACH: i64 = 60;
+const WIDTH: i64 = 16;
+
+const RECIPE: &str = r#"
+model = { dim = 5, hidden_dim = 32, heads = 2 }
+pairs = { neighbours = 10 }
+optim = { name = "adamw", lr = 5e-3, scale_lr = false }
+schedule = { epochs = 12, warmup_epochs = 1 }
+train = { batch_size = 100, log_every = 1 }
+"#;
+
+/// 300 rows around five corners, the group of row `i` being `i % 5`.
+fn mixture() -> Tensor {
+    let centres = Tensor::eye(WIDTH, (Kind::Float, Device::Cpu)).narrow(0, 0, GROUPS) * 4.0;
+    let count = (GROUPS * EACH * WIDTH) as usize;
+    let noise = Tensor::from_slice(&fill(Init::Normal { std: 0.4 }, 1, "noise", count));
+    centres.repeat([EACH, 1]) + noise.view([GROUPS * EACH, WIDTH])
+}
+
+/// The ten nearest rows of each row.
+fn neighbours(rows: &Tensor) -> Neighbourhood {
+    let unit = rows / rows.norm_scalaropt_dim(2, [1i64].as_slice(), true);
+    let (_, index) = unit.matmul(&unit.tr()).topk(11, 1, true, true);
+    let (len, _) = index.size2().unwrap();
+    let of_row = |row: i64| {
+        let all = Vec::<i64>::try_from(index.get(row)).unwrap();
+        all.into_iter().filter(|&other| other != row).take(10).map(|other| other as u32).collect()
+    };
+    Neighbourhood::new((0..len).map(of_row))
+}
+
+fn plan(overrides: &[&str]) -> Result<(HeadRecipe, HeadPlan), String> {
+    let overrides: Vec<_> = overrides.iter().map(|text| text.parse().unwrap()).collect();
+    let recipe = HeadRecipe::read("test", RECIPE, &overrides).map_err(|error| error.to_string())?;
+    let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
+    let facts = FeatureFacts { rows: (GROUPS * EACH) as usize, width: WIDTH, ..Default::default() };
+    let plan = HeadPlan::new(recipe.config(), &facts, &machine).map_err(|error| error.to_string())?;
+    Ok((recipe, plan))
+}
+
+/// Raises the flag when a step is done.
+struct StopAt(u64, StopFlag);
+
+impl Recorder for StopAt {
+    fn record(&mut self, event: &Event) -> Result<(), twist_train::TrainError> {
+        if event.step == self.0 && matches!(event.what, What::Step(_)) {
+            self.1.raise(2);
+        }
+        Ok(())
+    }
+}
+
+fn run(folder: &Path, stop_at: Option<u64>, overrides: &[&str]) -> (HeadTrainer, Outcome) {
+    watched(folder, stop_at, overrides, None)
+}
+
+fn watched(
+    folder: &Path,
+    stop_at: Option<u64>,
+    overrides: &[&str],
+    evaluator: Option<&mut HeadEvaluator<'_>>,
+) -> (HeadTrainer, Outcome) {
+    let rows = mixture();
+    let folder = RunFolder::open(folder, OnExisting::Resume).unwrap();
+    let (recipe, plan) = plan(overrides).unwrap();
+    let neighbours = neighbours(&rows);
+    let mut trainer = HeadTrainer::new(plan, rows, neighbours, &folder, HeadOptions::default()).unwrap();
+    folder.describe(&recipe, trainer.plan()).unwrap();
+    let stop = StopFlag::new();
+    let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders().unwrap();
+    if let Some(step) = stop_at {
+        recorders.push(Box::new(StopAt(step, stop.clone())));
+    }
+    let outcome = trainer.run(evaluator, &mut recorders, &stop).unwrap();
+    (trainer, outcome)
+}
+
+#[test]
+fn five_groups_become_five_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = mixture();
+    let unit = &rows / rows.norm_scalaropt_dim(2, [1i64].as_slice(), true);
+    let mut pairs = BTreeSet::new();
+    // Asked once, after the last step.
+    let mut evaluator = |head: &ProjectionHead| -> Result<Vec<(String, f64)>, EvalError> {
+        let logits = tch::no_grad(|| head.forward(&unit, 1, Mode::Eval))?;
+        let classes = Vec::<i64>::try_from(logits.argmax(1, false))?;
+        pairs.extend(classes.into_iter().enumerate().map(|(row, class)| (row as i64 % GROUPS, class)));
+        Ok(vec![("nmi".into(), 1.0)])
+    };
+    let last = ["eval.every_epochs=12"];
+    let (mut trainer, outcome) = watched(folder.path(), None, &last, Some(&mut evaluator));
+    assert_eq!(outcome, Outcome::Finished { steps: 36 });
+    let groups: BTreeSet<i64> = pairs.iter().map(|(group, _)| *group).collect();
+    let classes: BTreeSet<i64> = pairs.iter().map(|(_, class)| *class).collect();
+    assert_eq!((pairs.len(), groups.len(), classes.len()), (5, 5, 5), "one class for each group: {pairs:?}");
+
+    let losses = trainer.losses().unwrap();
+    assert_eq!(losses.len(), 2);
+    // The norm before softmax keeps five equal classes from getting sharper than this.
+    assert!(losses[HeadTrainer::best(&losses)] < -0.3, "{losses:?}");
+    let log = fs_err::read_to_string(folder.path().join("log.jsonl")).unwrap();
+    assert_eq!(log.lines().filter(|line| line.contains("\"event\":\"step\"")).count(), 36);
+    assert_eq!(log.lines().filter(|line| line.contains("\"event\":\"eval\"")).count(), 1);
+}
+
+#[test]
+fn a_resumed_run_equals_an_uninterrupted_one() {
+    let (calm, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (mut first, _) = run(calm.path(), None, &[]);
+    let (_, outcome) = run(stopped.path(), Some(17), &[]);
+    assert_eq!(outcome.exit_code(), 130);
+    let (mut second, outcome) = run(stopped.path(), None, &[]);
+    // The flag was raised after step 17, so one more was taken and saved.
+    assert_eq!(outcome, Outcome::Finished { steps: 36 - 18 });
+    let bytes = |folder: &Path| fs_err::read(folder.join("checkpoints/step-00000036.safetensors")).unwrap();
+    assert!(bytes(calm.path()) == bytes(stopped.path()), "the last checkpoints differ");
+    assert_eq!(first.losses().unwrap(), second.losses().unwrap());
+    let log = fs_err::read_to_string(stopped.path().join("log.jsonl")).unwrap();
+    assert!(log.contains("\"event\":\"resumed\"") && !log.contains("\"event\":\"warning\""), "{log}");
+    assert!(HeadTrainer::is_done(&RunFolder::open(calm.path(), OnExisting::Resume).unwrap(), 36).unwrap());
+}
+
+#[test]
+fn heads_start_apart_and_seeds_decide() {
+    let state = |overrides: &[&str], number| {
+        let folder = tempfile::tempdir().unwrap();
+        run(folder.path(), None, &[&["schedule.epochs=2"], overrides].concat()).0.head_state(number).unwrap()
+    };
+    let first = state(&[], 0);
+    assert_eq!(first, state(&[], 0));
+    assert_ne!(first, state(&[], 1), "each head has a start of its own");
+    assert_ne!(first, state(&["train.seed=1"], 0));
+    assert_eq!(first, state(&["model.heads=1"], 0), "a head does not depend on those beside it");
+    assert!(first.0.iter().all(|(name, _)| name.starts_with("projection_heads.")));
+}
+
+#[test]
+fn the_guard_names_a_collapse() {
+    let folder = tempfile::tempdir().unwrap();
+    let overrides = [
+        "loss.lam2=-1.0",
+        "model.norm=false",
+        "guard.window_steps=5",
+        "schedule.epochs=200",
+        "optim.lr=0.02",
+    ];
+    let (_, outcome) = run(folder.path(), None, &overrides);
+    assert!(matches!(outcome, Outcome::Collapsed { .. }), "{outcome:?}");
+    assert_eq!(outcome.exit_code(), 3);
+    assert!(folder.path().join("collapse/weights.safetensors").is_file());
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_a_remedy() {
+    for (change, words) in [
+        ("model.dim=301", "--clusters"),
+        ("model.dim=1", "--clusters"),
+        ("model.heads=0", "model.heads"),
+        ("pairs.neighbours=0", "pairs.neighbours"),
+        ("schedule.warmup_epochs=12", "warmup"),
+        ("model.activation=tanh", "relu"),
+        ("pairs.neighbors=3", "did you mean `neighbours`?"),
+    ] {
+        let message = plan(&[change]).map(|_| ()).unwrap_err();
+        assert!(message.contains(words), "{change}: {message}");
+    }
+    let (_, few) = plan(&["train.batch_size=1000", "pairs.neighbours=1000"]).unwrap();
+    assert_eq!((few.batch_size(), few.neighbours()), (300, 299), "never more than there are");
+}
