@@ -33,51 +33,45 @@
 //! # }
 //! ```
 
+mod features;
+mod input;
 mod model;
-
 mod stream;
 
 mod embed;
-mod predict;
-
-mod tables;
-
 mod image_files;
+mod predict;
 mod similar;
-
-mod assignments;
-mod frozen;
+mod tables;
 
 mod final_evaluation;
 mod online;
 
-pub mod finetune;
-pub mod linear;
-
-mod supervised;
-
-mod labels;
-mod split;
-
 mod classifier;
-mod features;
-mod input;
+mod cluster_eval;
+pub mod finetune;
 mod knn;
-mod scores;
-
+pub mod linear;
 mod logistic;
+mod supervised;
 mod transfer;
 
+mod assignments;
+mod frozen;
+
+mod labels;
+mod scores;
+mod split;
+
 mod baselines;
-mod cluster_eval;
 mod kmeans;
 
 mod artefacts;
 
 mod error;
 
-pub use assignments::{Assignment, assignments};
 pub use artefacts::thumbnail;
+pub use assignments::{Assignment, assignments};
 pub use baselines::Baselines;
 pub use classifier::{ClassifierScores, MatchedBy, classifier_scores};
 pub use cluster_eval::{
@@ -87,29 +81,23 @@ pub use embed::{embedding_rows, embedding_schema};
 pub use error::EvalError;
 pub use features::{FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation};
-pub use input::{EvalInput, ReadBatch};
 pub use frozen::{ChosenHead, head_evaluation, head_scores, neighbourhood, with_head};
-pub use input::EvalInput;
+pub use input::{EvalInput, ReadBatch};
 pub use kmeans::{KMeans, KMeansFit};
+pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, knn_top1_each, nearest};
+pub use logistic::{Logistic, LogisticProtocol, Targets};
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, MODEL_FILE, Model,
     ModelCard, Weights, import,
 };
-pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, knn_top1_each, nearest};
-pub use online::OnlineEvaluator;
-pub use scores::{Scores, clusters_against_labels};
-pub use split::EvalData;
-pub use supervised::{
-    Accuracy, EpochFigures, LabelBudget, LabelledImages, Session, Student, SupervisedPlan, supervised_step,
-};
-pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};
-pub use logistic::{Logistic, LogisticProtocol, Targets};
-pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard};
 pub use online::OnlineEvaluator;
 pub use predict::{ClassSource, Predictions, Predictor};
 pub use scores::{Scores, clusters_against_labels};
 pub use similar::{Similar, SimilarImages};
 pub use split::EvalData;
-pub use transfer::{LinearTransferProtocol, Selection, TransferResult, linear_transfer, transfer_transform};
 pub use stream::{FeatureBatch, StreamEvents, stream_features};
+pub use supervised::{
+    Accuracy, EpochFigures, LabelBudget, LabelledImages, Session, Student, SupervisedPlan, supervised_step,
+};
 pub use tables::{TableFormat, TableSink, beside, table_in_file, table_in_stream};
+pub use transfer::{LinearTransferProtocol, Selection, TransferResult, linear_transfer, transfer_transform};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::pickle::PickleLie;
 use crate::mat::MatLie;
+use crate::pickle::PickleLie;
 use crate::tensor::Dtype;
 
 /// A tensor whose parts contradict each other, or that was asked for as what it is not.

@@ -59,14 +59,12 @@ mod clusters;
 mod error;
 
 pub use crate::atomic::{AtomicFile, remove_leftovers, remove_leftovers_of, write_atomic};
-pub use crate::atomic::{AtomicFile, remove_leftovers, write_atomic};
 pub use crate::clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
 pub use crate::error::{HeaderLie, IoError, TensorError};
 pub use crate::mat::{MatLie, MatValue, load_mat};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::npy::{NpyHeader, NpyWriter, read_npy, read_npy_header};
 pub use crate::pickle::{PickleFile, PickleLie, PickleStates, PickleValue, load_pickle};
-pub use crate::safetensors::{load_safetensors, save_safetensors};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors};
 pub use crate::state::StateDict;
 pub use crate::tensor::{Dtype, Element, HostTensor};

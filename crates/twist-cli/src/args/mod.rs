@@ -4,28 +4,20 @@ mod values;
 
 mod model;
 mod run;
+mod streaming;
 mod teach;
 
 pub(crate) use model::{ModelArgs, UseArgs};
 pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
+pub(crate) use streaming::StreamingArgs;
+pub(crate) use teach::{BudgetArgs, TeachArgs, TeachMachineArgs};
 pub(crate) use values::{Duration, PrecisionArg, Rgb, ShellArg};
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{bench, completions, data, demo, doctor, eval, import, recipes, report, train};
-pub(crate) use teach::{BudgetArgs, TeachArgs, TeachMachineArgs};
-mod streaming;
-
-pub(crate) use model::{ModelArgs, UseArgs};
-pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
-pub(crate) use streaming::StreamingArgs;
-pub(crate) use values::{Duration, PrecisionArg, ShellArg};
-
-use clap::{Parser, Subcommand};
-
-use crate::commands::{bench, completions, data, demo, doctor, eval, finetune, recipes, report, train};
 use crate::commands::{
-    bench, clusters, completions, data, demo, doctor, embed, eval, neighbors, predict, recipes, report, train,
+    bench, clusters, completions, data, demo, doctor, embed, eval, finetune, import, neighbors, predict,
+    recipes, report, train,
 };
 
 const ABOUT: &str = "Discovers classes in images that nobody labelled (self-supervised TWIST)";
@@ -67,7 +59,6 @@ pub(crate) enum Command {
     Train(Box<train::Args>),
     Finetune(Box<finetune::Args>),
     Eval(Box<eval::Args>),
-    Eval(eval::Args),
     Predict(predict::Args),
     Embed(embed::Args),
     Neighbors(neighbors::Args),

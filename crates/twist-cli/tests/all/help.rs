@@ -4,7 +4,6 @@ use crate::support::Place;
 
 /// Every command and sub-command that exists.
 const COMMANDS: &[&str] = &[
-const COMMANDS: [&str; 20] = [
     "",
     "demo",
     "train",
@@ -12,6 +11,7 @@ const COMMANDS: [&str; 20] = [
     "eval",
     "eval knn",
     "eval classifier",
+    "eval cluster",
     "eval linear",
     "eval finetune",
     "eval transfer",

@@ -1,15 +1,15 @@
 //! Evaluations of a small random network on pictures made here.
 
 mod artefacts;
-mod import;
 mod cluster_eval;
-mod from_labels;
-mod logistic;
 mod feature_files;
+mod from_labels;
+mod import;
+mod logistic;
 mod model;
 mod support;
-mod transfer;
 mod tables;
+mod transfer;
 
 use support::{Pictures, evaluator, labelled, net, plan, unlabelled};
 use tch::{Device, Kind, Tensor};
