@@ -96,6 +96,7 @@ pub use model::{
     ModelCard, Weights, import,
 };
 pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, knn_top1_each, nearest};
+pub use labels::label_numbers;
 pub use online::OnlineEvaluator;
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;

@@ -12,6 +12,7 @@ const COMMANDS: [&str; 20] = [
     "eval",
     "eval knn",
     "eval classifier",
+    "eval cluster",
     "eval linear",
     "eval finetune",
     "eval transfer",
