@@ -3,6 +3,8 @@
 use tch::Tensor;
 use twist_data::Dataset;
 
+use crate::EvalError;
+
 /// `0..len`, or `most` of them chosen by chance, ascending: the same ones every time.
 ///
 /// By chance and not at equal distances, because data sets often repeat their classes in a fixed rhythm.
@@ -33,6 +35,14 @@ pub(crate) fn labelled(dataset: &dyn Dataset) -> Vec<u32> {
 pub(crate) fn label_tensor(dataset: &dyn Dataset, indices: &[u32]) -> Tensor {
     let labels: Vec<i64> = indices.iter().filter_map(|&i| dataset.label(i as usize)).map(i64::from).collect();
     Tensor::from_slice(&labels)
+}
+
+/// Labels `[N]` (int64) as the scores of `twist-metrics` take them.
+///
+/// # Errors
+/// Another shape or kind.
+pub fn label_numbers(labels: &Tensor) -> Result<Vec<u32>, EvalError> {
+    Ok(Vec::<i64>::try_from(labels)?.into_iter().map(|label| label as u32).collect())
 }
 
 #[cfg(test)]

@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use tch::Tensor;
 use twist_data::Dataset;
 use twist_eval::{
     ClassRow, ClusterFigures, FeatureClusters, FeatureKind, FigureSummary, KMeansProtocol, Ranking,
-    class_rows,
+    class_rows, label_numbers,
 };
 
 use crate::args::UseArgs;
@@ -125,7 +124,7 @@ fn measure(
 ) -> anyhow::Result<Measured> {
     let features = opened.features(FeatureKind::Last, test, "test features", talk)?;
     let (rows, labels) = features.labelled(&**test)?;
-    let labels = numbers(&labels)?;
+    let labels = label_numbers(&labels)?;
     let ranking = Ranking::of_model(&opened.model, &rows)?;
     let figures = ClusterFigures::new(&labels, &ranking)?;
     let classes = class_rows(&labels, &ranking, test.classes())?;
@@ -235,8 +234,4 @@ fn references(measured: &[Measured]) -> Vec<(i64, Vec<ClusterFigures>)> {
         rows.flat_map(|row| row.figures.iter().copied()).collect()
     };
     first.references.iter().map(|row| (row.clusters, of_all(row.clusters))).collect()
-}
-
-fn numbers(labels: &Tensor) -> anyhow::Result<Vec<u32>> {
-    Ok(Vec::<i64>::try_from(labels)?.into_iter().map(|label| label as u32).collect())
 }
