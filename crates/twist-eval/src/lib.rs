@@ -9,13 +9,12 @@
 //! Some protocols train from labels: [`linear`] classifiers on frozen features, and [`finetune`], where the backbone learns
 //! as well. What they train is their own: a fresh classifier, a copy of the backbone.
 //!
-//! What it deliberately is not: it never trains without labels and never changes the run that it evaluates, random numbers
-//! included. It holds no
 //! Beside a model's own classes there are the data sets that transfer is measured on ([`linear_transfer`]), with
 //! [`Logistic`] regression on their frozen features.
 //!
-//! What it deliberately is not: it never trains and never changes a run's state, random numbers included. It holds no
-//! formulas of scores, which are in `twist-metrics`, and draws no pages, which is `twist-report`'s part.
+//! What it deliberately is not: it never trains without labels and never changes the run that it evaluates, random numbers
+//! included. It holds no formulas of scores, which are in `twist-metrics`, and draws no pages, which is `twist-report`'s
+//! part.
 //!
 //! Data passes from a `Dataset` through the loader's evaluation pipeline ([`EvalInput`]) to the network, batch by
 //! batch; features are gathered on the CPU. Every figure comes with the values that define it (`protocol`).
