@@ -210,7 +210,7 @@ solarize = 0.0
         assert_eq!(recipe.config().loss.lam2, 0.0);
         assert_eq!(recipe.config().views[0].size, 24);
         assert!(recipe.text().starts_with("# A claim.") && recipe.text().contains("# small"));
-        assert_eq!(parse("again", recipe.text()).unwrap(), *recipe.config());
+        assert_eq!(parse::<TrainConfig>("again", recipe.text()).unwrap(), *recipe.config());
     }
 
     #[test]
@@ -242,6 +242,6 @@ solarize = 0.0
     #[test]
     fn what_is_printed_reads_back_as_the_same_configuration() {
         let recipe = read(&[]).unwrap();
-        assert_eq!(parse("printed", &recipe.config().to_toml()).unwrap(), *recipe.config());
+        assert_eq!(parse::<TrainConfig>("printed", &recipe.config().to_toml()).unwrap(), *recipe.config());
     }
 }
