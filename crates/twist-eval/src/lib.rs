@@ -84,22 +84,12 @@ pub use frozen::{ChosenHead, head_evaluation, head_scores, neighbourhood, with_h
 pub use input::{EvalInput, ReadBatch};
 pub use kmeans::{KMeans, KMeansFit};
 pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, knn_top1_each, nearest};
+pub use labels::label_numbers;
 pub use logistic::{Logistic, LogisticProtocol, Targets};
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, MODEL_FILE, Model,
     ModelCard, Weights, import,
 };
-pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, knn_top1_each, nearest};
-pub use labels::label_numbers;
-pub use online::OnlineEvaluator;
-pub use scores::{Scores, clusters_against_labels};
-pub use split::EvalData;
-pub use supervised::{
-    Accuracy, EpochFigures, LabelBudget, LabelledImages, Session, Student, SupervisedPlan, supervised_step,
-};
-pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, nearest};
-pub use logistic::{Logistic, LogisticProtocol, Targets};
-pub use model::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, MODEL_FILE, Model, ModelCard};
 pub use online::OnlineEvaluator;
 pub use predict::{ClassSource, Predictions, Predictor};
 pub use scores::{Scores, clusters_against_labels};
