@@ -68,7 +68,7 @@ fn voc2007(place: &Place) {
         let lines: Vec<String> = numbers.clone().map(image).collect();
         text(place, &format!("{folder}/ImageSets/Main/{split}.txt"), &lines);
         for class in classes {
-            let tag = |number: u32| match (class, number % 2 == 0) {
+            let tag = |number: u32| match (class, number.is_multiple_of(2)) {
                 ("cat", true) | ("dog", false) => 1,
                 ("cat", false) if number == 11 => 0,
                 _ => -1,
@@ -77,7 +77,12 @@ fn voc2007(place: &Place) {
             text(place, &format!("{folder}/ImageSets/Main/{class}_{split}.txt"), &lines);
         }
         for number in numbers {
-            picture(place, &format!("{folder}/JPEGImages/{}.jpg", image(number)), number % 2 == 1, number);
+            picture(
+                place,
+                &format!("{folder}/JPEGImages/{}.jpg", image(number)),
+                !number.is_multiple_of(2),
+                number,
+            );
         }
     }
 }
