@@ -13,7 +13,7 @@ use crate::{sources, stream};
 const EXAMPLES: &str = "\
 Examples:
   twist embed runs/demo-1 photos/ --out photos.parquet     columns path, index, label, embedding
-  twist embed runs/demo-1 photos/ --out photos.npy         [N, D] float32; photos.npy.csv names the rows
+  twist embed runs/demo-1 photos/ --out photos.npy         and photos.npy.csv with the paths
   twist embed resnet50.safetensors 'shards/*.tar' --out features.safetensors --normalize
 
 Images stream through the network into the file, so memory does not grow with their number. The

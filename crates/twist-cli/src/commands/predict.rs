@@ -12,7 +12,7 @@ use crate::{names, sources, stream};
 
 const EXAMPLES: &str = "\
 Examples:
-  twist predict runs/demo-1 photos/                       path,class,name,probability,unsure on stdout
+  twist predict runs/demo-1 photos/                       CSV on stdout
   twist predict runs/demo-1 photos/ --top 3 --out classes.parquet
   twist predict runs/demo-1 'shards/*.tar' --unsure 0.6 --out classes.jsonl
 

@@ -12,7 +12,7 @@ use crate::talk::Talk;
 
 const EXAMPLES: &str = "\
 Examples:
-  twist clusters runs/demo-1 show                            classes with their images, the largest first
+  twist clusters runs/demo-1 show                            with their images, largest first
   twist clusters runs/demo-1 rename 3 \"red circles\"          by number, or by the name it has now
   twist clusters runs/demo-1 merge 3 7 12 --name circles     they count as one class from now on
   twist clusters runs/demo-1 unmerge circles                 undoes the last merge of a class
