@@ -95,6 +95,11 @@ try {
     const similarities = alike.map((text) => parseFloat(text));
     assert.ok(similarities.every((value, i) => value <= 1.0005 && (i === 0 || value <= similarities[i - 1])), String(similarities));
     done(`a file is searched by: ${alike[0]} is nearest`);
+    const own = await (await page.request.get(`${server.address}picture/0`)).body();
+    await redrawn(() => page.setInputFiles('#example', { name: 'own.png', mimeType: 'image/png', buffer: own }));
+    assert.equal(await page.locator('.grid .thumb').first().getAttribute('data-row'), '0');
+    assert.ok(parseFloat(await page.locator('.grid .thumb i').first().textContent()) > 0.995);
+    done('an image of the run finds itself: the model embeds it as the evaluation did');
     await redrawn(() => page.setInputFiles('#example', { name: 'no-image.png', mimeType: 'image/png', buffer: Buffer.from('no image') }));
     assert.match(await page.locator('#alert').textContent(), /no image that can be read/);
     problems.splice(0, problems.length, ...problems.filter((text) => !text.includes('422') && !text.includes('409')));
