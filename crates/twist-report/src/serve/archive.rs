@@ -28,17 +28,7 @@ impl Archive {
             }
             Err(error) => return Err(error),
         };
-        let mut archive = tar::Archive::new(&file);
-        let members = archive
-            .entries_with_seek()?
-            .map_while(Result::ok)
-            .filter_map(|member| {
-                let index = member.path().ok()?.file_stem()?.to_str()?.parse().ok()?;
-                let length = member.size();
-                (length <= MEMBER_LIMIT).then_some((index, (member.raw_file_position(), length)))
-            })
-            .collect();
-        drop(archive);
+        let members = members(&file)?;
         Ok(Self { file: Some(file), members })
     }
 
@@ -56,6 +46,17 @@ impl Archive {
         file.read_exact(&mut bytes).ok()?;
         Some(bytes)
     }
+}
+
+/// Begin and length of every image in the archive, as far as it can be read.
+fn members(file: &File) -> io::Result<HashMap<u32, (u64, u64)>> {
+    let mut archive = tar::Archive::new(file);
+    let found = archive.entries_with_seek()?.map_while(Result::ok).filter_map(|member| {
+        let index = member.path().ok()?.file_stem()?.to_str()?.parse().ok()?;
+        let length = member.size();
+        (length <= MEMBER_LIMIT).then_some((index, (member.raw_file_position(), length)))
+    });
+    Ok(found.collect())
 }
 
 /// What a browser shows, by its first bytes; everything else is not passed on.
