@@ -11,6 +11,7 @@ mod npy;
 mod parquet;
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tch::{Kind, Tensor};
@@ -24,7 +25,7 @@ use crate::model::hash_of;
 #[derive(Clone)]
 pub struct FeatureTable {
     /// `[N, D]`, not normalised.
-    pub features: Arc<FeatureSet>,
+    pub features: Rc<FeatureSet>,
     /// Names, labels and images of the rows, by `features.indices`.
     pub dataset: Arc<dyn Dataset>,
     /// Whether `dataset` has pictures.
@@ -34,7 +35,7 @@ pub struct FeatureTable {
 impl FeatureTable {
     /// Features of the images of `dataset`.
     pub fn of_images(features: FeatureSet, dataset: Arc<dyn Dataset>) -> Self {
-        Self { features: Arc::new(features), dataset, has_images: true }
+        Self { features: Rc::new(features), dataset, has_images: true }
     }
 
     /// Number of rows N.
@@ -122,7 +123,7 @@ impl FeatureFile {
             hash: hash_of(&self.path)?,
         };
         let features = FeatureSet { indices: (0..len as u32).collect(), rows, skipped: Vec::new() };
-        Ok(FeatureTable { features: Arc::new(features), dataset: Arc::new(known), has_images: false })
+        Ok(FeatureTable { features: Rc::new(features), dataset: Arc::new(known), has_images: false })
     }
 }
 

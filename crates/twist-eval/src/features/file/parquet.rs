@@ -23,8 +23,9 @@ const LABEL: &str = "label";
 
 /// Whether a file can be opened and has a column of embeddings.
 pub(super) fn has_embeddings(path: &Path) -> bool {
-    let builder =
-        std::fs::File::open(path).ok().and_then(|file| ParquetRecordBatchReaderBuilder::try_new(file).ok());
+    let builder = fs_err::File::open(path)
+        .ok()
+        .and_then(|file| ParquetRecordBatchReaderBuilder::try_new(file.into_parts().0).ok());
     builder.is_some_and(|builder| builder.schema().column_with_name(EMBEDDING).is_some())
 }
 
