@@ -116,7 +116,7 @@ try {
   assert.equal(readFileSync(file('labels.csv'), 'utf8').trim().split('\n').length, 3);
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('#export')]);
   const table = readFileSync(await download.path(), 'utf8').trim().split('\n');
-  assert.equal(table[0], 'path,label,class,name');
+  assert.equal(table[0], 'path,label,cluster,cluster_name');
   assert.equal(table.length, 3);
   assert.ok(table.slice(1).every((line) => line.includes('"a label, ""quoted"""')), table.join('\n'));
   done('two images labelled with the keyboard alone, and the labels exported');

@@ -1,10 +1,13 @@
 //! From `MODEL` and its flags to a model that can be used.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use twist_data::{Dataset, Skipped};
-use twist_eval::{EvalInput, FeatureCache, FeatureKind, FeatureSet, Model};
+use twist_eval::{
+    EvalError, EvalInput, FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Model,
+};
 use twist_train::{Machine, Precision};
 
 use crate::args::{ModelArgs, PrecisionArg, UseArgs};
@@ -88,6 +91,57 @@ impl Opened {
             "precision": self.input.autocast.map_or(Precision::Fp32, |_| Precision::Bf16),
             "twist": env!("CARGO_PKG_VERSION"),
         })
+    }
+}
+
+/// DATA of a command that works on features: images, or a file of features from elsewhere.
+pub(crate) enum Source {
+    Images(Arc<dyn Dataset>),
+    Features(FeatureTable),
+}
+
+impl Source {
+    /// Opens DATA with its labels. A file of features brings its own, or has none.
+    pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Self> {
+        Ok(match FeatureFile::recognise(data) {
+            Some(file) => Self::Features(file.read(labels != "none")?),
+            None => Self::Images(crate::sources::open(data, labels, talk)?),
+        })
+    }
+
+    /// Names and labels of what there is.
+    pub(crate) fn dataset(&self) -> &Arc<dyn Dataset> {
+        match self {
+            Self::Images(dataset) => dataset,
+            Self::Features(table) => &table.dataset,
+        }
+    }
+
+    /// The features of what can be read: those of the images by the model, or those in the file.
+    pub(crate) fn features(
+        &self,
+        opened: &Opened,
+        what: &str,
+        talk: &Talk,
+    ) -> anyhow::Result<Rc<FeatureSet>> {
+        match self {
+            Self::Images(dataset) => Ok(Rc::new(opened.features(FeatureKind::Last, dataset, what, talk)?)),
+            Self::Features(table) => {
+                opened.accepts(table)?;
+                Ok(Rc::clone(&table.features))
+            }
+        }
+    }
+}
+
+impl Opened {
+    /// Checks that a table has the features that the model's head takes.
+    pub(crate) fn accepts(&self, table: &FeatureTable) -> Result<(), EvalError> {
+        let (got, expected) = (table.width()?, self.model.card.feature_dim);
+        if got == expected {
+            return Ok(());
+        }
+        Err(EvalError::FeatureWidth { path: self.model.path.clone(), expected, got })
     }
 }
 

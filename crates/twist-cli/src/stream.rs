@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use twist_data::{Dataset, Skipped};
-use twist_eval::{EvalError, FeatureBatch, FeatureKind, StreamEvents, TableSink, stream_features};
+use twist_eval::{
+    EvalError, FeatureBatch, FeatureKind, FeatureTable, StreamEvents, TableSink, stream_features,
+};
 
 use crate::model::Opened;
 use crate::progress::Counting;
@@ -11,6 +13,8 @@ use crate::talk::Talk;
 
 /// Unreadable images that the last line names; each had a line of its own before.
 const LISTED: usize = 20;
+/// Rows of a file of features that are looked at together.
+const ROWS: usize = 4096;
 
 /// Sends every readable image of `dataset` through the model; `write` puts each batch into `sink`. Returns the number of
 /// images written.
@@ -41,6 +45,23 @@ pub(crate) fn into_table(
         ));
     }
     Ok(count)
+}
+
+/// As [`into_table`], for features that are at hand.
+pub(crate) fn features_into_table(
+    opened: &Opened,
+    table: &FeatureTable,
+    mut sink: Box<dyn TableSink>,
+    mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), EvalError>,
+) -> anyhow::Result<usize> {
+    opened.accepts(table)?;
+    let (indices, rows) = (&table.features.indices, &table.features.rows);
+    for (number, indices) in indices.chunks(ROWS).enumerate() {
+        let features = rows.f_narrow(0, (number * ROWS) as i64, indices.len() as i64)?;
+        write(&FeatureBatch { indices, features: &features }, &mut *sink)?;
+    }
+    sink.finish()?;
+    Ok(indices.len())
 }
 
 struct Watching {

@@ -148,6 +148,19 @@ pub enum EvalError {
         /// What is wrong, and what would be right.
         reason: String,
     },
+    /// Features of another width than the model's.
+    #[error(
+        "{} takes features of {expected} numbers, and these have {got}: they come from another backbone",
+        path.display()
+    )]
+    FeatureWidth {
+        /// The weight file.
+        path: PathBuf,
+        /// What the model takes.
+        expected: i64,
+        /// What was given.
+        got: i64,
+    },
     /// Images were given to a model of features.
     #[error(
         "{} has no backbone: it was trained on features from elsewhere, so give it features (.npy or .parquet), not images",

@@ -66,7 +66,7 @@ pub(crate) fn is_filled_in(path: &Path) -> bool {
     })
 }
 
-/// Writes `path,label,class,name,margin`, one row an image; `label` is empty, for a person to fill in.
+/// Writes `path,label,cluster,cluster_name,margin`, one row an image; `label` is empty, for a person to fill in.
 ///
 /// # Errors
 /// The disk is full or read-only.
@@ -78,7 +78,7 @@ pub(crate) fn write(
 ) -> Result<(), ReportError> {
     twist_io::write_atomic(path, |file| {
         let mut table = csv::Writer::from_writer(file);
-        table.write_record(["path", "label", "class", "name", "margin"])?;
+        table.write_record(["path", "label", "cluster", "cluster_name", "margin"])?;
         for &row in rows {
             let class = samples.merged.cluster[row];
             let (number, margin) = (class.to_string(), format!("{:.4}", samples.margin(row)));
@@ -133,7 +133,7 @@ mod tests {
         let text = fs_err::read_to_string(&path).unwrap();
         assert_eq!(
             text,
-            "path,label,class,name,margin\n\"a,0.png\",,0,class 0,0.1000\n\"a,4.png\",,1,class 1,0.2000\n"
+            "path,label,cluster,cluster_name,margin\n\"a,0.png\",,0,class 0,0.1000\n\"a,4.png\",,1,class 1,0.2000\n"
         );
         assert!(!is_filled_in(&path));
         fs_err::write(&path, text.replace("\"a,4.png\",,", "\"a,4.png\",cat,")).unwrap();

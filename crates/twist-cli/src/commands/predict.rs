@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use twist_eval::{ClassSource, Predictor, TableFormat, table_in_file, table_in_stream};
+use twist_eval::{
+    ClassSource, FeatureBatch, Predictor, TableFormat, TableSink, table_in_file, table_in_stream,
+};
 
 use crate::args::StreamingArgs;
 use crate::exit::{Exit, Usage};
-use crate::model::Opened;
+use crate::model::{Opened, Source};
 use crate::talk::Talk;
-use crate::{names, sources, stream};
+use crate::{names, stream};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,7 +30,7 @@ left out and listed. A CSV of it can be given to --labels of other commands.";
 pub(crate) struct Args {
     #[command(flatten)]
     model: StreamingArgs,
-    /// Folder, list, tar shards, parquet or CIFAR batches
+    /// Folder, list, tar shards, parquet or CIFAR batches; or features (.npy, .parquet) for a model of features
     #[arg(value_name = "DATA")]
     data: String,
     /// Classes to name for each image, the most probable first
@@ -62,13 +64,17 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         (Some(path), Some(format)) => table_in_file(path, format, &schema, &opened.protocol())?,
         _ => table_in_stream(Box::new(std::io::stdout()), &schema)?,
     };
-    let dataset = sources::open(&args.data, "none", talk)?;
+    let source = Source::open(&args.data, "none", talk)?;
     talk.say(format!("{}: {} of them", predictor.source(), predictor.len()));
-    let count = stream::into_table(&opened, &dataset, sink, "predicting", talk, |batch, sink| {
-        sink.push(&predictor.rows(&schema, &opened.model, batch, &*dataset)?)
-    })?;
+    let write = |batch: &FeatureBatch<'_>, sink: &mut dyn TableSink| {
+        sink.push(&predictor.rows(&schema, &opened.model, batch, &**source.dataset())?)
+    };
+    let count = match &source {
+        Source::Images(dataset) => stream::into_table(&opened, dataset, sink, "predicting", talk, write)?,
+        Source::Features(table) => stream::features_into_table(&opened, table, sink, write)?,
+    };
     if let Some(path) = &args.out {
-        talk.say(format!("{count} images in {}", path.display()));
+        talk.say(format!("{count} rows in {}", path.display()));
     }
     Ok(Exit::Done)
 }

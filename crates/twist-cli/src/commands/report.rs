@@ -22,7 +22,7 @@ Beside the page of one run lies label_next.csv: the images whose labels would he
 What is done on the served page is kept in the run at once: names and merges in clusters.json,
 labels in labels.csv, for twist finetune --labels.";
 
-/// Write one HTML page about a run, or about several side by side; or serve a page to work with
+/// Write one HTML page about a run or several; or serve a page to work with
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -70,6 +70,20 @@ fn a_mixture_is_found_from_npy_and_from_parquet() {
     assert!(!place.path("npy/thumbnails.tar").exists(), "there are no pictures");
     assert!(place.names("npy").iter().any(|name| name.starts_with("events.out.tfevents")));
 
+    // The head is a model of features: it classifies a file of them, and is scored on one.
+    let table = place.run("predict npy test.npy");
+    table.exits(0);
+    assert_eq!(table.out.lines().count(), 201, "{}", table.out);
+    let scored = place.run("eval cluster npy --test test.npy --kmeans-seeds 1 --json");
+    scored.exits(0);
+    let scored: Value = serde_json::from_str(&scored.out).unwrap();
+    assert_eq!(scored["accuracy_one_to_one"], 1.0, "{scored}");
+    let mut narrow = NpyWriter::create(place.path("narrow.npy"), 3).unwrap();
+    narrow.push(&[1.0; 30]).unwrap();
+    narrow.finish().unwrap();
+    place.run("predict npy narrow.npy").exits(1).says(&["features of 16 numbers", "another backbone"]);
+
+
     // What a run leaves is a file of features as well.
     let done = place.run(&format!(
         "train npy/embeddings.parquet --out parquet {}",

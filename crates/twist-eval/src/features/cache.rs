@@ -1,8 +1,8 @@
 //! Features are computed once for each model and data set, and kept.
 //!
 //! An entry is two files: `KEY.npy` with the rows, mapped into memory when it is used again, and `KEY.json` with what
-//! they belong to, written last. The key is a hash of everything that decides the numbers: the bytes of the weights and
-//! of every image, transform, normalisation, arithmetic, and which features.
+//! they belong to, written last. The key is a hash of everything that decides the numbers: the backbone's weights, the
+//! bytes of every image, transform, normalisation, arithmetic, and which features.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ impl FeatureCache {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<FeatureSet, EvalError> {
         model.backbone()?;
-        let (Some(folder), false) = (&self.folder, model.hash.is_empty()) else {
+        let (Some(folder), false) = (&self.folder, model.backbone_hash.is_empty()) else {
             return in_memory(model, input, kind, dataset, progress);
         };
         let place = folder.join(key(model, input, kind, &**dataset));
@@ -104,7 +104,8 @@ impl FeatureCache {
 fn key(model: &Model, input: &EvalInput, kind: FeatureKind, dataset: &dyn Dataset) -> String {
     let facts = serde_json::json!({
         "version": 1,
-        "model": model.hash,
+        "model": model.backbone_hash,
+        "arch": model.card.backbone,
         "features": kind.to_string(),
         "transform": input.transform,
         "mean": model.card.mean,

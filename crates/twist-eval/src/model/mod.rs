@@ -40,6 +40,8 @@ pub struct Model {
     pub folder: Option<PathBuf>,
     /// SHA-256 of the weight file, 32 hexadecimal digits; empty for a model that was made here.
     pub hash: String,
+    /// SHA-256 of the backbone's tensors alone, 32 hexadecimal digits: models that differ in their heads share features.
+    pub backbone_hash: String,
     /// What it is.
     pub card: ModelCard,
     /// Every tensor: `backbone.*`, `projection_heads.*`, `classifier.*`.
@@ -87,8 +89,8 @@ impl Model {
             }
             None => None,
         };
-        let (path, folder, hash) = (PathBuf::new(), None, String::new());
-        Ok(Self { path, folder, hash, card, store, backbone, head, classifier })
+        let (path, folder, hash, backbone_hash) = (PathBuf::new(), None, String::new(), String::new());
+        Ok(Self { path, folder, hash, backbone_hash, card, store, backbone, head, classifier })
     }
 
     /// Opens MODEL: a run folder (its `model.safetensors`, else its newest good checkpoint), a checkpoint, or a weight

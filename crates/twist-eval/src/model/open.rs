@@ -92,8 +92,20 @@ fn filled(
         .load(&state)
         .map_err(|error| EvalError::UnknownModel { path: path.clone(), reason: error.to_string() })?;
     model.hash = hash_of(&path)?;
+    model.backbone_hash = hash_of_backbone(&state);
     (model.path, model.folder) = (path, folder);
     Ok(model)
+}
+
+/// SHA-256 over names and values of the backbone's tensors, the first 32 hexadecimal digits.
+fn hash_of_backbone(state: &StateDict) -> String {
+    let mut hash = Sha256::new();
+    for (name, tensor) in state.iter().filter(|(name, _)| name.starts_with("backbone.")) {
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name.as_bytes());
+        hash.update(&tensor.data);
+    }
+    hex(&hash.finalize()[..16])
 }
 
 /// SHA-256 of a file, the first 32 hexadecimal digits.

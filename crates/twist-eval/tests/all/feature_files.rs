@@ -26,7 +26,8 @@ fn save_npy(path: &Path, descr: &str, shape: &str, bytes: &[u8]) {
 fn save_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>) {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let mut writer =
-        ArrowWriter::try_new(fs_err::File::create(path).unwrap().into_parts().0, batch.schema(), None).unwrap();
+        ArrowWriter::try_new(fs_err::File::create(path).unwrap().into_parts().0, batch.schema(), None)
+            .unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
 }

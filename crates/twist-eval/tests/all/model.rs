@@ -118,6 +118,21 @@ fn features_are_kept_and_belong_to_their_images() {
     let again = cache.features(&model, &input, FeatureKind::Last, &data, &mut |_, _| panic!("computed"));
     assert!(again.unwrap().rows.equal(&Tensor::full_like(&first.rows, 0.5)));
 
+    // A model with another head has the same features.
+    let mut other = Model::new(card(), Device::Cpu, 8).unwrap();
+    let state = model.store.state_dict().unwrap();
+    let mut mixed = StateDict::default();
+    for (name, tensor) in other.store.state_dict().unwrap().iter() {
+        let kept = if name.starts_with("backbone.") { state.get(name).unwrap() } else { tensor };
+        mixed.push(name, kept.clone());
+    }
+    other.store.load(&mixed).unwrap();
+    let path = place.path().join("other.safetensors");
+    other.save(&path).unwrap();
+    other = Model::load(&path, Device::Cpu).unwrap();
+    assert_ne!(other.hash, model.hash);
+    cache.features(&other, &input, FeatureKind::Last, &data, &mut |_, _| panic!("computed")).unwrap();
+
     // Other pictures under the same names are another entry.
     cache.features(&model, &input, FeatureKind::Last, &labelled(9, 1), &mut |_, _| {}).unwrap();
     table(2);

@@ -109,13 +109,13 @@ pub(super) fn label(site: &mut Site, request: &Request) -> Reply {
     }
 }
 
-/// The labels as a table to save: `path,label,class,name`, one row an image.
+/// The labels as a table to save: `path,label,cluster,cluster_name`, one row an image.
 pub(super) fn export(site: &Site) -> Reply {
     let mut rows: Vec<usize> = site.labelled_rows().into_iter().collect();
     rows.sort_unstable();
     let mut table = csv::Writer::from_writer(Vec::new());
     let mut write = |record: [&str; 4]| table.write_record(record).is_ok();
-    let mut whole = write(["path", "label", "class", "name"]);
+    let mut whole = write(["path", "label", "cluster", "cluster_name"]);
     for row in rows {
         let path = &site.samples.path[row];
         let class = site.samples.merged.cluster[row];

@@ -183,7 +183,7 @@ fn labels_are_kept_proposed_around_and_exported() {
     assert_eq!(export.save_as, Some("labels.csv"));
     assert_eq!(
         String::from_utf8(export.body).unwrap(),
-        "path,label,class,name\na/3.png,\"a \"\"cat\"\", or so\",0,class 0\na/6.png,\"a \"\"cat\"\", or so\",2,class 2\n"
+        "path,label,cluster,cluster_name\na/3.png,\"a \"\"cat\"\", or so\",0,class 0\na/6.png,\"a \"\"cat\"\", or so\",2,class 2\n"
     );
     granted(&post(&mut site, "api/label", &json!({ "rows": [3], "label": "" })));
     assert_eq!(fs_err::read_to_string(folder.path().join("labels.csv")).unwrap().lines().count(), 2);

@@ -48,7 +48,7 @@ fn the_table_to_label_lies_beside_the_page_and_is_never_written_over() {
     assert_eq!(path, run.join("label_next.csv"));
     let text = fs_err::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "path,label,class,name,margin");
+    assert_eq!(lines[0], "path,label,cluster,cluster_name,margin");
     assert_eq!(lines.len(), 1 + 100, "ten of each class");
     assert!(lines[1].starts_with("test/") && lines[1].contains(".png,,"), "{}", lines[1]);
     let margin = |line: &str| line.rsplit(',').next().unwrap().parse::<f64>().unwrap();

@@ -3,18 +3,16 @@
 mod table;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use twist_data::Dataset;
 use twist_eval::{
-    ClassRow, ClusterFigures, FeatureClusters, FeatureKind, FigureSummary, KMeansProtocol, Ranking,
-    class_rows, label_numbers,
+    ClassRow, ClusterFigures, FeatureClusters, FigureSummary, KMeansProtocol, Ranking, class_rows,
+    label_numbers,
 };
 
 use crate::args::UseArgs;
 use crate::exit::{Exit, Usage};
-use crate::model::Opened;
+use crate::model::{Opened, Source};
 use crate::progress::Counting;
 use crate::results;
 use crate::talk::Talk;
@@ -70,9 +68,9 @@ struct Reference {
 
 /// Measures and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    let test = crate::sources::open(&args.test, &args.labels, talk)?;
+    let test = Source::open(&args.test, &args.labels, talk)?;
     // k-means looks at no label, so a list of the test images' labels is none of the training images'.
-    let open = |data: &String| crate::sources::open(data, crate::sources::DEFAULT_LABELS, talk);
+    let open = |data: &String| Source::open(data, crate::sources::DEFAULT_LABELS, talk);
     let train = args.train.as_ref().map(open).transpose()?;
 
     let models = args.models.iter().map(|path| args.machine.open(path, talk));
@@ -119,10 +117,11 @@ fn measure(
     args: &Args,
     opened: &Opened,
     clusters: i64,
-    (train, test): (Option<&Arc<dyn Dataset>>, &Arc<dyn Dataset>),
+    (train, test): (Option<&Source>, &Source),
     talk: &Talk,
 ) -> anyhow::Result<Measured> {
-    let features = opened.features(FeatureKind::Last, test, "test features", talk)?;
+    let features = test.features(opened, "test features", talk)?;
+    let test = test.dataset();
     let (rows, labels) = features.labelled(&**test)?;
     let labels = label_numbers(&labels)?;
     let ranking = Ranking::of_model(&opened.model, &rows)?;
@@ -141,8 +140,8 @@ fn measure(
     protocol["top5"] = top.into();
     let mut references = Vec::new();
     if args.kmeans_seeds > 0 {
-        let bank = train.map(|train| opened.features(FeatureKind::Last, train, "training features", talk));
-        let bank = bank.transpose()?.map(|features| features.rows);
+        let bank = train.map(|train| train.features(opened, "training features", talk));
+        let bank = bank.transpose()?.map(|features| features.rows.shallow_clone());
         let points = FeatureClusters::new(bank.as_ref(), &rows, labels)?;
         protocol["kmeans"] = json!({
             "features": "backbone, L2-normalised",
