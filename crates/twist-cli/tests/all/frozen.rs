@@ -83,7 +83,6 @@ fn a_mixture_is_found_from_npy_and_from_parquet() {
     narrow.finish().unwrap();
     place.run("predict npy narrow.npy").exits(1).says(&["features of 16 numbers", "another backbone"]);
 
-
     // What a run leaves is a file of features as well.
     let done = place.run(&format!(
         "train npy/embeddings.parquet --out parquet {}",
