@@ -1,4 +1,4 @@
-//! A run folder in, one self-contained HTML page out; or, for work, a page served on the loopback address ([`serve`]).
+//! A run folder in, one self-contained HTML page out; or, for work, a page served on the loopback address ([`serve`](mod@serve)).
 //!
 //! Training and evaluation leave files in a run folder: the recipe, the plan, a log, the final figures, the embeddings with
 //! what the network said of every image, and thumbnails. This crate reads those files and nothing else, and draws from

@@ -5,11 +5,11 @@
 //! is done: names and merges in `clusters.json`, which `twist predict` and the static report use, and labels in `labels.csv`,
 //! which `twist finetune --labels` reads.
 //!
-//! Nothing leaves the machine and nothing is loaded from elsewhere; [`guard`] says who may ask.
+//! Nothing leaves the machine and nothing is loaded from elsewhere; `guard` says who may ask.
 //!
 //! # How a request passes
 //!
-//! [`socket`] → [`guard`] → [`routes`] → one function in [`browse`], [`pictures`], [`search`] or [`edit`] over the [`site`].
+//! `socket` → `guard` → `routes` → one function in `browse`, `pictures`, `search` or `edit` over the `site`.
 //! All of them but the first are plain functions from data to data, and are tested as such.
 
 mod helpers;
