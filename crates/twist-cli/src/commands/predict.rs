@@ -69,12 +69,14 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let write = |batch: &FeatureBatch<'_>, sink: &mut dyn TableSink| {
         sink.push(&predictor.rows(&schema, &opened.model, batch, &**source.dataset())?)
     };
-    let count = match &source {
-        Source::Images(dataset) => stream::into_table(&opened, dataset, sink, "predicting", talk, write)?,
-        Source::Features(table) => stream::features_into_table(&opened, table, sink, write)?,
+    let (count, what) = match &source {
+        Source::Images(dataset) => {
+            (stream::into_table(&opened, dataset, sink, "predicting", talk, write)?, "images")
+        }
+        Source::Features(table) => (stream::features_into_table(&opened, table, sink, write)?, "rows"),
     };
     if let Some(path) = &args.out {
-        talk.say(format!("{count} rows in {}", path.display()));
+        talk.say(format!("{count} {what} in {}", path.display()));
     }
     Ok(Exit::Done)
 }
