@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use twist_eval::{ChosenHead, MODEL_FILE, head_evaluation, head_scores, neighbourhood, with_head};
 use twist_train::frozen::{HeadOptions, HeadPlan, HeadRecipe, HeadTrainer};
-use twist_train::{OnExisting, Outcome, Recorder, RunFolder, StopFlag, StopReason};
+use twist_train::{OnExisting, Outcome, Recorder, RunFolder, StopFlag};
 
 use crate::exit::Exit;
 use crate::head_source::{HeadSource, Tables};
-use crate::job::{tell_results, write_report};
+use crate::job::{early_exit, tell_results, write_report};
 use crate::progress::{Counting, Progress};
 use crate::sources::Sources;
 use crate::talk::Talk;
@@ -47,19 +47,10 @@ impl HeadJob {
         talk.say(format!("run folder {}", folder.path().display()));
         warn_of_few_steps(trainer.plan(), talk);
 
-        match train(&mut trainer, &tables, &folder, talk)? {
-            Outcome::Finished { .. } => {}
-            Outcome::Stopped { reason: StopReason::Signal(signal), step } => {
-                self.tell_how_to_go_on(talk, step);
-                return Ok(Exit::Signal(signal));
-            }
-            Outcome::Stopped { reason: StopReason::MaxTime, step } => self.tell_how_to_go_on(talk, step),
-            Outcome::Collapsed { kind, step, saved } => {
-                talk.warn(format!("training collapsed at step {step} ({kind}): {}", kind.advice()));
-                talk.warn(format!("the offending step is in {}", saved.display()));
-                write_report(folder.path(), talk)?;
-                return Ok(Exit::Collapsed);
-            }
+        let outcome = train(&mut trainer, &tables, &folder, talk)?;
+        let (total, again) = (trainer.plan().total_steps(), "twist train --resume --out");
+        if let Some(exit) = early_exit(outcome, total, again, &self.folder, talk)? {
+            return Ok(exit);
         }
         self.finish(&mut trainer, &tables, &folder, talk)
     }
@@ -107,12 +98,6 @@ impl HeadJob {
         let report = write_report(folder.path(), talk)?;
         tell_results(&metrics, &report)?;
         Ok(Exit::Done)
-    }
-
-    fn tell_how_to_go_on(&self, talk: &Talk, step: u64) {
-        let total = self.plan.total_steps();
-        talk.say(format!("stopped and saved after step {step} of {total}; go on with:"));
-        talk.say(format!("  twist train --resume --out {}", self.folder.display()));
     }
 }
 

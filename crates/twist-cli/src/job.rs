@@ -46,19 +46,9 @@ impl Job {
         self.sources.write(folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
 
-        match self.train(&mut trainer, &folder, talk)? {
-            Outcome::Finished { .. } => {}
-            Outcome::Stopped { reason: StopReason::Signal(signal), step } => {
-                self.tell_how_to_go_on(talk, step);
-                return Ok(Exit::Signal(signal));
-            }
-            Outcome::Stopped { reason: StopReason::MaxTime, step } => self.tell_how_to_go_on(talk, step),
-            Outcome::Collapsed { kind, step, saved } => {
-                talk.warn(format!("training collapsed at step {step} ({kind}): {}", kind.advice()));
-                talk.warn(format!("the offending step is in {}", saved.display()));
-                write_report(folder.path(), talk)?;
-                return Ok(Exit::Collapsed);
-            }
+        let outcome = self.train(&mut trainer, &folder, talk)?;
+        if let Some(exit) = early_exit(outcome, self.plan.total_steps(), self.again, &self.folder, talk)? {
+            return Ok(exit);
         }
         talk.say("evaluating");
         let run = timing::of_run(folder.path(), self.plan.machine());
@@ -93,12 +83,34 @@ impl Job {
         let mut evaluator = OnlineEvaluator::new(self.data.clone());
         Ok(trainer.run(Some(&mut evaluator), &mut recorders, &stop)?)
     }
+}
 
-    fn tell_how_to_go_on(&self, talk: &Talk, step: u64) {
-        let total = self.plan.total_steps();
-        talk.say(format!("stopped and saved after step {step} of {total}; go on with:"));
-        talk.say(format!("  {} {}", self.again, self.folder.display()));
-    }
+/// Says how training ended where that is not its end; `None` when there is something to evaluate. `again` is the command
+/// that goes on, up to the folder.
+pub(crate) fn early_exit(
+    outcome: Outcome,
+    total: u64,
+    again: &str,
+    folder: &Path,
+    talk: &Talk,
+) -> anyhow::Result<Option<Exit>> {
+    Ok(match outcome {
+        Outcome::Finished { .. } => None,
+        Outcome::Stopped { reason, step } => {
+            talk.say(format!("stopped and saved after step {step} of {total}; go on with:"));
+            talk.say(format!("  {again} {}", folder.display()));
+            match reason {
+                StopReason::Signal(signal) => Some(Exit::Signal(signal)),
+                StopReason::MaxTime => None,
+            }
+        }
+        Outcome::Collapsed { kind, step, saved } => {
+            talk.warn(format!("training collapsed at step {step} ({kind}): {}", kind.advice()));
+            talk.warn(format!("the offending step is in {}", saved.display()));
+            write_report(folder, talk)?;
+            Some(Exit::Collapsed)
+        }
+    })
 }
 
 /// Writes the report of a run, with what it has to say of missing parts.

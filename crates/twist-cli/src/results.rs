@@ -7,17 +7,25 @@ use serde_json::{Map, Value};
 use crate::model::Opened;
 use crate::talk::to_stdout;
 
+/// Key of a protocol: the classes that were measured on, by which the report tells one data set from another.
+pub(crate) const CLASS_NAMES: &str = "class_names";
+
 /// The file of a run folder with one JSON object a line, one for each evaluation.
 pub(crate) const EVALUATIONS: &str = "evaluations.jsonl";
 
 /// Prints the figures, as one JSON object or as lines for people, and adds them to the evaluations of the model's run.
+/// `classes` are those of the images that were measured on.
 pub(crate) fn emit(
     opened: &Opened,
     evaluation: &str,
-    figures: Map<String, Value>,
+    classes: &[String],
+    mut figures: Map<String, Value>,
     json: bool,
     lines: &[String],
 ) -> anyhow::Result<()> {
+    if let Some(protocol) = figures.get_mut("protocol") {
+        protocol[CLASS_NAMES] = classes.into();
+    }
     record(opened, evaluation, &figures)?;
     print(figures, json, lines)
 }

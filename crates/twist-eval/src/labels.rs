@@ -19,7 +19,7 @@ pub(crate) fn spread(len: usize, most: usize) -> Vec<u32> {
 }
 
 /// SplitMix64's mixing function: a fixed pseudo-random order of the integers.
-pub(crate) fn mixed(index: u64) -> u64 {
+fn mixed(index: u64) -> u64 {
     let mut z = (index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -46,7 +46,9 @@ fn a_run_becomes_a_classifier_and_stays_as_it_was() {
     let knn = place
         .run("eval knn tuned --train train --test test --k 5 --device cpu --threads 1 --no-cache --json");
     knn.exits(0);
-    assert!(json(&knn.out)["knn_top1"].as_f64().is_some());
+    let knn = json(&knn.out);
+    assert!(knn["knn_top1"].as_f64().is_some());
+    assert_eq!(knn["protocol"]["class_names"], serde_json::json!(["dots", "lines"]));
 }
 
 #[test]
@@ -58,6 +60,25 @@ fn labels_come_from_a_file() {
     let done = place.run(&format!("{FINETUNE} --epochs 2 --labels few.txt --out few --json"));
     done.exits(0).says(&["1 of 5 lines name no image", "line 5: not-there.png"]);
     assert_eq!(json(&done.out)["protocol"]["labels"]["images"], 4);
+    // What the report proposes to label, filled in for some: clusters say nothing about labels.
+    let proposed = "path,label,cluster,cluster_name,margin\ndots/000.png,round,0,class 0,0.1\n\
+                    dots/002.png,,1,class 1,0.2\nlines/001.png,straight,0,class 0,0.3\n";
+    fs_err::write(place.path("label_next.csv"), proposed).unwrap();
+    let line = "finetune base --train train --labels label_next.csv --epochs 2 --out proposed --device cpu --threads 1";
+    place.run(line).exits(0);
+    assert_eq!(
+        2
+    );
+    let table = place.run("predict proposed train --device cpu --threads 1");
+    assert!(
+        table
+            .exits(0)
+            .out
+            .lines()
+            .skip(1)
+            .all(|line| line.contains(",round,") || line.contains(",straight,"))
+    );
+
     fs_err::write(place.path("bad.csv"), "path,label\nnothing.png,a\n").unwrap();
     let line = "finetune base --train train --labels bad.csv --out bad --device cpu --threads 1";
     place.run(line).exits(1).says(&["bad.csv", "Line 2 says \"nothing.png\""]);

@@ -162,7 +162,7 @@ pub fn fast_linear(
     // Choose: learn from a part of the training images, ask the rest.
     let mut held_out = Vec::new();
     if settings.len() > 1 {
-        let (learn, choose) = hold_out(&labels, classes as usize, how.held_out, how.seed);
+        let (learn, choose) = hold_out(&labels, classes as usize, how.held_out, how.seed, |row| row as u64);
         if choose.is_empty() {
             return Err(EvalError::NothingHeldOut { images: labels.len() });
         }

@@ -47,15 +47,21 @@ pub(super) fn draw(images: &[(u32, u32)], classes: usize, total: usize, seed: u6
 }
 
 /// Splits the rows `0..labels.len()` into those to learn from and those to choose by: of each class the part
-/// `fraction`, at least one row where there are two, and never all.
-pub(crate) fn hold_out(labels: &[i64], classes: usize, fraction: f64, seed: u64) -> (Vec<i64>, Vec<i64>) {
+/// `fraction`, at least one row where there are two, and never all. The lot of a row is that of its `number`.
+pub(crate) fn hold_out(
+    labels: &[i64],
+    classes: usize,
+    fraction: f64,
+    seed: u64,
+    number: impl Fn(i64) -> u64,
+) -> (Vec<i64>, Vec<i64>) {
     let mut members = vec![Vec::new(); classes];
     for (row, &class) in (0i64..).zip(labels) {
         members[class as usize].push(row);
     }
     let mut held = vec![false; labels.len()];
     for members in &mut members {
-        members.sort_by_key(|&row| (lot(seed, HELD_OUT, row as u64), row));
+        members.sort_by_key(|&row| (lot(seed, HELD_OUT, number(row)), row));
         let wanted = (members.len() as f64 * fraction).round() as usize;
         let count = wanted.max(1).min(members.len().saturating_sub(1));
         members.iter().take(count).for_each(|&row| held[row as usize] = true);
@@ -130,7 +136,7 @@ mod tests {
             seed: u64,
         ) {
             let labels: Vec<i64> = labelled(&sizes).into_iter().map(|(_, class)| i64::from(class)).collect();
-            let (learn, choose) = hold_out(&labels, sizes.len(), fraction, seed);
+            let (learn, choose) = hold_out(&labels, sizes.len(), fraction, seed, |row| row as u64);
             prop_assert_eq!(learn.len() + choose.len(), labels.len());
             for class in 0..sizes.len() as i64 {
                 for side in [&learn, &choose] {

@@ -1,9 +1,7 @@
 //! Which training images choose the regularisation.
 
-use std::collections::BTreeMap;
-
 use super::answers::Answers;
-use crate::labels::mixed;
+use crate::supervised::hold_out;
 
 /// The share of each class that is held out where the authors of a set name no validation images.
 pub(super) const SHARE: f64 = 0.2;
@@ -21,44 +19,28 @@ impl HoldOut {
     /// Rows whose image the authors named (`validation`, ascending), or else a fifth of each class by `seed`: at least
     /// one image where a class has two, and never the only one. `indices` are the images of the rows.
     pub(super) fn new(indices: &[u32], validation: Option<&[u32]>, answers: &Answers, seed: u64) -> Self {
-        let (chosen, how): (Vec<bool>, _) = match (validation, answers) {
+        // The lot is the image's and not the row's, so that an unreadable image changes nothing for the others.
+        let image = |row: i64| u64::from(indices[row as usize]);
+        let ((fitted, validating), how) = match (validation, answers) {
             (Some(named), _) => (
-                indices.iter().map(|index| named.binary_search(index).is_ok()).collect(),
+                (0..indices.len() as i64)
+                    .partition(|&row| named.binary_search(&indices[row as usize]).is_err()),
                 "the validation images that the authors of the data set name".to_owned(),
             ),
-            (None, Answers::Classes(labels, _)) => {
-                let how =
-                    format!("{:.0} % of the training images of each class, by seed {seed}", 100.0 * SHARE);
-                (by_class(indices, labels, seed), how)
+            (None, Answers::Classes(labels, classes)) => {
+                let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
+                (
+                    hold_out(&labels, *classes, SHARE, seed, image),
+                    format!("{:.0} % of the training images of each class, by seed {seed}", 100.0 * SHARE),
+                )
             }
-            (None, Answers::Tags(tags)) => {
-                let how = format!("{:.0} % of the training images, by seed {seed}", 100.0 * SHARE);
-                (by_class(indices, &vec![0; tags.len()], seed), how)
-            }
+            (None, Answers::Tags(tags)) => (
+                hold_out(&vec![0; tags.len()], 1, SHARE, seed, image),
+                format!("{:.0} % of the training images, by seed {seed}", 100.0 * SHARE),
+            ),
         };
-        let rows = |wanted: bool| {
-            (0..).zip(&chosen).filter(|(_, held)| **held == wanted).map(|(row, _)| row).collect()
-        };
-        Self { fitted: rows(false), validating: rows(true), how }
+        Self { fitted, validating, how }
     }
-}
-
-/// Which rows are held out. The draw is of the image and not of the row, so that an unreadable image changes nothing for
-/// the others but their number.
-fn by_class(indices: &[u32], labels: &[u32], seed: u64) -> Vec<bool> {
-    let mut classes: BTreeMap<u32, Vec<(u64, usize)>> = BTreeMap::new();
-    for (row, (&index, &label)) in indices.iter().zip(labels).enumerate() {
-        let draw = mixed(mixed(seed) ^ u64::from(index));
-        classes.entry(label).or_default().push((draw, row));
-    }
-    let mut held = vec![false; indices.len()];
-    for mut rows in classes.into_values() {
-        rows.sort_unstable();
-        let share = (SHARE * rows.len() as f64).round() as usize;
-        let most = rows.len().saturating_sub(1);
-        rows.iter().take(share.max(1).min(most)).for_each(|&(_, row)| held[row] = true);
-    }
-    held
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! `twist eval linear`: a linear classifier on frozen features.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
+use twist_data::Dataset;
 use twist_eval::linear::{AugmentedLinear, FastLinear, augmented_linear, fast_linear};
 use twist_eval::{FeatureKind, Session};
 use twist_train::Precision;
@@ -64,10 +67,12 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         return Err(Usage(format!("--lr {lr} is no learning rate: give a number above 0")).into());
     }
     let opened = args.model.open(talk)?;
+    let (train, test) = args.data.open(talk)?;
+    let data = (&train, &test);
     let (mut figures, mut lines) = match args.protocol {
-        Which::Fast => fast(args, &opened, talk)?,
-        Which::Resnet => augmented(args, AugmentedLinear::resnet(), &opened, talk)?,
-        Which::Vit => augmented(args, AugmentedLinear::vit(), &opened, talk)?,
+        Which::Fast => fast(args, data, &opened, talk)?,
+        Which::Resnet => augmented(args, data, AugmentedLinear::resnet(), &opened, talk)?,
+        Which::Vit => augmented(args, data, AugmentedLinear::vit(), &opened, talk)?,
     };
     if let (Value::Object(own), Some(Value::Object(protocol))) =
         (opened.protocol(), figures.get_mut("protocol"))
@@ -78,16 +83,23 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     let name = figures["protocol"]["name"].as_str().unwrap_or_default().to_owned();
     lines[0] = format!("linear ({name}): {}", lines[0]);
-    results::emit(&opened, "linear", figures, args.json, &lines)?;
+    results::emit(&opened, "linear", test.classes(), figures, args.json, &lines)?;
     Ok(Exit::Done)
 }
 
-fn fast(args: &Args, opened: &Opened, talk: &Talk) -> anyhow::Result<(Map<String, Value>, Vec<String>)> {
-    let (train, test) = args.data.open(talk)?;
-    let rows = opened.features(FeatureKind::Last, &train, "training features", talk)?;
-    let asked = opened.features(FeatureKind::Last, &test, "test features", talk)?;
-    let (rows, labels) = rows.labelled(&*train)?;
-    let (asked, truth) = asked.labelled(&*test)?;
+/// Labelled images to learn from and to measure on.
+type Images<'a> = (&'a Arc<dyn Dataset>, &'a Arc<dyn Dataset>);
+
+fn fast(
+    args: &Args,
+    (train, test): Images<'_>,
+    opened: &Opened,
+    talk: &Talk,
+) -> anyhow::Result<(Map<String, Value>, Vec<String>)> {
+    let rows = opened.features(FeatureKind::Last, train, "training features", talk)?;
+    let asked = opened.features(FeatureKind::Last, test, "test features", talk)?;
+    let (rows, labels) = rows.labelled(&**train)?;
+    let (asked, truth) = asked.labelled(&**test)?;
     let usual = FastLinear::default();
     let how = FastLinear {
         learning_rates: args.lr.map_or(usual.learning_rates, |lr| vec![lr]),
@@ -119,6 +131,7 @@ fn fast(args: &Args, opened: &Opened, talk: &Talk) -> anyhow::Result<(Map<String
 
 fn augmented(
     args: &Args,
+    (train, test): Images<'_>,
     released: AugmentedLinear,
     opened: &Opened,
     talk: &Talk,
@@ -132,12 +145,11 @@ fn augmented(
         seed: args.seed,
         ..released
     };
-    let (train, test) = args.data.open(talk)?;
     let course = Course::new(talk);
     let steps = Box::new(course.steps());
     let mut session =
         Session { recorders: vec![Box::new(course)], progress: Some(steps), ..Session::default() };
-    let ended = augmented_linear(&opened.model, &train, &test, &how, &opened.machine, &mut session)?;
+    let ended = augmented_linear(&opened.model, train, test, &how, &opened.machine, &mut session)?;
     drop(session);
     // Nobody raises the flag to stop: a signal ends the process, there is nothing to save.
     let metrics = ended.unwrap_or_default().metrics;

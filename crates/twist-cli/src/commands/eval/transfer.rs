@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     figures.insert("mode".into(), "linear".into());
     figures.insert("sets".into(), results.iter().map(TransferResult::json).collect());
     figures.insert("protocol".into(), opened.protocol());
-    results::emit(&opened, "transfer", figures, args.json, &table(&results))?;
+    results::emit(&opened, "transfer", &[], figures, args.json, &table(&results))?;
     Ok(Exit::Done)
 }
 

@@ -133,6 +133,7 @@ fn measure(
     let mut protocol = opened.protocol();
     protocol["clusters"] = clusters.into();
     protocol["classes"] = classes.len().into();
+    protocol[results::CLASS_NAMES] = test.classes().into();
     protocol["images"] = labels.len().into();
     protocol["assignment"] = "most probable cluster, evaluation mode".into();
     protocol["naming"] = "one to one, after the fact, on the same images".into();
