@@ -94,12 +94,12 @@ char* torch_ext_foreach_zero_(Handles a, int64_t n) {
 }
 
 char* torch_ext_fused_sgd_(Handles params, Handles grads, Handles momenta, int64_t n, double weight_decay,
-                           double momentum, double lr, int32_t first) {
+                           double momentum, double lr, int32_t nesterov, int32_t first) {
   return quiet([&] {
     // Without momentum libtorch wants no buffers.
     int64_t buffers = momentum == 0.0 ? 0 : n;
-    at::_fused_sgd_(list(params, n), list(grads, n), list(momenta, buffers), weight_decay, momentum, lr, 0.0, false,
-                    false, first != 0);
+    at::_fused_sgd_(list(params, n), list(grads, n), list(momenta, buffers), weight_decay, momentum, lr, 0.0,
+                    nesterov != 0, false, first != 0);
   });
 }
 char* torch_ext_fused_adamw_(Handles params, Handles grads, Handles means, Handles squares, Handles steps,

@@ -74,6 +74,7 @@ unsafe extern "C" {
         weight_decay: f64,
         momentum: f64,
         lr: f64,
+        nesterov: c_int,
         first: c_int,
     ) -> Message;
     pub(crate) fn torch_ext_fused_adamw_(

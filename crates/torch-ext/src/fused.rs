@@ -15,6 +15,8 @@ pub struct Sgd {
     pub momentum: f64,
     /// Added to the gradient as `weight_decay * parameter`.
     pub weight_decay: f64,
+    /// Whether the step is along `gradient + momentum * buffer` and not along the buffer.
+    pub nesterov: bool,
 }
 
 /// Settings of [`adamw_`], as in Loshchilov and Hutter (arXiv:1711.05101).
@@ -44,7 +46,7 @@ fn same(op: &'static str, params: &[Tensor], others: &[&[Tensor]]) -> Result<i64
 pub fn sgd_(params: &[Tensor], grads: &[Tensor], buffers: &[Tensor], how: Sgd) -> Result<(), TorchError> {
     let n = same("fused::sgd_", params, &[grads, buffers])?;
     let (params, grads, buffers) = (handles(params), handles(grads), handles(buffers));
-    let Sgd { lr, momentum, weight_decay } = how;
+    let Sgd { lr, momentum, weight_decay, nesterov } = how;
     shim!(torch_ext_fused_sgd_(
         params.as_ptr(),
         grads.as_ptr(),
@@ -53,6 +55,7 @@ pub fn sgd_(params: &[Tensor], grads: &[Tensor], buffers: &[Tensor], how: Sgd) -
         weight_decay,
         momentum,
         lr,
+        nesterov.into(),
         0
     ))
 }

@@ -30,6 +30,9 @@ pub enum EvalError {
         /// Its readable training images.
         images: usize,
     },
+    /// A grid without a setting.
+    #[error("there is nothing to try: name at least one learning rate and one weight decay")]
+    NothingToTry,
     /// Labels of the two data sets cannot be compared.
     #[error(
         "the training data has {train} classes and the evaluation data {held_out}, and they are not the same{}{}; \
@@ -262,8 +265,8 @@ pub enum EvalError {
     },
     /// A saved state that is another's.
     #[error(
-        "{} cannot be gone on with: {reason}; give what it was begun with, begin anew with --force, or name another folder \
-         with --out",
+        "{} cannot be gone on with: {reason}; give what it was begun with, name another folder, or begin anew (with --force, or \
+         where there is no such flag by removing the file)",
         path.display()
     )]
     OtherCourse {

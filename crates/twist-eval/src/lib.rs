@@ -10,7 +10,7 @@
 //! as well. What they train is their own: a fresh classifier, a copy of the backbone.
 //!
 //! Beside a model's own classes there are the data sets that transfer is measured on ([`linear_transfer`]), with
-//! [`Logistic`] regression on their frozen features.
+//! [`Logistic`] regression on their frozen features, or with all weights ([`finetune_transfer`]).
 //!
 //! What it deliberately is not: it never trains without labels and never changes the run that it evaluates, random numbers
 //! included. It holds no formulas of scores, which are in `twist-metrics`, and draws no pages, which is `twist-report`'s
@@ -54,6 +54,8 @@ pub mod linear;
 mod logistic;
 mod supervised;
 mod transfer;
+
+mod answers;
 
 mod assignments;
 mod frozen;
@@ -100,4 +102,7 @@ pub use supervised::{
     Accuracy, EpochFigures, LabelBudget, LabelledImages, Session, Student, SupervisedPlan, supervised_step,
 };
 pub use tables::{TableFormat, TableSink, beside, table_in_file, table_in_stream};
-pub use transfer::{LinearTransferProtocol, Selection, TransferResult, linear_transfer, transfer_transform};
+pub use transfer::{
+    FinetuneTransferProtocol, LinearTransferProtocol, Selection, TransferMethod, TransferResult,
+    finetune_transfer, linear_transfer, transfer_transform,
+};

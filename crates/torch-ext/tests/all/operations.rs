@@ -63,7 +63,7 @@ fn exceptions_become_errors() {
 fn fused_updates_equal_the_formulas() {
     let (parameters, gradients) = (list(&[&[1.0]]), list(&[&[0.5]]));
     let buffers = list(&[&[0.2]]);
-    let how = Sgd { lr: 0.1, momentum: 0.9, weight_decay: 0.01 };
+    let how = Sgd { lr: 0.1, momentum: 0.9, weight_decay: 0.01, nesterov: false };
     fused::sgd_(&parameters, &gradients, &buffers, how).unwrap();
     let buffer = 0.9 * 0.2 + 0.5 + 0.01;
     assert!((vectors(&buffers)[0][0] - buffer).abs() < 1e-6);

@@ -124,6 +124,71 @@ fn every_set_below_a_folder_is_a_line_and_an_object() {
 }
 
 #[test]
+fn fine_tuning_chooses_learns_and_goes_on_from_what_is_done() {
+    let place = Place::new();
+    place.pictures("photos", 24);
+    place.run("train photos --recipe tiny.toml --threads 1 --out run").exits(0);
+    dtd(&place);
+    voc2007(&place);
+    let command = "eval transfer run --data sets --mode finetune --lr 0.003,0.05 --weight-decay 0,1e-4 \
+                   --updates 40 --batch-size 8 --state state --threads 1 --json";
+    let first = place.run(command);
+    first.exits(0).says(&["DTD: 5 courses of 40 updates"]);
+    let value: Value = serde_json::from_str(&first.out).unwrap();
+    assert_eq!(value["mode"], "finetune");
+    let [voc, dtd] = [0, 1].map(|place| &value["sets"][place]);
+    assert_eq!((&voc["set"], &voc["finetune_map_11_point"]), (&"voc2007".into(), &1.0.into()));
+    assert_eq!((&dtd["set"], &dtd["finetune_top1"]), (&"dtd".into(), &1.0.into()));
+    let protocol = &dtd["protocol"];
+    assert_eq!((&protocol["nesterov"], &protocol["loss"]), (&true.into(), &"cross entropy".into()));
+    assert_eq!((&protocol["validation_images"], &protocol["updates"]), (&4.into(), &40.into()));
+    let [rate, decay, divided] =
+        ["lr", "weight_decay_before_division", "weight_decay"].map(|key| protocol[key].as_f64().unwrap());
+    assert!((divided * rate - decay).abs() < 1e-15 && protocol["backbone_lr"] == protocol["lr"]);
+    assert_eq!(voc["protocol"]["loss"], "logistic, summed over classes");
+
+    // Five results for each set and no state: the next call only reads them.
+    let files = |set: &str| {
+        let entries = fs_err::read_dir(place.path(format!("state/{set}"))).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        names.sort();
+        names
+    };
+    let kept = [files("dtd"), files("voc2007")].concat();
+    assert_eq!(kept.len(), 10, "{kept:?}");
+    assert!(kept.iter().all(|path| path.extension().is_some_and(|ending| ending == "json")), "{kept:?}");
+    let again: Value = serde_json::from_str(&place.run(command).out).unwrap();
+    assert_eq!(again["sets"], value["sets"]);
+
+    // A course of other settings under the same name is not taken for this one's.
+    place
+        .run(&command.replace("--batch-size 8", "--batch-size 6"))
+        .exits(1)
+        .says(&["cannot be gone on with", "not those that it was begun with"]);
+}
+
+#[test]
+fn fine_tunings_flags_and_values_are_checked() {
+    let place = Place::new();
+    place.pictures("photos", 24);
+    place.run("train photos --recipe tiny.toml --threads 1 --out run").exits(0);
+    dtd(&place);
+    let run = |line: &str| place.run(&format!("eval transfer run --data sets --threads 1 {line}"));
+    run("--lr 0.1").exits(2).says(&["--lr belongs to --mode finetune"]);
+    run("--mode finetune --lr 0 --weight-decay 0").exits(1).says(&["learning rate", "above 0"]);
+    run("--mode finetune --lr 0.1 --weight-decay 0 --batch-size 1").exits(1).says(&["batch size"]);
+    // One setting: nothing to choose, nothing held out, one course.
+    let one = run("--mode finetune --lr 0.05 --weight-decay 0 --updates 4 --batch-size 8");
+    one.exits(0).says(&["1 course of 4 updates"]);
+    assert!(one.out.contains("nothing to choose"), "{}", one.out);
+    // A rate at which the loss is no number is out of the choice; alone it is an error.
+    run("--mode finetune --lr 1e30 --weight-decay 0 --updates 40")
+        .exits(1)
+        .says(&["not a finite number", "--lr 1000000000000000000000000000000)"]);
+    run("--mode finetune --lr 1e30,0.05 --weight-decay 0 --updates 40 --batch-size 8").exits(0);
+}
+
+#[test]
 fn what_is_not_there_is_named_before_any_work() {
     let place = Place::new();
     place.pictures("photos", 4);

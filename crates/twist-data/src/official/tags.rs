@@ -47,6 +47,12 @@ impl Tags {
         self.tags.is_empty()
     }
 
+    /// Those of some of the images, in that order.
+    pub fn select(&self, images: &[u32]) -> Self {
+        let tags = images.iter().flat_map(|&image| self.of(image as usize)).copied().collect();
+        Self { classes: self.classes.clone(), tags }
+    }
+
     /// The tag of each class for image `image`; empty beyond the end.
     pub fn of(&self, image: usize) -> &[Tag] {
         let width = self.classes.len();

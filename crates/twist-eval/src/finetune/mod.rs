@@ -95,6 +95,7 @@ impl FinetuneOptions {
             classifier_lr: self.lr.unwrap_or(CLASSIFIER_LR),
             backbone_lr: Some(self.backbone_lr.unwrap_or(backbone_lr)),
             momentum: MOMENTUM,
+            nesterov: false,
             weight_decay: self.weight_decay.unwrap_or(0.0),
             features: FeatureKind::Last,
             view: crop_and_flip(crop, filter),

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use twist_data::Dataset;
@@ -77,6 +77,7 @@ impl FinetuneRun<'_> {
         write_json(&path.join("plan.json"), &serde_json::to_value(&plan)?)?;
         let mut session = Session {
             state: Some(state.clone()),
+            save_every: Duration::ZERO,
             recorders: folder.recorders()?.into_iter().map(|own| own as Box<dyn Recorder + '_>).collect(),
             progress,
             stop: stop.clone(),

@@ -109,6 +109,7 @@ impl AugmentedLinear {
             classifier_lr,
             backbone_lr: None,
             momentum: MOMENTUM,
+            nesterov: false,
             weight_decay: 0.0,
             features: self.network.features(),
             view: crop_and_flip(crop, filter),

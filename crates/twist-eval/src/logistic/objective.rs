@@ -52,6 +52,38 @@ impl Targets {
     }
 }
 
+impl Targets {
+    /// The mean over images of the loss of scores `[N, C]`, 0-d, for autograd to follow: cross entropy, or the logistic
+    /// losses of all classes for which an image counts, summed.
+    pub(crate) fn mean_loss(&self, scores: &Tensor) -> Result<Tensor, EvalError> {
+        Ok(match self {
+            Self::Classes { labels, .. } => {
+                scores.f_cross_entropy_loss(labels, None::<&Tensor>, Reduction::Mean, -100, 0.0)?
+            }
+            Self::Tags { present, counted } => {
+                let none = None::<&Tensor>;
+                let sum = scores.f_binary_cross_entropy_with_logits(
+                    present,
+                    Some(counted),
+                    none,
+                    Reduction::Sum,
+                )?;
+                sum.f_div_scalar(scores.size2()?.0.max(1))?
+            }
+        })
+    }
+
+    /// How many images have the class of their highest score, 0-d int64.
+    pub(crate) fn hits(&self, scores: &Tensor) -> Result<Tensor, EvalError> {
+        let best = scores.f_argmax(1, true)?;
+        Ok(match self {
+            Self::Classes { labels, .. } => best.f_eq_tensor(&labels.f_unsqueeze(1)?)?,
+            Self::Tags { present, .. } => present.f_gather(1, &best, false)?,
+        }
+        .f_sum(Kind::Int64)?)
+    }
+}
+
 /// The objective divided by the number of images, as a function of weights and biases in one vector `[C·D + C]`.
 pub(super) struct Objective<'a> {
     rows: &'a Tensor,

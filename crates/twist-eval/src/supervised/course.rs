@@ -2,16 +2,18 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Serialize;
 use tch::{Kind, Tensor};
-use twist_data::{Batch, Dataset, Loader, LoaderOptions, Pipeline, in_memory};
+use twist_data::{Batch, Dataset, Loader, LoaderOptions, Pipeline, Tags, in_memory};
 use twist_train::{StopReason, What};
 
 use super::state::{self, Progress};
 use super::test::accuracy;
 use super::{ClassMap, Session, Student, SupervisedPlan, supervised_step};
-use crate::{EvalError, EvalInput};
+use crate::answers::Answers;
+use crate::{EvalError, EvalInput, Targets};
 
 /// Steps between two readings of the figures from the device.
 const READ_EVERY: u64 = 20;
@@ -24,6 +26,8 @@ const PREFETCH: usize = 3;
 pub(crate) struct Lesson {
     /// Labelled images and nothing else.
     pub(crate) train: Arc<dyn Dataset>,
+    /// What they show, where an image shows several classes; then they have no labels.
+    pub(crate) tags: Option<Tags>,
     /// Test images, and their classes among those of `train`.
     pub(crate) test: Option<(Arc<dyn Dataset>, ClassMap)>,
     /// What the state on disk must belong to: the model and the data.
@@ -49,9 +53,16 @@ impl Lesson {
         };
         Ok(Self {
             train: in_memory(Arc::clone(train), IN_MEMORY),
+            tags: None,
             test: test.map(map).transpose()?,
             identity: Self::identity(train, begins_with),
         })
+    }
+
+    /// One whose test is somebody else's matter; `tags` where an image shows several classes.
+    pub(crate) fn untested(train: &Arc<dyn Dataset>, tags: Option<Tags>, begins_with: &str) -> Self {
+        let identity = Self::identity(train, begins_with);
+        Self { train: in_memory(Arc::clone(train), IN_MEMORY), tags, test: None, identity }
     }
 }
 
@@ -60,7 +71,7 @@ impl Lesson {
 pub struct EpochFigures {
     /// Finished epochs.
     pub epochs: u64,
-    /// Mean cross entropy in nats over the epoch's random crops, while it learned.
+    /// Mean loss in nats (cross entropy where an image is of one class) over the epoch's random crops, while it learned.
     pub train_loss: f64,
     /// Part of these crops that were classified correctly.
     pub train_top1: f64,
@@ -102,7 +113,7 @@ pub(crate) fn teach(
     let options = LoaderOptions { prefetch: PREFETCH, ..input.loader.clone() };
     let requests = order.batches(progress.step, total);
     let mut loader = Loader::new(Arc::clone(&lesson.train), pipeline, requests, options)?;
-    let mut reported = HashSet::new();
+    let (mut reported, mut saved) = (HashSet::new(), Instant::now());
 
     while progress.step < total {
         // The step.
@@ -112,9 +123,9 @@ pub(crate) fn teach(
             session.record(progress.step, per_epoch, what)?;
         }
         let epoch = progress.step / per_epoch;
-        let (pixels, labels) = on_device(&batch, &*lesson.train, input)?;
+        let (pixels, targets) = on_device(&batch, lesson, input)?;
         let rates = plan.rates(epoch);
-        progress.pending.push(supervised_step(student, input, rates, plan.weight_decay, &pixels, &labels)?);
+        progress.pending.push(supervised_step(student, input, rates, plan.weight_decay, &pixels, &targets)?);
         loader.recycle(batch);
         progress.step += 1;
         session.progress(progress.step, total);
@@ -142,9 +153,12 @@ pub(crate) fn teach(
             session.record(progress.step, per_epoch, What::Eval(fields(&figures)?))?;
         }
 
-        // Save, and stop when asked.
-        if let (Some(file), true) = (session.state.clone(), ends_epoch || stop.is_some()) {
+        // Save now and then, and stop when asked.
+        let due =
+            stop.is_some() || progress.step == total || (ends_epoch && saved.elapsed() >= session.save_every);
+        if let (Some(file), true) = (session.state.clone(), due) {
             state::save(&file, student, plan, lesson, &progress)?;
+            saved = Instant::now();
             session.record(progress.step, per_epoch, What::Checkpoint { path: name_of(&file) })?;
         }
         if let (Some(signal), true) = (stop, progress.step < total) {
@@ -156,16 +170,15 @@ pub(crate) fn teach(
     Ok(Some(progress.epochs))
 }
 
-/// Crops `[B, S, S, 3]` (u8) and classes `[B]` (int64) on the device.
-fn on_device(batch: &Batch, train: &dyn Dataset, input: &EvalInput) -> Result<(Tensor, Tensor), EvalError> {
+/// Crops `[B, S, S, 3]` (u8) and what they show, on the device.
+fn on_device(batch: &Batch, lesson: &Lesson, input: &EvalInput) -> Result<(Tensor, Targets), EvalError> {
     let group = batch.groups.first().ok_or(EvalError::NoFeatures)?;
     let side = i64::from(group.size);
     let shape = [i64::from(group.batch), side, side, 3];
     let pixels =
         torch_ext::host::from_bytes(Kind::Uint8, &shape, &group.pixels)?.f_to_device(input.device)?;
-    let labels: Vec<i64> =
-        batch.indices.iter().filter_map(|&index| train.label(index as usize)).map(i64::from).collect();
-    Ok((pixels, Tensor::f_from_slice(&labels)?.f_to_device(input.device)?))
+    let answers = Answers::of(&*lesson.train, lesson.tags.as_ref(), &batch.indices)?;
+    Ok((pixels, answers.targets(Kind::Float, input.device)?))
 }
 
 /// The figures of an event: what was measured.

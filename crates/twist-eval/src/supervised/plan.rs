@@ -21,6 +21,8 @@ pub struct SupervisedPlan {
     pub backbone_lr: Option<f64>,
     /// Of SGD.
     pub momentum: f64,
+    /// Whether it is Nesterov's.
+    pub nesterov: bool,
     /// Of weights; biases and norms have none.
     pub weight_decay: f64,
     /// What the classifier sees of the backbone.
@@ -93,6 +95,7 @@ impl SupervisedPlan {
             "batch_size": self.batch_size,
             "optimizer": "SGD",
             "momentum": self.momentum,
+            "nesterov": self.nesterov,
             "weight_decay": self.weight_decay,
             "lr": self.classifier_lr,
             "backbone_lr": self.backbone_lr,
@@ -138,6 +141,7 @@ mod tests {
             classifier_lr: 0.2,
             backbone_lr: Some(0.04),
             momentum: 0.9,
+            nesterov: false,
             weight_decay: 0.0,
             features: FeatureKind::Last,
             view: crop_and_flip(32, Interpolation::Bilinear),

@@ -1,6 +1,7 @@
 //! What surrounds a course: where it is saved, who hears of it, how it is asked to stop.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use twist_train::{Event, Recorder, StopFlag, What};
 
@@ -9,8 +10,11 @@ use crate::EvalError;
 /// The surroundings of a course. The default saves nothing and tells nobody.
 #[derive(Default)]
 pub struct Session<'a> {
-    /// File that holds the state after every epoch and when the course is stopped; a course that finds it goes on.
+    /// File that holds the state at the ends of epochs and when the course is stopped; a course that finds it goes on.
     pub state: Option<PathBuf>,
+    /// Least time between two saved states, for courses whose epochs are shorter than writing a file. The end and a stop
+    /// are always saved.
+    pub save_every: Duration,
     /// Who hears of every event.
     pub recorders: Vec<Box<dyn Recorder + 'a>>,
     /// Hears of finished steps and their number.

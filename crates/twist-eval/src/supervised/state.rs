@@ -60,7 +60,7 @@ impl Progress {
 }
 
 /// What a state belongs to, in words that must be equal.
-fn identity(plan: &SupervisedPlan, lesson: &str) -> Result<String, EvalError> {
+pub(crate) fn identity(plan: &SupervisedPlan, lesson: &str) -> Result<String, EvalError> {
     Ok(format!("{lesson}: {}", serde_json::to_string(plan)?))
 }
 

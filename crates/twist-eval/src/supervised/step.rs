@@ -1,25 +1,24 @@
 //! One update from labelled images, in one function.
 
-use tch::{Kind, Reduction, Tensor};
+use tch::{Kind, Tensor};
 use torch_ext::Autocast;
 use twist_nn::Mode;
 use twist_train::{Optimizer, Rates};
 
 use super::Student;
-use crate::{EvalError, EvalInput};
+use crate::{EvalError, EvalInput, Targets};
 
 /// What a step found, on the device still.
 pub struct StepFigures {
-    /// Mean cross entropy of the batch in nats, 0-d.
+    /// Mean loss of the batch in nats, 0-d: cross entropy where an image is of one class.
     pub(super) loss: Tensor,
-    /// Images whose most probable class was their label, 0-d int64.
+    /// Images whose most probable class was right, 0-d int64.
     pub(super) correct: Tensor,
     /// Images.
     pub(super) images: i64,
 }
 
-/// One update from the crops `pixels` `[B, S, S, 3]` (u8) and their classes `labels` `[B]` (int64), both on the device of
-/// `input`. `rates` are those of the classifier and of the backbone, which has none when it is frozen.
+/// One update from the crops `pixels` `[B, S, S, 3]` (u8) and what they show, both on the device of `input`. `rates` are those of the classifier and of the backbone, which has none when it is frozen.
 ///
 /// Nothing is read from the device.
 ///
@@ -31,7 +30,7 @@ pub fn supervised_step(
     rates: [f64; 2],
     weight_decay: f64,
     pixels: &Tensor,
-    labels: &Tensor,
+    targets: &Targets,
 ) -> Result<StepFigures, EvalError> {
     // Normalise on the device: float [B, 3, S, S].
     let images = input.normalize.apply(pixels)?;
@@ -44,7 +43,7 @@ pub fn supervised_step(
 
     // Loss in fp32, and backward to whatever learns.
     let logits = logits.f_to_kind(Kind::Float)?;
-    let loss = logits.f_cross_entropy_loss(labels, None::<&Tensor>, Reduction::Mean, -100, 0.0)?;
+    let loss = targets.mean_loss(&logits)?;
     loss.f_backward()?;
 
     // Update: the classifier, then the backbone unless it is frozen.
@@ -56,6 +55,6 @@ pub fn supervised_step(
     }
 
     // Figures: tensors still.
-    let correct = logits.f_detach()?.f_argmax(1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Int64)?;
-    Ok(StepFigures { loss: loss.f_detach()?, correct, images: labels.size()[0] })
+    let correct = targets.hits(&logits.f_detach()?)?;
+    Ok(StepFigures { loss: loss.f_detach()?, correct, images: logits.size()[0] })
 }

@@ -58,9 +58,9 @@ impl Student {
         let mut classifier_store = Store::new(device, plan.seed);
         let classifier = Linear::new(&mut classifier_store.builder("classifier"), width, classes)?;
         start(&classifier_store, plan.seed)?;
-        let mut groups = vec![Group::new("classifier", &classifier_store, plan.momentum)?];
+        let mut groups = vec![Group::new("classifier", &classifier_store, plan)?];
         if plan.backbone_lr.is_some() {
-            groups.push(Group::new("backbone", &model.store, plan.momentum)?);
+            groups.push(Group::new("backbone", &model.store, plan)?);
         }
         Ok(Self { model, classifier, classifier_store, classes, features: plan.features, groups })
     }
@@ -127,11 +127,11 @@ impl Student {
 }
 
 impl Group {
-    fn new(name: &'static str, store: &Store, momentum: f64) -> Result<Self, EvalError> {
+    fn new(name: &'static str, store: &Store, plan: &SupervisedPlan) -> Result<Self, EvalError> {
         Ok(Self {
             name,
             parameters: Parameters::of(store),
-            optimizer: Sgd::new(Parameters::of(store), momentum)?,
+            optimizer: Sgd::new(Parameters::of(store), plan.momentum)?.with_nesterov(plan.nesterov),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 use torch_ext::Autocast;
-use twist_data::Dataset;
+use twist_data::{Dataset, Skipped};
 use twist_nn::Mode;
 
 use super::Student;
@@ -66,16 +66,44 @@ pub(super) fn accuracy(
     let indices: Vec<u32> =
         (0..test.len() as u32).filter(|&index| map.label(&**test, index).is_some()).collect();
     let mut best: Vec<Tensor> = Vec::new();
-    let (seen, _) = input.for_each_batch(test, &indices, |bytes| {
-        let images = input.normalised(bytes)?;
-        let _autocast = input.autocast.map(|kind| Autocast::scope(input.device, kind)).transpose()?;
-        let logits = student.logits(&images, Mode::Eval)?.f_to_kind(Kind::Float)?;
+    let (seen, _) = for_each_logits(student, input, test, &indices, |logits| {
         let (_, classes) = logits.f_topk(5.min(logits.size()[1]), 1, true, true)?;
         best.push(classes.f_to_device(Device::Cpu)?);
         Ok(())
     })?;
     let labels: Vec<i64> = seen.iter().filter_map(|&index| map.label(&**test, index)).collect();
     of_ranking(&Tensor::f_cat(&best, 0)?, &Tensor::f_from_slice(&labels)?, student.classes())
+}
+
+/// The scores `[N, C]` (CPU) of the readable images among `indices`, which images these are, and how many could not be
+/// read.
+pub(crate) fn scores(
+    student: &Student,
+    input: &EvalInput,
+    dataset: &Arc<dyn Dataset>,
+    indices: &[u32],
+) -> Result<(Tensor, Vec<u32>, usize), EvalError> {
+    let mut rows: Vec<Tensor> = Vec::new();
+    let (seen, skipped) = for_each_logits(student, input, dataset, indices, |logits| {
+        rows.push(logits.f_to_device(Device::Cpu)?);
+        Ok(())
+    })?;
+    Ok((Tensor::f_cat(&rows, 0)?, seen, skipped.len()))
+}
+
+/// Calls `use_logits` with the logits `[B, C]` of each batch, fp32 on the device.
+fn for_each_logits(
+    student: &Student,
+    input: &EvalInput,
+    dataset: &Arc<dyn Dataset>,
+    indices: &[u32],
+    mut use_logits: impl FnMut(&Tensor) -> Result<(), EvalError>,
+) -> Result<(Vec<u32>, Vec<Skipped>), EvalError> {
+    input.for_each_batch(dataset, indices, |bytes| {
+        let images = input.normalised(bytes)?;
+        let _autocast = input.autocast.map(|kind| Autocast::scope(input.device, kind)).transpose()?;
+        use_logits(&student.logits(&images, Mode::Eval)?.f_to_kind(Kind::Float)?)
+    })
 }
 
 /// Accuracy of the most probable ones of `classes` classes `[N, up to 5]` (best first) against `labels` `[N]`.

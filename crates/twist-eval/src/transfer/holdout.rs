@@ -1,6 +1,6 @@
-//! Which training images choose the regularisation.
+//! Which training images choose the settings.
 
-use super::answers::Answers;
+use crate::answers::Answers;
 use crate::supervised::hold_out;
 
 /// The share of each class that is held out where the authors of a set name no validation images.

@@ -3,9 +3,9 @@
 use tch::{Device, Tensor};
 use twist_data::{EvalTransform, Interpolation, OfficialSet, TransferMetric};
 
-use super::answers::Answers;
 use super::holdout::HoldOut;
-use super::result::{Selection, TransferResult};
+use super::result::{Selection, TransferMethod, TransferResult};
+use crate::answers::Answers;
 use crate::logistic::logarithmic;
 use crate::{EvalError, FeatureSet, Logistic, LogisticProtocol};
 
@@ -59,31 +59,18 @@ pub fn linear_transfer(
     }
 
     let chosen = choose(&rows, &answers, &held, set.metric(), protocol, progress)?;
-    let targets = answers.targets(&rows)?;
+    let targets = answers.targets(rows.kind(), device)?;
     let last = Logistic::fit(&rows, &targets, protocol.with(chosen.l2), Some(&chosen.classifier))?;
     let scores = last.scores(&test.rows)?;
-    let top1 = match right {
-        Answers::Classes(..) => Some(right.score(&scores, TransferMetric::Top1)?),
-        Answers::Tags(_) => None,
-    };
+    let (protocol, l2, converged) = (protocol.clone(), chosen.l2, last.converged);
     Ok(TransferResult {
-        set: set.kind,
-        classes: set.classes().len(),
-        split: set.split.clone(),
         figure: right.score(&scores, set.metric())?,
-        top1,
-        selection: Selection {
-            l2: chosen.l2,
-            validation_figure: chosen.figure,
-            validated_on: held.how,
-            validation_images: held.validating.len(),
-        },
-        converged: last.converged,
+        top1: right.top1(&scores)?,
+        selection: Some(Selection::new(chosen.figure, held)),
         train_images: answers.len(),
         test_images: right.len(),
         unreadable: train.skipped.len() + test.skipped.len(),
-        feature_dim: rows.size2()?.1,
-        protocol: protocol.clone(),
+        ..TransferResult::new(set, rows.size2()?.1, TransferMethod::Linear { protocol, l2, converged })
     })
 }
 
@@ -116,7 +103,7 @@ fn choose(
     };
     let (fitted, known) = select(&held.fitted)?;
     let (validating, right) = select(&held.validating)?;
-    let targets = known.targets(&fitted)?;
+    let targets = known.targets(fitted.kind(), fitted.device())?;
     let candidates = logarithmic(protocol.l2.0, protocol.l2.1, protocol.candidates);
     let mut best: Option<Chosen> = None;
     let mut before: Option<Logistic> = None;

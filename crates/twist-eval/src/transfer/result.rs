@@ -1,9 +1,12 @@
 //! What a transfer evaluation found.
 
-use serde_json::{Value, json};
-use twist_data::{OfficialKind, TransferMetric};
+use serde_json::{Map, Value, json};
+use twist_data::{OfficialKind, OfficialSet, TransferMetric};
 
+use super::finetune::FinetuneTransferProtocol;
+use super::holdout::HoldOut;
 use super::linear::LinearTransferProtocol;
+use crate::SupervisedPlan;
 
 /// The figure of one data set, with the values that define it.
 #[derive(Clone, Debug)]
@@ -18,11 +21,9 @@ pub struct TransferResult {
     pub figure: f64,
     /// Accuracy over all test images, where an image is of one class.
     pub top1: Option<f64>,
-    /// What was chosen, and on what.
-    pub selection: Selection,
-    /// Whether the last fit ended because nothing was left to gain.
-    pub converged: bool,
-    /// Readable training images, validation images among them.
+    /// What was chosen by, before the test images were looked at; `None` where there was nothing to choose.
+    pub selection: Option<Selection>,
+    /// Training images, validation images among them.
     pub train_images: usize,
     /// Readable test images.
     pub test_images: usize,
@@ -30,15 +31,13 @@ pub struct TransferResult {
     pub unreadable: usize,
     /// Length of the feature vector.
     pub feature_dim: i64,
-    /// How the classifier was fitted.
-    pub protocol: LinearTransferProtocol,
+    /// How the classifier was trained.
+    pub method: TransferMethod,
 }
 
-/// What was chosen before the test images were looked at.
+/// How a setting was chosen.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// Strength of the regularisation.
-    pub l2: f64,
     /// The figure that it reached on the validation images.
     pub validation_figure: f64,
     /// Which images those were, in words.
@@ -47,23 +46,129 @@ pub struct Selection {
     pub validation_images: usize,
 }
 
-impl TransferResult {
-    /// The key of the figure in JSON.
-    pub fn key(&self) -> &'static str {
-        match self.set.metric() {
-            TransferMetric::Top1 => "linear_top1",
-            TransferMetric::MeanPerClass => "linear_mean_per_class",
-            TransferMetric::Voc11PointMap => "linear_map_11_point",
+/// How a classifier was trained, with the settings that were chosen.
+#[derive(Clone, Debug)]
+pub enum TransferMethod {
+    /// Logistic regression on frozen features.
+    Linear {
+        /// What was tried, and how.
+        protocol: LinearTransferProtocol,
+        /// Strength of the regularisation.
+        l2: f64,
+        /// Whether the last fit ended because nothing was left to gain.
+        converged: bool,
+    },
+    /// All weights learned.
+    Finetune {
+        /// What was tried, and how.
+        protocol: FinetuneTransferProtocol,
+        /// Weight decay before it is divided by the rate.
+        weight_decay: f64,
+        /// The last course.
+        plan: Box<SupervisedPlan>,
+        /// Its updates.
+        updates: u64,
+    },
+}
+
+impl Selection {
+    pub(super) fn new(validation_figure: f64, held: HoldOut) -> Self {
+        let validation_images = held.validating.len();
+        Self { validation_figure, validated_on: held.how, validation_images }
+    }
+}
+
+impl TransferMethod {
+    /// `linear` or `finetune`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Linear { .. } => "linear",
+            Self::Finetune { .. } => "finetune",
         }
+    }
+
+    /// The chosen settings in a few characters.
+    pub fn setting(&self) -> String {
+        match self {
+            Self::Linear { l2, .. } => format!("l2 {l2:.1e}"),
+            Self::Finetune { plan, weight_decay, .. } => {
+                format!("rate {:.1e}, decay {weight_decay:.1e}", plan.classifier_lr)
+            }
+        }
+    }
+
+    /// The part of `protocol` that says how was trained and what was chosen.
+    fn json(&self, set: OfficialKind) -> Value {
+        let tags = set.metric() == TransferMetric::Voc11PointMap;
+        match self {
+            Self::Linear { protocol, l2, converged } => json!({
+                "classifier": if tags {
+                    "logistic regression of each class against the rest"
+                } else {
+                    "multinomial logistic regression"
+                },
+                "objective": "sum of the losses + l2 / 2 * |W|^2, biases without",
+                "solver": "L-BFGS",
+                "iterations_at_most": protocol.iterations,
+                "gradient_tolerance": protocol.tolerance,
+                "converged": converged,
+                "l2": l2,
+                "l2_candidates": {
+                    "from": protocol.l2.0, "to": protocol.l2.1, "count": protocol.candidates, "spacing": "logarithmic",
+                },
+                "features": "backbone, as they are",
+                "seed": protocol.seed,
+            }),
+            Self::Finetune { protocol, weight_decay, plan, updates } => {
+                let mut json = plan.protocol(*updates);
+                json["loss"] = if tags { "logistic, summed over classes" } else { "cross entropy" }.into();
+                json["rates_tried"] = json!(protocol.lr);
+                json["weight_decays_tried"] = json!(protocol.weight_decay);
+                json["weight_decay_before_division"] = json!(weight_decay);
+                json["weight_decay_is"] = "divided by the rate".into();
+                json["begins_with"] =
+                    if protocol.from_scratch { "random weights" } else { "the model" }.into();
+                json
+            }
+        }
+    }
+}
+
+impl TransferResult {
+    /// Everything but what was measured, for a set.
+    pub(super) fn new(set: &OfficialSet, feature_dim: i64, method: TransferMethod) -> Self {
+        Self {
+            set: set.kind,
+            classes: set.classes().len(),
+            split: set.split.clone(),
+            figure: 0.0,
+            top1: None,
+            selection: None,
+            train_images: 0,
+            test_images: 0,
+            unreadable: 0,
+            feature_dim,
+            method,
+        }
+    }
+
+    /// The key of the figure in JSON.
+    pub fn key(&self) -> String {
+        let figure = match self.set.metric() {
+            TransferMetric::Top1 => "top1",
+            TransferMetric::MeanPerClass => "mean_per_class",
+            TransferMetric::Voc11PointMap => "map_11_point",
+        };
+        format!("{}_{figure}", self.method.name())
     }
 
     /// As one JSON object: the figure by its key, and the part of `protocol` that is this set's own.
     pub fn json(&self) -> Value {
-        let mut object = serde_json::Map::new();
+        let mut object = Map::new();
         object.insert("set".into(), self.set.name().into());
-        object.insert(self.key().into(), self.figure.into());
+        object.insert(self.key(), self.figure.into());
         if let Some(top1) = self.top1 {
-            object.insert("linear_top1".into(), top1.into());
+            object.insert(format!("{}_top1", self.method.name()), top1.into());
         }
         object.insert("protocol".into(), self.protocol_json());
         object.into()
@@ -71,33 +176,20 @@ impl TransferResult {
 
     /// Every value that defines the figure beside the model and its input.
     fn protocol_json(&self) -> Value {
-        let (selection, fit) = (&self.selection, &self.protocol);
-        let classifier = match self.set.metric() {
-            TransferMetric::Voc11PointMap => "logistic regression of each class against the rest",
-            _ => "multinomial logistic regression",
-        };
-        json!({
-            "classifier": classifier,
-            "objective": "sum of the losses + l2 / 2 * |W|^2, biases without",
-            "solver": "L-BFGS",
-            "iterations_at_most": fit.iterations,
-            "gradient_tolerance": fit.tolerance,
-            "converged": self.converged,
-            "l2": selection.l2,
-            "l2_candidates": { "from": fit.l2.0, "to": fit.l2.1, "count": fit.candidates, "spacing": "logarithmic" },
-            "l2_chosen_on": selection.validated_on,
-            "validation_images": selection.validation_images,
-            "validation_figure": selection.validation_figure,
-            "final_fit": "all training images, validation images among them",
-            "test_images_used_to_choose": 0,
-            "split": self.split,
-            "seed": fit.seed,
-            "classes": self.classes,
-            "train_images": self.train_images,
-            "test_images": self.test_images,
-            "unreadable_images": self.unreadable,
-            "features": "backbone, as they are",
-            "feature_dim": self.feature_dim,
-        })
+        let mut protocol = self.method.json(self.set);
+        if let Some(selection) = &self.selection {
+            protocol["chosen_on"] = selection.validated_on.clone().into();
+            protocol["validation_images"] = selection.validation_images.into();
+            protocol["validation_figure"] = selection.validation_figure.into();
+        }
+        protocol["final_fit"] = "all training images, validation images among them".into();
+        protocol["test_images_used_to_choose"] = 0.into();
+        protocol["split"] = self.split.clone().into();
+        protocol["classes"] = self.classes.into();
+        protocol["train_images"] = self.train_images.into();
+        protocol["test_images"] = self.test_images.into();
+        protocol["unreadable_images"] = self.unreadable.into();
+        protocol["feature_dim"] = self.feature_dim.into();
+        protocol
     }
 }

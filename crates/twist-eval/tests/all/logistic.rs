@@ -48,7 +48,11 @@ fn several_classes_are_scikit_learns() {
         let single = rows.to_kind(Kind::Float);
         let coarse = LogisticProtocol { l2, iterations: 2000, tolerance: 1e-6 };
         let coarse = Logistic::fit(&single, &targets, coarse, None).unwrap();
-        assert!(far(&coarse.weight, &weight) < 0.02, "{l2}: {}", far(&coarse.weight, &weight));
+        // There the search ends where values differ by less than rounding, or slopes by less than the tolerance; both
+        // divided by the smallest curvature.
+        let curvature = l2 / rows.size()[0] as f64;
+        let known = (2.0 * f64::from(f32::EPSILON) * fit.objective / curvature).sqrt() + 1e-6 / curvature;
+        assert!(far(&coarse.weight, &weight) < known, "{l2}: {} {known}", far(&coarse.weight, &weight));
         assert_eq!(coarse.predictions(&single).unwrap(), fit.predictions(&rows).unwrap());
         assert_eq!(
             coarse.weight,

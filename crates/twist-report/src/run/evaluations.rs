@@ -82,22 +82,47 @@ fn of_metrics(figures: &Figures) -> Vec<Evaluation> {
 fn parse(text: &str) -> (Vec<Evaluation>, usize) {
     let (mut all, mut damaged) = (Vec::new(), 0);
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        match serde_json::from_str::<Map<String, Value>>(line).ok().and_then(evaluation) {
-            Some(evaluation) => put(&mut all, evaluation),
+        match serde_json::from_str::<Map<String, Value>>(line).ok().and_then(evaluations) {
+            Some(evaluations) => evaluations.into_iter().for_each(|evaluation| put(&mut all, evaluation)),
             None => damaged += 1,
         }
     }
     (all, damaged)
 }
 
-fn evaluation(mut fields: Map<String, Value>) -> Option<Evaluation> {
+/// The evaluations of a line: one, or where it tells of several data sets (`sets`) one for each.
+fn evaluations(mut fields: Map<String, Value>) -> Option<Vec<Evaluation>> {
     let kind = fields.get("evaluation")?.as_str()?.to_owned();
     let protocol = fields.remove("protocol").unwrap_or(Value::Null);
+    match fields.remove("sets") {
+        Some(Value::Array(sets)) => {
+            Some(sets.into_iter().filter_map(|set| of_set(&kind, &protocol, set)).collect())
+        }
+        _ => Some(vec![evaluation(kind, fields, protocol)]),
+    }
+}
+
+/// What was measured on one of several data sets: its own protocol and what it has in common with the others.
+fn of_set(kind: &str, shared: &Value, set: Value) -> Option<Evaluation> {
+    let Value::Object(mut fields) = set else { return None };
+    let mut protocol = Map::new();
+    protocol.insert("data_set".into(), fields.remove("set")?);
+    for part in [fields.remove("protocol").unwrap_or_default(), shared.clone()] {
+        if let Value::Object(part) = part {
+            part.into_iter().for_each(|(key, value)| {
+                protocol.entry(key).or_insert(value);
+            });
+        }
+    }
+    Some(evaluation(kind.to_owned(), fields, protocol.into()))
+}
+
+fn evaluation(kind: String, fields: Map<String, Value>, protocol: Value) -> Evaluation {
     let figures = fields
         .iter()
         .filter_map(|(key, value)| Some((key.clone(), value.as_f64().filter(|x| x.is_finite())?)))
         .collect();
-    Some(Evaluation { kind, figures, protocol })
+    Evaluation { kind, figures, protocol }
 }
 
 /// Adds `new`, in place of one by the same protocol if there is one.
@@ -122,6 +147,24 @@ mod tests {
         assert_eq!(damaged, 1);
         let figures: Vec<f64> = found.iter().filter_map(|one| one.number("knn_top1")).collect();
         assert_eq!(figures, [0.7, 0.6]);
+    }
+
+    #[test]
+    fn each_of_several_data_sets_is_an_evaluation_of_its_own() {
+        let line = |dtd: f64| {
+            format!(
+                r#"{{"evaluation":"transfer","mode":"linear","protocol":{{"weights":"last","seed":1}},"sets":[
+                {{"set":"dtd","linear_top1":{dtd},"protocol":{{"l2":1.0,"seed":0}}}},
+                {{"set":"pets","linear_mean_per_class":0.5,"linear_top1":0.6,"protocol":{{}}}}]}}"#
+            )
+            .replace('\n', " ")
+        };
+        let (found, damaged) = parse(&format!("{}\n{}\n", line(0.3), line(0.4)));
+        assert_eq!((found.len(), damaged), (2, 0));
+        assert_eq!((found[0].kind.as_str(), found[0].number("linear_top1")), ("transfer", Some(0.4)));
+        let own = serde_json::json!({"data_set": "dtd", "l2": 1.0, "seed": 0, "weights": "last"});
+        assert_eq!(found[0].protocol, own);
+        assert_eq!(found[1].figures.len(), 2);
     }
 
     #[test]

@@ -52,6 +52,9 @@ struct Row {
     compared_with: String,
 }
 
+/// The kind whose published figures have this name too.
+const TRANSFER: &str = "transfer";
+
 /// Kinds in the order in which they are shown, with their titles.
 const KINDS: [(&str, &str); 6] = [
     ("knn", "k-NN on frozen features"),
@@ -59,7 +62,7 @@ const KINDS: [(&str, &str); 6] = [
     ("cluster", "Discovered classes against labels"),
     ("finetune", "Fine-tuned with labels"),
     ("classifier", "The model's own classifier"),
-    ("transfer", "Transfer to other data"),
+    (TRANSFER, "Transfer to other data"),
 ];
 
 /// The evaluations of `run`; `None` when nothing was evaluated.
@@ -70,12 +73,30 @@ pub(crate) fn evaluations(run: &Run) -> Option<Evaluations> {
             kinds.push(&evaluation.kind);
         }
     }
-    let groups: Vec<Group> = kinds.into_iter().filter_map(|kind| group(run, kind)).collect();
+    let groups: Vec<Group> = kinds
+        .into_iter()
+        .flat_map(|kind| {
+            let own = run.evaluations.iter().filter(|one| one.kind == kind).collect();
+            by_named_data_set(own).into_iter().filter_map(|own| group(run, kind, &own)).collect::<Vec<_>>()
+        })
+        .collect();
     (!groups.is_empty()).then_some(Evaluations { groups })
 }
 
-fn group(run: &Run, kind: &str) -> Option<Group> {
-    let own: Vec<&Evaluation> = run.evaluations.iter().filter(|one| one.kind == kind).collect();
+/// Measurements on different data sets do not stand in one table, where protocols name data sets.
+fn by_named_data_set(own: Vec<&Evaluation>) -> Vec<Vec<&Evaluation>> {
+    let mut groups: Vec<Vec<&Evaluation>> = Vec::new();
+    for evaluation in own {
+        let data_set = evaluation.protocol.get("data_set");
+        match groups.iter_mut().find(|group| group[0].protocol.get("data_set") == data_set) {
+            Some(group) => group.push(evaluation),
+            None => groups.push(vec![evaluation]),
+        }
+    }
+    groups
+}
+
+fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
     let data = data_set(run, own.first()?);
     let protocols: Vec<Ours> = own.iter().map(|one| ours(run, one)).collect();
     let rows = data.map(|data| published::rows(data, kind)).unwrap_or_default();
@@ -87,11 +108,13 @@ fn group(run: &Run, kind: &str) -> Option<Group> {
             keys.push(key);
         }
     }
+    // Published figures of transfer do not say how they were measured, so they stand under the first of ours.
+    let first = keys.first().copied().unwrap_or_default();
     let cells = |value: &dyn Fn(&str) -> Option<f64>| {
         let cell = |key: &&str| value(key).map_or_else(|| "–".to_owned(), |value| write_figure(key, value));
         keys.iter().map(cell).collect::<Vec<_>>()
     };
-    let names = told_apart(&own);
+    let names = told_apart(own);
     // Each published row is compared with the measurement whose protocol is nearest to its own.
     let compared = |row: &Published| {
         let all = protocols.iter().zip(&names).map(|(ours, name)| (row.differences(ours), name));
@@ -111,7 +134,10 @@ fn group(run: &Run, kind: &str) -> Option<Group> {
         .map(|(row, (differs, compared_with))| Row {
             method: row.method.into(),
             about: about(row),
-            cells: cells(&|key| row.figures.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)),
+            cells: cells(&|key| {
+                let is_it = |name: &str| name == key || (name == TRANSFER && key == first);
+                row.figures.iter().find(|(name, _)| is_it(name)).map(|(_, value)| *value)
+            }),
             source: row.source,
             differs,
             compared_with,
@@ -129,8 +155,13 @@ fn group(run: &Run, kind: &str) -> Option<Group> {
         (Some(data), _) => format!("Published numbers are for {}, as their sources print them.", data.name()),
     };
     let title = KINDS.iter().find(|(name, _)| *name == kind).map_or(kind, |(_, title)| title);
+    let named = own[0].protocol.get("data_set").and_then(Value::as_str);
+    let title = match named {
+        Some(word) => format!("{title}: {}", data.map_or(word, |data| data.name())),
+        None => title.to_owned(),
+    };
     Some(Group {
-        title: title.to_owned(),
+        title,
         columns: keys.iter().map(|key| figure_name(key)).collect(),
         own: measured.collect(),
         published,

@@ -62,6 +62,31 @@ fn published_numbers_are_marked_and_say_in_what_they_differ() {
 }
 
 #[test]
+fn each_transfer_set_has_a_table_with_what_was_published_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = cifar(folder.path(), "transfer");
+    let lines = r#"{"evaluation": "transfer", "mode": "linear", "protocol": {"weights": "a"}, "sets": [
+        {"set": "dtd", "linear_top1": 0.4321, "protocol": {"l2": 1.0}},
+        {"set": "voc2007", "linear_map_11_point": 0.6543, "protocol": {"l2": 2.0}}]}
+        {"evaluation": "transfer", "mode": "finetune", "protocol": {"weights": "a"}, "sets": [
+        {"set": "dtd", "finetune_top1": 0.5432, "protocol": {"optimizer": "SGD"}}]}"#;
+    let lines = lines.replace("[\n", "[").replace(",\n", ",").replace("[\n        {", "[{");
+    fs_err::write(run.join("evaluations.jsonl"), lines).unwrap();
+    let markup = Markup::read(&page_of(&run, "transfer"));
+    for words in [
+        "Transfer to other data: DTD",
+        "43.2\u{202f}%",
+        "54.3\u{202f}%",
+        "TWIST, by hyper.ai and Papers with Code",
+        "Transfer to other data: voc2007",
+        "65.4\u{202f}%",
+    ] {
+        assert!(markup.text.contains(words), "{words:?} is not on the page");
+    }
+    assert!(!markup.text.contains("evaluations.jsonl could not be read"));
+}
+
+#[test]
 fn unknown_data_has_no_published_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let run = Fixture { images: 200, ..Fixture::default() }.write(folder.path());

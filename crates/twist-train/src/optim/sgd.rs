@@ -7,12 +7,14 @@ use twist_io::StateDict;
 use super::{Gradients, Optimizer, Parameters, Rates};
 use crate::TrainError;
 
-/// `buffer = momentum * buffer + g + wd * w; w = w - lr * buffer`, with `wd` 0 for vectors.
+/// `buffer = momentum * buffer + g + wd * w; w = w - lr * buffer`, with `wd` 0 for vectors; Nesterov's steps are along
+/// `g + wd * w + momentum * buffer`.
 #[derive(Debug)]
 pub struct Sgd {
     parameters: Parameters,
     buffers: Gradients,
     momentum: f64,
+    nesterov: bool,
 }
 
 impl Sgd {
@@ -22,7 +24,12 @@ impl Sgd {
     /// libtorch's, when there is no memory.
     pub fn new(parameters: Parameters, momentum: f64) -> Result<Self, TrainError> {
         let buffers = parameters.zeros()?;
-        Ok(Self { parameters, buffers, momentum })
+        Ok(Self { parameters, buffers, momentum, nesterov: false })
+    }
+
+    /// Nesterov's momentum, where `nesterov` says so.
+    pub fn with_nesterov(self, nesterov: bool) -> Self {
+        Self { nesterov, ..self }
     }
 }
 
@@ -30,9 +37,9 @@ impl Optimizer for Sgd {
     fn update(&mut self, gradients: &Gradients, rates: Rates) -> Result<(), TrainError> {
         let _no_grad = tch::no_grad_guard();
         let Parameters { weights, vectors, .. } = &self.parameters;
-        let decaying =
-            fused::Sgd { lr: rates.weights, momentum: self.momentum, weight_decay: rates.weight_decay };
-        let plain = fused::Sgd { lr: rates.vectors, momentum: self.momentum, weight_decay: 0.0 };
+        let (momentum, nesterov) = (self.momentum, self.nesterov);
+        let decaying = fused::Sgd { lr: rates.weights, momentum, weight_decay: rates.weight_decay, nesterov };
+        let plain = fused::Sgd { lr: rates.vectors, momentum, weight_decay: 0.0, nesterov };
         fused::sgd_(weights, &gradients.weights, &self.buffers.weights, decaying)?;
         Ok(fused::sgd_(vectors, &gradients.vectors, &self.buffers.vectors, plain)?)
     }

@@ -17,9 +17,11 @@ use twist_train::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
 ///     print([round(x, 9) for x in w.flatten().tolist() + v.tolist()])
 /// groups = lambda w, v: [{"params": [w], "weight_decay": 0.05}, {"params": [v], "weight_decay": 0.0}]
 /// run(lambda w, v: torch.optim.SGD(groups(w, v), lr=0.1, momentum=0.9))
+/// run(lambda w, v: torch.optim.SGD(groups(w, v), lr=0.1, momentum=0.9, nesterov=True))
 /// run(lambda w, v: torch.optim.AdamW(groups(w, v), lr=0.1, betas=(0.8, 0.95), eps=1e-6))
 /// ```
 const SGD: [f64; 6] = [-0.002320328, -1.032795668, 2.584309578, -1.038596511, 0.060218334, -0.107176118];
+const NESTEROV: [f64; 6] = [-0.292741477, -1.043109298, 2.900514603, -1.774963021, 0.042842336, -0.066632129];
 const ADAMW: [f64; 6] = [0.293411076, -1.11551404, 2.185003519, 0.04266233, 0.002985321, -0.102985106];
 
 fn start() -> (Tensor, Tensor) {
@@ -52,6 +54,7 @@ fn values(w: &Tensor, v: &Tensor) -> Vec<f64> {
 fn make(name: &str, parameters: Parameters) -> Box<dyn Optimizer> {
     match name {
         "sgd" => Box::new(Sgd::new(parameters, 0.9).unwrap()),
+        "nesterov" => Box::new(Sgd::new(parameters, 0.9).unwrap().with_nesterov(true)),
         "adamw" => Box::new(AdamW::new(parameters, [0.8, 0.95], 1e-6).unwrap()),
         _ => Box::new(Lars::new(parameters, 0.9, 0.001).unwrap()),
     }
@@ -59,7 +62,7 @@ fn make(name: &str, parameters: Parameters) -> Box<dyn Optimizer> {
 
 #[test]
 fn sgd_and_adamw_equal_pytorch() {
-    for (name, expected) in [("sgd", SGD), ("adamw", ADAMW)] {
+    for (name, expected) in [("sgd", SGD), ("nesterov", NESTEROV), ("adamw", ADAMW)] {
         let (w, v) = start();
         walk(make(name, share(&w, &v)).as_mut(), &w, 0, 4);
         for (got, expected) in values(&w, &v).iter().zip(expected) {

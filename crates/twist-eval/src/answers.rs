@@ -1,14 +1,14 @@
 //! What is right for the images of a set: one class, or tags; and how right some scores are.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 use twist_data::{Dataset, Tag, Tags, TransferMetric};
 use twist_metrics::{average_precision_11_point, mean_per_class_accuracy};
 
 use crate::{EvalError, Targets};
 
-/// The answers for some rows of features, in their order.
+/// The answers for some images, in their order.
 #[derive(Debug)]
-pub(super) enum Answers {
+pub(crate) enum Answers {
     /// The class of each, and how many classes there are.
     Classes(Vec<u32>, usize),
     /// The tags of each.
@@ -17,7 +17,7 @@ pub(super) enum Answers {
 
 impl Answers {
     /// Those of the images `indices` of a part of the set.
-    pub(super) fn of(dataset: &dyn Dataset, tags: Option<&Tags>, indices: &[u32]) -> Result<Self, EvalError> {
+    pub(crate) fn of(dataset: &dyn Dataset, tags: Option<&Tags>, indices: &[u32]) -> Result<Self, EvalError> {
         match tags {
             Some(tags) => {
                 Ok(Self::Tags(indices.iter().map(|&index| tags.of(index as usize).to_vec()).collect()))
@@ -31,16 +31,16 @@ impl Answers {
         }
     }
 
-    /// Number of rows.
-    pub(super) fn len(&self) -> usize {
+    /// Number of images.
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Classes(labels, _) => labels.len(),
             Self::Tags(tags) => tags.len(),
         }
     }
 
-    /// Those of some rows.
-    pub(super) fn select(&self, rows: &[i64]) -> Self {
+    /// Those of the images at `rows` of this order.
+    pub(crate) fn select(&self, rows: &[i64]) -> Self {
         match self {
             Self::Classes(labels, classes) => {
                 Self::Classes(rows.iter().map(|&row| labels[row as usize]).collect(), *classes)
@@ -49,9 +49,8 @@ impl Answers {
         }
     }
 
-    /// As tensors beside `rows`.
-    pub(super) fn targets(&self, rows: &Tensor) -> Result<Targets, EvalError> {
-        let (device, kind) = (rows.device(), rows.kind());
+    /// As tensors on `device`; those of tags are of `kind`.
+    pub(crate) fn targets(&self, kind: Kind, device: Device) -> Result<Targets, EvalError> {
         match self {
             Self::Classes(labels, classes) => {
                 let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
@@ -74,10 +73,18 @@ impl Answers {
         }
     }
 
+    /// Accuracy of scores `[N, C]`; `None` where an image shows several classes.
+    pub(crate) fn top1(&self, scores: &Tensor) -> Result<Option<f64>, EvalError> {
+        match self {
+            Self::Classes(..) => self.score(scores, TransferMetric::Top1).map(Some),
+            Self::Tags(_) => Ok(None),
+        }
+    }
+
     /// The figure `metric` of scores `[N, C]`.
     ///
     /// Classes that no image shows have no average precision and are left out of its mean.
-    pub(super) fn score(&self, scores: &Tensor, metric: TransferMetric) -> Result<f64, EvalError> {
+    pub(crate) fn score(&self, scores: &Tensor, metric: TransferMetric) -> Result<f64, EvalError> {
         match self {
             Self::Classes(labels, _) => {
                 let best = Vec::<i64>::try_from(scores.f_argmax(1, false)?)?;
@@ -124,7 +131,9 @@ mod tests {
         ]);
         let scores = Tensor::from_slice(&[9.0f32, 0.0, 5.0, 0.0, 1.0, 0.0, 3.0, 0.0]).view([4, 2]);
         assert_eq!(answers.score(&scores, TransferMetric::Voc11PointMap).unwrap(), 1.0);
-        let Targets::Tags { present, counted } = answers.targets(&scores).unwrap() else { panic!("tags") };
+        let Targets::Tags { present, counted } = answers.targets(Kind::Float, Device::Cpu).unwrap() else {
+            panic!("tags")
+        };
         assert_eq!(Vec::<f32>::try_from(present.select(1, 0)).unwrap(), [0.0, 1.0, 0.0, 1.0]);
         assert_eq!(Vec::<f32>::try_from(counted.select(1, 0)).unwrap(), [0.0, 1.0, 1.0, 1.0]);
     }
