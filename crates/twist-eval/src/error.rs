@@ -22,7 +22,8 @@ pub enum EvalError {
     },
     /// Too few images of a transfer data set to choose anything by.
     #[error(
-        "{set}: of {images} training images none can be held out, or none is left: two of each class are needed at least"
+        "{set}: of {images} training images none can be held out, or none is left: two of each class are needed at least \
+         (fine-tuning with one rate and one weight decay needs none)"
     )]
     NothingToValidate {
         /// The data set.

@@ -11,6 +11,10 @@ use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::map::similarity;
 use crate::run::Samples;
+use crate::serve::{LABELS_FILE, given_labels};
+
+/// The table of proposals beside the report.
+pub(crate) const LABEL_NEXT_FILE: &str = "label_next.csv";
 
 /// Images proposed of each class …
 const PER_CLASS: usize = 10;
@@ -52,6 +56,15 @@ pub(crate) fn propose(samples: &Samples, known: &HashSet<usize>) -> Vec<usize> {
         }
     }
     chosen
+}
+
+/// Rows of `samples` whose image has a label in the table of the served page or in a filled-in table of proposals, both in the
+/// folder `run`. What is no such table has none.
+pub(crate) fn labelled(samples: &Samples, run: &Path) -> HashSet<usize> {
+    let read = |name: &str| given_labels(&fs_err::read(run.join(name)).ok()?);
+    let given: Vec<_> = [LABELS_FILE, LABEL_NEXT_FILE].into_iter().filter_map(read).collect();
+    let has = |row: &usize| given.iter().any(|given| given.contains_key(&samples.path[*row]));
+    (0..samples.len()).filter(has).collect()
 }
 
 /// Whether a user has begun to fill in the table at `path`, which then must not be written anew.
@@ -114,6 +127,20 @@ mod tests {
         };
         samples.merge(&Naming::default());
         samples
+    }
+
+    #[test]
+    fn images_with_a_label_in_the_folder_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let samples = samples();
+        let write = |name: &str, text: String| fs_err::write(folder.path().join(name), text).unwrap();
+        assert!(labelled(&samples, folder.path()).is_empty());
+        write("labels.csv", format!("path,label\n\"{}\",red\nelsewhere.png,red\n", samples.path[4]));
+        let [first, second] = [0, 3].map(|row: usize| &samples.path[row]);
+        write("label_next.csv", format!("path,label,margin\n\"{first}\",,0.1\n\"{second}\",blue,0.2\n"));
+        assert_eq!(labelled(&samples, folder.path()), HashSet::from([3, 4]));
+        write("labels.csv", "no table".into());
+        assert_eq!(labelled(&samples, folder.path()), HashSet::from([3]));
     }
 
     #[test]

@@ -71,7 +71,6 @@ mod text;
 
 mod error;
 
-use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -110,7 +109,7 @@ pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> 
     twist_io::write_atomic(out, |file| file.write_all(page.html.as_bytes()))?;
     let mut notes: Vec<String> = Vec::new();
     let labels = match runs.as_slice() {
-        [run] => write_label_next(run, &out.with_file_name("label_next.csv"), &mut notes)?,
+        [run] => write_label_next(run, &out.with_file_name(label_next::LABEL_NEXT_FILE), &mut notes)?,
         _ => None,
     };
     let several = runs.len() > 1;
@@ -137,7 +136,7 @@ fn write_label_next(
         notes.push(format!("{} has labels in it already, so it was left as it is.", path.display()));
         return Ok(Some(path.to_owned()));
     }
-    let rows = label_next::propose(samples, &HashSet::new());
+    let rows = label_next::propose(samples, &label_next::labelled(samples, &run.path));
     label_next::write(path, samples, &classes::Classes::of(samples, &run.naming), &rows)?;
     Ok(Some(path.to_owned()))
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use torch_ext::CudaStatus;
+use twist_eval::FeatureCache;
 
 use crate::exit::Exit;
 use crate::machine::{self, GIB};
@@ -13,6 +14,9 @@ const EXAMPLES: &str = "\
 Examples:
   twist doctor                    read this first when something is slow or a GPU is not seen
   twist doctor --json             for scripts and bug reports";
+
+/// GiB of kept features that are worth a word.
+const MANY_FEATURES: f64 = 10.0;
 
 /// Show what was found: processor, libtorch, CUDA, memory, disk - and what to do
 #[derive(Debug, clap::Args)]
@@ -35,6 +39,7 @@ struct Findings {
     libtorch: Libtorch,
     cuda: Cuda,
     precision_auto: &'static str,
+    features: KeptFeatures,
     advice: Vec<String>,
 }
 
@@ -60,6 +65,13 @@ struct Cuda {
     status: String,
 }
 
+/// What frozen evaluations keep; nothing empties it.
+#[derive(Debug, Serialize)]
+struct KeptFeatures {
+    folder: Option<String>,
+    gib: f64,
+}
+
 /// Looks and prints.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let findings = look()?;
@@ -75,6 +87,7 @@ fn look() -> anyhow::Result<Findings> {
     let features = torch_ext::cpu_features()?;
     let cuda = torch_ext::cuda::load();
     let memory = machine::memory();
+    let kept = FeatureCache::of_user();
     let gib = |bytes: u64| (bytes as f64 / GIB * 10.0).round() / 10.0;
     let mut findings = Findings {
         version: env!("CARGO_PKG_VERSION"),
@@ -95,6 +108,10 @@ fn look() -> anyhow::Result<Findings> {
         },
         cuda: Cuda { usable: cuda.devices() > 0, devices: cuda.devices(), status: cuda.to_string() },
         precision_auto: if cuda.devices() > 0 || features.fast_bf16() { "bf16" } else { "fp32" },
+        features: KeptFeatures {
+            folder: kept.folder().map(|folder| folder.display().to_string()),
+            gib: gib(kept.bytes()),
+        },
         advice: Vec::new(),
     };
     findings.advice = advice(&findings, cuda);
@@ -138,6 +155,12 @@ fn advice(findings: &Findings, cuda: &CudaStatus) -> Vec<String> {
                 .into(),
         );
     }
+    if let Some(folder) = findings.features.folder.as_ref().filter(|_| findings.features.gib > MANY_FEATURES)
+    {
+        advice.push(format!(
+            "many features are kept: delete the files .npy in {folder}, what is needed again is computed again"
+        ));
+    }
     advice
 }
 
@@ -164,6 +187,10 @@ impl Findings {
             ),
             format!("cuda       {}", self.cuda.status),
             format!("precision  auto means {} here", self.precision_auto),
+            match &self.features.folder {
+                Some(folder) => format!("features   {:.1} GiB kept in {folder}", self.features.gib),
+                None => "features   not kept: there is no home folder".into(),
+            },
         ];
         if self.advice.is_empty() {
             lines.push("advice     nothing to do".into());

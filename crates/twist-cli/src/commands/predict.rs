@@ -22,7 +22,8 @@ Classes are those that training discovered, called and merged as `twist clusters
 probabilities of merged ones add up. A model that `twist finetune` made answers with the classes of
 its labels. `unsure` is true where the probability is below the threshold (--unsure, else the one
 that `twist clusters MODEL unsure` set); class and probability stay. Images that cannot be read are
-left out and listed. A CSV of it can be given to --labels of other commands.";
+left out and listed. A CSV of it can be given to --labels of other commands: `name` is the label, and
+images that are unsure have none.";
 
 /// The class of each image, with probabilities
 #[derive(Debug, clap::Args)]

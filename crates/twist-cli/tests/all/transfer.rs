@@ -63,9 +63,11 @@ fn voc2007(place: &Place) {
         "tvmonitor",
     ];
     let folder = "sets/VOCdevkit/VOC2007";
-    for (split, numbers) in [("trainval", 0..8u32), ("val", 4..8), ("test", 8..12)] {
+    let splits: [(&str, Vec<u32>); 3] =
+        [("trainval", (0..8).collect()), ("val", vec![0, 3, 5, 6]), ("test", (8..12).collect())];
+    for (split, numbers) in splits {
         let image = |number: u32| format!("{number:06}");
-        let lines: Vec<String> = numbers.clone().map(image).collect();
+        let lines: Vec<String> = numbers.iter().map(|&number| image(number)).collect();
         text(place, &format!("{folder}/ImageSets/Main/{split}.txt"), &lines);
         for class in classes {
             let tag = |number: u32| match (class, number.is_multiple_of(2)) {
@@ -73,7 +75,7 @@ fn voc2007(place: &Place) {
                 ("cat", false) if number == 11 => 0,
                 _ => -1,
             };
-            let lines: Vec<String> = numbers.clone().map(|n| format!("{} {:>2}", image(n), tag(n))).collect();
+            let lines: Vec<String> = numbers.iter().map(|&n| format!("{} {:>2}", image(n), tag(n))).collect();
             text(place, &format!("{folder}/ImageSets/Main/{class}_{split}.txt"), &lines);
         }
         for number in numbers {
@@ -119,7 +121,7 @@ fn every_set_below_a_folder_is_a_line_and_an_object() {
     let transform = &value["protocol"]["transform"];
     assert_eq!((&transform["resize"], &transform["interpolation"]), (&transform["crop"], &"bicubic".into()));
     let kept = fs_err::read_to_string(place.path("run/evaluations.jsonl")).unwrap();
-    assert_eq!(kept.lines().count(), 2);
+    assert_eq!(kept.lines().count(), 3, "one for each set");
     assert!(kept.lines().all(|line| line.contains("\"evaluation\":\"transfer\"")), "{kept}");
 }
 
@@ -146,6 +148,10 @@ fn fine_tuning_chooses_learns_and_goes_on_from_what_is_done() {
         ["lr", "weight_decay_before_division", "weight_decay"].map(|key| protocol[key].as_f64().unwrap());
     assert!((divided * rate - decay).abs() < 1e-15 && protocol["backbone_lr"] == protocol["lr"]);
     assert_eq!(voc["protocol"]["loss"], "logistic, summed over classes");
+    // The right images are asked: dark and bright tell the classes apart.
+    for set in [voc, dtd] {
+        assert_eq!(set["protocol"]["validation_figure"], 1.0, "{set}");
+    }
 
     // Five results for each set and no state: the next call only reads them.
     let files = |set: &str| {
@@ -177,6 +183,11 @@ fn fine_tunings_flags_and_values_are_checked() {
     run("--lr 0.1").exits(2).says(&["--lr belongs to --mode finetune"]);
     run("--mode finetune --lr 0 --weight-decay 0").exits(1).says(&["learning rate", "above 0"]);
     run("--mode finetune --lr 0.1 --weight-decay 0 --batch-size 1").exits(1).says(&["batch size"]);
+    run("--mode finetune --no-cache").exits(2).says(&["--no-cache belongs to --mode linear"]);
+    // The last setting is looked at before the first one is tried.
+    run("--mode finetune --lr 0.05,0 --state early").exits(1).says(&["learning rate"]);
+    run("--mode finetune --lr 0.1 --weight-decay=0,-1 --state early").exits(1).says(&["weight decay", "-1"]);
+    assert!(!place.path("early").exists());
     // One setting: nothing to choose, nothing held out, one course.
     let one = run("--mode finetune --lr 0.05 --weight-decay 0 --updates 4 --batch-size 8");
     one.exits(0).says(&["1 course of 4 updates"]);
@@ -185,7 +196,12 @@ fn fine_tunings_flags_and_values_are_checked() {
     run("--mode finetune --lr 1e30 --weight-decay 0 --updates 40")
         .exits(1)
         .says(&["not a finite number", "--lr 1000000000000000000000000000000)"]);
-    run("--mode finetune --lr 1e30,0.05 --weight-decay 0 --updates 40 --batch-size 8").exits(0);
+    let both = "--mode finetune --lr 1e30,0.05 --weight-decay 0 --updates 40 --batch-size 8 --state done";
+    run(both).exits(0);
+    let names = place.names("done/dtd");
+    assert!(names.len() == 3 && names.iter().all(|name| name.ends_with(".json")), "{names:?}");
+    // The same network with random weights is another beginning.
+    run(&format!("{both} --from-scratch")).exits(1).says(&["cannot be gone on with"]);
 }
 
 #[test]

@@ -122,8 +122,16 @@ fn doctor_tells_what_is_there() {
     assert!(found["libtorch"]["version"].as_str().unwrap().starts_with("2."), "{found}");
     assert!(found["cpu"]["cores"].as_u64().unwrap() >= 1);
     assert_eq!(found["cuda"]["usable"], false, "TWIST_TORCH_CUDA=off");
+    fs_err::create_dir(place.path("kept")).unwrap();
+    fs_err::write(place.path("kept/a.npy"), vec![0; 200 << 20]).unwrap();
+    let kept = place.twist(["doctor", "--json"]).env("TWIST_CACHE", place.path("kept")).output().unwrap();
+    let kept: serde_json::Value = serde_json::from_slice(&kept.stdout).unwrap();
+    assert_eq!((&kept["features"]["gib"], kept["features"]["folder"].is_string()), (&0.2.into(), true));
     let words = place.run("doctor");
-    assert!(words.exits(0).out.contains("libtorch") && words.out.contains("advice"), "{}", words.out);
+    words.exits(0);
+    for word in ["libtorch", "features", "advice"] {
+        assert!(words.out.contains(word), "{}", words.out);
+    }
 }
 
 #[test]

@@ -59,3 +59,19 @@ impl Tags {
         self.tags.get(image * width..(image + 1) * width).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selected_images_keep_their_tags() {
+        let mut tags = Tags::absent(3, vec!["a".into(), "b".into()]);
+        tags.set(2, 0, Tag::Present);
+        tags.set(1, 1, Tag::Difficult);
+        let some = tags.select(&[2, 1]);
+        assert_eq!((some.len(), some.classes()), (2, tags.classes()));
+        assert_eq!(some.of(0), [Tag::Present, Tag::Absent]);
+        assert_eq!(some.of(1), [Tag::Absent, Tag::Difficult]);
+    }
+}

@@ -73,6 +73,14 @@ impl FeatureCache {
         self.folder.as_deref()
     }
 
+    /// Bytes of all tables; 0 where nothing is kept yet.
+    pub fn bytes(&self) -> u64 {
+        let entries = self.folder.as_deref().and_then(|folder| folder.read_dir().ok()).into_iter().flatten();
+        let tables =
+            entries.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "npy"));
+        tables.filter_map(|table| Some(table.metadata().ok()?.len())).sum()
+    }
+
     /// The features of every readable image of `dataset`, from the cache when they are there. `progress` hears of images
     /// done and their number while they are computed.
     ///

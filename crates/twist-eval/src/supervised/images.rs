@@ -110,6 +110,9 @@ impl LabelledImages {
         let members: Vec<(u32, Option<u32>)> =
             images.iter().map(|&(index, class)| (index, Some(class))).collect();
         let percent = 100.0 * images.len() as f64 / of.max(1) as f64;
+        if chosen.get("percent").is_none() {
+            chosen["percent"] = ((percent * 100.0).round() / 100.0).into();
+        }
         Ok(Self { images: subset(Arc::clone(dataset), &members, classes)?, percent, chosen, notes })
     }
 }

@@ -1,7 +1,7 @@
 //! A course in the middle: on disk so that it can go on.
 //!
-//! One safetensors file with the student's tensors, the figures so far as 64-bit floats (JSON would round them), and
-//! as metadata the step and what the course is. It is replaced as a whole after every epoch.
+//! One safetensors file with the student's tensors, the figures so far as 64-bit floats, and as metadata the step and what
+//! the course is. It is replaced as a whole at the ends of epochs ([`super::Session::save_every`]) and when the course stops.
 
 use std::path::Path;
 

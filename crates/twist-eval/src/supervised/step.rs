@@ -18,7 +18,8 @@ pub struct StepFigures {
     pub(super) images: i64,
 }
 
-/// One update from the crops `pixels` `[B, S, S, 3]` (u8) and what they show, both on the device of `input`. `rates` are those of the classifier and of the backbone, which has none when it is frozen.
+/// One update from the crops `pixels` `[B, S, S, 3]` (u8) and what they show, both on the device of `input`. `rates` are those
+/// of the classifier and of the backbone, which has none when it is frozen.
 ///
 /// Nothing is read from the device.
 ///

@@ -1,13 +1,14 @@
 //! The fine-tuning protocol: rate and weight decay by validation, then one course over all training images and one look
 //! at the test images.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use twist_data::{Dataset, EvalTransform, OfficialSet, Tags, subset};
-use twist_train::{Machine, Precision};
+use twist_train::{Event, Machine, Precision, Recorder, TrainError, What};
 
 use super::holdout::HoldOut;
 use super::kept::Kept;
@@ -15,6 +16,7 @@ use super::result::{Selection, TransferMethod, TransferResult};
 use crate::answers::Answers;
 use crate::finetune::filter_of;
 use crate::logistic::logarithmic;
+use crate::model::hex;
 use crate::supervised::{Lesson, Order, Student, crop_and_flip, scores, teach};
 use crate::{EvalError, EvalInput, FeatureKind, Model, ModelCard, Session, SupervisedPlan};
 
@@ -29,8 +31,7 @@ const MOMENTUM: f64 = 0.9;
 pub struct FinetuneTransferProtocol {
     /// First rates that are tried, for backbone and classifier alike.
     pub lr: Vec<f64>,
-    /// Weight decays that are tried, before they are divided by the rate (so that a step takes away this part of a
-    /// weight).
+    /// Weight decays that are tried, before they are divided by the rate (so that what they do does not depend on it).
     pub weight_decay: Vec<f64>,
     /// Updates of a course, rounded up to whole passes.
     pub updates: u64,
@@ -124,12 +125,16 @@ pub fn finetune_transfer(
     machine.prepare()?;
     let settings = protocol.settings();
     let tags = set.tags.as_ref();
-    let all: Vec<u32> = (0..set.train.len() as u32).collect();
-    let every =
-        Part { images: Arc::clone(&set.train), tags: tags.map(|tags| tags.train.clone()), asked: all };
-    let test_images = (0..set.test.len() as u32).collect();
-    let test =
-        Part { images: Arc::clone(&set.test), tags: tags.map(|tags| tags.test.clone()), asked: test_images };
+    let every = Part::whole(&set.train, tags.map(|tags| &tags.train));
+    let test = Part::whole(&set.test, tags.map(|tags| &tags.test));
+    // What is wrong with the last setting is better known now than in a day.
+    for &(lr, weight_decay) in &settings {
+        if !(weight_decay.is_finite() && weight_decay >= 0.0) {
+            let (what, rule, value) = ("the weight decay", "a number from 0 on", weight_decay.to_string());
+            return Err(EvalError::PlanValue { what, rule, value });
+        }
+        protocol.plan(&source.card, every.images.len(), (lr, weight_decay))?;
+    }
     let courses = Courses { source, set, protocol, machine, kept: kept.map(|folder| Kept::new(folder, set)) };
 
     // Choose.
@@ -143,7 +148,7 @@ pub fn finetune_transfer(
         let fitted = every.of(&held.fitted)?;
         let validating =
             Part { asked: held.validating.iter().map(|&row| row as u32).collect(), ..every.clone() };
-        let lesson = courses.lesson(&fitted);
+        let lesson = courses.lesson(&fitted)?;
         let (mut best, mut failed): (Option<f64>, _) = (None, None);
         for (done, &setting) in settings.iter().enumerate() {
             let mut told = |step, steps| progress(done, step, steps);
@@ -164,7 +169,7 @@ pub fn finetune_transfer(
     }
 
     // Learn from everything, and look.
-    let lesson = courses.lesson(&every);
+    let lesson = courses.lesson(&every)?;
     let done = protocol.courses() - 1;
     let measured = courses.measure(&lesson, chosen, &test, &mut |step, steps| progress(done, step, steps))?;
     let plan = Box::new(protocol.plan(&source.card, every.images.len(), chosen)?);
@@ -174,23 +179,15 @@ pub fn finetune_transfer(
         figure: measured.figure,
         top1: measured.top1,
         selection,
-        train_images: every.images.len(),
+        train_images: every.images.len() - measured.unread_in_training,
         test_images: measured.images,
-        unreadable: measured.unreadable,
+        unreadable: measured.unreadable + measured.unread_in_training,
         ..TransferResult::new(
             set,
             source.card.feature_dim,
             TransferMethod::Finetune { protocol, weight_decay, plan, updates },
         )
     })
-}
-
-/// Rates of backbone and classifier are one flag here, so one is named.
-fn of_one_rate(error: EvalError) -> EvalError {
-    match error {
-        EvalError::NotFinite { epoch, lr, .. } => EvalError::NotFinite { epoch, lr, backbone_lr: 0.0 },
-        other => other,
-    }
 }
 
 /// Images with what they show, and which of them are asked.
@@ -202,6 +199,19 @@ struct Part {
 }
 
 impl Part {
+    fn whole(images: &Arc<dyn Dataset>, tags: Option<&Tags>) -> Self {
+        let asked = (0..images.len() as u32).collect();
+        Self { images: Arc::clone(images), tags: tags.cloned(), asked }
+    }
+
+    /// Images and what they show, in words that are equal for equal ones.
+    fn identity(&self) -> String {
+        let tags = self.tags.iter().flat_map(|tags| (0..tags.len()).flat_map(|image| tags.of(image)));
+        let tags: Vec<u8> = tags.map(|tag| *tag as u8).collect();
+        let tags = hex(&Sha256::digest(&tags)[..8]);
+        format!("{} images of {}, tags {tags}", self.asked.len(), self.images.fingerprint())
+    }
+
     fn answers(&self, indices: &[u32]) -> Result<Answers, EvalError> {
         Answers::of(&*self.images, self.tags.as_ref(), indices)
     }
@@ -227,6 +237,31 @@ pub(super) struct Measured {
     pub(super) images: usize,
     /// The others.
     pub(super) unreadable: usize,
+    /// Training images that could not be read.
+    pub(super) unread_in_training: usize,
+}
+
+/// How a course ended.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum CourseEnd {
+    /// With a figure.
+    Measured(Measured),
+    /// With a loss that is no number.
+    NotFinite {
+        /// In which epoch, counted from 1.
+        epoch: u64,
+    },
+}
+
+/// Counts training images that could not be read.
+struct Unread<'a>(&'a mut usize);
+
+impl Recorder for Unread<'_> {
+    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+        *self.0 += usize::from(matches!(event.what, What::SkippedImage { .. }));
+        Ok(())
+    }
 }
 
 /// Everything that the courses of a set have in common.
@@ -239,9 +274,14 @@ struct Courses<'a> {
 }
 
 impl Courses<'_> {
-    fn lesson(&self, part: &Part) -> Lesson {
-        let begins_with = if self.protocol.from_scratch { "random weights" } else { &self.source.hash };
-        Lesson::untested(&part.images, part.tags.clone(), begins_with)
+    fn lesson(&self, part: &Part) -> Result<Lesson, EvalError> {
+        let card = &self.source.card;
+        // Random weights are those of this network, which sees its images in this way.
+        let begins_with = match self.protocol.from_scratch {
+            true => serde_json::to_string(&("random weights", &card.backbone, card.mean, card.std))?,
+            false => self.source.hash.clone(),
+        };
+        Ok(Lesson::untested(&part.images, part.tags.clone(), &begins_with))
     }
 
     /// Teaches a student by one setting and asks it the images of `asked`, unless this was done before.
@@ -253,35 +293,65 @@ impl Courses<'_> {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Measured, EvalError> {
         let plan = self.protocol.plan(&self.source.card, lesson.train.len(), setting)?;
-        let course = self.kept.as_ref().map(|kept| kept.course(&plan, lesson)).transpose()?;
-        if let Some(measured) = course.as_ref().map(|course| course.measured()).transpose()?.flatten() {
-            return Ok(measured);
+        let end = match &self.kept {
+            None => self.course(lesson, &plan, asked, None, progress)?,
+            Some(kept) => {
+                let course = kept.course(&plan, setting, lesson, &asked.identity())?;
+                match course.end()? {
+                    Some(end) => end,
+                    None => {
+                        let end = self.course(lesson, &plan, asked, Some(course.state()), progress)?;
+                        course.keep(end)?;
+                        end
+                    }
+                }
+            }
+        };
+        match end {
+            CourseEnd::Measured(measured) => Ok(measured),
+            // Rates of backbone and classifier are one flag here, so one is named.
+            CourseEnd::NotFinite { epoch } => {
+                Err(EvalError::NotFinite { epoch, lr: plan.classifier_lr, backbone_lr: 0.0 })
+            }
         }
+    }
+
+    /// One course from its beginning, or from the state in its file.
+    fn course(
+        &self,
+        lesson: &Lesson,
+        plan: &SupervisedPlan,
+        asked: &Part,
+        state: Option<PathBuf>,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<CourseEnd, EvalError> {
         let classes = self.set.classes().len() as i64;
         let from_scratch = self.protocol.from_scratch;
-        let mut student = Student::new(self.source, classes, &plan, from_scratch, self.machine.device)?;
+        let mut student = Student::new(self.source, classes, plan, from_scratch, self.machine.device)?;
         let card = ModelCard { transform: plan.transform.clone(), ..self.source.card.clone() };
         let input = EvalInput::of_card(&card, Some(plan.precision), self.machine)?;
+        let mut unread_in_training = 0;
         let mut session = Session {
-            state: course.as_ref().map(|course| course.state()),
+            state,
             save_every: SAVE_EVERY,
+            recorders: vec![Box::new(Unread(&mut unread_in_training))],
             progress: Some(Box::new(progress)),
             ..Session::default()
         };
-        // Nobody raises the flag of this session, so a course always ends.
-        teach(&mut student, lesson, &plan, &input, &mut session).map_err(of_one_rate)?;
+        // Nobody raises the flag of this session, so a course ends by itself.
+        match teach(&mut student, lesson, plan, &input, &mut session) {
+            Err(EvalError::NotFinite { epoch, .. }) => return Ok(CourseEnd::NotFinite { epoch }),
+            other => other?,
+        };
         drop(session);
         let (scores, seen, unreadable) = scores(&student, &input, &asked.images, &asked.asked)?;
         let answers = asked.answers(&seen)?;
-        let measured = Measured {
+        Ok(CourseEnd::Measured(Measured {
             figure: answers.score(&scores, self.set.metric())?,
             top1: answers.top1(&scores)?,
             images: seen.len(),
             unreadable,
-        };
-        if let Some(course) = course {
-            course.keep(&measured)?;
-        }
-        Ok(measured)
+            unread_in_training,
+        }))
     }
 }

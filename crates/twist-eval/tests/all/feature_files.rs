@@ -82,6 +82,24 @@ fn npy_of_every_float_is_read_with_the_labels_beside_it() {
 }
 
 #[test]
+fn the_csv_of_embed_names_and_labels_the_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    save_npy(&path, "<f4", "(2, 1)", &[1.0f32, 2.0].map(f32::to_le_bytes).concat());
+    let csv = folder.path().join("x.npy.csv");
+    fs_err::write(&csv, "row,path,index,label\n0,\"a, b.png\",3,1\n1,c.png,5,\n").unwrap();
+    let table = read(path.clone()).unwrap();
+    assert_eq!(labels(&table), [Some(1), None]);
+    assert_eq!((table.dataset.path(0), table.dataset.path(1)), ("a, b.png".into(), "c.png".into()));
+    // Labels of their own win; a table of other rows is refused.
+    save_npy(&folder.path().join("x.labels.npy"), "<i4", "(2,)", &[0i32, 0].map(i32::to_le_bytes).concat());
+    assert_eq!(labels(&read(path.clone()).unwrap()), [Some(0); 2]);
+    fs_err::write(&csv, "row,path,index,label\n0,a.png,3,1\n").unwrap();
+    let message = read(path).err().unwrap().to_string();
+    assert!(message.contains("x.npy.csv") && message.contains("1 rows"), "{message}");
+}
+
+#[test]
 fn parquet_lists_of_any_kind_are_read_with_names_and_labels() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.parquet");

@@ -43,6 +43,8 @@ pub(crate) struct Protocol {
     pub(crate) size: Option<f64>,
     /// Percent of the labels used.
     pub(crate) percent: Option<f64>,
+    /// Whether the classifier on frozen features was trained on random crops.
+    pub(crate) augmented: bool,
     /// Whether there were as many discovered classes as labels.
     pub(crate) as_many_classes_as_labels: bool,
     /// What no measurement of ours does.
@@ -60,6 +62,8 @@ pub(crate) struct Ours {
     pub(crate) size: Option<f64>,
     /// As in [`Protocol`].
     pub(crate) percent: Option<f64>,
+    /// As in [`Protocol`].
+    pub(crate) augmented: Option<bool>,
     /// Discovered classes, and labels.
     pub(crate) classes: Option<(f64, f64)>,
 }
@@ -83,6 +87,13 @@ impl Published {
         compare("T", "", theirs.temperature, ours.temperature);
         compare("images of", " px", theirs.size, ours.size);
         compare("labels:", " %", theirs.percent, ours.percent);
+        match (theirs.augmented, ours.augmented) {
+            (true, Some(false)) => {
+                found.push("classifier trained on random crops, here on features of centre crops".into());
+            }
+            (true, None) => found.push("classifier trained on random crops, here unknown".into()),
+            _ => {}
+        }
         if theirs.as_many_classes_as_labels {
             match ours.classes {
                 Some((classes, labels)) if classes != labels => found.push(format!(
@@ -139,6 +150,26 @@ mod tests {
             rows.iter().all(|row| row.differences(&ours) == ["best of all epochs, chosen on the test set"])
         );
         assert!(rows.windows(2).all(|pair| pair[0].figures[0].1 >= pair[1].figures[0].1));
+    }
+
+    #[test]
+    fn a_classifier_on_kept_features_is_another_protocol_than_one_on_random_crops() {
+        let row = &rows(DataSet::ImageNet, "linear")[0];
+        let ours = |augmented| Ours { size: Some(224.0), augmented, ..Ours::default() };
+        let without = row.differences(&ours(Some(true))).len();
+        assert_eq!(row.differences(&ours(Some(false))).len(), without + 1);
+        assert!(row.differences(&ours(None)).iter().any(|words| words.contains("here unknown")));
+    }
+
+    #[test]
+    fn the_percentage_of_labels_is_compared() {
+        let row = rows(DataSet::ImageNet, "finetune")
+            .into_iter()
+            .find(|row| row.protocol.percent == Some(1.0))
+            .unwrap();
+        let ours = |percent| Ours { size: Some(224.0), percent: Some(percent), ..Ours::default() };
+        assert!(row.differences(&ours(10.0)).contains(&"labels: 1 %, here 10 %".to_owned()));
+        assert!(!row.differences(&ours(1.0)).iter().any(|words| words.starts_with("labels")));
     }
 
     #[test]

@@ -191,12 +191,18 @@ pub(super) fn all() -> Vec<Published> {
             ..row(data, "cluster", method, arch, training)
         });
     }
+    // The released code of TWIST prints the maximum.
+    const MAX: &str = "best of all epochs on the validation set";
+    let remarks = |method: &str| if method.starts_with("TWIST") { vec![MAX] } else { Vec::new() };
     for (method, arch, training, linear, knn_top1, source) in IMAGENET_FROZEN {
-        const MAX: &str = "best of all epochs on the validation set";
-        let remarks = if method.starts_with("TWIST") { vec![MAX] } else { Vec::new() };
         rows.push(Published {
             figures: vec![("linear_top1", linear / 100.0)],
-            protocol: Protocol { size: Some(224.0), remarks, ..Protocol::default() },
+            protocol: Protocol {
+                size: Some(224.0),
+                augmented: true,
+                remarks: remarks(method),
+                ..Protocol::default()
+            },
             source,
             ..row(ImageNet, "linear", method, arch, training)
         });
@@ -210,7 +216,12 @@ pub(super) fn all() -> Vec<Published> {
     for (method, arch, percent, value, source) in IMAGENET_FINETUNE {
         rows.push(Published {
             figures: vec![("finetune_top1", value / 100.0)],
-            protocol: Protocol { percent: Some(percent), size: Some(224.0), ..Protocol::default() },
+            protocol: Protocol {
+                percent: Some(percent),
+                size: Some(224.0),
+                remarks: remarks(method),
+                ..Protocol::default()
+            },
             source,
             ..row(ImageNet, "finetune", method, arch, "")
         });

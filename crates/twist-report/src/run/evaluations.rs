@@ -13,6 +13,8 @@ use crate::error::ReportError;
 /// One measurement.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Evaluation {
+    /// What is measured, where it is not the run: `k-means, K = 10`.
+    pub(crate) beside: Option<String>,
     /// `knn`, `linear`, `cluster`, `finetune`, `classifier`, `transfer`, or another word.
     pub(crate) kind: String,
     /// Every finite number of the line, by its key, in file order.
@@ -29,8 +31,9 @@ impl Evaluation {
 }
 
 /// Keys of `metrics.json` that belong to each evaluation.
-const OF_METRICS: [(&str, &[&str]); 2] = [
+const OF_METRICS: [(&str, &[&str]); 3] = [
     ("knn", &["knn_top1"]),
+    ("finetune", &["finetune_top1", "finetune_top5", "finetune_top1_best_epoch"]),
     (
         "cluster",
         &[
@@ -69,6 +72,7 @@ fn of_metrics(figures: &Figures) -> Vec<Evaluation> {
     OF_METRICS
         .iter()
         .map(|(kind, keys)| Evaluation {
+            beside: None,
             kind: (*kind).to_owned(),
             figures: keys.iter().filter_map(|key| Some(((*key).to_owned(), figures.number(key)?))).collect(),
             protocol: protocol.clone(),
@@ -90,23 +94,47 @@ fn parse(text: &str) -> (Vec<Evaluation>, usize) {
     (all, damaged)
 }
 
-/// The evaluations of a line: one, or where it tells of several data sets (`sets`) one for each.
+/// The evaluations of a line: one, or where it tells of several data sets (`sets`) one for each; and the rows of k-means on
+/// the same features that stand beside one.
 fn evaluations(mut fields: Map<String, Value>) -> Option<Vec<Evaluation>> {
     let kind = fields.get("evaluation")?.as_str()?.to_owned();
     let protocol = fields.remove("protocol").unwrap_or(Value::Null);
     match fields.remove("sets") {
         Some(Value::Array(sets)) => {
-            Some(sets.into_iter().filter_map(|set| of_set(&kind, &protocol, set)).collect())
+            let mode = fields.remove("mode").unwrap_or_default();
+            sets.into_iter().map(|set| of_set(&kind, &mode, &protocol, set)).collect()
         }
-        _ => Some(vec![evaluation(kind, fields, protocol)]),
+        _ => {
+            let kmeans = fields.remove("kmeans");
+            let rows = kmeans.iter().filter_map(Value::as_array).flatten();
+            let rows: Vec<Evaluation> = rows.filter_map(|row| kmeans_row(&kind, &protocol, row)).collect();
+            Some(std::iter::once(evaluation(kind, fields, protocol)).chain(rows).collect())
+        }
     }
 }
 
+/// k-means with one number of clusters, on the features and images of the evaluation that it stands beside.
+fn kmeans_row(kind: &str, of: &Value, row: &Value) -> Option<Evaluation> {
+    let mut fields = row.as_object()?.clone();
+    let clusters = fields.remove("clusters")?;
+    fields.remove("runs");
+    let mut protocol = of.get("kmeans").and_then(Value::as_object).cloned().unwrap_or_default();
+    for key in ["data_set", "class_names", "classes", "images"] {
+        if let Some(value) = of.get(key) {
+            protocol.insert(key.into(), value.clone());
+        }
+    }
+    let beside = Some(format!("k-means on the same features, K = {clusters}"));
+    protocol.insert("clusters".into(), clusters);
+    Some(Evaluation { beside, ..evaluation(kind.to_owned(), fields, protocol.into()) })
+}
+
 /// What was measured on one of several data sets: its own protocol and what it has in common with the others.
-fn of_set(kind: &str, shared: &Value, set: Value) -> Option<Evaluation> {
+fn of_set(kind: &str, mode: &Value, shared: &Value, set: Value) -> Option<Evaluation> {
     let Value::Object(mut fields) = set else { return None };
     let mut protocol = Map::new();
     protocol.insert("data_set".into(), fields.remove("set")?);
+    protocol.insert("mode".into(), mode.clone());
     for part in [fields.remove("protocol").unwrap_or_default(), shared.clone()] {
         if let Value::Object(part) = part {
             part.into_iter().for_each(|(key, value)| {
@@ -122,12 +150,37 @@ fn evaluation(kind: String, fields: Map<String, Value>, protocol: Value) -> Eval
         .iter()
         .filter_map(|(key, value)| Some((key.clone(), value.as_f64().filter(|x| x.is_finite())?)))
         .collect();
-    Evaluation { kind, figures, protocol }
+    Evaluation { beside: None, kind, figures, protocol }
+}
+
+/// What a transfer evaluation found on its way to the figure: no part of what makes two of them the same.
+const FOUND: [&str; 9] = [
+    "l2",
+    "converged",
+    "lr",
+    "backbone_lr",
+    "weight_decay",
+    "weight_decay_before_division",
+    "validation_figure",
+    "test_images",
+    "unreadable_images",
+];
+
+/// Whether two evaluations measure the same in the same way.
+fn same(a: &Evaluation, b: &Evaluation) -> bool {
+    let defined = |one: &Evaluation| {
+        let mut protocol = one.protocol.clone();
+        if let (Some(fields), true) = (protocol.as_object_mut(), one.protocol.get("data_set").is_some()) {
+            fields.retain(|key, _| !FOUND.contains(&key.as_str()));
+        }
+        protocol
+    };
+    (&a.kind, &a.beside) == (&b.kind, &b.beside) && defined(a) == defined(b)
 }
 
 /// Adds `new`, in place of one by the same protocol if there is one.
 fn put(all: &mut Vec<Evaluation>, new: Evaluation) {
-    match all.iter_mut().find(|old| old.kind == new.kind && old.protocol == new.protocol) {
+    match all.iter_mut().find(|old| same(old, &new)) {
         Some(old) => *old = new,
         None => all.push(new),
     }
@@ -154,7 +207,7 @@ mod tests {
         let line = |dtd: f64| {
             format!(
                 r#"{{"evaluation":"transfer","mode":"linear","protocol":{{"weights":"last","seed":1}},"sets":[
-                {{"set":"dtd","linear_top1":{dtd},"protocol":{{"l2":1.0,"seed":0}}}},
+                {{"set":"dtd","linear_top1":{dtd},"protocol":{{"l2":{dtd},"seed":0}}}},
                 {{"set":"pets","linear_mean_per_class":0.5,"linear_top1":0.6,"protocol":{{}}}}]}}"#
             )
             .replace('\n', " ")
@@ -162,9 +215,23 @@ mod tests {
         let (found, damaged) = parse(&format!("{}\n{}\n", line(0.3), line(0.4)));
         assert_eq!((found.len(), damaged), (2, 0));
         assert_eq!((found[0].kind.as_str(), found[0].number("linear_top1")), ("transfer", Some(0.4)));
-        let own = serde_json::json!({"data_set": "dtd", "l2": 1.0, "seed": 0, "weights": "last"});
+        let own =
+            serde_json::json!({"data_set": "dtd", "mode": "linear", "l2": 0.4, "seed": 0, "weights": "last"});
         assert_eq!(found[0].protocol, own);
         assert_eq!(found[1].figures.len(), 2);
+    }
+
+    #[test]
+    fn kmeans_stands_beside_as_rows_of_its_own() {
+        let line = r#"{"evaluation":"cluster","nmi":0.5,"kmeans":[{"clusters":10,"nmi":0.4,"runs":5,"std":{"nmi":0.1}}],
+            "protocol":{"clusters":128,"classes":10,"seed":0,"kmeans":{"seeds":5}}}"#
+            .replace('\n', " ");
+        let (found, damaged) = parse(&line);
+        assert_eq!((found.len(), damaged), (2, 0));
+        assert_eq!((&found[0].beside, found[0].number("nmi")), (&None, Some(0.5)));
+        assert_eq!(found[1].beside.as_deref(), Some("k-means on the same features, K = 10"));
+        assert_eq!(found[1].figures, [("nmi".to_owned(), 0.4)]);
+        assert_eq!(found[1].protocol, serde_json::json!({"seeds": 5, "classes": 10, "clusters": 10}));
     }
 
     #[test]

@@ -98,7 +98,6 @@ fn by_named_data_set(own: Vec<&Evaluation>) -> Vec<Vec<&Evaluation>> {
 
 fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
     let data = data_set(run, own.first()?);
-    let protocols: Vec<Ours> = own.iter().map(|one| ours(run, one)).collect();
     let rows = data.map(|data| published::rows(data, kind)).unwrap_or_default();
 
     // Columns are the figures that this run has, in the order in which they are first met.
@@ -115,13 +114,15 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
         keys.iter().map(cell).collect::<Vec<_>>()
     };
     let names = told_apart(own);
+    let of_run = || own.iter().zip(&names).filter(|(one, _)| one.beside.is_none());
+    let protocols: Vec<(Ours, &String)> = of_run().map(|(one, name)| (ours(run, one), name)).collect();
     // Each published row is compared with the measurement whose protocol is nearest to its own.
     let compared = |row: &Published| {
-        let all = protocols.iter().zip(&names).map(|(ours, name)| (row.differences(ours), name));
+        let all = protocols.iter().map(|(ours, name)| (row.differences(ours), *name));
         let nearest = all.min_by_key(|(differs, _)| differs.len());
         let (differs, name) =
             nearest.map_or_else(Default::default, |(differs, name)| (differs, name.clone()));
-        (differs, if names.len() > 1 { name } else { String::new() })
+        (differs, if protocols.len() > 1 { name } else { String::new() })
     };
     let measured = own.iter().zip(&names).map(|(one, name)| Own {
         name: name.clone(),
@@ -174,15 +175,22 @@ fn about(row: &Published) -> String {
     if row.training.is_empty() { row.arch.to_owned() } else { format!("{}, {}", row.arch, row.training) }
 }
 
-/// A name for each measurement, by the values in which their protocols differ.
+/// A name for each measurement, by the values in which the protocols of the run's own ones differ.
 fn told_apart(own: &[&Evaluation]) -> Vec<String> {
     let tables: Vec<Vec<(String, String)>> = own.iter().map(|one| flatten_json(&one.protocol)).collect();
     let common = |key: &str, value: &str| {
-        tables.iter().all(|table| table.iter().any(|(name, other)| name == key && other == value))
+        let of_run = tables.iter().zip(own).filter(|(_, one)| one.beside.is_none());
+        of_run
+            .map(|(table, _)| table)
+            .all(|table| table.iter().any(|(name, other)| name == key && other == value))
     };
     tables
         .iter()
-        .map(|table| {
+        .zip(own)
+        .map(|(table, one)| {
+            if let Some(name) = &one.beside {
+                return name.clone();
+            }
             let differing = table.iter().filter(|(key, value)| !common(key, value));
             let words: Vec<String> =
                 differing.take(3).map(|(key, value)| format!("{} {value}", last_word(key))).collect();
@@ -222,7 +230,12 @@ fn ours(run: &Run, evaluation: &Evaluation) -> Ours {
         k: first(&["/knn/k", "/k"]),
         temperature: first(&["/knn/temperature", "/temperature"]),
         size: first(&["/transform/crop", "/crop", "/size"]),
-        percent: first(&["/percent"]),
+        percent: first(&["/percent", "/labels/percent"]),
+        augmented: match evaluation.protocol.get("name").and_then(Value::as_str) {
+            Some("fast") => Some(false),
+            Some("resnet" | "vit") => Some(true),
+            _ => None,
+        },
         classes: clusters.zip(first(&["/classes"]).or(labels.map(|labels| labels as f64))),
     }
 }

@@ -1,12 +1,10 @@
 //! Which images to label next.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 
 use super::picture::{Picture, picture};
 use crate::classes::Classes;
-use crate::label_next::propose;
+use crate::label_next::{labelled, propose};
 use crate::pictures::Book;
 use crate::run::{Run, Samples};
 use crate::text::plural;
@@ -25,7 +23,7 @@ pub(crate) struct LabelNext {
 
 /// The proposals for `samples`.
 pub(crate) fn view(run: &Run, samples: &Samples, classes: &Classes, book: &mut Book) -> LabelNext {
-    let rows = propose(samples, &HashSet::new());
+    let rows = propose(samples, &labelled(samples, &run.path));
     let seen = |row: &&usize| run.thumbnails.contains_key(&samples.index[**row]) || run.thumbnails.is_empty();
     let pictures = rows
         .iter()

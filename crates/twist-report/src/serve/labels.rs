@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::ReportError;
 
+/// The table of labels in a run folder.
+pub(crate) const LABELS_FILE: &str = "labels.csv";
+
 /// Longest label in characters.
 const LONGEST: usize = 100;
 
@@ -30,7 +33,7 @@ impl Labels {
             }
             Err(source) => return Err(ReportError::Read { source }),
         };
-        match read(&bytes) {
+        match given(&bytes) {
             Some(given) => Ok(Self { file, given }),
             None => Err(ReportError::NoLabels { path: file }),
         }
@@ -73,7 +76,8 @@ impl Labels {
     }
 }
 
-fn read(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
+/// Labels by path in a table with the columns `path` and `label`; `None` where it is none.
+pub(crate) fn given(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
     let mut reader = csv::Reader::from_reader(bytes);
     let header = reader.headers().ok()?.clone();
     let place = |name: &str| header.iter().position(|field| field.trim() == name);

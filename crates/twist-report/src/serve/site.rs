@@ -8,7 +8,7 @@ use twist_io::{ClusterError, ClusterNames, clusters_file};
 
 use super::archive::Archive;
 use super::helpers::Helpers;
-use super::labels::Labels;
+use super::labels::{LABELS_FILE, Labels};
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::run::{Naming, Run, Samples, load_names};
@@ -67,7 +67,7 @@ impl Site {
             classes: Classes::of(&samples, &naming),
             naming,
             archive,
-            labels: Labels::open(folder.join("labels.csv"))?,
+            labels: Labels::open(folder.join(LABELS_FILE))?,
             helpers,
             evaluated_on: String::new(),
             rows,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 use twist_data::{OfficialKind, OfficialSet, TransferMetric, find_official, open_official};
 use twist_eval::{
     FeatureKind, FinetuneTransferProtocol, LinearTransferProtocol, TransferMethod, TransferResult,
@@ -133,6 +133,9 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     if let (Mode::Linear, Some(flag)) = (args.mode, args.finetune.given()) {
         return Err(Usage(format!("{flag} belongs to --mode finetune")).into());
     }
+    if args.mode == Mode::Finetune && args.model.machine.no_cache {
+        return Err(Usage("--no-cache belongs to --mode linear: fine-tuning keeps no features".into()).into());
+    }
     let wanted = wanted(args)?;
     let mut opened = args.model.open(talk)?;
     if args.mode == Mode::Linear {
@@ -143,20 +146,27 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         // All are opened first: what is missing of the last one is better known now than in an hour.
         found.push(open_official(Some(kind), &folder, args.seed)?);
     }
-    let mut results = Vec::with_capacity(found.len());
+    let mut measured = Vec::with_capacity(found.len());
     for set in &found {
         introduce(set, talk);
-        results.push(match args.mode {
+        measured.push(match args.mode {
             Mode::Linear => linear(&opened, set, args.seed, talk)?,
             Mode::Finetune => finetune(&opened, set, args, talk)?,
         });
+        // Recorded at once: what goes wrong with a later set costs none of the earlier ones.
+        results::record(&opened, "transfer", &figures(&opened, &measured[measured.len() - 1..]))?;
     }
-    let mut figures = Map::new();
-    figures.insert("mode".into(), results.first().map_or("", |result| result.method.name()).into());
-    figures.insert("sets".into(), results.iter().map(TransferResult::json).collect());
-    figures.insert("protocol".into(), opened.protocol());
-    results::emit(&opened, "transfer", &[], figures, args.json, &table(&results))?;
+    results::print(figures(&opened, &measured), args.json, &table(&measured))?;
     Ok(Exit::Done)
+}
+
+/// The JSON object: `mode`, one object for each set, and what they have in common.
+fn figures(opened: &Opened, measured: &[TransferResult]) -> Map<String, Value> {
+    let mut figures = Map::new();
+    figures.insert("mode".into(), measured.first().map_or("", |result| result.method.name()).into());
+    figures.insert("sets".into(), measured.iter().map(TransferResult::json).collect());
+    figures.insert("protocol".into(), opened.protocol());
+    figures
 }
 
 /// The sets to measure, each with its folder, in the order of published tables.
@@ -225,7 +235,7 @@ fn finetune(opened: &Opened, set: &OfficialSet, args: &Args, talk: &Talk) -> any
     let result = finetune_transfer(&opened.model, set, &protocol, &opened.machine, kept, &mut progress)?;
     drop(counting);
     if result.unreadable > 0 {
-        talk.warn(format!("{title}: {} test images could not be read and do not count", result.unreadable));
+        talk.warn(format!("{title}: {} images could not be read and do not count", result.unreadable));
     }
     Ok(result)
 }

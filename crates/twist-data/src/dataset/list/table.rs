@@ -1,4 +1,5 @@
-//! `.csv` lists: a header with `path` and, optionally, `label` and `class`.
+//! `.csv` lists: a header with `path` and, optionally, `label` and `class`. What `twist predict` writes is one too: there
+//! the column `name` says the class, and an image that is `unsure` has none.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +9,8 @@ use crate::DataError;
 use crate::dataset::classes::Labels;
 use crate::dataset::file_pool::read_file;
 
-/// Reads the table. Columns other than `path`, `label` and `class` are of no concern here; an empty label is none.
+/// Reads the table. Columns other than `path`, `label` and `class` are of no concern here, unless it is one of predictions; an
+/// empty label is none.
 pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
     let bytes = read_file(path)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
@@ -24,6 +26,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
         return Err(bad(1, reason));
     };
     let (label_column, class_column) = (column("label"), column("class"));
+    let predicted = class_column.and(column("probability")).and(column("name"));
+    let predicted = predicted.filter(|_| label_column.is_none());
+    let unsure_column = predicted.and(column("unsure"));
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| bad(e.position().map_or(0, csv::Position::line), plain(&e)))?;
@@ -32,7 +37,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
             column.and_then(|c| record.get(c)).filter(|text| !text.is_empty()).map(str::to_owned)
         };
         let name = field(Some(path_column)).ok_or_else(|| bad(line, "the path is empty".to_owned()))?;
-        rows.push(Row { line, path: name, label: field(label_column), class: field(class_column) });
+        let unsure = field(unsure_column).is_some_and(|text| text.eq_ignore_ascii_case("true"));
+        let class = if unsure { None } else { field(predicted.or(class_column)) };
+        rows.push(Row { line, path: name, label: field(label_column), class });
     }
     Ok(rows)
 }
@@ -85,5 +92,26 @@ fn plain(error: &csv::Error) -> String {
         }
         csv::ErrorKind::Utf8 { .. } => "not UTF-8 text: save the list as UTF-8".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predictions_are_labels_by_name_where_they_are_sure() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("classes.csv");
+        let text = "path,class,name,probability,unsure\na.png,3,red,0.9,false\nb.png,7,7,0.8,false\nc.png,3,red,0.4,true\n";
+        fs_err::write(&file, text).unwrap();
+        let rows = read(&file).unwrap();
+        let labels = labels(&file, &rows).unwrap();
+        assert_eq!(labels.names(), ["7", "red"]);
+        assert_eq!([0, 1, 2].map(|row| labels.get(row)), [Some(1), Some(0), None]);
+
+        // A name of something else is none of a class.
+        fs_err::write(&file, "path,class,name\na.png,dog,Rex\n").unwrap();
+        assert_eq!(read(&file).unwrap()[0].class.as_deref(), Some("dog"));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | file | features | names and labels |
 //! |---|---|---|
-//! | `x.npy` | a table `[N, D]` of float32, float64 or float16 | integers `[N]` in `x.labels.npy`, where there is one; below 0 means none |
+//! | `x.npy` | a table `[N, D]` of float32, float64 or float16 | integers `[N]` in `x.labels.npy`, where there is one; below 0 means none. Else `path` and `label` of `x.npy.csv`, which `twist embed` writes |
 //! | `x.parquet` | a column `embedding` of lists of equal length | columns `path` (text) and `label` (integers or text), where there are any |
 //!
 //! `twist embed` and training write both kinds.

@@ -1,4 +1,4 @@
-//! Features from NumPy's `.npy`.
+//! Features from NumPy's `.npy`, with the CSV that `twist embed` writes beside it, or labels in a file of their own.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use twist_io::{Dtype, read_npy};
 
 use super::{Content, label_of, numbered};
 use crate::EvalError;
+use crate::tables::beside;
 
 /// Reads a table, and the labels beside it.
 pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, EvalError> {
@@ -25,9 +26,14 @@ pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, EvalError>
         }
     };
     let rows = table(kind, bytes, [len as i64, width as i64])?;
-    let beside = labels_of(path);
-    let labels = if with_labels && beside.is_file() { read_labels(&beside, len)? } else { Vec::new() };
-    Ok(Content { rows, names: Vec::new(), classes: numbered(&labels), labels })
+    let (own, table) = (labels_of(path), beside(path));
+    let (names, said) = if table.is_file() { read_table(&table, len)? } else { Default::default() };
+    let labels = match with_labels {
+        true if own.is_file() => read_labels(&own, len)?,
+        true => said,
+        false => Vec::new(),
+    };
+    Ok(Content { rows, names, classes: numbered(&labels), labels })
 }
 
 /// Bytes as a float32 table, without a copy where they are float32 already.
@@ -38,6 +44,42 @@ fn table(kind: Kind, bytes: Vec<u8>, shape: [i64; 2]) -> Result<Tensor, EvalErro
     let length = bytes.len() as i64;
     let raw = torch_ext::host::adopt(bytes, &[length])?;
     Ok(raw.f_view_dtype(kind)?.f_view(shape)?.f_to_kind(Kind::Float)?)
+}
+
+/// Paths and labels of `x.npy.csv`; no labels when no row has one.
+fn read_table(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<Option<u32>>), EvalError> {
+    let wrong = |reason: String| EvalError::FeatureFile { path: path.to_owned(), reason };
+    let unreadable = |error: csv::Error| wrong(error.to_string());
+    let mut reader = csv::Reader::from_path(path).map_err(unreadable)?;
+    let header = reader.headers().map_err(unreadable)?.clone();
+    let column = |name: &str| header.iter().position(|found| found == name);
+    let path_column = column("path")
+        .ok_or_else(|| wrong("it has no column \"path\": write both files again, or remove it".to_owned()))?;
+    let (mut names, mut labels) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    for record in reader.records() {
+        let record = record.map_err(unreadable)?;
+        names.push(record.get(path_column).unwrap_or_default().to_owned());
+        let text = column("label").and_then(|column| record.get(column)).unwrap_or_default();
+        labels.push(match text {
+            "" => None,
+            number => {
+                let row = names.len();
+                let no_number = |_| {
+                    wrong(format!("the label of row {row} is \"{number}\", expected its number from 0 on"))
+                };
+                let number = number.parse().map_err(no_number)?;
+                label_of(number).map_err(wrong)?
+            }
+        });
+    }
+    if names.len() != rows {
+        return Err(wrong(format!(
+            "it has {} rows and the table beside it {rows}: write both again",
+            names.len()
+        )));
+    }
+    let labels = if labels.iter().any(Option::is_some) { labels } else { Vec::new() };
+    Ok((names, labels))
 }
 
 /// `x.labels.npy` of `x.npy`.
