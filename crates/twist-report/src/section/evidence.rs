@@ -45,7 +45,7 @@ struct Known {
     meaning: &'static str,
 }
 
-const KNOWN: [Known; 19] = [
+const KNOWN: [Known; 25] = [
     Known { key: "top1", name: "top-1", meaning: "accuracy of the model's own classifier" },
     Known { key: "top5", name: "top-5", meaning: "the label is among the five most probable ones" },
     Known {
@@ -62,6 +62,36 @@ const KNOWN: [Known; 19] = [
         key: "linear_top5",
         name: "linear, top-5",
         meaning: "the label is among the five most probable ones",
+    },
+    Known {
+        key: "linear_top1_best_epoch",
+        name: "best epoch, no result",
+        meaning: "the best of the tested epochs, which the test set chose",
+    },
+    Known {
+        key: "linear_mean_per_class",
+        name: "linear, mean per class",
+        meaning: "every class counts alike, however many images it has",
+    },
+    Known {
+        key: "linear_map_11_point",
+        name: "linear, 11-point mAP",
+        meaning: "mean over classes of the precision at eleven recalls",
+    },
+    Known {
+        key: "finetune_mean_per_class",
+        name: "fine-tuned, mean per class",
+        meaning: "every class counts alike, however many images it has",
+    },
+    Known {
+        key: "finetune_map_11_point",
+        name: "fine-tuned, 11-point mAP",
+        meaning: "mean over classes of the precision at eleven recalls",
+    },
+    Known {
+        key: "finetune_top1_best_epoch",
+        name: "best epoch, no result",
+        meaning: "the best of the tested epochs, which the test set chose",
     },
     Known {
         key: "finetune_top1",
