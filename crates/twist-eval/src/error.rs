@@ -301,6 +301,9 @@ pub enum EvalError {
     /// A file of the run folder could not be written.
     #[error(transparent)]
     Io(#[from] twist_io::IoError),
+    /// The names of classes cannot be kept.
+    #[error(transparent)]
+    Names(#[from] twist_io::ClusterError),
     /// An example to search by that is no image.
     #[error("{} cannot be searched for: {reason}", path.display())]
     Query {

@@ -53,7 +53,7 @@ pub enum ReportError {
     /// A run without images cannot be browsed.
     #[error(
         "{} has no embeddings (embeddings.parquet), so there is nothing to browse: they are written when training ends \
-         (`twist train … --resume` finishes a run; of a run of fine-tuning serve the one that it began with)",
+         (`twist train … --resume` finishes a run)",
         path.display()
     )]
     NothingToBrowse {

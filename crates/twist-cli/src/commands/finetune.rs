@@ -9,6 +9,7 @@ use twist_train::{RunFolder, StopFlag};
 use crate::args::{BudgetArgs, RunFolderArgs, TeachArgs, TeachMachineArgs};
 use crate::course::{Course, result_lines};
 use crate::exit::{Exit, Usage};
+use crate::job::write_report;
 use crate::sources::{self, DEFAULT_LABELS};
 use crate::talk::{Talk, to_stdout};
 use crate::{place, signals};
@@ -69,16 +70,19 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let signals = signals::handle(&stop, talk)?;
     let course = Course::new(talk);
     let steps = Box::new(course.steps());
-    let run = FinetuneRun { config, source: &opened.model, labelled, test, machine: &opened.machine };
+    let (source, machine) = (&opened.model, &opened.machine);
+    let run = FinetuneRun { config, source, labelled, images: train, test, machine };
     let end = run.run(&folder, vec![Box::new(course)], Some(steps), &stop)?;
     drop(signals);
     match (end, stop.signal()) {
         (RunEnd::Finished { model, metrics }, _) => {
+            let report = write_report(&path, talk)?;
             if args.json {
                 to_stdout(serde_json::to_string_pretty(&metrics)?)?;
             } else {
                 result_lines(NAME, &metrics).into_iter().try_for_each(to_stdout)?;
                 to_stdout(format!("model: {}", model.display()))?;
+                to_stdout(format!("report: {}", report.display()))?;
             }
             Ok(Exit::Done)
         }

@@ -65,7 +65,22 @@ fn labels_come_from_a_file() {
                     dots/002.png,,1,class 1,0.2\nlines/001.png,straight,0,class 0,0.3\n";
     fs_err::write(place.path("label_next.csv"), proposed).unwrap();
     let line = "finetune base --train train --labels label_next.csv --epochs 2 --out proposed --device cpu --threads 1";
-    place.run(line).exits(0);
+    let taught = place.run(line);
+    assert!(taught.exits(0).out.contains("report: proposed/report.html"), "{}", taught.out);
+    // The run can be looked at, proposes other images, and its labels are where the next one begins.
+    let read = |name: &str| fs_err::read_to_string(place.path(name)).unwrap();
+    assert_eq!(read("proposed/labels.csv"), "path,label\ndots/000.png,round\nlines/001.png,straight\n");
+    for name in ["embeddings.parquet", "images.csv", "thumbnails.tar"] {
+        assert!(place.path(&format!("proposed/{name}")).is_file(), "{name}");
+    }
+    let page = read("proposed/report.html");
+    assert!(page.contains("round") && page.contains("straight"));
+    let next = read("proposed/label_next.csv");
+    assert!(
+        next.lines().count() > 1 && !next.contains("dots/000.png") && !next.contains("lines/001.png"),
+        "{next}"
+    );
+    place.run("finetune base --train train --labels proposed/labels.csv --epochs 2 --out again --device cpu --threads 1").exits(0);
     let table = place.run("predict proposed train --device cpu --threads 1");
     assert!(
         table

@@ -9,6 +9,7 @@
 //! how many epochs there are at least as many as give [`LEAST_UPDATES`] updates.
 
 mod config;
+mod outcome;
 mod run;
 mod seeds;
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use twist_data::Dataset;
 use twist_train::{Machine, Recorder, RunFolder, StartFigures, StopFlag, What};
 
-use super::{FinetuneConfig, Finetuned, finetune};
+use super::{FinetuneConfig, Finetuned, finetune, outcome};
 use crate::model::MODEL_FILE;
 use crate::supervised::{Lesson, check_state};
 use crate::{EvalError, LabelledImages, Model, Session, SupervisedPlan};
@@ -25,6 +25,8 @@ pub struct FinetuneRun<'a> {
     pub source: &'a Model,
     /// The images to learn from.
     pub labelled: LabelledImages,
+    /// All images of their data set, labelled or not: what the classifier says of them is what the report shows.
+    pub images: Arc<dyn Dataset>,
     /// The images to test on.
     pub test: Option<Arc<dyn Dataset>>,
     /// Where it runs.
@@ -50,8 +52,8 @@ pub enum RunEnd {
 impl FinetuneRun<'_> {
     /// Runs to the end, or until `stop`; `recorders` hear of events beside the log, `progress` of steps.
     ///
-    /// The folder gets `config.toml`, `plan.json`, `log.jsonl` and `events.*`, at the end `model.safetensors` and
-    /// `metrics.json`, and in between `checkpoints/finetune.safetensors`.
+    /// The folder gets `config.toml`, `plan.json`, `log.jsonl` and `events.*`, at the end `model.safetensors`, `metrics.json`
+    /// and what the report draws from (with `labels.csv` where a file named the labels), and in between `checkpoints/finetune.safetensors`.
     ///
     /// # Errors
     /// As [`finetune()`]; a file cannot be written; the state in the folder belongs to other settings.
@@ -93,6 +95,10 @@ impl FinetuneRun<'_> {
         let Some(Finetuned { model, metrics, .. }) = ended else {
             return Ok(RunEnd::Stopped);
         };
+        outcome::write(&model, &self.images, self.machine, path)?;
+        if self.config.labels.is_some() {
+            outcome::write_labels(&self.labelled, path)?;
+        }
         model.save(&model_file)?;
         write_json(&metrics_file, &Value::Object(metrics.clone()))?;
         let seconds = began.elapsed().as_secs_f64();
@@ -129,7 +135,7 @@ impl FinetuneRun<'_> {
             steps_per_epoch: per_epoch,
             parameters: backbone.map(|(_, tensor)| tensor.numel() as u64).sum::<u64>()
                 + classes as u64 * (card.feature_dim as u64 + 1),
-            clusters: 0,
+            clusters: classes as i64,
         }
     }
 }

@@ -279,7 +279,8 @@ fn a_run_leaves_a_model_that_others_load() {
     let machine = machine();
     let run = |folder: &RunFolder, config: &FinetuneConfig, counts: &Cell<[usize; 3]>| {
         let (config, labelled, test) = (config.clone(), all(&train), Some(test.clone()));
-        let run = FinetuneRun { config, source: &source, labelled, test, machine: &machine };
+        let images = labelled.images.clone();
+        let run = FinetuneRun { config, source: &source, labelled, images, test, machine: &machine };
         run.run(folder, vec![Box::new(Kinds(counts))], None, &StopFlag::new())
     };
     let path = root.path().join("run");

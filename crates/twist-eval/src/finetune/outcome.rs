@@ -1,0 +1,88 @@
+//! What a finished classifier says of its images, in the files that the report and the served page are drawn from.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tch::{Kind, Tensor};
+use twist_data::{Dataset, DecodeLimits, Decoder, subset};
+use twist_io::{ClusterNames, clusters_file};
+use twist_train::Machine;
+
+use crate::features::unit_rows;
+use crate::labels::spread;
+use crate::{EvalError, EvalInput, FeatureCache, FeatureKind, Features, LabelledImages, Model, artefacts};
+
+/// Images that are asked at most.
+const MOST: usize = 50_000;
+
+/// Asks `model` for the class of each of `images`, labelled or not (of 50,000 of them where there are more), and writes
+/// `embeddings.parquet`, `images.csv`, `thumbnails.tar` and, with the names of its classes, `clusters.json` into the run folder.
+///
+/// # Errors
+/// No image can be read, libtorch fails, or the disk is full or read-only.
+pub(super) fn write(
+    model: &Model,
+    images: &Arc<dyn Dataset>,
+    machine: &Machine,
+    folder: &Path,
+) -> Result<(), EvalError> {
+    let dataset = match images.len() > MOST {
+        true => {
+            let asked = spread(images.len(), MOST).into_iter();
+            let members: Vec<_> = asked.map(|index| (index, images.label(index as usize))).collect();
+            subset(Arc::clone(images), &members, images.classes().to_vec())?
+        }
+        false => Arc::clone(images),
+    };
+    let features = classes_of(model, &dataset, machine)?;
+    artefacts::embeddings::write(&folder.join("embeddings.parquet"), &features, &*dataset)?;
+    artefacts::images::write(&folder.join("images.csv"), &features.indices, &*dataset)?;
+    let mut decoder = Decoder::new(DecodeLimits::default());
+    let shown: Vec<u32> =
+        artefacts::wanted(&features)?.into_iter().map(|row| features.indices[row]).collect();
+    artefacts::thumbnails::write(&folder.join("thumbnails.tar"), &shown, &*dataset, &mut decoder)?;
+    let card = model.card.classifier.as_ref();
+    let names = card.map_or(&[][..], |card| &card.names[..]);
+    let mut kept = ClusterNames::new(names.len() as u32);
+    for (class, name) in (0..).zip(names) {
+        // Some words are no names for people to give, such as numbers: these classes go by their number.
+        if kept.rename(class, name).is_err() {
+            continue;
+        }
+    }
+    Ok(kept.save(clusters_file(folder))?)
+}
+
+/// The two most probable classes of every readable image, with its features.
+fn classes_of(model: &Model, dataset: &Arc<dyn Dataset>, machine: &Machine) -> Result<Features, EvalError> {
+    let input = EvalInput::of_card(&model.card, Some(model.card.precision), machine)?;
+    let set = FeatureCache::off().features(model, &input, FeatureKind::Last, dataset, &mut |_, _| ())?;
+    let logits = model.classifier_logits(&set.rows.f_to_device(machine.device)?)?;
+    let (confidences, clusters) = logits.f_softmax(-1, Kind::Float)?.f_topk(2, 1, true, true)?;
+    let on_cpu = |table: Tensor| table.f_to_device(tch::Device::Cpu);
+    Ok(Features {
+        embeddings: unit_rows(&set.rows)?,
+        indices: set.indices,
+        clusters: on_cpu(clusters)?,
+        confidences: on_cpu(confidences)?,
+        skipped: set.skipped,
+    })
+}
+
+/// Writes `labels.csv`, the labels that were learned from: the served page adds to them, and the next fine-tuning reads it.
+///
+/// # Errors
+/// The disk is full or read-only.
+pub(super) fn write_labels(labelled: &LabelledImages, folder: &Path) -> Result<(), EvalError> {
+    let images = &labelled.images;
+    let label =
+        |index: usize| Some((images.path(index), images.classes().get(images.label(index)? as usize)?));
+    Ok(twist_io::write_atomic(folder.join("labels.csv"), |file| {
+        let mut table = csv::Writer::from_writer(file);
+        table.write_record(["path", "label"])?;
+        for (path, label) in (0..images.len()).filter_map(label) {
+            table.write_record([path.as_str(), label.as_str()])?;
+        }
+        table.flush()
+    })?)
+}
