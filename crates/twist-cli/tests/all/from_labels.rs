@@ -71,7 +71,7 @@ fn labels_come_from_a_file() {
     let read = |name: &str| fs_err::read_to_string(place.path(name)).unwrap();
     assert_eq!(read("proposed/labels.csv"), "path,label\ndots/000.png,round\nlines/001.png,straight\n");
     for name in ["embeddings.parquet", "images.csv", "thumbnails.tar"] {
-        assert!(place.path(&format!("proposed/{name}")).is_file(), "{name}");
+        assert!(place.path(format!("proposed/{name}")).is_file(), "{name}");
     }
     let page = read("proposed/report.html");
     assert!(page.contains("round") && page.contains("straight"));
