@@ -81,12 +81,8 @@ fn write_artefacts(
     features: &Features,
     folder: &Path,
 ) -> Result<(), EvalError> {
-    let evaluated = &**data.evaluated();
     let mut decoder = Decoder::new(DecodeLimits::default());
-    artefacts::embeddings::write(&folder.join("embeddings.parquet"), features, evaluated)?;
-    artefacts::images::write(&folder.join("images.csv"), &features.indices, evaluated)?;
-    let shown: Vec<u32> = artefacts::wanted(features)?.into_iter().map(|row| features.indices[row]).collect();
-    artefacts::thumbnails::write(&folder.join("thumbnails.tar"), &shown, evaluated, &mut decoder)?;
+    artefacts::write(features, &**data.evaluated(), folder, Some(&mut decoder))?;
     let views = plan.views();
     let sheet = folder.join("augmentation.png");
     artefacts::contact_sheet::write(&sheet, &*data.train, views, plan.seed(), &mut decoder)

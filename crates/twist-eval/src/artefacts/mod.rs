@@ -2,10 +2,35 @@
 //! renamed, so a run that is killed leaves no half file.
 
 pub(crate) mod contact_sheet;
-pub(crate) mod embeddings;
+mod embeddings;
 mod gallery;
-pub(crate) mod images;
-pub(crate) mod thumbnails;
+mod images;
+mod thumbnails;
 
-pub(crate) use gallery::wanted;
-pub use thumbnails::thumbnail;
+use std::path::Path;
+
+use twist_data::{Dataset, Decoder};
+
+pub use self::thumbnails::thumbnail;
+use crate::{EvalError, Features};
+
+/// Writes `embeddings.parquet` and `images.csv` of the images `features` of `dataset` into the run folder and, where there is
+/// a decoder for pictures, `thumbnails.tar`.
+///
+/// # Errors
+/// libtorch fails, or the disk is full or read-only.
+pub(crate) fn write(
+    features: &Features,
+    dataset: &dyn Dataset,
+    folder: &Path,
+    decoder: Option<&mut Decoder>,
+) -> Result<(), EvalError> {
+    embeddings::write(&folder.join("embeddings.parquet"), features, dataset)?;
+    images::write(&folder.join("images.csv"), &features.indices, dataset)?;
+    if let Some(decoder) = decoder {
+        let shown: Vec<u32> =
+            gallery::wanted(features)?.into_iter().map(|row| features.indices[row]).collect();
+        thumbnails::write(&folder.join("thumbnails.tar"), &shown, dataset, decoder)?;
+    }
+    Ok(())
+}

@@ -35,20 +35,14 @@ pub(super) fn write(
         false => Arc::clone(images),
     };
     let features = classes_of(model, &dataset, machine)?;
-    artefacts::embeddings::write(&folder.join("embeddings.parquet"), &features, &*dataset)?;
-    artefacts::images::write(&folder.join("images.csv"), &features.indices, &*dataset)?;
     let mut decoder = Decoder::new(DecodeLimits::default());
-    let shown: Vec<u32> =
-        artefacts::wanted(&features)?.into_iter().map(|row| features.indices[row]).collect();
-    artefacts::thumbnails::write(&folder.join("thumbnails.tar"), &shown, &*dataset, &mut decoder)?;
+    artefacts::write(&features, &*dataset, folder, Some(&mut decoder))?;
     let card = model.card.classifier.as_ref();
     let names = card.map_or(&[][..], |card| &card.names[..]);
     let mut kept = ClusterNames::new(names.len() as u32);
     for (class, name) in (0..).zip(names) {
         // Some words are no names for people to give, such as numbers: these classes go by their number.
-        if kept.rename(class, name).is_err() {
-            continue;
-        }
+        drop(kept.rename(class, name));
     }
     Ok(kept.save(clusters_file(folder))?)
 }

@@ -53,7 +53,8 @@ pub fn head_evaluation(
     let unit_length = model.card.feature_scaling == FeatureScaling::UnitLength;
     let input = HeadInput { unit_length, device: plan.machine().device };
     let features = outputs::outputs(model.head()?, evaluated, &rows, input)?;
-    write_artefacts(evaluated, &features, folder)?;
+    let mut decoder = evaluated.has_images.then(|| Decoder::new(DecodeLimits::default()));
+    artefacts::write(&features, &*evaluated.dataset, folder, decoder.as_mut())?;
 
     let scores = outputs::scores(&features, evaluated)?;
     let mut metrics = match serde_json::to_value(&scores)? {
@@ -77,20 +78,6 @@ pub fn head_evaluation(
     let text = serde_json::to_string_pretty(&metrics)?;
     twist_io::write_atomic(folder.join("metrics.json"), |file| writeln!(file, "{text}"))?;
     Ok(metrics)
-}
-
-/// The files that the report draws from.
-fn write_artefacts(table: &FeatureTable, features: &Features, folder: &Path) -> Result<(), EvalError> {
-    let dataset = &*table.dataset;
-    artefacts::embeddings::write(&folder.join("embeddings.parquet"), features, dataset)?;
-    artefacts::images::write(&folder.join("images.csv"), &features.indices, dataset)?;
-    if table.has_images {
-        let mut decoder = Decoder::new(DecodeLimits::default());
-        let shown: Vec<u32> =
-            artefacts::wanted(features)?.into_iter().map(|row| features.indices[row]).collect();
-        artefacts::thumbnails::write(&folder.join("thumbnails.tar"), &shown, dataset, &mut decoder)?;
-    }
-    Ok(())
 }
 
 /// Every value that defines the figures.
