@@ -75,6 +75,10 @@ fn labels_come_from_a_file() {
     }
     let page = read("proposed/report.html");
     assert!(page.contains("round") && page.contains("straight"));
+    assert!(
+        page.contains("learned from 2 labelled images")
+            && !page.contains("without being told a single label")
+    );
     let next = read("proposed/label_next.csv");
     assert!(
         next.lines().count() > 1 && !next.contains("dots/000.png") && !next.contains("lines/001.png"),

@@ -112,6 +112,12 @@ impl Run {
         })
     }
 
+    /// How many labelled images a run of fine-tuning learned from; `None` for a run that saw no label.
+    pub(crate) fn labels_learned_from(&self) -> Option<usize> {
+        let labels = self.figures.as_ref()?.raw("protocol")?.get("labels")?.get("images")?;
+        labels.as_u64().map(|labels| labels as usize)
+    }
+
     /// K, the number of classes that the network may use.
     pub(crate) fn outputs(&self) -> Option<u64> {
         outputs(&self.log, self.recipe.as_ref())

@@ -46,11 +46,17 @@ pub(crate) fn overview(run: &Run, classes: Option<&Classes>) -> Overview {
 /// What was sorted into what.
 fn sorted(run: &Run, classes: Option<&Classes>) -> Option<String> {
     let (samples, classes) = (run.samples.as_ref()?, classes?);
-    Some(format!(
-        "Twist sorted {} into {} of its own making, without being told a single label.",
-        plural(samples.len(), "image", "images"),
-        plural(classes.classes.len(), "class", "classes"),
-    ))
+    let images = plural(samples.len(), "image", "images");
+    let classes = plural(classes.classes.len(), "class", "classes");
+    Some(match run.labels_learned_from() {
+        Some(labels) => {
+            let labels = plural(labels, "labelled image", "labelled images");
+            format!("A classifier that learned from {labels} sorted {images} into {classes}.")
+        }
+        None => format!(
+            "Twist sorted {images} into {classes} of its own making, without being told a single label."
+        ),
+    })
 }
 
 /// How well that agrees with labels.
@@ -125,6 +131,7 @@ fn tiles(run: &Run) -> Vec<Tile> {
             "accuracy of the discovered classes, each matched with one label",
             Some("kmeans_pixels_accuracy"),
         ),
+        ("finetune_top1", "accuracy", "accuracy on the test images after learning from labels", None),
         ("nmi", "NMI", "normalised mutual information of classes and labels", None),
         ("ari", "ARI", "adjusted Rand index of classes and labels; 0 is chance", None),
     ];
