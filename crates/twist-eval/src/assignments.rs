@@ -10,10 +10,21 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type};
 
+use twist_io::Groups;
+
 use crate::EvalError;
 
 /// The columns that are read; the embeddings stay on the disk.
-const COLUMNS: [&str; 5] = ["index", "cluster", "confidence", "second_cluster", "second_confidence"];
+const COLUMNS: [&str; 7] = [
+    "index",
+    "clusters",
+    "probabilities",
+    // Tables of older runs have the two most probable clusters alone.
+    "cluster",
+    "confidence",
+    "second_cluster",
+    "second_confidence",
+];
 
 /// One image.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +33,15 @@ pub struct Assignment {
     pub index: u32,
     /// Its path; empty when `images.csv` does not name it.
     pub path: String,
-    /// Most probable cluster with its probability, then the second.
-    pub clusters: [(u32, f32); 2],
+    /// The most probable clusters with their probabilities, best first; two at least.
+    pub clusters: Vec<(u32, f32)>,
+}
+
+impl Assignment {
+    /// Its class among `groups` by number, with its probability.
+    pub fn class(&self, groups: &Groups) -> (u32, f32) {
+        groups.best_two(self.clusters.iter().copied())[0]
+    }
 }
 
 /// The images that the run in `folder` was evaluated on, in the order of the table; `None` where it was not evaluated.
@@ -53,16 +71,38 @@ pub fn assignments(folder: &Path) -> Result<Option<Vec<Assignment>>, EvalError> 
 
 /// `None` when a column is missing or of another type.
 fn of_rows(rows: &RecordBatch) -> Option<Vec<Assignment>> {
-    let integers = |name| Some(rows.column_by_name(name)?.as_primitive_opt::<Int32Type>()?.values().clone());
-    let reals = |name| Some(rows.column_by_name(name)?.as_primitive_opt::<Float32Type>()?.values().clone());
-    let (index, first, second) = (integers("index")?, integers("cluster")?, integers("second_cluster")?);
-    let (sure, less_sure) = (reals("confidence")?, reals("second_confidence")?);
-    let image = |row: usize| Assignment {
-        index: index[row] as u32,
-        path: String::new(),
-        clusters: [(first[row] as u32, sure[row]), (second[row] as u32, less_sure[row])],
+    let integers = |name| rows.column_by_name(name)?.as_primitive_opt::<Int32Type>();
+    let reals = |name| rows.column_by_name(name)?.as_primitive_opt::<Float32Type>();
+    let index = integers("index")?;
+    let clusters: Vec<Vec<(u32, f32)>> = match rows.column_by_name("clusters") {
+        Some(clusters) => {
+            let clusters = clusters.as_fixed_size_list_opt()?;
+            let probabilities = rows.column_by_name("probabilities")?.as_fixed_size_list_opt()?;
+            let kept = usize::try_from(clusters.value_length()).ok().filter(|kept| *kept > 0)?;
+            let (clusters, probabilities) = (
+                clusters.values().as_primitive_opt::<Int32Type>()?.values(),
+                probabilities.values().as_primitive_opt::<Float32Type>()?.values(),
+            );
+            let pair = |(cluster, probability): (&i32, &f32)| (*cluster as u32, *probability);
+            clusters
+                .chunks(kept)
+                .zip(probabilities.chunks(kept))
+                .map(|(clusters, probabilities)| clusters.iter().zip(probabilities).map(pair).collect())
+                .collect()
+        }
+        None => {
+            let (first, second) = (integers("cluster")?, integers("second_cluster")?);
+            let (sure, less_sure) = (reals("confidence")?, reals("second_confidence")?);
+            let pair = |row| {
+                let best = (first.value(row) as u32, sure.value(row));
+                vec![best, (second.value(row) as u32, less_sure.value(row))]
+            };
+            (0..rows.num_rows()).map(pair).collect()
+        }
     };
-    Some((0..rows.num_rows()).map(image).collect())
+    let image =
+        |(index, clusters): (&i32, _)| Assignment { index: *index as u32, path: String::new(), clusters };
+    Some(index.values().iter().zip(clusters).map(image).collect())
 }
 
 /// Takes the paths from `images.csv`, where there is one.

@@ -282,6 +282,17 @@ fn classes_are_listed_edited_and_exported() {
     place.run("clusters run export --labels --out labels.csv").exits(0).says(&["16 rows"]);
     let labels = fs_err::read_to_string(place.path("labels.csv")).unwrap();
     assert!(labels.starts_with("path,label,class,probability,unsure\ndots/000.png,"), "{labels}");
+    // `predict` adds up the same probabilities.
+    place.run(&format!("predict run train --out predicted.csv {CPU}")).exits(0);
+    let predicted = fs_err::read_to_string(place.path("predicted.csv")).unwrap();
+    let columns = |line: &str| {
+        let fields: Vec<&str> = line.split(',').collect();
+        (fields[0].to_owned(), fields[1].to_owned(), fields[2].to_owned())
+    };
+    let [labels, predicted] =
+        [&labels, &predicted].map(|text| text.lines().skip(1).map(columns).collect::<Vec<_>>());
+    assert_eq!(labels, predicted);
+    assert!(labels.iter().any(|(_, _, name)| name == "five"), "{labels:?}");
     // Other commands read it as labels.
     let info = place.run("data info train --labels labels.csv --json");
     let info: Value = serde_json::from_str(&info.exits(0).out).unwrap();

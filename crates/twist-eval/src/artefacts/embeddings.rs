@@ -1,12 +1,14 @@
 //! `embeddings.parquet`: what the network said of every evaluated image.
 //!
 //! Columns: `index` i32, `label` i32 (null without one), `cluster` i32, `confidence` f32, `second_cluster` i32,
-//! `second_confidence` f32, `embedding` fixed-size list of f32 (L2-normalised backbone features).
+//! `second_confidence` f32, `clusters` and `probabilities` fixed-size lists of i32 and f32 (the most probable clusters, best
+//! first, the two of the other columns among them: what the probability of merged ones is added up from), `embedding`
+//! fixed-size list of f32 (L2-normalised backbone features).
 
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, Int32Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
@@ -24,7 +26,8 @@ const ROWS: i64 = 4_096;
 /// The disk is full or read-only.
 pub(crate) fn write(path: &Path, features: &Features, dataset: &dyn Dataset) -> Result<(), EvalError> {
     let (len, width) = features.embeddings.size2()?;
-    let schema = schema(width as i32);
+    let (_, kept) = features.clusters.size2()?;
+    let schema = schema(kept as i32, width as i32);
     let mut table = Parquet::new(path, &schema, &serde_json::Value::Null)?;
     for start in (0..len).step_by(ROWS as usize) {
         table.push(&batch(&schema, features, dataset, start, ROWS.min(len - start))?)?;
@@ -32,7 +35,8 @@ pub(crate) fn write(path: &Path, features: &Features, dataset: &dyn Dataset) -> 
     table.finish()
 }
 
-fn schema(width: i32) -> Arc<Schema> {
+fn schema(kept: i32, width: i32) -> Arc<Schema> {
+    let list = |of| DataType::FixedSizeList(Arc::new(Field::new("item", of, false)), kept);
     Arc::new(Schema::new(vec![
         Field::new("index", DataType::Int32, false),
         Field::new("label", DataType::Int32, true),
@@ -40,6 +44,8 @@ fn schema(width: i32) -> Arc<Schema> {
         Field::new("confidence", DataType::Float32, false),
         Field::new("second_cluster", DataType::Int32, false),
         Field::new("second_confidence", DataType::Float32, false),
+        Field::new("clusters", list(DataType::Int32), false),
+        Field::new("probabilities", list(DataType::Float32), false),
         embedding_field(width),
     ]))
 }
@@ -55,26 +61,29 @@ fn batch(
     let indices = &features.indices[start as usize..(start + len) as usize];
     let labels: Int32Array =
         indices.iter().map(|&i| dataset.label(i as usize).map(|label| label as i32)).collect();
-    let integers = |rank: i64| -> Result<ArrayRef, EvalError> {
-        let column = features.clusters.f_narrow(0, start, len)?.f_select(1, rank)?.f_to_kind(Kind::Int)?;
-        Ok(Arc::new(Int32Array::from(Vec::<i32>::try_from(&column)?)))
+    let (_, kept) = features.clusters.size2()?;
+    let clusters = features.clusters.f_narrow(0, start, len)?.f_to_kind(Kind::Int)?;
+    let probabilities = features.confidences.f_narrow(0, start, len)?;
+    let integers = |tensor: Tensor| -> Result<_, EvalError> {
+        Ok(Int32Array::from(Vec::<i32>::try_from(&tensor.f_contiguous()?.f_flatten(0, -1)?)?))
     };
-    let reals = |rank: i64| -> Result<ArrayRef, EvalError> {
-        let column = features.confidences.f_narrow(0, start, len)?.f_select(1, rank)?;
-        Ok(Arc::new(Float32Array::from(floats(&column)?)))
+    let reals = |tensor: Tensor| -> Result<_, EvalError> {
+        Ok(Float32Array::from(Vec::<f32>::try_from(&tensor.f_contiguous()?.f_flatten(0, -1)?)?))
+    };
+    let list = |values: ArrayRef| -> Result<ArrayRef, EvalError> {
+        let element = Arc::new(Field::new("item", values.data_type().clone(), false));
+        Ok(Arc::new(FixedSizeListArray::try_new(element, kept as i32, values, None)?))
     };
     let columns: Vec<ArrayRef> = vec![
         Arc::new(indices.iter().map(|&i| Some(i as i32)).collect::<Int32Array>()),
         Arc::new(labels),
-        integers(0)?,
-        reals(0)?,
-        integers(1)?,
-        reals(1)?,
+        Arc::new(integers(clusters.f_select(1, 0)?)?),
+        Arc::new(reals(probabilities.f_select(1, 0)?)?),
+        Arc::new(integers(clusters.f_select(1, 1)?)?),
+        Arc::new(reals(probabilities.f_select(1, 1)?)?),
+        list(Arc::new(integers(clusters)?))?,
+        list(Arc::new(reals(probabilities)?))?,
         embedding_column(&features.embeddings.f_narrow(0, start, len)?)?,
     ];
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
-}
-
-fn floats(tensor: &Tensor) -> Result<Vec<f32>, EvalError> {
-    Ok(Vec::<f32>::try_from(&tensor.f_contiguous()?.f_flatten(0, -1)?)?)
 }

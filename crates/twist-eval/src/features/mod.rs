@@ -14,6 +14,7 @@ mod rows;
 pub use cache::FeatureCache;
 pub use file::{FeatureFile, FeatureTable};
 pub use outputs::Features;
+pub(crate) use outputs::most_probable;
 pub(crate) use rows::Rows;
 pub use rows::unit_rows;
 pub use set::{FeatureKind, FeatureSet};

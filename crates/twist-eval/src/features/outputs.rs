@@ -2,12 +2,26 @@
 
 use std::sync::Arc;
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 use twist_data::{Dataset, Skipped};
 use twist_nn::TwistNet;
 
 use super::{Rows, unit_rows};
 use crate::{EvalError, EvalInput};
+
+/// Clusters of each image that are kept: with so many, the probability of merged ones is the sum of all that matter.
+const KEPT: i64 = 32;
+
+/// The 32 most probable clusters of each image (all of them where there are fewer) with their probabilities, best first, as
+/// `(clusters, probabilities)` `[N, T]` on the CPU, from the probabilities `[N, K]` of all.
+///
+/// # Errors
+/// libtorch fails.
+pub(crate) fn most_probable(probabilities: &Tensor) -> Result<(Tensor, Tensor), EvalError> {
+    let (_, all) = probabilities.size2()?;
+    let (probabilities, clusters) = probabilities.f_topk(KEPT.min(all), 1, true, true)?;
+    Ok((clusters.f_to_device(Device::Cpu)?, probabilities.f_to_device(Device::Cpu)?))
+}
 
 /// What a frozen network says about the readable images of a data set; all tensors lie on the CPU.
 #[derive(Debug)]
@@ -16,9 +30,9 @@ pub struct Features {
     pub indices: Vec<u32>,
     /// L2-normalised backbone features `[N, D]`.
     pub embeddings: Tensor,
-    /// The two most probable clusters of each image `[N, 2]` (int64).
+    /// The T most probable clusters of each image `[N, T]` (int64), the best first; see [`most_probable`].
     pub clusters: Tensor,
-    /// Their probabilities `[N, 2]`.
+    /// Their probabilities `[N, T]`.
     pub confidences: Tensor,
     /// Images that could not be read.
     pub skipped: Vec<Skipped>,
@@ -40,7 +54,7 @@ impl Features {
             (Rows::default(), Rows::default(), Rows::default());
         let (seen, skipped) = input.for_each_batch(dataset, indices, |bytes| {
             let (features, probabilities) = input.forward(net, &input.normalised(bytes)?)?;
-            let (confidence, cluster) = probabilities.f_topk(2, 1, true, true)?;
+            let (cluster, confidence) = most_probable(&probabilities)?;
             embeddings.push(&unit_rows(&features)?, indices.len())?;
             clusters.push(&cluster, indices.len())?;
             confidences.push(&confidence, indices.len())

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tch::{Kind, Tensor};
+use tch::Kind;
 use twist_data::{Dataset, DecodeLimits, Decoder, subset};
 use twist_io::{ClusterNames, clusters_file};
 use twist_train::Machine;
 
-use crate::features::unit_rows;
+use crate::features::{most_probable, unit_rows};
 use crate::labels::spread;
 use crate::{EvalError, EvalInput, FeatureCache, FeatureKind, Features, LabelledImages, Model, artefacts};
 
@@ -47,18 +47,17 @@ pub(super) fn write(
     Ok(kept.save(clusters_file(folder))?)
 }
 
-/// The two most probable classes of every readable image, with its features.
+/// The most probable classes of every readable image, with its features.
 fn classes_of(model: &Model, dataset: &Arc<dyn Dataset>, machine: &Machine) -> Result<Features, EvalError> {
     let input = EvalInput::of_card(&model.card, Some(model.card.precision), machine)?;
     let set = FeatureCache::off().features(model, &input, FeatureKind::Last, dataset, &mut |_, _| ())?;
     let logits = model.classifier_logits(&set.rows.f_to_device(machine.device)?)?;
-    let (confidences, clusters) = logits.f_softmax(-1, Kind::Float)?.f_topk(2, 1, true, true)?;
-    let on_cpu = |table: Tensor| table.f_to_device(tch::Device::Cpu);
+    let (clusters, confidences) = most_probable(&logits.f_softmax(-1, Kind::Float)?)?;
     Ok(Features {
         embeddings: unit_rows(&set.rows)?,
         indices: set.indices,
-        clusters: on_cpu(clusters)?,
-        confidences: on_cpu(confidences)?,
+        clusters,
+        confidences,
         skipped: set.skipped,
     })
 }

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 use twist_nn::{Mode, ProjectionHead};
 
 use crate::EvalError;
-use crate::features::{FeatureTable, Features, unit_rows};
+use crate::features::{FeatureTable, Features, most_probable, unit_rows};
 use crate::labels::spread;
 use crate::scores::{Scores, clusters_against_labels};
 
@@ -52,7 +52,7 @@ pub(super) fn scores(features: &Features, table: &FeatureTable) -> Result<Scores
     })
 }
 
-/// The two most probable clusters of the rows number `wanted` (ascending), with their features divided by their norm.
+/// The most probable clusters of the rows number `wanted` (ascending), with their features divided by their norm.
 pub(super) fn outputs(
     head: &ProjectionHead,
     table: &FeatureTable,
@@ -73,9 +73,9 @@ pub(super) fn outputs(
             rows.f_narrow(0, start, BLOCK.min(wanted.len() as i64 - start))?.f_to_device(input.device)?;
         let block = if input.unit_length { unit_rows(&block)? } else { block };
         let logits = tch::no_grad(|| head.forward(&block, 1, Mode::Eval))?;
-        let (confidence, cluster) = logits.f_softmax(-1, Kind::Float)?.f_topk(2, 1, true, true)?;
-        clusters.push(cluster.f_to_device(Device::Cpu)?);
-        confidences.push(confidence.f_to_device(Device::Cpu)?);
+        let (cluster, confidence) = most_probable(&logits.f_softmax(-1, Kind::Float)?)?;
+        clusters.push(cluster);
+        confidences.push(confidence);
     }
     Ok(Features {
         indices: wanted.iter().map(|&row| set.indices[row as usize]).collect(),

@@ -66,11 +66,30 @@ fn a_labelled_run_has_figures_baselines_and_everything_to_draw() {
     let table = table(folder.path());
     assert_eq!(table.num_rows(), 10);
     let names: Vec<_> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let expected =
-        ["index", "label", "cluster", "confidence", "second_cluster", "second_confidence", "embedding"];
+    let expected = [
+        "index",
+        "label",
+        "cluster",
+        "confidence",
+        "second_cluster",
+        "second_confidence",
+        "clusters",
+        "probabilities",
+        "embedding",
+    ];
     assert_eq!(names, expected);
     let labels = table.column_by_name("label").unwrap().as_primitive::<Int32Type>();
     assert_eq!((0..10).map(|row| labels.value(row)).collect::<Vec<_>>(), [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+    let list = |name| table.column_by_name(name).unwrap().as_fixed_size_list();
+    let (clusters, probabilities) = (list("clusters"), list("probabilities"));
+    assert_eq!((clusters.value_length(), probabilities.value_length()), (5, 5), "all clusters");
+    let probabilities = probabilities.value(3);
+    let probabilities = probabilities.as_primitive::<Float32Type>().values();
+    assert!(
+        probabilities.is_sorted_by(|a, b| a >= b) && (probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5
+    );
+    let second = table.column_by_name("second_cluster").unwrap().as_primitive::<Int32Type>();
+    assert_eq!(clusters.value(3).as_primitive::<Int32Type>().value(1), second.value(3));
     let embedding = table.column_by_name("embedding").unwrap().as_fixed_size_list();
     let rows = embedding.values().as_primitive::<Float32Type>();
     let norm: f32 = rows.values()[..embedding.value_length() as usize].iter().map(|x| x * x).sum();

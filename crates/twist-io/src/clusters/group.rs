@@ -78,4 +78,21 @@ impl Groups {
         }
         sums
     }
+
+    /// The two most probable classes of an image by number, the better first, from some of its clusters with their
+    /// probabilities, best first: those of the members of a group add up. A cluster beyond those of the model is a class of
+    /// its own. Where all of `clusters` are one class, that is the second as well, with nothing left for it.
+    pub fn best_two(&self, clusters: impl IntoIterator<Item = (u32, f32)>) -> [(u32, f32); 2] {
+        let mut sums: Vec<(u32, f32)> = Vec::new();
+        for (cluster, probability) in clusters {
+            let class = self.group_of(cluster).map_or(cluster, |group| group.class);
+            match sums.iter_mut().find(|(other, _)| *other == class) {
+                Some((_, sum)) => *sum += probability,
+                None => sums.push((class, probability)),
+            }
+        }
+        sums.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: the first of equals stays the first
+        let first = sums.first().copied().unwrap_or_default();
+        [first, sums.get(1).copied().unwrap_or((first.0, 0.0))]
+    }
 }

@@ -43,6 +43,11 @@ fn probabilities_of_members_add_up() {
     assert!(!groups.is_plain());
     assert_eq!(groups.probabilities(&[0.25, 0.125, 0.5, 0.125]), [0.375, 0.125, 0.5]);
     assert_eq!(groups.position_of(3), Some(0));
+    // Merged clusters may together be more probable than the best one, of which two are 0 and 3 here.
+    let ranked = [(2, 0.4), (0, 0.35), (3, 0.2), (1, 0.05)];
+    assert_eq!(groups.best_two(ranked), [(0, 0.35 + 0.2), (2, 0.4)]);
+    assert_eq!(groups.best_two([(3, 0.75), (0, 0.25)]), [(0, 1.0), (0, 0.0)]);
+    assert_eq!(groups.best_two([(9, 0.5), (1, 0.5)]), [(9, 0.5), (1, 0.5)]);
     assert_eq!(groups.group_of(3).unwrap().name, "ends");
     assert_eq!((groups.position_of(4), groups.get(3)), (None, None));
 }

@@ -32,6 +32,11 @@ impl Naming {
         self.groups.group_of(cluster).map_or(cluster, |group| group.class)
     }
 
+    /// The two most probable classes of an image with their probabilities, from its most probable outputs.
+    pub(crate) fn best_two(&self, outputs: &[(u32, f32)]) -> [(u32, f32); 2] {
+        self.groups.best_two(outputs.iter().copied())
+    }
+
     /// The outputs that make up class `number`.
     pub(crate) fn parts(&self, number: u32) -> Vec<u32> {
         self.groups.group_of(number).map_or_else(|| vec![number], |group| group.members.clone())

@@ -1,14 +1,15 @@
 //! `embeddings.parquet` and `images.csv`: what the network said of every evaluated image.
 //!
 //! Columns: `index` (i32), `label` (i32, may be null), `cluster` (i32), `confidence` (f32), `second_cluster` (i32),
-//! `second_confidence` (f32), `embedding` (list of f32, L2-normalised). Other widths of the same kind are read as well.
+//! `second_confidence` (f32), `clusters` and `probabilities` (lists of i32 and f32: the most probable classes, best first;
+//! older tables lack them), `embedding` (list of f32, L2-normalised). Other widths of the same kind are read as well.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, UInt32Type};
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, FixedSizeListArray, ListArray, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::{Naming, Note};
@@ -23,6 +24,9 @@ pub(crate) struct Samples {
     pub(crate) label: Vec<Option<u32>>,
     /// What the network said, class by class as it numbers them.
     pub(crate) said: Verdicts,
+    /// Its most probable classes with their probabilities, best first: as many of each image; empty where the table has two
+    /// alone.
+    pub(crate) ranked: Vec<(u32, f32)>,
     /// The same with merged classes as one; equal to `said` until [`Samples::merge`].
     pub(crate) merged: Verdicts,
     /// Whether the probability of the class is below the threshold that a user set.
@@ -51,16 +55,18 @@ pub(crate) struct Verdicts {
 }
 
 impl Samples {
-    /// Puts merged classes together and marks the unsure images. A merged class is as probable as its parts together, as far
-    /// as they are known: the table holds the two most probable ones. Any earlier merge is taken back first.
+    /// Puts merged classes together and marks the unsure images. A merged class is as probable as its parts together, and may
+    /// so be more probable than the class that was. Any earlier merge is taken back first.
     pub(crate) fn merge(&mut self, naming: &Naming) {
         self.merged = self.said.clone();
         let Verdicts { cluster, confidence, second_cluster, second_confidence } = &mut self.merged;
+        let each = self.ranked.len() / self.index.len().max(1);
         for i in 0..cluster.len() {
-            (cluster[i], second_cluster[i]) = (naming.group(cluster[i]), naming.group(second_cluster[i]));
-            if cluster[i] == second_cluster[i] {
-                confidence[i] += std::mem::take(&mut second_confidence[i]);
-            }
+            let two = [(cluster[i], confidence[i]), (second_cluster[i], second_confidence[i])];
+            let known = if each == 0 { &two } else { &self.ranked[i * each..(i + 1) * each] };
+            let [first, second] = naming.best_two(known);
+            (cluster[i], confidence[i]) = first;
+            (second_cluster[i], second_confidence[i]) = second;
         }
         let threshold = naming.unsure_below();
         self.unsure = confidence.iter().map(|p| f64::from(*p) < threshold).collect();
@@ -68,7 +74,8 @@ impl Samples {
 
     /// One more than the highest output that the table names: what the network has at least.
     pub(crate) fn most_outputs(&self) -> u64 {
-        let named = self.said.cluster.iter().chain(&self.said.second_cluster);
+        let ranked = self.ranked.iter().map(|(class, _)| class);
+        let named = self.said.cluster.iter().chain(&self.said.second_cluster).chain(ranked);
         named.max().map_or(0, |highest| u64::from(*highest) + 1)
     }
 
@@ -164,18 +171,27 @@ fn append(samples: &mut Samples, batch: &RecordBatch) -> Result<(), String> {
     samples.said.second_cluster.extend(required("second_cluster")?);
     samples.said.confidence.extend(reals("confidence")?);
     samples.said.second_confidence.extend(reals("second_confidence")?);
+    if let (Some(clusters), Some(probabilities)) =
+        (batch.column_by_name("clusters"), batch.column_by_name("probabilities"))
+    {
+        let clusters = list_values(clusters).and_then(integers).ok_or("column `clusters` holds no lists")?;
+        let probabilities =
+            list_values(probabilities).and_then(floats).ok_or("column `probabilities` holds no lists")?;
+        if clusters.len() != probabilities.len() || clusters.len() % batch.num_rows().max(1) != 0 {
+            return Err("columns `clusters` and `probabilities` differ in length".into());
+        }
+        let clusters: Option<Vec<u32>> = clusters.into_iter().collect();
+        let clusters = clusters.ok_or("column `clusters` holds empty or negative values")?;
+        samples.ranked.extend(clusters.into_iter().zip(probabilities));
+    }
     match batch.column_by_name("label") {
         Some(label) => samples.label.extend(integers(label).ok_or("column `label` holds no integers")?),
         None => samples.label.extend(vec![None; batch.num_rows()]),
     }
 
-    let lists = column("embedding")?;
-    let values = match (lists.as_fixed_size_list_opt(), lists.as_list_opt::<i32>()) {
-        (Some(fixed), _) => floats(fixed.values()),
-        (_, Some(list)) => floats(list.values()),
-        _ => None,
-    }
-    .ok_or("column `embedding` holds no lists of numbers")?;
+    let values = list_values(column("embedding")?)
+        .and_then(floats)
+        .ok_or("column `embedding` holds no lists of numbers")?;
     let rows = batch.num_rows();
     if rows == 0 {
         return Ok(());
@@ -188,6 +204,12 @@ fn append(samples: &mut Samples, batch: &RecordBatch) -> Result<(), String> {
     // A diverged run may store NaN; as zero such an image is far from all others and breaks no distance.
     samples.embedding.extend(values.into_iter().map(|x| if x.is_finite() { x } else { 0.0 }));
     Ok(())
+}
+
+/// What the lists of a column hold, one after another.
+fn list_values(lists: &ArrayRef) -> Option<&ArrayRef> {
+    let fixed = lists.as_fixed_size_list_opt().map(FixedSizeListArray::values);
+    fixed.or_else(|| lists.as_list_opt::<i32>().map(ListArray::values))
 }
 
 /// Integers of any width; null and negative values are `None`.
@@ -231,5 +253,35 @@ fn read_names(text: &[u8], samples: &mut Samples) {
         if let (Some(label), Some(name)) = (samples.label[*row], name) {
             samples.class_names.entry(label).or_insert(name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use twist_io::ClusterNames;
+
+    use super::*;
+
+    #[test]
+    fn merged_classes_win_together_and_lose_apart() {
+        let mut samples = Samples {
+            index: vec![0, 1],
+            said: Verdicts {
+                cluster: vec![4, 0],
+                confidence: vec![0.4, 0.9],
+                second_cluster: vec![1, 4],
+                second_confidence: vec![0.3, 0.1],
+            },
+            ranked: vec![(4, 0.4), (1, 0.3), (2, 0.2), (0, 0.9), (4, 0.1), (3, 0.0)],
+            ..Samples::default()
+        };
+        let mut names = ClusterNames::new(5);
+        names.merge(&[1, 2], None).unwrap();
+        samples.merge(&Naming::from(names));
+        assert_eq!(samples.verdict(0), (1, 0.3 + 0.2, 4, 0.4), "the class that was first is second now");
+        assert_eq!(samples.verdict(1), (0, 0.9, 4, 0.1));
+        assert_eq!(samples.most_outputs(), 5);
+        samples.merge(&Naming::default());
+        assert_eq!(samples.verdict(0), (4, 0.4, 1, 0.3));
     }
 }

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Int32Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array, RecordBatch};
 use arrow_schema::{DataType, Field};
 use image::{ImageFormat, Rgb, RgbImage};
 use parquet::arrow::ArrowWriter;
@@ -243,13 +243,26 @@ impl Fixture {
         let item = Arc::new(Field::new("item", DataType::Float32, true));
         let lists =
             FixedSizeListArray::new(item, WIDTH as i32, Arc::new(Float32Array::from(embedding)), None);
-        let columns: [(&str, ArrayRef); 7] = [
+        // The two of the other columns, and a third that has half of what they leave.
+        let mut ranked = (Vec::new(), Vec::new());
+        for i in 0..n {
+            let third = (cluster[i] + 2) % self.classes as i32;
+            ranked.0.extend([cluster[i], second[i], third]);
+            ranked.1.extend([sure[i], second_sure[i], (1.0 - sure[i] - second_sure[i]) / 2.0]);
+        }
+        let list = |values: ArrayRef| -> ArrayRef {
+            let item = Arc::new(Field::new("item", values.data_type().clone(), true));
+            Arc::new(FixedSizeListArray::new(item, 3, values, None))
+        };
+        let columns: [(&str, ArrayRef); 9] = [
             ("index", Arc::new(Int32Array::from_iter_values(0..n as i32))),
             ("label", Arc::new(Int32Array::from(label))),
             ("cluster", Arc::new(Int32Array::from(cluster))),
             ("confidence", Arc::new(Float32Array::from(sure))),
             ("second_cluster", Arc::new(Int32Array::from(second))),
             ("second_confidence", Arc::new(Float32Array::from(second_sure))),
+            ("clusters", list(Arc::new(Int32Array::from(ranked.0)))),
+            ("probabilities", list(Arc::new(Float32Array::from(ranked.1)))),
             ("embedding", Arc::new(lists)),
         ];
         let batch =

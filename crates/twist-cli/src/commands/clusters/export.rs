@@ -14,8 +14,8 @@ use crate::talk::{Talk, to_stdout};
 /// Write the classes, or the label of each image of the run
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The label of each image that the run was evaluated on (path,label,class,probability,unsure), by the class that was
-    /// most probable before merging; a file that --labels of other commands reads
+    /// The label of each image that the run was evaluated on (path,label,class,probability,unsure); a file that --labels of
+    /// other commands reads
     #[arg(long)]
     labels: bool,
     /// The file: .csv or .json [default: CSV on stdout]
@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exi
         ),
         (false, _) => table(named, known.as_deref()),
     };
-    let text = if json { serde_json::to_string_pretty(&rows)? } else { as_csv(&rows) };
+    let text = if json { serde_json::to_string_pretty(&rows)? } else { as_csv(&rows)? };
     match &args.out {
         Some(path) => {
             twist_io::write_atomic(path, |file| {
@@ -73,14 +73,12 @@ fn table(named: &Named, images: Option<&[Assignment]>) -> Vec<Row> {
 }
 
 /// One row an image, in the order of the evaluation: `path`, `label` (the class's number), `class` (its name),
-/// `probability` and `unsure`: the columns of a label file. Of the clusters that were merged, the two most probable ones
-/// are known and add up.
+/// `probability` and `unsure`: the columns of a label file.
 fn labels(named: &Named, images: &[Assignment]) -> Vec<Row> {
     let groups = named.names.groups();
     let label = |image: &Assignment| {
-        let [(cluster, first), (other, second)] = image.clusters;
-        let group = groups.group_of(cluster)?;
-        let probability = if group.members.contains(&other) { first + second } else { first };
+        let (class, probability) = image.class(&groups);
+        let group = groups.group_of(class)?;
         let unsure = named.names.unsure().is_some_and(|threshold| f64::from(probability) < threshold);
         // As many digits as a float32 has.
         let digits: f64 = probability.to_string().parse().unwrap_or_default();
@@ -103,28 +101,24 @@ fn row(value: Value) -> Row {
 }
 
 /// A header and one line a row; lists are numbers separated by spaces.
-fn as_csv(rows: &[Row]) -> String {
-    let mut text = String::new();
+fn as_csv(rows: &[Row]) -> anyhow::Result<String> {
+    let mut table = csv::Writer::from_writer(Vec::new());
     if let Some(first) = rows.first() {
-        let names: Vec<String> = first.keys().cloned().collect();
-        text.push_str(&(names.join(",") + "\n"));
+        table.write_record(first.keys())?;
     }
     for row in rows {
-        let fields: Vec<String> = row.values().map(field).collect();
-        text.push_str(&(fields.join(",") + "\n"));
+        table.write_record(row.values().map(field))?;
     }
-    text
+    Ok(String::from_utf8(table.into_inner()?)?)
 }
 
-/// A field as RFC 4180 quotes it.
 fn field(value: &Value) -> String {
-    let text = match value {
+    match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(list) => list.iter().map(Value::to_string).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
-    };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    }
 }
 
 #[cfg(test)]
@@ -134,6 +128,6 @@ mod tests {
     #[test]
     fn fields_with_commas_and_quotes_are_quoted() {
         let rows = [row(json!({ "name": "a, \"b\"", "members": [3, 7], "count": null }))];
-        assert_eq!(as_csv(&rows), "name,members,count\n\"a, \"\"b\"\"\",3 7,\n");
+        assert_eq!(as_csv(&rows).unwrap(), "name,members,count\n\"a, \"\"b\"\"\",3 7,\n");
     }
 }

@@ -30,13 +30,14 @@ pub(super) struct Class {
 pub(super) fn classes(groups: &Groups, images: &[Assignment]) -> Vec<Class> {
     let mut classes: Vec<Class> =
         groups.iter().map(|group| Class { group: group.clone(), rows: Vec::new() }).collect();
-    for (row, image) in images.iter().enumerate() {
-        if let Some(position) = groups.position_of(image.clusters[0].0) {
+    let found: Vec<(u32, f32)> = images.iter().map(|image| image.class(groups)).collect();
+    for (row, (class, _)) in found.iter().enumerate() {
+        if let Some(position) = groups.position_of(*class) {
             classes[position].rows.push(row);
         }
     }
     for class in &mut classes {
-        class.rows.sort_by(|&a, &b| images[b].clusters[0].1.total_cmp(&images[a].clusters[0].1));
+        class.rows.sort_by(|&a, &b| found[b].1.total_cmp(&found[a].1));
     }
     classes
 }
