@@ -149,9 +149,15 @@ fn evaluations_are_printed_and_kept_beside_the_run() {
         place.run(&format!("eval linear base {data} --protocol resnet --epochs 2 --batch-size 8"));
     augmented.exits(0);
     assert_eq!(json(&augmented.out)["protocol"]["norms"], "running statistics");
-    let line = format!("eval finetune base {data} --percent 50 --seeds 2 --epochs 2 --batch-size 8");
+    let line =
+        format!("eval finetune base {data} --percent 50 --seeds 2 --epochs 2 --batch-size 8 --state kept");
     let tuned = place.run(&line);
     tuned.exits(0);
+    assert_eq!(place.names("kept").len(), 2);
+    place
+        .run(&line.replace("--epochs 2", "--epochs 3"))
+        .exits(1)
+        .says(&["finetune-seed-0.json", "begun with"]);
     let tuned = json(&tuned.out);
     assert_eq!(tuned["runs"].as_array().unwrap().len(), 2);
     assert!(tuned["finetune_top1_std"].as_f64().is_some(), "{tuned}");
@@ -162,5 +168,7 @@ fn evaluations_are_printed_and_kept_beside_the_run() {
     assert_eq!(kinds, ["linear", "linear", "finetune"]);
     let vit = place.run(&format!("eval linear base {data} --protocol vit"));
     vit.exits(1).says(&["class tokens"]);
-    place.run(&format!("eval linear base {data} --test-every 2")).exits(2);
+    for flag in ["--test-every 2", "--state kept"] {
+        place.run(&format!("eval linear base {data} {flag}")).exits(2).says(&["resnet and vit"]);
+    }
 }

@@ -74,11 +74,6 @@ pub struct Finetuned {
 }
 
 impl FinetuneOptions {
-    /// The weights that a course begins with: the hash of the model's, or that they are random.
-    fn begins_with<'a>(&self, source: &'a Model) -> &'a str {
-        if self.from_scratch { "random weights" } else { &source.hash }
-    }
-
     /// The plan for the images `labelled` and a model of `card`.
     ///
     /// # Errors
@@ -148,7 +143,8 @@ pub fn finetune(
     let plan = options.plan(&source.card, labelled)?;
     machine.prepare()?;
     let names = labelled.images.classes().to_vec();
-    let lesson = Lesson::new(&labelled.images, test, options.begins_with(source))?;
+    let begins_with = Lesson::begins_with(source, options.from_scratch)?;
+    let lesson = Lesson::new(&labelled.images, test, &begins_with)?;
     let mut student = Student::new(source, names.len() as i64, &plan, options.from_scratch, machine.device)?;
     let card = ModelCard { transform: plan.transform.clone(), ..source.card.clone() };
     let input = EvalInput::of_card(&card, Some(plan.precision), machine)?;

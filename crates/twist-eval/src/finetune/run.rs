@@ -73,7 +73,8 @@ impl FinetuneRun<'_> {
         let plan = options.plan(&self.source.card, &self.labelled)?;
         // A folder that cannot be gone on with stays as it is.
         let state = folder.checkpoints().join(STATE_FILE);
-        let identity = Lesson::identity(&self.labelled.images, options.begins_with(self.source));
+        let begins_with = Lesson::begins_with(self.source, options.from_scratch)?;
+        let identity = Lesson::identity(&self.labelled.images, &begins_with);
         check_state(&state, &plan, &identity)?;
         self.config.write(path)?;
         write_json(&path.join("plan.json"), &serde_json::to_value(&plan)?)?;

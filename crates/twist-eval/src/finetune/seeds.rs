@@ -1,5 +1,6 @@
 //! Fine-tuning several times, with other draws: few labels make results that differ from draw to draw.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -7,22 +8,25 @@ use twist_data::Dataset;
 use twist_train::Machine;
 
 use super::{FinetuneOptions, Finetuned, finetune};
+use crate::supervised::{KeptCourse, Lesson, identity};
 use crate::{EvalError, LabelBudget, LabelledImages, Model, Session};
 
 /// Fine-tunes once for each of `seeds` seeds, from `options.seed` on: the seed draws the labels, the classifier's first
 /// weights, the order and the crops. The mean stands under `finetune_top1` (and `finetune_top5`), the sample standard
 /// deviation under `finetune_top1_std`, every run under `runs`.
 ///
-/// `progress` hears of a seed's place among them and of finished steps.
+/// `kept` is a folder for what is done: the same call goes on from there after a crash. `progress` hears of a seed's place
+/// among them and of finished steps.
 ///
 /// # Errors
-/// As [`finetune()`].
+/// As [`finetune()`]; `kept` holds another evaluation's work.
 pub fn finetune_seeds(
     source: &Model,
     (train, test): (&Arc<dyn Dataset>, &Arc<dyn Dataset>),
     budget: &LabelBudget,
     (options, seeds): (&FinetuneOptions, u64),
     machine: &Machine,
+    kept: Option<&Path>,
     progress: &mut dyn FnMut(u64, usize, usize),
 ) -> Result<Map<String, Value>, EvalError> {
     let (mut runs, mut protocol) = (Vec::new(), Value::Null);
@@ -31,8 +35,21 @@ pub fn finetune_seeds(
         let labelled = LabelledImages::choose(train, budget, options.seed)?;
         let told = |done: usize, all: usize| progress(place, done, all);
         let mut session = Session { progress: Some(Box::new(told)), ..Session::default() };
-        let ended = finetune(source, &labelled, Some(test), &options, machine, &mut session)?;
-        let Some(Finetuned { mut metrics, .. }) = ended else { break };
+        let kept = kept.map(|folder| course(folder, source, &labelled, test, &options)).transpose()?;
+        let done = kept.as_ref().map(KeptCourse::end).transpose()?.flatten();
+        let mut metrics: Map<String, Value> = match (done, kept) {
+            (Some(metrics), _) => metrics,
+            (None, kept) => {
+                if let Some(kept) = &kept {
+                    kept.save_in(&mut session);
+                }
+                // Nobody raises the flag of this session, so a course ends by itself.
+                let ended = finetune(source, &labelled, Some(test), &options, machine, &mut session)?;
+                let Some(Finetuned { metrics, .. }) = ended else { break };
+                kept.map_or(Ok(()), |kept| kept.keep(&metrics))?;
+                metrics
+            }
+        };
         let of_run = metrics.shift_remove("protocol").unwrap_or_default();
         if place == 0 {
             protocol = of_run;
@@ -55,6 +72,21 @@ pub fn finetune_seeds(
     figures.insert("runs".into(), runs.into());
     figures.insert("protocol".into(), protocol);
     Ok(figures)
+}
+
+/// The files of a seed's course in `folder`.
+fn course(
+    folder: &Path,
+    source: &Model,
+    labelled: &LabelledImages,
+    test: &Arc<dyn Dataset>,
+    options: &FinetuneOptions,
+) -> Result<KeptCourse, EvalError> {
+    let begins_with = Lesson::begins_with(source, options.from_scratch)?;
+    let lesson = Lesson::identity(&labelled.images, &begins_with);
+    let plan = options.plan(&source.card, labelled)?;
+    let of = format!("{}; tested on {}", identity(&plan, &lesson)?, test.fingerprint());
+    KeptCourse::new(folder, &format!("finetune-seed-{}", options.seed), of)
 }
 
 /// Mean, and the sample standard deviation of two values or more.

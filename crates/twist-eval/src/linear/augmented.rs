@@ -1,14 +1,18 @@
 //! The released protocols: a linear classifier under a frozen backbone, on random crops and flips.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use twist_data::{Dataset, EvalTransform};
 use twist_nn::{Arch, VitSize};
 use twist_train::{Machine, Precision};
 
 use crate::finetune::{filter_of, say_selection, tested};
-use crate::supervised::{LabelBudget, LabelledImages, Lesson, Student, crop_and_flip, teach};
+use crate::supervised::{
+    KeptCourse, LabelBudget, LabelledImages, Lesson, Student, crop_and_flip, identity, teach,
+};
 use crate::{EpochFigures, EvalError, EvalInput, FeatureKind, Model, ModelCard, Session, SupervisedPlan};
 
 /// Released values of both protocols.
@@ -124,7 +128,7 @@ impl AugmentedLinear {
 }
 
 /// What a released protocol found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AugmentedResult {
     /// `linear_top1`, `linear_top5`, the best epoch's beside them, `protocol`.
     pub metrics: Map<String, Value>,
@@ -133,22 +137,35 @@ pub struct AugmentedResult {
 }
 
 /// Trains a linear classifier under the frozen backbone of `model` on the labelled images of `train` and tests it on
-/// `test`. `None`: the session asked to stop.
+/// `test`. `None`: the session asked to stop. `kept` is a folder for what is done, whatever file the session names: the same
+/// call goes on from there after a crash.
 ///
 /// # Errors
-/// As [`AugmentedLinear::plan`]; no labels; the first error of data, network or disk.
+/// As [`AugmentedLinear::plan`]; no labels; the first error of data, network or disk; `kept` holds another evaluation's work.
 pub fn augmented_linear(
     model: &Model,
     train: &Arc<dyn Dataset>,
     test: &Arc<dyn Dataset>,
     how: &AugmentedLinear,
     machine: &Machine,
+    kept: Option<&Path>,
     session: &mut Session<'_>,
 ) -> Result<Option<AugmentedResult>, EvalError> {
     let plan = how.plan(&model.card)?;
     machine.prepare()?;
     let labelled = LabelledImages::choose(train, &LabelBudget::Percent(100.0), plan.seed)?;
     let lesson = Lesson::new(&labelled.images, Some(test), &model.hash)?;
+    let course = |folder: &Path| {
+        let of = format!("{}; tested on {}", identity(&plan, &lesson.identity)?, test.fingerprint());
+        KeptCourse::new(folder, &format!("linear-{}", how.network.name()), of)
+    };
+    let kept = kept.map(course).transpose()?;
+    if let Some(kept) = &kept {
+        if let Some(done) = kept.end()? {
+            return Ok(Some(done));
+        }
+        kept.save_in(session);
+    }
     let classes = labelled.images.classes().len() as i64;
     let mut student = Student::new(model, classes, &plan, false, machine.device)?;
     let card = ModelCard { transform: plan.transform.clone(), ..model.card.clone() };
@@ -164,5 +181,7 @@ pub fn augmented_linear(
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();
     say_selection(&mut protocol, "linear", &epochs);
     metrics.insert("protocol".into(), protocol);
-    Ok(Some(AugmentedResult { metrics, epochs }))
+    let result = AugmentedResult { metrics, epochs };
+    kept.map_or(Ok(()), |kept| kept.keep(&result))?;
+    Ok(Some(result))
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 use twist_data::{Batch, Dataset, Loader, LoaderOptions, Pipeline, Tags, in_memory};
 use twist_train::{StopReason, What};
@@ -13,7 +13,7 @@ use super::state::{self, Progress};
 use super::test::accuracy;
 use super::{ClassMap, Session, Student, SupervisedPlan, supervised_step};
 use crate::answers::Answers;
-use crate::{EvalError, EvalInput, Targets};
+use crate::{EvalError, EvalInput, Model, Targets};
 
 /// Steps between two readings of the figures from the device.
 const READ_EVERY: u64 = 20;
@@ -35,6 +35,16 @@ pub(crate) struct Lesson {
 }
 
 impl Lesson {
+    /// The weights that a course begins with, in words that are equal for equal ones: those of `model`, or random ones of its
+    /// network, which sees images as it does.
+    pub(crate) fn begins_with(model: &Model, from_scratch: bool) -> Result<String, EvalError> {
+        let card = &model.card;
+        Ok(match from_scratch {
+            true => serde_json::to_string(&("random weights", &card.backbone, card.mean, card.std))?,
+            false => model.hash.clone(),
+        })
+    }
+
     /// What a state on disk must belong to: the weights that a course begins with, and the images.
     pub(crate) fn identity(train: &Arc<dyn Dataset>, begins_with: &str) -> String {
         format!("{begins_with} on {}", train.fingerprint())
@@ -67,7 +77,7 @@ impl Lesson {
 }
 
 /// The figures of an epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpochFigures {
     /// Finished epochs.
     pub epochs: u64,

@@ -19,6 +19,7 @@ mod order;
 
 mod balanced;
 
+mod kept;
 mod state;
 mod test;
 
@@ -32,6 +33,7 @@ pub use test::Accuracy;
 
 pub(crate) use balanced::hold_out;
 pub(crate) use course::{Lesson, teach};
+pub(crate) use kept::KeptCourse;
 pub(crate) use order::Order;
 pub(crate) use plan::crop_and_flip;
 pub(crate) use state::{check_state, identity};

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -11,17 +10,14 @@ use twist_data::{Dataset, EvalTransform, OfficialSet, Tags, subset};
 use twist_train::{Event, Machine, Precision, Recorder, TrainError, What};
 
 use super::holdout::HoldOut;
-use super::kept::Kept;
 use super::result::{Selection, TransferMethod, TransferResult};
 use crate::answers::Answers;
 use crate::finetune::filter_of;
 use crate::logistic::logarithmic;
 use crate::model::hex;
-use crate::supervised::{Lesson, Order, Student, crop_and_flip, scores, teach};
+use crate::supervised::{KeptCourse, Lesson, Order, Student, crop_and_flip, identity, scores, teach};
 use crate::{EvalError, EvalInput, FeatureKind, Model, ModelCard, Session, SupervisedPlan};
 
-/// Sets of few images have epochs of a few updates, too short to write a network after each.
-const SAVE_EVERY: Duration = Duration::from_secs(20);
 /// Of SGD, Nesterov's.
 const MOMENTUM: f64 = 0.9;
 
@@ -135,7 +131,8 @@ pub fn finetune_transfer(
         }
         protocol.plan(&source.card, every.images.len(), (lr, weight_decay))?;
     }
-    let courses = Courses { source, set, protocol, machine, kept: kept.map(|folder| Kept::new(folder, set)) };
+    let courses =
+        Courses { source, set, protocol, machine, kept: kept.map(|folder| folder.join(set.name())) };
 
     // Choose.
     let (mut chosen, mut selection) = (*settings.first().ok_or(EvalError::NothingToTry)?, None);
@@ -270,17 +267,13 @@ struct Courses<'a> {
     set: &'a OfficialSet,
     protocol: &'a FinetuneTransferProtocol,
     machine: &'a Machine,
-    kept: Option<Kept>,
+    /// Where what is done is kept.
+    kept: Option<PathBuf>,
 }
 
 impl Courses<'_> {
     fn lesson(&self, part: &Part) -> Result<Lesson, EvalError> {
-        let card = &self.source.card;
-        // Random weights are those of this network, which sees its images in this way.
-        let begins_with = match self.protocol.from_scratch {
-            true => serde_json::to_string(&("random weights", &card.backbone, card.mean, card.std))?,
-            false => self.source.hash.clone(),
-        };
+        let begins_with = Lesson::begins_with(self.source, self.protocol.from_scratch)?;
         Ok(Lesson::untested(&part.images, part.tags.clone(), &begins_with))
     }
 
@@ -295,12 +288,16 @@ impl Courses<'_> {
         let plan = self.protocol.plan(&self.source.card, lesson.train.len(), setting)?;
         let end = match &self.kept {
             None => self.course(lesson, &plan, asked, None, progress)?,
-            Some(kept) => {
-                let course = kept.course(&plan, setting, lesson, &asked.identity())?;
+            Some(folder) => {
+                // Named after what tells courses of one evaluation apart.
+                let (images, (lr, weight_decay)) = (lesson.train.len(), setting);
+                let name = format!("{images}-images-rate-{lr:e}-decay-{weight_decay:e}");
+                let of = format!("{}; asked {}", identity(&plan, &lesson.identity)?, asked.identity());
+                let course = KeptCourse::new(folder, &name, of)?;
                 match course.end()? {
                     Some(end) => end,
                     None => {
-                        let end = self.course(lesson, &plan, asked, Some(course.state()), progress)?;
+                        let end = self.course(lesson, &plan, asked, Some(&course), progress)?;
                         course.keep(end)?;
                         end
                     }
@@ -322,7 +319,7 @@ impl Courses<'_> {
         lesson: &Lesson,
         plan: &SupervisedPlan,
         asked: &Part,
-        state: Option<PathBuf>,
+        kept: Option<&KeptCourse>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<CourseEnd, EvalError> {
         let classes = self.set.classes().len() as i64;
@@ -332,12 +329,13 @@ impl Courses<'_> {
         let input = EvalInput::of_card(&card, Some(plan.precision), self.machine)?;
         let mut unread_in_training = 0;
         let mut session = Session {
-            state,
-            save_every: SAVE_EVERY,
             recorders: vec![Box::new(Unread(&mut unread_in_training))],
             progress: Some(Box::new(progress)),
             ..Session::default()
         };
+        if let Some(kept) = kept {
+            kept.save_in(&mut session);
+        }
         // Nobody raises the flag of this session, so a course ends by itself.
         match teach(&mut student, lesson, plan, &input, &mut session) {
             Err(EvalError::NotFinite { epoch, .. }) => return Ok(CourseEnd::NotFinite { epoch }),

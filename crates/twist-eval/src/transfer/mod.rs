@@ -15,7 +15,6 @@
 //! are looked at once. Each data set has its own figure ([`twist_data::TransferMetric`]).
 
 mod finetune;
-mod kept;
 mod linear;
 
 mod holdout;

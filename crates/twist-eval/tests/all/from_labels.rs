@@ -1,11 +1,14 @@
 //! Fine-tuning and linear evaluation with augmentation: small random networks on pictures made here.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
 
 use tch::Device;
 use twist_data::{DataError, Dataset, EvalTransform, Interpolation, Rgb8, Stored};
-use twist_eval::finetune::{FinetuneConfig, FinetuneOptions, FinetuneRun, Finetuned, Kind, RunEnd, finetune};
+use twist_eval::finetune::{
+    FinetuneConfig, FinetuneOptions, FinetuneRun, Finetuned, Kind, RunEnd, finetune, finetune_seeds,
+};
 use twist_eval::linear::{AugmentedLinear, AugmentedResult, augmented_linear};
 use twist_eval::{
     BackboneCard, EvalError, FeatureScaling, LabelBudget, LabelledImages, Model, ModelCard, Session,
@@ -329,14 +332,69 @@ fn linear_evaluation_with_augmentation_leaves_the_backbone_alone() {
     let how = AugmentedLinear { epochs: Some(8), batch_size: Some(8), ..AugmentedLinear::resnet() };
     let session = &mut Session::default();
     let AugmentedResult { metrics, epochs } =
-        augmented_linear(&source, &train, &test, &how, &machine(), session).unwrap().unwrap();
+        augmented_linear(&source, &train, &test, &how, &machine(), None, session).unwrap().unwrap();
     assert_eq!(metrics["linear_top1"], 1.0);
     assert_eq!((epochs.len(), &metrics["protocol"]["name"]), (8, &"resnet".into()));
     assert_eq!(metrics["protocol"]["norms"], "running statistics");
     assert_eq!(source.store.state_dict().unwrap(), before);
     let vit = AugmentedLinear { epochs: Some(1), ..AugmentedLinear::vit() };
-    let error = augmented_linear(&source, &train, &test, &vit, &machine(), session).unwrap_err();
+    let error = augmented_linear(&source, &train, &test, &vit, &machine(), None, session).unwrap_err();
     assert!(error.to_string().contains("class tokens"), "{error}");
+}
+
+#[test]
+fn a_linear_evaluation_that_was_cut_off_goes_on_to_the_same_result() {
+    let (train, test) = (labelled(40, 0), labelled(20, 100));
+    let source = model();
+    let how = AugmentedLinear { epochs: Some(4), batch_size: Some(8), ..AugmentedLinear::resnet() };
+    let folder = tempfile::tempdir().unwrap();
+    let run = |how: &AugmentedLinear, kept: Option<&Path>, stop_at: usize| {
+        let stop = StopFlag::new();
+        let (raise, mut steps) = (stop.clone(), 0);
+        let progress = |done: usize, _: usize| {
+            steps += 1;
+            if done == stop_at {
+                raise.raise(15);
+            }
+        };
+        let mut session = Session { progress: Some(Box::new(progress)), stop, ..Session::default() };
+        let result = augmented_linear(&source, &train, &test, how, &machine(), kept, &mut session);
+        drop(session);
+        result.map(|result| (result.map(|result| (result.metrics, result.epochs)), steps))
+    };
+    let (whole, steps) = run(&how, None, 0).unwrap();
+    assert_eq!((whole.as_ref().unwrap().1.len(), steps), (4, 20));
+
+    let kept = Some(folder.path());
+    assert_eq!(run(&how, kept, 7).unwrap(), (None, 7));
+    assert_eq!(run(&how, kept, 0).unwrap(), (whole.clone(), 13), "the others");
+    assert_eq!(run(&how, kept, 0).unwrap(), (whole, 0), "it was done");
+    let names: Vec<_> =
+        fs_err::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["linear-resnet.json"]);
+    let other = AugmentedLinear { seed: 1, ..how };
+    assert!(matches!(run(&other, kept, 0), Err(EvalError::OtherCourse { .. })));
+}
+
+#[test]
+fn seeds_that_are_done_are_not_done_again() {
+    let (train, test) = (labelled(40, 0), labelled(20, 100));
+    let folder = tempfile::tempdir().unwrap();
+    let run = |options: &FinetuneOptions, seeds: u64, kept: Option<&Path>| {
+        let mut steps = 0;
+        let budget = LabelBudget::Percent(50.0);
+        let mut progress = |_, _, _| steps += 1;
+        let (data, how) = ((&train, &test), (options, seeds));
+        let figures = finetune_seeds(&model(), data, &budget, how, &machine(), kept, &mut progress);
+        figures.map(|figures| (figures, steps))
+    };
+    let kept = Some(folder.path());
+    let ((whole, all), (_, of_one)) = (run(&short(), 2, None).unwrap(), run(&short(), 1, kept).unwrap());
+    assert_eq!(run(&short(), 2, kept).unwrap(), (whole.clone(), all - of_one));
+    assert_eq!(run(&short(), 2, kept).unwrap(), (whole, 0));
+    // Random weights of this network are other weights than those of the model.
+    let scratch = FinetuneOptions { from_scratch: true, ..short() };
+    assert!(matches!(run(&scratch, 1, kept), Err(EvalError::OtherCourse { .. })));
 }
 
 #[test]
@@ -350,6 +408,6 @@ fn transformers_are_read_at_their_last_four_blocks() {
     let (train, test) = (labelled(16, 0), labelled(8, 100));
     let session = &mut Session::default();
     let AugmentedResult { metrics, .. } =
-        augmented_linear(&source, &train, &test, &how, &machine(), session).unwrap().unwrap();
+        augmented_linear(&source, &train, &test, &how, &machine(), None, session).unwrap().unwrap();
     assert!(metrics["protocol"]["features"].as_str().unwrap().contains("last 4 blocks"), "{metrics:?}");
 }

@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// Repetitions with the seeds SEED, SEED + 1, …: mean and standard deviation are reported
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
+    /// Folder that keeps what is done; the same command goes on from there
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -60,6 +63,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         &budget,
         (&options, seeds),
         &opened.machine,
+        args.state.as_deref(),
         &mut progress,
     )?;
     drop(counting);

@@ -1,5 +1,6 @@
 //! `twist eval linear`: a linear classifier on frozen features.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -53,6 +54,9 @@ pub(super) struct Args {
     /// Seed of the order, the crops and what is held out
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Folder that keeps what is done by resnet and vit; the same command goes on from there
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -60,8 +64,9 @@ pub(super) struct Args {
 
 /// Measures and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    if args.protocol == Which::Fast && args.test_every.is_some() {
-        return Err(Usage("--test-every belongs to the protocols resnet and vit".into()).into());
+    let released_only = [(args.test_every.is_some(), "--test-every"), (args.state.is_some(), "--state")];
+    if let (Which::Fast, Some((_, flag))) = (args.protocol, released_only.iter().find(|(given, _)| *given)) {
+        return Err(Usage(format!("{flag} belongs to the protocols resnet and vit")).into());
     }
     if let Some(lr) = args.lr.filter(|lr| !(lr.is_finite() && *lr > 0.0)) {
         return Err(Usage(format!("--lr {lr} is no learning rate: give a number above 0")).into());
@@ -149,9 +154,10 @@ fn augmented(
     let steps = Box::new(course.steps());
     let mut session =
         Session { recorders: vec![Box::new(course)], progress: Some(steps), ..Session::default() };
-    let ended = augmented_linear(&opened.model, train, test, &how, &opened.machine, &mut session)?;
+    let (model, kept) = (&opened.model, args.state.as_deref());
+    // Nobody raises the flag to stop: a signal ends the process, and --state has what was done until then.
+    let ended = augmented_linear(model, train, test, &how, &opened.machine, kept, &mut session)?;
     drop(session);
-    // Nobody raises the flag to stop: a signal ends the process, there is nothing to save.
     let metrics = ended.unwrap_or_default().metrics;
     let lines = result_lines("linear", &metrics);
     Ok((metrics, lines))

@@ -1,0 +1,112 @@
+//! What is done of a long evaluation, in a folder: results of finished courses, and the state of the present one.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::Session;
+use crate::EvalError;
+
+/// Seconds between two saved states of a course whose epochs are shorter.
+const SAVE_EVERY: Duration = Duration::from_secs(20);
+
+/// One course: `NAME.safetensors` while it goes on, `NAME.json` when it is done.
+pub(crate) struct KeptCourse {
+    result: PathBuf,
+    state: PathBuf,
+    /// Model, images and every setting, in words that must be equal.
+    of: String,
+}
+
+/// The result file.
+#[derive(Serialize, Deserialize)]
+struct ResultFile<T> {
+    of: String,
+    end: T,
+}
+
+impl KeptCourse {
+    /// The files called `name` in `folder`, which is created. `of` says which course it is.
+    ///
+    /// # Errors
+    /// The folder cannot be created.
+    pub(crate) fn new(folder: &Path, name: &str, of: String) -> Result<Self, EvalError> {
+        fs_err::create_dir_all(folder).map_err(|source| EvalError::Output {
+            path: folder.to_owned(),
+            reason: format!("{source}; name another folder with --state"),
+        })?;
+        let file = |ending: &str| folder.join(format!("{name}.{ending}"));
+        Ok(Self { result: file("json"), state: file("safetensors"), of })
+    }
+
+    /// Has the course of `session` saved here.
+    pub(crate) fn save_in(&self, session: &mut Session<'_>) {
+        (session.state, session.save_every) = (Some(self.state.clone()), SAVE_EVERY);
+    }
+
+    /// How the course ended, if it is done.
+    ///
+    /// # Errors
+    /// The file is damaged, or another evaluation's.
+    pub(crate) fn end<T: DeserializeOwned>(&self) -> Result<Option<T>, EvalError> {
+        if !self.result.is_file() {
+            return Ok(None);
+        }
+        let other = |reason: String| EvalError::OtherCourse { path: self.result.clone(), reason };
+        let unreadable = |source| EvalError::Unreadable { path: self.result.clone(), source };
+        let text = fs_err::read_to_string(&self.result).map_err(unreadable)?;
+        let kept: ResultFile<T> = serde_json::from_str(&text).map_err(|error| other(error.to_string()))?;
+        match kept.of == self.of {
+            true => Ok(Some(kept.end)),
+            false => Err(other("model, images or settings are not those that it was begun with".to_owned())),
+        }
+    }
+
+    /// Writes the result, and removes the state, which has served its purpose.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub(crate) fn keep<T: Serialize>(self, end: T) -> Result<(), EvalError> {
+        let text = serde_json::to_string_pretty(&ResultFile { of: self.of, end })?;
+        twist_io::write_atomic(&self.result, |file| writeln!(file, "{text}"))?;
+        if self.state.is_file() {
+            fs_err::remove_file(&self.state).map_err(|error| EvalError::Output {
+                path: self.state,
+                reason: format!("{error}; remove it, its course is done"),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_figure_comes_back_to_the_last_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        // Accuracies over the test images of DTD.
+        let figures: Vec<f64> = (0..=1880u32).map(|right| f64::from(right) / 1880.0).collect();
+        KeptCourse::new(folder.path(), "a", "a".into()).unwrap().keep(&figures).unwrap();
+        let course = KeptCourse::new(folder.path(), "a", "a".into()).unwrap();
+        assert_eq!(course.end::<Vec<f64>>().unwrap(), Some(figures));
+    }
+
+    #[test]
+    fn what_is_kept_is_found_again_by_the_same_course_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let course = |of: &str| KeptCourse::new(folder.path(), "a", of.into()).unwrap();
+        assert!(course("a").end::<u32>().unwrap().is_none());
+        fs_err::write(folder.path().join("a.safetensors"), "state").unwrap();
+        course("a").keep(3).unwrap();
+        assert_eq!(course("a").end::<u32>().unwrap(), Some(3));
+        assert!(!folder.path().join("a.safetensors").exists());
+        assert!(matches!(course("b").end::<u32>(), Err(EvalError::OtherCourse { .. })));
+        fs_err::write(folder.path().join("a.json"), "{").unwrap();
+        assert!(matches!(course("a").end::<u32>(), Err(EvalError::OtherCourse { .. })));
+    }
+}
