@@ -1,9 +1,9 @@
-//! The names of a model's discovered classes, from the file beside it.
+//! The names of a model's classes, from the file beside it.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use twist_eval::Model;
+use twist_eval::{ClassSource, Model};
 use twist_io::{ClusterError, ClusterNames, Group, clusters_file};
 use twist_train::{DeviceRequest, Machine};
 
@@ -22,7 +22,9 @@ impl Named {
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let cpu = Machine::detect(DeviceRequest::Cpu, None)?.device;
         let model = Model::load(path, cpu)?;
-        model.head()?;
+        if ClassSource::named(&model).is_none() {
+            model.head()?;
+        }
         Ok(Self { names: of_model(&model, path)?, file: clusters_file(path), run: model.folder })
     }
 
@@ -37,11 +39,20 @@ impl Named {
     }
 }
 
-/// The names that belong to `model`, which was opened as `path`; none for a model without discovered classes.
+/// The names that belong to `model`, which was opened as `path`: those in the file beside it, else what the labels of a
+/// classifier are called. None for a model without classes.
 pub(crate) fn of_model(model: &Model, path: &Path) -> anyhow::Result<ClusterNames> {
-    let Some(head) = &model.card.head else { return Ok(ClusterNames::new(0)) };
-    let clusters = u32::try_from(head.dim).context("the model has too many classes")?;
-    Ok(ClusterNames::load(clusters_file(path), clusters)?)
+    let (classes, learned) = match (ClassSource::named(model), &model.card.classifier) {
+        (Some((ClassSource::Labels, classes)), Some(card)) => (classes, Some(card)),
+        (Some((_, classes)), _) => (classes, None),
+        (None, _) => return Ok(ClusterNames::new(0)),
+    };
+    let classes = u32::try_from(classes).context("the model has too many classes")?;
+    let names = ClusterNames::load(clusters_file(path), classes)?;
+    Ok(match learned {
+        Some(card) if names.is_untouched() => card.cluster_names(),
+        _ => names,
+    })
 }
 
 /// What a person asked for and cannot be is wrong usage; a damaged file is not.

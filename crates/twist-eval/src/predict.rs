@@ -8,7 +8,7 @@ use arrow_array::{ArrayRef, BooleanArray, Float32Array, Int32Array, RecordBatch,
 use arrow_schema::{DataType, Field, Schema};
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
-use twist_io::{ClusterNames, Groups};
+use twist_io::{ClusterNames, Group, Groups};
 
 use crate::stream::FeatureBatch;
 use crate::{EvalError, Model};
@@ -32,6 +32,16 @@ impl ClassSource {
             (None, None) => None,
         }
     }
+
+    /// Whose classes the names beside a model name, and how many those are: the clusters of its head, or without one the
+    /// classes of its classifier. `None` for a model with neither.
+    pub fn named(model: &Model) -> Option<(Self, i64)> {
+        match (&model.card.head, &model.card.classifier) {
+            (Some(head), _) => Some((Self::Discovered, head.dim)),
+            (None, Some(classifier)) => Some((Self::Labels, classifier.classes)),
+            (None, None) => None,
+        }
+    }
 }
 
 impl fmt::Display for ClassSource {
@@ -49,7 +59,7 @@ pub struct Predictor {
     source: ClassSource,
     /// Number and name of each class, in the order of the probabilities.
     classes: Vec<(i32, String)>,
-    /// How clusters become discovered classes; `None` where each is one.
+    /// How outputs become classes; `None` where each is one.
     merged: Option<Groups>,
     top: usize,
     unsure: Option<f64>,
@@ -67,8 +77,9 @@ pub struct Predictions {
 }
 
 impl Predictor {
-    /// Asks `model` for its `top` most probable classes (at most as many as there are). `names` say what discovered
-    /// classes are called, which ones are one, and which images are unsure; classes of labels have their own names.
+    /// Asks `model` for its `top` most probable classes (at most as many as there are). `names` say what the classes of
+    /// [`ClassSource::named`] are called, which ones are one, and which images are unsure; labels that nobody named again are
+    /// called as they were when the classifier learned them.
     ///
     /// # Errors
     /// The model does not have what `source` asks for.
@@ -78,25 +89,30 @@ impl Predictor {
         names: &ClusterNames,
         top: usize,
     ) -> Result<Self, EvalError> {
-        let (classes, merged, unsure): (Vec<(i32, String)>, _, _) = match source {
+        let card = model.card.classifier.as_ref();
+        let names = match source {
             ClassSource::Discovered => {
                 model.head()?;
-                let groups = names.groups();
-                let classes = groups.iter().map(|group| (group.class as i32, group.name.clone())).collect();
-                (classes, (!groups.is_plain()).then_some(groups), names.unsure())
+                names.clone()
             }
             ClassSource::Labels => {
                 model.classifier()?;
-                let card = model.card.classifier.as_ref();
-                let (count, names) =
-                    card.map_or((0, &[][..]), |card| (card.classes as usize, &card.names[..]));
-                let name =
-                    |class: usize| names.get(class).cloned().unwrap_or_else(|| format!("class {class}"));
-                ((0..count).map(|class| (class as i32, name(class))).collect(), None, None)
+                let count = card.map_or(0, |card| card.classes as u32);
+                let is_theirs = ClassSource::named(model).map(|(source, _)| source) == Some(source);
+                if is_theirs && names.clusters() == count { names.clone() } else { ClusterNames::new(count) }
             }
         };
+        let groups = names.groups();
+        let learned = card.filter(|_| source == ClassSource::Labels).map_or(&[][..], |card| &card.names[..]);
+        let name = |group: &Group| match learned.get(group.class as usize) {
+            Some(learned) if !group.named => learned.clone(),
+            _ => group.name.clone(),
+        };
+        let classes: Vec<(i32, String)> =
+            groups.iter().map(|group| (group.class as i32, name(group))).collect();
         let top = top.clamp(1, classes.len().max(1));
-        Ok(Self { source, classes, merged, top, unsure })
+        let merged = (!groups.is_plain()).then_some(groups);
+        Ok(Self { source, classes, merged, top, unsure: names.unsure() })
     }
 
     /// The same with another threshold below which an image is unsure.

@@ -95,6 +95,17 @@ fn labels_come_from_a_file() {
             .all(|line| line.contains(",round,") || line.contains(",straight,"))
     );
 
+    // Its classes can be called otherwise, as an imported classifier's can.
+    place.run("clusters proposed rename round circles").exits(0);
+    let weights = "proposed/model.safetensors";
+    assert!(place.run(&format!("clusters {weights} show")).exits(0).out.contains("straight"));
+    let table = place.run("predict proposed train --device cpu --threads 1");
+    assert!(!table.exits(0).out.contains(",round,"), "{}", table.out);
+    let merged = place.run("clusters proposed merge circles straight --name shapes");
+    merged.exits(0);
+    let table = place.run("predict proposed train --device cpu --threads 1");
+    assert!(table.exits(0).out.lines().skip(1).all(|line| line.contains(",shapes,")), "{}", table.out);
+
     fs_err::write(place.path("bad.csv"), "path,label\nnothing.png,a\n").unwrap();
     let line = "finetune base --train train --labels bad.csv --out bad --device cpu --threads 1";
     place.run(line).exits(1).says(&["bad.csv", "Line 2 says \"nothing.png\""]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tch::Kind;
 use twist_data::{Dataset, DecodeLimits, Decoder, subset};
-use twist_io::{ClusterNames, clusters_file};
+use twist_io::clusters_file;
 use twist_train::Machine;
 
 use crate::features::{most_probable, unit_rows};
@@ -37,14 +37,10 @@ pub(super) fn write(
     let features = classes_of(model, &dataset, machine)?;
     let mut decoder = Decoder::new(DecodeLimits::default());
     artefacts::write(&features, &*dataset, folder, Some(&mut decoder))?;
-    let card = model.card.classifier.as_ref();
-    let names = card.map_or(&[][..], |card| &card.names[..]);
-    let mut kept = ClusterNames::new(names.len() as u32);
-    for (class, name) in (0..).zip(names) {
-        // Some words are no names for people to give, such as numbers: these classes go by their number.
-        drop(kept.rename(class, name));
+    match &model.card.classifier {
+        Some(classifier) => Ok(classifier.cluster_names().save(clusters_file(folder))?),
+        None => Ok(()),
     }
-    Ok(kept.save(clusters_file(folder))?)
 }
 
 /// The most probable classes of every readable image, with its features.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use twist_data::EvalTransform;
+use twist_io::ClusterNames;
 use twist_nn::{Activation, Arch};
 use twist_train::{CheckpointFacts, Precision, network_of};
 
@@ -74,6 +75,18 @@ pub enum FeatureScaling {
     None,
     /// Each row is divided by its L2 norm.
     UnitLength,
+}
+
+impl ClassifierCard {
+    /// The names for people to change. Some words are no names for people to give, such as numbers: these classes go by their
+    /// number.
+    pub fn cluster_names(&self) -> ClusterNames {
+        let mut names = ClusterNames::new(self.classes as u32);
+        for (class, name) in (0..).zip(&self.names) {
+            drop(names.rename(class, name));
+        }
+        names
+    }
 }
 
 impl ModelCard {

@@ -254,6 +254,26 @@ fn a_classifier_answers_with_its_own_names() {
 }
 
 #[test]
+fn names_belong_to_the_clusters_or_without_a_head_to_the_labels() {
+    let model = model();
+    let mut names = ClusterNames::new(3);
+    names.merge(&[0, 1], Some("insects")).unwrap();
+    let of = |model: &Model| {
+        let predictor = Predictor::new(model, ClassSource::Labels, &names, 3).unwrap();
+        (0..predictor.len()).map(|place| predictor.class(place).1.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (ClassSource::named(&model), of(&model)[0].as_str()),
+        (Some((ClassSource::Discovered, 5)), "ant")
+    );
+    let card = ModelCard { head: None, ..model.card.clone() };
+    let model = Model::new(card, Device::Cpu, 0).unwrap();
+    assert_eq!(ClassSource::named(&model), Some((ClassSource::Labels, 3)));
+    assert_eq!(of(&model), ["insects", "class 2"]);
+    assert_eq!(model.card.classifier.unwrap().cluster_names().resolve(1).unwrap().name, "bee");
+}
+
+#[test]
 fn names_with_commas_and_quotes_survive_a_csv() {
     let mut names = ClusterNames::new(5);
     (0..5).for_each(|class| names.rename(class, &format!("a \"{class}\", b")).unwrap());

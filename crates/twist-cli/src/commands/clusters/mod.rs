@@ -1,4 +1,4 @@
-//! `twist clusters`: what discovered classes are called, which ones are one, and when an image is unsure.
+//! `twist clusters`: what classes are called, which ones are one, and when an image is unsure.
 
 mod edit;
 mod export;
@@ -20,7 +20,8 @@ Examples:
   twist clusters runs/demo-1 export --labels --out labels.csv
 
 The names are kept in clusters.json of a run folder, or in FILE.clusters.json beside a weight file.
-`twist predict`, `twist neighbors` and `twist report` use them; the network is not changed.";
+`twist predict`, `twist neighbors` and `twist report` use them; the network is not changed.
+Of a model with a classifier alone (`twist finetune`) they are the classes that labels taught.";
 
 /// Name and merge discovered classes
 #[derive(Debug, clap::Args)]
