@@ -30,7 +30,7 @@ pub struct Features {
     pub indices: Vec<u32>,
     /// L2-normalised backbone features `[N, D]`.
     pub embeddings: Tensor,
-    /// The T most probable clusters of each image `[N, T]` (int64), the best first; see [`most_probable`].
+    /// The T most probable clusters of each image `[N, T]` (int64), the best first: 32, or all where there are fewer.
     pub clusters: Tensor,
     /// Their probabilities `[N, T]`.
     pub confidences: Tensor,
