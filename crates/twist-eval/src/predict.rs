@@ -105,7 +105,7 @@ impl Predictor {
         let groups = names.groups();
         let learned = card.filter(|_| source == ClassSource::Labels).map_or(&[][..], |card| &card.names[..]);
         let name = |group: &Group| match learned.get(group.class as usize) {
-            Some(learned) if !group.named => learned.clone(),
+            Some(learned) if !group.named && group.members.len() == 1 => learned.clone(),
             _ => group.name.clone(),
         };
         let classes: Vec<(i32, String)> =

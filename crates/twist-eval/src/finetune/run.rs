@@ -74,7 +74,7 @@ impl FinetuneRun<'_> {
         // A folder that cannot be gone on with stays as it is.
         let state = folder.checkpoints().join(STATE_FILE);
         let begins_with = Lesson::begins_with(self.source, options.from_scratch)?;
-        let identity = Lesson::identity(&self.labelled.images, &begins_with);
+        let identity = Lesson::identity(&self.labelled.images, self.test.as_ref(), &begins_with);
         check_state(&state, &plan, &identity)?;
         self.config.write(path)?;
         write_json(&path.join("plan.json"), &serde_json::to_value(&plan)?)?;

@@ -83,9 +83,8 @@ fn course(
     options: &FinetuneOptions,
 ) -> Result<KeptCourse, EvalError> {
     let begins_with = Lesson::begins_with(source, options.from_scratch)?;
-    let lesson = Lesson::identity(&labelled.images, &begins_with);
-    let plan = options.plan(&source.card, labelled)?;
-    let of = format!("{}; tested on {}", identity(&plan, &lesson)?, test.fingerprint());
+    let lesson = Lesson::identity(&labelled.images, Some(test), &begins_with);
+    let of = identity(&options.plan(&source.card, labelled)?, &lesson)?;
     KeptCourse::new(folder, &format!("finetune-seed-{}", options.seed), of)
 }
 

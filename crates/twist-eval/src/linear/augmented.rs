@@ -156,7 +156,7 @@ pub fn augmented_linear(
     let labelled = LabelledImages::choose(train, &LabelBudget::Percent(100.0), plan.seed)?;
     let lesson = Lesson::new(&labelled.images, Some(test), &model.hash)?;
     let course = |folder: &Path| {
-        let of = format!("{}; tested on {}", identity(&plan, &lesson.identity)?, test.fingerprint());
+        let of = identity(&plan, &lesson.identity)?;
         KeptCourse::new(folder, &format!("linear-{}", how.network.name()), of)
     };
     let kept = kept.map(course).transpose()?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 use twist_data::{Batch, Dataset, Loader, LoaderOptions, Pipeline, Tags, in_memory};
 use twist_train::{StopReason, What};
@@ -13,6 +14,7 @@ use super::state::{self, Progress};
 use super::test::accuracy;
 use super::{ClassMap, Session, Student, SupervisedPlan, supervised_step};
 use crate::answers::Answers;
+use crate::model::hex;
 use crate::{EvalError, EvalInput, Model, Targets};
 
 /// Steps between two readings of the figures from the device.
@@ -45,9 +47,19 @@ impl Lesson {
         })
     }
 
-    /// What a state on disk must belong to: the weights that a course begins with, and the images.
-    pub(crate) fn identity(train: &Arc<dyn Dataset>, begins_with: &str) -> String {
-        format!("{begins_with} on {}", train.fingerprint())
+    /// What a state on disk must belong to: the weights that a course begins with, the images with the names of their
+    /// classes, and the test images whose accuracy stands in it.
+    pub(crate) fn identity(
+        train: &Arc<dyn Dataset>,
+        test: Option<&Arc<dyn Dataset>>,
+        begins_with: &str,
+    ) -> String {
+        let of = |images: &Arc<dyn Dataset>| {
+            let names = Sha256::digest(images.classes().join("\n").as_bytes());
+            format!("{} (classes {})", images.fingerprint(), hex(&names[..8]))
+        };
+        let test = test.map_or_else(String::new, |test| format!(", tested on {}", of(test)));
+        format!("{begins_with} on {}{test}", of(train))
     }
 
     /// # Errors
@@ -64,14 +76,14 @@ impl Lesson {
         Ok(Self {
             train: in_memory(Arc::clone(train), IN_MEMORY),
             tags: None,
+            identity: Self::identity(train, test, begins_with),
             test: test.map(map).transpose()?,
-            identity: Self::identity(train, begins_with),
         })
     }
 
     /// One whose test is somebody else's matter; `tags` where an image shows several classes.
     pub(crate) fn untested(train: &Arc<dyn Dataset>, tags: Option<Tags>, begins_with: &str) -> Self {
-        let identity = Self::identity(train, begins_with);
+        let identity = Self::identity(train, None, begins_with);
         Self { train: in_memory(Arc::clone(train), IN_MEMORY), tags, test: None, identity }
     }
 }

@@ -348,7 +348,8 @@ fn a_linear_evaluation_that_was_cut_off_goes_on_to_the_same_result() {
     let source = model();
     let how = AugmentedLinear { epochs: Some(4), batch_size: Some(8), ..AugmentedLinear::resnet() };
     let folder = tempfile::tempdir().unwrap();
-    let run = |how: &AugmentedLinear, kept: Option<&Path>, stop_at: usize| {
+    let elsewhere = labelled(30, 200);
+    let run_on = |test: &Arc<dyn Dataset>, how: &AugmentedLinear, kept: Option<&Path>, stop_at: usize| {
         let stop = StopFlag::new();
         let (raise, mut steps) = (stop.clone(), 0);
         let progress = |done: usize, _: usize| {
@@ -358,15 +359,18 @@ fn a_linear_evaluation_that_was_cut_off_goes_on_to_the_same_result() {
             }
         };
         let mut session = Session { progress: Some(Box::new(progress)), stop, ..Session::default() };
-        let result = augmented_linear(&source, &train, &test, how, &machine(), kept, &mut session);
+        let result = augmented_linear(&source, &train, test, how, &machine(), kept, &mut session);
         drop(session);
         result.map(|result| (result.map(|result| (result.metrics, result.epochs)), steps))
     };
+    let run = |how: &AugmentedLinear, kept, stop_at| run_on(&test, how, kept, stop_at);
     let (whole, steps) = run(&how, None, 0).unwrap();
     assert_eq!((whole.as_ref().unwrap().1.len(), steps), (4, 20));
 
     let kept = Some(folder.path());
     assert_eq!(run(&how, kept, 7).unwrap(), (None, 7));
+    // The state has accuracies on these test images.
+    assert!(matches!(run_on(&elsewhere, &how, kept, 0), Err(EvalError::OtherCourse { .. })));
     assert_eq!(run(&how, kept, 0).unwrap(), (whole.clone(), 13), "the others");
     assert_eq!(run(&how, kept, 0).unwrap(), (whole, 0), "it was done");
     let names: Vec<_> =

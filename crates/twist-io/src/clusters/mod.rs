@@ -1,4 +1,4 @@
-//! What people say of discovered classes: names, merges, and the probability below which an image is unsure.
+//! What people say of classes: names, merges, and the probability below which an image is unsure.
 //!
 //! Training numbers its classes; [`ClusterNames`] keeps what a person made of them in a small file beside the model:
 //! `clusters.json` in a run folder, `FILE.clusters.json` beside a weight file ([`clusters_file`]).

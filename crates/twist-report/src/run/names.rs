@@ -1,4 +1,4 @@
-//! `clusters.json`: what people call the discovered classes, and which of them they merged.
+//! `clusters.json`: what people call the classes, and which of them they merged.
 
 use std::path::Path;
 

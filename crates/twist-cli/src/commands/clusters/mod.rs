@@ -23,7 +23,7 @@ The names are kept in clusters.json of a run folder, or in FILE.clusters.json be
 `twist predict`, `twist neighbors` and `twist report` use them; the network is not changed.
 Of a model with a classifier alone (`twist finetune`) they are the classes that labels taught.";
 
-/// Name and merge discovered classes
+/// Name and merge classes
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

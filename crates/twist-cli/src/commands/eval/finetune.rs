@@ -13,7 +13,7 @@ use crate::results;
 use crate::sources::{self, DEFAULT_LABELS};
 use crate::talk::Talk;
 
-/// Accuracy after fine-tuning backbone and classifier on a part of the labels (nothing is kept but the figures)
+/// Accuracy after fine-tuning backbone and classifier on a part of the labels (no model is kept)
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A run folder, a checkpoint, or a weight file
