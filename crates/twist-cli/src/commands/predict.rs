@@ -19,10 +19,11 @@ Examples:
   twist predict runs/demo-1 'shards/*.tar' --unsure 0.6 --out classes.jsonl
 
 Classes are those that training discovered, or that labels taught a model of `twist finetune`,
-called and merged as `twist clusters` says; the probabilities of merged ones add up. `unsure` is true where the probability is below the threshold (--unsure, else the one
-that `twist clusters MODEL unsure` set); class and probability stay. Images that cannot be read are
-left out and listed. A CSV of it can be given to --labels of other commands: `name` is the label, and
-images that are unsure have none.";
+called and merged as `twist clusters` says; the probabilities of merged ones add up. `unsure` is
+true where the probability is below the threshold (--unsure, else the one that `twist clusters MODEL
+unsure` set); class and probability stay. Images that cannot be read are left out and listed. A CSV
+of it can be given to --labels of other commands: `name` is the label, and images that are unsure
+have none.";
 
 /// The class of each image, with probabilities
 #[derive(Debug, clap::Args)]
