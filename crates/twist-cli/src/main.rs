@@ -32,6 +32,7 @@ mod signals;
 mod summary;
 mod timing;
 
+mod contention;
 mod exit;
 mod machine;
 mod talk;

@@ -71,7 +71,7 @@ impl Opened {
         what: &str,
         talk: &Talk,
     ) -> anyhow::Result<FeatureSet> {
-        let mut counting = Counting::new(talk, what);
+        let mut counting = Counting::new(talk, what).on(&self.machine);
         let mut progress = |done, all| counting.at(done, all);
         let features = self.cache.features(&self.model, &self.input, kind, dataset, &mut progress)?;
         drop(counting);

@@ -5,8 +5,9 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use twist_train::{Event, Recorder, StartFigures, StepFigures, TrainError, What};
+use twist_train::{Event, Machine, Recorder, StartFigures, StepFigures, TrainError, What};
 
+use crate::contention::Contention;
 use crate::summary;
 use crate::talk::{Talk, to_stderr};
 
@@ -23,6 +24,8 @@ pub(crate) struct Progress {
     /// Images per second, smoothed, for the remaining time.
     rate: Option<f64>,
     line_at: Option<Instant>,
+    /// Until it has said something.
+    contention: Option<Contention>,
     skipped: BTreeSet<String>,
     warnings: BTreeSet<String>,
 }
@@ -36,6 +39,7 @@ impl Progress {
             start: StartFigures::default(),
             rate: None,
             line_at: None,
+            contention: None,
             skipped: BTreeSet::new(),
             warnings: BTreeSet::new(),
         }
@@ -43,6 +47,7 @@ impl Progress {
 
     fn begin(&mut self, start: &StartFigures) {
         self.start = start.clone();
+        self.contention = (start.device == "cpu").then(|| Contention::watch(start.threads)).flatten();
         self.say(&format!(
             "{} images, {} clusters; {} on {} ({}), {} images a step, {} steps",
             start.images,
@@ -86,6 +91,10 @@ impl Progress {
         } else if self.talk.is_verbose() || self.line_at.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
             self.line_at = Some(Instant::now());
             self.say(&format!("{head}  {terms}"));
+        }
+        if let Some(advice) = self.contention.as_mut().and_then(Contention::look) {
+            self.contention = None;
+            self.warn(&format!("{advice} (Ctrl-C saves, and --resume goes on)"));
         }
     }
 
@@ -171,12 +180,22 @@ pub(crate) struct Counting {
     what: String,
     bar: Option<ProgressBar>,
     line_at: Instant,
+    /// Until it has said something.
+    contention: Option<Contention>,
 }
 
 impl Counting {
     /// Nothing is shown before something is done.
     pub(crate) fn new(talk: &Talk, what: &str) -> Self {
-        Self { talk: talk.clone(), what: what.to_string(), bar: None, line_at: Instant::now() }
+        let (talk, what) = (talk.clone(), what.to_string());
+        Self { talk, what, bar: None, line_at: Instant::now(), contention: None }
+    }
+
+    /// Watches for programs that slow the threads of this machine down.
+    pub(crate) fn on(mut self, machine: &Machine) -> Self {
+        let on_cpu = !machine.device.is_cuda();
+        self.contention = on_cpu.then(|| Contention::watch(machine.threads)).flatten();
+        self
     }
 
     /// `done` of `all` are done.
@@ -198,6 +217,10 @@ impl Counting {
         } else if self.line_at.elapsed() >= LINE_EVERY {
             self.line_at = Instant::now();
             to_stderr(&format!("{}: {done} of {all}", self.what));
+        }
+        if let Some(advice) = self.contention.as_mut().and_then(Contention::look) {
+            self.contention = None;
+            self.warn(&advice);
         }
     }
 }

@@ -28,7 +28,8 @@ pub(crate) fn into_table(
     talk: &Talk,
     mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), EvalError>,
 ) -> anyhow::Result<usize> {
-    let mut events = Watching { counting: Counting::new(talk, what), skipped: 0, names: Vec::new() };
+    let mut events =
+        Watching { counting: Counting::new(talk, what).on(&opened.machine), skipped: 0, names: Vec::new() };
     let kind = FeatureKind::Last;
     let count = stream_features(&opened.model, &opened.input, kind, dataset, &mut events, |batch| {
         write(&batch, &mut *sink)

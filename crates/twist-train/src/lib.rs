@@ -83,7 +83,7 @@ pub use error::TrainError;
 pub use evaluator::{EvalContext, EvalError, Evaluator};
 pub use event::{Event, StartFigures, StepFigures, What};
 pub use folder::{OnExisting, RunFolder};
-pub use guard::{CollapseKind, Guard};
+pub use guard::{CollapseKind, Guard, Streaks};
 pub use init::init_from;
 pub use lock::RunLock;
 pub use machine::{DeviceError, DeviceRequest, Machine};

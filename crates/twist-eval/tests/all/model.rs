@@ -9,7 +9,7 @@ use twist_eval::{
 };
 use twist_io::{NpyWriter, StateDict, save_safetensors};
 use twist_nn::Activation;
-use twist_train::{CheckpointFacts, DeviceRequest, Machine, Precision};
+use twist_train::{CheckpointFacts, DeviceRequest, Machine, Precision, Streaks};
 
 use crate::support::{Pictures, labelled, net, plan};
 
@@ -65,7 +65,7 @@ fn a_run_is_its_newest_checkpoint() {
     fs::write(run.path().join("config.toml"), "").unwrap();
     let mut state = StateDict::default();
     state.extend_prefixed("model.", net.store.state_dict().unwrap());
-    let facts = serde_json::to_value(CheckpointFacts::of(&plan, "test", 3)).unwrap();
+    let facts = serde_json::to_value(CheckpointFacts::of(&plan, "test", 3, Streaks::default())).unwrap();
     let file = checkpoints.join("step-00000003.safetensors");
     save_safetensors(&file, &state, Some(&facts)).unwrap();
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use twist_io::StateDict;
 
+use crate::guard::Streaks;
 use crate::step::TrainState;
 use crate::{Precision, TrainConfig, TrainError, TrainPlan};
 
@@ -24,6 +25,9 @@ pub struct CheckpointFacts {
     /// What the recipe's precision came to on the hardware; checkpoints of older versions do not say it.
     #[serde(default)]
     pub precision: Option<Precision>,
+    /// What the guard had counted; checkpoints of older versions do not say it.
+    #[serde(default)]
+    pub guard_streaks: Streaks,
     /// Names of the training data's classes, empty without labels.
     pub class_names: Vec<String>,
     /// Identity of the training data.
@@ -43,8 +47,8 @@ pub struct CheckpointFacts {
 }
 
 impl CheckpointFacts {
-    /// The facts of a plan after `step` steps.
-    pub fn of(plan: &TrainPlan, recipe_name: &str, step: u64) -> Self {
+    /// The facts of a plan after `step` steps that left the guard with these streaks.
+    pub fn of(plan: &TrainPlan, recipe_name: &str, step: u64, guard_streaks: Streaks) -> Self {
         let (data, transform) = (plan.config().data, &plan.eval().transform);
         Self {
             step,
@@ -53,6 +57,7 @@ impl CheckpointFacts {
             recipe_name: recipe_name.into(),
             recipe: plan.config().clone(),
             precision: Some(plan.precision()),
+            guard_streaks,
             class_names: plan.classes().to_vec(),
             data_fingerprint: plan.data_fingerprint().into(),
             mean: data.mean,

@@ -194,6 +194,7 @@ mod tests {
             recipe_name: "x".into(),
             recipe: Recipe::read("x", text, &[]).unwrap().config().clone(),
             precision: None,
+            guard_streaks: Default::default(),
             class_names: vec![],
             data_fingerprint: String::new(),
             mean: [0.5; 3],

@@ -8,6 +8,7 @@ use twist_io::{StateDict, match_names};
 use super::step::HeadState;
 use super::{HeadConfig, HeadPlan};
 use crate::checkpoint::Loaded;
+use crate::guard::Streaks;
 use crate::{TrainError, resume};
 
 /// The metadata of a checkpoint of heads: everything that is not a tensor.
@@ -19,6 +20,9 @@ pub struct HeadFacts {
     pub epoch: f64,
     /// Steps of the whole run.
     pub total_steps: u64,
+    /// What the guard had counted; checkpoints of older versions do not say it.
+    #[serde(default)]
+    pub guard_streaks: Streaks,
     /// Name of the recipe.
     pub recipe_name: String,
     /// The recipe with its defaults.
@@ -34,12 +38,13 @@ pub struct HeadFacts {
 }
 
 impl HeadFacts {
-    /// The facts of a plan after `step` steps.
-    pub fn of(plan: &HeadPlan, recipe_name: &str, step: u64) -> Self {
+    /// The facts of a plan after `step` steps that left the guard with these streaks.
+    pub fn of(plan: &HeadPlan, recipe_name: &str, step: u64, guard_streaks: Streaks) -> Self {
         Self {
             step,
             epoch: plan.epoch_of(step),
             total_steps: plan.total_steps(),
+            guard_streaks,
             recipe_name: recipe_name.into(),
             head_recipe: plan.config().clone(),
             feature_dim: plan.features().width,

@@ -7,7 +7,7 @@ use twist_io::StateDict;
 use twist_nn::tensor_to_host;
 
 use super::step::HeadState;
-use crate::guard::{CollapseKind, Guard, LogitStatistics};
+use crate::guard::{CollapseKind, Guard, LogitStatistics, Streaks};
 use crate::metrics::{StepMetrics, StepReading};
 use crate::{StepFigures, TrainError};
 
@@ -93,6 +93,11 @@ impl Progress {
     /// The head with the least mean loss over the steps read last.
     pub(super) fn leader(&self) -> usize {
         self.leader
+    }
+
+    /// What the guard has counted up to the last reading.
+    pub(super) fn guard_streaks(&self) -> Streaks {
+        self.guard.streaks()
     }
 
     /// The guard's verdict: the kind and the step that showed it.

@@ -14,7 +14,7 @@ use super::{HeadFacts, HeadPlan, Neighbourhood, Pairs};
 use crate::checkpoint::CheckpointStore;
 use crate::evaluator::EvalError;
 use crate::folder::RunFolder;
-use crate::guard::{self, CollapseKind, Guard, SavedStep};
+use crate::guard::{self, CollapseKind, Guard, SavedStep, Streaks};
 use crate::machine::device_name;
 use crate::outcome::{Outcome, StopReason};
 use crate::recorder::Recorder;
@@ -43,6 +43,8 @@ pub struct HeadTrainer {
     store: CheckpointStore,
     /// Finished steps.
     step: u64,
+    /// What the guard has counted up to the last reading.
+    guard_streaks: Streaks,
     resumed_from: Option<PathBuf>,
     notes: Vec<String>,
 }
@@ -69,12 +71,23 @@ impl HeadTrainer {
         let heads = heads.collect::<Result<Vec<_>, _>>()?;
         let store = CheckpointStore::new(folder.checkpoints(), plan.checkpoint().keep);
         let run = folder.path().to_path_buf();
-        let mut trainer =
-            Self { plan, options, pairs, heads, run, store, step: 0, resumed_from: None, notes: Vec::new() };
+        let mut trainer = Self {
+            plan,
+            options,
+            pairs,
+            heads,
+            run,
+            store,
+            step: 0,
+            guard_streaks: Streaks::default(),
+            resumed_from: None,
+            notes: Vec::new(),
+        };
         let loaded = if folder.resume() { trainer.store.newest::<HeadFacts>()? } else { None };
         if let Some(loaded) = loaded {
             trainer.notes = warnings(&loaded, &trainer.plan);
             trainer.step = loaded.facts.step;
+            trainer.guard_streaks = loaded.facts.guard_streaks;
             restore(&mut trainer.heads, &loaded.path, loaded.state)?;
             trainer.resumed_from = Some(loaded.path);
         }
@@ -147,7 +160,8 @@ impl HeadTrainer {
         let (began, first) = (Instant::now(), self.step);
         self.announce(recorders)?;
         let (clusters, temperature) = (self.plan.net().dim, self.plan.config().loss.temperature);
-        let guard = Guard::new(self.plan.guard(), clusters, self.plan.batch_size(), temperature);
+        let guard = Guard::new(self.plan.guard(), clusters, self.plan.batch_size(), temperature)
+            .after(self.guard_streaks);
         let mut progress = Progress::new(guard, &self.heads, self.step)?;
 
         while self.step < self.plan.total_steps() {
@@ -163,6 +177,7 @@ impl HeadTrainer {
             let saving = self.is_due(self.plan.checkpoint().every_steps) || last || reason.is_some();
             if self.is_due(self.plan.log_every()) || saving || evaluating {
                 let figures = progress.read(self.plan.batch_size())?;
+                self.guard_streaks = progress.guard_streaks();
                 self.record(recorders, What::Step(figures))?;
                 if let Some((kind, step)) = progress.collapsed() {
                     return self.collapse(recorders, &progress, kind, step);
@@ -180,7 +195,8 @@ impl HeadTrainer {
 
             // Checkpoint.
             if saving {
-                let facts = HeadFacts::of(&self.plan, &self.options.recipe_name, self.step);
+                let facts =
+                    HeadFacts::of(&self.plan, &self.options.recipe_name, self.step, self.guard_streaks);
                 let path = self.store.write(self.step, &facts, &capture(&self.heads)?)?;
                 self.record(recorders, What::Checkpoint { path: self.relative(&path) })?;
             }

@@ -6,6 +6,8 @@ mod saved;
 pub use kind::CollapseKind;
 pub(crate) use saved::{LogitStatistics, SavedStep, save};
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::GuardConfig;
 use crate::metrics::StepReading;
 
@@ -32,17 +34,37 @@ pub struct Guard {
     reachable: f64,
     /// Logits are divided by this before entropies are taken, which shrinks an untrained gap by its square.
     temperature: f64,
-    /// For each windowed kind, how many steps in a row have shown it.
-    streaks: [(CollapseKind, u64); 3],
+    streaks: Streaks,
+}
+
+/// How many steps in a row have shown each sign that must hold for a window. Checkpoints carry them, so that a run cut
+/// into pieces shorter than the window is judged like one in one piece.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Streaks {
+    /// Of [`CollapseKind::OneHot`].
+    pub one_hot: u64,
+    /// Of [`CollapseKind::Uniform`].
+    pub uniform: u64,
+    /// Of [`CollapseKind::DeadClasses`].
+    pub dead_classes: u64,
 }
 
 impl Guard {
     /// A guard for `clusters` classes and batches of `batch_size` images.
     pub fn new(limits: GuardConfig, clusters: i64, batch_size: usize, temperature: f64) -> Self {
         let clusters = clusters.max(2) as f64;
-        let streaks =
-            [CollapseKind::OneHot, CollapseKind::Uniform, CollapseKind::DeadClasses].map(|kind| (kind, 0));
+        let streaks = Streaks::default();
         Self { limits, reachable: clusters.min(batch_size as f64), temperature, streaks }
+    }
+
+    /// The same guard after steps that left these streaks.
+    pub fn after(self, streaks: Streaks) -> Self {
+        Self { streaks, ..self }
+    }
+
+    /// The streaks up to the last step that was observed.
+    pub fn streaks(&self) -> Streaks {
+        self.streaks
     }
 
     /// Takes the figures of one step, in the order of the steps; tells when they add up to a collapse.
@@ -59,16 +81,24 @@ impl Guard {
         let gap = self.limits.uniform_gap / self.temperature.powi(2).max(1.0);
         let few = (self.limits.dead_fraction * self.reachable).max(1.0);
         let worth = reading.diversity.exp();
-        let signs = [
-            worth < self.limits.one_hot_classes && reading.classes_in_use <= 1,
-            reading.diversity - reading.sharpness < gap,
-            worth < few && (reading.classes_in_use as f64) < few,
+        let one_hot = worth < self.limits.one_hot_classes && reading.classes_in_use <= 1;
+        let uniform = reading.diversity - reading.sharpness < gap;
+        let dead_classes = worth < few && (reading.classes_in_use as f64) < few;
+
+        let longer = |streak: u64, sign: bool| if sign { streak + 1 } else { 0 };
+        self.streaks = Streaks {
+            one_hot: longer(self.streaks.one_hot, one_hot),
+            uniform: longer(self.streaks.uniform, uniform),
+            dead_classes: longer(self.streaks.dead_classes, dead_classes),
+        };
+        let Streaks { one_hot, uniform, dead_classes } = self.streaks;
+        let streaks = [
+            (CollapseKind::OneHot, one_hot),
+            (CollapseKind::Uniform, uniform),
+            (CollapseKind::DeadClasses, dead_classes),
         ];
-        for ((_, streak), sign) in self.streaks.iter_mut().zip(signs) {
-            *streak = if sign { *streak + 1 } else { 0 };
-        }
-        let over = self.streaks.iter().find(|(_, streak)| *streak >= self.limits.window_steps);
-        over.map(|(kind, _)| *kind)
+        let over = streaks.into_iter().find(|(_, streak)| *streak >= self.limits.window_steps);
+        over.map(|(kind, _)| kind)
     }
 }
 
@@ -148,6 +178,18 @@ mod tests {
             let sharpness = if step % (WINDOW - 1) == 0 { 1.5 } else { 10f64.ln() };
             assert_eq!(guard.observe(&reading(step, sharpness, 10f64.ln(), 9)), None);
         }
+    }
+
+    #[test]
+    fn pieces_shorter_than_the_window_are_judged_like_one() {
+        let flat = reading(1, 10f64.ln(), 10f64.ln(), 7);
+        let mut streaks = Streaks::default();
+        for step in 1..WINDOW {
+            let mut piece = guard(10, 64).after(streaks);
+            assert_eq!(piece.observe(&flat), None, "step {step}");
+            streaks = piece.streaks();
+        }
+        assert_eq!(guard(10, 64).after(streaks).observe(&flat), Some(CollapseKind::Uniform));
     }
 
     #[test]

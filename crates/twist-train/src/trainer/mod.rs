@@ -16,7 +16,7 @@ use self::progress::Progress;
 use crate::checkpoint::{CheckpointFacts, CheckpointStore, capture, restore};
 use crate::evaluator::{EvalContext, Evaluator};
 use crate::folder::RunFolder;
-use crate::guard::{self, CollapseKind, Guard, SavedStep};
+use crate::guard::{self, CollapseKind, Guard, SavedStep, Streaks};
 use crate::init::init_from;
 use crate::normalize::DeviceNormalize;
 use crate::outcome::{Outcome, StopReason};
@@ -48,6 +48,8 @@ pub struct Trainer {
     state: TrainState,
     /// Finished steps.
     step: u64,
+    /// What the guard has counted up to the last reading.
+    guard_streaks: Streaks,
     resumed_from: Option<PathBuf>,
     notes: Vec<String>,
     init_report: Option<LoadReport>,
@@ -76,6 +78,7 @@ impl Trainer {
             store,
             state,
             step: 0,
+            guard_streaks: Streaks::default(),
             resumed_from: None,
             notes: Vec::new(),
             init_report: None,
@@ -84,6 +87,7 @@ impl Trainer {
         if let Some(loaded) = loaded {
             trainer.notes = resume::warnings(&loaded, &trainer.plan);
             trainer.step = loaded.facts.step;
+            trainer.guard_streaks = loaded.facts.guard_streaks;
             restore(&mut trainer.state, &loaded.path, loaded.state)?;
             trainer.resumed_from = Some(loaded.path);
         } else if let Some(weights) = &trainer.options.init {
@@ -143,7 +147,8 @@ impl Trainer {
         let normalize = DeviceNormalize::new(data.mean, data.std, self.plan.channels_last(), device)?;
         let temperature = config.loss.temperature;
         let clusters = self.plan.net().dim;
-        let guard = Guard::new(self.plan.guard(), clusters, self.plan.batch_size(), temperature);
+        let guard = Guard::new(self.plan.guard(), clusters, self.plan.batch_size(), temperature)
+            .after(self.guard_streaks);
         let mut feed = Feed::start(&self.plan, Arc::clone(&self.dataset), self.step, self.options.strict)?;
         let mut progress = Progress::new(guard, &self.state, self.step)?;
 
@@ -169,6 +174,7 @@ impl Trainer {
             let saving = self.is_due(self.plan.checkpoint().every_steps) || last || reason.is_some();
             if self.is_due(self.plan.log_every()) || saving {
                 let figures = progress.read(self.plan.batch_size())?;
+                self.guard_streaks = progress.guard_streaks();
                 self.record(recorders, What::Step(figures))?;
                 if let Some((kind, step)) = progress.collapsed() {
                     return self.collapse(recorders, &progress, kind, step);
@@ -240,7 +246,7 @@ impl Trainer {
         knn: Option<f64>,
         loss: Option<f64>,
     ) -> Result<(), TrainError> {
-        let facts = CheckpointFacts::of(&self.plan, &self.options.recipe_name, self.step);
+        let facts = CheckpointFacts::of(&self.plan, &self.options.recipe_name, self.step, self.guard_streaks);
         let path = self.store.save(&facts, &capture(&self.state)?)?;
         match (knn, loss) {
             (Some(knn), _) => self.store.offer_best(&path, "knn_top1", knn, true)?,

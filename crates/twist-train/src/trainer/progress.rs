@@ -6,7 +6,7 @@ use tch::{Tensor, no_grad};
 use twist_io::StateDict;
 use twist_nn::tensor_to_host;
 
-use crate::guard::{CollapseKind, Guard, LogitStatistics};
+use crate::guard::{CollapseKind, Guard, LogitStatistics, Streaks};
 use crate::metrics::{StepMetrics, StepReading};
 use crate::step::TrainState;
 use crate::{StepFigures, TrainError};
@@ -66,6 +66,11 @@ impl Progress {
             }
         }
         Ok(self.readings.last().map_or_else(StepFigures::default, |last| last.figures(rate)))
+    }
+
+    /// What the guard has counted up to the last reading.
+    pub(super) fn guard_streaks(&self) -> Streaks {
+        self.guard.streaks()
     }
 
     /// The guard's verdict: the kind and the step that showed it.

@@ -1,5 +1,7 @@
 //! The guard on real runs.
 
+use std::time::Duration;
+
 use twist_train::{CollapseKind, OnExisting, Outcome, RunFolder, StopFlag, TrainOptions};
 
 use crate::data::{log, recipe, run, trainer};
@@ -16,6 +18,35 @@ fn a_run_without_the_diversity_term_collapses_to_uniform_and_is_stopped() {
     assert!(step > 20 && saved == path.join("collapse"));
     let line = log(&path).into_iter().find(|line| line["event"] == "collapse").unwrap();
     assert!(line["kind"] == "uniform" && line["advice"].as_str().unwrap().contains("loss.lam2"), "{line}");
+}
+
+/// Pieces of one step each, where a sign must hold for 20, end where one piece does.
+#[test]
+fn a_run_in_short_pieces_is_stopped_at_the_same_step() {
+    let root = tempfile::tempdir().unwrap();
+    let overrides = ["loss.lam2=0.0", "guard.window_steps=20", "schedule.epochs=200", "optim.lr=1.0"];
+    let whole =
+        run(&root.path().join("whole"), OnExisting::Refuse, &overrides, None, &StopFlag::new()).unwrap();
+    let Outcome::Collapsed { step: expected, .. } = whole else { panic!("{whole:?}") };
+
+    let parts = root.path().join("parts");
+    let mut on_existing = OnExisting::Refuse;
+    for piece in 0..=expected {
+        let folder = RunFolder::open(&parts, on_existing).unwrap();
+        let options = TrainOptions { max_time: Some(Duration::ZERO), ..TrainOptions::default() };
+        let mut trainer = trainer(&folder, &recipe(&overrides), 16, options).unwrap();
+        let outcome = trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+        match outcome {
+            Outcome::Stopped { step, .. } => assert!(step == piece + 1 && step <= expected, "{step}"),
+            Outcome::Collapsed { step, kind, .. } => {
+                assert_eq!((step, kind), (expected, CollapseKind::Uniform));
+                return;
+            }
+            Outcome::Finished { .. } => panic!("{outcome:?}"),
+        }
+        on_existing = OnExisting::Resume;
+    }
+    panic!("no piece was stopped as collapsed");
 }
 
 /// The norm before softmax is what keeps images apart: with it this run is healthy, without it all images soon have one

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         None => LabelBudget::Percent(args.budget.percent.unwrap_or(100.0)),
     };
     let options = args.teach.options(precision);
-    let mut counting = Counting::new(talk, "steps");
+    let mut counting = Counting::new(talk, "steps").on(&opened.machine);
     let seeds = args.seeds;
     let mut progress = |place: u64, done: usize, all: usize| {
         counting.at(place as usize * all + done, seeds as usize * all);

@@ -115,7 +115,7 @@ fn fast(
         device: opened.machine.device,
         ..usual
     };
-    let mut counting = Counting::new(talk, "passes");
+    let mut counting = Counting::new(talk, "passes").on(&opened.machine);
     let mut progress = |done, all| counting.at(done, all);
     let classes = train.classes().len() as i64;
     let result = fast_linear((&rows, &labels), (&asked, &truth), classes, &how, &mut progress)?;

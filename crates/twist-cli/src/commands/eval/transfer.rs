@@ -209,7 +209,7 @@ fn linear(opened: &Opened, set: &OfficialSet, seed: u64, talk: &Talk) -> anyhow:
     let protocol = LinearTransferProtocol { seed, ..LinearTransferProtocol::default() };
     let train = opened.features(FeatureKind::Last, &set.train, &format!("{title}, training"), talk)?;
     let test = opened.features(FeatureKind::Last, &set.test, &format!("{title}, test"), talk)?;
-    let mut counting = Counting::new(talk, &format!("{title}, regularisations"));
+    let mut counting = Counting::new(talk, &format!("{title}, regularisations")).on(&opened.machine);
     let mut progress = |done, all| counting.at(done, all);
     let result = linear_transfer(set, &train, &test, opened.machine.device, &protocol, &mut progress)?;
     drop(counting);
@@ -229,7 +229,7 @@ fn finetune(opened: &Opened, set: &OfficialSet, args: &Args, talk: &Talk) -> any
     let courses = protocol.courses();
     let word = if courses == 1 { "course" } else { "courses" };
     talk.say(format!("{title}: {courses} {word} of {} updates", protocol.updates));
-    let mut counting = Counting::new(talk, &format!("{title}, updates"));
+    let mut counting = Counting::new(talk, &format!("{title}, updates")).on(&opened.machine);
     let mut progress = |done, step, steps| counting.at(done * steps + step, courses * steps);
     let kept = args.finetune.state.as_deref();
     let result = finetune_transfer(&opened.model, set, &protocol, &opened.machine, kept, &mut progress)?;
