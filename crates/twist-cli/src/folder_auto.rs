@@ -25,6 +25,14 @@ pub(crate) struct Made {
     pub(crate) text: String,
 }
 
+/// What the user has said: the rules follow it, and what depends on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) clusters: Option<i64>,
+    pub(crate) epochs: Option<u64>,
+    pub(crate) batch_size: Option<usize>,
+}
+
 /// What the rules look at.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Facts {
@@ -35,18 +43,17 @@ struct Facts {
     mean: [f64; 3],
     std: [f64; 3],
     gpu: bool,
-    /// Number of clusters, when the user has said it.
-    clusters: Option<i64>,
+    asked: Asked,
 }
 
 /// Looks at some images and makes the recipe for all of them.
-pub(crate) fn recipe_for(dataset: &dyn Dataset, gpu: bool, clusters: Option<i64>) -> Made {
+pub(crate) fn recipe_for(dataset: &dyn Dataset, gpu: bool, asked: Asked) -> Made {
     let seen = info(dataset, &InfoOptions { sample: Some(LOOKED_AT), ..InfoOptions::default() });
-    make(Facts::of(&seen, gpu, clusters))
+    make(Facts::of(&seen, gpu, asked))
 }
 
 impl Facts {
-    fn of(seen: &DataInfo, gpu: bool, clusters: Option<i64>) -> Self {
+    fn of(seen: &DataInfo, gpu: bool, asked: Asked) -> Self {
         let gray = !seen.channels.is_empty() && seen.channels.keys().all(|kind| kind.starts_with("gray"));
         Self {
             images: seen.images,
@@ -56,7 +63,7 @@ impl Facts {
             mean: seen.mean.unwrap_or([0.5; 3]).map(|mean| (mean * 1e4).round() / 1e4),
             std: seen.std.unwrap_or([0.25; 3]).map(|std| (std.max(0.02) * 1e4).round() / 1e4),
             gpu,
-            clusters,
+            asked,
         }
     }
 
@@ -82,8 +89,18 @@ impl Facts {
         }
     }
 
+    /// The shorter side that larger images are reduced to: four times a view, so that the least crop (a fifth of the
+    /// area) still has more pixels than the view.
+    fn reduce_to(self) -> Option<u32> {
+        let enough = 4 * self.size();
+        (self.side > enough * 3 / 2).then_some(enough)
+    }
+
     /// A power of two: a quarter of the images, at least 16 of them, at most what trains well.
     fn batch_size(self) -> usize {
+        if let Some(asked) = self.asked.batch_size {
+            return asked;
+        }
         let most = if self.gpu { 512 } else { 256 };
         let wanted = (self.images / 4).max(self.images.min(16)).min(most);
         1 << wanted.max(2).ilog2()
@@ -91,20 +108,21 @@ impl Facts {
 
     fn clusters(self) -> i64 {
         let most = if self.gpu { 1024 } else { 128 };
-        self.clusters
-            .unwrap_or_else(|| (self.images as i64 / 25).clamp(2, most.min(self.batch_size() as i64)))
+        let few = most.min(self.batch_size() as i64).max(2);
+        self.asked.clusters.unwrap_or_else(|| (self.images as i64 / 25).clamp(2, few))
     }
 
     fn epochs(self) -> u64 {
         let (images, least, most) = if self.gpu { (GPU_IMAGES, 50, 800) } else { (CPU_IMAGES, 10, 400) };
-        (images / self.images.max(1) as u64).clamp(least, most)
+        self.asked.epochs.unwrap_or_else(|| (images / self.images.max(1) as u64).clamp(least, most))
     }
 }
 
 fn make(facts: Facts) -> Made {
-    let Facts { images, side, gray, mean, std, gpu, .. } = facts;
+    let Facts { images, side, gray, mean, std, gpu, asked } = facts;
     let (size, (arch, width), batch) = (facts.size(), facts.backbone(), facts.batch_size());
-    let (clusters, epochs) = (facts.clusters(), facts.epochs());
+    let (clusters, epochs, reduce_to) = (facts.clusters(), facts.epochs(), facts.reduce_to());
+    let in_all = epochs.saturating_mul(images as u64);
     let few = clusters <= 32;
     let (temperature, lr) = (if few { 0.5 } else { 1.0 }, if gpu { 2e-3 } else { 3e-3 });
     let (blur1, blur2) = if size >= 96 { (1.0, 0.1) } else { (0.0, 0.0) };
@@ -131,13 +149,28 @@ fn make(facts: Facts) -> Made {
                 (_, true) => "what a GPU trains well on views of this size",
             }
         ),
-        match facts.clusters {
+        match asked.clusters {
             Some(_) => format!("{clusters} clusters: as asked for"),
             None => format!("{clusters} clusters: one for 25 images, at most a batch; --clusters sets it"),
         },
-        format!("batches of {batch}: a power of two, a quarter of the images at most unless there are few"),
-        format!("{epochs} epochs: {} images in all", epochs * images as u64),
+        match asked.batch_size {
+            Some(_) => format!("batches of {batch}: as asked for"),
+            None => {
+                format!(
+                    "batches of {batch}: a power of two, a quarter of the images at most unless there are few"
+                )
+            }
+        },
+        match asked.epochs {
+            Some(_) => format!("{epochs} epochs: as asked for, {in_all} images in all"),
+            None => format!("{epochs} epochs: {in_all} images in all; --epochs sets it"),
+        },
     ];
+    if let Some(shorter) = reduce_to {
+        reasons.push(format!(
+            "larger images are reduced to {shorter} pixels on the shorter side before views are cut: four times a view is enough"
+        ));
+    }
     if few {
         reasons.push(
             "temperature 0.5: with few clusters the norm before softmax keeps predictions vague".into(),
@@ -146,18 +179,26 @@ fn make(facts: Facts) -> Made {
     if gray {
         reasons.push("no hue, saturation or gray-scale changes: the images are gray already".into());
     }
+    let reduce = reduce_to.map_or(String::new(), |shorter| format!("reduce_to = {shorter}\n"));
+    // By count, the activations of two views of 224 pixels in a ResNet-50 are 90 MB in bf16: 12 GB for a piece of 128 images.
+    let pieces = match (size, gpu, batch % 128) {
+        (224, true, 0) => format!("accumulation = {}\n", batch / 128),
+        _ => String::new(),
+    };
+    // The released rule for the warm-up is made for long runs.
+    let warmup = if epochs < 10 { format!("warmup_epochs = {}\n", epochs / 4) } else { String::new() };
     let head: String = reasons.iter().map(|reason| format!("#   {reason}\n")).collect();
     let (every, knn_k) = ((epochs / 5).max(1), (images / 10).clamp(1, 200));
     let text = format!(
         "# Chosen for this folder.\n#\n{head}\n\
          [model]\narch = \"{arch}\"\nwidth = {width}\nhidden_dim = 1024\ndim = {clusters}\n\n\
          [loss]\ntemperature = {temperature:?}\n\n\
-         [data]\nmean = {mean:?}\nstd = {std:?}\n\n\
+         [data]\nmean = {mean:?}\nstd = {std:?}\n{reduce}\n\
          [[views]]\nname = \"view1\"\nsize = {size}\nscale = [0.2, 1.0]\n{colour}blur = {blur1:?}\nsolarize = 0.0\n\n\
          [[views]]\nname = \"view2\"\nsize = {size}\nscale = [0.2, 1.0]\n{colour}blur = {blur2:?}\nsolarize = 0.2\n\n\
          [optim]\nname = \"adamw\"\nlr = {lr:?}\nscale_lr = false\nweight_decay = 0.05\nclip_norm = 3.0\n\n\
-         [schedule]\nepochs = {epochs}\n\n\
-         [train]\nbatch_size = {batch}\n\n\
+         [schedule]\nepochs = {epochs}\n{warmup}\n\
+         [train]\nbatch_size = {batch}\n{pieces}\n\
          [checkpoint]\nevery_epochs = {}\n\n\
          [eval]\nevery_epochs = {every}\nknn_k = {knn_k}\n",
         (epochs / 20).max(1),
@@ -172,7 +213,8 @@ mod tests {
     use super::*;
 
     fn facts(images: usize, side: u32, gpu: bool) -> Facts {
-        Facts { images, side, gray: false, mean: [0.5; 3], std: [0.25; 3], gpu, clusters: None }
+        let asked = Asked::default();
+        Facts { images, side, gray: false, mean: [0.5; 3], std: [0.25; 3], gpu, asked }
     }
 
     #[test]
@@ -215,8 +257,15 @@ mod tests {
                 photos.reasons
             );
         }
-        let asked = make(Facts { clusters: Some(7), ..facts(1000, 375, false) });
+        let asked =
+            make(Facts { asked: Asked { clusters: Some(7), ..Asked::default() }, ..facts(1000, 375, false) });
         assert!(asked.text.contains("dim = 7\n") && asked.text.contains("temperature = 0.5"));
+        let asked = Asked { epochs: Some(3), batch_size: Some(20), clusters: None };
+        let short = make(Facts { asked, ..facts(1000, 3000, false) });
+        for line in ["warmup_epochs = 0", "batch_size = 20", "dim = 20", "epochs = 3", "reduce_to = 256"] {
+            assert!(short.text.lines().any(|known| known == line), "{line}: {}", short.text);
+        }
+        assert!(short.reasons.iter().any(|reason| reason == "3 epochs: as asked for, 3000 images in all"));
         let many = make(facts(1_281_167, 400, true));
         assert!(many.text.contains("resnet50") && many.text.contains("size = 224"), "{}", many.text);
         assert!(make(facts(30, 64, false)).text.contains("batch_size = 16"));

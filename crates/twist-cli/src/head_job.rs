@@ -35,7 +35,7 @@ impl HeadJob {
     pub(crate) fn run(self, talk: &Talk) -> anyhow::Result<Exit> {
         let folder = RunFolder::open(&self.folder, self.on_existing)?;
         let evaluated = ["metrics.json", MODEL_FILE].iter().all(|name| folder.path().join(name).is_file());
-        if evaluated && HeadTrainer::is_done(&folder, self.plan.total_steps())? {
+        if folder.resume() && evaluated && HeadTrainer::is_done(&folder, self.plan.total_steps())? {
             talk.say(format!("{} is finished already, nothing to do", folder.path().display()));
             return Ok(Exit::Done);
         }

@@ -97,11 +97,15 @@ pub(crate) fn early_exit(
     Ok(match outcome {
         Outcome::Finished { .. } => None,
         Outcome::Stopped { reason, step } => {
-            talk.say(format!("stopped and saved after step {step} of {total}; go on with:"));
+            let percent = 100 * step / total.max(1);
+            talk.say(format!("stopped and saved after step {step} of {total} ({percent} %); go on with:"));
             talk.say(format!("  {again} {}", folder.display()));
             match reason {
                 StopReason::Signal(signal) => Some(Exit::Signal(signal)),
-                StopReason::MaxTime => None,
+                StopReason::MaxTime => {
+                    talk.say(format!("the figures are those of a network that is {percent} % trained:"));
+                    None
+                }
             }
         }
         Outcome::Collapsed { kind, step, saved } => {

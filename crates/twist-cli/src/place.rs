@@ -3,16 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use crate::args::RunFolderArgs;
+use crate::sources::{Sources, absolute};
 
 /// Folder of the runs that were given no `--out`.
 const RUNS: &str = "runs";
 
-/// The run's folder: `--out`; else the latest `runs/NAME-N` when it is to be resumed; else the first that is free.
-pub(crate) fn of_run(args: &RunFolderArgs, recipe: &str) -> PathBuf {
-    match &args.out {
-        Some(out) => out.clone(),
-        None => numbered(Path::new(RUNS), &stem(recipe), args.resume),
+/// The run's folder: `--out`; else, when one is to be resumed, the latest `runs/NAME-N` (on `data`, where that is said);
+/// else the first that is free.
+pub(crate) fn of_run(args: &RunFolderArgs, recipe: &str, data: Option<&str>) -> PathBuf {
+    if let Some(out) = &args.out {
+        return out.clone();
     }
+    let data = data.map(absolute);
+    let meant = |run: &Path| match &data {
+        None => true,
+        Some(data) => matches!(Sources::read(run), Ok(Some(sources)) if sources.train == *data),
+    };
+    let (runs, name) = (Path::new(RUNS), stem(recipe));
+    let known = if args.resume { latest(runs, &name, meant) } else { None };
+    known.unwrap_or_else(|| free(runs, &name))
 }
 
 /// `NAME` of a recipe's name or file.
@@ -20,18 +29,21 @@ fn stem(recipe: &str) -> String {
     Path::new(recipe).file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy().into_owned())
 }
 
-fn numbered(runs: &Path, name: &str, latest: bool) -> PathBuf {
-    let taken = |number: &u32| runs.join(format!("{name}-{number}")).exists();
-    let free = (1..).find(|number| !taken(number)).unwrap_or(1);
-    let number = if latest { highest(runs, name).unwrap_or(free) } else { free };
-    runs.join(format!("{name}-{number}"))
+/// `NAME-N` with the first N that is free.
+fn free(runs: &Path, name: &str) -> PathBuf {
+    let place = |number: u32| runs.join(format!("{name}-{number}"));
+    (1..).map(place).find(|place| !place.exists()).unwrap_or_else(|| place(1))
 }
 
-/// The highest N of the folders `NAME-N`.
-fn highest(runs: &Path, name: &str) -> Option<u32> {
+/// Of the folders `NAME-N` that are meant the one with the highest N.
+fn latest(runs: &Path, name: &str, meant: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     let entries = fs_err::read_dir(runs).ok()?;
     let number = |file: String| file.strip_prefix(name)?.strip_prefix('-')?.parse().ok();
-    entries.filter_map(|entry| number(entry.ok()?.file_name().into_string().ok()?)).max()
+    let numbers = entries.filter_map(|entry| number(entry.ok()?.file_name().into_string().ok()?));
+    let mut numbers: Vec<u32> = numbers.collect();
+    numbers.sort_unstable();
+    let places = numbers.into_iter().rev().map(|number| runs.join(format!("{name}-{number}")));
+    places.into_iter().find(|place| meant(place))
 }
 
 #[cfg(test)]
@@ -41,14 +53,15 @@ mod tests {
     #[test]
     fn new_runs_take_the_first_free_number_and_resumed_ones_the_latest() {
         let runs = tempfile::tempdir().unwrap();
-        let place = |latest| numbered(runs.path(), "demo", latest).file_name().unwrap().to_owned();
-        assert_eq!(place(false), "demo-1");
-        assert_eq!(place(true), "demo-1");
+        let runs = runs.path();
+        assert_eq!(free(runs, "demo"), runs.join("demo-1"));
+        assert_eq!(latest(runs, "demo", |_| true), None);
         for name in ["demo-1", "demo-2", "demo-10", "demo-x", "other-30"] {
-            fs_err::create_dir(runs.path().join(name)).unwrap();
+            fs_err::create_dir(runs.join(name)).unwrap();
         }
-        assert_eq!(place(false), "demo-3");
-        assert_eq!(place(true), "demo-10");
+        assert_eq!(free(runs, "demo"), runs.join("demo-3"));
+        assert_eq!(latest(runs, "demo", |_| true), Some(runs.join("demo-10")));
+        assert_eq!(latest(runs, "demo", |run| !run.ends_with("demo-10")), Some(runs.join("demo-2")));
     }
 
     #[test]

@@ -66,6 +66,13 @@ impl Embedded {
         lines.map(|line| line.trim_start_matches('#').trim()).collect::<Vec<_>>().join("\n")
     }
 
+    /// Whether it is made for GPUs alone, by the line `Hardware:` of its header.
+    pub(crate) fn needs_gpu(&self) -> bool {
+        let header = self.header();
+        let hardware = header.lines().find(|line| line.starts_with("Hardware:"));
+        hardware.is_some_and(|line| line.contains("GPU") && !line.contains("CPU"))
+    }
+
     /// The first sentence of the header, on one line.
     pub(crate) fn summary(&self) -> String {
         let header = self.header().replace('\n', " ");
@@ -80,6 +87,14 @@ impl Embedded {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_says_what_a_recipe_needs() {
+        let needs = |name| named(name).unwrap().needs_gpu();
+        assert!(needs("cifar10_multicrop") && needs("imagenet_vit_s"));
+        assert!(!needs("demo") && !needs("cifar10_cpu_multicrop"));
+        assert!(ALL.iter().all(|recipe| recipe.header().contains("\nHardware:")));
+    }
 
     #[test]
     fn every_recipe_of_the_folder_is_embedded() {

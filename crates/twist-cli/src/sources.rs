@@ -81,6 +81,9 @@ impl Sources {
         };
         let held_out =
             self.held_out.as_deref().map(|data| open(data, own, talk).context("--eval-data")).transpose()?;
+        if let Some(held_out) = &held_out {
+            warn_of_same(&*train, &**held_out, talk);
+        }
         Ok(EvalData::new(train, held_out)?)
     }
 }
@@ -111,7 +114,20 @@ pub(crate) fn absolute(data: &str) -> String {
     if data.starts_with("shapes:") {
         return data.to_string();
     }
-    std::path::absolute(data).map_or_else(|_| data.to_string(), |path| path.to_string_lossy().into_owned())
+    let path = std::path::absolute(data).map(|path| path.to_string_lossy().into_owned());
+    let path = path.unwrap_or_else(|_| data.to_string());
+    // `photos/` and `photos` are one folder.
+    match path.trim_end_matches('/') {
+        "" => path,
+        trimmed => trimmed.to_string(),
+    }
+}
+
+/// Says so when the images to measure on are those that were learned from: the figures are then those of a memory.
+pub(crate) fn warn_of_same(train: &dyn Dataset, test: &dyn Dataset, talk: &Talk) {
+    if train.len() == test.len() && train.fingerprint() == test.fingerprint() {
+        talk.warn("the images to measure on are the training images themselves: the figures say how well those are remembered");
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +153,7 @@ mod tests {
         );
         assert_eq!((kept.held_out.as_deref(), kept.labels.as_str()), (Some("shapes:test"), "none"));
         assert!(kept.frozen.unwrap().starts_with('/'));
+        assert_eq!((absolute("photos/"), absolute("/").as_str()), (absolute("photos"), "/"));
         assert_eq!(Sources::read(&folder.path().join("none")).unwrap(), None);
     }
 }

@@ -22,7 +22,12 @@ const BASELINES: [(&str, &str); 6] = [
 
 /// One line: `k-NN 0.930  ACC 0.912 …`.
 pub(crate) fn line(scores: &Map<String, Value>) -> String {
-    let mut parts = named(scores, &FIRST);
+    with_notes(scores, |_| None)
+}
+
+/// The same with a remark behind some figures.
+fn with_notes(scores: &Map<String, Value>, note: impl Fn(&str) -> Option<String>) -> String {
+    let mut parts = named(scores, &FIRST, note);
     if let Some(classes) = scores.get("classes_in_use").and_then(Value::as_f64) {
         parts.push(format!("{classes:.0} classes in use"));
     }
@@ -35,19 +40,35 @@ pub(crate) fn lines(metrics: &Map<String, Value>) -> Vec<String> {
     let protocol = metrics.get("protocol").cloned().unwrap_or_default();
     let images = number(&protocol, "evaluated_images").unwrap_or(0.0);
     let on = protocol.get("evaluated_on").and_then(Value::as_str).unwrap_or("images");
-    let mut lines = vec![format!("on {images:.0} {on}: {}", line(metrics))];
+    let at = |pointer: &str| protocol.pointer(pointer).and_then(Value::as_u64);
+    // What the figures rest on, where that is not what the line says of them all.
+    let note = |key: &str| match key {
+        "knn_top1" => at("/knn/queries")
+            .filter(|&asked| asked as f64 != images)
+            .map(|asked| format!(" ({asked} asked)")),
+        "accuracy_one_to_one" => {
+            let (clusters, classes) = (at("/clusters")?, at("/baselines/kmeans_clusters")?);
+            (clusters != classes).then(|| format!(" ({clusters} clusters, {classes} classes)"))
+        }
+        _ => None,
+    };
+    let mut lines = vec![format!("on {images:.0} {on}: {}", with_notes(metrics, note))];
     if let Some(Value::Object(baselines)) = metrics.get("baselines") {
-        let parts = named(baselines, &BASELINES);
+        let parts = named(baselines, &BASELINES, |_| None);
         lines.push(format!("without learning: {}", parts.join("  ")));
     }
     lines
 }
 
-fn named(scores: &Map<String, Value>, names: &[(&str, &str)]) -> Vec<String> {
-    names
-        .iter()
-        .filter_map(|(key, name)| Some(format!("{name} {:.3}", scores.get(*key)?.as_f64()?)))
-        .collect()
+fn named(
+    scores: &Map<String, Value>,
+    names: &[(&str, &str)],
+    note: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    let figure = |(key, name): &(&str, &str)| {
+        Some(format!("{name} {:.3}{}", scores.get(*key)?.as_f64()?, note(key).unwrap_or_default()))
+    };
+    names.iter().filter_map(figure).collect()
 }
 
 #[cfg(test)]
@@ -63,6 +84,19 @@ mod tests {
     fn a_line_names_what_was_measured() {
         let scores = object(json!({"nmi": 0.5, "knn_top1": 0.25, "classes_in_use": 9, "ami": 0.1}));
         assert_eq!(line(&scores), "k-NN 0.250  NMI 0.500  9 classes in use");
+    }
+
+    #[test]
+    fn what_a_figure_rests_on_is_said_where_it_is_not_all_images() {
+        let metrics = object(json!({
+            "knn_top1": 0.35, "accuracy_one_to_one": 0.2,
+            "protocol": {
+                "evaluated_images": 1000, "evaluated_on": "training images", "clusters": 40,
+                "knn": {"queries": 100}, "baselines": {"kmeans_clusters": 10},
+            },
+        }));
+        let line = "on 1000 training images: k-NN 0.350 (100 asked)  ACC 0.200 (40 clusters, 10 classes)";
+        assert_eq!(lines(&metrics), [line]);
     }
 
     #[test]

@@ -70,6 +70,12 @@ fn chain(error: &anyhow::Error) -> String {
     })
 }
 
+/// A name on one line: what a terminal would act upon is written as in source code.
+pub(crate) fn one_line(name: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    name.chars().map(shown).collect()
+}
+
 /// Writes one line; a closed stderr is no reason to fail.
 pub(crate) fn to_stderr(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
@@ -96,7 +102,12 @@ fn paint(text: &str, code: &str) -> String {
 mod tests {
     use anyhow::Context;
 
-    use super::chain;
+    use super::{chain, one_line};
+
+    #[test]
+    fn a_name_stays_on_its_line() {
+        assert_eq!(one_line("a\nb\u{1b}[31m ä.jpg"), "a\\nb\\u{1b}[31m ä.jpg");
+    }
 
     #[test]
     fn a_cause_is_said_once() {

@@ -29,7 +29,7 @@ pub struct Baselines {
     pub knn_pixels_top1: f64,
     /// Weighted k-NN on the features of the same backbone with random weights.
     pub knn_random_backbone_top1: f64,
-    /// One-to-one accuracy of k-means on pixels, told the number of classes.
+    /// One-to-one accuracy of k-means on pixels, told the number of classes; on the images whose clusters are scored.
     pub kmeans_pixels_accuracy: f64,
     /// One-to-one accuracy of k-means on 8 × 8 × 8 colour histograms, told the number of classes.
     pub kmeans_histogram_accuracy: f64,
@@ -59,12 +59,17 @@ pub(crate) fn measure(
     let knn_random_backbone_top1 =
         features(train, &split.bank)?.knn(&features(test, &split.queries)?, classes, protocol)?;
 
-    let few = bank.first(KMEANS_IMAGES)?;
-    let kmeans_pixels_accuracy = few.kmeans(&queries, classes, seed)?;
-    drop((few, bank, queries));
-    let few = small.table(train, &split.bank[..split.bank.len().min(KMEANS_IMAGES)], histograms)?;
-    let kmeans_histogram_accuracy =
-        few.kmeans(&small.table(test, &split.queries, histograms)?, classes, seed)?;
+    drop((bank, queries));
+
+    // k-means is fitted to training images and asked about the images whose clusters are scored.
+    let scored = split.scored_with_labels(&**test);
+    let fitted = if data.held_out.is_some() { &split.bank } else { &scored };
+    let fitted = &fitted[..fitted.len().min(KMEANS_IMAGES)];
+    let kmeans = |describe: fn(&EvalInput, &Tensor) -> Result<Tensor, EvalError>| {
+        small.table(train, fitted, describe)?.kmeans(&small.table(test, &scored, describe)?, classes, seed)
+    };
+    let kmeans_pixels_accuracy = kmeans(pixels)?;
+    let kmeans_histogram_accuracy = kmeans(histograms)?;
     Ok(Baselines {
         knn_pixels_top1,
         knn_random_backbone_top1,
@@ -121,12 +126,6 @@ fn histograms(_: &EvalInput, bytes: &Tensor) -> Result<Tensor, EvalError> {
 }
 
 impl Table {
-    /// The first `most` rows.
-    fn first(&self, most: usize) -> Result<Table, EvalError> {
-        let rows = self.rows.size()[0].min(most as i64);
-        Ok(Table { rows: self.rows.f_narrow(0, 0, rows)?, labels: self.labels.f_narrow(0, 0, rows)? })
-    }
-
     /// Accuracy on `queries` with these rows as the bank.
     fn knn(&self, queries: &Table, classes: i64, protocol: KnnProtocol) -> Result<f64, EvalError> {
         let (bank, asked) = (unit_rows(&self.rows)?, unit_rows(&queries.rows)?);

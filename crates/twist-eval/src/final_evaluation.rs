@@ -59,11 +59,14 @@ pub fn final_evaluation(
         let few = data.split(BASELINE_BANK, BASELINE_QUERIES);
         let measured = baselines::measure(&input, data, &few, knn, plan.net(), plan.seed())?;
         metrics.insert("baselines".into(), serde_json::to_value(measured)?);
+        let scored = few.scored_with_labels(&**data.evaluated()).len();
+        let fitted = if data.held_out.is_some() { few.bank.len() } else { scored };
         protocol["baselines"] = json!({
             "pixels": pixel_transform(&input.transform).crop,
             "bank": few.bank.len(),
             "queries": few.queries.len(),
-            "kmeans_fitted_to": few.bank.len().min(KMEANS_IMAGES),
+            "kmeans_fitted_to": fitted.min(KMEANS_IMAGES),
+            "kmeans_images": scored,
             "kmeans_restarts": KMEANS_RESTARTS,
             "kmeans_clusters": data.train.classes().len(),
         });

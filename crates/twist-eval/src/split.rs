@@ -73,7 +73,7 @@ impl EvalData {
         match &self.held_out {
             Some(held_out) => Split {
                 bank: pick(labelled(&*self.train), bank),
-                queries: scored.iter().copied().filter(|&i| held_out.label(i as usize).is_some()).collect(),
+                queries: of_labelled(&scored, &**held_out),
                 scored,
             },
             None => {
@@ -87,8 +87,17 @@ impl EvalData {
 }
 
 impl Split {
+    /// Those of the scored images that have a label; `evaluated` is [`EvalData::evaluated`].
+    pub(crate) fn scored_with_labels(&self, evaluated: &dyn Dataset) -> Vec<u32> {
+        of_labelled(&self.scored, evaluated)
+    }
+
     /// Whether there are labels enough for k-NN.
     pub(crate) fn has_knn(&self) -> bool {
         !self.bank.is_empty() && !self.queries.is_empty()
     }
+}
+
+fn of_labelled(scored: &[u32], evaluated: &dyn Dataset) -> Vec<u32> {
+    scored.iter().copied().filter(|&index| evaluated.label(index as usize).is_some()).collect()
 }

@@ -105,6 +105,16 @@ impl Classes {
         needed.min(MOST_COLORS)
     }
 
+    /// How the figures, which are of the network as it is, count otherwise than these classes do; empty when they do not.
+    pub(crate) fn figures_count(&self) -> &'static str {
+        match (self.naming.has_merges(), self.unsure.is_empty()) {
+            (false, true) => "",
+            (false, false) => "with unsure images",
+            (true, true) => "before merging",
+            (true, false) => "before merging, with unsure images",
+        }
+    }
+
     /// The class with this number.
     pub(crate) fn find(&self, number: u32) -> Option<&Class> {
         self.classes.iter().find(|class| class.number == number)

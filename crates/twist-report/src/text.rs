@@ -1,8 +1,16 @@
 //! Numbers as people read them.
 
+/// From this size on whole numbers are written by their power of ten.
+const TOO_LONG: f64 = 1e15;
+
 /// A fraction as percent: `0.9342` → `93.4 %` (with a narrow space that does not break).
 pub(crate) fn percent(fraction: f64) -> String {
-    format!("{:.1}\u{202f}%", fraction * 100.0)
+    let hundredths = fraction * 100.0;
+    if hundredths.abs() < TOO_LONG {
+        format!("{hundredths:.1}\u{202f}%")
+    } else {
+        format!("{}\u{202f}%", number(hundredths))
+    }
 }
 
 /// A whole number with thousands separated: `12345` → `12,345`.
@@ -18,26 +26,35 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// Any number to four significant digits, without a tail of zeros; whole numbers in full.
+/// Any number to four significant digits, without a tail of zeros; whole numbers in full, and what is too large or too small
+/// for either by its power of ten. What is no finite number is a dash.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     if !value.is_finite() {
         return "–".into();
     }
-    if value.fract() == 0.0 && size < 1e15 {
+    if size >= TOO_LONG || (value != 0.0 && size < 1e-3) {
+        return scientific(value);
+    }
+    if value.fract() == 0.0 || size >= 1000.0 {
         let sign = if value < 0.0 { "−" } else { "" };
-        return format!("{sign}{}", count(size as u64));
-    }
-    if size >= 1000.0 {
-        return number(value.round());
-    }
-    if size < 1e-3 {
-        return format!("{value:.2e}").replace('-', "−");
+        return format!("{sign}{}", count(size.round() as u64));
     }
     let decimals = (3 - size.log10().floor() as i32).clamp(0, 6) as usize;
     let text = format!("{value:.decimals$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     text.replace('-', "−")
+}
+
+/// Three significant digits and a power of ten: `1.50e20`.
+pub(crate) fn scientific(value: f64) -> String {
+    format!("{value:.2e}").replace('-', "−")
+}
+
+/// Epochs done of a run that goes on, coarse enough to be read beside a whole number: `12.571` → `12.6`.
+pub(crate) fn epochs_done(epoch: f64) -> String {
+    let tenths = (epoch * 10.0).round() / 10.0;
+    number(if epoch < 1.0 { epoch } else { tenths })
 }
 
 /// Minutes as a duration: `2.75` → `2 min 45 s`, a number and its unit never parted.
@@ -78,5 +95,31 @@ mod tests {
             ["30_s", "2_min 45_s", "25_min", "1_h 35_min", "4_days 4_h"]
         );
         assert_eq!(plural(1, "image", "images") + &plural(2000, "image", "images"), "1 image2,000 images");
+        assert_eq!([0.142_857, 12.571, 12.0].map(epochs_done), ["0.1429", "12.6", "12"]);
+    }
+
+    /// A diverged run logs numbers of any size; each has to come out, and short enough for a table.
+    #[test]
+    fn numbers_of_any_size_are_written() {
+        let shown =
+            [1e15 - 1.0, 1e15, -1e15, 1e17, 1e300, f64::MAX, -1e20, 1e-300, f64::MIN_POSITIVE].map(number);
+        let expected = [
+            "999,999,999,999,999",
+            "1.00e15",
+            "−1.00e15",
+            "1.00e17",
+            "1.00e300",
+            "1.80e308",
+            "−1.00e20",
+            "1.00e−300",
+            "2.23e−308",
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!(
+            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0].map(number),
+            ["–", "–", "–", "0", "0"]
+        );
+        assert_eq!([1e15 - 0.5, 1234.5, -1234.4].map(number), ["1,000,000,000,000,000", "1,235", "−1,234"]);
+        assert_eq!([1e20, f64::NAN].map(percent), ["1.00e22\u{202f}%", "–\u{202f}%"]);
     }
 }

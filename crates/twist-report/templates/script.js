@@ -104,7 +104,7 @@
   const format = (value, percent) => {
     if (percent) return (value * 100).toFixed(1) + '\u202f%';
     const size = Math.abs(value);
-    if (value !== 0 && size < 1e-3) return value.toExponential(2);
+    if (size >= 1e15 || (value !== 0 && size < 1e-3)) return value.toExponential(2);
     return size >= 1000 ? Math.round(value).toLocaleString('en') : String(+value.toPrecision(4));
   };
   for (const figure of all('.chart')) {

@@ -26,7 +26,7 @@ pub enum OnExisting {
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    resume: bool,
+    on_existing: OnExisting,
     _lock: RunLock,
 }
 
@@ -49,7 +49,7 @@ const FILES: &[&str] = &[
 ];
 
 impl RunFolder {
-    /// Creates or opens the folder and takes its lock.
+    /// Creates or opens the folder and takes its lock. A run in it stays what it is for now.
     ///
     /// # Errors
     /// A folder that exists, is no run, is locked, or cannot be written.
@@ -67,11 +67,7 @@ impl RunFolder {
         let lock = RunLock::take(&path)?;
         remove_leftovers(&path)?;
         remove_leftovers(path.join("checkpoints"))?;
-        let folder = Self { path, resume: on_existing == OnExisting::Resume, _lock: lock };
-        if on_existing == OnExisting::Replace {
-            folder.clear()?;
-        }
-        Ok(folder)
+        Ok(Self { path, on_existing, _lock: lock })
     }
 
     /// Where the run lives.
@@ -86,7 +82,16 @@ impl RunFolder {
 
     /// Whether the run in it is to be continued.
     pub fn resume(&self) -> bool {
-        self.resume
+        self.on_existing == OnExisting::Resume
+    }
+
+    /// Removes the run that is to be replaced, if one is. [`RunFolder::describe`] does it, when nothing can be refused any
+    /// more: until then the old run stays whole, and the new one may begin with its weights.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn make_way(&self) -> Result<(), TrainError> {
+        if self.on_existing == OnExisting::Replace { self.clear() } else { Ok(()) }
     }
 
     /// Writes `config.toml`, the recipe as written, and `plan.json`, everything derived from it. Call it after
@@ -95,6 +100,7 @@ impl RunFolder {
     /// # Errors
     /// When a file cannot be written.
     pub fn describe<C>(&self, recipe: &RecipeOf<C>, plan: &impl Serialize) -> Result<(), TrainError> {
+        self.make_way()?;
         write_atomic(self.path.join("config.toml"), |file| file.write_all(recipe.text().as_bytes()))?;
         let plan = serde_json::to_string_pretty(plan).map_err(std::io::Error::from)?;
         write_atomic(self.path.join("plan.json"), |file| writeln!(file, "{plan}"))?;
@@ -184,7 +190,9 @@ mod tests {
         {
             fs_err::write(path.join(name), "x").unwrap();
         }
-        drop(RunFolder::open(&path, OnExisting::Replace).unwrap());
+        let folder = RunFolder::open(&path, OnExisting::Replace).unwrap();
+        assert!(path.join(ours[2]).is_file(), "the new run may begin with its weights");
+        folder.make_way().unwrap();
         assert_eq!(names(&path), ["checkpoints", "notes.txt", "twist.lock"]);
         assert_eq!(names(&path.join("checkpoints")), ["mine.safetensors"]);
     }

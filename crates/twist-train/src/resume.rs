@@ -3,8 +3,24 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::TrainPlan;
 use crate::checkpoint::{CheckpointFacts, Loaded};
+use crate::{TrainError, TrainPlan};
+
+/// Refuses what would put the run at another place than it was: a step counts batches, whatever their size.
+///
+/// # Errors
+/// [`TrainError::WrongCheckpoint`] for another batch size.
+pub(crate) fn check(loaded: &Loaded, plan: &TrainPlan) -> Result<(), TrainError> {
+    let (before, now) = (loaded.facts.recipe.train.batch_size, plan.batch_size());
+    if before == now {
+        return Ok(());
+    }
+    let reason = format!(
+        "train.batch_size was {before} and is {now} now, and steps are counted in batches: keep it (train.accumulation \
+         cuts a batch into pieces that fit the memory), or begin another run with --init"
+    );
+    Err(TrainError::WrongCheckpoint { path: loaded.path.clone(), reason })
+}
 
 /// The warnings that a resumed run begins with: checkpoints that could not be read, and everything about recipe and
 /// data that is not as it was.
@@ -40,6 +56,14 @@ fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
             plan.precision().name(),
             before.name(),
             plan.config().train.precision
+        ));
+    }
+    let labelled = facts.recipe.self_label.is_some() && facts.epoch >= facts.recipe.schedule.epochs as f64;
+    let labels = plan.self_label().is_some_and(|stage| facts.step >= stage.first_step);
+    if labelled && !labels {
+        warnings.push(format!(
+            "the checkpoint was self-labelling; with schedule.epochs = {} the run is back before that stage",
+            plan.config().schedule.epochs
         ));
     }
     if facts.data_fingerprint != plan.data_fingerprint() {

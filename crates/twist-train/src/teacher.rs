@@ -62,3 +62,81 @@ impl Teacher {
         no_grad(|| Ok(foreach::lerp_(&self.parameters, &student.store.parameters(), 1.0 - momentum)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Recipe;
+    use crate::{DataFacts, Machine, TrainState};
+    use tch::{Device, Kind};
+
+    fn state() -> (TrainPlan, TrainState) {
+        let text = "model = { arch = \"resnet18_cifar\", width = 8, hidden_dim = 16, dim = 8 }\n\
+                    optim = { name = \"sgd\", lr = 0.1 }\nschedule = { epochs = 2, warmup_epochs = 0 }\n\
+                    train = { batch_size = 4, precision = \"fp32\" }\nteacher = { momentum = 0.9 }\n[[views]]\n\
+                    name = \"global\"\ncount = 2\nsize = 16\nscale = [0.3, 1.0]\nblur = 0.0\nsolarize = 0.0\n[[views]]\n\
+                    name = \"same\"\nsize = 16\nscale = [0.3, 1.0]\nblur = 0.0\nsolarize = 0.0\n";
+        let recipe = Recipe::read("test", text, &[]).unwrap();
+        let machine = Machine { device: Device::Cpu, threads: 1, loader_threads: 1, fast_bf16: false };
+        let data = DataFacts { images: 8, ..DataFacts::default() };
+        let plan = TrainPlan::new(recipe.config(), &data, &machine).unwrap();
+        let state = TrainState::new(&plan).unwrap();
+        (plan, state)
+    }
+
+    fn entry(net: &TwistNet, name: &str) -> Tensor {
+        net.store.entries().iter().find(|entry| entry.name == name).unwrap().tensor.copy()
+    }
+
+    fn distance(a: &Tensor, b: &Tensor) -> f64 {
+        f64::try_from((a - b).abs().max()).unwrap()
+    }
+
+    const WEIGHT: &str = "backbone.layer1.0.conv1.weight";
+    const MEAN: &str = "backbone.bn1.running_mean";
+
+    #[test]
+    fn parameters_follow_and_running_statistics_do_not() {
+        let (_, state) = state();
+        let teacher = state.teacher.as_ref().unwrap();
+        let student = &state.net;
+        no_grad(|| {
+            for entry in student.store.entries().iter().filter(|entry| entry.tensor.is_floating_point()) {
+                let _ = entry.tensor.shallow_clone().f_add_scalar_(1.0).unwrap();
+            }
+        });
+        let (before, statistics) = (entry(&teacher.net, WEIGHT), entry(&teacher.net, MEAN));
+        teacher.follow(student, 0.9).unwrap();
+        let expected = before * 0.9 + entry(student, WEIGHT) * 0.1;
+        assert!(distance(&entry(&teacher.net, WEIGHT), &expected) < 1e-6);
+        assert_eq!(distance(&entry(&teacher.net, MEAN), &statistics), 0.0, "these are its own");
+        assert!(distance(&entry(student, MEAN), &statistics) > 0.5);
+    }
+
+    #[test]
+    fn it_sees_the_global_views_alone_with_the_statistics_of_the_batch() {
+        let (plan, state) = state();
+        let teacher = state.teacher.as_ref().unwrap();
+        let images = Tensor::randn([3 * 4, 3, 16, 16], (Kind::Float, Device::Cpu));
+        let statistics = entry(&teacher.net, MEAN);
+        let logits = teacher.logits(&plan, &[images.copy()], 0).unwrap();
+        assert_eq!(logits.size(), [8, 8]);
+        assert!(!logits.requires_grad());
+        assert!(
+            distance(&entry(&teacher.net, MEAN), &statistics) > 1e-4,
+            "it keeps statistics as in training"
+        );
+
+        // In evaluation mode these would decide the logits.
+        no_grad(|| {
+            for entry in teacher.net.store.entries().iter().filter(|entry| entry.name.contains("running_")) {
+                let _ = entry.tensor.shallow_clone().f_mul_scalar_(7.0).unwrap();
+            }
+        });
+        assert!(distance(&teacher.logits(&plan, &[images.copy()], 0).unwrap(), &logits) < 1e-5);
+
+        // The third view is none of its business.
+        let other = Tensor::cat(&[images.narrow(0, 0, 8), images.narrow(0, 8, 4) * 5.0], 0);
+        assert!(distance(&teacher.logits(&plan, &[other], 0).unwrap(), &logits) < 1e-5);
+    }
+}

@@ -35,7 +35,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let machine = Machine::detect(args.machine.device, args.machine.threads.map(usize::from))?;
     let name = args.recipe.recipe.clone().unwrap_or_else(|| "demo".into());
-    let folder = place::of_run(&args.folder, &name);
+    let folder = place::of_run(&args.folder, &name, None);
     let sources = Sources {
         recipe: name.clone(),
         train: "shapes:train".into(),

@@ -10,7 +10,7 @@ use twist_eval::{ClassSource, FeatureKind, FeatureSet, Predictor, Similar, Simil
 use crate::args::ModelArgs;
 use crate::exit::{Exit, Usage};
 use crate::model::Opened;
-use crate::talk::{Talk, to_stdout};
+use crate::talk::{Talk, one_line, to_stdout};
 use crate::{names, sources};
 
 const EXAMPLES: &str = "\
@@ -115,9 +115,9 @@ fn for_people(dataset: &dyn Dataset, bank: &FeatureSet, all: &[Found], classes: 
     let mut classes = classes.iter();
     let mut lines = Vec::new();
     for found in all {
-        lines.push(found.query.clone());
+        lines.push(one_line(&found.query));
         for (similar, class) in found.similar.iter().zip(classes.by_ref()) {
-            let path = dataset.path(bank.indices[similar.row] as usize);
+            let path = one_line(&dataset.path(bank.indices[similar.row] as usize));
             lines.push(format!("  {:.4}  {:width$}  {path}", similar.similarity, name(class)));
         }
     }

@@ -61,11 +61,13 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let opened = args.model.open(talk)?;
     let predictor = predictor(args, &opened)?;
     let schema = predictor.schema();
-    let sink = match (&args.out, format) {
-        (Some(path), Some(format)) => table_in_file(path, format, &schema, &opened.protocol())?,
-        _ => table_in_stream(Box::new(std::io::stdout()), &schema)?,
+    // A file that cannot be written is noticed before the work; stdout gets nothing before there is something to say.
+    let file = match (&args.out, format) {
+        (Some(path), Some(format)) => Some(table_in_file(path, format, &schema, &opened.protocol())?),
+        _ => None,
     };
     let source = Source::open(&args.data, "none", talk)?;
+    let sink = file.map_or_else(|| table_in_stream(Box::new(std::io::stdout()), &schema), Ok)?;
     talk.say(format!("{}: {} of them", predictor.source(), predictor.len()));
     let write = |batch: &FeatureBatch<'_>, sink: &mut dyn TableSink| {
         sink.push(&predictor.rows(&schema, &opened.model, batch, &**source.dataset())?)

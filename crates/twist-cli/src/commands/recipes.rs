@@ -1,6 +1,6 @@
 //! `twist recipes`: the recipes that the binary carries.
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Usage};
 use crate::talk::to_stdout;
 use crate::{folder_auto, recipes};
 
@@ -41,6 +41,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
                 "{:width$}  Made for your images when no recipe is named: `twist train DATA --print-config` shows it",
                 folder_auto::NAME
             ))?;
+        }
+        Some(Action::Show { name }) if name == folder_auto::NAME => {
+            return Err(Usage(format!(
+                "{name} is made for the images at hand: `twist train DATA --print-config` shows it, with its reasons"
+            ))
+            .into());
         }
         Some(Action::Show { name }) => to_stdout(recipes::named(name)?.text.trim_end())?,
     }

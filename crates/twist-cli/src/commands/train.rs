@@ -1,6 +1,6 @@
 //! `twist train`: from images to classes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use twist_data::Dataset;
 use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
@@ -9,9 +9,9 @@ use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
 use crate::exit::{Exit, Usage};
 use crate::job::Job;
 use crate::settings::Written;
-use crate::sources::{DEFAULT_LABELS, Sources};
+use crate::sources::{DEFAULT_LABELS, Sources, absolute};
 use crate::talk::{Talk, to_stdout};
-use crate::{folder_auto, place};
+use crate::{folder_auto, place, recipes};
 
 use super::train_head;
 
@@ -70,6 +70,13 @@ pub(crate) struct Args {
     pub(super) machine: MachineArgs,
 }
 
+impl Args {
+    /// Where the run of this recipe goes, or lies when it is resumed.
+    pub(super) fn run_folder(&self, recipe: &str) -> PathBuf {
+        place::of_run(&self.folder, recipe, self.data.first().map(String::as_str))
+    }
+}
+
 /// Trains, evaluates and reports.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let machine = Machine::detect(args.machine.device, args.machine.threads.map(usize::from))?;
@@ -91,9 +98,22 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     if args.print_config {
         return print_config(args, &sources.recipe, &written);
     }
-    let folder = place::of_run(&args.folder, &sources.recipe);
+    let folder = args.run_folder(&sources.recipe);
     let recipe = written.with(&args.recipe, args.machine.precision, args.clusters)?;
+    if args.folder.resume {
+        refuse_other_data(&folder, &sources.train, &*data.train)?;
+    }
     let plan = TrainPlan::new(recipe.config(), &DataFacts::of(&*data.train), &machine)?;
+    let made_for_gpu = recipes::ALL.iter().any(|known| known.name == sources.recipe && known.needs_gpu());
+    if made_for_gpu && !machine.device.is_cuda() {
+        talk.warn(format!(
+            "{} is made for GPUs, and this is a CPU: without --recipe one is made for this machine",
+            sources.recipe
+        ));
+    }
+    if plan.net().dim > data.train.len() as i64 {
+        talk.warn(format!("{} clusters for {} images: most stay empty", plan.net().dim, data.train.len()));
+    }
     if args.dry_run {
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
         return Ok(Exit::Done);
@@ -113,12 +133,31 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     job.run(talk)
 }
 
+/// A run goes on with its own images: at their place, grown or not, or elsewhere when they are the same ones.
+fn refuse_other_data(folder: &Path, data: &str, images: &dyn Dataset) -> anyhow::Result<()> {
+    let Some(before) = Sources::read(folder)? else { return Ok(()) };
+    if before.train == absolute(data) {
+        return Ok(());
+    }
+    let plan = fs_err::read(folder.join("plan.json")).unwrap_or_default();
+    let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap_or_default();
+    if plan["data_fingerprint"] == images.fingerprint() {
+        return Ok(());
+    }
+    let (run, old) = (folder.display(), before.train);
+    Err(Usage(format!(
+        "{run} was trained on {old}, and {data} holds other images: go on without DATA, or begin another run with another \
+         --out (--init with a checkpoint of the old one keeps its weights)"
+    ))
+    .into())
+}
+
 /// What the command line says of recipe and data; what it does not say comes from the run that is resumed. An empty
 /// recipe is still to be chosen.
 fn sources(args: &Args) -> anyhow::Result<Sources> {
     let known_folder = match (&args.folder.out, &args.recipe.recipe) {
         (None, None) => None,
-        (_, recipe) => Some(place::of_run(&args.folder, recipe.as_deref().unwrap_or_default())),
+        (_, recipe) => Some(args.run_folder(recipe.as_deref().unwrap_or_default())),
     };
     let before = match known_folder {
         Some(folder) if args.folder.resume => Sources::read(&folder)?,
@@ -129,9 +168,13 @@ fn sources(args: &Args) -> anyhow::Result<Sources> {
         ([], Some(before)) => before.train.clone(),
         ([], None) if args.print_config && args.recipe.recipe.is_some() => String::new(),
         ([], None) if args.folder.resume => {
-            return Err(Usage(
-                "--resume without DATA needs --out RUN, the folder of a run to go on with".into(),
-            )
+            return Err(Usage(match &args.folder.out {
+                Some(out) => format!(
+                    "there is no run in {} to go on with: `twist train DATA --out {0}` begins one",
+                    out.display()
+                ),
+                None => "--resume without DATA needs --out RUN, the folder of a run to go on with".into(),
+            })
             .into());
         }
         ([], None) => {
@@ -162,7 +205,7 @@ fn sources(args: &Args) -> anyhow::Result<Sources> {
 /// The recipe before flags: that of the resumed run unless `--recipe` names another.
 pub(super) fn written(args: &Args, sources: &Sources) -> anyhow::Result<Written> {
     if args.folder.resume && args.recipe.recipe.is_none() {
-        let folder = place::of_run(&args.folder, &sources.recipe);
+        let folder = args.run_folder(&sources.recipe);
         if let Some(written) = Written::of_run(&folder, &sources.recipe)? {
             return Ok(written);
         }
@@ -174,11 +217,13 @@ pub(super) fn written(args: &Args, sources: &Sources) -> anyhow::Result<Written>
 fn auto(args: &Args, train: &dyn Dataset, gpu: bool, talk: &Talk) -> anyhow::Result<Written> {
     let name = folder_auto::NAME;
     if args.folder.resume
-        && let Some(written) = Written::of_run(&place::of_run(&args.folder, name), name)?
+        && let Some(written) = Written::of_run(&args.run_folder(name), name)?
     {
         return Ok(written);
     }
-    let made = folder_auto::recipe_for(train, gpu, args.clusters);
+    let RecipeArgs { epochs, batch_size, .. } = args.recipe;
+    let asked = folder_auto::Asked { clusters: args.clusters, epochs, batch_size };
+    let made = folder_auto::recipe_for(train, gpu, asked);
     made.reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));
     Ok(Written::made(name, made.text))
 }

@@ -10,7 +10,6 @@ use crate::args::UseArgs;
 use crate::exit::{Exit, Usage};
 use crate::head_job::HeadJob;
 use crate::head_source::HeadSource;
-use crate::place;
 use crate::sources::Sources;
 use crate::talk::{Talk, to_stdout};
 
@@ -60,7 +59,7 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
         return Ok(Exit::Done);
     }
-    let folder = place::of_run(&args.folder, &sources.recipe);
+    let folder = args.run_folder(&sources.recipe);
     let job = HeadJob {
         recipe,
         plan,

@@ -90,7 +90,7 @@ impl EvalTransform {
 }
 
 /// Width and height after torchvision's `Resize(shorter)`: the longer side is truncated to whole pixels.
-fn resized_size(width: u32, height: u32, shorter: u32) -> (u32, u32) {
+pub(crate) fn resized_size(width: u32, height: u32, shorter: u32) -> (u32, u32) {
     let longer = |long: u32, short: u32| (u64::from(shorter) * u64::from(long) / u64::from(short)) as u32;
     if width <= height { (shorter, longer(height, width)) } else { (longer(width, height), shorter) }
 }

@@ -40,6 +40,8 @@ mod view;
 
 mod eval;
 
+mod reduce;
+
 mod normalize;
 
 pub use draw::{ColorOp, Crop, DrawKey, Jitter, ViewDraw, draw};
@@ -51,4 +53,6 @@ pub use policy::{Interpolation, PolicyError, ViewPolicy};
 pub use rand_augment::{Operations, RandAugment};
 pub use view::Augmenter;
 
+pub(crate) use eval::resized_size;
 pub(crate) use random::Draws;
+pub(crate) use reduce::Reducer;

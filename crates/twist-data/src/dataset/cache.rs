@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::left_out::LeftOut;
-use super::{Dataset, Stored};
+use super::{Dataset, Stored, reduced};
+use crate::augment::resized_size;
 use crate::decode::Decoder;
 use crate::{DataError, Rgb8};
 
@@ -13,15 +14,20 @@ use crate::{DataError, Rgb8};
 const PROBES: usize = 64;
 
 /// Keeps decoded images in memory where all of them are expected to fit into `max_bytes`; otherwise returns the data
-/// set as it is.
+/// set as it is. With `reduce_to` images come [`reduced`] to that shorter side, kept or not.
 ///
 /// Whether they fit is estimated from the headers of 64 images spread over the data set. Images are decoded when they
 /// are first read, each by one thread, at most once. Should the estimate have been too low, the images that no longer
 /// fit are read and decoded as before: the limit holds, and results are the same either way.
 ///
 /// Images that are not readable are passed through, so that the caller meets the same error as without the cache.
-pub fn in_memory(dataset: Arc<dyn Dataset>, max_bytes: u64) -> Arc<dyn Dataset> {
-    if estimate(dataset.as_ref()) > max_bytes {
+pub fn in_memory(dataset: Arc<dyn Dataset>, reduce_to: Option<u32>, max_bytes: u64) -> Arc<dyn Dataset> {
+    let expected = estimate(dataset.as_ref(), reduce_to);
+    let dataset = match reduce_to {
+        Some(shorter) => reduced(dataset, shorter),
+        None => dataset,
+    };
+    if expected > max_bytes {
         return dataset;
     }
     let slots = (0..dataset.len()).map(|_| OnceLock::new()).collect();
@@ -29,16 +35,21 @@ pub fn in_memory(dataset: Arc<dyn Dataset>, max_bytes: u64) -> Arc<dyn Dataset> 
 }
 
 /// Expected bytes of all images decoded.
-fn estimate(dataset: &dyn Dataset) -> u64 {
+fn estimate(dataset: &dyn Dataset, reduce_to: Option<u32>) -> u64 {
     let len = dataset.len();
     let probes = len.min(PROBES);
     let mut decoder = Decoder::default();
+    let bytes = |(width, height): (u32, u32)| {
+        let (width, height) = match reduce_to {
+            Some(shorter) if width.min(height) > shorter => resized_size(width, height, shorter),
+            _ => (width, height),
+        };
+        3 * u64::from(width) * u64::from(height)
+    };
     let sizes: Vec<u64> = (0..probes)
         .filter_map(|probe| match dataset.read(probe * len / probes).ok()? {
-            Stored::Encoded(bytes) => {
-                decoder.dimensions(&bytes).ok().map(|(w, h)| 3 * u64::from(w) * u64::from(h))
-            }
-            Stored::Pixels(image) => Some(image.pixels.len() as u64),
+            Stored::Encoded(file) => decoder.dimensions(&file).ok().map(bytes),
+            Stored::Pixels(image) => Some(bytes((image.width, image.height))),
         })
         .collect();
     let total: u64 = sizes.iter().sum();

@@ -21,6 +21,8 @@ mod listed;
 
 mod subset;
 
+mod reduced;
+
 mod cache;
 
 mod classes;
@@ -44,6 +46,7 @@ pub use self::left_out::LeftOut;
 pub use self::listed::{Listed, listed};
 pub(crate) use self::names::NameTable;
 pub use self::open::{LabelSource, OpenOptions, open};
+pub use self::reduced::reduced;
 pub use self::subset::subset;
 pub(crate) use self::tar::CLASSES_KEY;
 use crate::{DataError, Rgb8};

@@ -66,7 +66,7 @@ impl FinetuneRun<'_> {
     ) -> Result<RunEnd, EvalError> {
         let (path, began) = (folder.path(), Instant::now());
         let (model_file, metrics_file) = (path.join(MODEL_FILE), path.join("metrics.json"));
-        if model_file.is_file() && metrics_file.is_file() {
+        if folder.resume() && model_file.is_file() && metrics_file.is_file() {
             return Ok(RunEnd::WasFinished);
         }
         let options = self.config.options();
@@ -75,7 +75,10 @@ impl FinetuneRun<'_> {
         let state = folder.checkpoints().join(STATE_FILE);
         let begins_with = Lesson::begins_with(self.source, options.from_scratch)?;
         let identity = Lesson::identity(&self.labelled.images, self.test.as_ref(), &begins_with);
-        check_state(&state, &plan, &identity)?;
+        if folder.resume() {
+            check_state(&state, &plan, &identity)?;
+        }
+        folder.make_way()?;
         self.config.write(path)?;
         write_json(&path.join("plan.json"), &serde_json::to_value(&plan)?)?;
         let mut session = Session {

@@ -71,10 +71,10 @@ impl Lesson {
     ) -> Result<Self, EvalError> {
         let map = |test: &Arc<dyn Dataset>| -> Result<_, EvalError> {
             let map = ClassMap::new(train.classes(), &**test)?;
-            Ok((in_memory(Arc::clone(test), IN_MEMORY), map))
+            Ok((in_memory(Arc::clone(test), None, IN_MEMORY), map))
         };
         Ok(Self {
-            train: in_memory(Arc::clone(train), IN_MEMORY),
+            train: in_memory(Arc::clone(train), None, IN_MEMORY),
             tags: None,
             identity: Self::identity(train, test, begins_with),
             test: test.map(map).transpose()?,
@@ -84,7 +84,7 @@ impl Lesson {
     /// One whose test is somebody else's matter; `tags` where an image shows several classes.
     pub(crate) fn untested(train: &Arc<dyn Dataset>, tags: Option<Tags>, begins_with: &str) -> Self {
         let identity = Self::identity(train, None, begins_with);
-        Self { train: in_memory(Arc::clone(train), IN_MEMORY), tags, test: None, identity }
+        Self { train: in_memory(Arc::clone(train), None, IN_MEMORY), tags, test: None, identity }
     }
 }
 

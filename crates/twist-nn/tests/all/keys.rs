@@ -47,6 +47,30 @@ pub(crate) fn configuration(name: &str) -> NetConfig {
     NetConfig { width: 64 * factor, ..NetConfig::new(arch.parse().expect("an architecture")) }
 }
 
+/// Sizes that torchvision and timm publish, without the classifier of 1000 classes: they count what no reference value
+/// covers.
+#[test]
+fn depths_have_their_published_sizes() {
+    let sizes = [
+        ("resnet18", 11_689_512, 512),
+        ("resnet34", 21_797_672, 512),
+        ("resnet50", 25_557_032, 2048),
+        ("resnet101", 44_549_160, 2048),
+        ("resnet152", 60_192_808, 2048),
+        ("resnet200", 64_673_832, 2048),
+        ("vit_t", 5_717_416, 192),
+        ("vit_s", 22_050_664, 384),
+        ("vit_b", 86_567_656, 768),
+    ];
+    for (name, published, width) in sizes {
+        let mut store = Store::new(Device::Cpu, 0);
+        let net = build_backbone(&mut store.builder(""), &configuration(name)).unwrap();
+        let parameters: usize = store.parameters().iter().map(|tensor| tensor.numel()).sum();
+        assert_eq!(net.feature_dim(), width, "{name}");
+        assert_eq!(parameters as i64 + width * 1000 + 1000, published, "{name}");
+    }
+}
+
 #[test]
 fn a_network_names_backbone_and_head() {
     let config =

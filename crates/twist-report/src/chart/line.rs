@@ -6,10 +6,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::scale::Scale;
-use crate::text::{number, percent};
+use crate::text::{number, percent, scientific};
 
 /// More points than this are averaged in bins, their extremes drawn as a band.
 const MOST_POINTS: usize = 240;
+/// From this size on a tick in full is wider than the margin.
+const WIDE_TICK: f64 = 1e6;
 /// Side of the coordinate system of the paths.
 const SIDE: f64 = 1000.0;
 
@@ -235,6 +237,9 @@ fn shorten(value: f64) -> f64 {
 
 /// A tick with as many decimals as its axis needs.
 fn tick(scale: &Scale, value: f64, unit: Unit) -> String {
+    if value.abs() >= WIDE_TICK {
+        return if unit == Unit::Fraction { percent(value) } else { scientific(value) };
+    }
     if unit == Unit::Fraction {
         return format!("{:.*}\u{202f}%", scale.decimals().saturating_sub(2), value * 100.0)
             .replace("-0\u{202f}", "0\u{202f}");
@@ -278,6 +283,18 @@ mod tests {
         let chart = Chart::new(input).unwrap();
         assert!(chart.lines[0].dots && chart.lines[0].path.ends_with("h0"));
         assert!((0.0..=100.0).contains(&chart.bounds[0].at));
+    }
+
+    /// What a diverged run logs must not make the page hang, nor its labels as wide as the plot.
+    #[test]
+    fn values_of_any_size_are_drawn() {
+        for high in [1e15, 1e17, 1e300, -1e20, 1e-300, 0.0] {
+            let chart = Chart::new(input(vec![(0.0, 0.0), (1.0, high)])).unwrap();
+            let labels: Vec<&str> = chart.y_ticks.iter().map(|label| label.text.as_str()).collect();
+            assert!((2..20).contains(&labels.len()), "{high}: {labels:?}");
+            assert!(labels.iter().all(|text| text.chars().count() <= 10), "{high}: {labels:?}");
+            assert!(!chart.lines[0].path.contains("NaN") && !chart.lines[0].path.contains("inf"));
+        }
     }
 
     #[test]

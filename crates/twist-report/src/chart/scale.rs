@@ -1,5 +1,10 @@
 //! Ranges of values and their round ticks.
 
+/// Ranges below this are taken for none: their steps would round to zero.
+const SMALLEST: f64 = 1e-300;
+/// Ranges below this part of their ends are too narrow for ticks that read differently.
+const NARROWEST: f64 = 1e-9;
+
 /// A range of values shown along one axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Scale {
@@ -42,13 +47,14 @@ impl Scale {
     }
 }
 
-/// A range of equal ends has no length; it becomes one around the value.
+/// A range of equal ends, or of ends that are hardly apart, becomes one around them.
 fn widen(low: f64, high: f64) -> (f64, f64) {
-    if high > low {
+    let size = low.abs().max(high.abs());
+    if high - low > (size * NARROWEST).max(SMALLEST) {
         return (low, high);
     }
-    let half = if low == 0.0 { 1.0 } else { low.abs() * 0.1 };
-    (low - half, low + half)
+    let half = if size < SMALLEST { 1.0 } else { size * 0.1 };
+    (low - half, high + half)
 }
 
 /// The smallest of 1, 2, 5 × 10ⁿ that is not below `step`.
@@ -73,10 +79,22 @@ mod tests {
 
     #[test]
     fn one_value_still_has_a_range() {
-        for value in [0.0, 3.0, -1e-7] {
+        for value in [0.0, 3.0, -1e-7, 1e20, 1e300, 5e-324] {
             let scale = Scale::round(value, value, 4);
             assert!(scale.high > scale.low && (scale.at(value) - 0.5).abs() <= 0.5, "{scale:?}");
             assert!(!scale.ticks().is_empty());
+        }
+    }
+
+    #[test]
+    fn ranges_of_any_size_have_ticks() {
+        let next = f64::from_bits(1e20f64.to_bits() + 1);
+        let ranges = [(0.0, 1e20), (-1e300, 1e300), (-1.0, 3e38), (0.0, 5e-324), (0.0, 1e-299), (1e20, next)];
+        for (low, high) in ranges {
+            let scale = Scale::round(low, high, 5);
+            let ticks = scale.ticks();
+            assert!((2..20).contains(&ticks.len()), "{scale:?}: {ticks:?}");
+            assert!(ticks.iter().all(|tick| tick.is_finite()) && scale.at(high) <= 1.0, "{scale:?}");
         }
     }
 }

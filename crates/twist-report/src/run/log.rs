@@ -12,12 +12,15 @@ use serde_json::{Map, Value};
 use super::Note;
 use crate::error::ReportError;
 
+/// Numbers beyond this count as infinite: neither sums of them nor axes can be worked out.
+const LARGEST: f64 = 1e300;
+
 /// The numbers of one `step` or `eval` line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Record {
     /// Epochs done, with fraction.
     pub(crate) epoch: f64,
-    /// Every finite number of the line, by its key.
+    /// Every number of the line that can be drawn, by its key.
     pub(crate) values: BTreeMap<String, f64>,
 }
 
@@ -79,6 +82,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// Whether all epochs were trained.
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.ending, Ending::Finished(_))
+    }
+
     /// The epoch of a logged step, by the nearest `step` line at or before it.
     pub(crate) fn epoch_at(&self, step: u64) -> Option<f64> {
         self.steps.range(..=step).next_back().map(|(_, record)| record.epoch)
@@ -132,7 +140,9 @@ impl Log {
             let values = fields
                 .iter()
                 .filter(|(key, _)| !matches!(key.as_str(), "step" | "epoch"))
-                .filter_map(|(key, value)| Some((key.clone(), value.as_f64().filter(|x| x.is_finite())?)))
+                .filter_map(|(key, value)| {
+                    Some((key.clone(), value.as_f64().filter(|x| x.abs() <= LARGEST)?))
+                })
                 .collect();
             let table = if kind == "step" { &mut self.steps } else { &mut self.evals };
             table.insert(step, Record { epoch, values });
@@ -195,9 +205,9 @@ mod tests {
     }
 
     #[test]
-    fn null_in_place_of_a_number_is_no_number() {
-        let (log, _) = parse("{\"event\":\"step\",\"step\":5,\"loss\":null,\"kl\":1}\n");
-        assert!(!log.steps[&5].values.contains_key("loss"));
-        assert!(log.steps[&5].values.contains_key("kl"));
+    fn what_cannot_be_drawn_is_no_number() {
+        let (log, _) =
+            parse("{\"event\":\"step\",\"step\":5,\"loss\":null,\"kl\":1,\"grad_norm\":1.7e308}\n");
+        assert_eq!(log.steps[&5].values.keys().collect::<Vec<_>>(), ["kl"]);
     }
 }

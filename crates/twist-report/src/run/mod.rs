@@ -3,6 +3,7 @@
 //! Every part is optional. What is absent or damaged becomes a [`Note`], which the page shows as a sentence with its
 //! remedy, so that nothing is left out silently.
 
+mod data;
 mod evaluations;
 mod figures;
 mod log;
@@ -38,6 +39,8 @@ pub(crate) struct Run {
     pub(crate) recipe: Option<Recipe>,
     /// `plan.json`, as `section.key` and value, in file order.
     pub(crate) plan: Vec<(String, String)>,
+    /// The held-out images that `data.json` names.
+    pub(crate) held_out: Option<String>,
     /// `log.jsonl`.
     pub(crate) log: Log,
     /// `metrics.json`, or the last evaluation of the log.
@@ -85,6 +88,7 @@ impl Run {
         let mut notes = Vec::new();
         let recipe = recipe::read(&path.join("config.toml"), &mut notes)?;
         let plan = recipe::read_plan(&path.join("plan.json"), &mut notes)?;
+        let held_out = data::held_out(&path.join("data.json"), &mut notes)?;
         let log = log::read(&path.join("log.jsonl"), &mut notes)?;
         let figures = figures::read(&path.join("metrics.json"), &log, &mut notes)?;
         let evaluations = evaluations::read(&path.join("evaluations.jsonl"), figures.as_ref(), &mut notes)?;
@@ -101,6 +105,7 @@ impl Run {
             path,
             recipe,
             plan,
+            held_out,
             log,
             figures,
             evaluations,
@@ -116,6 +121,22 @@ impl Run {
     pub(crate) fn labels_learned_from(&self) -> Option<usize> {
         let labels = self.figures.as_ref()?.raw("protocol")?.get("labels")?.get("images")?;
         labels.as_u64().map(|labels| labels as usize)
+    }
+
+    /// What identifies the training data, or the features of it.
+    pub(crate) fn data_fingerprint(&self) -> Option<&str> {
+        let keys = ["data_fingerprint", "features.fingerprint"];
+        let entry = self.plan.iter().find(|(key, _)| keys.contains(&key.as_str()));
+        entry.map(|(_, value)| value.as_str())
+    }
+
+    /// Epochs of the whole run, as logged at the start, else as the recipe says.
+    pub(crate) fn epochs(&self) -> Option<f64> {
+        let logged = self.log.start.as_ref().and_then(|start| {
+            let number = |key: &str| start.fields.get(key)?.as_f64().filter(|steps| *steps > 0.0);
+            Some(number("total_steps")? / number("steps_per_epoch")?)
+        });
+        logged.or_else(|| self.recipe.as_ref()?.number("schedule.epochs"))
     }
 
     /// K, the number of classes that the network may use.

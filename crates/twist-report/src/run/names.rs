@@ -52,6 +52,11 @@ impl Naming {
         self.groups.group_of(number).is_some_and(|group| group.named)
     }
 
+    /// Whether any classes are merged.
+    pub(crate) fn has_merges(&self) -> bool {
+        !self.groups.is_plain()
+    }
+
     /// The probability below which an image is in no class; 0 when nobody set one.
     pub(crate) fn unsure_below(&self) -> f64 {
         self.names.unsure().unwrap_or(0.0)

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::comparable::{Comparable, comparable};
 use super::curves::points;
 use super::evidence::write_figure;
+use super::measured_on::images_of;
 use crate::chart::{Chart, ChartInput, Line, Unit};
 use crate::run::Run;
 
@@ -11,6 +13,8 @@ use crate::run::Run;
 #[derive(Serialize)]
 pub(crate) struct Comparison {
     names: Vec<String>,
+    /// Among which runs the best values are marked.
+    marked: String,
     rows: Vec<Row>,
     charts: Vec<Chart>,
     /// Keys of the recipes whose values differ.
@@ -28,6 +32,8 @@ struct Row {
 #[derive(Serialize)]
 struct Cell {
     text: String,
+    /// "on 4 images"; empty where that is not known.
+    title: String,
     best: bool,
 }
 
@@ -66,29 +72,68 @@ const COMPARED: [Compared; 11] = [
     Compared { key: "peak_memory_gib", name: "peak memory, GiB", better: Better::Low },
 ];
 
+/// What a run cost, of the above.
+const COSTS: [&str; 3] = ["minutes", "images_per_second", "peak_memory_gib"];
+
 /// Compares `runs`, which the page calls `names`.
 pub(crate) fn compare(runs: &[Run], names: &[String]) -> Comparison {
     let recipes =
         runs.iter().map(|run| run.recipe.as_ref().map(|recipe| recipe.entries.clone()).unwrap_or_default());
-    let protocols =
-        runs.iter().map(|run| run.figures.as_ref().map(|figures| figures.protocol()).unwrap_or_default());
+    let protocols = runs.iter().map(protocol);
     let protocols: Vec<_> = protocols.collect();
-    let comparable = protocols.iter().all(|protocol| !protocol.is_empty());
+    let all_state_one = protocols.iter().all(|protocol| !protocol.is_empty());
+    let judged = comparable(runs);
+    let rows: Vec<Row> = COMPARED.iter().filter_map(|compared| row(runs, compared, &judged)).collect();
     Comparison {
         names: names.to_vec(),
-        rows: COMPARED.iter().filter_map(|compared| row(runs, compared)).collect(),
+        marked: marked(&rows, &judged, names),
+        rows,
         charts: charts(runs, names),
         differences: differences(&recipes.collect::<Vec<_>>()),
-        protocol: if comparable { differences(&protocols) } else { Vec::new() },
+        protocol: if all_state_one { differences(&protocols) } else { Vec::new() },
     }
 }
 
-fn row(runs: &[Run], compared: &Compared) -> Option<Row> {
+/// What defines the figures of `run`, the training data included; empty when no file says it.
+fn protocol(run: &Run) -> Vec<(String, String)> {
+    let stated = run.figures.as_ref().map(|figures| figures.protocol()).filter(|stated| !stated.is_empty());
+    let data = run.data_fingerprint().map(|data| ("data_fingerprint".to_owned(), data.to_owned()));
+    stated.map(|stated| data.into_iter().chain(stated).collect()).unwrap_or_default()
+}
+
+/// Says among which runs the best values of `rows` are marked, and why not among the others.
+fn marked(rows: &[Row], judged: &Comparable, names: &[String]) -> String {
+    if judged.runs.is_empty() {
+        return "no best values are marked: no two of these runs are finished, were trained on the same images and \
+                measured in the same way."
+            .into();
+    }
+    if !rows.iter().flat_map(|row| &row.cells).any(|cell| cell.best) {
+        return "no best values are marked: the figures that can be compared are missing or equal.".into();
+    }
+    let mut text = "the best value of each row is marked".to_owned();
+    if judged.runs.len() < names.len() {
+        let judged: Vec<&str> = judged.runs.iter().map(|at| names[*at].as_str()).collect();
+        text += &format!(
+            " among {}. The others are not finished, were trained on other images, or were measured in another way",
+            judged.join(", ")
+        );
+    }
+    let costs = if judged.costs {
+        ""
+    } else {
+        " Time, speed and memory are not judged, as recipes or machines differ."
+    };
+    format!("{text}.{costs}")
+}
+
+fn row(runs: &[Run], compared: &Compared, judged: &Comparable) -> Option<Row> {
     let values: Vec<Option<f64>> = runs
         .iter()
         .map(|run| run.figures.as_ref().and_then(|figures| figures.number(compared.key)))
         .collect();
-    let known: Vec<f64> = values.iter().flatten().copied().collect();
+    let compares = judged.costs || !COSTS.contains(&compared.key);
+    let known: Vec<f64> = judged.runs.iter().filter(|_| compares).filter_map(|at| values[*at]).collect();
     let best = match compared.better {
         Better::High => known.iter().copied().reduce(f64::max),
         Better::Low => known.iter().copied().reduce(f64::min),
@@ -96,13 +141,13 @@ fn row(runs: &[Run], compared: &Compared) -> Option<Row> {
     };
     // Where all are equal there is no best, and where one is alone neither.
     let decided = known.len() > 1 && known.iter().any(|value| *value != known[0]);
-    let cell = |value: &Option<f64>| match value {
-        Some(value) => {
-            Cell { text: write_figure(compared.key, *value), best: decided && Some(*value) == best }
-        }
-        None => Cell { text: "–".into(), best: false },
+    let cell = |(at, run): (usize, &Run)| Cell {
+        text: values[at].map_or_else(|| "–".into(), |value| write_figure(compared.key, value)),
+        title: images_of(run, compared.key).map(|images| format!("on {images}")).unwrap_or_default(),
+        best: decided && judged.runs.contains(&at) && values[at] == best,
     };
-    (!known.is_empty()).then(|| Row { name: compared.name.into(), cells: values.iter().map(cell).collect() })
+    let cells = runs.iter().enumerate().map(cell).collect();
+    values.iter().any(Option::is_some).then(|| Row { name: compared.name.into(), cells })
 }
 
 fn charts(runs: &[Run], names: &[String]) -> Vec<Chart> {

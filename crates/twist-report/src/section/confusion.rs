@@ -72,6 +72,9 @@ pub(crate) fn confusion(samples: &Samples, classes: &Classes) -> Option<Confusio
     if !classes.unsure.is_empty() {
         scope += &format!("; the {} unsure ones are left out", count(classes.unsure.len() as u64));
     }
+    if !classes.figures_count().is_empty() {
+        scope += &format!("; ACC is counted {}", classes.figures_count());
+    }
     if spare.len() > MOST_UNASSIGNED || classes.labels.len() > MOST_LABELS {
         scope += &format!(
             "; {} of them are in the {} labels and {} classes shown (of {} and {})",

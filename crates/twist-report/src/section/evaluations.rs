@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::evidence::{figure_name, write_figure};
+use super::measured_on::images_by;
 use crate::published::{self, DataSet, Ours, Published};
 use crate::run::{Evaluation, Run, flatten_json};
 
@@ -39,8 +40,15 @@ struct Group {
 #[derive(Serialize)]
 struct Own {
     name: String,
-    cells: Vec<String>,
+    cells: Vec<Cell>,
     protocol: Vec<(String, String)>,
+}
+
+#[derive(Serialize)]
+struct Cell {
+    text: String,
+    /// "on 4 images"; empty where that is not known.
+    title: String,
 }
 
 /// A published row.
@@ -129,7 +137,14 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
     };
     let measured = own.iter().zip(&names).map(|(one, name)| Own {
         name: name.clone(),
-        cells: cells(&|key| one.number(key)),
+        cells: cells(&|key| one.number(key))
+            .into_iter()
+            .zip(&keys)
+            .map(|(text, key)| {
+                let images = images_by(&one.protocol, key);
+                Cell { text, title: images.map(|images| format!("on {images}")).unwrap_or_default() }
+            })
+            .collect(),
         protocol: flatten_json(&one.protocol),
     });
     let mut published: Vec<Row> = rows

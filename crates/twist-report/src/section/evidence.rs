@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::measured_on::images_of;
+use crate::classes::Classes;
 use crate::run::{Figures, Origin, Run};
-use crate::text::{minutes, number, percent, words};
+use crate::text::{epochs_done, minutes, number, percent, words};
 
 /// Figures, baselines and protocol.
 #[derive(Serialize)]
@@ -19,13 +21,13 @@ pub(crate) struct Evidence {
 struct Row {
     name: String,
     value: String,
-    meaning: &'static str,
+    meaning: String,
 }
 
 /// One figure of the run above the baselines of the same kind.
 #[derive(Serialize)]
 struct Bars {
-    title: &'static str,
+    title: String,
     bars: Vec<Bar>,
 }
 
@@ -153,24 +155,32 @@ const KNOWN: [Known; 25] = [
     Known { key: "peak_memory_gib", name: "peak memory, GiB", meaning: "of the process while training" },
 ];
 
-/// The figures of `run`; `None` when none were measured.
-pub(crate) fn evidence(run: &Run) -> Option<Evidence> {
+/// The figures of `run`, whose classes a user sees as `classes`; `None` when none were measured.
+pub(crate) fn evidence(run: &Run, classes: Option<&Classes>) -> Option<Evidence> {
     let figures = run.figures.as_ref()?;
-    let origin = match figures.origin {
-        Origin::Final => "Measured once, after training, by the protocol below.".to_owned(),
+    let mut origin = match figures.origin {
+        Origin::Final if run.log.is_finished() || run.log.steps.is_empty() => {
+            "Measured once, after training, by the protocol below.".to_owned()
+        }
+        Origin::Final => "Measured before training had ended, by the protocol below.".to_owned(),
         Origin::Online(epoch) => format!(
             "From the last evaluation while training (epoch {}); the final figures are not there yet.",
-            number(epoch)
+            epochs_done(epoch)
         ),
     };
+    if let Some(counted) = classes.map(Classes::figures_count).filter(|counted| !counted.is_empty()) {
+        origin += &format!(" Classes are counted {counted}.");
+    }
     let rows = figures
         .numbers()
         .map(|(key, value)| {
-            let meaning = KNOWN.iter().find(|known| known.key == key).map_or("", |known| known.meaning);
+            let meaning = KNOWN.iter().find(|known| known.key == key).map(|known| known.meaning.to_owned());
+            let images = images_of(run, key).map(|images| format!("on {images}"));
+            let meaning = meaning.into_iter().chain(images).collect::<Vec<_>>().join("; ");
             Row { name: figure_name(key), value: write_figure(key, value), meaning }
         })
         .collect();
-    Some(Evidence { origin, rows, bars: bars(figures), protocol: figures.protocol() })
+    Some(Evidence { origin, rows, bars: bars(run, figures), protocol: figures.protocol() })
 }
 
 /// What a figure is called.
@@ -206,9 +216,9 @@ fn is_score(key: &str) -> bool {
 }
 
 /// k-NN and ACC beside the baselines that belong to them.
-fn bars(figures: &Figures) -> Vec<Bars> {
+fn bars(run: &Run, figures: &Figures) -> Vec<Bars> {
     let baselines = figures.baselines();
-    let group = |title, key: &str, belongs: &dyn Fn(&str) -> bool| {
+    let group = |title: &str, key: &str, belongs: &dyn Fn(&str) -> bool| {
         let own = figures.number(key)?;
         let others: Vec<&(&str, f64)> = baselines.iter().filter(|(name, _)| belongs(name)).collect();
         let bar = |name: String, value: f64, own| Bar {
@@ -220,7 +230,8 @@ fn bars(figures: &Figures) -> Vec<Bars> {
         let bars: Vec<Bar> = std::iter::once(bar("this run".into(), own, true))
             .chain(others.iter().map(|(name, value)| bar(baseline_name(name), *value, false)))
             .collect();
-        (bars.len() > 1).then_some(Bars { title, bars })
+        let images = images_of(run, key).map(|images| format!(", on {images}")).unwrap_or_default();
+        (bars.len() > 1).then(|| Bars { title: format!("{title}{images}"), bars })
     };
     [
         group("k-NN accuracy", "knn_top1", &|name| name.starts_with("knn_")),

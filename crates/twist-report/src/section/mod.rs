@@ -3,6 +3,13 @@
 //! A section that cannot be made from what the run holds is `None` or carries a sentence; the template says so.
 
 mod overview;
+
+mod tiles;
+
+mod progress;
+
+mod measured_on;
+
 mod picture;
 
 mod gallery;
@@ -28,6 +35,8 @@ mod evaluations;
 mod setup;
 
 mod compare;
+
+mod comparable;
 
 use serde::Serialize;
 
@@ -84,7 +93,7 @@ impl RunView {
             curves: curves::curves(run),
             augmentation: run.augmentation.as_ref().map(|bytes| compact("image/png", bytes, PLENTY)),
             events: events::events(&run.log),
-            evidence: evidence::evidence(run),
+            evidence: evidence::evidence(run, classes),
             evaluations: evaluations::evaluations(run),
             setup: setup::setup(run),
             notes: run.notes.clone(),

@@ -1,5 +1,7 @@
 //! Several runs on one page.
 
+use std::path::{Path, PathBuf};
+
 use twist_report::report;
 
 use crate::fixture::Fixture;
@@ -30,9 +32,17 @@ fn runs_stand_side_by_side_with_the_best_marked() {
     assert!(html.len() < 5_000_000, "{} bytes", html.len());
 
     let best = markup.attribute("class").iter().filter(|name| **name == "num best").count();
-    // ACC one to one and many to one, minutes, images/s: the other figures of the fixtures are equal.
-    assert_eq!(best, 4);
-    for words in ["4 runs", "optim.lr", "train.seed", "begun", "seed-3"] {
+    // ACC one to one and many to one: other figures of the fixtures are equal, and what recipes cost is not judged.
+    assert_eq!(best, 2);
+    for words in [
+        "marked among seed-1, seed-2, seed-3. The others",
+        "Time, speed and memory are not judged",
+        "4 runs",
+        "optim.lr",
+        "train.seed",
+        "begun",
+        "seed-3",
+    ] {
         assert!(markup.text.contains(words), "{words:?} is not on the page");
     }
     assert!(!markup.text.contains("model.arch"), "what is the same in all recipes is no difference");
@@ -40,6 +50,71 @@ fn runs_stand_side_by_side_with_the_best_marked() {
     for id in ["compare", "compare-curves", "compare-recipes", "r1-classes", "r3-map", "r4-training"] {
         assert!(ids.contains(&id), "no {id}");
     }
+}
+
+/// Two finished runs of one recipe that differ in their seed, and in every figure that can be marked.
+fn seeds(parent: &Path) -> [PathBuf; 2] {
+    let fixture =
+        |name, seed, wrong| Fixture { name, seed, wrong, classes: 3, images: 60, ..Default::default() };
+    let runs = [fixture("one", 1, 0.05), fixture("two", 2, 0.15)].map(|run| run.write(parent));
+    let recipe = fs_err::read_to_string(runs[0].join("config.toml")).unwrap();
+    fs_err::write(runs[1].join("config.toml"), recipe.replace("seed = 1", "seed = 2")).unwrap();
+    runs
+}
+
+/// How many values the page of `runs` marks as best, and its words.
+fn marked(runs: &[PathBuf; 2], name: &str) -> (usize, String) {
+    let summary = report(&[&runs[0], &runs[1]], &out(name)).unwrap();
+    let markup = Markup::read(&fs_err::read_to_string(&summary.path).unwrap());
+    let best = markup.attribute("class").iter().filter(|name| **name == "num best").count();
+    (best, markup.text)
+}
+
+fn edit(file: &Path, from: &str, to: &str) {
+    let text = fs_err::read_to_string(file).unwrap();
+    assert!(text.contains(from), "{from:?} is not in {}", file.display());
+    fs_err::write(file, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn seeds_of_one_recipe_are_judged_by_what_they_cost_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (best, text) = marked(&seeds(folder.path()), "seeds");
+    assert_eq!(best, 4, "ACC one to one and many to one, minutes, images/s");
+    assert!(text.contains("the best value of each row is marked.") && !text.contains("not judged"));
+}
+
+/// What cannot be compared has no winner: other images, another protocol, a run that was stopped.
+#[test]
+fn runs_that_cannot_be_compared_have_no_best_values() {
+    let changes = [
+        ("plan.json", "00ff", "ff00"),
+        ("metrics.json", "\"evaluated_images\": 60", "\"evaluated_images\": 40"),
+        ("metrics.json", "training images", "held-out images"),
+        ("metrics.json", "\"k\": 20", "\"k\": 200"),
+        ("log.jsonl", "\"event\":\"done\"", "\"event\":\"stopped\",\"reason\":\"max_time\""),
+    ];
+    for (file, from, to) in changes {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = seeds(folder.path());
+        edit(&runs[1].join(file), from, to);
+        let (best, text) = marked(&runs, "incomparable");
+        assert_eq!(best, 0, "{to}");
+        assert!(text.contains("no best values are marked"), "{to}");
+    }
+}
+
+#[test]
+fn runs_on_the_same_held_out_images_are_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = seeds(folder.path());
+    for run in &runs {
+        edit(&run.join("metrics.json"), "training images", "held-out images");
+        fs_err::write(run.join("data.json"), r#"{"held_out": "photos/test"}"#).unwrap();
+    }
+    assert_eq!(marked(&runs, "held-out").0, 4);
+    fs_err::write(runs[1].join("data.json"), r#"{"held_out": "photos/other"}"#).unwrap();
+    assert_eq!(marked(&runs, "held-out-others").0, 0);
 }
 
 #[test]

@@ -76,6 +76,7 @@ impl Fixture {
         let put = |name: &str, bytes: Vec<u8>| fs_err::write(folder.join(name), bytes).unwrap();
         put("config.toml", self.recipe().into_bytes());
         put("plan.json", self.plan().into_bytes());
+        put("data.json", br#"{"train": "shapes:train", "held_out": null}"#.to_vec());
         put("log.jsonl", self.log().into_bytes());
         put("metrics.json", self.metrics().into_bytes());
         put("augmentation.png", contact_sheet());
@@ -104,7 +105,7 @@ impl Fixture {
     fn plan(&self) -> String {
         let steps = EPOCHS * STEPS;
         format!(
-            r#"{{"steps": {steps}, "steps_per_epoch": {STEPS}, "optim": {{"peak_learning_rate": 0.025}}, "threads": 2}}"#
+            r#"{{"data_fingerprint": "00ff", "steps": {steps}, "steps_per_epoch": {STEPS}, "optim": {{"peak_learning_rate": 0.025}}, "threads": 2}}"#
         )
     }
 
@@ -180,7 +181,7 @@ impl Fixture {
         let baselines = r#"{"knn_pixels_top1": 0.384, "knn_random_backbone_top1": 0.512, "kmeans_pixels_accuracy": 0.213, "kmeans_histogram_accuracy": 0.284}"#;
         format!(
             r#"{{{scores} "classes_in_use": {}, "images_per_second": {}, "minutes": {}, "peak_memory_gib": 1.24,
-              "protocol": {{"split": "shapes:test", "images": {}, "knn": {{"k": 20, "temperature": 0.1}}, "transform": {{"resize": 32, "crop": 32}}}},
+              "protocol": {{"evaluated_on": "training images", "evaluated_images": {}, "knn": {{"k": 20, "temperature": 0.1, "queries": 100}}, "transform": {{"resize": 32, "crop": 32}}}},
               "baselines": {}}}"#,
             self.classes,
             1400 + 10 * self.seed,

@@ -1,4 +1,4 @@
-//! Names and texts from files that try to be markup.
+//! Names and texts from files that try to be markup, and numbers of any size.
 
 use crate::fixture::Fixture;
 use crate::markup::{Markup, Tag};
@@ -48,4 +48,30 @@ fn nothing_from_a_file_becomes_markup() {
     assert_eq!(markup.tags.iter().filter(handlers).count(), 0);
     assert!(markup.text.contains(EVIL), "what was written is shown as it was written");
     assert!(markup.text.contains("{{ 7 * 7 }}"), "a template inside a class name must not run");
+}
+
+/// What a diverging run logs is written out, drawn, and does not keep the report from ending.
+#[test]
+fn numbers_of_any_size_come_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Fixture { classes: 4, images: 100, ..Default::default() }.write(folder.path());
+    let mut log = fs_err::read_to_string(run.join("log.jsonl")).unwrap();
+    for (step, loss) in [(1001, "3e38"), (1002, "null"), (1003, "-1e300"), (1004, "1.7976931348623157e308")] {
+        log += &format!(
+            "{{\"event\":\"step\",\"step\":{step},\"epoch\":41,\"loss\":{loss},\"grad_norm\":1e20,\"learning_rate\":1e30,\
+             \"images_per_second\":1e17,\"diversity\":1e-300}}\n"
+        );
+    }
+    fs_err::write(run.join("log.jsonl"), log).unwrap();
+    let metrics = fs_err::read_to_string(run.join("metrics.json")).unwrap();
+    let metrics = metrics.replacen('{', "{\"huge\": 1e17, \"tiny\": -1e-300, \"nmi\": 1e20,", 1);
+    fs_err::write(run.join("metrics.json"), metrics.replace("1.24", "1.7e308")).unwrap();
+
+    let markup = Markup::read(&page_of(&run, "numbers"));
+    for words in ["norm 1.00e20", "learning rate 1.00e30", "1.00e17", "−1.00e−300", "1.70e308", "−1.00e300"]
+    {
+        assert!(markup.text.contains(words), "{words:?} is not on the page");
+    }
+    let drawn = markup.attribute("d").concat();
+    assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "a line leads nowhere");
 }

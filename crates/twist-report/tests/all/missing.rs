@@ -26,6 +26,7 @@ fn each_file_may_be_missing_or_damaged() {
     let parts = [
         ("config.toml", "There is no config.toml", "no TOML"),
         ("plan.json", "There is no plan.json", "plan.json is damaged"),
+        ("data.json", "", "data.json is damaged"),
         ("log.jsonl", "There is no log.jsonl", "of log.jsonl could not be read"),
         ("metrics.json", "no final figures", "metrics.json is damaged"),
         ("embeddings.parquet", "no embeddings", "embeddings.parquet could not be read"),
@@ -48,7 +49,7 @@ fn each_file_may_be_missing_or_damaged() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 8);
+    assert_eq!(seen, 9);
 }
 
 #[test]
@@ -72,10 +73,31 @@ fn a_run_that_was_killed_says_how_far_it_came() {
     let cut = log.find("\"step\":300,").unwrap();
     fs_err::write(run.join("log.jsonl"), &log[..cut]).unwrap();
     let markup = checked(&run, "killed");
-    assert!(markup.text.contains("The run has not finished: the log reaches step 295"));
+    assert!(markup.text.contains("The run has not finished: the log reaches step 295 (epoch 11.8)"));
+    assert!(markup.text.contains("twist train --resume --out"));
     assert!(markup.text.contains("1 line of log.jsonl could not be read"));
     assert!(markup.text.contains("last evaluation while training"));
     assert_eq!(markup.attribute("class").iter().filter(|name| name.starts_with("chart ")).count(), 7);
+}
+
+#[test]
+fn a_run_that_was_stopped_says_how_far_it_came_and_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = small().write(folder.path());
+    let log = small().log();
+    let cut = log.find("{\"event\":\"step\",\"step\":315,").unwrap();
+    let stopped = "{\"event\":\"stopped\",\"step\":310,\"epoch\":12.4,\"reason\":\"max_time\"}\n";
+    fs_err::write(run.join("log.jsonl"), log[..cut].to_owned() + stopped).unwrap();
+    let markup = checked(&run, "stopped");
+    for words in [
+        "12.4 of 40 epochs",
+        "Not finished: the run was stopped at step 310 (epoch 12.4 of 40) by --max-time.",
+        "twist train --resume --out",
+        "Training took 2\u{a0}min 51\u{a0}s on cpu so far.",
+        "Measured before training had ended",
+    ] {
+        assert!(markup.text.contains(words), "{words:?} is not on the page");
+    }
 }
 
 #[test]
@@ -89,6 +111,10 @@ fn a_collapse_is_told_with_its_advice() {
     let markup = checked(&run, "collapsed");
     assert!(markup.text.contains("one class takes all") && markup.text.contains("raise loss.lam2"));
     assert!(markup.text.contains("checkpoints/bad.safetensors"));
+    assert!(
+        markup.text.contains("Not finished: the run collapsed at step 5")
+            && markup.text.contains("begins anew")
+    );
 }
 
 #[test]

@@ -76,16 +76,29 @@ impl<C: DeserializeOwned> RecipeOf<C> {
     /// [`ConfigError`] for TOML that is none, unknown keys, missing keys and values of the wrong type.
     pub fn read(name: &str, text: &str, overrides: &[Override]) -> Result<Self, ConfigError> {
         let mut recipe = Self { name: name.into(), text: text.into(), config: parse(name, text)? };
+        let refuse = |change: &Override, message: String| {
+            let hint = did_you_mean(&message);
+            ConfigError::Override { key: change.key.clone(), value: change.value.clone(), message, hint }
+        };
+        // All of them, and then one look at the whole: a section may need several to be complete. What is wrong with
+        // the whole was first wrong after one of them, which is the one to name.
+        let mut wrong: Option<(&Override, String)> = None;
         for change in overrides {
-            let refuse = |message: String| {
-                let hint = did_you_mean(&message);
-                ConfigError::Override { key: change.key.clone(), value: change.value.clone(), message, hint }
-            };
-            recipe.text = apply(&recipe.text, change).map_err(refuse)?;
-            recipe.config =
-                toml::from_str(&recipe.text).map_err(|error| refuse(error.message().to_string()))?;
+            recipe.text = apply(&recipe.text, change).map_err(|message| refuse(change, message))?;
+            match toml::from_str(&recipe.text) {
+                Ok(config) => (recipe.config, wrong) = (config, None),
+                Err(error) => {
+                    let message = error.message().trim().to_string();
+                    if wrong.as_ref().is_none_or(|(_, known)| *known != message) {
+                        wrong = Some((change, message));
+                    }
+                }
+            }
         }
-        Ok(recipe)
+        match wrong {
+            Some((change, message)) => Err(refuse(change, message)),
+            None => Ok(recipe),
+        }
     }
 }
 
@@ -139,6 +152,13 @@ fn apply(text: &str, change: &Override) -> Result<String, String> {
                 // A section that the recipe is silent about begins as `[section]`, behind those that it has.
                 if item.is_none() {
                     *item = toml_edit::table();
+                }
+                if let Item::ArrayOfTables(tables) = item {
+                    let (list, rest) = change.key.split_once(&format!(".{part}")).unwrap_or((part, ""));
+                    let last = tables.len().max(1) - 1;
+                    return Err(format!(
+                        "`{list}` is a list: name an entry by its number, 0 to {last}, as in `{list}.0.{part}{rest}`"
+                    ));
                 }
                 if !item.is_table_like() {
                     return Err(format!("`{part}` lies below something that is no table"));
@@ -219,8 +239,24 @@ solarize = 0.0
         assert!(message.contains("--set optim.momentm=0.8") && message.contains("`momentum`?"), "{message}");
         assert!(read(&["optim"]).unwrap_err().to_string().contains("KEY=VALUE"));
         assert!(read(&["views.3.size=8"]).unwrap_err().to_string().contains("no entry 3"));
+        let message = read(&["views.size=8"]).unwrap_err().to_string();
+        assert!(
+            message.contains("`views` is a list") && message.contains("as in `views.0.size`"),
+            "{message}"
+        );
         assert!(read(&["optim=3"]).unwrap_err().to_string().contains("whole table"));
         assert!(read(&["optim.lr.x=3"]).unwrap_err().to_string().contains("no table"));
+    }
+
+    #[test]
+    fn a_section_may_be_said_key_by_key() {
+        let stage = ["self_label.epochs=2", "self_label.lr=0.1"];
+        let recipe = read(&stage).unwrap();
+        assert_eq!(recipe.config().self_label.as_ref().map(|stage| (stage.epochs, stage.lr)), Some((2, 0.1)));
+        let message = read(&stage[..1]).unwrap_err().to_string();
+        assert!(message.contains("--set self_label.epochs=2: missing field `lr`"), "{message}");
+        let message = read(&["optim.momentm=0.8", "optim.lr=0.2"]).unwrap_err().to_string();
+        assert!(message.contains("--set optim.momentm=0.8"), "the one that is wrong: {message}");
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl Default for LossConfig {
 pub struct TeacherConfig {
     /// Share of the teacher that stays in an update, at the beginning.
     pub momentum: f64,
-    /// Where a cosine takes it by the end of the schedule's epochs.
+    /// Where a cosine takes it by the end of the schedule's epochs; it stays there while self-labelling. At 1 the teacher
+    /// that labels then no longer changes.
     pub momentum_end: f64,
 }
 
@@ -109,11 +110,20 @@ pub struct DataConfig {
     pub std: [f64; 3],
     /// Whether decoded images stay in memory.
     pub in_memory: InMemory,
+    /// Training images with a longer shorter side, in pixels, are reduced to it once, before views are cut from them;
+    /// silent: views are cut from the whole image. Evaluation always sees the whole image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reduce_to: Option<u32>,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], in_memory: InMemory::Auto }
+        Self {
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+            in_memory: InMemory::Auto,
+            reduce_to: None,
+        }
     }
 }
 

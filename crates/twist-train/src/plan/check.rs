@@ -21,14 +21,21 @@ pub enum PlanError {
     },
     /// Fewer images than one batch.
     #[error(
-        "train.batch_size = {batch_size}, but there are only {images} images and an epoch needs at least one whole batch; use --batch-size {images} or less"
+        "train.batch_size = {batch_size}, but there are only {images} images and an epoch needs at least one whole batch; use --batch-size {fits} or less"
     )]
     TooFewImages {
         /// Images of a step.
         batch_size: usize,
         /// Images there are.
         images: usize,
+        /// The largest power of two that they fill: what divides a usual batch divides it.
+        fits: usize,
     },
+    /// Nothing to tell apart.
+    #[error(
+        "there is only one image: classes are found by telling images apart, which takes at least 2, and some hundreds to be of use"
+    )]
+    OneImage,
     /// One number must divide another.
     #[error("{divisor_key} = {divisor} does not divide {of_key} = {of}; {hint}")]
     Indivisible {
@@ -90,17 +97,48 @@ pub enum PlanError {
     Policy(#[from] twist_data::PolicyError),
 }
 
+/// Most columns of a layer of the head: beyond, no machine has the memory, and libtorch ends the process.
+const MOST_OUTPUTS: i64 = 1 << 20;
+/// Least side of a view: on smaller ones every network ends in a single pixel after its first stage.
+const LEAST_VIEW: u32 = 8;
+
 pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
     let (model, loss, data, optim) = (&config.model, &config.loss, &config.data, &config.optim);
     let (train, check, eval, guard) = (&config.train, &config.checkpoint, &config.eval, &config.guard);
-    let rules: [(&'static str, f64, bool, &str); 27] = [
+    let most = MOST_OUTPUTS as f64;
+    let rules: [(&'static str, f64, bool, &str); 33] = [
         ("model.width", model.width as f64, model.width >= 1, "at least 1 channel"),
-        ("model.hidden_dim", model.hidden_dim as f64, model.hidden_dim >= 1, "at least 1"),
-        ("model.dim", model.dim as f64, model.dim >= 2, "at least 2 clusters (--clusters)"),
-        ("model.bunch", model.bunch.unwrap_or(2) as f64, model.bunch != Some(0), "at least 1 image"),
+        (
+            "model.hidden_dim",
+            model.hidden_dim as f64,
+            (1.0..=most).contains(&(model.hidden_dim as f64)),
+            "in 1 to 1048576",
+        ),
+        (
+            "model.dim",
+            model.dim as f64,
+            (2.0..=most).contains(&(model.dim as f64)),
+            "2 to 1048576 clusters (--clusters)",
+        ),
+        (
+            "model.bunch",
+            model.bunch.unwrap_or(2) as f64,
+            model.bunch.is_none_or(|bunch| bunch >= 2),
+            "at least 2 images: one alone has no variance",
+        ),
         ("model.drop_path", model.drop_path, (0.0..1.0).contains(&model.drop_path), "in [0, 1)"),
-        ("loss.consistency", loss.consistency, loss.consistency >= 0.0, "at least 0 (0 switches it off)"),
-        ("loss.temperature", loss.temperature, loss.temperature > 0.0, "above 0"),
+        (
+            "loss.consistency",
+            loss.consistency,
+            loss.consistency >= 0.0 && loss.consistency.is_finite(),
+            "a finite number, at least 0 (0 switches it off)",
+        ),
+        (
+            "loss.temperature",
+            loss.temperature,
+            loss.temperature > 0.0 && loss.temperature.is_finite(),
+            "a finite number above 0",
+        ),
         ("loss.lam1", loss.lam1, loss.lam1.is_finite(), "a finite number"),
         ("loss.lam2", loss.lam2, loss.lam2.is_finite(), "a finite number"),
         (
@@ -108,6 +146,12 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
             data.mean[0],
             data.mean.iter().all(|m| (0.0..=1.0).contains(m)),
             "every channel in [0, 1]",
+        ),
+        (
+            "data.reduce_to",
+            data.reduce_to.map_or(0.0, f64::from),
+            data.reduce_to.is_none_or(|side| config.views.iter().all(|view| view.size <= side)),
+            "at least the side of every view",
         ),
         ("data.std", data.std[0], data.std.iter().all(|s| *s > 0.0 && *s <= 1.0), "every channel in (0, 1]"),
         ("optim.lr", optim.lr, optim.lr >= 0.0 && optim.lr.is_finite(), "a finite number, at least 0"),
@@ -128,19 +172,24 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
         ("train.accumulation", train.accumulation as f64, train.accumulation >= 1, "at least 1"),
         ("train.log_every", train.log_every as f64, train.log_every >= 1, "at least 1"),
         ("checkpoint.keep", check.keep as f64, check.keep >= 1, "at least 1"),
-        (
-            "checkpoint.every_steps",
-            0.0,
-            check.every_steps != Some(0) && check.every_epochs != Some(0),
-            "at least 1",
-        ),
-        (
-            "eval.knn_temperature",
-            eval.knn_temperature,
-            eval.knn_temperature > 0.0 && eval.knn_k > 0,
-            "above 0, as knn_k",
-        ),
+        ("checkpoint.every_steps", 0.0, check.every_steps != Some(0), "at least 1"),
+        ("checkpoint.every_epochs", 0.0, check.every_epochs != Some(0), "at least 1"),
+        ("eval.knn_k", eval.knn_k as f64, eval.knn_k >= 1, "at least 1"),
+        ("eval.knn_temperature", eval.knn_temperature, eval.knn_temperature > 0.0, "above 0"),
         ("guard.window_steps", guard.window_steps as f64, guard.window_steps >= 1, "at least 1"),
+        (
+            "guard.dead_fraction",
+            guard.dead_fraction,
+            (0.0..=1.0).contains(&guard.dead_fraction),
+            "a part of the classes, in [0, 1]",
+        ),
+        ("guard.uniform_gap", guard.uniform_gap, guard.uniform_gap >= 0.0, "at least 0 nats"),
+        (
+            "schedule.final_lr_fraction",
+            config.schedule.final_lr_fraction,
+            (0.0..=1.0).contains(&config.schedule.final_lr_fraction),
+            "a part of the peak, in [0, 1]",
+        ),
     ];
     for (key, value, holds, rule) in rules {
         if !holds {
@@ -154,6 +203,10 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
 pub(super) fn check_views(policies: &[ViewPolicy]) -> Result<Vec<ViewPolicy>, PlanError> {
     policies.iter().try_for_each(ViewPolicy::check)?;
     let views = ViewPolicy::each(policies);
+    if let Some(small) = views.iter().find(|view| view.size < LEAST_VIEW) {
+        let rule = format!("view `{}` must have at least {LEAST_VIEW} pixels", small.name);
+        return Err(PlanError::Value { key: "views.size", value: small.size.to_string(), rule });
+    }
     let [first, second, ..] = &views[..] else {
         return Err(PlanError::Views { count: views.len() });
     };
@@ -478,8 +531,18 @@ solarize = 0.0
 
     #[test]
     fn what_does_not_fit_is_refused_with_its_key_and_a_way_out() {
-        let cases: [(usize, &[&str], &str); 32] = [
-            (50, &[], "only 50 images"),
+        let cases: [(usize, &[&str], &str); 42] = [
+            (50, &[], "only 50 images and an epoch needs at least one whole batch; use --batch-size 32"),
+            (1, &[], "only one image"),
+            (1000, &["model.dim=99999999999"], "model.dim = 99999999999: must be 2 to 1048576"),
+            (1000, &["model.bunch=1"], "model.bunch = 1"),
+            (1000, &["loss.temperature=inf"], "loss.temperature = inf"),
+            (1000, &["data.reduce_to=24"], "data.reduce_to = 24: must be at least the side of every view"),
+            (1000, &["eval.knn_k=0"], "eval.knn_k = 0"),
+            (1000, &["checkpoint.every_epochs=0"], "checkpoint.every_epochs = 0"),
+            (1000, &["guard.dead_fraction=2.0"], "guard.dead_fraction = 2"),
+            (1000, &["schedule.final_lr_fraction=2.0"], "schedule.final_lr_fraction = 2"),
+            (1000, &["views.0.size=1", "views.1.size=1"], "view `a` must have at least 8 pixels"),
             (
                 1000,
                 &["model.bunch=24"],

@@ -171,8 +171,13 @@ impl TrainPlan {
         let micro_batch = batch_size / train.accumulation;
         let norm_batch = train.norm_batch.unwrap_or(micro_batch);
         divides("train.norm_batch", norm_batch, "the images of a piece", micro_batch)?;
-        if data.images < batch_size {
-            return Err(PlanError::TooFewImages { batch_size, images: data.images });
+        match data.images {
+            1 => return Err(PlanError::OneImage),
+            images if images < batch_size => {
+                let fits = 1 << images.max(2).ilog2();
+                return Err(PlanError::TooFewImages { batch_size, images, fits });
+            }
+            _ => {}
         }
         let steps_per_epoch = (data.images / batch_size) as u64;
         let first_stage = steps_per_epoch * schedule.epochs;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use tch::{Device, Tensor};
-use twist_data::{Dataset, Loader, LoaderOptions, Pipeline, Sampler, ViewGroup, in_memory};
+use twist_data::{Dataset, Loader, LoaderOptions, Pipeline, Sampler, ViewGroup, in_memory, reduced};
 
 use crate::config::InMemory;
 use crate::{TrainError, TrainPlan};
@@ -38,10 +38,12 @@ impl Feed {
         strict: bool,
     ) -> Result<Self, TrainError> {
         let config = plan.config();
-        let dataset = match config.data.in_memory {
-            InMemory::Off => dataset,
-            InMemory::On => in_memory(dataset, u64::MAX),
-            InMemory::Auto => in_memory(dataset, free_memory_bytes() / 4),
+        let reduce_to = config.data.reduce_to;
+        let dataset = match (config.data.in_memory, reduce_to) {
+            (InMemory::On, _) => in_memory(dataset, reduce_to, u64::MAX),
+            (InMemory::Auto, _) => in_memory(dataset, reduce_to, free_memory_bytes() / 4),
+            (InMemory::Off, Some(shorter)) => reduced(dataset, shorter),
+            (InMemory::Off, None) => dataset,
         };
         let sampler = Sampler::new(dataset.len(), plan.batch_size(), plan.seed())?;
         let end = plan.stage_end(step);

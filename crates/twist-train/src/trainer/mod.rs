@@ -2,6 +2,7 @@
 
 mod feed;
 mod progress;
+mod vague;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,6 +86,7 @@ impl Trainer {
         };
         let loaded = if folder.resume() { trainer.store.newest_good()? } else { None };
         if let Some(loaded) = loaded {
+            resume::check(&loaded, &trainer.plan)?;
             trainer.notes = resume::warnings(&loaded, &trainer.plan);
             trainer.step = loaded.facts.step;
             trainer.guard_streaks = loaded.facts.guard_streaks;
@@ -179,6 +181,9 @@ impl Trainer {
                 if let Some((kind, step)) = progress.collapsed() {
                     return self.collapse(recorders, &progress, kind, step);
                 }
+                if let Some(message) = vague::warning(&self.plan, progress.readings()) {
+                    self.record(recorders, What::Warning { message })?;
+                }
                 progress.keep_weights(&self.state, self.step)?;
             }
 
@@ -250,10 +255,18 @@ impl Trainer {
         let path = self.store.save(&facts, &capture(&self.state)?)?;
         match (knn, loss) {
             (Some(knn), _) => self.store.offer_best(&path, "knn_top1", knn, true)?,
-            (None, Some(loss)) => self.store.offer_best(&path, "loss", loss, false)?,
+            (None, Some(loss)) => self.store.offer_best(&path, self.loss_name(), loss, false)?,
             (None, None) => false,
         };
         self.record(recorders, What::Checkpoint { path: self.relative(&path) })
+    }
+
+    /// What the loss of the last step is a loss of: those of two stages are no numbers to compare.
+    fn loss_name(&self) -> &'static str {
+        match self.plan.self_label() {
+            Some(stage) if self.step > stage.first_step => "self_label_loss",
+            _ => "loss",
+        }
     }
 
     fn collapse(

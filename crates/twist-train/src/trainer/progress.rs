@@ -68,6 +68,11 @@ impl Progress {
         Ok(self.readings.last().map_or_else(StepFigures::default, |last| last.figures(rate)))
     }
 
+    /// What was read last, step by step.
+    pub(super) fn readings(&self) -> &[StepReading] {
+        &self.readings
+    }
+
     /// What the guard has counted up to the last reading.
     pub(super) fn guard_streaks(&self) -> Streaks {
         self.guard.streaks()

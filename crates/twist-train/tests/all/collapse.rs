@@ -6,18 +6,58 @@ use twist_train::{CollapseKind, OnExisting, Outcome, RunFolder, StopFlag, TrainO
 
 use crate::data::{log, recipe, run, trainer};
 
-/// Nothing asks for several classes: the consistency term then wins by making every distribution flat.
-#[test]
-fn a_run_without_the_diversity_term_collapses_to_uniform_and_is_stopped() {
+/// How a run of 128 images in batches of 32 ends, and the line of its log that names a collapse.
+fn end_of(overrides: &[&str]) -> (Outcome, Option<serde_json::Value>) {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("run");
-    let overrides = ["loss.lam2=0.0", "guard.window_steps=20", "schedule.epochs=200", "optim.lr=1.0"];
-    let outcome = run(&path, OnExisting::Refuse, &overrides, None, &StopFlag::new()).unwrap();
-    let Outcome::Collapsed { kind, step, saved } = outcome else { panic!("{outcome:?}") };
-    assert_eq!(kind, CollapseKind::Uniform);
-    assert!(step > 20 && saved == path.join("collapse"));
-    let line = log(&path).into_iter().find(|line| line["event"] == "collapse").unwrap();
-    assert!(line["kind"] == "uniform" && line["advice"].as_str().unwrap().contains("loss.lam2"), "{line}");
+    let folder = RunFolder::open(&path, OnExisting::Refuse).unwrap();
+    let common = ["guard.window_steps=20", "train.batch_size=32", "schedule.epochs=50"];
+    let recipe = recipe(&[&common[..], overrides].concat());
+    let mut trainer = trainer(&folder, &recipe, 128, TrainOptions::default()).unwrap();
+    let outcome = trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+    let line = log(&path).into_iter().find(|line| line["event"] == "collapse");
+    (outcome, line)
+}
+
+/// The run as it stands is healthy, and with `value` it collapses to `kind` and is stopped with `advice`.
+fn collapses_with(healthy: &[&str], value: &str, expected: CollapseKind, advice: &str) {
+    let (outcome, line) = end_of(healthy);
+    assert!(matches!(outcome, Outcome::Finished { .. }) && line.is_none(), "{outcome:?}");
+
+    let (outcome, line) = end_of(&[healthy, &[value]].concat());
+    let Outcome::Collapsed { kind, step, saved } = outcome else { panic!("{value}: {outcome:?}") };
+    assert!(kind == expected && step > 20 && saved.ends_with("collapse"), "{value}: {kind} at step {step}");
+    let line = line.unwrap();
+    assert!(line["kind"] == kind.name() && line["advice"].as_str().unwrap().contains(advice), "{line}");
+}
+
+/// Nothing asks for many classes: sharp ones swallow the others, until a third of what a batch could use is left.
+#[test]
+fn a_run_without_the_diversity_term_loses_its_classes_and_is_stopped() {
+    let healthy = [
+        "schedule.epochs=100",
+        "optim.name=adamw",
+        "optim.lr=0.01",
+        "model.dim=64",
+        "loss.temperature=0.25",
+        "guard.dead_fraction=0.4",
+    ];
+    collapses_with(&healthy, "loss.lam2=0.0", CollapseKind::DeadClasses, "loss.lam2");
+}
+
+/// The norm before softmax is what keeps images apart: without it all images soon have one distribution, which is not
+/// quite flat because nothing holds the bias of the last layer.
+#[test]
+fn a_run_without_the_norm_before_softmax_collapses_and_is_stopped() {
+    collapses_with(&["optim.lr=1.0"], "model.norm=false", CollapseKind::Uniform, "model.norm = true");
+}
+
+/// With neither, sharpness wins: every image goes into one class.
+#[test]
+fn a_run_without_norm_and_diversity_puts_all_images_into_one_class() {
+    let (outcome, line) = end_of(&["optim.lr=1.0", "model.norm=false", "loss.lam2=0.0"]);
+    assert!(matches!(outcome, Outcome::Collapsed { kind: CollapseKind::OneHot, .. }), "{outcome:?}");
+    assert!(line.unwrap()["advice"].as_str().unwrap().contains("loss.lam2"));
 }
 
 /// Pieces of one step each, where a sign must hold for 20, end where one piece does.
@@ -47,30 +87,6 @@ fn a_run_in_short_pieces_is_stopped_at_the_same_step() {
         on_existing = OnExisting::Resume;
     }
     panic!("no piece was stopped as collapsed");
-}
-
-/// The norm before softmax is what keeps images apart: with it this run is healthy, without it all images soon have one
-/// distribution, which is not quite flat because nothing holds the bias of the last layer.
-#[test]
-fn a_run_without_the_norm_before_softmax_collapses_and_is_stopped() {
-    let collapsed = |norm: &str| {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("run");
-        let folder = RunFolder::open(&path, OnExisting::Refuse).unwrap();
-        let common =
-            ["guard.window_steps=20", "train.batch_size=32", "schedule.epochs=50", "optim.lr=1.0", norm];
-        let mut trainer = trainer(&folder, &recipe(&common), 128, TrainOptions::default()).unwrap();
-        let mut recorders = folder.recorders().unwrap();
-        let outcome = trainer.run(None, &mut recorders, &StopFlag::new()).unwrap();
-        let line = log(&path).into_iter().find(|line| line["event"] == "collapse");
-        assert!(line.is_none_or(|line| line["advice"].as_str().unwrap().contains("model.norm = true")));
-        match outcome {
-            Outcome::Collapsed { kind, .. } => Some(kind),
-            _ => None,
-        }
-    };
-    assert_eq!(collapsed("model.norm=true"), None);
-    assert_eq!(collapsed("model.norm=false"), Some(CollapseKind::Uniform));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use tch::Device;
+use twist_nn::Activation;
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
-use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
+use twist_train::{DataFacts, Machine, OptimName, Recipe, TrainPlan};
 
 fn folder() -> PathBuf {
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../recipes").into()
@@ -178,6 +179,17 @@ fn the_imagenet_recipes_are_the_published_runs() {
         assert_eq!(plan.steps_per_epoch(), (IMAGENET / run.batch) as u64, "{what}");
         assert_eq!((config.loss.lam1, config.loss.lam2, config.loss.temperature), (run.lam1, 1.0, 1.0));
         assert_eq!(config.optim.clip_norm, run.clip, "{what}");
+        assert_eq!((net.norm, net.vit.freeze_embedding), (true, false), "{what}");
+        assert_eq!(net.activation, if transformer { Activation::Gelu } else { Activation::Relu }, "{what}");
+        assert_eq!((config.loss.consistency, config.loss.one_sided), (1.0, false), "{what}");
+        let optim = &config.optim;
+        if transformer {
+            assert_eq!((optim.name, optim.betas), (OptimName::Adamw, [0.9, 0.999]), "{what}");
+        } else {
+            assert_eq!((optim.name, optim.momentum, optim.eta), (OptimName::Lars, 0.9, 0.001), "{what}");
+        }
+        assert_eq!((optim.bias_lr_ratio, optim.scale_lr), (1.0, true), "{what}");
+        assert_eq!(run.batch % plan.accumulation(), 0, "{what}");
 
         // Learning rate: 10 epochs from 0 to the peak, a cosine to a thousandth, a restart for self-labelling.
         let epoch = |epochs: u64| epochs * plan.steps_per_epoch();
@@ -202,6 +214,13 @@ fn the_imagenet_recipes_are_the_published_runs() {
         assert_eq!(locals.len(), run.locals, "{what}");
         assert!(locals.iter().all(|view| local(view) == (96, [0.05, 0.4], 0.5, 0.0)), "{what}");
 
+        for view in plan.views() {
+            let jitter = (view.jitter, view.brightness, view.contrast, view.saturation, view.hue);
+            assert_eq!(jitter, (0.8, 0.4, 0.4, 0.2, 0.1), "{what}");
+            assert_eq!((view.flip, view.gray, view.blur_radius), (0.5, 0.2, [0.1, 2.0]), "{what}");
+            assert_eq!(view.ratio, [0.75, 4.0 / 3.0], "{what}");
+        }
+
         // Self-labelling, with narrower crops and a threshold for each of the original GPUs.
         let Some(stage) = plan.self_label() else {
             assert_eq!(run.epochs[1], 0, "{what}");
@@ -217,7 +236,10 @@ fn the_imagenet_recipes_are_the_published_runs() {
         assert_eq!((stage.quantile.at(0), stage.quantile.end), (0.5, 0.6), "{what}");
         assert_eq!(stage.threshold_images, Some(plan.micro_batch()), "{what}");
         assert_eq!(stage.views.len(), plan.views().len(), "{what}");
-        assert_eq!((stage.views[0].scale, stage.views[2].scale), ([0.14, 1.0], [0.05, 0.14]), "{what}");
+        for (view, before) in stage.views.iter().zip(plan.views()) {
+            let scale = if view.size == 224 { [0.14, 1.0] } else { [0.05, 0.14] };
+            assert_eq!(*view, twist_data::ViewPolicy { scale, ..before.clone() }, "{what}");
+        }
     }
 }
 

@@ -92,31 +92,43 @@ fn a_run_of_two_stages_resumes_bit_for_bit_in_either() {
     let (state, _) = twist_io::load_safetensors(whole.join(last)).unwrap();
     let of = |who: &str| state.get(&format!("{who}.backbone.layer1.0.conv1.weight")).unwrap().clone();
     assert_ne!(of("teacher"), of("model"));
+}
 
-    // Another precision or cut of the batch goes on with a warning.
-    let parts = root.path().join("changed");
-    steps(&parts, &recipe, 3);
-    let changed = stages(&[
-        "train.log_every=1",
-        "train.accumulation=2",
-        "train.checkpoint_activations=true",
-        "train.precision=bf16",
-    ]);
-    let outcome = run_recipe(&parts, OnExisting::Resume, &changed, None, &StopFlag::new()).unwrap();
-    assert_eq!(outcome, Outcome::Finished { steps: 3 });
-    let warnings = events(&parts, "warning");
-    let message = warnings[0]["message"].as_str().unwrap();
-    for change in ["train.accumulation 1 -> 2", "train.precision \"fp32\" -> \"bf16\""] {
-        assert!(message.contains(change), "{warnings:?}");
-    }
-    // The second half, computed with eight bits of mantissa, ends close to the whole run and not on it.
-    let (other, _) = twist_io::load_safetensors(parts.join(last)).unwrap();
-    let weights = |state: &twist_io::StateDict| {
+/// Three steps one way and three another, against six the first way. How far the first layer ends off is measured by
+/// the way that it goes in those three.
+#[test]
+fn another_cut_or_precision_goes_on_with_a_warning_and_comes_to_the_same() {
+    let root = tempfile::tempdir().unwrap();
+    let common = ["train.log_every=1", "train.norm_batch=4"];
+    let first_layer = |run: &std::path::Path, step: u64| {
+        let (state, _) =
+            twist_io::load_safetensors(run.join(format!("checkpoints/step-{step:08}.safetensors"))).unwrap();
         state.get("model.backbone.conv1.weight").unwrap().to_vec::<f32>().unwrap()
     };
-    let furthest =
-        weights(&state).iter().zip(&weights(&other)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    assert!(furthest > 0.0 && furthest < 0.01, "{furthest}");
+    let furthest = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let whole = root.path().join("whole");
+    run_recipe(&whole, OnExisting::Refuse, &stages(&common), None, &StopFlag::new()).unwrap();
+    let way = furthest(&first_layer(&whole, 3), &first_layer(&whole, 6));
+
+    let cases: [(&[&str], f32); 3] = [
+        (&["train.accumulation=2"], 1e-3),
+        (&["train.accumulation=2", "train.checkpoint_activations=true"], 1e-3),
+        (&["train.precision=\"bf16\""], 0.5),
+    ];
+    for (changes, tolerance) in cases {
+        let parts = root.path().join(changes.concat().replace(['"', '.'], "-"));
+        steps(&parts, &stages(&common), 3);
+        let changed = stages(&[&common[..], changes].concat());
+        let outcome = run_recipe(&parts, OnExisting::Resume, &changed, None, &StopFlag::new()).unwrap();
+        assert_eq!(outcome, Outcome::Finished { steps: 3 });
+        let warning = events(&parts, "warning")[0]["message"].as_str().unwrap().to_owned();
+        for change in changes {
+            let (key, value) = change.split_once('=').unwrap();
+            assert!(warning.contains(key) && warning.contains(&format!("-> {value}")), "{warning}");
+        }
+        let off = furthest(&first_layer(&whole, 6), &first_layer(&parts, 6)) / way;
+        assert!(off > 0.0 && off < tolerance, "{changes:?}: {off} of the way");
+    }
 }
 
 #[test]
@@ -167,10 +179,39 @@ fn another_network_or_optimizer_is_refused_in_words() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("run");
     half(&path, &[]);
-    for (set, word) in [("model.dim=9", "last_linear"), ("optim.name=adamw", "updates")] {
+    let cases = [
+        ("model.dim=9", "last_linear"),
+        ("optim.name=adamw", "updates"),
+        ("train.batch_size=4", "was 8 and is 4"),
+    ];
+    for (set, word) in cases {
         let message = run(&path, OnExisting::Resume, &[set], None, &StopFlag::new()).unwrap_err().to_string();
         assert!(message.contains("does not fit the recipe") && message.contains(word), "{set}: {message}");
     }
+}
+
+#[test]
+fn a_run_that_falls_back_before_its_second_stage_says_so() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    steps(&path, &stages(&["train.log_every=1"]), 5);
+    let longer = stages(&["train.log_every=1", "schedule.epochs=4"]);
+    run_recipe(&path, OnExisting::Resume, &longer, None, &StopFlag::new()).unwrap();
+    let warnings = events(&path, "warning");
+    assert!(
+        warnings.iter().any(|line| line["message"].as_str().unwrap().contains("back before that stage")),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn without_figures_the_best_checkpoint_is_one_of_the_last_stage() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    run_recipe(&path, OnExisting::Refuse, &stages(&[]), None, &StopFlag::new()).unwrap();
+    let text = fs_err::read_to_string(path.join("checkpoints/best.json")).unwrap();
+    let best: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(best["metric"] == "self_label_loss" && best["step"].as_u64().unwrap() > 4, "{best}");
 }
 
 #[test]
@@ -201,6 +242,30 @@ fn weights_of_a_run_begin_another_one() {
     let (saved, _) = twist_io::load_safetensors(&weights).unwrap();
     let (now, name) = (next.net().store.state_dict().unwrap(), "backbone.conv1.weight");
     assert_eq!(now.get(name), saved.get(&format!("model.{name}")));
+}
+
+/// After the first update the teacher is 0.9 of what both began as and 0.1 of the student: the momentum of step 0.
+#[test]
+fn the_teacher_follows_the_updated_student_by_the_momentum_of_the_step() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("run");
+    let folder = RunFolder::open(&path, OnExisting::Refuse).unwrap();
+    let options = TrainOptions { max_time: Some(Duration::ZERO), ..TrainOptions::default() };
+    let recipe = stages(&["teacher.momentum=0.9", "schedule.warmup_epochs=0"]);
+    let mut trainer = trainer(&folder, &recipe, 16, options).unwrap();
+    let name = "backbone.layer1.0.conv1.weight";
+    let values = |state: &twist_io::StateDict, name: &str| state.get(name).unwrap().to_vec::<f32>().unwrap();
+    let began = values(&trainer.net().store.state_dict().unwrap(), name);
+    trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+    let (saved, _) = twist_io::load_safetensors(path.join("checkpoints/step-00000001.safetensors")).unwrap();
+    let (student, teacher) =
+        (values(&saved, &format!("model.{name}")), values(&saved, &format!("teacher.{name}")));
+    let (mut moved, mut off) = (0f32, 0f32);
+    for ((began, student), teacher) in began.iter().zip(&student).zip(&teacher) {
+        moved = moved.max((student - began).abs());
+        off = off.max((0.9 * began + 0.1 * student - teacher).abs());
+    }
+    assert!(moved > 1e-4 && off < 1e-3 * moved, "the student moved by {moved}, the teacher is {off} off");
 }
 
 /// A teacher that does not move still is what it began as.

@@ -10,7 +10,7 @@ use crate::course::result_lines;
 use crate::exit::Exit;
 use crate::progress::Counting;
 use crate::results;
-use crate::sources::{self, DEFAULT_LABELS};
+use crate::sources::{self, DEFAULT_LABELS, warn_of_same};
 use crate::talk::Talk;
 
 /// Accuracy after fine-tuning backbone and classifier on a part of the labels (no model is kept)
@@ -47,6 +47,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let (opened, precision) = args.machine.open(&args.model, talk)?;
     let train = sources::open(&args.train, DEFAULT_LABELS, talk)?;
     let test = sources::open(&args.test, DEFAULT_LABELS, talk)?;
+    warn_of_same(&*train, &*test, talk);
     let budget = match &args.budget.labels {
         Some(file) => LabelBudget::File(file.clone()),
         None => LabelBudget::Percent(args.budget.percent.unwrap_or(100.0)),

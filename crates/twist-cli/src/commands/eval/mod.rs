@@ -78,6 +78,7 @@ impl DataArgs {
     {
         let train = crate::sources::open(&self.train, &self.labels, talk)?;
         let test = crate::sources::open(&self.test, &self.labels, talk)?;
+        crate::sources::warn_of_same(&*train, &*test, talk);
         let data = twist_eval::EvalData::new(train, Some(std::sync::Arc::clone(&test)))?;
         Ok((data.train, test))
     }

@@ -1,0 +1,48 @@
+//! Which runs can be judged by their figures.
+//!
+//! Figures can be held against each other when the runs are finished, learned from the same images and were measured on the
+//! same images in the same way. What they cost can when, on top of that, recipe and machine are the same, the seed aside.
+
+use crate::run::{Origin, Run};
+
+/// The runs whose figures are comparable.
+pub(super) struct Comparable {
+    /// Their positions: the largest group of at least two, of groups of one size the first; empty when there is none.
+    pub(super) runs: Vec<usize>,
+    /// Whether time, speed and memory are comparable too.
+    pub(super) costs: bool,
+}
+
+/// The comparable ones of `runs`.
+pub(super) fn comparable(runs: &[Run]) -> Comparable {
+    let measured: Vec<Option<Vec<String>>> = runs.iter().map(measured).collect();
+    let alike = |own: &Vec<String>| -> Vec<usize> {
+        (0..runs.len()).filter(|at| measured[*at].as_ref() == Some(own)).collect()
+    };
+    let groups = measured.iter().flatten().map(alike).filter(|group| group.len() > 1);
+    // Of equally large ones the last is taken, hence the first from behind.
+    let group = groups.rev().max_by_key(Vec::len).unwrap_or_default();
+    let mut costs = group.iter().map(|at| trained(&runs[*at]));
+    let first = costs.next().flatten();
+    Comparable { costs: first.is_some() && costs.all(|other| other == first), runs: group }
+}
+
+/// What has to be the same for figures to be comparable; `None` for a run whose figures are not to be judged.
+fn measured(run: &Run) -> Option<Vec<String>> {
+    let figures = run.figures.as_ref().filter(|figures| figures.origin == Origin::Final);
+    let protocol = figures.filter(|_| run.log.is_finished())?.raw("protocol")?;
+    let trained_on = run.data_fingerprint()?;
+    let evaluated_on = protocol.get("evaluated_on")?.as_str()?;
+    let held_out = if evaluated_on == "training images" { "" } else { run.held_out.as_deref()? };
+    let values = ["evaluated_images", "clusters", "knn"]
+        .map(|key| protocol.get(key).map(ToString::to_string).unwrap_or_default());
+    Some([trained_on, held_out].map(str::to_owned).into_iter().chain(values).collect())
+}
+
+/// What has to be the same for costs to be comparable: recipe and machine.
+fn trained(run: &Run) -> Option<Vec<(String, String)>> {
+    let start = run.log.start.as_ref()?;
+    let recipe = run.recipe.as_ref()?.entries.iter().filter(|(key, _)| key != "train.seed").cloned();
+    let machine = ["device", "threads"].map(|key| (key.to_owned(), start.text(key)));
+    Some(recipe.chain(machine).collect())
+}
