@@ -62,11 +62,17 @@ impl Talk {
     }
 }
 
-/// The error and its causes, without a cause whose words the line has already: many errors quote what the operating system said.
+/// The error and its causes, without a cause whose words the line has already: many errors quote what the operating
+/// system said, and `failed to open file …` in front of it says no more.
 fn chain(error: &anyhow::Error) -> String {
     error.chain().skip(1).fold(error.to_string(), |line, cause| {
         let cause = cause.to_string();
-        if line.contains(&cause) { line } else { format!("{line}: {cause}") }
+        let news = if cause.starts_with("failed to ") {
+            cause.rsplit(": ").next().unwrap_or(&cause)
+        } else {
+            &cause
+        };
+        if line.contains(news) { line } else { format!("{line}: {cause}") }
     })
 }
 
@@ -114,6 +120,9 @@ mod tests {
         let denied = || std::io::Error::other("denied");
         let quoting = anyhow::Error::new(denied()).context("cannot list a: denied. Ask for the right");
         assert_eq!(chain(&quoting), "cannot list a: denied. Ask for the right");
+        let io = fs_err::read("/no/such/file").unwrap_err();
+        let said = format!("cannot read /no/such/file: {}", std::io::Error::from_raw_os_error(2));
+        assert_eq!(chain(&anyhow::Error::new(io).context(said.clone())), said);
         let silent = Err::<(), _>(denied()).context("cannot list a").unwrap_err();
         assert_eq!(chain(&silent), "cannot list a: denied");
     }

@@ -4,7 +4,7 @@
 //! both sides anew, twice (with and without temperature): 100 softmaxes of `[B, K]` for 14 views. But a sum over pairs of
 //! `(P_i - P_j)(L_i - L_j)` is `Σ_v P_v (d_v L_v - Σ of its partners' L)` with `d_v` the number of its partners, and the
 //! partners of a view are all but itself or the two global ones. One sum over views serves all of them: with `V` softmaxes
-//! (`2V` with a temperature) and a handful of passes over `[V, B, K]`, work grows with the views, not with the pairs.
+//! (`2V` with a temperature) and a fixed number of passes over `[V, B, K]`, work grows with the views, not with the pairs.
 
 use tch::{Device, Kind, TchError, Tensor};
 
