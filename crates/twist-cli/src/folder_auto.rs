@@ -12,7 +12,8 @@ pub(crate) const NAME: &str = "folder_auto";
 /// Images that are decoded to know their size and colours.
 const LOOKED_AT: usize = 256;
 
-/// Images (each epoch's counted) that training goes through: what two CPU cores take in about half an hour, or one GPU.
+/// Images (each epoch's counted) that training goes through, as long as that is a number of epochs within reason: what two
+/// CPU cores take in about half an hour, or one GPU.
 const CPU_IMAGES: u64 = 550_000;
 const GPU_IMAGES: u64 = 10_000_000;
 
@@ -107,9 +108,13 @@ impl Facts {
     }
 
     fn clusters(self) -> i64 {
+        self.asked.clusters.unwrap_or_else(|| (self.images as i64 / 25).clamp(2, self.most_clusters()))
+    }
+
+    /// A batch, since more cannot all be used in one, and what is still looked through.
+    fn most_clusters(self) -> i64 {
         let most = if self.gpu { 1024 } else { 128 };
-        let few = most.min(self.batch_size() as i64).max(2);
-        self.asked.clusters.unwrap_or_else(|| (self.images as i64 / 25).clamp(2, few))
+        most.min(self.batch_size() as i64).max(2)
     }
 
     fn epochs(self) -> u64 {
@@ -131,7 +136,8 @@ fn make(facts: Facts) -> Made {
     let device = if gpu { "a GPU" } else { "no GPU" };
     let mut reasons = vec![
         format!(
-            "made for {images} images, {side} pixels on the shorter side (median), and {device}; --recipe names another"
+            "made for {images} {}, {side} pixels on the shorter side (median), and {device}; --recipe names another",
+            if images == 1 { "image" } else { "images" },
         ),
         format!(
             "views of {size} pixels: {}",
@@ -151,7 +157,10 @@ fn make(facts: Facts) -> Made {
         ),
         match asked.clusters {
             Some(_) => format!("{clusters} clusters: as asked for"),
-            None => format!("{clusters} clusters: one for 25 images, at most a batch; --clusters sets it"),
+            None => format!(
+                "{clusters} clusters: one for 25 images, at least 2 and at most {}; --clusters sets it",
+                facts.most_clusters()
+            ),
         },
         match asked.batch_size {
             Some(_) => format!("batches of {batch}: as asked for"),
@@ -166,6 +175,8 @@ fn make(facts: Facts) -> Made {
             None => format!("{epochs} epochs: {in_all} images in all; --epochs sets it"),
         },
     ];
+    let like = if gpu { "cifar10_multicrop" } else { "cifar10_cpu" };
+    reasons.push(format!("two views and AdamW at {lr}: as in {like}; --set changes any value"));
     if let Some(shorter) = reduce_to {
         reasons.push(format!(
             "larger images are reduced to {shorter} pixels on the shorter side before views are cut: four times a view is enough"

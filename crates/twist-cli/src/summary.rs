@@ -29,7 +29,8 @@ pub(crate) fn line(scores: &Map<String, Value>) -> String {
 fn with_notes(scores: &Map<String, Value>, note: impl Fn(&str) -> Option<String>) -> String {
     let mut parts = named(scores, &FIRST, note);
     if let Some(classes) = scores.get("classes_in_use").and_then(Value::as_f64) {
-        parts.push(format!("{classes:.0} classes in use"));
+        let word = if classes == 1.0 { "class" } else { "classes" };
+        parts.push(format!("{classes:.0} {word} in use"));
     }
     parts.join("  ")
 }

@@ -67,7 +67,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks at this machine. `threads` caps what computes and what loads; without it all cores are used.
+    /// Looks at this machine. `threads` caps what computes and what loads; without it `OMP_NUM_THREADS` does, as for
+    /// every program on OpenMP, and without that all cores are used.
     ///
     /// On the CPU computing and loading share the cores; half as many loader threads keep a step fed, since a step
     /// costs far more than its images.
@@ -76,7 +77,8 @@ impl Machine {
     /// [`DeviceError::NoCuda`] when CUDA was asked for by name and cannot be used.
     pub fn detect(request: DeviceRequest, threads: Option<usize>) -> Result<Self, DeviceError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = threads.unwrap_or(cores).max(1);
+        let wished = || std::env::var("OMP_NUM_THREADS").ok()?.trim().parse().ok();
+        let threads = threads.or_else(wished).unwrap_or(cores).max(1);
         let status = if request == DeviceRequest::Cpu { &CudaStatus::SwitchedOff } else { cuda::load() };
         let device = match request {
             DeviceRequest::Cuda(index) if index >= status.devices() => {

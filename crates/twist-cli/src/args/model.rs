@@ -26,7 +26,7 @@ pub(crate) struct UseArgs {
     /// Arithmetic of the network: fp32 or bf16 [default: what the model was trained with]
     #[arg(long, value_name = "KIND", hide_possible_values = true)]
     pub(crate) precision: Option<PrecisionArg>,
-    /// Processor cores to use [default: all]
+    /// Processor cores to use [default: OMP_NUM_THREADS, else all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
     /// Compute features anew and keep none (they are kept in TWIST_CACHE, else ~/.cache/twist/features)

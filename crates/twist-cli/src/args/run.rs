@@ -42,7 +42,7 @@ pub(crate) struct MachineArgs {
     /// Arithmetic of the network: auto (bf16 where the hardware is fast at it), fp32 or bf16
     #[arg(long, value_name = "KIND", hide_possible_values = true)]
     pub(crate) precision: Option<PrecisionArg>,
-    /// Processor cores to use [default: all]
+    /// Processor cores to use [default: OMP_NUM_THREADS, else all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
     /// Save, evaluate and stop after this time of training, for example 30m or 1h30m; --resume goes on

@@ -20,7 +20,7 @@ pub(crate) struct StreamingArgs {
     /// Arithmetic of the network: fp32 or bf16 [default: what the model was trained with]
     #[arg(long, value_name = "KIND", hide_possible_values = true, help_heading = "Machine")]
     precision: Option<PrecisionArg>,
-    /// Processor cores to use [default: all]
+    /// Processor cores to use [default: OMP_NUM_THREADS, else all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Machine")]
     threads: Option<u16>,
 }

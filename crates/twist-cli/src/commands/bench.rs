@@ -84,7 +84,7 @@ struct StepArgs {
     /// auto, cpu, cuda or cuda:INDEX
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceRequest,
-    /// Processor cores to use [default: all]
+    /// Processor cores to use [default: OMP_NUM_THREADS, else all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// Measured steps

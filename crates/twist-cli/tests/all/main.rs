@@ -6,6 +6,7 @@
 
 mod damage;
 mod eval_cluster;
+mod folders;
 mod from_labels;
 mod frozen;
 mod help;

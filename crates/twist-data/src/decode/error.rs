@@ -14,8 +14,8 @@ pub enum DecodeError {
     },
     /// Larger than the limits allow, seen in the header, before any pixel memory is allocated.
     #[error(
-        "{width} x {height} = {} pixels are more than the limit of {max_pixels}: if the image is genuine, shrink it or \
-         raise the limit",
+        "{width} x {height} = {} pixels are more than the limit of {max_pixels}: if the image is genuine, make a \
+         smaller copy of it or cut it into tiles",
         u64::from(*width) * u64::from(*height)
     )]
     TooLarge {

@@ -1,0 +1,73 @@
+//! Which run a command means, and what becomes of one that is replaced.
+
+use image::{ImageBuffer, Luma};
+
+use crate::support::Place;
+
+#[test]
+fn a_run_goes_on_with_its_own_images() {
+    let place = Place::new();
+    place.pictures("a", 16);
+    place.pictures("b", 18);
+    for data in ["a", "b"] {
+        let short = "--recipe tiny.toml --epochs 1 --set schedule.warmup_epochs=0";
+        place.run(&format!("train {data} {short}")).exits(0);
+    }
+    let steps = |run: &str| place.events(run, "step").len();
+    assert_eq!((steps("runs/tiny-1"), steps("runs/tiny-2")), (2, 2));
+
+    // The latest run is that of b, and a is meant.
+    place
+        .run("train a/ --recipe tiny.toml --resume")
+        .exits(0)
+        .says(&["run folder runs/tiny-1", "resumed at step 2"]);
+    assert_eq!((steps("runs/tiny-1"), steps("runs/tiny-2")), (6, 2));
+
+    // The other way round only by name, and not at all.
+    let other = place.run("train a --recipe tiny.toml --resume --out runs/tiny-2");
+    other.exits(2).says(&["runs/tiny-2 was trained on", "a holds other images", "--out"]);
+    assert_eq!(steps("runs/tiny-2"), 2);
+
+    // The same images at another place are the same images.
+    fs_err::rename(place.path("b"), place.path("moved")).unwrap();
+    place.run("train moved --recipe tiny.toml --resume --out runs/tiny-2").exits(0);
+    assert_eq!(steps("runs/tiny-2"), 6);
+    place.run("train --resume --out runs/none").exits(2).says(&["no run in runs/none"]);
+}
+
+#[test]
+fn a_run_is_replaced_when_the_new_one_begins_and_not_before() {
+    let place = Place::new();
+    place.pictures("a", 16);
+    let weights = "runs/tiny-1/checkpoints/step-00000002.safetensors";
+    place.run("train a --recipe tiny.toml").exits(0);
+    let replace = "train a --recipe tiny.toml --out runs/tiny-1 --force --init";
+    place.run(&format!("{replace} runs/tiny-1/none.safetensors")).exits(1).says(&["none.safetensors"]);
+    assert_eq!(place.events("runs/tiny-1", "done").len(), 1, "the old run is whole");
+    assert!(place.path("runs/tiny-1/metrics.json").is_file() && place.path(weights).is_file());
+
+    place.run(&format!("{replace} {weights}")).exits(0);
+    assert_eq!(place.events("runs/tiny-1", "start").len(), 1, "a log of its own");
+}
+
+#[test]
+fn a_folder_of_gray_16_bit_images_needs_no_flag() {
+    let place = Place::new();
+    fs_err::create_dir(place.path("gray")).unwrap();
+    for number in 0..30u32 {
+        let value = |x: u32, y: u32| Luma([((x * (number % 3 + 1) + y) * 800) as u16]);
+        let picture: ImageBuffer<Luma<u16>, Vec<u16>> = ImageBuffer::from_fn(40, 40, value);
+        picture.save(place.path(format!("gray/{number}.png"))).unwrap();
+    }
+    let done = place.run("train gray --epochs 2 --device cpu");
+    done.exits(0).says(&[
+        "folder_auto: made for 30 images",
+        "2 epochs: as asked for",
+        "the images are gray already",
+    ]);
+    let recipe = fs_err::read_to_string(place.path("runs/folder_auto-1/config.toml")).unwrap();
+    for line in ["epochs = 2", "warmup_epochs = 0", "saturation = 0.0", "batch_size = 16"] {
+        assert!(recipe.lines().any(|known| known == line), "{line}: {recipe}");
+    }
+    assert!(place.path("runs/folder_auto-1/report.html").is_file());
+}
