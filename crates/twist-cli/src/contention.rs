@@ -48,7 +48,7 @@ impl Contention {
 
 fn advice(cores: usize, threads: usize, others: f64) -> Option<String> {
     let free = cores as f64 - others;
-    if threads as f64 <= free + TOLERATED {
+    if others < TOLERATED || threads as f64 <= free + TOLERATED {
         return None;
     }
     let fewer = (free.round() as usize).clamp(1, threads - 1);
@@ -124,6 +124,7 @@ mod tests {
     fn only_cores_that_our_threads_need_are_worth_a_word() {
         assert_eq!(advice(2, 2, 0.1), None);
         assert_eq!(advice(2, 1, 1.0), None, "one thread has a core of its own");
+        assert_eq!(advice(2, 4, 0.1), None, "no other program is to blame");
         assert_eq!(advice(16, 12, 4.2), None);
         let text = advice(2, 2, 0.7).unwrap();
         assert!(text.contains("0.7 of 2 cores") && text.ends_with("--threads 1"), "{text}");

@@ -17,7 +17,11 @@ pub(crate) fn of_run(args: &RunFolderArgs, recipe: &str, data: Option<&str>) -> 
     let data = data.map(absolute);
     let meant = |run: &Path| match &data {
         None => true,
-        Some(data) => matches!(Sources::read(run), Ok(Some(sources)) if sources.train == *data),
+        Some(data) => match Sources::read(run) {
+            Ok(sources) => sources.is_some_and(|sources| absolute(&sources.train) == *data),
+            // Whoever opens it says what is wrong.
+            Err(_) => true,
+        },
     };
     let (runs, name) = (Path::new(RUNS), stem(recipe));
     let known = if args.resume { latest(runs, &name, meant) } else { None };

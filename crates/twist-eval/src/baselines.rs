@@ -29,7 +29,8 @@ pub struct Baselines {
     pub knn_pixels_top1: f64,
     /// Weighted k-NN on the features of the same backbone with random weights.
     pub knn_random_backbone_top1: f64,
-    /// One-to-one accuracy of k-means on pixels, told the number of classes; on the images whose clusters are scored.
+    /// One-to-one accuracy of k-means on pixels, told the number of classes; on the labelled images whose clusters are
+    /// scored, at most 10,000 of them.
     pub kmeans_pixels_accuracy: f64,
     /// One-to-one accuracy of k-means on 8 × 8 × 8 colour histograms, told the number of classes.
     pub kmeans_histogram_accuracy: f64,
@@ -61,12 +62,10 @@ pub(crate) fn measure(
 
     drop((bank, queries));
 
-    // k-means is fitted to training images and asked about the images whose clusters are scored.
-    let scored = split.scored_with_labels(&**test);
-    let fitted = if data.held_out.is_some() { &split.bank } else { &scored };
-    let fitted = &fitted[..fitted.len().min(KMEANS_IMAGES)];
+    // k-means is asked about the images whose clusters are scored.
+    let (fitted, asked) = (split.kmeans_fitted(data), split.kmeans_asked(data));
     let kmeans = |describe: fn(&EvalInput, &Tensor) -> Result<Tensor, EvalError>| {
-        small.table(train, fitted, describe)?.kmeans(&small.table(test, &scored, describe)?, classes, seed)
+        small.table(train, &fitted, describe)?.kmeans(&small.table(test, &asked, describe)?, classes, seed)
     };
     let kmeans_pixels_accuracy = kmeans(pixels)?;
     let kmeans_histogram_accuracy = kmeans(histograms)?;

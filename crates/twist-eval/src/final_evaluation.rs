@@ -8,7 +8,7 @@ use twist_data::{DecodeLimits, Decoder};
 use twist_nn::TwistNet;
 use twist_train::TrainPlan;
 
-use crate::baselines::{self, KMEANS_IMAGES, KMEANS_RESTARTS, pixel_transform};
+use crate::baselines::{self, KMEANS_RESTARTS, pixel_transform};
 use crate::scores::{self, Scores};
 use crate::split::{EvalData, Split};
 use crate::{EvalError, EvalInput, Features, KnnProtocol, artefacts};
@@ -59,14 +59,12 @@ pub fn final_evaluation(
         let few = data.split(BASELINE_BANK, BASELINE_QUERIES);
         let measured = baselines::measure(&input, data, &few, knn, plan.net(), plan.seed())?;
         metrics.insert("baselines".into(), serde_json::to_value(measured)?);
-        let scored = few.scored_with_labels(&**data.evaluated()).len();
-        let fitted = if data.held_out.is_some() { few.bank.len() } else { scored };
         protocol["baselines"] = json!({
             "pixels": pixel_transform(&input.transform).crop,
             "bank": few.bank.len(),
             "queries": few.queries.len(),
-            "kmeans_fitted_to": fitted.min(KMEANS_IMAGES),
-            "kmeans_images": scored,
+            "kmeans_fitted_to": few.kmeans_fitted(data).len(),
+            "kmeans_images": few.kmeans_asked(data).len(),
             "kmeans_restarts": KMEANS_RESTARTS,
             "kmeans_clusters": data.train.classes().len(),
         });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use twist_data::Dataset;
 
 use crate::EvalError;
+use crate::baselines::KMEANS_IMAGES;
 use crate::labels::{labelled, spread};
 
 /// Without held-out data, this share of the labelled training images is asked instead of voting.
@@ -73,7 +74,7 @@ impl EvalData {
         match &self.held_out {
             Some(held_out) => Split {
                 bank: pick(labelled(&*self.train), bank),
-                queries: of_labelled(&scored, &**held_out),
+                queries: scored.iter().copied().filter(|&i| held_out.label(i as usize).is_some()).collect(),
                 scored,
             },
             None => {
@@ -87,17 +88,26 @@ impl EvalData {
 }
 
 impl Split {
-    /// Those of the scored images that have a label; `evaluated` is [`EvalData::evaluated`].
-    pub(crate) fn scored_with_labels(&self, evaluated: &dyn Dataset) -> Vec<u32> {
-        of_labelled(&self.scored, evaluated)
+    /// The images that k-means as a baseline is fitted to: voting ones, or without held-out data all that it is asked.
+    pub(crate) fn kmeans_fitted(&self, data: &EvalData) -> Vec<u32> {
+        match data.held_out {
+            Some(_) => self.bank.iter().copied().take(KMEANS_IMAGES).collect(),
+            None => self.kmeans_asked(data),
+        }
+    }
+
+    /// The images that it is asked: those whose clusters are scored and have a label, of very many some.
+    pub(crate) fn kmeans_asked(&self, data: &EvalData) -> Vec<u32> {
+        if data.held_out.is_some() {
+            return self.queries.clone();
+        }
+        let mut labelled = [self.bank.as_slice(), self.queries.as_slice()].concat();
+        labelled.sort_unstable();
+        spread(labelled.len(), KMEANS_IMAGES).into_iter().map(|place| labelled[place as usize]).collect()
     }
 
     /// Whether there are labels enough for k-NN.
     pub(crate) fn has_knn(&self) -> bool {
         !self.bank.is_empty() && !self.queries.is_empty()
     }
-}
-
-fn of_labelled(scored: &[u32], evaluated: &dyn Dataset) -> Vec<u32> {
-    scored.iter().copied().filter(|&index| evaluated.label(index as usize).is_some()).collect()
 }

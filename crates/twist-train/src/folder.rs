@@ -34,6 +34,7 @@ pub struct RunFolder {
 /// given to its classes, which a new run does not have.
 const FILES: &[&str] = &[
     "config.toml",
+    "data.json",
     "plan.json",
     "model.safetensors",
     "log.jsonl",

@@ -67,8 +67,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks at this machine. `threads` caps what computes and what loads; without it `OMP_NUM_THREADS` does, as for
-    /// every program on OpenMP, and without that all cores are used.
+    /// Looks at this machine. `threads` sets how many compute and load; without it all cores do, on the CPU at most
+    /// `OMP_NUM_THREADS` of them, as in every program on OpenMP.
     ///
     /// On the CPU computing and loading share the cores; half as many loader threads keep a step fed, since a step
     /// costs far more than its images.
@@ -77,8 +77,6 @@ impl Machine {
     /// [`DeviceError::NoCuda`] when CUDA was asked for by name and cannot be used.
     pub fn detect(request: DeviceRequest, threads: Option<usize>) -> Result<Self, DeviceError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let wished = || std::env::var("OMP_NUM_THREADS").ok()?.trim().parse().ok();
-        let threads = threads.or_else(wished).unwrap_or(cores).max(1);
         let status = if request == DeviceRequest::Cpu { &CudaStatus::SwitchedOff } else { cuda::load() };
         let device = match request {
             DeviceRequest::Cuda(index) if index >= status.devices() => {
@@ -88,6 +86,8 @@ impl Machine {
             DeviceRequest::Auto if status.devices() > 0 => Device::Cuda(0),
             DeviceRequest::Auto | DeviceRequest::Cpu => Device::Cpu,
         };
+        let most = if device.is_cuda() { cores } else { openmp_threads().unwrap_or(cores).min(cores) };
+        let threads = threads.unwrap_or(most).max(1);
         let loader_threads = if device.is_cuda() { threads } else { (threads / 2).max(1) };
         let fast_bf16 =
             device.is_cuda() || torch_ext::cpu_features().is_ok_and(|features| features.fast_bf16());
@@ -110,6 +110,12 @@ impl Machine {
             _ => torch_ext::memory::keep_freed_pages(),
         }
     }
+}
+
+/// `OMP_NUM_THREADS`, of a list for nested regions the first.
+fn openmp_threads() -> Option<usize> {
+    let value = std::env::var("OMP_NUM_THREADS").ok()?;
+    value.split(',').next()?.trim().parse().ok()
 }
 
 /// `cpu` or `cuda:0`.

@@ -10,7 +10,7 @@ use super::{Duration, PrecisionArg};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Run folder")]
 pub(crate) struct RunFolderArgs {
-    /// Folder of the run [default: runs/RECIPE-N, or with --resume the latest of them]
+    /// Folder of the run [default: runs/RECIPE-N, or with --resume the latest of them on the same data]
     #[arg(long, value_name = "RUN")]
     pub(crate) out: Option<PathBuf>,
     /// Continue from the last good checkpoint; start if there is none, do nothing if the run is finished

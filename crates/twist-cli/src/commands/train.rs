@@ -100,7 +100,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     let folder = args.run_folder(&sources.recipe);
     let recipe = written.with(&args.recipe, args.machine.precision, args.clusters)?;
-    if args.folder.resume {
+    if args.folder.resume && !args.data.is_empty() {
         refuse_other_data(&folder, &sources.train, &*data.train)?;
     }
     let plan = TrainPlan::new(recipe.config(), &DataFacts::of(&*data.train), &machine)?;
@@ -136,7 +136,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 /// A run goes on with its own images: at their place, grown or not, or elsewhere when they are the same ones.
 fn refuse_other_data(folder: &Path, data: &str, images: &dyn Dataset) -> anyhow::Result<()> {
     let Some(before) = Sources::read(folder)? else { return Ok(()) };
-    if before.train == absolute(data) {
+    if absolute(&before.train) == absolute(data) {
         return Ok(());
     }
     let plan = fs_err::read(folder.join("plan.json")).unwrap_or_default();

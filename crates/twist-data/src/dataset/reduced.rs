@@ -31,8 +31,9 @@ impl Dataset for Reduced {
 
     fn read(&self, index: usize) -> Result<Stored, DataError> {
         thread_local! { static TOOLS: RefCell<(Decoder, Reducer)> = RefCell::default(); }
+        let stored = self.dataset.read(index)?;
         TOOLS.with_borrow_mut(|(decoder, reducer)| {
-            let image: Arc<Rgb8> = match self.dataset.read(index)? {
+            let image: Arc<Rgb8> = match stored {
                 Stored::Pixels(image) => image,
                 Stored::Encoded(bytes) => match decoder.decode(&bytes) {
                     Ok(image) => Arc::new(image),

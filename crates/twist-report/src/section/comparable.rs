@@ -34,7 +34,7 @@ fn measured(run: &Run) -> Option<Vec<String>> {
     let trained_on = run.data_fingerprint()?;
     let evaluated_on = protocol.get("evaluated_on")?.as_str()?;
     let held_out = if evaluated_on == "training images" { "" } else { run.held_out.as_deref()? };
-    let values = ["evaluated_images", "clusters", "knn"]
+    let values = ["evaluated_images", "clusters", "knn", "transform", "precision"]
         .map(|key| protocol.get(key).map(ToString::to_string).unwrap_or_default());
     Some([trained_on, held_out].map(str::to_owned).into_iter().chain(values).collect())
 }

@@ -104,8 +104,8 @@ fn protocol(run: &Run) -> Vec<(String, String)> {
 /// Says among which runs the best values of `rows` are marked, and why not among the others.
 fn marked(rows: &[Row], judged: &Comparable, names: &[String]) -> String {
     if judged.runs.is_empty() {
-        return "no best values are marked: no two of these runs are finished, were trained on the same images and \
-                measured in the same way."
+        return "no best values are marked: of no two of these runs is it known that they are finished, \
+                learned from the same images and were measured in the same way."
             .into();
     }
     if !rows.iter().flat_map(|row| &row.cells).any(|cell| cell.best) {

@@ -19,7 +19,7 @@ use crate::machine::device_name;
 use crate::outcome::{Outcome, StopReason};
 use crate::recorder::Recorder;
 use crate::stop::StopFlag;
-use crate::{Event, StartFigures, TrainError, What};
+use crate::{Event, StartFigures, TrainError, What, resume};
 
 /// Measures a head while the run goes on: named scores as fractions, in the order in which they are shown.
 pub type HeadEvaluator<'a> = dyn FnMut(&ProjectionHead) -> Result<Vec<(String, f64)>, EvalError> + 'a;
@@ -87,7 +87,9 @@ impl HeadTrainer {
         if let Some(loaded) = loaded {
             trainer.notes = warnings(&loaded, &trainer.plan);
             trainer.step = loaded.facts.step;
-            trainer.guard_streaks = loaded.facts.guard_streaks;
+            if resume::changes(&loaded.facts.head_recipe, trainer.plan.config()).is_empty() {
+                trainer.guard_streaks = loaded.facts.guard_streaks;
+            }
             restore(&mut trainer.heads, &loaded.path, loaded.state)?;
             trainer.resumed_from = Some(loaded.path);
         }

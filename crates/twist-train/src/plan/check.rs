@@ -150,7 +150,10 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
         (
             "data.reduce_to",
             data.reduce_to.map_or(0.0, f64::from),
-            data.reduce_to.is_none_or(|side| config.views.iter().all(|view| view.size <= side)),
+            data.reduce_to.is_none_or(|side| {
+                let labelling = config.self_label.iter().flat_map(|stage| &stage.views);
+                config.views.iter().chain(labelling).all(|view| view.size <= side)
+            }),
             "at least the side of every view",
         ),
         ("data.std", data.std[0], data.std.iter().all(|s| *s > 0.0 && *s <= 1.0), "every channel in (0, 1]"),

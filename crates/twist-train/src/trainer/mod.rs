@@ -4,6 +4,7 @@ mod feed;
 mod progress;
 mod vague;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -89,7 +90,10 @@ impl Trainer {
             resume::check(&loaded, &trainer.plan)?;
             trainer.notes = resume::warnings(&loaded, &trainer.plan);
             trainer.step = loaded.facts.step;
-            trainer.guard_streaks = loaded.facts.guard_streaks;
+            // Whoever changes the recipe of a run that went wrong gets the whole of the guard's patience.
+            if resume::changes(&loaded.facts.recipe, trainer.plan.config()).is_empty() {
+                trainer.guard_streaks = loaded.facts.guard_streaks;
+            }
             restore(&mut trainer.state, &loaded.path, loaded.state)?;
             trainer.resumed_from = Some(loaded.path);
         } else if let Some(weights) = &trainer.options.init {
@@ -153,6 +157,7 @@ impl Trainer {
             .after(self.guard_streaks);
         let mut feed = Feed::start(&self.plan, Arc::clone(&self.dataset), self.step, self.options.strict)?;
         let mut progress = Progress::new(guard, &self.state, self.step)?;
+        let mut warned = HashSet::new();
 
         while self.step < self.plan.total_steps() {
             // The next stage has views of its own.
@@ -181,7 +186,8 @@ impl Trainer {
                 if let Some((kind, step)) = progress.collapsed() {
                     return self.collapse(recorders, &progress, kind, step);
                 }
-                if let Some(message) = vague::warning(&self.plan, progress.readings()) {
+                let warning = vague::warning(&self.plan, progress.readings());
+                if let Some(message) = warning.filter(|message| warned.insert(message.clone())) {
                     self.record(recorders, What::Warning { message })?;
                 }
                 progress.keep_weights(&self.state, self.step)?;
