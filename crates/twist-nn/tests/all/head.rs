@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 use twist_nn::{Activation, Mode, NetConfig, ProjectionHead, Store};
 
-use crate::reference::{Values, apply_rule, close, distance, json, ruled, seed, tensor};
+use crate::reference::{Values, apply_rule, close, distance, json, normal, ruled, seed, tensor};
 
 #[test]
 fn heads_equal_the_reference() {
@@ -60,7 +60,7 @@ fn small_head(bunch: Option<i64>) -> (Store, ProjectionHead) {
 #[test]
 fn a_bunch_holds_all_views_of_its_images() {
     let (views, images, bunch) = (5, 6, 2);
-    let features = Tensor::randn([views * images, 6], (Kind::Float, Device::Cpu));
+    let features = normal("features", &[views * images, 6]);
     let got = small_head(Some(bunch)).1.forward(&features, views, Mode::Train).unwrap();
     for part in 0..images / bunch {
         let of = got.view([views, images, 4]).narrow(1, part * bunch, bunch).reshape([views * bunch, 4]);
@@ -82,7 +82,7 @@ fn without_the_norm_logits_are_the_linear_map() {
         0.0,
         "a transformer's start"
     );
-    let features = Tensor::randn([16, 6], (Kind::Float, Device::Cpu));
+    let features = normal("features", &[16, 6]);
     let logits = head.forward(&features, 2, Mode::Train).unwrap();
     assert!(logits.std(true).double_value(&[]) < 0.5, "nothing spreads them");
 }
@@ -91,7 +91,7 @@ fn without_the_norm_logits_are_the_linear_map() {
 #[test]
 fn bunches_have_statistics_of_their_own() {
     let (views, images, bunch) = (2, 12, 4);
-    let features = Tensor::randn([views * images, 6], (Kind::Float, Device::Cpu));
+    let features = normal("features", &[views * images, 6]);
     let (store, head) = small_head(Some(bunch));
     let got = head.forward(&features, views, Mode::Train).unwrap().view([views, images, 4]);
 
@@ -119,7 +119,7 @@ fn bunches_have_statistics_of_their_own() {
 
 #[test]
 fn a_batch_no_larger_than_a_bunch_is_one() {
-    let features = Tensor::randn([16, 6], (Kind::Float, Device::Cpu));
+    let features = normal("features", &[16, 6]);
     let forward = |bunch| small_head(bunch).1.forward(&features, 2, Mode::Train).unwrap();
     assert_eq!(forward(Some(8)), forward(None));
     assert_ne!(forward(Some(4)), forward(None));

@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 use twist_nn::{LossTerms, SelfLabelLoss, TeacherLoss, TwistLoss, classes_in_use};
 
 use crate::literal;
-use crate::reference::{Values, cases, close, distance, json};
+use crate::reference::{Values, cases, close, distance, json, normal};
 
 fn number(case: &serde_json::Value, field: &str) -> f64 {
     case[field].as_f64().unwrap_or_else(|| panic!("`{field}` is a number"))
@@ -165,8 +165,7 @@ fn self_labels_equal_the_reference() {
 
 #[test]
 fn the_closed_forms_are_the_derivatives() {
-    tch::manual_seed(1);
-    let logits = |rows| Tensor::randn([rows, 7], (Kind::Double, Device::Cpu)) * 3.0;
+    let logits = |rows| normal(&format!("logits {rows}"), &[rows, 7]).to_kind(Kind::Double) * 3.0;
     for (views, one_sided, consistency, lam1, temperature) in [
         (2, false, 1.0, 0.0, 1.0),
         (2, false, 0.3, -0.6, 1.0),
@@ -210,11 +209,10 @@ fn the_closed_forms_are_the_derivatives() {
 
 #[test]
 fn self_labelling_chooses_within_groups() {
-    tch::manual_seed(2);
     let (views, images) = (4, 12);
     // Images grow surer with their number, so the surest half of all is not that of each group.
     let surer = (Tensor::arange(images, (Kind::Double, Device::Cpu)) + 1.0).repeat([views]).unsqueeze(-1);
-    let logits = Tensor::randn([views * images, 7], (Kind::Double, Device::Cpu)) * surer;
+    let logits = normal("logits", &[views * images, 7]).to_kind(Kind::Double) * surer;
     let anchors = logits.narrow(0, 0, 2 * images);
     let mut seen = Vec::new();
     for group in [None, Some(12), Some(4), Some(100)] {
@@ -252,9 +250,8 @@ fn self_labelling_chooses_within_groups() {
 /// sums is off by more than 1e-5 in every third draw. The closed form keeps autograd's order.
 #[test]
 fn saturated_logits_round_as_in_autograd() {
-    tch::manual_seed(4);
-    for _ in 0..100 {
-        let logits = Tensor::randn([16, 10], (Kind::Float, Device::Cpu)) * 30.0;
+    for round in 0..100 {
+        let logits = normal(&format!("logits {round}"), &[16, 10]) * 30.0;
         let loss = TwistLoss::default();
         let (_, gradient) = loss.with_gradient(&logits, 2).unwrap();
         close(&gradient, &twist_by_autograd(loss, &logits, 2).1, 1e-5, "saturated logits");
@@ -263,7 +260,7 @@ fn saturated_logits_round_as_in_autograd() {
 
 #[test]
 fn bf16_logits_have_a_float_loss() {
-    let logits = Tensor::randn([8, 5], (Kind::Float, Device::Cpu)).to_kind(Kind::BFloat16);
+    let logits = normal("logits", &[8, 5]).to_kind(Kind::BFloat16);
     let (terms, gradient) = TwistLoss::default().with_gradient(&logits, 2).unwrap();
     assert_eq!(terms.total.kind(), Kind::Float);
     assert_eq!(gradient.kind(), Kind::BFloat16);

@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 use torch_ext::{Autocast, grad};
 use twist_nn::{Mode, NetConfig, NnError, TwistLoss, TwistNet};
 
-use crate::reference::{close, distance, tensor};
+use crate::reference::{close, distance, normal, tensor};
 
 fn config() -> NetConfig {
     NetConfig { width: 8, hidden_dim: 32, dim: 16, ..NetConfig::new("resnet18_cifar".parse().unwrap()) }
@@ -15,8 +15,7 @@ fn net(seed: u64) -> TwistNet {
 }
 
 fn views() -> Tensor {
-    tch::manual_seed(3);
-    Tensor::randn([2 * 8, 3, 16, 16], (Kind::Float, Device::Cpu))
+    normal("images", &[2 * 8, 3, 16, 16])
 }
 
 /// Logits and all gradients of one step.
@@ -107,7 +106,7 @@ fn a_state_of_another_shape_changes_nothing() {
 #[test]
 fn resolutions_have_backbone_statistics_of_their_own() {
     let net = net(1);
-    let (large, small) = (views(), Tensor::randn([8, 3, 8, 8], (Kind::Float, Device::Cpu)));
+    let (large, small) = (views(), normal("images", &[8, 3, 8, 8]));
     let logits = net.forward(&[large.shallow_clone(), small], 3, Mode::TrainUntracked).unwrap();
     assert_eq!(logits.size(), [24, 16]);
     let alone = net.features(&large, Mode::TrainUntracked).unwrap();

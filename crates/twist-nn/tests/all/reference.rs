@@ -95,6 +95,13 @@ pub(crate) fn ruled(name: &str, shape: &[i64]) -> Tensor {
     Tensor::from_slice(&values).view(shape)
 }
 
+/// Normal numbers of a name (Box and Muller). Tests that draw from libtorch's generator would disturb the one that seeds it.
+pub(crate) fn normal(name: &str, shape: &[i64]) -> Tensor {
+    let unit = |part: &str| (ruled(&format!("{name}.{part}"), shape) + 1.0) / 2.0;
+    let radius = (unit("radius").clamp(1e-7, 1.0).log() * -2.0).sqrt();
+    radius * (unit("angle") * std::f64::consts::TAU).cos()
+}
+
 /// Images `[batch, 3, size, size]` of the rule.
 pub(crate) fn images(batch: i64, size: i64) -> Tensor {
     ruled(&format!("image.{}.{size}", seed()), &[batch, 3, size, size]) * 2.0
