@@ -65,7 +65,11 @@ pub(crate) fn measure(
     // k-means is asked about the images whose clusters are scored.
     let (fitted, asked) = (split.kmeans_fitted(data), split.kmeans_asked(data));
     let kmeans = |describe: fn(&EvalInput, &Tensor) -> Result<Tensor, EvalError>| {
-        small.table(train, &fitted, describe)?.kmeans(&small.table(test, &asked, describe)?, classes, seed)
+        let asked = small.table(test, &asked, describe)?;
+        match data.held_out {
+            Some(_) => small.table(train, &fitted, describe)?.kmeans(&asked, classes, seed),
+            None => asked.kmeans(&asked, classes, seed),
+        }
     };
     let kmeans_pixels_accuracy = kmeans(pixels)?;
     let kmeans_histogram_accuracy = kmeans(histograms)?;

@@ -7,7 +7,8 @@
 //!
 //! JPEGs are always decoded whole and at full size. Of the time for a JPEG of 500 × 375 pixels, more than 60 % is entropy
 //! decoding, which neither a scaled nor a partial decode can leave out, and a random crop rarely is twice the size of its
-//! view, where scaling would begin. So crops are exact, and no libjpeg with its build tools is needed: `zune-jpeg` takes
+//! view, where scaling would begin. So crops are exact (of images that a
+//! recipe does not have [reduced](crate::reduced) first), and no libjpeg with its build tools is needed: `zune-jpeg` takes
 //! as long as libjpeg-turbo for large images and less for small ones.
 
 mod error;

@@ -1,8 +1,8 @@
 //! Checkpoints: atomic, self-contained, equal for equal states.
 //!
-//! One `.safetensors` file holds the network (`model.*`), the optimizer (`optim.*`) and, as JSON metadata, the step and
-//! what is needed to use the weights without the run: recipe, normalisation, transform, class names, versions. Schedules
-//! and the sampler's position *are* the step. There is no clock time in it.
+//! One `.safetensors` file holds the network (`model.*`), the optimizer (`optim.*`) and, as JSON metadata, the step, what
+//! the guard has counted, and what is needed to use the weights without the run: recipe, normalisation, transform, class
+//! names, versions. Schedules and the sampler's position *are* the step. There is no clock time in it.
 
 mod state;
 mod store;
