@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use twist_io::printable_lines;
+
 /// How much is said, and whether a person is looking.
 #[derive(Clone, Debug)]
 pub(crate) struct Talk {
@@ -43,12 +45,12 @@ impl Talk {
 
     /// Something that went not as it should, but not so badly as to stop.
     pub(crate) fn warn(&self, line: impl AsRef<str>) {
-        to_stderr(&format!("{} {}", paint("warning:", "33;1"), line.as_ref()));
+        write_line(&format!("{} {}", paint("warning:", "33;1"), printable_lines(line.as_ref())));
     }
 
     /// Why the command failed: the whole chain in one line.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        to_stderr(&format!("{} {}", paint("error:", "31;1"), chain(error)));
+        write_line(&format!("{} {}", paint("error:", "31;1"), printable_lines(&chain(error))));
     }
 
     /// Whether progress is shown at all.
@@ -76,24 +78,27 @@ fn chain(error: &anyhow::Error) -> String {
     })
 }
 
-/// A name on one line: what a terminal would act upon is written as in source code.
-pub(crate) fn one_line(name: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    name.chars().map(shown).collect()
+/// Writes one line, [printable](printable_lines).
+pub(crate) fn to_stderr(line: &str) {
+    write_line(&printable_lines(line));
 }
 
-/// Writes one line; a closed stderr is no reason to fail.
-pub(crate) fn to_stderr(line: &str) {
+/// Writes one line as it is, colours included; a closed stderr is no reason to fail.
+fn write_line(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Writes one line of data to stdout.
+/// Writes one line of data to stdout. A terminal gets it [printable](printable_lines), everything else exactly.
 ///
 /// # Errors
 /// A closed pipe, which `main` counts as success, or a full disk.
 pub(crate) fn to_stdout(line: impl AsRef<str>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", line.as_ref())?;
+    let line = line.as_ref();
+    match out.is_terminal() {
+        true => writeln!(out, "{}", printable_lines(line))?,
+        false => writeln!(out, "{line}")?,
+    }
     out.flush()
 }
 
@@ -108,12 +113,7 @@ fn paint(text: &str, code: &str) -> String {
 mod tests {
     use anyhow::Context;
 
-    use super::{chain, one_line};
-
-    #[test]
-    fn a_name_stays_on_its_line() {
-        assert_eq!(one_line("a\nb\u{1b}[31m ä.jpg"), "a\\nb\\u{1b}[31m ä.jpg");
-    }
+    use super::chain;
 
     #[test]
     fn a_cause_is_said_once() {

@@ -56,6 +56,8 @@ mod names;
 
 mod clusters;
 
+mod printable;
+
 mod error;
 
 pub use crate::atomic::{AtomicFile, remove_leftovers, remove_leftovers_of, write_atomic};
@@ -65,6 +67,7 @@ pub use crate::mat::{MatLie, MatValue, load_mat};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::npy::{NpyHeader, NpyWriter, read_npy, read_npy_header};
 pub use crate::pickle::{PickleFile, PickleLie, PickleStates, PickleValue, load_pickle};
+pub use crate::printable::{printable, printable_lines};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors};
 pub use crate::state::StateDict;
 pub use crate::tensor::{Dtype, Element, HostTensor};

@@ -6,11 +6,12 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use twist_data::Dataset;
 use twist_eval::{ClassSource, FeatureKind, FeatureSet, Predictor, Similar, SimilarImages};
+use twist_io::printable;
 
 use crate::args::ModelArgs;
 use crate::exit::{Exit, Usage};
 use crate::model::Opened;
-use crate::talk::{Talk, one_line, to_stdout};
+use crate::talk::{Talk, to_stdout};
 use crate::{names, sources};
 
 const EXAMPLES: &str = "\
@@ -110,15 +111,15 @@ fn label(dataset: &dyn Dataset, index: u32) -> Class {
 }
 
 fn for_people(dataset: &dyn Dataset, bank: &FeatureSet, all: &[Found], classes: &[Class]) -> Vec<String> {
-    let name = |class: &Class| class.as_ref().map_or("–", |(_, name)| name).to_string();
+    let name = |class: &Class| class.as_ref().map_or("–".into(), |(_, name)| printable(name)).into_owned();
     let width = classes.iter().map(|class| name(class).chars().count()).max().unwrap_or(0);
     let mut classes = classes.iter();
     let mut lines = Vec::new();
     for found in all {
-        lines.push(one_line(&found.query));
+        lines.push(printable(&found.query).into_owned());
         for (similar, class) in found.similar.iter().zip(classes.by_ref()) {
-            let path = one_line(&dataset.path(bank.indices[similar.row] as usize));
-            lines.push(format!("  {:.4}  {:width$}  {path}", similar.similarity, name(class)));
+            let path = dataset.path(bank.indices[similar.row] as usize);
+            lines.push(format!("  {:.4}  {:width$}  {}", similar.similarity, name(class), printable(&path)));
         }
     }
     lines

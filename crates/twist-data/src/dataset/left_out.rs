@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use twist_io::printable;
+
 /// Something found beside the images and left out, so that nothing vanishes silently.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct LeftOut {
@@ -16,7 +18,8 @@ pub struct LeftOut {
 impl std::fmt::Display for LeftOut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let more = if self.count > self.examples.len() as u64 { ", …" } else { "" };
-        write!(f, "{} {} ({}{more})", self.count, self.what, self.examples.join(", "))
+        let examples: Vec<_> = self.examples.iter().map(|name| printable(name)).collect();
+        write!(f, "{} {} ({}{more})", self.count, printable(&self.what), examples.join(", "))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use twist_eval::{Assignment, assignments};
-use twist_io::{Group, Groups};
+use twist_io::{Group, Groups, printable};
 
 use crate::exit::Exit;
 use crate::names::Named;
@@ -96,7 +96,7 @@ fn for_people(named: &Named, mut classes: Vec<Class>, images: Option<&[Assignmen
         let Group { class: number, name, members, .. } = &class.group;
         let mut line = format!("{number:>5}  {name:width$}");
         if let Some(images) = images {
-            let examples: Vec<&str> = examples(class, images).collect();
+            let examples: Vec<_> = examples(class, images).map(printable).collect();
             line.push_str(&format!("  {:>7} images  {}", class.rows.len(), examples.join("  ")));
         }
         if let [_, others @ ..] = members.as_slice()

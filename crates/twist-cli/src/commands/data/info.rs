@@ -1,6 +1,7 @@
 //! `twist data info`: what is in a data set.
 
 use twist_data::{DataInfo, InfoOptions, Spread};
+use twist_io::printable;
 
 use super::{Common, bar, damaged};
 use crate::exit::Exit;
@@ -76,8 +77,9 @@ fn for_people(info: &DataInfo) -> Vec<String> {
         };
         lines
             .push(format!("duplicates  {} images equal an earlier one{conflicting}", info.duplicates.images));
-        lines
-            .extend(info.duplicates.examples.iter().map(|[image, earlier]| format!("  {image} = {earlier}")));
+        let pair =
+            |[image, earlier]: &[String; 2]| format!("  {} = {}", printable(image), printable(earlier));
+        lines.extend(info.duplicates.examples.iter().map(pair));
     }
     lines.extend(info.left_out.iter().map(|left_out| format!("left out    {left_out}")));
     if info.unreadable.is_empty() {
@@ -101,10 +103,10 @@ fn classes(info: &DataInfo) -> Vec<String> {
         without => format!(", {without} images without a label"),
     };
     let mut lines = vec![format!("classes     {}{imbalance}{labelled}", info.classes.len())];
-    let width = info.classes.iter().take(LISTED).map(|class| class.name.chars().count()).max().unwrap_or(0);
-    lines.extend(
-        info.classes.iter().take(LISTED).map(|class| format!("  {:width$}  {}", class.name, class.images)),
-    );
+    let listed: Vec<_> =
+        info.classes.iter().take(LISTED).map(|class| (printable(&class.name), class.images)).collect();
+    let width = listed.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    lines.extend(listed.iter().map(|(name, images)| format!("  {name:width$}  {images}")));
     lines.extend(more(info.classes.len()));
     lines
 }

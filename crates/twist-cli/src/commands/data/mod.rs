@@ -8,6 +8,7 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use twist_data::{Dataset, Unreadable};
+use twist_io::printable;
 
 use crate::exit::Exit;
 use crate::talk::Talk;
@@ -84,5 +85,5 @@ fn bar(images: usize, talk: &Talk) -> ProgressBar {
 
 /// One line for each damaged image.
 fn damaged(unreadable: &[Unreadable]) -> impl Iterator<Item = String> {
-    unreadable.iter().map(|image| format!("{}: {}", image.path, image.reason))
+    unreadable.iter().map(|image| format!("{}: {}", printable(&image.path), printable(&image.reason)))
 }
