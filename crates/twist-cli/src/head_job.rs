@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use twist_eval::{ChosenHead, MODEL_FILE, head_evaluation, head_scores, neighbourhood, with_head};
+use twist_eval::{
+    ChosenHead, MODEL_FILE, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head,
+};
 use twist_train::frozen::{HeadOptions, HeadPlan, HeadRecipe, HeadTrainer};
 use twist_train::{OnExisting, Outcome, Recorder, RunFolder, StopFlag};
 
 use crate::exit::Exit;
 use crate::head_source::{HeadSource, Tables};
-use crate::job::{early_exit, tell_results, write_report};
+use crate::job::{already_finished, early_exit, tell_results, write_report};
 use crate::progress::{Counting, Progress};
 use crate::sources::Sources;
 use crate::talk::Talk;
@@ -34,10 +36,9 @@ impl HeadJob {
     /// resumes.
     pub(crate) fn run(self, talk: &Talk) -> anyhow::Result<Exit> {
         let folder = RunFolder::open(&self.folder, self.on_existing)?;
-        let evaluated = ["metrics.json", MODEL_FILE].iter().all(|name| folder.path().join(name).is_file());
-        if folder.resume() && evaluated && HeadTrainer::is_done(&folder, self.plan.total_steps())? {
-            talk.say(format!("{} is finished already, nothing to do", folder.path().display()));
-            return Ok(Exit::Done);
+        folder.warnings().iter().for_each(|sentence| talk.warn(sentence));
+        if folder.resume() && self.is_finished(&folder)? {
+            return already_finished(folder.path(), talk);
         }
         let (tables, facts) = self.source.tables(self.strict, talk)?;
         let plan = HeadPlan::new(self.recipe.config(), &facts, self.plan.machine())?;
@@ -53,6 +54,13 @@ impl HeadJob {
             return Ok(exit);
         }
         self.finish(&mut trainer, &tables, &folder, talk)
+    }
+
+    /// Whether nothing is left to train and evaluate, found out without opening the features.
+    fn is_finished(&self, folder: &RunFolder) -> anyhow::Result<bool> {
+        let (path, steps) = (folder.path(), HeadTrainer::steps_of(folder)?);
+        let trained = steps >= self.plan.total_steps() && folder.says_done(steps)?;
+        Ok(trained && path.join(MODEL_FILE).is_file() && is_evaluated(path, steps))
     }
 
     fn trainer(
@@ -92,7 +100,7 @@ impl HeadJob {
         let head = trainer.head_state(number)?;
         let model = with_head(self.source.backbone(), plan, head, &self.sources.recipe, device)?;
         model.save(&folder.path().join(MODEL_FILE))?;
-        let run = timing::of_run(folder.path(), plan.machine());
+        let run = timing::of_run(folder.path(), trainer.step(), plan.machine());
         let both = (&tables.train, tables.held_out.as_ref());
         let metrics = head_evaluation(&model, plan, &chosen, both, folder.path(), run)?;
         let report = write_report(folder.path(), talk)?;
@@ -120,7 +128,7 @@ fn train(
     folder: &RunFolder,
     talk: &Talk,
 ) -> anyhow::Result<Outcome> {
-    if trainer.is_finished() {
+    if trainer.is_finished() && folder.says_done(trainer.step())? {
         return Ok(Outcome::Finished { steps: 0 }); // only the evaluation is missing
     }
     let stop = StopFlag::new();

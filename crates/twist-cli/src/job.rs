@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use twist_eval::{EvalData, OnlineEvaluator, final_evaluation};
+use twist_eval::{EvalData, OnlineEvaluator, final_evaluation, is_evaluated};
+use twist_io::shell_word;
 use twist_train::{
     OnExisting, Outcome, Recipe, Recorder, RunFolder, StopFlag, StopReason, TrainOptions, TrainPlan, Trainer,
 };
@@ -37,10 +38,11 @@ impl Job {
     /// process that resumes.
     pub(crate) fn run(self, talk: &Talk) -> anyhow::Result<Exit> {
         let folder = RunFolder::open(&self.folder, self.on_existing)?;
+        folder.warnings().iter().for_each(|sentence| talk.warn(sentence));
         let mut trainer = self.trainer(&folder, talk)?;
-        if trainer.is_finished() && folder.path().join("metrics.json").is_file() {
-            talk.say(format!("{} is finished already, nothing to do", folder.path().display()));
-            return Ok(Exit::Done);
+        let step = trainer.step();
+        if trainer.is_finished() && folder.says_done(step)? && is_evaluated(folder.path(), step) {
+            return already_finished(folder.path(), talk);
         }
         folder.describe(&self.recipe, &self.plan)?;
         self.sources.write(folder.path())?;
@@ -51,7 +53,7 @@ impl Job {
             return Ok(exit);
         }
         talk.say("evaluating");
-        let run = timing::of_run(folder.path(), self.plan.machine());
+        let run = timing::of_run(folder.path(), trainer.step(), self.plan.machine());
         let metrics = final_evaluation(trainer.net(), &self.plan, &self.data, folder.path(), run)?;
         let report = write_report(folder.path(), talk)?;
         tell_results(&metrics, &report)?;
@@ -73,7 +75,7 @@ impl Job {
     }
 
     fn train(&self, trainer: &mut Trainer, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Outcome> {
-        if trainer.is_finished() {
+        if trainer.is_finished() && folder.says_done(trainer.step())? {
             return Ok(Outcome::Finished { steps: 0 }); // only the evaluation is missing
         }
         let stop = StopFlag::new();
@@ -83,6 +85,25 @@ impl Job {
         let mut evaluator = OnlineEvaluator::new(self.data.clone());
         Ok(trainer.run(Some(&mut evaluator), &mut recorders, &stop)?)
     }
+}
+
+/// Says that a run has nothing left to train and evaluate; writes its report when the process that should have written it was
+/// killed before.
+pub(crate) fn already_finished(run: &Path, talk: &Talk) -> anyhow::Result<Exit> {
+    if report_lags(run) {
+        talk.say(format!("{} is finished already, and its report is made up for", run.display()));
+        let report = write_report(run, talk)?;
+        to_stdout(format!("report: {}", report.display()))?;
+    } else {
+        talk.say(format!("{} is finished already, nothing to do", run.display()));
+    }
+    Ok(Exit::Done)
+}
+
+/// Whether the report is missing, or older than the figures that it should show. It is the last file of a run.
+fn report_lags(run: &Path) -> bool {
+    let written = |name: &str| fs_err::metadata(run.join(name)).and_then(|file| file.modified()).ok();
+    written("report.html") < written("metrics.json")
 }
 
 /// Says how training ended where that is not its end; `None` when there is something to evaluate. `again` is the command
@@ -99,7 +120,7 @@ pub(crate) fn early_exit(
         Outcome::Stopped { reason, step } => {
             let percent = 100 * step / total.max(1);
             talk.say(format!("stopped and saved after step {step} of {total} ({percent} %); go on with:"));
-            talk.say(format!("  {again} {}", folder.display()));
+            talk.say(format!("  {again} {}", shell_word(folder)));
             match reason {
                 StopReason::Signal(signal) => Some(Exit::Signal(signal)),
                 StopReason::MaxTime => {

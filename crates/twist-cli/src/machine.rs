@@ -5,15 +5,6 @@ use std::path::Path;
 /// Bytes in a gibibyte.
 pub(crate) const GIB: f64 = (1u64 << 30) as f64;
 
-/// Main memory in bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Memory {
-    /// All there is, or the container's limit when that is less.
-    pub(crate) total: u64,
-    /// What new programs can have without swapping.
-    pub(crate) available: u64,
-}
-
 /// Cores that this process may use (affinity and container quota respected).
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -24,24 +15,6 @@ pub(crate) fn cpu_model() -> Option<String> {
     let info = fs_err::read_to_string("/proc/cpuinfo").ok()?;
     let line = info.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_string())
-}
-
-/// Main memory; `None` where there is no `/proc`.
-pub(crate) fn memory() -> Option<Memory> {
-    let info = fs_err::read_to_string("/proc/meminfo").ok()?;
-    let bytes = |key: &str| -> Option<u64> {
-        let rest = info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
-        Some(rest.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
-    };
-    let (total, available) = (bytes("MemTotal")?, bytes("MemAvailable")?);
-    let number = |path: &str| fs_err::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    Some(match number("/sys/fs/cgroup/memory.max") {
-        Some(limit) if limit < total => {
-            let used = number("/sys/fs/cgroup/memory.current").unwrap_or(0);
-            Memory { total: limit, available: available.min(limit.saturating_sub(used)) }
-        }
-        _ => Memory { total, available },
-    })
 }
 
 /// Bytes that a user may still write on the disk that holds `path`.

@@ -47,7 +47,7 @@ use crate::talk::Talk;
 fn main() -> ExitCode {
     let cli = Cli::parse(); // prints help or a usage error itself, and exits with 0 or 2
     let talk = Talk::new(cli.quiet, cli.verbose);
-    match commands::run(cli.command, &talk) {
+    match signals::survive_file_limit().and_then(|()| commands::run(cli.command, &talk)) {
         Ok(end) => end.code(),
         Err(error) => {
             if !exit::is_broken_pipe(&error) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use twist_eval::{ClassSource, Model};
-use twist_io::{ClusterError, ClusterNames, Group, clusters_file};
+use twist_io::{ClusterError, ClusterNames, Group, UpdateLock, clusters_file};
 use twist_train::{DeviceRequest, Machine};
 
 use crate::exit::Usage;
@@ -15,17 +15,25 @@ pub(crate) struct Named {
     pub(crate) file: PathBuf,
     /// The run that the model belongs to.
     pub(crate) run: Option<PathBuf>,
+    /// Held when the names are to be changed.
+    _lock: Option<UpdateLock>,
 }
 
 impl Named {
     /// Opens MODEL for its number of classes, and their names.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        let cpu = Machine::detect(DeviceRequest::Cpu, None)?.device;
-        let model = Model::load(path, cpu)?;
-        if ClassSource::named(&model).is_none() {
-            model.head()?;
-        }
-        Ok(Self { names: of_model(&model, path)?, file: clusters_file(path), run: model.folder })
+        Self::of(&model(path)?, path, None)
+    }
+
+    /// As [`Named::open`], to change the names: until this value is dropped, nobody else changes them.
+    pub(crate) fn to_change(path: &Path) -> anyhow::Result<Self> {
+        let model = model(path)?;
+        Self::of(&model, path, Some(UpdateLock::of(clusters_file(path))?))
+    }
+
+    fn of(model: &Model, path: &Path, lock: Option<UpdateLock>) -> anyhow::Result<Self> {
+        let (names, file) = (of_model(model, path)?, clusters_file(path));
+        Ok(Self { names, file, run: model.folder.clone(), _lock: lock })
     }
 
     /// Writes the file.
@@ -37,6 +45,16 @@ impl Named {
     pub(crate) fn find(&self, text: &str) -> anyhow::Result<Group> {
         usage(self.names.find(text))
     }
+}
+
+/// MODEL, which must have classes.
+fn model(path: &Path) -> anyhow::Result<Model> {
+    let cpu = Machine::detect(DeviceRequest::Cpu, None)?.device;
+    let model = Model::load(path, cpu)?;
+    if ClassSource::named(&model).is_none() {
+        model.head()?;
+    }
+    Ok(model)
 }
 
 /// The names that belong to `model`, which was opened as `path`: those in the file beside it, else what the labels of a

@@ -1,11 +1,13 @@
 //! What an evaluation found: printed, and kept beside the run that it is about.
 
 use std::io::Write;
+use std::path::Path;
 
 use serde_json::{Map, Value};
+use twist_io::{UpdateLock, append_lines};
 
 use crate::model::Opened;
-use crate::talk::to_stdout;
+use crate::talk::{Talk, to_stdout};
 
 /// Key of a protocol: the classes that were measured on, by which the report tells one data set from another.
 pub(crate) const CLASS_NAMES: &str = "class_names";
@@ -22,25 +24,34 @@ pub(crate) fn emit(
     mut figures: Map<String, Value>,
     json: bool,
     lines: &[String],
+    talk: &Talk,
 ) -> anyhow::Result<()> {
     if let Some(protocol) = figures.get_mut("protocol") {
         protocol[CLASS_NAMES] = classes.into();
     }
-    record(opened, evaluation, &figures)?;
-    print(figures, json, lines)
+    let printed = print(figures.clone(), json, lines);
+    record(opened, evaluation, &figures, talk);
+    printed
 }
 
-/// Adds the figures to the evaluations of the model's run; a weight file outside of a run has none.
-pub(crate) fn record(opened: &Opened, evaluation: &str, figures: &Map<String, Value>) -> anyhow::Result<()> {
-    if let Some(folder) = &opened.model.folder {
-        let mut entry = Map::new();
-        entry.insert("evaluation".into(), evaluation.into());
-        entry.extend(figures.clone());
-        // One write of one line: two evaluations at the same time do not mix their lines.
-        let line = format!("{}\n", Value::Object(entry));
-        let mut file = fs_err::OpenOptions::new().create(true).append(true).open(folder.join(EVALUATIONS))?;
-        file.write_all(line.as_bytes())?;
+/// Adds the figures to the evaluations of the model's run; a weight file outside of a run has none. A run that cannot be
+/// written to, such as a shared one, is no failure: the figures are there, and who asked for them is told.
+pub(crate) fn record(opened: &Opened, evaluation: &str, figures: &Map<String, Value>, talk: &Talk) {
+    let Some(folder) = &opened.model.folder else { return };
+    let mut entry = Map::new();
+    entry.insert("evaluation".into(), evaluation.into());
+    entry.extend(figures.clone());
+    if let Err(error) = append(&folder.join(EVALUATIONS), &Value::Object(entry)) {
+        talk.warn(format!(
+            "the figures are not kept in the run, so its report will not show them: {error:#}"
+        ));
     }
+}
+
+/// Adds a line to the file at `path`, behind those of other processes.
+fn append(path: &Path, entry: &Value) -> anyhow::Result<()> {
+    let _lock = UpdateLock::of(path)?;
+    append_lines(path)?.write_all(format!("{entry}\n").as_bytes())?;
     Ok(())
 }
 

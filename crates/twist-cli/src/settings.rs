@@ -13,8 +13,8 @@ use crate::recipes;
 /// A recipe before the command line changed it.
 #[derive(Debug)]
 pub(crate) struct Written {
-    /// Its name, or its file as given: what errors and the log call it.
-    pub(crate) name: String,
+    /// Its name or its file: what errors call it.
+    name: String,
     text: String,
 }
 
@@ -38,16 +38,16 @@ impl Written {
         Self { name: name.to_string(), text }
     }
 
-    /// The recipe that the run in `folder` was started with, under the name it had then; `None` where there is no run.
+    /// The recipe that the run in `folder` was started with, called as its file; `None` where there is no run.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn of_run(folder: &Path, name: &str) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn of_run(folder: &Path) -> anyhow::Result<Option<Self>> {
         let path = folder.join("config.toml");
         if !path.is_file() {
             return Ok(None);
         }
-        Ok(Some(Self { name: name.to_string(), text: fs_err::read_to_string(path)? }))
+        Ok(Some(Self { name: path.display().to_string(), text: fs_err::read_to_string(path)? }))
     }
 
     /// Applies the changes of the command line: `--set` in order, then the named flags.

@@ -1,10 +1,11 @@
-//! Ctrl-C and SIGTERM: the first asks the trainer to save and stop, the second ends the process at once.
+//! Ctrl-C and SIGTERM: the first asks the trainer to save and stop, the second ends the process at once. And SIGXFSZ, the
+//! limit of file sizes: a file that is too large is an error of the write, which says the file's name.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use twist_train::StopFlag;
@@ -15,6 +16,15 @@ use crate::talk::{Talk, to_stderr};
 pub(crate) struct Handling {
     /// Whether there is something to save, so that the first signal is a request.
     polite: Arc<AtomicBool>,
+}
+
+/// Lets a write beyond the limit of file sizes (`ulimit -f`) fail instead of ending the process without a word.
+///
+/// # Errors
+/// The operating system refuses.
+pub(crate) fn survive_file_limit() -> anyhow::Result<()> {
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).context("cannot handle SIGXFSZ")?;
+    Ok(())
 }
 
 /// Begins to turn signals into requests on `stop`.

@@ -6,11 +6,12 @@ use serde_json::Value;
 use twist_eval::RunFigures;
 use twist_train::Machine;
 
-/// Speed, duration and memory of the run in `folder`. What the log does not tell is absent.
-pub(crate) fn of_run(folder: &Path, machine: &Machine) -> RunFigures {
+/// Speed, duration and memory of the run in `folder` after `steps` steps. What the log does not tell is absent.
+pub(crate) fn of_run(folder: &Path, steps: u64, machine: &Machine) -> RunFigures {
     let log = fs_err::read_to_string(folder.join("log.jsonl")).unwrap_or_default();
     let events: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     RunFigures {
+        steps,
         images_per_second: images_per_second(&events),
         minutes: minutes(&events),
         peak_memory_gib: twist_train::peak_memory_gib(machine.device),

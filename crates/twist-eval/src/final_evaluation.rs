@@ -19,9 +19,23 @@ const TRAINING_IMAGES_SCORED: usize = 50_000;
 const BASELINE_BANK: usize = 50_000;
 const BASELINE_QUERIES: usize = 10_000;
 
+/// Key of a protocol: finished steps of the network that was evaluated.
+pub(crate) const STEPS: &str = "steps";
+
+/// Whether `metrics.json` of the run in `folder` is of the network after `steps` steps: a run that was stopped, evaluated and
+/// continued has an older one until it is evaluated again.
+pub fn is_evaluated(folder: &Path, steps: u64) -> bool {
+    let text = fs_err::read(folder.join("metrics.json")).unwrap_or_default();
+    let metrics: Option<Value> = serde_json::from_slice(&text).ok();
+    // Those of older versions do not say it.
+    metrics.is_some_and(|metrics| metrics["protocol"][STEPS].as_u64().is_none_or(|known| known == steps))
+}
+
 /// What only the training itself knows, for `metrics.json`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RunFigures {
+    /// Finished steps of the network that is evaluated.
+    pub steps: u64,
     /// Source images per second while training.
     pub images_per_second: Option<f64>,
     /// Minutes of training, all processes of the run together.
@@ -55,6 +69,7 @@ pub fn final_evaluation(
     add("minutes", run.minutes);
     add("peak_memory_gib", run.peak_memory_gib);
     let mut protocol = protocol(plan, data, &split, &scores, &features);
+    protocol[STEPS] = run.steps.into();
     if plan.eval().baselines && split.has_knn() {
         let few = data.split(BASELINE_BANK, BASELINE_QUERIES);
         let measured = baselines::measure(&input, data, &few, knn, plan.net(), plan.seed())?;

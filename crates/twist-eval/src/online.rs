@@ -28,6 +28,10 @@ impl OnlineEvaluator {
 }
 
 impl Evaluator for OnlineEvaluator {
+    fn measures_knn(&self) -> bool {
+        self.data.split(BANK, QUERIES).has_knn()
+    }
+
     fn evaluate(
         &mut self,
         net: &TwistNet,

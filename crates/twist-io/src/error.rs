@@ -70,6 +70,33 @@ pub enum IoError {
         /// Bytes that are free now, when the system tells.
         available: Option<u64>,
     },
+    /// The file is larger than the shell or the file system allows. Whatever had this name before is untouched.
+    #[error(
+        "{} becomes larger than files may be here: raise the limit (`ulimit -f unlimited`) or choose another disk, then run again",
+        path.display()
+    )]
+    FileTooLarge {
+        /// The file that was to be written.
+        path: PathBuf,
+    },
+    /// A symbolic link where Twist keeps a file of its own.
+    #[error(
+        "{} is a symbolic link, and Twist does not write through links in its own folders: remove it, or put the file itself there",
+        path.display()
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// Another process holds the lock of a folder.
+    #[error(
+        "another process has been working in {} for half a minute, so nothing was changed: wait until it ends, then try again",
+        folder.display()
+    )]
+    Busy {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Not a table of NumPy, or one of a kind that is not read.
     #[error("{} is no table that Twist reads: {reason}", path.display())]
     NotNpy {
@@ -251,6 +278,7 @@ impl IoError {
                 let available = path.parent().and_then(free_bytes);
                 IoError::StorageFull { path, needed, available }
             }
+            io::ErrorKind::FileTooLarge => IoError::FileTooLarge { path },
             _ => IoError::Os { action, path, source },
         }
     }

@@ -52,6 +52,12 @@ mod mat;
 
 mod atomic;
 
+mod update;
+
+mod lines;
+
+mod shell;
+
 mod names;
 
 mod clusters;
@@ -60,14 +66,19 @@ mod printable;
 
 mod error;
 
-pub use crate::atomic::{AtomicFile, remove_leftovers, remove_leftovers_of, write_atomic};
+pub use crate::atomic::{
+    AtomicFile, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
+};
 pub use crate::clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
 pub use crate::error::{HeaderLie, IoError, TensorError};
+pub use crate::lines::{append_lines, open_own};
 pub use crate::mat::{MatLie, MatValue, load_mat};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::npy::{NpyHeader, NpyWriter, read_npy, read_npy_header};
 pub use crate::pickle::{PickleFile, PickleLie, PickleStates, PickleValue, load_pickle};
 pub use crate::printable::{printable, printable_lines};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors};
+pub use crate::shell::shell_word;
 pub use crate::state::StateDict;
 pub use crate::tensor::{Dtype, Element, HostTensor};
+pub use crate::update::UpdateLock;

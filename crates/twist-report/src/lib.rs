@@ -106,12 +106,17 @@ pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> 
     }
     let runs = runs.iter().map(|path| run::Run::open(path)).collect::<Result<Vec<_>, _>>()?;
     let page = page::render(&runs)?;
-    twist_io::write_atomic(out, |file| file.write_all(page.html.as_bytes()))?;
     let mut notes: Vec<String> = Vec::new();
+    // Nothing is put beside a device or a pipe.
+    let is_file = fs_err::metadata(out).map_or(true, |found| found.is_file());
     let labels = match runs.as_slice() {
-        [run] => write_label_next(run, &out.with_file_name(label_next::LABEL_NEXT_FILE), &mut notes)?,
+        [run] if is_file => {
+            write_label_next(run, &out.with_file_name(label_next::LABEL_NEXT_FILE), &mut notes)?
+        }
         _ => None,
     };
+    // The page comes last: where it is newer than the figures, nothing is missing.
+    twist_io::write_atomic(out, |file| file.write_all(page.html.as_bytes()))?;
     let several = runs.len() > 1;
     let missing = runs.iter().flat_map(|run| {
         run.notes.iter().map(move |note| if several { format!("{}: {note}", run.name) } else { note.clone() })

@@ -38,13 +38,15 @@ pub enum TrainError {
     },
     /// Another process works on the run.
     #[error(
-        "{path}: process {pid} is working on this run; wait for it, stop it with `kill {pid}`, or name another folder with --out"
+        "{path}: {} is working on this run; wait for it, {}, or name another folder with --out",
+        pid.map_or("another process".to_string(), |pid| format!("process {pid}")),
+        pid.map_or("stop it".to_string(), |pid| format!("stop it with `kill {pid}`"))
     )]
     Locked {
         /// The run folder.
         path: PathBuf,
-        /// The other process, as it wrote itself into the lock file.
-        pid: String,
+        /// The other process, as it wrote itself into the lock file; `None` when that was removed.
+        pid: Option<u32>,
     },
 
     // === Files ===

@@ -19,10 +19,12 @@ pub struct EvalContext<'a> {
 
 /// Measures a network while it trains.
 pub trait Evaluator {
+    /// Whether `knn_top1` is among the scores: then it decides which checkpoint is the best, and else the loss does.
+    fn measures_knn(&self) -> bool;
+
     /// Returns named scores as fractions, in the order in which they are to be shown: `knn_top1`, `nmi`, ….
     ///
-    /// `knn_top1`, when it is there, decides which checkpoint is the best. The network must be left as it is:
-    /// evaluation uses [`twist_nn::Mode::Eval`], which changes no statistics.
+    /// The network must be left as it is: evaluation uses [`twist_nn::Mode::Eval`], which changes no statistics.
     ///
     /// # Errors
     /// Whatever keeps the evaluator from its figures; it stops the run.

@@ -1,13 +1,13 @@
 //! The folder of a run: who may use it, and what belongs to it.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use twist_io::{remove_leftovers, write_atomic};
 
 use crate::lock::RunLock;
-use crate::recorder::{JsonLines, Recorder, TensorBoard};
+use crate::recorder::{JsonLines, LOG, Recorder, TensorBoard, has_event};
 use crate::{RecipeOf, TrainError};
 
 /// What to do about a folder that is there already.
@@ -27,11 +27,11 @@ pub enum OnExisting {
 pub struct RunFolder {
     path: PathBuf,
     on_existing: OnExisting,
-    _lock: RunLock,
+    lock: RunLock,
 }
 
-/// Single files that training, evaluation and report write, each of which is replaced with the run; and the names that were
-/// given to its classes, which a new run does not have.
+/// Single files that training, evaluation and report write, each of which is replaced with the run. `label_next.csv` and
+/// `labels.csv` are not among them: people fill them in, and an image has its label whatever network is trained.
 const FILES: &[&str] = &[
     "config.toml",
     "data.json",
@@ -40,8 +40,6 @@ const FILES: &[&str] = &[
     "log.jsonl",
     "metrics.json",
     "evaluations.jsonl",
-    "clusters.json",
-    "label_next.csv",
     "embeddings.parquet",
     "images.csv",
     "thumbnails.tar",
@@ -56,7 +54,7 @@ impl RunFolder {
     /// A folder that exists, is no run, is locked, or cannot be written.
     pub fn open(path: impl Into<PathBuf>, on_existing: OnExisting) -> Result<Self, TrainError> {
         let path = path.into();
-        let exists = path.is_dir() && fs_err::read_dir(&path)?.next().is_some();
+        let exists = path.is_dir() && is_used(&path)?;
         let is_run = ["plan.json", "log.jsonl", "twist.lock"].iter().any(|name| path.join(name).is_file());
         if exists && !is_run {
             return Err(TrainError::NotARun { path });
@@ -68,7 +66,7 @@ impl RunFolder {
         let lock = RunLock::take(&path)?;
         remove_leftovers(&path)?;
         remove_leftovers(path.join("checkpoints"))?;
-        Ok(Self { path, on_existing, _lock: lock })
+        Ok(Self { path, on_existing, lock })
     }
 
     /// Where the run lives.
@@ -86,13 +84,55 @@ impl RunFolder {
         self.on_existing == OnExisting::Resume
     }
 
+    /// What a user has to know of the folder, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let sentence = format!(
+            "the file system of {} has no locks: make sure that no other process works on this run",
+            self.path.display()
+        );
+        if self.lock.is_held() { Vec::new() } else { vec![sentence] }
+    }
+
     /// Removes the run that is to be replaced, if one is. [`RunFolder::describe`] does it, when nothing can be refused any
     /// more: until then the old run stays whole, and the new one may begin with its weights.
+    ///
+    /// The names that people gave to the old run's classes do not fit those of the new one, so they are set aside as
+    /// `clusters.replaced-N.json`.
     ///
     /// # Errors
     /// When a file cannot be removed.
     pub fn make_way(&self) -> Result<(), TrainError> {
-        if self.on_existing == OnExisting::Replace { self.clear() } else { Ok(()) }
+        if self.on_existing != OnExisting::Replace {
+            return Ok(());
+        }
+        self.set_aside("clusters.json")?;
+        self.clear()
+    }
+
+    /// Renames a file that holds what people said and that would be replaced: `clusters.json` becomes
+    /// `clusters.replaced-1.json`, or of the next number that is free. Of equal files one is kept.
+    ///
+    /// # Errors
+    /// A file cannot be read, renamed or removed.
+    pub fn set_aside(&self, name: &str) -> Result<(), TrainError> {
+        let path = self.path.join(name);
+        if !path.is_file() {
+            return Ok(());
+        }
+        let bytes = fs_err::read(&path)?;
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        for number in 1u32.. {
+            let aside = self.path.join(format!("{stem}.replaced-{number}.{extension}"));
+            match fs_err::read(&aside) {
+                Ok(known) if known == bytes => return Ok(fs_err::remove_file(&path)?),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Ok(fs_err::rename(&path, &aside)?);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Writes `config.toml`, the recipe as written, and `plan.json`, everything derived from it. Call it after
@@ -113,8 +153,17 @@ impl RunFolder {
     /// # Errors
     /// When a file cannot be opened.
     pub fn recorders(&self) -> Result<Vec<Box<dyn Recorder>>, TrainError> {
-        let log = JsonLines::append(&self.path.join("log.jsonl"))?;
+        let log = JsonLines::append(&self.path.join(LOG))?;
         Ok(vec![Box::new(log), Box::new(TensorBoard::create(&self.path)?)])
+    }
+
+    /// Whether the log says that the run ended after `step` steps. A process that was killed right after its last checkpoint did
+    /// not come to say so.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn says_done(&self, step: u64) -> Result<bool, TrainError> {
+        Ok(has_event(&self.path.join(LOG), "done", step)?)
     }
 
     /// Removes what belongs to a run and nothing else.
@@ -152,6 +201,23 @@ impl RunFolder {
     }
 }
 
+/// Whether the folder holds more than what a process leaves that was killed before it had begun a run: its lock, an empty
+/// folder for checkpoints, and unfinished files.
+fn is_used(folder: &Path) -> Result<bool, TrainError> {
+    for entry in fs_err::read_dir(folder)? {
+        let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
+        let nothing = match name.to_string_lossy().as_ref() {
+            "twist.lock" => true,
+            "checkpoints" => path.is_dir() && fs_err::read_dir(&path)?.next().is_none(),
+            name => name.ends_with(".twist-tmp"),
+        };
+        if !nothing {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +236,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("a/run");
         drop(RunFolder::open(&path, OnExisting::Refuse).unwrap());
+        drop(RunFolder::open(&path, OnExisting::Refuse).expect("nothing was begun in it"));
+        fs_err::write(path.join("config.toml"), "").unwrap();
         let message = RunFolder::open(&path, OnExisting::Refuse).unwrap_err().to_string();
         assert!(message.contains("--resume") && message.contains("--force"), "{message}");
         assert!(RunFolder::open(&path, OnExisting::Resume).unwrap().resume());
@@ -196,6 +264,29 @@ mod tests {
         folder.make_way().unwrap();
         assert_eq!(names(&path), ["checkpoints", "notes.txt", "twist.lock"]);
         assert_eq!(names(&path.join("checkpoints")), ["mine.safetensors"]);
+    }
+
+    #[test]
+    fn force_keeps_what_people_filled_in() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("run");
+        drop(RunFolder::open(&path, OnExisting::Refuse).unwrap());
+        fs_err::write(path.join("label_next.csv"), "path,label\na.png,cat\n").unwrap();
+        fs_err::write(path.join("labels.csv"), "path,label\nb.png,dog\n").unwrap();
+        let replace = |names: &str| {
+            fs_err::write(path.join("clusters.json"), names).unwrap();
+            RunFolder::open(&path, OnExisting::Replace).unwrap().make_way().unwrap();
+            assert!(!path.join("clusters.json").exists(), "the new run has classes of its own");
+        };
+        ["first", "second", "second", "first"].into_iter().for_each(replace);
+        let read = |name: &str| fs_err::read_to_string(path.join(name)).unwrap();
+        assert_eq!(read("label_next.csv"), "path,label\na.png,cat\n");
+        assert_eq!(read("labels.csv"), "path,label\nb.png,dog\n");
+        assert_eq!(
+            (read("clusters.replaced-1.json"), read("clusters.replaced-2.json")),
+            ("first".into(), "second".into())
+        );
+        assert!(!path.join("clusters.replaced-3.json").exists());
     }
 
     #[test]

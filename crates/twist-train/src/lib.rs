@@ -73,7 +73,7 @@ pub mod bench;
 
 mod error;
 
-pub use checkpoint::{CheckpointFacts, CheckpointStore, Loaded, Rejected, capture, restore};
+pub use checkpoint::{CheckpointFacts, CheckpointStore, Loaded, Measured, Rejected, capture, restore};
 pub use config::{
     CheckpointConfig, ConfigError, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig,
     OptimConfig, OptimName, Override, Recipe, RecipeOf, RunConfig, ScheduleConfig, SelfLabelConfig,
@@ -87,7 +87,7 @@ pub use guard::{CollapseKind, Guard, Streaks};
 pub use init::init_from;
 pub use lock::RunLock;
 pub use machine::{DeviceError, DeviceRequest, Machine};
-pub use memory::peak_memory_gib;
+pub use memory::{HostMemory, host_memory, peak_memory_gib};
 pub use metrics::{StepMetrics, StepReading};
 pub use normalize::DeviceNormalize;
 pub use objective::{LossValue, Objective};

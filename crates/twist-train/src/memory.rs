@@ -1,9 +1,72 @@
 //! How much memory a run took, and what to do when there is too little.
 
+use std::path::Path;
+
 use tch::Device;
 
 use crate::machine::device_name;
 use crate::{TrainError, TrainPlan};
+
+/// Main memory in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostMemory {
+    /// All there is, or the container's limit when that is less.
+    pub total: u64,
+    /// What this process can still have without swapping.
+    pub available: u64,
+}
+
+/// Main memory, within the limit of the container that this process is in; `None` where there is no `/proc`.
+pub fn host_memory() -> Option<HostMemory> {
+    let info = fs_err::read_to_string("/proc/meminfo").ok()?;
+    let groups = fs_err::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    Some(limited(machine_memory(&info)?, Path::new("/sys/fs/cgroup"), &groups))
+}
+
+/// The machine's memory, as `/proc/meminfo` has it.
+fn machine_memory(info: &str) -> Option<HostMemory> {
+    let bytes = |key: &str| -> Option<u64> {
+        let rest = info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+        rest.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+    };
+    Some(HostMemory { total: bytes("MemTotal")?, available: bytes("MemAvailable")? })
+}
+
+/// `machine` within the limits of control groups below `root`, of which `groups` (`/proc/self/cgroup`) names ours. A limit
+/// of a group holds for all below it; a container sees its own group as the root. Both versions of control groups are read.
+fn limited(machine: HostMemory, root: &Path, groups: &str) -> HostMemory {
+    let number = |path: &Path| fs_err::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let mut least = machine;
+    let mut apply = |group: &Path, limit: &str, usage: &str| {
+        let Some(limit) = number(&group.join(limit)).filter(|limit| *limit < machine.total) else { return };
+        let used = number(&group.join(usage)).unwrap_or(0).saturating_sub(reclaimable(group));
+        least.total = least.total.min(limit);
+        least.available = least.available.min(limit.saturating_sub(used));
+    };
+    for line in groups.lines() {
+        let mut fields = line.splitn(3, ':');
+        let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next()) else {
+            continue;
+        };
+        let (top, limit, usage) = match controllers {
+            "" => (root.to_path_buf(), "memory.max", "memory.current"),
+            names if names.split(',').any(|name| name == "memory") => {
+                (root.join("memory"), "memory.limit_in_bytes", "memory.usage_in_bytes")
+            }
+            _ => continue,
+        };
+        let own = Path::new(path.trim_start_matches('/'));
+        own.ancestors().for_each(|group| apply(&top.join(group), limit, usage));
+    }
+    least
+}
+
+/// Bytes of files in memory that a group gives back when something else needs the room.
+fn reclaimable(group: &Path) -> u64 {
+    let stat = fs_err::read_to_string(group.join("memory.stat")).unwrap_or_default();
+    let of = |key: &str| stat.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
+    of("total_inactive_file ").or_else(|| of("inactive_file ")).unwrap_or(0)
+}
 
 /// The largest amount of memory so far in GiB: of tensors on a CUDA device, or of this process on the CPU.
 pub fn peak_memory_gib(device: Device) -> Option<f64> {
@@ -67,6 +130,43 @@ mod tests {
     use super::*;
     use crate::config::Recipe;
     use crate::{DataFacts, Machine};
+
+    #[test]
+    fn the_limit_of_a_container_is_the_memory_there_is() {
+        const GIB: u64 = 1 << 30;
+        let info = format!("MemTotal: {} kB\nMemFree: 1 kB\nMemAvailable: {} kB\n", 256 << 20, 200 << 20);
+        let machine = machine_memory(&info).unwrap();
+        assert_eq!(machine, HostMemory { total: 256 * GIB, available: 200 * GIB });
+        let root = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: String| {
+            let path = root.path().join(file);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        };
+        let of = |groups: &str| {
+            let found = limited(machine, root.path(), groups);
+            (found.total / GIB, found.available / GIB)
+        };
+        assert_eq!(of("0::/\n"), (256, 200), "no limit anywhere");
+        // Version 2: a container sees its own group as the root.
+        write("memory.max", format!("{}\n", 8 * GIB));
+        write("memory.current", format!("{}\n", 3 * GIB));
+        assert_eq!(of("0::/\n"), (8, 5));
+        write("memory.stat", format!("anon 1\ninactive_file {}\n", 2 * GIB));
+        assert_eq!(of("0::/\n"), (8, 7), "files that were read are no memory in use");
+        write("memory.stat", String::new());
+        assert_eq!(of("0::/elsewhere/that/is/not/seen\n"), (8, 5));
+        // A narrower group within it, as of a systemd service or a Slurm job.
+        write("jobs/7/memory.max", format!("{}\n", 2 * GIB));
+        assert_eq!(of("0::/jobs/7\n"), (2, 2));
+        write("jobs/7/memory.max", "max\n".into());
+        assert_eq!(of("0::/jobs/7\n"), (8, 5));
+        // Version 1, whose way of saying "no limit" is a huge number.
+        write("memory/memory.limit_in_bytes", format!("{}\n", u64::MAX / 2));
+        write("memory/docker/a/memory.limit_in_bytes", format!("{}\n", 16 * GIB));
+        write("memory/docker/a/memory.usage_in_bytes", format!("{}\n", 20 * GIB));
+        assert_eq!(of("5:cpu,memory:/docker/a\n4:devices:/x\n"), (16, 0));
+    }
 
     #[test]
     fn half_of_the_images_at_a_time() {

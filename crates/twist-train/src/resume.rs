@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::checkpoint::{CheckpointFacts, Loaded};
+use crate::checkpoint::{CheckpointFacts, Loaded, Rejected};
 use crate::{TrainError, TrainPlan};
 
 /// Refuses what would put the run at another place than it was: a step counts batches, whatever their size.
@@ -41,6 +41,14 @@ pub(crate) fn left_out<F>(loaded: &Loaded<F>) -> Vec<String> {
         )
     });
     rejected.collect()
+}
+
+/// The best checkpoint cannot be read.
+pub(crate) fn unreadable_best(bad: &Rejected) -> String {
+    format!(
+        "the best checkpoint so far cannot be read ({}); the next one that is measured takes its place",
+        bad.reason
+    )
 }
 
 fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {

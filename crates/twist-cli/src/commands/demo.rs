@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         frozen: None,
     };
     let before = match (args.folder.resume, &args.recipe.recipe) {
-        (true, None) => Written::of_run(&folder, &name)?,
+        (true, None) => Written::of_run(&folder)?,
         _ => None,
     };
     let written = before.map_or_else(|| Written::named(&name), Ok)?;

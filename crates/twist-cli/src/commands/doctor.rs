@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
 fn look() -> anyhow::Result<Findings> {
     let features = torch_ext::cpu_features()?;
     let cuda = torch_ext::cuda::load();
-    let memory = machine::memory();
+    let memory = twist_train::host_memory();
     let kept = FeatureCache::of_user();
     let gib = |bytes: u64| (bytes as f64 / GIB * 10.0).round() / 10.0;
     let mut findings = Findings {

@@ -46,14 +46,14 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let schema = embedding_schema(opened.model.card.feature_dim as usize);
     let mut facts = opened.protocol();
     facts["normalized"] = json!(args.normalize);
-    let sink = table_in_file(&args.out, format, &schema, &facts)?;
+    let sink = table_in_file(&twist_io::followed(&args.out), format, &schema, &facts)?;
     let dataset = sources::open(&args.data, &args.labels, talk)?;
     let count = stream::into_table(&opened, &dataset, sink, "embedding", talk, |batch, sink| {
         sink.push(&embedding_rows(&schema, batch, &*dataset, args.normalize)?)
     })?;
     let names = match format {
         TableFormat::Parquet => String::new(),
-        _ => format!(", their paths in {}", beside(&args.out).display()),
+        _ => format!(", their paths in {}", beside(&twist_io::followed(&args.out)).display()),
     };
     let width = opened.model.card.feature_dim;
     talk.say(format!("{count} images with {width} numbers each in {}{names}", args.out.display()));

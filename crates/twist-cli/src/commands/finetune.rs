@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use twist_eval::LabelledImages;
 use twist_eval::finetune::{FinetuneConfig, FinetuneRun, Kind, RunEnd};
+use twist_io::shell_word;
 use twist_train::{RunFolder, StopFlag};
 
 use crate::args::{BudgetArgs, RunFolderArgs, TeachArgs, TeachMachineArgs};
 use crate::course::{Course, result_lines};
 use crate::exit::{Exit, Usage};
-use crate::job::write_report;
+use crate::job::{already_finished, write_report};
 use crate::sources::{self, DEFAULT_LABELS};
 use crate::talk::{Talk, to_stdout};
 use crate::{place, signals};
@@ -65,6 +66,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let labelled = LabelledImages::choose(&train, &config.budget(), config.seed)?;
 
     let folder = RunFolder::open(&path, args.folder.on_existing())?;
+    folder.warnings().iter().for_each(|sentence| talk.warn(sentence));
     talk.say(format!("run folder {}", path.display()));
     let stop = StopFlag::new();
     let signals = signals::handle(&stop, talk)?;
@@ -86,14 +88,11 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             }
             Ok(Exit::Done)
         }
-        (RunEnd::WasFinished, _) => {
-            talk.say(format!("{} is finished already, nothing to do", path.display()));
-            Ok(Exit::Done)
-        }
+        (RunEnd::WasFinished, _) => already_finished(&path, talk),
         (RunEnd::Stopped, signal) => {
             talk.say(format!(
                 "stopped and saved; go on with:\n  twist finetune --resume --out {}",
-                path.display()
+                shell_word(&path)
             ));
             Ok(signal.map_or(Exit::Done, Exit::Signal))
         }

@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     };
     let state = weights.state(&key)?;
     let imported = import(state, &options).with_context(|| format!("{file}{}", named(&key)))?;
-    imported.model.save(&args.out)?;
+    imported.model.save(&twist_io::followed(&args.out))?;
     tell(&imported, &key, talk);
     to_stdout(args.out.display().to_string())?;
     Ok(Exit::Done)

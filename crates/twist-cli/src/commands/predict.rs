@@ -63,7 +63,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let schema = predictor.schema();
     // A file that cannot be written is noticed before the work; stdout gets nothing before there is something to say.
     let file = match (&args.out, format) {
-        (Some(path), Some(format)) => Some(table_in_file(path, format, &schema, &opened.protocol())?),
+        (Some(path), Some(format)) => {
+            Some(table_in_file(&twist_io::followed(path), format, &schema, &opened.protocol())?)
+        }
         _ => None,
     };
     let source = Source::open(&args.data, "none", talk)?;

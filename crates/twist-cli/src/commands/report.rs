@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         };
     }
     let out = match (&args.out, args.runs.as_slice()) {
-        (Some(out), _) => out.clone(),
+        (Some(out), _) => twist_io::followed(out),
         (None, [run]) => run.join("report.html"),
         (None, _) => PathBuf::from("report.html"),
     };

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use twist_data::Dataset;
+use twist_io::shell_word;
 use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
@@ -88,7 +90,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         // A named recipe needs no data to be printed.
         return print_config(args, &sources.recipe, &written(args, &sources)?);
     }
-    let data = sources.open(talk)?;
+    let opened = sources.open(talk);
+    let data =
+        if args.data.is_empty() { opened.with_context(|| kept_place(args, &sources))? } else { opened? };
     let written = if is_auto(&sources) {
         sources.recipe = folder_auto::NAME.into();
         auto(args, &*data.train, machine.device.is_cuda(), talk)?
@@ -133,6 +137,12 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     job.run(talk)
 }
 
+/// Where DATA comes from when the command line does not say it.
+fn kept_place(args: &Args, sources: &Sources) -> String {
+    let file = args.run_folder(&sources.recipe).join("data.json");
+    format!("{} names the images of this run; DATA says where they are now", file.display())
+}
+
 /// A run goes on with its own images: at their place, grown or not, or elsewhere when they are the same ones.
 fn refuse_other_data(folder: &Path, data: &str, images: &dyn Dataset) -> anyhow::Result<()> {
     let Some(before) = Sources::read(folder)? else { return Ok(()) };
@@ -169,9 +179,14 @@ fn sources(args: &Args) -> anyhow::Result<Sources> {
         ([], None) if args.print_config && args.recipe.recipe.is_some() => String::new(),
         ([], None) if args.folder.resume => {
             return Err(Usage(match &args.folder.out {
-                Some(out) => format!(
-                    "there is no run in {} to go on with: `twist train DATA --out {0}` begins one",
+                Some(out) if out.join("config.toml").is_file() => format!(
+                    "the run in {} ended before it had begun: give the whole command again, with DATA and with --resume",
                     out.display()
+                ),
+                Some(out) => format!(
+                    "there is no run in {} to go on with: `twist train DATA --out {}` begins one",
+                    out.display(),
+                    shell_word(out)
                 ),
                 None => "--resume without DATA needs --out RUN, the folder of a run to go on with".into(),
             })
@@ -206,7 +221,7 @@ fn sources(args: &Args) -> anyhow::Result<Sources> {
 pub(super) fn written(args: &Args, sources: &Sources) -> anyhow::Result<Written> {
     if args.folder.resume && args.recipe.recipe.is_none() {
         let folder = args.run_folder(&sources.recipe);
-        if let Some(written) = Written::of_run(&folder, &sources.recipe)? {
+        if let Some(written) = Written::of_run(&folder)? {
             return Ok(written);
         }
     }
@@ -217,7 +232,7 @@ pub(super) fn written(args: &Args, sources: &Sources) -> anyhow::Result<Written>
 fn auto(args: &Args, train: &dyn Dataset, gpu: bool, talk: &Talk) -> anyhow::Result<Written> {
     let name = folder_auto::NAME;
     if args.folder.resume
-        && let Some(written) = Written::of_run(&args.run_folder(name), name)?
+        && let Some(written) = Written::of_run(&args.run_folder(name))?
     {
         return Ok(written);
     }

@@ -39,6 +39,11 @@ impl Destination {
         Ok(Self { folder, prefix: prefix.to_owned(), width, suffix: format!("{suffix}.tar") })
     }
 
+    /// Where they lie.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Path of a shard.
     pub(super) fn shard(&self, number: usize) -> PathBuf {
         self.folder.join(format!("{}{number:0width$}{}", self.prefix, self.suffix, width = self.width))

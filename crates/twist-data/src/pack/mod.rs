@@ -6,6 +6,7 @@
 //! image.
 
 mod destination;
+mod nursery;
 mod shard;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use self::destination::Destination;
+use self::nursery::Nursery;
 use self::shard::{Sample, ShardWriter};
 use crate::dataset::{Dataset, Stored};
 use crate::error::DataError;
@@ -61,7 +63,8 @@ const CHUNK: usize = 256;
 /// Writes `dataset` as shards named by `out`: `train-%06d.tar` with the place of the number, or `train.tar`, which becomes
 /// `train-%06d.tar`.
 ///
-/// Shards are written under temporary names and get theirs when all are complete: a run that is stopped leaves none.
+/// Shards are written in a hidden folder and get their names when all are complete: a run that is stopped leaves none, and
+/// what one leaves that is killed goes with the next.
 /// The same data set and options give the same bytes.
 ///
 /// # Errors
@@ -73,8 +76,9 @@ pub fn pack(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Resu
 /// [`pack`] in the threads that it may use: they read and encode a chunk together, then one of them writes it.
 fn write(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Result<PackReport, DataError> {
     let destination = Destination::parse(out)?;
-    destination.refuse_existing()?;
     destination.create_folder()?;
+    let nursery = Nursery::in_folder(destination.folder())?;
+    destination.refuse_existing()?;
     let mut shards = Vec::new();
     let mut skipped = Vec::new();
     let mut current: Option<ShardWriter> = None;
@@ -104,7 +108,10 @@ fn write(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Result<
             }
             let shard = match &mut current {
                 Some(shard) => shard,
-                none => none.insert(ShardWriter::create(destination.shard(shards.len()), dataset.classes())?),
+                none => {
+                    let (place, path) = (nursery.place(shards.len()), destination.shard(shards.len()));
+                    none.insert(ShardWriter::create(place, path, dataset.classes())?)
+                }
             };
             shard.add(&sample)?;
             images += 1;
@@ -124,7 +131,7 @@ fn write(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Result<
         });
     }
     let bytes = shards.iter().map(|shard| shard.bytes).sum();
-    let shards = shard::publish(shards)?;
+    let shards = shard::publish(&nursery, shards)?;
     Ok(PackReport { images, bytes, pattern: destination.pattern(shards.len()), shards, skipped })
 }
 

@@ -1,15 +1,16 @@
 //! Writing one shard.
 
-use std::fs::Permissions;
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use fs_err::File;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
-use tempfile::{NamedTempFile, TempPath};
 
+use super::nursery::Nursery;
 use crate::dataset::CLASSES_KEY;
 use crate::error::DataError;
 use crate::image::Rgb8;
@@ -52,33 +53,29 @@ impl Sample {
     }
 }
 
-/// A shard that grows under a temporary name.
+/// A shard that grows at another place.
 pub(super) struct ShardWriter {
-    archive: Builder<BufWriter<NamedTempFile>>,
+    archive: Builder<BufWriter<File>>,
+    place: PathBuf,
     path: PathBuf,
     images: usize,
     bytes: u64,
 }
 
-/// A complete shard that still has its temporary name, and loses its file if it never gets its own.
+/// A complete shard that does not have its name yet.
 pub(super) struct Complete {
-    file: TempPath,
+    place: PathBuf,
     path: PathBuf,
     pub(super) bytes: u64,
 }
 
 impl ShardWriter {
-    /// Starts the shard that will be called `path`.
-    pub(super) fn create(path: PathBuf, classes: &[String]) -> Result<Self, DataError> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let temporary = tempfile::Builder::new()
-            .prefix(".packing-")
-            .suffix(".tar")
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder);
-        let temporary = temporary.map_err(|source| DataError::Write { path: path.clone(), source })?;
-        let archive = Builder::new(BufWriter::with_capacity(1 << 20, temporary));
-        let mut writer = Self { archive, path, images: 0, bytes: 1024 };
+    /// Starts the shard that will be called `path` in a new file at `place`.
+    pub(super) fn create(place: PathBuf, path: PathBuf, classes: &[String]) -> Result<Self, DataError> {
+        let file =
+            File::create_new(&place).map_err(|source| DataError::Write { path: path.clone(), source })?;
+        let archive = Builder::new(BufWriter::with_capacity(1 << 20, file));
+        let mut writer = Self { archive, place, path, images: 0, bytes: 1024 };
         if !classes.is_empty() {
             let record = global_record(CLASSES_KEY, &serde_json::Value::from(classes).to_string());
             writer.member("pax_global_header", EntryType::XGlobalHeader, &record)?;
@@ -122,32 +119,36 @@ impl ShardWriter {
 
     /// Ends the archive and brings it to the disk.
     pub(super) fn finish(self) -> Result<Complete, DataError> {
-        let Self { archive, path, bytes, .. } = self;
-        let file = archive.into_inner().and_then(|mut buffer| {
-            buffer.flush()?;
+        let Self { archive, place, path, bytes, .. } = self;
+        let written = archive.into_inner().and_then(|buffer| {
             let file = buffer.into_inner().map_err(io::IntoInnerError::into_error)?;
-            file.as_file().sync_all()?;
-            Ok(file.into_temp_path())
+            file.sync_all()
         });
-        let file = file.map_err(|source| DataError::Write { path: path.clone(), source })?;
-        Ok(Complete { file, path, bytes })
+        match written {
+            Ok(()) => Ok(Complete { place, path, bytes }),
+            Err(source) => Err(DataError::Write { path, source }),
+        }
     }
 }
 
 /// Gives all shards their names. If one cannot have it, those that have are removed again.
-pub(super) fn publish(shards: Vec<Complete>) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn publish(nursery: &Nursery, shards: Vec<Complete>) -> Result<Vec<PathBuf>, DataError> {
+    let listed = nursery.will_publish(shards.iter().map(|shard| (&*shard.place, &*shard.path)));
+    if let (Err(source), Some(Complete { path, .. })) = (listed, shards.first()) {
+        return Err(DataError::Write { path: path.clone(), source });
+    }
     let mut published: Vec<PathBuf> = Vec::with_capacity(shards.len());
-    for Complete { file, path, .. } in shards {
-        if let Err(error) = file.persist_noclobber(&path) {
+    for Complete { place, path, .. } in shards {
+        if let Err(error) = name_new(&place, &path) {
             for ours in &published {
                 fs_err::remove_file(ours)
                     .map_err(|source| DataError::Write { path: ours.clone(), source })?;
             }
-            let exists = error.error.kind() == io::ErrorKind::AlreadyExists;
+            let exists = error.kind() == ErrorKind::AlreadyExists;
             return Err(if exists {
                 DataError::Exists { path }
             } else {
-                DataError::Write { path, source: error.error }
+                DataError::Write { path, source: error }
             });
         }
         published.push(path);
@@ -158,6 +159,19 @@ pub(super) fn publish(shards: Vec<Complete>) -> Result<Vec<PathBuf>, DataError> 
         synced.map_err(|source| DataError::Write { path: folder.to_path_buf(), source })?;
     }
     Ok(published)
+}
+
+/// Moves a file to a name that nothing has: never over what somebody else put there meanwhile.
+fn name_new(place: &Path, path: &Path) -> io::Result<()> {
+    let refused = |error| matches!(error, Errno::INVAL | Errno::NOSYS | Errno::NOTSUP);
+    match renameat_with(CWD, place, CWD, path, RenameFlags::NOREPLACE) {
+        // A file system that cannot look and rename at once.
+        Err(error) if refused(error) => {
+            fs_err::hard_link(place, path)?;
+            fs_err::remove_file(place)
+        }
+        renamed => Ok(renamed?),
+    }
 }
 
 /// A `length key=value\n` record; the length counts itself.

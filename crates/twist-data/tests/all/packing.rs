@@ -44,6 +44,46 @@ fn bytes_labels_and_classes_survive() {
 }
 
 #[test]
+fn what_a_killed_pack_left_goes_and_what_a_living_one_writes_stays() {
+    let place = Workplace::with_images(&["1.png"]);
+    let data = place.open("").unwrap();
+    for left in ["out/.packing-killed", "out/.packing-living"] {
+        fs_err::create_dir_all(place.path(left)).unwrap();
+        fs_err::write(place.path(left).join("0.tar"), "part").unwrap();
+    }
+    let living = fs_err::File::open(place.path("out/.packing-living")).unwrap();
+    rustix::fs::flock(&living, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    pack(data.as_ref(), &place.spec("out/a.tar"), &PackOptions::default()).unwrap();
+    let names = |folder: &str| {
+        let entries = fs_err::read_dir(place.path(folder)).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("out"), [".packing-living", "a-000000.tar"]);
+    assert_eq!(names("out/.packing-living"), ["0.tar"]);
+
+    // Killed while shards got their names: the first one has it, the second one not yet, and a third one is somebody's own.
+    let inode =
+        |name: &str| std::os::unix::fs::MetadataExt::ino(&fs_err::metadata(place.path(name)).unwrap());
+    let publishing = |list: String| {
+        fs_err::create_dir_all(place.path("out/.packing-killed")).unwrap();
+        fs_err::write(place.path("out/.packing-killed/publishing"), list).unwrap();
+    };
+    fs_err::write(place.path("out/b-000000.tar"), "published").unwrap();
+    fs_err::write(place.path("out/b-000002.tar"), "somebody's own").unwrap();
+    publishing(format!("{} b-000000.tar\n1 b-000001.tar\n1 b-000002.tar\n", inode("out/b-000000.tar")));
+    fs_err::write(place.path("out/.packing-killed/1.tar"), "waits").unwrap();
+    pack(data.as_ref(), &place.spec("out/c.tar"), &PackOptions::default()).unwrap();
+    assert_eq!(names("out"), [".packing-living", "a-000000.tar", "b-000002.tar", "c-000000.tar"]);
+    // Killed when all had theirs.
+    publishing(format!("{} c-000000.tar\n", inode("out/c-000000.tar")));
+    pack(data.as_ref(), &place.spec("out/d.tar"), &PackOptions::default()).unwrap();
+    let all = [".packing-living", "a-000000.tar", "b-000002.tar", "c-000000.tar", "d-000000.tar"];
+    assert_eq!(names("out"), all);
+}
+
+#[test]
 fn nothing_is_overwritten_and_nothing_half_done_stays() {
     let place = Workplace::with_images(&["1.png"]);
     let data = place.open("").unwrap();

@@ -1,12 +1,12 @@
 //! What a finished classifier says of its images, in the files that the report and the served page are drawn from.
 
-use std::path::Path;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use tch::Kind;
 use twist_data::{Dataset, DecodeLimits, Decoder, subset};
 use twist_io::clusters_file;
-use twist_train::Machine;
+use twist_train::{Machine, RunFolder};
 
 use crate::features::{most_probable, unit_rows};
 use crate::labels::spread;
@@ -24,7 +24,7 @@ pub(super) fn write(
     model: &Model,
     images: &Arc<dyn Dataset>,
     machine: &Machine,
-    folder: &Path,
+    folder: &RunFolder,
 ) -> Result<(), EvalError> {
     let dataset = match images.len() > MOST {
         true => {
@@ -36,9 +36,9 @@ pub(super) fn write(
     };
     let features = classes_of(model, &dataset, machine)?;
     let mut decoder = Decoder::new(DecodeLimits::default());
-    artefacts::write(&features, &*dataset, folder, Some(&mut decoder))?;
+    artefacts::write(&features, &*dataset, folder.path(), Some(&mut decoder))?;
     match &model.card.classifier {
-        Some(classifier) => Ok(classifier.cluster_names().save(clusters_file(folder))?),
+        Some(classifier) => Ok(classifier.cluster_names().save(clusters_file(folder.path()))?),
         None => Ok(()),
     }
 }
@@ -59,19 +59,29 @@ fn classes_of(model: &Model, dataset: &Arc<dyn Dataset>, machine: &Machine) -> R
 }
 
 /// Writes `labels.csv`, the labels that were learned from: the served page adds to them, and the next fine-tuning reads it.
+/// A table with other labels, from a run that was here before, is set aside.
 ///
 /// # Errors
 /// The disk is full or read-only.
-pub(super) fn write_labels(labelled: &LabelledImages, folder: &Path) -> Result<(), EvalError> {
+pub(super) fn write_labels(labelled: &LabelledImages, folder: &RunFolder) -> Result<(), EvalError> {
+    let place = folder.path().join("labels.csv");
+    let table = table(labelled)
+        .map_err(|error| EvalError::Output { path: place.clone(), reason: error.to_string() })?;
+    if fs_err::read(&place).is_ok_and(|known| known != table) {
+        folder.set_aside("labels.csv")?;
+    }
+    Ok(twist_io::write_atomic(place, |file| file.write_all(&table))?)
+}
+
+/// `path,label`, one row an image.
+fn table(labelled: &LabelledImages) -> io::Result<Vec<u8>> {
     let images = &labelled.images;
     let label =
         |index: usize| Some((images.path(index), images.classes().get(images.label(index)? as usize)?));
-    Ok(twist_io::write_atomic(folder.join("labels.csv"), |file| {
-        let mut table = csv::Writer::from_writer(file);
-        table.write_record(["path", "label"])?;
-        for (path, label) in (0..images.len()).filter_map(label) {
-            table.write_record([path.as_str(), label.as_str()])?;
-        }
-        table.flush()
-    })?)
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["path", "label"])?;
+    for (path, label) in (0..images.len()).filter_map(label) {
+        table.write_record([path.as_str(), label.as_str()])?;
+    }
+    table.into_inner().map_err(csv::IntoInnerError::into_error)
 }

@@ -66,21 +66,26 @@ impl FinetuneRun<'_> {
     ) -> Result<RunEnd, EvalError> {
         let (path, began) = (folder.path(), Instant::now());
         let (model_file, metrics_file) = (path.join(MODEL_FILE), path.join("metrics.json"));
-        if folder.resume() && model_file.is_file() && metrics_file.is_file() {
+        let state = folder.checkpoints().join(STATE_FILE);
+        let finished = folder.resume() && model_file.is_file() && metrics_file.is_file();
+        if finished && !state.is_file() {
             return Ok(RunEnd::WasFinished);
         }
         let options = self.config.options();
         let plan = options.plan(&self.source.card, &self.labelled)?;
         // A folder that cannot be gone on with stays as it is.
-        let state = folder.checkpoints().join(STATE_FILE);
         let begins_with = Lesson::begins_with(self.source, options.from_scratch)?;
         let identity = Lesson::identity(&self.labelled.images, self.test.as_ref(), &begins_with);
         if folder.resume() {
             check_state(&state, &plan, &identity)?;
         }
-        folder.make_way()?;
-        self.config.write(path)?;
-        write_json(&path.join("plan.json"), &serde_json::to_value(&plan)?)?;
+        let per_epoch = plan.order(self.labelled.images.len()).steps_per_epoch();
+        let total = plan.epochs * per_epoch;
+        if !finished {
+            folder.make_way()?;
+            self.config.write(path)?;
+            write_json(&path.join("plan.json"), &serde_json::to_value(&plan)?)?;
+        }
         let mut session = Session {
             state: Some(state.clone()),
             save_every: Duration::ZERO,
@@ -89,7 +94,19 @@ impl FinetuneRun<'_> {
             stop: stop.clone(),
         };
         session.recorders.extend(recorders);
-        let per_epoch = plan.order(self.labelled.images.len()).steps_per_epoch();
+        // Says that all is done, and removes the state: it has served its purpose, and is twice as large as the model.
+        let close = |session: &mut Session<'_>| -> Result<(), EvalError> {
+            if !folder.says_done(total)? {
+                let seconds = began.elapsed().as_secs_f64();
+                session.record(total, per_epoch, What::Done { seconds })?;
+            }
+            let output = |error| EvalError::Unreadable { path: state.clone(), source: error };
+            if state.is_file() { fs_err::remove_file(&state).map_err(output) } else { Ok(()) }
+        };
+        if finished {
+            close(&mut session)?;
+            return Ok(RunEnd::WasFinished);
+        }
         session.record(0, per_epoch, What::Start(Box::new(self.start(&plan, per_epoch))))?;
         for message in &self.labelled.notes {
             session.record(0, per_epoch, What::Warning { message: message.clone() })?;
@@ -99,18 +116,13 @@ impl FinetuneRun<'_> {
         let Some(Finetuned { model, metrics, .. }) = ended else {
             return Ok(RunEnd::Stopped);
         };
-        outcome::write(&model, &self.images, self.machine, path)?;
+        outcome::write(&model, &self.images, self.machine, folder)?;
         if self.config.labels.is_some() {
-            outcome::write_labels(&self.labelled, path)?;
+            outcome::write_labels(&self.labelled, folder)?;
         }
         model.save(&model_file)?;
         write_json(&metrics_file, &Value::Object(metrics.clone()))?;
-        let seconds = began.elapsed().as_secs_f64();
-        session.record(plan.epochs * per_epoch, per_epoch, What::Done { seconds })?;
-        // The state has served its purpose; it is twice as large as the model.
-        if state.is_file() {
-            fs_err::remove_file(&state).map_err(|source| EvalError::Unreadable { path: state, source })?;
-        }
+        close(&mut session)?;
         Ok(RunEnd::Finished { model: model_file, metrics })
     }
 

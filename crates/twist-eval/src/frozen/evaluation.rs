@@ -11,6 +11,7 @@ use twist_train::frozen::HeadPlan;
 
 use super::outputs::{self, HeadInput};
 use crate::features::{FeatureTable, Features, unit_rows};
+use crate::final_evaluation::STEPS;
 use crate::labels::spread;
 use crate::{EvalError, FeatureScaling, KMeans, Model, RunFigures, artefacts};
 
@@ -66,6 +67,7 @@ pub fn head_evaluation(
     add("minutes", run.minutes);
     add("peak_memory_gib", run.peak_memory_gib);
     let mut protocol = protocol(model, plan, chosen, &features, held_out.is_some());
+    protocol[STEPS] = run.steps.into();
     if plan.config().eval.baselines && scores.clusters.is_some() {
         metrics.insert("baselines".into(), baselines(train, evaluated, &features, plan)?);
         protocol["baselines"] = json!({

@@ -39,7 +39,10 @@ impl KeptCourse {
             reason: format!("{source}; name another folder with --state"),
         })?;
         let file = |ending: &str| folder.join(format!("{name}.{ending}"));
-        Ok(Self { result: file("json"), state: file("safetensors"), of })
+        let course = Self { result: file("json"), state: file("safetensors"), of };
+        twist_io::remove_leftovers_of(&course.result)?;
+        twist_io::remove_leftovers_of(&course.state)?;
+        Ok(course)
     }
 
     /// Has the course of `session` saved here.
@@ -59,10 +62,12 @@ impl KeptCourse {
         let unreadable = |source| EvalError::Unreadable { path: self.result.clone(), source };
         let text = fs_err::read_to_string(&self.result).map_err(unreadable)?;
         let kept: ResultFile<T> = serde_json::from_str(&text).map_err(|error| other(error.to_string()))?;
-        match kept.of == self.of {
-            true => Ok(Some(kept.end)),
-            false => Err(other("model, images or settings are not those that it was begun with".to_owned())),
+        if kept.of != self.of {
+            return Err(other("model, images or settings are not those that it was begun with".to_owned()));
         }
+        // A process that was killed between the two left it.
+        self.remove_state()?;
+        Ok(Some(kept.end))
     }
 
     /// Writes the result, and removes the state, which has served its purpose.
@@ -70,15 +75,19 @@ impl KeptCourse {
     /// # Errors
     /// The disk is full or read-only.
     pub(crate) fn keep<T: Serialize>(self, end: T) -> Result<(), EvalError> {
-        let text = serde_json::to_string_pretty(&ResultFile { of: self.of, end })?;
+        let text = serde_json::to_string_pretty(&ResultFile { of: self.of.clone(), end })?;
         twist_io::write_atomic(&self.result, |file| writeln!(file, "{text}"))?;
-        if self.state.is_file() {
-            fs_err::remove_file(&self.state).map_err(|error| EvalError::Output {
-                path: self.state,
-                reason: format!("{error}; remove it, its course is done"),
-            })?;
+        self.remove_state()
+    }
+
+    fn remove_state(&self) -> Result<(), EvalError> {
+        if !self.state.is_file() {
+            return Ok(());
         }
-        Ok(())
+        fs_err::remove_file(&self.state).map_err(|error| EvalError::Output {
+            path: self.state.clone(),
+            reason: format!("{error}; remove it, its course is done"),
+        })
     }
 }
 
@@ -105,6 +114,12 @@ mod tests {
         course("a").keep(3).unwrap();
         assert_eq!(course("a").end::<u32>().unwrap(), Some(3));
         assert!(!folder.path().join("a.safetensors").exists());
+        // Killed between result and state, or while it wrote either.
+        for name in ["a.safetensors", ".a.safetensors.x.twist-tmp", ".a.json.x.twist-tmp"] {
+            fs_err::write(folder.path().join(name), "part").unwrap();
+        }
+        assert_eq!(course("a").end::<u32>().unwrap(), Some(3));
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1, "the result alone");
         assert!(matches!(course("b").end::<u32>(), Err(EvalError::OtherCourse { .. })));
         fs_err::write(folder.path().join("a.json"), "{").unwrap();
         assert!(matches!(course("a").end::<u32>(), Err(EvalError::OtherCourse { .. })));

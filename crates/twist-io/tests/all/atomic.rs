@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use twist_io::{
-    AtomicFile, HostTensor, IoError, StateDict, remove_leftovers, remove_leftovers_of, save_safetensors,
-    write_atomic,
+    AtomicFile, HostTensor, IoError, StateDict, followed, remove_leftovers, remove_leftovers_of,
+    save_safetensors, second_name, write_atomic,
 };
 
 fn names(folder: &Path) -> Vec<String> {
@@ -112,6 +112,79 @@ fn leftovers_of_one_file_go_unless_somebody_writes_it() {
         [".e.npy.abc", ".e.npy.csv.abc.twist-tmp", ".f.npy.abc.twist-tmp", "e.npy"]
     );
     assert!(remove_leftovers_of(folder.path().join("absent/e.npy")).is_err());
+}
+
+#[test]
+fn what_a_living_process_writes_is_no_leftover() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("e.npy");
+    fs_err::write(folder.path().join(".e.npy.abc.twist-tmp"), "part").unwrap();
+    let mut busy = AtomicFile::create(&path).unwrap();
+    busy.write(|file| file.write_all(b"whole")).unwrap();
+    assert_eq!(remove_leftovers(folder.path()).unwrap(), 1);
+    busy.finish().unwrap();
+    assert_eq!(fs_err::read(&path).unwrap(), b"whole");
+    assert_eq!(names(folder.path()), ["e.npy"]);
+}
+
+#[test]
+fn a_link_is_replaced_and_only_followed_on_purpose() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs_err::create_dir(at("far")).unwrap();
+    fs_err::write(at("far/real.csv"), "old").unwrap();
+    std::os::unix::fs::symlink("far/real.csv", at("link.csv")).unwrap();
+    std::os::unix::fs::symlink("link.csv", at("chain.csv")).unwrap();
+    std::os::unix::fs::symlink("far/new.csv", at("dangling.csv")).unwrap();
+    assert_eq!(followed(at("far/real.csv")), at("far/real.csv"));
+    write_atomic(followed(at("chain.csv")), |file| file.write_all(b"new")).unwrap();
+    write_atomic(followed(at("dangling.csv")), |file| file.write_all(b"made")).unwrap();
+    assert_eq!(fs_err::read(at("far/real.csv")).unwrap(), b"new");
+    assert_eq!(fs_err::read(at("far/new.csv")).unwrap(), b"made");
+    assert!(at("chain.csv").is_symlink() && at("link.csv").is_symlink() && at("dangling.csv").is_symlink());
+
+    write_atomic(at("link.csv"), |file| file.write_all(b"ours")).unwrap();
+    assert!(!at("link.csv").is_symlink());
+    assert_eq!(fs_err::read(at("far/real.csv")).unwrap(), b"new");
+    assert_eq!(names(&at("far")), ["new.csv", "real.csv"]);
+}
+
+#[test]
+fn a_pipe_and_a_device_are_written_to_and_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.csv");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs_err::read(pipe).unwrap()
+    });
+    write_atomic(&pipe, |file| file.write_all(b"through")).unwrap();
+    assert_eq!(reader.join().unwrap(), b"through");
+    assert_eq!(names(folder.path()), ["pipe.csv"]);
+
+    // Through a link as well; the device itself lies in a folder that must stay as it is.
+    let link = folder.path().join("null.csv");
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    write_atomic(followed(&link), |file| file.write_all(b"away")).unwrap();
+    assert!(link.is_symlink());
+    let null = fs_err::metadata("/dev/null").unwrap();
+    assert!(std::os::unix::fs::FileTypeExt::is_char_device(&null.file_type()));
+}
+
+#[test]
+fn a_second_name_is_the_whole_file_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs_err::write(at("step-1"), "one").unwrap();
+    fs_err::write(at("step-2"), "two").unwrap();
+    for (from, content) in [("step-1", "one"), ("step-2", "two"), ("step-2", "two")] {
+        second_name(at(from), at("best")).unwrap();
+        assert_eq!(fs_err::read_to_string(at("best")).unwrap(), content);
+    }
+    assert_eq!(names(folder.path()), ["best", "step-1", "step-2"]);
+    let error = second_name(at("absent"), at("best")).unwrap_err().to_string();
+    assert!(error.contains("best"), "{error}");
+    assert_eq!(fs_err::read_to_string(at("best")).unwrap(), "two");
 }
 
 #[cfg(unix)]

@@ -3,8 +3,10 @@
 mod atomic;
 mod clusters;
 mod hostile;
+mod lines;
 mod mat;
 mod names;
 mod pickle;
 mod pickles;
 mod round_trip;
+mod update;

@@ -1,5 +1,7 @@
 //! How far a run came, and how to go on with one that did not end.
 
+use twist_io::shell_word;
+
 use crate::run::{Ending, Run};
 use crate::text::{count, epochs_done, number};
 
@@ -67,21 +69,5 @@ fn reached(run: &Run) -> Option<String> {
 fn resume_command(run: &Run) -> String {
     let recipe = run.log.start.as_ref().map(|start| start.text("recipe_name"));
     let command = if recipe.as_deref() == Some("finetune") { "finetune" } else { "train" };
-    format!("twist {command} --resume --out {}", quoted(&run.path.display().to_string()))
-}
-
-/// `path` as a shell takes it for one word.
-fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_one_word() {
-        assert_eq!(["runs/a-1", "my runs/it's"].map(quoted), ["runs/a-1", r"'my runs/it'\''s'"]);
-    }
+    format!("twist {command} --resume --out {}", shell_word(&run.path))
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use twist_io::{ClusterError, ClusterNames, clusters_file};
+use twist_io::{ClusterError, ClusterNames, UpdateLock, clusters_file};
 
 use super::archive::Archive;
 use super::helpers::Helpers;
@@ -88,9 +88,11 @@ impl Site {
         &mut self,
         change: impl FnOnce(&mut ClusterNames) -> Result<(), ClusterError>,
     ) -> Result<(), ClusterError> {
+        let file = clusters_file(&self.folder);
+        let _lock = UpdateLock::of(&file)?;
         let mut names = load_names(&self.folder, self.naming.names().clusters())?;
         change(&mut names)?;
-        names.save(clusters_file(&self.folder))?;
+        names.save(file)?;
         self.take(names);
         Ok(())
     }

@@ -7,6 +7,6 @@
 mod state;
 mod store;
 
-pub use state::{CheckpointFacts, capture, restore};
+pub use state::{CheckpointFacts, Measured, capture, restore};
 pub(crate) use store::step_of;
 pub use store::{CheckpointStore, Loaded, Rejected};

@@ -9,6 +9,28 @@ use crate::guard::Streaks;
 use crate::step::TrainState;
 use crate::{Precision, TrainConfig, TrainError, TrainPlan};
 
+/// The figure that a checkpoint was measured by; by it the best one is chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Its name, such as `knn_top1`. Figures of other names are not compared.
+    pub metric: String,
+    /// The figure.
+    pub value: f64,
+    /// Whether more is better.
+    pub higher: bool,
+}
+
+impl Measured {
+    /// Whether this beats the best so far. A first figure of another metric always does, one that is not finite never.
+    pub fn beats(&self, best: Option<&Measured>) -> bool {
+        let better = |best: &Measured| {
+            best.metric != self.metric
+                || if self.higher { self.value > best.value } else { self.value < best.value }
+        };
+        self.value.is_finite() && best.is_none_or(better)
+    }
+}
+
 /// The metadata of a checkpoint: everything that is not a tensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointFacts {
@@ -28,6 +50,13 @@ pub struct CheckpointFacts {
     /// What the guard had counted; checkpoints of older versions do not say it.
     #[serde(default)]
     pub guard_streaks: Streaks,
+    /// What it was measured by, so that a run that was killed between this checkpoint and its becoming the best one makes up
+    /// for it; `None` when nothing was measured at this step.
+    #[serde(default)]
+    pub measured: Option<Measured>,
+    /// Sum and number of the losses since the last checkpoint that was measured by them.
+    #[serde(default)]
+    pub losses: (f64, u64),
     /// Names of the training data's classes, empty without labels.
     pub class_names: Vec<String>,
     /// Identity of the training data.
@@ -47,7 +76,7 @@ pub struct CheckpointFacts {
 }
 
 impl CheckpointFacts {
-    /// The facts of a plan after `step` steps that left the guard with these streaks.
+    /// The facts of a plan after `step` steps that left the guard with these streaks. Nothing was measured yet.
     pub fn of(plan: &TrainPlan, recipe_name: &str, step: u64, guard_streaks: Streaks) -> Self {
         let (data, transform) = (plan.config().data, &plan.eval().transform);
         Self {
@@ -58,6 +87,8 @@ impl CheckpointFacts {
             recipe: plan.config().clone(),
             precision: Some(plan.precision()),
             guard_streaks,
+            measured: None,
+            losses: (0.0, 0),
             class_names: plan.classes().to_vec(),
             data_fingerprint: plan.data_fingerprint().into(),
             mean: data.mean,

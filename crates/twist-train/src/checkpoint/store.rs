@@ -1,20 +1,24 @@
 //! The checkpoints of one run on disk.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use twist_io::{StateDict, load_safetensors, save_safetensors, write_atomic};
+use twist_io::{StateDict, load_safetensors, save_safetensors, second_name};
 
-use super::CheckpointFacts;
+use super::{CheckpointFacts, Measured};
 use crate::TrainError;
+
+/// The best checkpoint: the same file as one of the last, or one that was.
+const BEST: &str = "best.safetensors";
 
 /// Writes, finds and retires the checkpoints of a folder.
 #[derive(Clone, Debug)]
 pub struct CheckpointStore {
     folder: PathBuf,
     keep: usize,
+    /// What `best.safetensors` was measured by.
+    best: Option<Measured>,
 }
 
 /// A checkpoint that was read, with its facts `F`.
@@ -39,18 +43,10 @@ pub struct Rejected {
     pub reason: String,
 }
 
-/// What `best.json` says about `best.safetensors`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Best {
-    metric: String,
-    value: f64,
-    step: u64,
-}
-
 impl CheckpointStore {
     /// The checkpoints of `folder`, of which the last `keep` stay.
     pub fn new(folder: PathBuf, keep: usize) -> Self {
-        Self { folder, keep }
+        Self { folder, keep, best: None }
     }
 
     /// Writes a checkpoint, and only when it is safe removes those that are no longer among the last.
@@ -71,42 +67,50 @@ impl CheckpointStore {
         let path = self.folder.join(format!("step-{step:08}.safetensors"));
         let metadata = serde_json::to_value(facts).map_err(std::io::Error::from)?;
         save_safetensors(&path, state, Some(&metadata))?;
+        self.retire(step)?;
+        Ok(path)
+    }
+
+    /// Removes the checkpoints before that of `step` which are not among the last.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed, or a file not removed.
+    pub fn retire(&self, step: u64) -> Result<(), TrainError> {
         let older: Vec<PathBuf> =
             self.list()?.into_iter().filter(|(older, _)| *older < step).map(|(_, path)| path).collect();
         for path in older.iter().rev().skip(self.keep.saturating_sub(1)) {
             fs_err::remove_file(path)?;
         }
-        Ok(path)
+        Ok(())
     }
 
-    /// Makes a written checkpoint the best one if `value` beats the best so far (`higher`: more is better). A first
-    /// value of another metric always does.
+    /// Finds out what the best checkpoint of a run that goes on was measured by. One that cannot be read is reported, and
+    /// gives way to the next one that is offered.
+    pub fn recall_best(&mut self) -> Option<Rejected> {
+        let path = self.folder.join(BEST);
+        if !path.is_file() {
+            return None;
+        }
+        match read::<CheckpointFacts>(&path) {
+            Ok((_, facts)) => {
+                self.best = facts.measured;
+                None
+            }
+            Err(reason) => Some(Rejected { path, reason }),
+        }
+    }
+
+    /// Makes a written checkpoint the best one if the figure that it was measured by beats that of the best so far. It says
+    /// itself what that figure is, so file and figure cannot part.
     ///
     /// # Errors
-    /// When a file cannot be written.
-    pub fn offer_best(
-        &self,
-        path: &Path,
-        metric: &str,
-        value: f64,
-        higher: bool,
-    ) -> Result<bool, TrainError> {
-        let record = self.folder.join("best.json");
-        let known: Option<Best> = match fs_err::read(&record) {
-            Ok(text) => serde_json::from_slice(&text).ok(),
-            Err(_) => None,
-        };
-        let beaten = |best: &Best| {
-            best.metric != metric || if higher { value > best.value } else { value < best.value }
-        };
-        if !value.is_finite() || !known.as_ref().is_none_or(beaten) {
+    /// When the file cannot be written.
+    pub fn offer_best(&mut self, path: &Path, measured: &Measured) -> Result<bool, TrainError> {
+        if !measured.beats(self.best.as_ref()) {
             return Ok(false);
         }
-        link_or_copy(path, &self.folder.join("best.safetensors"))?;
-        let step = path.file_name().and_then(|name| step_of(&name.to_string_lossy())).unwrap_or(0);
-        let best = Best { metric: metric.into(), value, step };
-        let text = serde_json::to_string_pretty(&best).map_err(std::io::Error::from)?;
-        write_atomic(&record, |file| writeln!(file, "{text}"))?;
+        second_name(path, self.folder.join(BEST))?;
+        self.best = Some(measured.clone());
         Ok(true)
     }
 
@@ -167,18 +171,6 @@ fn read<F: DeserializeOwned>(path: &Path) -> Result<(StateDict, F), String> {
     Ok((state, facts))
 }
 
-/// Gives a file a second name, atomically: by a hard link, or where there are none by a copy.
-fn link_or_copy(from: &Path, to: &Path) -> Result<(), TrainError> {
-    let beside = to.with_extension("tmp");
-    if beside.exists() {
-        fs_err::remove_file(&beside)?;
-    }
-    if fs_err::hard_link(from, &beside).is_err() {
-        fs_err::copy(from, &beside)?;
-    }
-    Ok(fs_err::rename(&beside, to)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +187,8 @@ mod tests {
             recipe: Recipe::read("x", text, &[]).unwrap().config().clone(),
             precision: None,
             guard_streaks: Default::default(),
+            measured: None,
+            losses: (0.0, 0),
             class_names: vec![],
             data_fingerprint: String::new(),
             mean: [0.5; 3],
@@ -216,19 +210,59 @@ mod tests {
         store.list().unwrap().into_iter().map(|(step, _)| step).collect()
     }
 
+    fn knn(value: f64) -> Measured {
+        Measured { metric: "knn_top1".into(), value, higher: true }
+    }
+
+    fn save(store: &mut CheckpointStore, step: u64, score: f64) -> bool {
+        let facts = CheckpointFacts { measured: Some(knn(score)), ..facts(step) };
+        let path = store.save(&facts, &state(step as f32)).unwrap();
+        store.offer_best(&path, &knn(score)).unwrap()
+    }
+
     #[test]
     fn the_last_n_stay_and_the_best_survives_them() {
         let folder = tempfile::tempdir().unwrap();
-        let store = CheckpointStore::new(folder.path().into(), 2);
-        let scores = [0.2, 0.5, 0.4, 0.3];
-        for (step, score) in (1..).zip(scores) {
-            let path = store.save(&facts(step), &state(step as f32)).unwrap();
-            store.offer_best(&path, "knn_top1", score, true).unwrap();
+        let mut store = CheckpointStore::new(folder.path().into(), 2);
+        for (step, score) in (1..).zip([0.2, 0.5, 0.4, f64::NAN, 0.5]) {
+            save(&mut store, step, score);
         }
+        assert_eq!(steps(&store), [4, 5]);
+        let (best, best_facts): (_, CheckpointFacts) = read(&folder.path().join(BEST)).unwrap();
+        assert_eq!((best, best_facts.step, best_facts.measured), (state(2.0), 2, Some(knn(0.5))));
+        let other = Measured { metric: "loss".into(), value: 9.0, higher: false };
+        assert!(store.offer_best(&store.list().unwrap()[1].1, &other).unwrap(), "another metric");
+    }
+
+    #[test]
+    fn a_resumed_run_knows_the_best_of_before_and_only_a_better_one_beats_it() {
+        let folder = tempfile::tempdir().unwrap();
+        save(&mut CheckpointStore::new(folder.path().into(), 2), 1, 0.5);
+        let resumed = || {
+            let mut store = CheckpointStore::new(folder.path().into(), 2);
+            assert!(store.recall_best().is_none());
+            store
+        };
+        assert!(!save(&mut resumed(), 2, 0.4));
+        assert!(!save(&mut resumed(), 2, 0.5), "the first of equals");
+        assert!(save(&mut resumed(), 3, 0.6));
+        let best = folder.path().join(BEST);
+        fs_err::write(&best, "nonsense").unwrap();
+        let mut store = CheckpointStore::new(folder.path().into(), 2);
+        assert_eq!(store.recall_best().unwrap().path, best);
+        assert!(save(&mut store, 4, 0.1), "what cannot be read gives way");
+    }
+
+    #[test]
+    fn a_checkpoint_too_many_goes_when_the_run_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let keeps_all = CheckpointStore::new(folder.path().into(), 9);
+        (1..=4).for_each(|step| drop(keeps_all.save(&facts(step), &state(0.0)).unwrap()));
+        let store = CheckpointStore::new(folder.path().into(), 2);
+        store.retire(4).unwrap();
         assert_eq!(steps(&store), [3, 4]);
-        let (best, best_facts): (_, CheckpointFacts) = read(&folder.path().join("best.safetensors")).unwrap();
-        assert_eq!((best, best_facts.step), (state(2.0), 2));
-        assert!(store.offer_best(&store.list().unwrap()[1].1, "loss", 9.0, false).unwrap(), "another metric");
+        store.retire(3).unwrap();
+        assert_eq!(steps(&store), [3, 4], "newer ones are nobody's to remove");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::folder::RunFolder;
 use crate::guard::{self, CollapseKind, Guard, SavedStep, Streaks};
 use crate::machine::device_name;
 use crate::outcome::{Outcome, StopReason};
-use crate::recorder::Recorder;
+use crate::recorder::{LOG, Recorder, has_event};
 use crate::stop::StopFlag;
 use crate::{Event, StartFigures, TrainError, What, resume};
 
@@ -96,13 +96,13 @@ impl HeadTrainer {
         Ok(trainer)
     }
 
-    /// Whether the run in `folder` has made all of `total_steps`, without opening its features.
+    /// The finished steps of the run in `folder`, without opening its features.
     ///
     /// # Errors
     /// None of its checkpoints can be read.
-    pub fn is_done(folder: &RunFolder, total_steps: u64) -> Result<bool, TrainError> {
+    pub fn steps_of(folder: &RunFolder) -> Result<u64, TrainError> {
         let newest = CheckpointStore::new(folder.checkpoints(), 1).newest::<HeadFacts>()?;
-        Ok(newest.is_some_and(|loaded| loaded.facts.step >= total_steps))
+        Ok(newest.map_or(0, |loaded| loaded.facts.step))
     }
 
     /// The plan.
@@ -156,11 +156,12 @@ impl HeadTrainer {
         recorders: &mut [Box<dyn Recorder + '_>],
         stop: &StopFlag,
     ) -> Result<Outcome, TrainError> {
-        if self.is_finished() {
-            return Ok(Outcome::Finished { steps: 0 });
-        }
         let (began, first) = (Instant::now(), self.step);
         self.announce(recorders)?;
+        self.make_up(recorders)?;
+        if self.is_finished() {
+            return self.finish(recorders, began, first);
+        }
         let (clusters, temperature) = (self.plan.net().dim, self.plan.config().loss.temperature);
         let guard = Guard::new(self.plan.guard(), clusters, self.plan.batch_size(), temperature)
             .after(self.guard_streaks);
@@ -210,8 +211,27 @@ impl HeadTrainer {
                 return Ok(Outcome::Stopped { reason, step: self.step });
             }
         }
+        self.finish(recorders, began, first)
+    }
+
+    fn finish(
+        &self,
+        recorders: &mut [Box<dyn Recorder + '_>],
+        began: Instant,
+        first: u64,
+    ) -> Result<Outcome, TrainError> {
         self.record(recorders, What::Done { seconds: began.elapsed().as_secs_f64() })?;
         Ok(Outcome::Finished { steps: self.step - first })
+    }
+
+    /// Does what follows a checkpoint, for the one that the run goes on from: the process may have been killed before it did.
+    fn make_up(&self, recorders: &mut [Box<dyn Recorder + '_>]) -> Result<(), TrainError> {
+        let Some(path) = &self.resumed_from else { return Ok(()) };
+        self.store.retire(self.step)?;
+        if has_event(&self.run.join(LOG), "checkpoint", self.step)? {
+            return Ok(());
+        }
+        self.record(recorders, What::Checkpoint { path: self.relative(path) })
     }
 
     fn announce(&self, recorders: &mut [Box<dyn Recorder + '_>]) -> Result<(), TrainError> {

@@ -1,19 +1,23 @@
 //! `log.jsonl`: one event a line.
 
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
-use fs_err::{File, OpenOptions};
+use fs_err::File;
+use twist_io::append_lines;
 
 use super::{Recorder, clock};
-use crate::{Event, TrainError};
+use crate::{Event, TrainError, What};
 
 /// Appends every event to a file as one JSON object with its time, flushed line by line.
 ///
 /// A process that was killed while writing leaves half a line; opening the file again cuts it off, so that every line
-/// of a resumed log parses.
+/// of a resumed log parses. A log that somebody removes or replaces while the run goes on is begun anew, with a
+/// warning as its first line.
 #[derive(Debug)]
 pub struct JsonLines {
+    path: PathBuf,
     file: File,
 }
 
@@ -23,16 +27,17 @@ impl JsonLines {
     /// # Errors
     /// When the file cannot be opened or its cut last line not be removed.
     pub fn append(path: &Path) -> Result<Self, TrainError> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        let whole = end_of_last_line(&mut file)?;
-        file.set_len(whole)?;
-        file.seek(SeekFrom::End(0))?;
-        Ok(Self { file })
+        Ok(Self { path: path.into(), file: append_lines(path)? })
     }
-}
 
-impl Recorder for JsonLines {
-    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+    /// Whether the name still leads to the file that is written to.
+    fn has_its_name(&self) -> Result<bool, TrainError> {
+        let own = self.file.metadata()?;
+        let named = fs_err::symlink_metadata(&self.path);
+        Ok(named.is_ok_and(|named| (named.dev(), named.ino()) == (own.dev(), own.ino())))
+    }
+
+    fn write(&mut self, event: &Event) -> Result<(), TrainError> {
         let mut line = serde_json::to_value(event).map_err(std::io::Error::from)?;
         if let Some(fields) = line.as_object_mut() {
             fields.insert("time".into(), clock::now().into());
@@ -44,27 +49,22 @@ impl Recorder for JsonLines {
     }
 }
 
-/// Offset behind the last newline, found from the end.
-fn end_of_last_line(file: &mut File) -> std::io::Result<u64> {
-    let mut end = file.seek(SeekFrom::End(0))?;
-    let mut block = [0u8; 4096];
-    while end > 0 {
-        let start = end.saturating_sub(block.len() as u64);
-        let length = (end - start) as usize;
-        file.seek(SeekFrom::Start(start))?;
-        file.read_exact(&mut block[..length])?;
-        if let Some(newline) = block[..length].iter().rposition(|&byte| byte == b'\n') {
-            return Ok(start + newline as u64 + 1);
+impl Recorder for JsonLines {
+    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+        if !self.has_its_name()? {
+            self.file = append_lines(&self.path)?;
+            let message =
+                "log.jsonl was removed or replaced while the run was going on: what it said before is lost";
+            let what = What::Warning { message: message.into() };
+            self.write(&Event { step: event.step, epoch: event.epoch, what })?;
         }
-        end = start;
+        self.write(event)
     }
-    Ok(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::What;
 
     fn event(step: u64) -> Event {
         Event {
@@ -107,5 +107,30 @@ mod tests {
         fs_err::write(&path, "no newline at all").unwrap();
         JsonLines::append(&path).unwrap();
         assert_eq!(fs_err::read(&path).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_log_that_was_removed_or_replaced_is_begun_anew_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.jsonl");
+        let mut log = JsonLines::append(&path).unwrap();
+        let kinds = || -> Vec<(String, u64)> {
+            let lines = fs_err::read_to_string(&path).unwrap();
+            let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+            lines.map(|line| (line["message"].to_string(), line["step"].as_u64().unwrap())).collect()
+        };
+        log.record(&event(1)).unwrap();
+        fs_err::remove_file(&path).unwrap();
+        log.record(&event(2)).unwrap();
+        log.record(&event(3)).unwrap();
+        let found = kinds();
+        assert_eq!(found.iter().map(|(_, step)| *step).collect::<Vec<_>>(), [2, 2, 3]);
+        assert!(found[0].0.contains("was removed or replaced"), "{found:?}");
+
+        let other = folder.path().join("other");
+        fs_err::write(&other, "").unwrap();
+        fs_err::rename(&other, &path).unwrap();
+        log.record(&event(4)).unwrap();
+        assert_eq!(kinds().iter().map(|(_, step)| *step).collect::<Vec<_>>(), [4, 4]);
     }
 }

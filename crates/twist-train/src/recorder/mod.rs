@@ -2,12 +2,17 @@
 
 mod clock;
 mod jsonl;
+mod look_up;
 mod tensorboard;
 
 pub use jsonl::JsonLines;
+pub(crate) use look_up::has_event;
 pub use tensorboard::TensorBoard;
 
 use crate::{Event, TrainError};
+
+/// The log of a run folder.
+pub(crate) const LOG: &str = "log.jsonl";
 
 /// Receives every event of a run in order, on the training thread.
 ///

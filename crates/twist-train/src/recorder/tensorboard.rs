@@ -14,6 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fs_err::{File, OpenOptions};
 use prost::Message;
+use twist_io::open_own;
 
 use super::Recorder;
 use crate::{Event, TrainError, What};
@@ -59,7 +60,7 @@ impl TensorBoard {
         let seconds = wall_time();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let name = format!("events.out.tfevents.{:010}.{host}.{}", seconds as u64, std::process::id());
-        let file = OpenOptions::new().append(true).create(true).open(folder.join(name))?;
+        let file = open_own(folder.join(name), OpenOptions::new().append(true).create(true))?;
         let mut board = Self { file };
         let version = Some("brain.Event:2".to_string());
         board.write(&TfEvent { wall_time: seconds, step: 0, file_version: version, summary: None })?;

@@ -7,6 +7,7 @@ use tch::{Device, Tensor};
 use twist_data::{Dataset, Loader, LoaderOptions, Pipeline, Sampler, ViewGroup, in_memory, reduced};
 
 use crate::config::InMemory;
+use crate::memory::host_memory;
 use crate::{TrainError, TrainPlan};
 
 /// Batches that are loaded ahead of the step.
@@ -24,8 +25,11 @@ pub(super) struct FedBatch {
 
 /// The training images in the sampler's order, from some step to the end of its stage.
 pub(super) struct Feed {
+    /// With the decoded images that fit into memory, which the next stage goes on with.
+    dataset: Arc<dyn Dataset>,
     loader: Loader,
     end: u64,
+    strict: bool,
     reported: HashSet<String>,
 }
 
@@ -45,15 +49,15 @@ impl Feed {
             (InMemory::Off, Some(shorter)) => reduced(dataset, shorter),
             (InMemory::Off, None) => dataset,
         };
-        let sampler = Sampler::new(dataset.len(), plan.batch_size(), plan.seed())?;
-        let end = plan.stage_end(step);
-        let remaining = end.saturating_sub(step) as usize;
-        let requests = sampler.batches_from(step).take(remaining);
-        let pipeline = Pipeline::Views { policies: plan.views_at(step).to_vec(), seed: plan.seed() };
-        let threads = plan.machine().loader_threads;
-        let options = LoaderOptions { threads, prefetch: PREFETCH, strict, ..LoaderOptions::default() };
-        let loader = Loader::new(dataset, pipeline, requests, options)?;
-        Ok(Self { loader, end, reported: HashSet::new() })
+        let loader = loader(plan, &dataset, step, strict)?;
+        Ok(Self { dataset, loader, end: plan.stage_end(step), strict, reported: HashSet::new() })
+    }
+
+    /// Goes on with the stage that `step` belongs to, which has views of its own.
+    pub(super) fn next_stage(&mut self, plan: &TrainPlan, step: u64) -> Result<(), TrainError> {
+        self.loader = loader(plan, &self.dataset, step, self.strict)?;
+        self.end = plan.stage_end(step);
+        Ok(())
     }
 
     /// Whether `step` belongs to another stage.
@@ -78,10 +82,23 @@ impl Feed {
     }
 }
 
-/// Memory that the system could still give, in bytes; 0 when it does not say.
+/// Loads from `step` to the end of its stage.
+fn loader(
+    plan: &TrainPlan,
+    dataset: &Arc<dyn Dataset>,
+    step: u64,
+    strict: bool,
+) -> Result<Loader, TrainError> {
+    let sampler = Sampler::new(dataset.len(), plan.batch_size(), plan.seed())?;
+    let remaining = plan.stage_end(step).saturating_sub(step) as usize;
+    let requests = sampler.batches_from(step).take(remaining);
+    let pipeline = Pipeline::Views { policies: plan.views_at(step).to_vec(), seed: plan.seed() };
+    let threads = plan.machine().loader_threads;
+    let options = LoaderOptions { threads, prefetch: PREFETCH, strict, ..LoaderOptions::default() };
+    Ok(Loader::new(Arc::clone(dataset), pipeline, requests, options)?)
+}
+
+/// Memory that this process could still get, in bytes; 0 when the system does not say.
 fn free_memory_bytes() -> u64 {
-    let info = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
+    host_memory().map_or(0, |memory| memory.available)
 }

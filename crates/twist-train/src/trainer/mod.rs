@@ -15,14 +15,14 @@ use twist_nn::TwistNet;
 
 use self::feed::Feed;
 use self::progress::Progress;
-use crate::checkpoint::{CheckpointFacts, CheckpointStore, capture, restore};
+use crate::checkpoint::{CheckpointFacts, CheckpointStore, Measured, capture, restore};
 use crate::evaluator::{EvalContext, Evaluator};
 use crate::folder::RunFolder;
 use crate::guard::{self, CollapseKind, Guard, SavedStep, Streaks};
 use crate::init::init_from;
 use crate::normalize::DeviceNormalize;
 use crate::outcome::{Outcome, StopReason};
-use crate::recorder::Recorder;
+use crate::recorder::{LOG, Recorder, has_event};
 use crate::step::{TrainState, train_step};
 use crate::stop::StopFlag;
 use crate::{Event, StartFigures, TrainError, TrainPlan, What, memory, resume};
@@ -52,6 +52,10 @@ pub struct Trainer {
     step: u64,
     /// What the guard has counted up to the last reading.
     guard_streaks: Streaks,
+    /// Sum and number of the losses that no checkpoint was measured by yet.
+    losses: (f64, u64),
+    /// What the checkpoint that the run goes on from was measured by.
+    measured: Option<Measured>,
     resumed_from: Option<PathBuf>,
     notes: Vec<String>,
     init_report: Option<LoadReport>,
@@ -81,6 +85,8 @@ impl Trainer {
             state,
             step: 0,
             guard_streaks: Streaks::default(),
+            losses: (0.0, 0),
+            measured: None,
             resumed_from: None,
             notes: Vec::new(),
             init_report: None,
@@ -89,7 +95,9 @@ impl Trainer {
         if let Some(loaded) = loaded {
             resume::check(&loaded, &trainer.plan)?;
             trainer.notes = resume::warnings(&loaded, &trainer.plan);
+            trainer.notes.extend(trainer.store.recall_best().as_ref().map(resume::unreadable_best));
             trainer.step = loaded.facts.step;
+            (trainer.losses, trainer.measured) = (loaded.facts.losses, loaded.facts.measured);
             // Whoever changes the recipe of a run that went wrong gets the whole of the guard's patience.
             if resume::changes(&loaded.facts.recipe, trainer.plan.config()).is_empty() {
                 trainer.guard_streaks = loaded.facts.guard_streaks;
@@ -132,7 +140,7 @@ impl Trainer {
     ///
     /// After every step, in this order: figures are recorded (every `log_every` steps, when they are read from the
     /// device), the guard judges them, the network is evaluated, a checkpoint is written, and the reasons to stop are
-    /// looked at. A run that is finished already does nothing at all.
+    /// looked at. A run that is finished already makes up for what a kill kept it from doing after its last checkpoint.
     ///
     /// # Errors
     /// The first error of data, network, evaluator, recorder or disk; out of memory comes with advice. The last
@@ -143,11 +151,12 @@ impl Trainer {
         recorders: &mut [Box<dyn Recorder + '_>],
         stop: &StopFlag,
     ) -> Result<Outcome, TrainError> {
-        if self.is_finished() {
-            return Ok(Outcome::Finished { steps: 0 });
-        }
         let (began, first) = (Instant::now(), self.step);
         self.announce(recorders)?;
+        self.make_up(recorders)?;
+        if self.is_finished() {
+            return self.finish(recorders, began, first);
+        }
         let config = self.plan.config();
         let (data, device) = (config.data, self.plan.machine().device);
         let normalize = DeviceNormalize::new(data.mean, data.std, self.plan.channels_last(), device)?;
@@ -156,13 +165,14 @@ impl Trainer {
         let guard = Guard::new(self.plan.guard(), clusters, self.plan.batch_size(), temperature)
             .after(self.guard_streaks);
         let mut feed = Feed::start(&self.plan, Arc::clone(&self.dataset), self.step, self.options.strict)?;
-        let mut progress = Progress::new(guard, &self.state, self.step)?;
+        let mut progress = Progress::new(guard, &self.state, self.step, self.losses)?;
+        let by_knn = evaluator.as_ref().is_some_and(|evaluator| evaluator.measures_knn())
+            && self.plan.eval().every_steps.is_some();
         let mut warned = HashSet::new();
 
         while self.step < self.plan.total_steps() {
-            // The next stage has views of its own.
             if feed.is_over(self.step) {
-                feed = Feed::start(&self.plan, Arc::clone(&self.dataset), self.step, self.options.strict)?;
+                feed.next_stage(&self.plan, self.step)?;
             }
 
             // The step.
@@ -178,7 +188,8 @@ impl Trainer {
             // Figures, and the guard's verdict on them.
             let last = self.step == self.plan.total_steps();
             let reason = self.reason_to_stop(stop, began);
-            let saving = self.is_due(self.plan.checkpoint().every_steps) || last || reason.is_some();
+            let due = self.is_due(self.plan.checkpoint().every_steps) || last;
+            let saving = due || reason.is_some();
             if self.is_due(self.plan.log_every()) || saving {
                 let figures = progress.read(self.plan.batch_size())?;
                 self.guard_streaks = progress.guard_streaks();
@@ -196,10 +207,13 @@ impl Trainer {
             // Evaluation.
             let score = self.evaluate(&mut evaluator, recorders, &progress)?;
 
-            // Checkpoint.
+            // Checkpoint. One that is only there because the run was asked to stop is not measured by its loss: without the
+            // stop it would not be there.
             if saving || score.is_some() {
-                let loss = progress.take_mean_loss();
-                self.save(recorders, score, if evaluator.is_none() { loss } else { None })?;
+                let loss = if due || score.is_some() { progress.take_mean_loss() } else { None };
+                let measured = if by_knn { score.map(knn) } else { loss.map(|loss| self.by_loss(loss)) };
+                self.losses = progress.losses();
+                self.save(recorders, measured.filter(|measured| measured.value.is_finite()))?;
             }
             progress.restart_clock();
 
@@ -209,6 +223,15 @@ impl Trainer {
                 return Ok(Outcome::Stopped { reason, step: self.step });
             }
         }
+        self.finish(recorders, began, first)
+    }
+
+    fn finish(
+        &self,
+        recorders: &mut [Box<dyn Recorder + '_>],
+        began: Instant,
+        first: u64,
+    ) -> Result<Outcome, TrainError> {
         self.record(recorders, What::Done { seconds: began.elapsed().as_secs_f64() })?;
         Ok(Outcome::Finished { steps: self.step - first })
     }
@@ -225,6 +248,19 @@ impl Trainer {
             self.record(recorders, What::Warning { message: message.clone() })?;
         }
         Ok(())
+    }
+
+    /// Does what follows a checkpoint, for the one that the run goes on from: the process may have been killed before it did.
+    fn make_up(&mut self, recorders: &mut [Box<dyn Recorder + '_>]) -> Result<(), TrainError> {
+        let Some(path) = self.resumed_from.clone() else { return Ok(()) };
+        if let Some(measured) = &self.measured {
+            self.store.offer_best(&path, measured)?;
+        }
+        self.store.retire(self.step)?;
+        if has_event(&self.run.join(LOG), "checkpoint", self.step)? {
+            return Ok(());
+        }
+        self.record(recorders, What::Checkpoint { path: self.relative(&path) })
     }
 
     /// Runs the evaluator when it is due; returns `knn_top1` when it is among the scores.
@@ -250,29 +286,28 @@ impl Trainer {
         Ok(scores.iter().find(|(name, _)| name == "knn_top1").map(|(_, value)| *value))
     }
 
-    /// Writes a checkpoint and offers it as the best one: by k-NN where it was measured, by loss where nothing is.
+    /// Writes a checkpoint and offers it as the best one, if it was measured.
     fn save(
-        &self,
+        &mut self,
         recorders: &mut [Box<dyn Recorder + '_>],
-        knn: Option<f64>,
-        loss: Option<f64>,
+        measured: Option<Measured>,
     ) -> Result<(), TrainError> {
         let facts = CheckpointFacts::of(&self.plan, &self.options.recipe_name, self.step, self.guard_streaks);
+        let facts = CheckpointFacts { measured, losses: self.losses, ..facts };
         let path = self.store.save(&facts, &capture(&self.state)?)?;
-        match (knn, loss) {
-            (Some(knn), _) => self.store.offer_best(&path, "knn_top1", knn, true)?,
-            (None, Some(loss)) => self.store.offer_best(&path, self.loss_name(), loss, false)?,
-            (None, None) => false,
-        };
+        if let Some(measured) = &facts.measured {
+            self.store.offer_best(&path, measured)?;
+        }
         self.record(recorders, What::Checkpoint { path: self.relative(&path) })
     }
 
-    /// What the loss of the last step is a loss of: those of two stages are no numbers to compare.
-    fn loss_name(&self) -> &'static str {
-        match self.plan.self_label() {
+    /// The mean loss since the last checkpoint, where nothing else is measured. Losses of two stages are no numbers to compare.
+    fn by_loss(&self, loss: f64) -> Measured {
+        let metric = match self.plan.self_label() {
             Some(stage) if self.step > stage.first_step => "self_label_loss",
             _ => "loss",
-        }
+        };
+        Measured { metric: metric.into(), value: loss, higher: false }
     }
 
     fn collapse(
@@ -317,4 +352,8 @@ impl Trainer {
         let event = Event { step: self.step, epoch: self.plan.epoch_of(self.step), what };
         recorders.iter_mut().try_for_each(|recorder| recorder.record(&event))
     }
+}
+
+fn knn(score: f64) -> Measured {
+    Measured { metric: "knn_top1".into(), value: score, higher: true }
 }

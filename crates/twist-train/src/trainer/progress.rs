@@ -26,8 +26,13 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Begins before `step`, with a copy of the weights.
-    pub(super) fn new(guard: Guard, state: &TrainState, step: u64) -> Result<Self, TrainError> {
+    /// Begins before `step`, with a copy of the weights and the sum and number of the losses that belong to no checkpoint yet.
+    pub(super) fn new(
+        guard: Guard,
+        state: &TrainState,
+        step: u64,
+        losses: (f64, u64),
+    ) -> Result<Self, TrainError> {
         let places = state.net.store.entries().iter().map(|entry| entry.tensor.f_detach()?.f_zeros_like());
         let weights = places.collect::<Result<Vec<_>, _>>()?;
         let mut progress = Self {
@@ -38,7 +43,7 @@ impl Progress {
             logits: None,
             collapsed: None,
             clock: Instant::now(),
-            losses: (0.0, 0),
+            losses,
             weights,
             weights_step: step,
         };
@@ -127,6 +132,11 @@ impl Progress {
     /// The last step's figures.
     pub(super) fn last(&self) -> Option<&StepReading> {
         self.readings.last()
+    }
+
+    /// Sum and number of the losses since the last call of [`Progress::take_mean_loss`]; none when they are no numbers.
+    pub(super) fn losses(&self) -> (f64, u64) {
+        if self.losses.0.is_finite() { self.losses } else { (0.0, 0) }
     }
 
     /// Mean loss since the last call; `None` when no step was read.

@@ -4,6 +4,7 @@ mod accumulation;
 mod collapse;
 mod data;
 mod frozen;
+mod killed;
 mod optimizers;
 mod order;
 mod recipes;

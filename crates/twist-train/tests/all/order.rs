@@ -94,6 +94,10 @@ impl Recorder for Notes {
 struct Score(Effects);
 
 impl Evaluator for Score {
+    fn measures_knn(&self) -> bool {
+        true
+    }
+
     fn evaluate(&mut self, _: &TwistNet, context: &EvalContext<'_>) -> Result<Vec<(String, f64)>, EvalError> {
         self.0.borrow_mut().push(format!("evaluate {}", context.step));
         Ok(vec![("knn_top1".into(), if context.step == 2 { 0.9 } else { 0.5 })])
@@ -129,8 +133,9 @@ fn a_run_records_then_evaluates_then_saves() {
         "done",
     ];
     assert_eq!(*effects.borrow(), expected);
-    let best = fs_err::read_to_string(folder.checkpoints().join("best.json")).unwrap();
-    assert!(best.contains("knn_top1") && best.contains("0.9"), "{best}");
+    let (_, best) = twist_io::load_safetensors(folder.checkpoints().join("best.safetensors")).unwrap();
+    let best = &best.unwrap()["measured"];
+    assert!(best["metric"] == "knn_top1" && best["value"] == 0.9, "{best}");
     let kept = twist_train::CheckpointStore::new(folder.checkpoints(), 1).list().unwrap();
     assert_eq!(kept.len(), 1, "retention");
 }

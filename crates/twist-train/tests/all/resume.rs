@@ -209,9 +209,9 @@ fn without_figures_the_best_checkpoint_is_one_of_the_last_stage() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("run");
     run_recipe(&path, OnExisting::Refuse, &stages(&[]), None, &StopFlag::new()).unwrap();
-    let text = fs_err::read_to_string(path.join("checkpoints/best.json")).unwrap();
-    let best: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert!(best["metric"] == "self_label_loss" && best["step"].as_u64().unwrap() > 4, "{best}");
+    let (_, best) = twist_io::load_safetensors(path.join("checkpoints/best.safetensors")).unwrap();
+    let best = best.unwrap();
+    assert!(best["measured"]["metric"] == "self_label_loss" && best["step"].as_u64().unwrap() > 4, "{best}");
 }
 
 #[test]

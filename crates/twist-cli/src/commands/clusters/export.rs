@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exi
     let text = if json { serde_json::to_string_pretty(&rows)? } else { as_csv(&rows)? };
     match &args.out {
         Some(path) => {
-            twist_io::write_atomic(path, |file| {
+            twist_io::write_atomic(twist_io::followed(path), |file| {
                 std::io::Write::write_all(file, format!("{}\n", text.trim_end()).as_bytes())
             })?;
             talk.say(format!("{} rows in {}", rows.len(), path.display()));

@@ -46,13 +46,13 @@ enum Action {
 
 /// Runs what was asked for.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    let mut named = Named::open(&args.model)?;
+    let (model, to_change) = (&args.model, || Named::to_change(&args.model));
     match &args.action {
-        Action::Show(args) => show::run(args, &named),
-        Action::Rename(args) => args.run(&mut named, talk),
-        Action::Merge(args) => args.run(&mut named, talk),
-        Action::Unmerge(args) => args.run(&mut named, talk),
-        Action::Unsure(args) => args.run(&mut named, talk),
-        Action::Export(args) => export::run(args, &named, talk),
+        Action::Show(args) => show::run(args, &Named::open(model)?),
+        Action::Rename(args) => args.run(&mut to_change()?, talk),
+        Action::Merge(args) => args.run(&mut to_change()?, talk),
+        Action::Unmerge(args) => args.run(&mut to_change()?, talk),
+        Action::Unsure(args) => args.run(&mut to_change()?, talk),
+        Action::Export(args) => export::run(args, &Named::open(model)?, talk),
     }
 }

@@ -47,6 +47,6 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         "top-1 {:.4} ({} of {} images), top-5 {:.4}",
         scores.top1, scores.right, scores.images, scores.top5
     );
-    results::emit(&opened, "classifier", test.classes(), figures, args.json, &[line])?;
+    results::emit(&opened, "classifier", test.classes(), figures, args.json, &[line], talk)?;
     Ok(Exit::Done)
 }

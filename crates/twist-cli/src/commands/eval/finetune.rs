@@ -72,6 +72,6 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let begin = if options.from_scratch { "from scratch" } else { "fine-tuned" };
     lines[0] =
         format!("{begin}, {} labels, {seeds} seeds: {}", figures["protocol"]["labels"]["images"], lines[0]);
-    results::emit(&opened, "finetune", test.classes(), figures, args.json, &lines)?;
+    results::emit(&opened, "finetune", test.classes(), figures, args.json, &lines, talk)?;
     Ok(Exit::Done)
 }

@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     });
     facts["classes"] = classes.into();
     figures.insert("protocol".into(), facts);
-    results::emit(&opened, "knn", test.classes(), figures, args.json, &lines)?;
+    results::emit(&opened, "knn", test.classes(), figures, args.json, &lines, talk)?;
     Ok(Exit::Done)
 }
 

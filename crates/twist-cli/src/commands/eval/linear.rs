@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     let name = figures["protocol"]["name"].as_str().unwrap_or_default().to_owned();
     lines[0] = format!("linear ({name}): {}", lines[0]);
-    results::emit(&opened, "linear", test.classes(), figures, args.json, &lines)?;
+    results::emit(&opened, "linear", test.classes(), figures, args.json, &lines, talk)?;
     Ok(Exit::Done)
 }
 

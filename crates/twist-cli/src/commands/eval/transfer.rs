@@ -154,7 +154,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             Mode::Finetune => finetune(&opened, set, args, talk)?,
         });
         // Recorded at once: what goes wrong with a later set costs none of the earlier ones.
-        results::record(&opened, "transfer", &figures(&opened, &measured[measured.len() - 1..]))?;
+        results::record(&opened, "transfer", &figures(&opened, &measured[measured.len() - 1..]), talk);
     }
     results::print(figures(&opened, &measured), args.json, &table(&measured))?;
     Ok(Exit::Done)

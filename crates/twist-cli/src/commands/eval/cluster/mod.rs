@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     for (opened, path) in models.iter().zip(&args.models) {
         let mut found = measure(args, opened, clusters, (train.as_ref(), &test), talk)?;
         found.model = path.display().to_string();
-        results::record(opened, "cluster", &figures_of(std::slice::from_ref(&found))?)?;
+        results::record(opened, "cluster", &figures_of(std::slice::from_ref(&found))?, talk);
         measured.push(found);
     }
     results::print(figures_of(&measured)?, args.json, &table::lines(&measured)?)?;

@@ -1,0 +1,95 @@
+//! Files that appear whole or not at all.
+
+mod leftovers;
+mod second_name;
+mod target;
+mod unfinished;
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+pub use self::leftovers::{remove_leftovers, remove_leftovers_of};
+pub use self::second_name::second_name;
+pub(crate) use self::target::folder_of;
+pub use self::target::followed;
+use self::unfinished::Unfinished;
+use crate::error::IoError;
+
+/// Writes a file through `write`, so that `path` is at every moment either what it was before or complete.
+///
+/// The bytes go to a file beside it, which is flushed to the disk and renamed; then the folder is flushed, so that
+/// the new name survives a power failure too. A failure removes the unfinished file. A link of this name is replaced, not
+/// followed: whoever got the folder from elsewhere does not write to other places by it ([`followed`] follows links
+/// that a user means). A device or a pipe is written to as it is.
+///
+/// # Errors
+/// [`IoError::StorageFull`] when there is no room, [`IoError::Os`] for everything else, `write`'s own errors included.
+pub fn write_atomic(
+    path: impl AsRef<Path>,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), IoError> {
+    write_sized(path.as_ref(), None, write)
+}
+
+/// As [`write_atomic`], with the size that a "disk full" message tells.
+pub(crate) fn write_sized(
+    path: &Path,
+    size: Option<u64>,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), IoError> {
+    replace(path, write).map_err(|source| IoError::os("write", path, size, source))
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+    let mut unfinished = Unfinished::of(path)?;
+    write(&mut unfinished.writer)?;
+    unfinished.finish(path)
+}
+
+/// A file that is written bit by bit and appears under its name when it is [finished](AtomicFile::finish); dropped
+/// before, it leaves nothing.
+#[derive(Debug)]
+pub struct AtomicFile {
+    path: PathBuf,
+    unfinished: Unfinished,
+}
+
+impl AtomicFile {
+    /// Begins a file that will be called `path`; links, devices and pipes are met as by [`write_atomic`].
+    ///
+    /// # Errors
+    /// The folder does not exist or cannot be written to.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, IoError> {
+        let path = path.as_ref().to_owned();
+        match Unfinished::of(&path) {
+            Ok(unfinished) => Ok(Self { path, unfinished }),
+            Err(source) => Err(IoError::os("write", &path, None, source)),
+        }
+    }
+
+    /// Writes more of it.
+    ///
+    /// # Errors
+    /// As [`write_atomic`].
+    pub fn write<T>(
+        &mut self,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,
+    ) -> Result<T, IoError> {
+        write(&mut self.unfinished.writer).map_err(|source| IoError::os("write", &self.path, None, source))
+    }
+
+    /// The name that the file will have.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Flushes the file to the disk and gives it its name.
+    ///
+    /// # Errors
+    /// As [`write_atomic`].
+    pub fn finish(self) -> Result<(), IoError> {
+        let Self { path, unfinished } = self;
+        unfinished.finish(&path).map_err(|source| IoError::os("write", &path, None, source))
+    }
+}

@@ -1,0 +1,67 @@
+"""What is killed: each scenario has a command, and one that goes on after a kill."""
+
+import os
+import shutil
+
+import inputs
+
+CPU = ["--device", "cpu", "--threads", "1"]
+
+
+class Scenario:
+    """`command` writes below `roots`; `again` makes up for a kill. `given` are folders that lie there before."""
+
+    def __init__(self, name, share, command, again, roots, given=()):
+        self.name, self.share, self.command, self.again = name, share, command, again
+        self.roots, self.given = roots, given
+
+    def prepare(self):
+        """The place as it is before the command."""
+        for root in self.roots:
+            shutil.rmtree(root, ignore_errors=True)
+        for source, target in self.given:
+            shutil.copytree(source, target)
+
+
+def resume(command, run):
+    """Goes on with the run in `run` as a user would: by its folder alone, or, where nothing was begun, by the whole command."""
+    begun = os.path.exists(f"{run}/data.json") or (command[1] == "finetune" and os.path.exists(f"{run}/config.toml"))
+    return [command[0], command[1], "--resume", "--out", run, *CPU] if begun else [*command, "--resume"]
+
+
+def make(twist, place, execute):
+    """All scenarios, with their inputs below `place`; `execute` runs a command that must succeed."""
+    at = lambda name: os.path.join(place, name)
+    inputs.pictures(at("in/train"), 32)
+    inputs.pictures(at("in/test"), 16)
+    inputs.labels(at("in/labels.csv"), 12)
+    inputs.features(at("in/x.npy"), 64, 8, 4)
+    inputs.write(at("in/knn.toml"), inputs.RECIPE + inputs.VIEWS)
+    inputs.write(at("in/loss.toml"), inputs.RECIPE.replace("epochs = 3", "epochs = 2") + inputs.SELF_LABEL + inputs.VIEWS)
+    execute([twist, "train", at("in/train"), "--recipe", at("in/knn.toml"), "--out", at("in/model"), *CPU])
+    run, cache, out = at("out/run"), at("cache"), at("out")
+
+    def trains(name, share, *words):
+        command = [twist, *words, "--out", run, *CPU]
+        return Scenario(name, share, command, lambda: resume(command, run), [out, cache])
+
+    def repeats(name, share, *words, given=()):
+        command = [twist, *words]
+        return Scenario(name, share, command, lambda: command, [out, cache], given)
+
+    model, folder = at("in/model"), [(at("in/empty"), out)]
+    os.makedirs(at("in/empty"), exist_ok=True)
+    whole = [(at("in/empty"), out), (model, run)]
+    head = ["--clusters", "4", "--set", "model.hidden_dim=16", "--epochs", "4", "--batch-size", "16"]
+    return [
+        trains("train, best by k-NN", 5, "train", at("in/train"), "--eval-data", at("in/test"), "--recipe", at("in/knn.toml")),
+        trains("train, best by loss", 5, "train", at("in/train"), "--labels", "none", "--recipe", at("in/loss.toml")),
+        trains("heads on a table", 3, "train", at("in/x.npy"), *head),
+        trains("heads on images", 3, "train", at("in/train"), "--frozen", model, *head),
+        trains("finetune", 4, "finetune", model, "--train", at("in/train"), "--test", at("in/test"), "--labels",
+               at("in/labels.csv"), "--epochs", "3"),
+        repeats("embed, parquet", 1, "embed", model, at("in/train"), "--out", f"{out}/e.parquet", *CPU, given=folder),
+        repeats("embed, npy", 1, "embed", model, at("in/train"), "--out", f"{out}/e.npy", *CPU, given=folder),
+        repeats("eval knn, cache", 2, "eval", "knn", run, "--train", at("in/train"), "--test", at("in/test"), *CPU, given=whole),
+        repeats("data pack", 2, "data", "pack", at("in/train"), "--out", f"{out}/s-%03d.tar", "--max-images", "12", given=folder),
+    ]
