@@ -13,7 +13,7 @@ KILLED = 137
 
 
 class Event:
-    """The `nth` call of `call` in the main thread, as a line of strace."""
+    """The `nth` call of `call` in some thread, as a line of strace."""
 
     def __init__(self, call, nth, line):
         self.call, self.nth, self.line = call, nth, line
@@ -32,32 +32,38 @@ def run(command, cwd, env, log=None, timeout=600):
 
 
 def record(command, cwd, env, roots):
-    """Runs a command to its end; returns exit code, output, and the changes that its main thread made below `roots`."""
+    """Runs a command to its end; returns exit code, output, and the changes that it made below `roots`.
+
+    strace counts the calls of each thread by itself, and ends the process in the first thread that reaches a number. So only
+    changes of the thread that makes the most calls of a kind can be met; the others are left out.
+    """
     trace = os.path.join(cwd, "trace.txt")
     traced = ["strace", "-f", "-y", "-qq", "-s", "0", "--seccomp-bpf", "-e", "trace=" + ",".join(CHANGES), "-e",
               "signal=none", "-o", trace]
     code, out, err = run(traced + command, cwd, env)
-    events, counts, main = [], {}, None
+    calls = {}
     with open(trace, encoding="utf-8", errors="replace") as lines:
-        for line in lines:
+        for place, line in enumerate(lines):
             found = re.match(r"(\d+)\s+(\w+)\(", line)
-            if not found:
-                continue
-            thread, call = found.groups()
-            main = main or thread
-            if thread != main:
-                continue
-            counts[call] = counts.get(call, 0) + 1
-            creates = call != "openat" or "O_CREAT" in line
-            if creates and any(root in line for root in roots):
-                events.append(Event(call, counts[call], line))
-    return code, out, err, events
+            if found:
+                thread, call = found.groups()
+                calls.setdefault(call, {}).setdefault(thread, []).append((place, line))
+    events = []
+    for call, threads in calls.items():
+        for thread, lines in threads.items():
+            others = max((len(lines) for other, lines in threads.items() if other != thread), default=0)
+            for nth, (place, line) in enumerate(lines, 1):
+                creates = call != "openat" or "O_CREAT" in line
+                if nth > others and creates and any(root in line for root in roots):
+                    events.append((place, Event(call, nth, line)))
+    return code, out, err, [event for _, event in sorted(events, key=lambda pair: pair[0])]
 
 
 def kill_before(event, command, cwd, env):
     """Runs a command that gets SIGKILL as it comes to `event`; returns whether it did."""
     inject = f"inject={event.call}:signal=SIGKILL:when={event.nth}"
-    traced = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=" + event.call, "-e", inject, "-e", "signal=none",
+    # Without --seccomp-bpf, with which strace injects no signals.
+    traced = ["strace", "-f", "-qq", "-e", "trace=" + event.call, "-e", inject, "-e", "signal=none",
               "-o", "/dev/null"]
     code, _, _ = run(traced + command, cwd, env)
     return code in (KILLED, -9)

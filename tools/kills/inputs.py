@@ -70,7 +70,7 @@ def pictures(folder, count):
 
 def labels(path, count):
     """A table of labels for the pictures of [`pictures`]."""
-    rows = (f"{('dots', 'lines')[number % 2]}/{number:03}.png,{('round', 'straight')[number % 2]}" for number in range(count))
+    rows = (f"{('dots', 'lines')[number % 2]}/{number:03}.png,{('dots', 'lines')[number % 2]}" for number in range(count))
     write(path, "path,label\n" + "\n".join(rows) + "\n")
 
 

@@ -63,5 +63,6 @@ def make(twist, place, execute):
         repeats("embed, parquet", 1, "embed", model, at("in/train"), "--out", f"{out}/e.parquet", *CPU, given=folder),
         repeats("embed, npy", 1, "embed", model, at("in/train"), "--out", f"{out}/e.npy", *CPU, given=folder),
         repeats("eval knn, cache", 2, "eval", "knn", run, "--train", at("in/train"), "--test", at("in/test"), *CPU, given=whole),
-        repeats("data pack", 2, "data", "pack", at("in/train"), "--out", f"{out}/s-%03d.tar", "--max-images", "12", given=folder),
+        repeats("data pack", 2, "data", "pack", at("in/train"), "--out", f"{out}/s-%03d.tar", "--max-images", "12", "--threads",
+                "1", given=folder),
     ]

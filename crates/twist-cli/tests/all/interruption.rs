@@ -97,6 +97,10 @@ fn a_second_process_is_refused_and_the_first_goes_on() {
         let second = place.run(&format!("{LINE} --out busy {how}"));
         second.exits(1).says(&[&format!("process {}", child.id()), "--out"]);
     }
+    // Not even without the lock's file.
+    fs_err::remove_file(place.path("busy/twist.lock")).unwrap();
+    let second = place.run(&format!("{LINE} --out busy --resume"));
+    second.exits(1).says(&["another process is working on this run"]);
     let seen = place.events("busy", "checkpoint").len();
     wait_for_checkpoints(&place, "busy", seen + 2);
     child.kill().unwrap();

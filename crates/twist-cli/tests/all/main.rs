@@ -1,8 +1,8 @@
 //! The binary from outside: every test runs `twist` as a user would and looks at its output, its exit code and what it
 //! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, `import`
 //! weights from elsewhere, `using` what a trained model is used for, `eval_cluster` and `transfer` evaluations,
-//! `from_labels` what is trained from labels, `frozen` heads on frozen features, and `interruption` kills, signals and
-//! locks.
+//! `from_labels` what is trained from labels, `frozen` heads on frozen features, `interruption` kills, signals and
+//! locks, `killed` what a kill leaves between two files, and `shared` folders that others use too.
 
 mod damage;
 mod eval_cluster;
@@ -12,7 +12,9 @@ mod frozen;
 mod help;
 mod import;
 mod interruption;
+mod killed;
 mod run;
+mod shared;
 mod support;
 mod transfer;
 mod usage;

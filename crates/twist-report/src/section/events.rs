@@ -1,5 +1,7 @@
 //! What happened on the way.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::run::{Log, LogEvent};
@@ -46,7 +48,8 @@ pub(crate) fn events(log: &Log) -> Events {
     rows.drain(..earlier);
 
     let of_kind = |kind: &'static str| log.events.iter().filter(move |event| event.kind == kind);
-    let saved = of_kind("checkpoint").count();
+    // A run that went on after a kill saves some of them a second time.
+    let saved = of_kind("checkpoint").map(|event| event.step).collect::<BTreeSet<_>>().len();
     let checkpoints = of_kind("checkpoint").next_back().map(|last| {
         let many = plural(saved, "checkpoint was saved", "checkpoints were saved");
         format!("{many}, the last at step {}.", count(last.step))

@@ -1,0 +1,195 @@
+//! Runs as a kill leaves them between two of their files: `--resume` makes up for the rest.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::{Done, Place, wait_until};
+
+const CPU: &str = "--device cpu --threads 1";
+
+/// A finished run of a network, of heads and of fine-tuning, each with the command that goes on with it.
+fn finished() -> (Place, [(&'static str, &'static str); 3]) {
+    let place = Place::new();
+    place.pictures("train", 24);
+    place.pictures("test", 12);
+    place.run(&format!("train train --recipe tiny.toml --out net {CPU}")).exits(0);
+    let head = "--clusters 3 --epochs 3 --set model.hidden_dim=16";
+    place.run(&format!("train train --frozen net --out head {head} {CPU}")).exits(0);
+    let tune = "finetune net --train train --test test --batch-size 8 --epochs 2";
+    place.run(&format!("{tune} --out tuned {CPU}")).exits(0);
+    (place, [("net", "train"), ("head", "train"), ("tuned", "finetune")])
+}
+
+fn resume(place: &Place, run: &str, command: &str) -> Done {
+    place.run(&format!("{command} --resume --out {run} {CPU}"))
+}
+
+fn read(place: &Place, run: &str, name: &str) -> Vec<u8> {
+    fs_err::read(place.path(run).join(name)).unwrap()
+}
+
+/// Takes the last line off a run's log.
+fn cut_log(place: &Place, run: &str, event: &str) {
+    let text = String::from_utf8(read(place, run, "log.jsonl")).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    assert!(lines.pop().unwrap().contains(&format!("\"event\":\"{event}\"")), "{text}");
+    fs_err::write(place.path(run).join("log.jsonl"), lines.join("\n") + "\n").unwrap();
+}
+
+#[test]
+fn a_report_that_is_missing_or_old_is_written() {
+    let (place, runs) = finished();
+    for (run, command) in runs {
+        let whole = ["report.html", "label_next.csv"].map(|name| read(&place, run, name));
+        let names = place.names(run);
+        resume(&place, run, command).exits(0).says(&["finished already", "nothing to do"]);
+
+        for name in ["report.html", "label_next.csv"] {
+            fs_err::remove_file(place.path(run).join(name)).unwrap();
+        }
+        resume(&place, run, command).exits(0).says(&["finished already", "report"]);
+        assert!(["report.html", "label_next.csv"].map(|name| read(&place, run, name)) == whole, "{run}");
+        assert_eq!(place.names(run), names);
+
+        // The report of an earlier stop is there, and the figures are new.
+        fs_err::write(place.path(run).join("report.html"), "old").unwrap();
+        let metrics = read(&place, run, "metrics.json");
+        wait_until("a later time of the file", || {
+            fs_err::write(place.path(run).join("metrics.json"), &metrics).unwrap();
+            let time = |name: &str| place.path(run).join(name).metadata().unwrap().modified().unwrap();
+            time("metrics.json") > time("report.html")
+        });
+        resume(&place, run, command).exits(0);
+        assert!(read(&place, run, "report.html") == whole[0], "{run}");
+    }
+}
+
+#[test]
+fn a_log_that_does_not_say_done_is_brought_up() {
+    let (place, runs) = finished();
+    for (run, command) in &runs[..2] {
+        cut_log(&place, run, "done");
+        fs_err::remove_file(place.path(run).join("metrics.json")).unwrap();
+        fs_err::remove_file(place.path(run).join("report.html")).unwrap();
+        resume(&place, run, command).exits(0);
+        assert_eq!(place.events(run, "done").len(), 1, "{run}");
+        let report = String::from_utf8(read(&place, run, "report.html")).unwrap();
+        assert!(!report.contains("has not finished"), "{run}");
+        resume(&place, run, command).exits(0).says(&["nothing to do"]);
+        assert_eq!(place.events(run, "done").len(), 1, "{run}");
+    }
+}
+
+#[test]
+fn figures_of_an_earlier_stop_are_not_those_of_the_finished_run() {
+    let place = Place::new();
+    place.pictures("train", 24);
+    let line = format!("train train --recipe tiny.toml --out net {CPU}");
+    place.run(&format!("{line} --max-time 1ms")).exits(0);
+    let early = read(&place, "net", "metrics.json");
+    resume(&place, "net", "train").exits(0);
+    let timeless = |bytes: &[u8]| {
+        let mut metrics: Value = serde_json::from_slice(bytes).unwrap();
+        for key in ["minutes", "images_per_second", "peak_memory_gib"] {
+            metrics.as_object_mut().unwrap().remove(key);
+        }
+        metrics
+    };
+    let last = timeless(&read(&place, "net", "metrics.json"));
+    assert_eq!((&timeless(&early)["protocol"]["steps"], &last["protocol"]["steps"]), (&1.into(), &9.into()));
+
+    // Killed after the last checkpoint: the figures are still those of the stop.
+    fs_err::write(place.path("net/metrics.json"), early).unwrap();
+    resume(&place, "net", "train").exits(0);
+    assert_eq!(timeless(&read(&place, "net", "metrics.json")), last);
+}
+
+#[test]
+fn the_state_of_a_finished_fine_tuning_goes() {
+    let place = Place::new();
+    place.pictures("train", 24);
+    place.run(&format!("train train --recipe tiny.toml --out net {CPU}")).exits(0);
+    let line = format!("finetune net --train train --batch-size 8 --epochs 40 --out tuned {CPU}");
+    let state = place.path("tuned/checkpoints/finetune.safetensors");
+    let mut child = place.start(&line);
+    wait_until("a saved state", || state.is_file());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let saved = fs_err::read(&state).unwrap();
+    resume(&place, "tuned", "finetune").exits(0);
+    assert!(!state.exists());
+
+    // Killed between the figures and the end.
+    fs_err::write(&state, saved).unwrap();
+    cut_log(&place, "tuned", "done");
+    fs_err::remove_file(place.path("tuned/report.html")).unwrap();
+    resume(&place, "tuned", "finetune").exits(0);
+    assert!(!state.exists() && place.path("tuned/report.html").is_file());
+    assert_eq!(place.events("tuned", "done").len(), 1);
+}
+
+#[test]
+fn a_process_killed_before_it_began_is_no_obstacle() {
+    let place = Place::new();
+    place.pictures("train", 24);
+    let line = format!("train train --recipe tiny.toml --out net {CPU}");
+    fs_err::create_dir_all(place.path("net/checkpoints")).unwrap();
+    fs_err::write(place.path("net/.config.toml.a1b2c3.twist-tmp"), "part").unwrap();
+    place.run(&line).exits(0);
+    assert!(!place.names("net").iter().any(|name| name.ends_with(".twist-tmp")));
+
+    fs_err::create_dir_all(place.path("begun/checkpoints")).unwrap();
+    fs_err::copy(place.path("net/config.toml"), place.path("begun/config.toml")).unwrap();
+    fs_err::write(place.path("begun/twist.lock"), "").unwrap();
+    let line = line.replace("--out net", "--out begun");
+    place.run(&line).exits(1).says(&["--resume"]);
+    place.run("train --resume --out begun").exits(2).says(&["whole command", "--resume"]);
+    place.run(&format!("{line} --resume")).exits(0);
+}
+
+#[test]
+fn a_recipe_cut_in_half_is_named_by_its_file() {
+    let place = Place::new();
+    place.pictures("train", 24);
+    place.run(&format!("train train --out net --epochs 1 --set schedule.warmup_epochs=0 {CPU} --max-time 1ms"));
+    let recipe = String::from_utf8(read(&place, "net", "config.toml")).unwrap();
+    fs_err::write(place.path("net/config.toml"), &recipe[..recipe.find("[model]").unwrap()]).unwrap();
+    resume(&place, "net", "train").exits(1).says(&["net/config.toml:1", "missing field"]);
+
+    fs_err::write(place.path("net/config.toml"), recipe).unwrap();
+    fs_err::rename(place.path("train"), place.path("moved")).unwrap();
+    resume(&place, "net", "train").exits(1).says(&["net/data.json", "DATA"]);
+    resume(&place, "net", "train moved").exits(0);
+}
+
+#[test]
+fn a_limit_of_file_sizes_is_an_error_that_names_the_file() {
+    let place = Place::new();
+    place.pictures("train", 24);
+    let line = format!("train train --recipe tiny.toml --out net {CPU}");
+    let mut shell = std::process::Command::new("sh");
+    shell.arg("-c").arg(format!("ulimit -f 100; exec {} {line}", env!("CARGO_BIN_EXE_twist")));
+    let limited = shell.current_dir(place.path("")).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8(limited.stderr).unwrap();
+    assert_eq!(limited.status.code(), Some(1), "{said}");
+    assert!(said.contains("step-00000002.safetensors") && said.contains("ulimit -f unlimited"), "{said}");
+    assert!(!place.names("net/checkpoints").iter().any(|name| name.ends_with(".twist-tmp")));
+    place.run(&format!("{line} --resume")).exits(0);
+}
+
+#[test]
+fn printed_commands_can_be_run() {
+    let place = Place::new();
+    place.pictures("train", 24);
+    let mut words: Vec<&str> = "train train --recipe tiny.toml --device cpu --threads 1 --max-time 1ms".split(' ').collect();
+    words.extend(["--out", "my run"]);
+    let output = place.twist(words).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let command = said.lines().find_map(|line| line.trim().strip_prefix("twist ")).unwrap();
+    assert_eq!(command, "train --resume --out 'my run'");
+    let mut shell = std::process::Command::new("sh");
+    shell.arg("-c").arg(format!("exec {} {command} {CPU}", env!("CARGO_BIN_EXE_twist")));
+    assert!(shell.current_dir(place.path("")).output().unwrap().status.success());
+    assert_eq!(place.events("my run", "done").len(), 1);
+}

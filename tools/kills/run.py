@@ -1,0 +1,79 @@
+"""Kills `twist` at events of the file system and compares what it has after going on with what it has undisturbed.
+
+    python3 tools/kills/run.py target/release/twist --kills 200
+
+Every scenario (`scenarios.py`) is run once from beginning to end under `strace`, which lists every create, rename, link, removal
+and write below its folders. Then it is run again and again, each time ended by SIGKILL right before one of these events,
+evenly spread; it goes on by `--resume`, or by the same command where there is nothing to resume; and then all its folders
+are compared, file by file (`compare.py`): equal apart from times, nothing missing, nothing left over. Exit code 1 at any
+difference. Needs Linux, Python 3.9 and strace.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+
+import events
+from compare import differences, snapshot
+from scenarios import make
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("twist", help="the binary")
+    parser.add_argument("--kills", type=int, default=200, help="how many in all")
+    parser.add_argument("--only", default="", help="scenarios whose name has this in it")
+    args = parser.parse_args()
+    if not shutil.which("strace"):
+        sys.exit("strace is needed: install it with the system's package manager")
+    twist = os.path.abspath(args.twist)
+    with tempfile.TemporaryDirectory(prefix="kills-") as place:
+        place = os.path.realpath(place)
+        env = {**os.environ, "TWIST_CACHE": f"{place}/cache", "OMP_NUM_THREADS": "1", "TWIST_TORCH_CUDA": "off"}
+        must = lambda command: check(events.run(command, place, env), command)
+        scenarios = [one for one in make(twist, place, must) if args.only in one.name]
+        shares = sum(one.share for one in scenarios)
+        rows = [scenario(one, max(1, round(args.kills * one.share / shares)), place, env) for one in scenarios]
+    print(f"\n{'scenario':24}{'events':>8}{'kills':>8}{'different':>11}")
+    for row in rows:
+        print(f"{row[0]:24}{row[1]:8}{row[2]:8}{row[3]:11}")
+    total = [sum(row[column] for row in rows) for column in (1, 2, 3)]
+    print(f"{'all':24}{total[0]:8}{total[1]:8}{total[2]:11}")
+    sys.exit(1 if total[2] else 0)
+
+
+def check(done, command):
+    code, out, err = done
+    if code:
+        sys.exit(f"exit code {code} of {' '.join(command)}\n{out}{err}")
+    return out
+
+
+def scenario(one, kills, place, env):
+    """Kills a scenario that many times; returns its name, its events, the kills that came about, and the differences."""
+    one.prepare()
+    code, out, err, found = events.record(one.command, place, env, [root + os.sep for root in one.roots])
+    check((code, out, err), one.command)
+    expected = snapshot(one.roots, place)
+    chosen = [found[index * len(found) // kills] for index in range(min(kills, len(found)))] if kills < len(found) else found
+    done = different = 0
+    for event in chosen:
+        one.prepare()
+        if not events.kill_before(event, one.command, place, env):
+            continue
+        done += 1
+        again = one.again()
+        code, out, err = events.run(again, place, env)
+        lines = differences(expected, snapshot(one.roots, place)) if code == 0 else [f"exit code {code}: {err.strip()}"]
+        if lines:
+            different += 1
+            print(f"{one.name}: killed before {event.short(place)}, then {' '.join(again[1:3])} …")
+            print("".join(f"    {line}\n" for line in lines), end="", flush=True)
+    print(f"{one.name}: {done} kills at {len(found)} events, {different} different", flush=True)
+    return one.name, len(found), done, different
+
+
+if __name__ == "__main__":
+    main()
