@@ -152,7 +152,9 @@ fn a_process_killed_before_it_began_is_no_obstacle() {
 fn a_recipe_cut_in_half_is_named_by_its_file() {
     let place = Place::new();
     place.pictures("train", 24);
-    place.run(&format!("train train --out net --epochs 1 --set schedule.warmup_epochs=0 {CPU} --max-time 1ms"));
+    place.run(&format!(
+        "train train --out net --epochs 1 --set schedule.warmup_epochs=0 {CPU} --max-time 1ms"
+    ));
     let recipe = String::from_utf8(read(&place, "net", "config.toml")).unwrap();
     fs_err::write(place.path("net/config.toml"), &recipe[..recipe.find("[model]").unwrap()]).unwrap();
     resume(&place, "net", "train").exits(1).says(&["net/config.toml:1", "missing field"]);
@@ -182,7 +184,8 @@ fn a_limit_of_file_sizes_is_an_error_that_names_the_file() {
 fn printed_commands_can_be_run() {
     let place = Place::new();
     place.pictures("train", 24);
-    let mut words: Vec<&str> = "train train --recipe tiny.toml --device cpu --threads 1 --max-time 1ms".split(' ').collect();
+    let mut words: Vec<&str> =
+        "train train --recipe tiny.toml --device cpu --threads 1 --max-time 1ms".split(' ').collect();
     words.extend(["--out", "my run"]);
     let output = place.twist(words).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

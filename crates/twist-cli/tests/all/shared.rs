@@ -71,7 +71,10 @@ fn links_in_a_run_from_elsewhere_are_not_written_through() {
         fs_err::rename(&aside, &own).unwrap();
     }
     symlink(&diary, place.path("run/evaluations.jsonl")).unwrap();
-    place.run(&format!("eval knn run --train train --test test --no-cache {CPU}")).exits(0).says(&["symbolic link"]);
+    place
+        .run(&format!("eval knn run --train train --test test --no-cache {CPU}"))
+        .exits(0)
+        .says(&["symbolic link"]);
     fs_err::remove_file(place.path("run/report.html")).unwrap();
     symlink(&diary, place.path("run/report.html")).unwrap();
     place.run("report run").exits(0);
