@@ -89,10 +89,10 @@ pub enum EvalError {
         /// What is missing or wrong.
         reason: String,
     },
-    /// A card whose parts contradict each other.
-    #[error("the model's description contradicts itself: {reason}")]
+    /// A card with a number out of range, or whose parts contradict each other.
+    #[error("the description of the model is wrong: {reason}")]
     Card {
-        /// Which parts, and how.
+        /// Which number or parts, and how.
         reason: String,
     },
     /// Weights of a network that is not known.
@@ -111,6 +111,41 @@ pub enum EvalError {
         /// What became of each tensor.
         report: Box<twist_io::LoadReport>,
     },
+    /// Weights of a network that computes something else than the one that was recognised.
+    #[error(
+        "the network computes with tensors that {arch} of Twist does not have: {}. Its features would be others, so nothing was \
+         written; convert a network without them, or remove them from the file if you know that they change nothing",
+        some(tensors)
+    )]
+    OtherNetwork {
+        /// The architecture that was recognised or asked for.
+        arch: String,
+        /// Names of the tensors in the file.
+        tensors: Vec<String>,
+    },
+    /// A tensor that cannot be used.
+    #[error("tensor `{}`: {source}", twist_io::shown(name))]
+    BadTensor {
+        /// Its name in the file.
+        name: String,
+        /// Why.
+        source: twist_io::TensorError,
+    },
+    /// Features or probabilities that are not numbers.
+    #[error(
+        "{} gives features or probabilities that are NaN or infinite: its weights are damaged, or they are too large for the precision (--precision \
+         fp32 computes in the widest)",
+        if path.as_os_str().is_empty() { "the model".to_owned() } else { path.display().to_string() }
+    )]
+    FeaturesNotFinite {
+        /// The weight file; empty for a model that was made here.
+        path: PathBuf,
+    },
+    /// Images that were exchanged while they were read.
+    #[error(
+        "the images changed while their features were computed, so nothing was kept: run this again when they rest"
+    )]
+    ImagesChanged,
     /// Classes that are matched by number and are not as many.
     #[error(
         "the model's classifier has {model} classes and {data} are given; without names on both sides they are matched by \
@@ -362,7 +397,8 @@ fn one_class(name: &str) -> String {
 /// The first of several names.
 fn some(names: &[String]) -> String {
     let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
-    format!("{}{more}", names[..names.len().min(5)].join(", "))
+    let few: Vec<_> = names[..names.len().min(5)].iter().map(|name| twist_io::shown(name)).collect();
+    format!("{}{more}", few.join(", "))
 }
 
 fn backbone_rate(rate: f64) -> String {

@@ -11,8 +11,17 @@ use twist_train::{DeviceNormalize, Machine, Precision, TrainPlan};
 
 use crate::{EvalError, ModelCard};
 
-/// Images in one forward pass of an evaluation.
-const BATCH: usize = 256;
+/// Most images in one forward pass of an evaluation.
+const BATCH: u64 = 256;
+
+/// Most pixels of them, as many as that number of images of the usual size has: activations grow with pixels, and larger
+/// images take no more memory for it.
+const PIXELS: u64 = BATCH * 224 * 224;
+
+/// Images of this side in one forward pass.
+fn batch_of(side: u32) -> usize {
+    (PIXELS / u64::from(side).pow(2).max(1)).clamp(1, BATCH) as usize
+}
 
 /// Transform, normalisation, device and precision: they define a number as much as the weights do.
 #[derive(Clone, Debug)]
@@ -55,7 +64,7 @@ impl EvalInput {
             normalize: Rc::new(normalize),
             device: machine.device,
             autocast: (plan.precision() != Precision::Fp32).then(|| plan.precision().kind()),
-            batch_size: BATCH,
+            batch_size: batch_of(plan.eval().transform.crop),
             loader: LoaderOptions { threads: machine.loader_threads, ..LoaderOptions::default() },
         })
     }
@@ -77,7 +86,7 @@ impl EvalInput {
             normalize: Rc::new(normalize),
             device: machine.device,
             autocast: reduced.then(|| precision.kind()),
-            batch_size: BATCH,
+            batch_size: batch_of(card.transform.crop),
             loader: LoaderOptions { threads: machine.loader_threads, ..LoaderOptions::default() },
         })
     }
@@ -153,5 +162,16 @@ impl EvalInput {
             (features, logits)
         };
         Ok((features.f_to_kind(Kind::Float)?, logits.f_softmax(-1, Kind::Float)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::batch_of;
+
+    #[test]
+    fn larger_images_come_in_smaller_batches() {
+        let sizes = [32, 224, 225, 384, 448, 4096, u32::MAX];
+        assert_eq!(sizes.map(batch_of), [256, 256, 253, 87, 64, 1, 1]);
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong with a file, each way by its own name.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use thiserror::Error;
 
 use crate::mat::MatLie;
 use crate::pickle::PickleLie;
+use crate::printable;
 use crate::tensor::Dtype;
 
 /// A tensor whose parts contradict each other, or that was asked for as what it is not.
@@ -24,6 +26,16 @@ pub enum TensorError {
         /// Bytes that are there.
         got: usize,
     },
+    /// Numbers that are NaN or infinite.
+    #[error(
+        "{count} of {numbers} numbers are NaN or infinite, so the training that made them failed; use an earlier checkpoint of it"
+    )]
+    NotFinite {
+        /// How many are not finite.
+        count: usize,
+        /// How many there are.
+        numbers: usize,
+    },
     /// The elements are of another type.
     #[error("the tensor holds {got}, but {expected} was asked for: convert it first")]
     Dtype {
@@ -36,7 +48,31 @@ pub enum TensorError {
 
 /// Where tensors were looked for.
 fn place(key: &str) -> String {
-    if key.is_empty() { "at its top".to_owned() } else { format!("under the key `{key}`") }
+    if key.is_empty() { "at its top".to_owned() } else { format!("under the key `{}`", shown(key)) }
+}
+
+/// Most keys that an error lists.
+const LISTED: usize = 8;
+
+/// The first few keys.
+fn some(keys: &[String]) -> String {
+    let few: Vec<_> = keys.iter().take(LISTED).map(|key| shown(key)).collect();
+    let more = if keys.len() > LISTED { format!(" and {} more", keys.len() - LISTED) } else { String::new() };
+    format!("{}{more}", few.join(", "))
+}
+
+/// Longest text from a file that an error shows, in characters: names of tensors are shorter.
+const SHOWN: usize = 160;
+
+/// A name or text from a file as an error shows it: on one line, without what a terminal would act upon, its middle left
+/// out where it is long.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if text.len() <= SHOWN {
+        return printable(text);
+    }
+    let cut = |at: usize| (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let (head, tail) = (&text[..cut(SHOWN / 2)], &text[cut(text.len() - SHOWN / 2)..]);
+    Cow::Owned(format!("{} … {} ({} bytes)", printable(head), printable(tail), text.len()))
 }
 
 fn count(bytes: Option<usize>) -> String {
@@ -127,13 +163,21 @@ pub enum IoError {
         /// Bytes in the file.
         got: u64,
     },
-    /// The first bytes are not those of a safetensors file.
-    #[error("{} is not a safetensors file: {reason}", path.display())]
+    /// Not a weight file.
+    #[error("{} is not a weight file (.pth, .pt, .th, .safetensors): {what}; {remedy}", path.display())]
+    NotWeights {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A weight file of PyTorch where one of ours is needed.
+    #[error("{} is a weight file of PyTorch, not a safetensors file; `twist import` makes a model of it", path.display())]
     NotSafetensors {
         /// The file.
         path: PathBuf,
-        /// What gives it away.
-        reason: String,
     },
     /// The header contradicts itself or the file.
     #[error("{} has a damaged header: {lie}; do not use this file, get it again from its source", path.display())]
@@ -142,6 +186,28 @@ pub enum IoError {
         path: PathBuf,
         /// In which way.
         lie: HeaderLie,
+    },
+    /// What the file holds is not what was written.
+    #[error(
+        "{} is damaged: {what} not what was written, as its checksum tells; use another copy, or resume from an older checkpoint \
+         (a program that changes such a file must leave out its metadata `twist_crc32c`)",
+        path.display()
+    )]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// The part, as in `tensor fc.weight is`.
+        what: String,
+    },
+    /// A tensor that cannot be used.
+    #[error("{}: tensor `{}`: {source}", path.display(), shown(name))]
+    BadTensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Why.
+        source: TensorError,
     },
     /// The first bytes are not those of a PyTorch weight file.
     #[error(
@@ -170,7 +236,7 @@ pub enum IoError {
         if found.is_empty() {
             "save the network's state_dict(), not the network itself".to_owned()
         } else {
-            format!("there are some under {}", found.join(", "))
+            format!("there are some under {}", some(found))
         }
     )]
     NoState {
@@ -183,8 +249,10 @@ pub enum IoError {
     },
     /// A tensor has a type that this crate does not know.
     #[error(
-        "{}: tensor `{name}` has type {dtype}, which Twist does not read; convert it to F32, F16 or BF16 first",
-        path.display()
+        "{}: tensor `{}` has type {}, which Twist does not read; convert it to F32, F16 or BF16 first",
+        path.display(),
+        shown(name),
+        shown(dtype)
     )]
     UnknownDtype {
         /// The file.
@@ -203,7 +271,7 @@ pub enum IoError {
         lie: MatLie,
     },
     /// A state that cannot be written: the caller's mistake, found before any file is touched.
-    #[error("cannot write {}: tensor `{name}`: {reason}", path.display())]
+    #[error("cannot write {}: tensor `{}`: {reason}", path.display(), shown(name))]
     BadState {
         /// The file that was to be written.
         path: PathBuf,
@@ -218,13 +286,13 @@ pub enum IoError {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum HeaderLie {
     /// Not the JSON that the format asks for.
-    #[error("it is not the JSON of a safetensors header ({0})")]
+    #[error("it is not the JSON of a safetensors header ({})", shown(_0))]
     Json(String),
     /// One name for two tensors.
-    #[error("tensor `{0}` is listed twice")]
+    #[error("tensor `{}` is listed twice", shown(_0))]
     DuplicateName(String),
     /// A tensor that ends before it begins, or beyond the address space.
-    #[error("tensor `{name}` has impossible offsets {begin}..{end}")]
+    #[error("tensor `{}` has impossible offsets {begin}..{end}", shown(name))]
     Offsets {
         /// The tensor.
         name: String,
@@ -234,7 +302,7 @@ pub enum HeaderLie {
         end: u64,
     },
     /// A tensor whose bytes are not as many as its type and shape say.
-    #[error("tensor `{name}` has {got} bytes where {dtype} with shape {shape:?} does not")]
+    #[error("tensor `{}` has {got} bytes where {dtype} with shape {shape:?} does not", shown(name))]
     Size {
         /// The tensor.
         name: String,
@@ -246,7 +314,7 @@ pub enum HeaderLie {
         got: u64,
     },
     /// Two tensors that share bytes.
-    #[error("tensors `{first}` and `{second}` overlap")]
+    #[error("tensors `{}` and `{}` overlap", shown(first), shown(second))]
     Overlap {
         /// The tensor that begins first.
         first: String,
@@ -254,7 +322,7 @@ pub enum HeaderLie {
         second: String,
     },
     /// Bytes between tensors that belong to none.
-    #[error("{bytes} bytes before tensor `{name}` belong to no tensor")]
+    #[error("{bytes} bytes before tensor `{}` belong to no tensor", shown(name))]
     Gap {
         /// The tensor after the gap.
         name: String,
@@ -265,8 +333,11 @@ pub enum HeaderLie {
     #[error("{0} bytes after the last tensor belong to no tensor")]
     Trailing(u64),
     /// Metadata of ours that is no JSON.
-    #[error("its `twist` metadata is not JSON ({0})")]
+    #[error("its `twist` metadata is not JSON ({})", shown(_0))]
     Metadata(String),
+    /// Checksums that are not those of a file of ours.
+    #[error("its checksums cannot be read ({})", shown(_0))]
+    Checksums(String),
 }
 
 impl IoError {

@@ -13,7 +13,8 @@
 //!
 //! How data passes: a network's entries → [`StateDict`] → [`save_safetensors`] → [`write_atomic`] → file, and back by
 //! [`load_safetensors`] → [`StateDict`] → [`match_names`] → the network. Tensors go to and from the file one at
-//! a time, so a checkpoint is in memory once.
+//! a time, so a checkpoint is in memory once. A checksum of each tensor goes with it and is compared on the way back, and
+//! [`weight_format`] says what a file is that is not a weight file.
 //!
 //! Beside checkpoints it reads the label files of published data sets that are MATLAB's ([`load_mat`]).
 //!
@@ -46,6 +47,8 @@ mod safetensors;
 
 mod pickle;
 
+mod format;
+
 mod npy;
 
 mod mat;
@@ -70,11 +73,12 @@ pub use crate::atomic::{
     AtomicFile, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
 };
 pub use crate::clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
-pub use crate::error::{HeaderLie, IoError, TensorError};
+pub use crate::error::{HeaderLie, IoError, TensorError, shown};
+pub use crate::format::{WeightFormat, weight_format};
 pub use crate::lines::{append_lines, open_own};
 pub use crate::mat::{MatLie, MatValue, load_mat};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
-pub use crate::npy::{NpyHeader, NpyWriter, read_npy, read_npy_header};
+pub use crate::npy::{NpyHeader, NpyWriter, npy_checksum, read_npy, read_npy_header};
 pub use crate::pickle::{PickleFile, PickleLie, PickleStates, PickleValue, load_pickle};
 pub use crate::printable::{printable, printable_lines};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors};

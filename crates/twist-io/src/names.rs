@@ -3,8 +3,16 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::error::shown;
+
 /// Most misplaced names for which the costly search for a similar one is made; more than that is another network.
 const SEARCHED: usize = 200;
+
+/// Longest name that is compared with others, in bytes: no network has a longer one.
+const COMPARED: usize = 256;
+
+/// Most pairs of characters that all comparisons together look at: some tenths of a second.
+const LOOKS: usize = 1 << 25;
 
 /// Most names of a kind that the text of a report lists.
 const LISTED: usize = 8;
@@ -82,13 +90,28 @@ pub fn match_names(expected: &[(String, Vec<usize>)], found: &[(String, Vec<usiz
 /// For each missing name the unused one of the same shape with the fewest edits, if few are enough.
 fn suggest(missing: &[(&str, &[usize])], unused: &[(&str, &[usize])]) -> Vec<Suggestion> {
     let mut suggestions = Vec::new();
-    for (name, shape) in missing.iter().take(SEARCHED) {
-        let best = unused
-            .iter()
-            .filter(|(_, other)| other == shape)
-            .map(|(other, _)| (distance(name, other), *other))
-            .filter(|(edits, other)| *edits <= name.len().max(other.len()) / 3)
-            .min();
+    let mut by_shape: HashMap<&[usize], Vec<&str>> = HashMap::new();
+    for (name, shape) in unused.iter().filter(|(name, _)| name.len() <= COMPARED) {
+        by_shape.entry(shape).or_default().push(name);
+    }
+    let mut looks = LOOKS;
+    for (name, shape) in missing.iter().filter(|(name, _)| name.len() <= COMPARED).take(SEARCHED) {
+        let mut best = None;
+        for other in by_shape.get(shape).into_iter().flatten() {
+            let most = name.len().max(other.len()) / 3;
+            let edits = if wraps(name, other) {
+                1
+            } else if name.len().abs_diff(other.len()) > most {
+                continue;
+            } else {
+                let Some(left) = looks.checked_sub(name.len() * other.len()) else { return suggestions };
+                looks = left;
+                levenshtein(name.as_bytes(), other.as_bytes())
+            };
+            if edits <= most && best.is_none_or(|found| (edits, *other) < found) {
+                best = Some((edits, *other));
+            }
+        }
         if let Some((_, similar)) = best {
             suggestions.push(Suggestion { missing: (*name).to_owned(), similar: similar.to_owned() });
         }
@@ -96,12 +119,11 @@ fn suggest(missing: &[(&str, &[usize])], unused: &[(&str, &[usize])]) -> Vec<Sug
     suggestions
 }
 
-/// Number of edits between two names; a prefix or suffix of whole components, like `module.`, counts as one.
-fn distance(a: &str, b: &str) -> usize {
+/// Whether one name is the other behind or before whole components, like `module.`: this counts as one edit.
+fn wraps(a: &str, b: &str) -> bool {
     let (long, short) = if a.len() > b.len() { (a, b) } else { (b, a) };
-    let wraps = long.strip_suffix(short).is_some_and(|prefix| prefix.ends_with('.'))
-        || long.strip_prefix(short).is_some_and(|suffix| suffix.starts_with('.'));
-    if wraps && long.len() > short.len() { 1 } else { levenshtein(a.as_bytes(), b.as_bytes()) }
+    long.strip_suffix(short).is_some_and(|prefix| prefix.ends_with('.'))
+        || long.strip_prefix(short).is_some_and(|suffix| suffix.starts_with('.'))
 }
 
 /// Levenshtein's distance in bytes, one row of the table at a time.
@@ -127,7 +149,7 @@ impl fmt::Display for LoadReport {
             f,
             "missing",
             self.missing.iter().map(|name| match self.suggestion(name) {
-                Some(similar) => format!("{name} (did you mean `{similar}`, which the file has?)"),
+                Some(similar) => format!("{name} (did you mean `{}`, which the file has?)", shown(similar)),
                 None => name.clone(),
             }),
         )?;
@@ -138,7 +160,7 @@ impl fmt::Display for LoadReport {
                 format!("{}: expected {:?}, the file has {:?}", wrong.name, wrong.expected, wrong.got)
             }),
         )?;
-        list(f, "unused", self.unused.iter().cloned())
+        list(f, "unused", self.unused.iter().map(|name| shown(name).into_owned()))
     }
 }
 

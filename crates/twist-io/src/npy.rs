@@ -134,6 +134,7 @@ pub struct NpyWriter {
     file: AtomicFile,
     width: usize,
     rows: usize,
+    checksum: u32,
 }
 
 impl NpyWriter {
@@ -144,7 +145,7 @@ impl NpyWriter {
     pub fn create(path: impl AsRef<Path>, width: usize) -> Result<Self, IoError> {
         let mut file = AtomicFile::create(path)?;
         file.write(|out| out.write_all(&[b' '; HEADER]))?;
-        Ok(Self { file, width, rows: 0 })
+        Ok(Self { file, width, rows: 0, checksum: 0 })
     }
 
     /// Adds rows: `values` is a whole number of them.
@@ -154,7 +155,14 @@ impl NpyWriter {
     pub fn push(&mut self, values: &[f32]) -> Result<(), IoError> {
         debug_assert_eq!(values.len() % self.width.max(1), 0, "whole rows");
         self.rows += values.len() / self.width.max(1);
-        self.file.write(|out| out.write_all(bytemuck::cast_slice(values)))
+        let bytes = bytemuck::cast_slice(values);
+        self.checksum = crc32c::crc32c_append(self.checksum, bytes);
+        self.file.write(|out| out.write_all(bytes))
+    }
+
+    /// CRC-32C of the rows so far, as [`npy_checksum`] gives it of a file.
+    pub fn checksum(&self) -> u32 {
+        self.checksum
     }
 
     /// Writes the head, now that the number of rows is known, and gives the file its name. Returns the number of rows.
@@ -184,6 +192,28 @@ fn header(rows: usize, width: usize) -> Vec<u8> {
     head.resize(HEADER - 1, b' ');
     head.push(b'\n');
     head
+}
+
+/// CRC-32C of the elements of a `.npy` file; little of it is in memory at a time.
+///
+/// # Errors
+/// As [`read_npy_header`].
+pub fn npy_checksum(path: impl AsRef<Path>) -> Result<u32, IoError> {
+    let path = path.as_ref();
+    let header = read_npy_header(path)?;
+    let read = || -> io::Result<u32> {
+        let mut file = fs_err::File::open(path)?;
+        file.seek(SeekFrom::Start(header.data_offset))?;
+        let mut file = file.take(header.data_bytes().unwrap_or(0) as u64);
+        let (mut checksum, mut part) = (0, vec![0; 1 << 20]);
+        loop {
+            match file.read(&mut part)? {
+                0 => return Ok(checksum),
+                count => checksum = crc32c::crc32c_append(checksum, &part[..count]),
+            }
+        }
+    };
+    read().map_err(|source| IoError::os("read", path, None, source))
 }
 
 /// The elements of a `.npy` file as bytes, in row-major order.
@@ -216,7 +246,9 @@ mod tests {
         table.push(&[1.0, 2.0, 3.0]).unwrap();
         assert!(!path.exists(), "an unfinished table has no name");
         table.push(&[4.0, 5.0, 6.0, 7.0, 8.0, 9.0]).unwrap();
+        let checksum = table.checksum();
         assert_eq!(table.finish().unwrap(), 3);
+        assert_eq!(npy_checksum(&path).unwrap(), checksum);
         let (header, bytes) = read_npy(&path).unwrap();
         assert_eq!((header.dtype, header.shape, header.data_offset), (Dtype::F32, vec![3, 3], 128));
         let values: Vec<f32> = bytes.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();

@@ -1,5 +1,8 @@
 //! The ordered list of named tensors that a checkpoint is.
 
+use std::path::Path;
+
+use crate::error::IoError;
 use crate::tensor::HostTensor;
 
 /// Named tensors in the order in which the network declares them, as in PyTorch's `state_dict`.
@@ -20,6 +23,17 @@ impl StateDict {
     /// Names and tensors in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &HostTensor)> {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// That every number is finite: weights that are not make features and classes that mean nothing.
+    ///
+    /// # Errors
+    /// [`IoError::BadTensor`] names the first tensor that is not; `path` is where the state comes from.
+    pub fn check_finite(&self, path: &Path) -> Result<(), IoError> {
+        self.iter().try_for_each(|(name, tensor)| {
+            let bad = |source| IoError::BadTensor { path: path.to_owned(), name: name.to_owned(), source };
+            tensor.check_finite().map_err(bad)
+        })
     }
 
     /// Number of tensors.

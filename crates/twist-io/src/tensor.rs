@@ -152,6 +152,28 @@ impl HostTensor {
         self.shape.iter().product()
     }
 
+    /// That every number is finite.
+    ///
+    /// # Errors
+    /// [`TensorError::NotFinite`] says how many are NaN or infinite.
+    pub fn check_finite(&self) -> Result<(), TensorError> {
+        // A number of these types is finite unless all bits of its exponent are set.
+        fn count<const N: usize>(data: &[u8], bad: impl Fn([u8; N]) -> bool) -> usize {
+            data.as_chunks::<N>().0.iter().filter(|bytes| bad(**bytes)).count()
+        }
+        let count = match self.dtype {
+            Dtype::F16 => count(&self.data, |bytes| u16::from_le_bytes(bytes) & 0x7c00 == 0x7c00),
+            Dtype::BF16 => count(&self.data, |bytes| u16::from_le_bytes(bytes) & 0x7f80 == 0x7f80),
+            Dtype::F32 => count(&self.data, |bytes| !f32::from_le_bytes(bytes).is_finite()),
+            Dtype::F64 => count(&self.data, |bytes| !f64::from_le_bytes(bytes).is_finite()),
+            Dtype::Bool | Dtype::U8 | Dtype::I8 | Dtype::I16 | Dtype::I32 | Dtype::I64 => 0,
+        };
+        match count {
+            0 => Ok(()),
+            count => Err(TensorError::NotFinite { count, numbers: self.numel() }),
+        }
+    }
+
     /// That the bytes are as many as type and shape say. Fields are public, so writers ask before they trust.
     pub(crate) fn check(&self) -> Result<(), TensorError> {
         let expected = byte_len(self.dtype, &self.shape);
@@ -190,6 +212,23 @@ mod tests {
             tensor.to_vec::<f64>(),
             Err(TensorError::Dtype { expected: Dtype::F64, got: Dtype::F32 })
         ));
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_counted_in_every_type() {
+        let values = [1.0, f64::NAN, f64::INFINITY, -0.0, f64::NEG_INFINITY, 65504.0];
+        let narrow = values.map(|x| x as f32);
+        let tensors = [
+            HostTensor::from_slice(vec![6], &values),
+            HostTensor::from_slice(vec![6], &narrow),
+            HostTensor::from_slice(vec![6], &narrow.map(f16::from_f32)),
+            HostTensor::from_slice(vec![6], &narrow.map(bf16::from_f32)),
+        ];
+        for tensor in tensors {
+            let error = tensor.unwrap().check_finite().unwrap_err();
+            assert!(matches!(error, TensorError::NotFinite { count: 3, numbers: 6 }), "{error}");
+        }
+        assert!(HostTensor::from_slice(vec![2], &[-1i16, i16::MAX]).unwrap().check_finite().is_ok());
     }
 
     #[test]

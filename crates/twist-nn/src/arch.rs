@@ -7,6 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CifarDepth, Depth, NnError, Stem, VitOptions, VitSize, cifar_resnet};
 
+/// Most channels of a transformer, and of the stage of a ResNet that its width counts.
+pub const MOST_CHANNELS: i64 = 1 << 16;
+
+/// Most units of a layer of the head, and most classes: beyond, no machine has the memory.
+pub const MOST_OUTPUTS: i64 = 1 << 20;
+
+/// Most blocks of a transformer; the deepest published one has 48.
+const MOST_BLOCKS: i64 = 1 << 10;
+
 /// A backbone's architecture, written `resnet18`, `resnet50_cifar`, `resnet20`, `vit_s`, `vit_b8`, …
 ///
 /// Networks that were never published have names as well, made of what decides their shapes: `resnet_basic_1_1_1_1` says
@@ -81,7 +90,7 @@ impl FromStr for Arch {
         let short = name.strip_suffix("16").filter(|name| name.starts_with("vit_")).unwrap_or(name);
         let published = Arch::all().find(|arch| arch.to_string() == short);
         published.or_else(|| unpublished(name)).ok_or_else(|| NnError::UnknownArch {
-            name: name.to_owned(),
+            name: twist_io::shown(name).into_owned(),
             known: Arch::all().map(|arch| arch.to_string()).collect::<Vec<_>>().join(", "),
         })
     }
@@ -103,7 +112,8 @@ fn unpublished(name: &str) -> Option<Arch> {
     };
     let numbers: Vec<i64> = size.split('x').map(|number| number.parse().ok()).collect::<Option<_>>()?;
     let [dim, depth, heads] = numbers.try_into().ok()?;
-    let fits = dim >= 1 && depth >= 1 && heads >= 1 && dim % heads == 0 && (1..=224).contains(&patch);
+    let possible = (1..=MOST_CHANNELS).contains(&dim) && (1..=MOST_BLOCKS).contains(&depth);
+    let fits = possible && (1..=dim).contains(&heads) && dim % heads == 0 && (1..=224).contains(&patch);
     fits.then(|| Arch::Vit { size: VitSize::of(dim, depth, heads), patch })
 }
 
@@ -172,19 +182,29 @@ impl NetConfig {
         }
     }
 
+    /// Checks every size for itself; what they make together is counted where tensors are made.
+    ///
     /// # Errors
-    /// [`NnError::NotPositive`] names the size that is not; [`NnError::Width`] for one that cannot be halved twice.
+    /// [`NnError::NotPositive`] and [`NnError::TooLarge`] name the size that is out of range; [`NnError::Width`] for one
+    /// that cannot be halved twice.
     pub fn check(&self) -> Result<(), NnError> {
         let sizes = [
-            ("width", self.width),
-            ("hidden_dim", self.hidden_dim),
-            ("dim", self.dim),
-            ("bunch", self.bunch.unwrap_or(1)),
+            ("width", self.width, MOST_CHANNELS),
+            ("hidden_dim", self.hidden_dim, MOST_OUTPUTS),
+            ("dim", self.dim, MOST_OUTPUTS),
+            ("bunch", self.bunch.unwrap_or(1), i64::MAX),
         ];
-        match sizes.into_iter().find(|(_, size)| *size < 1) {
-            Some((field, got)) => Err(NnError::NotPositive { field, got }),
-            None if matches!(self.arch, Arch::CifarResNet { .. }) => cifar_resnet::check_width(self.width),
-            None => Ok(()),
+        for (field, got, most) in sizes {
+            if got < 1 {
+                return Err(NnError::NotPositive { field, got });
+            }
+            if got > most {
+                return Err(NnError::TooLarge { field, got, most });
+            }
+        }
+        match self.arch {
+            Arch::CifarResNet { .. } => cifar_resnet::check_width(self.width),
+            _ => Ok(()),
         }
     }
 }
@@ -227,6 +247,9 @@ mod tests {
             "vit_50x2x3",
             "vit_48x2",
             "vit_48x2x3p0",
+            "vit_8x1000000000000x2",
+            "vit_9223372036854775807x1x1",
+            "vit_48x2x96",
             "",
         ] {
             assert!(name.parse::<Arch>().is_err(), "{name}");
@@ -239,5 +262,21 @@ mod tests {
     fn a_size_of_zero_is_named() {
         let config = NetConfig { hidden_dim: 0, ..NetConfig::new("vit_s".parse().unwrap()) };
         assert!(matches!(config.check(), Err(NnError::NotPositive { field: "hidden_dim", got: 0 })));
+    }
+
+    #[test]
+    fn a_size_that_no_network_has_is_named() {
+        let usual = NetConfig::new("resnet18".parse().unwrap());
+        let cases = [
+            ("width", NetConfig { width: 1 << 54, ..usual.clone() }),
+            ("hidden_dim", NetConfig { hidden_dim: i64::MAX, ..usual.clone() }),
+            ("dim", NetConfig { dim: 1 << 62, ..usual.clone() }),
+        ];
+        for (name, config) in cases {
+            assert!(
+                matches!(config.check(), Err(NnError::TooLarge { field, .. }) if field == name),
+                "{name}"
+            );
+        }
     }
 }

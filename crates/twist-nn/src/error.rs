@@ -34,6 +34,22 @@ pub enum NnError {
         /// Its value.
         got: i64,
     },
+    /// A size that no network has.
+    #[error("`{field}` must be at most {most}, got {got}")]
+    TooLarge {
+        /// Name in the configuration.
+        field: &'static str,
+        /// Its value.
+        got: i64,
+        /// The largest that is possible.
+        most: i64,
+    },
+    /// Sizes that are possible each, and not together.
+    #[error("the network would have more than {most} parameters; make it narrower, or its head smaller")]
+    TooManyNumbers {
+        /// The largest number that is possible.
+        most: i64,
+    },
     /// A ResNet for CIFAR whose channels cannot be halved twice.
     #[error("`width` of a ResNet for CIFAR must be a multiple of 8, got {got}; 64 is the published one")]
     Width {

@@ -51,7 +51,7 @@ mod init;
 
 mod error;
 
-pub use arch::{Activation, Arch, NetConfig};
+pub use arch::{Activation, Arch, MOST_CHANNELS, MOST_OUTPUTS, NetConfig};
 pub use backbone::{Backbone, Mode, build as build_backbone};
 pub use cifar_resnet::CifarResNet;
 pub use depth::{BlockKind, CifarDepth, Depth, Stem};

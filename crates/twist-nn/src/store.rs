@@ -1,7 +1,9 @@
 //! The parameters and buffers of a network, in the order and under the names of a PyTorch `state_dict`.
 
+use std::collections::HashMap;
+
 use tch::{Device, Kind, Tensor};
-use twist_io::{LoadReport, StateDict, match_names};
+use twist_io::{HostTensor, LoadReport, StateDict, match_names};
 
 use crate::{Init, NnError, fill, tensor_from_host, tensor_to_host};
 
@@ -27,18 +29,31 @@ pub struct Entry {
     pub role: Role,
 }
 
+/// Most numbers that a network may have, 8 GiB of them: the largest published ResNets and transformers have half of it.
+const MOST_NUMBERS: i64 = 1 << 31;
+
 /// Every tensor of a network. Layers share them, so a change here is a change there.
 #[derive(Debug)]
 pub struct Store {
     entries: Vec<Entry>,
     device: Device,
     seed: u64,
+    /// Whether tensors have shapes only.
+    outline: bool,
+    /// Numbers of all tensors.
+    numbers: i64,
 }
 
 impl Store {
     /// An empty store for tensors on `device`, whose initial values derive from `seed`.
     pub fn new(device: Device, seed: u64) -> Self {
-        Self { entries: Vec::new(), device, seed }
+        Self { entries: Vec::new(), device, seed, outline: false, numbers: 0 }
+    }
+
+    /// An empty store for tensors with names and shapes and without memory: to compare a network that someone describes
+    /// with what is there, before anything is allocated for it.
+    pub fn outline() -> Self {
+        Self { outline: true, ..Self::new(Device::Cpu, 0) }
     }
 
     /// Where the tensors are.
@@ -95,9 +110,10 @@ impl Store {
             return Err(NnError::Mismatch(Box::new(report)));
         }
         // Converted first, copied after: a damaged tensor must not leave half a network behind.
+        let hosts: HashMap<&str, &HostTensor> = state.iter().collect();
         let mut values = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
-            if let Some(host) = state.get(&entry.name) {
+            if let Some(host) = hosts.get(entry.name.as_str()) {
                 values.push((&entry.tensor, tensor_from_host(host, self.device)?));
             }
         }
@@ -175,9 +191,12 @@ impl Builder<'_> {
         Ok(self.push(name, tensor, Role::Frozen))
     }
 
-    fn filled(&self, name: &str, shape: &[i64], init: Init) -> Result<(String, Tensor), NnError> {
+    fn filled(&mut self, name: &str, shape: &[i64], init: Init) -> Result<(String, Tensor), NnError> {
         let name = self.full(name);
-        let count = shape.iter().product::<i64>() as usize;
+        let count = self.count(shape)?;
+        if self.store.outline {
+            return Ok((name, outline(shape, Kind::Float)?));
+        }
         let values = fill(init, self.store.seed, &name, count);
         let tensor = Tensor::f_from_slice(&values)?.f_view(shape)?.f_to_device(self.store.device)?;
         Ok((name, tensor))
@@ -189,8 +208,26 @@ impl Builder<'_> {
     /// The device has no room.
     pub fn buffer(&mut self, name: &str, shape: &[i64], value: f64, kind: Kind) -> Result<Tensor, NnError> {
         let name = self.full(name);
-        let tensor = Tensor::f_full(shape, value, (kind, self.store.device))?;
+        self.count(shape)?;
+        let tensor = match self.store.outline {
+            true => outline(shape, kind)?,
+            false => Tensor::f_full(shape, value, (kind, self.store.device))?,
+        };
         Ok(self.push(name, tensor, Role::Buffer))
+    }
+
+    /// Numbers of a tensor, added to those of the network.
+    fn count(&mut self, shape: &[i64]) -> Result<usize, NnError> {
+        let count = shape.iter().try_fold(1i64, |count, &axis| count.checked_mul(axis));
+        let count = count.filter(|count| (0..=MOST_NUMBERS).contains(count));
+        let sum = count.and_then(|count| self.store.numbers.checked_add(count));
+        match (count, sum.filter(|&sum| sum <= MOST_NUMBERS)) {
+            (Some(count), Some(sum)) => {
+                self.store.numbers = sum;
+                Ok(count as usize)
+            }
+            _ => Err(NnError::TooManyNumbers { most: MOST_NUMBERS }),
+        }
     }
 
     fn push(&mut self, name: String, tensor: Tensor, role: Role) -> Tensor {
@@ -202,4 +239,9 @@ impl Builder<'_> {
     fn full(&self, name: impl std::fmt::Display) -> String {
         if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
     }
+}
+
+/// A tensor of this shape that is one number in memory.
+fn outline(shape: &[i64], kind: Kind) -> Result<Tensor, NnError> {
+    Ok(Tensor::f_zeros([0i64; 0], (kind, Device::Cpu))?.f_expand(shape, false)?)
 }

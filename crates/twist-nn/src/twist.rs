@@ -22,10 +22,15 @@ impl TwistNet {
     /// A network with initial weights that depend on `seed` and on nothing else.
     ///
     /// # Errors
-    /// A size below 1; the device has no room.
+    /// A size out of range; the device has no room.
     pub fn new(config: &NetConfig, device: Device, seed: u64) -> Result<Self, NnError> {
         config.check()?;
-        let mut store = Store::new(device, seed);
+        // Counts what all sizes make together before anything is allocated.
+        Self::parts(config, Store::outline())?;
+        Self::parts(config, Store::new(device, seed))
+    }
+
+    fn parts(config: &NetConfig, mut store: Store) -> Result<Self, NnError> {
         let backbone = backbone::build(&mut store.builder("backbone"), config)?;
         let head =
             ProjectionHead::new(&mut store.builder("projection_heads"), backbone.feature_dim(), config)?;

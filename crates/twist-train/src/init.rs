@@ -1,8 +1,9 @@
 //! Beginning from weights instead of random numbers: `--init`.
 
+use std::collections::HashSet;
 use std::path::Path;
 
-use twist_io::{LoadReport, StateDict, load_safetensors, match_names};
+use twist_io::{IoError, LoadReport, StateDict, load_safetensors, match_names};
 use twist_nn::TwistNet;
 
 use crate::TrainError;
@@ -14,7 +15,7 @@ use crate::TrainError;
 /// has another shape is left out and reported as well.
 ///
 /// # Errors
-/// The file cannot be read, or nothing in it fits.
+/// The file cannot be read, nothing in it fits, or a tensor of it is not finite.
 pub fn init_from(net: &TwistNet, path: &Path) -> Result<LoadReport, TrainError> {
     let (mut file, _) = load_safetensors(path)?;
     let model = file.split_prefix("model.");
@@ -32,6 +33,11 @@ pub fn init_from(net: &TwistNet, path: &Path) -> Result<LoadReport, TrainError> 
     if report.applied.is_empty() {
         let arch = net.config.arch.to_string();
         return Err(TrainError::NothingApplied { path: path.into(), arch, report: report.to_string() });
+    }
+    let used: HashSet<&str> = report.applied.iter().map(String::as_str).collect();
+    for (name, tensor) in found.iter().filter(|(name, _)| used.contains(name)) {
+        let bad = |source| IoError::BadTensor { path: path.to_owned(), name: name.to_owned(), source };
+        tensor.check_finite().map_err(bad)?;
     }
     let mut merged = StateDict::default();
     for (name, tensor) in own.0 {

@@ -30,9 +30,12 @@ pub(crate) struct Args {
     /// Weights that PyTorch or safetensors wrote
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The weight file to write; every command that takes a MODEL takes it
+    /// The .safetensors file to write; every command that takes a MODEL takes it
     #[arg(long, value_name = "MODEL")]
     out: PathBuf,
+    /// Replace the file of --out if there is one
+    #[arg(long)]
+    force: bool,
     /// Which state dict of the file [default: the first of model, state_dict, teacher, … that is a network]
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
@@ -58,9 +61,7 @@ pub(crate) struct Args {
 
 /// Reads, recognises, reports and writes.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    if args.out.is_dir() {
-        return Err(Usage(format!("--out {} is a folder; name a file in it", args.out.display())).into());
-    }
+    check_out(&args.out, args.force)?;
     let class_names = args.classes.as_deref().map(class_names).transpose()?.unwrap_or_default();
     let mut weights = Weights::open(&args.file)?;
     let file = args.file.display();
@@ -85,6 +86,26 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     tell(&imported, &key, talk);
     to_stdout(args.out.display().to_string())?;
     Ok(Exit::Done)
+}
+
+/// Whether a file may be written there, before any work is done for it.
+fn check_out(out: &Path, force: bool) -> Result<(), Usage> {
+    let shown = out.display();
+    if out.is_dir() {
+        return Err(Usage(format!("--out {shown} is a folder; name a file in it")));
+    }
+    // Under another ending, other programs would take it for what it is not.
+    if let Some(ending) = out.extension().filter(|ending| !ending.eq_ignore_ascii_case("safetensors")) {
+        let (ending, name) = (ending.to_string_lossy(), out.with_extension("safetensors"));
+        return Err(Usage(format!(
+            "--out {shown}: what is written is a safetensors file, not a .{ending}; use --out {}",
+            name.display()
+        )));
+    }
+    if out.exists() && !force {
+        return Err(Usage(format!("--out {shown} exists; --force replaces it")));
+    }
+    Ok(())
 }
 
 /// What was recognised, what became of the tensors, and what is assumed of the images.
@@ -143,6 +164,9 @@ fn keys(weights: &Weights) -> String {
         weights.keys().into_iter().map(|(key, _)| key).filter(|key| !key.is_empty()).collect();
     match keys.as_slice() {
         [] => String::new(),
-        keys => format!(" (with the keys {})", keys[..keys.len().min(8)].join(", ")),
+        keys => {
+            let few: Vec<_> = keys.iter().take(8).map(|key| twist_io::shown(key)).collect();
+            format!(" (with the keys {})", few.join(", "))
+        }
     }
 }

@@ -34,7 +34,7 @@ fn what_cannot_be_imported_is_explained() {
     let (resnet, vit) = (checkpoint("resnet_tiny.pth"), checkpoint("vit_micro.pth"));
     let (resnet, vit) = (resnet.display(), vit.display());
     fs_err::write(place.path("names.txt"), "one\n\nthree\n").unwrap();
-    let cases: [(String, i32, &[&str]); 8] = [
+    let cases: [(String, i32, &[&str]); 14] = [
         (
             format!("import {vit} --out m"),
             1,
@@ -46,12 +46,33 @@ fn what_cannot_be_imported_is_explained() {
         (format!("import {resnet} --mean 1,2 --out m"), 2, &["three numbers"]),
         (format!("import {resnet} --classes names.txt --out m"), 1, &["names.txt: line 2"]),
         (format!("import {resnet} --out ."), 2, &["is a folder"]),
-        ("import tiny.toml --out m".into(), 1, &["tiny.toml", "not a safetensors file"]),
+        (
+            "import tiny.toml --out m".into(),
+            1,
+            &["tiny.toml is not a weight file (.pth, .pt, .th, .safetensors): it is text"],
+        ),
+        (format!("import {resnet} --std 0,1,1 --out m"), 1, &["resnet_tiny.pth", "std is 0e0", "[0.001, 1]"]),
+        (format!("import {resnet} --mean 1e308,0,0 --out m"), 1, &["mean is 1e308"]),
+        (format!("import {resnet} --arch vit_9223372036854775807x1x1 --out m"), 2, &["unknown architecture"]),
+        (format!("import {resnet} --size 4097 --out m"), 1, &["4096"]),
+        (format!("import {resnet} --out m.pth"), 2, &["not a .pth", "--out m.safetensors"]),
+        (format!("import {resnet} --out tiny.safetensors --key nothing"), 1, &["`nothing`"]),
     ];
     for (line, code, words) in cases {
         place.run(&line).exits(code).says(words);
     }
     assert_eq!(place.names("."), ["names.txt", "tiny.toml"], "nothing is written");
+}
+
+#[test]
+fn a_file_that_exists_is_replaced_only_when_asked() {
+    let place = Place::new();
+    fs_err::write(place.path("mine.safetensors"), "precious").unwrap();
+    let line = format!("import {} --out mine.safetensors", checkpoint("resnet_tiny.pth").display());
+    place.run(&line).exits(2).says(&["mine.safetensors exists", "--force"]);
+    assert_eq!(fs_err::read(place.path("mine.safetensors")).unwrap(), b"precious");
+    place.run(&format!("{line} --force")).exits(0);
+    assert!(fs_err::metadata(place.path("mine.safetensors")).unwrap().len() > 1000);
 }
 
 /// The ResNet-20 of Idelbayev (published error 8.27 %) on the test images of CIFAR-10. It runs where

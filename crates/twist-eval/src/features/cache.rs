@@ -3,6 +3,9 @@
 //! An entry is two files: `KEY.npy` with the rows, mapped into memory when it is used again, and `KEY.json` with what
 //! they belong to, written last. The key is a hash of everything that decides the numbers: the backbone's weights, the
 //! bytes of every image, transform, normalisation, arithmetic, and which features.
+//!
+//! A table is kept only when the bytes that were read while it was made are those of its key, and used only when its
+//! width and its checksum are what `KEY.json` says. Any other is computed again.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,12 +16,15 @@ use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 use torch_ext::Autocast;
 use twist_data::{Dataset, Skipped};
-use twist_io::{Dtype, NpyWriter, read_npy_header};
+use twist_io::{Dtype, NpyWriter, npy_checksum, read_npy_header, remove_leftovers};
 
-use super::content::content_hash;
+use super::content::{Witness, content_hash};
 use super::{FeatureKind, FeatureSet, Rows};
 use crate::model::hex;
 use crate::{EvalError, EvalInput, Model};
+
+/// How the names of unfinished tables end.
+const UNFINISHED: &str = ".twist-tmp";
 
 /// Where features are kept.
 #[derive(Clone, Debug)]
@@ -30,6 +36,10 @@ pub struct FeatureCache {
 #[derive(Serialize, Deserialize)]
 struct Entry {
     rows: usize,
+    /// Numbers in a row.
+    width: usize,
+    /// CRC-32C of the table's numbers.
+    checksum: u32,
     skipped: Vec<SkippedImage>,
     // For people who look into the folder.
     model: String,
@@ -73,11 +83,11 @@ impl FeatureCache {
         self.folder.as_deref()
     }
 
-    /// Bytes of all tables; 0 where nothing is kept yet.
+    /// Bytes of all tables, unfinished ones included; 0 where nothing is kept yet.
     pub fn bytes(&self) -> u64 {
         let entries = self.folder.as_deref().and_then(|folder| folder.read_dir().ok()).into_iter().flatten();
-        let tables =
-            entries.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "npy"));
+        let is_table = |name: &str| name.ends_with(".npy") || name.ends_with(UNFINISHED);
+        let tables = entries.flatten().filter(|entry| is_table(&entry.file_name().to_string_lossy()));
         tables.filter_map(|table| Some(table.metadata().ok()?.len())).sum()
     }
 
@@ -98,18 +108,20 @@ impl FeatureCache {
         let (Some(folder), false) = (&self.folder, model.backbone_hash.is_empty()) else {
             return in_memory(model, input, kind, dataset, progress);
         };
-        let place = folder.join(key(model, input, kind, &**dataset));
+        let content = content_hash(&**dataset);
+        let place = folder.join(key(model, input, kind, dataset.len(), &content));
         if let Some(known) = read(&place, dataset.len())? {
             return Ok(known);
         }
         fs_err::create_dir_all(folder).map_err(|source| EvalError::Cache { path: folder.clone(), source })?;
-        compute(&place, model, input, kind, dataset, progress)?;
+        remove_leftovers(folder)?;
+        compute(&place, model, input, kind, dataset, &content, progress)?;
         read(&place, dataset.len())?.ok_or(EvalError::NoFeatures)
     }
 }
 
 /// Everything that decides the numbers.
-fn key(model: &Model, input: &EvalInput, kind: FeatureKind, dataset: &dyn Dataset) -> String {
+fn key(model: &Model, input: &EvalInput, kind: FeatureKind, images: usize, content: &str) -> String {
     let facts = serde_json::json!({
         "version": 1,
         "model": model.backbone_hash,
@@ -120,19 +132,21 @@ fn key(model: &Model, input: &EvalInput, kind: FeatureKind, dataset: &dyn Datase
         "std": model.card.std,
         "autocast": input.autocast.map(|kind| format!("{kind:?}")),
         "device": if input.device.is_cuda() { "cuda" } else { "cpu" },
-        "images": dataset.len(),
-        "content": content_hash(dataset),
+        "images": images,
+        "content": content,
     });
     hex(&Sha256::digest(facts.to_string().as_bytes())[..16])
 }
 
-/// An entry that is whole; `None` where there is none, or one of a process that was killed between its two files.
+/// An entry that is whole; `None` where there is none, one of a process that was killed between its two files, or one that
+/// was damaged since.
 fn read(place: &Path, images: usize) -> Result<Option<FeatureSet>, EvalError> {
     let Ok(text) = fs_err::read(place.with_extension("json")) else { return Ok(None) };
     let Ok(entry) = serde_json::from_slice::<Entry>(&text) else { return Ok(None) };
     let table = place.with_extension("npy");
     let Ok(header) = read_npy_header(&table) else { return Ok(None) };
-    if header.dtype != Dtype::F32 || header.shape.len() != 2 || header.shape[0] != entry.rows {
+    let fits = header.dtype == Dtype::F32 && header.shape == [entry.rows, entry.width];
+    if !fits || !npy_checksum(&table).is_ok_and(|checksum| checksum == entry.checksum) {
         return Ok(None);
     }
     let rows = mapped(&table, header.data_offset, &header.shape)?;
@@ -163,19 +177,25 @@ fn mapped(path: &Path, offset: u64, shape: &[usize]) -> Result<Tensor, EvalError
     Ok(floats.f_view([shape[0] as i64, shape[1] as i64])?)
 }
 
-/// Streams features into a new entry: nothing but a batch is in memory.
+/// Streams features into a new entry: nothing but a batch is in memory. `content` is the hash of the images that the key
+/// stands for.
 fn compute(
     place: &Path,
     model: &Model,
     input: &EvalInput,
     kind: FeatureKind,
     dataset: &Arc<dyn Dataset>,
+    content: &str,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<(), EvalError> {
     let all: Vec<u32> = (0..dataset.len() as u32).collect();
+    let witness = Arc::new(Witness::of(dataset));
+    let watched: Arc<dyn Dataset> = Arc::clone(&witness) as _;
+    let mut columns = 0;
     let mut table: Option<NpyWriter> = None;
-    let (seen, skipped) = each_batch(model, input, kind, dataset, &all, progress, |features| {
+    let (seen, skipped) = each_batch(model, input, kind, &watched, &all, progress, |features| {
         let width = features.size2()?.1 as usize;
+        columns = width;
         let values: Vec<f32> = Vec::try_from(&features.f_flatten(0, -1)?.f_contiguous()?)?;
         if table.is_none() {
             table = Some(NpyWriter::create(place.with_extension("npy"), width)?);
@@ -185,9 +205,16 @@ fn compute(
             None => Err(EvalError::NoFeatures),
         }
     })?;
-    table.ok_or(EvalError::NoFeatures)?.finish()?;
+    if witness.content_hash() != content {
+        return Err(EvalError::ImagesChanged);
+    }
+    let table = table.ok_or(EvalError::NoFeatures)?;
+    let checksum = table.checksum();
+    table.finish()?;
     let entry = Entry {
         rows: seen.len(),
+        width: columns,
+        checksum,
         skipped: skipped
             .into_iter()
             .map(|Skipped { index, path, reason }| SkippedImage { index, path, reason })

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use twist_data::EvalTransform;
 use twist_io::ClusterNames;
-use twist_nn::{Activation, Arch};
+use twist_nn::{Activation, Arch, MOST_OUTPUTS, Store};
 use twist_train::{CheckpointFacts, Precision, network_of};
 
+use super::Parts;
 use crate::EvalError;
 
 /// The parts of a model and how images become its input; JSON in the metadata of its weight file.
@@ -89,7 +90,80 @@ impl ClassifierCard {
     }
 }
 
+/// Mean and standard deviation of channels in [0, 1] that numbers can be normalised by: a smaller deviation makes of
+/// pixels what no network was trained on, and of none infinity.
+const MEANS: std::ops::RangeInclusive<f64> = 0.0..=1.0;
+const STDS: std::ops::RangeInclusive<f64> = 1e-3..=1.0;
+
+/// Most numbers in a row of features.
+const MOST_FEATURES: i64 = 1 << 22;
+
+/// Checks a normalisation.
+///
+/// # Errors
+/// [`EvalError::Card`] says which channel is out of range.
+pub(super) fn check_normalisation(mean: [f64; 3], std: [f64; 3]) -> Result<(), EvalError> {
+    let fail = |what: &str, value: f64, range: &str| {
+        let reason = format!("{what} is {value:e}, expected a number in {range} for each channel");
+        Err(EvalError::Card { reason })
+    };
+    if let Some(&value) = mean.iter().find(|&value| !MEANS.contains(value)) {
+        return fail("mean", value, "[0, 1]");
+    }
+    match std.iter().find(|&value| !STDS.contains(value)) {
+        Some(&value) => fail("std", value, "[0.001, 1]"),
+        None => Ok(()),
+    }
+}
+
 impl ModelCard {
+    /// Checks every number for itself: a card comes from a file, and sizes the network that is made of it.
+    ///
+    /// # Errors
+    /// [`EvalError::Card`] names the number that is out of range.
+    pub fn check(&self) -> Result<(), EvalError> {
+        let fail = |reason: String| Err(EvalError::Card { reason });
+        check_normalisation(self.mean, self.std)?;
+        if let Err(error) = self.transform.check() {
+            return fail(error.to_string());
+        }
+        if let Some(Arch::Vit { patch, .. }) = self.backbone.as_ref().map(|backbone| backbone.arch)
+            && i64::from(self.transform.crop) % patch != 0
+        {
+            let crop = self.transform.crop;
+            return fail(format!(
+                "it cuts images into patches of {patch} pixels, and {crop} is not a multiple"
+            ));
+        }
+        if !(1..=MOST_FEATURES).contains(&self.feature_dim) {
+            return fail(format!("feature_dim is {}, expected 1 to {MOST_FEATURES}", self.feature_dim));
+        }
+        if let Err(error) = self.net_config().check() {
+            return fail(error.to_string());
+        }
+        let Some(classifier) = &self.classifier else { return Ok(()) };
+        if !(1..=MOST_OUTPUTS).contains(&classifier.classes) {
+            return fail(format!("classes is {}, expected 1 to {MOST_OUTPUTS}", classifier.classes));
+        }
+        match classifier.names.len() as i64 {
+            names if names != 0 && names != classifier.classes => {
+                fail(format!("it has {} classes and {names} names of classes", classifier.classes))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Names and shapes of the tensors that a model of this card has; nothing is allocated for them.
+    ///
+    /// # Errors
+    /// As [`ModelCard::check`]; together they are more than any memory holds; its parts contradict each other.
+    pub fn shapes(&self) -> Result<Vec<(String, Vec<usize>)>, EvalError> {
+        self.check()?;
+        let mut store = Store::outline();
+        Parts::new(self, &mut store)?;
+        Ok(store.shapes())
+    }
+
     /// The card of a run's checkpoint.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! A model of weights from elsewhere.
 
+use std::collections::HashSet;
+
 use tch::Device;
 use twist_data::{EvalTransform, Interpolation};
 use twist_io::{HostTensor, LoadReport, StateDict, match_names};
@@ -7,7 +9,7 @@ use twist_nn::{Activation, Arch, Stem};
 use twist_train::Precision;
 
 use super::recognise::recognise;
-use super::rename::Names;
+use super::rename::{Names, computes};
 use super::{ClassifierCard, FeatureScaling, Model, ModelCard};
 use crate::EvalError;
 
@@ -60,7 +62,8 @@ pub struct Imported {
 ///
 /// # Errors
 /// [`EvalError::Unrecognised`]; [`EvalError::Incomplete`] with the report when a tensor is missing or has another
-/// shape; names of classes that are not as many as the classifier has outputs; a size that does not fit.
+/// shape; [`EvalError::OtherNetwork`] when the file has tensors that its network computes with and Twist's does not;
+/// [`EvalError::BadTensor`] for numbers that are not finite; names of classes that are not as many as the classifier has outputs; a size that does not fit.
 pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, EvalError> {
     let names = Names::of(&state.shapes())?;
     let found = recognise(&names, options.arch, options.activation)?;
@@ -79,24 +82,34 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Eva
         classifier,
         mean: options.mean,
         std: options.std,
-        transform: transform(arch, options)?,
+        transform: transform(arch, options),
         precision: Precision::Fp32,
         feature_scaling: FeatureScaling::None,
         origin: options.origin.clone(),
         backbone: Some(found.backbone),
     };
-    let model = Model::new(card, Device::Cpu, 0)?;
-
     let mut renamed = StateDict::default();
     for ((name, _), (_, tensor)) in names.shapes.iter().zip(state.0) {
         renamed.push(name.clone(), tensor);
     }
-    let expected = model.store.shapes();
+    let expected = card.shapes()?;
     let counters = add_counters(&mut renamed, &names, &expected);
-    let report = in_words_of_the_file(match_names(&expected, &renamed.shapes()), &names);
+    let found = match_names(&expected, &renamed.shapes());
+    let computing: Vec<String> = found.unused.iter().filter(|name| computes(name)).cloned().collect();
+    let report = in_words_of_the_file(found, &names);
     if !report.is_complete() {
         return Err(EvalError::Incomplete { arch: arch.to_string(), report: Box::new(report) });
     }
+    if !computing.is_empty() {
+        let tensors = computing.iter().map(|name| names.original(name).to_owned()).collect();
+        return Err(EvalError::OtherNetwork { arch: arch.to_string(), tensors });
+    }
+    let used: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
+    for (name, tensor) in renamed.iter().filter(|(name, _)| used.contains(name)) {
+        let bad = |source| EvalError::BadTensor { name: names.original(name).to_owned(), source };
+        tensor.check_finite().map_err(bad)?;
+    }
+    let model = Model::new(card, Device::Cpu, 0)?;
     model.store.load(&renamed)?;
     let notes = notes(&model.card, arch, counters);
     Ok(Imported { model, report, notes })
@@ -125,7 +138,7 @@ fn in_words_of_the_file(mut report: LoadReport, names: &Names) -> LoadReport {
 }
 
 /// Resizing and centre crop: as the published evaluations do it, bicubic for transformers and bilinear for ResNets.
-fn transform(arch: Arch, options: &ImportOptions) -> Result<EvalTransform, EvalError> {
+fn transform(arch: Arch, options: &ImportOptions) -> EvalTransform {
     let small = matches!(arch, Arch::CifarResNet { .. } | Arch::ResNet { stem: Stem::Cifar, .. });
     let crop = options.size.unwrap_or(if small { 32 } else { 224 });
     let resize = options.resize.unwrap_or(if small { crop } else { (u64::from(crop) * 8 / 7) as u32 });
@@ -133,15 +146,7 @@ fn transform(arch: Arch, options: &ImportOptions) -> Result<EvalTransform, EvalE
         Arch::Vit { .. } => Interpolation::Bicubic,
         _ => Interpolation::Bilinear,
     };
-    if let Arch::Vit { patch, .. } = arch
-        && i64::from(crop) % patch != 0
-    {
-        let reason = format!("{arch} cuts images into patches of {patch} pixels, and {crop} is no multiple");
-        return Err(EvalError::Card { reason });
-    }
-    let transform = EvalTransform::new(resize, crop, interpolation);
-    transform.check().map_err(|error| EvalError::Card { reason: error.to_string() })?;
-    Ok(transform)
+    EvalTransform::new(resize, crop, interpolation)
 }
 
 fn notes(card: &ModelCard, arch: Arch, counters: usize) -> Vec<String> {

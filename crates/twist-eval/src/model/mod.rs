@@ -51,15 +51,17 @@ pub struct Model {
     classifier: Option<Linear>,
 }
 
-impl Model {
-    /// A model with initial weights that depend on `seed` and on nothing else.
-    ///
-    /// # Errors
-    /// A card that contradicts itself; the device has no room.
-    pub fn new(card: ModelCard, device: Device, seed: u64) -> Result<Self, EvalError> {
-        let mut store = Store::new(device, seed);
+/// The networks of a model.
+struct Parts {
+    backbone: Option<Box<dyn Backbone>>,
+    head: Option<ProjectionHead>,
+    classifier: Option<Linear>,
+}
+
+impl Parts {
+    /// Adds the tensors of every part that a card names to a store.
+    fn new(card: &ModelCard, store: &mut Store) -> Result<Self, EvalError> {
         let net = card.net_config();
-        net.check()?;
         let backbone = match card.backbone {
             Some(_) => Some(twist_nn::build_backbone(&mut store.builder("backbone"), &net)?),
             None => None,
@@ -77,8 +79,7 @@ impl Model {
         }
         let head = match card.head {
             Some(_) => {
-                let mut builder = store.builder("projection_heads");
-                Some(ProjectionHead::new(&mut builder, card.feature_dim, &net)?)
+                Some(ProjectionHead::new(&mut store.builder("projection_heads"), card.feature_dim, &net)?)
             }
             None => None,
         };
@@ -89,6 +90,20 @@ impl Model {
             }
             None => None,
         };
+        Ok(Self { backbone, head, classifier })
+    }
+}
+
+impl Model {
+    /// A model with initial weights that depend on `seed` and on nothing else.
+    ///
+    /// # Errors
+    /// As [`ModelCard::shapes`]; the device has no room.
+    pub fn new(card: ModelCard, device: Device, seed: u64) -> Result<Self, EvalError> {
+        // What all sizes make together is counted before anything is allocated.
+        card.shapes()?;
+        let mut store = Store::new(device, seed);
+        let Parts { backbone, head, classifier } = Parts::new(&card, &mut store)?;
         let (path, folder, hash, backbone_hash) = (PathBuf::new(), None, String::new(), String::new());
         Ok(Self { path, folder, hash, backbone_hash, card, store, backbone, head, classifier })
     }
@@ -138,20 +153,28 @@ impl Model {
     /// Features `[B, D]` (float32) of normalised images `[B, 3, S, S]`, in evaluation mode.
     ///
     /// # Errors
-    /// No backbone; images that do not fit; class tokens of a network that has none.
+    /// No backbone; images that do not fit; class tokens of a network that has none; [`EvalError::FeaturesNotFinite`].
     pub fn features(&self, images: &Tensor, kind: FeatureKind) -> Result<Tensor, EvalError> {
         let backbone = self.backbone()?;
         let features = tch::no_grad(|| match kind {
             FeatureKind::Last => backbone.forward(images, Mode::Eval),
             FeatureKind::LastBlocks(n) => backbone.last_class_tokens(images, n, Mode::Eval),
         })?;
-        Ok(features.f_to_kind(Kind::Float)?)
+        self.finite(features.f_to_kind(Kind::Float)?)
+    }
+
+    /// A result of this model that is made of numbers.
+    fn finite(&self, result: Tensor) -> Result<Tensor, EvalError> {
+        match bool::try_from(&result.f_isfinite()?.f_all()?)? {
+            true => Ok(result),
+            false => Err(EvalError::FeaturesNotFinite { path: self.path.clone() }),
+        }
     }
 
     /// Probabilities `[B, K]` (float32) of the discovered classes, from features `[B, D]` as the backbone gives them.
     ///
     /// # Errors
-    /// No head; features of another width.
+    /// No head; features of another width; [`EvalError::FeaturesNotFinite`].
     pub fn head_probabilities(&self, features: &Tensor) -> Result<Tensor, EvalError> {
         let head = self.head()?;
         let scaled = match self.card.feature_scaling {
@@ -159,16 +182,16 @@ impl Model {
             FeatureScaling::UnitLength => unit_rows(features)?,
         };
         let logits = tch::no_grad(|| head.forward(&scaled, 1, Mode::Eval))?;
-        Ok(logits.f_softmax(-1, Kind::Float)?)
+        self.finite(logits.f_softmax(-1, Kind::Float)?)
     }
 
     /// Logits `[B, C]` (float32) of the classifier, from features `[B, D]` as the backbone gives them.
     ///
     /// # Errors
-    /// No classifier; features of another width.
+    /// No classifier; features of another width; [`EvalError::FeaturesNotFinite`].
     pub fn classifier_logits(&self, features: &Tensor) -> Result<Tensor, EvalError> {
         let classifier = self.classifier()?;
-        Ok(tch::no_grad(|| classifier.forward(features))?.f_to_kind(Kind::Float)?)
+        self.finite(tch::no_grad(|| classifier.forward(features))?.f_to_kind(Kind::Float)?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tch::Device;
-use twist_io::{StateDict, load_safetensors};
+use twist_io::{StateDict, load_safetensors, match_names, shown};
 use twist_train::{CheckpointFacts, CheckpointStore};
 
 use super::{CARD_KEY, Model, ModelCard};
@@ -50,12 +50,12 @@ fn of_file(
     let unknown = |reason: String| EvalError::UnknownModel { path: path.clone(), reason };
     let metadata = metadata.ok_or_else(|| unknown("it has no metadata of Twist".into()))?;
     if let Some(card) = metadata.get(CARD_KEY) {
-        let card: ModelCard =
-            serde_json::from_value(card.clone()).map_err(|error| unknown(error.to_string()))?;
+        let card: ModelCard = serde_json::from_value(card.clone())
+            .map_err(|error| unknown(shown(&error.to_string()).into()))?;
         return filled(path, folder, state, card, device);
     }
     let facts: CheckpointFacts =
-        serde_json::from_value(metadata).map_err(|error| unknown(error.to_string()))?;
+        serde_json::from_value(metadata).map_err(|error| unknown(shown(&error.to_string()).into()))?;
     of_run(path, folder, state, &facts, device)
 }
 
@@ -73,12 +73,15 @@ fn of_run(
         path: path.clone(),
         reason: format!("it has no tensor `{first}`"),
     })?;
-    let card = ModelCard::of_run(facts, width as i64)?;
+    let described =
+        |error: EvalError| EvalError::UnknownModel { path: path.clone(), reason: error.to_string() };
+    let card = ModelCard::of_run(facts, i64::try_from(width).unwrap_or(i64::MAX)).map_err(described)?;
     let weights = state.split_prefix("model.");
     filled(path, folder, weights, card, device)
 }
 
-/// A model of `card` with the weights of `state`.
+/// A model of `card` with the weights of `state`. The two are compared before anything is allocated: a card of a few
+/// hundred bytes can describe a network of any size.
 fn filled(
     path: PathBuf,
     folder: Option<PathBuf>,
@@ -86,11 +89,15 @@ fn filled(
     card: ModelCard,
     device: Device,
 ) -> Result<Model, EvalError> {
+    let unknown = |reason: String| EvalError::UnknownModel { path: path.clone(), reason };
+    let expected = card.shapes().map_err(|error| unknown(error.to_string()))?;
+    let report = match_names(&expected, &state.shapes());
+    if !report.is_complete() {
+        return Err(unknown(format!("its tensors are not those of the network that it describes\n{report}")));
+    }
+    state.check_finite(&path)?;
     let mut model = Model::new(card, device, 0)?;
-    model
-        .store
-        .load(&state)
-        .map_err(|error| EvalError::UnknownModel { path: path.clone(), reason: error.to_string() })?;
+    model.store.load(&state).map_err(|error| unknown(error.to_string()))?;
     model.hash = hash_of(&path)?;
     model.backbone_hash = hash_of_backbone(&state);
     (model.path, model.folder) = (path, folder);

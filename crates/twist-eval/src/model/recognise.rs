@@ -1,6 +1,6 @@
 //! Which network a file's tensors belong to, from their names and shapes alone.
 
-use twist_nn::{Activation, Arch, BlockKind, CifarDepth, Depth, Stem, VitSize};
+use twist_nn::{Activation, Arch, BlockKind, CifarDepth, Depth, MOST_CHANNELS, NetConfig, Stem, VitSize};
 
 use super::rename::{HEAD, Names};
 use super::{BackboneCard, HeadCard};
@@ -31,6 +31,12 @@ pub(super) fn recognise(
         Some(arch) => BackboneCard { arch, width: width_of(names, arch) },
         None => backbone(names)?,
     };
+    NetConfig { width: backbone.width, ..NetConfig::new(backbone.arch) }.check().map_err(|error| {
+        EvalError::Unrecognised {
+            reason: format!("as {}, {error}", backbone.arch),
+            remedy: "--arch says another architecture".into(),
+        }
+    })?;
     let feature_dim = backbone.arch.feature_dim(backbone.width);
     let usual = match backbone.arch {
         Arch::Vit { .. } => Activation::Gelu,
@@ -38,7 +44,7 @@ pub(super) fn recognise(
     };
     let head = head(names, activation.unwrap_or(usual));
     let classes = match names.shape("classifier.weight") {
-        Some(&[classes, features]) if features as i64 == feature_dim => Some(classes as i64),
+        Some(&[classes, features]) if length(features) == feature_dim => Some(length(classes)),
         _ => None,
     };
     Ok(Recognised { backbone, feature_dim, head, classes })
@@ -48,7 +54,7 @@ fn backbone(names: &Names) -> Result<BackboneCard, EvalError> {
     match (names.shape("backbone.conv1.weight"), names.shape("backbone.patch_embed.proj.weight")) {
         (Some(&[_, 3, kernel, _]), None) => resnet(names, kernel),
         (None, Some(&[dim, 3, patch, _])) => {
-            let arch = transformer(names, dim as i64, patch as i64)?;
+            let arch = transformer(names, length(dim), length(patch))?;
             Ok(BackboneCard { arch, width: width_of(names, arch) })
         }
         _ => {
@@ -109,6 +115,11 @@ fn transformer(names: &Names, dim: i64, patch: i64) -> Result<Arch, EvalError> {
     match VitSize::published(dim, depth) {
         Some(size) if names.has("backbone.cls_token") => Ok(Arch::Vit { size, patch }),
         Some(_) => Err(unknown(format!("{seen} without a class token"))),
+        None if depth == 0 => Err(unknown(format!(
+            "{seen}: none is called `blocks.N.norm1.weight`, but there are {}",
+            names.examples()
+        ))),
+        None if dim > MOST_CHANNELS => Err(unknown(seen)),
         None => {
             let patch = if patch == 16 { String::new() } else { format!("p{patch}") };
             Err(EvalError::Unrecognised {
@@ -126,7 +137,12 @@ fn width_of(names: &Names, arch: Arch) -> i64 {
         Arch::CifarResNet { .. } => "backbone.layer3.0.conv1.weight",
         _ => return 64,
     };
-    names.shape(name).and_then(|shape| shape.first()).map_or(64, |&channels| channels as i64)
+    names.shape(name).and_then(|shape| shape.first()).map_or(64, |&channels| length(channels))
+}
+
+/// The length of an axis as a file claims it; what no network has, is checked as such later.
+fn length(axis: usize) -> i64 {
+    i64::try_from(axis).unwrap_or(i64::MAX)
 }
 
 fn head(names: &Names, activation: Activation) -> Option<HeadCard> {
@@ -134,7 +150,7 @@ fn head(names: &Names, activation: Activation) -> Option<HeadCard> {
     let last = names.shape(&format!("{HEAD}last_linear.weight"))?;
     let norm = names.has(&format!("{HEAD}norm.running_mean"));
     let (&[hidden_dim, _], &[dim, _]) = (first, last) else { return None };
-    Some(HeadCard { hidden_dim: hidden_dim as i64, dim: dim as i64, activation, norm })
+    Some(HeadCard { hidden_dim: length(hidden_dim), dim: length(dim), activation, norm })
 }
 
 fn unknown(seen: String) -> EvalError {

@@ -1,9 +1,8 @@
 //! Weight files of other programs: which state dict in them is meant.
 
-use std::io::Read;
 use std::path::Path;
 
-use twist_io::{PickleFile, StateDict, load_pickle, load_safetensors};
+use twist_io::{PickleFile, StateDict, WeightFormat, load_pickle, load_safetensors, weight_format};
 use twist_nn::{Activation, Arch};
 
 use super::recognise::recognise;
@@ -39,16 +38,11 @@ impl Weights {
     /// Opens a file that PyTorch or safetensors wrote; its first bytes say which.
     ///
     /// # Errors
-    /// It is neither, or it is damaged.
+    /// It is neither (the error says what it is and what to do), or it is damaged.
     pub fn open(path: &Path) -> Result<Self, EvalError> {
-        let mut start = [0; 4];
-        let mut file =
-            fs_err::File::open(path).map_err(|source| EvalError::Unreadable { path: path.into(), source })?;
-        let read =
-            file.read(&mut start).map_err(|source| EvalError::Unreadable { path: path.into(), source })?;
-        let kind = match &start[..read] {
-            b"PK\x03\x04" | [0x80, ..] => Kind::Pickle(Box::new(load_pickle(path)?)),
-            _ => Kind::Safetensors(load_safetensors(path)?.0),
+        let kind = match weight_format(path)? {
+            WeightFormat::Pickle => Kind::Pickle(Box::new(load_pickle(path)?)),
+            WeightFormat::Safetensors => Kind::Safetensors(load_safetensors(path)?.0),
         };
         Ok(Self(kind))
     }

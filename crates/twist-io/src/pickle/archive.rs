@@ -56,7 +56,9 @@ fn folder_of(zip: &ZipArchive<BufReader<File>>) -> Result<String, Fault> {
     });
     match (folders.next(), folders.next()) {
         (Some(folder), None) => Ok(folder),
-        (None, _) => Err(Fault::Not("it is a zip archive without data.pkl".to_owned())),
+        (None, _) => Err(Fault::Not(
+            "it is a zip archive without data.pkl (unpack it, if it is a folder of files)".to_owned(),
+        )),
         (Some(first), Some(second)) => {
             Err(wrong(&format!("both {first}data.pkl and {second}data.pkl are there")))
         }

@@ -1,5 +1,7 @@
 //! The few functions that weight files name: what each would have made, from its arguments.
 
+use std::rc::Rc;
+
 use super::lie::PickleLie;
 use super::node::{ElementType, Heap, Id, Node, Storage, TensorPlan};
 
@@ -12,24 +14,24 @@ pub(super) fn call(heap: &Heap, at: u64, function: Id, arguments: Id) -> Result<
     let Some((module, name)) = heap.global(function) else { return Ok(opaque) };
     let wrong = || PickleLie::Call { at, function: format!("{module}.{name}") };
     let items = heap.sequence(arguments).ok_or_else(wrong)?;
-    match (module, name) {
+    match (module, &**name) {
         ("collections", "OrderedDict" | "defaultdict") | ("builtins" | "__builtin__", "dict") => {
             Ok(Node::Dict(dict(heap, items)))
         }
         ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2" | "_rebuild_tensor_v3") => {
             // The third form says the type of elements itself, for types that no storage class has.
             let element =
-                (name == "_rebuild_tensor_v3").then(|| items.get(6).and_then(|&id| heap.global(id)));
+                (&**name == "_rebuild_tensor_v3").then(|| items.get(6).and_then(|&id| heap.global(id)));
             let plan = match element {
                 Some(Some(("torch", dtype))) => tensor(heap, items, Some(ElementType::of(dtype))),
                 Some(_) => None,
                 None => tensor(heap, items, None),
             };
-            Ok(Node::Tensor(Box::new(plan.ok_or_else(wrong)?)))
+            Ok(Node::Tensor(Rc::new(plan.ok_or_else(wrong)?)))
         }
         ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state")
         | ("torch.nn.parameter", "Parameter" | "Buffer") => match items.first().map(|&id| heap.get(id)) {
-            Some(Node::Tensor(plan)) => Ok(Node::Tensor(plan.clone())),
+            Some(Node::Tensor(plan)) => Ok(Node::Tensor(Rc::clone(plan))),
             Some(_) => Ok(opaque),
             None => Err(wrong()),
         },
@@ -62,7 +64,7 @@ fn tensor(heap: &Heap, arguments: &[Id], element: Option<ElementType>) -> Option
         return None;
     }
     Some(TensorPlan {
-        storage: (**storage).clone(),
+        storage: Rc::clone(storage),
         element: element.unwrap_or_else(|| storage.element.clone()),
         offset: heap.count(offset)?,
         shape: shape.iter().map(|&id| usize::try_from(heap.count(id)?).ok()).collect::<Option<_>>()?,
@@ -89,6 +91,6 @@ pub(super) fn storage(heap: &Heap, reference: Id) -> Option<Storage> {
         },
         _ => return None,
     };
-    let key = heap.text(key)?.to_owned();
+    let key = Rc::clone(heap.shared_text(key)?);
     Some(Storage { key, element: ElementType::of(class), numel: heap.count(numel)?, view })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::rc::Rc;
 
 use fs_err::File;
 
@@ -25,7 +26,7 @@ const COUNT_BYTES: u64 = 8;
 pub(super) struct Stream {
     file: File,
     /// Offset in the file and length in bytes of each storage.
-    places: HashMap<String, (u64, u64)>,
+    places: HashMap<Rc<str>, (u64, u64)>,
 }
 
 /// Reads the pickles and finds the storages.
@@ -75,11 +76,11 @@ fn check_head(source: &mut Source<impl Read>) -> Result<(), Fault> {
 }
 
 /// The keys of the storages, in the order of their bytes.
-fn keys(source: &mut Source<impl Read>) -> Result<Vec<String>, Fault> {
+fn keys(source: &mut Source<impl Read>) -> Result<Vec<Rc<str>>, Fault> {
     let (heap, root) = machine::run(source)?;
     let wrong = || Fault::Lie(PickleLie::Storages("it is no list of keys".to_owned()));
     let keys = heap.sequence(root).ok_or_else(wrong)?;
-    keys.iter().map(|&key| heap.text(key).map(str::to_owned)).collect::<Option<_>>().ok_or_else(wrong)
+    keys.iter().map(|&key| heap.shared_text(key).map(Rc::clone)).collect::<Option<_>>().ok_or_else(wrong)
 }
 
 /// Bytes of an element of each storage that the object refers to.
@@ -91,7 +92,7 @@ fn elements(heap: &Heap) -> Result<HashMap<&str, u64>, Fault> {
         let size = element.size().ok_or_else(|| {
             PickleLie::Storages(format!("storage `{key}` has elements of unknown size ({element:?})"))
         })?;
-        if sizes.insert(key.as_str(), size).is_some_and(|before| before != size) {
+        if sizes.insert(&**key, size).is_some_and(|before| before != size) {
             return Err(PickleLie::Storages(format!("storage `{key}` has two types")).into());
         }
     }
@@ -102,14 +103,14 @@ fn elements(heap: &Heap) -> Result<HashMap<&str, u64>, Fault> {
 fn places(
     file: &mut File,
     elements: &HashMap<&str, u64>,
-    keys: Vec<String>,
+    keys: Vec<Rc<str>>,
     mut at: u64,
     length: u64,
-) -> Result<HashMap<String, (u64, u64)>, Fault> {
+) -> Result<HashMap<Rc<str>, (u64, u64)>, Fault> {
     let mut places = HashMap::new();
     for key in keys {
         let wrong = |reason: &str| Fault::Lie(PickleLie::Storages(format!("storage `{key}` {reason}")));
-        let &size = elements.get(key.as_str()).ok_or_else(|| wrong("belongs to no tensor"))?;
+        let &size = elements.get(&*key).ok_or_else(|| wrong("belongs to no tensor"))?;
         let begin = at + COUNT_BYTES;
         if begin > length {
             return Err(Fault::Truncated { expected: begin, got: length });
@@ -122,7 +123,7 @@ fn places(
         if end > length {
             return Err(Fault::Truncated { expected: end, got: length });
         }
-        if places.insert(key.clone(), (begin, end - begin)).is_some() {
+        if places.insert(Rc::clone(&key), (begin, end - begin)).is_some() {
             return Err(wrong("is listed twice"));
         }
         at = end;

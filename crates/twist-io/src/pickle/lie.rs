@@ -5,7 +5,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use crate::error::IoError;
+use crate::error::{IoError, shown};
 
 /// What is wrong with a PyTorch weight file. Offsets count bytes from the beginning of the pickle's stream.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -72,6 +72,12 @@ pub enum PickleLie {
         /// How many are read.
         most: u64,
     },
+    /// It makes far more than it says.
+    #[error("it makes more than {most} bytes of values out of few instructions, which no weight file does")]
+    Amplifies {
+        /// Bytes that the file justifies.
+        most: u64,
+    },
     /// A reference to something outside that is not a storage.
     #[error("the reference at byte {at} is not to a storage of tensors")]
     Reference {
@@ -79,7 +85,7 @@ pub enum PickleLie {
         at: u64,
     },
     /// A tensor is rebuilt from what no tensor is made of.
-    #[error("at byte {at}, {function} is called with what no tensor is made of")]
+    #[error("at byte {at}, {} is called with what no tensor is made of", shown(function))]
     Call {
         /// Where.
         at: u64,
@@ -87,13 +93,13 @@ pub enum PickleLie {
         function: String,
     },
     /// A storage that a tensor needs is not in the file.
-    #[error("the bytes of storage `{key}` are missing")]
+    #[error("the bytes of storage `{}` are missing", shown(key))]
     NoStorage {
         /// Key of the storage.
         key: String,
     },
     /// A storage shorter than it claims.
-    #[error("storage `{key}` has {got} bytes, its elements need {needed}")]
+    #[error("storage `{}` has {got} bytes, its elements need {needed}", shown(key))]
     StorageSize {
         /// Key of the storage.
         key: String,
@@ -103,7 +109,7 @@ pub enum PickleLie {
         got: u64,
     },
     /// A tensor that reaches beyond its storage.
-    #[error("tensor `{name}` reaches beyond its storage `{key}`")]
+    #[error("tensor `{}` reaches beyond its storage `{}`", shown(name), shown(key))]
     Bounds {
         /// The tensor.
         name: String,
@@ -111,13 +117,13 @@ pub enum PickleLie {
         key: String,
     },
     /// A list of storages that contradicts itself or the pickle.
-    #[error("its list of storages is wrong: {0}")]
+    #[error("its list of storages is wrong: {}", shown(_0))]
     Storages(String),
     /// Numbers with their highest byte first.
     #[error("its numbers are big-endian; save it again on a usual machine")]
     BigEndian,
     /// An archive that is damaged, or not as PyTorch writes it.
-    #[error("its archive is wrong: {0}")]
+    #[error("its archive is wrong: {}", shown(_0))]
     Archive(String),
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::rc::Rc;
 
 use super::calls;
 use super::lie::{Fault, PickleLie};
@@ -14,12 +15,13 @@ use super::{MAX_NODES, MAX_PICKLE};
 pub(super) fn run(source: &mut Source<impl Read>) -> Result<(Heap, Id), Fault> {
     let begin = source.at();
     let (heap, stack, marks, memo) = (Heap::default(), Vec::new(), Vec::new(), HashMap::new());
-    let mut machine = Machine { source, at: begin, heap, stack, marks, memo };
+    let mut machine = Machine { source, begin, at: begin, heap, stack, marks, memo };
     loop {
         if machine.source.at() - begin > MAX_PICKLE {
             return Err(PickleLie::Limit { what: "bytes of pickle", most: MAX_PICKLE }.into());
         }
         machine.at = machine.source.at();
+        machine.heap.justify(machine.at - begin);
         if machine.step()? {
             let root = machine.pop()?;
             return Ok((machine.heap, root));
@@ -29,6 +31,8 @@ pub(super) fn run(source: &mut Source<impl Read>) -> Result<(Heap, Id), Fault> {
 
 struct Machine<'a, R> {
     source: &'a mut Source<R>,
+    /// Where the pickle began.
+    begin: u64,
     /// Where the instruction began.
     at: u64,
     heap: Heap,
@@ -128,20 +132,21 @@ impl<R: Read> Machine<'_, R> {
             // Classes, functions, and what they make.
             op::GLOBAL => {
                 let (module, name) = (self.source.line()?, self.source.line()?);
-                self.push(Node::Global(Box::new((module, name))))?;
+                self.heap.make(module.len() + name.len())?;
+                self.push(Node::Global(module.into(), name.into()))?;
             }
             op::STACK_GLOBAL => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let text = |id| self.heap.text(id).map(str::to_owned);
+                let text = |id| self.heap.shared_text(id).map(Rc::clone);
                 let (Some(module), Some(name)) = (text(module), text(name)) else {
                     return Err(PickleLie::Text { at: self.at }.into());
                 };
-                self.push(Node::Global(Box::new((module, name))))?;
+                self.push(Node::Global(module, name))?;
             }
             op::BINPERSID => {
                 let reference = self.pop()?;
                 let storage = calls::storage(&self.heap, reference);
-                self.push(Node::Storage(Box::new(storage.ok_or(PickleLie::Reference { at: self.at })?)))?;
+                self.push(Node::Storage(Rc::new(storage.ok_or(PickleLie::Reference { at: self.at })?)))?;
             }
             op::REDUCE | op::NEWOBJ => {
                 let (arguments, function) = (self.pop()?, self.pop()?);
@@ -240,6 +245,7 @@ impl<R: Read> Machine<'_, R> {
     }
 
     fn push(&mut self, node: Node) -> Result<(), Fault> {
+        self.heap.justify(self.source.at() - self.begin);
         let id = self.heap.push(node)?;
         self.push_id(id)
     }
@@ -300,6 +306,7 @@ impl<R: Read> Machine<'_, R> {
         if self.memo.len() >= MAX_NODES {
             return Err(PickleLie::Limit { what: "memos", most: MAX_NODES as u64 }.into());
         }
+        self.heap.make(size_of::<(u64, Id)>())?;
         self.memo.insert(slot, top);
         Ok(())
     }
@@ -325,6 +332,7 @@ impl<R: Read> Machine<'_, R> {
     /// Adds to the list below; what is added to an object of an unknown class is dropped.
     fn extend_sequence(&mut self, items: Vec<Id>) -> Result<(), Fault> {
         let target = self.top()?;
+        self.heap.make(size_of_val(items.as_slice()))?;
         match self.heap.get_mut(target) {
             Node::Sequence(list) => list.extend(items),
             Node::Object { .. } => {}
@@ -336,6 +344,7 @@ impl<R: Read> Machine<'_, R> {
     fn extend_dict(&mut self, items: &[Id]) -> Result<(), Fault> {
         let pairs = self.pairs(items)?;
         let target = self.top()?;
+        self.heap.make(size_of_val(pairs.as_slice()))?;
         match self.heap.get_mut(target) {
             Node::Dict(dict) => dict.extend(pairs),
             Node::Object { .. } => {}

@@ -12,8 +12,9 @@
 //! ```
 //!
 //! Nothing that a file says is believed before it was checked against the file's length, so a hostile file costs no
-//! more memory than a small multiple of it: each instruction makes at most one node of a flat list ([`node`]), and
-//! tensors are made of storages only when a state dict is asked for ([`tensors`]).
+//! more memory than a small multiple of it: each instruction makes at most one node of a flat list ([`node`]), nodes share
+//! what they have in common and never copy it, what is made is counted against the bytes that were read
+//! ([`node::Heap`]), and tensors are made of storages only when a state dict is asked for ([`tensors`]).
 
 mod archive;
 mod legacy;
@@ -44,12 +45,18 @@ use crate::state::StateDict;
 use lie::Fault;
 use node::{Heap, Id};
 use tensors::Storages;
+use value::State;
 
 /// Most bytes of one pickle: its strings, names and numbers, without tensors. A network of a million tensors has fewer.
 const MAX_PICKLE: u64 = 256 << 20;
 
 /// Most nodes of one pickle, and most entries of its stack and of its memo.
 const MAX_NODES: usize = 1 << 22;
+
+/// Whether a file begins as one of these: as a zip archive, or as a pickle.
+pub(crate) fn begins_pickle(start: &[u8]) -> bool {
+    start.starts_with(&archive::MAGIC) || start.first() == Some(&opcode::PROTO)
+}
 
 /// Most bytes of all tensors of a state dict, in lengths of the file: views may share their bytes, but not without end.
 const MAX_SHARING: u64 = 8;
@@ -61,6 +68,8 @@ pub struct PickleFile {
     length: u64,
     heap: Heap,
     root: Id,
+    /// The state dicts in it.
+    states: Vec<State>,
     storages: Storages,
 }
 
@@ -86,7 +95,8 @@ pub fn load_pickle(path: impl AsRef<Path>) -> Result<PickleFile, IoError> {
         _ => Err(Fault::Not("it begins neither as a zip archive nor as a pickle".to_owned())),
     };
     let (heap, root, storages) = opened.map_err(|fault| fault.at(path))?;
-    Ok(PickleFile { path: path.to_owned(), length, heap, root, storages })
+    let states = value::states(&heap, root).map_err(|lie| Fault::from(lie).at(path))?;
+    Ok(PickleFile { path: path.to_owned(), length, heap, root, states, storages })
 }
 
 impl PickleFile {
@@ -98,13 +108,12 @@ impl PickleFile {
     /// The keys under which there are tensors, with their number, in the order of the file: empty for the saved object
     /// itself, `model` for its entry of this name, `ema/state_dict` for an entry of an entry.
     pub fn states(&self) -> PickleStates {
-        value::states(&self.heap, self.root)
+        self.states.iter().map(|state| (state.key.clone(), state.tensors)).collect()
     }
 
     /// Names and shapes of the tensors under a key, as the file claims them; none of them is read.
     pub fn shapes(&self, key: &str) -> Vec<(String, Vec<usize>)> {
-        let named = value::tensors(&self.heap, self.root, key);
-        named.into_iter().map(|(name, plan)| (name.to_owned(), plan.shape.clone())).collect()
+        self.named(key).into_iter().map(|(name, plan)| (name.to_owned(), plan.shape.clone())).collect()
     }
 
     /// The tensors under a key of [`states`](PickleFile::states), in order and each contiguous. Entries that are no
@@ -114,12 +123,22 @@ impl PickleFile {
     /// [`IoError::NoState`] where no tensor is; as [`load_pickle`] for what only shows now: storages that are missing or
     /// too short, and types that Twist does not read.
     pub fn state_dict(&mut self, key: &str) -> Result<StateDict, IoError> {
-        let named = value::tensors(&self.heap, self.root, key);
-        if named.is_empty() {
-            let found = self.states().into_iter().map(|(key, _)| key).collect();
+        let Some(id) = self.place(key) else {
+            let found = self.states.iter().map(|state| state.key.clone()).collect();
             return Err(IoError::NoState { path: self.path.clone(), key: key.to_owned(), found });
-        }
+        };
+        let named = value::tensors(&self.heap, id);
         let most = self.length.saturating_mul(MAX_SHARING);
         tensors::read(&mut self.storages, &named, most).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// The dictionary of a key.
+    fn place(&self, key: &str) -> Option<Id> {
+        self.states.iter().find(|state| state.key == key).map(|state| state.id)
+    }
+
+    /// The tensors under a key; none where there is no such key.
+    fn named(&self, key: &str) -> Vec<(&str, &node::TensorPlan)> {
+        self.place(key).map_or_else(Vec::new, |id| value::tensors(&self.heap, id))
     }
 }

@@ -1,5 +1,7 @@
 //! What a pickle makes: a flat list of nodes that name each other by number, so that neither depth nor cycles matter.
 
+use std::rc::Rc;
+
 use super::MAX_NODES;
 use super::lie::PickleLie;
 use crate::tensor::Dtype;
@@ -14,15 +16,15 @@ pub(super) enum Node {
     Bool(bool),
     Int(i128),
     Float(f64),
-    Text(Box<str>),
+    Text(Rc<str>),
     /// A list, tuple or set.
     Sequence(Vec<Id>),
     /// Keys and values in the order in which they came.
     Dict(Vec<(Id, Id)>),
     /// A name of Python's, `module name`: a class or a function, which is never called.
-    Global(Box<(String, String)>),
-    Storage(Box<Storage>),
-    Tensor(Box<TensorPlan>),
+    Global(Rc<str>, Rc<str>),
+    Storage(Rc<Storage>),
+    Tensor(Rc<TensorPlan>),
     /// Something of a class that is not known: its attributes are kept, its content is not.
     Object {
         class: Option<Id>,
@@ -30,10 +32,29 @@ pub(super) enum Node {
     },
 }
 
+impl Node {
+    /// Bytes that it holds beside its place in the list: what it shares was counted where it was made.
+    fn owned(&self) -> usize {
+        match self {
+            Node::Text(text) => text.len(),
+            Node::Sequence(items) => size_of_val(items.as_slice()),
+            Node::Dict(pairs) => size_of_val(pairs.as_slice()),
+            Node::Storage(_) => size_of::<Storage>(),
+            Node::Tensor(plan) => size_of::<TensorPlan>() + 16 * plan.shape.len(),
+            Node::None
+            | Node::Bool(_)
+            | Node::Int(_)
+            | Node::Float(_)
+            | Node::Global(..)
+            | Node::Object { .. } => 0,
+        }
+    }
+}
+
 /// Bytes that tensors are views of, not yet read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Storage {
-    pub(super) key: String,
+    pub(super) key: Rc<str>,
     pub(super) element: ElementType,
     /// Elements that it claims to have.
     pub(super) numel: u64,
@@ -46,13 +67,13 @@ pub(super) struct Storage {
 pub(super) enum ElementType {
     Known(Dtype),
     /// Of this name and, where it is known, so many bytes.
-    Other(String, Option<u64>),
+    Other(Rc<str>, Option<u64>),
 }
 
 impl ElementType {
     /// The type of a storage class (`FloatStorage`) or of a `torch.dtype` (`float32`).
-    pub(super) fn of(name: &str) -> Self {
-        let known = match name {
+    pub(super) fn of(name: &Rc<str>) -> Self {
+        let known = match &**name {
             "DoubleStorage" | "float64" => Dtype::F64,
             "FloatStorage" | "float32" => Dtype::F32,
             "HalfStorage" | "float16" => Dtype::F16,
@@ -71,7 +92,7 @@ impl ElementType {
                     "QInt8Storage" | "QUInt8Storage" | "QUInt4x2Storage" | "QUInt2x4Storage" => Some(1),
                     _ => None,
                 };
-                return ElementType::Other(other.to_owned(), size);
+                return ElementType::Other(Rc::clone(name), size);
             }
         };
         ElementType::Known(known)
@@ -89,7 +110,7 @@ impl ElementType {
 /// How a tensor is seen in its storage; nothing is checked against the storage yet.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TensorPlan {
-    pub(super) storage: Storage,
+    pub(super) storage: Rc<Storage>,
     /// Type of its elements, the storage's unless the storage has none.
     pub(super) element: ElementType,
     /// First element.
@@ -99,33 +120,62 @@ pub(super) struct TensorPlan {
     pub(super) strides: Vec<u64>,
 }
 
-/// The nodes of a pickle.
+/// The nodes of a pickle, and how much memory they take.
 #[derive(Debug, Default)]
-pub(super) struct Heap(Vec<Node>);
+pub(super) struct Heap {
+    nodes: Vec<Node>,
+    /// Bytes of the nodes and of what they hold.
+    made: u64,
+    /// Most bytes that may be made.
+    most: u64,
+}
+
+/// Bytes that any pickle may make, and bytes for each that is read: a state dict makes about eight, a list of small
+/// numbers twenty.
+const MADE: (u64, u64) = (16 << 20, 32);
 
 impl Heap {
+    /// Says how many bytes of the pickle were read so far: they justify what is made.
+    pub(super) fn justify(&mut self, read: u64) {
+        self.most = MADE.0 + MADE.1 * read;
+    }
+
+    /// Counts bytes that are about to be made.
+    ///
+    /// # Errors
+    /// [`PickleLie::Amplifies`] when what was read does not justify them.
+    pub(super) fn make(&mut self, bytes: usize) -> Result<(), PickleLie> {
+        self.made = self.made.saturating_add(bytes as u64);
+        if self.made > self.most { Err(PickleLie::Amplifies { most: self.most }) } else { Ok(()) }
+    }
+
     pub(super) fn push(&mut self, node: Node) -> Result<Id, PickleLie> {
-        if self.0.len() >= MAX_NODES {
+        if self.nodes.len() >= MAX_NODES {
             return Err(PickleLie::Limit { what: "values", most: MAX_NODES as u64 });
         }
-        self.0.push(node);
-        Ok(self.0.len() as Id - 1)
+        self.make(size_of::<Node>() + node.owned())?;
+        self.nodes.push(node);
+        Ok(self.nodes.len() as Id - 1)
     }
 
     /// The node of a number that [`Heap::push`] gave.
     pub(super) fn get(&self, id: Id) -> &Node {
-        &self.0[id as usize]
+        &self.nodes[id as usize]
     }
 
     pub(super) fn get_mut(&mut self, id: Id) -> &mut Node {
-        &mut self.0[id as usize]
+        &mut self.nodes[id as usize]
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Node> {
-        self.0.iter()
+        self.nodes.iter()
     }
 
     pub(super) fn text(&self, id: Id) -> Option<&str> {
+        self.shared_text(id).map(|text| &**text)
+    }
+
+    pub(super) fn shared_text(&self, id: Id) -> Option<&Rc<str>> {
         match self.get(id) {
             Node::Text(text) => Some(text),
             _ => None,
@@ -148,9 +198,9 @@ impl Heap {
     }
 
     /// Module and name.
-    pub(super) fn global(&self, id: Id) -> Option<(&str, &str)> {
+    pub(super) fn global(&self, id: Id) -> Option<(&str, &Rc<str>)> {
         match self.get(id) {
-            Node::Global(name) => Some((&name.0, &name.1)),
+            Node::Global(module, name) => Some((module, name)),
             _ => None,
         }
     }

@@ -34,12 +34,12 @@ pub(super) fn read(
 ) -> Result<StateDict, Fault> {
     let mut waiting: HashMap<&str, usize> = HashMap::new();
     for (_, plan) in named {
-        *waiting.entry(plan.storage.key.as_str()).or_default() += 1;
+        *waiting.entry(&*plan.storage.key).or_default() += 1;
     }
     let mut open: HashMap<&str, Vec<u8>> = HashMap::new();
     let (mut state, mut total) = (StateDict::default(), 0u64);
     for (name, plan) in named {
-        let key = plan.storage.key.as_str();
+        let key = &*plan.storage.key;
         let place = place(name, plan)?;
         total = total.saturating_add(place.bytes as u64);
         if total > most {
@@ -86,7 +86,7 @@ struct Place {
 }
 
 fn place(name: &str, plan: &TensorPlan) -> Result<Place, Fault> {
-    let beyond = || PickleLie::Bounds { name: name.to_owned(), key: plan.storage.key.clone() };
+    let beyond = || PickleLie::Bounds { name: name.to_owned(), key: plan.storage.key.to_string() };
     let ElementType::Known(dtype) = plan.element else { return Err(unknown(name, plan)) };
     let bytes = byte_len(dtype, &plan.shape).ok_or_else(beyond)?;
     let mut contiguous = true;
@@ -138,7 +138,7 @@ impl Place {
 /// First byte and byte after the last of what a reference to a storage of `got` bytes may see.
 fn visible(storage: &Storage, size: usize, got: u64) -> Result<(u64, u64), Fault> {
     let size = storage.element.size().unwrap_or(size as u64);
-    let short = |needed| PickleLie::StorageSize { key: storage.key.clone(), needed, got };
+    let short = |needed| PickleLie::StorageSize { key: storage.key.to_string(), needed, got };
     let bytes = |elements: u64| elements.checked_mul(size).ok_or_else(|| short(u64::MAX));
     let needed = bytes(storage.numel)?;
     if got < needed {
@@ -157,7 +157,7 @@ fn visible(storage: &Storage, size: usize, got: u64) -> Result<(u64, u64), Fault
 fn unknown(name: &str, plan: &TensorPlan) -> Fault {
     let dtype = match &plan.element {
         ElementType::Known(dtype) => dtype.name().to_owned(),
-        ElementType::Other(dtype, _) => dtype.clone(),
+        ElementType::Other(dtype, _) => dtype.to_string(),
     };
     Fault::Dtype { name: name.to_owned(), dtype }
 }

@@ -1,6 +1,11 @@
 //! The tree of a weight file, as others look at it.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::lie::PickleLie;
 use super::node::{Heap, Id, Node, TensorPlan};
+use crate::safetensors::{MAX_NAME, MAX_TENSORS};
 
 /// Folders of folders that are searched for tensors: a checkpoint nests two or three deep.
 const MAX_DEPTH: usize = 4;
@@ -10,6 +15,9 @@ const MAX_STATES: usize = 4096;
 
 /// Most entries that one search looks at: entries can refer to each other in circles.
 const MAX_LOOKS: usize = 1 << 22;
+
+/// Longest key of a dictionary in which tensors are searched for, in bytes.
+const MAX_KEY: usize = 256;
 
 /// Keys under which there are tensors, and how many.
 pub type PickleStates = Vec<(String, usize)>;
@@ -79,67 +87,85 @@ fn entries(heap: &Heap, id: Id) -> Option<&[(Id, Id)]> {
     }
 }
 
-/// Every key under which there are tensors, in the order of the file.
-pub(super) fn states(heap: &Heap, root: Id) -> PickleStates {
-    let mut found = Vec::new();
-    let mut looks = 0;
-    search(heap, root, String::new(), 0, &mut looks, &mut found);
-    found
+/// A dictionary with tensors in it.
+#[derive(Debug)]
+pub(super) struct State {
+    /// The way to it, from the saved object.
+    pub(super) key: String,
+    pub(super) id: Id,
+    /// How many of its entries are tensors.
+    pub(super) tensors: usize,
 }
 
-fn search(heap: &Heap, id: Id, key: String, depth: usize, looks: &mut usize, found: &mut PickleStates) {
-    let Node::Dict(entries) = heap.get(id) else { return };
-    *looks += entries.len();
-    if *looks > MAX_LOOKS || found.len() >= MAX_STATES {
-        return;
-    }
-    let tensors = entries.iter().filter(|(_, value)| matches!(heap.get(*value), Node::Tensor(_))).count();
-    if tensors > 0 {
-        found.push((key.clone(), tensors));
-    }
-    if depth == MAX_DEPTH {
-        return;
-    }
-    for &(name, value) in entries {
-        if let Some(name) = heap.text(name) {
-            let below = if key.is_empty() { name.to_owned() } else { format!("{key}/{name}") };
-            search(heap, value, below, depth + 1, looks, found);
+/// Every dictionary with tensors in it, in the order of the file.
+///
+/// # Errors
+/// [`PickleLie::Limit`] for more tensors in one than any network has.
+pub(super) fn states(heap: &Heap, root: Id) -> Result<Vec<State>, PickleLie> {
+    let mut search = Search { heap, way: Vec::new(), looks: 0, found: Vec::new() };
+    search.visit(root)?;
+    Ok(search.found)
+}
+
+struct Search<'a> {
+    heap: &'a Heap,
+    /// Keys from the saved object to where the search is.
+    way: Vec<&'a str>,
+    /// Entries that it looked at.
+    looks: usize,
+    found: Vec<State>,
+}
+
+impl<'a> Search<'a> {
+    fn visit(&mut self, id: Id) -> Result<(), PickleLie> {
+        let heap = self.heap;
+        let Node::Dict(entries) = heap.get(id) else { return Ok(()) };
+        self.looks += entries.len();
+        if self.looks > MAX_LOOKS || self.found.len() >= MAX_STATES {
+            return Ok(());
         }
+        let tensors = entries.iter().filter(|(_, value)| matches!(heap.get(*value), Node::Tensor(_))).count();
+        if tensors > MAX_TENSORS {
+            return Err(PickleLie::Limit { what: "tensors under one key", most: MAX_TENSORS as u64 });
+        }
+        if tensors > 0 {
+            self.found.push(State { key: self.way.join("/"), id, tensors });
+        }
+        if self.way.len() == MAX_DEPTH {
+            return Ok(());
+        }
+        for &(name, value) in entries {
+            // A key that nobody would type leads to no network.
+            if let (Node::Dict(_), Some(name)) = (heap.get(value), heap.text(name))
+                && name.len() <= MAX_KEY
+            {
+                self.way.push(name);
+                self.visit(value)?;
+                self.way.pop();
+            }
+        }
+        Ok(())
     }
 }
 
-/// The named tensors under a key, in order; a name that comes twice has its last value, as in Python.
-pub(super) fn tensors<'a>(heap: &'a Heap, root: Id, key: &str) -> Vec<(&'a str, &'a TensorPlan)> {
-    let place = match key.is_empty() {
-        true => Some(root),
-        false => find(heap, root, key, 0),
-    };
-    let Some(Node::Dict(entries)) = place.map(|id| heap.get(id)) else { return Vec::new() };
+/// The named tensors of a dictionary, in order; a name that comes twice has its last value, as in Python. What has a name
+/// that no tensor has is none.
+pub(super) fn tensors(heap: &Heap, id: Id) -> Vec<(&str, &TensorPlan)> {
+    let Node::Dict(entries) = heap.get(id) else { return Vec::new() };
     let mut named: Vec<(&str, &TensorPlan)> = Vec::new();
-    let mut known = std::collections::HashMap::new();
+    let mut known = HashMap::new();
     for &(name, value) in entries {
         let (Some(name), Node::Tensor(plan)) = (heap.text(name), heap.get(value)) else { continue };
-        match known.insert(name, named.len()) {
-            None => named.push((name, plan)),
-            Some(place) => {
-                named[place].1 = plan;
-                known.insert(name, place);
+        if name.len() > MAX_NAME {
+            continue;
+        }
+        match known.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(named.len());
+                named.push((name, plan));
             }
+            Entry::Occupied(place) => named[*place.get()].1 = plan,
         }
     }
     named
-}
-
-/// The value under a key such as `ema/state_dict`; keys may hold slashes themselves.
-fn find(heap: &Heap, id: Id, key: &str, depth: usize) -> Option<Id> {
-    let Node::Dict(entries) = heap.get(id) else { return None };
-    let named = |wanted: &str| {
-        let found = entries.iter().rev().find(|(name, _)| heap.text(*name) == Some(wanted));
-        found.map(|&(_, value)| value)
-    };
-    if let Some(value) = named(key) {
-        return Some(value);
-    }
-    let cuts = key.match_indices('/').take(if depth < MAX_DEPTH { MAX_DEPTH } else { 0 });
-    cuts.filter_map(|(cut, _)| find(heap, named(&key[..cut])?, &key[cut + 1..], depth + 1)).next()
 }

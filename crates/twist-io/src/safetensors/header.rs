@@ -3,13 +3,19 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Names in the order of the file, duplicates included, and the metadata map.
+use super::checksum::CHECKSUMS_KEY;
+use super::{MAX_AXES, MAX_NAME, MAX_TENSORS, METADATA_KEY};
+
+/// Names in the order of the file, duplicates included, and those of the metadata that are ours.
 #[derive(Default)]
 pub(super) struct RawHeader {
     pub(super) tensors: Vec<(String, RawTensor)>,
-    pub(super) metadata: Vec<(String, String)>,
+    /// The text under [`METADATA_KEY`].
+    pub(super) metadata: Option<String>,
+    /// The text under [`CHECKSUMS_KEY`].
+    pub(super) checksums: Option<String>,
 }
 
 /// One tensor as the header describes it.
@@ -17,6 +23,7 @@ pub(super) struct RawHeader {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTensor {
     pub(super) dtype: String,
+    #[serde(deserialize_with = "few_axes")]
     pub(super) shape: Vec<usize>,
     pub(super) data_offsets: (u64, u64),
 }
@@ -27,7 +34,7 @@ impl<'de> Deserialize<'de> for RawHeader {
     }
 }
 
-/// Keeps order and duplicates, which a map type would lose.
+/// Keeps order and duplicates, which a map type would lose, and nothing that no weight file has.
 struct HeaderVisitor;
 
 impl<'de> Visitor<'de> for HeaderVisitor {
@@ -41,20 +48,74 @@ impl<'de> Visitor<'de> for HeaderVisitor {
         let mut header = RawHeader::default();
         while let Some(name) = map.next_key::<String>()? {
             if name == "__metadata__" {
-                let metadata = map.next_value::<serde_json::Map<String, serde_json::Value>>()?;
-                for (key, value) in metadata {
-                    match value {
-                        serde_json::Value::String(text) => header.metadata.push((key, text)),
-                        other => {
-                            let message = format!("metadata `{key}` is {other} instead of a string");
-                            return Err(serde::de::Error::custom(message));
-                        }
-                    }
-                }
-            } else {
-                header.tensors.push((name, map.next_value()?));
+                let Metadata(metadata, checksums) = map.next_value()?;
+                (header.metadata, header.checksums) = (metadata, checksums);
+                continue;
             }
+            if name.len() > MAX_NAME {
+                let message =
+                    format!("the name of a tensor has {} bytes, at most {MAX_NAME} are read", name.len());
+                return Err(A::Error::custom(message));
+            }
+            if header.tensors.len() == MAX_TENSORS {
+                return Err(A::Error::custom(format!("it lists more than {MAX_TENSORS} tensors")));
+            }
+            header.tensors.push((name, map.next_value()?));
         }
         Ok(header)
     }
+}
+
+/// The texts under our two keys; those of other programs are passed over.
+struct Metadata(Option<String>, Option<String>);
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Texts;
+        impl<'de> Visitor<'de> for Texts {
+            type Value = Metadata;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("metadata of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
+                let mut ours = Metadata(None, None);
+                while let Some(key) = map.next_key::<String>()? {
+                    let text: String = map.next_value()?;
+                    match key.as_str() {
+                        METADATA_KEY => ours.0 = Some(text),
+                        CHECKSUMS_KEY => ours.1 = Some(text),
+                        _ => {}
+                    }
+                }
+                Ok(ours)
+            }
+        }
+        deserializer.deserialize_map(Texts)
+    }
+}
+
+/// The lengths of at most [`MAX_AXES`] axes.
+fn few_axes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<usize>, D::Error> {
+    struct Axes;
+    impl<'de> Visitor<'de> for Axes {
+        type Value = Vec<usize>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of lengths")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<usize>, A::Error> {
+            let mut axes = Vec::new();
+            while let Some(axis) = list.next_element()? {
+                if axes.len() == MAX_AXES {
+                    return Err(A::Error::custom(format!("a tensor has more than {MAX_AXES} axes")));
+                }
+                axes.push(axis);
+            }
+            Ok(axes)
+        }
+    }
+    deserializer.deserialize_seq(Axes)
 }

@@ -6,16 +6,25 @@ use std::path::Path;
 
 use fs_err::File;
 
+use super::MAX_HEADER;
+use super::checksum::Checksums;
 use super::header::RawHeader;
-use super::{MAX_HEADER, METADATA_KEY};
-use crate::error::{HeaderLie, IoError};
+use crate::error::{HeaderLie, IoError, shown};
+use crate::format::weight_format;
 use crate::state::StateDict;
 use crate::tensor::{Dtype, HostTensor, byte_len};
+
+/// Whether a file begins as a safetensors file does: with the length of a JSON object that follows.
+pub(crate) fn begins_safetensors(start: &[u8]) -> bool {
+    let length = start.first_chunk().map(|length| u64::from_le_bytes(*length));
+    length.is_some_and(|length| length <= MAX_HEADER) && start.get(8) == Some(&b'{')
+}
 
 /// Reads a safetensors file: its tensors in the order of the header, and the JSON that [`save_safetensors`] was given.
 ///
 /// Everything the header says is checked against itself and the length of the file before memory is taken,
-/// so a hostile file costs no more memory than it is long. Metadata of other programs are passed over.
+/// so a hostile file costs no more memory than a small multiple of it. Tensors and metadata are compared with their
+/// checksums where the file has them, as files of ours do. Metadata of other programs are passed over.
 ///
 /// [`save_safetensors`]: crate::save_safetensors
 ///
@@ -24,12 +33,24 @@ use crate::tensor::{Dtype, HostTensor, byte_len};
 pub fn load_safetensors(path: impl AsRef<Path>) -> Result<(StateDict, Option<serde_json::Value>), IoError> {
     let path = path.as_ref();
     let os = |source| IoError::os("read", path, None, source);
+    let lies = |lie| IoError::Header { path: path.to_owned(), lie };
+    let damaged = |what: String| IoError::Checksum { path: path.to_owned(), what };
     let mut file = File::open(path).map_err(os)?;
     let length = file.metadata().map_err(os)?.len();
 
     let (header, begin) = read_header(&mut file, path, length)?;
     let places = check(&header, length - begin).map_err(|wrong| wrong.at(path, begin, length))?;
-    let metadata = read_metadata(&header).map_err(|lie| IoError::Header { path: path.to_owned(), lie })?;
+    let sums = header.checksums.as_deref().map(Checksums::parse).transpose().map_err(lies)?;
+    if let Some(sums) = &sums {
+        if !sums.fits_metadata(header.metadata.as_deref()) {
+            return Err(damaged("its metadata is".to_owned()));
+        }
+        if !sums.fits_names(header.tensors.iter().map(|(name, _)| name.as_str())) {
+            return Err(damaged("the list of its tensors is".to_owned()));
+        }
+    }
+    let metadata = header.metadata.as_deref().map(serde_json::from_str).transpose();
+    let metadata = metadata.map_err(|source| lies(HeaderLie::Metadata(source.to_string())))?;
 
     // Data are contiguous, so reading in the order of their offsets is one pass; `slots` restores the header's order.
     let mut slots: Vec<Option<(String, HostTensor)>> = header.tensors.iter().map(|_| None).collect();
@@ -37,6 +58,9 @@ pub fn load_safetensors(path: impl AsRef<Path>) -> Result<(StateDict, Option<ser
         let (name, raw) = &header.tensors[place.index];
         let mut data = vec![0; place.bytes];
         file.read_exact(&mut data).map_err(os)?;
+        if sums.as_ref().is_some_and(|sums| !sums.fits_tensor(name, &data)) {
+            return Err(damaged(format!("tensor `{}` is", shown(name))));
+        }
         slots[place.index] =
             Some((name.clone(), HostTensor { dtype: place.dtype, shape: raw.shape.clone(), data }));
     }
@@ -58,8 +82,7 @@ fn read_header(file: &mut File, path: &Path, length: u64) -> Result<(RawHeader, 
     file.read_exact(&mut prefix).map_err(os)?;
     let header_length = u64::from_le_bytes(prefix);
     if header_length > MAX_HEADER {
-        let reason = format!("its first eight bytes promise a header of {header_length} bytes");
-        return Err(IoError::NotSafetensors { path: path.to_owned(), reason });
+        return Err(not_safetensors(path));
     }
     if length - 8 < header_length {
         return Err(truncated(8 + header_length));
@@ -68,14 +91,21 @@ fn read_header(file: &mut File, path: &Path, length: u64) -> Result<(RawHeader, 
     let mut text = vec![0; header_length as usize];
     file.read_exact(&mut text).map_err(os)?;
     if text.first() != Some(&b'{') {
-        let reason = "no JSON object follows the first eight bytes".to_owned();
-        return Err(IoError::NotSafetensors { path: path.to_owned(), reason });
+        return Err(not_safetensors(path));
     }
     let header = serde_json::from_slice(&text).map_err(|source| IoError::Header {
         path: path.to_owned(),
         lie: HeaderLie::Json(source.to_string()),
     })?;
     Ok((header, 8 + header_length))
+}
+
+/// The error for a file of another kind, which says what it is.
+fn not_safetensors(path: &Path) -> IoError {
+    match weight_format(path) {
+        Err(error) => error,
+        Ok(_) => IoError::NotSafetensors { path: path.to_owned() },
+    }
 }
 
 /// A tensor that was checked: its place in the header's list, and how much to read.
@@ -149,15 +179,4 @@ fn check(header: &RawHeader, available: u64) -> Result<Vec<Place>, Wrong> {
         _ if available > end => Err(Wrong::Lie(HeaderLie::Trailing(available - end))),
         _ => Ok(places),
     }
-}
-
-/// The JSON under our key, if the file has it.
-fn read_metadata(header: &RawHeader) -> Result<Option<serde_json::Value>, HeaderLie> {
-    header
-        .metadata
-        .iter()
-        .find(|(key, _)| key == METADATA_KEY)
-        .map(|(_, text)| serde_json::from_str(text))
-        .transpose()
-        .map_err(|source| HeaderLie::Metadata(source.to_string()))
 }

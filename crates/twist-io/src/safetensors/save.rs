@@ -6,14 +6,15 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::METADATA_KEY;
+use super::checksum::metadata_of;
 use crate::atomic::write_sized;
 use crate::error::IoError;
 use crate::state::StateDict;
 
 /// Writes a state and, under one key, a JSON value of the caller's as a safetensors file, atomically.
 ///
-/// The bytes depend on the arguments alone. Tensors are written from where they are, without a copy of the whole.
+/// The bytes depend on the arguments alone. Tensors are written from where they are, without a copy of the whole, and with
+/// a checksum each, which [`load_safetensors`](crate::load_safetensors) compares.
 ///
 /// # Errors
 /// [`IoError::BadState`] when a name comes twice, is reserved, or a tensor contradicts itself (no file is touched then);
@@ -74,9 +75,8 @@ fn header(state: &StateDict, order: &[usize], metadata: Option<&Value>) -> Strin
     }
 
     let mut header = Map::new();
-    if let Some(metadata) = metadata {
-        header.insert("__metadata__".to_owned(), json!({ METADATA_KEY: metadata.to_string() }));
-    }
+    let sums = state.iter().map(|(name, tensor)| (name, crc32c::crc32c(&tensor.data)));
+    header.insert("__metadata__".to_owned(), metadata_of(metadata, sums));
     for ((name, tensor), (begin, end)) in state.iter().zip(offsets) {
         let entry =
             json!({ "dtype": tensor.dtype.name(), "shape": tensor.shape, "data_offsets": [begin, end] });

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::METADATA_KEY;
+use super::checksum::metadata_of;
 use crate::atomic::AtomicFile;
 use crate::error::IoError;
 
@@ -19,6 +19,8 @@ pub struct SafetensorsTable {
     width: usize,
     metadata: Option<Value>,
     rows: u64,
+    /// Of the rows so far.
+    checksum: u32,
     /// Bytes of the header.
     room: usize,
 }
@@ -36,9 +38,10 @@ impl SafetensorsTable {
         metadata: Option<&Value>,
     ) -> Result<Self, IoError> {
         let (file, name, metadata) = (AtomicFile::create(path)?, name.to_owned(), metadata.cloned());
-        let mut table = Self { file, name, width, metadata, rows: 0, room: 0 };
-        // No file has more rows than this, so no header is longer.
-        table.room = table.header(u64::MAX / (4 * table.width.max(1)) as u64).len().next_multiple_of(8);
+        let mut table = Self { file, name, width, metadata, rows: 0, checksum: 0, room: 0 };
+        // No file has more rows than this and no checksum is larger, so no header is longer.
+        let most = u64::MAX / (4 * table.width.max(1)) as u64;
+        table.room = table.header(most, u32::MAX).len().next_multiple_of(8);
         let room = vec![b' '; 8 + table.room];
         table.file.write(|out| out.write_all(&room))?;
         Ok(table)
@@ -51,7 +54,9 @@ impl SafetensorsTable {
     pub fn push(&mut self, values: &[f32]) -> Result<(), IoError> {
         debug_assert_eq!(values.len() % self.width.max(1), 0, "whole rows");
         self.rows += (values.len() / self.width.max(1)) as u64;
-        self.file.write(|out| out.write_all(bytemuck::cast_slice(values)))
+        let bytes = bytemuck::cast_slice(values);
+        self.checksum = crc32c::crc32c_append(self.checksum, bytes);
+        self.file.write(|out| out.write_all(bytes))
     }
 
     /// Writes the header, now that the number of rows is known, and gives the file its name. Returns the number of rows.
@@ -60,7 +65,7 @@ impl SafetensorsTable {
     /// The disk is full.
     pub fn finish(mut self) -> Result<u64, IoError> {
         let mut head = (self.room as u64).to_le_bytes().to_vec();
-        head.extend_from_slice(self.header(self.rows).as_bytes());
+        head.extend_from_slice(self.header(self.rows, self.checksum).as_bytes());
         head.resize(8 + self.room, b' ');
         self.file.write(|out| {
             out.seek(SeekFrom::Start(0))?;
@@ -71,11 +76,10 @@ impl SafetensorsTable {
         Ok(self.rows)
     }
 
-    fn header(&self, rows: u64) -> String {
+    fn header(&self, rows: u64, checksum: u32) -> String {
         let mut header = serde_json::Map::new();
-        if let Some(metadata) = &self.metadata {
-            header.insert("__metadata__".to_owned(), json!({ METADATA_KEY: metadata.to_string() }));
-        }
+        let sums = std::iter::once((self.name.as_str(), checksum));
+        header.insert("__metadata__".to_owned(), metadata_of(self.metadata.as_ref(), sums));
         let end = rows * (4 * self.width) as u64;
         let entry = json!({ "dtype": "F32", "shape": [rows, self.width], "data_offsets": [0, end] });
         header.insert(self.name.clone(), entry);

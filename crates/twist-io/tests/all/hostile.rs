@@ -66,11 +66,13 @@ fn a_file_cut_anywhere_says_so() {
 #[test]
 fn other_files_are_named_as_such() {
     let png = b"\x89PNG\r\n\x1a\n and so on";
-    assert!(matches!(load(png), Err(IoError::NotSafetensors { .. })));
-    assert!(matches!(load(b"this is some text, not tensors"), Err(IoError::NotSafetensors { .. })));
-    assert!(matches!(load(&file("[1, 2, 3]", 0)), Err(IoError::NotSafetensors { .. })));
-    assert!(matches!(load(&file("", 0)), Err(IoError::NotSafetensors { .. })));
-    assert!(matches!(load(&[0xff; 16]), Err(IoError::NotSafetensors { .. })));
+    assert!(matches!(load(png), Err(IoError::NotWeights { .. })));
+    assert!(matches!(load(b"this is some text, not tensors"), Err(IoError::NotWeights { .. })));
+    assert!(matches!(load(&file("[1, 2, 3]", 0)), Err(IoError::NotWeights { .. })));
+    assert!(matches!(load(&file("", 0)), Err(IoError::NotWeights { .. })));
+    assert!(matches!(load(&[0xff; 16]), Err(IoError::NotWeights { .. })));
+    let pickle = load(b"PK\x03\x04\x14\0\0\0 and so on").unwrap_err();
+    assert!(matches!(pickle, IoError::NotSafetensors { .. }) && pickle.to_string().contains("twist import"));
 }
 
 #[test]
@@ -134,6 +136,81 @@ fn files_that_cannot_be_opened_are_named() {
     assert_eq!(error.matches("absent.safetensors").count(), 1, "{error}");
     assert!(error.contains("No such file"), "{error}");
     assert!(matches!(load_safetensors(folder.path()), Err(IoError::Os { .. })));
+}
+
+#[test]
+fn damage_of_every_byte_is_noticed() {
+    let whole = checkpoint();
+    let good = load(&whole).unwrap();
+    let end = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let padding = whole[..end].iter().rev().take_while(|byte| **byte == b' ').count();
+    let mut tensors = 0;
+    for at in (0..end - padding).chain(end..whole.len()) {
+        for bit in 0..8 {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << bit;
+            match load(&bytes) {
+                Err(IoError::Checksum { what, .. }) if at >= end => {
+                    tensors += usize::from(what.starts_with("tensor `model."));
+                }
+                Err(_) => {}
+                // Not every bit of JSON carries meaning: `1.0` and `1.0 ` are one number.
+                Ok(state) => assert!(at < end && state == good, "byte {at}, bit {bit}"),
+            }
+        }
+    }
+    assert_eq!(tensors, 8 * (whole.len() - end), "each bit of a tensor is told with its name");
+}
+
+#[test]
+fn a_checksum_is_compared_where_it_is_and_only_there() {
+    let tensor = entry("U8", "[1]", 0, 1);
+    let with = |sums: &str| {
+        let sums = sums.replace('"', "\\\"");
+        load(&file(&format!(r#"{{"__metadata__":{{"twist_crc32c":"{sums}"}},"a":{tensor}}}"#), 1))
+    };
+    // The checksum of one byte of zeros, as RFC 3720 computes it.
+    assert!(with(r#"{"metadata":null,"tensors":{"a":1383945041}}"#).is_ok());
+    let damaged = |text: &str, word: &str| {
+        let error = with(text).unwrap_err();
+        assert!(
+            matches!(error, IoError::Checksum { .. }) && error.to_string().contains(word),
+            "{text}: {error}"
+        );
+    };
+    damaged(r#"{"metadata":null,"tensors":{"a":1383945042}}"#, "tensor `a`");
+    damaged(r#"{"metadata":null,"tensors":{}}"#, "list of its tensors");
+    damaged(r#"{"metadata":null,"tensors":{"a":1383945041,"b":1}}"#, "list of its tensors");
+    damaged(r#"{"metadata":1,"tensors":{"a":1383945041}}"#, "metadata");
+    for wrong in ["", "[]", r#"{"tensors":{"a":-1}}"#] {
+        assert!(matches!(with(wrong), Err(IoError::Header { lie: HeaderLie::Checksums(_), .. })), "{wrong}");
+    }
+    assert!(load(&file(&format!(r#"{{"a":{tensor}}}"#), 1)).is_ok(), "files of other programs have none");
+}
+
+#[test]
+fn headers_that_no_weight_file_has_are_refused_in_a_line() {
+    let none = entry("U8", "[]", 0, 1);
+    let many: Vec<String> = (0..=1 << 17).map(|i| format!(r#""{i}":{}"#, entry("U8", "[0]", 0, 0))).collect();
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let long = "x".repeat(1 << 20);
+    let cases = [
+        (format!(r#"{{"{long}":{none}}}"#), "name of a tensor"),
+        (format!("{{{}}}", many.join(",")), "more than 131072 tensors"),
+        (format!(r#"{{"a":{}}}"#, entry("U8", &format!("[{}1]", "1,".repeat(64)), 0, 1)), "64 axes"),
+        (format!(r#"{{"a":{}}}"#, entry(&long, "[]", 0, 1)), "type xxx"),
+        (format!(r#"{{"a":{{"{long}":1}}}}"#), "unknown field"),
+        (format!(r#"{{"a":"{long}"}}"#), "expected struct"),
+        (format!(r#"{{"__metadata__":{{"twist":[{}1]}}}}"#, "[],".repeat(1 << 20)), "expected a string"),
+        (format!(r#"{{"__metadata__":{{"twist":{deep}}}}}"#), "expected a string"),
+        (format!(r#"{{"__metadata__":{{"twist":"{long}"}},"a":{none}}}"#), "not JSON"),
+        (format!("{{\"\\u001b]0;x\\u0007\":{}}}", entry("U8", "[9]", 0, 1)), "\\u{1b}]0;x"),
+    ];
+    for (header, word) in cases {
+        let error = load(&file(&header, 1)).unwrap_err().to_string();
+        assert!(error.contains(word), "{word}: {error}");
+        assert!(error.len() < 600 && !error.contains('\u{1b}'), "{} bytes: {error}", error.len());
+    }
 }
 
 proptest! {

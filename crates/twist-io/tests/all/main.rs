@@ -7,6 +7,7 @@ mod lines;
 mod mat;
 mod names;
 mod pickle;
+mod pickle_bombs;
 mod pickles;
 mod round_trip;
 mod update;

@@ -64,6 +64,25 @@ fn likely_names_are_suggested() {
 }
 
 #[test]
+fn the_search_for_similar_names_has_an_end() {
+    // Names that differ in one letter only, as long as they may be and longer.
+    let names = |letter: &str, length: usize, count: usize| -> Vec<(String, Vec<usize>)> {
+        (0..count).map(|i| (format!("{i:05}{}", letter.repeat(length)), vec![1])).collect()
+    };
+    let begin = std::time::Instant::now();
+    match_names(&names("a", 250, 200), &names("b", 250, 100_000));
+    assert!(match_names(&names("a", 20_000, 50), &names("a", 20_001, 50)).suggestions.is_empty());
+    assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn long_names_are_cut_in_the_text_and_cannot_act_on_a_terminal() {
+    let report = match_names(&[], &[(format!("\u{1b}[2J{}", "n".repeat(1 << 20)), vec![])]);
+    let text = report.to_string();
+    assert!(text.len() < 400 && !text.contains('\u{1b}') && text.contains("\\u{1b}[2Jnnn"), "{text}");
+}
+
+#[test]
 fn long_lists_are_cut_in_the_text_only() {
     let expected: Vec<_> = (0..50).map(|i| (format!("w{i}"), vec![i])).collect();
     let report = match_names(&expected, &[]);

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::{Autocast, grad};
-use twist_nn::{Mode, NetConfig, NnError, TwistLoss, TwistNet};
+use twist_nn::{Mode, NetConfig, NnError, Store, TwistLoss, TwistNet, build_backbone};
 
 use crate::reference::{close, distance, normal, tensor};
 
@@ -114,4 +114,40 @@ fn resolutions_have_backbone_statistics_of_their_own() {
     assert!(column < 1e-5, "the head normalises over all views: {column}");
     assert_eq!(alone.size(), [16, 64]);
     assert!(matches!(net.forward(&[], 2, Mode::Eval), Err(NnError::Shape { .. })));
+}
+
+#[test]
+fn an_outline_has_the_shapes_and_needs_no_memory() {
+    let shapes = |mut store: Store, config: &NetConfig| {
+        let _ = build_backbone(&mut store.builder("backbone"), config).unwrap();
+        store.shapes()
+    };
+    for arch in ["resnet18", "resnet20", "vit_t"] {
+        let config = NetConfig { width: 64, ..NetConfig::new(arch.parse().unwrap()) };
+        assert_eq!(shapes(Store::outline(), &config), shapes(Store::new(Device::Cpu, 0), &config), "{arch}");
+    }
+    // Four gigabytes, if it had memory.
+    let wide = NetConfig { width: 256, ..NetConfig::new("resnet152".parse().unwrap()) };
+    let numbers: usize =
+        shapes(Store::outline(), &wide).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    assert!(numbers > 900_000_000, "{numbers}");
+}
+
+#[test]
+fn sizes_that_are_too_much_together_are_refused_before_memory_is_taken() {
+    let usual = config();
+    let cases = [
+        NetConfig { width: 1 << 16, ..usual.clone() },
+        NetConfig { hidden_dim: 1 << 20, dim: 1 << 20, ..usual.clone() },
+        NetConfig {
+            arch: "resnet_bottleneck65535_255_255_255_255".parse().unwrap(),
+            width: 1 << 16,
+            ..usual.clone()
+        },
+        NetConfig { arch: "vit_65536x1024x1".parse().unwrap(), ..usual },
+    ];
+    for config in cases {
+        let error = TwistNet::new(&config, Device::Cpu, 0).unwrap_err();
+        assert!(matches!(error, NnError::TooManyNumbers { .. }), "{config:?}: {error}");
+    }
 }

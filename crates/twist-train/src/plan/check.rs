@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use twist_data::ViewPolicy;
-use twist_nn::{Activation, Arch};
+use twist_nn::{Activation, Arch, MOST_CHANNELS, MOST_OUTPUTS};
 
 use crate::config::{LossConfig, ModelConfig, SelfLabelConfig, TeacherConfig, TrainConfig};
 
@@ -97,8 +97,6 @@ pub enum PlanError {
     Policy(#[from] twist_data::PolicyError),
 }
 
-/// Most columns of a layer of the head: beyond, no machine has the memory, and libtorch ends the process.
-const MOST_OUTPUTS: i64 = 1 << 20;
 /// Least side of a view: on smaller ones every network ends in a single pixel after its first stage.
 const LEAST_VIEW: u32 = 8;
 
@@ -107,7 +105,12 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
     let (train, check, eval, guard) = (&config.train, &config.checkpoint, &config.eval, &config.guard);
     let most = MOST_OUTPUTS as f64;
     let rules: [(&'static str, f64, bool, &str); 33] = [
-        ("model.width", model.width as f64, model.width >= 1, "at least 1 channel"),
+        (
+            "model.width",
+            model.width as f64,
+            (1..=MOST_CHANNELS).contains(&model.width),
+            "1 to 65536 channels",
+        ),
         (
             "model.hidden_dim",
             model.hidden_dim as f64,
