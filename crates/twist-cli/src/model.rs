@@ -101,11 +101,19 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Opens DATA with its labels. A file of features brings its own, or has none.
+    /// Opens DATA, to measure on it, with its labels. A file of features brings its own, or has none.
     pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Self> {
         Ok(match FeatureFile::recognise(data) {
             Some(file) => Self::Features(file.read(labels != "none")?),
             None => Self::Images(crate::sources::open(data, labels, talk)?),
+        })
+    }
+
+    /// Opens DATA, to look at it whole, with its labels.
+    pub(crate) fn open_all(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Self> {
+        Ok(match FeatureFile::recognise(data) {
+            Some(file) => Self::Features(file.read(labels != "none")?),
+            None => Self::Images(crate::sources::open_all(data, labels, talk)?),
         })
     }
 

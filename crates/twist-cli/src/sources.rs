@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use twist_data::{Dataset, LabelSource, OpenOptions};
+use twist_data::{Dataset, LabelSource, OpenOptions, Splits};
 use twist_eval::EvalData;
 
 use crate::talk::Talk;
 
-/// `--labels` when it is not given: sub-folders, or what the files say.
-pub(crate) const DEFAULT_LABELS: &str = "folder";
+/// `--labels` when it is not given: sub-folders that are classes by their names, or what the files say.
+pub(crate) const DEFAULT_LABELS: &str = "auto";
 
 /// `data.json` of a run folder: what the command line said that is not in the recipe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,17 +88,38 @@ impl Sources {
     }
 }
 
-/// Opens DATA with its labels.
+/// Opens DATA, to learn from it or to measure on it, with its labels. What is left out is told.
+///
+/// # Errors
+/// There is no data, not of a known kind, or there are several splits.
+pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<dyn Dataset>> {
+    let dataset = opened(data, labels, Splits::Refuse)?;
+    tell_left_out(data, &*dataset, talk);
+    Ok(dataset)
+}
+
+/// Opens DATA, to look at it whole, with its labels. What is left out is told.
 ///
 /// # Errors
 /// There is no data, or not of a known kind.
-pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<dyn Dataset>> {
-    let labels = label_source(labels);
-    let dataset = twist_data::open(data, &OpenOptions { labels })?;
-    for left_out in dataset.left_out() {
-        talk.detail(format!("{data}: left out {left_out}"));
-    }
+pub(crate) fn open_all(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<dyn Dataset>> {
+    let dataset = opened(data, labels, Splits::Together)?;
+    tell_left_out(data, &*dataset, talk);
     Ok(dataset)
+}
+
+/// Opens DATA with its labels and says nothing.
+///
+/// # Errors
+/// There is no data, not of a known kind, or splits that are refused.
+pub(crate) fn opened(data: &str, labels: &str, splits: Splits) -> anyhow::Result<Arc<dyn Dataset>> {
+    Ok(twist_data::open(data, &OpenOptions { labels: label_source(labels), splits })?)
+}
+
+fn tell_left_out(data: &str, dataset: &dyn Dataset, talk: &Talk) {
+    for left_out in dataset.left_out() {
+        talk.say(format!("{data}: left out {left_out}"));
+    }
 }
 
 /// What `--labels` says; every text means something.

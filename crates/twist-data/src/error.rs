@@ -44,8 +44,11 @@ pub enum DataError {
         /// What to do.
         remedy: String,
     },
-    /// Shards of several splits (train, test …) where one data set was asked for.
-    #[error("{path} holds the splits {}: name one of them, for example \"{example}\"", splits.join(", "))]
+    /// Folders or shards of several splits (train, test …) where one data set was asked for.
+    #[error(
+        "{path} holds the splits {}, and what is learned from one is measured on another: name one of them, for example \
+         \"{example}\"", splits.join(", ")
+    )]
     SeveralSplits {
         /// The folder as given.
         path: PathBuf,
@@ -255,6 +258,15 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
+}
+
+impl DataError {
+    /// Several splits where one was asked for; `of` finds the training images among them.
+    pub(crate) fn several_splits(path: PathBuf, splits: Vec<String>, of: impl Fn(&str) -> PathBuf) -> Self {
+        let is_training = |split: &&String| split.to_lowercase().starts_with("train");
+        let chosen = splits.iter().find(is_training).or(splits.first()).map_or("", String::as_str);
+        Self::SeveralSplits { path, example: of(chosen).display().to_string(), splits }
+    }
 }
 
 /// The kinds of data that [`crate::open`] reads, in one sentence for error messages.

@@ -64,7 +64,8 @@ pub use crate::augment::{
     Operations, PolicyError, RandAugment, ViewDraw, ViewPolicy, draw,
 };
 pub use crate::dataset::{
-    Dataset, LabelSource, LeftOut, Listed, OpenOptions, Stored, in_memory, listed, open, reduced, subset,
+    Dataset, LabelSource, LeftOut, Listed, OpenOptions, Splits, Stored, class_name, in_memory, listed, open,
+    reduced, subset,
 };
 pub use crate::decode::{DecodeError, DecodeLimits, Decoder};
 pub use crate::error::DataError;

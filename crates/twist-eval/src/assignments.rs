@@ -1,25 +1,27 @@
-//! Which cluster each image of a run's final evaluation is in: the columns of `embeddings.parquet` that say so, with the
-//! paths of `images.csv`.
+//! Which cluster each image of a run's final evaluation is in: the columns of `embeddings.parquet` that say so. In older
+//! runs the paths and the labels stand in `images.csv`.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type};
+use arrow_array::{Array, RecordBatch, StringArray};
 
 use twist_io::Groups;
 
 use crate::EvalError;
 
 /// The columns that are read; the embeddings stay on the disk.
-const COLUMNS: [&str; 7] = [
+const COLUMNS: [&str; 9] = [
+    "path",
     "index",
+    "label",
     "clusters",
     "probabilities",
-    // Tables of older runs have the two most probable clusters alone.
+    // Tables of the oldest runs have the two most probable clusters alone.
     "cluster",
     "confidence",
     "second_cluster",
@@ -31,8 +33,10 @@ const COLUMNS: [&str; 7] = [
 pub struct Assignment {
     /// Index in the evaluated data set.
     pub index: u32,
-    /// Its path; empty when `images.csv` does not name it.
+    /// Its path; empty when no file names it.
     pub path: String,
+    /// The name of the class that the data set gives it.
+    pub label: Option<String>,
     /// The most probable clusters with their probabilities, best first; two at least.
     pub clusters: Vec<(u32, f32)>,
 }
@@ -65,7 +69,9 @@ pub fn assignments(folder: &Path) -> Result<Option<Vec<Assignment>>, EvalError> 
         let rows = rows.map_err(|error| damaged(error.to_string()))?;
         images.extend(of_rows(&rows).ok_or_else(|| damaged("it lacks columns of an evaluation".into()))?);
     }
-    name(&mut images, &folder.join("images.csv"))?;
+    if images.iter().any(|image| image.path.is_empty()) {
+        name(&mut images, &folder.join("images.csv"))?;
+    }
     Ok(Some(images))
 }
 
@@ -100,27 +106,38 @@ fn of_rows(rows: &RecordBatch) -> Option<Vec<Assignment>> {
             (0..rows.num_rows()).map(pair).collect()
         }
     };
-    let image =
-        |(index, clusters): (&i32, _)| Assignment { index: *index as u32, path: String::new(), clusters };
-    Some(index.values().iter().zip(clusters).map(image).collect())
+    let texts = |name| rows.column_by_name(name)?.as_string_opt::<i32>();
+    let (paths, labels) = (texts("path"), texts("label"));
+    let text = |column: Option<&StringArray>, row| {
+        column.filter(|column| column.is_valid(row)).map(|column| column.value(row).to_owned())
+    };
+    let image = |(row, (index, clusters)): (usize, (&i32, _))| Assignment {
+        index: *index as u32,
+        path: text(paths, row).unwrap_or_default(),
+        label: text(labels, row),
+        clusters,
+    };
+    Some(index.values().iter().zip(clusters).enumerate().map(image).collect())
 }
 
-/// Takes the paths from `images.csv`, where there is one.
-fn name(images: &mut [Assignment], file: &PathBuf) -> Result<(), EvalError> {
+/// Takes paths and labels from the `images.csv` of an older run (`index,path,label,class`), where there is one.
+fn name(images: &mut [Assignment], file: &Path) -> Result<(), EvalError> {
     if !file.is_file() {
         return Ok(());
     }
-    let bytes = fs_err::read(file).map_err(|source| EvalError::Unreadable { path: file.clone(), source })?;
+    let bytes = fs_err::read(file).map_err(|source| EvalError::Unreadable { path: file.into(), source })?;
     let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
     let damaged =
-        |error: ::csv::Error| EvalError::DamagedTable { path: file.clone(), reason: error.to_string() };
-    let mut paths: HashMap<u32, String> = HashMap::with_capacity(images.len());
+        |error: ::csv::Error| EvalError::DamagedTable { path: file.into(), reason: error.to_string() };
+    let mut known: HashMap<u32, (String, String)> = HashMap::with_capacity(images.len());
     for row in reader.deserialize::<(u32, String, String, String)>() {
-        let (index, path, ..) = row.map_err(damaged)?;
-        paths.insert(index, path);
+        let (index, path, _, class) = row.map_err(damaged)?;
+        known.insert(index, (path, class));
     }
     for image in images {
-        image.path = paths.remove(&image.index).unwrap_or_default();
+        let (path, class) = known.remove(&image.index).unwrap_or_default();
+        image.path = path;
+        image.label = Some(class).filter(|class| !class.is_empty());
     }
     Ok(())
 }

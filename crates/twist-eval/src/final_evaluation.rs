@@ -98,7 +98,8 @@ fn write_artefacts(
     folder: &Path,
 ) -> Result<(), EvalError> {
     let mut decoder = Decoder::new(DecodeLimits::default());
-    artefacts::write(features, &**data.evaluated(), folder, Some(&mut decoder))?;
+    let names = artefacts::numbered(plan.net().dim);
+    artefacts::write(features, &**data.evaluated(), &names, folder, Some(&mut decoder))?;
     let views = plan.views();
     let sheet = folder.join("augmentation.png");
     artefacts::contact_sheet::write(&sheet, &*data.train, views, plan.seed(), &mut decoder)

@@ -175,14 +175,18 @@ impl Predictor {
         Ok(Tensor::f_from_slice(&sums)?.f_view([rows, groups.len() as i64])?)
     }
 
-    /// The columns of a table of predictions: `path`, `class`, `name`, `probability`, `unsure`, then `class_2`, `name_2`,
+    /// The columns of a table of predictions: `path`, `cluster` (the class's number), `name`, `label` (the name of the class
+    /// that the data set gives the image, null where it gives none), `probability`, `unsure`, then `cluster_2`, `name_2`,
     /// `probability_2` and so on.
     pub fn schema(&self) -> Arc<Schema> {
         let mut fields = vec![Field::new("path", DataType::Utf8, false)];
         for rank in 1..=self.top {
             let name = |what: &str| if rank == 1 { what.to_owned() } else { format!("{what}_{rank}") };
-            fields.push(Field::new(name("class"), DataType::Int32, false));
+            fields.push(Field::new(name("cluster"), DataType::Int32, false));
             fields.push(Field::new(name("name"), DataType::Utf8, false));
+            if rank == 1 {
+                fields.push(Field::new("label", DataType::Utf8, true));
+            }
             fields.push(Field::new(name("probability"), DataType::Float32, false));
             if rank == 1 {
                 fields.push(Field::new("unsure", DataType::Boolean, false));
@@ -210,6 +214,9 @@ impl Predictor {
             let probability = || found.probabilities.iter().skip(rank).step_by(self.top).copied();
             columns.push(Arc::new(Int32Array::from_iter_values(class().map(|(number, _)| number))));
             columns.push(Arc::new(StringArray::from_iter_values(class().map(|(_, name)| name))));
+            if rank == 0 {
+                columns.push(Arc::new(given_labels(dataset, batch.indices)));
+            }
             columns.push(Arc::new(Float32Array::from_iter_values(probability())));
             if rank == 0 {
                 let unsure: Vec<bool> = probability().map(|p| self.is_unsure(p)).collect();
@@ -218,6 +225,11 @@ impl Predictor {
         }
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
     }
+}
+
+/// The name of the class that the data set gives each image, as a column.
+pub(crate) fn given_labels(dataset: &dyn Dataset, indices: &[u32]) -> StringArray {
+    indices.iter().map(|&index| twist_data::class_name(dataset, index as usize)).collect()
 }
 
 fn floats(tensor: &Tensor) -> Result<Vec<f32>, EvalError> {

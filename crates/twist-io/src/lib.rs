@@ -65,6 +65,8 @@ mod names;
 
 mod clusters;
 
+mod cells;
+
 mod printable;
 
 mod error;
@@ -72,6 +74,7 @@ mod error;
 pub use crate::atomic::{
     AtomicFile, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
 };
+pub use crate::cells::{text_of_cell, text_to_cell};
 pub use crate::clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
 pub use crate::error::{HeaderLie, IoError, TensorError, shown};
 pub use crate::format::{WeightFormat, weight_format};

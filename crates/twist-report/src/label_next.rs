@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
+use twist_io::text_to_cell;
+
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::map::similarity;
@@ -79,7 +81,7 @@ pub(crate) fn is_filled_in(path: &Path) -> bool {
     })
 }
 
-/// Writes `path,label,cluster,cluster_name,margin`, one row an image; `label` is empty, for a person to fill in.
+/// Writes `path,cluster,name,label,probability,margin`, one row an image; `label` is empty, for a person to fill in.
 ///
 /// # Errors
 /// The disk is full or read-only.
@@ -91,11 +93,17 @@ pub(crate) fn write(
 ) -> Result<(), ReportError> {
     twist_io::write_atomic(path, |file| {
         let mut table = csv::Writer::from_writer(file);
-        table.write_record(["path", "label", "cluster", "cluster_name", "margin"])?;
+        table.write_record(["path", "cluster", "name", "label", "probability", "margin"])?;
         for &row in rows {
-            let class = samples.merged.cluster[row];
-            let (number, margin) = (class.to_string(), format!("{:.4}", samples.margin(row)));
-            table.write_record([samples.path[row].as_str(), "", &number, &classes.title(class), &margin])?;
+            let (class, probability, ..) = samples.verdict(row);
+            table.write_record([
+                &*text_to_cell(&samples.path[row]),
+                &class.to_string(),
+                &text_to_cell(&classes.title(class)),
+                "",
+                &format!("{probability:.4}"),
+                &format!("{:.4}", samples.margin(row)),
+            ])?;
         }
         table.flush()
     })?;
@@ -160,10 +168,10 @@ mod tests {
         let text = fs_err::read_to_string(&path).unwrap();
         assert_eq!(
             text,
-            "path,label,cluster,cluster_name,margin\n\"a,0.png\",,0,class 0,0.1000\n\"a,4.png\",,1,class 1,0.2000\n"
+            "path,cluster,name,label,probability,margin\n\"a,0.png\",0,class 0,,0.1500,0.1000\n\"a,4.png\",1,class 1,,0.2500,0.2000\n"
         );
         assert!(!is_filled_in(&path));
-        fs_err::write(&path, text.replace("\"a,4.png\",,", "\"a,4.png\",cat,")).unwrap();
+        fs_err::write(&path, text.replace("class 1,,", "class 1,cat,")).unwrap();
         assert!(is_filled_in(&path));
         fs_err::write(&path, "other\n1\n").unwrap();
         assert!(is_filled_in(&path), "what is not ours stays");

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde_json::{Value, json};
 use twist_data::bench::{PipelineMode, pipeline};
-use twist_data::{OpenOptions, Stored};
+use twist_data::{OpenOptions, Splits, Stored};
 use twist_train::bench::{StepBench, step};
 use twist_train::{DeviceRequest, Machine};
 
@@ -107,7 +107,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn bench_pipeline(args: &PipelineArgs) -> anyhow::Result<Exit> {
-    let dataset = twist_data::open(&args.data, &OpenOptions::default())?;
+    let dataset =
+        twist_data::open(&args.data, &OpenOptions { splits: Splits::Together, ..OpenOptions::default() })?;
     let mut files = Vec::new();
     for index in 0..dataset.len().min(args.n as usize) {
         match dataset.read(index)? {

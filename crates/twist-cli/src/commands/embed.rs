@@ -34,8 +34,8 @@ pub(crate) struct Args {
     /// Divide each embedding by its length, so that products are cosine similarities
     #[arg(long)]
     normalize: bool,
-    /// Where labels come from: folder (sub-folders, or what the files say), coarse, none, or a list file
-    #[arg(long, value_name = "folder|none|FILE", default_value = sources::DEFAULT_LABELS)]
+    /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, none, or a list file
+    #[arg(long, value_name = "auto|folder|none|FILE", default_value = sources::DEFAULT_LABELS)]
     labels: String,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let mut facts = opened.protocol();
     facts["normalized"] = json!(args.normalize);
     let sink = table_in_file(&twist_io::followed(&args.out), format, &schema, &facts)?;
-    let dataset = sources::open(&args.data, &args.labels, talk)?;
+    let dataset = sources::open_all(&args.data, &args.labels, talk)?;
     let count = stream::into_table(&opened, &dataset, sink, "embedding", talk, |batch, sink| {
         sink.push(&embedding_rows(&schema, batch, &*dataset, args.normalize)?)
     })?;

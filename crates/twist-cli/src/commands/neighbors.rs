@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use twist_data::Dataset;
+use twist_data::{Dataset, class_name};
 use twist_eval::{ClassSource, FeatureKind, FeatureSet, Predictor, Similar, SimilarImages};
 use twist_io::printable;
 
@@ -56,7 +56,7 @@ type Class = Option<(i32, String)>;
 /// Looks and prints.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let opened = args.model.open(talk)?;
-    let dataset = sources::open(&args.data, sources::DEFAULT_LABELS, talk)?;
+    let dataset = sources::open_all(&args.data, sources::DEFAULT_LABELS, talk)?;
     let bank = opened.features(FeatureKind::Last, &dataset, "features", talk)?;
     let images = SimilarImages::new(&opened.model, &opened.input, &bank)?;
     let mut all = Vec::with_capacity(args.query.len());
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             let class = |place| predictor.class(place);
             places.into_iter().map(|place| Some((class(place).0, class(place).1.to_string()))).collect()
         }
-        None => rows.iter().map(|&row| label(&*dataset, bank.indices[row])).collect(),
+        None => vec![None; rows.len()],
     };
     if args.json {
         to_stdout(serde_json::to_string_pretty(&as_json(args, &opened, &*dataset, &bank, &all, &classes))?)?;
@@ -104,22 +104,22 @@ fn look(
     Ok(images.to_row(row, k)?)
 }
 
-/// What the data says of an image, for models without classes.
-fn label(dataset: &dyn Dataset, index: u32) -> Class {
-    let label = dataset.label(index as usize)?;
-    Some((label as i32, dataset.classes().get(label as usize)?.clone()))
-}
-
 fn for_people(dataset: &dyn Dataset, bank: &FeatureSet, all: &[Found], classes: &[Class]) -> Vec<String> {
-    let name = |class: &Class| class.as_ref().map_or("–".into(), |(_, name)| printable(name)).into_owned();
-    let width = classes.iter().map(|class| name(class).chars().count()).max().unwrap_or(0);
-    let mut classes = classes.iter();
+    // The class that the model says; of a model without classes, what the data says.
+    let said = |class: &Class, row: usize| match class {
+        Some((_, name)) => printable(name).into_owned(),
+        None => printable(class_name(dataset, bank.indices[row] as usize).unwrap_or("–")).into_owned(),
+    };
+    let rows = all.iter().flat_map(|found| &found.similar).map(|similar| similar.row);
+    let names: Vec<String> = classes.iter().zip(rows).map(|(class, row)| said(class, row)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let mut names = names.iter();
     let mut lines = Vec::new();
     for found in all {
         lines.push(printable(&found.query).into_owned());
-        for (similar, class) in found.similar.iter().zip(classes.by_ref()) {
+        for (similar, name) in found.similar.iter().zip(names.by_ref()) {
             let path = dataset.path(bank.indices[similar.row] as usize);
-            lines.push(format!("  {:.4}  {:width$}  {}", similar.similarity, name(class), printable(&path)));
+            lines.push(format!("  {:.4}  {name:width$}  {}", similar.similarity, printable(&path)));
         }
     }
     lines
@@ -141,10 +141,11 @@ fn as_json(
             let index = bank.indices[similar.row];
             neighbours.push(json!({
                 "path": dataset.path(index as usize),
-                "index": index,
-                "similarity": similar.similarity,
-                "class": class.as_ref().map(|(number, _)| number),
+                "cluster": class.as_ref().map(|(number, _)| number),
                 "name": class.as_ref().map(|(_, name)| name),
+                "label": class_name(dataset, index as usize),
+                "similarity": similar.similarity,
+                "index": index,
             }));
         }
         queries.push(json!({ "query": found.query, "neighbors": neighbours }));

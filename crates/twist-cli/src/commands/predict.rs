@@ -10,7 +10,7 @@ use crate::args::StreamingArgs;
 use crate::exit::{Exit, Usage};
 use crate::model::{Opened, Source};
 use crate::talk::Talk;
-use crate::{names, stream};
+use crate::{names, sources, stream};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,9 +21,10 @@ Examples:
 Classes are those that training discovered, or that labels taught a model of `twist finetune`,
 called and merged as `twist clusters` says; the probabilities of merged ones add up. `unsure` is
 true where the probability is below the threshold (--unsure, else the one that `twist clusters MODEL
-unsure` set); class and probability stay. Images that cannot be read are left out and listed. A CSV
-of it can be given to --labels of other commands: `name` is the label, and images that are unsure
-have none.";
+unsure` set); class and probability stay. `label` is what DATA says (sub-folders, or --labels).
+Images that cannot be read are left out and listed. A CSV of it can be given to --labels of other
+commands: there `name` is the label, whatever the column `label` says, and unsure images have none.
+In CSV, text that begins with = + - or @ has an apostrophe in front, so that no spreadsheet runs it.";
 
 /// The class of each image, with probabilities
 #[derive(Debug, clap::Args)]
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// Classes to name for each image, the most probable first
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
+    /// Where the column `label` comes from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, none, or a list file
+    #[arg(long, value_name = "auto|folder|none|FILE", default_value = sources::DEFAULT_LABELS)]
+    labels: String,
     /// Probability below which an image is unsure [default: what is kept with the model, else none]
     #[arg(long, value_name = "P", value_parser = probability)]
     unsure: Option<f64>,
@@ -68,7 +72,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         }
         _ => None,
     };
-    let source = Source::open(&args.data, "none", talk)?;
+    let source = Source::open_all(&args.data, &args.labels, talk)?;
     let sink = file.map_or_else(|| table_in_stream(Box::new(std::io::stdout()), &schema), Ok)?;
     talk.say(format!("{}: {} of them", predictor.source(), predictor.len()));
     let write = |batch: &FeatureBatch<'_>, sink: &mut dyn TableSink| {

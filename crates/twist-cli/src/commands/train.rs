@@ -46,8 +46,8 @@ pub(crate) struct Args {
     /// Train a head alone, on the features of this model's frozen backbone (a run folder or a weight file)
     #[arg(long, value_name = "MODEL")]
     frozen: Option<String>,
-    /// Labels to measure with: folder (sub-folders, or what shards say), coarse, none, or a list file [default: folder]
-    #[arg(long, value_name = "folder|none|FILE")]
+    /// Labels to measure with: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, none, or a list file [default: auto]
+    #[arg(long, value_name = "auto|folder|none|FILE")]
     labels: Option<String>,
     /// Images to measure on, kept out of training
     #[arg(long, value_name = "DATA")]

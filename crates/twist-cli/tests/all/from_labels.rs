@@ -61,8 +61,8 @@ fn labels_come_from_a_file() {
     done.exits(0).says(&["1 of 5 lines name no image", "line 5: not-there.png"]);
     assert_eq!(json(&done.out)["protocol"]["labels"]["images"], 4);
     // What the report proposes to label, filled in for some: clusters say nothing about labels.
-    let proposed = "path,label,cluster,cluster_name,margin\ndots/000.png,round,0,class 0,0.1\n\
-                    dots/002.png,,1,class 1,0.2\nlines/001.png,straight,0,class 0,0.3\n";
+    let proposed = "path,cluster,name,label,probability,margin\ndots/000.png,0,class 0,round,0.5,0.1\n\
+                    dots/002.png,1,class 1,,0.5,0.2\nlines/001.png,0,class 0,straight,0.5,0.3\n";
     fs_err::write(place.path("label_next.csv"), proposed).unwrap();
     let line = "finetune base --train train --labels label_next.csv --epochs 2 --out proposed --device cpu --threads 1";
     let taught = place.run(line);

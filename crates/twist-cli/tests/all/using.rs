@@ -34,10 +34,10 @@ fn names_and_merges_appear_in_predictions() {
     let first = place.run(&predict);
     first.exits(0).says(&["discovered classes: 6"]);
     let (header, before) = rows(&first.out);
-    assert_eq!(header, ["path", "class", "name", "probability", "unsure"]);
+    assert_eq!(header, ["path", "cluster", "name", "label", "probability", "unsure"]);
     assert_eq!(before.len(), 16);
     assert!(
-        before.values().all(|row| row[2] == format!("class {}", row[1]) && row[4] == "false"),
+        before.values().all(|row| row[2] == format!("class {}", row[1]) && row[5] == "false"),
         "{before:?}"
     );
 
@@ -46,7 +46,11 @@ fn names_and_merges_appear_in_predictions() {
     place.run(&format!("clusters run rename {class} dotty")).exits(0).says(&["`dotty`"]);
     let (_, renamed) = rows(&place.run(&predict).out);
     assert_eq!(renamed["dots/000.png"][2], "dotty");
-    assert!(renamed.iter().all(|(path, row)| row[1] == before[path][1] && row[3] == before[path][3]));
+    assert!(renamed.iter().all(|(path, row)| row[1] == before[path][1] && row[4] == before[path][4]));
+    assert!(renamed.iter().all(|(path, row)| path.starts_with(&row[3])), "what the folders say: {renamed:?}");
+    assert!(
+        rows(&place.run(&format!("{predict} --labels none")).out).1.values().all(|row| row[3].is_empty())
+    );
 
     place
         .run(&format!("clusters run merge {other} dotty --name all-the-same"))
@@ -58,7 +62,7 @@ fn names_and_merges_appear_in_predictions() {
     let number = class.parse::<u32>().unwrap().min(other.parse().unwrap()).to_string();
     let mut seen = 0;
     for (path, row) in &merged {
-        let probability = |row: &[String]| row[3].parse::<f32>().unwrap();
+        let probability = |row: &[String]| row[4].parse::<f32>().unwrap();
         if row[1] == number {
             assert_eq!(row[2], "all-the-same");
             seen += 1;
@@ -67,7 +71,7 @@ fn names_and_merges_appear_in_predictions() {
             assert_eq!(row[1], number, "{path}");
         }
         assert!(probability(row) >= probability(&before[path]), "{path}: members add up");
-        assert_eq!(row[4], "true", "{path}: below 1");
+        assert_eq!(row[5], "true", "{path}: below 1");
     }
     assert!(seen > 0);
 
@@ -84,10 +88,10 @@ fn predictions_have_runners_up_and_other_formats() {
     let csv = place.run(&predict);
     csv.exits(0);
     let (header, table) = rows(&csv.out);
-    assert_eq!(header[5..], ["class_2", "name_2", "probability_2", "class_3", "name_3", "probability_3"]);
+    assert_eq!(header[6..], ["cluster_2", "name_2", "probability_2", "cluster_3", "name_3", "probability_3"]);
     let number = |text: &str| text.parse::<f64>().unwrap();
     assert!(
-        table.values().all(|row| number(&row[3]) >= number(&row[7]) && number(&row[7]) >= number(&row[10]))
+        table.values().all(|row| number(&row[4]) >= number(&row[8]) && number(&row[8]) >= number(&row[11]))
     );
     place.run(&format!("{predict} --out c.jsonl")).exits(0);
     let lines = fs_err::read_to_string(place.path("c.jsonl")).unwrap();
@@ -95,8 +99,8 @@ fn predictions_have_runners_up_and_other_formats() {
     assert_eq!(objects.len(), 16);
     for object in &objects {
         let row = &table[object["path"].as_str().unwrap()];
-        assert_eq!(object["class"].to_string(), row[1]);
-        assert_eq!(object["probability_3"].as_f64().unwrap(), number(&row[10]));
+        assert_eq!(object["cluster"].to_string(), row[1]);
+        assert_eq!(object["probability_3"].as_f64().unwrap(), number(&row[11]));
         assert_eq!(object["unsure"], false);
     }
     place.run(&format!("{predict} --out c.parquet")).exits(0);
@@ -116,7 +120,7 @@ fn predictions_have_runners_up_and_other_formats() {
             .unwrap()
             .split(',')
             .count(),
-        5 + 3 * 5,
+        6 + 3 * 5,
         "no more classes than there are"
     );
 }
@@ -227,7 +231,7 @@ fn neighbours_of_files_and_of_images_in_the_data() {
     assert_eq!(neighbours.len(), 10, "{found}");
     let similarity: Vec<f64> = neighbours.iter().map(|n| n["similarity"].as_f64().unwrap()).collect();
     assert!(similarity.windows(2).all(|pair| pair[0] >= pair[1]) && similarity[0] <= 1.0 + 1e-6);
-    assert!(neighbours.iter().all(|n| (n["class"] == 0) == (n["name"] == "zero")), "{found}");
+    assert!(neighbours.iter().all(|n| (n["cluster"] == 0) == (n["name"] == "zero")), "{found}");
     assert_eq!(found["protocol"]["images"], 16);
 
     place
@@ -273,7 +277,7 @@ fn classes_are_listed_edited_and_exported() {
     assert!(listed.exits(0).out.contains("five") && listed.out.contains("(with 4, 5)"), "{}", listed.out);
 
     let classes = place.run("clusters run export");
-    assert!(classes.exits(0).out.starts_with("class,name,members,count\n0,five,0 4 5,"), "{}", classes.out);
+    assert!(classes.exits(0).out.starts_with("cluster,name,members,count\n0,five,0 4 5,"), "{}", classes.out);
     assert_eq!(classes.out.lines().count(), 5);
     place.run("clusters run export --out classes.json").exits(0);
     let text = fs_err::read_to_string(place.path("classes.json")).unwrap();
@@ -281,7 +285,7 @@ fn classes_are_listed_edited_and_exported() {
 
     place.run("clusters run export --labels --out labels.csv").exits(0).says(&["16 rows"]);
     let labels = fs_err::read_to_string(place.path("labels.csv")).unwrap();
-    assert!(labels.starts_with("path,label,class,probability,unsure\ndots/000.png,"), "{labels}");
+    assert!(labels.starts_with("path,cluster,name,label,probability,unsure\ndots/000.png,"), "{labels}");
     // `predict` adds up the same probabilities.
     place.run(&format!("predict run train --out predicted.csv {CPU}")).exits(0);
     let predicted = fs_err::read_to_string(place.path("predicted.csv")).unwrap();

@@ -1,6 +1,9 @@
 //! Class labels, from whatever a source writes: names or numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::unicode::composed;
 
 /// Most classes that numbers may stand for; larger numbers are identifiers of something else.
 const MOST_CLASSES: u32 = 1 << 16;
@@ -12,6 +15,8 @@ pub(crate) struct Labels {
     labels: Vec<u32>,
     /// Name of each class.
     names: Vec<String>,
+    /// Whether the labels were numbers, and the names are those numbers.
+    numbered: bool,
 }
 
 /// Stands for "no label" in the compact form.
@@ -32,41 +37,72 @@ impl Labels {
         if labels.iter().all(|&l| l == UNLABELLED) {
             return Ok(Self::default());
         }
-        Ok(Self { labels, names })
+        Ok(Self { labels, names, numbered: false })
     }
 
-    /// Labels from what is written beside each image.
+    /// Labels from what is written beside each image. `known` are the classes that the images have already, if any.
     ///
-    /// When every label is a small whole number, the number is the class, as in the field's lists, and its decimal is
-    /// the name. Otherwise labels are names, and classes are their sorted set.
-    pub(crate) fn from_text<'a>(texts: impl Iterator<Item = Option<&'a str>> + Clone) -> Self {
-        let numbers: Option<Vec<Option<u32>>> =
-            texts.clone().map(|t| t.map(small_number).transpose().ok()).collect();
-        if let Some(numbers) = numbers {
-            let classes = numbers.iter().flatten().max().map_or(0, |&m| m + 1);
-            let names = (0..classes).map(|c| c.to_string()).collect();
-            return Self::from_indices(numbers, names).unwrap_or_default();
+    /// `-1` is no label. Labels that are all names of known classes are those classes, also when they look like numbers: the
+    /// label `10` is the class that is called `10`. Otherwise, when every label is a small whole number, the number is the
+    /// class, as in the field's lists, and its decimal is the name (`3.0`, as tables with gaps write 3, is one too).
+    /// Otherwise labels are names, and classes are their sorted set.
+    ///
+    /// # Errors
+    /// The labels are numbers, some of them names of known classes and some not, so that nobody can tell what they mean.
+    pub(crate) fn from_text<'a>(
+        texts: impl Iterator<Item = Option<&'a str>>,
+        known: &[String],
+    ) -> Result<Self, String> {
+        let texts: Vec<Option<Cow<'_, str>>> =
+            texts.map(|text| text.filter(|text| !is_no_label(text)).map(composed)).collect();
+        let written = || texts.iter().map(|text| text.as_deref());
+        let place: HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).collect();
+        let distinct: BTreeSet<&str> = written().flatten().collect();
+        if distinct.iter().all(|text| place.contains_key(text)) {
+            let present: Vec<&str> =
+                known.iter().map(String::as_str).filter(|name| distinct.contains(name)).collect();
+            if present.len() > distinct.len() {
+                return Err(
+                    "two classes of the data set have the same name: write the numbers of the classes".into(),
+                );
+            }
+            return Ok(Self::of_names(written(), present));
         }
-        Self::from_names(texts)
+        let numbers: Option<BTreeMap<&str, u32>> =
+            distinct.iter().map(|text| Some((*text, small_number(text)?))).collect();
+        let Some(numbers) = numbers else {
+            return Ok(Self::of_names(written(), distinct.into_iter().collect()));
+        };
+        let clash = numbers.iter().find(|(text, number)| place.get(*text).is_some_and(|at| at != *number));
+        if let Some((name, _)) = clash {
+            let other = numbers.keys().find(|text| !place.contains_key(*text)).copied().unwrap_or_default();
+            return Err(format!(
+                "its labels are numbers, and \"{name}\" is the name of a class, but \"{other}\" is not: write the \
+                 names of the classes ({})",
+                known.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
+            ));
+        }
+        let classes = numbers.values().max().map_or(0, |&most| most + 1);
+        let names = (0..classes).map(|class| class.to_string()).collect();
+        let labels = Self::from_indices(written().map(|text| Some(numbers[text?])), names);
+        Ok(Self { numbered: true, ..labels.unwrap_or_default() })
     }
 
-    /// Labels from class names: classes are their sorted set, as in the field's folders of classes, where `10` comes
-    /// before `2`.
-    pub(crate) fn from_names<'a>(texts: impl Iterator<Item = Option<&'a str>> + Clone) -> Self {
-        let names: BTreeSet<&str> = texts.clone().flatten().collect();
+    /// Labels that are all among `names`, the names of the classes in their order.
+    fn of_names<'a>(texts: impl Iterator<Item = Option<&'a str>>, names: Vec<&str>) -> Self {
         if names.is_empty() {
             return Self::default();
         }
-        let index: BTreeMap<&str, u32> = names.iter().zip(0..).map(|(&name, i)| (name, i)).collect();
-        let labels = texts.map(|t| t.map_or(UNLABELLED, |t| index[t])).collect();
-        Self { labels, names: names.into_iter().map(str::to_owned).collect() }
+        let index: HashMap<&str, u32> = names.iter().zip(0..).map(|(&name, i)| (name, i)).collect();
+        let labels = texts.map(|text| text.map_or(UNLABELLED, |text| index[text])).collect();
+        Self { labels, names: names.into_iter().map(str::to_owned).collect(), numbered: false }
     }
 
     /// Gives classes that are called by their number the names known for them.
     pub(crate) fn rename(&mut self, names: &BTreeMap<u32, &str>) {
         for (class, name) in (0..).zip(&mut self.names) {
             match names.get(&class) {
-                Some(&known) if *name == class.to_string() => *name = known.to_owned(),
+                Some(&known) if *name == class.to_string() => *name = composed(known).into_owned(),
                 _ => {}
             }
         }
@@ -77,45 +113,100 @@ impl Labels {
         self.labels.get(index).copied().filter(|&l| l != UNLABELLED)
     }
 
+    /// Whether the labels were numbers, so that the names say nothing more.
+    pub(crate) fn are_numbers(&self) -> bool {
+        self.numbered
+    }
+
     /// Names of the classes.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 }
 
-/// A label written as a class number.
-fn small_number(text: &str) -> Result<u32, ()> {
-    text.parse().ok().filter(|&n| n < MOST_CLASSES).ok_or(())
+/// Whether a label that is written means that there is none.
+pub(crate) fn is_no_label(text: &str) -> bool {
+    matches!(text, "-1" | "-1.0")
+}
+
+/// A label written as a class number, perhaps as tables with gaps write whole numbers.
+fn small_number(text: &str) -> Option<u32> {
+    text.strip_suffix(".0").unwrap_or(text).parse().ok().filter(|&number| number < MOST_CLASSES)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn of(texts: &[Option<&str>], known: &[&str]) -> Result<Labels, String> {
+        let known: Vec<String> = known.iter().map(|name| name.to_string()).collect();
+        Labels::from_text(texts.iter().copied(), &known)
+    }
+
+    fn each(labels: &Labels, len: usize) -> Vec<Option<u32>> {
+        (0..len).map(|index| labels.get(index)).collect()
+    }
+
     #[test]
     fn numbers_stay_numbers() {
-        let labels = Labels::from_text([Some("3"), None, Some("1")].into_iter());
-        assert_eq!((labels.get(0), labels.get(1), labels.get(2)), (Some(3), None, Some(1)));
-        assert_eq!(labels.names(), ["0", "1", "2", "3"]);
+        for texts in [[Some("3"), None, Some("1")], [Some("3.0"), None, Some("1.0")]] {
+            let labels = of(&texts, &[]).unwrap();
+            assert_eq!(each(&labels, 3), [Some(3), None, Some(1)]);
+            assert_eq!(labels.names(), ["0", "1", "2", "3"]);
+            assert!(labels.are_numbers());
+        }
     }
 
     #[test]
     fn names_are_sorted() {
-        let labels = Labels::from_text([Some("dog"), Some("cat"), Some("7"), Some("dog")].into_iter());
+        let labels = of(&[Some("dog"), Some("cat"), Some("7"), Some("dog")], &[]).unwrap();
         assert_eq!(labels.names(), ["7", "cat", "dog"]);
-        assert_eq!([0, 1, 2, 3].map(|i| labels.get(i)), [Some(2), Some(1), Some(0), Some(2)]);
+        assert_eq!(each(&labels, 4), [Some(2), Some(1), Some(0), Some(2)]);
+    }
+
+    #[test]
+    fn the_name_of_a_class_is_that_class_also_when_it_is_a_number() {
+        let folders = ["0", "1", "10", "11", "2"];
+        let labels = of(&[Some("10"), Some("2"), Some("0")], &folders).unwrap();
+        assert_eq!(labels.names(), ["0", "10", "2"]);
+        assert_eq!(each(&labels, 3), [Some(1), Some(2), Some(0)]);
+        assert!(!labels.are_numbers());
+        // Some names, some not: nobody can tell.
+        let reason = of(&[Some("10"), Some("7")], &folders).unwrap_err();
+        assert!(
+            reason.contains("\"10\"") && reason.contains("\"7\"") && reason.contains("write the names"),
+            "{reason}"
+        );
+        // Classes that are called by their number are the same either way.
+        assert_eq!(each(&of(&[Some("1"), Some("2")], &["0", "1"]).unwrap(), 2), [Some(1), Some(2)]);
+        // Numbers of other classes are numbers.
+        assert!(of(&[Some("0"), Some("1")], &["cat", "dog"]).unwrap().are_numbers());
+    }
+
+    #[test]
+    fn minus_one_is_no_label() {
+        for text in ["-1", "-1.0"] {
+            assert_eq!(each(&of(&[Some(text), Some("1")], &[]).unwrap(), 2), [None, Some(1)]);
+            assert_eq!(each(&of(&[Some(text), Some("cat")], &[]).unwrap(), 2), [None, Some(0)]);
+        }
+    }
+
+    #[test]
+    fn two_forms_of_one_name_are_one_class() {
+        let labels = of(&[Some("caf\u{e9}"), Some("cafe\u{301}")], &[]).unwrap();
+        assert_eq!(labels.names(), ["caf\u{e9}"]);
+        assert_eq!(each(&labels, 2), [Some(0), Some(0)]);
     }
 
     #[test]
     fn no_labels_no_classes() {
-        assert_eq!(Labels::from_text([None, None].into_iter()), Labels::default());
+        assert_eq!(of(&[None, None], &["a"]).unwrap(), Labels::default());
         assert_eq!(Labels::from_indices([None], vec!["a".into()]), Ok(Labels::default()));
         assert_eq!(Labels::from_indices([Some(1)], vec!["a".into()]), Err(1));
     }
 
     #[test]
     fn large_numbers_are_names() {
-        let labels = Labels::from_text([Some("99999"), Some("4")].into_iter());
-        assert_eq!(labels.names(), ["4", "99999"]);
+        assert_eq!(of(&[Some("99999"), Some("4")], &[]).unwrap().names(), ["4", "99999"]);
     }
 }

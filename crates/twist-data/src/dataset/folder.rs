@@ -1,23 +1,23 @@
 //! A folder of images; its sub-folders are the classes, when there are any.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::class_folders::{Folders, folder_labels};
 use super::classes::Labels;
 use super::file_pool::read_file;
 use super::identity::Identity;
-use super::left_out::{LeftOut, found};
-use super::names::{NameTable, readable};
-use super::walk::walk;
-use super::{Dataset, Stored};
+use super::left_out::{LeftOut, Leftovers, found};
+use super::names::NameTable;
+use super::walk::{Walk, walk};
+use super::{Dataset, Splits, Stored};
 use crate::DataError;
 
 /// Images below a folder, sorted by name.
 ///
-/// The class of an image is the first component of its path, as in torchvision's `ImageFolder`; classes are sorted as
-/// text. Images that lie in the folder itself have no label.
+/// The class of an image is the first component of its path, as in torchvision's `ImageFolder`, or what is left of it when
+/// the folders are judged; classes are sorted as text. Images that lie in the folder itself have no label.
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
@@ -28,7 +28,10 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// Lists the folder; no image is opened.
-    pub(crate) fn open(root: &Path) -> Result<Self, DataError> {
+    ///
+    /// # Errors
+    /// There is no image, a folder cannot be listed, or there are several splits where that is refused.
+    pub(crate) fn open(root: &Path, folders: Folders, splits: Splits) -> Result<Self, DataError> {
         let found_below = walk(root)?;
         if found_below.images.len() == 0 {
             return Err(DataError::NoImages {
@@ -37,13 +40,17 @@ impl Folder {
                 remedy: remedy(&found_below.left_out),
             });
         }
-        let labels = labels(&found_below.images);
-        Ok(Self {
-            root: root.to_path_buf(),
-            names: found_below.images,
-            labels,
-            left_out: found_below.left_out,
-        })
+        let Walk { images, left_out } = found_below;
+        let mut notes = Leftovers::default();
+        let names = (0..images.len()).map(|index| images.get(index).unwrap_or_default());
+        let found = folder_labels(names, folders, &mut notes);
+        if splits == Splits::Refuse && !found.splits.is_empty() {
+            return Err(DataError::several_splits(root.to_path_buf(), found.splits, |split| {
+                root.join(&found.around).join(split)
+            }));
+        }
+        let left_out = [left_out, notes.finish()].concat();
+        Ok(Self { root: root.to_path_buf(), names: images, labels: found.labels, left_out })
     }
 
     /// Where image `index` lies.
@@ -66,23 +73,6 @@ fn remedy(left_out: &[LeftOut]) -> String {
         "Give the folder that holds the images: .jpg, .png, .webp, .bmp or .tif files, sub-folders included"
             .to_owned()
     }
-}
-
-/// The first folder of each name as its label.
-fn labels(names: &NameTable) -> Labels {
-    let class_of = |index: usize| {
-        let name = names.get(index)?;
-        let slash = name.iter().position(|&b| b == b'/')?;
-        Some(&name[..slash])
-    };
-    let classes: BTreeSet<&[u8]> = (0..names.len()).filter_map(class_of).collect();
-    let classes: Vec<&[u8]> = classes.into_iter().collect();
-    let indices = (0..names.len()).map(|index| {
-        let class = class_of(index)?;
-        classes.binary_search(&class).ok().map(|c| c as u32)
-    });
-    let readable_names = classes.iter().map(|c| readable(c)).collect();
-    Labels::from_indices(indices, readable_names).unwrap_or_default()
 }
 
 impl Dataset for Folder {

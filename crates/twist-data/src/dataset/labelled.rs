@@ -9,6 +9,7 @@ use super::identity::Identity;
 use super::kinds::base_name;
 use super::left_out::{LeftOut, Leftovers};
 use super::list::{Row, read_table, table_labels};
+use super::unicode::composed;
 use super::{Dataset, Stored};
 use crate::DataError;
 
@@ -64,7 +65,7 @@ impl Relabelled {
         }
         let unlabelled = Row { line: 0, path: String::new(), label: None, class: None };
         let ordered: Vec<Row> = row_of.iter().map(|r| r.map_or(&unlabelled, |r| &rows[r]).clone()).collect();
-        let labels = table_labels(file, &ordered)?;
+        let labels = table_labels(file, &ordered, images.classes())?;
         let mut left_out = images.left_out().to_vec();
         left_out.extend(leftovers.finish());
         Ok(Self { images, labels, left_out })
@@ -72,25 +73,28 @@ impl Relabelled {
 }
 
 /// Finds images by path or by the end of it.
-pub(super) struct Paths<'a> {
-    paths: &'a [String],
-    exact: HashMap<&'a str, usize>,
-    by_name: HashMap<&'a [u8], Vec<usize>>,
+pub(super) struct Paths {
+    /// In one form of Unicode, as what is looked for.
+    paths: Vec<String>,
+    exact: HashMap<String, usize>,
+    by_name: HashMap<Vec<u8>, Vec<usize>>,
 }
 
-impl<'a> Paths<'a> {
-    pub(super) fn new(paths: &'a [String]) -> Self {
-        let exact = paths.iter().enumerate().map(|(i, p)| (p.as_str(), i)).collect();
-        let mut by_name: HashMap<&[u8], Vec<usize>> = HashMap::new();
+impl Paths {
+    /// Of the images with these paths.
+    pub(super) fn new(paths: &[String]) -> Self {
+        let paths: Vec<String> = paths.iter().map(|path| composed(path).into_owned()).collect();
+        let exact = paths.iter().cloned().zip(0..).collect();
+        let mut by_name: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
         for (index, path) in paths.iter().enumerate() {
-            by_name.entry(base_name(path.as_bytes())).or_default().push(index);
+            by_name.entry(base_name(path.as_bytes()).to_vec()).or_default().push(index);
         }
         Self { paths, exact, by_name }
     }
 
     /// The image that a row names.
     pub(super) fn find(&self, row: &Row, file: &Path) -> Result<Option<usize>, DataError> {
-        let wanted = row.path.trim_start_matches("./");
+        let wanted = &*composed(row.path.trim_start_matches("./"));
         if let Some(&index) = self.exact.get(wanted) {
             return Ok(Some(index));
         }

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::Dataset;
+use super::classes::is_no_label;
 use super::labelled::Paths;
 use super::list::{Row, read_lines, read_table, table_labels};
 use crate::DataError;
@@ -23,8 +24,9 @@ pub struct Listed {
 /// a name in each line and perhaps a label behind it, as the `1percent.txt` of SimCLR: `n01440764_10026.JPEG`.
 ///
 /// A line names the image with the same [`Dataset::path`], or else the only one whose path ends so. Without labels in the
-/// file those of the data set count. Labels that are numbers count the data set's classes, where it has as many. In a CSV an
-/// image without a label is left out when others have one.
+/// file those of the data set count. A label that is the name of a class of the data set is that class; labels that are
+/// other numbers count its classes, where it has as many. In a CSV an image without a label (`-1` is none) is left out when
+/// others have one.
 ///
 /// # Errors
 /// The file cannot be read, names no image, one image twice, or several by one line; labels are missing in some lines of
@@ -68,20 +70,21 @@ pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
     }
 
     // As what.
-    let has_label = |row: &Row| row.label.is_some() || row.class.is_some();
+    let has_label = |row: &Row| match &row.label {
+        Some(label) => !is_no_label(label),
+        None => row.class.is_some(),
+    };
     let (labels, classes) = if matched.iter().any(|(_, row)| has_label(row)) {
-        if is_table {
-            // Rows that wait for their label.
-            matched.retain(|(_, row)| has_label(row));
-        }
+        // Rows that wait for their label, or say that there is none.
+        let is_open = |row: &Row| is_table || row.label.is_some();
+        matched.retain(|(_, row)| has_label(row) || !is_open(row));
         if let Some((_, row)) = matched.iter().find(|(_, row)| !has_label(row)) {
             return Err(bad(row, format!("{} has no label and others have one", row.path)));
         }
         let ordered: Vec<Row> = matched.iter().map(|(_, row)| (*row).clone()).collect();
-        let labels = table_labels(file, &ordered)?;
+        let labels = table_labels(file, &ordered, dataset.classes())?;
         let own = labels.names();
-        let are_numbers = own.iter().enumerate().all(|(class, name)| *name == class.to_string());
-        let counts = are_numbers && own.len() <= dataset.classes().len();
+        let counts = labels.are_numbers() && own.len() <= dataset.classes().len();
         let classes = if counts { dataset.classes() } else { own }.to_vec();
         ((0..ordered.len()).map(|row| labels.get(row)).collect::<Vec<_>>(), classes)
     } else {

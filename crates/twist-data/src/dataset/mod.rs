@@ -25,6 +25,7 @@ mod reduced;
 
 mod cache;
 
+mod class_folders;
 mod classes;
 mod file_pool;
 mod identity;
@@ -33,11 +34,13 @@ mod left_out;
 mod names;
 mod pattern;
 mod suggest;
+mod unicode;
 
 use std::sync::Arc;
 
 pub use self::cache::in_memory;
 pub(crate) use self::cifar::{Batches, Cifar};
+pub(crate) use self::class_folders::Folders;
 pub(crate) use self::classes::Labels;
 pub(crate) use self::file_pool::read_file;
 pub(crate) use self::folder::{Folder, sizes};
@@ -45,7 +48,7 @@ pub(crate) use self::identity::Identity;
 pub use self::left_out::LeftOut;
 pub use self::listed::{Listed, listed};
 pub(crate) use self::names::NameTable;
-pub use self::open::{LabelSource, OpenOptions, open};
+pub use self::open::{LabelSource, OpenOptions, Splits, open};
 pub use self::reduced::reduced;
 pub use self::subset::subset;
 pub(crate) use self::tar::CLASSES_KEY;
@@ -86,6 +89,11 @@ pub trait Dataset: Send + Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// The name of the class of image `index`; `None` where it has no label.
+pub fn class_name(dataset: &dyn Dataset, index: usize) -> Option<&str> {
+    dataset.classes().get(dataset.label(index)? as usize).map(String::as_str)
 }
 
 /// An image as its source stores it.

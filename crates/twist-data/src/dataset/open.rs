@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Dataset;
 use super::cifar::Cifar;
+use super::class_folders::Folders;
 use super::folder::Folder;
 use super::labelled::Relabelled;
 use super::list::List;
@@ -18,10 +19,13 @@ use crate::synth::Shapes;
 /// Where the labels come from. They are never needed to train, only to measure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LabelSource {
-    /// What the data brings: sub-folders, the list's second column, `.cls` members, the label column.
+    /// What the data brings: sub-folders, the list's second column, `.cls` members, the label column. Folders whose names
+    /// say that they are no classes are none: dates, cameras, splits, and a folder around all images.
     #[default]
+    Auto,
+    /// As `Auto`, but folders are classes whatever they are called.
     Folder,
-    /// As `Folder`, but the twenty super-classes of CIFAR-100 (or a table's `coarse_label`) instead of the fine ones.
+    /// As `Auto`, but the twenty super-classes of CIFAR-100 (or a table's `coarse_label`) instead of the fine ones.
     Coarse,
     /// None: any labels in the data are ignored.
     None,
@@ -32,9 +36,10 @@ pub enum LabelSource {
 impl FromStr for LabelSource {
     type Err = Infallible;
 
-    /// `folder`, `coarse`, `none`, or else the path of a CSV file.
+    /// `auto`, `folder`, `coarse`, `none`, or else the path of a CSV file.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(match text {
+            "auto" => Self::Auto,
             "folder" => Self::Folder,
             "coarse" => Self::Coarse,
             "none" => Self::None,
@@ -48,11 +53,24 @@ impl FromStr for LabelSource {
 pub struct OpenOptions {
     /// Where the labels come from.
     pub labels: LabelSource,
+    /// What to do about several splits in one folder.
+    pub splits: Splits,
+}
+
+/// What to do about a folder that holds several splits, such as `train` and `val`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Splits {
+    /// It is an error: who learns from all of them has nothing to measure on.
+    #[default]
+    Refuse,
+    /// They are looked at together.
+    Together,
 }
 
 /// Opens the data set that `spec` names:
 ///
-/// * a folder of images, whose sub-folders are classes when there are any;
+/// * a folder of images, whose sub-folders are classes when there are any (`train` and `val` are splits, and dates and
+///   cameras are not classes either, see [`LabelSource`]);
 /// * a list, `.txt` (`path` or `path<tab>label` per line) or `.csv` (columns `path`, `label`);
 /// * CIFAR-10 or CIFAR-100 binary batches, a file or their folder (its training batches);
 /// * tar shards, `data-*.tar` or `data-{000..004}.tar`, or the folder they lie in;
@@ -69,7 +87,10 @@ pub struct OpenOptions {
 /// When nothing is there, it is of another kind, damaged, or holds no image; the text says which and what to do.
 pub fn open(spec: &str, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataError> {
     let coarse = options.labels == LabelSource::Coarse;
-    let source = resolve(spec)?;
+    // Who asks for the folders, for no labels or for those of a file has said what folders mean.
+    let splits = if options.labels == LabelSource::Auto { options.splits } else { Splits::Together };
+    let folders = if options.labels == LabelSource::Folder { Folders::AsTheyAre } else { Folders::Judged };
+    let source = resolve(spec, options.splits)?;
     if coarse && !matches!(source, Source::Cifar(_) | Source::Parquet(_)) {
         return Err(DataError::Labels {
             path: spec.into(),
@@ -78,14 +99,14 @@ pub fn open(spec: &str, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataE
     }
     let images: Arc<dyn Dataset> = match source {
         Source::Shapes(split) => Arc::new(Shapes::new(split, split.default_count())),
-        Source::Folder(path) => Arc::new(Folder::open(&path)?),
+        Source::Folder(path) => Arc::new(Folder::open(&path, folders, splits)?),
         Source::List(path) => Arc::new(List::open(&path)?),
         Source::Cifar(batches) => Arc::new(Cifar::open(batches, coarse)?),
-        Source::Tar(paths) => Arc::new(TarShards::open(paths)?),
+        Source::Tar(paths) => Arc::new(TarShards::open(paths, folders, splits)?),
         Source::Parquet(paths) => open_parquet(paths, coarse)?,
     };
     Ok(match &options.labels {
-        LabelSource::Folder | LabelSource::Coarse => images,
+        LabelSource::Auto | LabelSource::Folder | LabelSource::Coarse => images,
         LabelSource::None => Arc::new(Relabelled::without(images)),
         LabelSource::File(file) => Arc::new(Relabelled::from_file(images, file)?),
     })

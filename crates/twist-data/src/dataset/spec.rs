@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::Splits;
 use super::cifar::Batches;
+use super::class_folders::is_split;
 use super::kinds::{extension, is_image};
 use super::pattern::{expand, is_pattern};
 use super::suggest::{distance, near};
@@ -31,14 +33,14 @@ pub(crate) enum Source {
 const EMBEDDED: &str = "shapes:";
 
 /// Finds out what `spec` names. An existing path wins over its reading as a pattern.
-pub(crate) fn resolve(spec: &str) -> Result<Source, DataError> {
+pub(crate) fn resolve(spec: &str, splits: Splits) -> Result<Source, DataError> {
     if let Some(split) = spec.strip_prefix(EMBEDDED) {
         return embedded(spec, split);
     }
     let path = Path::new(spec);
     // Asks for the metadata itself, so that a refused parent folder is not taken for a missing file.
     match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => folder(path),
+        Ok(metadata) if metadata.is_dir() => folder(path, splits),
         Ok(_) => files(spec, vec![path.to_path_buf()]),
         Err(_) if is_pattern(spec) => files(spec, expand(spec)?),
         Err(error)
@@ -66,7 +68,7 @@ fn embedded(spec: &str, split: &str) -> Result<Source, DataError> {
 }
 
 /// A folder is CIFAR batches, shards that lie directly in it, or a tree of images.
-fn folder(path: &Path) -> Result<Source, DataError> {
+fn folder(path: &Path, splits: Splits) -> Result<Source, DataError> {
     if let Some(batches) = Batches::of_folder(path)? {
         return Ok(Source::Cifar(batches));
     }
@@ -85,7 +87,9 @@ fn folder(path: &Path) -> Result<Source, DataError> {
         for kind in ["tar", "parquet"] {
             let shards = of_kind(kind);
             if !shards.is_empty() {
-                refuse_splits(path, &shards, kind)?;
+                if splits == Splits::Refuse {
+                    refuse_splits(path, &shards, kind)?;
+                }
                 return files(&path.display().to_string(), shards);
             }
         }
@@ -99,21 +103,14 @@ fn refuse_splits(folder: &Path, shards: &[PathBuf], kind: &str) -> Result<(), Da
         let name = name(path);
         name.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default().to_lowercase()
     };
-    let known = |prefix: &String| {
-        ["train", "training", "val", "valid", "validation", "test", "testing", "eval", "dev"]
-            .contains(&prefix.as_str())
-    };
-    let splits: BTreeSet<String> = shards.iter().map(prefix).filter(known).collect();
+    let splits: BTreeSet<String> = shards.iter().map(prefix).filter(|prefix| is_split(prefix)).collect();
     if splits.len() < 2 {
         return Ok(());
     }
-    let chosen =
-        splits.iter().find(|s| s.starts_with("train")).or(splits.first()).cloned().unwrap_or_default();
-    Err(DataError::SeveralSplits {
-        path: folder.to_path_buf(),
-        example: folder.join(format!("{chosen}*.{kind}")).display().to_string(),
-        splits: splits.into_iter().collect(),
-    })
+    let splits = splits.into_iter().collect();
+    Err(DataError::several_splits(folder.to_path_buf(), splits, |split| {
+        folder.join(format!("{split}*.{kind}"))
+    }))
 }
 
 /// Files named one by one or by a pattern: all of one kind, told by the extension.

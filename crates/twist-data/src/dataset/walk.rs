@@ -1,11 +1,12 @@
 //! Every image below a folder, in an order that depends on the names alone.
 
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::kinds::{extension, is_image};
+use super::kinds::{base_name, extension, is_image};
 use super::left_out::{LeftOut, Leftovers};
 use super::names::{NameTable, readable};
 use crate::DataError;
@@ -21,14 +22,16 @@ pub(crate) struct Walk {
 
 /// Lists the images below `root`, following links.
 ///
-/// Hidden files and folders (`.name`), files that are not named like images, broken links and links that lead back to
-/// a folder they are in are left out and noted.
+/// Hidden files and folders (`.name`), folders of operating systems and servers, files that are not named like images, broken
+/// links and links that lead back to a folder they are in are left out and noted. So are folders right below `root` that hold
+/// no image: each would have been a class.
 ///
 /// # Errors
 /// When a folder cannot be listed: its images would be missing without anybody noticing.
 pub(crate) fn walk(root: &Path) -> Result<Walk, DataError> {
     let mut images = NameTable::default();
     let mut leftovers = Leftovers::default();
+    let mut without_images: BTreeSet<Vec<u8>> = BTreeSet::new();
     let mut entries = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
     while let Some(entry) = entries.next() {
         let entry = match entry {
@@ -48,8 +51,16 @@ pub(crate) fn walk(root: &Path) -> Result<Walk, DataError> {
             if is_folder {
                 entries.skip_current_dir();
             }
+        } else if is_folder && is_of_system(base_name(name)) {
+            leftovers.add("folders of systems and servers", readable(name));
+            entries.skip_current_dir();
+        } else if is_folder && entry.depth() == 1 {
+            without_images.insert(name.to_vec());
         } else if entry.file_type().is_file() {
             if is_image(name) {
+                if let Some(slash) = name.iter().position(|&b| b == b'/') {
+                    without_images.remove(&name[..slash]);
+                }
                 images.push(name);
             } else {
                 leftovers.add(&kind_of(name), readable(name));
@@ -58,7 +69,26 @@ pub(crate) fn walk(root: &Path) -> Result<Walk, DataError> {
             leftovers.add("special files", readable(name));
         }
     }
+    without_images.iter().for_each(|name| leftovers.add("folders without an image", readable(name)));
     Ok(Walk { images, left_out: leftovers.finish() })
+}
+
+/// Whether an operating system, a file server or an archiver makes folders of this name beside those of people.
+pub(super) fn is_of_system(name: &[u8]) -> bool {
+    const NAMES: [&str; 11] = [
+        "@eaDir",
+        "@__thumb",
+        "@Recycle",
+        "#recycle",
+        "#snapshot",
+        "__MACOSX",
+        "$RECYCLE.BIN",
+        "RECYCLER",
+        "System Volume Information",
+        "lost+found",
+        "__pycache__",
+    ];
+    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// Sorts the errors of a walk into what is noted and what ends it.

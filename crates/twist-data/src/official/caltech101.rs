@@ -9,7 +9,7 @@ use super::files::{Entry, Files};
 use super::layout::Layout;
 use super::open::OfficialSet;
 use crate::augment::Draws;
-use crate::dataset::Folder;
+use crate::dataset::{Folder, Folders, Splits};
 use crate::{DataError, Dataset};
 
 /// `caltech-101.zip` holds it.
@@ -20,7 +20,7 @@ const FOLDER: &str = "101_ObjectCategories";
 const TRAINING: usize = 30;
 
 pub(super) fn open(layout: &Layout, seed: u64) -> Result<OfficialSet, DataError> {
-    let images = Folder::open(&layout.find(FOLDER, ARCHIVE)?)?;
+    let images = Folder::open(&layout.find(FOLDER, ARCHIVE)?, Folders::AsTheyAre, Splits::Together)?;
     let (mut train, mut test) = (Vec::new(), Vec::new());
     for (label, class) in (0..).zip(images.classes()) {
         let of_class = (0..images.len()).filter(|&index| images.label(index) == Some(label));

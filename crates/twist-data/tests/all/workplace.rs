@@ -47,7 +47,7 @@ impl Workplace {
     }
 
     pub(crate) fn open_with(&self, name: &str, labels: LabelSource) -> Result<Arc<dyn Dataset>, DataError> {
-        open(&self.spec(name), &OpenOptions { labels })
+        open(&self.spec(name), &OpenOptions { labels, ..OpenOptions::default() })
     }
 
     /// The error of opening, as text.

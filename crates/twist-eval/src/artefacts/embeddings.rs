@@ -1,19 +1,21 @@
 //! `embeddings.parquet`: what the network said of every evaluated image.
 //!
-//! Columns: `index` i32, `label` i32 (null without one), `cluster` i32, `confidence` f32, `second_cluster` i32,
-//! `second_confidence` f32, `clusters` and `probabilities` fixed-size lists of i32 and f32 (the most probable clusters, best
-//! first, the two of the other columns among them: what the probability of merged ones is added up from), `embedding`
-//! fixed-size list of f32 (L2-normalised backbone features).
+//! Columns: `path` text, `cluster` i32 (the most probable class), `name` text (what it is called), `label` text (the name of
+//! the class that the data set gives the image, null where it gives none), `probability` f32 (of the class), `index` i32 (the
+//! image's place in the data set), `label_index` i32 (the number of the label among the data set's classes, two of which may
+//! have one name), `clusters` and `probabilities` fixed-size lists of i32 and f32 (the most probable classes, best first: what
+//! the probability of merged ones is added up from), `embedding` fixed-size list of f32 (L2-normalised backbone features).
 
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
 
 use crate::embed::embedding_column;
+use crate::predict::given_labels;
 use crate::tables::{Parquet, embedding_field};
 use crate::{EvalError, Features};
 
@@ -24,13 +26,18 @@ const ROWS: i64 = 4_096;
 ///
 /// # Errors
 /// The disk is full or read-only.
-pub(crate) fn write(path: &Path, features: &Features, dataset: &dyn Dataset) -> Result<(), EvalError> {
+pub(crate) fn write(
+    path: &Path,
+    features: &Features,
+    dataset: &dyn Dataset,
+    names: &[String],
+) -> Result<(), EvalError> {
     let (len, width) = features.embeddings.size2()?;
     let (_, kept) = features.clusters.size2()?;
     let schema = schema(kept as i32, width as i32);
     let mut table = Parquet::new(path, &schema, &serde_json::Value::Null)?;
     for start in (0..len).step_by(ROWS as usize) {
-        table.push(&batch(&schema, features, dataset, start, ROWS.min(len - start))?)?;
+        table.push(&batch(&schema, features, (dataset, names), start, ROWS.min(len - start))?)?;
     }
     table.finish()
 }
@@ -38,12 +45,13 @@ pub(crate) fn write(path: &Path, features: &Features, dataset: &dyn Dataset) -> 
 fn schema(kept: i32, width: i32) -> Arc<Schema> {
     let list = |of| DataType::FixedSizeList(Arc::new(Field::new("item", of, false)), kept);
     Arc::new(Schema::new(vec![
-        Field::new("index", DataType::Int32, false),
-        Field::new("label", DataType::Int32, true),
+        Field::new("path", DataType::Utf8, false),
         Field::new("cluster", DataType::Int32, false),
-        Field::new("confidence", DataType::Float32, false),
-        Field::new("second_cluster", DataType::Int32, false),
-        Field::new("second_confidence", DataType::Float32, false),
+        Field::new("name", DataType::Utf8, false),
+        Field::new("label", DataType::Utf8, true),
+        Field::new("probability", DataType::Float32, false),
+        Field::new("index", DataType::Int32, false),
+        Field::new("label_index", DataType::Int32, true),
         Field::new("clusters", list(DataType::Int32), false),
         Field::new("probabilities", list(DataType::Float32), false),
         embedding_field(width),
@@ -54,7 +62,7 @@ fn schema(kept: i32, width: i32) -> Arc<Schema> {
 fn batch(
     schema: &Arc<Schema>,
     features: &Features,
-    dataset: &dyn Dataset,
+    (dataset, names): (&dyn Dataset, &[String]),
     start: i64,
     len: i64,
 ) -> Result<RecordBatch, EvalError> {
@@ -74,13 +82,16 @@ fn batch(
         let element = Arc::new(Field::new("item", values.data_type().clone(), false));
         Ok(Arc::new(FixedSizeListArray::try_new(element, kept as i32, values, None)?))
     };
+    let first = integers(clusters.f_select(1, 0)?)?;
+    let name = |cluster: &i32| names.get(*cluster as usize).map_or("", String::as_str);
     let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(indices.iter().map(|&i| dataset.path(i as usize)))),
+        Arc::new(first.clone()),
+        Arc::new(StringArray::from_iter_values(first.values().iter().map(name))),
+        Arc::new(given_labels(dataset, indices)),
+        Arc::new(reals(probabilities.f_select(1, 0)?)?),
         Arc::new(indices.iter().map(|&i| Some(i as i32)).collect::<Int32Array>()),
         Arc::new(labels),
-        Arc::new(integers(clusters.f_select(1, 0)?)?),
-        Arc::new(reals(probabilities.f_select(1, 0)?)?),
-        Arc::new(integers(clusters.f_select(1, 1)?)?),
-        Arc::new(reals(probabilities.f_select(1, 1)?)?),
         list(Arc::new(integers(clusters)?))?,
         list(Arc::new(reals(probabilities)?))?,
         embedding_column(&features.embeddings.f_narrow(0, start, len)?)?,

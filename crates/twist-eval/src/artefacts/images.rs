@@ -1,27 +1,39 @@
-//! `images.csv`: the names of the evaluated images.
+//! `images.csv`: what the network said of every evaluated image, as a table for people.
 
 use std::path::Path;
 
-use twist_data::Dataset;
+use twist_data::{Dataset, class_name};
+use twist_io::text_to_cell;
 
-use crate::EvalError;
+use crate::{EvalError, Features};
 
-/// Writes `index,path,label,class`, one row an image; the last two are empty without a label.
+/// Writes `path,cluster,name,label,probability,index`, one row an image: the discovered class with its number, name and
+/// probability, the class that the data set gives it (empty without one), and its place in the data set. `names` are those
+/// that the network itself knows of its classes: what people say later stands in `clusters.json`.
 ///
 /// # Errors
 /// The disk is full or read-only.
-pub(crate) fn write(path: &Path, indices: &[u32], dataset: &dyn Dataset) -> Result<(), EvalError> {
+pub(crate) fn write(
+    path: &Path,
+    features: &Features,
+    dataset: &dyn Dataset,
+    names: &[String],
+) -> Result<(), EvalError> {
+    let clusters = features.predictions()?;
+    let probabilities = features.probabilities()?;
     twist_io::write_atomic(path, |file| {
         let mut table = csv::Writer::from_writer(file);
-        table.write_record(["index", "path", "label", "class"])?;
-        for &index in indices {
-            let label = dataset.label(index as usize);
-            let class = label.and_then(|label| dataset.classes().get(label as usize));
+        table.write_record(["path", "cluster", "name", "label", "probability", "index"])?;
+        for ((&index, cluster), probability) in features.indices.iter().zip(clusters).zip(probabilities) {
+            let name = names.get(cluster as usize).map_or("", String::as_str);
+            let label = class_name(dataset, index as usize).unwrap_or_default();
             table.write_record([
-                index.to_string(),
-                dataset.path(index as usize),
-                label.map_or(String::new(), |label| label.to_string()),
-                class.cloned().unwrap_or_default(),
+                &*text_to_cell(&dataset.path(index as usize)),
+                &cluster.to_string(),
+                &text_to_cell(name),
+                &text_to_cell(label),
+                &probability.to_string(),
+                &index.to_string(),
             ])?;
         }
         table.flush()

@@ -14,19 +14,25 @@ use twist_data::{Dataset, Decoder};
 pub use self::thumbnails::thumbnail;
 use crate::{EvalError, Features};
 
+/// What discovered classes are called before anybody names them.
+pub(crate) fn numbered(classes: i64) -> Vec<String> {
+    (0..classes).map(|class| format!("class {class}")).collect()
+}
+
 /// Writes `embeddings.parquet` and `images.csv` of the images `features` of `dataset` into the run folder and, where there is
-/// a decoder for pictures, `thumbnails.tar`.
+/// a decoder for pictures, `thumbnails.tar`. `names` are those of the network's classes, by number.
 ///
 /// # Errors
 /// libtorch fails, or the disk is full or read-only.
 pub(crate) fn write(
     features: &Features,
     dataset: &dyn Dataset,
+    names: &[String],
     folder: &Path,
     decoder: Option<&mut Decoder>,
 ) -> Result<(), EvalError> {
-    embeddings::write(&folder.join("embeddings.parquet"), features, dataset)?;
-    images::write(&folder.join("images.csv"), &features.indices, dataset)?;
+    embeddings::write(&folder.join("embeddings.parquet"), features, dataset, names)?;
+    images::write(&folder.join("images.csv"), features, dataset, names)?;
     if let Some(decoder) = decoder {
         let shown: Vec<u32> =
             gallery::wanted(features)?.into_iter().map(|row| features.indices[row]).collect();

@@ -78,6 +78,14 @@ impl Features {
         Ok(clusters.into_iter().map(|cluster| cluster as u32).collect())
     }
 
+    /// The probability of the most probable cluster of each image.
+    ///
+    /// # Errors
+    /// libtorch fails.
+    pub fn probabilities(&self) -> Result<Vec<f32>, EvalError> {
+        Ok(Vec::<f32>::try_from(&self.confidences.f_select(1, 0)?.f_contiguous()?)?)
+    }
+
     /// The mean probability of the most probable cluster.
     ///
     /// # Errors

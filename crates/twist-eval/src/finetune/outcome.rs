@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tch::Kind;
 use twist_data::{Dataset, DecodeLimits, Decoder, subset};
-use twist_io::clusters_file;
+use twist_io::{clusters_file, text_to_cell};
 use twist_train::{Machine, RunFolder};
 
 use crate::features::{most_probable, unit_rows};
@@ -36,8 +36,10 @@ pub(super) fn write(
     };
     let features = classes_of(model, &dataset, machine)?;
     let mut decoder = Decoder::new(DecodeLimits::default());
-    artefacts::write(&features, &*dataset, folder.path(), Some(&mut decoder))?;
-    match &model.card.classifier {
+    let classifier = model.card.classifier.as_ref();
+    let names = classifier.map_or(&[][..], |classifier| &classifier.names);
+    artefacts::write(&features, &*dataset, names, folder.path(), Some(&mut decoder))?;
+    match classifier {
         Some(classifier) => Ok(classifier.cluster_names().save(clusters_file(folder.path()))?),
         None => Ok(()),
     }
@@ -81,7 +83,7 @@ fn table(labelled: &LabelledImages) -> io::Result<Vec<u8>> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(["path", "label"])?;
     for (path, label) in (0..images.len()).filter_map(label) {
-        table.write_record([path.as_str(), label.as_str()])?;
+        table.write_record([&*text_to_cell(&path), &*text_to_cell(label)])?;
     }
     table.into_inner().map_err(csv::IntoInnerError::into_error)
 }

@@ -55,7 +55,8 @@ pub fn head_evaluation(
     let input = HeadInput { unit_length, device: plan.machine().device };
     let features = outputs::outputs(model.head()?, evaluated, &rows, input)?;
     let mut decoder = evaluated.has_images.then(|| Decoder::new(DecodeLimits::default()));
-    artefacts::write(&features, &*evaluated.dataset, folder, decoder.as_mut())?;
+    let names = artefacts::numbered(plan.net().dim);
+    artefacts::write(&features, &*evaluated.dataset, &names, folder, decoder.as_mut())?;
 
     let scores = outputs::scores(&features, evaluated)?;
     let mut metrics = match serde_json::to_value(&scores)? {

@@ -32,11 +32,11 @@ fn number(x: f32) -> Value {
     x.to_string().parse().ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
 }
 
-/// A cell as a field of CSV: text without quotes, nothing for null.
+/// A cell as a field of CSV: text without quotes and never a formula ([`twist_io::text_to_cell`]), nothing for null.
 pub(super) fn field(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => twist_io::text_to_cell(text).into_owned(),
         other => other.to_string(),
     }
 }
@@ -56,5 +56,6 @@ mod tests {
             (field(&Value::Null), field(&"a,b".into()), field(&true.into())),
             (String::new(), "a,b".into(), "true".into())
         );
+        assert_eq!((field(&"=1+1.png".into()), field(&number(-0.5))), ("'=1+1.png".into(), "-0.5".into()));
     }
 }

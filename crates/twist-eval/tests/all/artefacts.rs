@@ -67,19 +67,24 @@ fn a_labelled_run_has_figures_baselines_and_everything_to_draw() {
     assert_eq!(table.num_rows(), 10);
     let names: Vec<_> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
     let expected = [
-        "index",
-        "label",
+        "path",
         "cluster",
-        "confidence",
-        "second_cluster",
-        "second_confidence",
+        "name",
+        "label",
+        "probability",
+        "index",
+        "label_index",
         "clusters",
         "probabilities",
         "embedding",
     ];
     assert_eq!(names, expected);
-    let labels = table.column_by_name("label").unwrap().as_primitive::<Int32Type>();
+    let labels = table.column_by_name("label_index").unwrap().as_primitive::<Int32Type>();
     assert_eq!((0..10).map(|row| labels.value(row)).collect::<Vec<_>>(), [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+    let text = |name: &str, row| table.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
+    let cluster = |row| table.column_by_name("cluster").unwrap().as_primitive::<Int32Type>().value(row);
+    assert_eq!((text("path", 1), text("label", 1)), ("picture 101".into(), "white".into()));
+    assert_eq!(text("name", 1), format!("class {}", cluster(1)));
     let list = |name| table.column_by_name(name).unwrap().as_fixed_size_list();
     let (clusters, probabilities) = (list("clusters"), list("probabilities"));
     assert_eq!((clusters.value_length(), probabilities.value_length()), (5, 5), "all clusters");
@@ -88,18 +93,21 @@ fn a_labelled_run_has_figures_baselines_and_everything_to_draw() {
     assert!(
         probabilities.is_sorted_by(|a, b| a >= b) && (probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5
     );
-    let second = table.column_by_name("second_cluster").unwrap().as_primitive::<Int32Type>();
-    assert_eq!(clusters.value(3).as_primitive::<Int32Type>().value(1), second.value(3));
+    let sure = table.column_by_name("probability").unwrap().as_primitive::<Float32Type>();
+    assert_eq!(
+        (clusters.value(3).as_primitive::<Int32Type>().value(0), sure.value(3)),
+        (cluster(3), probabilities[0])
+    );
     let embedding = table.column_by_name("embedding").unwrap().as_fixed_size_list();
     let rows = embedding.values().as_primitive::<Float32Type>();
     let norm: f32 = rows.values()[..embedding.value_length() as usize].iter().map(|x| x * x).sum();
     assert!((norm - 1.0).abs() < 1e-5);
 
     let images = fs_err::read_to_string(folder.path().join("images.csv")).unwrap();
-    assert!(
-        images.starts_with("index,path,label,class\n0,picture 100,0,black\n1,picture 101,1,white\n"),
-        "{images}"
-    );
+    let lines: Vec<&str> = images.lines().collect();
+    assert_eq!(lines[0], "path,cluster,name,label,probability,index");
+    let second = format!("picture 101,{0},class {0},white,{1},1", cluster(1), sure.value(1));
+    assert_eq!((lines[2], lines.len()), (second.as_str(), 11));
 
     let thumbnails = thumbnails(folder.path());
     let unique: HashSet<&String> = thumbnails.iter().map(|(name, ..)| name).collect();

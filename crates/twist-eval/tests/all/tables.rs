@@ -241,14 +241,19 @@ fn a_classifier_answers_with_its_own_names() {
     let predictor = Predictor::new(&model, ClassSource::Labels, &ClusterNames::new(5), 3).unwrap();
     let lines = predicted(&predictor, &labelled(4, 0));
     assert_eq!(lines.len(), 5);
-    assert!(lines[0].starts_with("path,class,name,probability,unsure,class_2,name_2,probability_2,class_3"));
+    assert!(
+        lines[0].starts_with(
+            "path,cluster,name,label,probability,unsure,cluster_2,name_2,probability_2,cluster_3"
+        )
+    );
     for line in &lines[1..] {
         let fields: Vec<&str> = line.split(',').collect();
-        for (class, name) in [(1, 2), (5, 6), (8, 9)] {
+        for (class, name) in [(1, 2), (6, 7), (9, 10)] {
             let expected = ["ant", "bee", "class 2"][fields[class].parse::<usize>().unwrap()];
             assert_eq!(fields[name], expected, "{line}");
         }
-        let total: f32 = [3, 7, 10].iter().map(|&at| fields[at].parse::<f32>().unwrap()).sum();
+        assert!(["black", "white"].contains(&fields[3]), "the label of the data set: {line}");
+        let total: f32 = [4, 8, 11].iter().map(|&at| fields[at].parse::<f32>().unwrap()).sum();
         assert!((total - 1.0).abs() < 1e-5, "{line}");
     }
 }

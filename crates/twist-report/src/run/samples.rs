@@ -1,8 +1,11 @@
-//! `embeddings.parquet` and `images.csv`: what the network said of every evaluated image.
+//! `embeddings.parquet`: what the network said of every evaluated image.
 //!
-//! Columns: `index` (i32), `label` (i32, may be null), `cluster` (i32), `confidence` (f32), `second_cluster` (i32),
-//! `second_confidence` (f32), `clusters` and `probabilities` (lists of i32 and f32: the most probable classes, best first;
-//! older tables lack them), `embedding` (list of f32, L2-normalised). Other widths of the same kind are read as well.
+//! Columns: `path` (text), `cluster` (i32), `label` (text, may be null), `probability` (f32), `index` (i32), `label_index`
+//! (i32, may be null), `clusters` and `probabilities` (lists of i32 and f32: the most probable classes, best first),
+//! `embedding` (list of f32, L2-normalised). Other widths of the same kind are read as well.
+//!
+//! Older tables have the number of the label as `label` and its name and the path in `images.csv`, `confidence` for
+//! `probability`, the second class as `second_cluster` and `second_confidence`, and perhaps no lists.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -35,7 +38,7 @@ pub(crate) struct Samples {
     pub(crate) embedding: Vec<f32>,
     /// Numbers per embedding.
     pub(crate) width: usize,
-    /// The image's path; empty when `images.csv` does not name it.
+    /// The image's path; empty when no file names it.
     pub(crate) path: Vec<String>,
     /// Names of the classes, by label.
     pub(crate) class_names: HashMap<u32, String>,
@@ -52,6 +55,16 @@ pub(crate) struct Verdicts {
     pub(crate) second_cluster: Vec<u32>,
     /// The probability of the runner-up.
     pub(crate) second_confidence: Vec<f32>,
+}
+
+impl Verdicts {
+    /// Adds an image with its two most probable classes.
+    fn push(&mut self, first: (u32, f32), second: (u32, f32)) {
+        self.cluster.push(first.0);
+        self.confidence.push(first.1);
+        self.second_cluster.push(second.0);
+        self.second_confidence.push(second.1);
+    }
 }
 
 impl Samples {
@@ -114,7 +127,7 @@ impl Samples {
     }
 }
 
-/// Reads both files from the run folder; damage becomes a note.
+/// Reads the table, and of an older run `images.csv`, from the run folder; damage becomes a note.
 pub(super) fn read(folder: &Path, notes: &mut Vec<Note>) -> Result<Option<Samples>, ReportError> {
     let path = folder.join("embeddings.parquet");
     if !path.is_file() {
@@ -135,9 +148,11 @@ pub(super) fn read(folder: &Path, notes: &mut Vec<Note>) -> Result<Option<Sample
             return Ok(None);
         }
     };
-    samples.path = vec![String::new(); samples.len()];
-    if let Some(text) = super::read_optional(&folder.join("images.csv"))? {
-        read_names(&text, &mut samples);
+    if samples.path.is_empty() {
+        samples.path = vec![String::new(); samples.len()];
+        if let Some(text) = super::read_optional(&folder.join("images.csv"))? {
+            read_names(&text, &mut samples);
+        }
     }
     samples.merge(&Naming::default());
     Ok(Some(samples))
@@ -167,10 +182,6 @@ fn append(samples: &mut Samples, batch: &RecordBatch) -> Result<(), String> {
     let reals = |name: &str| floats(column(name)?).ok_or(format!("column `{name}` holds no numbers"));
 
     samples.index.extend(required("index")?);
-    samples.said.cluster.extend(required("cluster")?);
-    samples.said.second_cluster.extend(required("second_cluster")?);
-    samples.said.confidence.extend(reals("confidence")?);
-    samples.said.second_confidence.extend(reals("second_confidence")?);
     if let (Some(clusters), Some(probabilities)) =
         (batch.column_by_name("clusters"), batch.column_by_name("probabilities"))
     {
@@ -182,12 +193,28 @@ fn append(samples: &mut Samples, batch: &RecordBatch) -> Result<(), String> {
         }
         let clusters: Option<Vec<u32>> = clusters.into_iter().collect();
         let clusters = clusters.ok_or("column `clusters` holds empty or negative values")?;
-        samples.ranked.extend(clusters.into_iter().zip(probabilities));
+        let ranked: Vec<(u32, f32)> = clusters.into_iter().zip(probabilities).collect();
+        let each = ranked.len() / batch.num_rows().max(1);
+        if each < 2 {
+            return Err("column `clusters` holds fewer than two classes".into());
+        }
+        for two in ranked.chunks(each) {
+            samples.said.push(two[0], two[1]);
+        }
+        samples.ranked.extend(ranked);
+    } else {
+        let (first, second) = (required("cluster")?, required("second_cluster")?);
+        let (sure, less_sure) = (reals("confidence")?, reals("second_confidence")?);
+        for (first, second) in first.into_iter().zip(sure).zip(second.into_iter().zip(less_sure)) {
+            samples.said.push(first, second);
+        }
     }
-    match batch.column_by_name("label") {
-        Some(label) => samples.label.extend(integers(label).ok_or("column `label` holds no integers")?),
+    let label = batch.column_by_name("label_index").or_else(|| batch.column_by_name("label"));
+    match label {
+        Some(label) => samples.label.extend(integers(label).ok_or("the labels are not integers")?),
         None => samples.label.extend(vec![None; batch.num_rows()]),
     }
+    append_names(samples, batch);
 
     let values = list_values(column("embedding")?)
         .and_then(floats)
@@ -204,6 +231,22 @@ fn append(samples: &mut Samples, batch: &RecordBatch) -> Result<(), String> {
     // A diverged run may store NaN; as zero such an image is far from all others and breaks no distance.
     samples.embedding.extend(values.into_iter().map(|x| if x.is_finite() { x } else { 0.0 }));
     Ok(())
+}
+
+/// Takes paths and the names of the labels, where the table has them.
+fn append_names(samples: &mut Samples, batch: &RecordBatch) {
+    let texts = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
+    if let Some(paths) = texts("path") {
+        samples.path.extend(paths.iter().map(|path| path.unwrap_or_default().to_owned()));
+    }
+    if let Some(names) = texts("label") {
+        let labels = &samples.label[samples.label.len() - batch.num_rows()..];
+        for (label, name) in labels.iter().zip(names) {
+            if let (Some(label), Some(name)) = (label, name) {
+                samples.class_names.entry(*label).or_insert_with(|| name.to_owned());
+            }
+        }
+    }
 }
 
 /// What the lists of a column hold, one after another.
@@ -232,7 +275,7 @@ fn floats(array: &ArrayRef) -> Option<Vec<f32>> {
     Some(values.iter().map(|x| x.unwrap_or_default() as f32).collect())
 }
 
-/// Takes paths and class names from `images.csv` (`index,path,label,class`). It only adds names, so rows that are wrong
+/// Takes paths and class names from the `images.csv` of an older run (`index,path,label,class`). It only adds names, so rows that are wrong
 /// are passed over.
 fn read_names(text: &[u8], samples: &mut Samples) {
     let rows: HashMap<u32, usize> =

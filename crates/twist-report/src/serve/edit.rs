@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::json;
-use twist_io::ClusterError;
+use twist_io::{ClusterError, text_to_cell};
 
 use super::message::{Reply, Request};
 use super::site::Site;
@@ -109,18 +109,24 @@ pub(super) fn label(site: &mut Site, request: &Request) -> Reply {
     }
 }
 
-/// The labels as a table to save: `path,label,cluster,cluster_name`, one row an image.
+/// The labels as a table to save: `path,cluster,name,label,probability`, one row an image.
 pub(super) fn export(site: &Site) -> Reply {
     let mut rows: Vec<usize> = site.labelled_rows().into_iter().collect();
     rows.sort_unstable();
     let mut table = csv::Writer::from_writer(Vec::new());
-    let mut write = |record: [&str; 4]| table.write_record(record).is_ok();
-    let mut whole = write(["path", "label", "cluster", "cluster_name"]);
+    let mut write = |record: [&str; 5]| table.write_record(record).is_ok();
+    let mut whole = write(["path", "cluster", "name", "label", "probability"]);
     for row in rows {
         let path = &site.samples.path[row];
-        let class = site.samples.merged.cluster[row];
+        let (class, probability, ..) = site.samples.verdict(row);
         let label = site.labels.of(path).unwrap_or_default();
-        whole &= write([path, label, &class.to_string(), &site.classes.title(class)]);
+        whole &= write([
+            &text_to_cell(path),
+            &class.to_string(),
+            &text_to_cell(&site.classes.title(class)),
+            &text_to_cell(label),
+            &format!("{probability:.4}"),
+        ]);
     }
     match table.into_inner() {
         Ok(bytes) if whole => {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use twist_io::{text_of_cell, text_to_cell};
+
 use crate::error::ReportError;
 
 /// The table of labels in a run folder.
@@ -85,7 +87,8 @@ pub(crate) fn given(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
     let mut given = BTreeMap::new();
     for record in reader.records() {
         let record = record.ok()?;
-        let field = |at: usize| record.get(at).map(str::trim).filter(|text| !text.is_empty());
+        let field =
+            |at: usize| record.get(at).map(|cell| text_of_cell(cell.trim())).filter(|text| !text.is_empty());
         if let (Some(path), Some(label)) = (field(path), field(label)) {
             given.insert(path.to_owned(), label.to_owned());
         }
@@ -98,7 +101,7 @@ fn write(path: &Path, given: &BTreeMap<String, String>) -> Result<(), twist_io::
         let mut table = csv::Writer::from_writer(file);
         table.write_record(["path", "label"])?;
         for (path, label) in given {
-            table.write_record([path, label])?;
+            table.write_record([text_to_cell(path).as_ref(), text_to_cell(label).as_ref()])?;
         }
         table.flush()
     })
@@ -117,9 +120,10 @@ mod tests {
         labels.set(&["d.png"], "=dog").unwrap();
         labels.set(&["a.png"], "").unwrap();
         assert!(labels.set(&["a.png"], "two\nlines").is_err());
-        assert_eq!(fs_err::read_to_string(&file).unwrap(), "path,label\n\"b,c.png\",cat\nd.png,=dog\n");
+        assert_eq!(fs_err::read_to_string(&file).unwrap(), "path,label\n\"b,c.png\",cat\nd.png,'=dog\n");
         let again = Labels::open(file.clone()).unwrap();
         assert_eq!((again.of("b,c.png"), again.of("a.png"), again.len()), (Some("cat"), None, 2));
+        assert_eq!(again.of("d.png"), Some("=dog"), "marked as text in the file, and read as it was");
 
         fs_err::write(&file, "something,else\n").unwrap();
         assert!(matches!(Labels::open(file), Err(ReportError::NoLabels { .. })));

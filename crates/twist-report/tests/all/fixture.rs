@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field};
 use image::{ImageFormat, Rgb, RgbImage};
 use parquet::arrow::ArrowWriter;
@@ -36,6 +36,8 @@ pub(crate) struct Fixture {
     pub(crate) seed: u64,
     /// How many images are copies of the one before them, from the second image on.
     pub(crate) copies: usize,
+    /// Whether the tables have the columns of older versions.
+    pub(crate) older: bool,
 }
 
 impl Default for Fixture {
@@ -51,6 +53,7 @@ impl Default for Fixture {
             names: names.map(String::from).to_vec(),
             seed: 1,
             copies: 0,
+            older: false,
         }
     }
 }
@@ -196,8 +199,9 @@ impl Fixture {
         let n = self.images;
         let (mut label, mut cluster, mut sure, mut second, mut second_sure) =
             (vec![], vec![], vec![], vec![], vec![]);
-        let (mut embedding, mut csv) =
-            (Vec::<f32>::with_capacity(n * WIDTH), String::from("index,path,label,class\n"));
+        let (mut embedding, mut paths, mut names) =
+            (Vec::<f32>::with_capacity(n * WIDTH), Vec::with_capacity(n), Vec::with_capacity(n));
+        let mut csv = String::from("index,path,label,class\n");
         let mut archive = tar::Builder::new(Vec::new());
         let mut bytes = Vec::new();
         for i in 0..n {
@@ -221,6 +225,8 @@ impl Fixture {
             } else {
                 embedding.extend(point(&mut draw, kind, shown, self.classes));
             }
+            paths.push(format!("test/{}/{i:05}.png", self.name_of(kind)));
+            names.push(self.labels.then(|| self.name_of(kind)));
             let name = self.name_of(kind).replace('"', "\"\"");
             let label_text = if self.labels { kind.to_string() } else { String::new() };
             let _ = writeln!(
@@ -239,7 +245,9 @@ impl Fixture {
             archive.append_data(&mut header, format!("{i:08}.png"), bytes.as_slice()).unwrap();
         }
         fs_err::write(folder.join("thumbnails.tar"), archive.into_inner().unwrap()).unwrap();
-        fs_err::write(folder.join("images.csv"), csv).unwrap();
+        if self.older {
+            fs_err::write(folder.join("images.csv"), csv).unwrap();
+        }
 
         let item = Arc::new(Field::new("item", DataType::Float32, true));
         let lists =
@@ -255,20 +263,26 @@ impl Fixture {
             let item = Arc::new(Field::new("item", values.data_type().clone(), true));
             Arc::new(FixedSizeListArray::new(item, 3, values, None))
         };
-        let columns: [(&str, ArrayRef); 9] = [
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
             ("index", Arc::new(Int32Array::from_iter_values(0..n as i32))),
-            ("label", Arc::new(Int32Array::from(label))),
             ("cluster", Arc::new(Int32Array::from(cluster))),
-            ("confidence", Arc::new(Float32Array::from(sure))),
-            ("second_cluster", Arc::new(Int32Array::from(second))),
-            ("second_confidence", Arc::new(Float32Array::from(second_sure))),
             ("clusters", list(Arc::new(Int32Array::from(ranked.0)))),
             ("probabilities", list(Arc::new(Float32Array::from(ranked.1)))),
             ("embedding", Arc::new(lists)),
         ];
-        let batch =
-            RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true)))
-                .unwrap();
+        if self.older {
+            columns.push(("label", Arc::new(Int32Array::from(label))));
+            columns.push(("confidence", Arc::new(Float32Array::from(sure))));
+            columns.push(("second_cluster", Arc::new(Int32Array::from(second))));
+            columns.push(("second_confidence", Arc::new(Float32Array::from(second_sure))));
+        } else {
+            columns.push(("path", Arc::new(StringArray::from(paths))));
+            columns.push(("label", Arc::new(StringArray::from_iter(names))));
+            columns.push(("label_index", Arc::new(Int32Array::from(label))));
+            columns.push(("probability", Arc::new(Float32Array::from(sure))));
+        }
+        let columns = columns.into_iter().map(|(name, array)| (name, array, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
         let mut bytes = Vec::new();
         let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
         writer.write(&batch).unwrap();

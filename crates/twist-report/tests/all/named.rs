@@ -57,13 +57,13 @@ fn the_table_to_label_lies_beside_the_page_and_is_never_written_over() {
     assert_eq!(path, run.join("label_next.csv"));
     let text = fs_err::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "path,label,cluster,cluster_name,margin");
+    assert_eq!(lines[0], "path,cluster,name,label,probability,margin");
     assert_eq!(lines.len(), 1 + 100, "ten of each class");
-    assert!(lines[1].starts_with("test/") && lines[1].contains(".png,,"), "{}", lines[1]);
+    assert!(lines[1].starts_with("test/") && lines[1].contains(",,"), "{}", lines[1]);
     let margin = |line: &str| line.rsplit(',').next().unwrap().parse::<f64>().unwrap();
     assert!(margin(lines[1]) < 0.5, "the first is one of those between two classes");
 
-    let filled = text.replacen(".png,,", ".png,ring,", 1);
+    let filled = text.replacen(",,", ",ring,", 1);
     fs_err::write(&path, &filled).unwrap();
     let again = report(&[&run], &run.join("report.html")).unwrap();
     assert_eq!(fs_err::read_to_string(&path).unwrap(), filled);

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use serde_json::{Map, Value, json};
 use twist_eval::{Assignment, assignments};
+use twist_io::text_to_cell;
 
 use super::show::classes;
 use crate::exit::{Exit, Usage};
 use crate::names::Named;
 use crate::talk::{Talk, to_stdout};
 
-/// Write the classes, or the label of each image of the run
+/// Write the classes, or the class of each image of the run
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The label of each image that the run was evaluated on (path,label,class,probability,unsure); a file that --labels of
-    /// other commands reads
+    /// The class of each image that the run was evaluated on (path,cluster,name,label,probability,unsure); a file that
+    /// --labels of other commands reads, with `name` as the label
     #[arg(long)]
     labels: bool,
     /// The file: .csv or .json [default: CSV on stdout]
@@ -61,19 +62,19 @@ fn is_json(path: &Path) -> anyhow::Result<bool> {
 
 type Row = Map<String, Value>;
 
-/// One row a class: `class`, `name`, `members`, and `count` where it is known.
+/// One row a class: `cluster` (its number), `name`, `members`, and `count` where it is known.
 fn table(named: &Named, images: Option<&[Assignment]>) -> Vec<Row> {
     let classes = classes(&named.names.groups(), images.unwrap_or_default());
     let row = |class: &super::show::Class| {
         let count = images.map(|_| class.rows.len());
         let group = &class.group;
-        row(json!({ "class": group.class, "name": group.name, "members": group.members, "count": count }))
+        row(json!({ "cluster": group.class, "name": group.name, "members": group.members, "count": count }))
     };
     classes.iter().map(row).collect()
 }
 
-/// One row an image, in the order of the evaluation: `path`, `label` (the class's number), `class` (its name),
-/// `probability` and `unsure`: the columns of a label file.
+/// One row an image, in the order of the evaluation, with the columns of `twist predict`: `path`, `cluster` (the class's
+/// number), `name`, `label` (what the data set says), `probability` and `unsure`.
 fn labels(named: &Named, images: &[Assignment]) -> Vec<Row> {
     let groups = named.names.groups();
     let label = |image: &Assignment| {
@@ -84,8 +85,9 @@ fn labels(named: &Named, images: &[Assignment]) -> Vec<Row> {
         let digits: f64 = probability.to_string().parse().unwrap_or_default();
         Some(row(json!({
             "path": image.path,
-            "label": group.class,
-            "class": group.name,
+            "cluster": group.class,
+            "name": group.name,
+            "label": image.label,
             "probability": digits,
             "unsure": unsure,
         })))
@@ -115,7 +117,7 @@ fn as_csv(rows: &[Row]) -> anyhow::Result<String> {
 fn field(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => text_to_cell(text).into_owned(),
         Value::Array(list) => list.iter().map(Value::to_string).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
@@ -127,7 +129,7 @@ mod tests {
 
     #[test]
     fn fields_with_commas_and_quotes_are_quoted() {
-        let rows = [row(json!({ "name": "a, \"b\"", "members": [3, 7], "count": null }))];
-        assert_eq!(as_csv(&rows).unwrap(), "name,members,count\n\"a, \"\"b\"\"\",3 7,\n");
+        let rows = [row(json!({ "name": "a, \"b\"", "path": "=1.png", "members": [3, 7], "count": null }))];
+        assert_eq!(as_csv(&rows).unwrap(), "name,path,members,count\n\"a, \"\"b\"\"\",'=1.png,3 7,\n");
     }
 }

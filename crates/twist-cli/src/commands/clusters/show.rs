@@ -65,7 +65,7 @@ fn examples<'a>(class: &'a Class, images: &'a [Assignment]) -> impl Iterator<Ite
 fn as_json(named: &Named, classes: &[Class], images: Option<&[Assignment]>) -> Value {
     let class = |class: &Class| {
         let mut value = json!({
-            "class": class.group.class,
+            "cluster": class.group.class,
             "name": class.group.name,
             "named": class.group.named,
             "members": class.group.members,

@@ -25,7 +25,7 @@ pub(super) struct Args {
 
 /// Looks and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    let dataset = args.common.open(talk)?;
+    let dataset = args.common.look()?;
     let bar = bar(args.sample.unwrap_or(usize::MAX).min(dataset.len()), talk);
     let info = twist_data::info(
         &*dataset,

@@ -41,8 +41,8 @@ struct Common {
     /// Folder, list, tar shards, parquet, CIFAR batches or shapes:train
     #[arg(value_name = "DATA")]
     data: String,
-    /// Where labels come from: folder (sub-folders, or what shards say), coarse, none, or a list file
-    #[arg(long, value_name = "folder|none|FILE", default_value = "folder")]
+    /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, none, or a list file
+    #[arg(long, value_name = "auto|folder|none|FILE", default_value = crate::sources::DEFAULT_LABELS)]
     labels: String,
     /// Threads that decode [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -51,7 +51,12 @@ struct Common {
 
 impl Common {
     fn open(&self, talk: &Talk) -> anyhow::Result<std::sync::Arc<dyn Dataset>> {
-        crate::sources::open(&self.data, &self.labels, talk)
+        crate::sources::open_all(&self.data, &self.labels, talk)
+    }
+
+    /// The same for a command that says itself what is left out.
+    fn look(&self) -> anyhow::Result<std::sync::Arc<dyn Dataset>> {
+        crate::sources::opened(&self.data, &self.labels, twist_data::Splits::Together)
     }
 
     /// 0 means one for each core.

@@ -17,8 +17,8 @@ pub(super) struct Args {
     /// Labelled images to measure on: any DATA
     #[arg(long, value_name = "DATA", help_heading = "Images")]
     test: String,
-    /// Where labels come from: folder (sub-folders, or what the files say), coarse, or a list file
-    #[arg(long, value_name = "folder|FILE", default_value = DEFAULT_LABELS, help_heading = "Images")]
+    /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, or a list file
+    #[arg(long, value_name = "auto|folder|FILE", default_value = DEFAULT_LABELS, help_heading = "Images")]
     labels: String,
     /// Print one JSON object
     #[arg(long)]

@@ -64,8 +64,8 @@ struct DataArgs {
     /// Labelled images to measure on
     #[arg(long, value_name = "DATA")]
     test: String,
-    /// Where labels come from: folder (sub-folders, or what the files say), coarse, or a list file
-    #[arg(long, value_name = "folder|FILE", default_value = crate::sources::DEFAULT_LABELS)]
+    /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, or a list file
+    #[arg(long, value_name = "auto|folder|FILE", default_value = crate::sources::DEFAULT_LABELS)]
     labels: String,
 }
 

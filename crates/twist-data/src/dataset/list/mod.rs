@@ -54,7 +54,7 @@ impl List {
         let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
         refuse_duplicates(path, &rows)?;
         refuse_missing(path, &folder, &rows)?;
-        let labels = table::labels(path, &rows)?;
+        let labels = table::labels(path, &rows, &[])?;
         Ok(Self { folder, names: rows.into_iter().map(|r| r.path).collect(), labels })
     }
 

@@ -1,13 +1,17 @@
-//! `.csv` lists: a header with `path` and, optionally, `label` and `class`. What `twist predict` writes is one too: there
-//! the column `name` says the class, and an image that is `unsure` has none.
+//! `.csv` lists: a header with `path` and, optionally, `label` and `class`. What `twist predict` and `twist clusters export`
+//! write is one too: there the column `name` says the class, and an image that is `unsure` has none.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use twist_io::text_of_cell;
+
 use super::Row;
 use crate::DataError;
-use crate::dataset::classes::Labels;
+use crate::dataset::classes::{Labels, is_no_label};
 use crate::dataset::file_pool::read_file;
+use crate::dataset::unicode::composed;
 
 /// Reads the table. Columns other than `path`, `label` and `class` are of no concern here, unless it is one of predictions; an
 /// empty label is none.
@@ -26,40 +30,60 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
         return Err(bad(1, reason));
     };
     let (label_column, class_column) = (column("label"), column("class"));
-    let predicted = class_column.and(column("probability")).and(column("name"));
-    let predicted = predicted.filter(|_| label_column.is_none());
+    let predicted = predictions(&column);
     let unsure_column = predicted.and(column("unsure"));
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| bad(e.position().map_or(0, csv::Position::line), plain(&e)))?;
         let line = record.position().map_or(0, csv::Position::line);
         let field = |column: Option<usize>| {
-            column.and_then(|c| record.get(c)).filter(|text| !text.is_empty()).map(str::to_owned)
+            let cell = column.and_then(|c| record.get(c)).filter(|cell| !cell.is_empty());
+            cell.map(|cell| text_of_cell(cell).to_owned())
         };
         let name = field(Some(path_column)).ok_or_else(|| bad(line, "the path is empty".to_owned()))?;
         let unsure = field(unsure_column).is_some_and(|text| text.eq_ignore_ascii_case("true"));
-        let class = if unsure { None } else { field(predicted.or(class_column)) };
-        rows.push(Row { line, path: name, label: field(label_column), class });
+        let (label, class) = match predicted {
+            Some(_) if unsure => (None, None),
+            Some(name) => (None, field(Some(name))),
+            None => (field(label_column), field(class_column)),
+        };
+        rows.push(Row { line, path: name, label, class });
     }
     Ok(rows)
 }
 
+/// The column with the name of the class, in a table of predictions: `name` beside `cluster` (older ones say `class`),
+/// `probability` and `unsure`. What such a table says is the discovered class; its column `label`, which is what the data set
+/// said when it was written, is then of no concern.
+fn predictions(column: &impl Fn(&str) -> Option<usize>) -> Option<usize> {
+    let name = column("name")?;
+    column("probability")?;
+    let current = column("cluster").and(column("unsure"));
+    let older = column("class").filter(|_| column("label").is_none());
+    current.or(older).map(|_| name)
+}
+
 /// The labels of a list: the `label` column names classes or numbers them; with a `class` column beside it, that one
-/// has the names.
-pub(crate) fn labels(path: &Path, rows: &[Row]) -> Result<Labels, DataError> {
+/// has the names. `known` are the classes that the images have already.
+pub(crate) fn labels(path: &Path, rows: &[Row], known: &[String]) -> Result<Labels, DataError> {
     let numbered = rows.iter().any(|r| r.label.is_some());
     let named = rows.iter().any(|r| r.class.is_some());
     if !(numbered && named) {
-        return Ok(Labels::from_text(rows.iter().map(|r| r.label.as_deref().or(r.class.as_deref()))));
+        return Labels::from_text(rows.iter().map(|r| r.label.as_deref().or(r.class.as_deref())), known)
+            .map_err(|reason| DataError::Labels { path: path.to_path_buf(), reason });
     }
     let bad =
         |row: &Row, reason: String| DataError::Line { path: path.to_path_buf(), line: row.line, reason };
-    let mut names: BTreeMap<u32, (&str, u64)> = BTreeMap::new();
+    let mut names: BTreeMap<u32, (Cow<'_, str>, u64)> = BTreeMap::new();
     let mut indices = Vec::with_capacity(rows.len());
     for row in rows {
         let (label, class) = match (&row.label, &row.class) {
             (Some(label), Some(class)) => (label, class),
             (None, None) => {
+                indices.push(None);
+                continue;
+            }
+            (Some(label), _) if is_no_label(label) => {
                 indices.push(None);
                 continue;
             }
@@ -69,8 +93,9 @@ pub(crate) fn labels(path: &Path, rows: &[Row]) -> Result<Labels, DataError> {
         let index = index.ok_or_else(|| {
             bad(row, format!("beside a class, the label has to be its number from 0 on, it is \"{label}\""))
         })?;
-        let (first, line) = *names.entry(index).or_insert((class, row.line));
-        if first != class {
+        let class = composed(class);
+        let (first, line) = names.entry(index).or_insert((class.clone(), row.line));
+        if *first != class {
             return Err(bad(
                 row,
                 format!("class {index} is called \"{class}\", in line {line} it is \"{first}\""),
@@ -79,8 +104,7 @@ pub(crate) fn labels(path: &Path, rows: &[Row]) -> Result<Labels, DataError> {
         indices.push(Some(index));
     }
     let classes = names.keys().max().map_or(0, |&m| m + 1);
-    let all =
-        (0..classes).map(|c| names.get(&c).map_or_else(|| c.to_string(), |(name, _)| (*name).to_owned()));
+    let all = (0..classes).map(|c| names.get(&c).map_or_else(|| c.to_string(), |(name, _)| name.to_string()));
     Ok(Labels::from_indices(indices, all.collect()).unwrap_or_default())
 }
 
@@ -103,15 +127,33 @@ mod tests {
     fn predictions_are_labels_by_name_where_they_are_sure() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("classes.csv");
-        let text = "path,class,name,probability,unsure\na.png,3,red,0.9,false\nb.png,7,7,0.8,false\nc.png,3,red,0.4,true\n";
-        fs_err::write(&file, text).unwrap();
-        let rows = read(&file).unwrap();
-        let labels = labels(&file, &rows).unwrap();
-        assert_eq!(labels.names(), ["7", "red"]);
-        assert_eq!([0, 1, 2].map(|row| labels.get(row)), [Some(1), Some(0), None]);
+        for text in [
+            "path,cluster,name,label,probability,unsure\na.png,3,red,dog,0.9,false\nb.png,7,7,,0.8,false\nc.png,3,red,,0.4,true\n",
+            // As older versions wrote it.
+            "path,class,name,probability,unsure\na.png,3,red,0.9,false\nb.png,7,7,0.8,false\nc.png,3,red,0.4,true\n",
+        ] {
+            fs_err::write(&file, text).unwrap();
+            let rows = read(&file).unwrap();
+            let labels = labels(&file, &rows, &[]).unwrap();
+            assert_eq!(labels.names(), ["7", "red"]);
+            assert_eq!([0, 1, 2].map(|row| labels.get(row)), [Some(1), Some(0), None]);
+        }
 
-        // A name of something else is none of a class.
+        // A name of something else is none of a class, and proposals wait for their label.
         fs_err::write(&file, "path,class,name\na.png,dog,Rex\n").unwrap();
         assert_eq!(read(&file).unwrap()[0].class.as_deref(), Some("dog"));
+        fs_err::write(&file, "path,cluster,name,label,probability,margin\na.png,3,red,dog,0.9,0.1\n")
+            .unwrap();
+        assert_eq!(read(&file).unwrap()[0].label.as_deref(), Some("dog"));
+    }
+
+    #[test]
+    fn cells_that_were_marked_as_text_are_what_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("labels.csv");
+        fs_err::write(&file, "path,label\n'=1.png,'-dog\n'tis.png,'n\n").unwrap();
+        let rows = read(&file).unwrap();
+        assert_eq!((rows[0].path.as_str(), rows[0].label.as_deref()), ("=1.png", Some("-dog")));
+        assert_eq!((rows[1].path.as_str(), rows[1].label.as_deref()), ("'tis.png", Some("'n")));
     }
 }

@@ -92,7 +92,8 @@ impl Tables {
         first.columns.others.iter().for_each(|name| leftovers.add("further columns", name.clone()));
         let texts = || texts.iter().map(Option::as_deref);
         let labels = match &first.columns.classes {
-            None => Labels::from_text(texts()),
+            None => Labels::from_text(texts(), &[])
+                .map_err(|reason| DataError::Parquet { path: first.path.clone(), reason })?,
             // `-1` is how the layout writes an unknown label.
             Some(names) => Labels::from_indices(
                 texts().map(|t| t.filter(|&t| t != "-1").map(|t| t.parse().unwrap_or(u32::MAX - 1))),

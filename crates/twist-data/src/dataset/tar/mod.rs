@@ -7,7 +7,7 @@ mod header;
 mod samples;
 mod scan;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use rayon::prelude::*;
@@ -15,12 +15,13 @@ use rayon::prelude::*;
 use self::samples::Sample;
 pub(crate) use self::scan::CLASSES_KEY;
 use self::scan::{Damage, Scan, scan};
-use super::classes::Labels;
+use super::class_folders::{Folders, folder_labels, shared};
+use super::classes::{Labels, is_no_label};
 use super::file_pool::FilePool;
 use super::identity::Identity;
 use super::left_out::{LeftOut, Leftovers, found};
 use super::names::{NameTable, readable};
-use super::{Dataset, Stored};
+use super::{Dataset, Splits, Stored};
 use crate::DataError;
 
 /// Images of one or several archives, in archive order.
@@ -40,7 +41,7 @@ pub(crate) struct TarShards {
 
 impl TarShards {
     /// Indexes the archives.
-    pub(crate) fn open(paths: Vec<PathBuf>) -> Result<Self, DataError> {
+    pub(crate) fn open(paths: Vec<PathBuf>, folders: Folders, splits: Splits) -> Result<Self, DataError> {
         let files = FilePool::open(paths).map_err(|(path, source)| DataError::Read { path, source })?;
         let indexed: Vec<Result<(Vec<Sample>, Scan), DataError>> =
             (0..files.len()).into_par_iter().map(|file| index(&files, file)).collect();
@@ -54,15 +55,34 @@ impl TarShards {
             }
             shards.push(samples);
         }
-        let left_out = leftovers.finish();
         if shards.iter().all(Vec::is_empty) {
             return Err(DataError::NoImages {
                 path: files.path(0).display().to_string(),
-                found: found(&left_out),
+                found: found(&leftovers.finish()),
                 remedy: "Pack images with `twist data pack`, or name the archive that holds them".to_owned(),
             });
         }
-        let labels = labels(&files, &shards, classes)?;
+        let labels = match written_labels(&files, &shards, classes)? {
+            Some(labels) => labels,
+            None => {
+                // The folders that all share are part of how the archive was packed.
+                let names = shards.iter().flatten().map(|sample| sample.name.as_slice());
+                let skip = shared(names.clone());
+                let names = names.map(|name| &name[skip..]);
+                let found = folder_labels(names, folders, &mut leftovers);
+                if splits == Splits::Refuse && !found.splits.is_empty() {
+                    return Err(DataError::Labels {
+                        path: files.path(0).to_path_buf(),
+                        reason: format!(
+                            "the archives hold the splits {} together, and what is learned from one is measured on \
+                             another: pack each by itself",
+                            found.splits.join(", ")
+                        ),
+                    });
+                }
+                found.labels
+            }
+        };
         let mut shards_of = Self {
             titles: titles(&files),
             files,
@@ -70,7 +90,7 @@ impl TarShards {
             names: NameTable::default(),
             places: Vec::with_capacity(shards.iter().map(Vec::len).sum()),
             labels,
-            left_out,
+            left_out: leftovers.finish(),
         };
         for samples in shards {
             shards_of.starts.push(shards_of.places.len());
@@ -127,26 +147,32 @@ fn agree(
     }
 }
 
-/// Labels from the label members, or else from the folders inside.
-fn labels(
+/// Labels from the label members; `None` where there are none.
+fn written_labels(
     files: &FilePool,
     shards: &[Vec<Sample>],
     classes: Option<(usize, Vec<String>)>,
-) -> Result<Labels, DataError> {
+) -> Result<Option<Labels>, DataError> {
     let samples = || shards.iter().flatten();
     let misfit =
         |file: usize, reason: String| DataError::Labels { path: files.path(file).to_path_buf(), reason };
     if let Some((file, names)) = classes {
-        let number = |label: &str| label.parse::<u32>().unwrap_or(u32::MAX - 1);
-        let indices = samples().map(|s| s.label.as_deref().map(number));
+        // Where the archive numbers its classes itself, a number is that; the name of a class is the class.
+        let place: HashMap<&str, u32> = names.iter().map(String::as_str).zip(0..).collect();
+        let number =
+            |label: &str| label.parse().ok().or_else(|| place.get(label).copied()).unwrap_or(u32::MAX - 1);
+        let written = samples().map(|s| s.label.as_deref().filter(|label| !is_no_label(label)));
+        let indices: Vec<Option<u32>> = written.map(|label| label.map(number)).collect();
         let known = names.len();
         return Labels::from_indices(indices, names)
+            .map(Some)
             .map_err(|label| misfit(file, format!("the label {label} is beyond its {known} classes")));
     }
     if samples().all(|s| s.label.is_none()) {
-        return Ok(folder_labels(samples().map(|s| s.name.as_slice())));
+        return Ok(None);
     }
-    let mut labels = Labels::from_text(samples().map(|s| s.label.as_deref()));
+    let mut labels =
+        Labels::from_text(samples().map(|s| s.label.as_deref()), &[]).map_err(|reason| misfit(0, reason))?;
     let mut names: BTreeMap<u32, &str> = BTreeMap::new();
     for (file, samples) in shards.iter().enumerate() {
         for sample in samples {
@@ -163,29 +189,7 @@ fn labels(
         }
     }
     labels.rename(&names);
-    Ok(labels)
-}
-
-/// The first folder below what all members share is the class, as in a packed `class/name.png` tree.
-fn folder_labels<'a>(names: impl Iterator<Item = &'a [u8]> + Clone) -> Labels {
-    let folder = |name: &'a [u8]| &name[..name.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1)];
-    let mut shared: Option<&[u8]> = None;
-    for name in names.clone() {
-        let folder = folder(name);
-        let common = shared.map_or(folder, |shared| {
-            let same = shared.iter().zip(folder).take_while(|(a, b)| a == b).count();
-            &shared[..shared[..same].iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1)]
-        });
-        shared = Some(common);
-    }
-    let skip = shared.map_or(0, <[u8]>::len);
-    let classes: Vec<Option<String>> = names
-        .map(|name| {
-            let below = &name[skip..];
-            below.iter().position(|&b| b == b'/').map(|slash| readable(&below[..slash]))
-        })
-        .collect();
-    Labels::from_names(classes.iter().map(Option::as_deref))
+    Ok(Some(labels))
 }
 
 /// File names where they tell the archives apart, whole paths otherwise.

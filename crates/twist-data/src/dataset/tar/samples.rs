@@ -1,7 +1,8 @@
 //! From members to samples: the WebDataset convention.
 //!
 //! Members whose names agree up to the first dot of the file name belong to one sample: `0001.jpg`, `0001.cls`. An
-//! archive without label members is read as a packed folder, where each image is a sample.
+//! archive without label members is read as a packed folder, where each image is a sample. Names with further dots fall
+//! together by this convention, so several labels of one kind for one sample are an error.
 
 use std::collections::HashMap;
 
@@ -28,9 +29,15 @@ struct Written {
     cls: Option<String>,
     json: Option<String>,
     class: Option<String>,
-    /// Position of the image taken for the key, and the dots in its extension.
-    image: Option<(usize, usize)>,
+    /// Names of the members that these are from.
+    cls_of: Option<String>,
+    json_of: Option<String>,
+    /// Position of the image taken for the key, and how far its name is from that of the label.
+    image: Option<(usize, Distance)>,
 }
+
+/// Whether the name of an image without its ending is another than that of the label, and the dots in its extension.
+type Distance = (bool, usize);
 
 /// A damaged label member: where it is and what is wrong.
 pub(super) type BadMember = (u64, String);
@@ -41,16 +48,19 @@ pub(super) fn group(members: Vec<Member>, leftovers: &mut Leftovers) -> Result<V
     for member in &members {
         let Some(content) = &member.label else { continue };
         let written = keys.entry(key(&member.name).to_vec()).or_default();
-        read_label(member, content, written)?;
+        read_label(member, content, written, leftovers)?;
     }
-    // Of several images of one key (`0001.jpg`, `0001.seg.png`), the one with the plainest extension is the image.
+    // Of several images of one key (`0001.jpg`, `0001.seg.png`), the one that is called like the label is the image, or else
+    // the one with the plainest extension.
     for (position, member) in
         members.iter().enumerate().filter(|(_, m)| is_image(&m.name) && !is_hidden(&m.name))
     {
         if let Some(written) = keys.get_mut(key(&member.name)) {
+            let label = written.cls_of.as_ref().or(written.json_of.as_ref());
+            let is_other = label.is_none_or(|label| stem(label.as_bytes()) != stem(&member.name));
             let dots = member.name[key(&member.name).len()..].iter().filter(|&&b| b == b'.').count();
-            if written.image.is_none_or(|(_, fewest)| dots < fewest) {
-                written.image = Some((position, dots));
+            if written.image.is_none_or(|(_, nearest)| (is_other, dots) < nearest) {
+                written.image = Some((position, (is_other, dots)));
             }
         }
     }
@@ -91,32 +101,92 @@ fn key(name: &[u8]) -> &[u8] {
     &name[..dot]
 }
 
+/// The name without its ending.
+fn stem(name: &[u8]) -> &[u8] {
+    let dot = name.iter().rposition(|&b| b == b'.').unwrap_or(name.len());
+    &name[..dot]
+}
+
 /// Whether a component starts with a dot (or is the folder that macOS puts beside), as the files it leaves everywhere.
 fn is_hidden(name: &[u8]) -> bool {
     name.split(|&b| b == b'/').any(|part| part.first() == Some(&b'.') || part == b"__MACOSX")
 }
 
 /// `.cls` is the label as text. `.json` may have `label` (number or text) and `class` (its name).
-fn read_label(member: &Member, content: &[u8], written: &mut Written) -> Result<(), BadMember> {
-    let bad = |reason: String| (member.header, format!("{} {reason}", readable(&member.name)));
+fn read_label(
+    member: &Member,
+    content: &[u8],
+    written: &mut Written,
+    leftovers: &mut Leftovers,
+) -> Result<(), BadMember> {
+    let name = readable(&member.name);
+    let bad = |reason: String| (member.header, format!("{name} {reason}"));
+    // Copies of one name are another fault, which is found where it shows.
+    let twice = |first: &Option<String>| match first {
+        Some(first) if *first != name => Err(bad(format!(
+            "and {first} are both labels of the sample {}: a sample is named by what stands before the first dot. Pack the \
+             archive again with names that have no dot but that of the ending",
+            readable(key(&member.name))
+        ))),
+        _ => Ok(()),
+    };
     if has_extension(&member.name, "cls") {
         let text = std::str::from_utf8(content).map_err(|_| bad("is not text".into()))?.trim();
         if text.is_empty() {
             return Err(bad("is empty: it should hold a class".into()));
         }
-        written.cls = Some(text.to_owned());
+        twice(&written.cls_of)?;
+        (written.cls, written.cls_of) = (Some(text.to_owned()), Some(name));
         return Ok(());
     }
-    let json: serde_json::Value =
-        serde_json::from_slice(content).map_err(|e| bad(format!("is not JSON: {e}")))?;
-    let text = |key: &str| match json.get(key) {
+    let json = parse(content).map_err(|e| bad(format!("is not JSON: {e}")))?;
+    let mut text = |key: &str| match json.get(key) {
         Some(serde_json::Value::Number(number)) => Some(number.to_string()),
         Some(serde_json::Value::String(text)) => Some(text.clone()),
-        _ => None,
+        Some(serde_json::Value::Bool(flag)) => Some(flag.to_string()),
+        Some(serde_json::Value::Array(_) | serde_json::Value::Object(_)) => {
+            leftovers.add("labels in .json that are neither a number nor text", name.clone());
+            None
+        }
+        Some(serde_json::Value::Null) | None => None,
     };
-    written.class = text("class");
-    written.json = text("label").or_else(|| text("class"));
+    let (class, label) = (text("class"), text("label"));
+    if let Some(label) = label.or_else(|| class.clone()) {
+        twice(&written.json_of)?;
+        (written.json, written.class, written.json_of) = (Some(label), class, Some(name));
+    }
     Ok(())
+}
+
+/// Reads JSON, also as Python's `json` writes it: with `NaN`, `Infinity` and `-Infinity`, which count as null.
+fn parse(content: &[u8]) -> Result<serde_json::Value, serde_json::Error> {
+    let strict = serde_json::from_slice(content);
+    if strict.is_ok() {
+        return strict;
+    }
+    let (mut plain, mut rest, mut in_text) = (Vec::with_capacity(content.len()), content, false);
+    while let Some((&byte, after)) = rest.split_first() {
+        let word = [&b"NaN"[..], b"-Infinity", b"Infinity"].into_iter().find(|word| rest.starts_with(word));
+        match (byte, word) {
+            (_, Some(word)) if !in_text => {
+                plain.extend_from_slice(b"null");
+                rest = &rest[word.len()..];
+                continue;
+            }
+            (b'\\', _) if in_text => {
+                plain.push(byte);
+                plain.extend(after.first());
+                rest = after.get(1..).unwrap_or_default();
+                continue;
+            }
+            (b'"', _) => in_text = !in_text,
+            _ => {}
+        }
+        plain.push(byte);
+        rest = after;
+    }
+    // What is wrong otherwise is said of the text as it stands.
+    serde_json::from_slice(&plain).or(strict)
 }
 
 #[cfg(test)]
@@ -166,6 +236,38 @@ mod tests {
             vec![member("cat/a.1.png", None), member("cat/a.2.png", None), member("cat/._a.png", None)];
         let samples = group(members, &mut Leftovers::default()).unwrap();
         assert_eq!(names(&samples), [("cat/a.1.png".into(), None), ("cat/a.2.png".into(), None)]);
+    }
+
+    #[test]
+    fn several_labels_of_one_sample_are_an_error_that_names_them() {
+        for (one, other, content) in
+            [("a 10.05.cls", "a 10.15.cls", "1"), ("b.x.json", "b.json", r#"{"label": 1}"#)]
+        {
+            let members = vec![member(one, Some(content)), member(other, Some(content))];
+            let (_, reason) = group(members, &mut Leftovers::default()).unwrap_err();
+            assert!(reason.contains(one) && reason.contains(other), "{reason}");
+            assert!(reason.contains("before the first dot"), "{reason}");
+        }
+        // The label is that of the image that is called like it.
+        let members = vec![member("a.0.png", None), member("a.1.png", None), member("a.1.cls", Some("1"))];
+        let samples = group(members, &mut Leftovers::default()).unwrap();
+        assert_eq!(names(&samples), [("a.1.png".into(), Some("1"))]);
+        // Only one of these says anything about the class.
+        let members = vec![
+            member("1.png", None),
+            member("1.json", Some(r#"{"label": 1}"#)),
+            member("1.boxes.json", Some(r#"{"boxes": []}"#)),
+        ];
+        assert_eq!(group(members, &mut Leftovers::default()).unwrap()[0].label.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn json_as_python_writes_it() {
+        let content = r#"{"score": NaN, "range": [-Infinity, Infinity], "label": 2, "text": "a \"NaN\" \\"}"#;
+        let value = parse(content.as_bytes()).unwrap();
+        assert_eq!((&value["score"], &value["label"]), (&serde_json::Value::Null, &2.into()));
+        assert_eq!((&value["range"][0], &value["text"]), (&serde_json::Value::Null, &"a \"NaN\" \\".into()));
+        assert!(parse(b"{\"label\": Nan}").is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tch::{Kind, Tensor};
-use twist_io::{Dtype, read_npy};
+use twist_io::{Dtype, read_npy, text_of_cell};
 
 use super::{Content, label_of, numbered};
 use crate::EvalError;
@@ -58,7 +58,7 @@ fn read_table(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<Option<u32>>
     let (mut names, mut labels) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
     for record in reader.records() {
         let record = record.map_err(unreadable)?;
-        names.push(record.get(path_column).unwrap_or_default().to_owned());
+        names.push(text_of_cell(record.get(path_column).unwrap_or_default()).to_owned());
         let text = column("label").and_then(|column| record.get(column)).unwrap_or_default();
         labels.push(match text {
             "" => None,
