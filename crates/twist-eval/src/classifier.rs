@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn classes_are_matched_by_name_or_by_number() {
-        let named = ClassifierCard { classes: 3, names: names(&["cat", "dog", "fox"]) };
-        let nameless = ClassifierCard { classes: 3, names: Vec::new() };
+        let named = ClassifierCard { classes: 3, names: names(&["cat", "dog", "fox"]), temperature: None };
+        let nameless = ClassifierCard { classes: 3, names: Vec::new(), temperature: None };
         let matched = |card: &ClassifierCard, classes: &[&str]| outputs_of(card, &names(classes));
         assert_eq!(matched(&named, &["fox", "cat"]).unwrap(), (vec![2, 0], MatchedBy::Names));
         assert_eq!(matched(&nameless, &["fox", "cat", "ant"]).unwrap(), (vec![0, 1, 2], MatchedBy::Numbers));

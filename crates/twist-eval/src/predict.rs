@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float32Array, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 use twist_data::Dataset;
 use twist_io::{ClusterNames, Group, Groups};
 
@@ -153,7 +153,7 @@ impl Predictor {
         let features = features.f_to_device(model.store.device())?;
         let probabilities = match self.source {
             ClassSource::Discovered => model.head_probabilities(&features)?,
-            ClassSource::Labels => model.classifier_logits(&features)?.f_softmax(-1, Kind::Float)?,
+            ClassSource::Labels => model.classifier_probabilities(&features)?,
         };
         let probabilities = self.merge(&probabilities.f_to_device(tch::Device::Cpu)?)?;
         let (best, place) = probabilities.f_topk(self.top as i64, 1, true, true)?;

@@ -8,6 +8,7 @@
 //! One thing is added: a handful of images makes so few updates in 20 epochs that nothing is learned, so where nobody says
 //! how many epochs there are at least as many as give [`LEAST_UPDATES`] updates.
 
+mod calibration;
 mod config;
 mod outcome;
 mod run;
@@ -20,6 +21,7 @@ use twist_data::{Dataset, EvalTransform, Interpolation};
 use twist_nn::Arch;
 use twist_train::{Machine, Precision};
 
+pub use calibration::Calibration;
 pub use config::{FinetuneConfig, Kind};
 pub use run::{FinetuneRun, RunEnd};
 pub use seeds::finetune_seeds;

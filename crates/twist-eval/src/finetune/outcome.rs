@@ -3,29 +3,29 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use tch::Kind;
 use twist_data::{Dataset, DecodeLimits, Decoder, subset};
 use twist_io::{clusters_file, text_to_cell};
 use twist_train::{Machine, RunFolder};
 
 use crate::features::{most_probable, unit_rows};
 use crate::labels::spread;
-use crate::{EvalError, EvalInput, FeatureCache, FeatureKind, Features, LabelledImages, Model, artefacts};
+use crate::{
+    EvalError, EvalInput, FeatureCache, FeatureKind, FeatureSet, Features, LabelledImages, Model, artefacts,
+};
 
 /// Images that are asked at most.
 const MOST: usize = 50_000;
 
-/// Asks `model` for the class of each of `images`, labelled or not (of 50,000 of them where there are more), and writes
-/// `embeddings.parquet`, `images.csv`, `thumbnails.tar` and, with the names of its classes, `clusters.json` into the run folder.
+/// The features of `images`, labelled or not, by a finished `model`: of 50,000 of them where there are more. Beside them
+/// the images that they are of.
 ///
 /// # Errors
-/// No image can be read, libtorch fails, or the disk is full or read-only.
-pub(super) fn write(
+/// No image can be read, or libtorch fails.
+pub(super) fn features(
     model: &Model,
     images: &Arc<dyn Dataset>,
     machine: &Machine,
-    folder: &RunFolder,
-) -> Result<(), EvalError> {
+) -> Result<(Arc<dyn Dataset>, FeatureSet), EvalError> {
     let dataset = match images.len() > MOST {
         true => {
             let asked = spread(images.len(), MOST).into_iter();
@@ -34,7 +34,23 @@ pub(super) fn write(
         }
         false => Arc::clone(images),
     };
-    let features = classes_of(model, &dataset, machine)?;
+    let input = EvalInput::of_card(&model.card, Some(model.card.precision), machine)?;
+    let set = FeatureCache::off().features(model, &input, FeatureKind::Last, &dataset, &mut |_, _| ())?;
+    Ok((dataset, set))
+}
+
+/// Writes `embeddings.parquet`, `images.csv`, `thumbnails.tar` and, with the names of the model's classes, `clusters.json` into
+/// the run folder, from the images and [`features`].
+///
+/// # Errors
+/// libtorch fails, or the disk is full or read-only.
+pub(super) fn write(
+    model: &Model,
+    (dataset, set): (Arc<dyn Dataset>, FeatureSet),
+    machine: &Machine,
+    folder: &RunFolder,
+) -> Result<(), EvalError> {
+    let features = classes_of(model, set, machine)?;
     let mut decoder = Decoder::new(DecodeLimits::default());
     let classifier = model.card.classifier.as_ref();
     let names = classifier.map_or(&[][..], |classifier| &classifier.names);
@@ -46,11 +62,9 @@ pub(super) fn write(
 }
 
 /// The most probable classes of every readable image, with its features.
-fn classes_of(model: &Model, dataset: &Arc<dyn Dataset>, machine: &Machine) -> Result<Features, EvalError> {
-    let input = EvalInput::of_card(&model.card, Some(model.card.precision), machine)?;
-    let set = FeatureCache::off().features(model, &input, FeatureKind::Last, dataset, &mut |_, _| ())?;
-    let logits = model.classifier_logits(&set.rows.f_to_device(machine.device)?)?;
-    let (clusters, confidences) = most_probable(&logits.f_softmax(-1, Kind::Float)?)?;
+fn classes_of(model: &Model, set: FeatureSet, machine: &Machine) -> Result<Features, EvalError> {
+    let probabilities = model.classifier_probabilities(&set.rows.f_to_device(machine.device)?)?;
+    let (clusters, confidences) = most_probable(&probabilities)?;
     Ok(Features {
         embeddings: unit_rows(&set.rows)?,
         indices: set.indices,

@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use twist_data::Dataset;
 use twist_train::{Machine, Recorder, RunFolder, StartFigures, StopFlag, What};
 
-use super::{FinetuneConfig, Finetuned, finetune, outcome};
+use super::{Calibration, FinetuneConfig, Finetuned, calibration, finetune, outcome};
 use crate::model::MODEL_FILE;
 use crate::supervised::{Lesson, check_state};
-use crate::{EvalError, LabelledImages, Model, Session, SupervisedPlan};
+use crate::{EvalError, FeatureSet, LabelledImages, Model, ModelCard, Session, SupervisedPlan};
 
 /// The state of an unfinished course, among the checkpoints.
 const STATE_FILE: &str = "finetune.safetensors";
@@ -113,10 +113,14 @@ impl FinetuneRun<'_> {
         }
         let test = self.test.as_ref();
         let ended = finetune(self.source, &self.labelled, test, &options, self.machine, &mut session)?;
-        let Some(Finetuned { model, metrics, .. }) = ended else {
+        let Some(Finetuned { mut model, mut metrics, .. }) = ended else {
             return Ok(RunEnd::Stopped);
         };
-        outcome::write(&model, &self.images, self.machine, folder)?;
+        let (images, features) = outcome::features(&model, &self.images, self.machine)?;
+        if let Some(found) = self.calibrate(&mut model, (&images, &features), &plan)? {
+            metrics.insert("calibration".into(), serde_json::to_value(found)?);
+        }
+        outcome::write(&model, (images, features), self.machine, folder)?;
         if self.config.labels.is_some() {
             outcome::write_labels(&self.labelled, folder)?;
         }
@@ -124,6 +128,23 @@ impl FinetuneRun<'_> {
         write_json(&metrics_file, &Value::Object(metrics.clone()))?;
         close(&mut session)?;
         Ok(RunEnd::Finished { model: model_file, metrics })
+    }
+
+    /// Makes the probabilities of a finished `model` believable where labels are few; `images` with their features.
+    fn calibrate(
+        &self,
+        model: &mut Model,
+        images: (&Arc<dyn Dataset>, &FeatureSet),
+        plan: &SupervisedPlan,
+    ) -> Result<Option<Calibration>, EvalError> {
+        let (labelled, seed) = (&self.labelled, plan.seed);
+        if !self.config.from_scratch {
+            return calibration::calibrate(model, self.source, labelled, images, self.machine, seed);
+        }
+        // What the course began with.
+        let card = ModelCard { head: None, classifier: None, ..self.source.card.clone() };
+        let random = Model::new(card, self.machine.device, seed)?;
+        calibration::calibrate(model, &random, labelled, images, self.machine, seed)
     }
 
     fn start(&self, plan: &SupervisedPlan, per_epoch: u64) -> StartFigures {

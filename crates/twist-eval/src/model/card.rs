@@ -65,6 +65,9 @@ pub struct ClassifierCard {
     /// Their names in the order of the outputs; empty when nobody said them.
     #[serde(default)]
     pub names: Vec<String>,
+    /// What logits are divided by before they become probabilities; `None`: nothing, as in models of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
 }
 
 /// What happens to features before they enter the head.

@@ -1,4 +1,4 @@
-//! A model of weights from elsewhere.
+//! A model of foreign weights.
 
 use std::collections::HashSet;
 
@@ -70,7 +70,7 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Eva
     let arch = found.backbone.arch;
     let classifier = found.classes.map(|classes| {
         let names = options.class_names.clone();
-        ClassifierCard { classes, names }
+        ClassifierCard { classes, names, temperature: None }
     });
     let outputs = classifier.as_ref().map_or(0, |classifier| classifier.classes);
     if !options.class_names.is_empty() && options.class_names.len() as i64 != outputs {

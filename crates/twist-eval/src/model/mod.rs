@@ -195,6 +195,19 @@ impl Model {
     }
 }
 
+impl Model {
+    /// Probabilities `[B, C]` (float32) of the classifier, from features `[B, D]` as the backbone gives them: the softmax of
+    /// its logits, divided by the temperature that its card says.
+    ///
+    /// # Errors
+    /// As [`Model::classifier_logits`].
+    pub fn classifier_probabilities(&self, features: &Tensor) -> Result<Tensor, EvalError> {
+        let temperature = self.card.classifier.as_ref().and_then(|card| card.temperature).unwrap_or(1.0);
+        let logits = self.classifier_logits(features)?;
+        Ok(logits.f_div_scalar(temperature)?.f_softmax(-1, Kind::Float)?)
+    }
+}
+
 impl ModelCard {
     /// The sizes of the network; where the card has no backbone or head, values that nothing reads.
     pub fn net_config(&self) -> NetConfig {

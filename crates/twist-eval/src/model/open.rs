@@ -48,7 +48,7 @@ fn of_file(
     device: Device,
 ) -> Result<Model, EvalError> {
     let unknown = |reason: String| EvalError::UnknownModel { path: path.clone(), reason };
-    let metadata = metadata.ok_or_else(|| unknown("it has no metadata of Twist".into()))?;
+    let metadata = metadata.ok_or_else(|| unknown("its metadata is not Twist's".into()))?;
     if let Some(card) = metadata.get(CARD_KEY) {
         let card: ModelCard = serde_json::from_value(card.clone())
             .map_err(|error| unknown(shown(&error.to_string()).into()))?;

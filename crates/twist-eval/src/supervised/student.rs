@@ -113,7 +113,7 @@ impl Student {
         origin: String,
     ) -> Result<Model, EvalError> {
         let card = ModelCard {
-            classifier: Some(ClassifierCard { classes: names.len() as i64, names }),
+            classifier: Some(ClassifierCard { classes: names.len() as i64, names, temperature: None }),
             transform: plan.transform.clone(),
             precision: plan.precision,
             origin,

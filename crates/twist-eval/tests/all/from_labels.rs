@@ -11,8 +11,10 @@ use twist_eval::finetune::{
 };
 use twist_eval::linear::{AugmentedLinear, AugmentedResult, augmented_linear};
 use twist_eval::{
-    BackboneCard, EvalError, FeatureScaling, LabelBudget, LabelledImages, Model, ModelCard, Session,
+    BackboneCard, ClassSource, EvalError, EvalInput, FeatureCache, FeatureKind, FeatureScaling, LabelBudget,
+    LabelledImages, Model, ModelCard, Predictor, Session,
 };
+use twist_io::ClusterNames;
 use twist_nn::splitmix;
 use twist_train::{
     DeviceRequest, Event, Machine, OnExisting, Precision, Recorder, RunFolder, StopFlag, TrainError, What,
@@ -43,7 +45,7 @@ impl Dataset for Noise {
     }
 
     fn label(&self, index: usize) -> Option<u32> {
-        Some((splitmix(self.first + index as u64) % 2) as u32)
+        Some((splitmix(self.first + index as u64) % self.classes.len() as u64) as u32)
     }
 
     fn classes(&self) -> &[String] {
@@ -56,7 +58,11 @@ impl Dataset for Noise {
 }
 
 fn noise(len: usize, first: u64) -> Arc<dyn Dataset> {
-    Arc::new(Noise { first, len, classes: vec!["a".into(), "b".into()] })
+    noise_of(&["a", "b"], len, first)
+}
+
+fn noise_of(classes: &[&str], len: usize, first: u64) -> Arc<dyn Dataset> {
+    Arc::new(Noise { first, len, classes: classes.iter().map(|name| name.to_string()).collect() })
 }
 
 fn machine() -> Machine {
@@ -414,4 +420,93 @@ fn transformers_are_read_at_their_last_four_blocks() {
     let AugmentedResult { metrics, .. } =
         augmented_linear(&source, &train, &test, &how, &machine(), None, session).unwrap().unwrap();
     assert!(metrics["protocol"]["features"].as_str().unwrap().contains("last 4 blocks"), "{metrics:?}");
+}
+
+/// A run of so many epochs of batches of so many images.
+fn asked(epochs: u64, batch_size: usize) -> FinetuneConfig {
+    FinetuneConfig {
+        kind: Kind::Finetune,
+        model: "somewhere".into(),
+        train: "noise".into(),
+        test: None,
+        percent: None,
+        labels: None,
+        from_scratch: false,
+        epochs: Some(epochs),
+        batch_size: Some(batch_size),
+        lr: None,
+        backbone_lr: None,
+        weight_decay: None,
+        test_every: None,
+        precision: None,
+        seed: 0,
+    }
+}
+
+/// The mean probability that `model` gives its answers on `images`.
+fn mean_probability(model: &Model, images: &Arc<dyn Dataset>) -> f64 {
+    let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
+    let cache = FeatureCache::off();
+    let features = cache.features(model, &input, FeatureKind::Last, images, &mut |_, _| ()).unwrap();
+    let predictor = Predictor::new(model, ClassSource::Labels, &ClusterNames::new(4), 1).unwrap();
+    let found = predictor.classify(model, &features.rows).unwrap();
+    found.probabilities.iter().map(|&p| f64::from(p)).sum::<f64>() / found.probabilities.len() as f64
+}
+
+#[test]
+fn a_classifier_from_few_labels_is_as_sure_as_it_is_right() {
+    let root = tempfile::tempdir().unwrap();
+    let source = model();
+    // Labels that mean nothing, of a part of the images: learned by heart, and of no use for the others.
+    let images = noise_of(&["a", "b", "c", "d"], 240, 0);
+    let budget = LabelBudget::Percent(10.0);
+    let labelled = LabelledImages::choose(&images, &budget, 0).unwrap();
+    let options = FinetuneOptions { epochs: Some(60), batch_size: Some(24), ..FinetuneOptions::default() };
+    let session = &mut Session::default();
+    let sure = finetune(&source, &labelled, None, &options, &machine(), session).unwrap().unwrap().model;
+    let config = asked(60, 24);
+    let machine = machine();
+    let run = FinetuneRun { config, source: &source, labelled, images, test: None, machine: &machine };
+    let folder = RunFolder::open(root.path().join("run"), OnExisting::Refuse).unwrap();
+    let RunEnd::Finished { metrics, .. } = run.run(&folder, Vec::new(), None, &StopFlag::new()).unwrap()
+    else {
+        panic!("it stopped")
+    };
+    let found = &metrics["calibration"];
+    let figure = |key: &str| found[key].as_f64().unwrap();
+    assert_eq!((&found["labels"], &found["images"]), (&24.into(), &216.into()));
+    let right = figure("cross_validated_top1");
+    assert!((0.05..0.5).contains(&right), "about a quarter: {right}");
+    let wanted = right.max(0.25);
+    assert!((figure("mean_probability") - wanted).abs() < 0.02, "{found}");
+
+    // The same on images that nobody has seen, with what is kept in the file.
+    let others = noise_of(&["a", "b", "c", "d"], 200, 10_000);
+    let kept = Model::load(&root.path().join("run"), Device::Cpu).unwrap();
+    assert_eq!(kept.card.classifier.as_ref().unwrap().temperature, found["temperature"].as_f64());
+    let (before, after) = (mean_probability(&sure, &others), mean_probability(&kept, &others));
+    assert!(before > wanted + 0.2, "without a temperature it is sure of noise: {before}");
+    assert!((after - wanted).abs() < 0.08, "{after} of {wanted}");
+}
+
+#[test]
+fn many_labels_and_one_a_class_are_not_calibrated() {
+    let root = tempfile::tempdir().unwrap();
+    let source = model();
+    let machine = machine();
+    let metrics = |name: &str, labelled: LabelledImages, images: Arc<dyn Dataset>| {
+        let config = asked(1, 64);
+        let run = FinetuneRun { config, source: &source, labelled, images, test: None, machine: &machine };
+        let folder = RunFolder::open(root.path().join(name), OnExisting::Refuse).unwrap();
+        match run.run(&folder, Vec::new(), None, &StopFlag::new()).unwrap() {
+            RunEnd::Finished { metrics, .. } => metrics,
+            other => panic!("{other:?}"),
+        }
+    };
+    let many = noise(101, 0);
+    assert!(!metrics("many", all(&many), many).contains_key("calibration"));
+    let images = labelled(40, 0);
+    let one_a_class = LabelledImages::choose(&images, &LabelBudget::Percent(1.0), 0).unwrap();
+    assert_eq!(one_a_class.images.len(), 2);
+    assert!(!metrics("one", one_a_class, images).contains_key("calibration"));
 }

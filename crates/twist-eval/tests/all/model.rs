@@ -18,7 +18,11 @@ fn card() -> ModelCard {
         backbone: Some(BackboneCard { arch: "resnet18_cifar".parse().unwrap(), width: 4 }),
         feature_dim: 32,
         head: Some(HeadCard { hidden_dim: 8, dim: 5, activation: Activation::Relu, norm: true }),
-        classifier: Some(ClassifierCard { classes: 2, names: vec!["black".into(), "white".into()] }),
+        classifier: Some(ClassifierCard {
+            classes: 2,
+            names: vec!["black".into(), "white".into()],
+            temperature: None,
+        }),
         mean: [0.5; 3],
         std: [0.25; 3],
         transform: EvalTransform::new(16, 16, Default::default()),

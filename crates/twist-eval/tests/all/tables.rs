@@ -26,7 +26,11 @@ fn card() -> ModelCard {
         backbone: Some(BackboneCard { arch: "resnet18_cifar".parse().unwrap(), width: 4 }),
         feature_dim: 32,
         head: Some(HeadCard { hidden_dim: 8, dim: 5, activation: Activation::Relu, norm: true }),
-        classifier: Some(ClassifierCard { classes: 3, names: vec!["ant".into(), "bee".into()] }),
+        classifier: Some(ClassifierCard {
+            classes: 3,
+            names: vec!["ant".into(), "bee".into()],
+            temperature: None,
+        }),
         mean: [0.5; 3],
         std: [0.25; 3],
         transform: EvalTransform::new(16, 16, Interpolation::Bilinear),
