@@ -55,6 +55,34 @@ impl CudaStatus {
     }
 }
 
+impl CudaStatus {
+    /// What makes CUDA usable where it is not; `None` where it is.
+    pub fn remedy(&self) -> Option<String> {
+        let install = "run `cargo xtask setup --cuda`";
+        Some(match self {
+            Self::Ready { .. } => return None,
+            Self::SwitchedOff => format!("unset {SWITCH} to use the GPU"),
+            Self::Absent { .. } if has_nvidia_driver() => {
+                format!("there is an NVIDIA GPU, but this libtorch is for the CPU only: {install}")
+            }
+            Self::Absent { .. } => format!("on a machine with an NVIDIA GPU {install}; this one has none"),
+            Self::NoDevice { .. } | Self::Failed { .. } if has_nvidia_driver() => {
+                "there is an NVIDIA GPU that libtorch cannot use: check `nvidia-smi`; libtorch 2.11 needs a driver for CUDA 13"
+                    .into()
+            }
+            Self::NoDevice { .. } => "this machine has no NVIDIA GPU, or no driver for it".into(),
+            Self::Failed { library, .. } => {
+                format!("{} is damaged or incomplete: {install}; without a GPU that does no harm", library.display())
+            }
+        })
+    }
+}
+
+/// Whether the kernel driver of an NVIDIA GPU is there, whatever libtorch thinks.
+fn has_nvidia_driver() -> bool {
+    Path::new("/dev/nvidia0").exists() || Path::new("/proc/driver/nvidia/version").exists()
+}
+
 impl std::fmt::Display for CudaStatus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -64,7 +92,8 @@ impl std::fmt::Display for CudaStatus {
             }
             Self::Failed { library, reason } => write!(f, "{} does not open: {reason}", library.display()),
             Self::NoDevice { library } => write!(f, "{} is open but sees no GPU", library.display()),
-            Self::Ready { library, devices } => write!(f, "{devices} device(s), {}", library.display()),
+            Self::Ready { library, devices: 1 } => write!(f, "1 device, {}", library.display()),
+            Self::Ready { library, devices } => write!(f, "{devices} devices, {}", library.display()),
         }
     }
 }
@@ -119,4 +148,21 @@ pub fn torch_cpu_path() -> Result<Option<PathBuf>, TorchError> {
 fn open_library(library: &Path) -> Result<(), TorchError> {
     let path = CString::new(library.as_os_str().as_bytes()).map_err(|e| TorchError::Torch(e.to_string()))?;
     shim!(torch_ext_open_library(path.as_ptr()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_missing_has_a_remedy() {
+        let library = PathBuf::from("lib/libtorch_cuda.so");
+        let absent = CudaStatus::Absent { looked_for: library.clone() };
+        let remedy = |status: CudaStatus| status.remedy();
+        assert!(remedy(absent).unwrap().contains("cargo xtask setup --cuda"));
+        assert!(remedy(CudaStatus::SwitchedOff).unwrap().contains(SWITCH));
+        assert!(remedy(CudaStatus::NoDevice { library: library.clone() }).unwrap().contains("NVIDIA GPU"));
+        assert!(remedy(CudaStatus::Failed { library: library.clone(), reason: "x".into() }).is_some());
+        assert_eq!(remedy(CudaStatus::Ready { library, devices: 1 }), None);
+    }
 }

@@ -32,11 +32,13 @@ pub(crate) struct Asked {
     pub(crate) clusters: Option<i64>,
     pub(crate) epochs: Option<u64>,
     pub(crate) batch_size: Option<usize>,
+    /// Whether the epochs are those that `--max-time` leaves time for.
+    pub(crate) timed: bool,
 }
 
 /// What the rules look at.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Facts {
+pub(crate) struct Facts {
     images: usize,
     /// Median of the shorter side in pixels.
     side: u32,
@@ -47,10 +49,10 @@ struct Facts {
     asked: Asked,
 }
 
-/// Looks at some images and makes the recipe for all of them.
-pub(crate) fn recipe_for(dataset: &dyn Dataset, gpu: bool, asked: Asked) -> Made {
+/// Looks at some images for a recipe of all of them.
+pub(crate) fn look(dataset: &dyn Dataset, gpu: bool, asked: Asked) -> Facts {
     let seen = info(dataset, &InfoOptions { sample: Some(LOOKED_AT), ..InfoOptions::default() });
-    make(Facts::of(&seen, gpu, asked))
+    Facts::of(&seen, gpu, asked)
 }
 
 impl Facts {
@@ -66,6 +68,12 @@ impl Facts {
             gpu,
             asked,
         }
+    }
+
+    /// The same for another number of epochs, the one that `--max-time` leaves time for.
+    pub(crate) fn timed(mut self, epochs: u64) -> Self {
+        (self.asked.epochs, self.asked.timed) = (Some(epochs), true);
+        self
     }
 
     /// The side of a view in pixels.
@@ -123,7 +131,8 @@ impl Facts {
     }
 }
 
-fn make(facts: Facts) -> Made {
+/// The recipe that the rules give.
+pub(crate) fn make(facts: Facts) -> Made {
     let Facts { images, side, gray, mean, std, gpu, asked } = facts;
     let (size, (arch, width), batch) = (facts.size(), facts.backbone(), facts.batch_size());
     let (clusters, epochs, reduce_to) = (facts.clusters(), facts.epochs(), facts.reduce_to());
@@ -144,7 +153,7 @@ fn make(facts: Facts) -> Made {
             if size >= side {
                 "the images are no larger"
             } else {
-                "what this hardware trains in reasonable time"
+                "larger ones would take several times as long on this hardware"
             }
         ),
         format!(
@@ -171,6 +180,9 @@ fn make(facts: Facts) -> Made {
             }
         },
         match asked.epochs {
+            Some(_) if asked.timed => {
+                format!("{epochs} epochs: what --max-time leaves time for, {in_all} images in all")
+            }
             Some(_) => format!("{epochs} epochs: as asked for, {in_all} images in all"),
             None => format!("{epochs} epochs: {in_all} images in all; --epochs sets it"),
         },
@@ -184,7 +196,7 @@ fn make(facts: Facts) -> Made {
     }
     if few {
         reasons.push(
-            "temperature 0.5: with few clusters the norm before softmax keeps predictions vague".into(),
+            "temperature 0.5: with few clusters, predictions would otherwise stay close to uniform".into(),
         );
     }
     if gray {
@@ -272,7 +284,7 @@ mod tests {
         let asked =
             make(Facts { asked: Asked { clusters: Some(7), ..Asked::default() }, ..facts(1000, 375, false) });
         assert!(asked.text.contains("dim = 7\n") && asked.text.contains("temperature = 0.5"));
-        let asked = Asked { epochs: Some(3), batch_size: Some(20), clusters: None };
+        let asked = Asked { epochs: Some(3), batch_size: Some(20), ..Asked::default() };
         let short = make(Facts { asked, ..facts(1000, 3000, false) });
         for line in ["warmup_epochs = 0", "batch_size = 20", "dim = 20", "epochs = 3", "reduce_to = 256"] {
             assert!(short.text.lines().any(|known| known == line), "{line}: {}", short.text);

@@ -11,7 +11,7 @@ use twist_train::{
 };
 
 use crate::exit::Exit;
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::sources::Sources;
 use crate::talk::{Talk, to_stdout};
 use crate::{signals, summary, timing};
@@ -53,8 +53,10 @@ impl Job {
             return Ok(exit);
         }
         talk.say("evaluating");
+        let watch = progress::watch(talk, self.plan.machine());
         let run = timing::of_run(folder.path(), trainer.step(), self.plan.machine());
-        let metrics = final_evaluation(trainer.net(), &self.plan, &self.data, folder.path(), run)?;
+        let metrics = final_evaluation(trainer.net(), &self.plan, &self.data, folder.path(), run, &watch)?;
+        drop(watch);
         let report = write_report(folder.path(), talk)?;
         tell_results(&metrics, &report)?;
         Ok(Exit::Done)
@@ -124,7 +126,9 @@ pub(crate) fn early_exit(
             match reason {
                 StopReason::Signal(signal) => Some(Exit::Signal(signal)),
                 StopReason::MaxTime => {
-                    talk.say(format!("the figures are those of a network that is {percent} % trained:"));
+                    talk.say(format!(
+                        "training is {percent} % done, so the figures and classes below are not usable yet:"
+                    ));
                     None
                 }
             }

@@ -22,8 +22,3 @@ pub(crate) fn disk_free(path: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(path).ok()?;
     Some(disk.f_bavail * disk.f_frsize)
 }
-
-/// Whether the kernel driver of an NVIDIA GPU is there, whatever libtorch thinks.
-pub(crate) fn has_nvidia_device() -> bool {
-    Path::new("/dev/nvidia0").exists() || Path::new("/proc/driver/nvidia/version").exists()
-}

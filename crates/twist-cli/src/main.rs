@@ -20,6 +20,7 @@ mod results;
 mod stream;
 
 mod course;
+mod estimate;
 mod page_helpers;
 
 mod job;
@@ -27,6 +28,8 @@ mod job;
 mod head_job;
 mod head_source;
 
+mod bar;
+mod digits;
 mod progress;
 mod signals;
 mod summary;

@@ -1,13 +1,15 @@
 //! What a person sees of a running training: a bar on a terminal, plain lines elsewhere.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
+use twist_eval::Watch;
 use twist_train::{Event, Machine, Recorder, StartFigures, StepFigures, TrainError, What};
 
+use crate::bar;
 use crate::contention::Contention;
+use crate::digits::rate;
 use crate::summary;
 use crate::talk::{Talk, to_stderr};
 
@@ -58,36 +60,32 @@ impl Progress {
             start.batch_size,
             start.total_steps
         ));
-        if self.talk.shows_progress() && std::io::stderr().is_terminal() {
-            let bar = ProgressBar::new(start.total_steps);
-            if let Ok(style) =
-                ProgressStyle::with_template("{bar:32.cyan/dim} {percent:>3}%  {prefix}\n{msg}")
-            {
-                bar.set_style(style.progress_chars("━━─"));
-            }
-            bar.set_prefix("starting");
-            self.bar = Some(bar);
-        }
+        let bar = bar::steps(start.total_steps, &self.talk);
+        bar.set_prefix("starting");
+        self.bar = (!bar.is_hidden()).then_some(bar);
     }
 
     fn step(&mut self, event: &Event, figures: &StepFigures) {
-        let rate =
+        let smooth =
             self.rate.map_or(figures.images_per_second, |old| 0.8 * old + 0.2 * figures.images_per_second);
-        self.rate = Some(rate);
+        self.rate = Some(smooth);
         let left =
-            self.start.total_steps.saturating_sub(event.step) as f64 * self.start.batch_size as f64 / rate;
+            self.start.total_steps.saturating_sub(event.step) as f64 * self.start.batch_size as f64 / smooth;
         let epochs = self.start.total_steps as f64 / self.start.steps_per_epoch.max(1) as f64;
         let head = format!(
-            "epoch {:.1}/{epochs:.0}  {:.0} images/s  ETA {}",
+            "epoch {:.1}/{epochs:.0}  {} images/s  ETA {}",
             event.epoch,
-            figures.images_per_second,
+            rate(figures.images_per_second),
             remaining(left)
         );
         let terms = terms(figures, self.start.clusters);
         if let Some(bar) = &self.bar {
             bar.set_position(event.step);
             bar.set_prefix(head);
-            bar.set_message(terms);
+            bar.set_message(match terms.chars().count() > bar::columns() {
+                true => short_terms(figures, self.start.clusters),
+                false => terms,
+            });
         } else if self.talk.is_verbose() || self.line_at.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
             self.line_at = Some(Instant::now());
             self.say(&format!("{head}  {terms}"));
@@ -203,24 +201,56 @@ impl Counting {
         if !self.talk.shows_progress() {
             return;
         }
-        if std::io::stderr().is_terminal() {
-            let what = &self.what;
-            let bar = self.bar.get_or_insert_with(|| {
-                let bar = ProgressBar::new(all as u64);
-                let look = format!("{what}  {{bar:32.cyan/dim}} {{pos}}/{{len}}  {{per_sec}}  ETA {{eta}}");
-                if let Ok(style) = ProgressStyle::with_template(&look) {
-                    bar.set_style(style.progress_chars("━━─"));
-                }
-                bar
-            });
-            bar.set_position(done as u64);
-        } else if self.line_at.elapsed() >= LINE_EVERY {
+        let bar = self.bar.get_or_insert_with(|| bar::counting(all as u64, &self.what, &self.talk));
+        bar.set_position(done as u64);
+        if bar.is_hidden() && self.line_at.elapsed() >= LINE_EVERY {
             self.line_at = Instant::now();
             to_stderr(&format!("{}: {done} of {all}", self.what));
         }
         if let Some(advice) = self.contention.as_mut().and_then(Contention::look) {
             self.contention = None;
             self.warn(&advice);
+        }
+    }
+}
+
+/// Shows what an evaluation is doing: a bar of images where they are counted, else that something is done.
+pub(crate) fn watch(talk: &Talk, machine: &Machine) -> Watch {
+    let (talk, machine) = (talk.clone(), machine.clone());
+    let mut shown: Option<(String, Stage)> = None;
+    Watch::new(move |what, done, all| {
+        let counted = all > 0;
+        let same = |(name, stage): &(String, Stage)| name == what && stage.is_counted() == counted;
+        if !shown.as_ref().is_some_and(same) {
+            shown = None; // the old bar goes before the new one comes
+            let stage = match counted {
+                true => Stage::Counted(Counting::new(&talk, what).on(&machine)),
+                false => Stage::Busy(bar::busy(what, &talk)),
+            };
+            shown = Some((what.to_string(), stage));
+        }
+        if let Some((_, Stage::Counted(counting))) = &mut shown {
+            counting.at(done, all);
+        }
+    })
+}
+
+/// What is shown of a part of an evaluation.
+enum Stage {
+    Counted(Counting),
+    Busy(ProgressBar),
+}
+
+impl Stage {
+    fn is_counted(&self) -> bool {
+        matches!(self, Self::Counted(_))
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Self::Busy(bar) = self {
+            bar.finish_and_clear();
         }
     }
 }
@@ -247,7 +277,7 @@ impl Drop for Counting {
 fn terms(figures: &StepFigures, clusters: i64) -> String {
     if let Some(confident) = figures.confident {
         return format!(
-            "loss {:.3} = cross entropy to the labels of the {:.0} % surest images  classes in use {}/{clusters}",
+            "loss {:.3} = cross entropy to the labels of the {:.0} % most certain images  classes in use {}/{clusters}",
             figures.loss,
             100.0 * confident,
             figures.classes_in_use
@@ -257,6 +287,11 @@ fn terms(figures: &StepFigures, clusters: i64) -> String {
         "loss {:.3} = consistency {:.3} + sharpness {:.3} - diversity {:.3}  classes in use {}/{clusters}",
         figures.loss, figures.kl, figures.sharpness, figures.diversity, figures.classes_in_use
     )
+}
+
+/// The same for a narrow terminal.
+fn short_terms(figures: &StepFigures, clusters: i64) -> String {
+    format!("loss {:.3}  classes in use {}/{clusters}", figures.loss, figures.classes_in_use)
 }
 
 /// Seconds as a person says them.

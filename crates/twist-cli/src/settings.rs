@@ -4,11 +4,15 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::de::DeserializeOwned;
-use twist_train::{ConfigError, Override, RecipeOf};
+use twist_train::{ConfigError, Override, Recipe, RecipeOf, warmup_that_fits};
 
 use crate::args::{PrecisionArg, RecipeArgs};
 use crate::exit::Usage;
-use crate::recipes;
+use crate::talk::Talk;
+use crate::{folder_auto, recipes};
+
+/// The key of the warm-up.
+const WARMUP: &str = "schedule.warmup_epochs";
 
 /// A recipe before the command line changed it.
 #[derive(Debug)]
@@ -50,7 +54,8 @@ impl Written {
         Ok(Some(Self { name: path.display().to_string(), text: fs_err::read_to_string(path)? }))
     }
 
-    /// Applies the changes of the command line: `--set` in order, then the named flags.
+    /// Applies the changes of the command line: `--set` in order, then the named flags. A warm-up that does not fit into
+    /// `--epochs` follows, and that is said.
     ///
     /// # Errors
     /// [`Usage`] for keys and values that the command line got wrong; [`ConfigError`] for a text that is wrong.
@@ -59,6 +64,7 @@ impl Written {
         args: &RecipeArgs,
         precision: Option<PrecisionArg>,
         clusters: Option<i64>,
+        talk: &Talk,
     ) -> anyhow::Result<RecipeOf<C>> {
         let usage = |error: ConfigError| match error {
             ConfigError::Invalid { .. } => anyhow::Error::new(error),
@@ -66,14 +72,57 @@ impl Written {
         };
         let given: Result<Vec<Override>, _> = args.set.iter().map(|given| given.parse()).collect();
         let mut changes = given.map_err(usage)?;
+        let says_warmup = changes.iter().any(|change| change.key == WARMUP);
+        let warmup =
+            args.epochs.filter(|_| !says_warmup).and_then(|n| Some((n, warmup_that_fits(&self.text, n)?)));
+        if let Some((epochs, warmup)) = warmup {
+            talk.say(format!(
+                "warm-up: {warmup} of {epochs} epochs, since that of the recipe is too long for them"
+            ));
+        }
         let mut set = |key: &str, value: Option<String>| {
             changes.extend(value.map(|value| Override { key: key.into(), value }));
         };
+        set(WARMUP, warmup.map(|(_, warmup)| warmup.to_string()));
         set("model.dim", clusters.map(|k| k.to_string()));
         set("schedule.epochs", args.epochs.map(|n| n.to_string()));
         set("train.batch_size", args.batch_size.map(|n| n.to_string()));
         set("train.seed", args.seed.map(|n| n.to_string()));
         set("train.precision", precision.map(|p| format!("\"{p}\"")));
         RecipeOf::read(&self.name, &self.text, &changes).map_err(usage)
+    }
+}
+
+/// Where the recipe of a run comes from.
+#[derive(Debug)]
+pub(crate) enum Base {
+    /// A text: a built-in recipe, a file, or that of the run which goes on.
+    Written(Written),
+    /// The rules for a folder of images.
+    Rules(folder_auto::Facts),
+}
+
+impl Base {
+    /// The recipe with the changes of the command line; for `fitted` epochs where `--max-time` says how many there are.
+    ///
+    /// # Errors
+    /// As [`Written::with`].
+    pub(crate) fn recipe(
+        &self,
+        args: &RecipeArgs,
+        precision: Option<PrecisionArg>,
+        clusters: Option<i64>,
+        fitted: Option<u64>,
+        talk: &Talk,
+    ) -> anyhow::Result<Recipe> {
+        let args = RecipeArgs { epochs: fitted.or(args.epochs), ..args.clone() };
+        match self {
+            Self::Written(written) => written.with(&args, precision, clusters, talk),
+            Self::Rules(facts) => {
+                let facts = fitted.map_or(*facts, |epochs| facts.timed(epochs));
+                let made = Written::made(folder_auto::NAME, folder_auto::make(facts).text);
+                made.with(&args, precision, clusters, talk)
+            }
+        }
     }
 }

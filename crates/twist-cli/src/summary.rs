@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::digits::{margin, share, thousands};
+
 /// What people ask for first, and their names.
 const FIRST: [(&str, &str); 5] = [
     ("knn_top1", "k-NN"),
@@ -22,12 +24,17 @@ const BASELINES: [(&str, &str); 6] = [
 
 /// One line: `k-NN 0.930  ACC 0.912 …`.
 pub(crate) fn line(scores: &Map<String, Value>) -> String {
-    with_notes(scores, |_| None)
+    let asked = scores.get("knn_queries").and_then(Value::as_f64).map(|asked| asked as u64);
+    with_notes(scores, asked, |_| None)
 }
 
-/// The same with a remark behind some figures.
-fn with_notes(scores: &Map<String, Value>, note: impl Fn(&str) -> Option<String>) -> String {
-    let mut parts = named(scores, &FIRST, note);
+/// The same with a remark behind some figures; k-NN was `asked` about so many images.
+fn with_notes(
+    scores: &Map<String, Value>,
+    asked: Option<u64>,
+    note: impl Fn(&str) -> Option<String>,
+) -> String {
+    let mut parts = named(scores, &FIRST, asked, note);
     if let Some(classes) = scores.get("classes_in_use").and_then(Value::as_f64) {
         let word = if classes == 1.0 { "class" } else { "classes" };
         parts.push(format!("{classes:.0} {word} in use"));
@@ -42,20 +49,21 @@ pub(crate) fn lines(metrics: &Map<String, Value>) -> Vec<String> {
     let images = number(&protocol, "evaluated_images").unwrap_or(0.0);
     let on = protocol.get("evaluated_on").and_then(Value::as_str).unwrap_or("images");
     let at = |pointer: &str| protocol.pointer(pointer).and_then(Value::as_u64);
+    let asked = at("/knn/queries");
     // What the figures rest on, where that is not what the line says of them all.
     let note = |key: &str| match key {
-        "knn_top1" => at("/knn/queries")
+        "knn_top1" => asked
             .filter(|&asked| asked as f64 != images)
-            .map(|asked| format!(" ({asked} asked)")),
+            .map(|asked| format!(" (measured on {} images)", thousands(asked))),
         "accuracy_one_to_one" => {
             let (clusters, classes) = (at("/clusters")?, at("/baselines/kmeans_clusters")?);
             (clusters != classes).then(|| format!(" ({clusters} clusters, {classes} classes)"))
         }
         _ => None,
     };
-    let mut lines = vec![format!("on {images:.0} {on}: {}", with_notes(metrics, note))];
+    let mut lines = vec![format!("on {images:.0} {on}: {}", with_notes(metrics, asked, note))];
     if let Some(Value::Object(baselines)) = metrics.get("baselines") {
-        let parts = named(baselines, &BASELINES, |_| None);
+        let parts = named(baselines, &BASELINES, None, |_| None);
         lines.push(format!("without learning: {}", parts.join("  ")));
     }
     lines
@@ -64,12 +72,23 @@ pub(crate) fn lines(metrics: &Map<String, Value>) -> Vec<String> {
 fn named(
     scores: &Map<String, Value>,
     names: &[(&str, &str)],
+    asked: Option<u64>,
     note: impl Fn(&str) -> Option<String>,
 ) -> Vec<String> {
     let figure = |(key, name): &(&str, &str)| {
-        Some(format!("{name} {:.3}{}", scores.get(*key)?.as_f64()?, note(key).unwrap_or_default()))
+        let value = scores.get(*key)?.as_f64()?;
+        let figure = match asked.filter(|_| *key == "knn_top1") {
+            Some(asked) => with_margin(value, asked),
+            None => format!("{value:.3}"),
+        };
+        Some(format!("{name} {figure}{}", note(key).unwrap_or_default()))
     };
     names.iter().filter_map(figure).collect()
+}
+
+/// A part of `images` images with its ±, in 95 of 100 cases.
+fn with_margin(value: f64, images: u64) -> String {
+    format!("{} ± {}", share(value, images), share(margin(value, images), images))
 }
 
 #[cfg(test)]
@@ -96,7 +115,7 @@ mod tests {
                 "knn": {"queries": 100}, "baselines": {"kmeans_clusters": 10},
             },
         }));
-        let line = "on 1000 training images: k-NN 0.350 (100 asked)  ACC 0.200 (40 clusters, 10 classes)";
+        let line = "on 1000 training images: k-NN 0.350 ± 0.093 (measured on 100 images)  ACC 0.200 (40 clusters, 10 classes)";
         assert_eq!(lines(&metrics), [line]);
     }
 

@@ -52,6 +52,7 @@ pub(crate) fn measure(
     let queries = small.table(test, &split.queries, pixels)?;
     let knn_pixels_top1 = bank.knn(&queries, classes, protocol)?;
 
+    input.watch.now("a random backbone");
     let random = TwistNet::new(net, input.device, seed)?;
     let features = |dataset: &Arc<dyn Dataset>, indices: &[u32]| -> Result<Table, EvalError> {
         let features = Features::of(&random, input, dataset, indices)?;
@@ -64,6 +65,7 @@ pub(crate) fn measure(
 
     // k-means is asked about the images whose clusters are scored.
     let (fitted, asked) = (split.kmeans_fitted(data), split.kmeans_asked(data));
+    input.watch.now("k-means");
     let kmeans = |describe: fn(&EvalInput, &Tensor) -> Result<Tensor, EvalError>| {
         let asked = small.table(test, &asked, describe)?;
         match data.held_out {
@@ -165,6 +167,7 @@ mod tests {
             autocast: None,
             batch_size: 1,
             loader: Default::default(),
+            watch: crate::Watch::default(),
         };
         let shares = histograms(&input, &red_and_black).unwrap();
         assert_eq!(shares.size(), [1, 512]);

@@ -56,7 +56,7 @@ pub enum EvalError {
     Data(#[from] twist_data::DataError),
 
     /// Bytes that are no image.
-    #[error("this is no image that can be read: {reason}")]
+    #[error("the file is not an image that Twist reads: {reason}")]
     OneImage {
         /// What the decoder says.
         reason: String,
@@ -80,7 +80,7 @@ pub enum EvalError {
     },
     /// A weight file that does not say what it is.
     #[error(
-        "{}: {reason}; `twist import` makes a model of weights from elsewhere",
+        "{}: {reason}; `twist import` turns foreign weights into a model",
         path.display()
     )]
     UnknownModel {
@@ -104,7 +104,9 @@ pub enum EvalError {
         remedy: String,
     },
     /// Weights that are not all that a network needs.
-    #[error("the file is no whole {arch}, nothing was written; --arch says another one\n{report}")]
+    #[error(
+        "the file does not hold a whole {arch}, and nothing was written; --arch names another network\n{report}"
+    )]
     Incomplete {
         /// The architecture that was recognised or asked for.
         arch: String,
@@ -202,7 +204,7 @@ pub enum EvalError {
     },
     /// Images were given to a model of features.
     #[error(
-        "{} has no backbone: it was trained on features from elsewhere, so give it features (.npy or .parquet), not images",
+        "{} has no backbone: it was trained on features that another program computed, so give it features (.npy or .parquet), not images",
         path.display()
     )]
     NoBackbone {
@@ -251,8 +253,8 @@ pub enum EvalError {
     Torch(#[from] tch::TchError),
 
     // === Training from labels ===
-    /// A part of the labels that is none.
-    #[error("{percent} % of the labels is no part of them: give a number above 0 and up to 100")]
+    /// A part of the labels outside of 0 to 100 %.
+    #[error("--percent {percent}: give a number above 0 and up to 100")]
     Percent {
         /// As given.
         percent: f64,

@@ -11,7 +11,7 @@ use twist_train::TrainPlan;
 use crate::baselines::{self, KMEANS_RESTARTS, pixel_transform};
 use crate::scores::{self, Scores};
 use crate::split::{EvalData, Split};
-use crate::{EvalError, EvalInput, Features, KnnProtocol, artefacts};
+use crate::{EvalError, EvalInput, Features, KnnProtocol, Watch, artefacts};
 
 /// Without held-out data, at most this many training images are scored and kept as embeddings.
 const TRAINING_IMAGES_SCORED: usize = 50_000;
@@ -45,7 +45,8 @@ pub struct RunFigures {
 }
 
 /// Evaluates the trained `net` and writes `metrics.json`, `embeddings.parquet`, `images.csv`, `thumbnails.tar` and
-/// `augmentation.png` into the run folder. Returns the content of `metrics.json`, which is written last.
+/// `augmentation.png` into the run folder. Returns the content of `metrics.json`, which is written last. `watch` hears how far
+/// it is.
 ///
 /// # Errors
 /// No image can be read, libtorch fails, or the disk is full or read-only.
@@ -55,12 +56,15 @@ pub fn final_evaluation(
     data: &EvalData,
     folder: &Path,
     run: RunFigures,
+    watch: &Watch,
 ) -> Result<Map<String, Value>, EvalError> {
-    let input = EvalInput::of_plan(plan)?;
+    let input = EvalInput { watch: watch.clone(), ..EvalInput::of_plan(plan)? };
+    watch.now("features");
     let most = if data.held_out.is_some() { usize::MAX } else { TRAINING_IMAGES_SCORED };
     let split = data.split(usize::MAX, most);
     let knn = KnnProtocol::of_plan(plan);
     let (scores, features) = scores::measure(net, &input, data, &split, knn)?;
+    watch.now("thumbnails");
     write_artefacts(plan, data, &features, folder)?;
 
     let mut metrics = fields(&scores)?;
@@ -71,6 +75,7 @@ pub fn final_evaluation(
     let mut protocol = protocol(plan, data, &split, &scores, &features);
     protocol[STEPS] = run.steps.into();
     if plan.eval().baselines && split.has_knn() {
+        watch.now("baselines");
         let few = data.split(BASELINE_BANK, BASELINE_QUERIES);
         let measured = baselines::measure(&input, data, &few, knn, plan.net(), plan.seed())?;
         metrics.insert("baselines".into(), serde_json::to_value(measured)?);

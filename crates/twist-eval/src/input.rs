@@ -9,7 +9,7 @@ use twist_data::{BatchRequest, Dataset, EvalTransform, Loader, LoaderOptions, Pi
 use twist_nn::{Mode, TwistNet};
 use twist_train::{DeviceNormalize, Machine, Precision, TrainPlan};
 
-use crate::{EvalError, ModelCard};
+use crate::{EvalError, ModelCard, Watch};
 
 /// Most images in one forward pass of an evaluation.
 const BATCH: u64 = 256;
@@ -38,6 +38,8 @@ pub struct EvalInput {
     pub batch_size: usize,
     /// Threads and limits of the loader.
     pub loader: LoaderOptions,
+    /// Who hears how many images of a pass are done.
+    pub watch: Watch,
 }
 
 /// A batch of images as they were read.
@@ -66,6 +68,7 @@ impl EvalInput {
             autocast: (plan.precision() != Precision::Fp32).then(|| plan.precision().kind()),
             batch_size: batch_of(plan.eval().transform.crop),
             loader: LoaderOptions { threads: machine.loader_threads, ..LoaderOptions::default() },
+            watch: Watch::default(),
         })
     }
 
@@ -88,6 +91,7 @@ impl EvalInput {
             autocast: reduced.then(|| precision.kind()),
             batch_size: batch_of(card.transform.crop),
             loader: LoaderOptions { threads: machine.loader_threads, ..LoaderOptions::default() },
+            watch: Watch::default(),
         })
     }
 
@@ -109,6 +113,7 @@ impl EvalInput {
         let mut loader =
             Loader::new(Arc::clone(dataset), pipeline, requests.into_iter(), self.loader.clone())?;
         let _no_grad = tch::no_grad_guard();
+        let mut done = 0;
         while let Some(batch) = loader.next() {
             let batch = batch?;
             let bytes = match batch.groups.first() {
@@ -120,6 +125,8 @@ impl EvalInput {
                 _ => None,
             };
             take(ReadBatch { indices: &batch.indices, bytes: bytes.as_ref(), skipped: &batch.skipped })?;
+            done += batch.indices.len() + batch.skipped.len();
+            self.watch.at(done, indices.len());
             loader.recycle(batch);
         }
         Ok(())

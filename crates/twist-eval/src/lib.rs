@@ -34,6 +34,8 @@
 
 mod features;
 mod input;
+mod watch;
+
 mod model;
 mod stream;
 
@@ -106,3 +108,4 @@ pub use transfer::{
     FinetuneTransferProtocol, LinearTransferProtocol, Selection, TransferMethod, TransferResult,
     finetune_transfer, linear_transfer, transfer_transform,
 };
+pub use watch::Watch;

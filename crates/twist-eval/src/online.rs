@@ -43,8 +43,9 @@ impl Evaluator for OnlineEvaluator {
         let (scores, _) = scores::measure(net, &input, &self.data, &split, knn)?;
         let mut pairs = scores.pairs();
         if split.has_knn() {
-            // The number depends on it, so it stands beside the number.
+            // The number depends on them, so they stand beside the number.
             pairs.push(("knn_bank".into(), split.bank.len() as f64));
+            pairs.push(("knn_queries".into(), split.queries.len() as f64));
         }
         Ok(pairs)
     }

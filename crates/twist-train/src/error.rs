@@ -30,7 +30,7 @@ pub enum TrainError {
     },
     /// The folder exists and is not a run.
     #[error(
-        "{path}: this folder is no run of Twist (it has no plan.json) and is not empty; name another folder with --out"
+        "{path}: this folder is not a run of Twist (it has no plan.json) and is not empty; name another folder with --out"
     )]
     NotARun {
         /// The folder.
@@ -93,6 +93,21 @@ pub enum TrainError {
         path: PathBuf,
         /// What differs.
         reason: String,
+    },
+
+    /// The run that is to go on has another network.
+    #[error(
+        "{path}: this run has {before}, and {now} now asked for: that is another network. Leave {flag} out to go on with the run, or begin another run with another --out"
+    )]
+    OtherNetwork {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What the run has, such as `8 clusters`.
+        before: String,
+        /// What is asked for, with its verb, such as `12 are`.
+        now: String,
+        /// The flag that asks for it.
+        flag: String,
     },
 
     /// The optimizer's part of a checkpoint is not this optimizer's.

@@ -295,7 +295,7 @@ mod tests {
         fs_err::write(root.path().join("thesis.tex"), "x").unwrap();
         for how in [OnExisting::Refuse, OnExisting::Resume, OnExisting::Replace] {
             let message = RunFolder::open(root.path(), how).unwrap_err().to_string();
-            assert!(message.contains("no run of Twist"), "{message}");
+            assert!(message.contains("not a run of Twist"), "{message}");
         }
         assert_eq!(names(root.path()), ["thesis.tex"]);
     }

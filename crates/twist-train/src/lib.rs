@@ -77,7 +77,7 @@ pub use checkpoint::{CheckpointFacts, CheckpointStore, Loaded, Measured, Rejecte
 pub use config::{
     CheckpointConfig, ConfigError, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig,
     OptimConfig, OptimName, Override, Recipe, RecipeOf, RunConfig, ScheduleConfig, SelfLabelConfig,
-    TeacherConfig, TrainConfig,
+    TeacherConfig, TrainConfig, warmup_that_fits,
 };
 pub use error::TrainError;
 pub use evaluator::{EvalContext, EvalError, Evaluator};
@@ -98,8 +98,8 @@ pub use plan::{
 };
 pub use recorder::{JsonLines, Recorder, TensorBoard};
 pub use resume::changes;
-pub use schedule::{Cosine, LearningRate, Stage, released_warmup_epochs};
+pub use schedule::{Cosine, LearningRate, Stage, released_warmup_epochs, silent_warmup_epochs};
 pub use step::{TrainState, train_step};
 pub use stop::StopFlag;
 pub use teacher::Teacher;
-pub use trainer::{TrainOptions, Trainer};
+pub use trainer::{TrainOptions, Trainer, seconds_per_step};

@@ -27,12 +27,14 @@ pub enum DeviceError {
         given: String,
     },
     /// CUDA was asked for and is not there.
-    #[error("cuda:{index} is not available: {status}; use --device cpu, or see `twist doctor`")]
+    #[error("cuda:{index} is not available: {status}. Use --device cpu{remedy}")]
     NoCuda {
         /// The index asked for.
         index: usize,
         /// What came of opening CUDA.
         status: String,
+        /// What else helps, as the rest of the sentence.
+        remedy: String,
     },
 }
 
@@ -80,7 +82,8 @@ impl Machine {
         let status = if request == DeviceRequest::Cpu { &CudaStatus::SwitchedOff } else { cuda::load() };
         let device = match request {
             DeviceRequest::Cuda(index) if index >= status.devices() => {
-                return Err(DeviceError::NoCuda { index, status: status.to_string() });
+                let remedy = status.remedy().map_or(String::new(), |remedy| format!(", or: {remedy}"));
+                return Err(DeviceError::NoCuda { index, status: status.to_string(), remedy });
             }
             DeviceRequest::Cuda(index) => Device::Cuda(index),
             DeviceRequest::Auto if status.devices() > 0 => Device::Cuda(0),

@@ -1,16 +1,37 @@
 //! Continuing a run: what changed since, in words.
 
+use std::path::Path;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::checkpoint::{CheckpointFacts, Loaded, Rejected};
+use crate::config::ModelConfig;
 use crate::{TrainError, TrainPlan};
 
-/// Refuses what would put the run at another place than it was: a step counts batches, whatever their size.
+/// Refuses what would put the run at another place than it was (a step counts batches, whatever their size) and what makes
+/// its weights those of another network.
 ///
 /// # Errors
-/// [`TrainError::WrongCheckpoint`] for another batch size.
+/// [`TrainError::WrongCheckpoint`] for another batch size, [`TrainError::OtherNetwork`] for other sizes of the network.
 pub(crate) fn check(loaded: &Loaded, plan: &TrainPlan) -> Result<(), TrainError> {
+    let (old, new) = (&loaded.facts.recipe.model, &plan.config().model);
+    same_clusters(&loaded.path, old.dim, new.dim)?;
+    let sizes = |model: &ModelConfig| {
+        let (arch, width, hidden) =
+            (model.arch.clone(), model.width.to_string(), model.hidden_dim.to_string());
+        [("model.arch", arch), ("model.width", width), ("model.hidden_dim", hidden)]
+    };
+    for ((key, before), (_, now)) in sizes(old).into_iter().zip(sizes(new)) {
+        if before != now {
+            return Err(TrainError::OtherNetwork {
+                path: loaded.path.clone(),
+                before: format!("{key} = {before}"),
+                now: format!("{now} is"),
+                flag: format!("--set {key}"),
+            });
+        }
+    }
     let (before, now) = (loaded.facts.recipe.train.batch_size, plan.batch_size());
     if before == now {
         return Ok(());
@@ -20,6 +41,19 @@ pub(crate) fn check(loaded: &Loaded, plan: &TrainPlan) -> Result<(), TrainError>
          cuts a batch into pieces that fit the memory), or begin another run with --init"
     );
     Err(TrainError::WrongCheckpoint { path: loaded.path.clone(), reason })
+}
+
+/// Refuses another number of clusters than the run in the checkpoint `path` has.
+pub(crate) fn same_clusters(path: &Path, before: i64, now: i64) -> Result<(), TrainError> {
+    if before == now {
+        return Ok(());
+    }
+    Err(TrainError::OtherNetwork {
+        path: path.into(),
+        before: format!("{before} clusters"),
+        now: format!("{now} are"),
+        flag: "--clusters".into(),
+    })
 }
 
 /// The warnings that a resumed run begins with: checkpoints that could not be read, and everything about recipe and
@@ -75,11 +109,7 @@ fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
         ));
     }
     if facts.data_fingerprint != plan.data_fingerprint() {
-        warnings.push(format!(
-            "the training data changed since the checkpoint: {} -> {}; the order of images is another one now",
-            facts.data_fingerprint,
-            plan.data_fingerprint()
-        ));
+        warnings.push(other_images(facts.images, plan.images()));
     }
     if facts.libtorch != torch_ext::version() {
         warnings.push(format!(
@@ -89,6 +119,26 @@ fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// What became of the training images, in words. `before`: how many the checkpoint learned from, where it says so.
+fn other_images(before: Option<usize>, now: usize) -> String {
+    let images = |count: usize, was: &str| match count {
+        1 => format!("1 image was {was}"),
+        count => format!("{count} images were {was}"),
+    };
+    let happened = match before {
+        Some(before) if before < now => {
+            format!("{} since the last checkpoint", images(now - before, "added"))
+        }
+        Some(before) if before > now => {
+            format!("{} since the last checkpoint", images(before - now, "removed"))
+        }
+        _ => "the images are not those of the last checkpoint".to_string(),
+    };
+    format!(
+        "{happened}; training goes on with {now} images in another order, and does not end where a run without that change does"
+    )
 }
 
 /// Every key whose value differs, as `key old -> new`; a key that one side does not have shows as `(silent)`.
@@ -129,6 +179,16 @@ fn flatten(prefix: &str, value: &Value, out: &mut Vec<(String, String)>) {
 mod tests {
     use super::*;
     use crate::config::Recipe;
+
+    #[test]
+    fn other_images_are_told_in_words() {
+        let told = |before, now| other_images(before, now).split(';').next().unwrap().to_string();
+        assert_eq!(told(Some(200), 201), "1 image was added since the last checkpoint");
+        assert_eq!(told(Some(200), 190), "10 images were removed since the last checkpoint");
+        assert_eq!(told(Some(200), 200), "the images are not those of the last checkpoint");
+        assert_eq!(told(None, 200), "the images are not those of the last checkpoint");
+        assert!(other_images(Some(200), 201).contains("goes on with 201 images"));
+    }
 
     #[test]
     fn every_changed_key_is_listed_with_old_and_new() {

@@ -101,6 +101,15 @@ pub fn released_warmup_epochs(epochs: u64) -> u64 {
     }
 }
 
+/// Epochs of warm-up where a recipe is silent: the released rule for a run of `epochs`, and a quarter of its first stage
+/// where that is no longer than the released warm-up.
+pub fn silent_warmup_epochs(epochs: u64, first_stage: u64) -> u64 {
+    match released_warmup_epochs(epochs) {
+        released if released < first_stage => released,
+        _ => first_stage / 4,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,5 +136,8 @@ mod tests {
     fn the_released_rule_has_its_boundaries_where_the_code_has_them() {
         let warmups: Vec<u64> = [1, 20, 21, 50, 51, 800].map(released_warmup_epochs).to_vec();
         assert_eq!(warmups, [3, 3, 5, 5, 10, 10]);
+        let silent: Vec<u64> = [1, 3, 4, 20, 51].map(|epochs| silent_warmup_epochs(epochs, epochs)).to_vec();
+        assert_eq!(silent, [0, 0, 3, 3, 10]);
+        assert_eq!(silent_warmup_epochs(60, 8), 2, "a first stage of 8 epochs, and 52 of self-labelling");
     }
 }

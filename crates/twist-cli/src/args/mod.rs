@@ -11,7 +11,7 @@ pub(crate) use model::{ModelArgs, UseArgs};
 pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
 pub(crate) use streaming::StreamingArgs;
 pub(crate) use teach::{BudgetArgs, TeachArgs, TeachMachineArgs};
-pub(crate) use values::{Duration, PrecisionArg, Rgb, ShellArg};
+pub(crate) use values::{Duration, PrecisionArg, Rgb, ShellArg, at_least, device, recipe};
 
 use clap::{Parser, Subcommand};
 
@@ -24,11 +24,11 @@ const ABOUT: &str = "Discovers classes in images that nobody labelled (self-supe
 
 const START: &str = "\
 Start here:
-  twist demo                      discovers ten classes in pictures it draws itself (3 minutes)
+  twist demo                      discovers ten classes in pictures it draws itself (1 to 3 minutes)
   twist data info photos/         shows what is in a folder of images
   twist train photos/ --clusters 20
-  twist report runs/cifar10_cpu-1
-  twist predict runs/cifar10_cpu-1 photos/
+  twist report runs/folder_auto-1
+  twist predict runs/folder_auto-1 photos/
 
 DATA is a folder of images (sub-folders are classes when there are any), a list (.txt, .csv),
 tar shards ('shards/train-*.tar' or 'train-{000..009}.tar', in quotes), parquet files,
@@ -70,4 +70,80 @@ pub(crate) enum Command {
     Recipes(recipes::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, Command as Clap, CommandFactory};
+
+    use super::*;
+
+    /// The names of every argument below a heading that groups of flags have.
+    const HEADINGS: [(&str, &[&str]); 7] = [
+        ("Machine", &["device", "precision", "threads", "no_cache", "max_time"]),
+        ("Images", &["train", "test", "labels"]),
+        ("Recipe", &["recipe", "epochs", "batch_size", "seed", "set"]),
+        ("Run folder", &["out", "resume", "force"]),
+        (
+            "Training",
+            &[
+                "epochs",
+                "batch_size",
+                "lr",
+                "backbone_lr",
+                "weight_decay",
+                "test_every",
+                "from_scratch",
+                "seed",
+            ],
+        ),
+        ("Labels", &["percent", "labels"]),
+        ("Reference", &["kmeans_seeds", "kmeans_restarts"]),
+    ];
+
+    fn each(command: &Clap, look: &mut impl FnMut(&Clap)) {
+        look(command);
+        command.get_subcommands().for_each(|below| each(below, look));
+    }
+
+    #[test]
+    fn an_argument_stands_below_its_own_heading() {
+        let mut seen = 0;
+        each(&Cli::command(), &mut |command| {
+            for arg in command.get_arguments() {
+                let heading = arg.get_help_heading();
+                if let Some((heading, own)) = HEADINGS.iter().find(|(known, _)| heading == Some(*known)) {
+                    let id = arg.get_id().as_str();
+                    assert!(own.contains(&id), "{}: {id} below {heading}", command.get_name());
+                    seen += 1;
+                }
+            }
+        });
+        assert!(seen > 60, "{seen} arguments with a heading");
+    }
+
+    #[test]
+    fn shells_complete_the_values_of_a_flag_that_has_some() {
+        let values = |arg: &Arg| -> Vec<String> {
+            arg.get_possible_values().iter().map(|value| value.get_name().to_string()).collect()
+        };
+        let mut seen = 0;
+        each(&Cli::command(), &mut |command| {
+            for arg in command.get_arguments() {
+                let wanted: &[&str] = match arg.get_id().as_str() {
+                    "device" => &["auto", "cpu", "cuda"],
+                    "precision" => &["auto", "fp32", "bf16"],
+                    "recipe" => &["demo", "cifar10_cpu", "frozen"],
+                    "mode" | "protocol" | "shell" => &[],
+                    "classes" if arg.get_long().is_some() => &["discovered", "labels"],
+                    _ => continue,
+                };
+                let (known, place) = (values(arg), format!("{} {}", command.get_name(), arg.get_id()));
+                assert!(!known.is_empty(), "{place} has no values");
+                assert!(wanted.iter().all(|value| known.contains(&value.to_string())), "{place}: {known:?}");
+                seen += 1;
+            }
+        });
+        assert!(seen >= 20, "{seen} flags with values");
+    }
 }

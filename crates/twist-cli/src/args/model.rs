@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use twist_train::DeviceRequest;
 
-use super::PrecisionArg;
+use super::{PrecisionArg, at_least, device};
 
 /// Which model, and what of the machine it uses.
 #[derive(Debug, clap::Args)]
@@ -18,18 +18,17 @@ pub(crate) struct ModelArgs {
 
 /// What using a model needs of the machine.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Machine")]
 pub(crate) struct UseArgs {
     /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true, help_heading = "Machine")]
     pub(crate) device: DeviceRequest,
     /// Arithmetic of the network: fp32 or bf16 [default: what the model was trained with]
-    #[arg(long, value_name = "KIND", hide_possible_values = true)]
+    #[arg(long, value_name = "KIND", hide_possible_values = true, help_heading = "Machine")]
     pub(crate) precision: Option<PrecisionArg>,
     /// Processor cores to use [default: OMP_NUM_THREADS, else all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least::<u16>(1), help_heading = "Machine")]
     pub(crate) threads: Option<u16>,
     /// Compute features anew and keep none (they are kept in TWIST_CACHE, else ~/.cache/twist/features)
-    #[arg(long)]
+    #[arg(long, help_heading = "Machine")]
     pub(crate) no_cache: bool,
 }

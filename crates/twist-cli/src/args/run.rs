@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use twist_train::{DeviceRequest, OnExisting};
 
-use super::{Duration, PrecisionArg};
+use super::{Duration, PrecisionArg, at_least, device, recipe};
 
 /// Where the run goes and whether it may exist.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Run folder")]
 pub(crate) struct RunFolderArgs {
-    /// Folder of the run [default: runs/RECIPE-N, or with --resume the latest of them on the same data]
+    /// Folder of the run [default: the next free runs/NAME-N; with --resume the latest of them on the same data]
     #[arg(long, value_name = "RUN")]
     pub(crate) out: Option<PathBuf>,
     /// Continue from the last good checkpoint; start if there is none, do nothing if the run is finished
@@ -37,31 +37,40 @@ impl RunFolderArgs {
 #[command(next_help_heading = "Machine")]
 pub(crate) struct MachineArgs {
     /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true)]
     pub(crate) device: DeviceRequest,
     /// Arithmetic of the network: auto (bf16 where the hardware is fast at it), fp32 or bf16
     #[arg(long, value_name = "KIND", hide_possible_values = true)]
     pub(crate) precision: Option<PrecisionArg>,
     /// Processor cores to use [default: OMP_NUM_THREADS, else all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least::<u16>(1))]
     pub(crate) threads: Option<u16>,
-    /// Save, evaluate and stop after this time of training, for example 30m or 1h30m; --resume goes on
+    /// Time for training, such as 30m or 1h30m: without --epochs the schedule is fitted to it; at its end the run is saved and
+    /// evaluated, and --resume goes on
     #[arg(long, value_name = "TIME")]
     pub(crate) max_time: Option<Duration>,
 }
 
+impl RecipeArgs {
+    /// Whether the command line says how many epochs there are.
+    pub(crate) fn says_epochs(&self) -> bool {
+        self.epochs.is_some()
+            || self.set.iter().any(|change| change.trim_start().starts_with("schedule.epochs"))
+    }
+}
+
 /// What changes the recipe.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Recipe")]
 pub(crate) struct RecipeArgs {
     /// A built-in recipe (`twist recipes`) or a file that ends in .toml
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(long, value_name = "NAME|FILE", value_parser = recipe(), hide_possible_values = true)]
     pub(crate) recipe: Option<String>,
     /// Number of passes over the data
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least::<u64>(1))]
     pub(crate) epochs: Option<u64>,
     /// Images in one update
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least::<usize>(2))]
     pub(crate) batch_size: Option<usize>,
     /// Seed of weights, order and augmentation
     #[arg(long, value_name = "N")]

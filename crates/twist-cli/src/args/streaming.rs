@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use twist_train::DeviceRequest;
 
-use super::{PrecisionArg, UseArgs};
+use super::{PrecisionArg, UseArgs, at_least, device};
 use crate::model::Opened;
 use crate::talk::Talk;
 
@@ -15,13 +15,13 @@ pub(crate) struct StreamingArgs {
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
     /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
-    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Machine")]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true, help_heading = "Machine")]
     device: DeviceRequest,
     /// Arithmetic of the network: fp32 or bf16 [default: what the model was trained with]
     #[arg(long, value_name = "KIND", hide_possible_values = true, help_heading = "Machine")]
     precision: Option<PrecisionArg>,
     /// Processor cores to use [default: OMP_NUM_THREADS, else all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Machine")]
+    #[arg(long, value_name = "N", value_parser = at_least::<u16>(1), help_heading = "Machine")]
     threads: Option<u16>,
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use twist_eval::finetune::FinetuneOptions;
 use twist_train::{DeviceRequest, Precision};
 
-use super::{PrecisionArg, UseArgs};
+use super::{PrecisionArg, UseArgs, at_least, device};
 use crate::model::Opened;
 use crate::talk::Talk;
 
@@ -14,10 +14,10 @@ use crate::talk::Talk;
 #[command(next_help_heading = "Training")]
 pub(crate) struct TeachArgs {
     /// Passes over the labelled images [default: 20, or 30 with more than 10 %; more when they are a handful]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least::<u64>(1))]
     pub(crate) epochs: Option<u64>,
     /// Images in one update [default: 256]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least::<usize>(2))]
     pub(crate) batch_size: Option<usize>,
     /// First learning rate of the classifier; a cosine takes it to 0 [default: 0.2]
     #[arg(long, value_name = "X")]
@@ -61,13 +61,13 @@ impl TeachArgs {
 #[command(next_help_heading = "Machine")]
 pub(crate) struct TeachMachineArgs {
     /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true)]
     device: DeviceRequest,
     /// Arithmetic of the network: fp32 or bf16 [default: what the model was trained with]
     #[arg(long, value_name = "KIND", hide_possible_values = true)]
     precision: Option<PrecisionArg>,
     /// Processor cores to use [default: OMP_NUM_THREADS, else all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least::<u16>(1))]
     threads: Option<u16>,
 }
 

@@ -1,7 +1,13 @@
 //! Values of flags that have a syntax of their own.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::str::FromStr;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use twist_train::DeviceRequest;
+
+use crate::recipes;
 
 /// `--precision`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -78,6 +84,62 @@ impl FromStr for Rgb {
     }
 }
 
+/// A whole number that is `least` or more, for flags whose wrong values are answered with what would be right.
+pub(crate) fn at_least<T: TryFrom<i128> + 'static>(
+    least: i128,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| match text.parse::<i128>() {
+        Ok(number) if number < least => Err(format!("must be {least} or more")),
+        Ok(number) => T::try_from(number).map_err(|_| "the number is too large".to_string()),
+        Err(_) => Err(format!("must be a whole number, {least} or more")),
+    }
+}
+
+/// A value with a syntax of its own, of which shells complete the usual ones.
+pub(crate) struct Completed<T> {
+    usual: fn() -> Vec<&'static str>,
+    parse: fn(&str) -> Result<T, String>,
+}
+
+impl<T> Clone for Completed<T> {
+    fn clone(&self) -> Self {
+        Self { usual: self.usual, parse: self.parse }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Completed<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        self.parse.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.usual)().into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// `--device`: any that [`DeviceRequest`] knows.
+pub(crate) fn device() -> Completed<DeviceRequest> {
+    Completed {
+        usual: || vec!["auto", "cpu", "cuda"],
+        parse: |text| text.parse().map_err(|error: twist_train::DeviceError| error.to_string()),
+    }
+}
+
+/// `--recipe`: the name of a built-in one, or a file.
+pub(crate) fn recipe() -> Completed<String> {
+    Completed {
+        usual: || recipes::ALL.iter().map(|recipe| recipe.name).collect(),
+        parse: |text| Ok(text.to_string()),
+    }
+}
+
 /// The shells that completions exist for.
 pub(crate) type ShellArg = clap_complete::Shell;
 
@@ -91,6 +153,22 @@ mod tests {
         for text in ["", "0.5", "1,2", "1,2,3,4", "1,2,x", "1,2,inf"] {
             assert!(text.parse::<Rgb>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_that_is_too_small_is_told_the_least_one() {
+        let clusters = at_least::<i64>(2);
+        assert_eq!(clusters("2"), Ok(2));
+        for (text, answer) in [
+            ("1", "must be 2 or more"),
+            ("-7", "must be 2 or more"),
+            ("ten", "must be a whole number, 2 or more"),
+            ("2.5", "must be a whole number, 2 or more"),
+            ("9223372036854775808", "the number is too large"),
+        ] {
+            assert_eq!(clusters(text), Err(answer.to_string()), "{text}");
+        }
+        assert_eq!(at_least::<u16>(1)("70000"), Err("the number is too large".to_string()));
     }
 
     #[test]

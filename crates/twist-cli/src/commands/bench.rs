@@ -7,7 +7,7 @@ use twist_data::{OpenOptions, Splits, Stored};
 use twist_train::bench::{StepBench, step};
 use twist_train::{DeviceRequest, Machine};
 
-use crate::args::PrecisionArg;
+use crate::args::{PrecisionArg, at_least, device};
 use crate::exit::Exit;
 use crate::talk::to_stdout;
 
@@ -36,6 +36,7 @@ enum What {
 
 /// Images per second of decoding, augmenting and normalising, from bytes in memory
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  twist bench pipeline photos/ --mode decode --threads 2")]
 struct PipelineArgs {
     /// Images: any DATA
     #[arg(value_name = "DIR")]
@@ -44,10 +45,10 @@ struct PipelineArgs {
     #[arg(long, default_value = "two_view")]
     mode: PipelineMode,
     /// Threads that work
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least::<u16>(1))]
     threads: u16,
     /// Number of images, taken in order
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = at_least::<u32>(1))]
     n: u32,
     /// Print one JSON object
     #[arg(long)]
@@ -56,39 +57,42 @@ struct PipelineArgs {
 
 /// Milliseconds of the whole training step on random images
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  twist bench step --arch resnet18_cifar --size 32 --batch 64 --dim 512 --hid-dim 1024"
+)]
 struct StepArgs {
     /// Backbone
     #[arg(long, value_name = "ARCH", default_value = "resnet18")]
     arch: String,
     /// Channels of the stem
-    #[arg(long, value_name = "W", default_value_t = 64)]
+    #[arg(long, value_name = "W", default_value_t = 64, value_parser = at_least::<i64>(1))]
     width: i64,
     /// Side of a view in pixels
     #[arg(long, value_name = "S", default_value_t = 224)]
     size: u32,
     /// Images of a step
-    #[arg(long, value_name = "B", default_value_t = 32)]
+    #[arg(long, value_name = "B", default_value_t = 32, value_parser = at_least::<usize>(2))]
     batch: usize,
     /// Local views of 96 pixels beside the two global ones
     #[arg(long, value_name = "L", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=64))]
     local_crops: u8,
     /// Clusters
-    #[arg(long, value_name = "D", default_value_t = 4096)]
+    #[arg(long, value_name = "D", default_value_t = 4096, value_parser = at_least::<i64>(2))]
     dim: i64,
     /// Width of the head's hidden layers
-    #[arg(long, value_name = "H", default_value_t = 4096)]
+    #[arg(long, value_name = "H", default_value_t = 4096, value_parser = at_least::<i64>(1))]
     hid_dim: i64,
     /// Arithmetic of the network: auto, fp32 or bf16
     #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
     precision: PrecisionArg,
     /// auto, cpu, cuda or cuda:INDEX
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true)]
     device: DeviceRequest,
     /// Processor cores to use [default: OMP_NUM_THREADS, else all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least::<u16>(1))]
     threads: Option<u16>,
     /// Measured steps
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least::<u32>(1))]
     steps: u32,
     /// Steps before them that do not count
     #[arg(long, value_name = "N", default_value_t = 3)]

@@ -1,18 +1,21 @@
 //! `twist demo`: training, evaluation and report on pictures that Twist draws itself.
 
-use twist_train::{DataFacts, Machine, TrainPlan};
+use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
+use crate::estimate::{self, Asked};
 use crate::exit::Exit;
 use crate::job::Job;
 use crate::place;
-use crate::settings::Written;
+use crate::settings::{Base, Written};
 use crate::sources::{DEFAULT_LABELS, Sources};
 use crate::talk::Talk;
 
+use super::train::begins;
+
 const EXAMPLES: &str = "\
 Examples:
-  twist demo                      at most 3 minutes on 2 cores, no download
+  twist demo                      1 to 3 minutes on 2 cores, no download
   twist demo --seed 1             other weights and draws; the pictures stay the same
   twist demo --resume             go on with the latest demo after Ctrl-C
 
@@ -48,9 +51,21 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         _ => None,
     };
     let written = before.map_or_else(|| Written::named(&name), Ok)?;
-    let recipe = written.with(&args.recipe, args.machine.precision, None)?;
+    let base = Base::Written(written);
     let data = sources.open(talk)?;
-    let plan = TrainPlan::new(recipe.config(), &DataFacts::of(&*data.train), &machine)?;
+    let facts = DataFacts::of(&*data.train);
+    let make = |epochs: Option<u64>| -> anyhow::Result<(Recipe, TrainPlan)> {
+        let recipe = base.recipe(&args.recipe, args.machine.precision, None, epochs, talk)?;
+        let plan = TrainPlan::new(recipe.config(), &facts, &machine)?;
+        Ok((recipe, plan))
+    };
+    let (mut recipe, mut plan) = make(None)?;
+    if begins(&folder, args.folder.on_existing()) {
+        let limit = args.machine.max_time.map(|time| time.0);
+        let asked = Asked { limit, epochs: args.recipe.says_epochs() };
+        let again = |epochs| make(Some(epochs));
+        (recipe, plan) = estimate::timed((recipe, plan), &data.train, asked, talk, again)?;
+    }
     let job = Job {
         recipe,
         plan,

@@ -121,22 +121,7 @@ fn look() -> anyhow::Result<Findings> {
 /// What a user can do to make things work or work faster here.
 fn advice(findings: &Findings, cuda: &CudaStatus) -> Vec<String> {
     let mut advice = Vec::new();
-    match cuda {
-        CudaStatus::Ready { .. } => {}
-        CudaStatus::SwitchedOff => advice.push(format!("unset {} to use the GPU", torch_ext::cuda::SWITCH)),
-        CudaStatus::Absent { .. } if machine::has_nvidia_device() => advice.push(
-            "there is an NVIDIA GPU but this libtorch is for the CPU only: run `cargo xtask setup --cuda`".into(),
-        ),
-        CudaStatus::NoDevice { .. } | CudaStatus::Failed { .. } if machine::has_nvidia_device() => advice.push(
-            "there is an NVIDIA GPU that libtorch cannot use: check `nvidia-smi`; libtorch 2.11 needs a driver for CUDA 13"
-                .into(),
-        ),
-        CudaStatus::Failed { library, .. } => advice.push(format!(
-            "{} is there but does not open; without a GPU that does no harm, else run `cargo xtask setup --cuda`",
-            library.display()
-        )),
-        _ => {}
-    }
+    advice.extend(cuda.remedy().map(|remedy| format!("GPU: {remedy}")));
     if !findings.cpu.avx2 {
         advice.push("this processor has no AVX2: training works but is slow".into());
     }
@@ -171,9 +156,10 @@ impl Findings {
         let mut lines = vec![
             format!("twist      {} on {}", self.version, self.system),
             format!(
-                "processor  {}, {} core(s): {}, {}, {}",
+                "processor  {}, {} {}: {}, {}, {}",
                 self.cpu.model.as_deref().unwrap_or("unknown model"),
                 self.cpu.cores,
+                if self.cpu.cores == 1 { "core" } else { "cores" },
                 yes("avx2", self.cpu.avx2),
                 yes("avx512_bf16", self.cpu.avx512_bf16),
                 yes("amx_bf16", self.cpu.amx_bf16)

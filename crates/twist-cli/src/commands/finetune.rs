@@ -8,7 +8,7 @@ use twist_io::shell_word;
 use twist_train::{RunFolder, StopFlag};
 
 use crate::args::{BudgetArgs, RunFolderArgs, TeachArgs, TeachMachineArgs};
-use crate::course::{Course, result_lines};
+use crate::course::{Course, calibration_lines, result_lines};
 use crate::exit::{Exit, Usage};
 use crate::job::{already_finished, write_report};
 use crate::sources::{self, DEFAULT_LABELS};
@@ -26,7 +26,9 @@ Examples:
   twist finetune --resume --out runs/finetune-1                       go on after a stop or a kill
 
 The run folder is a MODEL with a classifier: `twist predict`, `twist eval classifier` use it.
-MODEL itself is not changed. Values follow the released protocol for the part of the labels.";
+MODEL itself is not changed. Values follow the released protocol for the part of the labels. With up
+to 50 labels a class probabilities are scaled so that their mean is the accuracy which holding
+labels out gives.";
 
 /// Train a classifier from labels, the backbone with it
 #[derive(Debug, clap::Args)]
@@ -82,7 +84,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             if args.json {
                 to_stdout(serde_json::to_string_pretty(&metrics)?)?;
             } else {
-                result_lines(NAME, &metrics).into_iter().try_for_each(to_stdout)?;
+                let lines = result_lines(NAME, &metrics).into_iter().chain(calibration_lines(&metrics));
+                lines.into_iter().try_for_each(to_stdout)?;
                 to_stdout(format!("model: {}", model.display()))?;
                 to_stdout(format!("report: {}", report.display()))?;
             }

@@ -1,4 +1,4 @@
-//! `twist import`: weights from elsewhere become a model.
+//! `twist import`: foreign weights become a model.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ The network is recognised from the names and shapes of its tensors: ResNet-18 to
 with the stem for ImageNet or for CIFAR; ResNet-20 to -56 for CIFAR; ViT-T, -S and -B. A classifier
 (fc, linear, head, classifier) and TWIST's projection head come along. Nothing in FILE is executed.";
 
-/// Make a model of weights from elsewhere: .pth, .pt, .th or .safetensors
+/// Turn foreign weights (.pth, .pt, .th or .safetensors) into a model
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -8,7 +8,7 @@ use twist_data::{Dataset, class_name};
 use twist_eval::{ClassSource, FeatureKind, FeatureSet, Predictor, Similar, SimilarImages};
 use twist_io::printable;
 
-use crate::args::ModelArgs;
+use crate::args::{ModelArgs, at_least};
 use crate::exit::{Exit, Usage};
 use crate::model::Opened;
 use crate::talk::{Talk, to_stdout};
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "IMAGE", required = true)]
     query: Vec<String>,
     /// Neighbours of each query
-    #[arg(long, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "K", default_value_t = 10, value_parser = at_least::<u32>(1))]
     k: u32,
     /// Print one JSON object
     #[arg(long)]

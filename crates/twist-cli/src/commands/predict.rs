@@ -6,7 +6,7 @@ use twist_eval::{
     ClassSource, FeatureBatch, Predictor, TableFormat, TableSink, table_in_file, table_in_stream,
 };
 
-use crate::args::StreamingArgs;
+use crate::args::{StreamingArgs, at_least};
 use crate::exit::{Exit, Usage};
 use crate::model::{Opened, Source};
 use crate::talk::Talk;
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(value_name = "DATA")]
     data: String,
     /// Classes to name for each image, the most probable first
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least::<u16>(1))]
     top: u16,
     /// Where the column `label` comes from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, none, or a list file
     #[arg(long, value_name = "auto|folder|none|FILE", default_value = sources::DEFAULT_LABELS)]

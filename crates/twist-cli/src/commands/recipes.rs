@@ -1,5 +1,6 @@
 //! `twist recipes`: the recipes that the binary carries.
 
+use crate::args::recipe;
 use crate::exit::{Exit, Usage};
 use crate::talk::to_stdout;
 use crate::{folder_auto, recipes};
@@ -23,8 +24,10 @@ enum Action {
     /// Names and what each is for (the default)
     List,
     /// Print one recipe
+    #[command(after_help = "Examples:\n  twist recipes show demo > mine.toml")]
     Show {
         /// Name of the recipe
+        #[arg(value_parser = recipe(), hide_possible_values = true)]
         name: String,
     },
 }

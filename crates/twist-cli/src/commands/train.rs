@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use twist_data::Dataset;
 use twist_io::shell_word;
-use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
+use twist_train::{DataFacts, Machine, OnExisting, Recipe, TrainPlan};
 
-use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
+use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
+use crate::estimate::{self, Asked};
 use crate::exit::{Exit, Usage};
 use crate::job::Job;
-use crate::settings::Written;
+use crate::settings::{Base, Written};
 use crate::sources::{DEFAULT_LABELS, Sources, absolute};
 use crate::talk::{Talk, to_stdout};
 use crate::{folder_auto, place, recipes};
@@ -21,17 +22,22 @@ const EXAMPLES: &str = "\
 Examples:
   twist train photos/                             a recipe made for these images, with its reasons
   twist train photos/ --clusters 20               20 classes; labels are not needed
-  twist train photos/ --clusters 20 --max-time 30m
+  twist train photos/ --clusters 20 --max-time 30m    as many epochs as half an hour has time for
   twist train 'cifar10/train-*.tar' --eval-data 'cifar10/test-*.tar' --recipe cifar10_cpu
   twist train photos/ --recipe mine.toml --set optim.lr=0.1 --epochs 50
   twist train --resume --out runs/cifar10_cpu-1   go on after a stop, a crash or a kill
   twist train photos/ --print-config > mine.toml  every value in force, for a recipe of your own
   twist train photos/ --frozen model.safetensors --clusters 20     a head on what a trained network sees
-  twist train features.npy --clusters 20          a head on features from elsewhere (or .parquet)
+  twist train features.npy --clusters 20          a head on features of another program (or .parquet)
 
 Labels are never trained on. Sub-folders (or labels in shards) only serve to measure: k-NN
 accuracy, and how well the discovered classes agree with them. --eval-data names images that are
 kept out of training for that.";
+
+/// With fewer images any result is chance.
+const FEW_IMAGES: usize = 50;
+/// Images of a class in the mean, below which classes are not seen often enough to be told apart.
+const FEW_IN_A_CLASS: f64 = 5.0;
 
 /// Discover classes in images without labels
 #[derive(Debug, clap::Args)]
@@ -41,7 +47,7 @@ pub(crate) struct Args {
     #[arg(value_name = "DATA", num_args = 0..)]
     data: Vec<String>,
     /// Number of classes to discover
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(i64).range(2..))]
+    #[arg(long, value_name = "K", value_parser = at_least::<i64>(2))]
     pub(super) clusters: Option<i64>,
     /// Train a head alone, on the features of this model's frozen backbone (a run folder or a weight file)
     #[arg(long, value_name = "MODEL")]
@@ -88,26 +94,32 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     if args.print_config && !is_auto(&sources) {
         // A named recipe needs no data to be printed.
-        return print_config(args, &sources.recipe, &written(args, &sources)?);
+        let base = Base::Written(written(args, &sources)?);
+        return print_config(args, &sources.recipe, &base, talk);
     }
     let opened = sources.open(talk);
     let data =
         if args.data.is_empty() { opened.with_context(|| kept_place(args, &sources))? } else { opened? };
-    let written = if is_auto(&sources) {
+    let base = if is_auto(&sources) {
         sources.recipe = folder_auto::NAME.into();
         auto(args, &*data.train, machine.device.is_cuda(), talk)?
     } else {
-        written(args, &sources)?
+        Base::Written(written(args, &sources)?)
     };
     if args.print_config {
-        return print_config(args, &sources.recipe, &written);
+        return print_config(args, &sources.recipe, &base, talk);
     }
     let folder = args.run_folder(&sources.recipe);
-    let recipe = written.with(&args.recipe, args.machine.precision, args.clusters)?;
     if args.folder.resume && !args.data.is_empty() {
         refuse_other_data(&folder, &sources.train, &*data.train)?;
     }
-    let plan = TrainPlan::new(recipe.config(), &DataFacts::of(&*data.train), &machine)?;
+    let facts = DataFacts::of(&*data.train);
+    let make = |epochs: Option<u64>| -> anyhow::Result<(Recipe, TrainPlan)> {
+        let recipe = base.recipe(&args.recipe, args.machine.precision, args.clusters, epochs, talk)?;
+        let plan = TrainPlan::new(recipe.config(), &facts, &machine)?;
+        Ok((recipe, plan))
+    };
+    let (mut recipe, mut plan) = make(None)?;
     let made_for_gpu = recipes::ALL.iter().any(|known| known.name == sources.recipe && known.needs_gpu());
     if made_for_gpu && !machine.device.is_cuda() {
         talk.warn(format!(
@@ -115,8 +127,12 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             sources.recipe
         ));
     }
-    if plan.net().dim > data.train.len() as i64 {
-        talk.warn(format!("{} clusters for {} images: most stay empty", plan.net().dim, data.train.len()));
+    warn_of_few_images(data.train.len(), plan.net().dim, talk);
+    if (machine.device.is_cuda() || !made_for_gpu) && begins(&folder, args.folder.on_existing()) {
+        let asked =
+            Asked { limit: args.machine.max_time.map(|time| time.0), epochs: args.recipe.says_epochs() };
+        let again = |epochs| make(Some(epochs));
+        (recipe, plan) = estimate::timed((recipe, plan), &data.train, asked, talk, again)?;
     }
     if args.dry_run {
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
@@ -141,6 +157,27 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 fn kept_place(args: &Args, sources: &Sources) -> String {
     let file = args.run_folder(&sources.recipe).join("data.json");
     format!("{} names the images of this run; DATA says where they are now", file.display())
+}
+
+/// Whether a run begins in `folder`, as opposed to one that goes on or is refused.
+pub(super) fn begins(folder: &Path, on_existing: OnExisting) -> bool {
+    on_existing == OnExisting::Replace || !folder.join("plan.json").is_file()
+}
+
+/// Says so when there is too little to tell classes apart by.
+fn warn_of_few_images(images: usize, clusters: i64, talk: &Talk) {
+    let each = images as f64 / clusters as f64;
+    if images < FEW_IMAGES {
+        talk.warn(format!(
+            "only {images} images: classes that are found among so few say little, some hundreds are needed"
+        ));
+    } else if each < FEW_IN_A_CLASS {
+        talk.warn(format!(
+            "{clusters} clusters for {images} images are {each:.1} images a class in the mean: most classes stay empty or hold \
+             chance; --clusters {} or fewer have {FEW_IN_A_CLASS} and more",
+            (images as f64 / FEW_IN_A_CLASS) as i64
+        ));
+    }
 }
 
 /// A run goes on with its own images: at their place, grown or not, or elsewhere when they are the same ones.
@@ -229,18 +266,19 @@ pub(super) fn written(args: &Args, sources: &Sources) -> anyhow::Result<Written>
 }
 
 /// The recipe made for the data, with its reasons said; that of the run when one is resumed.
-fn auto(args: &Args, train: &dyn Dataset, gpu: bool, talk: &Talk) -> anyhow::Result<Written> {
+fn auto(args: &Args, train: &dyn Dataset, gpu: bool, talk: &Talk) -> anyhow::Result<Base> {
     let name = folder_auto::NAME;
     if args.folder.resume
         && let Some(written) = Written::of_run(&args.run_folder(name))?
     {
-        return Ok(written);
+        return Ok(Base::Written(written));
     }
     let RecipeArgs { epochs, batch_size, .. } = args.recipe;
-    let asked = folder_auto::Asked { clusters: args.clusters, epochs, batch_size };
-    let made = folder_auto::recipe_for(train, gpu, asked);
-    made.reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));
-    Ok(Written::made(name, made.text))
+    let asked = folder_auto::Asked { clusters: args.clusters, epochs, batch_size, timed: false };
+    let facts = folder_auto::look(train, gpu, asked);
+    let reasons = folder_auto::make(facts).reasons;
+    reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));
+    Ok(Base::Rules(facts))
 }
 
 /// Whether the recipe is made for the data: none was named, or the rule was.
@@ -248,8 +286,8 @@ fn is_auto(sources: &Sources) -> bool {
     sources.recipe.is_empty() || sources.recipe == folder_auto::NAME
 }
 
-fn print_config(args: &Args, name: &str, written: &Written) -> anyhow::Result<Exit> {
-    let recipe: Recipe = written.with(&args.recipe, args.machine.precision, args.clusters)?;
+fn print_config(args: &Args, name: &str, base: &Base, talk: &Talk) -> anyhow::Result<Exit> {
+    let recipe = base.recipe(&args.recipe, args.machine.precision, args.clusters, None, talk)?;
     let values = recipe.config().to_toml();
     to_stdout(format!("# Every value in force, made from {name}.\n\n{}", values.trim_end()))?;
     Ok(Exit::Done)

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
     }
     let written = written(args, &sources)?;
     let recipe: HeadRecipe = written
-        .with(&args.recipe, None, args.clusters)
+        .with(&args.recipe, None, args.clusters, talk)
         .with_context(|| format!("features are trained on with the recipe of a head, such as `{RECIPE}`"))?;
     if args.print_config {
         let values = recipe.config().to_toml();

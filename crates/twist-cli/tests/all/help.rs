@@ -53,7 +53,18 @@ fn every_help_is_as_it_was_read_last() {
 }
 
 #[test]
-fn help_lists_every_command_and_each_has_examples() {
+fn every_help_has_one_layout_and_examples() {
+    let place = Place::new();
+    for command in COMMANDS.iter().filter(|command| !command.is_empty()) {
+        let long = place.run(&format!("{command} --help")).out;
+        assert_eq!(place.run(&format!("{command} -h")).out, long, "{command}: two layouts");
+        assert!(long.contains("Examples:"), "{command} has no examples");
+        assert!(long.lines().all(|line| line.chars().count() <= 110), "{command}: a line is too long");
+    }
+}
+
+#[test]
+fn help_lists_every_command() {
     let place = Place::new();
     let help = place.run("--help").out;
     let listed: Vec<&str> = help
@@ -67,12 +78,6 @@ fn help_lists_every_command_and_each_has_examples() {
     let known: Vec<&str> =
         COMMANDS.iter().copied().filter(|name| !name.is_empty() && !name.contains(' ')).collect();
     assert_eq!(listed, known);
-    for command in known {
-        assert!(
-            place.run(&format!("{command} --help")).out.contains("Examples:"),
-            "{command} has no examples"
-        );
-    }
 }
 
 #[test]
@@ -83,6 +88,24 @@ fn completions_name_the_commands() {
         script.exits(0);
         assert!(script.out.contains("recipes") && script.out.contains("doctor"), "{shell}");
     }
+}
+
+#[test]
+fn completions_know_the_values_of_flags() {
+    let place = Place::new();
+    let cases = [
+        ("bash", r#"compgen -W "auto cpu cuda""#, r#"compgen -W "demo"#),
+        ("zsh", ":DEVICE:(auto cpu cuda)", ":NAME|FILE:("),
+        ("fish", "-l device", "cifar10_cpu"),
+    ];
+    for (shell, device, recipe) in cases {
+        let script = place.run(&format!("completions {shell}")).out;
+        assert!(script.contains(device), "{shell}: {device}");
+        assert!(script.contains(recipe), "{shell}: {recipe}");
+    }
+    let fish = place.run("completions fish").out;
+    let device = fish.lines().find(|line| line.contains("train") && line.contains("-l device")).unwrap();
+    assert!(device.contains("auto") && device.contains("cuda"), "{device}");
 }
 
 #[test]

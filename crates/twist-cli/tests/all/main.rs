@@ -1,8 +1,8 @@
 //! The binary from outside: every test runs `twist` as a user would and looks at its output, its exit code and what it
 //! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, `import`
-//! weights from elsewhere, `using` what a trained model is used for, `eval_cluster` and `transfer` evaluations,
+//! foreign weights, `using` what a trained model is used for, `eval_cluster` and `transfer` evaluations,
 //! `from_labels` what is trained from labels, `frozen` heads on frozen features, `interruption` kills, signals and
-//! locks, `killed` what a kill leaves between two files, and `shared` folders that others use too.
+//! locks, `time` how long a run takes, `killed` what a kill leaves between two files, and `shared` folders that others use too.
 
 mod damage;
 mod eval_cluster;
@@ -16,6 +16,7 @@ mod killed;
 mod run;
 mod shared;
 mod support;
+mod time;
 mod transfer;
 mod usage;
 mod using;

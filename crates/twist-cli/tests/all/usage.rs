@@ -8,7 +8,7 @@ use crate::support::Place;
 fn wrong_usage_exits_2_and_says_what_would_be_right() {
     let place = Place::new();
     place.pictures("photos", 16);
-    let cases: [(&str, &[&str]); 15] = [
+    let cases: [(&str, &[&str]); 19] = [
         ("", &["Usage: twist"]),
         ("trian photos", &["train"]),
         ("train", &["DATA is missing", "twist train photos/"]),
@@ -17,7 +17,11 @@ fn wrong_usage_exits_2_and_says_what_would_be_right() {
         ("train photos --recipe tiny.toml --set optim.lrr=1", &["optim.lrr", "did you mean `lr`?"]),
         ("train photos --recipe tiny.toml --set optim.lr", &["KEY=VALUE"]),
         ("train photos --recipe tiny.toml --set optim.lr=fast", &["optim.lr=fast"]),
-        ("train photos --clusters 1", &["--clusters"]),
+        ("train photos --clusters 1", &["--clusters <K>", "must be 2 or more"]),
+        ("train photos --epochs 0", &["--epochs <N>", "must be 1 or more"]),
+        ("train photos --batch-size 1", &["--batch-size <N>", "must be 2 or more"]),
+        ("train photos --threads 70000", &["--threads <N>", "too large"]),
+        ("train photos --recipe tiny.toml --set lr=0.1", &["did you mean `optim.lr`?"]),
         ("train photos --max-time 30", &["30m"]),
         ("train photos --device gpu", &["auto, cpu, cuda"]),
         ("train photos --precision fp8", &["fp32", "bf16"]),
@@ -88,10 +92,15 @@ fn every_recipe_passes_a_dry_run() {
     for recipe in recipes.map(|entry| entry.unwrap().path()) {
         let name = recipe.file_stem().unwrap().to_str().unwrap();
         let data = if name == "frozen" { "features.npy" } else { "data_batch_1.bin" };
-        let done = place.run(&format!("train {data} --recipe {name} --dry-run"));
+        let done = place.run(&format!("train {data} --recipe {name} --dry-run -q"));
         done.exits(0);
         let plan: serde_json::Value = serde_json::from_str(&done.out).unwrap();
         assert!(plan["total_steps"].as_u64().unwrap() > 0, "{name}: {}", done.out);
+        // One epoch is a short look, whatever the recipe is made for.
+        let done = place.run(&format!("train {data} --recipe {name} --dry-run -q --epochs 1"));
+        done.exits(0);
+        let plan: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+        assert_eq!(plan["warmup_epochs"], 0, "{name}: {}", done.out);
         planned += 1;
     }
     assert!(planned >= 14, "{planned} recipes");
@@ -129,9 +138,12 @@ fn doctor_tells_what_is_there() {
     assert_eq!((&kept["features"]["gib"], kept["features"]["folder"].is_string()), (&0.2.into(), true));
     let words = place.run("doctor");
     words.exits(0);
-    for word in ["libtorch", "features", "advice"] {
+    // The advice is that of the error, so that one leads to the other.
+    for word in ["libtorch", "features", "advice     GPU: unset TWIST_TORCH_CUDA to use the GPU"] {
         assert!(words.out.contains(word), "{}", words.out);
     }
+    place.pictures("photos", 4);
+    place.run("train photos --device cuda").exits(1).says(&["unset TWIST_TORCH_CUDA to use the GPU"]);
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub fn with_head(
             transform: EvalTransform::new(1, 1, Interpolation::Bilinear),
             precision: Precision::Fp32,
             feature_scaling,
-            origin: format!("{made}; a head on features from elsewhere"),
+            origin: format!("{made}; a head on features that another program computed"),
         },
     };
     let made = Model::new(card, device, 0)?;

@@ -1,20 +1,22 @@
 //! What the final evaluation leaves in the run folder.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::Path;
+use std::rc::Rc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type};
 use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use twist_eval::{EvalData, RunFigures, final_evaluation};
+use twist_eval::{EvalData, RunFigures, Watch, final_evaluation};
 
 use crate::support::{Pictures, labelled, net, plan, unlabelled};
 
 fn evaluate(data: &EvalData, folder: &Path) -> serde_json::Map<String, serde_json::Value> {
     let plan = plan(data);
     let run = RunFigures { minutes: Some(1.5), ..RunFigures::default() };
-    final_evaluation(&net(&plan), &plan, data, folder, run).unwrap()
+    final_evaluation(&net(&plan), &plan, data, folder, run, &Watch::default()).unwrap()
 }
 
 fn table(folder: &Path) -> RecordBatch {
@@ -158,4 +160,20 @@ fn broken_images_are_counted_and_have_no_row() {
     assert_eq!(metrics["protocol"]["unreadable_images"], 2);
     assert_eq!(table(folder.path()).num_rows(), 18);
     assert_eq!(thumbnails(folder.path()).len(), 18);
+}
+
+#[test]
+fn somebody_hears_how_far_the_evaluation_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = EvalData::new(labelled(30, 0), Some(labelled(12, 100))).unwrap();
+    let plan = plan(&data);
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let hears = Rc::clone(&heard);
+    let watch = Watch::new(move |what, done, all| hears.borrow_mut().push((what.to_owned(), done, all)));
+    final_evaluation(&net(&plan), &plan, &data, folder.path(), RunFigures::default(), &watch).unwrap();
+    let heard = heard.borrow();
+    let said = |what: &str, done, all| heard.contains(&(what.to_owned(), done, all));
+    assert!(said("features", 12, 12) && said("features", 30, 30), "{heard:?}");
+    assert!(said("baselines", 30, 30) && said("k-means", 0, 0) && said("thumbnails", 0, 0), "{heard:?}");
+    assert!(heard.iter().all(|(_, done, all)| done <= all));
 }

@@ -61,6 +61,9 @@ pub struct CheckpointFacts {
     pub class_names: Vec<String>,
     /// Identity of the training data.
     pub data_fingerprint: String,
+    /// Number of training images; checkpoints of older versions do not say it.
+    #[serde(default)]
+    pub images: Option<usize>,
     /// Mean of each channel that the network expects to be subtracted.
     pub mean: [f64; 3],
     /// Standard deviation of each channel that it expects to be divided by.
@@ -91,6 +94,7 @@ impl CheckpointFacts {
             losses: (0.0, 0),
             class_names: plan.classes().to_vec(),
             data_fingerprint: plan.data_fingerprint().into(),
+            images: Some(plan.images()),
             mean: data.mean,
             std: data.std,
             resize: transform.resize,

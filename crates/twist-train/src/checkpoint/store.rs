@@ -180,6 +180,7 @@ mod tests {
         let text = "model = { arch = \"resnet18_cifar\" }\noptim = { name = \"sgd\", lr = 0.1 }\n\
                     schedule = { epochs = 1 }\ntrain = { batch_size = 2 }\nviews = []\n";
         CheckpointFacts {
+            images: Some(8),
             step,
             epoch: 0.0,
             total_steps: 100,

@@ -7,7 +7,7 @@
 mod read;
 mod sections;
 
-pub use read::{ConfigError, Override, RecipeOf};
+pub use read::{ConfigError, Override, RecipeOf, warmup_that_fits};
 pub use sections::{
     CheckpointConfig, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig, OptimConfig,
     OptimName, RunConfig, ScheduleConfig, SelfLabelConfig, TeacherConfig,

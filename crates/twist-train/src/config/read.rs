@@ -73,11 +73,14 @@ impl<C: DeserializeOwned> RecipeOf<C> {
     /// survive overrides.
     ///
     /// # Errors
-    /// [`ConfigError`] for TOML that is none, unknown keys, missing keys and values of the wrong type.
+    /// [`ConfigError`] for text that is not TOML, unknown keys, missing keys and values of the wrong type.
     pub fn read(name: &str, text: &str, overrides: &[Override]) -> Result<Self, ConfigError> {
         let mut recipe = Self { name: name.into(), text: text.into(), config: parse(name, text)? };
         let refuse = |change: &Override, message: String| {
-            let hint = did_you_mean(&message);
+            let hint = match sections_with::<C>(text, change, &message).as_slice() {
+                [] => did_you_mean(&message),
+                whole => format!("; did you mean {}?", whole.join(" or ")),
+            };
             ConfigError::Override { key: change.key.clone(), value: change.value.clone(), message, hint }
         };
         // All of them, and then one look at the whole: a section may need several to be complete. What is wrong with
@@ -161,7 +164,7 @@ fn apply(text: &str, change: &Override) -> Result<String, String> {
                     ));
                 }
                 if !item.is_table_like() {
-                    return Err(format!("`{part}` lies below something that is no table"));
+                    return Err(format!("`{part}` lies below something that is not a table"));
                 }
                 &mut item[part]
             }
@@ -177,6 +180,26 @@ fn apply(text: &str, change: &Override) -> Result<String, String> {
         _ => return Err(format!("`{}` is a whole table, name one of its keys", change.key)),
     }
     Ok(document.to_string())
+}
+
+/// The warm-up for a recipe `text` whose length becomes `epochs`, when its own would take more than half of that: a
+/// quarter. `None` where its own fits, or where it is silent.
+pub fn warmup_that_fits(text: &str, epochs: u64) -> Option<u64> {
+    let document: DocumentMut = text.parse().ok()?;
+    let warmup = document.get("schedule")?.get("warmup_epochs")?.as_integer()?;
+    (u64::try_from(warmup).ok()?.saturating_mul(2) > epochs).then_some(epochs / 4)
+}
+
+/// The whole names of the key of `change` when only its section is missing: `optim.lr` for `lr`. The sections are those
+/// that `message` lists, serde's "unknown field `a`, expected one of `b`, `c`".
+fn sections_with<C: DeserializeOwned>(text: &str, change: &Override, message: &str) -> Vec<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    if quoted.next() != Some(&change.key) || !message.starts_with("unknown field") {
+        return Vec::new();
+    }
+    let whole = |section: &str| Override { key: format!("{section}.{}", change.key), ..change.clone() };
+    let reads = |tried: &Override| apply(text, tried).is_ok_and(|text| toml::from_str::<C>(&text).is_ok());
+    quoted.map(whole).filter(reads).map(|tried| format!("`{}`", tried.key)).collect()
 }
 
 /// The known name nearest to the unknown one, from serde's "unknown field `a`, expected one of `b`, `c`".
@@ -245,7 +268,36 @@ solarize = 0.0
             "{message}"
         );
         assert!(read(&["optim=3"]).unwrap_err().to_string().contains("whole table"));
-        assert!(read(&["optim.lr.x=3"]).unwrap_err().to_string().contains("no table"));
+        assert!(read(&["optim.lr.x=3"]).unwrap_err().to_string().contains("not a table"));
+    }
+
+    #[test]
+    fn a_key_without_its_section_is_answered_with_its_whole_name() {
+        for (given, meant) in [
+            ("lr=0.2", "did you mean `optim.lr`?"),
+            ("epochs=3", "did you mean `schedule.epochs`?"),
+            ("batch_size=3", "did you mean `train.batch_size`?"),
+            ("dim=3", "did you mean `model.dim`?"),
+            ("knn_k=3", "did you mean `eval.knn_k`?"),
+            ("optm.lr=0.1", "did you mean `optim`?"),
+        ] {
+            let message = read(&[given]).unwrap_err().to_string();
+            assert!(message.contains(meant), "{message}");
+        }
+        let message = read(&["zzz=1"]).unwrap_err().to_string();
+        assert!(!message.contains("did you mean"), "{message}");
+    }
+
+    #[test]
+    fn a_warmup_that_does_not_fit_becomes_a_quarter() {
+        let recipe =
+            |warmup: u64| SMALL.replace("epochs = 4", &format!("epochs = 800\nwarmup_epochs = {warmup}"));
+        for (warmup, epochs, fits) in
+            [(10, 1, Some(0)), (10, 19, Some(4)), (10, 20, None), (0, 1, None), (1, 2, None)]
+        {
+            assert_eq!(warmup_that_fits(&recipe(warmup), epochs), fits, "{warmup} of {epochs}");
+        }
+        assert_eq!(warmup_that_fits(SMALL, 1), None);
     }
 
     #[test]

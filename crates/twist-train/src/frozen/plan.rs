@@ -6,7 +6,7 @@ use twist_nn::{Arch, Depth, NetConfig, Stem, TwistLoss};
 use super::HeadConfig;
 use crate::config::GuardConfig;
 use crate::machine::Machine;
-use crate::schedule::{Cosine, LearningRate, Stage, released_warmup_epochs};
+use crate::schedule::{Cosine, LearningRate, Stage, silent_warmup_epochs};
 use crate::{CheckpointPlan, PlanError, Rates};
 
 /// What a plan needs to know about the features.
@@ -56,11 +56,10 @@ impl HeadPlan {
         let batch_size = train.batch_size.min(features.rows);
         let steps_per_epoch = (features.rows / batch_size) as u64;
         let total_steps = steps_per_epoch * schedule.epochs;
-        let warmup_epochs = schedule.warmup_epochs.unwrap_or_else(|| released_warmup_epochs(schedule.epochs));
+        let warmup_epochs =
+            schedule.warmup_epochs.unwrap_or_else(|| silent_warmup_epochs(schedule.epochs, schedule.epochs));
         if warmup_epochs >= schedule.epochs {
-            let silent =
-                if schedule.warmup_epochs.is_none() { " (--set schedule.warmup_epochs=0)" } else { "" };
-            return Err(PlanError::Warmup { warmup: warmup_epochs, epochs: schedule.epochs, silent });
+            return Err(PlanError::Warmup { warmup: warmup_epochs, epochs: schedule.epochs });
         }
         let scale = if optim.scale_lr { batch_size as f64 / 256.0 } else { 1.0 };
         let peak_learning_rate = optim.lr * scale;

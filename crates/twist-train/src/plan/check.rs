@@ -52,15 +52,13 @@ pub enum PlanError {
     },
     /// The warm-up leaves no time to train.
     #[error(
-        "schedule.warmup_epochs = {warmup} is not below schedule.epochs = {epochs}; the learning rate would never reach its peak: use fewer warm-up epochs{silent}"
+        "schedule.warmup_epochs = {warmup} is not below schedule.epochs = {epochs}; the learning rate would never reach its peak: use fewer warm-up epochs (--set schedule.warmup_epochs=0)"
     )]
     Warmup {
         /// Epochs of warm-up.
         warmup: u64,
         /// Epochs of the run.
         epochs: u64,
-        /// A remark when the recipe did not say it.
-        silent: &'static str,
     },
     /// There is nothing to compare.
     #[error("{count} [[views]] in the recipe: the loss compares at least 2 views of an image")]
@@ -300,11 +298,13 @@ pub(super) fn check_backbone(arch: Arch, model: &ModelConfig, views: &[ViewPolic
         _ if model.drop_path != 0.0 => wrong(
             "model.drop_path",
             model.drop_path.to_string(),
-            format!("{arch} is no transformer; leave it out"),
+            format!("{arch} is not a transformer; leave it out"),
         ),
-        _ if model.freeze_embedding => {
-            wrong("model.freeze_embedding", "true".into(), format!("{arch} is no transformer; leave it out"))
-        }
+        _ if model.freeze_embedding => wrong(
+            "model.freeze_embedding",
+            "true".into(),
+            format!("{arch} is not a transformer; leave it out"),
+        ),
         _ => Ok(()),
     }
 }
@@ -556,7 +556,7 @@ solarize = 0.0
             ),
             (1000, &["train.accumulation=3"], "train.accumulation = 3 does not divide"),
             (1000, &["schedule.warmup_epochs=30"], "schedule.warmup_epochs = 30 is not below"),
-            (1000, &["schedule.epochs=2"], "schedule.warmup_epochs=0"),
+            (1000, &["schedule.warmup_epochs=2", "schedule.epochs=2"], "schedule.warmup_epochs=0"),
             (1000, &["schedule.epochs=0"], "schedule.epochs = 0"),
             (1000, &["train.batch_size=1"], "train.batch_size = 1"),
             (1000, &["model.dim=1"], "model.dim = 1"),
@@ -570,7 +570,7 @@ solarize = 0.0
             (1000, &["self_label={ epochs = 5, lr = 0.1 }"], "below self_label.epochs"),
             (1000, &["self_label={ epochs = 9, lr = 0.1, quantile = [0.5, 1.0] }"], "self_label.quantile"),
             (1000, &["self_label={ epochs = 9, lr = 0.1, threshold_images = 24 }"], "does not divide"),
-            (1000, &["model.drop_path=0.1"], "resnet18_cifar is no transformer"),
+            (1000, &["model.drop_path=0.1"], "resnet18_cifar is not a transformer"),
             (1000, &["model.arch=vit_s", "model.width=8"], "model.width"),
             (
                 1000,

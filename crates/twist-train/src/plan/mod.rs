@@ -14,7 +14,7 @@ use self::check::{
 };
 use crate::config::{GuardConfig, ModelConfig, OptimConfig, TrainConfig};
 use crate::machine::Machine;
-use crate::schedule::{Cosine, LearningRate, Stage, released_warmup_epochs};
+use crate::schedule::{Cosine, LearningRate, Stage, silent_warmup_epochs};
 
 /// What a plan needs to know about the training images.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -103,7 +103,7 @@ pub struct CheckpointPlan {
 /// The network that a recipe's `[model]` describes, with the images that share the statistics of its last norm.
 ///
 /// # Errors
-/// [`PlanError`] for a name that is none.
+/// [`PlanError`] for an unknown name.
 pub fn network_of(model: &ModelConfig, bunch: Option<i64>) -> Result<NetConfig, PlanError> {
     let (arch, width) = parse_backbone(model)?;
     Ok(NetConfig {
@@ -138,6 +138,7 @@ pub struct TrainPlan {
     epochs: u64,
     steps_per_epoch: u64,
     total_steps: u64,
+    image_views: u64,
     warmup_epochs: u64,
     peak_learning_rate: f64,
     learning_rate: LearningRate,
@@ -185,11 +186,10 @@ impl TrainPlan {
         let total_steps = steps_per_epoch * epochs;
 
         // Rates.
-        let warmup_epochs = schedule.warmup_epochs.unwrap_or_else(|| released_warmup_epochs(epochs));
+        let warmup_epochs =
+            schedule.warmup_epochs.unwrap_or_else(|| silent_warmup_epochs(epochs, schedule.epochs));
         if warmup_epochs >= schedule.epochs {
-            let silent =
-                if schedule.warmup_epochs.is_none() { " (--set schedule.warmup_epochs=0)" } else { "" };
-            return Err(PlanError::Warmup { warmup: warmup_epochs, epochs: schedule.epochs, silent });
+            return Err(PlanError::Warmup { warmup: warmup_epochs, epochs: schedule.epochs });
         }
         let optim = config.optim;
         let scale = if optim.scale_lr { batch_size as f64 / 256.0 } else { 1.0 };
@@ -234,6 +234,9 @@ impl TrainPlan {
         if let Some(stage) = &self_label {
             check_backbone(arch, model, &stage.views)?;
         }
+        let later = self_label.as_ref().map_or(0, |stage| stage.views.len() as u64);
+        let image_views = (first_stage * views.len() as u64 + (total_steps - first_stage) * later)
+            .saturating_mul(batch_size as u64);
         let bf16 = choose("train.precision", &train.precision, "bf16", "fp32", machine.fast_bf16)?;
         let precision = if bf16 { Precision::Bf16 } else { Precision::Fp32 };
         let channels_last = choose("train.channels_last", &train.channels_last, "on", "off", bf16)?;
@@ -256,6 +259,7 @@ impl TrainPlan {
             epochs,
             steps_per_epoch,
             total_steps,
+            image_views,
             warmup_epochs,
             peak_learning_rate,
             learning_rate,
@@ -370,6 +374,11 @@ impl TrainPlan {
     /// Updates of the whole run.
     pub fn total_steps(&self) -> u64 {
         self.total_steps
+    }
+
+    /// Views that pass through the network in the whole run: the images of every step, each as often as it has views.
+    pub fn image_views(&self) -> u64 {
+        self.image_views
     }
 
     /// `steps` in epochs.

@@ -7,6 +7,9 @@ use crate::talk::Talk;
 
 /// Give a class a name; "class 3" takes the name of class 3 away
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  twist clusters runs/demo-1 rename 3 \"red circles\"\n  twist clusters runs/demo-1 rename \"red circles\" circles"
+)]
 pub(super) struct Rename {
     /// Number or name of a class
     #[arg(value_name = "CLASS")]
@@ -18,6 +21,7 @@ pub(super) struct Rename {
 
 /// Make one class of several
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  twist clusters runs/demo-1 merge 3 7 12 --name circles")]
 pub(super) struct Merge {
     /// Numbers or names of classes
     #[arg(value_name = "CLASS", required = true, num_args = 2..)]
@@ -29,6 +33,7 @@ pub(super) struct Merge {
 
 /// Undo the last merge of a class
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  twist clusters runs/demo-1 unmerge circles")]
 pub(super) struct Unmerge {
     /// Number or name of a class
     #[arg(value_name = "CLASS")]
@@ -37,6 +42,9 @@ pub(super) struct Unmerge {
 
 /// Set the probability below which an image is unsure
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  twist clusters runs/demo-1 unsure 0.6\n  twist clusters runs/demo-1 unsure off"
+)]
 pub(super) struct Unsure {
     /// A probability such as 0.6, or off
     #[arg(value_name = "P|off", value_parser = threshold)]

@@ -12,8 +12,14 @@ use crate::exit::{Exit, Usage};
 use crate::names::Named;
 use crate::talk::{Talk, to_stdout};
 
+const EXAMPLES: &str = "\
+Examples:
+  twist clusters runs/demo-1 export                            the classes, as CSV on stdout
+  twist clusters runs/demo-1 export --labels --out labels.csv  the class of each image";
+
 /// Write the classes, or the class of each image of the run
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The class of each image that the run was evaluated on (path,cluster,name,label,probability,unsure); a file that
     /// --labels of other commands reads, with `name` as the label

@@ -11,8 +11,14 @@ use crate::talk::to_stdout;
 /// Paths that are shown of each class, the surest images first.
 const EXAMPLES: usize = 3;
 
+const HELP: &str = "\
+Examples:
+  twist clusters runs/demo-1 show
+  twist clusters runs/demo-1 show --json";
+
 /// List the classes with names, members, number of images and examples
 #[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
 pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
@@ -108,7 +114,7 @@ fn for_people(named: &Named, mut classes: Vec<Class>, images: Option<&[Assignmen
         lines.push(line.trim_end().to_string());
     }
     if all > classes.len() {
-        lines.push(format!("{} more classes have no image and no name", all - classes.len()));
+        lines.push(format!("{} more classes have neither images nor names", all - classes.len()));
     }
     if let Some(threshold) = named.names.unsure() {
         lines.push(format!("images with a probability below {threshold} are unsure"));

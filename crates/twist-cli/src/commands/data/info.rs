@@ -4,19 +4,27 @@ use twist_data::{DataInfo, InfoOptions, Spread};
 use twist_io::printable;
 
 use super::{Common, bar, damaged};
+use crate::args::at_least;
 use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};
 
 /// Classes and damaged images that are listed; `--json` has all.
 const LISTED: usize = 20;
 
+const EXAMPLES: &str = "\
+Examples:
+  twist data info photos/                     everything, every image decoded
+  twist data info 'train-*.tar' --sample 1000 --json
+  twist data info photos/ --labels labels.csv";
+
 /// Counts, sizes, formats, classes, channel mean and std, duplicates and unreadable images
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     common: Common,
     /// Decode only N images spread over the data set
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least::<usize>(1))]
     sample: Option<usize>,
     /// Print one JSON object
     #[arg(long)]

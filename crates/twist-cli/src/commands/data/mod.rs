@@ -4,12 +4,12 @@ mod info;
 mod pack;
 mod verify;
 
-use std::io::IsTerminal;
-
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use twist_data::{Dataset, Unreadable};
 use twist_io::printable;
 
+use crate::args::at_least;
+use crate::bar;
 use crate::exit::Exit;
 use crate::talk::Talk;
 
@@ -45,7 +45,7 @@ struct Common {
     #[arg(long, value_name = "auto|folder|none|FILE", default_value = crate::sources::DEFAULT_LABELS)]
     labels: String,
     /// Threads that decode [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least::<u16>(1))]
     threads: Option<u16>,
 }
 
@@ -76,16 +76,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 
 /// A bar over `images` on a terminal, nothing elsewhere.
 fn bar(images: usize, talk: &Talk) -> ProgressBar {
-    if !talk.shows_progress() || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(images as u64);
-    if let Ok(style) =
-        ProgressStyle::with_template("{bar:32.cyan/dim} {pos}/{len} images  {per_sec}  ETA {eta}")
-    {
-        bar.set_style(style.progress_chars("━━─"));
-    }
-    bar
+    bar::counting(images as u64, "", talk)
 }
 
 /// One line for each damaged image.

@@ -3,6 +3,7 @@
 use twist_data::PackOptions;
 
 use super::{Common, bar, damaged};
+use crate::args::at_least;
 use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};
 
@@ -22,7 +23,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME.tar")]
     out: String,
     /// Most images of one shard
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least::<usize>(1))]
     max_images: usize,
     /// Stop at the first image that cannot be read instead of leaving it out
     #[arg(long)]

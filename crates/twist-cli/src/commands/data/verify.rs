@@ -6,8 +6,14 @@ use super::{Common, bar, damaged};
 use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};
 
+const EXAMPLES: &str = "\
+Examples:
+  twist data verify photos/                   one line for each image that cannot be read
+  twist data verify 'train-*.tar' --json";
+
 /// Decode every image; exit code 1 if one cannot be read
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     common: Common,

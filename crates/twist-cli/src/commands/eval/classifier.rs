@@ -4,13 +4,20 @@ use serde_json::{Map, json};
 use twist_eval::{FeatureKind, classifier_scores};
 
 use crate::args::ModelArgs;
+use crate::digits::{share, thousands};
 use crate::exit::Exit;
 use crate::results;
 use crate::sources::{self, DEFAULT_LABELS};
 use crate::talk::Talk;
 
+const EXAMPLES: &str = "\
+Examples:
+  twist eval classifier runs/finetune-1 --test held-out/
+  twist eval classifier resnet20.safetensors --test 'cifar10/test-*.tar' --json";
+
 /// Accuracy of a model's own classifier, the one it was imported or fine-tuned with
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     model: ModelArgs,
@@ -43,9 +50,13 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     protocol["classes"] = json!(opened.model.card.classifier.as_ref().map(|card| card.classes));
     protocol["classes_matched_by"] = json!(scores.matched_by);
     figures.insert("protocol".into(), protocol);
+    let images = scores.images as u64;
     let line = format!(
-        "top-1 {:.4} ({} of {} images), top-5 {:.4}",
-        scores.top1, scores.right, scores.images, scores.top5
+        "top-1 {} ({} of {} images), top-5 {}",
+        share(scores.top1, images),
+        thousands(scores.right as u64),
+        thousands(images),
+        share(scores.top5, images)
     );
     results::emit(&opened, "classifier", test.classes(), figures, args.json, &[line], talk)?;
     Ok(Exit::Done)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use twist_eval::LabelBudget;
 use twist_eval::finetune::finetune_seeds;
 
-use crate::args::{BudgetArgs, TeachArgs, TeachMachineArgs};
+use crate::args::{BudgetArgs, TeachArgs, TeachMachineArgs, at_least};
 use crate::course::result_lines;
 use crate::exit::Exit;
 use crate::progress::Counting;
@@ -13,8 +13,15 @@ use crate::results;
 use crate::sources::{self, DEFAULT_LABELS, warn_of_same};
 use crate::talk::Talk;
 
+const EXAMPLES: &str = "\
+Examples:
+  twist eval finetune runs/mine-1 --train photos/ --test held-out/ --percent 10
+  twist eval finetune runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar' \\
+      --percent 1 --seeds 3 --state seeds/";
+
 /// Accuracy after fine-tuning backbone and classifier on a part of the labels (no model is kept)
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// A run folder, a checkpoint, or a weight file
     #[arg(value_name = "MODEL")]
@@ -26,7 +33,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DATA")]
     test: String,
     /// Repetitions with the seeds SEED, SEED + 1, …: mean and standard deviation are reported
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least::<u64>(1))]
     seeds: u64,
     /// Folder that keeps what is done; the same command goes on from there
     #[arg(long, value_name = "DIR")]

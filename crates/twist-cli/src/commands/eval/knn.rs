@@ -4,16 +4,24 @@ use serde_json::{Map, json};
 use twist_eval::{FeatureKind, KnnProtocol, knn_top1_each};
 
 use super::DataArgs;
-use crate::args::ModelArgs;
+use crate::args::{ModelArgs, at_least};
+use crate::digits::{margin, share, thousands};
 use crate::exit::Exit;
 use crate::results;
 use crate::talk::Talk;
 
+const EXAMPLES: &str = "\
+Examples:
+  twist eval knn runs/demo-1 --train shapes:train --test shapes:test
+  twist eval knn resnet50.safetensors --train imagenet/train --test imagenet/val --protocol imagenet
+  twist eval knn runs/mine-1 --train photos/ --test held-out/ --k 20,10,100 --json
+
+L2-normalised features are compared by cosine; the k most similar training images vote for their
+class with the weight exp(similarity / T).";
+
 /// Weighted k-NN accuracy of frozen features
-///
-/// L2-normalised features are compared by cosine; the k most similar training images vote for their class with the weight
-/// exp(similarity / T).
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     model: ModelArgs,
@@ -23,7 +31,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", default_value = "cifar", hide_possible_values = true)]
     protocol: ProtocolArg,
     /// Neighbours that vote [default: the protocol's]; of several, as in 20,10,100,200, the first is knn_top1
-    #[arg(long, value_name = "K,...", value_delimiter = ',', value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "K,...", value_delimiter = ',', value_parser = at_least::<i64>(1))]
     k: Vec<i64>,
     /// Temperature T of the weights [default: the protocol's]
     #[arg(long, value_name = "T", value_parser = positive)]
@@ -79,7 +87,14 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         let KnnProtocol { k, temperature } = *vote;
         let k = k.min(voters);
         each.push(json!({"k": k, "temperature": temperature, "knn_top1": top1}));
-        lines.push(format!("k-NN (k {k}, T {temperature}) {top1:.4} on {asked} images, {voters} vote"));
+        let images = asked as u64;
+        lines.push(format!(
+            "k-NN (k {k}, T {temperature}) {} ± {} on {} images, {} vote",
+            share(*top1, images),
+            share(margin(*top1, images), images),
+            thousands(images),
+            thousands(voters as u64)
+        ));
     }
     figures.insert("knn_top1".into(), top1.first().copied().into());
     if each.len() > 1 {

@@ -10,7 +10,7 @@ use twist_eval::{FeatureKind, Session};
 use twist_train::Precision;
 
 use super::DataArgs;
-use crate::args::ModelArgs;
+use crate::args::{ModelArgs, at_least};
 use crate::course::{Course, result_lines};
 use crate::exit::{Exit, Usage};
 use crate::model::Opened;
@@ -29,21 +29,34 @@ enum Which {
     Vit,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  twist eval linear runs/mine-1 --train photos/ --test held-out/
+  twist eval linear resnet50.safetensors --train imagenet/train --test imagenet/val \\
+      --protocol resnet --state linear/
+
+The protocols do not compare with each other:
+  fast    cached features, many rates at once, chosen on held-out training images
+  resnet  released for convolutional networks: random crops and flips, 100 epochs
+  vit     released for transformers: class tokens of the last 4 blocks, random crops and flips,
+          100 epochs";
+
 /// Accuracy of a linear classifier on frozen features
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
     data: DataArgs,
-    /// How the classifier is trained
-    #[arg(long, value_enum, default_value_t = Which::Fast)]
+    /// How the classifier is trained: fast, resnet or vit
+    #[arg(long, value_enum, default_value_t = Which::Fast, hide_possible_values = true)]
     protocol: Which,
     /// Passes over the training images [default: 100; fast: 10 to 100, by their number]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least::<u64>(1))]
     epochs: Option<u64>,
     /// Images in one update [default: 1024; fast: 256]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, value_name = "N", value_parser = at_least::<u32>(2))]
     batch_size: Option<u32>,
     /// First learning rate [default: released; fast: the best of eight on held-out training images]
     #[arg(long, value_name = "X")]
@@ -69,7 +82,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         return Err(Usage(format!("{flag} belongs to the protocols resnet and vit")).into());
     }
     if let Some(lr) = args.lr.filter(|lr| !(lr.is_finite() && *lr > 0.0)) {
-        return Err(Usage(format!("--lr {lr} is no learning rate: give a number above 0")).into());
+        return Err(Usage(format!("--lr {lr} is not a learning rate: give a number above 0")).into());
     }
     let opened = args.model.open(talk)?;
     let (train, test) = args.data.open(talk)?;
@@ -125,7 +138,7 @@ fn fast(
     let chosen = result.rates[result.chosen];
     if let Some(held_out) = chosen.held_out_top1 {
         lines.push(format!(
-            "rate {} and weight decay {}: {held_out:.4} on held-out training images, the best of {} settings",
+            "rate {} and weight decay {}: {held_out:.3} on held-out training images, the best of {} settings",
             chosen.lr,
             chosen.weight_decay,
             result.rates.len()

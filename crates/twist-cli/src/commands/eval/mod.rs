@@ -16,7 +16,7 @@ Examples:
   twist eval classifier resnet20.safetensors --test 'cifar10/test-*.tar'
   twist eval cluster runs/a runs/b runs/c --test 'cifar10/test-*.tar'      mean and deviation of three seeds
   twist eval linear runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar'
-  twist eval finetune runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar' \
+  twist eval finetune runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar' \\
       --percent 1 --seeds 3
   twist eval transfer runs/cifar10_cpu-1 --data sets/
 
@@ -56,16 +56,15 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 
 /// What every protocol with a training and a test part takes.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Images")]
 struct DataArgs {
     /// Labelled images to learn from: any DATA
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", help_heading = "Images")]
     train: String,
     /// Labelled images to measure on
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", help_heading = "Images")]
     test: String,
     /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, or a list file
-    #[arg(long, value_name = "auto|folder|FILE", default_value = crate::sources::DEFAULT_LABELS)]
+    #[arg(long, value_name = "auto|folder|FILE", default_value = crate::sources::DEFAULT_LABELS, help_heading = "Images")]
     labels: String,
 }
 

@@ -10,7 +10,7 @@ use twist_eval::{
 };
 use twist_train::Precision;
 
-use crate::args::ModelArgs;
+use crate::args::{ModelArgs, at_least};
 use crate::exit::{Exit, Usage};
 use crate::model::Opened;
 use crate::progress::Counting;
@@ -78,7 +78,7 @@ struct FinetuneArgs {
     #[arg(long, value_name = "X,X,…", value_delimiter = ',')]
     weight_decay: Vec<f64>,
     /// Updates of a course, rounded up to whole passes [default: 20000]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least::<u64>(1))]
     updates: Option<u64>,
     /// Images in one update [default: 256]
     #[arg(long, value_name = "N")]

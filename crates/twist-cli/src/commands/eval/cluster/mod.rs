@@ -10,7 +10,7 @@ use twist_eval::{
     label_numbers,
 };
 
-use crate::args::UseArgs;
+use crate::args::{UseArgs, at_least};
 use crate::exit::{Exit, Usage};
 use crate::model::{Opened, Source};
 use crate::progress::Counting;
@@ -20,11 +20,19 @@ use crate::talk::Talk;
 /// Lloyd iterations of one start of k-means.
 const ITERATIONS: u32 = 100;
 
+const EXAMPLES: &str = "\
+Examples:
+  twist eval cluster runs/mine-1 --test held-out/
+  twist eval cluster runs/a runs/b runs/c --test 'cifar10/test-*.tar'    three seeds
+  twist eval cluster runs/head-1 --test features.npy --kmeans-seeds 0    without k-means
+
+Clusters get the names of classes after the fact, by the best one-to-one assignment on the test
+images. Several models (runs that differ in their seed, or checkpoints) give mean ± sample standard
+deviation.";
+
 /// Discovered classes against labels: NMI, AMI, ARI, accuracies, and k-means on the same features
-///
-/// Clusters get the names of classes after the fact, by the best one-to-one assignment on the test images. Several
-/// models (runs that differ in their seed, or checkpoints) give mean ± sample standard deviation.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Run folders, checkpoints or weight files with a projection head
     #[arg(value_name = "MODEL", required = true)]
@@ -42,7 +50,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", help_heading = "Reference", default_value_t = 5)]
     kmeans_seeds: u64,
     /// k-means++ starts of each seed, of which the best by inertia is kept
-    #[arg(long, value_name = "N", help_heading = "Reference", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", help_heading = "Reference", default_value_t = 5, value_parser = at_least::<u32>(1))]
     kmeans_restarts: u32,
     #[command(flatten)]
     machine: UseArgs,

@@ -1,0 +1,64 @@
+//! Bars on a terminal of any width. Elsewhere they are hidden.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+
+use crate::digits;
+use crate::talk::Talk;
+
+/// Between two moves of what shows that something is done.
+const TICK: Duration = Duration::from_millis(120);
+/// Columns where the terminal does not say.
+const USUAL_WIDTH: usize = 80;
+
+/// Columns of the terminal.
+pub(crate) fn columns() -> usize {
+    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        _ => USUAL_WIDTH,
+    }
+}
+
+/// How much of `all` is done: `WHAT ━━━── 12/600  1,065/s  ETA 2m`.
+pub(crate) fn counting(all: u64, what: &str, talk: &Talk) -> ProgressBar {
+    let bar = new(all, "{prefix}{wide_bar:.cyan/dim} {human_pos}/{human_len}  {rate}/s  ETA {eta}", talk);
+    bar.set_prefix(if what.is_empty() { String::new() } else { format!("{what}  ") });
+    bar
+}
+
+/// Steps of a training, with two texts: one behind the bar, one in the line below.
+pub(crate) fn steps(all: u64, talk: &Talk) -> ProgressBar {
+    new(all, "{wide_bar:.cyan/dim} {percent:>3}%  {prefix}\n{wide_msg}", talk)
+}
+
+/// Steps of a course from labels, with what came of the last epoch in the line below.
+pub(crate) fn course(talk: &Talk) -> ProgressBar {
+    new(0, "{wide_bar:.cyan/dim} step {human_pos}/{human_len}  ETA {eta}\n{wide_msg}", talk)
+}
+
+/// Something that cannot be counted is done.
+pub(crate) fn busy(what: &str, talk: &Talk) -> ProgressBar {
+    let bar = new(0, "{spinner:.cyan} {prefix}", talk);
+    bar.set_prefix(what.to_string());
+    if !bar.is_hidden() {
+        bar.enable_steady_tick(TICK);
+    }
+    bar
+}
+
+fn new(all: u64, template: &str, talk: &Talk) -> ProgressBar {
+    if !talk.shows_progress() || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(all);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            let _ = out.write_str(&digits::rate(state.per_sec()));
+        };
+        bar.set_style(style.with_key("rate", rate).progress_chars("━━─"));
+    }
+    bar
+}

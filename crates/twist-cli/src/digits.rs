@@ -1,0 +1,57 @@
+//! Numbers for people: as many digits as they rest on.
+
+/// Something per second: `1,065`, `12`, `1.2`, `0.45`.
+pub(crate) fn rate(value: f64) -> String {
+    match value {
+        v if !v.is_finite() => "?".into(),
+        v if v >= 10.0 => thousands(v.round() as u64),
+        v if v >= 1.0 => format!("{v:.1}"),
+        v => format!("{v:.2}"),
+    }
+}
+
+/// A whole number with a comma between thousands.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A part of `images` images: two digits of less than 100, four of 10,000 and more.
+pub(crate) fn share(value: f64, images: u64) -> String {
+    let digits = match images {
+        0..100 => 2,
+        100..10_000 => 3,
+        _ => 4,
+    };
+    format!("{value:.digits$}")
+}
+
+/// Half the width of the interval that holds the true part in 95 of 100 cases, when `value` was measured on `images` images
+/// drawn by chance (normal approximation).
+pub(crate) fn margin(value: f64, images: u64) -> f64 {
+    1.96 * (value * (1.0 - value) / images.max(1) as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_digits_that_they_rest_on() {
+        let rates = [1_065.752_1, 12.34, 1.234, 0.454, 1_234_567.0, f64::NAN].map(rate);
+        assert_eq!(rates, ["1,066", "12", "1.2", "0.45", "1,234,567", "?"]);
+        assert_eq!(
+            [(0.32, 60), (0.32, 600), (0.9261, 10_000)].map(|(v, n)| share(v, n)),
+            ["0.32", "0.320", "0.9261"]
+        );
+        assert!((margin(0.317, 60) - 0.1177).abs() < 1e-4);
+        assert_eq!(margin(1.0, 60), 0.0);
+    }
+}

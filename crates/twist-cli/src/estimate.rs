@@ -1,0 +1,185 @@
+//! How long a run takes here, said before it begins; and the number of epochs that `--max-time` leaves time for.
+//!
+//! No result follows from a timing unless the user asks for it: with `--max-time` and without `--epochs` the measured
+//! time chooses the number of epochs, which then stands in the run's `config.toml` as if it had been typed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use twist_data::Dataset;
+use twist_train::{Recipe, TrainPlan, seconds_per_step};
+
+use crate::talk::Talk;
+
+/// The part of `--max-time` that is filled with steps: evaluations, checkpoints and a busier machine take the rest.
+const FILLED: f64 = 0.9;
+
+/// What the command line says of time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    /// `--max-time`.
+    pub(crate) limit: Option<Duration>,
+    /// Whether it also says the number of epochs.
+    pub(crate) epochs: bool,
+}
+
+/// Measures some steps of a run of images that begins, and says how long it takes. Where `--max-time` leaves time for fewer
+/// epochs than the plan has and nobody chose those, `make` makes recipe and plan anew for them.
+///
+/// # Errors
+/// What the first steps of the run would fail with; those of `make`.
+pub(crate) fn timed(
+    (recipe, plan): (Recipe, TrainPlan),
+    images: &Arc<dyn Dataset>,
+    asked: Asked,
+    talk: &Talk,
+    make: impl Fn(u64) -> anyhow::Result<(Recipe, TrainPlan)>,
+) -> anyhow::Result<(Recipe, TrainPlan)> {
+    if asked.limit.is_none() && !talk.shows_progress() {
+        return Ok((recipe, plan));
+    }
+    talk.say("measuring how long a step takes");
+    let estimate = Estimate {
+        step: seconds_per_step(&plan, images)?,
+        per_epoch: plan.steps_per_epoch(),
+        epochs: plan.epochs(),
+        fixed: plan.config().self_label.as_ref().map_or(0, |stage| stage.epochs),
+    };
+    estimate.tell(talk);
+    match asked.limit.and_then(|limit| estimate.fit(limit, asked.epochs, talk)) {
+        Some(epochs) => make(epochs),
+        None => Ok((recipe, plan)),
+    }
+}
+
+/// A run whose steps were measured.
+#[derive(Clone, Copy, Debug)]
+struct Estimate {
+    /// Seconds of one step.
+    step: f64,
+    /// Steps of an epoch.
+    per_epoch: u64,
+    /// Epochs of the plan.
+    epochs: u64,
+    /// Those among them that `--epochs` does not count: the second stage.
+    fixed: u64,
+}
+
+impl Estimate {
+    /// Seconds of `epochs` epochs.
+    fn seconds(self, epochs: u64) -> f64 {
+        epochs as f64 * self.per_epoch as f64 * self.step
+    }
+
+    /// Epochs (of all stages) that end within `limit`.
+    fn fitting(self, limit: Duration) -> u64 {
+        (FILLED * limit.as_secs_f64() / self.seconds(1).max(1e-9)) as u64
+    }
+
+    /// Says how long the plan takes.
+    fn tell(self, talk: &Talk) {
+        talk.say(format!(
+            "time: {} for {} steps, {} each as measured here; evaluations come on top",
+            about(self.seconds(self.epochs)),
+            self.per_epoch.saturating_mul(self.epochs),
+            short(self.step)
+        ));
+    }
+
+    /// Says what `limit` means for the run, and returns the `--epochs` to use instead of the plan's, where those do not fit
+    /// and the user did not choose them.
+    fn fit(self, limit: Duration, chosen: bool, talk: &Talk) -> Option<u64> {
+        let (fits, limit) = (self.fitting(limit), about(limit.as_secs_f64()));
+        if fits >= self.epochs {
+            return None;
+        }
+        let epochs = fits.saturating_sub(self.fixed);
+        if chosen || epochs == 0 {
+            let remedy = match epochs {
+                0 => "not even one epoch fits".to_string(),
+                epochs => format!("--epochs {epochs} fits"),
+            };
+            talk.warn(format!(
+                "--max-time, {limit}, ends the run at about epoch {fits} of {}, before its learning rate has come down: {remedy}",
+                self.epochs
+            ));
+            return None;
+        }
+        talk.say(format!(
+            "--max-time, {limit}, leaves time for about {epochs} of {} epochs: the run has {epochs} (--epochs sets another number)",
+            self.epochs - self.fixed
+        ));
+        Some(epochs)
+    }
+}
+
+/// A length of time in words, with two digits or so.
+fn about(seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        s if s < 90.0 => (s, "second"),
+        s if s < 90.0 * 60.0 => (s / 60.0, "minute"),
+        s if s < 48.0 * 3_600.0 => (s / 3_600.0, "hour"),
+        s => (s / 86_400.0, "day"),
+    };
+    let value =
+        if value < 9.95 && unit != "second" { (value * 10.0).round() / 10.0 } else { value.round().max(1.0) };
+    format!("about {value} {unit}{}", if value == 1.0 { "" } else { "s" })
+}
+
+/// The time of a step.
+fn short(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.01 => format!("{:.1} ms", s * 1e3),
+        s if s < 1.0 => format!("{:.0} ms", s * 1e3),
+        s if s < 10.0 => format!("{s:.1} s"),
+        s => format!("{s:.0} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: Estimate = Estimate { step: 0.5, per_epoch: 10, epochs: 400, fixed: 0 };
+
+    fn fit(run: Estimate, seconds: u64, chosen: bool) -> Option<u64> {
+        run.fit(Duration::from_secs(seconds), chosen, &Talk::new(true, false))
+    }
+
+    #[test]
+    fn a_run_that_fits_stays_and_a_longer_one_gets_the_epochs_that_do() {
+        assert_eq!(RUN.seconds(400), 2_000.0);
+        assert_eq!(fit(RUN, 3_000, false), None, "400 epochs fit");
+        assert_eq!(fit(RUN, 1_000, false), Some(180), "of 5 s, in nine tenths of the time");
+        assert_eq!(fit(RUN, 5, false), None, "not even one fits: the run stops at the time");
+    }
+
+    #[test]
+    fn chosen_epochs_stay() {
+        assert_eq!(fit(RUN, 1_000, true), None);
+    }
+
+    #[test]
+    fn a_second_stage_keeps_its_epochs() {
+        let staged = Estimate { fixed: 100, ..RUN };
+        assert_eq!(fit(staged, 1_000, false), Some(80));
+        assert_eq!(fit(staged, 500, false), None, "90 epochs are less than the second stage");
+    }
+
+    #[test]
+    fn times_have_two_digits() {
+        for (seconds, text) in [
+            (0.2, "about 1 second"),
+            (47.3, "about 47 seconds"),
+            (90.0, "about 1.5 minutes"),
+            (1_800.0, "about 30 minutes"),
+            (3_600.0 * 1.0, "about 60 minutes"),
+            (3_600.0 * 2.5, "about 2.5 hours"),
+            (86_400.0 * 12.3, "about 12 days"),
+        ] {
+            assert_eq!(about(seconds), text);
+        }
+        let steps = [0.0021, 0.123, 2.34, 61.2].map(short);
+        assert_eq!(steps, ["2.1 ms", "123 ms", "2.3 s", "61 s"]);
+    }
+}
