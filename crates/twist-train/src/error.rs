@@ -86,7 +86,8 @@ pub enum TrainError {
     },
     /// A checkpoint belongs to another network or optimizer.
     #[error(
-        "{path}: this checkpoint does not fit the recipe: {reason}. Resume with the recipe that it was written with, or start anew with --force (and --init {path} to keep its weights)"
+        "{path}: this checkpoint does not fit the recipe: {reason}. Resume with the recipe that it was written with, or start anew with --force (and --init {} to keep its weights)",
+        twist_io::shell_word(path)
     )]
     WrongCheckpoint {
         /// The file.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
-use twist_io::{HostTensor, load_safetensors, save_safetensors};
+use twist_io::{HostTensor, StateDict, load_safetensors, save_safetensors};
 
 use super::course::Lesson;
 use super::step::StepFigures;
@@ -70,10 +70,15 @@ pub(crate) fn identity(plan: &SupervisedPlan, lesson: &str) -> Result<String, Ev
 /// [`EvalError::OtherCourse`] when it does not; the file is damaged.
 pub(crate) fn check_state(file: &Path, plan: &SupervisedPlan, lesson: &str) -> Result<(), EvalError> {
     if file.is_file() {
-        let (_, facts) = load_safetensors(file)?;
+        let (_, facts) = read(file)?;
         of_course(file, facts.as_ref(), plan, lesson)?;
     }
     Ok(())
+}
+
+/// A state as it was saved. There is none before it, so a damaged one ends the course.
+fn read(file: &Path) -> Result<(StateDict, Option<Value>), EvalError> {
+    load_safetensors(file).map_err(|error| wrong(file, &error.to_string()))
 }
 
 /// The step of a state that belongs to this course.
@@ -126,7 +131,7 @@ pub(super) fn load(
     if !file.is_file() {
         return Ok(None);
     }
-    let (mut state, facts) = load_safetensors(file)?;
+    let (mut state, facts) = read(file)?;
     let step = of_course(file, facts.as_ref(), plan, &lesson.identity)?;
     let numbers = state.split_prefix("figures.");
     let numbers = |name: &str| -> Result<Vec<f64>, EvalError> {
