@@ -9,11 +9,12 @@ CPU = ["--device", "cpu", "--threads", "1"]
 
 
 class Scenario:
-    """`command` writes below `roots`; `again` makes up for a kill. `given` are folders that lie there before."""
+    """`command` writes below `roots`; `again` makes up for a kill, or says `refusal` where all is there already. `given` are
+    folders that lie there before."""
 
-    def __init__(self, name, share, command, again, roots, given=()):
+    def __init__(self, name, share, command, again, roots, given=(), refusal=None):
         self.name, self.share, self.command, self.again = name, share, command, again
-        self.roots, self.given = roots, given
+        self.roots, self.given, self.refusal = roots, given, refusal
 
     def prepare(self):
         """The place as it is before the command."""
@@ -45,9 +46,9 @@ def make(twist, place, execute):
         command = [twist, *words, "--out", run, *CPU]
         return Scenario(name, share, command, lambda: resume(command, run), [out, cache])
 
-    def repeats(name, share, *words, given=()):
+    def repeats(name, share, *words, given=(), refusal=None):
         command = [twist, *words]
-        return Scenario(name, share, command, lambda: command, [out, cache], given)
+        return Scenario(name, share, command, lambda: command, [out, cache], given, refusal)
 
     model, folder = at("in/model"), [(at("in/empty"), out)]
     os.makedirs(at("in/empty"), exist_ok=True)
@@ -64,5 +65,5 @@ def make(twist, place, execute):
         repeats("embed, npy", 1, "embed", model, at("in/train"), "--out", f"{out}/e.npy", *CPU, given=folder),
         repeats("eval knn, cache", 2, "eval", "knn", run, "--train", at("in/train"), "--test", at("in/test"), *CPU, given=whole),
         repeats("data pack", 2, "data", "pack", at("in/train"), "--out", f"{out}/s-%03d.tar", "--max-images", "12", "--threads",
-                "1", given=folder),
+                "1", given=folder, refusal="exists already"),
     ]

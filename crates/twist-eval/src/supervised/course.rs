@@ -130,6 +130,8 @@ pub(crate) fn teach(
     };
     if let (true, Some(file)) = (progress.step > 0, session.state.clone()) {
         session.record(progress.step, per_epoch, What::Resumed { path: name_of(&file) })?;
+        // The process may have been killed before it said so.
+        session.record(progress.step, per_epoch, What::Checkpoint { path: name_of(&file) })?;
     }
     let pipeline = Pipeline::Views { policies: vec![plan.view.clone()], seed: plan.seed };
     let options = LoaderOptions { prefetch: PREFETCH, ..input.loader.clone() };

@@ -155,6 +155,7 @@ pub(super) fn load(
         }
     });
     let epochs = epochs.collect();
+    state.check_finite(file).map_err(|error| wrong(file, &error.to_string()))?;
     student.load(state)?;
     Ok(Some(Progress { step, epochs, pending: Vec::new(), sums }))
 }

@@ -165,6 +165,7 @@ pub(crate) fn step_of(name: &str) -> Option<u64> {
 
 fn read<F: DeserializeOwned>(path: &Path) -> Result<(StateDict, F), String> {
     let (state, metadata) = load_safetensors(path).map_err(|error| error.to_string())?;
+    state.check_finite(path).map_err(|error| error.to_string())?;
     let metadata = metadata.ok_or_else(|| format!("{}: no metadata of Twist in it", path.display()))?;
     let facts =
         serde_json::from_value(metadata).map_err(|error| format!("{}: metadata: {error}", path.display()))?;

@@ -171,6 +171,26 @@ impl Recorder for StopAfter {
     }
 }
 
+#[test]
+fn a_checkpoint_with_numbers_that_are_none_is_left_out_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    let (whole, damaged) = (root.path().join("whole"), root.path().join("damaged"));
+    run(&whole, &evaluated(), Some(SCORES));
+    run(&damaged, &evaluated(), Some(SCORES));
+    let newest = damaged.join("checkpoints/step-00000006.safetensors");
+    let (mut state, facts) = twist_io::load_safetensors(&newest).unwrap();
+    let (name, tensor) = state.0.iter_mut().find(|(name, _)| name.ends_with("conv1.weight")).unwrap();
+    tensor.data[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+    let name = name.clone();
+    twist_io::save_safetensors(&newest, &state, facts.as_ref()).unwrap();
+
+    assert_eq!(run(&damaged, &evaluated(), Some(SCORES)), 2, "from the checkpoint before");
+    let warnings: Vec<Value> = log(&damaged).into_iter().filter(|line| line["event"] == "warning").collect();
+    let message = warnings[0]["message"].as_str().unwrap();
+    assert!(message.contains("step-00000006") && message.contains(&name), "{message}");
+    assert!(bytes(&damaged, "step-00000006.safetensors") == bytes(&whole, "step-00000006.safetensors"));
+}
+
 /// Counts how often an image is read.
 struct Counted(Stripes, AtomicUsize);
 
