@@ -15,6 +15,7 @@ class Scenario:
     def __init__(self, name, share, command, again, roots, given=(), refusal=None):
         self.name, self.share, self.command, self.again = name, share, command, again
         self.roots, self.given, self.refusal = roots, given, refusal
+        self.resumes = command[1] in ("train", "finetune")
 
     def prepare(self):
         """The place as it is before the command."""

@@ -39,6 +39,9 @@ impl UseArgs {
         let machine = Machine::detect(self.device, self.threads.map(usize::from))?;
         machine.prepare()?;
         let model = Model::load(path, machine.device)?;
+        for reason in &model.left_out {
+            talk.warn(format!("{reason}. {} is used instead", model.path.display()));
+        }
         talk.detail(format!("{}: {}", model.path.display(), model.card.origin));
         let input = EvalInput::of_card(&model.card, self.precision(&machine)?, &machine)?;
         let cache = if self.no_cache { FeatureCache::off() } else { FeatureCache::of_user() };

@@ -124,6 +124,30 @@ fn the_state_of_a_finished_fine_tuning_goes() {
 }
 
 #[test]
+fn a_bit_that_flipped_in_a_checkpoint_is_noticed_and_the_one_before_is_used() {
+    let place = Place::new();
+    place.pictures("train", 24);
+    place.run(&format!("train train --recipe tiny.toml --out net {CPU}")).exits(0);
+    let newest = "checkpoints/step-00000009.safetensors";
+    let whole = read(&place, "net", newest);
+    let mut damaged = whole.clone();
+    // The top bit of an exponent, of a number in the middle of the tensors.
+    let at = damaged.len() / 2 / 4 * 4 + 3;
+    damaged[at] ^= 0x40;
+    fs_err::write(place.path("net").join(newest), damaged).unwrap();
+
+    let predicted = place.run(&format!("predict net train {CPU}"));
+    predicted.exits(0).says(&[
+        "warning",
+        "step-00000009.safetensors",
+        "step-00000008.safetensors is used instead",
+    ]);
+    fs_err::remove_file(place.path("net/metrics.json")).unwrap();
+    resume(&place, "net", "train").exits(0).says(&["step-00000009.safetensors", "left out"]);
+    assert!(read(&place, "net", newest) == whole, "the run was brought to the same end");
+}
+
+#[test]
 fn a_process_killed_before_it_began_is_no_obstacle() {
     let place = Place::new();
     place.pictures("train", 24);

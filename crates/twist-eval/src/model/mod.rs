@@ -38,6 +38,8 @@ pub struct Model {
     pub path: PathBuf,
     /// The run folder that it belongs to, if any.
     pub folder: Option<PathBuf>,
+    /// Newer checkpoints of the run that cannot be used, each with the reason.
+    pub left_out: Vec<String>,
     /// SHA-256 of the weight file, 32 hexadecimal digits; empty for a model that was made here.
     pub hash: String,
     /// SHA-256 of the backbone's tensors alone, 32 hexadecimal digits: models that differ in their heads share features.
@@ -105,7 +107,8 @@ impl Model {
         let mut store = Store::new(device, seed);
         let Parts { backbone, head, classifier } = Parts::new(&card, &mut store)?;
         let (path, folder, hash, backbone_hash) = (PathBuf::new(), None, String::new(), String::new());
-        Ok(Self { path, folder, hash, backbone_hash, card, store, backbone, head, classifier })
+        let left_out = Vec::new();
+        Ok(Self { path, folder, left_out, hash, backbone_hash, card, store, backbone, head, classifier })
     }
 
     /// Opens MODEL: a run folder (its `model.safetensors`, else its newest good checkpoint), a checkpoint, or a weight

@@ -29,7 +29,9 @@ pub(super) fn open(path: &Path, device: Device) -> Result<Model, EvalError> {
         false => None,
     };
     let loaded = newest.ok_or_else(|| EvalError::NoModel { path: path.to_owned() })?;
-    of_run(loaded.path, Some(path.to_owned()), loaded.state, &loaded.facts, device)
+    let left_out = loaded.rejected.iter().map(|newer| newer.reason.clone()).collect();
+    let model = of_run(loaded.path, Some(path.to_owned()), loaded.state, &loaded.facts, device)?;
+    Ok(Model { left_out, ..model })
 }
 
 /// The run folder of a checkpoint.
