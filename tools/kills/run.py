@@ -58,7 +58,7 @@ def scenario(one, kills, disks, place, env):
     one.prepare()
     code, out, err, found = events.record(one.command, place, env, [root + os.sep for root in one.roots])
     check((code, out, err), one.command)
-    expected = snapshot(one.roots, place)
+    expected, needed = snapshot(one.roots, place), sum(map(size_of, one.roots))
     chosen = [found[index * len(found) // kills] for index in range(min(kills, len(found)))] if kills < len(found) else found
     done = different = 0
     for event in chosen:
@@ -77,7 +77,7 @@ def scenario(one, kills, disks, place, env):
             print("".join(f"    {line}\n" for line in lines), end="", flush=True)
     full = 0
     for number in range(disks if one.resumes else 0):
-        lines = on_full_disk(one, sum(map(size_of, one.roots)) * (number + 1) // (disks + 1), expected, place, env)
+        lines = on_full_disk(one, needed * (number + 1) // (disks + 1), expected, place, env)
         if lines is not None:
             full, different = full + 1, different + bool(lines)
             print("".join(f"{one.name}: after a full disk, {line}\n" for line in lines), end="", flush=True)
