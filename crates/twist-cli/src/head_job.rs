@@ -43,7 +43,7 @@ impl HeadJob {
         let (tables, facts) = self.source.tables(self.strict, talk)?;
         let plan = HeadPlan::new(self.recipe.config(), &facts, self.plan.machine())?;
         let mut trainer = self.trainer(plan, &tables, &folder, talk)?;
-        folder.describe(&self.recipe, trainer.plan())?;
+        folder.describe(&self.recipe, trainer.plan())?.iter().for_each(|aside| talk.say(aside));
         self.sources.write(folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
         warn_of_few_steps(trainer.plan(), talk);

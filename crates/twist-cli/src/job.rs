@@ -44,7 +44,7 @@ impl Job {
         if trainer.is_finished() && folder.says_done(step)? && is_evaluated(folder.path(), step) {
             return already_finished(folder.path(), talk);
         }
-        folder.describe(&self.recipe, &self.plan)?;
+        folder.describe(&self.recipe, &self.plan)?.iter().for_each(|aside| talk.say(aside));
         self.sources.write(folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
 

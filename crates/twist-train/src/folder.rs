@@ -97,55 +97,66 @@ impl RunFolder {
     /// more: until then the old run stays whole, and the new one may begin with its weights.
     ///
     /// The names that people gave to the old run's classes do not fit those of the new one, so they are set aside as
-    /// `clusters.replaced-N.json`.
+    /// `clusters.replaced-N.json`. Returns a sentence that says so.
     ///
     /// # Errors
     /// When a file cannot be removed.
-    pub fn make_way(&self) -> Result<(), TrainError> {
+    pub fn make_way(&self) -> Result<Option<String>, TrainError> {
         if self.on_existing != OnExisting::Replace {
-            return Ok(());
+            return Ok(None);
         }
-        self.set_aside("clusters.json")?;
-        self.clear()
+        let aside = self.set_aside("clusters.json")?;
+        self.clear()?;
+        Ok(aside.map(|aside| {
+            format!(
+                "the names of the classes before are kept as {}: this run numbers its own anew",
+                aside.display()
+            )
+        }))
     }
 
     /// Renames a file that holds what people said and that would be replaced: `clusters.json` becomes
-    /// `clusters.replaced-1.json`, or of the next number that is free. Of equal files one is kept.
+    /// `clusters.replaced-1.json`, or of the next number that is free. Of equal files one is kept. Returns where it is then;
+    /// `None` when there is no such file.
     ///
     /// # Errors
     /// A file cannot be read, renamed or removed.
-    pub fn set_aside(&self, name: &str) -> Result<(), TrainError> {
+    pub fn set_aside(&self, name: &str) -> Result<Option<PathBuf>, TrainError> {
         let path = self.path.join(name);
         if !path.is_file() {
-            return Ok(());
+            return Ok(None);
         }
         let bytes = fs_err::read(&path)?;
         let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
         for number in 1u32.. {
             let aside = self.path.join(format!("{stem}.replaced-{number}.{extension}"));
             match fs_err::read(&aside) {
-                Ok(known) if known == bytes => return Ok(fs_err::remove_file(&path)?),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    return Ok(fs_err::rename(&path, &aside)?);
-                }
+                Ok(known) if known == bytes => fs_err::remove_file(&path)?,
+                Ok(_) => continue,
+                Err(error) if error.kind() == ErrorKind::NotFound => fs_err::rename(&path, &aside)?,
                 Err(error) => return Err(error.into()),
             }
+            return Ok(Some(aside));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Writes `config.toml`, the recipe as written, and `plan.json`, everything derived from it. Call it after
-    /// [`crate::Trainer::new`], which may refuse to resume and must find the folder as it was.
+    /// [`crate::Trainer::new`], which may refuse to resume and must find the folder as it was. Returns what
+    /// [`RunFolder::make_way`] has to say.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn describe<C>(&self, recipe: &RecipeOf<C>, plan: &impl Serialize) -> Result<(), TrainError> {
-        self.make_way()?;
+    pub fn describe<C>(
+        &self,
+        recipe: &RecipeOf<C>,
+        plan: &impl Serialize,
+    ) -> Result<Option<String>, TrainError> {
+        let aside = self.make_way()?;
         write_atomic(self.path.join("config.toml"), |file| file.write_all(recipe.text().as_bytes()))?;
         let plan = serde_json::to_string_pretty(plan).map_err(std::io::Error::from)?;
         write_atomic(self.path.join("plan.json"), |file| writeln!(file, "{plan}"))?;
-        Ok(())
+        Ok(aside)
     }
 
     /// The recorders of every run: `log.jsonl` and TensorBoard's event file.

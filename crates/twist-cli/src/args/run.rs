@@ -16,7 +16,7 @@ pub(crate) struct RunFolderArgs {
     /// Continue from the last good checkpoint; start if there is none, do nothing if the run is finished
     #[arg(long, conflicts_with = "force")]
     pub(crate) resume: bool,
-    /// Replace a run folder that exists; tables of labels in it stay, names of its classes are set aside
+    /// Replace a run folder that exists
     #[arg(long)]
     pub(crate) force: bool,
 }

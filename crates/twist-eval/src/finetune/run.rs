@@ -81,8 +81,9 @@ impl FinetuneRun<'_> {
         }
         let per_epoch = plan.order(self.labelled.images.len()).steps_per_epoch();
         let total = plan.epochs * per_epoch;
+        let mut notes = self.labelled.notes.clone();
         if !finished {
-            folder.make_way()?;
+            notes.extend(folder.make_way()?);
             self.config.write(path)?;
             write_json(&path.join("plan.json"), &serde_json::to_value(&plan)?)?;
         }
@@ -108,8 +109,8 @@ impl FinetuneRun<'_> {
             return Ok(RunEnd::WasFinished);
         }
         session.record(0, per_epoch, What::Start(Box::new(self.start(&plan, per_epoch))))?;
-        for message in &self.labelled.notes {
-            session.record(0, per_epoch, What::Warning { message: message.clone() })?;
+        for message in notes {
+            session.record(0, per_epoch, What::Warning { message })?;
         }
         let test = self.test.as_ref();
         let ended = finetune(self.source, &self.labelled, test, &options, self.machine, &mut session)?;
