@@ -5,9 +5,11 @@ use libfuzzer_sys::fuzz_target;
 use twist_data::{DecodeLimits, Decoder};
 
 const MAX_PIXELS: u64 = 1 << 20;
+/// What a decoder says that it keeps to; the process has a limit of its own (`-rss_limit_mb`).
+const MAX_BYTES: u64 = 64 << 20;
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut decoder = Decoder::new(DecodeLimits { max_pixels: MAX_PIXELS });
+    let mut decoder = Decoder::new(DecodeLimits { max_pixels: MAX_PIXELS, max_bytes: MAX_BYTES, ..DecodeLimits::default() });
     let dimensions = decoder.dimensions(bytes);
     if let Ok(image) = decoder.decode(bytes) {
         let (width, height) = dimensions.expect("an image that decodes has a size");

@@ -135,6 +135,21 @@ pub enum DataError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A file that is larger than any image that could be decoded.
+    #[error(
+        "{path} has {} MB, and image files of at most {} MB are read: make a smaller copy of it, or remove it if it is \
+         not an image",
+        bytes.div_ceil(1_000_000),
+        most / 1_000_000
+    )]
+    TooLargeFile {
+        /// The image.
+        path: String,
+        /// Its size.
+        bytes: u64,
+        /// What is read at most.
+        most: u64,
+    },
     /// A folder whose content cannot be listed: images below it would be missing without a word.
     #[error("cannot list the folder {path}: {source}{}", folder_hint(source))]
     Folder {

@@ -45,6 +45,8 @@ mod official;
 
 mod synth;
 
+mod foreign;
+
 mod decode;
 
 mod augment;
@@ -64,10 +66,10 @@ pub use crate::augment::{
     Operations, PolicyError, RandAugment, ViewDraw, ViewPolicy, draw,
 };
 pub use crate::dataset::{
-    Dataset, LabelSource, LeftOut, Listed, OpenOptions, Splits, Stored, class_name, in_memory, listed, open,
-    reduced, subset,
+    Dataset, LabelSource, LeftOut, Listed, Notes, OpenOptions, Splits, Stored, class_name, in_memory, listed,
+    noted, open, reduced, subset,
 };
-pub use crate::decode::{DecodeError, DecodeLimits, Decoder};
+pub use crate::decode::{DecodeError, DecodeLimits, DecodeNote, Decoder};
 pub use crate::error::DataError;
 pub use crate::image::Rgb8;
 pub use crate::loader::{Batch, Loader, LoaderOptions, Pipeline, Skipped, ViewGroup};
@@ -77,7 +79,7 @@ pub use crate::official::{
 pub use crate::pack::{PackOptions, PackReport, pack};
 pub use crate::sampler::{BatchRequest, Sampler, SamplerError};
 pub use crate::survey::{
-    ClassCount, DataInfo, Duplicates, InfoOptions, Progress, Spread, Unreadable, VerifyOptions, VerifyReport,
-    info, verify,
+    ClassCount, DataInfo, Duplicates, InfoOptions, Progress, Remark, Shade, Spread, Unreadable,
+    VerifyOptions, VerifyReport, info, verify,
 };
 pub use crate::synth::{SHAPES_SIZE, Shapes, Split};

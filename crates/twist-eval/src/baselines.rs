@@ -168,6 +168,7 @@ mod tests {
             batch_size: 1,
             loader: Default::default(),
             watch: crate::Watch::default(),
+            crops: None,
         };
         let shares = histograms(&input, &red_and_black).unwrap();
         assert_eq!(shares.size(), [1, 512]);

@@ -58,7 +58,7 @@ pub fn final_evaluation(
     run: RunFigures,
     watch: &Watch,
 ) -> Result<Map<String, Value>, EvalError> {
-    let input = EvalInput { watch: watch.clone(), ..EvalInput::of_plan(plan)? };
+    let input = EvalInput { watch: watch.clone(), ..EvalInput::of_plan(plan)? }.keeping(data);
     watch.now("features");
     let most = if data.held_out.is_some() { usize::MAX } else { TRAINING_IMAGES_SCORED };
     let split = data.split(usize::MAX, most);
@@ -104,7 +104,8 @@ fn write_artefacts(
 ) -> Result<(), EvalError> {
     let mut decoder = Decoder::new(DecodeLimits::default());
     let names = artefacts::numbered(plan.net().dim);
-    artefacts::write(features, &**data.evaluated(), &names, folder, Some(&mut decoder))?;
+    let crops = Some(&*data.crops);
+    artefacts::write(features, &**data.evaluated(), &names, folder, Some(&mut decoder), crops)?;
     let views = plan.views();
     let sheet = folder.join("augmentation.png");
     artefacts::contact_sheet::write(&sheet, &*data.train, views, plan.seed(), &mut decoder)

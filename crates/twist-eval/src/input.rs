@@ -9,7 +9,8 @@ use twist_data::{BatchRequest, Dataset, EvalTransform, Loader, LoaderOptions, Pi
 use twist_nn::{Mode, TwistNet};
 use twist_train::{DeviceNormalize, Machine, Precision, TrainPlan};
 
-use crate::{EvalError, ModelCard, Watch};
+use crate::crops::Crops;
+use crate::{EvalData, EvalError, ModelCard, Watch};
 
 /// Most images in one forward pass of an evaluation.
 const BATCH: u64 = 256;
@@ -40,6 +41,8 @@ pub struct EvalInput {
     pub loader: LoaderOptions,
     /// Who hears how many images of a pass are done.
     pub watch: Watch,
+    /// Where the crops of an evaluation that reads its images several times are kept.
+    pub crops: Option<Arc<Crops>>,
 }
 
 /// A batch of images as they were read.
@@ -69,6 +72,7 @@ impl EvalInput {
             batch_size: batch_of(plan.eval().transform.crop),
             loader: LoaderOptions { threads: machine.loader_threads, ..LoaderOptions::default() },
             watch: Watch::default(),
+            crops: None,
         })
     }
 
@@ -92,7 +96,13 @@ impl EvalInput {
             batch_size: batch_of(card.transform.crop),
             loader: LoaderOptions { threads: machine.loader_threads, ..LoaderOptions::default() },
             watch: Watch::default(),
+            crops: None,
         })
+    }
+
+    /// The same, keeping what it makes of the images of `data` for the evaluations that follow.
+    pub(crate) fn keeping(self, data: &EvalData) -> Self {
+        Self { crops: Some(Arc::clone(&data.crops)), ..self }
     }
 
     /// Reads the images `indices` of `dataset` and hands each batch to `take`, in order, with what could not be read of it.
@@ -109,9 +119,10 @@ impl EvalInput {
             .chunks(self.batch_size.max(1))
             .map(|chunk| BatchRequest { epoch: 0, indices: chunk.to_vec() })
             .collect();
-        let pipeline = Pipeline::Eval(self.transform.clone());
+        let kept = self.crops.as_ref().and_then(|crops| crops.view(dataset, &self.transform));
+        let (images, transform) = kept.unwrap_or_else(|| (Arc::clone(dataset), self.transform.clone()));
         let mut loader =
-            Loader::new(Arc::clone(dataset), pipeline, requests.into_iter(), self.loader.clone())?;
+            Loader::new(images, Pipeline::Eval(transform), requests.into_iter(), self.loader.clone())?;
         let _no_grad = tch::no_grad_guard();
         let mut done = 0;
         while let Some(batch) = loader.next() {

@@ -62,6 +62,7 @@ mod answers;
 mod assignments;
 mod frozen;
 
+mod crops;
 mod labels;
 mod scores;
 mod split;
@@ -80,6 +81,7 @@ pub use classifier::{ClassifierScores, MatchedBy, classifier_scores};
 pub use cluster_eval::{
     ClassRow, ClusterFigures, FeatureClusters, FigureSummary, KMeansProtocol, Ranking, class_rows,
 };
+pub use crops::Crops;
 pub use embed::{embedding_rows, embedding_schema};
 pub use error::EvalError;
 pub use features::{FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Features, unit_rows};

@@ -37,7 +37,7 @@ impl Evaluator for OnlineEvaluator {
         net: &TwistNet,
         context: &EvalContext<'_>,
     ) -> Result<Vec<(String, f64)>, twist_train::EvalError> {
-        let input = EvalInput::of_plan(context.plan)?;
+        let input = EvalInput::of_plan(context.plan)?.keeping(&self.data);
         let split = self.data.split(BANK, QUERIES);
         let knn = KnnProtocol::of_plan(context.plan);
         let (scores, _) = scores::measure(net, &input, &self.data, &split, knn)?;

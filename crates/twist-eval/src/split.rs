@@ -6,6 +6,7 @@ use twist_data::Dataset;
 
 use crate::EvalError;
 use crate::baselines::KMEANS_IMAGES;
+use crate::crops::Crops;
 use crate::labels::{labelled, spread};
 
 /// Without held-out data, this share of the labelled training images is asked instead of voting.
@@ -18,6 +19,8 @@ pub struct EvalData {
     pub train: Arc<dyn Dataset>,
     /// Images that training never sees.
     pub held_out: Option<Arc<dyn Dataset>>,
+    /// What evaluations keep of them, so that each image is decoded once.
+    pub(crate) crops: Arc<Crops>,
 }
 
 /// Parts of [`EvalData`], as indices.
@@ -52,7 +55,8 @@ impl EvalData {
                 only_held_out: only(theirs, ours),
             });
         }
-        Ok(Self { train, held_out })
+        let crops = Arc::new(Crops::of(std::iter::once(&train).chain(&held_out)));
+        Ok(Self { train, held_out, crops })
     }
 
     /// The images that are scored: the held-out ones, or the training images where there are none.

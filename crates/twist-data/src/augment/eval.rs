@@ -89,13 +89,36 @@ impl EvalTransform {
     }
 }
 
-/// Width and height after torchvision's `Resize(shorter)`: the longer side is truncated to whole pixels.
+/// Width and height after torchvision's `Resize(shorter)`: the longer side is truncated to whole pixels. What does not fit
+/// into 32 bits becomes the largest number that does.
 pub(crate) fn resized_size(width: u32, height: u32, shorter: u32) -> (u32, u32) {
-    let longer = |long: u32, short: u32| (u64::from(shorter) * u64::from(long) / u64::from(short)) as u32;
+    let longer = |long: u32, short: u32| {
+        let exact = u64::from(shorter) * u64::from(long) / u64::from(short.max(1));
+        u32::try_from(exact).unwrap_or(u32::MAX)
+    };
     if width <= height { (shorter, longer(height, width)) } else { (longer(width, height), shorter) }
 }
 
 /// First pixel of a centred crop, as torchvision's `CenterCrop` rounds it: halves to even.
 fn centre(length: u32, crop: u32) -> u32 {
     (f64::from(length - crop) / 2.0).round_ties_even() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extreme_proportions_do_not_overflow() {
+        assert_eq!(resized_size(500, 375, 256), (341, 256));
+        assert_eq!(resized_size(1 << 24, 1, 256), (u32::MAX, 256));
+        assert_eq!(resized_size(1, 1 << 27, 32), (32, u32::MAX));
+        let line = Rgb8::new(65_535, 1, (0..3 * 65_535u32).map(|at| (at / 3 / 257) as u8).collect()).unwrap();
+        let mut out = vec![0; 3 * 8 * 8];
+        EvalTransform::new(8, 8, Interpolation::Bicubic).apply(&line, &mut out);
+        assert!(out.iter().all(|value| (126..=129).contains(value)), "{out:?}");
+        let tall = Rgb8::new(1, 65_535, line.pixels).unwrap();
+        EvalTransform::new(256, 8, Interpolation::Bilinear).apply(&tall, &mut out);
+        assert!(out.iter().all(|value| (126..=129).contains(value)), "{out:?}");
+    }
 }

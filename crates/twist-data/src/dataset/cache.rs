@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::left_out::LeftOut;
 use super::{Dataset, Stored, reduced};
 use crate::augment::resized_size;
-use crate::decode::Decoder;
+use crate::decode::{DecodeNote, Decoder};
 use crate::{DataError, Rgb8};
 
 /// Images looked at to estimate the size of all.
@@ -69,7 +69,11 @@ impl InMemory {
     fn fill(&self, index: usize) -> Option<Arc<Rgb8>> {
         thread_local! { static DECODER: RefCell<Decoder> = RefCell::default(); }
         let image = match self.dataset.read(index).ok()? {
-            Stored::Encoded(bytes) => Arc::new(DECODER.with_borrow_mut(|d| d.decode(&bytes)).ok()?),
+            Stored::Encoded(bytes) => {
+                let (image, note) = DECODER.with_borrow_mut(|d| d.decode_noted(&bytes)).ok()?;
+                note.into_iter().for_each(|note| self.dataset.note(index, note));
+                Arc::new(image)
+            }
             Stored::Pixels(image) => image,
         };
         let bytes = image.pixels.len() as u64;
@@ -112,5 +116,8 @@ impl Dataset for InMemory {
 
     fn left_out(&self) -> &[LeftOut] {
         self.dataset.left_out()
+    }
+    fn note(&self, index: usize, note: DecodeNote) {
+        self.dataset.note(index, note);
     }
 }

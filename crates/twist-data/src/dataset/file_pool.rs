@@ -1,11 +1,12 @@
 //! Opening and reading files: whole ones, and parts of many without locks.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::DataError;
+use crate::decode::MAX_FILE_BYTES;
 
 /// Files that stay open. ImageNet as shards has more files than a process may usually open (1,024), and several data
 /// sets may be in use at once.
@@ -83,4 +84,31 @@ pub(crate) fn open_file(path: &Path) -> io::Result<File> {
 )]
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
     std::fs::read(path).map_err(|source| DataError::Read { path: path.to_path_buf(), source })
+}
+
+/// A whole image file, unless it is larger than any image that could be decoded.
+pub(crate) fn read_image(path: &Path) -> Result<Vec<u8>, DataError> {
+    let failed = |source| DataError::Read { path: path.to_path_buf(), source };
+    let too_large =
+        |bytes| DataError::TooLargeFile { path: path.display().to_string(), bytes, most: MAX_FILE_BYTES };
+    let file = open_file(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size > MAX_FILE_BYTES {
+        return Err(too_large(size));
+    }
+    // The size is asked for before it is believed: a device has none, and a file may grow.
+    let mut bytes = Vec::with_capacity(size as usize);
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(too_large(bytes.len() as u64));
+    }
+    Ok(bytes)
+}
+
+/// Memory for an image of `size` bytes inside of a larger file, unless that is larger than any image that could be decoded.
+pub(crate) fn room(path: impl FnOnce() -> String, size: u64) -> Result<Vec<u8>, DataError> {
+    if size > MAX_FILE_BYTES {
+        return Err(DataError::TooLargeFile { path: path(), bytes: size, most: MAX_FILE_BYTES });
+    }
+    Ok(vec![0; size as usize])
 }

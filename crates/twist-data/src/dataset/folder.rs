@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::class_folders::{Folders, folder_labels};
 use super::classes::Labels;
-use super::file_pool::read_file;
+use super::file_pool::read_image;
 use super::identity::Identity;
 use super::left_out::{LeftOut, Leftovers, found};
 use super::names::NameTable;
@@ -65,10 +65,8 @@ fn remedy(left_out: &[LeftOut]) -> String {
     let of_kind = |kind: &str| left_out.iter().any(|l| l.what == kind);
     if of_kind(".tar files") || of_kind(".parquet files") || of_kind(".bin files") {
         "Name the files themselves, for example \"folder/train-*.tar\"".to_owned()
-    } else if of_kind(".zip files") || of_kind(".gz files") || of_kind(".tgz files") {
-        "Unpack the archives first".to_owned()
-    } else if of_kind(".gif files") || of_kind(".heic files") || of_kind(".avif files") {
-        "Convert them to JPEG or PNG".to_owned()
+    } else if left_out.iter().any(|l| l.kind().is_some()) {
+        "Convert or unpack them first, with the commands named here".to_owned()
     } else {
         "Give the folder that holds the images: .jpg, .png, .webp, .bmp or .tif files, sub-folders included"
             .to_owned()
@@ -82,7 +80,7 @@ impl Dataset for Folder {
 
     fn read(&self, index: usize) -> Result<Stored, DataError> {
         let path = self.file(index)?;
-        read_file(&path).map(Stored::Encoded)
+        read_image(&path).map(Stored::Encoded)
     }
 
     fn path(&self, index: usize) -> String {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use twist_io::printable;
 
+use crate::foreign::{self, Foreign};
+
 /// Something found beside the images and left out, so that nothing vanishes silently.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct LeftOut {
@@ -15,11 +17,22 @@ pub struct LeftOut {
     pub examples: Vec<String>,
 }
 
+impl LeftOut {
+    /// What files with this extension are, where that is known.
+    pub(crate) fn kind(&self) -> Option<&'static Foreign> {
+        foreign::by_extension(self.what.strip_prefix('.')?.strip_suffix(" files")?)
+    }
+}
+
 impl std::fmt::Display for LeftOut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let more = if self.count > self.examples.len() as u64 { ", …" } else { "" };
         let examples: Vec<_> = self.examples.iter().map(|name| printable(name)).collect();
-        write!(f, "{} {} ({}{more})", self.count, printable(&self.what), examples.join(", "))
+        write!(f, "{} {} ({}{more})", self.count, printable(&self.what), examples.join(", "))?;
+        match self.kind() {
+            Some(Foreign { name, remedy, .. }) => write!(f, ": each is {name}; {remedy}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -90,5 +103,17 @@ mod tests {
         let all = leftovers.finish();
         assert_eq!(found(&all), "found 5 .txt files (0.txt, 1.txt, 2.txt, …), 1 hidden files (.x)");
         assert_eq!(found(&[]), "it is empty");
+    }
+
+    #[test]
+    fn files_of_a_known_kind_come_with_a_command() {
+        let mut leftovers = Leftovers::default();
+        leftovers.add(".heic files", "a\u{1b}.heic".into());
+        let text = leftovers.finish()[0].to_string();
+        assert!(
+            text.starts_with("1 .heic files (a\\u{1b}.heic): each is a HEIC image; convert it"),
+            "{text}"
+        );
+        assert!(text.contains("heif-convert"), "{text}");
     }
 }

@@ -25,6 +25,8 @@ mod reduced;
 
 mod cache;
 
+mod noted;
+
 mod class_folders;
 mod classes;
 mod file_pool;
@@ -42,17 +44,18 @@ pub use self::cache::in_memory;
 pub(crate) use self::cifar::{Batches, Cifar};
 pub(crate) use self::class_folders::Folders;
 pub(crate) use self::classes::Labels;
-pub(crate) use self::file_pool::read_file;
+pub(crate) use self::file_pool::{read_file, read_image};
 pub(crate) use self::folder::{Folder, sizes};
 pub(crate) use self::identity::Identity;
 pub use self::left_out::LeftOut;
 pub use self::listed::{Listed, listed};
 pub(crate) use self::names::NameTable;
+pub use self::noted::{Notes, noted};
 pub use self::open::{LabelSource, OpenOptions, Splits, open};
 pub use self::reduced::reduced;
 pub use self::subset::subset;
 pub(crate) use self::tar::CLASSES_KEY;
-use crate::{DataError, Rgb8};
+use crate::{DataError, DecodeNote, Rgb8};
 
 /// A fixed, ordered collection of images with random access from any number of threads.
 ///
@@ -84,6 +87,9 @@ pub trait Dataset: Send + Sync {
     fn left_out(&self) -> &[LeftOut] {
         &[]
     }
+
+    /// Told by whoever decodes image `index` that it is odd; kept by [`noted`], forgotten elsewhere.
+    fn note(&self, _index: usize, _note: DecodeNote) {}
 
     /// Whether there are no images. No reader returns an empty data set.
     fn is_empty(&self) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::left_out::LeftOut;
 use super::{Dataset, Stored};
 use crate::augment::Reducer;
-use crate::decode::Decoder;
+use crate::decode::{DecodeNote, Decoder};
 use crate::{DataError, Rgb8};
 
 /// The same images, each reduced (bicubic, antialiased) to `shorter` pixels on its shorter side when that is longer; the
@@ -35,8 +35,11 @@ impl Dataset for Reduced {
         TOOLS.with_borrow_mut(|(decoder, reducer)| {
             let image: Arc<Rgb8> = match stored {
                 Stored::Pixels(image) => image,
-                Stored::Encoded(bytes) => match decoder.decode(&bytes) {
-                    Ok(image) => Arc::new(image),
+                Stored::Encoded(bytes) => match decoder.decode_noted(&bytes) {
+                    Ok((image, note)) => {
+                        note.into_iter().for_each(|note| self.note(index, note));
+                        Arc::new(image)
+                    }
                     Err(source) => return Err(DataError::Decode { path: self.path(index), source }),
                 },
             };
@@ -65,5 +68,8 @@ impl Dataset for Reduced {
 
     fn left_out(&self) -> &[LeftOut] {
         self.dataset.left_out()
+    }
+    fn note(&self, index: usize, note: DecodeNote) {
+        self.dataset.note(index, note);
     }
 }

@@ -6,7 +6,7 @@ use super::classes::Labels;
 use super::identity::Identity;
 use super::left_out::LeftOut;
 use super::{Dataset, Stored};
-use crate::DataError;
+use crate::{DataError, DecodeNote};
 
 /// See [`subset`].
 struct Subset {
@@ -88,6 +88,11 @@ impl Dataset for Subset {
 
     fn left_out(&self) -> &[LeftOut] {
         self.images.left_out()
+    }
+    fn note(&self, index: usize, note: DecodeNote) {
+        if let Ok(member) = self.member(index) {
+            self.images.note(member, note);
+        }
     }
 }
 

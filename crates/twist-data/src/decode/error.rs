@@ -6,13 +6,24 @@ pub enum DecodeError {
     /// Nothing to decode.
     #[error("the file is empty (0 bytes): remove it or copy it again")]
     Empty,
-    /// The first bytes belong to no supported format.
-    #[error("not an image of a supported format (JPEG, PNG, WebP, BMP, TIFF): it starts with {start}")]
+    /// The first bytes belong to a format that is known and not read.
+    #[error("it is {name}, whatever it is called, and not JPEG, PNG, WebP, BMP or TIFF: {remedy}")]
+    OtherFormat {
+        /// What it is, with its article.
+        name: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The first bytes belong to no format that is known.
+    #[error(
+        "not an image of a supported format (JPEG, PNG, WebP, BMP, TIFF): it starts with \"{start}\"; convert it or \
+         remove it"
+    )]
     UnknownFormat {
         /// The first bytes, printable.
         start: String,
     },
-    /// Larger than the limits allow, seen in the header, before any pixel memory is allocated.
+    /// More pixels than the limits allow, seen in the header, before any pixel memory is allocated.
     #[error(
         "{width} x {height} = {} pixels are more than the limit of {max_pixels}: if the image is genuine, make a \
          smaller copy of it or cut it into tiles",
@@ -25,6 +36,36 @@ pub enum DecodeError {
         height: u32,
         /// [`DecodeLimits::max_pixels`](super::DecodeLimits::max_pixels).
         max_pixels: u64,
+    },
+    /// A side that is longer than the limits allow.
+    #[error(
+        "{width} x {height} pixels: a side may have at most {max_side}; if the image is genuine, make a smaller copy of \
+         it or cut it into tiles"
+    )]
+    TooLong {
+        /// Pixels per row.
+        width: u32,
+        /// Number of rows.
+        height: u32,
+        /// [`DecodeLimits::max_side`](super::DecodeLimits::max_side).
+        max_side: u32,
+    },
+    /// More memory than the limits allow, computed from the header.
+    #[error(
+        "decoding its {width} x {height} pixels takes {} MB of memory, more than the limit of {} MB: make a smaller copy \
+         of it, or save it with 8 bits a channel",
+        bytes.div_ceil(1_000_000),
+        max_bytes / 1_000_000
+    )]
+    TooMuchMemory {
+        /// Pixels per row.
+        width: u32,
+        /// Number of rows.
+        height: u32,
+        /// What it takes.
+        bytes: u64,
+        /// [`DecodeLimits::max_bytes`](super::DecodeLimits::max_bytes).
+        max_bytes: u64,
     },
     /// A width or height of zero.
     #[error("an image of {width} x {height} pixels has none to show")]
@@ -42,12 +83,24 @@ pub enum DecodeError {
         /// What the format's decoder says.
         reason: String,
     },
+    /// Samples that have no place between black and white.
+    #[error("{format} with {what}: {remedy}")]
+    Values {
+        /// Name of the format.
+        format: &'static str,
+        /// The samples.
+        what: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// A valid file that uses what is not supported.
-    #[error("{format} with {what} is not supported: convert the file, for example to PNG")]
+    #[error(
+        "{format} with {what} is not supported: convert the file, for example with `magick FILE OUT.png`"
+    )]
     Unsupported {
         /// Name of the format.
         format: &'static str,
-        /// The unsupported feature.
+        /// The unsupported feature, a noun.
         what: String,
     },
 }

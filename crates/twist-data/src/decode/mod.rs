@@ -1,9 +1,12 @@
 //! Bytes of an image file to [`Rgb8`], by content: names and extensions are never looked at.
 //!
 //! Everything becomes 8-bit RGB as Pillow's `convert("RGB")` makes it: gray is repeated, palettes are looked up, alpha is
-//! dropped, CMYK is multiplied out. Two things differ on purpose: 16-bit values are scaled (Pillow clips them), and the
-//! EXIF orientation is applied. A file that is cut off is an error, because decoders fill the missing part with gray,
-//! and a network would learn from it.
+//! dropped, CMYK is multiplied out. Two things differ on purpose: deeper samples are scaled by the rule in `samples` (Pillow
+//! clips them), and the EXIF orientation is applied. A file that is cut off is an error, because decoders fill the missing
+//! part with gray, and a network would learn from it. What is odd and loses no pixel is read, with a [`DecodeNote`].
+//!
+//! What an image costs is computed from its header and compared with [`DecodeLimits`] before memory is asked for: a file of
+//! two kilobytes may promise gigabytes.
 //!
 //! JPEGs are always decoded whole and at full size. Of the time for a JPEG of 500 × 375 pixels, more than 60 % is entropy
 //! decoding, which neither a scaled nor a partial decode can leave out, and a random crop rarely is twice the size of its
@@ -12,41 +15,32 @@
 //! as long as libjpeg-turbo for large images and less for small ones.
 
 mod error;
-mod jpeg;
-mod other;
+mod limits;
+mod note;
 
-pub use error::DecodeError;
+mod jpeg;
+mod plain;
+mod png;
+mod tiff;
+
+mod samples;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageFormat, RgbImage};
 
+pub use self::error::DecodeError;
+pub use self::limits::DecodeLimits;
+pub(crate) use self::limits::MAX_FILE_BYTES;
+pub use self::note::DecodeNote;
+use crate::foreign;
 use crate::image::Rgb8;
 
-/// What a decoder may spend on one image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DecodeLimits {
-    /// Most pixels of one image. A header that promises more is refused before memory for it is asked for.
-    pub max_pixels: u64,
-}
-
-impl Default for DecodeLimits {
-    /// 2^27 ≈ 134 million pixels (a square of 11,585): any camera's image, and at most 400 MB in memory.
-    fn default() -> Self {
-        Self { max_pixels: 1 << 27 }
-    }
-}
-
-impl DecodeLimits {
-    /// Refuses an image of this size if it is too large or has no pixels.
-    fn check(&self, width: u32, height: u32) -> Result<(), DecodeError> {
-        if width == 0 || height == 0 {
-            return Err(DecodeError::NoPixels { width, height });
-        }
-        if u64::from(width) * u64::from(height) > self.max_pixels {
-            return Err(DecodeError::TooLarge { width, height, max_pixels: self.max_pixels });
-        }
-        Ok(())
-    }
+/// An image as its file stores it.
+struct Decoded {
+    image: Rgb8,
+    /// How to turn it.
+    orientation: Orientation,
+    note: Option<DecodeNote>,
 }
 
 /// Decodes images, one after another.
@@ -77,12 +71,26 @@ impl Decoder {
     /// # Errors
     /// When the bytes are no image of a supported format, damaged, cut off, or beyond the limits.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<Rgb8, DecodeError> {
+        self.decode_noted(bytes).map(|(image, _)| image)
+    }
+
+    /// As [`Decoder::decode`], with what is odd about the file.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    pub fn decode_noted(&mut self, bytes: &[u8]) -> Result<(Rgb8, Option<DecodeNote>), DecodeError> {
         let format = format_of(bytes)?;
-        let (image, orientation) = guarded(format, || match format {
-            ImageFormat::Jpeg => jpeg::decode(bytes, &self.limits),
-            _ => other::decode(bytes, format, &self.limits),
+        let limits = &self.limits;
+        let Decoded { image, orientation, note } = guarded(format, || match format {
+            ImageFormat::Jpeg => jpeg::decode(bytes, limits),
+            ImageFormat::Png => png::decode(bytes, limits),
+            ImageFormat::Tiff => tiff::decode(bytes, limits),
+            _ => plain::decode(bytes, format, limits),
         })?;
-        Ok(upright(image, orientation))
+        if swaps_sides(orientation) {
+            limits.check_bytes((image.width, image.height), 2 * 3, bytes.len() as u64)?;
+        }
+        Ok((upright(image, orientation), note))
     }
 
     /// Width and height of the upright image, from the header alone.
@@ -91,11 +99,14 @@ impl Decoder {
     /// As [`Decoder::decode`], except for damage that lies behind the header.
     pub fn dimensions(&mut self, bytes: &[u8]) -> Result<(u32, u32), DecodeError> {
         let format = format_of(bytes)?;
+        let limits = &self.limits;
         let ((width, height), orientation) = guarded(format, || match format {
             ImageFormat::Jpeg => jpeg::dimensions(bytes),
-            _ => other::dimensions(bytes, format),
+            ImageFormat::Png => png::dimensions(bytes),
+            ImageFormat::Tiff => tiff::dimensions(bytes, limits),
+            _ => plain::dimensions(bytes, format, limits),
         })?;
-        self.limits.check(width, height)?;
+        limits.check_size(width, height)?;
         Ok(if swaps_sides(orientation) { (height, width) } else { (width, height) })
     }
 }
@@ -114,23 +125,27 @@ fn guarded<T>(
     })
 }
 
-/// The format that the first bytes belong to.
+/// The format that the first bytes belong to, if it is one that is decoded.
+pub(crate) fn known_format(bytes: &[u8]) -> Option<ImageFormat> {
+    use ImageFormat::{Bmp, Jpeg, Png, Tiff, WebP};
+    let is_big_tiff = bytes.starts_with(b"II+\0\x08\0\0\0") || bytes.starts_with(b"MM\0+\0\x08\0\0");
+    match image::guess_format(bytes) {
+        Ok(format @ (Jpeg | Png | WebP | Bmp | Tiff)) => Some(format),
+        _ if is_big_tiff => Some(Tiff),
+        // With bytes before the first segment, which belong there as little as anywhere between two.
+        _ => bytes.starts_with(b"\xff\xd8").then_some(Jpeg),
+    }
+}
+
+/// The format, or what the bytes are instead.
 fn format_of(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
-    match image::guess_format(bytes) {
-        Ok(
-            format @ (ImageFormat::Jpeg
-            | ImageFormat::Png
-            | ImageFormat::WebP
-            | ImageFormat::Bmp
-            | ImageFormat::Tiff),
-        ) => Ok(format),
-        _ => Err(DecodeError::UnknownFormat {
-            start: format!("{:?}", bytes[..bytes.len().min(8)].escape_ascii().to_string()),
-        }),
-    }
+    known_format(bytes).ok_or_else(|| match foreign::by_content(bytes) {
+        Some(kind) => DecodeError::OtherFormat { name: kind.name, remedy: kind.remedy },
+        None => DecodeError::UnknownFormat { start: bytes[..bytes.len().min(16)].escape_ascii().to_string() },
+    })
 }
 
 /// Name of a supported format, for messages.

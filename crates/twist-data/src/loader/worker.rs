@@ -102,8 +102,11 @@ impl Worker {
     fn read(&mut self, index: usize) -> Result<Arc<Rgb8>, DataError> {
         match self.shared.dataset.read(index)? {
             Stored::Pixels(image) => Ok(image),
-            Stored::Encoded(bytes) => match self.decoder.decode(&bytes) {
-                Ok(image) => Ok(Arc::new(image)),
+            Stored::Encoded(bytes) => match self.decoder.decode_noted(&bytes) {
+                Ok((image, note)) => {
+                    note.into_iter().for_each(|note| self.shared.dataset.note(index, note));
+                    Ok(Arc::new(image))
+                }
                 Err(source) => Err(DataError::Decode { path: self.shared.dataset.path(index), source }),
             },
         }

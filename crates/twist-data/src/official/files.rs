@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::layout::{Archive, Layout};
 use crate::DataError;
-use crate::dataset::{Dataset, Identity, Labels, NameTable, Stored, read_file, sizes};
+use crate::dataset::{Dataset, Identity, Labels, NameTable, Stored, read_image, sizes};
 
 /// One image of a list.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ impl Dataset for Files {
     }
 
     fn read(&self, index: usize) -> Result<Stored, DataError> {
-        read_file(&self.file(index)?).map(Stored::Encoded)
+        read_image(&self.file(index)?).map(Stored::Encoded)
     }
 
     fn path(&self, index: usize) -> String {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
-use super::pass::{Pass, Progress, Unreadable};
+use super::pass::{Pass, Progress, Remark, Unreadable};
 use super::pixels::Moments;
 use super::probe::probe;
 use crate::dataset::{Dataset, LeftOut, Stored};
-use crate::decode::DecodeLimits;
+use crate::decode::{DecodeLimits, DecodeNote};
 
 /// How to look.
 #[derive(Clone, Copy, Default)]
@@ -54,6 +54,15 @@ pub struct Duplicates {
     pub examples: Vec<[String; 2]>,
 }
 
+/// Images that are almost black, or almost white: often a sign that their values are scaled otherwise than their type says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Shade {
+    /// How many there are.
+    pub images: u64,
+    /// The first few of them.
+    pub examples: Vec<String>,
+}
+
 /// A description of a data set.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct DataInfo {
@@ -81,6 +90,12 @@ pub struct DataInfo {
     pub mean: Option<[f64; 3]>,
     /// Standard deviation of the values over the pixels, in the same way.
     pub std: Option<[f64; 3]>,
+    /// Inspected images whose values have a mean below 0.05 of white.
+    pub nearly_black: Shade,
+    /// Inspected images whose values have a mean above 0.95 of white.
+    pub nearly_white: Shade,
+    /// Inspected images that are odd and were read all the same.
+    pub remarks: Vec<Remark>,
     /// Inspected images that cannot be decoded.
     pub unreadable: Vec<Unreadable>,
     /// Images that are there more than once.
@@ -100,10 +115,14 @@ struct Look {
     channels: String,
     moments: Moments,
     hash: [u8; 16],
+    note: Option<DecodeNote>,
 }
 
-/// Pairs of duplicates that are named.
+/// Pairs of duplicates that are named, and images of a shade.
 const EXAMPLES: usize = 5;
+
+/// Mean of the values below which an image is nearly black, and above one minus which it is nearly white.
+const NEARLY: f64 = 0.05;
 
 /// Describes a data set by decoding its images, or a sample of them.
 ///
@@ -111,7 +130,8 @@ const EXAMPLES: usize = 5;
 pub fn info(dataset: &dyn Dataset, options: &InfoOptions<'_>) -> DataInfo {
     let indices = sample(dataset.len(), options.sample);
     let pass = Pass { threads: options.threads, limits: options.limits, progress: options.progress };
-    let looks = pass.run(dataset, &indices, |index, stored, image| Look {
+    let looks = pass.run(dataset, &indices, |index, stored, image, note| Look {
+        note,
         index,
         size: (image.width, image.height),
         bytes: stored_bytes(stored).len() as u64,
@@ -146,6 +166,9 @@ pub fn info(dataset: &dyn Dataset, options: &InfoOptions<'_>) -> DataInfo {
         channels: count(&|l| &l.channels),
         mean: summary.map(|(mean, _)| mean),
         std: summary.map(|(_, std)| std),
+        nearly_black: shade(dataset, &readable, |brightness| brightness < NEARLY),
+        nearly_white: shade(dataset, &readable, |brightness| brightness > 1.0 - NEARLY),
+        remarks: readable.iter().filter_map(|l| Remark::of(dataset, l.index, l.note.clone())).collect(),
         duplicates: duplicates(dataset, &readable),
         left_out: dataset.left_out().to_vec(),
         fingerprint: dataset.fingerprint(),
@@ -170,7 +193,16 @@ fn describe(stored: &Stored) -> Look {
         Stored::Pixels(_) => ("pixels", "RGB".to_owned()),
         Stored::Encoded(bytes) => probe(bytes).unwrap_or(("unknown", "unknown".to_owned())),
     };
-    Look { index: 0, size: (0, 0), bytes: 0, format, channels, moments: Moments::default(), hash: [0; 16] }
+    Look {
+        index: 0,
+        size: (0, 0),
+        bytes: 0,
+        format,
+        channels,
+        moments: Moments::default(),
+        hash: [0; 16],
+        note: None,
+    }
 }
 
 /// What the source keeps of an image.
@@ -214,6 +246,14 @@ fn spread(values: impl Iterator<Item = u32>) -> Spread {
         (Some(&min), Some(&max)) => Spread { min, median: values[(values.len() - 1) / 2], max },
         _ => Spread::default(),
     }
+}
+
+/// Images of a brightness.
+fn shade(dataset: &dyn Dataset, looks: &[Look], is_meant: impl Fn(f64) -> bool) -> Shade {
+    let found: Vec<usize> =
+        looks.iter().filter(|look| is_meant(look.moments.brightness())).map(|look| look.index).collect();
+    let examples = found.iter().take(EXAMPLES).map(|&index| dataset.path(index)).collect();
+    Shade { images: found.len() as u64, examples }
 }
 
 /// Images whose hash was seen before.

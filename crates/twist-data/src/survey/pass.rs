@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::dataset::{Dataset, Stored};
-use crate::decode::{DecodeLimits, Decoder};
+use crate::decode::{DecodeLimits, DecodeNote, Decoder};
 use crate::image::Rgb8;
 
 /// Called with the number of images done so far, from any thread.
@@ -20,6 +20,22 @@ pub struct Unreadable {
     pub reason: String,
 }
 
+/// An image that is odd and was read all the same.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Remark {
+    /// The image, as [`Dataset::path`] names it.
+    pub path: String,
+    /// What is odd about it.
+    pub what: String,
+}
+
+impl Remark {
+    /// The remark that a note makes on image `index`.
+    pub(super) fn of(dataset: &dyn Dataset, index: usize, note: Option<DecodeNote>) -> Option<Self> {
+        note.map(|note| Self { path: dataset.path(index), what: note.to_string() })
+    }
+}
+
 /// How to go over the images.
 pub(super) struct Pass<'a> {
     pub(super) threads: usize,
@@ -28,23 +44,23 @@ pub(super) struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Decodes each image and keeps what `look` makes of it. Results are in the order of `indices`, whatever the
-    /// number of threads.
+    /// Decodes each image and keeps what `look` makes of it, of what is stored, and of what is odd about it. Results are in
+    /// the order of `indices`, whatever the number of threads.
     pub(super) fn run<T: Send>(
         &self,
         dataset: &dyn Dataset,
         indices: &[usize],
-        look: impl Fn(usize, &Stored, &Rgb8) -> T + Sync,
+        look: impl Fn(usize, &Stored, &Rgb8, Option<DecodeNote>) -> T + Sync,
     ) -> Vec<Result<T, Unreadable>> {
         let done = AtomicUsize::new(0);
         let one = |decoder: &mut Decoder, index: usize| {
             let unreadable = |reason: String| Unreadable { path: dataset.path(index), reason };
             let stored = dataset.read(index).map_err(|e| unreadable(e.to_string()))?;
             let result = match &stored {
-                Stored::Pixels(image) => look(index, &stored, image),
+                Stored::Pixels(image) => look(index, &stored, image, None),
                 Stored::Encoded(bytes) => {
-                    let image = decoder.decode(bytes).map_err(|e| unreadable(e.to_string()))?;
-                    look(index, &stored, &image)
+                    let (image, note) = decoder.decode_noted(bytes).map_err(|e| unreadable(e.to_string()))?;
+                    look(index, &stored, &image, note)
                 }
             };
             Ok(result)

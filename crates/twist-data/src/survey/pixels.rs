@@ -27,6 +27,11 @@ impl Moments {
         }
     }
 
+    /// Mean of all values of the image.
+    pub(super) fn brightness(&self) -> f64 {
+        self.first.iter().sum::<f64>() / 3.0
+    }
+
     /// Mean and standard deviation over images, each of which counts the same whatever its size; `None` without any.
     pub(super) fn summary(all: &[Self]) -> Option<([f64; 3], [f64; 3])> {
         if all.is_empty() {

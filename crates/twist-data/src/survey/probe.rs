@@ -2,9 +2,11 @@
 
 use image::ImageFormat;
 
+use crate::decode::known_format;
+
 /// Name of the format and kind of channels: `("PNG", "palette")`, `("TIFF", "RGB 16-bit")`.
 pub(super) fn probe(bytes: &[u8]) -> Option<(&'static str, String)> {
-    let (name, channels) = match format(bytes)? {
+    let (name, channels) = match known_format(bytes)? {
         ImageFormat::Jpeg => ("JPEG", jpeg(bytes)),
         ImageFormat::Png => ("PNG", png(bytes)),
         ImageFormat::WebP => ("WebP", webp(bytes)),
@@ -16,19 +18,13 @@ pub(super) fn probe(bytes: &[u8]) -> Option<(&'static str, String)> {
 
 /// The extension that files of this content have, or `None` for what is not a supported image.
 pub(crate) fn extension_of(bytes: &[u8]) -> Option<&'static str> {
-    Some(match format(bytes)? {
+    Some(match known_format(bytes)? {
         ImageFormat::Jpeg => "jpg",
         ImageFormat::Png => "png",
         ImageFormat::WebP => "webp",
         ImageFormat::Bmp => "bmp",
         _ => "tif",
     })
-}
-
-/// The format, if it is one that is decoded.
-fn format(bytes: &[u8]) -> Option<ImageFormat> {
-    use ImageFormat::{Bmp, Jpeg, Png, Tiff, WebP};
-    image::guess_format(bytes).ok().filter(|f| matches!(f, Jpeg | Png | WebP | Bmp | Tiff))
 }
 
 /// `RGB` for 8 bits per channel, `RGB 16-bit` otherwise.
@@ -103,15 +99,25 @@ fn bmp(bytes: &[u8]) -> Option<String> {
 /// Tags 258 (bits), 262 (interpretation), 277 (samples) of the first directory (TIFF 6.0, section 8).
 fn tiff(bytes: &[u8]) -> Option<String> {
     let little = bytes.starts_with(b"II");
-    let directory = usize::try_from(ordered(bytes, 4, 4, little)?).ok()?;
-    let entries = usize::try_from(ordered(bytes, directory, 2, little)?).ok()?;
+    // Of a BigTIFF (version 43) most numbers are wider.
+    let is_big = ordered(bytes, 2, 2, little)? == 43;
+    let (wide, count_bytes, header) = if is_big { (8, 8, 8) } else { (4, 2, 4) };
+    let directory =
+        usize::try_from(ordered(bytes, header, wide, little)?).ok().filter(|&at| at < bytes.len())?;
+    let entries = usize::try_from(ordered(bytes, directory, count_bytes, little)?).ok()?;
+    let entry_bytes = 4 + 2 * wide;
     let tag = |wanted: u64| {
-        let mut places = (0..entries).map(|e| directory + 2 + 12 * e);
+        let mut places =
+            (0..entries.min(bytes.len() / entry_bytes)).map(|e| directory + count_bytes + entry_bytes * e);
         let at = places.find(|&at| ordered(bytes, at, 2, little) == Some(wanted))?;
-        // Up to two short values lie in the entry, more of them where it points to.
-        let count = ordered(bytes, at + 4, 4, little)?;
-        let place =
-            if count > 2 { usize::try_from(ordered(bytes, at + 8, 4, little)?).ok()? } else { at + 8 };
+        // Short values that fit lie in the entry, more of them where it points to.
+        let count = ordered(bytes, at + 4, wide, little)?;
+        let value = at + 4 + wide;
+        let place = if count > wide as u64 / 2 {
+            usize::try_from(ordered(bytes, value, wide, little)?).ok()?
+        } else {
+            value
+        };
         ordered(bytes, place, 2, little)
     };
     let samples = tag(277).unwrap_or(1);

@@ -1,6 +1,6 @@
 //! Whether every image can be read.
 
-use super::pass::{Pass, Progress, Unreadable};
+use super::pass::{Pass, Progress, Remark, Unreadable};
 use crate::dataset::{Dataset, LeftOut};
 use crate::decode::DecodeLimits;
 
@@ -22,6 +22,8 @@ pub struct VerifyReport {
     pub images: usize,
     /// Those that cannot be decoded, in the order of the data set.
     pub unreadable: Vec<Unreadable>,
+    /// Those that are odd and were read all the same.
+    pub remarks: Vec<Remark>,
     /// What else was found beside the images.
     pub left_out: Vec<LeftOut>,
 }
@@ -30,6 +32,12 @@ pub struct VerifyReport {
 pub fn verify(dataset: &dyn Dataset, options: &VerifyOptions<'_>) -> VerifyReport {
     let indices: Vec<usize> = (0..dataset.len()).collect();
     let pass = Pass { threads: options.threads, limits: options.limits, progress: options.progress };
-    let unreadable = pass.run(dataset, &indices, |_, _, _| ()).into_iter().filter_map(Result::err).collect();
-    VerifyReport { images: dataset.len(), unreadable, left_out: dataset.left_out().to_vec() }
+    let (mut unreadable, mut remarks) = (Vec::new(), Vec::new());
+    for image in pass.run(dataset, &indices, |index, _, _, note| (index, note)) {
+        match image {
+            Ok((index, note)) => remarks.extend(Remark::of(dataset, index, note)),
+            Err(error) => unreadable.push(error),
+        }
+    }
+    VerifyReport { images: dataset.len(), unreadable, remarks, left_out: dataset.left_out().to_vec() }
 }

@@ -3,7 +3,7 @@
 //! - `reference`, `image_ops`, `crop_statistics`, `operations`: values computed by Pillow and torchvision;
 //! - `augmentation`: views at odd sizes, steady state;
 //! - `rand_augment`, `views`: distributions of RandAugment and erasing, and the policies in the documentation;
-//! - `decoding`: formats, damage, limits;
+//! - `decoding`, `odd_images`: formats, damage, limits, and what is rare;
 //! - `loader`: order, replacement, shutdown;
 //! - `folders`, `lists`, `cifar`, `shards`, `tables`: the readers, on sound and on damaged files;
 //! - `official`: the data sets of the transfer evaluation, as their authors publish them;
@@ -18,6 +18,7 @@ mod folders;
 mod image_ops;
 mod lists;
 mod loader;
+mod odd_images;
 mod official;
 mod operations;
 mod packing;
@@ -28,5 +29,6 @@ mod shards;
 mod survey;
 #[cfg(feature = "parquet")]
 mod tables;
+mod tiffs;
 mod views;
 mod workplace;

@@ -11,7 +11,9 @@ use std::path::Path;
 
 use twist_data::{Dataset, Decoder};
 
+pub(crate) use self::thumbnails::run_thumbnail;
 pub use self::thumbnails::thumbnail;
+use crate::crops::Crops;
 use crate::{EvalError, Features};
 
 /// What discovered classes are called before anybody names them.
@@ -20,7 +22,8 @@ pub(crate) fn numbered(classes: i64) -> Vec<String> {
 }
 
 /// Writes `embeddings.parquet` and `images.csv` of the images `features` of `dataset` into the run folder and, where there is
-/// a decoder for pictures, `thumbnails.tar`. `names` are those of the network's classes, by number.
+/// a decoder for pictures, `thumbnails.tar`. `names` are those of the network's classes, by number. Images whose thumbnails
+/// are among `crops` are not decoded again.
 ///
 /// # Errors
 /// libtorch fails, or the disk is full or read-only.
@@ -30,13 +33,14 @@ pub(crate) fn write(
     names: &[String],
     folder: &Path,
     decoder: Option<&mut Decoder>,
+    crops: Option<&Crops>,
 ) -> Result<(), EvalError> {
     embeddings::write(&folder.join("embeddings.parquet"), features, dataset, names)?;
     images::write(&folder.join("images.csv"), features, dataset, names)?;
     if let Some(decoder) = decoder {
         let shown: Vec<u32> =
             gallery::wanted(features)?.into_iter().map(|row| features.indices[row]).collect();
-        thumbnails::write(&folder.join("thumbnails.tar"), &shown, dataset, decoder)?;
+        thumbnails::write(&folder.join("thumbnails.tar"), &shown, dataset, decoder, crops)?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use image::{ExtendedColorType, ImageEncoder, ImageFormat, RgbImage};
 use twist_data::{Dataset, DecodeLimits, Decoder, Rgb8, Stored};
 
 use crate::EvalError;
+use crate::crops::Crops;
 
 /// Longer side in pixels.
 const SIDE: u32 = 96;
@@ -24,12 +25,19 @@ pub(crate) fn write(
     indices: &[u32],
     dataset: &dyn Dataset,
     decoder: &mut Decoder,
+    crops: Option<&Crops>,
 ) -> Result<(), EvalError> {
     twist_io::write_atomic(path, |file| {
         let mut archive = tar::Builder::new(file);
         for &index in indices {
-            let Some(image) = pixels(dataset, index as usize, decoder) else { continue };
-            let (bytes, extension) = encode(&image, SIDE).map_err(std::io::Error::other)?;
+            let made = crops.and_then(|crops| crops.thumbnail(dataset, index as usize)).cloned();
+            let (bytes, extension) = match made {
+                Some(made) => made,
+                None => {
+                    let Some(image) = pixels(dataset, index as usize, decoder) else { continue };
+                    encode(&image, SIDE).map_err(std::io::Error::other)?
+                }
+            };
             let mut header = tar::Header::new_gnu(); // no owner, no time: equal images give equal archives
             header.set_size(bytes.len() as u64);
             header.set_mode(0o644);
@@ -38,6 +46,11 @@ pub(crate) fn write(
         archive.finish()
     })?;
     Ok(())
+}
+
+/// What [`write`] writes of an image: the file and its extension.
+pub(crate) fn run_thumbnail(Rgb8 { width, height, pixels }: Rgb8) -> Option<(Vec<u8>, &'static str)> {
+    encode(&RgbImage::from_raw(width, height, pixels)?, SIDE).ok()
 }
 
 /// The image as 8-bit RGB, if it can be read.

@@ -56,7 +56,7 @@ pub fn head_evaluation(
     let features = outputs::outputs(model.head()?, evaluated, &rows, input)?;
     let mut decoder = evaluated.has_images.then(|| Decoder::new(DecodeLimits::default()));
     let names = artefacts::numbered(plan.net().dim);
-    artefacts::write(&features, &*evaluated.dataset, &names, folder, decoder.as_mut())?;
+    artefacts::write(&features, &*evaluated.dataset, &names, folder, decoder.as_mut(), None)?;
 
     let scores = outputs::scores(&features, evaluated)?;
     let mut metrics = match serde_json::to_value(&scores)? {

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use tch::{Device, Tensor};
-use twist_data::{Dataset, Loader, LoaderOptions, Pipeline, Sampler, ViewGroup, in_memory, reduced};
+use twist_data::{
+    Dataset, Loader, LoaderOptions, Notes, Pipeline, Sampler, ViewGroup, in_memory, noted, reduced,
+};
 
 use crate::config::InMemory;
 use crate::memory::host_memory;
@@ -21,6 +23,8 @@ pub(super) struct FedBatch {
     pub(super) indices: Vec<u32>,
     /// Images met for the first time that could not be read, with the reason.
     pub(super) skipped: Vec<(String, String)>,
+    /// Images met for the first time that are odd and were read all the same, with what is odd.
+    pub(super) odd: Vec<(String, String)>,
 }
 
 /// The training images in the sampler's order, from some step to the end of its stage.
@@ -31,6 +35,7 @@ pub(super) struct Feed {
     end: u64,
     strict: bool,
     reported: HashSet<String>,
+    notes: Arc<Notes>,
 }
 
 impl Feed {
@@ -43,6 +48,7 @@ impl Feed {
     ) -> Result<Self, TrainError> {
         let config = plan.config();
         let reduce_to = config.data.reduce_to;
+        let (dataset, notes) = noted(dataset);
         let dataset = match (config.data.in_memory, reduce_to) {
             (InMemory::On, _) => in_memory(dataset, reduce_to, u64::MAX),
             (InMemory::Auto, _) => in_memory(dataset, reduce_to, free_memory_bytes() / 4),
@@ -50,7 +56,7 @@ impl Feed {
             (InMemory::Off, None) => dataset,
         };
         let loader = loader(plan, &dataset, step, strict)?;
-        Ok(Self { dataset, loader, end: plan.stage_end(step), strict, reported: HashSet::new() })
+        Ok(Self { dataset, loader, end: plan.stage_end(step), strict, reported: HashSet::new(), notes })
     }
 
     /// Goes on with the stage that `step` belongs to, which has views of its own.
@@ -77,8 +83,11 @@ impl Feed {
         let indices = std::mem::take(&mut batch.indices);
         let skipped = batch.skipped.drain(..).map(|skipped| (skipped.path, skipped.reason));
         let skipped = skipped.filter(|(path, _)| self.reported.insert(path.clone())).collect();
+        let odd =
+            self.notes.take().into_iter().map(|(index, note)| (self.dataset.path(index), note.to_string()));
+        let odd = odd.filter(|(path, _)| self.reported.insert(path.clone())).collect();
         self.loader.recycle(batch);
-        Ok(FedBatch { pixels, indices, skipped })
+        Ok(FedBatch { pixels, indices, skipped, odd })
     }
 }
 

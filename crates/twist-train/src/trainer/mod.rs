@@ -29,6 +29,9 @@ use crate::step::{TrainState, train_step};
 use crate::stop::StopFlag;
 use crate::{Event, StartFigures, TrainError, TrainPlan, What, memory, resume};
 
+/// Odd images that are named one by one; of more, the number is told at the end.
+const ODD_NAMED: usize = 3;
+
 /// Everything about a run that is neither recipe nor derived from it.
 #[derive(Clone, Debug, Default)]
 pub struct TrainOptions {
@@ -170,7 +173,7 @@ impl Trainer {
         let mut progress = Progress::new(guard, &self.state, self.step, self.losses)?;
         let by_knn = evaluator.as_ref().is_some_and(|evaluator| evaluator.measures_knn())
             && self.plan.eval().every_steps.is_some();
-        let mut warned = HashSet::new();
+        let (mut warned, mut odd) = (HashSet::new(), HashSet::new());
 
         while self.step < self.plan.total_steps() {
             if feed.is_over(self.step) {
@@ -181,6 +184,12 @@ impl Trainer {
             let batch = feed.next(self.step, device)?;
             for (path, reason) in &batch.skipped {
                 self.record(recorders, What::SkippedImage { path: path.clone(), reason: reason.clone() })?;
+            }
+            for (path, what) in batch.odd {
+                odd.insert(path.clone());
+                if odd.len() <= ODD_NAMED {
+                    self.record(recorders, What::Warning { message: format!("{path}: {what}") })?;
+                }
             }
             let metrics = train_step(&mut self.state, &self.plan, &normalize, self.step, &batch.pixels)
                 .map_err(|error| memory::explain(error, &self.plan))?;
@@ -224,6 +233,13 @@ impl Trainer {
                 self.record(recorders, What::Stopped { reason: reason.to_string() })?;
                 return Ok(Outcome::Stopped { reason, step: self.step });
             }
+        }
+        if odd.len() > ODD_NAMED {
+            let message = format!(
+                "{} images were read although something is odd about them: `twist data verify` lists them all",
+                odd.len()
+            );
+            self.record(recorders, What::Warning { message })?;
         }
         self.finish(recorders, began, first)
     }

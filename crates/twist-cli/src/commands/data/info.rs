@@ -1,9 +1,9 @@
 //! `twist data info`: what is in a data set.
 
-use twist_data::{DataInfo, InfoOptions, Spread};
+use twist_data::{DataInfo, InfoOptions, Shade, Spread};
 use twist_io::printable;
 
-use super::{Common, bar, damaged};
+use super::{Common, bar, damaged, remarked};
 use crate::args::at_least;
 use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};
@@ -90,6 +90,13 @@ fn for_people(info: &DataInfo) -> Vec<String> {
         lines.extend(info.duplicates.examples.iter().map(pair));
     }
     lines.extend(info.left_out.iter().map(|left_out| format!("left out    {left_out}")));
+    lines.extend(shade("nearly black", &info.nearly_black));
+    lines.extend(shade("nearly white", &info.nearly_white));
+    if !info.remarks.is_empty() {
+        lines.push(format!("warnings    {}", info.remarks.len()));
+        lines.extend(remarked(&info.remarks).take(LISTED).map(|line| format!("  {line}")));
+        lines.extend(more(info.remarks.len()));
+    }
     if info.unreadable.is_empty() {
         lines.push("unreadable  none".into());
     } else {
@@ -117,6 +124,19 @@ fn classes(info: &DataInfo) -> Vec<String> {
     lines.extend(listed.iter().map(|(name, images)| format!("  {name:width$}  {images}")));
     lines.extend(more(info.classes.len()));
     lines
+}
+
+/// A warning about images that show next to nothing.
+fn shade(name: &str, shade: &Shade) -> Option<String> {
+    let examples: Vec<_> = shade.examples.iter().map(|path| printable(path)).collect();
+    let more = if shade.images > examples.len() as u64 { ", …" } else { "" };
+    (shade.images > 0).then(|| {
+        format!(
+            "{name:12} {} images ({}{more}): look at them, and scale their values if they should show more",
+            shade.images,
+            examples.join(", ")
+        )
+    })
 }
 
 fn more(count: usize) -> Option<String> {

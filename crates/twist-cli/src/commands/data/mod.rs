@@ -5,7 +5,7 @@ mod pack;
 mod verify;
 
 use indicatif::ProgressBar;
-use twist_data::{Dataset, Unreadable};
+use twist_data::{Dataset, Remark, Unreadable};
 use twist_io::printable;
 
 use crate::args::at_least;
@@ -82,4 +82,9 @@ fn bar(images: usize, talk: &Talk) -> ProgressBar {
 /// One line for each damaged image.
 fn damaged(unreadable: &[Unreadable]) -> impl Iterator<Item = String> {
     unreadable.iter().map(|image| format!("{}: {}", printable(&image.path), printable(&image.reason)))
+}
+
+/// One line for each image that is odd and was read all the same.
+fn remarked(remarks: &[Remark]) -> impl Iterator<Item = String> {
+    remarks.iter().map(|remark| format!("{}: {}", printable(&remark.path), printable(&remark.what)))
 }

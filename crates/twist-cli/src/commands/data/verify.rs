@@ -2,7 +2,7 @@
 
 use twist_data::VerifyOptions;
 
-use super::{Common, bar, damaged};
+use super::{Common, bar, damaged, remarked};
 use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};
 
@@ -41,6 +41,9 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         for line in damaged(&report.unreadable) {
             to_stdout(line)?;
         }
+    }
+    for line in remarked(&report.remarks) {
+        talk.warn(line);
     }
     match report.unreadable.len() {
         0 => {

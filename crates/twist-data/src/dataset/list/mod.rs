@@ -12,7 +12,7 @@ pub(crate) use self::lines::read as read_lines;
 pub(crate) use self::table::labels as table_labels;
 pub(crate) use self::table::read as read_table;
 use super::classes::Labels;
-use super::file_pool::read_file;
+use super::file_pool::read_image;
 use super::folder::sizes;
 use super::identity::Identity;
 use super::{Dataset, Stored};
@@ -102,7 +102,7 @@ impl Dataset for List {
 
     fn read(&self, index: usize) -> Result<Stored, DataError> {
         let path = self.file(index)?;
-        read_file(&path).map(Stored::Encoded)
+        read_image(&path).map(Stored::Encoded)
     }
 
     fn path(&self, index: usize) -> String {

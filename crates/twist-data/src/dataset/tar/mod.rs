@@ -17,7 +17,7 @@ pub(crate) use self::scan::CLASSES_KEY;
 use self::scan::{Damage, Scan, scan};
 use super::class_folders::{Folders, folder_labels, shared};
 use super::classes::{Labels, is_no_label};
-use super::file_pool::FilePool;
+use super::file_pool::{FilePool, room};
 use super::identity::Identity;
 use super::left_out::{LeftOut, Leftovers, found};
 use super::names::{NameTable, readable};
@@ -210,7 +210,7 @@ impl Dataset for TarShards {
         let len = self.len();
         let &(offset, size) = self.places.get(index).ok_or(DataError::OutOfRange { index, len })?;
         let file = self.shard_of(index);
-        let mut bytes = vec![0; size as usize];
+        let mut bytes = room(|| self.path(index), size)?;
         let read = self.files.read_exact_at(file, &mut bytes, offset);
         read.map_err(|source| DataError::Read { path: self.files.path(file).to_path_buf(), source })?;
         Ok(Stored::Encoded(bytes))

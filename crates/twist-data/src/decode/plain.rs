@@ -1,4 +1,4 @@
-//! PNG, WebP, BMP and TIFF, through the `image` crate.
+//! WebP and BMP, through the `image` crate.
 
 use std::io::Cursor;
 
@@ -6,40 +6,52 @@ use image::error::{ImageError, LimitErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::{DecodeError, DecodeLimits, from_dynamic, name_of};
-use crate::image::Rgb8;
+use super::{DecodeError, DecodeLimits, Decoded, from_dynamic, name_of};
+
+/// Bytes for each pixel: what the decoder works with, what it returns, and 8-bit RGB.
+const EACH: u64 = 4 + 4 + 3;
+
+/// Bytes that a file may need beside them, for tables and metadata.
+const REST: u64 = 16 << 20;
 
 /// The image as stored and how to turn it.
 pub(super) fn decode(
     bytes: &[u8],
     format: ImageFormat,
     limits: &DecodeLimits,
-) -> Result<(Rgb8, Orientation), DecodeError> {
-    let mut decoder = open(bytes, format, limits.max_pixels)?;
+) -> Result<Decoded, DecodeError> {
+    let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
-    limits.check(width, height)?;
+    limits.check_size(width, height)?;
+    limits.check_bytes((width, height), EACH, bytes.len() as u64)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(|e| explain(e, format))?;
-    Ok((from_dynamic(image), orientation))
+    Ok(Decoded { image: from_dynamic(image), orientation, note: None })
 }
 
 /// The size as stored and how to turn it.
 pub(super) fn dimensions(
     bytes: &[u8],
     format: ImageFormat,
+    limits: &DecodeLimits,
 ) -> Result<((u32, u32), Orientation), DecodeError> {
-    let mut decoder = open(bytes, format, u64::MAX)?;
+    let mut decoder = open(bytes, format, limits)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok((decoder.dimensions(), orientation))
 }
 
 /// Reads the header. Memory is limited beside the number of pixels, because a header may also lie about what surrounds
-/// them (compressed text, tables): 8 bytes for each allowed pixel, the widest that is decoded, and 16 MiB for the rest.
-fn open(bytes: &[u8], format: ImageFormat, max_pixels: u64) -> Result<impl ImageDecoder + '_, DecodeError> {
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(max_pixels.saturating_mul(8).saturating_add(16 << 20));
+/// them.
+fn open<'a>(
+    bytes: &'a [u8],
+    format: ImageFormat,
+    limits: &DecodeLimits,
+) -> Result<impl ImageDecoder + 'a, DecodeError> {
+    let mut memory = Limits::no_limits();
+    memory.max_alloc =
+        Some(limits.max_bytes.min(limits.max_pixels.saturating_mul(EACH).saturating_add(REST)));
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits);
+    reader.limits(memory);
     reader.into_decoder().map_err(|e| explain(e, format))
 }
 
@@ -47,8 +59,8 @@ fn open(bytes: &[u8], format: ImageFormat, max_pixels: u64) -> Result<impl Image
 fn explain(error: ImageError, format: ImageFormat) -> DecodeError {
     let format = name_of(format);
     match error {
-        ImageError::Unsupported(unsupported) => {
-            DecodeError::Unsupported { format, what: unsupported.to_string() }
+        ImageError::Unsupported(_) => {
+            DecodeError::Unsupported { format, what: "a rare kind of coding".to_owned() }
         }
         ImageError::Limits(limit) if limit.kind() == LimitErrorKind::InsufficientMemory => {
             DecodeError::Damaged {

@@ -1,0 +1,66 @@
+//! Hearing of images that are odd and were read all the same, wherever they are decoded.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::left_out::LeftOut;
+use super::{Dataset, Stored};
+use crate::DataError;
+use crate::decode::DecodeNote;
+
+/// What was noted of the images of a data set, by index.
+#[derive(Debug, Default)]
+pub struct Notes(Mutex<BTreeMap<usize, DecodeNote>>);
+
+impl Notes {
+    /// Everything noted since the last call, by index.
+    pub fn take(&self) -> BTreeMap<usize, DecodeNote> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The same images, and where [`Dataset::note`] writes to.
+pub fn noted(dataset: Arc<dyn Dataset>) -> (Arc<dyn Dataset>, Arc<Notes>) {
+    let notes = Arc::new(Notes::default());
+    (Arc::new(Noted { dataset, notes: Arc::clone(&notes) }), notes)
+}
+
+/// See [`noted`].
+struct Noted {
+    dataset: Arc<dyn Dataset>,
+    notes: Arc<Notes>,
+}
+
+impl Dataset for Noted {
+    fn len(&self) -> usize {
+        self.dataset.len()
+    }
+
+    fn read(&self, index: usize) -> Result<Stored, DataError> {
+        self.dataset.read(index)
+    }
+
+    fn path(&self, index: usize) -> String {
+        self.dataset.path(index)
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.dataset.label(index)
+    }
+
+    fn classes(&self) -> &[String] {
+        self.dataset.classes()
+    }
+
+    fn fingerprint(&self) -> String {
+        self.dataset.fingerprint()
+    }
+
+    fn left_out(&self) -> &[LeftOut] {
+        self.dataset.left_out()
+    }
+
+    fn note(&self, index: usize, note: DecodeNote) {
+        self.notes.0.lock().unwrap_or_else(PoisonError::into_inner).insert(index, note);
+    }
+}

@@ -1,0 +1,42 @@
+//! What is odd about an image that was decoded all the same.
+
+/// A remark on a decoded image: all pixels are there, but somebody should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DecodeNote {
+    /// A JPEG with bytes between two segments, where there should be none.
+    ExtraBytes {
+        /// How many.
+        bytes: u64,
+    },
+    /// A JPEG whose header contradicts itself where nothing depends on it.
+    Header {
+        /// The contradiction.
+        what: &'static str,
+    },
+    /// Samples of more than 8 bits of which only the lowest are used: scaled as their type says, the image is almost black.
+    FewBits {
+        /// Bits that the largest sample has.
+        used: u32,
+        /// Bits that a sample has room for.
+        depth: u32,
+    },
+}
+
+impl std::fmt::Display for DecodeNote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ExtraBytes { bytes } => write!(
+                f,
+                "{bytes} extra bytes between two segments of the JPEG were skipped; write the file anew if it shows oddly"
+            ),
+            Self::Header { what } => {
+                write!(f, "the header of the JPEG is wrong and was read all the same: {what}")
+            }
+            Self::FewBits { used, depth } => write!(
+                f,
+                "its samples of {depth} bits use only the lowest {used}, so it becomes almost black: scale the values to \
+                 all {depth} bits, for example with `magick FILE -auto-level OUT`"
+            ),
+        }
+    }
+}

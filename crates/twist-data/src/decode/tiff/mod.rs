@@ -1,0 +1,125 @@
+//! TIFF and BigTIFF, strip by strip or tile by tile, so that only 8-bit RGB is in memory as a whole.
+
+mod chunk;
+mod error;
+mod jpeg;
+mod palette;
+
+use std::io::Cursor;
+
+use image::metadata::Orientation;
+use tiff::decoder::{Decoder, Limits};
+use tiff::tags::{CompressionMethod, PlanarConfiguration, Tag};
+use tiff::{ColorType, TiffResult};
+
+use self::chunk::Pixels;
+use self::error::{damaged, explain, unsupported};
+use self::jpeg::Parts;
+use self::palette::Palette;
+use super::samples::Narrow;
+use super::{DecodeError, DecodeLimits, Decoded};
+use crate::image::Rgb8;
+
+/// Bytes that one entry of the directory may have: the places of a million strips.
+const ENTRY: usize = 8 << 20;
+
+type Reader<'a> = Decoder<Cursor<&'a [u8]>>;
+
+/// The first image as stored and how to turn it.
+pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, DecodeError> {
+    let mut reader = open(bytes, limits)?;
+    let (width, height) = reader.dimensions().map_err(explain)?;
+    limits.check_size(width, height)?;
+    let orientation = orientation(&mut reader);
+    let (image, note) = match Palette::of(&mut reader)? {
+        None => pixels(bytes, reader, None, limits)?,
+        Some(palette) => {
+            // The indices are read as if they were gray: the library knows no palettes.
+            let gray = palette::as_gray(bytes, &mut reader)?;
+            pixels(&gray, open(&gray, limits)?, Some(palette), limits)?
+        }
+    };
+    Ok(Decoded { image, orientation, note })
+}
+
+/// The size as stored and how to turn it.
+pub(super) fn dimensions(
+    bytes: &[u8],
+    limits: &DecodeLimits,
+) -> Result<((u32, u32), Orientation), DecodeError> {
+    let mut reader = open(bytes, limits)?;
+    let size = reader.dimensions().map_err(explain)?;
+    Ok((size, orientation(&mut reader)))
+}
+
+/// Reads the first directory.
+fn open<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<Reader<'a>, DecodeError> {
+    let most = usize::try_from(limits.max_bytes).unwrap_or(usize::MAX);
+    let mut memory = Limits::default();
+    memory.decoding_buffer_size = most;
+    memory.intermediate_buffer_size = most;
+    memory.ifd_value_size = ENTRY;
+    Ok(Decoder::new(Cursor::new(bytes)).map_err(explain)?.with_limits(memory))
+}
+
+fn orientation(reader: &mut Reader<'_>) -> Orientation {
+    let tag: TiffResult<Option<u8>> = reader.find_tag_unsigned(Tag::Orientation);
+    tag.ok().flatten().and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms)
+}
+
+/// All pixels, with what is odd about them.
+fn pixels(
+    bytes: &[u8],
+    mut reader: Reader<'_>,
+    palette: Option<Palette>,
+    limits: &DecodeLimits,
+) -> Result<(Rgb8, Option<super::DecodeNote>), DecodeError> {
+    let color = reader.colortype().map_err(explain)?;
+    let (width, height) = reader.dimensions().map_err(explain)?;
+    let (chunk_width, chunk_height) = reader.chunk_dimensions();
+    let compression: Option<u16> = reader.find_tag_unsigned(Tag::Compression).map_err(explain)?;
+    let is_jpeg = compression == Some(CompressionMethod::ModernJPEG.to_u16());
+    if matches!(color, ColorType::YCbCr(_)) && !is_jpeg {
+        return Err(unsupported("YCbCr colours without JPEG compression"));
+    }
+    let planar: Option<u16> = reader.find_tag_unsigned(Tag::PlanarConfiguration).map_err(explain)?;
+    let is_planar = planar == Some(PlanarConfiguration::Planar.to_u16()) && color.num_samples() > 1;
+    if is_planar && !matches!(color, ColorType::RGB(_) | ColorType::RGBA(_) | ColorType::Multiband { .. }) {
+        return Err(unsupported("CMYK or YCbCr colours in separate planes"));
+    }
+
+    // What a strip or tile takes beside the file and the result.
+    if chunk_width > limits.max_side.next_multiple_of(256) {
+        return Err(damaged("its tiles are wider than an image may be"));
+    }
+    let samples = if is_planar { 1 } else { u64::from(color.num_samples()) };
+    let each = samples * (u64::from(color.bit_depth()).div_ceil(8) + 1);
+    let rest = |(width, height): (u32, u32)| {
+        (u64::from(width) * u64::from(height)).saturating_mul(each).saturating_add(bytes.len() as u64)
+    };
+    limits.check_bytes((width, height), 3, rest((chunk_width, chunk_height.min(height))))?;
+
+    let jpegs = is_jpeg.then(|| Parts::of(bytes, &mut reader)).transpose()?;
+    let mut out = Pixels::new(width, height, color, palette)?;
+    let mut narrow = Narrow::new("TIFF");
+    let across = width.div_ceil(chunk_width);
+    let in_plane = u64::from(across) * u64::from(height.div_ceil(chunk_height));
+    let planes = if is_planar { out.channels() } else { 1 };
+    for number in 0..in_plane * planes {
+        let index = u32::try_from(number).map_err(|_| damaged("it has too many strips"))?;
+        if let Some(parts) = &jpegs {
+            let size = parts.check(index as usize, (chunk_width, chunk_height))?;
+            limits.check_bytes((width, height), 3, rest(size))?;
+        }
+        let (plane, place) = (number / in_plane, number % in_plane);
+        let corner = (
+            (place % u64::from(across)) as u32 * chunk_width,
+            (place / u64::from(across)) as u32 * chunk_height,
+        );
+        let size = reader.chunk_data_dimensions(index);
+        let found = reader.read_chunk(index).map_err(explain)?;
+        let samples = chunk::to_bytes(found, &mut narrow)?;
+        out.put(&samples, corner, size, is_planar.then_some(plane as usize))?;
+    }
+    Ok((out.into_image(), narrow.note()))
+}

@@ -1,0 +1,241 @@
+//! Files that are not read here: what they are, by their first bytes or their extension, and what to do with them.
+
+/// A kind of file that people keep among their images.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    /// What it is, with its article.
+    pub(crate) name: &'static str,
+    /// Extensions in lower case; none where only the content tells.
+    extensions: &'static [&'static str],
+    /// What to do, with a command that does it.
+    pub(crate) remedy: &'static str,
+}
+
+const HEIC: Foreign = Foreign {
+    name: "a HEIC image",
+    extensions: &["heic", "heif", "hif"],
+    remedy: "convert it, for example with `heif-convert FILE FILE.jpg` or `magick mogrify -format jpg FILE`",
+};
+const AVIF: Foreign = Foreign {
+    name: "an AVIF image",
+    extensions: &["avif", "avifs"],
+    remedy: "convert it, for example with `avifdec FILE FILE.png` or `magick mogrify -format png FILE`",
+};
+const GIF: Foreign = Foreign {
+    name: "a GIF image",
+    extensions: &["gif"],
+    remedy: "convert it, for example its first frame with `magick 'FILE[0]' FILE.png`",
+};
+const JPEG_XL: Foreign = Foreign {
+    name: "a JPEG XL image",
+    extensions: &["jxl"],
+    remedy: "convert it, for example with `djxl FILE FILE.png`",
+};
+const JPEG_2000: Foreign = Foreign {
+    name: "a JPEG 2000 image",
+    extensions: &["jp2", "j2k", "j2c", "jpf", "jpx"],
+    remedy: "convert it, for example with `magick mogrify -format png FILE`",
+};
+const PHOTOSHOP: Foreign = Foreign {
+    name: "a Photoshop document",
+    extensions: &["psd", "psb"],
+    remedy: "convert it, for example with `magick 'FILE[0]' FILE.png`",
+};
+const RAW: Foreign = Foreign {
+    name: "a camera's raw image",
+    extensions: &["cr2", "cr3", "nef", "arw", "dng", "raf", "orf", "rw2", "pef", "srw"],
+    remedy: "develop it, for example with `darktable-cli FILE FILE.jpg`",
+};
+const PORTABLE: Foreign = Foreign {
+    name: "a PNM image",
+    extensions: &["pnm", "pbm", "pgm", "ppm", "pam"],
+    remedy: "convert it, for example with `magick mogrify -format png FILE`",
+};
+const HIGH_RANGE: Foreign = Foreign {
+    name: "an image with high dynamic range",
+    extensions: &["exr", "hdr"],
+    remedy: "convert it to 8 bits with a tone mapping of your choice",
+};
+const OTHER_IMAGE: Foreign = Foreign {
+    name: "an image of a kind that is not read",
+    extensions: &["ico", "cur", "tga", "dds", "qoi", "pcx", "xbm", "xpm", "jxr", "wdp"],
+    remedy: "convert it, for example with `magick mogrify -format png FILE`",
+};
+const DICOM: Foreign = Foreign {
+    name: "a DICOM image",
+    extensions: &["dcm", "dicom"],
+    remedy: "convert it with the window that you look at, for example with `dcmj2pnm +on +Wm FILE FILE.png`",
+};
+const VECTOR: Foreign = Foreign {
+    name: "an SVG drawing",
+    extensions: &["svg", "svgz"],
+    remedy: "render it, for example with `rsvg-convert FILE -o FILE.png`",
+};
+const PDF: Foreign = Foreign {
+    name: "a PDF document",
+    extensions: &["pdf"],
+    remedy: "render its pages, for example with `pdftoppm -png FILE FILE`",
+};
+const VIDEO: Foreign = Foreign {
+    name: "a video",
+    extensions: &["mp4", "mov", "m4v", "avi", "mkv", "webm", "mpg"],
+    remedy: "take images out of it, for example one a second with `ffmpeg -i FILE -vf fps=1 frame-%05d.jpg`",
+};
+const LFS: Foreign = Foreign {
+    name: "a pointer of git-lfs",
+    extensions: &[],
+    remedy: "fetch the image that it stands for with `git lfs pull`",
+};
+const HTML: Foreign = Foreign {
+    name: "an HTML page",
+    extensions: &[],
+    remedy: "a server answered with a page instead of the image; download the image again",
+};
+const XML: Foreign = Foreign {
+    name: "an XML text",
+    extensions: &[],
+    remedy: "a server answered with a message instead of the image; download the image again",
+};
+const APPLE_DOUBLE: Foreign = Foreign {
+    name: "a macOS resource file",
+    extensions: &[],
+    remedy: "it belongs to the image whose name lacks the first two characters; remove it",
+};
+const ARCHIVE: Foreign = Foreign {
+    name: "a compressed archive",
+    extensions: &["zip", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar"],
+    remedy: "unpack it first",
+};
+const ZEROS: Foreign = Foreign {
+    name: "a file of zeros",
+    extensions: &[],
+    remedy: "a copy or download was interrupted; copy the image again",
+};
+
+/// Kinds that an extension tells.
+const NAMED: [&Foreign; 15] = [
+    &HEIC,
+    &AVIF,
+    &GIF,
+    &JPEG_XL,
+    &JPEG_2000,
+    &PHOTOSHOP,
+    &RAW,
+    &PORTABLE,
+    &HIGH_RANGE,
+    &OTHER_IMAGE,
+    &DICOM,
+    &VECTOR,
+    &PDF,
+    &VIDEO,
+    &ARCHIVE,
+];
+
+/// The kind with this extension, which is given in lower case.
+pub(crate) fn by_extension(extension: &str) -> Option<&'static Foreign> {
+    NAMED.into_iter().find(|kind| kind.extensions.contains(&extension))
+}
+
+/// The kind that begins with these bytes.
+pub(crate) fn by_content(bytes: &[u8]) -> Option<&'static Foreign> {
+    let starts = |magic: &[u8]| bytes.starts_with(magic);
+    if bytes.get(4..8) == Some(b"ftyp") {
+        return brand(bytes);
+    }
+    Some(match bytes {
+        _ if starts(b"GIF87a") || starts(b"GIF89a") => &GIF,
+        _ if starts(b"\xff\x0a") || starts(b"\0\0\0\x0cJXL \r\n\x87\n") => &JPEG_XL,
+        _ if starts(b"\0\0\0\x0cjP  \r\n\x87\n") || starts(b"\xff\x4f\xff\x51") => &JPEG_2000,
+        _ if starts(b"8BPS") => &PHOTOSHOP,
+        _ if starts(b"\x76\x2f\x31\x01") || starts(b"#?RADIANCE") => &HIGH_RANGE,
+        _ if starts(b"\0\0\x01\0") || starts(b"DDS ") || starts(b"qoif") || starts(b"II\xbc\x01") => {
+            &OTHER_IMAGE
+        }
+        [b'P', b'1'..=b'7', b' ' | b'\n' | b'\r' | b'\t', ..] => &PORTABLE,
+        _ if bytes.get(128..132) == Some(b"DICM") => &DICOM,
+        _ if starts(b"%PDF") => &PDF,
+        _ if starts(b"\x1a\x45\xdf\xa3") || (starts(b"RIFF") && bytes.get(8..12) == Some(b"AVI ")) => &VIDEO,
+        _ if starts(b"version https://git-lfs") => &LFS,
+        _ if starts(b"\0\x05\x16\x07") => &APPLE_DOUBLE,
+        _ if starts(b"PK\x03\x04")
+            || starts(b"\x1f\x8b")
+            || starts(b"\xfd7zXZ")
+            || starts(b"\x28\xb5\x2f\xfd") =>
+        {
+            &ARCHIVE
+        }
+        _ if starts(b"BZh") || starts(b"7z\xbc\xaf\x27\x1c") || starts(b"Rar!") => &ARCHIVE,
+        _ if bytes.iter().take(512).all(|&byte| byte == 0) => &ZEROS,
+        _ => return markup(bytes),
+    })
+}
+
+/// The kind of a file in ISO's base media format, by its major brand.
+fn brand(bytes: &[u8]) -> Option<&'static Foreign> {
+    Some(match bytes.get(8..12)? {
+        b"avif" | b"avis" => &AVIF,
+        b"heic" | b"heix" | b"hevc" | b"hevx" | b"heim" | b"heis" | b"hevm" | b"hevs" => &HEIC,
+        // Any codec; which one, the compatible brands say.
+        b"mif1" | b"msf1" => match bytes.get(16..bytes.len().min(64)) {
+            Some(others) if others.chunks_exact(4).any(|other| other == b"avif") => &AVIF,
+            _ => &HEIC,
+        },
+        b"crx " => &RAW,
+        _ => &VIDEO,
+    })
+}
+
+/// The kind of a text in angle brackets.
+fn markup(bytes: &[u8]) -> Option<&'static Foreign> {
+    let text = &bytes[..bytes.len().min(1024)];
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start().to_ascii_lowercase();
+    let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
+    Some(match text.as_slice() {
+        [b'<', ..] if has(b"<html") || has(b"<!doctype html") || has(b"<head") => &HTML,
+        [b'<', ..] if has(b"<svg") => &VECTOR,
+        [b'<', ..] if text.starts_with(b"<?xml") || text.starts_with(b"<error") => &XML,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_are_told_apart() {
+        let cases: [(&[u8], &Foreign); 17] = [
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", &HEIC),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", &HEIC),
+            (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif", &AVIF),
+            (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", &AVIF),
+            (b"\0\0\0\x18ftypcrx \0\0\0\x01", &RAW),
+            (b"\0\0\0\x18ftypisom", &VIDEO),
+            (b"\xff\x0a\xfa\x1f", &JPEG_XL),
+            (b"\0\0\0\x0cJXL \r\n\x87\n\0", &JPEG_XL),
+            (b"GIF89a and so on", &GIF),
+            (b"P6\n2 2\n255\n", &PORTABLE),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:", &LFS),
+            (b"\n <!DOCTYPE HTML PUBLIC><html>", &HTML),
+            (b"\xef\xbb\xbf<html><body>", &HTML),
+            (b"<?xml version=\"1.0\"?><svg xmlns=", &VECTOR),
+            (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied", &XML),
+            (b"\0\0\0\0\0\0\0\0\0\0\0\0", &ZEROS),
+            (b"PK\x03\x04\x14\0", &ARCHIVE),
+        ];
+        for (bytes, kind) in cases {
+            assert_eq!(by_content(bytes), Some(kind), "{}", bytes.escape_ascii());
+        }
+        for bytes in [&b"hello"[..], b"ftyp", b"\0\0\0\x18ftyp", b"\xff\xd8\xff", b"<", b"P6"] {
+            assert_eq!(by_content(bytes), None, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn extensions_have_one_kind() {
+        let all: Vec<&str> = NAMED.iter().flat_map(|kind| kind.extensions).copied().collect();
+        assert_eq!(by_extension("heic"), Some(&HEIC));
+        assert_eq!(by_extension("jpg"), None);
+        assert!(all.iter().all(|e| all.iter().filter(|other| *other == e).count() == 1), "{all:?}");
+    }
+}

@@ -1,0 +1,283 @@
+//! Images that are valid and rare, that lie, or that are something else: right pixels, a remark, or a refusal that helps.
+
+use twist_data::{
+    DecodeError, DecodeLimits, DecodeNote, Decoder, InfoOptions, Rgb8, VerifyOptions, info, verify,
+};
+
+use crate::pictures::mean_difference;
+use crate::tiffs::Tiff;
+use crate::workplace::Workplace;
+
+fn decode(bytes: &[u8]) -> Result<(Rgb8, Option<DecodeNote>), DecodeError> {
+    Decoder::default().decode_noted(bytes)
+}
+
+/// An image and the largest difference of a value from Pillow's.
+fn against(bytes: &[u8], pillow: &[u8]) -> (Option<DecodeNote>, u8, f64) {
+    let (image, note) = decode(bytes).unwrap();
+    let expected = Rgb8::new(image.width, image.height, pillow.to_vec()).unwrap();
+    let most = image.pixels.iter().zip(pillow).map(|(&a, &b)| a.abs_diff(b)).max().unwrap();
+    (note, most, mean_difference(&image, &expected))
+}
+
+const SCANS: &[u8] = include_bytes!("files/scans_420.jpg");
+const SCANS_RGB: &[u8] = include_bytes!("files/scans_420.rgb");
+const COARSER: &[u8] = include_bytes!("files/luma_coarser.jpg");
+const COARSER_RGB: &[u8] = include_bytes!("files/luma_coarser.rgb");
+const PROGRESSIVE: &[u8] = include_bytes!("files/progressive.jpg");
+
+/// Written by cjpeg and Pillow (`tests/all/files/make_odd.py`), with Pillow's pixels.
+#[test]
+fn components_in_scans_of_their_own_keep_their_colours() {
+    let restarts: (&[u8], &[u8]) =
+        (include_bytes!("files/scans_440_restarts.jpg"), include_bytes!("files/scans_440_restarts.rgb"));
+    for (name, (file, pillow)) in
+        [("4:2:0", (SCANS, SCANS_RGB)), ("4:4:0", restarts), ("luma coarser", (COARSER, COARSER_RGB))]
+    {
+        let (note, most, mean) = against(file, pillow);
+        assert!(most <= 4 && mean < 0.5, "{name}: at most {most}, in the mean {mean}");
+        assert_eq!(note, None, "{name}");
+        assert_eq!(Decoder::default().dimensions(file).unwrap(), (29, 19), "{name}");
+    }
+    let error = decode(include_bytes!("files/scans_odd.jpg")).unwrap_err().to_string();
+    assert!(error.contains("4x2, 2x1, 1x1") && error.contains("cjpeg"), "{error}");
+}
+
+#[test]
+fn scans_that_are_cut_off_or_missing_are_errors() {
+    let third_scan = SCANS.windows(2).rposition(|pair| pair == [0xff, 0xda]).unwrap();
+    for part in 1..20 {
+        assert!(decode(&SCANS[..SCANS.len() * part / 20]).is_err(), "{part} twentieths");
+    }
+    let missing = [&SCANS[..third_scan], &[0xff, 0xd9]].concat();
+    assert!(decode(&missing).is_err());
+}
+
+/// Where each segment before the first scan begins, with its marker.
+fn segments(jpeg: &[u8]) -> Vec<(usize, u8)> {
+    let (mut found, mut at) = (Vec::new(), 2);
+    loop {
+        found.push((at, jpeg[at + 1]));
+        if jpeg[at + 1] == 0xda {
+            return found;
+        }
+        at += 2 + usize::from(u16::from_be_bytes([jpeg[at + 2], jpeg[at + 3]]));
+    }
+}
+
+fn inserted(jpeg: &[u8], at: usize, what: &[u8]) -> Vec<u8> {
+    [&jpeg[..at], what, &jpeg[at..]].concat()
+}
+
+#[test]
+fn bytes_between_segments_are_skipped_with_a_remark() {
+    let mut tried = 0;
+    for jpeg in [SCANS, COARSER, PROGRESSIVE] {
+        let plain = decode(jpeg).unwrap().0;
+        for (at, marker) in segments(jpeg) {
+            for (junk, bytes) in [(&b"\0"[..], 1), (b"junk junk", 9), (b"ab\xff\0cd", 6)] {
+                let (image, note) = decode(&inserted(jpeg, at, junk)).unwrap();
+                assert!(image == plain, "before {marker:x}");
+                assert_eq!(note, Some(DecodeNote::ExtraBytes { bytes }), "before {marker:x}");
+                tried += 1;
+            }
+            assert_eq!(decode(&inserted(jpeg, at, &[0xff; 5])).unwrap(), (plain.clone(), None), "fill bytes");
+            assert!(decode(&inserted(jpeg, at, &[0xff, 0xd3])).unwrap().0 == plain, "a stray restart");
+        }
+    }
+    assert!(tried >= 3 * 3 * 8, "{tried}");
+}
+
+#[test]
+fn headers_that_contradict_themselves_are_read_as_libjpeg_does() {
+    let plain = decode(SCANS).unwrap().0;
+    let adobe = |transform: u8| [&b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"[..], &[transform]].concat();
+    // JFIF says YCbCr, whatever Adobe's segment says.
+    for (transform, is_known) in [(0, true), (1, true), (2, false), (7, false)] {
+        let (image, note) = decode(&inserted(SCANS, 2, &adobe(transform))).unwrap();
+        assert!(image == plain, "transform {transform}");
+        assert_eq!(note.is_none(), is_known, "transform {transform}: {note:?}");
+    }
+    let mut version = SCANS.to_vec();
+    version[2 + 4 + 5] = 9;
+    let (image, note) = decode(&version).unwrap();
+    assert!(image == plain && note.is_some_and(|note| note.to_string().contains("JFIF")));
+    let (scan, _) = *segments(SCANS).last().unwrap();
+    let mut parameters = SCANS.to_vec();
+    let end = scan + 2 + usize::from(parameters[scan + 3]);
+    parameters[end - 3..end].copy_from_slice(&[1, 63, 0x11]);
+    let (image, note) = decode(&parameters).unwrap();
+    assert!(image == plain && note.is_some_and(|note| note.to_string().contains("progressive")));
+}
+
+#[test]
+fn tiffs_of_other_programs() {
+    let cases: [(&str, &[u8], &[u8], u8); 5] = [
+        ("palette", include_bytes!("files/indices.tif"), include_bytes!("files/indices.rgb"), 0),
+        ("BigTIFF", include_bytes!("files/big.tif"), include_bytes!("files/big.rgb"), 0),
+        ("JPEG of RGB", include_bytes!("files/jpeg_rgb.tif"), include_bytes!("files/jpeg_rgb.rgb"), 2),
+        ("JPEG of YCbCr", include_bytes!("files/jpeg_ycc.tif"), include_bytes!("files/jpeg_ycc.rgb"), 4),
+        ("Group 4 fax", include_bytes!("files/fax4.tif"), include_bytes!("files/fax4.rgb"), 0),
+    ];
+    for (name, file, pillow, allowed) in cases {
+        let (note, most, _) = against(file, pillow);
+        assert!(most <= allowed && note.is_none(), "{name}: {most}");
+        assert_eq!(Decoder::default().dimensions(file).unwrap(), (29, 19), "{name}");
+        // Cut where pixels are: behind the header, or before a directory at the end.
+        assert!(decode(&file[..file.len() / 2]).is_err(), "{name}");
+    }
+    let error = decode(include_bytes!("files/fax3.tif")).unwrap_err().to_string();
+    let expected = "TIFF with CCITT Group 3 fax compression is not supported: convert the file, for example with \
+                    `magick FILE OUT.png`";
+    assert_eq!(error, expected);
+}
+
+/// Eight samples of each number format that mean 0, ½ and 1, and the same for gray and colour.
+#[test]
+fn deep_samples_are_scaled_by_one_rule() {
+    let halves = [0.0, 0.5, 1.0, 0.25, 0.75, 1.0, 0.0, 0.1];
+    let expected = halves.map(|value: f64| (value * 255.0).round() as u8);
+    type Write = fn(f64) -> Vec<u8>;
+    let formats: [(u16, u16, Write); 6] = [
+        (8, 1, |v| vec![(v * 255.0).round() as u8]),
+        (16, 1, |v| ((v * 65_535.0).round() as u16).to_le_bytes().to_vec()),
+        (32, 1, |v| ((v * f64::from(u32::MAX)).round() as u32).to_le_bytes().to_vec()),
+        (64, 1, |v| ((v * u64::MAX as f64) as u64).to_le_bytes().to_vec()),
+        (32, 3, |v| (v as f32).to_le_bytes().to_vec()),
+        (64, 3, |v| v.to_le_bytes().to_vec()),
+    ];
+    for (bits, format, write) in formats {
+        let gray = Tiff::gray(8, 1, bits, format).file(&[halves.iter().flat_map(|&v| write(v)).collect()]);
+        let rgb = halves.iter().flat_map(|&v| [write(v), write(0.0), write(1.0)].concat()).collect();
+        let rgb = Tiff::rgb(8, 1, bits, format).file(&[rgb]);
+        let (gray, rgb) = (decode(&gray).unwrap().0, decode(&rgb).unwrap().0);
+        for (x, &value) in (0..).zip(&expected) {
+            assert_eq!(gray.pixel(x, 0), [value; 3], "{bits} bits of format {format}");
+            assert_eq!(rgb.pixel(x, 0), [value, 0, 255], "{bits} bits of format {format}");
+        }
+    }
+    let inverted = Tiff { model: 0, ..Tiff::gray(2, 1, 16, 1) }.file(&[vec![0, 0, 0xff, 0xff]]);
+    assert_eq!(decode(&inverted).unwrap().0.pixels, [255, 255, 255, 0, 0, 0]);
+    let two_bits = Tiff::gray(5, 1, 2, 1).file(&[vec![0b0001_1011, 0b1000_0000]]);
+    assert_eq!(decode(&two_bits).unwrap().0.pixels, [0, 85, 170, 255, 170].map(|v| [v; 3]).concat());
+}
+
+#[test]
+fn values_without_a_place_between_black_and_white_are_refused() {
+    let floats = |values: [f32; 3]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    for (values, word) in [
+        ([0.0, f32::NAN, 1.0], "NaN"),
+        ([0.0, 254.5, 1.0], "254.5"),
+        ([0.0, -3.0, 1.0], "-3"),
+        ([0.0, f32::INFINITY, 1.0], "inf"),
+    ] {
+        for tiff in [Tiff::gray(3, 1, 32, 3), Tiff::rgb(1, 1, 32, 3)] {
+            let error = decode(&tiff.file(&[floats(values)])).unwrap_err();
+            assert!(matches!(error, DecodeError::Values { .. }), "{error:?}");
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+    for bits in [8, 16, 32] {
+        let signed = Tiff::gray(3, 1, bits, 2).file(&[vec![0; 3 * usize::from(bits) / 8]]);
+        let error = decode(&signed).unwrap_err().to_string();
+        assert!(error.contains("with a sign"), "{error}");
+    }
+    let error = decode(&Tiff::gray(2, 1, 12, 1).file(&[vec![0; 3]])).unwrap_err().to_string();
+    assert!(
+        error.starts_with("TIFF with gray colours of 12 bits a channel is not supported: convert"),
+        "{error}"
+    );
+}
+
+#[test]
+fn planes_and_tiles_come_together() {
+    let (width, height) = (20u32, 18u32);
+    let value = |x: u32, y: u32, channel: u32| (x * 9 + y * 3 + channel * 40) as u8;
+    let tiles = |channels: &[u32]| -> Vec<Vec<u8>> {
+        let mut parts = Vec::new();
+        for (top, left) in [(0, 0), (0, 16), (16, 0), (16, 16)] {
+            let pixels = (top..top + 16).flat_map(|y| (left..left + 16).map(move |x| (x, y)));
+            parts.push(pixels.flat_map(|(x, y)| channels.iter().map(move |&c| value(x, y, c))).collect());
+        }
+        parts
+    };
+    let chunky = Tiff { tile: Some(16), ..Tiff::rgb(width, height, 8, 1) }.file(&tiles(&[0, 1, 2]));
+    let planes = [tiles(&[0]), tiles(&[1]), tiles(&[2])].concat();
+    let planar = Tiff { tile: Some(16), planar: true, ..Tiff::rgb(width, height, 8, 1) }.file(&planes);
+    let strip = |channel| (0..height).flat_map(|y| (0..width).map(move |x| value(x, y, channel))).collect();
+    let strips =
+        Tiff { planar: true, ..Tiff::rgb(width, height, 8, 1) }.file(&[strip(0), strip(1), strip(2)]);
+    for (name, file) in [("tiles", chunky), ("planes of tiles", planar), ("planes of strips", strips)] {
+        let image = decode(&file).unwrap().0;
+        for (x, y) in [(0, 0), (15, 15), (16, 3), (19, 17), (2, 16)] {
+            assert_eq!(image.pixel(x, y), [0, 1, 2].map(|c| value(x, y, c)), "{name} at {x}, {y}");
+        }
+    }
+}
+
+#[test]
+fn the_survey_says_what_is_odd() {
+    let place = Workplace::new();
+    let twelve_bits: Vec<u8> = (0..64u16).flat_map(|v| (v * 64).to_le_bytes()).collect();
+    place.write("dark.tif", &Tiff::gray(8, 8, 16, 1).file(&[twelve_bits]));
+    place.write("white.tif", &Tiff::gray(8, 8, 8, 1).file(&[vec![250; 64]]));
+    place.write("junk.jpg", &inserted(PROGRESSIVE, segments(PROGRESSIVE)[1].0, b"junk"));
+    let data = place.open("").unwrap();
+    let found = info(data.as_ref(), &InfoOptions::default());
+    assert_eq!((found.nearly_black.images, found.nearly_white.images), (1, 1));
+    assert_eq!(found.nearly_black.examples, ["dark.tif"]);
+    assert_eq!(found.nearly_white.examples, ["white.tif"]);
+    let remarks: Vec<(&str, &str)> =
+        found.remarks.iter().map(|remark| (remark.path.as_str(), remark.what.as_str())).collect();
+    assert_eq!(remarks.len(), 2, "{remarks:?}");
+    assert!(remarks[0].0 == "dark.tif" && remarks[0].1.contains("only the lowest 12"), "{remarks:?}");
+    assert!(remarks[1].0 == "junk.jpg" && remarks[1].1.contains("4 extra bytes"), "{remarks:?}");
+    let report = verify(data.as_ref(), &VerifyOptions::default());
+    assert_eq!((report.unreadable.len(), report.remarks), (0, found.remarks));
+}
+
+#[test]
+fn other_files_are_named_with_a_command() {
+    for (bytes, name, command) in [
+        (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "a HEIC image", "heif-convert"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "an AVIF image", "avifdec"),
+        (b"\xff\x0a\xfa\x1f\x01", "a JPEG XL image", "djxl"),
+        (b"GIF89a and so on", "a GIF image", "magick"),
+        (b"<!DOCTYPE html><html></html>", "an HTML page", "download the image again"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of git-lfs", "git lfs pull"),
+    ] {
+        let error = decode(bytes).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains(command), "{error}");
+    }
+    let error = decode(b"\x01\x02text").unwrap_err().to_string();
+    assert!(error.contains(r#"it starts with "\x01\x02text""#), "{error}");
+}
+
+/// A TIFF of one strip that promises 2^27 pixels of 8 bytes is refused by what it would take, before it is taken.
+#[test]
+fn memory_is_limited_by_a_budget() {
+    let promised = Tiff { samples: 4, ..Tiff::rgb(11_585, 11_585, 16, 1) }.file(&[vec![0; 100]]);
+    let mut error = None;
+    let used = allocation_counter::measure(|| error = decode(&promised).err());
+    assert!(matches!(error, Some(DecodeError::TooMuchMemory { .. })), "{error:?}");
+    assert!(used.bytes_max < 1 << 20, "{} bytes were allocated", used.bytes_max);
+    let long = Tiff::gray(65_536, 1, 8, 1).file(&[vec![0; 65_536]]);
+    assert!(matches!(decode(&long).unwrap_err(), DecodeError::TooLong { max_side: 65_535, .. }));
+    assert!(decode(&Tiff::gray(65_535, 1, 8, 1).file(&[vec![0; 65_535]])).is_ok());
+    let limits = DecodeLimits { max_bytes: 5_000, ..DecodeLimits::default() };
+    let error = Decoder::new(limits).decode(COARSER).map(|_| ());
+    assert!(matches!(error, Err(DecodeError::TooMuchMemory { max_bytes: 5_000, .. })), "{error:?}");
+}
+
+#[test]
+fn a_sparse_file_is_not_read() {
+    let place = Workplace::with_images(&["a.png"]);
+    let sparse = place.write("b.jpg", b"\xff\xd8\xff\xe0");
+    std::fs::File::options().write(true).open(sparse).unwrap().set_len(4 << 30).unwrap();
+    let data = place.open("").unwrap();
+    let used = allocation_counter::measure(|| {
+        let error = data.read(1).unwrap_err().to_string();
+        assert!(error.contains("4295 MB") && error.contains("536 MB"), "{error}");
+    });
+    assert!(used.bytes_max < 1 << 20, "{} bytes were allocated", used.bytes_max);
+}
