@@ -88,7 +88,7 @@ fn refuse(args: &Args, sources: &Sources) -> Result<(), Usage> {
             sources.train
         )));
     }
-    if is_file && !["folder", "none"].contains(&sources.labels.as_str()) {
+    if is_file && !["auto", "folder", "none"].contains(&sources.labels.as_str()) {
         return Err(Usage(format!(
             "--labels {} is for images; labels of features are the column `label`, or x.labels.npy beside x.npy",
             sources.labels
