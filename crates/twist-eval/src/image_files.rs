@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use twist_data::{DataError, Dataset, Stored};
+use twist_data::{DataError, Dataset, Stored, read_image};
 
 /// Image files in the order given, without labels.
 pub(crate) fn image_files(files: Vec<PathBuf>) -> Arc<dyn Dataset> {
@@ -19,8 +19,7 @@ impl Dataset for Files {
 
     fn read(&self, index: usize) -> Result<Stored, DataError> {
         let path = self.0.get(index).ok_or(DataError::OutOfRange { index, len: self.0.len() })?;
-        let bytes = fs_err::read(path);
-        bytes.map(Stored::Encoded).map_err(|source| DataError::Read { path: path.clone(), source })
+        read_image(path).map(Stored::Encoded)
     }
 
     fn path(&self, index: usize) -> String {

@@ -41,6 +41,23 @@ fn broken_pictures(place: &Place) {
 }
 
 #[test]
+fn names_of_files_do_not_act_on_the_terminal() {
+    let place = Place::new();
+    place.pictures("photos", 2);
+    for name in ["photos/\u{1b}]0;owned\u{7}.jpg", "photos/gpj\u{202e}.jpg", "photos/\u{1b}[2J.txt"] {
+        fs_err::write(place.path(name), b"\x1b[31m").unwrap();
+    }
+    for line in ["data info photos", "data verify photos"] {
+        let done = place.twist(line.split(' ')).output().unwrap();
+        let text = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+        let acts = |c: &char| (c.is_control() && *c != '\n') || *c == '\u{202e}';
+        assert_eq!(text.chars().find(acts), None, "{line}: {text:?}");
+        assert!(text.contains("\\u{1b}]0;owned\\u{7}.jpg"), "{line}: {text}");
+        assert!(text.contains("gpj\\u{202e}.jpg"), "{line}: {text}");
+    }
+}
+
+#[test]
 fn unreadable_images_are_skipped_named_and_counted() {
     let place = Place::new();
     broken_pictures(&place);

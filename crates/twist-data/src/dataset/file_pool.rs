@@ -87,7 +87,10 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
 }
 
 /// A whole image file, unless it is larger than any image that could be decoded.
-pub(crate) fn read_image(path: &Path) -> Result<Vec<u8>, DataError> {
+///
+/// # Errors
+/// It cannot be read, or is too large: then nothing of it is read.
+pub fn read_image(path: &Path) -> Result<Vec<u8>, DataError> {
     let failed = |source| DataError::Read { path: path.to_path_buf(), source };
     let too_large =
         |bytes| DataError::TooLargeFile { path: path.display().to_string(), bytes, most: MAX_FILE_BYTES };

@@ -236,6 +236,32 @@ fn the_survey_says_what_is_odd() {
     assert_eq!((report.unreadable.len(), report.remarks), (0, found.remarks));
 }
 
+/// Whoever decodes an image, the note reaches those who ask for it.
+#[test]
+fn notes_are_heard_through_every_wrapper() {
+    let place = Workplace::with_images(&["a.png"]);
+    place.write("b.jpg", &inserted(PROGRESSIVE, segments(PROGRESSIVE)[1].0, b"junk"));
+    type Wrap = fn(Arc<dyn Dataset>) -> Arc<dyn Dataset>;
+    let wraps: [(&str, Wrap); 4] = [
+        ("the loader", |data| data),
+        ("memory", |data| in_memory(data, None, u64::MAX)),
+        ("reduction", |data| reduced(data, 8)),
+        ("a part", |data| subset(data, &[(1, None), (0, None)], Vec::new()).unwrap()),
+    ];
+    for (name, wrap) in wraps {
+        let (data, notes) = noted(place.open("").unwrap());
+        let transform = EvalTransform::new(8, 8, Interpolation::Bilinear);
+        let request = BatchRequest { epoch: 0, indices: vec![0, 1] };
+        let options = LoaderOptions { threads: 1, ..LoaderOptions::default() };
+        let pipeline = Pipeline::Eval(transform);
+        let mut loader = Loader::new(wrap(data), pipeline, [request].into_iter(), options).unwrap();
+        loader.next().unwrap().unwrap();
+        let found: Vec<_> = notes.take().into_iter().collect();
+        assert_eq!(found, [(1, DecodeNote::ExtraBytes { bytes: 4 })], "{name}");
+        assert!(notes.take().is_empty(), "{name}");
+    }
+}
+
 #[test]
 fn other_files_are_named_with_a_command() {
     for (bytes, name, command) in [
