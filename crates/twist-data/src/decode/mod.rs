@@ -102,7 +102,7 @@ impl Decoder {
         let limits = &self.limits;
         let ((width, height), orientation) = guarded(format, || match format {
             ImageFormat::Jpeg => jpeg::dimensions(bytes),
-            ImageFormat::Png => png::dimensions(bytes),
+            ImageFormat::Png => png::dimensions(bytes, limits),
             ImageFormat::Tiff => tiff::dimensions(bytes, limits),
             _ => plain::dimensions(bytes, format, limits),
         })?;

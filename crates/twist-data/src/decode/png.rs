@@ -14,9 +14,8 @@ const ROWS: u64 = 8 << 20;
 
 /// The image as stored and how to turn it.
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, DecodeError> {
-    let mut reader = open(bytes)?;
+    let mut reader = open(bytes, limits)?;
     let (width, height) = reader.info().size();
-    limits.check_size(width, height)?;
     limits.check_bytes((width, height), 3, 2 * bytes.len() as u64 + ROWS)?;
     let orientation = orientation(&reader);
     let (color, depth) = reader.output_color_type();
@@ -43,18 +42,23 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Dec
 }
 
 /// The size as stored and how to turn it.
-pub(super) fn dimensions(bytes: &[u8]) -> Result<((u32, u32), Orientation), DecodeError> {
-    let reader = open(bytes)?;
+pub(super) fn dimensions(
+    bytes: &[u8],
+    limits: &DecodeLimits,
+) -> Result<((u32, u32), Orientation), DecodeError> {
+    let reader = open(bytes, limits)?;
     Ok((reader.info().size(), orientation(&reader)))
 }
 
 /// Reads what stands before the pixels. Texts and colour profiles are passed over: they are compressed, and may become
 /// large.
-fn open(bytes: &[u8]) -> Result<Reader<Cursor<&[u8]>>, DecodeError> {
+fn open<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<Reader<Cursor<&'a [u8]>>, DecodeError> {
     let room = usize::try_from(bytes.len() as u64 + ROWS).unwrap_or(usize::MAX);
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: room });
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
+    let (width, height) = decoder.read_header_info().map_err(explain)?.size();
+    limits.check_size(width, height)?;
     decoder.set_transformations(Transformations::EXPAND);
     decoder.read_info().map_err(explain)
 }

@@ -84,6 +84,8 @@ impl Worker {
                     return Outcome::Image(index as u32, skipped);
                 }
                 Err(error) if self.shared.strict => return Outcome::Failed(error),
+                // The image is named beside the reason.
+                Err(DataError::Decode { source, .. }) => source.to_string(),
                 Err(error) => error.to_string(),
             };
             let unreadable = Skipped { index: index as u32, path: self.shared.dataset.path(index), reason };

@@ -48,7 +48,8 @@ fn ordered(bytes: &[u8], at: usize, length: usize, little: bool) -> Option<u64> 
 fn jpeg(bytes: &[u8]) -> Option<String> {
     let mut at = 2;
     loop {
-        while *bytes.get(at)? == 0xff && *bytes.get(at + 1)? == 0xff {
+        // Fill bytes, and bytes that do not belong between segments.
+        while *bytes.get(at)? != 0xff || matches!(bytes.get(at + 1)?, 0 | 0xff) {
             at += 1;
         }
         let marker = *bytes.get(at + 1)?;

@@ -1,10 +1,14 @@
 //! Images that are valid and rare, that lie, or that are something else: right pixels, a remark, or a refusal that helps.
 
+use std::sync::Arc;
+
 use twist_data::{
-    DecodeError, DecodeLimits, DecodeNote, Decoder, InfoOptions, Rgb8, VerifyOptions, info, verify,
+    BatchRequest, Dataset, DecodeError, DecodeLimits, DecodeNote, Decoder, EvalTransform, InfoOptions,
+    Interpolation, Loader, LoaderOptions, Pipeline, Rgb8, VerifyOptions, in_memory, info, noted, reduced,
+    subset, verify,
 };
 
-use crate::pictures::mean_difference;
+use crate::pictures::{encode, mean_difference};
 use crate::tiffs::Tiff;
 use crate::workplace::Workplace;
 
@@ -287,6 +291,11 @@ fn memory_is_limited_by_a_budget() {
     let used = allocation_counter::measure(|| error = decode(&promised).err());
     assert!(matches!(error, Some(DecodeError::TooMuchMemory { .. })), "{error:?}");
     assert!(used.bytes_max < 1 << 20, "{} bytes were allocated", used.bytes_max);
+    // The longest line that decodes, and the next one, in every format that can claim it.
+    let mut wide = encode(&image::DynamicImage::new_luma8(65_536, 1), image::ImageFormat::Png);
+    assert!(matches!(decode(&wide).unwrap_err(), DecodeError::TooLong { width: 65_536, .. }));
+    wide = encode(&image::DynamicImage::new_luma8(65_535, 1), image::ImageFormat::Png);
+    assert!(decode(&wide).is_ok());
     let long = Tiff::gray(65_536, 1, 8, 1).file(&[vec![0; 65_536]]);
     assert!(matches!(decode(&long).unwrap_err(), DecodeError::TooLong { max_side: 65_535, .. }));
     assert!(decode(&Tiff::gray(65_535, 1, 8, 1).file(&[vec![0; 65_535]])).is_ok());

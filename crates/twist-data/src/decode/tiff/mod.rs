@@ -93,7 +93,9 @@ fn pixels(
         return Err(damaged("its tiles are wider than an image may be"));
     }
     let samples = if is_planar { 1 } else { u64::from(color.num_samples()) };
-    let each = samples * (u64::from(color.bit_depth()).div_ceil(8) + 1);
+    let stored = u64::from(color.bit_depth()).div_ceil(8);
+    // Deeper samples exist as they are stored and as bytes.
+    let each = samples * if stored > 1 { stored + 1 } else { 1 };
     let rest = |(width, height): (u32, u32)| {
         (u64::from(width) * u64::from(height)).saturating_mul(each).saturating_add(bytes.len() as u64)
     };
