@@ -69,6 +69,8 @@ mod cells;
 
 mod printable;
 
+mod cells;
+
 mod error;
 
 pub use crate::atomic::{

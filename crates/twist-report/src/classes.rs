@@ -40,8 +40,8 @@ pub(crate) struct Classes {
     pub(crate) labels: Vec<u32>,
     /// How many images have a label.
     pub(crate) labelled: usize,
-    /// `counts[label position][class position]`, positions in the two vectors above.
-    pub(crate) counts: Vec<Vec<u64>>,
+    /// Images of each label by class: positions in the two vectors above, classes without such an image left out.
+    pub(crate) counts: Vec<BTreeMap<usize, u64>>,
     /// Images that are in no class, the least sure first.
     pub(crate) unsure: Vec<usize>,
     naming: Naming,
@@ -67,11 +67,17 @@ impl Classes {
         labels.sort_unstable();
         labels.dedup();
         let place: HashMap<u32, usize> = labels.iter().enumerate().map(|(at, label)| (*label, at)).collect();
-        let mut counts = vec![vec![0u64; groups.len()]; labels.len()];
+        let mut counts = vec![BTreeMap::new(); labels.len()];
+        let mut majorities = Vec::with_capacity(groups.len());
         for (at, (_, rows)) in groups.iter().enumerate() {
+            let mut own: BTreeMap<u32, u64> = BTreeMap::new();
             rows.iter()
                 .filter_map(|row| samples.label[*row])
-                .for_each(|label| counts[place[&label]][at] += 1);
+                .for_each(|label| *own.entry(label).or_default() += 1);
+            for (label, count) in &own {
+                counts[place[label]].insert(at, *count);
+            }
+            majorities.push(majority(&own));
         }
 
         let assigned = assign(samples);
@@ -82,13 +88,14 @@ impl Classes {
         };
         let classes = groups
             .into_iter()
+            .zip(majorities)
             .enumerate()
-            .map(|(at, (number, mut rows))| {
+            .map(|(at, ((number, mut rows), majority))| {
                 rows.sort_by(|a, b| confidence[*b].total_cmp(&confidence[*a]).then(a.cmp(b)));
                 let assigned = assigned.get(&number).copied();
                 let color = color(at, assigned).filter(|slot| *slot < MOST_COLORS);
                 let (name, parts) = (naming.title(number), naming.parts(number));
-                Class { number, name, parts, majority: majority(&counts, &labels, at), assigned, color, rows }
+                Class { number, name, parts, majority, assigned, color, rows }
             })
             .collect();
         Self { classes, labels, labelled, counts, unsure, naming: naming.clone() }
@@ -115,6 +122,11 @@ impl Classes {
         }
     }
 
+    /// How many images of the label at position `label` the class at position `class` has.
+    pub(crate) fn count(&self, label: usize, class: usize) -> u64 {
+        self.counts[label].get(&class).copied().unwrap_or(0)
+    }
+
     /// The class with this number.
     pub(crate) fn find(&self, number: u32) -> Option<&Class> {
         self.classes.iter().find(|class| class.number == number)
@@ -126,11 +138,11 @@ impl Classes {
     }
 }
 
-/// The most frequent label of the class at position `at`, with its share.
-fn majority(counts: &[Vec<u64>], labels: &[u32], at: usize) -> Option<(u32, f64)> {
-    let total: u64 = counts.iter().map(|row| row[at]).sum();
-    let (best, count) = counts.iter().map(|row| row[at]).enumerate().rev().max_by_key(|(_, count)| *count)?;
-    (total > 0).then(|| (labels[best], count as f64 / total as f64))
+/// The most frequent label of a class, of equally frequent ones the smallest, with its share.
+fn majority(counts: &BTreeMap<u32, u64>) -> Option<(u32, f64)> {
+    let total: u64 = counts.values().sum();
+    let (label, count) = counts.iter().rev().max_by_key(|(_, count)| **count)?;
+    Some((*label, *count as f64 / total as f64))
 }
 
 /// Class number → label, by the assignment that makes most labelled images right. Without labels it is empty; lists of
@@ -180,7 +192,7 @@ mod tests {
         let found = Classes::of(&samples(&pairs), &Naming::default());
         assert_eq!(found.classes.iter().map(|class| class.number).collect::<Vec<_>>(), [5, 2, 9]);
         assert_eq!((found.labels.as_slice(), found.labelled), ([0, 1].as_slice(), 6));
-        assert_eq!(found.counts, [[2, 0, 0], [1, 2, 1]]);
+        assert_eq!(found.counts, [BTreeMap::from([(0, 2)]), BTreeMap::from([(0, 1), (1, 2), (2, 1)])]);
         let first = &found.classes[0];
         assert_eq!((first.majority, first.assigned, first.color), (Some((0, 2.0 / 3.0)), Some(0), Some(0)));
         assert_eq!(first.rows, [5, 2, 1, 0]);

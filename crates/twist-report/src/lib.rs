@@ -18,7 +18,8 @@
 //!
 //! run folder → `run` (one reader per file) → `classes` (the discovered classes, named and merged as a user likes, against the
 //! labels) → `section` (one file per section, plain data) → `page` (templates) → one atomic write. Beside the page lies
-//! `label_next.csv`: the images whose label would tell most. `published` holds numbers of other people, each with its
+//! `label_next.csv`, the images that are most useful to label, and `duplicates.csv` and `outliers.csv`, all that was found of
+//! near copies and of images that are like no other. `published` holds numbers of other people, each with its
 //! protocol.
 //!
 //! # Why charts by hand
@@ -50,10 +51,14 @@ mod run;
 
 mod classes;
 
+mod baselines;
+
 mod map;
 
 mod finds;
 mod label_next;
+
+mod study;
 
 mod published;
 
@@ -62,6 +67,8 @@ mod pictures;
 mod chart;
 
 mod section;
+
+mod verdict;
 
 mod page;
 
@@ -76,6 +83,8 @@ use std::path::{Path, PathBuf};
 
 pub use self::error::ReportError;
 pub use self::serve::serve;
+use self::study::Study;
+pub use self::verdict::{Grade, Training, Verdict, verdict};
 
 /// What was written.
 #[derive(Clone, Debug)]
@@ -105,16 +114,14 @@ pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> 
         return Err(ReportError::NoRuns);
     }
     let runs = runs.iter().map(|path| run::Run::open(path)).collect::<Result<Vec<_>, _>>()?;
-    let page = page::render(&runs)?;
+    let studies: Vec<Study> = runs.iter().map(Study::of).collect();
+    let page = page::render(&runs, &studies)?;
     let mut notes: Vec<String> = Vec::new();
+    let mut labels = None;
     // Nothing is put beside a device or a pipe.
-    let is_file = fs_err::metadata(out).map_or(true, |found| found.is_file());
-    let labels = match runs.as_slice() {
-        [run] if is_file => {
-            write_label_next(run, &out.with_file_name(label_next::LABEL_NEXT_FILE), &mut notes)?
-        }
-        _ => None,
-    };
+    if let ([run], [study], false) = (runs.as_slice(), studies.as_slice(), is_special(out)) {
+        labels = write_tables(run, study, out, &mut notes)?;
+    }
     // The page comes last: where it is newer than the figures, nothing is missing.
     twist_io::write_atomic(out, |file| file.write_all(page.html.as_bytes()))?;
     let several = runs.len() > 1;
@@ -126,22 +133,31 @@ pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> 
     Ok(ReportSummary { path, bytes, pictures: page.pictures, labels, notes })
 }
 
-/// Writes the images of `run` that are to be labelled next, unless someone has begun to fill in the table that is there.
-fn write_label_next(
+/// Whether `path` is there and no file: a device or a pipe takes the page and nothing else.
+fn is_special(path: &Path) -> bool {
+    fs_err::metadata(path).is_ok_and(|found| !found.is_file())
+}
+
+/// Writes the tables of `run` beside the page at `out`: near copies, images that are like no other, and the images that are to
+/// be labelled next, unless someone has begun to fill in the table that is there. Returns where the last one is.
+fn write_tables(
     run: &run::Run,
-    path: &Path,
+    study: &Study,
+    out: &Path,
     notes: &mut Vec<String>,
 ) -> Result<Option<PathBuf>, ReportError> {
-    let Some(samples) =
-        run.samples.as_ref().filter(|samples| samples.path.iter().any(|path| !path.is_empty()))
-    else {
-        return Ok(None);
-    };
-    if label_next::is_filled_in(path) {
+    let named = run.samples.as_ref().filter(|samples| samples.path.iter().any(|path| !path.is_empty()));
+    let (Some(samples), Some(classes)) = (named, &study.classes) else { return Ok(None) };
+    if let Some(finds) = &study.finds {
+        finds::write_duplicates(&out.with_file_name(finds::DUPLICATES_FILE), samples, classes, finds)?;
+        finds::write_outliers(&out.with_file_name(finds::OUTLIERS_FILE), samples, classes, finds)?;
+    }
+    let path = out.with_file_name(label_next::LABEL_NEXT_FILE);
+    if label_next::is_filled_in(&path) {
         notes.push(format!("{} has labels in it already, so it was left as it is.", path.display()));
-        return Ok(Some(path.to_owned()));
+        return Ok(Some(path));
     }
     let rows = label_next::propose(samples, &label_next::labelled(samples, &run.path));
-    label_next::write(path, samples, &classes::Classes::of(samples, &run.naming), &rows)?;
-    Ok(Some(path.to_owned()))
+    label_next::write(&path, samples, classes, &rows)?;
+    Ok(Some(path))
 }

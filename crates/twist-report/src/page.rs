@@ -12,6 +12,7 @@ use crate::error::ReportError;
 use crate::pictures::Book;
 use crate::run::Run;
 use crate::section::{RunView, compare};
+use crate::study::Study;
 
 const TEMPLATES: [(&str, &str); 6] = [
     ("page.html", include_str!("../templates/page.html")),
@@ -40,26 +41,20 @@ struct Color {
     tier: usize,
 }
 
-/// Renders the page of `runs`.
-pub(crate) fn render(runs: &[Run]) -> Result<Page, ReportError> {
+/// Renders the page of `runs`, of which `studies` were made.
+pub(crate) fn render(runs: &[Run], studies: &[Study]) -> Result<Page, ReportError> {
     let mut environment = Environment::new();
     environment.add_filter("prose", prose);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
     let names = distinct_names(runs);
-    let classes: Vec<Option<Classes>> = runs
-        .iter()
-        .map(|run| run.samples.as_ref().map(|samples| Classes::of(samples, &run.naming)))
-        .collect();
     let mut book = Book::default();
-    let views: Vec<RunView> = runs
-        .iter()
-        .zip(&classes)
-        .map(|(run, classes)| RunView::new(run, classes.as_ref(), &mut book))
-        .collect();
+    let views: Vec<RunView> =
+        runs.iter().zip(studies).map(|(run, study)| RunView::new(run, study, &mut book)).collect();
     let comparison = (runs.len() > 1).then(|| compare(runs, &names));
-    let slots = classes.iter().flatten().map(Classes::colors).max().unwrap_or(0);
+    let slots =
+        studies.iter().filter_map(|study| study.classes.as_ref()).map(Classes::colors).max().unwrap_or(0);
     let html = environment.get_template("page.html")?.render(context! {
         title => if let [name] = names.as_slice() { name.clone() } else { format!("{} runs", runs.len()) },
         names => names,

@@ -13,6 +13,25 @@ pub(crate) fn percent(fraction: f64) -> String {
     }
 }
 
+/// Half the width from which on a share is written with it, and without decimals: nobody needs the ± of ten thousand images,
+/// and of sixty a decimal says nothing.
+const WIDE: f64 = 0.02;
+/// Standard errors on each side of a share: 95 % of all samples.
+const SIDES: f64 = 1.96;
+
+/// A share of so many images as percent, with what chance leaves open where they are few: `25 ± 11 %`. The ± is half of
+/// Wilson's interval, which holds for shares near 0 and 1 too.
+pub(crate) fn share(fraction: f64, images: Option<usize>) -> String {
+    let wide = images.filter(|images| *images > 0 && (0.0..=1.0).contains(&fraction)).map(|images| {
+        let (n, z2) = (images as f64, SIDES * SIDES);
+        SIDES * (fraction * (1.0 - fraction) / n + z2 / (4.0 * n * n)).sqrt() / (1.0 + z2 / n)
+    });
+    match wide.filter(|wide| *wide >= WIDE) {
+        Some(wide) => format!("{:.0}\u{202f}±\u{202f}{:.0}\u{202f}%", fraction * 100.0, wide * 100.0),
+        None => percent(fraction),
+    }
+}
+
 /// A whole number with thousands separated: `12345` → `12,345`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -83,6 +102,15 @@ pub(crate) fn plural(number: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_of_few_images_says_what_chance_leaves_open() {
+        let shown = |fraction, images| share(fraction, images).replace('\u{202f}', " ");
+        assert_eq!(shown(0.25, Some(60)), "25 ± 11 %");
+        assert_eq!(shown(1.0, Some(4)), "100 ± 24 %", "four of four are no certainty");
+        assert_eq!([shown(0.58, Some(10_000)), shown(0.25, None)], ["58.0 %", "25.0 %"]);
+        assert_eq!(shown(f64::NAN, Some(9)), "– %");
+    }
 
     #[test]
     fn numbers_read_well() {

@@ -1,14 +1,14 @@
 //! Pictures inside the page: every thumbnail is stored once, however often it is shown.
 
-mod apart;
 mod book;
 mod compact;
 mod sheet;
+mod signature;
 
-pub(crate) use self::apart::pixels_apart;
 pub(crate) use self::book::{Book, Shown};
 pub(crate) use self::compact::compact;
 pub(crate) use self::sheet::{Sheet, sheet};
+pub(crate) use self::signature::Signature;
 
 use base64::Engine;
 

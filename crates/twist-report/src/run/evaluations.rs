@@ -3,6 +3,7 @@
 //! A line says which evaluation it is (`evaluation`), the figures, and the values that define them (`protocol`). Who measures
 //! once more by the same protocol means the newer figures, so of such lines the last one holds.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -30,6 +31,9 @@ impl Evaluation {
     }
 }
 
+/// Evaluations that a page shows, the last ones.
+const MOST: usize = 200;
+
 /// Keys of `metrics.json` that belong to each evaluation.
 const OF_METRICS: [(&str, &[&str]); 3] = [
     ("knn", &["knn_top1"]),
@@ -54,15 +58,24 @@ pub(super) fn read(
     figures: Option<&Figures>,
     notes: &mut Vec<Note>,
 ) -> Result<Vec<Evaluation>, ReportError> {
-    let mut all =
-        figures.filter(|figures| figures.origin == Origin::Final).map(of_metrics).unwrap_or_default();
+    let mut all = Evaluations::default();
+    let first = figures.filter(|figures| figures.origin == Origin::Final).map(of_metrics);
+    first.into_iter().flatten().for_each(|evaluation| all.put(evaluation));
     let text = super::read_optional_text(path)?.unwrap_or_default();
     let (later, damaged) = parse(&text);
     if damaged > 0 {
         let lines = if damaged == 1 { "line" } else { "lines" };
         notes.push(format!("{damaged} {lines} of evaluations.jsonl could not be read and were left out."));
     }
-    later.into_iter().for_each(|evaluation| put(&mut all, evaluation));
+    later.into_iter().for_each(|evaluation| all.put(evaluation));
+    let mut all = all.list;
+    if all.len() > MOST {
+        notes.push(format!(
+            "evaluations.jsonl and metrics.json hold {} evaluations by different protocols; the last {MOST} are shown.",
+            all.len()
+        ));
+        all.drain(..all.len() - MOST);
+    }
     Ok(all)
 }
 
@@ -84,14 +97,14 @@ fn of_metrics(figures: &Figures) -> Vec<Evaluation> {
 
 /// The evaluations in `text`, and how many of its lines are none.
 fn parse(text: &str) -> (Vec<Evaluation>, usize) {
-    let (mut all, mut damaged) = (Vec::new(), 0);
+    let (mut all, mut damaged) = (Evaluations::default(), 0);
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         match serde_json::from_str::<Map<String, Value>>(line).ok().and_then(evaluations) {
-            Some(evaluations) => evaluations.into_iter().for_each(|evaluation| put(&mut all, evaluation)),
+            Some(evaluations) => evaluations.into_iter().for_each(|evaluation| all.put(evaluation)),
             None => damaged += 1,
         }
     }
-    (all, damaged)
+    (all.list, damaged)
 }
 
 /// The evaluations of a line: one, or where it tells of several data sets (`sets`) one for each; and the rows of k-means on
@@ -166,29 +179,48 @@ const FOUND: [&str; 9] = [
     "unreadable_images",
 ];
 
-/// Whether two evaluations measure the same in the same way.
-fn same(a: &Evaluation, b: &Evaluation) -> bool {
-    let defined = |one: &Evaluation| {
-        let mut protocol = one.protocol.clone();
-        if let (Some(fields), true) = (protocol.as_object_mut(), one.protocol.get("data_set").is_some()) {
-            fields.retain(|key, _| !FOUND.contains(&key.as_str()));
-        }
-        protocol
-    };
-    (&a.kind, &a.beside) == (&b.kind, &b.beside) && defined(a) == defined(b)
+/// What makes two evaluations measure the same in the same way, as text.
+fn identity(one: &Evaluation) -> String {
+    let mut protocol = one.protocol.clone();
+    if let (Some(fields), true) = (protocol.as_object_mut(), one.protocol.get("data_set").is_some()) {
+        fields.retain(|key, _| !FOUND.contains(&key.as_str()));
+    }
+    // The order of the keys says nothing.
+    protocol.sort_all_objects();
+    serde_json::json!([one.kind, one.beside, protocol]).to_string()
 }
 
-/// Adds `new`, in place of one by the same protocol if there is one.
-fn put(all: &mut Vec<Evaluation>, new: Evaluation) {
-    match all.iter_mut().find(|old| same(old, &new)) {
-        Some(old) => *old = new,
-        None => all.push(new),
+/// Evaluations by different protocols, in the order in which each was first met.
+#[derive(Default)]
+struct Evaluations {
+    list: Vec<Evaluation>,
+    places: HashMap<String, usize>,
+}
+
+impl Evaluations {
+    /// Adds `new`, in place of one by the same protocol if there is one.
+    fn put(&mut self, new: Evaluation) {
+        let place = *self.places.entry(identity(&new)).or_insert(self.list.len());
+        if place < self.list.len() {
+            self.list[place] = new;
+        } else {
+            self.list.push(new);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_order_of_the_keys_is_no_part_of_a_protocol() {
+        let (found, _) = parse(
+            "{\"evaluation\":\"knn\",\"knn_top1\":0.1,\"protocol\":{\"k\":20,\"t\":1}}\n\
+             {\"evaluation\":\"knn\",\"knn_top1\":0.2,\"protocol\":{\"t\":1,\"k\":20}}\n",
+        );
+        assert_eq!((found.len(), found[0].number("knn_top1")), (1, Some(0.2)));
+    }
 
     #[test]
     fn of_two_lines_by_one_protocol_the_later_holds() {

@@ -29,6 +29,11 @@ impl Figures {
         self.values.get(key)?.as_f64()
     }
 
+    /// All of them, as the file has them.
+    pub(crate) fn values(&self) -> &Map<String, Value> {
+        &self.values
+    }
+
     /// Any value by its key.
     pub(crate) fn raw(&self, key: &str) -> Option<&Value> {
         self.values.get(key)

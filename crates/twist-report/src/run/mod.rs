@@ -12,6 +12,7 @@ mod recipe;
 mod samples;
 mod thumbnails;
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use crate::error::ReportError;
@@ -93,6 +94,13 @@ impl Run {
         let figures = figures::read(&path.join("metrics.json"), &log, &mut notes)?;
         let evaluations = evaluations::read(&path.join("evaluations.jsonl"), figures.as_ref(), &mut notes)?;
         let mut samples = samples::read(path, &mut notes)?;
+        if let Some(claimed) = log.start.as_ref().and_then(|start| start.fields.get("clusters")?.as_f64())
+            && claimed > MOST_CLASSES as f64
+        {
+            notes.push(format!(
+                "log.jsonl claims {claimed} classes, which is not believed: at most {MOST_CLASSES} are."
+            ));
+        }
         let outputs = outputs(&log, recipe.as_ref()).or(samples.as_ref().map(Samples::most_outputs));
         let naming = names::read(path, outputs.unwrap_or(0) as u32, &mut notes);
         samples.iter_mut().for_each(|samples| samples.merge(&naming));
@@ -145,17 +153,31 @@ impl Run {
     }
 }
 
-/// K as logged at the start, else the recipe's `model.dim`.
+/// Classes that a network of a run can have: every one of them is named and counted, so a damaged number must not be believed.
+pub(crate) const MOST_CLASSES: u64 = 1 << 18;
+
+/// K as logged at the start, else the recipe's `model.dim`; what no network has is none.
 fn outputs(log: &Log, recipe: Option<&Recipe>) -> Option<u64> {
     let logged = log.start.as_ref().and_then(|start| start.fields.get("clusters")?.as_f64());
     let written = || recipe?.number("model.dim");
-    logged.or_else(written).filter(|dim| *dim >= 1.0).map(|dim| dim as u64)
+    let possible = |dim: &f64| (1.0..=MOST_CLASSES as f64).contains(dim);
+    logged.filter(possible).or_else(|| written().filter(possible)).map(|dim| dim as u64)
 }
+
+/// Pixels of a contact sheet, at most.
+const MOST_PIXELS: u64 = 1 << 25;
 
 /// The contact sheet at `path`, if it is a PNG whose pixels can be read.
 fn read_contact_sheet(path: &Path, notes: &mut Vec<Note>) -> Result<Option<Vec<u8>>, ReportError> {
     let sheet = read_optional(path)?;
-    let sound = |bytes: &Vec<u8>| image::load_from_memory_with_format(bytes, image::ImageFormat::Png).is_ok();
+    let small = |bytes: &Vec<u8>| {
+        let size =
+            image::ImageReader::with_format(Cursor::new(bytes), image::ImageFormat::Png).into_dimensions();
+        size.is_ok_and(|(width, height)| u64::from(width) * u64::from(height) <= MOST_PIXELS)
+    };
+    let decodes =
+        |bytes: &Vec<u8>| image::load_from_memory_with_format(bytes, image::ImageFormat::Png).is_ok();
+    let sound = |bytes: &Vec<u8>| small(bytes) && decodes(bytes);
     let found = sheet.is_some();
     let sheet = sheet.filter(sound);
     if found && sheet.is_none() {

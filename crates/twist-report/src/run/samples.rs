@@ -15,7 +15,7 @@ use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, UInt32T
 use arrow_array::{ArrayRef, FixedSizeListArray, ListArray, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{Naming, Note};
+use super::{MOST_CLASSES, Naming, Note};
 use crate::error::ReportError;
 
 /// One entry per evaluated image in each vector, in file order.
@@ -179,6 +179,8 @@ fn append(samples: &mut Samples, batch: &RecordBatch) -> Result<(), String> {
             .collect::<Option<_>>()
             .ok_or(format!("column `{name}` holds empty or negative values"))
     };
+    let classes =
+        |name: &str| -> Result<Vec<u32>, String> { required(name).and_then(|values| possible(name, values)) };
     let reals = |name: &str| floats(column(name)?).ok_or(format!("column `{name}` holds no numbers"));
 
     samples.index.extend(required("index")?);
@@ -193,6 +195,7 @@ fn append(samples: &mut Samples, batch: &RecordBatch) -> Result<(), String> {
         }
         let clusters: Option<Vec<u32>> = clusters.into_iter().collect();
         let clusters = clusters.ok_or("column `clusters` holds empty or negative values")?;
+        let clusters = possible("clusters", clusters)?;
         let ranked: Vec<(u32, f32)> = clusters.into_iter().zip(probabilities).collect();
         let each = ranked.len() / batch.num_rows().max(1);
         if each < 2 {
@@ -203,7 +206,7 @@ fn append(samples: &mut Samples, batch: &RecordBatch) -> Result<(), String> {
         }
         samples.ranked.extend(ranked);
     } else {
-        let (first, second) = (required("cluster")?, required("second_cluster")?);
+        let (first, second) = (classes("cluster")?, classes("second_cluster")?);
         let (sure, less_sure) = (reals("confidence")?, reals("second_confidence")?);
         for (first, second) in first.into_iter().zip(sure).zip(second.into_iter().zip(less_sure)) {
             samples.said.push(first, second);
@@ -246,6 +249,16 @@ fn append_names(samples: &mut Samples, batch: &RecordBatch) {
                 samples.class_names.entry(*label).or_insert_with(|| name.to_owned());
             }
         }
+    }
+}
+
+/// `values` when a network can have such classes.
+fn possible(name: &str, values: Vec<u32>) -> Result<Vec<u32>, String> {
+    match values.iter().max() {
+        Some(highest) if u64::from(*highest) >= MOST_CLASSES => {
+            Err(format!("column `{name}` names class {highest}, and a network has at most {MOST_CLASSES}"))
+        }
+        _ => Ok(values),
     }
 }
 

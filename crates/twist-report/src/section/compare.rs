@@ -4,15 +4,18 @@ use serde::Serialize;
 
 use super::comparable::{Comparable, comparable};
 use super::curves::points;
-use super::evidence::write_figure;
-use super::measured_on::images_of;
+use super::evidence::write_measured;
+use super::measured_on::{images_of, number_of};
 use crate::chart::{Chart, ChartInput, Line, Unit};
 use crate::run::Run;
+use crate::verdict::verdict_on;
 
 /// The comparison of several runs.
 #[derive(Serialize)]
 pub(crate) struct Comparison {
     names: Vec<String>,
+    /// Whether the classes of each run can be used.
+    verdicts: Vec<(String, String)>,
     /// Among which runs the best values are marked.
     marked: String,
     rows: Vec<Row>,
@@ -83,9 +86,12 @@ pub(crate) fn compare(runs: &[Run], names: &[String]) -> Comparison {
     let protocols: Vec<_> = protocols.collect();
     let all_state_one = protocols.iter().all(|protocol| !protocol.is_empty());
     let judged = comparable(runs);
+    let verdicts = runs.iter().zip(names);
+    let verdicts = verdicts.filter_map(|(run, name)| Some((name.clone(), verdict_on(run)?.to_string())));
     let rows: Vec<Row> = COMPARED.iter().filter_map(|compared| row(runs, compared, &judged)).collect();
     Comparison {
         names: names.to_vec(),
+        verdicts: verdicts.collect(),
         marked: marked(&rows, &judged, names),
         rows,
         charts: charts(runs, names),
@@ -104,12 +110,12 @@ fn protocol(run: &Run) -> Vec<(String, String)> {
 /// Says among which runs the best values of `rows` are marked, and why not among the others.
 fn marked(rows: &[Row], judged: &Comparable, names: &[String]) -> String {
     if judged.runs.is_empty() {
-        return "no best values are marked: of no two of these runs is it known that they are finished, \
-                learned from the same images and were measured in the same way."
+        return "best values are not marked, because no two runs are comparable: finished, trained on the same images and \
+                measured in the same way."
             .into();
     }
     if !rows.iter().flat_map(|row| &row.cells).any(|cell| cell.best) {
-        return "no best values are marked: the figures that can be compared are missing or equal.".into();
+        return "best values are not marked, because the comparable figures are missing or equal.".into();
     }
     let mut text = "the best value of each row is marked".to_owned();
     if judged.runs.len() < names.len() {
@@ -142,7 +148,10 @@ fn row(runs: &[Run], compared: &Compared, judged: &Comparable) -> Option<Row> {
     // Where all are equal there is no best, and where one is alone neither.
     let decided = known.len() > 1 && known.iter().any(|value| *value != known[0]);
     let cell = |(at, run): (usize, &Run)| Cell {
-        text: values[at].map_or_else(|| "–".into(), |value| write_figure(compared.key, value)),
+        text: values[at].map_or_else(
+            || "–".into(),
+            |value| write_measured(compared.key, value, number_of(run, compared.key)),
+        ),
         title: images_of(run, compared.key).map(|images| format!("on {images}")).unwrap_or_default(),
         best: decided && judged.runs.contains(&at) && values[at] == best,
     };

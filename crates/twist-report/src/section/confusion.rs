@@ -39,7 +39,7 @@ pub(crate) fn confusion(samples: &Samples, classes: &Classes) -> Option<Confusio
         return None;
     }
     // Labels by frequency only decide which are shown; they keep their order.
-    let total = |label: usize| classes.counts[label].iter().sum::<u64>();
+    let total = |label: usize| classes.counts[label].values().sum::<u64>();
     let mut rows: Vec<usize> = (0..classes.labels.len()).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(total(*row)));
     rows.truncate(MOST_LABELS);
@@ -53,7 +53,7 @@ pub(crate) fn confusion(samples: &Samples, classes: &Classes) -> Option<Confusio
     columns.extend(spare.iter().take(MOST_UNASSIGNED));
 
     let counts: Vec<Vec<u64>> =
-        rows.iter().map(|row| columns.iter().map(|at| classes.counts[*row][*at]).collect()).collect();
+        rows.iter().map(|row| columns.iter().map(|at| classes.count(*row, *at)).collect()).collect();
     let diagonal: Vec<Option<usize>> = rows
         .iter()
         .map(|row| holder(*row).and_then(|at| columns.iter().position(|column| *column == at)))
@@ -88,22 +88,24 @@ pub(crate) fn confusion(samples: &Samples, classes: &Classes) -> Option<Confusio
     Some(Confusion { map, scope, errors: errors(samples, classes) })
 }
 
-/// The largest counts outside the assignment, over all labels and classes.
+/// The largest counts of images that are in a class of another label: neither the one that is assigned to it, nor the one that
+/// most of its images have. With more classes than labels, several classes may be right for a label.
 fn errors(samples: &Samples, classes: &Classes) -> Vec<Mistake> {
     let mut wrong: Vec<(u64, usize, usize)> = Vec::new();
     for (row, counts) in classes.counts.iter().enumerate() {
-        let misses = counts
-            .iter()
-            .enumerate()
-            .filter(|(at, count)| **count > 0 && classes.classes[*at].assigned != Some(classes.labels[row]));
-        wrong.extend(misses.map(|(at, count)| (*count, row, at)));
+        let own = Some(classes.labels[row]);
+        let is_right = |at: usize| {
+            let class = &classes.classes[at];
+            class.assigned == own || class.majority.map(|(label, _)| label) == own
+        };
+        wrong.extend(counts.iter().filter(|(at, _)| !is_right(**at)).map(|(at, count)| (*count, row, *at)));
     }
     wrong.sort_by(|a, b| b.0.cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
     wrong
         .into_iter()
         .take(LISTED)
         .map(|(number, row, at)| {
-            let total: u64 = classes.counts[row].iter().sum();
+            let total: u64 = classes.counts[row].values().sum();
             let class = &classes.classes[at];
             Mistake {
                 label: samples.class_name(classes.labels[row]),
@@ -114,4 +116,38 @@ fn errors(samples: &Samples, classes: &Classes) -> Vec<Mistake> {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Naming, Verdicts};
+
+    /// Two classes hold cats, one of them assigned to no label: no cat in it is an error.
+    #[test]
+    fn an_image_in_a_class_of_its_own_label_is_no_error() {
+        let pairs = [(0, 0), (0, 0), (0, 0), (0, 1), (0, 1), (1, 1), (1, 2), (1, 2), (0, 2)];
+        let mut samples = Samples {
+            index: (0..9).collect(),
+            label: pairs.map(|(label, _)| Some(label)).to_vec(),
+            said: Verdicts {
+                cluster: pairs.map(|(_, class)| class).to_vec(),
+                confidence: vec![0.9; 9],
+                second_cluster: vec![3; 9],
+                second_confidence: vec![0.0; 9],
+            },
+            path: vec![String::new(); 9],
+            ..Samples::default()
+        };
+        samples.merge(&Naming::default());
+        let classes = Classes::of(&samples, &Naming::default());
+        assert_eq!(
+            classes.find(1).unwrap().assigned,
+            None,
+            "the second class of cats is assigned to nothing"
+        );
+        let found = errors(&samples, &classes);
+        let told: Vec<_> = found.iter().map(|one| (one.label.as_str(), one.class.as_str())).collect();
+        assert_eq!(told, [("label 0", "class 2"), ("label 1", "class 1")]);
+    }
 }

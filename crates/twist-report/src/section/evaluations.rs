@@ -5,8 +5,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::evidence::{figure_name, write_figure};
-use super::measured_on::images_by;
+use super::evidence::{figure_name, write_figure, write_measured};
+use super::measured_on::{images_by, number as images};
 use crate::published::{self, DataSet, Ours, Published};
 use crate::run::{Evaluation, Run, flatten_json};
 
@@ -137,12 +137,15 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
     };
     let measured = own.iter().zip(&names).map(|(one, name)| Own {
         name: name.clone(),
-        cells: cells(&|key| one.number(key))
-            .into_iter()
-            .zip(&keys)
-            .map(|(text, key)| {
+        cells: keys
+            .iter()
+            .map(|key| {
+                let write = |value| write_measured(key, value, images(&one.protocol, key));
                 let images = images_by(&one.protocol, key);
-                Cell { text, title: images.map(|images| format!("on {images}")).unwrap_or_default() }
+                Cell {
+                    text: one.number(key).map_or_else(|| "–".to_owned(), write),
+                    title: images.map(|images| format!("on {images}")).unwrap_or_default(),
+                }
             })
             .collect(),
         protocol: flatten_json(&one.protocol),
@@ -167,9 +170,9 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
     published.sort_by_key(|row| row.differs.len());
     let more = published.split_off(published.len().min(SHOWN));
     let scope = match (data, published.len() + more.len()) {
-        (None, _) => "The images are of no data set that there are published numbers for here.".to_owned(),
+        (None, _) => "Twist knows no published numbers for these images.".to_owned(),
         (Some(data), 0) => {
-            format!("No published numbers for {} by this evaluation are known here.", data.name())
+            format!("Twist knows no published numbers for {} by this evaluation.", data.name())
         }
         (Some(data), _) => format!("Published numbers are for {}, as their sources print them.", data.name()),
     };

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::measured_on::images_of;
+use super::measured_on::{images_of, number_of};
+use crate::baselines;
 use crate::classes::Classes;
 use crate::run::{Figures, Origin, Run};
-use crate::text::{epochs_done, minutes, number, percent, words};
+use crate::text::{count, epochs_done, minutes, number, percent, share, words};
 
 /// Figures, baselines and protocol.
 #[derive(Serialize)]
@@ -47,7 +48,7 @@ struct Known {
     meaning: &'static str,
 }
 
-const KNOWN: [Known; 25] = [
+const KNOWN: [Known; 26] = [
     Known { key: "top1", name: "top-1", meaning: "accuracy of the model's own classifier" },
     Known { key: "top5", name: "top-5", meaning: "the label is among the five most probable ones" },
     Known {
@@ -146,6 +147,11 @@ const KNOWN: [Known; 25] = [
         name: "classes in use",
         meaning: "classes that at least one image falls into",
     },
+    Known {
+        key: "mean_confidence",
+        name: "mean probability",
+        meaning: "of the winning class; one over the number of classes is a guess",
+    },
     Known { key: "minutes", name: "training time", meaning: "wall clock" },
     Known {
         key: "images_per_second",
@@ -177,7 +183,7 @@ pub(crate) fn evidence(run: &Run, classes: Option<&Classes>) -> Option<Evidence>
             let meaning = KNOWN.iter().find(|known| known.key == key).map(|known| known.meaning.to_owned());
             let images = images_of(run, key).map(|images| format!("on {images}"));
             let meaning = meaning.into_iter().chain(images).collect::<Vec<_>>().join("; ");
-            Row { name: figure_name(key), value: write_figure(key, value), meaning }
+            Row { name: figure_name(key), value: write_measured(key, value, number_of(run, key)), meaning }
         })
         .collect();
     Some(Evidence { origin, rows, bars: bars(run, figures), protocol: figures.protocol() })
@@ -208,6 +214,12 @@ pub(super) fn write_figure(key: &str, value: f64) -> String {
     }
 }
 
+/// A figure with what chance leaves open, where it is a share of few images.
+pub(super) fn write_measured(key: &str, value: f64, images: Option<usize>) -> String {
+    let is_share = key.ends_with("_top1") || key.ends_with("_top5") || matches!(key, "top1" | "top5");
+    if is_share { share(value, images) } else { write_figure(key, value) }
+}
+
 fn is_score(key: &str) -> bool {
     matches!(
         key,
@@ -215,42 +227,39 @@ fn is_score(key: &str) -> bool {
     )
 }
 
-/// k-NN and ACC beside the baselines that belong to them.
+/// k-NN and ACC beside the baselines that belong to them, also where those win.
 fn bars(run: &Run, figures: &Figures) -> Vec<Bars> {
-    let baselines = figures.baselines();
-    let group = |title: &str, key: &str, belongs: &dyn Fn(&str) -> bool| {
-        let own = figures.number(key)?;
-        let others: Vec<&(&str, f64)> = baselines.iter().filter(|(name, _)| belongs(name)).collect();
-        let bar = |name: String, value: f64, own| Bar {
+    let group = |title: &str, key: &str, own: String, others: Vec<(String, String, f64)>| {
+        let value = figures.number(key)?;
+        let bar = |(name, text, value): (String, String, f64), own| Bar {
             name,
-            value: percent(value),
+            value: text,
             length: (value.clamp(0.0, 1.0) * 1000.0).round() / 10.0,
             own,
         };
-        let bars: Vec<Bar> = std::iter::once(bar("this run".into(), own, true))
-            .chain(others.iter().map(|(name, value)| bar(baseline_name(name), *value, false)))
-            .collect();
+        let first = bar((own, write_measured(key, value, number_of(run, key)), value), true);
+        let bars: Vec<Bar> =
+            std::iter::once(first).chain(others.into_iter().map(|other| bar(other, false))).collect();
         let images = images_of(run, key).map(|images| format!(", on {images}")).unwrap_or_default();
         (bars.len() > 1).then(|| Bars { title: format!("{title}{images}"), bars })
     };
+    let voted = figures.baselines().into_iter().filter(|(key, _)| key.starts_with("knn_"));
+    let voted = voted
+        .map(|(key, value)| (baselines::name(key), write_measured(key, value, number_of(run, key)), value));
+    let at = |clusters: Option<u64>| clusters.map(|k| format!(", K = {}", count(k))).unwrap_or_default();
+    let grouped = baselines::kmeans(figures.values())
+        .into_iter()
+        .map(|one| (format!("{}{}", one.name, at(one.clusters)), percent(one.accuracy), one.accuracy));
     [
-        group("k-NN accuracy", "knn_top1", &|name| name.starts_with("knn_")),
-        group("One-to-one accuracy of the classes", "accuracy_one_to_one", &|name| {
-            name.starts_with("kmeans_")
-        }),
+        group("k-NN accuracy", "knn_top1", "this run".into(), voted.collect()),
+        group(
+            "One-to-one accuracy of the classes",
+            "accuracy_one_to_one",
+            format!("this run{}", at(run.outputs())),
+            grouped.collect(),
+        ),
     ]
     .into_iter()
     .flatten()
     .collect()
-}
-
-fn baseline_name(key: &str) -> String {
-    match key {
-        "knn_pixels_top1" => "k-NN on raw pixels".into(),
-        "knn_random_backbone_top1" => "k-NN on an untrained network".into(),
-        "kmeans_pixels_accuracy" => "k-means on raw pixels".into(),
-        "kmeans_histogram_accuracy" => "k-means on colour histograms".into(),
-        "kmeans_features_accuracy" => "k-means on this run's features".into(),
-        _ => words(key),
-    }
 }

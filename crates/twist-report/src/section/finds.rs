@@ -4,14 +4,13 @@ use serde::Serialize;
 
 use super::picture::{Picture, picture};
 use crate::classes::Classes;
-use crate::finds::{DUPLICATE, Pixels, finds};
-use crate::map::Closest;
+use crate::finds::{By, Finds as Found, MOST_PAIRS};
 use crate::pictures::Book;
 use crate::run::{Run, Samples};
 use crate::text::{count, plural};
 
-/// Pairs shown.
-const MOST_PAIRS: usize = 24;
+/// Pairs shown; the table has all.
+const MOST_SHOWN: usize = 24;
 /// Oddities shown.
 const MOST_LONELY: usize = 24;
 /// Fewer images than this have no oddities: all of them are.
@@ -34,30 +33,17 @@ struct Pair {
     note: String,
 }
 
-/// What was found on the way; `None` when there are too few images.
+/// What was found on the way; `None` when there is nothing to see.
 pub(crate) fn view(
     run: &Run,
     samples: &Samples,
     classes: &Classes,
-    closest: &Closest,
+    found: &Found,
     book: &mut Book,
 ) -> Option<Finds> {
-    if samples.len() < FEWEST {
+    if samples.len() < FEWEST && found.pairs.is_empty() {
         return None;
     }
-    let found = finds(run, samples, closest);
-    let equal = found.pairs.iter().filter(|pair| pair.pixels == Pixels::Equal).count();
-    let pairs_text = match found.pairs.len() {
-        0 => format!("No two images have features of cosine similarity {DUPLICATE} or more."),
-        number => format!(
-            "{} of cosine similarity {DUPLICATE} or more{}; those with equal or nearly equal pixels come first, then the closest.",
-            plural(number, "pair has features", "pairs have features"),
-            match equal {
-                0 => String::new(),
-                one => format!(", {} of them with equal pixels", count(one as u64)),
-            },
-        ),
-    };
     let title = |row: usize| {
         samples.label[row]
             .map_or_else(|| classes.title(samples.merged.cluster[row]), |l| samples.class_name(l))
@@ -66,35 +52,60 @@ pub(crate) fn view(
     let odd = |[a, b]: [usize; 2]| {
         samples.label[a].is_some() && samples.label[b].is_some() && samples.label[a] != samples.label[b]
     };
-    let pairs = found
-        .pairs
-        .iter()
-        .take(MOST_PAIRS)
+    let shown = found.pairs.iter().take(MOST_SHOWN);
+    let pairs = shown
         .map(|pair| Pair {
             pictures: pair
                 .rows
                 .map(|row| picture(run, samples, classes, book, (row, title(row), odd(pair.rows)))),
-            note: match pair.pixels {
-                Pixels::Equal => "equal pixels".into(),
-                Pixels::Nearly => format!("{:.4}, nearly equal", pair.similarity),
-                Pixels::Unlike => format!("{:.4}", pair.similarity),
+            note: match (pair.by, pair.apart) {
+                (By::EqualPixels, _) => "equal pixels".into(),
+                (By::NearPixels, Some(apart)) => format!("pixels differ by {apart:.1}"),
+                _ => format!("features {:.4}", pair.similarity),
             },
         })
         .collect();
     let seen = |row: usize| run.thumbnails.contains_key(&samples.index[row]);
-    let lonely =
-        found.lonely.iter().take(MOST_LONELY).filter(|(row, _)| seen(*row) || run.thumbnails.is_empty());
+    let enough = if samples.len() < FEWEST { 0 } else { MOST_LONELY };
+    let lonely = found.lonely.iter().filter(|(row, _)| seen(*row) || run.thumbnails.is_empty()).take(enough);
     let lonely = lonely
         .map(|(row, mean)| picture(run, samples, classes, book, (*row, format!("{mean:.2}"), false)))
         .collect();
-    let scope = if found.compared < samples.len() {
-        format!(
-            "Sought among {} of {} images, chosen by chance.",
-            count(found.compared as u64),
-            count(samples.len() as u64)
-        )
-    } else {
-        format!("Sought among all {} images.", count(samples.len() as u64))
+    Some(Finds { pairs_text: pairs_text(found), pairs, lonely, scope: scope(samples, found) })
+}
+
+/// How many pairs there are of each kind.
+fn pairs_text(found: &Found) -> String {
+    let of = |by: By| found.pairs.iter().filter(|pair| pair.by == by).count();
+    let kinds = [
+        (By::EqualPixels, "with equal pixels"),
+        (By::NearPixels, "with nearly equal pixels"),
+        (By::Features, "by their features alone"),
+    ];
+    let parts: Vec<String> = kinds
+        .iter()
+        .filter(|(by, _)| of(*by) > 0)
+        .map(|(by, words)| format!("{} {words}", count(of(*by) as u64)))
+        .collect();
+    match found.pairs.len() {
+        0 => "No two images are nearly the same.".into(),
+        MOST_PAIRS.. => format!("More than {}: {}.", plural(MOST_PAIRS, "pair", "pairs"), parts.join(", ")),
+        number => format!("{}: {}.", plural(number, "pair", "pairs"), parts.join(", ")),
+    }
+}
+
+fn scope(samples: &Samples, found: &Found) -> String {
+    let all = plural(samples.len(), "image", "images");
+    let compared = |number: usize| {
+        if number < samples.len() {
+            format!("{} of {all}", count(number as u64))
+        } else {
+            format!("all {all}")
+        }
     };
-    Some(Finds { pairs_text, pairs, lonely, scope })
+    let by_pixels = match found.seen {
+        0 => "There are no thumbnails, so no pixels were compared".to_owned(),
+        seen => format!("The pixels of {} were compared", compared(seen)),
+    };
+    format!("{by_pixels}, and the features of {}. Check each pair yourself.", compared(found.compared))
 }

@@ -7,15 +7,24 @@ use crate::text::plural;
 
 /// "4 images", where `protocol` says so of the figure `key`.
 pub(super) fn images_by(protocol: &Value, key: &str) -> Option<String> {
-    number(protocol, key).map(|images| plural(images, "image", "images"))
+    number(protocol, key).map(images)
 }
 
-/// The same of a figure of `metrics.json`: of the classes only images with a label are judged.
+/// The same of a figure of `metrics.json`.
 pub(super) fn images_of(run: &Run, key: &str) -> Option<String> {
+    number_of(run, key).map(images)
+}
+
+/// The number itself: of the classes only images with a label are judged.
+pub(super) fn number_of(run: &Run, key: &str) -> Option<usize> {
     let images = number(run.figures.as_ref()?.raw("protocol")?, key)?;
     let labelled = run.samples.as_ref().map(|samples| samples.label.iter().flatten().count());
     let judged = labelled.filter(|labelled| *labelled > 0 && OF_CLASSES.contains(&key));
-    Some(plural(judged.map_or(images, |labelled| labelled.min(images)), "image", "images"))
+    Some(judged.map_or(images, |labelled| labelled.min(images)))
+}
+
+fn images(number: usize) -> String {
+    plural(number, "image", "images")
 }
 
 /// Figures of classes against labels.
@@ -32,9 +41,12 @@ const OF_CLASSES: [&str; 10] = [
     "completeness",
 ];
 
-fn number(protocol: &Value, key: &str) -> Option<usize> {
+/// On how many images `protocol` says that the figure `key` was measured.
+pub(super) fn number(protocol: &Value, key: &str) -> Option<usize> {
     let places: &[&str] = match key {
-        "knn_top1" => &["/knn/queries"],
+        "knn_top1" => &["/knn/queries", "/queries"],
+        _ if key.starts_with("knn_") => &["/baselines/queries"],
+        _ if key.starts_with("kmeans_") => &["/baselines/kmeans_images"],
         _ if key.starts_with("linear_") || key.starts_with("finetune_") => &["/test_images"],
         _ if OF_CLASSES.contains(&key) => &["/images", "/evaluated_images"],
         _ => &[],

@@ -40,10 +40,9 @@ mod comparable;
 
 use serde::Serialize;
 
-use crate::classes::Classes;
-use crate::map::closest;
 use crate::pictures::{Book, compact};
 use crate::run::Run;
+use crate::study::Study;
 
 pub(crate) use self::compare::compare;
 
@@ -74,10 +73,10 @@ pub(crate) struct RunView {
 }
 
 impl RunView {
-    /// Makes the sections of `run`; the pictures they show go into `book`. `classes` belongs to the run's samples.
-    pub(crate) fn new(run: &Run, classes: Option<&Classes>, book: &mut Book) -> Self {
+    /// Makes the sections of `run`; the pictures they show go into `book`.
+    pub(crate) fn new(run: &Run, study: &Study, book: &mut Book) -> Self {
+        let classes = study.classes.as_ref();
         let found = run.samples.as_ref().zip(classes);
-        let closest = found.map(|(samples, _)| closest(&samples.embedding, samples.width));
         Self {
             name: run.name.clone(),
             overview: overview::overview(run, classes),
@@ -87,8 +86,8 @@ impl RunView {
                 .and_then(|(samples, classes)| neighbours::neighbours(run, samples, classes, book)),
             atlas: found.and_then(|(samples, classes)| atlas::atlas(run, samples, classes)),
             finds: found
-                .zip(closest.as_ref())
-                .and_then(|((samples, classes), closest)| finds::view(run, samples, classes, closest, book)),
+                .zip(study.finds.as_ref())
+                .and_then(|((samples, classes), finds)| finds::view(run, samples, classes, finds, book)),
             label_next: found.map(|(samples, classes)| label_next::view(run, samples, classes, book)),
             curves: curves::curves(run),
             augmentation: run.augmentation.as_ref().map(|bytes| compact("image/png", bytes, PLENTY)),

@@ -1,12 +1,14 @@
-//! The verdict: what happened in words, and a row of tiles.
+//! The head of a run: what happened in words, whether its classes can be used, and a row of tiles.
 
 use serde::Serialize;
 
 use super::progress::{spent_minutes, unfinished};
 use super::tiles::{Tile, tiles};
+use crate::baselines::{KMeans, rival};
 use crate::classes::Classes;
 use crate::run::{Ending, Run};
 use crate::text::{count, minutes, percent, plural};
+use crate::verdict::{Grade, verdict_on};
 
 /// The head of a run.
 #[derive(Serialize)]
@@ -15,11 +17,21 @@ pub(crate) struct Overview {
     sentence: String,
     /// That the run did not end, and how to go on; empty when it did.
     unfinished: String,
+    /// Whether the classes can be used, and what to do next; `None` where there are none to judge.
+    verdict: Option<Judged>,
     /// `good`, `open` or `bad`.
     tone: &'static str,
     /// "finished", "stopped", "collapsed", "not finished".
     state: &'static str,
     tiles: Vec<Tile>,
+}
+
+/// The verdict as the page shows it.
+#[derive(Serialize)]
+struct Judged {
+    text: String,
+    /// As that of the state.
+    tone: &'static str,
 }
 
 /// The head of `run`.
@@ -33,7 +45,15 @@ pub(crate) fn overview(run: &Run, classes: Option<&Classes>) -> Overview {
     let sentences = [sorted(run, classes), judged(run, classes), trained(run)];
     let sentence = sentences.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let unfinished = unfinished(run).unwrap_or_default();
-    Overview { sentence, unfinished, tone, state, tiles: tiles(run, classes) }
+    let verdict = verdict_on(run).map(|found| Judged {
+        text: found.to_string(),
+        tone: match found.grade {
+            Grade::Usable => "good",
+            Grade::Doubtful => "open",
+            Grade::NotYet => "bad",
+        },
+    });
+    Overview { sentence, unfinished, verdict, tone, state, tiles: tiles(run, classes) }
 }
 
 /// What was sorted into what.
@@ -68,9 +88,8 @@ fn judged(run: &Run, classes: Option<&Classes>) -> Option<String> {
     let accuracy = run.figures.as_ref().and_then(|figures| figures.number("accuracy_one_to_one"));
     match accuracy {
         Some(accuracy) => {
-            let chance = run.figures.as_ref().and_then(|figures| figures.baseline("kmeans_pixels_accuracy"));
-            let beside =
-                chance.map(|c| format!("; k-means on pixels gets {}", percent(c))).unwrap_or_default();
+            let rival = run.figures.as_ref().and_then(|figures| rival(figures.values(), run.outputs()));
+            let beside = rival.map(|rival| beside(run, &rival)).unwrap_or_default();
             let counted = match classes.map(Classes::figures_count) {
                 None | Some("") => String::new(),
                 Some(counted) => format!(" (counted {counted})"),
@@ -84,6 +103,18 @@ fn judged(run: &Run, classes: Option<&Classes>) -> Option<String> {
             Some("There are no labels to compare with, so judge by the gallery.".into())
         }
         None => None,
+    }
+}
+
+/// What k-means gets, and whether it was told as many clusters.
+fn beside(run: &Run, rival: &KMeans) -> String {
+    let (name, accuracy) = (&rival.name, percent(rival.accuracy));
+    match rival.clusters {
+        Some(clusters) if Some(clusters) == run.outputs() => {
+            format!("; {name} with as many clusters gets {accuracy}")
+        }
+        Some(clusters) => format!("; {name} with {} clusters gets {accuracy}", count(clusters)),
+        None => format!("; {name} gets {accuracy}"),
     }
 }
 

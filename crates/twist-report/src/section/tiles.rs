@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use super::measured_on::images_of;
+use super::evidence::write_measured;
+use super::measured_on::{images_of, number_of};
 use super::progress::{epochs, spent_minutes};
+use crate::baselines::rival;
 use crate::classes::Classes;
 use crate::run::{Figures, Origin, Run};
 use crate::text::{count, epochs_done, minutes, number, percent};
@@ -22,6 +24,11 @@ pub(super) struct Tile {
 
 /// The tiles of `run`, whose classes a user sees as `classes`.
 pub(super) fn tiles(run: &Run, classes: Option<&Classes>) -> Vec<Tile> {
+    let rival = run.figures.as_ref().and_then(|figures| rival(figures.values(), run.outputs()));
+    let rival = rival.map(|one| {
+        let told = one.clusters.map(|clusters| format!(", K = {}", count(clusters))).unwrap_or_default();
+        format!("{}{told}: {}", one.name, percent(one.accuracy))
+    });
     let figure = |key: &str| run.figures.as_ref().and_then(|figures| figures.number(key));
     let scores = [
         (
@@ -34,7 +41,7 @@ pub(super) fn tiles(run: &Run, classes: Option<&Classes>) -> Vec<Tile> {
             "accuracy_one_to_one",
             "ACC",
             "accuracy of the discovered classes, each matched with one label",
-            Some("kmeans_pixels_accuracy"),
+            None,
         ),
         ("finetune_top1", "accuracy", "accuracy on the test images after learning from labels", None),
         ("nmi", "NMI", "normalised mutual information of classes and labels", None),
@@ -43,11 +50,14 @@ pub(super) fn tiles(run: &Run, classes: Option<&Classes>) -> Vec<Tile> {
     let mut tiles: Vec<Tile> = scores
         .into_iter()
         .filter_map(|(key, name, title, baseline)| {
-            let value = percent(figure(key)?);
+            let value = write_measured(key, figure(key)?, number_of(run, key));
             let beside = run.figures.as_ref().zip(baseline).and_then(|(figures, key)| figures.baseline(key));
+            let beside = beside.zip(baseline);
+            let beside = beside.map(|(value, key)| write_measured(key, value, number_of(run, key)));
             let notes = [
                 online(run.figures.as_ref()),
-                beside.map(|value| format!("raw pixels: {}", percent(value))),
+                beside.map(|value| format!("raw pixels: {value}")),
+                rival.clone().filter(|_| key == "accuracy_one_to_one"),
                 images_of(run, key).map(|images| format!("on {images}")),
             ];
             let note = notes.into_iter().flatten().collect::<Vec<_>>().join(", ");

@@ -5,7 +5,7 @@
 //! out: the `Host` must be this server's address, the path begins with a token that only the printed address has, and what
 //! changes something must come from a page of this server (`Origin`). Other users of the machine lack the token too.
 
-use std::hash::{BuildHasher, RandomState};
+use std::io;
 
 use super::message::Reply;
 
@@ -29,11 +29,14 @@ pub(super) struct Knock<'a> {
 }
 
 impl Guard {
-    /// A guard with a new token.
-    pub(super) fn new(port: u16) -> Self {
-        // Keys of the hasher come from the operating system's randomness; nothing of a result depends on them.
-        let word = || RandomState::new().hash_one(port);
-        Self { port, token: format!("{:016x}{:016x}", word(), word()) }
+    /// A guard with a new token, of 128 bits from the system's generator.
+    ///
+    /// # Errors
+    /// The system has no randomness to give.
+    pub(super) fn new(port: u16) -> io::Result<Self> {
+        let mut secret = [0; 16];
+        getrandom::fill(&mut secret)?;
+        Ok(Self { port, token: secret.iter().map(|byte| format!("{byte:02x}")).collect() })
     }
 
     /// The address to open.
@@ -102,7 +105,8 @@ mod tests {
 
     #[test]
     fn tokens_differ_from_start_to_start() {
-        assert_ne!(Guard::new(1).token, Guard::new(1).token);
-        assert_eq!(Guard::new(1).token.len(), 32);
+        let token = || Guard::new(1).unwrap().token;
+        assert_ne!(token(), token());
+        assert!(token().len() == 32 && token().bytes().all(|byte| byte.is_ascii_hexdigit()));
     }
 }

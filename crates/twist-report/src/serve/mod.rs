@@ -14,6 +14,7 @@
 
 mod helpers;
 
+mod connections;
 mod socket;
 
 mod guard;
@@ -57,8 +58,8 @@ pub fn serve(
 ) -> Result<(), ReportError> {
     let site = Site::open(folder, helpers)?;
     let (listener, taken) = socket::listen(port).map_err(|source| ReportError::Port { port, source })?;
-    let guard = Guard::new(taken);
     let failed = |source| ReportError::Serve { source };
+    let guard = Guard::new(taken).map_err(failed)?;
     announce(&guard.url()).map_err(failed)?;
     socket::run(listener, guard, site, stop).map_err(failed)
 }

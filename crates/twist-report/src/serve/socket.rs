@@ -18,10 +18,11 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
+use super::connections::{Connections, Known};
 use super::guard::{Guard, Knock};
 use super::message::{Reply, Request};
 use super::routes::answer;
@@ -29,8 +30,12 @@ use super::site::Site;
 
 /// Largest body: an image file.
 const MOST_BYTES: usize = 64 << 20;
-/// How often the server asks whether it shall stop.
+/// How often the server asks whether it shall stop, and how long it waits when no connection can be accepted.
 const BREATH: Duration = Duration::from_millis(100);
+/// A request's head comes in this time, or the connection is closed; so is one that is not used for as long.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// A body comes in this time.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// What every reply says to the browser. The page may load from this server only, may not be framed, and leaks no address.
 const HEADERS: [(HeaderName, &str); 5] = [
@@ -70,19 +75,29 @@ pub(super) fn run(
     let shared = Rc::new((guard, RefCell::new(site)));
     LocalSet::new().block_on(&runtime, async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        let mut connections = Connections::default();
         while !stop() {
             let Ok(accepted) = tokio::time::timeout(BREATH, listener.accept()).await else { continue };
-            // A connection that was given up while it waited is no reason to end.
-            let Ok((stream, _)) = accepted else { continue };
-            let shared = Rc::clone(&shared);
-            tokio::task::spawn_local(async move {
+            let Ok((stream, _)) = accepted else {
+                // A connection that was given up while it waited, or too few file handles: neither is a reason to end,
+                // and asking again at once would keep a core busy.
+                connections.close_one();
+                tokio::time::sleep(BREATH).await;
+                continue;
+            };
+            let (shared, known) = (Rc::clone(&shared), Known::default());
+            let showed = Rc::clone(&known);
+            let task = tokio::task::spawn_local(async move {
                 let service = service_fn(move |request| {
-                    let shared = Rc::clone(&shared);
-                    async move { Ok::<_, Infallible>(respond(&shared.0, &shared.1, request).await) }
+                    let (shared, known) = (Rc::clone(&shared), Rc::clone(&showed));
+                    async move { Ok::<_, Infallible>(respond(&shared.0, &shared.1, &known, request).await) }
                 });
+                let mut http = http1::Builder::new();
+                http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
                 // A browser that goes away in the middle is no error of ours.
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let _ = http.serve_connection(TokioIo::new(stream), service).await;
             });
+            connections.add(task, known);
         }
         Ok(())
     })
@@ -91,6 +106,7 @@ pub(super) fn run(
 async fn respond(
     guard: &Guard,
     site: &RefCell<Site>,
+    known: &Known,
     request: hyper::Request<Incoming>,
 ) -> hyper::Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
@@ -109,7 +125,12 @@ async fn respond(
         Ok(path) => path.to_owned(),
         Err(refusal) => return write(refusal),
     };
-    let Ok(body) = Limited::new(body, MOST_BYTES).collect().await else {
+    known.set(true);
+    let body = tokio::time::timeout(BODY_WITHIN, Limited::new(body, MOST_BYTES).collect()).await;
+    let Ok(body) = body else {
+        return write(Reply::refuse(408, "the file did not arrive within 30 seconds"));
+    };
+    let Ok(body) = body else {
         return write(Reply::refuse(413, "the file did not arrive whole, or has more than 64 MiB"));
     };
     let query = head.uri.query().unwrap_or_default().to_owned();

@@ -75,3 +75,32 @@ fn numbers_of_any_size_come_out() {
     let drawn = markup.attribute("d").concat();
     assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "a line leads nowhere");
 }
+
+/// Numbers that a damaged file claims are not believed before they become memory or time.
+#[test]
+fn claims_of_a_damaged_run_cost_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Fixture { classes: 4, images: 100, ..Default::default() }.write(folder.path());
+    let log = fs_err::read_to_string(run.join("log.jsonl")).unwrap();
+    fs_err::write(run.join("log.jsonl"), log.replacen("\"classes\":4", "\"clusters\":100000000", 1)).unwrap();
+    let lines: String = (0..20_000)
+        .map(|k| format!("{{\"evaluation\":\"knn\",\"knn_top1\":0.5,\"protocol\":{{\"k\":{k}}}}}\n"))
+        .collect();
+    fs_err::write(run.join("evaluations.jsonl"), lines).unwrap();
+    let markup = Markup::read(&page_of(&run, "claims"));
+    assert!(markup.text.contains("log.jsonl claims 100000000 classes, which is not believed"));
+    assert!(markup.text.contains("hold 20002 evaluations by different protocols; the last 200 are shown"));
+    assert!(markup.text.contains("of 4 possible"), "the recipe says how many there are");
+}
+
+/// A class that no network has is damage of the table, not a reason to name four billion classes.
+#[test]
+fn a_class_beyond_all_networks_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = Fixture { classes: 4, images: 100, highest: Some(u32::MAX - 1), ..Default::default() };
+    let run = fixture.write(folder.path());
+    fs_err::remove_file(run.join("log.jsonl")).unwrap();
+    let markup = Markup::read(&page_of(&run, "beyond"));
+    assert!(markup.text.contains("embeddings.parquet could not be read"), "{}", markup.text);
+    assert!(markup.text.contains("names class 4294967294"));
+}

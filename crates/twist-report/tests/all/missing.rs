@@ -105,6 +105,7 @@ fn a_run_that_was_stopped_says_how_far_it_came_and_how_to_go_on() {
         "twist train --resume --out",
         "Training took 2\u{a0}min 51\u{a0}s on cpu so far.",
         "Measured before training had ended",
+        "These classes are not usable yet: training has not ended",
     ] {
         assert!(markup.text.contains(words), "{words:?} is not on the page");
     }

@@ -1,5 +1,7 @@
 //! Names, merges, the threshold of sureness, copies, and what to label next.
 
+use std::path::Path;
+
 use twist_io::ClusterNames;
 use twist_report::report;
 
@@ -72,12 +74,45 @@ fn the_table_to_label_lies_beside_the_page_and_is_never_written_over() {
     assert!(report(&[&run, &run], &out("two-tables")).unwrap().labels.is_none());
 }
 
+/// Columns of every table of images, and what each table adds.
+fn rows(path: &Path, own: &[&str]) -> Vec<csv::StringRecord> {
+    let mut table = csv::Reader::from_path(path).unwrap();
+    let columns: Vec<&str> =
+        ["path", "cluster", "name", "label", "probability"].iter().chain(own).copied().collect();
+    assert_eq!(table.headers().unwrap().iter().collect::<Vec<_>>(), columns);
+    table.records().collect::<Result<_, _>>().unwrap()
+}
+
 #[test]
-fn copies_are_found_with_their_pixels() {
+fn copies_are_found_by_their_pixels_and_all_of_them_are_in_a_table() {
     let folder = tempfile::tempdir().unwrap();
-    let run = Fixture { images: 120, copies: 3, ..Fixture::default() }.write(folder.path());
+    let run = Fixture { images: 120, copies: 30, ..Fixture::default() }.write(folder.path());
     let markup = Markup::read(&page_of(&run, "copies"));
-    assert!(markup.text.contains("3 of them with equal pixels"), "{}", markup.text);
-    assert_eq!(markup.text.matches("equal pixels").count(), 2 + 3, "two in the text, three below pairs");
+    assert!(markup.text.contains("30 with equal pixels"), "{}", markup.text);
     assert_eq!(markup.with_class("pairings"), 1);
+    report(&[&run], &run.join("report.html")).unwrap();
+    let own = ["copy_of", "copy_of_label", "by", "pixel_difference", "similarity"];
+    let pairs = rows(&run.join("duplicates.csv"), &own);
+    let equal: Vec<_> = pairs.iter().filter(|row| &row[7] == "equal pixels").collect();
+    assert_eq!(equal.len(), 30, "more than the page shows");
+    for row in equal {
+        let number = |cell: &str| cell.rsplit('/').next().unwrap()[..5].parse::<u32>().unwrap();
+        assert_eq!(number(&row[0]), number(&row[5]) + 1, "each image with the one that it repeats");
+        assert_eq!((&row[8], &row[9]), ("0.00", "1.0000"));
+    }
+    let lonely = rows(&run.join("outliers.csv"), &["similarity"]);
+    assert_eq!(lonely.len(), 120);
+    let similar: Vec<f64> = lonely.iter().map(|row| row[5].parse().unwrap()).collect();
+    assert!(similar.is_sorted(), "the loneliest first");
+}
+
+/// A network that finds everything alike makes no copies: the pixels differ.
+#[test]
+fn equal_features_of_different_pictures_are_no_copies() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Fixture { images: 120, blind: true, ..Fixture::default() }.write(folder.path());
+    report(&[&run], &run.join("report.html")).unwrap();
+    let own = ["copy_of", "copy_of_label", "by", "pixel_difference", "similarity"];
+    let found = rows(&run.join("duplicates.csv"), &own);
+    assert!(found.is_empty(), "{} pairs, the first {:?}", found.len(), found[0]);
 }

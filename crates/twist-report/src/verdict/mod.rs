@@ -1,0 +1,322 @@
+//! Whether the discovered classes of a run can be used, in plain words.
+//!
+//! One rule for the report, the served page and the terminal. It asks, in this order, what must not be overlooked: did
+//! training end, are most classes in use, does the network decide, and, where there are labels, do the classes agree with
+//! them better than k-means with the same number of clusters, which learns nothing. What cannot be known is not judged:
+//! figures without labels can only speak against classes, never for them.
+
+mod facts;
+mod of_run;
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use self::facts::Facts;
+use crate::baselines::KMeans;
+use crate::text::percent;
+
+pub(crate) use self::of_run::verdict_on;
+
+/// How far training came.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Training<'a> {
+    /// All epochs were trained.
+    Finished,
+    /// It was stopped, killed or still runs: this part of the steps is done, 0 to 1; `None` when that is not known.
+    Unfinished(Option<f64>),
+    /// The guard ended it.
+    Collapsed {
+        /// The name of the collapse, such as `one_hot`.
+        kind: &'a str,
+    },
+}
+
+/// What may be done with the classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    /// Nothing speaks against them.
+    Usable,
+    /// They may be right, and something speaks against them.
+    Doubtful,
+    /// They are not what training is to find.
+    NotYet,
+}
+
+/// A judgement with its reasons; shown, it is one or two sentences.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// What may be done with the classes.
+    pub grade: Grade,
+    /// What it rests on, each a clause: `training is 3 % done`.
+    pub reasons: Vec<String>,
+    /// What to do next.
+    pub next: String,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reasons = self.reasons.join("; ");
+        match self.grade {
+            Grade::Usable => write!(f, "No figure speaks against these classes: {reasons}. {}.", self.next),
+            Grade::Doubtful => {
+                write!(f, "Use these classes with care: {reasons}. Do this next: {}.", self.next)
+            }
+            Grade::NotYet => {
+                write!(f, "These classes are not usable yet: {reasons}. Do this next: {}.", self.next)
+            }
+        }
+    }
+}
+
+/// Training that is done to this part changes classes little: the learning rate is near its end.
+const NEARLY_DONE: f64 = 0.9;
+/// Mean probability of the winning class, on a scale where 0 is a guess among all classes and 1 is certainty: below this
+/// the network does not decide …
+const UNDECIDED: f64 = 0.1;
+/// … and below this it hesitates.
+const HESITATES: f64 = 0.3;
+/// Part of the classes in use at which most of them are dead …
+const DEAD: f64 = 0.25;
+/// … and at which many are.
+const MANY_DEAD: f64 = 0.5;
+
+/// Judges the discovered classes of a run by `metrics`, which is the content of its `metrics.json` or of an evaluation
+/// while training, and by how far training came. `None` for a finished run whose figures say nothing of classes, and for a
+/// classifier that learned from labels: its classes are those of the labels.
+pub fn verdict(metrics: &Map<String, Value>, training: Training<'_>) -> Option<Verdict> {
+    let facts = Facts::of(metrics)?;
+    if facts.are_empty() && training == Training::Finished {
+        return None;
+    }
+    let mut found = Findings::default();
+    match training {
+        Training::Finished => {}
+        Training::Collapsed { kind } => found.add(
+            Grade::NotYet,
+            format!("training collapsed ({kind})"),
+            "change the recipe as the collapse advises, and train again",
+        ),
+        Training::Unfinished(done) => {
+            let nearly = done.is_some_and(|done| done >= NEARLY_DONE);
+            let part = done.map(|done| format!("training is {:.0}\u{a0}% done", (done * 100.0).floor()));
+            found.add(
+                if nearly { Grade::Doubtful } else { Grade::NotYet },
+                part.unwrap_or_else(|| "training has not ended".into()),
+                "let training end (`--resume` goes on)",
+            );
+        }
+    }
+    if let (Some(used), Some(reachable)) = (facts.in_use, facts.reachable()) {
+        let share = used as f64 / reachable as f64;
+        let next = "ask for fewer classes (`--clusters`), or train longer (`--epochs`)";
+        if used == 1 && reachable > 1 {
+            found.add(Grade::NotYet, "all images are in one class".into(), next);
+        } else if share <= MANY_DEAD {
+            let grade = if share <= DEAD { Grade::NotYet } else { Grade::Doubtful };
+            found.add(
+                grade,
+                format!("only {used} of {} classes are in use", facts.clusters.unwrap_or(used)),
+                next,
+            );
+        }
+    }
+    let longer = "train longer (`--epochs`), or train a head on a pretrained network (`--frozen MODEL`)";
+    if let (Some(sure), Some(decided)) = (facts.confidence, facts.decided())
+        && decided < HESITATES
+    {
+        let grade = if decided < UNDECIDED { Grade::NotYet } else { Grade::Doubtful };
+        let guess = facts.guess().map(|guess| format!(", where {guess:.2} is a guess")).unwrap_or_default();
+        found.add(grade, format!("the network decides little: mean probability {sure:.2}{guess}"), longer);
+    }
+    if let (Some(accuracy), Some(best)) = (facts.accuracy, &facts.rival)
+        && accuracy <= best.accuracy + facts.noise(accuracy)
+    {
+        let than = if accuracy < best.accuracy { "worse than" } else { "no better than" };
+        found.add(Grade::NotYet, format!("ACC {} is {than} {}", percent(accuracy), in_words(best)), longer);
+    }
+    Some(found.verdict().unwrap_or_else(|| usable(&facts)))
+}
+
+/// What speaks against the classes.
+#[derive(Default)]
+struct Findings(Vec<(Grade, String, &'static str)>);
+
+impl Findings {
+    fn add(&mut self, grade: Grade, reason: String, next: &'static str) {
+        self.0.push((grade, reason, next));
+    }
+
+    /// The gravest grade with all reasons; the first of the gravest says what to do.
+    fn verdict(self) -> Option<Verdict> {
+        let grade = self.0.iter().map(|(grade, ..)| *grade).max()?;
+        let next = self.0.iter().find(|(own, ..)| *own == grade).map(|(.., next)| (*next).to_owned())?;
+        Some(Verdict { grade, reasons: self.0.into_iter().map(|(_, reason, _)| reason).collect(), next })
+    }
+}
+
+fn usable(facts: &Facts) -> Verdict {
+    let mut reasons = Vec::new();
+    if let (Some(used), Some(clusters)) = (facts.in_use, facts.clusters) {
+        reasons.push(format!("{used} of {clusters} classes are in use"));
+    }
+    reasons.extend(facts.confidence.map(|sure| format!("mean probability {sure:.2}")));
+    if let Some(accuracy) = facts.accuracy {
+        let beside = facts.rival.as_ref().map(|best| format!(" against {}", in_words(best)));
+        reasons.push(format!("ACC {}{}", percent(accuracy), beside.unwrap_or_default()));
+    }
+    let next = match facts.accuracy {
+        None => "Without labels no figure proves them: look at the images of each class",
+        Some(_) if facts.rival.is_none() => {
+            "Look at the images of each class: no baseline with as many clusters was measured"
+        }
+        Some(_) => "Look at the images of each class before you rely on them",
+    };
+    Verdict { grade: Grade::Usable, reasons, next: next.into() }
+}
+
+fn in_words(rival: &KMeans) -> String {
+    format!("{} with the same number of clusters ({})", rival.name, percent(rival.accuracy))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Figures of 1,000 images in 20 classes.
+    fn judged(change: Value, training: Training<'_>) -> Verdict {
+        let mut metrics = json!({
+            "classes_in_use": 20, "mean_confidence": 0.8, "accuracy_one_to_one": 0.6,
+            "baselines": {"kmeans_pixels_accuracy": 0.237, "kmeans_pixels_accuracy_at_k": 0.177},
+            "protocol": {"clusters": 20, "evaluated_images": 1000, "baselines": {"kmeans_clusters": 10}},
+        });
+        let metrics = metrics.as_object_mut().unwrap();
+        metrics.extend(change.as_object().unwrap().clone());
+        verdict(metrics, training).unwrap()
+    }
+
+    #[test]
+    fn good_figures_are_no_proof_and_say_against_what_they_stand() {
+        let found = judged(json!({}), Training::Finished);
+        assert_eq!(found.grade, Grade::Usable);
+        let text = found.to_string();
+        assert!(text.contains("20 of 20 classes are in use; mean probability 0.80; ACC 60.0\u{202f}% against k-means on raw pixels with the same number of clusters (17.7\u{202f}%)"), "{text}");
+        let unlabelled = judged(json!({"accuracy_one_to_one": null, "baselines": {}}), Training::Finished);
+        assert_eq!(unlabelled.grade, Grade::Usable);
+        assert!(unlabelled.next.contains("Without labels no figure proves them"));
+    }
+
+    #[test]
+    fn each_fault_is_named_with_what_to_do() {
+        let cases = [
+            (
+                json!({}),
+                Training::Unfinished(Some(0.034)),
+                Grade::NotYet,
+                "training is 3\u{a0}% done",
+                "--resume",
+            ),
+            (json!({}), Training::Unfinished(None), Grade::NotYet, "training has not ended", "--resume"),
+            (
+                json!({}),
+                Training::Unfinished(Some(0.95)),
+                Grade::Doubtful,
+                "training is 95\u{a0}% done",
+                "--resume",
+            ),
+            (
+                json!({}),
+                Training::Collapsed { kind: "one_hot" },
+                Grade::NotYet,
+                "collapsed (one_hot)",
+                "recipe",
+            ),
+            (
+                json!({"mean_confidence": 0.06}),
+                Training::Finished,
+                Grade::NotYet,
+                "mean probability 0.06, where 0.05 is a guess",
+                "--epochs",
+            ),
+            (
+                json!({"mean_confidence": 0.3}),
+                Training::Finished,
+                Grade::Doubtful,
+                "mean probability 0.30",
+                "--epochs",
+            ),
+            (
+                json!({"classes_in_use": 5}),
+                Training::Finished,
+                Grade::NotYet,
+                "only 5 of 20 classes",
+                "--clusters",
+            ),
+            (
+                json!({"classes_in_use": 9}),
+                Training::Finished,
+                Grade::Doubtful,
+                "only 9 of 20 classes",
+                "--clusters",
+            ),
+            (
+                json!({"classes_in_use": 1}),
+                Training::Finished,
+                Grade::NotYet,
+                "all images are in one class",
+                "--clusters",
+            ),
+            (
+                json!({"accuracy_one_to_one": 0.185}),
+                Training::Finished,
+                Grade::NotYet,
+                "ACC 18.5\u{202f}% is no better than k-means on raw pixels",
+                "--frozen",
+            ),
+            (
+                json!({"accuracy_one_to_one": 0.1}),
+                Training::Finished,
+                Grade::NotYet,
+                "ACC 10.0\u{202f}% is worse than",
+                "--frozen",
+            ),
+        ];
+        for (change, training, grade, reason, next) in cases {
+            let found = judged(change, training);
+            let text = found.to_string();
+            assert_eq!(found.grade, grade, "{text}");
+            assert!(text.contains(reason) && found.next.contains(next), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_gravest_fault_says_what_to_do_and_all_are_named() {
+        let change = json!({"mean_confidence": 0.02, "classes_in_use": 8});
+        let found = judged(change, Training::Unfinished(Some(0.95)));
+        assert_eq!((found.grade, found.reasons.len()), (Grade::NotYet, 3));
+        assert!(found.next.contains("--epochs"), "{}", found.next);
+    }
+
+    /// k-means that was told another number of clusters judges nothing, and few images leave more to chance.
+    #[test]
+    fn only_what_can_be_compared_is() {
+        let other = json!({"accuracy_one_to_one": 0.2, "baselines": {"kmeans_pixels_accuracy": 0.237}});
+        let found = judged(other, Training::Finished);
+        assert_eq!(found.grade, Grade::Usable);
+        assert!(found.next.contains("no baseline with as many clusters"), "{}", found.next);
+        let few = |images: u64| json!({"accuracy_one_to_one": 0.25, "protocol": {"clusters": 20, "evaluated_images": images}});
+        assert_eq!(judged(few(60), Training::Finished).grade, Grade::NotYet);
+        assert_eq!(judged(few(6000), Training::Finished).grade, Grade::Usable);
+    }
+
+    #[test]
+    fn a_classifier_and_figures_of_nothing_are_not_judged() {
+        let classifier =
+            json!({"mean_confidence": 0.1, "protocol": {"labels": {"images": 20}, "clusters": 10}});
+        assert_eq!(verdict(classifier.as_object().unwrap(), Training::Finished), None);
+        assert_eq!(verdict(&Map::new(), Training::Finished), None);
+        assert_eq!(verdict(&Map::new(), Training::Unfinished(None)).unwrap().grade, Grade::NotYet);
+    }
+}
