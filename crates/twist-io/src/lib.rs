@@ -69,8 +69,6 @@ mod cells;
 
 mod printable;
 
-mod cells;
-
 mod error;
 
 pub use crate::atomic::{

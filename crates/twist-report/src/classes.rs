@@ -138,6 +138,29 @@ impl Classes {
     }
 }
 
+impl Class {
+    /// Its images, so that the first ones show every part of a merged class: the parts take turns, each with its most
+    /// confident image.
+    pub(crate) fn rows_by_turns(&self, samples: &Samples) -> Vec<usize> {
+        if self.parts.len() < 2 {
+            return self.rows.clone();
+        }
+        let mut turns: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut ordered: Vec<(usize, usize)> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let turn = turns.entry(samples.said.cluster[*row]).or_default();
+                *turn += 1;
+                (*turn, *row)
+            })
+            .collect();
+        // The order of the rows, by confidence, decides within a turn.
+        ordered.sort_by_key(|(turn, _)| *turn);
+        ordered.into_iter().map(|(_, row)| row).collect()
+    }
+}
+
 /// The most frequent label of a class, of equally frequent ones the smallest, with its share.
 fn majority(counts: &BTreeMap<u32, u64>) -> Option<(u32, f64)> {
     let total: u64 = counts.values().sum();
@@ -198,6 +221,19 @@ mod tests {
         assert_eq!(first.rows, [5, 2, 1, 0]);
         let last = found.find(9).unwrap();
         assert_eq!((last.majority, last.assigned, last.color), (Some((1, 1.0)), None, None));
+    }
+
+    /// All images of one part are surer than those of the other; both are seen.
+    #[test]
+    fn every_part_of_a_merged_class_is_shown() {
+        let mut samples = samples(&[(None, 1), (None, 0), (None, 0), (None, 0), (None, 0)]);
+        let mut names = twist_io::ClusterNames::new(2);
+        names.merge(&[0, 1], None).unwrap();
+        let naming = Naming::from(names);
+        samples.merge(&naming);
+        let found = Classes::of(&samples, &naming);
+        assert_eq!(found.classes[0].rows, [4, 3, 2, 1, 0]);
+        assert_eq!(found.classes[0].rows_by_turns(&samples), [4, 0, 3, 2, 1]);
     }
 
     #[test]

@@ -91,7 +91,14 @@
       holder.append(...cards.toSorted ? cards.toSorted(by) : [...cards].sort(by));
       let shown = 0;
       for (const card of cards) {
-        card.hidden = !card.dataset.name.toLowerCase().includes(wanted);
+        // The first line of what is known of an image is its file's name.
+        let files = 0;
+        for (const image of all('.thumb', card)) {
+          const fits = wanted.length > 1 && image.dataset.tip.split('\n')[0].toLowerCase().includes(wanted);
+          image.classList.toggle('found', fits);
+          files += fits;
+        }
+        card.hidden = !files && !card.dataset.name.toLowerCase().includes(wanted);
         shown += !card.hidden;
       }
       output.textContent = wanted ? shown + ' of ' + cards.length + ' classes' : '';
@@ -178,11 +185,15 @@
     const dots = all('circle', plane);
     const spots = dots.map((dot) => [+dot.getAttribute('cx'), +dot.getAttribute('cy')]);
     const [columns, rows] = (atlas.dataset.sheet || '0,0').split(',').map(Number);
+    // Nearer than half a point, images cannot be told apart.
+    const reach = parseFloat(plane.style.getPropertyValue('--r')) / 2;
     let now = -1;
     const describe = (i) => {
       const lines = [data.path[i] || 'image ' + data.image[i]];
       if (data.label[i] !== null) lines.push('label: ' + data.names[data.label[i]]);
+      const here = spots.reduce((number, [x, y]) => number + (Math.hypot(x - spots[i][0], y - spots[i][1]) < reach), 0);
       lines.push((data.titles[data.class[i]] || 'class ' + data.class[i]) + ': ' + format(data.sure[i], true));
+      if (here > 1) lines.push('one of ' + here + ' images here');
       return lines.join('\n');
     };
     const mark = (i) => {
@@ -235,6 +246,10 @@
       if (next >= 0) mark(next);
     });
     const keys = all('button[data-key]', atlas);
+    atlas.querySelector('.keys input[type=search]')?.addEventListener('input', (event) => {
+      const wanted = event.target.value.trim().toLowerCase();
+      for (const entry of keys) entry.closest('li').hidden = !entry.textContent.toLowerCase().includes(wanted);
+    });
     const only = (field, key) => dots.forEach((dot, i) => dot.classList.toggle('faded', key !== null && data[field][i] !== key));
     for (const entry of keys) {
       entry.addEventListener('click', () => {

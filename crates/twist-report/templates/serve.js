@@ -39,15 +39,26 @@
   // The address behind # says which view is shown, so the link past the bar moves the focus and nothing else.
   document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); main.focus(); });
 
-  // Talk: done things to screen readers, failures to everyone.
-  const alertBox = document.getElementById('alert');
-  let alertTimer = 0;
-  const say = (text) => { document.getElementById('status').textContent = text; };
+  // Talk: what was done and what failed, one message at a time; it goes with the next message, the next view, or after a while.
+  const [alertBox, statusBox] = [document.getElementById('alert'), document.getElementById('status')];
+  let talkTimer = 0;
+  const quiet = () => {
+    clearTimeout(talkTimer);
+    alertBox.hidden = true;
+    statusBox.hidden = true;
+  };
+  /** Shows `text`, and with `undo` a button that takes back what was done. */
+  const say = (text, undo) => {
+    quiet();
+    statusBox.replaceChildren(make('span', { text }), ...(undo ? [make('button', { class: 'tool', type: 'button', id: 'undo', text: 'Undo', onclick: undo })] : []));
+    statusBox.hidden = false;
+    talkTimer = setTimeout(quiet, undo ? 20000 : 6000);
+  };
   const complain = (text) => {
+    quiet();
     alertBox.textContent = text;
     alertBox.hidden = false;
-    clearTimeout(alertTimer);
-    alertTimer = setTimeout(() => { alertBox.hidden = true; }, 8000);
+    talkTimer = setTimeout(quiet, 12000);
   };
 
   // Requests are relative to the address with the token in it.
@@ -64,15 +75,31 @@
   };
   const send = (path, body) =>
     ask(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-  /** Sends a change and shows the view anew; a refusal is shown and changes nothing. */
-  const change = async (path, body, done) => {
+  /** Sends a change and shows the view anew; a refusal is shown and changes nothing. `done` is what to say, or makes it of the reply. */
+  const change = async (path, body, done, undo) => {
     try {
-      await send(path, body);
-      say(done);
+      const reply = await send(path, body);
       await show(false);
+      say(typeof done === 'function' ? done(reply) : done, undo && (() => undo(reply)));
+      return true;
     } catch (error) {
       complain(error.message);
+      return false;
     }
+  };
+  /** Gives images a label, or takes theirs away; what is undone leaves alone what somebody else labelled meanwhile. */
+  const giveLabel = (rows, text) => {
+    const label = text.trim();
+    const done = label ? plural(rows.length, 'image') + ' labelled “' + label + '”' : 'label of ' + plural(rows.length, 'image') + ' taken away';
+    return change('api/label', { rows, label }, done, async (reply) => {
+      try {
+        for (const old of reply.before) await send('api/label', { ...old, only: label });
+        await show(false);
+        say('taken back');
+      } catch (error) {
+        complain(error.message);
+      }
+    });
   };
 
   // One image in a grid. Small ones keep their pixels when they are enlarged.
@@ -87,10 +114,11 @@
   const thumb = (item, caption, { odd, choose, chosen } = {}) => {
     const box = choose && make('input', { type: 'checkbox', tabIndex: -1, checked: chosen.has(item.row),
       'aria-label': 'choose ' + item.title, onchange: () => choose(item.row, box.checked, node) });
+    const pick = box && make('label', { class: 'pick' }, box);
     const node = make('li', { class: 'thumb' + (odd ? ' odd' : '') + (choose && chosen.has(item.row) ? ' chosen' : ''), 'data-row': item.row },
       make('a', { href: '#/image/' + item.row, title: facts(item), tabIndex: -1 },
         item.seen ? image(item) : make('span', { class: 'bare', text: item.title })),
-      box, item.mine && make('b', { class: 'mine', text: item.mine }), make('i', { text: caption }));
+      pick, item.mine && make('b', { class: 'mine', text: item.mine, title: item.mine }), make('i', { text: caption, title: caption }));
     return node;
   };
 
@@ -140,13 +168,14 @@
       'aria-label': 'name of ' + one.name, autocomplete: 'off', spellcheck: false });
     const form = make('form', { class: 'rename', onsubmit: (event) => {
       event.preventDefault();
-      change('api/rename', { class: one.number, name: input.value }, 'renamed');
+      const name = input.value.trim();
+      change('api/rename', { class: one.number, name }, name ? 'class ' + one.number + ' is called “' + name + '” now' : 'name taken away');
     }, onkeydown: (event) => { if (event.key === 'Escape' && done) done(); } },
     input, make('button', { class: 'tool', type: 'submit', text: 'Save' }));
     return [form, input];
   };
   const unmergeButton = (one) => one.parts.length > 1 && make('button', { class: 'tool', type: 'button', text: 'Unmerge', 'data-unmerge': one.number,
-    title: 'take back the last merge', onclick: () => change('api/unmerge', { class: one.number }, 'merge taken back') });
+    title: 'take back the last merge', onclick: () => change('api/unmerge', { class: one.number, parts: one.parts }, 'merge taken back') });
   const partsOf = (one) => one.parts.length > 1 && make('span', { class: 'parts', text: one.parts.length + ' merged', title: 'outputs ' + one.parts.join(', ') });
 
   const classCard = (one, colors, choose) => {
@@ -175,22 +204,46 @@
     return make('span', { class: 'meter', role: 'img', 'aria-label': 'purity ' + percent(share) }, bar);
   };
 
+  // Before classes are merged: what each of them holds, and what the result is called.
+  const mergePanel = (chosen, colors, close) => {
+    const name = make('input', { type: 'text', placeholder: (chosen.find((one) => one.named) || chosen[0]).name, maxLength: 100, autocomplete: 'off',
+      'aria-label': 'name of the merged class', spellcheck: false });
+    return make('form', { class: 'card merge', onsubmit: async (event) => {
+      event.preventDefault();
+      const classes = chosen.map((one) => ({ class: one.number, parts: one.parts }));
+      selected.clear();
+      const done = await change('api/merge', { classes, name: name.value }, chosen.length + ' classes merged');
+      // Whoever acted on an old picture gets the new one, with the reason.
+      if (!done) { const why = alertBox.textContent; await show(false); complain(why); }
+    }, onkeydown: (event) => { if (event.key === 'Escape') close(); } },
+    make('h2', { text: 'Merge these ' + chosen.length + ' classes?' }),
+    ...chosen.map((one) => make('div', { class: 'member' },
+      make('p', {}, dot(one.color, colors), ' ', make('strong', { text: one.name }), ' ', make('span', { class: 'note', text: plural(one.size, 'image') }), ' ', partsOf(one) || ''),
+      grid('strip', 'images of ' + one.name, one.examples.map((item) => thumb(item, item.sure.toFixed(2)))))),
+    make('div', { class: 'ends' }, name, make('button', { class: 'tool main', type: 'submit', id: 'merge-now', text: 'Merge' }),
+      make('button', { class: 'tool', type: 'button', text: 'Cancel', onclick: close })));
+  };
+  /** Text whose code stands between backticks. */
+  const prose = (text) => text.split('`').map((part, i) => (i % 2 ? make('code', { text: part }) : part));
+
   const classesView = async () => {
     const [found, run] = await Promise.all([ask('api/classes'), ask('api/run')]);
     const present = new Set(found.classes.map((one) => one.number));
     for (const number of selected) if (!present.has(number)) selected.delete(number);
     const mergeButton = make('button', { class: 'tool main', type: 'button', id: 'merge', onclick: () => {
-      const classes = [...selected];
-      selected.clear();
-      change('api/merge', { classes }, 'merged');
+      const chosen = found.classes.filter((one) => selected.has(one.number));
+      mergePlace.replaceChildren(mergePanel(chosen, found.colors, () => mergePlace.replaceChildren()));
+      mergePlace.querySelector('input').focus();
     } });
+    const mergePlace = make('div', { id: 'merge-place' });
     const count = () => {
       mergeButton.disabled = selected.size < 2;
-      mergeButton.textContent = selected.size < 2 ? 'Choose two to merge' : 'Merge ' + selected.size + ' classes';
+      mergeButton.textContent = selected.size < 2 ? 'Choose two to merge' : 'Merge ' + selected.size + ' classes …';
     };
     const choose = (number, on, card) => {
       if (on) selected.add(number); else selected.delete(number);
       card.classList.toggle('chosen', on);
+      mergePlace.replaceChildren();
       count();
     };
     count();
@@ -203,25 +256,43 @@
       const wanted = kept.filter.trim().toLowerCase();
       const shown = [...cards].sort(by).filter(([one]) => (one.name + ' ' + (one.mostly || '')).toLowerCase().includes(wanted));
       holder.replaceChildren(...shown.map(([, card]) => card));
-      output.textContent = wanted ? shown.length + ' of ' + plural(cards.length, 'class').replace(/classs$/, 'classes') : '';
+      output.textContent = wanted ? shown.length + ' of ' + cards.length + (cards.length === 1 ? ' class' : ' classes') : '';
+    };
+    // Images by their file names, below the classes that fit.
+    const files = make('div', { id: 'found-files' });
+    let asked = 0;
+    const findFiles = async () => {
+      const mine = ++asked;
+      const text = kept.filter.trim();
+      if (text.length < 2) { files.replaceChildren(); return; }
+      const hits = await send('api/find', { text }).catch((error) => { complain(error.message); return { total: 0, images: [] }; });
+      if (mine !== asked) return;
+      files.replaceChildren(...(hits.total ? [
+        make('h2', { text: plural(hits.total, 'image') + ' with “' + text + '” in the file name' + (hits.total > hits.images.length ? '; the first ' + hits.images.length : '') }),
+        grid('grid', 'images by file name', hits.images.map((item) => thumb(item, item.title.split('/').pop())))] : []));
     };
     const options = { size: 'size', number: 'number', name: 'name', ...(run.has_labels ? { purity: 'purity, lowest first' } : {}) };
     const threshold = make('input', { type: 'number', min: 0, max: 1, step: 0.01, value: run.unsure_below ?? '', placeholder: 'none', id: 'threshold',
-      onchange: () => change('api/threshold', { below: threshold.value === '' ? null : Number(threshold.value) }, 'threshold set') });
+      onchange: () => change('api/threshold', { below: threshold.value === '' ? null : Number(threshold.value) },
+        ({ unsure, before }) => whole(unsure) + ' of ' + plural(run.images, 'image') + (unsure === 1 ? ' is' : ' are') + ' unsure and in no class now (' + whole(before) + ' before)') });
     arrange();
+    findFiles();
     return [
       heading('Discovered classes'),
+      run.verdict && make('p', { class: 'judgement card ' + run.verdict.tone }, ...prose(run.verdict.text)),
       make('p', { class: 'lead', text: whole(run.images) + ' images in ' + found.classes.length + ' classes. Name what you recognise, merge what belongs together; '
         + 'everything is kept in clusters.json of the run at once, for twist predict and the report.' }),
       make('form', { class: 'controls', role: 'search', 'aria-label': 'Filter the classes', onsubmit: (event) => event.preventDefault() },
-        make('label', {}, 'Find ', make('input', { type: 'search', value: kept.filter, placeholder: 'class' + (run.has_labels ? ' or label' : ''),
-          oninput: (event) => { kept.filter = event.target.value; arrange(); } })),
+        make('label', {}, 'Find ', make('input', { type: 'search', value: kept.filter, placeholder: run.has_labels ? 'class, label or file' : 'class or file', id: 'find',
+          oninput: (event) => { kept.filter = event.target.value; arrange(); findFiles(); } })),
         make('label', {}, 'Sort by ', make('select', { onchange: (event) => { kept.order = event.target.value; arrange(); } },
           ...Object.entries(options).map(([value, text]) => make('option', { value, text, selected: value === kept.order })))),
         make('label', { title: 'images whose class is less probable than this belong to no class' }, 'Unsure below ', threshold),
         found.unsure > 0 && make('a', { class: 'tool', href: '#/class/unsure', text: plural(found.unsure, 'unsure image') }),
         mergeButton, output),
+      mergePlace,
       holder,
+      files,
     ];
   };
 
@@ -229,8 +300,10 @@
 
   const labellable = (items, label, caption) => {
     const chosen = new Set();
-    const input = make('input', { type: 'text', placeholder: 'label', 'aria-label': 'label for the chosen images', maxLength: 100, autocomplete: 'off' });
+    const input = make('input', { type: 'text', placeholder: 'label', 'aria-label': 'label for the chosen images', maxLength: 100, autocomplete: 'off', oninput: () => count() });
     input.setAttribute('list', 'known-labels');
+    const remove = make('button', { class: 'tool', type: 'button', text: 'Take labels away', id: 'remove-label',
+      onclick: () => giveLabel(items.filter((item) => chosen.has(item.row) && item.mine).map((item) => item.row), '') });
     const button = make('button', { class: 'tool main', type: 'submit', text: 'Label', id: 'apply-label' });
     const counter = make('span', { class: 'note' });
     const everything = make('button', { class: 'tool', type: 'button', id: 'choose-all', onclick: () => {
@@ -241,8 +314,9 @@
       }
     } });
     const count = () => {
-      counter.textContent = chosen.size ? plural(chosen.size, 'image') + ' chosen' : 'choose images by their boxes, or with the space bar';
-      button.disabled = chosen.size === 0;
+      counter.textContent = chosen.size ? plural(chosen.size, 'image') + ' chosen' : 'tick the boxes of the images, or use the space bar';
+      button.disabled = chosen.size === 0 || input.value.trim() === '';
+      remove.hidden = !items.some((item) => item.mine && chosen.has(item.row));
       everything.textContent = chosen.size < items.length ? 'Choose all ' + items.length : 'Choose none';
     };
     const choose = (row, on, node) => {
@@ -254,8 +328,8 @@
     count();
     const form = make('form', { class: 'labeller card', onsubmit: (event) => {
       event.preventDefault();
-      if (chosen.size) change('api/label', { rows: [...chosen], label: input.value }, 'labelled');
-    } }, counter, everything, input, button);
+      if (chosen.size && input.value.trim()) giveLabel([...chosen], input.value);
+    } }, counter, everything, input, button, remove);
     return [grid('grid', label, nodes), form];
   };
   const loadLabels = async () => {
@@ -310,8 +384,9 @@
             pair('class', item.unsure ? 'unsure, most likely ' : '', link(item.class, item.name), ' ' + percent(item.sure)),
             item.second && pair('then', link(item.second.class, item.second.name), ' ' + percent(item.second.sure)),
             item.label && pair('label in the data', item.label)),
-          make('form', { onsubmit: (event) => { event.preventDefault(); change('api/label', { rows: [item.row], label: input.value }, 'labelled'); } },
-            input, make('button', { class: 'tool main', type: 'submit', text: 'Label' })))),
+          make('form', { onsubmit: (event) => { event.preventDefault(); if (input.value.trim()) giveLabel([item.row], input.value); } },
+            input, make('button', { class: 'tool main', type: 'submit', text: 'Label' }),
+            item.mine && make('button', { class: 'tool', type: 'button', text: 'Take label away', onclick: () => giveLabel([item.row], '') })))),
       make('h2', { text: 'Nearest images' }),
       make('p', { class: 'note', text: 'By cosine similarity of the features; a ring marks another ' + (item.label ? 'label' : 'class') + '.' }),
       results(neighbours, item),
@@ -362,22 +437,41 @@
     const [next, run] = await Promise.all([loadLabels(), ask('api/run')]);
     return [
       heading('Label these next'),
-      make('p', { class: 'lead', text: 'The images whose label would tell most: every class in turn offers the one between whose two most probable classes '
-        + 'the network hesitates most. Labels are kept in labels.csv of the run at once; give that file to twist finetune --labels. '
+      make('p', { class: 'lead', text: 'Most useful to label: for each class, the images the network is least sure about. Labels are kept in labels.csv of the run at once; give that file to twist finetune --labels. '
         + (run.evaluated_on.includes('held-out') ? 'These are held-out images: what learns from them has to be measured on others.' : '') }),
       make('p', {}, make('a', { class: 'tool main', href: 'labels.csv', download: 'labels.csv', id: 'export',
         text: next.labelled ? 'Export ' + plural(next.labelled, 'label') : 'No label yet' })),
       next.labels.length > 0 && make('ul', { class: 'tally', 'aria-label': 'labels so far' },
-        ...next.labels.map(({ label, images }) => make('li', {}, make('b', { text: label }), ' ' + whole(images)))),
+        ...next.labels.map(({ label, images }) => make('li', {}, make('button', { type: 'button', title: 'write “' + label + '” into the field below',
+          onclick: () => { const field = document.querySelector('.labeller input[type=text]'); if (field) { field.value = label; field.dispatchEvent(new Event('input')); field.focus(); } } },
+          make('b', { text: label }), ' ' + whole(images))))),
+      next.labelled > 0 && make('p', {}, make('a', { class: 'tool', href: '#/labelled', id: 'all-labelled', text: 'See all labelled images' })),
       make('h2', { text: 'Proposals' }),
       ...(run.has_paths ? labellable(next.images, 'images to label', (item) => item.name)
         : [make('p', { class: 'missing', text: 'The run does not name its images (images.csv is missing), so labels would belong to nothing.' })]),
     ];
   };
 
+  // What was labelled, to look through and to correct.
+  let labelledPage = 0;
+  const labelledView = async () => {
+    const [found] = await Promise.all([ask('api/labels?page=' + labelledPage), loadLabels()]);
+    if (labelledPage > 0 && labelledPage >= found.pages) { labelledPage = 0; return labelledView(); }
+    const turn = (by) => make('button', { class: 'tool', type: 'button', text: by < 0 ? '← Earlier' : 'Later →',
+      disabled: by < 0 ? found.page === 0 : found.page + 1 >= found.pages, onclick: () => { labelledPage += by; show(); } });
+    return [
+      make('p', {}, make('a', { href: '#/label', text: '← what to label next' })),
+      heading('Labelled images'),
+      make('p', { class: 'lead', text: plural(found.total, 'image') + ' of this run, by label. Tick images to give them another label, or to take theirs away.'
+        + (found.elsewhere ? ' labels.csv holds ' + plural(found.elsewhere, 'label') + ' more, of images that this run does not show.' : '') }),
+      ...labellable(found.images, 'labelled images', (item) => item.title.split('/').pop()),
+      found.pages > 1 && make('nav', { class: 'pager', 'aria-label': 'Pages' }, turn(-1), 'page ' + (found.page + 1) + ' of ' + found.pages, turn(1)),
+    ];
+  };
+
   // === Which view ===
 
-  const views = [[/^#\/class\/(\w+)$/, classView], [/^#\/image\/(\d+)$/, imageView], [/^#\/search$/, searchView], [/^#\/label$/, labelView], [/^/, classesView]];
+  const views = [[/^#\/class\/(\w+)$/, classView], [/^#\/image\/(\d+)$/, imageView], [/^#\/search$/, searchView], [/^#\/label$/, labelView], [/^#\/labelled$/, labelledView], [/^/, classesView]];
   let turn = 0;
   const show = async (moved = true) => {
     const mine = ++turn;
@@ -402,6 +496,6 @@
     main.dataset.shown = location.hash || '#/classes';
     main.dataset.turn = turn;
   };
-  addEventListener('hashchange', () => show());
+  addEventListener('hashchange', () => { quiet(); show(); });
   show();
 })();

@@ -43,6 +43,14 @@ pub enum ClusterError {
         /// What was asked for.
         given: String,
     },
+    /// A class that others merged or took apart meanwhile.
+    #[error(
+        "class {class} is not what it was when you saw it: others merged it or took it apart meanwhile; look at it again"
+    )]
+    Changed {
+        /// The class.
+        class: u32,
+    },
     /// A class that was never merged cannot be taken apart.
     #[error("class {class} is not merged with any other")]
     NotMerged {

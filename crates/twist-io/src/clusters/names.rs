@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::error::ClusterError;
 use super::group::{Group, Groups};
 use crate::names::levenshtein;
+use crate::printable::printable;
 
 /// Longest name in characters: it has to fit into tables and pictures.
 const LONGEST: usize = 100;
@@ -151,6 +152,17 @@ impl ClusterNames {
         self.resolve(first)
     }
 
+    /// Makes sure that the group that has this cluster is made of `members`, in whichever order.
+    ///
+    /// # Errors
+    /// [`ClusterError::Changed`] when it is another one, [`ClusterError::NoClass`].
+    pub fn expect(&self, cluster: u32, members: &[u32]) -> Result<(), ClusterError> {
+        let (mut now, mut seen) = (self.part_of(cluster)?.members, members.to_vec());
+        now.sort_unstable();
+        seen.sort_unstable();
+        if now == seen { Ok(()) } else { Err(ClusterError::Changed { class: cluster }) }
+    }
+
     /// Undoes the last merge of the group that has this cluster; what it was made of comes back with its names.
     ///
     /// # Errors
@@ -222,15 +234,21 @@ impl ClusterNames {
         if name.chars().count() > LONGEST {
             return Err(bad("it is longer than 100 characters"));
         }
-        if name.chars().any(char::is_control) {
-            return Err(bad("it has line breaks or other control characters"));
+        if printable(name) != name {
+            return Err(bad(
+                "it has line breaks or characters that cannot be seen, such as those that turn the direction of writing",
+            ));
         }
         if name.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(bad("it would be taken for the number of a class; add a word"));
         }
         if let Some(number) = name.strip_prefix("class ").filter(|number| number.parse::<u32>().is_ok()) {
             let own = members.iter().min().is_some_and(|least| least.to_string() == number);
-            return if own { Ok(None) } else { Err(bad("so are classes called that have no name")) };
+            return if own {
+                Ok(None)
+            } else {
+                Err(bad("it is reserved for unnamed classes; choose another name"))
+            };
         }
         let of_clusters = self.names.iter().map(|(&cluster, known)| (cluster, known));
         let of_merges =

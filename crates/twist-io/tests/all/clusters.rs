@@ -53,6 +53,28 @@ fn probabilities_of_members_add_up() {
 }
 
 #[test]
+fn a_group_that_is_not_what_was_seen_is_refused() {
+    let mut names = ClusterNames::new(5);
+    names.expect(2, &[2]).unwrap();
+    names.merge(&[2, 4], None).unwrap();
+    names.expect(4, &[4, 2]).unwrap();
+    for (class, seen) in [(2, vec![2]), (4, vec![4]), (1, vec![1, 2]), (1, vec![])] {
+        assert!(matches!(names.expect(class, &seen), Err(ClusterError::Changed { .. })), "{class} {seen:?}");
+    }
+    assert!(matches!(names.expect(5, &[5]), Err(ClusterError::NoClass { .. })));
+}
+
+/// What a terminal acts upon, and what changes how the text around it is read, is not a name.
+#[test]
+fn names_have_only_characters_that_can_be_seen() {
+    let mut names = ClusterNames::new(5);
+    for name in ["a\nb", "\u{1b}[31mred", "invoice\u{202e}gpj.exe", "a\u{2066}b", "\u{feff}cat"] {
+        assert!(matches!(names.rename(1, name), Err(ClusterError::BadName { .. })), "{name:?}");
+    }
+    names.rename(1, "Füchse 🦊, rot").unwrap();
+}
+
+#[test]
 fn what_cannot_be_is_refused_and_changes_nothing() {
     let mut names = ClusterNames::new(6);
     names.rename(2, "trees").unwrap();

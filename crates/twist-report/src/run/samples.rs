@@ -15,6 +15,8 @@ use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, UInt32T
 use arrow_array::{ArrayRef, FixedSizeListArray, ListArray, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use twist_io::printable;
+
 use super::{MOST_CLASSES, Naming, Note};
 use crate::error::ReportError;
 
@@ -104,7 +106,9 @@ impl Samples {
 
     /// The name of a label; "label 3" where it has none.
     pub(crate) fn class_name(&self, label: u32) -> String {
-        self.class_names.get(&label).cloned().unwrap_or_else(|| format!("label {label}"))
+        self.class_names
+            .get(&label)
+            .map_or_else(|| format!("label {label}"), |name| printable(name).into_owned())
     }
 
     /// How much more probable the discovered class is than the runner-up: small at the border of a class.
@@ -122,7 +126,7 @@ impl Samples {
     pub(crate) fn title(&self, i: usize) -> String {
         match self.path[i].as_str() {
             "" => format!("image {}", self.index[i]),
-            path => path.to_owned(),
+            path => printable(path).into_owned(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The map of the embeddings.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -19,7 +21,7 @@ const MOST_ENTRIES: usize = 100;
 /// The map.
 #[derive(Serialize)]
 pub(crate) struct Atlas {
-    /// Circles: trusted SVG, made of numbers only.
+    /// Circles, and numbers beside those that many images share: trusted SVG, made of numbers only.
     points: String,
     shown: usize,
     scope: String,
@@ -63,6 +65,12 @@ pub(crate) fn atlas(run: &Run, samples: &Samples, classes: &Classes) -> Option<A
         );
     }
 
+    let radius = if map.rows.len() > 800 { 6.0 } else { 8.5 };
+    let spots: Vec<[f32; 2]> =
+        map.positions.iter().map(|spot| spot.map(|value| EDGE + value * (SIDE - 2.0 * EDGE))).collect();
+    for ([x, y], many) in piles(&spots, radius) {
+        points += &format!(r#"<text x="{:.0}" y="{:.0}">×{many}</text>"#, x + radius + 3.0, y + 4.0);
+    }
     let pictures: Vec<Option<&Thumbnail>> = map.rows.iter().map(|row| thumbnail(*row)).collect();
     let column = |value: &dyn Fn(usize) -> serde_json::Value| {
         map.rows.iter().map(|row| value(*row)).collect::<Vec<_>>()
@@ -92,8 +100,37 @@ pub(crate) fn atlas(run: &Run, samples: &Samples, classes: &Classes) -> Option<A
         labels: legend_of_labels(samples, classes),
         sheet: sheet(&pictures),
         data: data.to_string().replace('<', "\\u003c"),
-        radius: if map.rows.len() > 800 { 6.0 } else { 8.5 },
+        radius,
     })
+}
+
+/// Images on one spot of the map, from which on their number is written beside it.
+const PILE: usize = 10;
+
+/// Spots that at least [`PILE`] points share, as far as one can see, with their number. Points within `radius` of each other
+/// are looked for by a grid of that width; each is counted once, for the fullest spot near it.
+fn piles(spots: &[[f32; 2]], radius: f32) -> Vec<([f32; 2], usize)> {
+    let cell = |spot: &[f32; 2]| spot.map(|value| (value / radius) as i32);
+    let mut cells: BTreeMap<[i32; 2], Vec<usize>> = BTreeMap::new();
+    spots.iter().enumerate().for_each(|(i, spot)| cells.entry(cell(spot)).or_default().push(i));
+    let mut fullest: Vec<([i32; 2], usize)> = cells.iter().map(|(at, inside)| (*at, inside.len())).collect();
+    fullest.sort_by_key(|(at, number)| (std::cmp::Reverse(*number), *at));
+    let mut piles = Vec::new();
+    for ([column, row], _) in fullest {
+        let Some(own) = cells.remove(&[column, row]) else { continue };
+        let centre = [0, 1].map(|axis| own.iter().map(|i| spots[*i][axis]).sum::<f32>() / own.len() as f32);
+        let mut number = own.len();
+        for at in (-1..=1).flat_map(|x| (-1..=1).map(move |y| [column + x, row + y])) {
+            let Some(inside) = cells.get_mut(&at) else { continue };
+            let before = inside.len();
+            inside.retain(|i| (spots[*i][0] - centre[0]).hypot(spots[*i][1] - centre[1]) > radius);
+            number += before - inside.len();
+        }
+        if number >= PILE {
+            piles.push((centre, number));
+        }
+    }
+    piles
 }
 
 /// Classes by colour, so that the legend runs like that of the labels.
@@ -122,4 +159,21 @@ fn legend_of_labels(samples: &Samples, classes: &Classes) -> Vec<Entry> {
         note: String::new(),
     };
     classes.labels.iter().take(MOST_ENTRIES).map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_that_coincide_are_counted_once() {
+        // Twenty around one spot that lies on the corner of four cells, nine on another, and a line of single ones.
+        let around = (0..20).map(|i| [599.0 + (i % 3) as f32, 599.0 + (i % 2) as f32]);
+        let few = (0..9).map(|_| [100.0, 100.0]);
+        let line = (0..40).map(|i| [20.0 * i as f32, 300.0]);
+        let spots: Vec<[f32; 2]> = around.chain(few).chain(line).collect();
+        let found = piles(&spots, 6.0);
+        assert_eq!(found.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [20]);
+        assert!((found[0].0[0] - 600.0).abs() < 3.0 && (found[0].0[1] - 600.0).abs() < 3.0);
+    }
 }

@@ -15,6 +15,13 @@ pub(crate) struct Curves {
     missing: Vec<&'static str>,
 }
 
+impl Curves {
+    /// Whether there is a chart.
+    pub(super) fn has_any(&self) -> bool {
+        !self.charts.is_empty()
+    }
+}
+
 /// The charts of `run`.
 pub(crate) fn curves(run: &Run) -> Curves {
     let charts: Vec<Chart> =

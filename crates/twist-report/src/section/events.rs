@@ -41,6 +41,13 @@ struct Skipped {
     reason: String,
 }
 
+impl Events {
+    /// Whether the log names one.
+    pub(super) fn has_any(&self) -> bool {
+        !self.rows.is_empty() || !self.checkpoints.is_empty() || !self.skipped.is_empty()
+    }
+}
+
 /// The events of `log`.
 pub(crate) fn events(log: &Log) -> Events {
     let mut rows: Vec<Row> = log.events.iter().filter_map(row).collect();

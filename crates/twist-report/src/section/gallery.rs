@@ -64,7 +64,7 @@ pub(crate) fn gallery(run: &Run, samples: &Samples, classes: &Classes, book: &mu
     let hidden: usize = classes.classes[shown..].iter().map(|class| class.rows.len()).sum();
     let rest = (classes.classes.len() > shown).then(|| {
         format!(
-            "The {shown} largest classes are shown; {} with together {} are not.",
+            "The {shown} largest classes are shown. Not shown: {} with {} in all.",
             plural(classes.classes.len() - shown, "smaller class", "smaller classes"),
             plural(hidden, "image", "images"),
         )
@@ -97,14 +97,15 @@ fn card(
     (most_confident, most_borderline): (usize, usize),
 ) -> Card {
     let visible = |row: &&usize| run.thumbnails.contains_key(&samples.index[**row]);
-    let mut confident: Vec<usize> = class.rows.iter().filter(visible).take(most_confident).copied().collect();
+    let turns = class.rows_by_turns(samples);
+    let mut confident: Vec<usize> = turns.iter().filter(visible).take(most_confident).copied().collect();
     let mut borderline: Vec<usize> =
         class.rows.iter().filter(visible).filter(|row| !confident.contains(row)).copied().collect();
     borderline.sort_by(|a, b| samples.margin(*a).total_cmp(&samples.margin(*b)));
     borderline.truncate(most_borderline);
     if confident.is_empty() {
         // Without thumbnails a few names still say what the class holds.
-        confident = class.rows.iter().take(most_confident.min(4)).copied().collect();
+        confident = turns.into_iter().take(most_confident.min(4)).collect();
     }
 
     let majority = class.majority.map(|(label, _)| label);

@@ -35,7 +35,7 @@ pub(crate) fn view(run: &Run, samples: &Samples, classes: &Classes, book: &mut B
         })
         .collect();
     let text = format!(
-        "{}: every class in turn offers the image between whose two most probable classes the network hesitates most",
+        "{}, the most useful to label: for each class, those that the network is least sure about.",
         plural(rows.len(), "image", "images")
     );
     let held_out =

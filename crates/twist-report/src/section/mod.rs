@@ -45,6 +45,7 @@ use crate::run::Run;
 use crate::study::Study;
 
 pub(crate) use self::compare::compare;
+pub(crate) use self::overview::Judged;
 
 /// A contact sheet above this many bytes is stored as JPEG when that is smaller.
 const PLENTY: usize = 200_000;
@@ -53,6 +54,8 @@ const PLENTY: usize = 200_000;
 #[derive(Serialize)]
 pub(crate) struct RunView {
     name: String,
+    /// Sections that have something to show: the end of the id and the word in the navigation.
+    links: Vec<(&'static str, &'static str)>,
     overview: overview::Overview,
     gallery: Option<gallery::Gallery>,
     confusion: Option<confusion::Confusion>,
@@ -77,7 +80,8 @@ impl RunView {
     pub(crate) fn new(run: &Run, study: &Study, book: &mut Book) -> Self {
         let classes = study.classes.as_ref();
         let found = run.samples.as_ref().zip(classes);
-        Self {
+        let mut view = Self {
+            links: Vec::new(),
             name: run.name.clone(),
             overview: overview::overview(run, classes),
             gallery: found.map(|(samples, classes)| gallery::gallery(run, samples, classes, book)),
@@ -98,6 +102,26 @@ impl RunView {
             notes: run.notes.clone(),
             has_samples: run.samples.is_some(),
             has_labels: run.samples.as_ref().is_some_and(|samples| samples.has_labels()),
-        }
+        };
+        view.links = view.links();
+        view
+    }
+
+    fn links(&self) -> Vec<(&'static str, &'static str)> {
+        let sections = [
+            ("classes", "Classes", self.gallery.is_some()),
+            ("confusion", "Confusion", self.confusion.is_some()),
+            ("neighbours", "Neighbours", self.neighbours.is_some()),
+            ("finds", "Copies", self.finds.is_some()),
+            ("label", "Label next", self.label_next.is_some()),
+            ("map", "Map", self.atlas.is_some()),
+            ("training", "Training", self.curves.has_any()),
+            ("views", "Views", self.augmentation.is_some()),
+            ("figures", "Figures", self.evidence.is_some()),
+            ("evaluations", "Evaluations", self.evaluations.is_some()),
+            ("events", "Events", self.events.has_any()),
+            ("setup", "Recipe", true),
+        ];
+        sections.into_iter().filter(|(.., shown)| *shown).map(|(id, word, _)| (id, word)).collect()
     }
 }

@@ -26,12 +26,26 @@ pub(crate) struct Overview {
     tiles: Vec<Tile>,
 }
 
-/// The verdict as the page shows it.
-#[derive(Serialize)]
-struct Judged {
+/// The verdict as a page shows it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Judged {
     text: String,
     /// As that of the state.
     tone: &'static str,
+}
+
+impl Judged {
+    /// The verdict on `run`; `None` where there are no classes to judge.
+    pub(crate) fn of(run: &Run) -> Option<Self> {
+        verdict_on(run).map(|found| Self {
+            text: found.to_string(),
+            tone: match found.grade {
+                Grade::Usable => "good",
+                Grade::Doubtful => "open",
+                Grade::NotYet => "bad",
+            },
+        })
+    }
 }
 
 /// The head of `run`.
@@ -45,14 +59,7 @@ pub(crate) fn overview(run: &Run, classes: Option<&Classes>) -> Overview {
     let sentences = [sorted(run, classes), judged(run, classes), trained(run)];
     let sentence = sentences.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let unfinished = unfinished(run).unwrap_or_default();
-    let verdict = verdict_on(run).map(|found| Judged {
-        text: found.to_string(),
-        tone: match found.grade {
-            Grade::Usable => "good",
-            Grade::Doubtful => "open",
-            Grade::NotYet => "bad",
-        },
-    });
+    let verdict = Judged::of(run);
     Overview { sentence, unfinished, verdict, tone, state, tiles: tiles(run, classes) }
 }
 

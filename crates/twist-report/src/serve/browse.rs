@@ -1,5 +1,6 @@
 //! Looking: classes, their images page by page, one image, and what to label next.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::message::{Reply, Request};
@@ -25,6 +26,7 @@ pub(super) fn run(site: &Site) -> Reply {
         "evaluated_on": site.evaluated_on,
         "can_embed": site.helpers.embed.is_some(),
         "has_labels": site.samples.has_labels(),
+        "verdict": site.verdict,
         "has_paths": site.samples.path.iter().any(|path| !path.is_empty()),
     }))
 }
@@ -41,7 +43,8 @@ pub(super) fn classes(site: &Site) -> Reply {
 
 fn card(site: &Site, class: &Class) -> Value {
     let samples = &site.samples;
-    let examples = class.rows.iter().filter(|row| site.has_picture(**row)).take(EXAMPLES);
+    let turns = class.rows_by_turns(samples);
+    let examples = turns.iter().filter(|row| site.has_picture(**row)).take(EXAMPLES);
     let mean =
         class.rows.iter().map(|row| samples.merged.confidence[*row]).sum::<f32>() / class.rows.len() as f32;
     json!({
@@ -97,6 +100,40 @@ pub(super) fn with_similarity(site: &Site, near: crate::map::Neighbour) -> Value
     let mut item = site.item(near.row);
     item["similarity"] = super::site::rounded(near.similarity).into();
     item
+}
+
+/// Images whose name has the text of the body in it, whatever its case.
+pub(super) fn find(site: &Site, request: &Request) -> Reply {
+    let Find { text } = match request.json() {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal,
+    };
+    let wanted = text.trim().to_lowercase();
+    let fits = |row: &usize| !wanted.is_empty() && site.samples.title(*row).to_lowercase().contains(&wanted);
+    let rows: Vec<usize> = (0..site.samples.len()).filter(fits).collect();
+    let shown: Vec<Value> = rows.iter().take(PAGE).map(|row| site.item(*row)).collect();
+    Reply::json(&json!({ "total": rows.len(), "images": shown }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Find {
+    text: String,
+}
+
+/// The images that a user labelled, page by page, by label and name; and how many labels are of images that the run does not
+/// show.
+pub(super) fn labelled(site: &Site, request: &Request) -> Reply {
+    let page: usize = request.value("page").and_then(|page| page.parse().ok()).unwrap_or(0);
+    let label = |row: usize| site.labels.of(&site.samples.path[row]).unwrap_or_default();
+    let mut rows: Vec<usize> = site.labelled_rows().into_iter().collect();
+    rows.sort_by(|a, b| (label(*a), &site.samples.path[*a]).cmp(&(label(*b), &site.samples.path[*b])));
+    let (total, elsewhere) = (rows.len(), site.labels.len().saturating_sub(rows.len()));
+    let shown: Vec<Value> =
+        rows.into_iter().skip(page.saturating_mul(PAGE)).take(PAGE).map(|row| site.item(row)).collect();
+    Reply::json(&json!({
+        "total": total, "elsewhere": elsewhere, "page": page, "pages": total.div_ceil(PAGE), "images": shown,
+    }))
 }
 
 /// Images whose label would tell most, those with a label left out.

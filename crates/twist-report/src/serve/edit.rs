@@ -1,5 +1,7 @@
 //! Changing: names, merges, the threshold of sureness, and labels. Everything is on the disk before the reply.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::json;
 use twist_io::{ClusterError, text_to_cell};
@@ -31,27 +33,51 @@ pub(super) fn rename(site: &mut Site, request: &Request) -> Reply {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Merge {
-    classes: Vec<u32>,
+    classes: Vec<Seen>,
+    /// What the result is called; without one, as its first named part.
+    name: Option<String>,
 }
 
-/// Makes several classes one.
+/// A class as the page showed it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seen {
+    class: u32,
+    /// The outputs that it was made of.
+    parts: Vec<u32>,
+}
+
+/// Makes several classes one, if each still is what the user saw: another page may have merged it meanwhile.
 pub(super) fn merge(site: &mut Site, request: &Request) -> Reply {
-    match request.json::<Merge>() {
-        Ok(asked) => changed(site.change(|names| names.merge(&asked.classes, None).map(drop))),
-        Err(refusal) => refusal,
-    }
+    let Merge { classes, name } = match request.json() {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal,
+    };
+    let name = name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let numbers: Vec<u32> = classes.iter().map(|seen| seen.class).collect();
+    changed(site.change(|names| {
+        for Seen { class, parts } in &classes {
+            names.expect(*class, parts)?;
+        }
+        names.merge(&numbers, name).map(drop)
+    }))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Unmerge {
     class: u32,
+    /// The outputs that it was made of when the user saw it.
+    parts: Vec<u32>,
 }
 
 /// Takes back the last merge of a class.
 pub(super) fn unmerge(site: &mut Site, request: &Request) -> Reply {
     match request.json::<Unmerge>() {
-        Ok(asked) => changed(site.change(|names| names.unmerge(asked.class))),
+        Ok(Unmerge { class, parts }) => changed(site.change(|names| {
+            names.expect(class, &parts)?;
+            names.unmerge(class)
+        })),
         Err(refusal) => refusal,
     }
 }
@@ -65,7 +91,13 @@ struct Threshold {
 /// Sets the probability below which an image is in no class.
 pub(super) fn threshold(site: &mut Site, request: &Request) -> Reply {
     match request.json::<Threshold>() {
-        Ok(asked) => changed(site.change(|names| names.set_unsure(asked.below))),
+        Ok(asked) => {
+            let before = site.classes.unsure.len();
+            match site.change(|names| names.set_unsure(asked.below)) {
+                Ok(()) => Reply::json(&json!({ "unsure": site.classes.unsure.len(), "before": before })),
+                refused => changed(refused),
+            }
+        }
         Err(refusal) => refusal,
     }
 }
@@ -86,14 +118,23 @@ struct Label {
     rows: Vec<usize>,
     /// Empty takes the labels away.
     label: String,
+    /// Images with another label than this one keep theirs: what is taken back must not take back what others did.
+    only: Option<String>,
 }
 
-/// Gives images a label.
+/// Gives images a label, and says which they had.
 pub(super) fn label(site: &mut Site, request: &Request) -> Reply {
-    let Label { rows, label } = match request.json() {
+    let Label { mut rows, label, only } = match request.json() {
         Ok(asked) => asked,
         Err(refusal) => return refusal,
     };
+    site.labels.refresh();
+    if let Some(only) = only {
+        let own = |row: &usize| {
+            site.samples.path.get(*row).and_then(|path| site.labels.of(path)).unwrap_or_default()
+        };
+        rows.retain(|row| own(row) == only);
+    }
     let paths: Option<Vec<&str>> =
         rows.iter().map(|row| site.samples.path.get(*row).map(String::as_str)).collect();
     match paths {
@@ -102,10 +143,18 @@ pub(super) fn label(site: &mut Site, request: &Request) -> Reply {
             409,
             "the run does not name its images (images.csv is missing), so labels would belong to nothing",
         ),
-        Some(paths) => match site.labels.set(&paths, &label) {
-            Ok(()) => Reply::json(&json!({ "labelled": site.labels.len() })),
-            Err(why) => Reply::refuse(409, why),
-        },
+        Some(paths) => {
+            let mut before: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+            for (row, path) in rows.iter().zip(&paths) {
+                before.entry(site.labels.of(path).unwrap_or_default()).or_default().push(*row);
+            }
+            let before: Vec<_> =
+                before.into_iter().map(|(label, rows)| json!({ "label": label, "rows": rows })).collect();
+            match site.labels.set(&paths, &label) {
+                Ok(()) => Reply::json(&json!({ "labelled": site.labels.len(), "before": before })),
+                Err(why) => Reply::refuse(409, why),
+            }
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
             "api/unmerge" => edit::unmerge(site, request),
             "api/threshold" => edit::threshold(site, request),
             "api/label" => edit::label(site, request),
+            "api/find" => browse::find(site, request),
             "api/search" => search::search(site, request),
             _ => Reply::refuse(404, "there is nothing here to send something to"),
         };
@@ -34,6 +35,7 @@ pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
         "api/classes" => browse::classes(site),
         "api/images" => browse::images(site, request),
         "api/next" => browse::next(site),
+        "api/labels" => browse::labelled(site, request),
         "labels.csv" => edit::export(site),
         _ => Reply::refuse(404, "there is no such page"),
     }

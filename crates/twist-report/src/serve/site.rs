@@ -12,6 +12,7 @@ use super::labels::{LABELS_FILE, Labels};
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::run::{Naming, Run, Samples, load_names};
+use crate::section::Judged;
 
 /// The state behind the page.
 pub(super) struct Site {
@@ -25,6 +26,8 @@ pub(super) struct Site {
     pub(super) helpers: Helpers,
     /// Which images they are: held-out or training images, in words.
     pub(super) evaluated_on: String,
+    /// Whether the classes can be used, as the report says it.
+    pub(super) verdict: Option<Judged>,
     rows: HashMap<String, usize>,
 }
 
@@ -39,6 +42,7 @@ impl Site {
             .figures
             .as_ref()
             .and_then(|figures| Some(figures.raw("protocol")?.get("evaluated_on")?.as_str()?.to_owned()));
+        let verdict = Judged::of(&run);
         let Some(samples) = run.samples else {
             return Err(ReportError::NothingToBrowse { path: folder.to_owned() });
         };
@@ -49,6 +53,7 @@ impl Site {
             Archive::open(&folder.join("thumbnails.tar")).map_err(|source| ReportError::Read { source })?;
         let mut site = Self::of_parts(folder, samples, run.naming, archive, helpers)?;
         (site.name, site.evaluated_on) = (run.name, evaluated_on.unwrap_or_default());
+        site.verdict = verdict;
         Ok(site)
     }
 
@@ -70,17 +75,19 @@ impl Site {
             labels: Labels::open(folder.join(LABELS_FILE))?,
             helpers,
             evaluated_on: String::new(),
+            verdict: None,
             rows,
             samples,
         })
     }
 
-    /// Takes over what `twist clusters` may have written meanwhile; a file that cannot be used is reported when something is
-    /// to be changed.
+    /// Takes over what `twist clusters`, an editor or another page may have written meanwhile; a file that cannot be used is
+    /// reported when something is to be changed.
     pub(super) fn refresh(&mut self) {
         if let Ok(names) = load_names(&self.folder, self.naming.names().clusters()) {
             self.take(names);
         }
+        self.labels.refresh();
     }
 
     /// Changes the names as they are on the disk now, and writes them; nothing is changed when that fails.

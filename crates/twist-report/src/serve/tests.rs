@@ -48,6 +48,11 @@ fn post(site: &mut Site, path: &str, body: &Value) -> Reply {
     )
 }
 
+/// A class as a page shows it.
+fn seen(class: u32, parts: &[u32]) -> Value {
+    json!({ "class": class, "parts": parts })
+}
+
 /// The JSON of a reply that must have been granted.
 fn granted(reply: &Reply) -> Value {
     assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
@@ -83,7 +88,7 @@ fn a_name_and_a_merge_are_on_the_disk_and_can_be_taken_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut site = site(folder.path(), Helpers::default());
     granted(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "whiskers" })));
-    granted(&post(&mut site, "api/merge", &json!({ "classes": [3, 0] })));
+    granted(&post(&mut site, "api/merge", &json!({ "classes": [seen(3, &[3]), seen(0, &[0])] })));
     let on_disk = ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap();
     assert_eq!((on_disk.groups().len(), on_disk.resolve(3).unwrap().name), (4, "whiskers".to_owned()));
 
@@ -99,7 +104,7 @@ fn a_name_and_a_merge_are_on_the_disk_and_can_be_taken_back() {
         (&json!(0.75), &Value::Null, &json!("whiskers"))
     );
 
-    granted(&post(&mut site, "api/unmerge", &json!({ "class": 3 })));
+    granted(&post(&mut site, "api/unmerge", &seen(3, &[0, 3])));
     granted(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "" })));
     assert!(ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap().is_untouched());
     assert_eq!(granted(&get(&mut site, "api/classes"))["classes"].as_array().unwrap().len(), 3);
@@ -113,8 +118,19 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     let before = fs_err::read(folder.path().join("clusters.json")).unwrap();
     refused(&post(&mut site, "api/rename", &json!({ "class": 2, "name": "whiskers" })), 409, "whiskers");
     refused(&post(&mut site, "api/rename", &json!({ "class": 9, "name": "x" })), 409, "no class");
-    refused(&post(&mut site, "api/merge", &json!({ "classes": [2] })), 409, "two classes");
-    refused(&post(&mut site, "api/unmerge", &json!({ "class": 2 })), 409, "not merged");
+    refused(&post(&mut site, "api/merge", &json!({ "classes": [seen(2, &[2])] })), 409, "two classes");
+    refused(&post(&mut site, "api/merge", &json!({ "classes": [2, 3] })), 400, "parts");
+    refused(&post(&mut site, "api/unmerge", &seen(2, &[2])), 409, "not merged");
+    refused(
+        &post(&mut site, "api/rename", &json!({ "class": 2, "name": "a\u{202e}b" })),
+        409,
+        "cannot be seen",
+    );
+    refused(
+        &post(&mut site, "api/rename", &json!({ "class": 2, "name": "class 5" })),
+        409,
+        "reserved for unnamed classes",
+    );
     refused(&post(&mut site, "api/threshold", &json!({ "below": 1.5 })), 409, "probability");
     refused(&post(&mut site, "api/rename", &json!({ "class": 0 })), 400, "name");
     refused(&post(&mut site, "api/label", &json!({ "rows": [0, 99], "label": "x" })), 404, "no such image");
@@ -130,6 +146,27 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     fs_err::write(folder.path().join("clusters.json"), "{").unwrap();
     refused(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "x" })), 500, "clusters.json");
     assert_eq!(fs_err::read_to_string(folder.path().join("clusters.json")).unwrap(), "{");
+}
+
+/// Two pages are open; one merges, and the other, which still shows the classes as they were, would merge three.
+#[test]
+fn a_merge_of_classes_that_changed_meanwhile_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = site(folder.path(), Helpers::default());
+    let mut other = site(folder.path(), Helpers::default());
+    granted(&post(
+        &mut one,
+        "api/merge",
+        &json!({ "classes": [seen(2, &[2]), seen(3, &[3])], "name": "pair" }),
+    ));
+    let stale = json!({ "classes": [seen(2, &[2]), seen(0, &[0])] });
+    refused(&post(&mut other, "api/merge", &stale), 409, "class 2 is not what it was");
+    refused(&post(&mut other, "api/unmerge", &seen(2, &[2])), 409, "not what it was");
+    let on_disk = ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap();
+    assert_eq!((on_disk.groups().len(), on_disk.resolve(3).unwrap().name), (4, "pair".to_owned()));
+    let seen_now = json!({ "classes": [seen(2, &[3, 2]), seen(0, &[0])] });
+    granted(&post(&mut other, "api/merge", &seen_now));
+    assert_eq!(ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap().groups().len(), 3);
 }
 
 #[test]
@@ -159,7 +196,8 @@ fn images_come_by_page_and_in_either_order() {
     let beyond = get(&mut site, "api/images?class=0&page=18446744073709551615");
     assert_eq!((rows(&beyond).len(), &granted(&beyond)["pages"]), (0, &json!(1)));
 
-    granted(&post(&mut site, "api/threshold", &json!({ "below": 0.5 })));
+    let moved = granted(&post(&mut site, "api/threshold", &json!({ "below": 0.5 })));
+    assert_eq!((&moved["unsure"], &moved["before"]), (&json!(2), &json!(0)));
     assert_eq!(rows(&get(&mut site, "api/images?class=unsure")), [6, 3]);
     assert_eq!(rows(&get(&mut site, "api/images?class=0")), [0, 1, 2]);
     assert_eq!(granted(&get(&mut site, "api/classes"))["unsure"], 2);
@@ -189,6 +227,42 @@ fn labels_are_kept_proposed_around_and_exported() {
     assert_eq!(lines.len(), 3);
     granted(&post(&mut site, "api/label", &json!({ "rows": [3], "label": "" })));
     assert_eq!(fs_err::read_to_string(folder.path().join("labels.csv")).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn labels_are_listed_and_taken_back_without_those_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("labels.csv");
+    fs_err::write(&file, "path,label,by\na/1.png,dog,Ann\nelsewhere.png,dog,Ann\n").unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    let given = granted(&post(&mut site, "api/label", &json!({ "rows": [0, 1, 2], "label": "cat" })));
+    let before = json!([{ "label": "", "rows": [0, 2] }, { "label": "dog", "rows": [1] }]);
+    assert_eq!(given["before"], before);
+    let listed = granted(&get(&mut site, "api/labels"));
+    assert_eq!((&listed["total"], &listed["elsewhere"], &listed["pages"]), (&json!(3), &json!(1), &json!(1)));
+    assert_eq!(listed["images"][1]["mine"], "cat");
+
+    // Ann corrects one of them in her editor; the click is taken back, her correction stays.
+    let text = fs_err::read_to_string(&file).unwrap();
+    fs_err::write(&file, text.replace("a/2.png,cat", "a/2.png,a cow")).unwrap();
+    for old in given["before"].as_array().unwrap() {
+        let body = json!({ "rows": old["rows"], "label": old["label"], "only": "cat" });
+        granted(&post(&mut site, "api/label", &body));
+    }
+    assert_eq!(
+        fs_err::read_to_string(&file).unwrap(),
+        "path,label,by\na/1.png,dog,Ann\nelsewhere.png,dog,Ann\na/2.png,a cow,\n"
+    );
+}
+
+#[test]
+fn images_are_found_by_the_names_of_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    let found = granted(&post(&mut site, "api/find", &json!({ "text": "A/3.PNG" })));
+    assert_eq!((&found["total"], &found["images"][0]["row"]), (&json!(1), &json!(3)));
+    assert_eq!(granted(&post(&mut site, "api/find", &json!({ "text": ".png" })))["total"], 8);
+    assert_eq!(granted(&post(&mut site, "api/find", &json!({ "text": " " })))["total"], 0);
 }
 
 /// A model that reads two numbers.

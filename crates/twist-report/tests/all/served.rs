@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use twist_io::ClusterNames;
 use twist_report::serve::Helpers;
@@ -112,6 +113,32 @@ fn it_serves_its_own_page_and_turns_others_away() {
     assert_eq!(server.post("api/rename", &own, rename).0, 200);
     let names = ClusterNames::load(run.join("clusters.json"), 10).unwrap();
     assert_eq!(names.resolve(3).unwrap().name, "rings");
+    server.end().unwrap();
+}
+
+/// Whoever does not know the token can open connections and say nothing: the owner gets in all the same, and they are closed.
+#[test]
+fn strangers_that_say_nothing_do_not_keep_the_owner_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Fixture { images: 60, ..Fixture::default() }.write(folder.path());
+    let server = Server::start(&run);
+    let begin = |_| {
+        let mut stream = TcpStream::connect(&server.host).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost:").unwrap();
+        stream
+    };
+    let mut strangers: Vec<TcpStream> = (0..150).map(begin).collect();
+    let (status, _, _) = server.get("api/run");
+    assert_eq!(status, 200);
+    // The first ones had to make room at once; the last one is closed when its head does not come.
+    for which in [0, 149] {
+        let stranger = &mut strangers[which];
+        stranger.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut rest = Vec::new();
+        let ended = stranger.read_to_end(&mut rest);
+        let open = ended.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!open, "connection {which} is still open after half a minute");
+    }
     server.end().unwrap();
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn assert_links_hold(markup: &Markup) {
     assert_eq!(unique.len(), ids.len(), "an id is given twice");
     let targets: Vec<&str> =
         markup.attribute("href").into_iter().filter_map(|href| href.strip_prefix('#')).collect();
-    assert!(targets.len() > 9);
+    assert!(targets.len() > 1);
     for target in targets {
         assert!(unique.binary_search(&target).is_ok(), "#{target} leads nowhere");
     }

@@ -1,0 +1,156 @@
+//! The table itself, as others wrote it: only the cells that are meant change.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{self, Write};
+
+use twist_io::{text_of_cell, text_to_cell};
+
+/// What Excel puts in front of a table in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A CSV table with the columns `path` and `label`, and whatever else it has.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Table {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+    path_at: usize,
+    label_at: usize,
+    marked: bool,
+    crlf: bool,
+}
+
+impl Table {
+    /// A table without rows.
+    pub(crate) fn new() -> Self {
+        let header = ["path", "label"].map(str::to_owned).to_vec();
+        Self { header, rows: Vec::new(), path_at: 0, label_at: 1, marked: false, crlf: false }
+    }
+
+    /// The table in `bytes`; `None` where it is not one with the columns `path` and `label`.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+        let owned = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
+        let header = owned(reader.headers().ok()?);
+        let place = |name: &str| header.iter().position(|field| field.trim() == name);
+        let (path_at, label_at) = (place("path")?, place("label")?);
+        let rows = reader.records().map(|record| record.ok().map(|record| owned(&record)));
+        let rows = rows.collect::<Option<_>>()?;
+        let marked = bytes.starts_with(BYTE_ORDER_MARK);
+        let crlf = bytes.split(|byte| *byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r"));
+        Some(Self { header, rows, path_at, label_at, marked, crlf })
+    }
+
+    /// Labels by the path of the image; of two rows for one image the later holds.
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+        let labels = self.rows.iter().map(|row| (text(row, self.path_at), text(row, self.label_at)));
+        let given = labels.filter(|(path, label)| !path.is_empty() && !label.is_empty());
+        given.map(|(path, label)| (path.to_owned(), label.to_owned())).collect()
+    }
+
+    /// Gives the images at `paths` the label, or takes theirs away when it is empty. A row that says nothing else then goes.
+    pub(crate) fn set(&mut self, paths: &[&str], label: &str) {
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, row) in self.rows.iter().enumerate() {
+            places.entry(text(row, self.path_at).to_owned()).or_default().push(place);
+        }
+        let width = self.header.len().max(self.path_at + 1).max(self.label_at + 1);
+        for path in paths {
+            match places.get(*path) {
+                Some(own) => own.iter().for_each(|place| self.write_label(*place, label)),
+                None if label.is_empty() => {}
+                None => {
+                    let mut row = vec![String::new(); width];
+                    row[self.path_at] = text_to_cell(path).into_owned();
+                    row[self.label_at] = text_to_cell(label).into_owned();
+                    places.insert((*path).to_owned(), vec![self.rows.len()]);
+                    self.rows.push(row);
+                }
+            }
+        }
+        if label.is_empty() {
+            let emptied = paths.iter().filter_map(|path| places.get(*path)).flatten().copied();
+            let says_nothing = |row: &Vec<String>| {
+                row.iter().enumerate().all(|(at, cell)| at == self.path_at || cell.trim().is_empty())
+            };
+            let gone: HashSet<usize> = emptied.filter(|place| says_nothing(&self.rows[*place])).collect();
+            let mut place = 0;
+            self.rows.retain(|_| {
+                place += 1;
+                !gone.contains(&(place - 1))
+            });
+        }
+    }
+
+    fn write_label(&mut self, place: usize, label: &str) {
+        let row = &mut self.rows[place];
+        if row.len() <= self.label_at {
+            row.resize(self.label_at + 1, String::new());
+        }
+        row[self.label_at] = text_to_cell(label).into_owned();
+    }
+
+    /// Writes the table as it was found, but for what was changed.
+    pub(crate) fn write(&self, mut out: impl Write) -> io::Result<()> {
+        if self.marked {
+            out.write_all(BYTE_ORDER_MARK)?;
+        }
+        let end = if self.crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+        let mut table = csv::WriterBuilder::new().flexible(true).terminator(end).from_writer(out);
+        table.write_record(&self.header)?;
+        for row in &self.rows {
+            table.write_record(row)?;
+        }
+        table.flush()
+    }
+}
+
+/// What a cell says.
+fn text(row: &[String], at: usize) -> &str {
+    row.get(at).map_or("", |cell| text_of_cell(cell.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(table: &Table) -> String {
+        let mut bytes = Vec::new();
+        table.write(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn columns_rows_and_their_order_stay() {
+        let text = "photographer,label,path,note\nAnn,cat,a.png,\nBob,,b.png,look again\nCid,,c.png,\n";
+        let mut table = Table::read(text.as_bytes()).unwrap();
+        assert_eq!(written(&table), text);
+        table.set(&["b.png", "new.png"], "dog");
+        assert_eq!(
+            written(&table),
+            "photographer,label,path,note\nAnn,cat,a.png,\nBob,dog,b.png,look again\nCid,,c.png,\n,dog,new.png,\n"
+        );
+        table.set(&["a.png", "b.png", "new.png"], "");
+        let left = "photographer,label,path,note\nAnn,,a.png,\nBob,,b.png,look again\nCid,,c.png,\n";
+        assert_eq!(written(&table), left, "only the row that said nothing else goes");
+        assert!(table.labels().is_empty());
+    }
+
+    #[test]
+    fn a_spreadsheets_habits_stay() {
+        let text = "\u{feff}path,label\r\n\"a,1.png\",cat\r\n";
+        let mut table = Table::read(text.as_bytes()).unwrap();
+        assert_eq!(table.labels()["a,1.png"], "cat");
+        table.set(&["=1.png"], "dog");
+        assert_eq!(written(&table), "\u{feff}path,label\r\n\"a,1.png\",cat\r\n'=1.png,dog\r\n");
+        assert_eq!(table.labels()["=1.png"], "dog", "a name that looks like a formula comes back");
+    }
+
+    #[test]
+    fn short_rows_and_other_tables() {
+        let mut table = Table::read(b"path,note,label\na.png\n").unwrap();
+        table.set(&["a.png"], "cat");
+        assert_eq!(written(&table), "path,note,label\na.png,,cat\n");
+        assert_eq!(Table::read(b"something,else\n"), None);
+        assert_eq!(Table::read(b"path,label\n\xff,a\n"), None);
+    }
+}
