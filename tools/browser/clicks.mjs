@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBrowser, startServer } from './browser.mjs';
 
@@ -64,19 +64,59 @@ try {
   await page.check(`[data-choose="${second}"]`);
   assert.equal(await page.isDisabled('#merge'), true);
   await page.check(`[data-choose="${third}"]`);
-  await redrawn(() => page.click('#merge'));
+  assert.equal(await page.locator('#alert').isVisible(), true, 'the refusal is still there');
+  await page.click('#merge');
+  assert.equal(await page.locator('.merge .member').count(), 2);
+  for (const member of await page.locator('.merge .member').all()) assert.ok(await member.locator('.thumb').count() > 0, 'each class shows its images');
+  assert.ok(!existsSync(file('clusters.json')) || clusters().merges.length === 0, 'nothing is merged before it is confirmed');
+  await redrawn(() => page.click('#merge-now'));
   assert.deepEqual([...clusters().merges[0].of].sort(), [second, third].sort());
+  assert.equal(await page.locator('#alert').isVisible(), false, 'the old refusal is gone');
+  assert.match(await page.locator('#status').textContent(), /2 classes merged/);
   assert.equal(await page.locator('.class').count(), numbers.length - 1);
   const merged = Math.min(second, third);
   await redrawn(() => page.click(`[data-unmerge="${merged}"]`));
   assert.deepEqual(clusters().merges, []);
   await page.check(`[data-choose="${second}"]`);
   await page.check(`[data-choose="${third}"]`);
-  await redrawn(() => page.click('#merge'));
-  await page.click(`[data-rename="${merged}"]`);
+  await page.click('#merge');
   await page.keyboard.type('two in one');
-  await redrawn(() => page.keyboard.press('Enter'));
-  done('two classes merged, taken back, merged again and named');
+  await redrawn(() => page.click('#merge-now'));
+  assert.equal(clusters().merges[0].name, 'two in one');
+  done('two classes merged after a look at both, taken back, merged again and named');
+
+  // Another tab that does not know the merge yet: what it shows is not what it would merge.
+  const fourth = numbers.find((number) => ![first, second, third].includes(number));
+  const other = await browser.newPage();
+  await other.goto(server.address);
+  await other.locator('.class').first().waitFor();
+  await redrawn(() => page.click(`[data-unmerge="${merged}"]`));
+  await other.check(`[data-choose="${merged}"]`);
+  await other.check(`[data-choose="${fourth}"]`);
+  await other.click('#merge');
+  await other.click('#merge-now');
+  await other.locator('#alert').waitFor();
+  assert.match(await other.locator('#alert').textContent(), /is not what it was when you saw it/);
+  assert.deepEqual(clusters().merges, []);
+  await other.close();
+  await page.check(`[data-choose="${second}"]`);
+  await page.check(`[data-choose="${third}"]`);
+  await page.click('#merge');
+  await page.keyboard.type('two in one');
+  await redrawn(() => page.click('#merge-now'));
+  done('a merge of what another tab changed meanwhile is refused, with a reason');
+
+  const some = (await (await page.request.get(`${server.address}api/images?class=${first}`)).json()).images[0].title;
+  await page.fill('#find', some);
+  await page.locator('#found-files .thumb').first().waitFor();
+  assert.match(await page.locator('#found-files h2').textContent(), /in the file name/);
+  await page.fill('#find', '');
+  await page.fill('#threshold', '0.3');
+  await redrawn(() => page.press('#threshold', 'Tab'));
+  assert.match(await page.locator('#status').textContent(), /unsure and in no class now \(0 before\)/);
+  await page.fill('#threshold', '');
+  await redrawn(() => page.press('#threshold', 'Tab'));
+  done('an image is found by its file; the threshold says how many images it moves');
 
   await redrawn(() => page.click('.class h2 a:has-text("two in one")'));
   assert.match(await page.locator('h1').textContent(), /two in one/);
@@ -120,6 +160,41 @@ try {
   assert.equal(table.length, 3);
   assert.ok(table.slice(1).every((line) => line.includes('"a label, ""quoted"""')), table.join('\n'));
   done('two images labelled with the keyboard alone, and the labels exported');
+
+  // Undo, the list, and what others write meanwhile.
+  await page.locator('.grid .thumb .pick').first().click();
+  await page.fill('.labeller input[type=text]', 'a mistake');
+  await redrawn(() => page.click('#apply-label'));
+  assert.ok(readFileSync(file('labels.csv'), 'utf8').includes('a mistake'));
+  await redrawn(() => page.click('#undo'));
+  assert.ok(!readFileSync(file('labels.csv'), 'utf8').includes('a mistake'));
+  writeFileSync(file('labels.csv'), readFileSync(file('labels.csv'), 'utf8').replace('path,label', 'path,label,by').replaceAll('""quoted"""', '""quoted""",Ann') + 'elsewhere.png,cat,Ann\n');
+  await redrawn(() => page.click('#all-labelled'));
+  assert.equal(await page.locator('.grid .thumb').count(), 2);
+  assert.match(await page.locator('.lead').textContent(), /1 label more/);
+  await page.locator('.grid .thumb .pick').first().click();
+  await redrawn(() => page.click('#remove-label'));
+  const kept = readFileSync(file('labels.csv'), 'utf8').trim().split('\n');
+  assert.ok(kept.length === 4 && kept[0] === 'path,label,by' && kept.includes('elsewhere.png,cat,Ann'), kept.join('\n'));
+  await redrawn(() => page.goBack());
+  await page.locator('.tally button').first().click();
+  assert.ok((await page.inputValue('.labeller input[type=text]')).length > 0, 'a chip writes its label into the field');
+  done('labels are undone, listed and taken away; columns and rows of others stay');
+
+  const touch = await browser.newContext({ viewport: { width: 400, height: 800 }, hasTouch: true, isMobile: true });
+  const phone = await touch.newPage();
+  await phone.goto(`${server.address}#/label`);
+  const pick = phone.locator('.grid .thumb .pick').first();
+  await pick.waitFor();
+  const box = await pick.boundingBox();
+  assert.ok(box.width >= 36 && box.height >= 36, 'a box is as large as a finger');
+  assert.equal(await pick.locator('input').evaluate((input) => getComputedStyle(input).opacity), '1');
+  await pick.tap();
+  assert.ok(await pick.locator('input').isChecked());
+  assert.ok(phone.url().endsWith('#/label'), 'a tap on a box does not open the image');
+  assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is wider than the phone');
+  await touch.close();
+  done('boxes are visible and work by touch');
 
   await page.reload();
   await redrawn(() => page.click('.bar nav a:has-text("Classes")'));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use twist_eval::{EvalData, OnlineEvaluator, final_evaluation, is_evaluated};
 use twist_io::shell_word;
+use twist_report::ReportSummary;
 use twist_train::{
     OnExisting, Outcome, Recipe, Recorder, RunFolder, StopFlag, StopReason, TrainOptions, TrainPlan, Trainer,
 };
@@ -95,7 +96,7 @@ pub(crate) fn already_finished(run: &Path, talk: &Talk) -> anyhow::Result<Exit> 
     if report_lags(run) {
         talk.say(format!("{} is finished already, and its report is made up for", run.display()));
         let report = write_report(run, talk)?;
-        to_stdout(format!("report: {}", report.display()))?;
+        to_stdout(format!("report: {}", report.path.display()))?;
     } else {
         talk.say(format!("{} is finished already, nothing to do", run.display()));
     }
@@ -143,19 +144,22 @@ pub(crate) fn early_exit(
 }
 
 /// Writes the report of a run, with what it has to say of missing parts.
-pub(crate) fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<PathBuf> {
+pub(crate) fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<ReportSummary> {
     let written = twist_report::report(&[run], &run.join("report.html"))?;
     for note in &written.notes {
         talk.detail(note);
     }
-    Ok(written.path)
+    Ok(written)
 }
 
-/// The figures that people ask for first, and where everything else is.
-pub(crate) fn tell_results(metrics: &Map<String, Value>, report: &Path) -> anyhow::Result<()> {
+/// The figures that people ask for first, whether the classes can be used, as the report says it, and where everything else is.
+pub(crate) fn tell_results(metrics: &Map<String, Value>, report: &ReportSummary) -> anyhow::Result<()> {
     for line in summary::lines(metrics) {
         to_stdout(line)?;
     }
-    to_stdout(format!("report: {}", report.display()))?;
+    for (_, verdict) in &report.verdicts {
+        to_stdout(verdict.to_string())?;
+    }
+    to_stdout(format!("report: {}", report.path.display()))?;
     Ok(())
 }

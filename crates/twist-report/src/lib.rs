@@ -97,6 +97,8 @@ pub struct ReportSummary {
     pub pictures: usize,
     /// The table of images to label next, beside the page; only a page of one run has one.
     pub labels: Option<PathBuf>,
+    /// Whether the discovered classes of each run can be used, by the run's name; runs without such classes have none.
+    pub verdicts: Vec<(String, Verdict)>,
     /// What is missing from it, one sentence each, with the run's name when there are several.
     pub notes: Vec<String>,
 }
@@ -130,7 +132,9 @@ pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> 
     });
     notes.extend(missing);
     let (path, bytes) = (out.to_owned(), page.html.len() as u64);
-    Ok(ReportSummary { path, bytes, pictures: page.pictures, labels, notes })
+    let verdicts =
+        runs.iter().filter_map(|run| Some((run.name.clone(), verdict::verdict_on(run)?))).collect();
+    Ok(ReportSummary { path, bytes, pictures: page.pictures, labels, verdicts, notes })
 }
 
 /// Whether `path` is there and no file: a device or a pipe takes the page and nothing else.

@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
                 let lines = result_lines(NAME, &metrics).into_iter().chain(calibration_lines(&metrics));
                 lines.into_iter().try_for_each(to_stdout)?;
                 to_stdout(format!("model: {}", model.display()))?;
-                to_stdout(format!("report: {}", report.display()))?;
+                to_stdout(format!("report: {}", report.path.display()))?;
             }
             Ok(Exit::Done)
         }

@@ -58,6 +58,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     for note in &summary.notes {
         talk.detail(note);
     }
+    for (name, verdict) in &summary.verdicts {
+        talk.say(format!("{}: {verdict}", twist_io::printable(name)));
+    }
     if let Some(labels) = &summary.labels {
         talk.detail(format!("images to label next: {}", labels.display()));
     }

@@ -101,6 +101,14 @@ fn images_without_labels() {
         place.run("train train --labels none --recipe tiny.toml --epochs 2 --device cpu --threads 1 --out r");
     run.exits(0);
     assert!(run.out.contains("classes in use") && !run.out.contains("k-NN"), "{}", run.out);
+    // Whether the classes can be used is said here as on the page.
+    let leads = [
+        "These classes are not usable yet: ",
+        "Use these classes with care: ",
+        "No figure speaks against these classes: ",
+    ];
+    let lead = leads.into_iter().find(|lead| run.out.contains(lead)).expect("a verdict");
+    assert!(fs_err::read_to_string(place.path("r/report.html")).unwrap().contains(lead), "{}", run.out);
     let eval = place.events("r", "eval");
     assert_eq!(eval.len(), 1);
     assert!(eval[0]["mean_confidence"].as_f64().unwrap() > 0.0 && eval[0]["nmi"].is_null(), "{}", eval[0]);

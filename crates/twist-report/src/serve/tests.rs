@@ -119,7 +119,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     refused(&post(&mut site, "api/rename", &json!({ "class": 2, "name": "whiskers" })), 409, "whiskers");
     refused(&post(&mut site, "api/rename", &json!({ "class": 9, "name": "x" })), 409, "no class");
     refused(&post(&mut site, "api/merge", &json!({ "classes": [seen(2, &[2])] })), 409, "two classes");
-    refused(&post(&mut site, "api/merge", &json!({ "classes": [2, 3] })), 400, "parts");
+    refused(&post(&mut site, "api/merge", &json!({ "classes": [2, 3] })), 400, "struct Seen");
     refused(&post(&mut site, "api/unmerge", &seen(2, &[2])), 409, "not merged");
     refused(
         &post(&mut site, "api/rename", &json!({ "class": 2, "name": "a\u{202e}b" })),

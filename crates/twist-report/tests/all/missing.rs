@@ -56,9 +56,10 @@ fn tables_of_older_versions_say_the_same() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [new, old] = [false, true].map(|older| {
         let run = Fixture { older, ..small() }.write(folders[usize::from(older)].path());
-        checked(&run, "older").text
+        let markup = checked(&run, "older");
+        (markup.attribute("data-tip").join("\n"), markup.text)
     });
-    assert!(new.contains("test/disc/00000.png"), "paths and names of labels are there");
+    assert!(new.0.contains("test/disc/00000.png\nlabel: disc"), "paths and names of labels are there");
     assert_eq!(new, old);
 }
 
