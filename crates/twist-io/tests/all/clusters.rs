@@ -85,7 +85,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
         ("", "empty"),
         ("17", "number"),
         ("two\nlines", "line breaks"),
-        ("class 3", "no name"),
+        ("class 3", "unnamed classes"),
         ("plants", "class 2"),
         ("bushes", "class 4"), // hidden, and back when the merge is undone
     ] {
