@@ -1,14 +1,16 @@
 //! Where a run's images come from, kept beside the run so that `--resume` needs no DATA.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use twist_data::{Dataset, LabelSource, OpenOptions, Splits};
 use twist_eval::EvalData;
 
+use crate::exit::Usage;
 use crate::talk::Talk;
 
 /// `--labels` when it is not given: sub-folders that are classes by their names, or what the files say.
@@ -52,8 +54,18 @@ impl Sources {
     /// # Errors
     /// The disk is full or read-only.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        let listed = folder.join(LIST);
+        if self.train == STDIN {
+            twist_io::write_atomic(&listed, |file| {
+                file.write_all(&from_the_root(stdin().unwrap_or_default()))
+            })?;
+        }
         let kept = Self {
-            train: absolute(&self.train),
+            train: if self.train == STDIN {
+                absolute(&listed.to_string_lossy())
+            } else {
+                absolute(&self.train)
+            },
             held_out: self.held_out.as_deref().map(absolute),
             frozen: self.frozen.as_deref().map(absolute),
             labels: if matches!(label_source(&self.labels), LabelSource::File(_)) {
@@ -73,7 +85,20 @@ impl Sources {
     /// # Errors
     /// There is no data, or labels of both do not fit.
     pub(crate) fn open(&self, talk: &Talk) -> anyhow::Result<EvalData> {
-        let train = open(&self.train, &self.labels, talk)?;
+        if let Some(held_out) = &self.held_out {
+            lasting(held_out, "--eval-data")?;
+        }
+        let train = match self.train.as_str() {
+            // Called as they will be when the run goes on from the list that it keeps.
+            STDIN => {
+                let text = from_the_root(stdin()?);
+                let options = OpenOptions { labels: label_source(&self.labels), splits: Splits::Refuse };
+                let train = twist_data::open_lines(&text, Path::new("standard input"), &options)?;
+                tell_left_out(STDIN, &*train, talk);
+                train
+            }
+            train => open(train, &self.labels, talk)?,
+        };
         // A label file belongs to the training images; held-out images bring their own labels.
         let own = match label_source(&self.labels) {
             LabelSource::File(_) => DEFAULT_LABELS,
@@ -113,7 +138,58 @@ pub(crate) fn open_all(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<
 /// # Errors
 /// There is no data, not of a known kind, or splits that are refused.
 pub(crate) fn opened(data: &str, labels: &str, splits: Splits) -> anyhow::Result<Arc<dyn Dataset>> {
-    Ok(twist_data::open(data, &OpenOptions { labels: label_source(labels), splits })?)
+    let options = OpenOptions { labels: label_source(labels), splits };
+    match data {
+        STDIN => Ok(twist_data::open_lines(stdin()?, Path::new("standard input"), &options)?),
+        _ => Ok(twist_data::open(data, &options)?),
+    }
+}
+
+/// What DATA is when paths come on standard input, one a line.
+const STDIN: &str = "-";
+
+/// All of standard input, which can be read once.
+fn stdin() -> anyhow::Result<&'static [u8]> {
+    static TEXT: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(text) = TEXT.get() {
+        return Ok(text);
+    }
+    let mut text = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut text).context("standard input cannot be read")?;
+    Ok(TEXT.get_or_init(|| text))
+}
+
+/// The list of images in a run that was given them on standard input.
+const LIST: &str = "paths.txt";
+
+/// The lines of a list with paths from the root on.
+fn from_the_root(text: &[u8]) -> Vec<u8> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let mut lines = Vec::with_capacity(text.len());
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let line = line.trim_ascii_start();
+        if !line.is_empty() && !line.starts_with(b"/") {
+            lines.extend_from_slice(here.as_os_str().as_bytes());
+            lines.push(b'/');
+        }
+        lines.extend_from_slice(line.strip_prefix(b"./").unwrap_or(line));
+    }
+    lines
+}
+
+/// DATA that a run reads again when it goes on.
+///
+/// # Errors
+/// It is standard input, which is gone by then.
+pub(crate) fn lasting(data: &str, flag: &str) -> anyhow::Result<()> {
+    if data == STDIN {
+        return Err(Usage(format!(
+            "{flag} -: a run that goes on later reads its images again, and standard input is gone by then; write the \
+             paths into a list, one a line (paths.txt), and give that"
+        ))
+        .into());
+    }
+    Ok(())
 }
 
 fn tell_left_out(data: &str, dataset: &dyn Dataset, talk: &Talk) {
@@ -132,7 +208,7 @@ fn label_source(text: &str) -> LabelSource {
 
 /// A path or pattern from the root on; names such as `shapes:train` stay.
 pub(crate) fn absolute(data: &str) -> String {
-    if data.starts_with("shapes:") {
+    if data.starts_with("shapes:") || data == STDIN {
         return data.to_string();
     }
     let path = std::path::absolute(data).map(|path| path.to_string_lossy().into_owned());
@@ -154,6 +230,14 @@ pub(crate) fn warn_of_same(train: &dyn Dataset, test: &dyn Dataset, talk: &Talk)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_standard_input_are_kept_from_the_root_on() {
+        let here = std::env::current_dir().unwrap();
+        let text = from_the_root(b"a b.png\t3\n./c.png\n\n/d.png");
+        let expected = format!("{0}/a b.png\t3\n{0}/c.png\n/d.png", here.display());
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
 
     #[test]
     fn paths_are_kept_from_the_root_on() {

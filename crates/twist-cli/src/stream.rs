@@ -11,15 +11,15 @@ use crate::model::Opened;
 use crate::progress::Counting;
 use crate::talk::Talk;
 
-/// Unreadable images that the last line names; each had a line of its own before.
-const LISTED: usize = 20;
+/// Unreadable images that have a line of their own; the last line counts all.
+const NAMED: usize = 20;
 /// Rows of a file of features that are looked at together.
 const ROWS: usize = 4096;
 
 /// Sends every readable image of `dataset` through the model; `write` puts each batch into `sink`. Returns the number of
 /// images written.
 ///
-/// An image that cannot be read is a line on stderr when it comes, and is listed at the end.
+/// An image that cannot be read is a line on stderr when it comes (the first 20 are); all are counted at the end.
 pub(crate) fn into_table(
     opened: &Opened,
     dataset: &Arc<dyn Dataset>,
@@ -28,22 +28,17 @@ pub(crate) fn into_table(
     talk: &Talk,
     mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), EvalError>,
 ) -> anyhow::Result<usize> {
-    let mut events =
-        Watching { counting: Counting::new(talk, what).on(&opened.machine), skipped: 0, names: Vec::new() };
+    let mut events = Watching { counting: Counting::new(talk, what).on(&opened.machine), skipped: 0 };
     let kind = FeatureKind::Last;
     let count = stream_features(&opened.model, &opened.input, kind, dataset, &mut events, |batch| {
         write(&batch, &mut *sink)
     })?;
     sink.finish()?;
-    let Watching { counting, skipped, names } = events;
+    let Watching { counting, skipped } = events;
     drop(counting);
     if skipped > 0 {
-        let more = if skipped > names.len() { ", …" } else { "" };
-        talk.warn(format!(
-            "left out {skipped} of {} images that could not be read: {}{more}",
-            dataset.len(),
-            names.join(", ")
-        ));
+        let named = if skipped > NAMED { "; `twist data verify` names them all" } else { "" };
+        talk.say(format!("left out {skipped} of {} images that could not be read{named}", dataset.len()));
     }
     Ok(count)
 }
@@ -68,15 +63,13 @@ pub(crate) fn features_into_table(
 struct Watching {
     counting: Counting,
     skipped: usize,
-    names: Vec<String>,
 }
 
 impl StreamEvents for Watching {
     fn skipped(&mut self, image: &Skipped) {
-        self.counting.warn(&format!("skipped {}: {}", image.path, image.reason));
         self.skipped += 1;
-        if self.names.len() < LISTED {
-            self.names.push(image.path.clone());
+        if self.skipped <= NAMED {
+            self.counting.warn(&format!("skipped {}: {}", image.path, image.reason));
         }
     }
 

@@ -285,7 +285,7 @@ impl DataError {
 }
 
 /// The kinds of data that [`crate::open`] reads, in one sentence for error messages.
-pub(crate) const SUPPORTED: &str = "Supported are a folder of JPEG, PNG, WebP, BMP or TIFF images, a list (.txt or .csv), \
+pub(crate) const SUPPORTED: &str = "Supported are JPEG, PNG, WebP, BMP or TIFF images, a folder or a pattern of them, a list (.txt or .csv), \
      CIFAR binary batches (.bin), tar shards (.tar), parquet files (.parquet), \"shapes:train\" and \"shapes:test\"";
 
 /// `; did you mean …?`, or nothing.

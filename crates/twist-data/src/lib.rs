@@ -67,7 +67,7 @@ pub use crate::augment::{
 };
 pub use crate::dataset::{
     Dataset, LabelSource, LeftOut, Listed, Notes, OpenOptions, Splits, Stored, class_name, in_memory, listed,
-    noted, open, read_image, reduced, subset,
+    noted, open, open_lines, read_image, reduced, subset, text_labels,
 };
 pub use crate::decode::{DecodeError, DecodeLimits, DecodeNote, Decoder};
 pub use crate::error::DataError;

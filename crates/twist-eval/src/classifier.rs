@@ -1,5 +1,7 @@
 //! A model's own classifier on labelled images.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 use twist_data::Dataset;
@@ -51,7 +53,9 @@ pub fn classifier_scores(
         return Err(EvalError::NoClassifier { path: model.path.clone() });
     };
     let (rows, labels) = features.labelled(dataset)?;
-    let (outputs, matched_by) = outputs_of(card, dataset.classes())?;
+    let inhabited: BTreeSet<u32> =
+        features.indices.iter().filter_map(|&i| dataset.label(i as usize)).collect();
+    let (outputs, matched_by) = outputs_of(card, dataset.classes(), |class| inhabited.contains(&class))?;
     let wanted = Tensor::f_from_slice(&outputs)?.f_index_select(0, &labels)?;
 
     let (images, best) = (rows.size()[0], card.classes.min(5));
@@ -70,18 +74,25 @@ pub fn classifier_scores(
     Ok(ClassifierScores { top1: share(first), top5: share(among), images, right, matched_by })
 }
 
-/// The output that stands for each class of a data set: the one of the same name where both sides have names, else the one
-/// of the same number.
-fn outputs_of(card: &ClassifierCard, classes: &[String]) -> Result<(Vec<i64>, MatchedBy), EvalError> {
-    let has_names = classes.iter().any(|name| name.parse::<u32>().is_err());
-    if card.names.is_empty() || !has_names {
+/// The output that stands for each class of a data set: the one of the same name, also where that is a number. Where one
+/// side has no names, or the data set numbers that are the names of nothing, the one of the same number. Classes without
+/// images (of which `has_images` is false) need no output.
+fn outputs_of(
+    card: &ClassifierCard,
+    classes: &[String],
+    has_images: impl Fn(u32) -> bool,
+) -> Result<(Vec<i64>, MatchedBy), EvalError> {
+    let place = |name: &String| card.names.iter().position(|known| known == name).map(|place| place as i64);
+    let are_numbers = classes.iter().all(|name| name.parse::<u32>().is_ok());
+    let wanted = || (0..).zip(classes).filter(|(class, _)| has_images(*class)).map(|(_, name)| name);
+    let is_named = wanted().any(|name| place(name).is_some());
+    if card.names.is_empty() || (are_numbers && !is_named) {
         if card.classes != classes.len() as i64 {
             return Err(EvalError::ClassCount { model: card.classes, data: classes.len() });
         }
         return Ok(((0..card.classes).collect(), MatchedBy::Numbers));
     }
-    let place = |name: &String| card.names.iter().position(|known| known == name).map(|place| place as i64);
-    let unknown: Vec<String> = classes.iter().filter(|name| place(name).is_none()).cloned().collect();
+    let unknown: Vec<String> = wanted().filter(|name| place(name).is_none()).cloned().collect();
     if !unknown.is_empty() {
         let known = card.names.iter().take(3).cloned().collect();
         return Err(EvalError::ClassNames {
@@ -90,7 +101,8 @@ fn outputs_of(card: &ClassifierCard, classes: &[String]) -> Result<(Vec<i64>, Ma
             known,
         });
     }
-    Ok((classes.iter().filter_map(place).collect(), MatchedBy::Names))
+    // A class without images and without an output is asked for by no label.
+    Ok((classes.iter().map(|name| place(name).unwrap_or(0)).collect(), MatchedBy::Names))
 }
 
 #[cfg(test)]
@@ -105,10 +117,15 @@ mod tests {
     fn classes_are_matched_by_name_or_by_number() {
         let named = ClassifierCard { classes: 3, names: names(&["cat", "dog", "fox"]), temperature: None };
         let nameless = ClassifierCard { classes: 3, names: Vec::new(), temperature: None };
-        let matched = |card: &ClassifierCard, classes: &[&str]| outputs_of(card, &names(classes));
+        let matched = |card: &ClassifierCard, classes: &[&str]| outputs_of(card, &names(classes), |_| true);
         assert_eq!(matched(&named, &["fox", "cat"]).unwrap(), (vec![2, 0], MatchedBy::Names));
         assert_eq!(matched(&nameless, &["fox", "cat", "ant"]).unwrap(), (vec![0, 1, 2], MatchedBy::Numbers));
         assert_eq!(matched(&named, &["0", "1", "2"]).unwrap(), (vec![0, 1, 2], MatchedBy::Numbers));
+        // Names that look like numbers are names.
+        let folders = ClassifierCard { classes: 3, names: names(&["1", "10", "2"]), temperature: None };
+        assert_eq!(matched(&folders, &["1", "2", "10"]).unwrap(), (vec![0, 2, 1], MatchedBy::Names));
+        let counted = outputs_of(&folders, &names(&["0", "1", "2"]), |class| class > 0).unwrap();
+        assert_eq!(counted, (vec![0, 0, 2], MatchedBy::Names));
         let error = |card, classes| matched(card, classes).unwrap_err().to_string();
         let message = error(&nameless, &["fox", "cat"]);
         assert!(message.contains("3 classes") && message.contains('2'), "{message}");

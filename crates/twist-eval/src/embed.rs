@@ -7,17 +7,18 @@ use arrow_schema::{DataType, Field, Schema};
 use tch::Tensor;
 use twist_data::Dataset;
 
+use crate::predict::given_labels;
 use crate::stream::FeatureBatch;
 use crate::tables::embedding_field;
 use crate::{EvalError, unit_rows};
 
-/// The columns of embeddings: `path`, `index` (in the data set), `label` (null where there is none), `embedding`
-/// (`width` float32 numbers).
+/// The columns of embeddings: `path`, `index` (in the data set), `label` (the name of the class that the data set gives the
+/// image, null where it gives none), `embedding` (`width` float32 numbers).
 pub fn embedding_schema(width: usize) -> Arc<Schema> {
     Arc::new(Schema::new(vec![
         Field::new("path", DataType::Utf8, false),
         Field::new("index", DataType::Int32, false),
-        Field::new("label", DataType::Int32, true),
+        Field::new("label", DataType::Utf8, true),
         embedding_field(width as i32),
     ]))
 }
@@ -34,13 +35,11 @@ pub fn embedding_rows(
 ) -> Result<RecordBatch, EvalError> {
     let indices = batch.indices;
     let paths = indices.iter().map(|&index| dataset.path(index as usize));
-    let labels: Int32Array =
-        indices.iter().map(|&index| dataset.label(index as usize).map(|label| label as i32)).collect();
     let features = if normalize { unit_rows(batch.features)? } else { batch.features.shallow_clone() };
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(paths)),
         Arc::new(Int32Array::from_iter_values(indices.iter().map(|&index| index as i32))),
-        Arc::new(labels),
+        Arc::new(given_labels(dataset, indices)),
         embedding_column(&features)?,
     ];
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)

@@ -265,6 +265,15 @@ pub enum EvalError {
         /// The class; empty when there is none.
         name: String,
     },
+    /// Labels with which nothing can be measured.
+    #[error(
+        "all labelled images are of one class, {name}, so that every answer would be right: measure with images of several \
+         classes (`twist data info DATA` shows which ones there are)"
+    )]
+    NothingToMeasure {
+        /// The class.
+        name: String,
+    },
     /// Test images of classes that were never shown.
     #[error(
         "the test images have classes that none of the {known} labelled classes is called: {}; label an image of each, or \

@@ -31,6 +31,11 @@ pub(crate) fn labelled(dataset: &dyn Dataset) -> Vec<u32> {
     (0..dataset.len()).filter(|&index| dataset.label(index).is_some()).map(|index| index as u32).collect()
 }
 
+/// Whether labels are of two classes at least: with one there is nothing to measure.
+pub(crate) fn tell_apart(mut labels: impl Iterator<Item = u32>) -> bool {
+    labels.next().is_some_and(|first| labels.any(|label| label != first))
+}
+
 /// The labels of rows that are known to have one, `[N]` int64.
 pub(crate) fn label_tensor(dataset: &dyn Dataset, indices: &[u32]) -> Tensor {
     let labels: Vec<i64> = indices.iter().filter_map(|&i| dataset.label(i as usize)).map(i64::from).collect();

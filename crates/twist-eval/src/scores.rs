@@ -7,7 +7,7 @@ use twist_data::Dataset;
 use twist_metrics::{ClusterScores, cluster_scores};
 use twist_nn::TwistNet;
 
-use crate::labels::label_tensor;
+use crate::labels::{label_tensor, tell_apart};
 use crate::split::{EvalData, Split};
 use crate::{EvalError, EvalInput, Features, KnnProtocol, knn_top1};
 
@@ -82,7 +82,8 @@ fn knn_of(
     )
 }
 
-/// NMI, AMI, ARI and accuracies of the most probable clusters, over the images that have a label.
+/// NMI, AMI, ARI and accuracies of the most probable clusters, over the images that have a label; `None` without labels of
+/// two classes.
 ///
 /// # Errors
 /// libtorch fails.
@@ -97,7 +98,7 @@ pub fn clusters_against_labels(
         .zip(predictions)
         .filter_map(|(&index, cluster)| Some((dataset.label(index as usize)?, cluster)))
         .unzip();
-    if labels.is_empty() {
+    if !tell_apart(labels.iter().copied()) {
         return Ok(None);
     }
     Ok(Some(cluster_scores(&labels, &predictions)?))

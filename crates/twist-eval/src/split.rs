@@ -1,13 +1,14 @@
 //! Which images vote in k-NN, which are asked, and which are scored.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use twist_data::Dataset;
+use twist_data::{Dataset, subset};
 
 use crate::EvalError;
 use crate::baselines::KMEANS_IMAGES;
 use crate::crops::Crops;
-use crate::labels::{labelled, spread};
+use crate::labels::{labelled, spread, tell_apart};
 
 /// Without held-out data, this share of the labelled training images is asked instead of voting.
 const ASKED_SHARE: usize = 10;
@@ -32,29 +33,21 @@ pub(crate) struct Split {
     pub(crate) queries: Vec<u32>,
     /// Images of [`EvalData::evaluated`] whose clusters are scored or counted.
     pub(crate) scored: Vec<u32>,
+    /// Whether those that vote are of several classes.
+    several: bool,
 }
 
 impl EvalData {
-    /// Checks that both parts mean the same by their labels.
+    /// Sees to it that both parts mean the same by their labels: those of the held-out images count the classes of the training
+    /// images, found by their names.
     ///
     /// # Errors
-    /// [`EvalError::ClassesDiffer`] when both have labels and their classes differ.
+    /// [`EvalError::ClassesDiffer`] when held-out images have a class that the training images do not know.
     pub fn new(train: Arc<dyn Dataset>, held_out: Option<Arc<dyn Dataset>>) -> Result<Self, EvalError> {
-        if let Some(test) = &held_out
-            && let (ours, theirs) = (train.classes(), test.classes())
-            && !ours.is_empty()
-            && !theirs.is_empty()
-            && ours != theirs
-        {
-            let only =
-                |a: &[String], b: &[String]| a.iter().filter(|x| !b.contains(x)).take(3).cloned().collect();
-            return Err(EvalError::ClassesDiffer {
-                train: ours.len(),
-                held_out: theirs.len(),
-                only_train: only(ours, theirs),
-                only_held_out: only(theirs, ours),
-            });
-        }
+        let held_out = match held_out {
+            Some(test) => Some(in_order_of(train.classes(), test)?),
+            None => None,
+        };
         let crops = Arc::new(Crops::of(std::iter::once(&train).chain(&held_out)));
         Ok(Self { train, held_out, crops })
     }
@@ -75,18 +68,52 @@ impl EvalData {
             spread(from.len(), most).into_iter().map(|place| from[place as usize]).collect()
         };
         let scored = spread(self.evaluated().len(), most);
-        match &self.held_out {
-            Some(held_out) => Split {
-                bank: pick(labelled(&*self.train), bank),
-                queries: scored.iter().copied().filter(|&i| held_out.label(i as usize).is_some()).collect(),
-                scored,
-            },
+        let (bank, queries) = match &self.held_out {
+            Some(held_out) => (
+                pick(labelled(&*self.train), bank),
+                scored.iter().copied().filter(|&i| held_out.label(i as usize).is_some()).collect(),
+            ),
             None => {
                 let all = labelled(&*self.train);
                 let asked = pick(all.clone(), (all.len() / ASKED_SHARE).min(most));
                 let voting = all.into_iter().filter(|index| asked.binary_search(index).is_err()).collect();
-                Split { bank: pick(voting, bank), queries: asked, scored }
+                (pick(voting, bank), asked)
             }
+        };
+        let several = tell_apart(bank.iter().filter_map(|&index| self.train.label(index as usize)));
+        Split { bank, queries, scored, several }
+    }
+}
+
+/// The images of `test` with their labels as numbers of the classes `ours`, by name; as they are where there is nothing to
+/// compare.
+fn in_order_of(ours: &[String], test: Arc<dyn Dataset>) -> Result<Arc<dyn Dataset>, EvalError> {
+    let theirs = test.classes();
+    if ours.is_empty() || theirs.is_empty() || ours == theirs {
+        return Ok(test);
+    }
+    let place: HashMap<&str, u32> = ours.iter().map(String::as_str).zip(0..).collect();
+    let label = |index: usize| -> Option<Option<u32>> {
+        let name = match test.label(index) {
+            Some(label) => theirs.get(label as usize)?,
+            None => return Some(None),
+        };
+        Some(Some(*place.get(name.as_str())?))
+    };
+    let members: Option<Vec<(u32, Option<u32>)>> =
+        (0..test.len()).map(|index| Some((index as u32, label(index)?))).collect();
+    // Of two classes with one name nobody can tell which is meant.
+    match members.filter(|_| place.len() == ours.len()) {
+        Some(members) => Ok(subset(Arc::clone(&test), &members, ours.to_vec())?),
+        None => {
+            let only =
+                |a: &[String], b: &[String]| a.iter().filter(|x| !b.contains(x)).take(3).cloned().collect();
+            Err(EvalError::ClassesDiffer {
+                train: ours.len(),
+                held_out: theirs.len(),
+                only_train: only(ours, theirs),
+                only_held_out: only(theirs, ours),
+            })
         }
     }
 }
@@ -110,8 +137,8 @@ impl Split {
         spread(labelled.len(), KMEANS_IMAGES).into_iter().map(|place| labelled[place as usize]).collect()
     }
 
-    /// Whether there are labels enough for k-NN.
+    /// Whether there are labels enough for k-NN: one class is right whatever is answered.
     pub(crate) fn has_knn(&self) -> bool {
-        !self.bank.is_empty() && !self.queries.is_empty()
+        self.several && !self.queries.is_empty()
     }
 }

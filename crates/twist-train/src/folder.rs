@@ -35,6 +35,7 @@ pub struct RunFolder {
 const FILES: &[&str] = &[
     "config.toml",
     "data.json",
+    "paths.txt",
     "plan.json",
     "model.safetensors",
     "log.jsonl",

@@ -25,7 +25,7 @@ file appears when it is complete. Images that cannot be read are left out and li
 pub(crate) struct Args {
     #[command(flatten)]
     model: StreamingArgs,
-    /// Folder, list, tar shards, parquet or CIFAR batches
+    /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches
     #[arg(value_name = "DATA")]
     data: String,
     /// The table: .parquet, .npy or .safetensors; the last two with a .csv beside them

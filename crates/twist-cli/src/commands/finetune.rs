@@ -63,6 +63,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let (opened, precision) = args.machine.open(&config.model, talk)?;
     config.precision = precision.or(config.precision);
     refuse_own_folder(opened.model.folder.as_deref(), &path)?;
+    sources::lasting(&config.train, "--train")?;
+    config.test.as_deref().map_or(Ok(()), |test| sources::lasting(test, "--test"))?;
     let train = sources::open(&config.train, DEFAULT_LABELS, talk)?;
     let test = config.test.as_deref().map(|test| sources::open(test, DEFAULT_LABELS, talk)).transpose()?;
     let labelled = LabelledImages::choose(&train, &config.budget(), config.seed)?;

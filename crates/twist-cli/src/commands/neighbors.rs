@@ -21,7 +21,7 @@ Examples:
   twist neighbors runs/demo-1 'shards/*.tar' --query holiday.jpg --json
 
 Similarity is the cosine between features: 1 for equal ones. A query is a file, or else the path of
-an image in DATA, which is then not listed as its own neighbour.";
+an image in DATA; an image of DATA is not listed as its own neighbour.";
 
 /// The images of DATA that are most like a given one
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ an image in DATA, which is then not listed as its own neighbour.";
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Where to look: folder, list, tar shards, parquet or CIFAR batches
+    /// Where to look: folder, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches
     #[arg(value_name = "DATA")]
     data: String,
     /// A file, or the path of an image in DATA; may be given several times
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let images = SimilarImages::new(&opened.model, &opened.input, &bank)?;
     let mut all = Vec::with_capacity(args.query.len());
     for query in &args.query {
-        let similar = look(query, args.k as usize, &images, &*dataset, &bank)?;
+        let similar = look((query, &args.data), args.k as usize, &images, &*dataset, &bank)?;
         all.push(Found { query: query.clone(), similar });
     }
     let rows: Vec<usize> = all.iter().flat_map(|found| &found.similar).map(|similar| similar.row).collect();
@@ -85,19 +85,44 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The path of `file` below the folder of `data` (a folder, or a list or pattern in one); `None` where it lies elsewhere.
+fn inside(data: &str, file: &Path) -> Option<String> {
+    let plain = data.split(['*', '?', '[', '{']).next().unwrap_or_default();
+    let folder = match Path::new(plain) {
+        path if path.is_dir() => path,
+        path => path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+    };
+    let (folder, file) = (fs_err::canonicalize(folder).ok()?, fs_err::canonicalize(file).ok()?);
+    Some(file.strip_prefix(folder).ok()?.to_str()?.to_owned())
+}
+
 /// The neighbours of one query: a file, or the path of an image in the data.
 fn look(
-    query: &str,
+    (query, data): (&str, &str),
     k: usize,
     images: &SimilarImages<'_>,
     dataset: &dyn Dataset,
     bank: &FeatureSet,
 ) -> anyhow::Result<Vec<Similar>> {
-    if Path::new(query).is_file() {
-        return images.to_file(Path::new(query), k).context("--query");
-    }
     let wanted = query.trim_start_matches("./");
-    let row = bank.indices.iter().position(|&index| dataset.path(index as usize) == wanted);
+    let place = |wanted: &str| bank.indices.iter().position(|&index| dataset.path(index as usize) == wanted);
+    // Images of a pattern are called from a folder further down on, those of a list as they are written there.
+    let below = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|rest| rest.ends_with('/'));
+    let same = |path: &str, file: &str| below(file, path) || (path.starts_with('/') && below(path, file));
+    let of_file = |file: &str| {
+        let mut fitting =
+            (0..bank.indices.len()).filter(|&row| same(&dataset.path(bank.indices[row] as usize), file));
+        place(file).or_else(|| fitting.next().filter(|_| fitting.next().is_none()))
+    };
+    if Path::new(query).is_file() {
+        // A file that is an image of DATA is no match for itself.
+        let own = inside(data, Path::new(query)).and_then(|path| of_file(&path));
+        return match own {
+            Some(row) => Ok(images.to_row(row, k)?),
+            None => images.to_file(Path::new(query), k).context("--query"),
+        };
+    }
+    let row = place(wanted);
     let row = row.ok_or_else(|| {
         Usage(format!("--query {query}: no such file, and no readable image of DATA has this path"))
     })?;

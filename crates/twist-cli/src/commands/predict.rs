@@ -15,7 +15,8 @@ use crate::{names, sources, stream};
 const EXAMPLES: &str = "\
 Examples:
   twist predict runs/demo-1 photos/                       CSV on stdout
-  twist predict runs/demo-1 photos/ --top 3 --out classes.parquet
+  find photos -name '*.jpg' | twist predict runs/demo-1 -
+  twist predict runs/demo-1 'photos/*.jpg' --top 3 --out classes.parquet
   twist predict runs/demo-1 'shards/*.tar' --unsure 0.6 --out classes.jsonl
 
 Classes are those that training discovered, or that labels taught a model of `twist finetune`,
@@ -32,7 +33,7 @@ In CSV, text that begins with = + - or @ has an apostrophe in front, so that no 
 pub(crate) struct Args {
     #[command(flatten)]
     model: StreamingArgs,
-    /// Folder, list, tar shards, parquet or CIFAR batches; or features (.npy, .parquet) for a model of features
+    /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches; or features (.npy, .parquet) for a model of features
     #[arg(value_name = "DATA")]
     data: String,
     /// Classes to name for each image, the most probable first

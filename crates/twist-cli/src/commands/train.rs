@@ -43,7 +43,7 @@ const FEW_IN_A_CLASS: f64 = 5.0;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Folder, list, tar shards, parquet or CIFAR batches, or a file of features; can be left out with --resume --out RUN
+    /// Folder, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches, or a file of features; can be left out with --resume --out RUN
     #[arg(value_name = "DATA", num_args = 0..)]
     data: Vec<String>,
     /// Number of classes to discover

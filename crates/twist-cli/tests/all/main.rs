@@ -1,7 +1,7 @@
 //! The binary from outside: every test runs `twist` as a user would and looks at its output, its exit code and what it
 //! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, `import`
 //! foreign weights, `using` what a trained model is used for, `eval_cluster` and `transfer` evaluations,
-//! `from_labels` what is trained from labels, `frozen` heads on frozen features, `interruption` kills, signals and
+//! `labels` what DATA and labels mean, `from_labels` what is trained from labels, `frozen` heads on frozen features, `interruption` kills, signals and
 //! locks, `time` how long a run takes, `killed` what a kill leaves between two files, and `shared` folders that others use too.
 
 mod damage;
@@ -13,6 +13,7 @@ mod help;
 mod import;
 mod interruption;
 mod killed;
+mod labels;
 mod run;
 mod shared;
 mod support;

@@ -124,6 +124,15 @@ impl Labels {
     }
 }
 
+/// The class of each row, and the names of the classes, from labels that stand in some table: names, or numbers from 0 on.
+/// `-1` is none; numbers of 65,536 and more are taken for names.
+pub fn text_labels<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> (Vec<Option<u32>>, Vec<String>) {
+    // Nothing is ambiguous where no classes are known.
+    let labels = Labels::from_text(texts, &[]).unwrap_or_default();
+    let each = labels.labels.iter().map(|&label| (label != UNLABELLED).then_some(label)).collect();
+    (each, labels.names)
+}
+
 /// Whether a label that is written means that there is none.
 pub(crate) fn is_no_label(text: &str) -> bool {
     matches!(text, "-1" | "-1.0")

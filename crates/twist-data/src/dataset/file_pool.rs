@@ -8,9 +8,13 @@ use std::path::{Path, PathBuf};
 use crate::DataError;
 use crate::decode::MAX_FILE_BYTES;
 
-/// Files that stay open. ImageNet as shards has more files than a process may usually open (1,024), and several data
-/// sets may be in use at once.
-const KEPT_OPEN: usize = 256;
+/// Files of a data set that stay open: at most 256, because ImageNet as shards has more files than a process may usually open
+/// (1,024), and a quarter of what this process may, because several data sets may be in use at once.
+pub(crate) fn kept_open() -> usize {
+    const MOST: usize = 256;
+    let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    allowed.map_or(MOST, |allowed| usize::try_from(allowed / 4).unwrap_or(MOST).min(MOST))
+}
 
 /// Read-only files, addressed by number. A read is one `pread`: threads share the handles and take no lock.
 #[derive(Debug)]
@@ -23,7 +27,7 @@ pub(crate) struct FilePool {
 struct Shard {
     path: PathBuf,
     size: u64,
-    /// Beyond [`KEPT_OPEN`], a file is opened for each read.
+    /// Beyond [`kept_open`], a file is opened for each read.
     handle: Option<File>,
 }
 
@@ -31,11 +35,12 @@ impl FilePool {
     /// Opens the files in the given order. The error carries the number of the file that failed.
     pub(crate) fn open(paths: Vec<PathBuf>) -> Result<Self, (PathBuf, io::Error)> {
         let mut files = Vec::with_capacity(paths.len());
+        let kept_open = kept_open();
         for (number, path) in paths.into_iter().enumerate() {
             let opened = open_file(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
             match opened {
                 Ok((size, file)) => {
-                    files.push(Shard { path, size, handle: (number < KEPT_OPEN).then_some(file) });
+                    files.push(Shard { path, size, handle: (number < kept_open).then_some(file) });
                 }
                 Err(error) => return Err((path, error)),
             }

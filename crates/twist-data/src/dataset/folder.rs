@@ -1,13 +1,13 @@
 //! A folder of images; its sub-folders are the classes, when there are any.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-
-use super::class_folders::{Folders, folder_labels};
+use super::class_folders::{Folders, folder_labels, shared};
 use super::classes::Labels;
 use super::file_pool::read_image;
-use super::identity::Identity;
+use super::identity::{Identity, of_files};
 use super::left_out::{LeftOut, Leftovers, found};
 use super::names::NameTable;
 use super::walk::{Walk, walk};
@@ -40,17 +40,44 @@ impl Folder {
                 remedy: remedy(&found_below.left_out),
             });
         }
-        let Walk { images, left_out } = found_below;
+        Self::labelled(root.to_path_buf(), found_below, folders, splits)
+    }
+
+    /// With the labels that the folders give.
+    fn labelled(root: PathBuf, found: Walk, folders: Folders, splits: Splits) -> Result<Self, DataError> {
+        let Walk { images, left_out } = found;
         let mut notes = Leftovers::default();
         let names = (0..images.len()).map(|index| images.get(index).unwrap_or_default());
         let found = folder_labels(names, folders, &mut notes);
         if splits == Splits::Refuse && !found.splits.is_empty() {
-            return Err(DataError::several_splits(root.to_path_buf(), found.splits, |split| {
-                root.join(&found.around).join(split)
-            }));
+            let example = |split: &str| root.join(&found.around).join(split);
+            return Err(DataError::several_splits(root.clone(), found.splits, example));
         }
         let left_out = [left_out, notes.finish()].concat();
-        Ok(Self { root: root.to_path_buf(), names: images, labels: found.labels, left_out })
+        Ok(Self { root, names: images, labels: found.labels, left_out })
+    }
+
+    /// The image files `paths`, in their order, named from the folder on that is around all of them. `others` fitted what was
+    /// asked for and are not images.
+    ///
+    /// # Errors
+    /// There are several splits where that is refused.
+    pub(crate) fn of_files(
+        paths: &[PathBuf],
+        others: &[PathBuf],
+        folders: Folders,
+        splits: Splits,
+    ) -> Result<Self, DataError> {
+        let whole = || paths.iter().map(|path| path.as_os_str().as_bytes());
+        let around = shared(whole());
+        let root = PathBuf::from(OsStr::from_bytes(whole().next().map_or(&[][..], |path| &path[..around])));
+        let mut images = NameTable::default();
+        whole().for_each(|path| images.push(&path[around..]));
+        let mut notes = Leftovers::default();
+        others
+            .iter()
+            .for_each(|path| notes.add("files that are hidden or not images", path.display().to_string()));
+        Self::labelled(root, Walk { images, left_out: notes.finish() }, folders, splits)
     }
 
     /// Where image `index` lies.
@@ -95,13 +122,12 @@ impl Dataset for Folder {
         self.labels.names()
     }
 
-    /// Names and sizes of all files.
+    /// Names and content of all files.
     fn fingerprint(&self) -> String {
-        let sizes = sizes(self.len(), |index| self.file(index).ok());
         let mut identity = Identity::new("folder");
-        for (index, size) in sizes.into_iter().enumerate() {
-            identity.bytes(self.names.get(index).unwrap_or_default());
-            identity.number(size);
+        for (index, content) in of_files(self.len(), |index| self.file(index).ok()).into_iter().enumerate() {
+            identity.name(self.names.get(index).unwrap_or_default());
+            identity.content(content);
         }
         identity.finish()
     }
@@ -109,11 +135,4 @@ impl Dataset for Folder {
     fn left_out(&self) -> &[LeftOut] {
         &self.left_out
     }
-}
-
-/// Sizes of many files, asked for in parallel: on network file systems each answer takes a while. A file without an
-/// answer counts as `u64::MAX`.
-pub(crate) fn sizes(len: usize, path: impl Fn(usize) -> Option<PathBuf> + Sync) -> Vec<u64> {
-    let size_of = |index| path(index).and_then(|p| p.metadata().ok()).map_or(u64::MAX, |m| m.len());
-    (0..len).into_par_iter().with_min_len(64).map(size_of).collect()
 }

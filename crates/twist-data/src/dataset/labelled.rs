@@ -137,7 +137,7 @@ impl Dataset for Relabelled {
 
     fn fingerprint(&self) -> String {
         let mut identity = Identity::new("relabelled");
-        identity.bytes(self.images.fingerprint().as_bytes());
+        identity.name(self.images.fingerprint().as_bytes());
         (0..self.len()).for_each(|index| identity.label(self.label(index)));
         identity.finish()
     }

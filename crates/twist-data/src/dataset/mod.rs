@@ -44,15 +44,16 @@ pub use self::cache::in_memory;
 pub(crate) use self::cifar::{Batches, Cifar};
 pub(crate) use self::class_folders::Folders;
 pub(crate) use self::classes::Labels;
+pub use self::classes::text_labels;
 pub(crate) use self::file_pool::read_file;
 pub use self::file_pool::read_image;
-pub(crate) use self::folder::{Folder, sizes};
-pub(crate) use self::identity::Identity;
+pub(crate) use self::folder::Folder;
+pub(crate) use self::identity::{Identity, of_files};
 pub use self::left_out::LeftOut;
 pub use self::listed::{Listed, listed};
 pub(crate) use self::names::NameTable;
 pub use self::noted::{Notes, noted};
-pub use self::open::{LabelSource, OpenOptions, Splits, open};
+pub use self::open::{LabelSource, OpenOptions, Splits, open, open_lines};
 pub use self::reduced::reduced;
 pub use self::subset::subset;
 pub(crate) use self::tar::CLASSES_KEY;
@@ -81,7 +82,8 @@ pub trait Dataset: Send + Sync {
     /// Names of the classes; empty when there are no labels.
     fn classes(&self) -> &[String];
 
-    /// A cheap identity of the data (number, names, sizes, labels), so that a resumed run can tell when it changed.
+    /// A cheap identity of the data (number, names, a sample of the content, labels), so that a resumed run can tell when it
+    /// changed.
     fn fingerprint(&self) -> String;
 
     /// What was found beside the images and is not part of the data set.

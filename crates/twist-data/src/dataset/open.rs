@@ -1,7 +1,7 @@
 //! From what a user writes for `DATA` to a reader.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -71,6 +71,7 @@ pub enum Splits {
 ///
 /// * a folder of images, whose sub-folders are classes when there are any (`train` and `val` are splits, and dates and
 ///   cameras are not classes either, see [`LabelSource`]);
+/// * one image, or those that a pattern fits, `photos/*.jpg`;
 /// * a list, `.txt` (`path` or `path<tab>label` per line) or `.csv` (columns `path`, `label`);
 /// * CIFAR-10 or CIFAR-100 binary batches, a file or their folder (its training batches);
 /// * tar shards, `data-*.tar` or `data-{000..004}.tar`, or the folder they lie in;
@@ -89,23 +90,47 @@ pub fn open(spec: &str, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataE
     let coarse = options.labels == LabelSource::Coarse;
     // Who asks for the folders, for no labels or for those of a file has said what folders mean.
     let splits = if options.labels == LabelSource::Auto { options.splits } else { Splits::Together };
-    let folders = if options.labels == LabelSource::Folder { Folders::AsTheyAre } else { Folders::Judged };
+    let folders = match options.labels {
+        LabelSource::Folder | LabelSource::None => Folders::AsTheyAre,
+        _ => Folders::Judged,
+    };
     let source = resolve(spec, options.splits)?;
     if coarse && !matches!(source, Source::Cifar(_) | Source::Parquet(_)) {
-        return Err(DataError::Labels {
-            path: spec.into(),
-            reason: "only CIFAR-100 and tables with a column coarse_label have coarse labels".to_owned(),
-        });
+        return Err(no_coarse_labels(Path::new(spec)));
     }
     let images: Arc<dyn Dataset> = match source {
         Source::Shapes(split) => Arc::new(Shapes::new(split, split.default_count())),
         Source::Folder(path) => Arc::new(Folder::open(&path, folders, splits)?),
+        Source::Images(images, others) => Arc::new(Folder::of_files(&images, &others, folders, splits)?),
         Source::List(path) => Arc::new(List::open(&path)?),
         Source::Cifar(batches) => Arc::new(Cifar::open(batches, coarse)?),
         Source::Tar(paths) => Arc::new(TarShards::open(paths, folders, splits)?),
         Source::Parquet(paths) => open_parquet(paths, coarse)?,
     };
-    Ok(match &options.labels {
+    with_labels(images, &options.labels)
+}
+
+/// Opens the images that `text` lists as a `.txt` list does, a path per line, from the working directory on. `what` says in
+/// errors where the text comes from.
+///
+/// # Errors
+/// As for [`open()`] of a list.
+pub fn open_lines(text: &[u8], what: &Path, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataError> {
+    if options.labels == LabelSource::Coarse {
+        return Err(no_coarse_labels(what));
+    }
+    with_labels(Arc::new(List::of_lines(text, what)?), &options.labels)
+}
+
+/// The error of data that have labels of one kind alone.
+fn no_coarse_labels(path: &Path) -> DataError {
+    let reason = "only CIFAR-100 and tables with a column coarse_label have coarse labels".to_owned();
+    DataError::Labels { path: path.to_path_buf(), reason }
+}
+
+/// The images with labels from elsewhere, or from nowhere, where that was asked for.
+fn with_labels(images: Arc<dyn Dataset>, labels: &LabelSource) -> Result<Arc<dyn Dataset>, DataError> {
+    Ok(match labels {
         LabelSource::Auto | LabelSource::Folder | LabelSource::Coarse => images,
         LabelSource::None => Arc::new(Relabelled::without(images)),
         LabelSource::File(file) => Arc::new(Relabelled::from_file(images, file)?),

@@ -7,6 +7,8 @@ use crate::DataError;
 
 /// Most names a pattern may stand for.
 const MOST: usize = 1 << 20;
+/// Most bytes of all those names.
+const MOST_BYTES: usize = 1 << 28;
 
 /// Whether the text can be a pattern.
 pub(crate) fn is_pattern(spec: &str) -> bool {
@@ -64,27 +66,43 @@ pub(crate) fn expand(spec: &str) -> Result<Vec<PathBuf>, DataError> {
 /// Expands the braces of a shell: lists `{a,b}` and ranges `{000..127}`, whose numbers keep the width they are written
 /// with.
 fn braces(text: &str) -> Result<Vec<String>, String> {
-    let Some(open) = text.find('{') else {
-        return if text.contains('}') {
-            Err("a closing brace has no opening one".to_owned())
-        } else {
-            Ok(vec![text.into()])
+    let too_many =
+        || format!("it stands for more than {MOST} files, or for names of more than {MOST_BYTES} bytes");
+    let plain = |text: &str| match text.contains('}') {
+        true => Err("a closing brace has no opening one".to_owned()),
+        false => Ok(text.to_owned()),
+    };
+    let (mut names, mut rest) = (vec![String::new()], text);
+    while let Some(open) = rest.find('{') {
+        let close = open + rest[open..].find('}').ok_or("an opening brace has no closing one")?;
+        let (before, inside) = (plain(&rest[..open])?, &rest[open + 1..close]);
+        rest = &rest[close + 1..];
+        if inside.contains('{') {
+            return Err("braces inside braces are not supported".to_owned());
+        }
+        let choices = match inside.split_once("..") {
+            Some((from, to)) => range(from, to)?,
+            None => inside.split(',').map(str::to_owned).collect(),
         };
-    };
-    let close = open + text[open..].find('}').ok_or("an opening brace has no closing one")?;
-    let (before, inside, after) = (&text[..open], &text[open + 1..close], &text[close + 1..]);
-    if inside.contains('{') {
-        return Err("braces inside braces are not supported".to_owned());
+        let count = names.len().saturating_mul(choices.len());
+        if count > MOST || count.saturating_mul(text.len()) > MOST_BYTES {
+            return Err(too_many());
+        }
+        if let [only] = choices.as_slice() {
+            names.iter_mut().for_each(|name| name.extend([before.as_str(), only.as_str()]));
+        } else {
+            let with = |name: &String| {
+                choices.iter().map(|choice| format!("{name}{before}{choice}")).collect::<Vec<_>>()
+            };
+            names = names.iter().flat_map(with).collect();
+        }
     }
-    let choices = match inside.split_once("..") {
-        Some((from, to)) => range(from, to)?,
-        None => inside.split(',').map(str::to_owned).collect(),
-    };
-    let rests = braces(after)?;
-    if choices.len().saturating_mul(rests.len()) > MOST {
-        return Err(format!("it stands for more than {MOST} files"));
+    let after = plain(rest)?;
+    if names.len().saturating_mul(text.len()) > MOST_BYTES {
+        return Err(too_many());
     }
-    Ok(choices.iter().flat_map(|c| rests.iter().map(move |rest| format!("{before}{c}{rest}"))).collect())
+    names.iter_mut().for_each(|name| name.push_str(&after));
+    Ok(names)
 }
 
 /// The numbers of `{from..to}`, as wide as the wider of both.
@@ -113,7 +131,21 @@ mod tests {
         assert_eq!(braces("{8..10}").unwrap(), ["8", "9", "10"]);
         assert_eq!(braces("{a,b}-{1..2}").unwrap(), ["a-1", "a-2", "b-1", "b-2"]);
         assert_eq!(braces("plain").unwrap(), ["plain"]);
-        for bad in ["a{1", "a}1", "{2..1}", "{a..c}", "{{1,2},3}", "{0..99999999}", "{0..9999}{0..9999}"] {
+        assert_eq!(braces("a{1,2}b{x}c").unwrap(), ["a1bxc", "a2bxc"]);
+        // As deep as it is long, and as large as it is wide.
+        assert_eq!(braces(&"{a}".repeat(40_000)).unwrap(), ["a".repeat(40_000)]);
+        assert!(braces(&format!("{{0..1000000}}{}", "x".repeat(1_000))).is_err());
+        for bad in [
+            "a{1",
+            "a}1",
+            "a}{1}",
+            "{1}a}",
+            "{2..1}",
+            "{a..c}",
+            "{{1,2},3}",
+            "{0..99999999}",
+            "{0..9999}{0..9999}",
+        ] {
             assert!(braces(bad).is_err(), "{bad}");
         }
     }

@@ -1,6 +1,6 @@
 //! What a user writes for `DATA`, resolved to files of one kind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::Splits;
@@ -19,6 +19,8 @@ pub(crate) enum Source {
     Shapes(Split),
     /// A folder of images.
     Folder(PathBuf),
+    /// Images named one by one or by a pattern, and what else the pattern fits.
+    Images(Vec<PathBuf>, Vec<PathBuf>),
     /// A list of images.
     List(PathBuf),
     /// CIFAR binary batches.
@@ -113,8 +115,17 @@ fn refuse_splits(folder: &Path, shards: &[PathBuf], kind: &str) -> Result<(), Da
     }))
 }
 
-/// Files named one by one or by a pattern: all of one kind, told by the extension.
+/// Files named one by one or by a pattern: images, or all of one kind, told by the extension.
 fn files(spec: &str, paths: Vec<PathBuf>) -> Result<Source, DataError> {
+    // A pattern may fit one file twice, and fits the hidden files that macOS leaves everywhere.
+    let mut seen = HashSet::new();
+    let once = paths.iter().filter(|path| seen.insert(*path)).cloned();
+    let is_shown = |path: &PathBuf| paths.len() == 1 || !is_hidden(path);
+    let (images, others): (Vec<PathBuf>, Vec<PathBuf>) =
+        once.partition(|path| is_image(name(path).as_bytes()) && is_shown(path));
+    if !images.is_empty() {
+        return Ok(Source::Images(images, others));
+    }
     let kinds: BTreeSet<String> = paths.iter().map(|p| name_extension(p).unwrap_or_default()).collect();
     if kinds.len() > 1 {
         let found = kinds.iter().map(|k| format!(".{k}")).collect::<Vec<_>>().join(" and ");
@@ -141,9 +152,6 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<Source, DataError> {
         ),
         "" if paths.iter().all(|p| name(p).starts_with("data_batch_") || name(p) == "test_batch") => {
             unknown("CIFAR for Python; download the binary version")
-        }
-        _ if paths.iter().all(|p| is_image(name(p).as_bytes())) => {
-            unknown("it is an image; give the folder it lies in, or a .txt list of images")
         }
         "" => unknown("the file has no extension"),
         other => unknown(&format!("the file ends in .{other}")),

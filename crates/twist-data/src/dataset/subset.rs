@@ -78,7 +78,7 @@ impl Dataset for Subset {
 
     fn fingerprint(&self) -> String {
         let mut identity = Identity::new("subset");
-        identity.bytes(self.images.fingerprint().as_bytes());
+        identity.name(self.images.fingerprint().as_bytes());
         for (index, &member) in self.members.iter().enumerate() {
             identity.number(u64::from(member));
             identity.label(self.label(index));

@@ -97,7 +97,8 @@ impl Worker {
             }
             skipped.push(unreadable);
         }
-        let example = skipped.first().map_or_else(String::new, |image| image.reason.clone());
+        let first = skipped.first();
+        let example = first.map_or_else(String::new, |image| format!("{}: {}", image.path, image.reason));
         Outcome::Failed(DataError::NothingReadable { images: len, example })
     }
 

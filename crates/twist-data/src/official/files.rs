@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::layout::{Archive, Layout};
 use crate::DataError;
-use crate::dataset::{Dataset, Identity, Labels, NameTable, Stored, read_image, sizes};
+use crate::dataset::{Dataset, Identity, Labels, NameTable, Stored, of_files, read_image};
 
 /// One image of a list.
 #[derive(Clone, Debug)]
@@ -94,13 +94,12 @@ impl Dataset for Files {
         self.labels.names()
     }
 
-    /// Names, sizes and labels.
+    /// Names, content and labels.
     fn fingerprint(&self) -> String {
-        let sizes = sizes(self.len(), |index| self.file(index).ok());
         let mut identity = Identity::new("official");
-        for (index, size) in sizes.into_iter().enumerate() {
-            identity.bytes(self.names.get(index).unwrap_or_default());
-            identity.number(size);
+        for (index, content) in of_files(self.len(), |index| self.file(index).ok()).into_iter().enumerate() {
+            identity.name(self.names.get(index).unwrap_or_default());
+            identity.content(content);
             identity.label(self.label(index));
         }
         identity.finish()

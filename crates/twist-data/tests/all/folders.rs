@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use twist_data::{DataError, LabelSource, OpenOptions, open};
+use twist_data::{DataError, LabelSource, OpenOptions, Splits, open};
 
 use crate::workplace::{Workplace, bytes, labels, paths, png};
 
@@ -18,6 +18,90 @@ fn sub_folders_are_classes_and_the_order_is_by_name() {
 
     let none = place.open_with("", LabelSource::None).unwrap();
     assert!(none.classes().is_empty() && labels(none.as_ref()).iter().all(Option::is_none));
+}
+
+/// What is left out, as `what (examples)`.
+fn left_out(data: &dyn twist_data::Dataset) -> String {
+    data.left_out().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn splits_are_not_classes() {
+    let place =
+        Workplace::with_images(&["train/cat/1.png", "train/dog/1.png", "val/cat/1.png", "val/dog/1.png"]);
+    let error = place.error("");
+    assert!(error.contains("train, val") && error.contains(&place.spec("train")), "{error}");
+    let train = place.open("train").unwrap();
+    assert_eq!((train.len(), train.classes()), (2, &["cat", "dog"].map(String::from)[..]));
+    // Who looks at all of it sees the classes below.
+    let options = OpenOptions { splits: Splits::Together, ..OpenOptions::default() };
+    let all = open(&place.spec(""), &options).unwrap();
+    assert_eq!((all.len(), all.classes()), (4, train.classes()));
+    assert!(left_out(&*all).contains("train, val"), "{}", left_out(&*all));
+    // Whoever asks for the folders gets them.
+    assert_eq!(place.open_with("", LabelSource::Folder).unwrap().classes(), ["train", "val"]);
+    assert_eq!(place.open_with("", LabelSource::None).unwrap().len(), 4);
+}
+
+#[test]
+fn folders_that_are_not_classes_are_said() {
+    let place = Workplace::with_images(&["2023/1.png", "2024-05/1.png", "DCIM/100CANON/1.png"]);
+    let data = place.open("").unwrap();
+    assert!(
+        data.classes().is_empty() && left_out(&*data).contains("--labels folder"),
+        "{}",
+        left_out(&*data)
+    );
+    assert_eq!(place.open_with("", LabelSource::Folder).unwrap().classes().len(), 3);
+
+    let place = Workplace::with_images(&["data/1.png", "data/2.png"]);
+    let data = place.open("").unwrap();
+    assert!(data.classes().is_empty() && left_out(&*data).contains("(data)"), "{}", left_out(&*data));
+
+    let place = Workplace::with_images(&[
+        "cat/1.png",
+        "dog/1.png",
+        "@eaDir/cat/1.png",
+        "dog/__MACOSX/1.png",
+        "$RECYCLE.BIN/1.png",
+        "lost+found/1.png",
+    ]);
+    fs_err::create_dir(place.path("emu")).unwrap();
+    let data = place.open("").unwrap();
+    assert_eq!((data.len(), data.classes()), (2, &["cat", "dog"].map(String::from)[..]));
+    let said = left_out(&*data);
+    assert!(
+        said.contains("4 folders of systems") && said.contains("1 folders without an image (emu)"),
+        "{said}"
+    );
+}
+
+#[test]
+fn images_one_by_one_and_by_a_pattern() {
+    let place = Workplace::with_images(&["p/cat/1.png", "p/cat/2.jpeg", "p/dog/3.png"]);
+    place.write("p/cat/notes.txt", b"x");
+    let one = place.open("p/dog/3.png").unwrap();
+    assert_eq!((paths(&*one), one.classes().len()), (vec!["3.png".to_owned()], 0));
+    let cats = place.open("p/cat/*").unwrap();
+    assert_eq!(paths(&*cats), ["1.png", "2.jpeg"]);
+    assert!(left_out(&*cats).contains("notes.txt"), "{}", left_out(&*cats));
+    let all = place.open("p/*/*.{png,jpeg}").unwrap();
+    assert_eq!((all.len(), all.classes()), (3, &["cat", "dog"].map(String::from)[..]));
+    assert_eq!(labels(&*all).iter().flatten().count(), 3);
+    assert_eq!(bytes(&*all, 0), png(0));
+    assert!(place.error("p/*.gif").contains("no file is called like"));
+}
+
+#[test]
+fn another_picture_of_the_same_size_is_noticed() {
+    let place = Workplace::with_images(&["a/1.png", "b/2.png"]);
+    place.write("list.txt", b"a/1.png\nb/2.png\n");
+    let print = |spec: &str| place.open(spec).unwrap().fingerprint();
+    let before = [print(""), print("list.txt")];
+    let mut other = fs_err::read(place.path("a/1.png")).unwrap();
+    *other.last_mut().unwrap() ^= 1;
+    place.write("a/1.png", &other);
+    assert!(print("") != before[0] && print("list.txt") != before[1]);
 }
 
 #[test]
@@ -58,12 +142,13 @@ fn what_is_left_out_is_listed() {
         ".db files",
         ".txt files",
         "broken links",
+        "folders that would be the only class, which is not a label to measure by",
         "hidden files",
         "hidden folders",
         "links that lead back to a folder they are in",
     ];
     assert_eq!(kinds, expected);
-    assert_eq!(left[5].1, ["a/loop"]);
+    assert_eq!(left[6].1, ["a/loop"]);
 }
 
 #[test]
@@ -96,7 +181,7 @@ fn misspelt_paths_suggest_what_exists() {
 
 #[test]
 fn files_of_other_kinds_say_what_to_do() {
-    let place = Workplace::with_images(&["one.png"]);
+    let place = Workplace::new();
     for (name, expected) in
         [("a.tar.gz", "unpack"), ("a.zip", "unpack"), ("a.mp4", ".mp4"), ("README", "no extension")]
     {
@@ -104,7 +189,6 @@ fn files_of_other_kinds_say_what_to_do() {
         let error = place.error(name);
         assert!(error.contains(expected) && error.contains("Supported are"), "{error}");
     }
-    assert!(place.error("one.png").contains("give the folder"), "{}", place.error("one.png"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Lists and label files.
 
-use twist_data::{LabelSource, listed};
+use twist_data::{LabelSource, OpenOptions, listed, open_lines};
 
 use crate::workplace::{Workplace, bytes, labels, paths, png};
 
@@ -63,6 +63,86 @@ fn bad_lines_are_named() {
         let error = place.error(name);
         assert!(error.contains(expected) && error.contains(path.to_str().unwrap()), "{error}");
     }
+}
+
+#[test]
+fn a_few_missing_files_are_left_out() {
+    let place = place();
+    place.write("a.txt", b"x/1.png\nx/2.png\nx/gone.png\ny/2.png\n");
+    let data = place.open("a.txt").unwrap();
+    assert_eq!(paths(data.as_ref()), ["x/1.png", "x/2.png", "y/2.png"]);
+    let said = data.left_out()[0].to_string();
+    assert!(said.starts_with("1 lines") && said.contains("line 3: x/gone.png"), "{said}");
+}
+
+#[test]
+fn paths_from_a_stream() {
+    let place = place();
+    let text = format!("{}\n{}\t3\n", place.spec("x/1.png"), place.spec("a b.png"));
+    let data = open_lines(text.as_bytes(), "standard input".as_ref(), &OpenOptions::default()).unwrap();
+    assert_eq!((data.len(), labels(data.as_ref())), (2, vec![None, Some(3)]));
+    let error = open_lines(b"", "standard input".as_ref(), &OpenOptions::default()).err().unwrap();
+    assert!(error.to_string().contains("standard input"), "{error}");
+}
+
+#[test]
+fn minus_one_is_no_label_wherever_it_stands() {
+    let place = place();
+    place.write("a.csv", b"path,label\nx/1.png,0\nx/2.png,-1\ny/2.png,1\n");
+    place.write("a.txt", b"x/1.png 0\nx/2.png -1\ny/2.png 1\n");
+    place.write("b.csv", b"path,label,class\nx/1.png,0,cat\nx/2.png,-1,unknown\ny/2.png,1,dog\n");
+    for name in ["a.csv", "a.txt", "b.csv"] {
+        let data = place.open(name).unwrap();
+        assert_eq!(labels(data.as_ref()), [Some(0), None, Some(1)], "{name}");
+        assert_eq!(data.classes().len(), 2, "{name}: {:?}", data.classes());
+    }
+    let data = place.open_with("", LabelSource::File(place.path("a.csv"))).unwrap();
+    assert_eq!(labels(data.as_ref()), [None, Some(0), None, Some(1)]);
+    for name in ["a.csv", "a.txt"] {
+        let unlabelled = place.open_with("", LabelSource::None).unwrap();
+        let found = listed(unlabelled.as_ref(), &place.path(name)).unwrap();
+        assert_eq!(found.images, [(1, 0), (3, 1)], "{name}");
+    }
+}
+
+#[test]
+fn folders_called_by_numbers_keep_their_names() {
+    let names: Vec<String> = (0..12).map(|class| format!("{class}/{class}.png")).collect();
+    let place = Workplace::with_images(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let data = place.open("").unwrap();
+    let table: String =
+        names.iter().map(|name| format!("{name},{}\n", name.split('/').next().unwrap())).collect();
+    place.write("l.csv", format!("path,label\n{table}").as_bytes());
+    // What `twist predict` writes.
+    let rows = |name: &String| format!("{name},3,{},,0.9,false\n", name.split('/').next().unwrap());
+    let table: String = names.iter().map(rows).collect();
+    place.write("predicted.csv", format!("path,cluster,name,label,probability,unsure\n{table}").as_bytes());
+    for file in ["l.csv", "predicted.csv"] {
+        let found = listed(data.as_ref(), &place.path(file)).unwrap();
+        assert_eq!((found.images.len(), found.classes.len()), (12, 12));
+        for (image, class) in found.images {
+            let path = data.path(image as usize);
+            assert_eq!(found.classes[class as usize], path.split('/').next().unwrap(), "{file}: {path}");
+        }
+        let data = place.open_with("", LabelSource::File(place.path(file))).unwrap();
+        assert_eq!(labels(data.as_ref()), labels(place.open("").unwrap().as_ref()), "{file}");
+    }
+    place.write("mixed.csv", b"path,label\n0/0.png,10\n1/1.png,12\n");
+    let error = listed(data.as_ref(), &place.path("mixed.csv")).unwrap_err().to_string();
+    assert!(error.contains("mixed.csv") && error.contains("write the names of the classes"), "{error}");
+}
+
+#[test]
+fn names_fit_in_either_form_of_unicode() {
+    let place = Workplace::with_images(&["cafe\u{301}/1.png", "tea/2.png", "tea/3.png"]);
+    place.write("l.csv", "path,label\ncaf\u{e9}/1.png,caf\u{e9}\ntea/2.png,tea\n".as_bytes());
+    let data = place.open_with("", LabelSource::File(place.path("l.csv"))).unwrap();
+    assert_eq!(
+        (labels(data.as_ref()), data.classes()),
+        (vec![Some(0), Some(1), None], &["caf\u{e9}", "tea"].map(String::from)[..])
+    );
+    place.write("list.txt", "caf\u{e9}/1.png\ntea/2.png\n".as_bytes());
+    assert_eq!(bytes(place.open("list.txt").unwrap().as_ref(), 0), png(0));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! - `loader`: order, replacement, shutdown;
 //! - `folders`, `lists`, `cifar`, `shards`, `tables`: the readers, on sound and on damaged files;
 //! - `official`: the data sets of the transfer evaluation, as their authors publish them;
+//! - `seeds`: what the fuzz target begins with;
 //! - `packing`, `survey`, `caching`: what works on any data set.
 
 mod augmentation;
@@ -25,6 +26,8 @@ mod packing;
 mod pictures;
 mod rand_augment;
 mod reference;
+#[cfg(feature = "parquet")]
+mod seeds;
 mod shards;
 mod survey;
 #[cfg(feature = "parquet")]

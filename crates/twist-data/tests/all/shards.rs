@@ -103,6 +103,31 @@ fn damaged_archives_say_where() {
 }
 
 #[test]
+fn names_with_dots_and_labels_beside_them_are_refused() {
+    let place = Workplace::new();
+    let image = png(1);
+    archive(
+        &place.path("a.tar"),
+        &[("at 10.05.png", &image), ("at 10.05.cls", b"0"), ("at 10.15.png", &image), ("at 10.15.cls", b"1")],
+    );
+    let error = place.error("a.tar");
+    assert!(error.contains("at 10.05.cls") && error.contains("at 10.15.cls"), "{error}");
+    assert!(error.contains("first dot"), "{error}");
+    archive(
+        &place.path("b.tar"),
+        &[
+            ("1.png", &image),
+            ("1.cls", b"-1"),
+            ("2.png", &image),
+            ("2.cls", b"1"),
+            ("3.png", &image),
+            ("3.json", br#"{"label": 0, "score": NaN}"#),
+        ],
+    );
+    assert_eq!(labels(place.open("b.tar").unwrap().as_ref()), [None, Some(1), Some(0)]);
+}
+
+#[test]
 fn splits_are_not_mixed() {
     let place = Workplace::new();
     let image = png(1);

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 use twist_data::LabelSource;
 
@@ -141,6 +141,134 @@ fn several_files_and_coarse_labels() {
         threads.into_iter().map(|t| t.join().unwrap()).sum::<usize>()
     });
     assert_eq!(many, 200);
+}
+
+/// A table of three rows with the columns of `schema`: `image` and `label`, in their order there. The labels are written by
+/// `labels`.
+fn small(path: &Path, schema: &str, labels: impl Fn(&mut SerializedColumnWriter<'_>)) {
+    let schema = Arc::new(parse_message_type(&format!("message schema {{ {schema} }}")).unwrap());
+    let names: Vec<String> = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
+    let file = fs_err::File::create(path).unwrap().into_parts().0;
+    let mut writer = SerializedFileWriter::new(file, schema, Default::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for name in names {
+        let mut column = group.next_column().unwrap().unwrap();
+        match name.as_str() {
+            "image" => {
+                let images: Vec<ByteArray> = (0..3).map(|seed| png(seed).into()).collect();
+                column.typed::<ByteArrayType>().write_batch(&images, Some(&[2; 3]), None).map(drop).unwrap();
+            }
+            "label" => labels(&mut column),
+            _ => column.typed::<Int64Type>().write_batch(&[7; 3], Some(&[1; 3]), None).map(drop).unwrap(),
+        }
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+const IMAGE: &str = "optional group image { optional binary bytes; }";
+
+#[test]
+fn columns_may_come_in_any_order() {
+    let place = Workplace::new();
+    let numbers = |column: &mut SerializedColumnWriter<'_>| {
+        column.typed::<Int64Type>().write_batch(&[0, 1, 2], Some(&[1; 3]), None).map(drop).unwrap();
+    };
+    let label = "optional int64 label;";
+    small(&place.path("a-0.parquet"), &format!("{IMAGE} {label} optional int64 id;"), numbers);
+    small(&place.path("a-1.parquet"), &format!("optional int64 id; {label} {IMAGE}"), numbers);
+    let data = place.open("a-*.parquet").unwrap();
+    assert_eq!(labels(data.as_ref()), [0, 1, 2, 0, 1, 2].map(Some));
+    assert_eq!(bytes(data.as_ref(), 4), png(1));
+    small(&place.path("a-2.parquet"), IMAGE, numbers);
+    let error = place.error("a-*.parquet");
+    assert!(error.contains("its column of labels is none, not label"), "{error}");
+}
+
+#[test]
+fn labels_of_every_kind() {
+    let place = Workplace::new();
+    let words = ["b", "a", "b"].map(ByteArray::from);
+    let mut kinds = 0;
+    let mut check =
+        |schema: &str, write: &dyn Fn(&mut SerializedColumnWriter<'_>), expected: [Option<&str>; 3]| {
+            small(&place.path("a.parquet"), &format!("{IMAGE} {schema}"), write);
+            let data = place.open("a.parquet").unwrap();
+            let found: Vec<Option<String>> =
+                (0..3).map(|index| twist_data::class_name(data.as_ref(), index).map(str::to_owned)).collect();
+            assert_eq!(found, expected.map(|name| name.map(str::to_owned)), "{schema}");
+            kinds += 1;
+        };
+    for kind in ["INT_8", "INT_16", "INT_32", "UINT_8", "UINT_16", "UINT_32"] {
+        check(
+            &format!("required int32 label ({kind});"),
+            &|column| {
+                column.typed::<Int32Type>().write_batch(&[2, 0, 1], None, None).unwrap();
+            },
+            [Some("2"), Some("0"), Some("1")],
+        );
+    }
+    for value in [-1i64, -7] {
+        check(
+            "required int64 label;",
+            &|column| {
+                column.typed::<Int64Type>().write_batch(&[2, value, 1], None, None).unwrap();
+            },
+            [Some("2"), None, Some("1")],
+        );
+    }
+    check(
+        "required double label;",
+        &|column| {
+            column.typed::<DoubleType>().write_batch(&[2.0, f64::NAN, 1.0], None, None).unwrap();
+        },
+        [Some("2"), None, Some("1")],
+    );
+    check(
+        "required float label;",
+        &|column| {
+            column.typed::<FloatType>().write_batch(&[2.0, -1.0, 1.0], None, None).unwrap();
+        },
+        [Some("2"), None, Some("1")],
+    );
+    check(
+        "required boolean label;",
+        &|column| {
+            column.typed::<BoolType>().write_batch(&[true, false, true], None, None).unwrap();
+        },
+        [Some("true"), Some("false"), Some("true")],
+    );
+    check(
+        "required binary label (UTF8);",
+        &|column| {
+            column.typed::<ByteArrayType>().write_batch(&words, None, None).unwrap();
+        },
+        [Some("b"), Some("a"), Some("b")],
+    );
+    assert_eq!(kinds, 12);
+    small(&place.path("a.parquet"), &format!("{IMAGE} required double label;"), |column| {
+        column.typed::<DoubleType>().write_batch(&[0.5, 1.0, 2.0], None, None).unwrap();
+    });
+    assert!(place.error("a.parquet").contains("a label is 0.5"));
+}
+
+#[test]
+fn many_tables_keep_few_files_open() {
+    let place = Workplace::new();
+    for number in 0..300 {
+        small(&place.path(&format!("a-{number:03}.parquet")), IMAGE, |_| ());
+    }
+    let data = place.open("a-*.parquet").unwrap();
+    assert_eq!(data.len(), 900);
+    let handles = fs_err::read_dir("/proc/self/fd").unwrap().flatten();
+    let ours = handles
+        .filter(|handle| fs_err::read_link(handle.path()).is_ok_and(|file| file.starts_with(place.root())));
+    let open = ours.count();
+    assert!((1..=256).contains(&open), "{open} files are open");
+    for index in [0, 450, 899] {
+        assert_eq!(bytes(data.as_ref(), index), png(index as u32 % 3));
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Workplace {
     }
 
     pub(crate) fn open(&self, name: &str) -> Result<Arc<dyn Dataset>, DataError> {
-        self.open_with(name, LabelSource::Folder)
+        self.open_with(name, LabelSource::Auto)
     }
 
     pub(crate) fn open_with(&self, name: &str, labels: LabelSource) -> Result<Arc<dyn Dataset>, DataError> {

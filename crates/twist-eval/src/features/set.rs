@@ -74,4 +74,20 @@ impl FeatureSet {
         };
         Ok((chosen, Tensor::f_from_slice(&known)?))
     }
+
+    /// [`FeatureSet::labelled`] of images that are of several classes.
+    ///
+    /// # Errors
+    /// The same, and [`EvalError::NothingToMeasure`] when all are of one class.
+    pub fn labelled_apart(&self, dataset: &dyn Dataset) -> Result<(Tensor, Tensor), EvalError> {
+        let labels = self.labels(dataset);
+        let mut known = labels.iter().flatten();
+        if let Some(first) = known.next()
+            && known.all(|label| label == first)
+        {
+            let name = dataset.classes().get(*first as usize).cloned().unwrap_or_default();
+            return Err(EvalError::NothingToMeasure { name });
+        }
+        self.labelled(dataset)
+    }
 }

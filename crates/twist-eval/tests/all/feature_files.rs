@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::builder::{Float32Builder, ListBuilder};
-use arrow_array::{ArrayRef, FixedSizeListArray, Float64Array, Int32Array, RecordBatch, StringArray};
+use arrow_array::types::Int8Type;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, DictionaryArray, FixedSizeListArray, Float64Array, Int8Array, Int32Array,
+    LargeStringArray, RecordBatch, StringArray, UInt64Array,
+};
 use arrow_schema::{DataType, Field};
 use parquet::arrow::ArrowWriter;
 use twist_eval::{EvalError, FeatureFile, FeatureTable};
@@ -127,6 +131,49 @@ fn parquet_lists_of_any_kind_are_read_with_names_and_labels() {
 }
 
 #[test]
+fn labels_of_every_kind_are_read_and_large_numbers_are_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.parquet");
+    let embedding = || lists(&[Some(&[1.0]), Some(&[2.0]), Some(&[3.0])]);
+    let named = |table: &FeatureTable| -> Vec<Option<String>> {
+        (0..3).map(|row| twist_data::class_name(&*table.dataset, row).map(str::to_owned)).collect()
+    };
+    let words: DictionaryArray<Int8Type> = [Some("dog"), None, Some("cat")].into_iter().collect();
+    let columns: Vec<(ArrayRef, [Option<&str>; 3])> = vec![
+        (Arc::new(Int8Array::from(vec![2, -1, 0])), [Some("2"), None, Some("0")]),
+        (Arc::new(UInt64Array::from(vec![2, 1, 0])), [Some("2"), Some("1"), Some("0")]),
+        (Arc::new(Float64Array::from(vec![2.0, f64::NAN, 0.0])), [Some("2"), None, Some("0")]),
+        (Arc::new(BooleanArray::from(vec![true, false, true])), [Some("true"), Some("false"), Some("true")]),
+        (Arc::new(LargeStringArray::from(vec!["b", "-1", "10"])), [Some("b"), None, Some("10")]),
+        (Arc::new(words), [Some("dog"), None, Some("cat")]),
+        // The number of a class would make sixteen million classes.
+        (Arc::new(Int32Array::from(vec![16_777_215, 4, -1])), [Some("16777215"), Some("4"), None]),
+    ];
+    let kinds = columns.len();
+    for (labels, expected) in columns {
+        let kind = labels.data_type().clone();
+        save_parquet(&path, vec![("embedding", embedding()), ("label", labels)]);
+        let table = read(path.clone()).unwrap();
+        assert_eq!(named(&table), expected.map(|name| name.map(str::to_owned)), "{kind}");
+        assert!(table.dataset.classes().len() <= 3, "{kind}");
+    }
+    assert_eq!(kinds, 7);
+    let half: ArrayRef = Arc::new(Float64Array::from(vec![0.5, 1.0, 2.0]));
+    save_parquet(&path, vec![("embedding", embedding()), ("label", half)]);
+    assert!(read(path).map(|_| ()).unwrap_err().to_string().contains("a label is 0.5"));
+    // The same in the files beside a table of NumPy.
+    let npy = folder.path().join("x.npy");
+    save_npy(&npy, "<f4", "(2, 1)", &[0; 8]);
+    save_npy(
+        &folder.path().join("x.labels.npy"),
+        "<i8",
+        "(2,)",
+        &[16_777_215i64, 7].map(i64::to_le_bytes).concat(),
+    );
+    assert_eq!(read(npy).unwrap().dataset.classes(), ["16777215", "7"]);
+}
+
+#[test]
 fn what_is_wrong_is_said_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let (npy, parquet) = (folder.path().join("x.npy"), folder.path().join("x.parquet"));
@@ -141,6 +188,12 @@ fn what_is_wrong_is_said_with_the_remedy() {
     refused(&npy, &["[4]", "[N, D]"]);
     save_npy(&npy, "<f4", "(0, 4)", &[]);
     refused(&npy, &["[0, 4]"]);
+    // A claim that costs no bytes is not believed, also with a table of names beside it.
+    save_npy(&npy, "<f4", "(1152921504606846976, 0)", &[]);
+    let names = folder.path().join("x.npy.csv");
+    fs_err::write(&names, "row,path,index,label\n").unwrap();
+    refused(&npy, &["[1152921504606846976, 0]", "nothing in it"]);
+    fs_err::remove_file(names).unwrap();
     let stray = [1.0f32, 2.0, f32::NAN, 4.0, f32::INFINITY, 6.0];
     save_npy(&npy, "<f4", "(3, 2)", &stray.map(f32::to_le_bytes).concat());
     refused(&npy, &["row 1", "2 of 3"]);
@@ -160,7 +213,7 @@ fn what_is_wrong_is_said_with_the_remedy() {
         &parquet,
         vec![("embedding", lists(&[Some(&[1.0]), Some(&[2.0])])), ("label", lists(&[None, None]))],
     );
-    refused(&parquet, &["`label`", "integers or text"]);
+    refused(&parquet, &["`label`", "text or whole numbers"]);
     save_parquet(&parquet, vec![("image", plain)]);
     assert_eq!(FeatureFile::recognise(parquet.to_str().unwrap()), None, "a table of images");
     assert_eq!(FeatureFile::recognise("photos/"), None);

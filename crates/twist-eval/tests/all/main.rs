@@ -13,6 +13,7 @@ mod transfer;
 
 use support::{Pictures, evaluator, labelled, net, plan, unlabelled};
 use tch::{Device, Kind, Tensor};
+use twist_data::subset;
 use twist_eval::{EvalData, EvalError, EvalInput, Features, clusters_against_labels};
 use twist_train::{EvalContext, Evaluator};
 
@@ -114,6 +115,24 @@ fn without_labels_there_are_classes_in_use_and_confidence() {
 fn labels_of_one_part_are_enough_for_clusters() {
     let pairs = evaluate(EvalData::new(unlabelled(12), Some(labelled(8, 100))).unwrap());
     assert!(score(&pairs, "nmi").is_some() && score(&pairs, "knn_top1").is_none(), "{pairs:?}");
+}
+
+#[test]
+fn one_class_is_measured_by_nothing() {
+    let members: Vec<(u32, Option<u32>)> = (0..12).map(|index| (2 * index, Some(0))).collect();
+    let classes = vec!["black".to_owned(), "white".to_owned()];
+    let pairs = evaluate(EvalData::new(subset(labelled(24, 0), &members, classes).unwrap(), None).unwrap());
+    let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["classes_in_use", "mean_confidence"]);
+}
+
+#[test]
+fn held_out_labels_count_the_classes_of_the_training_images() {
+    let test = Pictures::of_classes(4, &["white", "black"]);
+    let data = EvalData::new(labelled(4, 0), Some(test)).unwrap();
+    let test = data.evaluated();
+    assert_eq!(test.classes(), ["black", "white"]);
+    assert_eq!((test.label(0), test.label(1), test.path(0)), (Some(1), Some(0), "picture 0".to_owned()));
 }
 
 #[test]

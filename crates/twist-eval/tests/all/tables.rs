@@ -112,7 +112,7 @@ fn every_format_has_the_same_embeddings() {
     );
     let index = column("index");
     assert_eq!(index.as_primitive::<Int32Type>().value(17), 19);
-    assert_eq!(column("label").as_primitive::<Int32Type>().value(0), 1);
+    assert_eq!(column("label").as_string::<i32>().value(0), "white");
     let embedding = column("embedding");
     let values = embedding.as_fixed_size_list().values().as_primitive::<Float32Type>().values().to_vec();
     assert_eq!(values.len(), 18 * 32);
@@ -126,7 +126,7 @@ fn every_format_has_the_same_embeddings() {
     assert_eq!(floats(&state.get("embeddings").unwrap().data), values);
     assert_eq!(metadata.unwrap()["weights"], "a test");
     let names = fs_err::read_to_string(file("a.npy.csv")).unwrap();
-    assert!(names.starts_with("row,path,index,label\n0,picture 1,1,1\n1,picture 2,2,0\n"), "{names}");
+    assert!(names.starts_with("row,path,index,label\n0,picture 1,1,white\n1,picture 2,2,black\n"), "{names}");
     let lines = fs_err::read_to_string(file("a.jsonl")).unwrap();
     let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     let numbers: Vec<f32> =

@@ -99,9 +99,10 @@ impl Samples {
         self.index.len()
     }
 
-    /// Whether any image has a label.
+    /// Whether labels tell images apart: with one class there is nothing to compare with.
     pub(crate) fn has_labels(&self) -> bool {
-        self.label.iter().any(Option::is_some)
+        let mut labels = self.label.iter().flatten();
+        labels.next().is_some_and(|first| labels.any(|label| label != first))
     }
 
     /// The name of a label; "label 3" where it has none.

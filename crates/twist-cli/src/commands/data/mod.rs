@@ -38,7 +38,7 @@ enum Action {
 /// What all three take.
 #[derive(Debug, clap::Args)]
 struct Common {
-    /// Folder, list, tar shards, parquet, CIFAR batches or shapes:train
+    /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet, CIFAR batches or shapes:train
     #[arg(value_name = "DATA")]
     data: String,
     /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, none, or a list file

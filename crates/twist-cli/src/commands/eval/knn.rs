@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let bank = opened.features(FeatureKind::Last, &train, "training features", talk)?;
     let queries = opened.features(FeatureKind::Last, &test, "test features", talk)?;
 
-    let (bank, bank_labels) = bank.labelled(&*train)?;
+    let (bank, bank_labels) = bank.labelled_apart(&*train)?;
     let (queries, query_labels) = queries.labelled(&*test)?;
     let votes = args.votes();
     let classes = train.classes().len() as i64;

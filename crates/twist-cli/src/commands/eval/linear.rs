@@ -116,7 +116,7 @@ fn fast(
 ) -> anyhow::Result<(Map<String, Value>, Vec<String>)> {
     let rows = opened.features(FeatureKind::Last, train, "training features", talk)?;
     let asked = opened.features(FeatureKind::Last, test, "test features", talk)?;
-    let (rows, labels) = rows.labelled(&**train)?;
+    let (rows, labels) = rows.labelled_apart(&**train)?;
     let (asked, truth) = asked.labelled(&**test)?;
     let usual = FastLinear::default();
     let how = FastLinear {

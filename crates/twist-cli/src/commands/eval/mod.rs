@@ -69,7 +69,7 @@ struct DataArgs {
 }
 
 impl DataArgs {
-    /// Opens both parts and checks that their classes are the same.
+    /// Opens both parts and sees to it that their labels mean the same.
     fn open(
         &self,
         talk: &Talk,
@@ -78,7 +78,8 @@ impl DataArgs {
         let train = crate::sources::open(&self.train, &self.labels, talk)?;
         let test = crate::sources::open(&self.test, &self.labels, talk)?;
         crate::sources::warn_of_same(&*train, &*test, talk);
-        let data = twist_eval::EvalData::new(train, Some(std::sync::Arc::clone(&test)))?;
+        let data = twist_eval::EvalData::new(train, Some(test))?;
+        let test = std::sync::Arc::clone(data.evaluated());
         Ok((data.train, test))
     }
 }

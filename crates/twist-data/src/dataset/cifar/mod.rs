@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(crate) use self::layout::Batches;
 use super::classes::Labels;
 use super::file_pool::FilePool;
-use super::identity::Identity;
+use super::identity::{Content, Identity};
 use super::left_out::LeftOut;
 use super::{Dataset, Stored};
 use crate::{DataError, Rgb8};
@@ -154,12 +154,12 @@ impl Dataset for Cifar {
         self.labels.names()
     }
 
-    /// Names, sizes and labels.
+    /// Names, content and labels.
     fn fingerprint(&self) -> String {
         let mut identity = Identity::new("cifar");
         for file in 0..self.files.len() {
-            identity.bytes(base(self.files.path(file)));
-            identity.number(self.files.size(file));
+            identity.name(base(self.files.path(file)));
+            identity.content(Content::of_file(self.files.path(file), true));
         }
         (0..self.len()).for_each(|index| identity.label(self.label(index)));
         identity.finish()

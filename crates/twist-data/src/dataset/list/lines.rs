@@ -9,14 +9,18 @@ use crate::dataset::kinds::is_image;
 
 /// Reads the list. Empty lines are skipped.
 pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
-    let bytes = read_file(path)?;
+    parse(&read_file(path)?, path)
+}
+
+/// Reads the text of a list; `path` is where it comes from.
+pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<Row>, DataError> {
     let bad = |line: usize, reason: &str| DataError::Line {
         path: path.to_path_buf(),
         line: line as u64,
         reason: reason.to_owned(),
     };
     let mut rows = Vec::new();
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     for (number, line) in (1..).zip(bytes.split(|&b| b == b'\n')) {
         let text =
             std::str::from_utf8(line).map_err(|_| bad(number, "not UTF-8 text: save the list as UTF-8"))?;

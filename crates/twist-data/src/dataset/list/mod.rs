@@ -13,8 +13,9 @@ pub(crate) use self::table::labels as table_labels;
 pub(crate) use self::table::read as read_table;
 use super::classes::Labels;
 use super::file_pool::read_image;
-use super::folder::sizes;
-use super::identity::Identity;
+use super::identity::{Identity, of_files};
+use super::left_out::{LeftOut, Leftovers};
+use super::unicode::{composed, decomposed};
 use super::{Dataset, Stored};
 use crate::DataError;
 
@@ -37,13 +38,23 @@ pub(crate) struct List {
     folder: PathBuf,
     names: Vec<String>,
     labels: Labels,
+    left_out: Vec<LeftOut>,
 }
 
 impl List {
-    /// Reads the list and looks whether every file is there, so that a misspelt path is found now and with its line.
+    /// Reads the list and looks which files are there, so that a misspelt path is found now and with its line.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let is_csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
         let rows = if is_csv { table::read(path)? } else { lines::read(path)? };
+        Self::of_rows(rows, path, path.parent().unwrap_or(Path::new("")).to_path_buf())
+    }
+
+    /// The images that a text lists, from the working directory on. `what` is where the text comes from.
+    pub(crate) fn of_lines(text: &[u8], what: &Path) -> Result<Self, DataError> {
+        Self::of_rows(lines::parse(text, what)?, what, PathBuf::new())
+    }
+
+    fn of_rows(rows: Vec<Row>, path: &Path, folder: PathBuf) -> Result<Self, DataError> {
         if rows.is_empty() {
             return Err(DataError::NoImages {
                 path: path.display().to_string(),
@@ -51,11 +62,10 @@ impl List {
                 remedy: "Write one path per line; a label may follow after a tab".to_owned(),
             });
         }
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
         refuse_duplicates(path, &rows)?;
-        refuse_missing(path, &folder, &rows)?;
+        let (rows, left_out) = present(path, &folder, rows)?;
         let labels = table::labels(path, &rows, &[])?;
-        Ok(Self { folder, names: rows.into_iter().map(|r| r.path).collect(), labels })
+        Ok(Self { folder, names: rows.into_iter().map(|r| r.path).collect(), labels, left_out })
     }
 
     /// Where image `index` lies.
@@ -77,22 +87,41 @@ fn refuse_duplicates(path: &Path, rows: &[Row]) -> Result<(), DataError> {
     Ok(())
 }
 
-/// All files of the list exist.
-fn refuse_missing(path: &Path, folder: &Path, rows: &[Row]) -> Result<(), DataError> {
-    let missing: Vec<&Row> =
-        rows.par_iter().with_min_len(64).filter(|row| !folder.join(&row.path).is_file()).collect();
-    let Some(first) = missing.first() else {
-        return Ok(());
-    };
-    let others = match missing.len() - 1 {
-        0 => String::new(),
-        others => format!("; so are {others} more of {}", rows.len()),
-    };
-    let reason = format!(
-        "the file {} is missing{others}. Relative paths start at the folder of the list",
-        folder.join(&first.path).display()
-    );
-    Err(DataError::Line { path: path.to_path_buf(), line: first.line, reason })
+/// The rows whose file exists, called as the file system calls it. A few that are missing are left out; when it is half of them,
+/// the list belongs to another folder.
+fn present(path: &Path, folder: &Path, rows: Vec<Row>) -> Result<(Vec<Row>, Vec<LeftOut>), DataError> {
+    let found: Vec<Option<String>> =
+        rows.par_iter().with_min_len(64).map(|row| existing(folder, &row.path)).collect();
+    let missing = || rows.iter().zip(&found).filter(|(_, name)| name.is_none()).map(|(row, _)| row);
+    let (count, first) = (missing().count(), missing().next());
+    if let Some(first) = first
+        && 2 * count >= rows.len()
+    {
+        let others = match count - 1 {
+            0 => String::new(),
+            others => format!("; so are {others} more of {}", rows.len()),
+        };
+        let reason = format!(
+            "the file {} is missing{others}. Relative paths start at {}",
+            folder.join(&first.path).display(),
+            if folder.as_os_str().is_empty() { "the working directory" } else { "the folder of the list" }
+        );
+        return Err(DataError::Line { path: path.to_path_buf(), line: first.line, reason });
+    }
+    let mut leftovers = Leftovers::default();
+    missing().for_each(|row| {
+        leftovers.add("lines of the list whose file is missing", format!("line {}: {}", row.line, row.path));
+    });
+    let there = rows.into_iter().zip(found).filter_map(|(row, name)| Some(Row { path: name?, ..row }));
+    Ok((there.collect(), leftovers.finish()))
+}
+
+/// The name under which a file of a list exists: as it is written, or in the other form of Unicode.
+fn existing(folder: &Path, name: &str) -> Option<String> {
+    if folder.join(name).is_file() {
+        return Some(name.to_owned());
+    }
+    [composed(name).into_owned(), decomposed(name)].into_iter().find(|form| folder.join(form).is_file())
 }
 
 impl Dataset for List {
@@ -117,13 +146,16 @@ impl Dataset for List {
         self.labels.names()
     }
 
-    /// Names, sizes and labels.
+    fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// Names, content and labels.
     fn fingerprint(&self) -> String {
-        let sizes = sizes(self.len(), |index| self.file(index).ok());
         let mut identity = Identity::new("list");
-        for (index, size) in sizes.into_iter().enumerate() {
-            identity.bytes(self.names[index].as_bytes());
-            identity.number(size);
+        for (index, content) in of_files(self.len(), |index| self.file(index).ok()).into_iter().enumerate() {
+            identity.name(self.names[index].as_bytes());
+            identity.content(content);
             identity.label(self.label(index));
         }
         identity.finish()

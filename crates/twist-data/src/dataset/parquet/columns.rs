@@ -11,6 +11,8 @@ pub(super) struct Columns {
     pub(super) image: usize,
     /// Leaf column with the labels.
     pub(super) label: Option<usize>,
+    /// Names of both; their places may differ from file to file.
+    names: [Option<String>; 2],
     /// Names of the classes, where the metadata has them.
     pub(super) classes: Option<Vec<String>>,
     /// Names of the other columns.
@@ -61,7 +63,14 @@ impl Columns {
             if name == preferred { Some(0) } else { LABELS.iter().position(|&n| n == name).map(|p| p + 1) }
         };
         let can_label = |leaf: &ColumnDescriptor| {
-            let kinds = [Physical::INT32, Physical::INT64, Physical::BYTE_ARRAY];
+            let kinds = [
+                Physical::BOOLEAN,
+                Physical::INT32,
+                Physical::INT64,
+                Physical::FLOAT,
+                Physical::DOUBLE,
+                Physical::BYTE_ARRAY,
+            ];
             leaf.path().parts().len() == 1
                 && kinds.contains(&leaf.physical_type())
                 && leaf.max_rep_level() == 0
@@ -81,15 +90,23 @@ impl Columns {
         others.dedup();
         let used = [Some(image), label].map(|i| i.map(|i| root(&leaves[i])));
         others.retain(|name| !used.contains(&Some(name.clone())));
-        Ok(Self { image, label, classes, others })
+        others.sort();
+        let names = [Some(image), label].map(|place| place.map(|i| leaves[i].path().string()));
+        Ok(Self { image, label, names, classes, others })
     }
 
-    /// Whether another file has the same columns and classes; if not, what differs.
-    pub(super) fn agree(&self, other: &Self) -> Result<(), &'static str> {
-        if self.image != other.image || self.label != other.label {
-            return Err("its columns differ");
+    /// Whether another file has the same columns, in any order, and classes; if not, what differs.
+    pub(super) fn agree(&self, other: &Self) -> Result<(), String> {
+        let called = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".into());
+        for (ours, theirs, what) in
+            [(&self.names[0], &other.names[0], "images"), (&self.names[1], &other.names[1], "labels")]
+        {
+            if ours != theirs {
+                let (ours, theirs) = (called(ours), called(theirs));
+                return Err(format!("its column of {what} is {ours}, not {theirs}"));
+            }
         }
-        if self.classes != other.classes { Err("its class names differ") } else { Ok(()) }
+        if self.classes != other.classes { Err("its class names differ".into()) } else { Ok(()) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The label column, read whole when the table is opened.
 
+use parquet::basic::{IntType, LogicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
 use parquet::errors::{ParquetError, Result};
@@ -7,34 +8,42 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::pages::SharedFile;
 
-/// The label of each row as text; `None` for all where there is no column.
+/// The label of each row as text, read from the leaf column `column`. A label below 0 or that is no number is none.
 pub(super) fn read_labels(
     reader: &SerializedFileReader<SharedFile>,
-    column: Option<usize>,
+    column: usize,
 ) -> Result<Vec<Option<String>>> {
     let mut labels = Vec::new();
+    let logical = reader.metadata().file_metadata().schema_descr().column(column).logical_type_ref().cloned();
+    let is_signed = !matches!(logical, Some(LogicalType::Integer(IntType { is_signed: false, .. })));
     for number in 0..reader.num_row_groups() {
         let group = reader.get_row_group(number)?;
         let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
-        let Some(column) = column else {
-            labels.extend(std::iter::repeat_n(None, rows));
-            continue;
-        };
         let before = labels.len();
         match group.get_column_reader(column)? {
             ColumnReader::Int32ColumnReader(column) => {
-                read(column, rows, &mut labels, |v| Ok(v.to_string()))?
+                let wide = |v: i32| if is_signed { i64::from(v) } else { i64::from(v as u32) };
+                read(column, rows, &mut labels, |v| Ok(whole(wide(*v))))?
             }
             ColumnReader::Int64ColumnReader(column) => {
-                read(column, rows, &mut labels, |v| Ok(v.to_string()))?
+                // Beyond 63 bits it is no number of a class, but still a name.
+                let text = |v: i64| if is_signed { whole(v) } else { Some((v as u64).to_string()) };
+                read(column, rows, &mut labels, |v| Ok(text(*v)))?
             }
+            ColumnReader::BoolColumnReader(column) => {
+                read(column, rows, &mut labels, |v| Ok(Some(v.to_string())))?
+            }
+            ColumnReader::FloatColumnReader(column) => {
+                read(column, rows, &mut labels, |v| counted(f64::from(*v)))?
+            }
+            ColumnReader::DoubleColumnReader(column) => read(column, rows, &mut labels, |v| counted(*v))?,
             ColumnReader::ByteArrayColumnReader(column) => read(column, rows, &mut labels, |v| {
-                let text = std::str::from_utf8(v.data()).map(str::to_owned);
+                let text = std::str::from_utf8(v.data()).map(|text| Some(text.to_owned()));
                 text.map_err(|_| ParquetError::General("a label is not UTF-8 text".to_owned()))
             })?,
             _ => {
                 return Err(ParquetError::General(
-                    "the labels are neither whole numbers nor text".to_owned(),
+                    "the labels are neither numbers, text nor true and false".to_owned(),
                 ));
             }
         }
@@ -46,12 +55,28 @@ pub(super) fn read_labels(
     Ok(labels)
 }
 
+/// A whole number as text; below 0 is how tables write that there is no label.
+fn whole(value: i64) -> Option<String> {
+    (value >= 0).then(|| value.to_string())
+}
+
+/// A floating-point number that counts classes, as tables with gaps store them; the gaps are NaN.
+fn counted(value: f64) -> Result<Option<String>> {
+    match value {
+        value if value.is_nan() => Ok(None),
+        value if value.fract() == 0.0 && value.abs() < 9e15 => Ok(whole(value as i64)),
+        value => {
+            Err(ParquetError::General(format!("a label is {value}, and labels are whole numbers or text")))
+        }
+    }
+}
+
 /// All values of one column chunk.
 fn read<T: DataType>(
     mut column: ColumnReaderImpl<T>,
     rows: usize,
     labels: &mut Vec<Option<String>>,
-    text: impl Fn(&T::T) -> Result<String>,
+    text: impl Fn(&T::T) -> Result<Option<String>>,
 ) -> Result<()> {
     let (mut levels, mut values) = (Vec::new(), Vec::new());
     let mut left = rows;
@@ -65,7 +90,7 @@ fn read<T: DataType>(
     // Without nulls in the schema there are no levels; with them, a value stands wherever the level is full.
     if levels.is_empty() {
         for value in &values {
-            labels.push(Some(text(value)?));
+            labels.push(text(value)?);
         }
         return Ok(());
     }
@@ -73,7 +98,7 @@ fn read<T: DataType>(
     let mut values = values.iter();
     for level in levels {
         let value = if Some(level) == full { values.next() } else { None };
-        labels.push(value.map(&text).transpose()?);
+        labels.push(value.map(&text).transpose()?.flatten());
     }
     Ok(())
 }

@@ -9,18 +9,21 @@ mod columns;
 mod labels;
 mod pages;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::file::metadata::RowGroupMetaData;
+use ::parquet::file::reader::{FileReader, Length, SerializedFileReader};
 use rayon::prelude::*;
 
 use self::columns::Columns;
 use self::labels::read_labels;
 use self::pages::{PageCache, SharedFile, page_starts, read_page};
-use super::classes::Labels;
-use super::file_pool::open_file;
-use super::identity::Identity;
+use super::classes::{Labels, is_no_label};
+use super::file_pool::kept_open;
+use super::identity::{Content, Identity};
 use super::left_out::{LeftOut, Leftovers};
+use super::unicode::composed;
 use super::{Dataset, Stored};
 use crate::DataError;
 
@@ -38,12 +41,11 @@ pub(crate) struct Tables {
 /// One open file.
 struct Table {
     path: PathBuf,
-    size: u64,
     reader: SerializedFileReader<SharedFile>,
     columns: Columns,
 }
 
-/// A file and the label of each of its rows, as text.
+/// A file and the label of each of its rows, as text; without a column of labels none.
 type Opened = (Table, Vec<Option<String>>);
 
 /// A row group: the unit that has its own pages.
@@ -59,8 +61,12 @@ struct Group {
 impl Tables {
     /// Reads the metadata of all files, and the labels. `coarse` prefers a label column `coarse_label`.
     pub(crate) fn open(paths: Vec<PathBuf>, coarse: bool) -> Result<Self, DataError> {
-        let opened: Vec<Result<Opened, DataError>> =
-            paths.into_par_iter().map(|path| open_table(path, coarse)).collect();
+        let kept = kept_open();
+        let opened: Vec<Result<Opened, DataError>> = paths
+            .into_par_iter()
+            .enumerate()
+            .map(|(number, path)| open_table(path, number < kept, coarse))
+            .collect();
         let mut leftovers = Leftovers::default();
         let (mut files, mut groups, mut texts, mut len) = (Vec::<Table>::new(), Vec::new(), Vec::new(), 0);
         for opened in opened {
@@ -94,15 +100,8 @@ impl Tables {
         let labels = match &first.columns.classes {
             None => Labels::from_text(texts(), &[])
                 .map_err(|reason| DataError::Parquet { path: first.path.clone(), reason })?,
-            // `-1` is how the layout writes an unknown label.
-            Some(names) => Labels::from_indices(
-                texts().map(|t| t.filter(|&t| t != "-1").map(|t| t.parse().unwrap_or(u32::MAX - 1))),
-                names.clone(),
-            )
-            .map_err(|label| DataError::Parquet {
-                path: first.path.clone(),
-                reason: format!("a label is {label}, and there are {} class names", names.len()),
-            })?,
+            Some(names) => of_class_names(texts(), names)
+                .map_err(|reason| DataError::Parquet { path: first.path.clone(), reason })?,
         };
         Ok(Self { files, groups, len, labels, left_out: leftovers.finish(), cache: PageCache::default() })
     }
@@ -134,7 +133,8 @@ impl Tables {
             None => {
                 let descriptor =
                     table.reader.metadata().file_metadata().schema_descr().column(table.columns.image);
-                let decoded = read_page(descriptor, &chunk, page)?;
+                let rows = table.reader.metadata().row_group(*number).num_rows();
+                let decoded = read_page(descriptor, &chunk, page, usize::try_from(rows).unwrap_or(0))?;
                 self.cache.keep((group, page), decoded)
             }
         };
@@ -146,19 +146,56 @@ impl Tables {
     }
 }
 
+/// The labels of a column whose classes have `names`: a number counts them, the name of one is that class.
+fn of_class_names<'a>(
+    texts: impl Iterator<Item = Option<&'a str>>,
+    names: &[String],
+) -> Result<Labels, String> {
+    let place: HashMap<&str, u32> = names.iter().map(String::as_str).zip(0..).collect();
+    let number = |text: &str| {
+        let number = text.parse().ok().filter(|&number: &u32| (number as usize) < names.len());
+        let known = number.or_else(|| place.get(text).copied());
+        known.ok_or_else(|| format!("a label is {text}, and there are {} class names", names.len()))
+    };
+    let written = texts.map(|text| text.filter(|text| !is_no_label(text)).map(number).transpose());
+    let indices: Vec<Option<u32>> = written.collect::<Result<_, _>>()?;
+    let names = names.iter().map(|name| composed(name).into_owned()).collect();
+    Ok(Labels::from_indices(indices, names).unwrap_or_default())
+}
+
+/// Refuses row groups that claim more rows than their file has bytes: an image has more than one, and what is claimed is
+/// what memory is asked for.
+fn check_rows(groups: &[RowGroupMetaData], size: u64) -> Result<(), String> {
+    let mut all = 0u64;
+    for group in groups {
+        let rows =
+            u64::try_from(group.num_rows()).map_err(|_| "a row group has a negative number of rows")?;
+        all = all.saturating_add(rows);
+    }
+    if all > size {
+        return Err(format!("it claims {all} rows of images in {size} bytes"));
+    }
+    Ok(())
+}
+
 /// Opens one file and reads its labels, as text.
-fn open_table(path: PathBuf, coarse: bool) -> Result<Opened, DataError> {
-    let file = open_file(&path).and_then(|f| Ok((f.metadata()?.len(), f)));
-    let (size, file) = file.map_err(|source| DataError::Read { path: path.clone(), source })?;
+fn open_table(path: PathBuf, kept: bool, coarse: bool) -> Result<Opened, DataError> {
+    let file = SharedFile::open(&path, kept);
+    let file = file.map_err(|source| DataError::Read { path: path.clone(), source })?;
+    let size = file.len();
     let lie = |error: &dyn std::fmt::Display| {
         let reason = format!("{error}; if it was cut off, copy it again");
         DataError::Parquet { path: path.clone(), reason }
     };
-    let reader = SerializedFileReader::new(SharedFile::new(file, size)).map_err(|e| lie(&e))?;
+    let reader = SerializedFileReader::new(file).map_err(|e| lie(&e))?;
+    check_rows(reader.metadata().row_groups(), size).map_err(|reason| lie(&reason))?;
     let columns = Columns::choose(reader.metadata().file_metadata(), coarse)
         .map_err(|reason| DataError::Parquet { path: path.clone(), reason })?;
-    let labels = read_labels(&reader, columns.label).map_err(|e| lie(&e))?;
-    Ok((Table { path, size, reader, columns }, labels))
+    let labels = match columns.label {
+        Some(column) => read_labels(&reader, column).map_err(|e| lie(&e))?,
+        None => Vec::new(),
+    };
+    Ok((Table { path, reader, columns }, labels))
 }
 
 impl Dataset for Tables {
@@ -204,12 +241,12 @@ impl Dataset for Tables {
         self.labels.names()
     }
 
-    /// Names and sizes of the files, and the labels.
+    /// Names and content of the files, and the labels.
     fn fingerprint(&self) -> String {
         let mut identity = Identity::new("parquet");
         for table in &self.files {
-            identity.bytes(table.path.file_name().unwrap_or_default().to_string_lossy().as_bytes());
-            identity.number(table.size);
+            identity.name(table.path.file_name().unwrap_or_default().to_string_lossy().as_bytes());
+            identity.content(Content::of_file(&table.path, true));
         }
         (0..self.len).for_each(|index| identity.label(self.label(index)));
         identity.finish()

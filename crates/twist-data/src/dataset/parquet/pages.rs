@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -14,16 +15,30 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::ColumnDescPtr;
 
+use crate::dataset::file_pool::open_file;
+
 /// A file read by position. (The crate's own reader for files shares one cursor between threads.)
 #[derive(Clone)]
 pub(super) struct SharedFile {
-    file: Arc<File>,
+    path: Arc<Path>,
+    /// `None` where there are too many files: it is opened for each read.
+    file: Option<Arc<File>>,
     size: u64,
 }
 
 impl SharedFile {
-    pub(super) fn new(file: File, size: u64) -> Self {
-        Self { file: Arc::new(file), size }
+    /// Opens the file, and keeps it open when `kept`.
+    pub(super) fn open(path: &Path, kept: bool) -> io::Result<Self> {
+        let file = open_file(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { path: path.into(), file: kept.then(|| Arc::new(file)), size })
+    }
+
+    fn file(&self) -> io::Result<Arc<File>> {
+        match &self.file {
+            Some(file) => Ok(Arc::clone(file)),
+            None => open_file(&self.path).map(Arc::new),
+        }
     }
 }
 
@@ -37,7 +52,7 @@ impl ChunkReader for SharedFile {
     type T = BufReader<Cursor>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(BufReader::new(Cursor { file: self.file.clone(), at: start }))
+        Ok(BufReader::new(Cursor { file: self.file()?, at: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -48,7 +63,7 @@ impl ChunkReader for SharedFile {
             )));
         }
         let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, start)?;
+        self.file()?.read_exact_at(&mut bytes, start)?;
         Ok(bytes.into())
     }
 }
@@ -84,11 +99,13 @@ pub(super) fn page_starts(mut chunk: Box<dyn PageReader>) -> Result<Vec<usize>> 
 /// The values of one page; `None` where a row has none.
 pub(super) type Decoded = Vec<Option<ByteArray>>;
 
-/// Decompresses data page number `wanted` of a column chunk, which `open` opens from its start.
+/// Decompresses data page number `wanted` of a column chunk, which `open` opens from its start, and which has `most_rows` rows
+/// in all.
 pub(super) fn read_page(
     descriptor: ColumnDescPtr,
     open: &dyn Fn() -> Result<Box<dyn PageReader>>,
     wanted: usize,
+    most_rows: usize,
 ) -> Result<Decoded> {
     let missing = || ParquetError::EOF("a column chunk ends before its last page".to_owned());
     let (mut chunk, mut skipped) = (open()?, 0);
@@ -110,6 +127,10 @@ pub(super) fn read_page(
         parquet::basic::Encoding::RLE_DICTIONARY | parquet::basic::Encoding::PLAIN_DICTIONARY
     );
     let rows = page.num_values() as usize;
+    if rows > most_rows {
+        // A run of equal levels takes a few bytes however long it is: what a page claims has to be within its row group.
+        return Err(ParquetError::General(format!("a page claims {rows} rows of a group of {most_rows}")));
+    }
     pages.push(page);
     if uses_dictionary {
         let dictionary = open()?.get_next_page()?.filter(Page::is_dictionary_page).ok_or_else(missing)?;

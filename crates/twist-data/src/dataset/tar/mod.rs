@@ -18,7 +18,7 @@ use self::scan::{Damage, Scan, scan};
 use super::class_folders::{Folders, folder_labels, shared};
 use super::classes::{Labels, is_no_label};
 use super::file_pool::{FilePool, room};
-use super::identity::Identity;
+use super::identity::{Identity, of_pieces};
 use super::left_out::{LeftOut, Leftovers, found};
 use super::names::{NameTable, readable};
 use super::{Dataset, Splits, Stored};
@@ -232,12 +232,16 @@ impl Dataset for TarShards {
         self.labels.names()
     }
 
-    /// Member names, sizes and labels.
+    /// Member names, content and labels.
     fn fingerprint(&self) -> String {
+        let read = |index: usize, bytes: &mut [u8], at: u64| {
+            self.files.read_exact_at(self.shard_of(index), bytes, self.places[index].0 + at)
+        };
+        let contents = of_pieces(self.len(), |index| self.places[index].1, read);
         let mut identity = Identity::new("tar");
-        for index in 0..self.len() {
-            identity.bytes(self.names.get(index).unwrap_or_default());
-            identity.number(self.places[index].1);
+        for (index, content) in contents.into_iter().enumerate() {
+            identity.name(self.names.get(index).unwrap_or_default());
+            identity.content(content);
             identity.label(self.label(index));
         }
         identity.finish()

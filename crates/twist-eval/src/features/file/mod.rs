@@ -2,8 +2,8 @@
 //!
 //! | file | features | names and labels |
 //! |---|---|---|
-//! | `x.npy` | a table `[N, D]` of float32, float64 or float16 | integers `[N]` in `x.labels.npy`, where there is one; below 0 means none. Else `path` and `label` of `x.npy.csv`, which `twist embed` writes |
-//! | `x.parquet` | a column `embedding` of lists of equal length | columns `path` (text) and `label` (integers or text), where there are any |
+//! | `x.npy` | a table `[N, D]` of float32, float64 or float16 | integers `[N]` in `x.labels.npy`, where there is one; below 0 means none. Else `path` and `label` (text or numbers) of `x.npy.csv`, which `twist embed` writes |
+//! | `x.parquet` | a column `embedding` of lists of equal length | columns `path` (text) and `label` (text, integers or floats that are whole), where there are any |
 //!
 //! `twist embed` and training write both kinds.
 
@@ -104,8 +104,8 @@ impl FeatureFile {
         };
         let (len, width) = content.rows.size2()?;
         let wrong = |reason: String| EvalError::FeatureFile { path: self.path.clone(), reason };
-        if len == 0 || width == 0 {
-            return Err(wrong(format!("its table is [{len}, {width}], so there is nothing in it")));
+        if let Some(reason) = nothing_in(len, width) {
+            return Err(wrong(reason));
         }
         finite(&content.rows).map_err(|error| match error {
             Unfit::NotFinite { first, count } => wrong(format!(
@@ -191,19 +191,12 @@ impl Dataset for Rows {
     }
 }
 
-/// Names of classes that are only numbered.
-fn numbered(labels: &[Option<u32>]) -> Vec<String> {
-    let most = labels.iter().flatten().max();
-    most.map_or_else(Vec::new, |&most| (0..=most).map(|number| number.to_string()).collect())
+/// Why a table of this shape is of no use.
+fn nothing_in(len: i64, width: i64) -> Option<String> {
+    (len == 0 || width == 0).then(|| format!("its table is [{len}, {width}], so there is nothing in it"))
 }
 
 /// A label from an integer; below 0 there is none.
-fn label_of(value: i64) -> Result<Option<u32>, String> {
-    // As many classes as this are a column of something else, and each would get a name.
-    const MOST: i64 = 1 << 24;
-    match value {
-        i64::MIN..0 => Ok(None),
-        0..MOST => Ok(Some(value as u32)),
-        _ => Err(format!("a label is {value}; labels number classes from 0")),
-    }
+fn label_of(value: i64) -> Option<String> {
+    (value >= 0).then(|| value.to_string())
 }

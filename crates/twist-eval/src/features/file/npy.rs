@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use tch::{Kind, Tensor};
+use twist_data::text_labels;
 use twist_io::{Dtype, read_npy, text_of_cell};
 
-use super::{Content, label_of, numbered};
+use super::{Content, label_of, nothing_in};
 use crate::EvalError;
 use crate::tables::beside;
 
@@ -17,6 +18,9 @@ pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, EvalError>
         let shape = &header.shape;
         return Err(wrong(format!("its shape is {shape:?}, expected [N, D]: one row for each image")));
     };
+    if let Some(reason) = nothing_in(len as i64, width as i64) {
+        return Err(wrong(reason));
+    }
     let kind = match header.dtype {
         Dtype::F32 => Kind::Float,
         Dtype::F64 => Kind::Double,
@@ -28,26 +32,24 @@ pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, EvalError>
     let rows = table(kind, bytes, [len as i64, width as i64])?;
     let (own, table) = (labels_of(path), beside(path));
     let (names, said) = if table.is_file() { read_table(&table, len)? } else { Default::default() };
-    let labels = match with_labels {
+    let written = match with_labels {
         true if own.is_file() => read_labels(&own, len)?,
         true => said,
         false => Vec::new(),
     };
-    Ok(Content { rows, names, classes: numbered(&labels), labels })
+    let (labels, classes) = text_labels(written.iter().map(Option::as_deref));
+    Ok(Content { rows, names, labels, classes })
 }
 
 /// Bytes as a float32 table, without a copy where they are float32 already.
 fn table(kind: Kind, bytes: Vec<u8>, shape: [i64; 2]) -> Result<Tensor, EvalError> {
-    if bytes.is_empty() {
-        return Ok(Tensor::f_zeros(shape, (Kind::Float, tch::Device::Cpu))?);
-    }
     let length = bytes.len() as i64;
     let raw = torch_ext::host::adopt(bytes, &[length])?;
     Ok(raw.f_view_dtype(kind)?.f_view(shape)?.f_to_kind(Kind::Float)?)
 }
 
-/// Paths and labels of `x.npy.csv`; no labels when no row has one.
-fn read_table(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<Option<u32>>), EvalError> {
+/// Paths and labels of `x.npy.csv`, names of classes or their numbers.
+fn read_table(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<Option<String>>), EvalError> {
     let wrong = |reason: String| EvalError::FeatureFile { path: path.to_owned(), reason };
     let unreadable = |error: csv::Error| wrong(error.to_string());
     let mut reader = csv::Reader::from_path(path).map_err(unreadable)?;
@@ -59,18 +61,8 @@ fn read_table(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<Option<u32>>
     for record in reader.records() {
         let record = record.map_err(unreadable)?;
         names.push(text_of_cell(record.get(path_column).unwrap_or_default()).to_owned());
-        let text = column("label").and_then(|column| record.get(column)).unwrap_or_default();
-        labels.push(match text {
-            "" => None,
-            number => {
-                let row = names.len();
-                let no_number = |_| {
-                    wrong(format!("the label of row {row} is \"{number}\", expected its number from 0 on"))
-                };
-                let number = number.parse().map_err(no_number)?;
-                label_of(number).map_err(wrong)?
-            }
-        });
+        let text = column("label").and_then(|column| record.get(column)).map(text_of_cell);
+        labels.push(text.filter(|text| !text.is_empty()).map(str::to_owned));
     }
     if names.len() != rows {
         return Err(wrong(format!(
@@ -78,7 +70,6 @@ fn read_table(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<Option<u32>>
             names.len()
         )));
     }
-    let labels = if labels.iter().any(Option::is_some) { labels } else { Vec::new() };
     Ok((names, labels))
 }
 
@@ -87,7 +78,7 @@ fn labels_of(path: &Path) -> PathBuf {
     path.with_extension("labels.npy")
 }
 
-fn read_labels(path: &Path, rows: usize) -> Result<Vec<Option<u32>>, EvalError> {
+fn read_labels(path: &Path, rows: usize) -> Result<Vec<Option<String>>, EvalError> {
     let wrong = |reason: String| EvalError::FeatureFile { path: path.to_owned(), reason };
     let (header, bytes) = read_npy(path)?;
     if header.shape != [rows] {
@@ -110,5 +101,5 @@ fn read_labels(path: &Path, rows: usize) -> Result<Vec<Option<u32>>, EvalError> 
         Dtype::I8 => bytes.iter().map(|&b| i64::from(b as i8)).collect(),
         other => return Err(wrong(format!("its elements are {other:?}; save labels as int64"))),
     };
-    integers.into_iter().map(label_of).collect::<Result<_, _>>().map_err(wrong)
+    Ok(integers.into_iter().map(label_of).collect())
 }

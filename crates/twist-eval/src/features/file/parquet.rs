@@ -12,8 +12,9 @@ use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tch::Tensor;
+use twist_data::text_labels;
 
-use super::{Content, label_of, numbered};
+use super::{Content, label_of};
 use crate::EvalError;
 
 /// The columns that are looked at.
@@ -70,8 +71,7 @@ struct Read {
     rows: usize,
     width: Option<usize>,
     names: Vec<Option<String>>,
-    numbers: Vec<Option<u32>>,
-    words: Vec<Option<String>>,
+    labels: Vec<Option<String>>,
 }
 
 impl Read {
@@ -118,16 +118,18 @@ impl Read {
     }
 
     fn labels(&mut self, column: &ArrayRef) -> Result<(), String> {
-        if let Some(words) = texts(column) {
-            self.words.extend(words);
-            return Ok(());
-        }
-        let values = integers(column).ok_or_else(|| {
-            format!("column `{LABEL}` holds {}, expected integers or text", column.data_type())
-        })?;
-        for value in values {
-            self.numbers.push(value.map_or(Ok(None), label_of)?);
-        }
+        let labels = match (texts(column), integers(column), floats(column)) {
+            (Some(words), ..) => words,
+            (_, Some(numbers), _) => numbers.into_iter().map(|value| label_of(value?)).collect(),
+            (.., Some(numbers)) => numbers.into_iter().map(whole).collect::<Result<_, _>>()?,
+            _ => {
+                return Err(format!(
+                    "column `{LABEL}` holds {}, expected text or whole numbers",
+                    column.data_type()
+                ));
+            }
+        };
+        self.labels.extend(labels);
         Ok(())
     }
 
@@ -136,26 +138,48 @@ impl Read {
         let rows = Tensor::f_from_slice(&self.values)?.f_view(shape)?;
         let names = self.names.into_iter().enumerate();
         let names = names.map(|(row, name)| name.unwrap_or_else(|| format!("row {row}"))).collect();
-        if self.words.is_empty() {
-            return Ok(Content { rows, names, classes: numbered(&self.numbers), labels: self.numbers });
-        }
-        let mut classes: Vec<String> = self.words.iter().flatten().cloned().collect();
-        classes.sort();
-        classes.dedup();
-        let place = |word: &Option<String>| Some(classes.binary_search(word.as_ref()?).ok()? as u32);
-        let labels = self.words.iter().map(place).collect();
+        let (labels, classes) = text_labels(self.labels.iter().map(Option::as_deref));
         Ok(Content { rows, names, labels, classes })
     }
 }
 
-/// A column of text.
+/// A column of text, of words that are numbered in a dictionary, or of true and false.
 fn texts(column: &ArrayRef) -> Option<Vec<Option<String>>> {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     match column.data_type() {
         DataType::Utf8 => Some(column.as_string::<i32>().iter().map(owned).collect()),
         DataType::LargeUtf8 => Some(column.as_string::<i64>().iter().map(owned).collect()),
         DataType::Utf8View => Some(column.as_string_view().iter().map(owned).collect()),
+        DataType::Boolean => {
+            Some(column.as_boolean().iter().map(|flag| flag.map(|flag| flag.to_string())).collect())
+        }
+        DataType::Dictionary(..) => {
+            let words = column.as_any_dictionary_opt()?;
+            let (keys, values) = (integers(&words.keys().slice(0, words.len()))?, texts(words.values())?);
+            let word = |key: Option<i64>| values.get(usize::try_from(key?).ok()?).cloned().flatten();
+            Some(keys.into_iter().map(word).collect())
+        }
         _ => None,
+    }
+}
+
+/// A column of floating-point numbers of either width.
+fn floats(column: &ArrayRef) -> Option<Vec<Option<f64>>> {
+    match column.data_type() {
+        DataType::Float32 => {
+            Some(column.as_primitive::<Float32Type>().iter().map(|value| value.map(f64::from)).collect())
+        }
+        DataType::Float64 => Some(column.as_primitive::<Float64Type>().iter().collect()),
+        _ => None,
+    }
+}
+
+/// A label from a number that counts classes, as tables with gaps store them; the gaps are NaN.
+fn whole(value: Option<f64>) -> Result<Option<String>, String> {
+    match value.filter(|value| !value.is_nan()) {
+        None => Ok(None),
+        Some(value) if value.fract() == 0.0 && value.abs() < 9e15 => Ok(label_of(value as i64)),
+        Some(value) => Err(format!("a label is {value}; labels are whole numbers or text")),
     }
 }
 

@@ -130,7 +130,7 @@ fn measure(
 ) -> anyhow::Result<Measured> {
     let features = test.features(opened, "test features", talk)?;
     let test = test.dataset();
-    let (rows, labels) = features.labelled(&**test)?;
+    let (rows, labels) = features.labelled_apart(&**test)?;
     let labels = label_numbers(&labels)?;
     let ranking = Ranking::of_model(&opened.model, &rows)?;
     let figures = ClusterFigures::new(&labels, &ranking)?;
