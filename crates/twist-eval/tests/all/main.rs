@@ -5,6 +5,7 @@ mod cluster_eval;
 mod feature_files;
 mod from_labels;
 mod import;
+mod kmeans;
 mod logistic;
 mod model;
 mod support;
