@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use twist_eval::{
-    ChosenHead, MODEL_FILE, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head,
+    ChosenHead, MODEL_FILE, guides, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head,
 };
 use twist_train::frozen::{HeadOptions, HeadPlan, HeadRecipe, HeadTrainer};
 use twist_train::{OnExisting, Outcome, Recorder, RunFolder, StopFlag};
@@ -76,8 +76,11 @@ impl HeadJob {
         let mut progress = |done, all| counting.at(done, all);
         let neighbours = neighbourhood(rows, plan.neighbours(), pairs.mutual, device, &mut progress)?;
         drop(counting);
+        let mut counting = Counting::new(talk, "k-means that lead");
+        let guides = guides(rows, &plan, &mut |done, all| counting.at(done, all))?;
+        drop(counting);
         let options = HeadOptions { recipe_name: self.sources.recipe.clone(), max_time: self.max_time };
-        Ok(HeadTrainer::new(plan, rows.shallow_clone(), neighbours, folder, options)?)
+        Ok(HeadTrainer::new(plan, rows.shallow_clone(), neighbours, &guides, folder, options)?)
     }
 
     /// The head with the least loss becomes the run's model; figures and report.

@@ -8,7 +8,9 @@
 mod args;
 mod commands;
 
+mod asked;
 mod folder_auto;
+mod head_auto;
 mod place;
 mod recipes;
 mod settings;

@@ -13,11 +13,13 @@ const FIRST: [(&str, &str); 5] = [
     ("mean_confidence", "confidence"),
 ];
 /// What is reached without learning.
-const BASELINES: [(&str, &str); 6] = [
+const BASELINES: [(&str, &str); 8] = [
     ("kmeans_features_accuracy", "k-means on the features"),
     ("kmeans_unit_features_accuracy", "k-means on unit features"),
     ("kmeans_pixels_accuracy", "k-means on pixels"),
     ("kmeans_histogram_accuracy", "k-means on colours"),
+    ("kmeans_pixels_accuracy_at_k", "with as many clusters as the network: k-means on pixels"),
+    ("kmeans_histogram_accuracy_at_k", "on colours"),
     ("knn_pixels_top1", "k-NN on pixels"),
     ("knn_random_backbone_top1", "k-NN on a random backbone"),
 ];

@@ -19,6 +19,8 @@ const SIDE: u32 = 32;
 pub(crate) const KMEANS_IMAGES: usize = 10_000;
 /// Independent starts of k-means, of which the best is kept.
 pub(crate) const KMEANS_RESTARTS: u32 = 5;
+/// With more clusters k-means takes longer than what it says is worth.
+const MOST_CLUSTERS: i64 = 1_024;
 /// Bins of each channel in a colour histogram.
 const BINS: i64 = 8;
 
@@ -30,10 +32,19 @@ pub struct Baselines {
     /// Weighted k-NN on the features of the same backbone with random weights.
     pub knn_random_backbone_top1: f64,
     /// One-to-one accuracy of k-means on pixels, told the number of classes; on the labelled images whose clusters are
-    /// scored, at most 10,000 of them.
-    pub kmeans_pixels_accuracy: f64,
-    /// One-to-one accuracy of k-means on 8 × 8 × 8 colour histograms, told the number of classes.
-    pub kmeans_histogram_accuracy: f64,
+    /// scored, at most 10,000 of them. `None` where it is fitted to fewer images than there are classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kmeans_pixels_accuracy: Option<f64>,
+    /// One-to-one accuracy of k-means on 8 × 8 × 8 colour histograms, told the number of classes; `None` as above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kmeans_histogram_accuracy: Option<f64>,
+    /// As [`Baselines::kmeans_pixels_accuracy`], with as many clusters as the network has: accuracy depends on their number.
+    /// `None` where that is the number of classes, or more than 1,024.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kmeans_pixels_accuracy_at_k: Option<f64>,
+    /// The same of colour histograms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kmeans_histogram_accuracy_at_k: Option<f64>,
 }
 
 /// Measures all of them with the images and the vote of the evaluation that they stand beside.
@@ -66,20 +77,23 @@ pub(crate) fn measure(
     // k-means is asked about the images whose clusters are scored.
     let (fitted, asked) = (split.kmeans_fitted(data), split.kmeans_asked(data));
     input.watch.now("k-means");
+    let own = Some(net.dim).filter(|dim| *dim != classes && *dim <= MOST_CLUSTERS);
     let kmeans = |describe: fn(&EvalInput, &Tensor) -> Result<Tensor, EvalError>| {
         let asked = small.table(test, &asked, describe)?;
-        match data.held_out {
-            Some(_) => small.table(train, &fitted, describe)?.kmeans(&asked, classes, seed),
-            None => asked.kmeans(&asked, classes, seed),
-        }
+        let bank = data.held_out.as_ref().map(|_| small.table(train, &fitted, describe)).transpose()?;
+        let bank = bank.as_ref().unwrap_or(&asked);
+        let at_k = own.map(|clusters| bank.kmeans(&asked, clusters, seed)).transpose()?.flatten();
+        Ok::<_, EvalError>((bank.kmeans(&asked, classes, seed)?, at_k))
     };
-    let kmeans_pixels_accuracy = kmeans(pixels)?;
-    let kmeans_histogram_accuracy = kmeans(histograms)?;
+    let (kmeans_pixels_accuracy, kmeans_pixels_accuracy_at_k) = kmeans(pixels)?;
+    let (kmeans_histogram_accuracy, kmeans_histogram_accuracy_at_k) = kmeans(histograms)?;
     Ok(Baselines {
         knn_pixels_top1,
         knn_random_backbone_top1,
         kmeans_pixels_accuracy,
         kmeans_histogram_accuracy,
+        kmeans_pixels_accuracy_at_k,
+        kmeans_histogram_accuracy_at_k,
     })
 }
 
@@ -137,15 +151,17 @@ impl Table {
         knn_top1((&bank, &self.labels), (&asked, &queries.labels), classes, protocol)
     }
 
-    /// One-to-one accuracy on `queries` of k-means fitted to these rows.
-    fn kmeans(&self, queries: &Table, classes: i64, seed: u64) -> Result<f64, EvalError> {
-        let fit =
-            KMeans { clusters: classes, restarts: KMEANS_RESTARTS, iterations: 100, seed }.fit(&self.rows)?;
+    /// One-to-one accuracy on `queries` of k-means fitted to these rows; `None` where there are more clusters than rows.
+    fn kmeans(&self, queries: &Table, clusters: i64, seed: u64) -> Result<Option<f64>, EvalError> {
+        if clusters > self.rows.size2()?.0 {
+            return Ok(None);
+        }
+        let fit = KMeans { clusters, restarts: KMEANS_RESTARTS, iterations: 100, seed }.fit(&self.rows)?;
         let numbers = |tensor: &Tensor| -> Result<Vec<u32>, EvalError> {
             Ok(Vec::<i64>::try_from(tensor)?.into_iter().map(|value| value as u32).collect())
         };
         let scores = cluster_scores(&numbers(&queries.labels)?, &numbers(&fit.assign(&queries.rows)?)?)?;
-        Ok(scores.accuracy_one_to_one)
+        Ok(Some(scores.accuracy_one_to_one))
     }
 }
 
@@ -184,5 +200,13 @@ mod tests {
         assert_eq!((small.resize, small.crop), (37, 32));
         let cifar = EvalTransform::new(32, 32, Interpolation::Bicubic);
         assert_eq!(pixel_transform(&cifar).resize, 32);
+    }
+
+    #[test]
+    fn more_clusters_than_images_are_left_out() {
+        let rows = Tensor::from_slice(&[0.0f32, 1.0, 10.0]).view([3, 1]);
+        let table = Table { rows, labels: Tensor::from_slice(&[0i64, 0, 1]) };
+        assert_eq!(table.kmeans(&table, 4, 0).unwrap(), None);
+        assert_eq!(table.kmeans(&table, 2, 0).unwrap(), Some(1.0));
     }
 }

@@ -86,7 +86,7 @@ pub use embed::{embedding_rows, embedding_schema};
 pub use error::EvalError;
 pub use features::{FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation, is_evaluated};
-pub use frozen::{ChosenHead, head_evaluation, head_scores, neighbourhood, with_head};
+pub use frozen::{ChosenHead, guides, head_evaluation, head_scores, neighbourhood, with_head};
 pub use input::{EvalInput, ReadBatch};
 pub use kmeans::{KMeans, KMeansFit};
 pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, knn_top1_each, nearest};

@@ -36,6 +36,7 @@
 //! ```
 
 mod config;
+mod length;
 mod machine;
 mod plan;
 mod schedule;

@@ -79,6 +79,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Whether the command line says DATA.
+    pub(super) fn names_data(&self) -> bool {
+        !self.data.is_empty()
+    }
+
     /// Where the run of this recipe goes, or lies when it is resumed.
     pub(super) fn run_folder(&self, recipe: &str) -> PathBuf {
         place::of_run(&self.folder, recipe, self.data.first().map(String::as_str))
@@ -111,7 +116,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     let folder = args.run_folder(&sources.recipe);
     if args.folder.resume && !args.data.is_empty() {
-        refuse_other_data(&folder, &sources.train, &*data.train)?;
+        refuse_other_data(&folder, &sources.train, &data.train.fingerprint(), "/data_fingerprint")?;
     }
     let facts = DataFacts::of(&*data.train);
     let make = |epochs: Option<u64>| -> anyhow::Result<(Recipe, TrainPlan)> {
@@ -180,21 +185,27 @@ fn warn_of_few_images(images: usize, clusters: i64, talk: &Talk) {
     }
 }
 
-/// A run goes on with its own images: at their place, grown or not, or elsewhere when they are the same ones.
-fn refuse_other_data(folder: &Path, data: &str, images: &dyn Dataset) -> anyhow::Result<()> {
+/// A run goes on with its own images or features: at their place, grown or not, or elsewhere when they are the same ones,
+/// by their `fingerprint`, which the run's plan has at `place`.
+pub(super) fn refuse_other_data(
+    folder: &Path,
+    data: &str,
+    fingerprint: &str,
+    place: &str,
+) -> anyhow::Result<()> {
     let Some(before) = Sources::read(folder)? else { return Ok(()) };
     if absolute(&before.train) == absolute(data) {
         return Ok(());
     }
     let plan = fs_err::read(folder.join("plan.json")).unwrap_or_default();
     let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap_or_default();
-    if plan["data_fingerprint"] == images.fingerprint() {
+    if plan.pointer(place).and_then(serde_json::Value::as_str) == Some(fingerprint) {
         return Ok(());
     }
     let (run, old) = (folder.display(), before.train);
     Err(Usage(format!(
-        "{run} was trained on {old}, and {data} holds other images: go on without DATA, or begin another run with another \
-         --out (--init with a checkpoint of the old one keeps its weights)"
+        "{run} was trained on {old}, and {data} holds other images or features: go on without DATA, or begin another run with another --out \
+         (for a network, --init with a checkpoint of the old one keeps its weights)"
     ))
     .into())
 }

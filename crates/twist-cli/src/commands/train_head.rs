@@ -3,17 +3,20 @@
 use anyhow::Context;
 use twist_eval::FeatureFile;
 use twist_train::Machine;
-use twist_train::frozen::{HeadPlan, HeadRecipe};
+use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
 
-use super::train::{Args, written};
+use super::train::{Args, refuse_other_data, written};
 use crate::args::UseArgs;
+use crate::asked::Asked;
 use crate::exit::{Exit, Usage};
+use crate::head_auto;
 use crate::head_job::HeadJob;
 use crate::head_source::HeadSource;
+use crate::settings::Written;
 use crate::sources::Sources;
 use crate::talk::{Talk, to_stdout};
 
-/// The recipe when none is named.
+/// The built-in recipe of a head.
 pub(crate) const RECIPE: &str = "frozen";
 
 /// Whether what is to be trained is a head on features, and not a network on images.
@@ -22,10 +25,11 @@ pub(crate) const RECIPE: &str = "frozen";
 /// [`Usage`] for the recipe of a head without features.
 pub(super) fn is_meant(sources: &Sources) -> anyhow::Result<bool> {
     let meant = sources.frozen.is_some() || FeatureFile::recognise(&sources.train).is_some();
-    if !meant && sources.recipe == RECIPE {
+    if !meant && [RECIPE, head_auto::NAME].contains(&sources.recipe.as_str()) {
         return Err(Usage(format!(
-            "recipe `{RECIPE}` trains a head on features: give --frozen MODEL with images, or a file of features (.npy, \
-             or .parquet with a column `embedding`) as DATA"
+            "recipe `{}` trains a head on features: give --frozen MODEL with images, or a file of features (.npy, \
+             or .parquet with a column `embedding`) as DATA",
+            sources.recipe
         ))
         .into());
     }
@@ -35,10 +39,24 @@ pub(super) fn is_meant(sources: &Sources) -> anyhow::Result<bool> {
 /// Trains heads, keeps the best by its loss, evaluates and reports.
 pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Talk) -> anyhow::Result<Exit> {
     refuse(args, &sources)?;
-    if sources.recipe.is_empty() {
-        sources.recipe = RECIPE.into();
-    }
-    let written = written(args, &sources)?;
+    let use_args = UseArgs {
+        device: args.machine.device,
+        precision: args.machine.precision,
+        threads: args.machine.threads,
+        no_cache: false,
+    };
+    // A recipe is made for features; a named one needs none to be printed.
+    let auto = sources.recipe.is_empty() || sources.recipe == head_auto::NAME;
+    let mut opened = None;
+    let written = if auto {
+        sources.recipe = head_auto::NAME.into();
+        let source = HeadSource::open(&sources, &use_args, talk)?;
+        let written = made(args, &source.facts()?, talk)?;
+        opened = Some(source);
+        written
+    } else {
+        written(args, &sources)?
+    };
     let recipe: HeadRecipe = written
         .with(&args.recipe, None, args.clusters, talk)
         .with_context(|| format!("features are trained on with the recipe of a head, such as `{RECIPE}`"))?;
@@ -47,19 +65,26 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         to_stdout(format!("# Every value in force, made from {}.\n\n{}", sources.recipe, values.trim_end()))?;
         return Ok(Exit::Done);
     }
-    let use_args = UseArgs {
-        device: args.machine.device,
-        precision: args.machine.precision,
-        threads: args.machine.threads,
-        no_cache: false,
+    let source = match opened {
+        Some(source) => source,
+        None => HeadSource::open(&sources, &use_args, talk)?,
     };
-    let source = HeadSource::open(&sources, &use_args, talk)?;
-    let plan = HeadPlan::new(recipe.config(), &source.facts()?, &machine)?;
+    let (facts, folder) = (source.facts()?, args.run_folder(&sources.recipe));
+    if args.folder.resume && args.names_data() {
+        refuse_other_data(&folder, &sources.train, &facts.fingerprint, "/features/fingerprint")?;
+    }
+    let plan = HeadPlan::new(recipe.config(), &facts, &machine)?;
+    if !auto && Asked::of(&args.recipe, args.clusters).clusters.is_none() && !args.folder.resume {
+        talk.say(format!(
+            "{} clusters: as recipe {} says; --clusters sets it",
+            plan.net().dim,
+            sources.recipe
+        ));
+    }
     if args.dry_run {
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
         return Ok(Exit::Done);
     }
-    let folder = args.run_folder(&sources.recipe);
     let job = HeadJob {
         recipe,
         plan,
@@ -71,6 +96,19 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         strict: args.strict,
     };
     job.run(talk)
+}
+
+/// The recipe made for the features, with its reasons said; that of the run when one is resumed.
+fn made(args: &Args, features: &FeatureFacts, talk: &Talk) -> anyhow::Result<Written> {
+    let name = head_auto::NAME;
+    if args.folder.resume
+        && let Some(written) = Written::of_run(&args.run_folder(name))?
+    {
+        return Ok(written);
+    }
+    let made = head_auto::recipe_for(features, Asked::of(&args.recipe, args.clusters));
+    made.reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));
+    Ok(Written::made(name, made.text))
 }
 
 /// Flags that mean nothing here are errors, not silence.

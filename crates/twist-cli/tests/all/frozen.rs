@@ -117,6 +117,57 @@ fn few_steps_are_warned_of() {
 }
 
 #[test]
+fn without_a_recipe_the_head_is_no_worse_than_k_means_and_nothing_is_warned_of() {
+    let place = Place::new();
+    mixture(&place, "train", 300, 1);
+    let done = place.run("train train.npy --clusters 5 --device cpu --threads 1 --out run");
+    done.exits(0).says(&["frozen_auto: 5 clusters: as asked for", "600 steps", "least loss"]);
+    assert!(!done.err.contains("warning"), "{}", done.err);
+    let found = metrics(&place, "run");
+    let figure = |pointer: &str| found.pointer(pointer).unwrap().as_f64().unwrap();
+    let kmeans =
+        figure("/baselines/kmeans_features_accuracy").max(figure("/baselines/kmeans_unit_features_accuracy"));
+    assert!(figure("/accuracy_one_to_one") >= kmeans, "{found}");
+    assert_eq!(found["protocol"]["led_heads"], 2);
+    // The run knows its recipe: nothing is chosen again.
+    place.run("train --resume --out run --device cpu --threads 1").exits(0).says(&["finished already"]);
+}
+
+#[test]
+fn the_number_of_clusters_is_said_and_never_taken_from_labels() {
+    let place = Place::new();
+    mixture(&place, "train", 100, 1);
+    let printed = place.run("train train.npy --device cpu --print-config");
+    printed.exits(0).says(&["4 clusters: one for 25 rows", "the labels have 5 classes; labels only measure"]);
+    assert!(
+        printed.out.contains("dim = 4\n") && printed.out.contains("neighbours = 12\n"),
+        "{}",
+        printed.out
+    );
+    let silent = place.run("train train.npy --labels none --device cpu --print-config");
+    silent.exits(0).says(&["4 clusters: one for 25 rows"]);
+    assert!(!silent.err.contains("classes"), "{}", silent.err);
+}
+
+#[test]
+fn a_head_goes_on_with_its_own_features_and_batch_only() {
+    let place = Place::new();
+    mixture(&place, "train", 300, 1);
+    mixture(&place, "other", 300, 2);
+    let line = "--clusters 5 --device cpu --threads 1 --batch-size 100 --epochs 40 --set model.hidden_dim=16";
+    place.run(&format!("train train.npy --out run {line}")).exits(0);
+    let again = "--resume --out run --device cpu --threads 1";
+    place.run(&format!("train other.npy {again}")).exits(2).says(&["was trained on", "other.npy", "--out"]);
+    place
+        .run(&format!("train train.npy {again} --epochs 60 --batch-size 50"))
+        .exits(1)
+        .says(&["100 rows", "50 now"]);
+    fs_err::copy(place.path("train.npy"), place.path("moved.npy")).unwrap();
+    fs_err::copy(place.path("train.labels.npy"), place.path("moved.labels.npy")).unwrap();
+    place.run(&format!("train moved.npy {again}")).exits(0).says(&["finished already"]);
+}
+
+#[test]
 fn a_stopped_run_resumes_to_the_same_model() {
     let place = Place::new();
     mixture(&place, "train", 1_000, 1);

@@ -70,12 +70,27 @@ pub fn head_evaluation(
     let mut protocol = protocol(model, plan, chosen, &features, held_out.is_some());
     protocol[STEPS] = run.steps.into();
     if plan.config().eval.baselines && scores.clusters.is_some() {
-        metrics.insert("baselines".into(), baselines(train, evaluated, &features, plan)?);
+        let fitted_to = train.len().min(KMEANS_ROWS);
         protocol["baselines"] = json!({
-            "kmeans_fitted_to": train.len().min(KMEANS_ROWS),
+            "kmeans_fitted_to": fitted_to,
             "kmeans_restarts": KMEANS_RESTARTS,
             "kmeans_clusters": plan.net().dim,
         });
+        match baselines(train, evaluated, &features, plan)? {
+            Some([raw, unit]) => {
+                let measured = json!({
+                    "kmeans_features_accuracy": raw.accuracy,
+                    "kmeans_unit_features_accuracy": unit.accuracy,
+                });
+                metrics.insert("baselines".into(), measured);
+                protocol["baselines"]["kmeans_inertia"] = raw.inertia.into();
+                protocol["baselines"]["kmeans_unit_inertia"] = unit.inertia.into();
+            }
+            None => {
+                protocol["baselines"]["left_out"] =
+                    format!("k-means: {} clusters for {fitted_to} rows", plan.net().dim).into();
+            }
+        }
     }
     metrics.insert("protocol".into(), protocol);
     let text = serde_json::to_string_pretty(&metrics)?;
@@ -106,6 +121,7 @@ fn protocol(
         "mutual": plan.config().pairs.mutual,
         "dropout": plan.config().pairs.dropout,
         "heads": plan.heads(),
+        "led_heads": plan.guided(),
         "kept_head": chosen.number,
         "head_losses": chosen.losses,
         "kept_by": "least loss over the training features, without labels",
@@ -114,14 +130,24 @@ fn protocol(
     })
 }
 
-/// One-to-one accuracy of k-means with as many clusters as the head has, on the features as they are and on unit rows.
+/// A fit of k-means and how it agrees with the labels.
+struct Baseline {
+    /// One to one.
+    accuracy: f64,
+    inertia: f64,
+}
+
+/// k-means with as many clusters as the head has, on the features as they are and on unit rows. `None` where it is fitted to fewer rows than clusters.
 fn baselines(
     train: &FeatureTable,
     evaluated: &FeatureTable,
     features: &Features,
     plan: &HeadPlan,
-) -> Result<Value, EvalError> {
+) -> Result<Option<[Baseline; 2]>, EvalError> {
     let places: Vec<i64> = spread(train.len(), KMEANS_ROWS).into_iter().map(i64::from).collect();
+    if plan.net().dim > places.len() as i64 {
+        return Ok(None);
+    }
     let fitted = train.features.rows.f_index_select(0, &Tensor::f_from_slice(&places)?)?;
     // The evaluated rows that have a label, and those labels.
     let labelled = features.indices.iter().map(|&index| evaluated.dataset.label(index as usize));
@@ -130,21 +156,20 @@ fn baselines(
         .filter_map(|(label, place)| Some((place_of(evaluated, features, place)?, label?)))
         .unzip();
     let asked = evaluated.features.rows.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
-    let accuracy = |fitted: &Tensor, asked: &Tensor| -> Result<f64, EvalError> {
+    let baseline = |fitted: &Tensor, asked: &Tensor| -> Result<Baseline, EvalError> {
         let settings = KMeans {
             clusters: plan.net().dim,
             restarts: KMEANS_RESTARTS,
             iterations: KMEANS_ITERATIONS,
             seed: plan.seed(),
         };
-        let found = Vec::<i64>::try_from(&settings.fit(fitted)?.assign(asked)?)?;
+        let fit = settings.fit(fitted)?;
+        let found = Vec::<i64>::try_from(&fit.assign(asked)?)?;
         let found: Vec<u32> = found.into_iter().map(|cluster| cluster as u32).collect();
-        Ok(cluster_scores(&labels, &found)?.accuracy_one_to_one)
+        let accuracy = cluster_scores(&labels, &found)?.accuracy_one_to_one;
+        Ok(Baseline { accuracy, inertia: fit.inertia })
     };
-    Ok(json!({
-        "kmeans_features_accuracy": accuracy(&fitted, &asked)?,
-        "kmeans_unit_features_accuracy": accuracy(&unit_rows(&fitted)?, &unit_rows(&asked)?)?,
-    }))
+    Ok(Some([baseline(&fitted, &asked)?, baseline(&unit_rows(&fitted)?, &unit_rows(&asked)?)?]))
 }
 
 /// The row of `table` that is row `place` of `features`.

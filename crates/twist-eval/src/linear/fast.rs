@@ -6,10 +6,10 @@ use tch::{Device, Kind, Tensor};
 
 use super::bank::{Bank, MOMENTUM};
 use crate::EvalError;
-use crate::supervised::{Accuracy, Order, hold_out, of_ranking};
+use crate::supervised::{Accuracy, MOST_EPOCHS, Order, hold_out, of_ranking};
 
-/// Rows of a test that are compared at a time.
-const TEST_ROWS: i64 = 4_096;
+/// Rows that are compared, or summed, at a time.
+const BLOCK: i64 = 4_096;
 /// Updates that are wanted: fewer passes over many images, more over few.
 const UPDATES: u64 = 20_000;
 const LEAST_UPDATES: u64 = 1_000;
@@ -101,11 +101,19 @@ struct Standardised<'a> {
 }
 
 impl<'a> Standardised<'a> {
-    /// Mean 0 and standard deviation 1 of every feature over `over` `[N, D]`; a feature that never changes becomes 0.
-    fn new(rows: &'a Tensor, over: &Tensor, device: Device) -> Result<Self, EvalError> {
-        let wide = over.f_to_kind(Kind::Double)?;
-        let mean = wide.f_mean_dim([0i64].as_slice(), true, Kind::Double)?;
-        let variance = wide.f_sub(&mean)?.f_square()?.f_mean_dim([0i64].as_slice(), true, Kind::Double)?;
+    /// Mean 0 and standard deviation 1 of every feature over the rows `over`; a feature that never changes becomes 0.
+    fn new(rows: &'a Tensor, over: &[i64], device: Device) -> Result<Self, EvalError> {
+        // Sums in float64, of a block of rows at a time: tables are as large as the memory.
+        let sum = |each: &dyn Fn(Tensor) -> Result<Tensor, tch::TchError>| -> Result<Tensor, EvalError> {
+            let mut sum = Tensor::f_zeros([1, rows.size2()?.1], (Kind::Double, rows.device()))?;
+            for block in over.chunks(BLOCK as usize) {
+                let block = rows.f_index_select(0, &Tensor::f_from_slice(block)?)?.f_to_kind(Kind::Double)?;
+                sum = sum.f_add(&each(block)?.f_sum_dim_intlist([0i64].as_slice(), true, Kind::Double)?)?;
+            }
+            Ok(sum.f_div_scalar(over.len() as f64)?)
+        };
+        let mean = sum(&|block| Ok(block))?;
+        let variance = sum(&|block| block.f_sub(&mean)?.f_square())?;
         let varies = variance.f_gt(1e-12)?;
         let scale = variance.f_clamp_min(1e-12)?.f_rsqrt()?.f_mul(&varies.f_to_kind(Kind::Double)?)?;
         let float =
@@ -126,8 +134,8 @@ impl<'a> Standardised<'a> {
     /// The most probable classes `[N, R, n]` of all of `rows`, best first, on the CPU.
     fn best(&self, bank: &Bank, rows: &Tensor, n: i64) -> Result<Tensor, EvalError> {
         let mut best = Vec::new();
-        for start in (0..rows.size()[0]).step_by(TEST_ROWS as usize) {
-            let block = rows.f_narrow(0, start, TEST_ROWS.min(rows.size()[0] - start))?;
+        for start in (0..rows.size()[0]).step_by(BLOCK as usize) {
+            let block = rows.f_narrow(0, start, BLOCK.min(rows.size()[0] - start))?;
             let (_, classes) = bank.logits(&self.apply(&block)?)?.f_topk(n, 2, true, true)?;
             best.push(classes.f_to_device(Device::Cpu)?);
         }
@@ -140,7 +148,7 @@ impl<'a> Standardised<'a> {
 /// `progress` hears of finished passes and their number.
 ///
 /// # Errors
-/// Nothing to choose by: every class has one image and there are several settings; shapes that do not fit.
+/// More epochs than can be counted; nothing to choose by: every class has one image and there are several settings; shapes that do not fit.
 pub fn fast_linear(
     (train, train_labels): (&Tensor, &Tensor),
     (test, test_labels): (&Tensor, &Tensor),
@@ -153,6 +161,10 @@ pub fn fast_linear(
         .iter()
         .flat_map(|&lr| how.weight_decays.iter().map(move |&weight_decay| (lr, weight_decay)))
         .collect();
+    if let Some(epochs) = how.epochs.filter(|epochs| !(1..=MOST_EPOCHS).contains(epochs)) {
+        let (what, rule) = ("epochs", "1 to 1000000");
+        return Err(EvalError::PlanValue { what, rule, value: epochs.to_string() });
+    }
     let labels: Vec<i64> = Vec::try_from(train_labels)?;
     let all: Vec<i64> = (0..labels.len() as i64).collect();
     let epochs = how.epochs_for(labels.len());
@@ -166,8 +178,7 @@ pub fn fast_linear(
         if choose.is_empty() {
             return Err(EvalError::NothingHeldOut { images: labels.len() });
         }
-        let part = train.f_index_select(0, &Tensor::f_from_slice(&learn)?)?;
-        let rows = Standardised::new(train, &part, how.device)?;
+        let rows = Standardised::new(train, &learn, how.device)?;
         let bank = how.learn(&rows, &labels, &learn, classes, &settings, &mut |epoch, _| {
             progress(epoch as usize, passes);
             Ok(())
@@ -180,7 +191,7 @@ pub fn fast_linear(
     let chosen = first_highest(&held_out);
 
     // Learn from all of them, and test.
-    let rows = Standardised::new(train, train, how.device)?;
+    let rows = Standardised::new(train, &all, how.device)?;
     let mut best_epoch = (0, 0.0);
     let bank = how.learn(&rows, &labels, &all, classes, &settings, &mut |epoch, bank| {
         let best = rows.best(bank, test, 1)?;
@@ -369,7 +380,7 @@ mod tests {
         };
         let result = fast_linear((&train, &labels), (&test, &test_labels), 3, &how, &mut |_, _| {}).unwrap();
         assert_eq!(result.rates.len(), 6);
-        let rows = Standardised::new(&train, &train, Device::Cpu).unwrap();
+        let rows = Standardised::new(&train, &(0..train.size()[0]).collect::<Vec<_>>(), Device::Cpu).unwrap();
         let truth: Vec<i64> = Vec::try_from(&labels).unwrap();
         let all: Vec<i64> = (0..200).collect();
         let settings: Vec<(f64, f64)> =
@@ -410,6 +421,33 @@ mod tests {
         ));
         let one = FastLinear { learning_rates: vec![0.1], weight_decays: vec![0.0], ..how };
         assert_eq!(fast_linear(pair, pair, 3, &one, &mut |_, _| {}).unwrap().rates.len(), 1);
+    }
+
+    #[test]
+    fn epochs_beyond_all_counting_are_refused() {
+        let (train, labels) = features(30, 5);
+        let how = FastLinear { epochs: Some(u64::MAX), ..FastLinear::default() };
+        let pair = (&train, &labels);
+        let refused = fast_linear(pair, pair, 3, &how, &mut |_, _| {});
+        assert!(matches!(refused, Err(EvalError::PlanValue { what: "epochs", .. })));
+    }
+
+    #[test]
+    fn sums_over_blocks_standardise_as_the_whole_table_does() {
+        // More rows than a block, far from 0, where float32 sums would be off.
+        let rows = BLOCK + 5;
+        let (noise, _) = features(rows, 7);
+        let table = noise + 500.0;
+        let over: Vec<i64> = (0..rows).filter(|row| row % 3 != 0).collect();
+        let ours = Standardised::new(&table, &over, Device::Cpu).unwrap();
+        let wide = table.index_select(0, &Tensor::from_slice(&over)).to_kind(Kind::Double);
+        let mean = wide.mean_dim([0i64].as_slice(), true, Kind::Double);
+        let scale = (&wide - &mean).square().mean_dim([0i64].as_slice(), true, Kind::Double).rsqrt();
+        assert!(ours.mean.to_kind(Kind::Double).allclose(&mean, 1e-6, 1e-6, false));
+        let varies = Tensor::from_slice(&[0i64, 1, 3]);
+        let (found, expected) = (ours.scale.index_select(1, &varies), scale.index_select(1, &varies));
+        assert!(found.to_kind(Kind::Double).allclose(&expected, 1e-5, 0.0, false), "{found:?} {expected:?}");
+        assert_eq!(ours.scale.double_value(&[0, 2]), 0.0, "a feature that never changes becomes 0");
     }
 
     #[test]

@@ -35,6 +35,6 @@ pub(crate) use balanced::hold_out;
 pub(crate) use course::{Lesson, teach};
 pub(crate) use kept::KeptCourse;
 pub(crate) use order::Order;
-pub(crate) use plan::crop_and_flip;
+pub(crate) use plan::{MOST_EPOCHS, crop_and_flip};
 pub(crate) use state::{check_state, identity};
 pub(crate) use test::{ClassMap, of_ranking, scores};

@@ -8,6 +8,9 @@ use twist_train::Precision;
 use super::Order;
 use crate::{EvalError, FeatureKind};
 
+/// Most passes over labelled images: far beyond what is of use, and few enough to count their steps.
+pub(crate) const MOST_EPOCHS: u64 = 1_000_000;
+
 /// Training from labels, decided to the last number.
 #[derive(Clone, Debug, Serialize)]
 pub struct SupervisedPlan {
@@ -49,8 +52,8 @@ impl SupervisedPlan {
         let wrong = |what: &'static str, rule: &'static str, value: String| {
             Err(EvalError::PlanValue { what, rule, value })
         };
-        if self.epochs == 0 {
-            return wrong("epochs", "at least 1", self.epochs.to_string());
+        if !(1..=MOST_EPOCHS).contains(&self.epochs) {
+            return wrong("epochs", "1 to 1000000", self.epochs.to_string());
         }
         if self.batch_size < 2 {
             return wrong("the batch size", "at least 2", self.batch_size.to_string());
@@ -183,10 +186,11 @@ mod tests {
             SupervisedPlan { classifier_lr: f64::NAN, ..plan() },
             SupervisedPlan { backbone_lr: Some(-0.1), ..plan() },
             SupervisedPlan { weight_decay: -1.0, ..plan() },
+            SupervisedPlan { epochs: u64::MAX, ..plan() },
         ];
         plan().check().unwrap();
         for (plan, word) in
-            wrong.iter().zip(["epochs", "batch size", "learning rate", "backbone", "weight decay"])
+            wrong.iter().zip(["epochs", "batch size", "learning rate", "backbone", "weight decay", "epochs"])
         {
             let message = plan.check().unwrap_err().to_string();
             assert!(message.contains(word), "{message}");

@@ -27,6 +27,9 @@ pub struct HeadFacts {
     pub recipe_name: String,
     /// The recipe with its defaults.
     pub head_recipe: HeadConfig,
+    /// Rows of one update: fewer than the recipe says where there were fewer. Checkpoints of older versions do not say it.
+    #[serde(default)]
+    pub batch_size: Option<usize>,
     /// Width of the features.
     pub feature_dim: i64,
     /// Identity of the features.
@@ -47,6 +50,7 @@ impl HeadFacts {
             guard_streaks,
             recipe_name: recipe_name.into(),
             head_recipe: plan.config().clone(),
+            batch_size: Some(plan.batch_size()),
             feature_dim: plan.features().width,
             data_fingerprint: plan.features().fingerprint.clone(),
             twist: env!("CARGO_PKG_VERSION").into(),
@@ -79,6 +83,23 @@ pub(super) fn restore(heads: &mut [HeadState], path: &Path, mut saved: StateDict
         head.store.load(&model)?;
     }
     Ok(())
+}
+
+/// Refuses what would put the run at another place than it was: a step counts batches, whatever their size.
+///
+/// # Errors
+/// [`TrainError::WrongCheckpoint`] for another batch size.
+pub(super) fn check_place(loaded: &Loaded<HeadFacts>, plan: &HeadPlan) -> Result<(), TrainError> {
+    let facts = &loaded.facts;
+    let (before, now) = (facts.batch_size.unwrap_or(facts.head_recipe.train.batch_size), plan.batch_size());
+    if before == now || (facts.batch_size.is_none() && now == plan.features().rows) {
+        return Ok(());
+    }
+    let reason = format!(
+        "a batch had {before} rows and has {now} now, and steps are counted in batches: keep --batch-size and the \
+         features, or begin another run with another --out"
+    );
+    Err(TrainError::WrongCheckpoint { path: loaded.path.clone(), reason })
 }
 
 /// What a resumed run begins with: checkpoints left out, and everything that is not as it was.

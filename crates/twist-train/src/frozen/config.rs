@@ -17,6 +17,9 @@ pub struct HeadConfig {
     /// Which rows are compared.
     #[serde(default)]
     pub pairs: PairConfig,
+    /// Which heads are led by k-means.
+    #[serde(default)]
+    pub guide: GuideConfig,
     /// Weights of the loss terms.
     #[serde(default)]
     pub loss: LossConfig,
@@ -87,6 +90,24 @@ pub struct PairConfig {
 impl Default for PairConfig {
     fn default() -> Self {
         Self { neighbours: 20, mutual: false, dropout: 0.0 }
+    }
+}
+
+/// `[guide]`: heads that learn the clusters of a k-means of their own at first, while the loss takes over evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GuideConfig {
+    /// How many heads are led, the last ones.
+    pub heads: usize,
+    /// The part of the run in which the share of k-means falls, from 1.
+    pub part: f64,
+    /// The share of k-means from there on.
+    pub rest: f64,
+}
+
+impl Default for GuideConfig {
+    fn default() -> Self {
+        Self { heads: 0, part: 0.3, rest: 0.0 }
     }
 }
 

@@ -7,7 +7,8 @@
 //!
 //! A small head ends in one of several minima, some of which put two groups of images into one class. So several heads
 //! with starts of their own learn from the same batches, and the one whose loss over the whole data is least is kept
-//! ([`HeadTrainer::losses`]). Labels have no part in that.
+//! ([`HeadTrainer::losses`]). Labels have no part in that. Some heads may be led: they learn the clusters of a k-means at
+//! first ([`GuideConfig`]), while the loss takes over.
 //!
 //! ```text
 //! head recipe ─ HeadConfig ─ HeadPlan ─ HeadTrainer ─┬─ Pairs ─ head_step ─ Optimizer
@@ -15,10 +16,13 @@
 //! ```
 //!
 //! As in the rest of the crate nothing remembers time: order and neighbours are functions of seed and step, so a resumed
-//! run equals an uninterrupted one. Neighbours are found elsewhere (`twist-eval`), and scores are taken elsewhere.
+//! run equals an uninterrupted one. Neighbours and guides are found elsewhere (`twist-eval`), and scores are taken elsewhere.
 
 mod config;
+
 mod plan;
+
+mod check;
 
 mod trainer;
 
@@ -30,7 +34,9 @@ mod checkpoint;
 mod progress;
 
 pub use checkpoint::HeadFacts;
-pub use config::{FeatureConfig, HeadConfig, HeadEvalConfig, HeadModelConfig, HeadRunConfig, PairConfig};
+pub use config::{
+    FeatureConfig, GuideConfig, HeadConfig, HeadEvalConfig, HeadModelConfig, HeadRunConfig, PairConfig,
+};
 pub use pairs::{Neighbourhood, Pairs};
 pub use plan::{FeatureFacts, HeadPlan};
 pub use trainer::{HeadEvaluator, HeadOptions, HeadTrainer};

@@ -66,7 +66,9 @@ pub struct Pairs {
 pub(super) struct PairBatch {
     /// `[2B, D]` on the device: the rows, then the neighbours.
     pub(super) views: Tensor,
-    /// The rows.
+    /// Which rows these are, `[2B]` int64 on the device.
+    pub(super) places: Tensor,
+    /// The first half of them.
     pub(super) indices: Vec<u32>,
 }
 
@@ -118,10 +120,12 @@ impl Pairs {
             .chain(request.indices.iter().map(neighbour))
             .map(i64::from)
             .collect();
-        let views = self.rows.f_index_select(0, &Tensor::f_from_slice(&places)?)?;
+        let places = Tensor::f_from_slice(&places)?;
+        let views = self.rows.f_index_select(0, &places)?;
         let views = views.f_to_device(self.device)?.f_to_kind(Kind::Float)?;
         let views = if self.unit_length { unit_length(&views)? } else { views };
-        Ok(PairBatch { views, indices: request.indices })
+        let places = places.f_to_device(self.device)?;
+        Ok(PairBatch { views, places, indices: request.indices })
     }
 }
 
@@ -154,7 +158,7 @@ mod tests {
         let cycle = Neighbourhood::new([vec![1], vec![2], vec![0]]);
         let pairs =
             |unit| Pairs::new(rows.shallow_clone(), cycle.clone(), (2, 0), unit, Device::Cpu).unwrap();
-        let PairBatch { views, indices } = pairs(false).batch(4).unwrap();
+        let PairBatch { views, indices, .. } = pairs(false).batch(4).unwrap();
         let [a, b] = [i64::from(indices[0]), i64::from(indices[1])];
         let expected = rows.index_select(0, &Tensor::from_slice(&[a, b, (a + 1) % 3, (b + 1) % 3]));
         assert_eq!(views, expected);

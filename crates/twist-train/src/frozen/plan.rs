@@ -4,7 +4,9 @@ use serde::Serialize;
 use twist_nn::{Arch, Depth, NetConfig, Stem, TwistLoss};
 
 use super::HeadConfig;
+use super::check::check_values;
 use crate::config::GuardConfig;
+use crate::length;
 use crate::machine::Machine;
 use crate::schedule::{Cosine, LearningRate, Stage, silent_warmup_epochs};
 use crate::{CheckpointPlan, PlanError, Rates};
@@ -55,7 +57,8 @@ impl HeadPlan {
         let (train, schedule, optim) = (config.train, config.schedule, config.optim);
         let batch_size = train.batch_size.min(features.rows);
         let steps_per_epoch = (features.rows / batch_size) as u64;
-        let total_steps = steps_per_epoch * schedule.epochs;
+        let steps_of = |key, epochs| length::steps(key, epochs, steps_per_epoch);
+        let total_steps = steps_of("schedule.epochs", schedule.epochs)?;
         let warmup_epochs =
             schedule.warmup_epochs.unwrap_or_else(|| silent_warmup_epochs(schedule.epochs, schedule.epochs));
         if warmup_epochs >= schedule.epochs {
@@ -66,15 +69,16 @@ impl HeadPlan {
         let learning_rate = LearningRate::new(Stage {
             start: 0,
             steps: total_steps,
-            warmup: warmup_epochs * steps_per_epoch,
+            warmup: steps_of("schedule.warmup_epochs", warmup_epochs)?,
             peak: peak_learning_rate,
             final_fraction: schedule.final_lr_fraction,
         });
         let end = optim.weight_decay_end.unwrap_or(optim.weight_decay);
         let every_steps = match (config.checkpoint.every_steps, config.checkpoint.every_epochs) {
             (Some(steps), _) => steps,
-            (None, epochs) => epochs.unwrap_or(1) * steps_per_epoch,
+            (None, epochs) => steps_of("checkpoint.every_epochs", epochs.unwrap_or(1))?,
         };
+        let eval_every = steps_of("eval.every_epochs", config.eval.every_epochs)?;
         // A head alone: the backbone that the sizes name is never built.
         let unused = Arch::ResNet { depth: Depth::D18, stem: Stem::ImageNet };
         let model = &config.model;
@@ -102,8 +106,7 @@ impl HeadPlan {
             weight_decay: Cosine { base: optim.weight_decay, end, steps: total_steps },
             machine: machine.clone(),
             checkpoint: CheckpointPlan { every_steps, keep: config.checkpoint.keep },
-            eval_every_steps: (config.eval.every_epochs > 0)
-                .then_some(config.eval.every_epochs * steps_per_epoch),
+            eval_every_steps: (eval_every > 0).then_some(eval_every),
             config: config.clone(),
         })
     }
@@ -121,6 +124,18 @@ impl HeadPlan {
     /// Heads side by side.
     pub fn heads(&self) -> usize {
         self.heads
+    }
+
+    /// How many heads, the last ones, are led by k-means.
+    pub fn guided(&self) -> usize {
+        self.config.guide.heads
+    }
+
+    /// The share of k-means in what a led head learns at `step`: all at first, `guide.rest` after `guide.part` of the run.
+    pub fn guidance_at(&self, step: u64) -> f64 {
+        let guide = self.config.guide;
+        let gone = step as f64 / (guide.part * self.total_steps as f64);
+        (1.0 - gone).max(guide.rest)
     }
 
     /// What is known of the features.
@@ -207,53 +222,4 @@ impl HeadPlan {
     pub fn guard(&self) -> GuardConfig {
         self.config.guard
     }
-}
-
-fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Result<(), PlanError> {
-    let (model, loss, optim, train) = (&config.model, &config.loss, &config.optim, &config.train);
-    let (rows, check) = (features.rows as i64, &config.checkpoint);
-    let enough = format!("at most the number of rows, {rows} (--clusters)");
-    let rules: [(&'static str, f64, bool, &str); 20] = [
-        ("model.dim", model.dim as f64, model.dim >= 2, "at least 2 clusters (--clusters)"),
-        ("model.dim", model.dim as f64, model.dim <= rows, &enough),
-        ("model.hidden_dim", model.hidden_dim as f64, model.hidden_dim >= 1, "at least 1"),
-        ("model.heads", model.heads as f64, model.heads >= 1, "at least 1"),
-        (
-            "pairs.neighbours",
-            config.pairs.neighbours as f64,
-            config.pairs.neighbours >= 1,
-            "at least 1: pairs are made of neighbours",
-        ),
-        (
-            "pairs.dropout",
-            config.pairs.dropout,
-            (0.0..1.0).contains(&config.pairs.dropout),
-            "in [0, 1) (0 switches it off)",
-        ),
-        ("loss.consistency", loss.consistency, loss.consistency >= 0.0, "at least 0 (0 switches it off)"),
-        ("loss.temperature", loss.temperature, loss.temperature > 0.0, "above 0"),
-        ("loss.lam1", loss.lam1, loss.lam1.is_finite(), "a finite number"),
-        ("loss.lam2", loss.lam2, loss.lam2.is_finite(), "a finite number"),
-        ("optim.lr", optim.lr, optim.lr >= 0.0 && optim.lr.is_finite(), "a finite number, at least 0"),
-        ("optim.bias_lr_ratio", optim.bias_lr_ratio, optim.bias_lr_ratio > 0.0, "above 0"),
-        ("optim.momentum", optim.momentum, (0.0..1.0).contains(&optim.momentum), "in [0, 1)"),
-        ("optim.weight_decay", optim.weight_decay, optim.weight_decay >= 0.0, "at least 0"),
-        ("optim.clip_norm", optim.clip_norm, optim.clip_norm >= 0.0, "at least 0 (0 turns clipping off)"),
-        ("optim.betas", optim.betas[0], optim.betas.iter().all(|b| (0.0..1.0).contains(b)), "both in [0, 1)"),
-        ("schedule.epochs", config.schedule.epochs as f64, config.schedule.epochs >= 1, "at least 1"),
-        ("train.batch_size", train.batch_size as f64, train.batch_size >= 2, "at least 2"),
-        ("train.log_every", train.log_every as f64, train.log_every >= 1, "at least 1"),
-        (
-            "checkpoint.keep",
-            check.keep as f64,
-            check.keep >= 1 && check.every_steps != Some(0) && check.every_epochs != Some(0),
-            "at least 1, as every_steps and every_epochs",
-        ),
-    ];
-    for (key, value, holds, rule) in rules {
-        if !holds {
-            return Err(PlanError::Value { key, value: value.to_string(), rule: format!("must be {rule}") });
-        }
-    }
-    Ok(())
 }

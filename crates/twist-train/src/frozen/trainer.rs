@@ -7,7 +7,7 @@ use tch::Tensor;
 use twist_io::StateDict;
 use twist_nn::ProjectionHead;
 
-use super::checkpoint::{capture, restore, warnings};
+use super::checkpoint::{capture, check_place, restore, warnings};
 use super::progress::{Progress, least};
 use super::step::{HeadState, head_step, mean_loss};
 use super::{HeadFacts, HeadPlan, Neighbourhood, Pairs};
@@ -52,14 +52,16 @@ pub struct HeadTrainer {
 impl HeadTrainer {
     /// Builds the heads, and takes their state from the newest good checkpoint when the folder is to be resumed.
     ///
-    /// `rows` `[N, D]` (float32, CPU) are the features that the plan was made for.
+    /// `rows` `[N, D]` (float32, CPU) are the features that the plan was made for, `guides` the clusters of all rows for each
+    /// head that is led.
     ///
     /// # Errors
-    /// A checkpoint that does not fit the recipe, neighbours that do not fit the rows, or no memory.
+    /// A checkpoint that does not fit the recipe, neighbours or guides that do not fit the rows, or no memory.
     pub fn new(
         plan: HeadPlan,
         rows: Tensor,
         neighbourhood: Neighbourhood,
+        guides: &[Vec<u32>],
         folder: &RunFolder,
         options: HeadOptions,
     ) -> Result<Self, TrainError> {
@@ -67,7 +69,9 @@ impl HeadTrainer {
         let order = (plan.batch_size(), plan.seed());
         let unit_length = plan.config().features.unit_length;
         let pairs = Pairs::new(rows, neighbourhood, order, unit_length, plan.machine().device)?;
-        let heads = (0..plan.heads()).map(|number| HeadState::new(&plan, number));
+        let led = check_guides(guides, &plan)?;
+        let guide = |number: usize| Some(guides[number.checked_sub(led)?].as_slice());
+        let heads = (0..plan.heads()).map(|number| HeadState::new(&plan, number, guide(number)));
         let heads = heads.collect::<Result<Vec<_>, _>>()?;
         let store = CheckpointStore::new(folder.checkpoints(), plan.checkpoint().keep);
         let run = folder.path().to_path_buf();
@@ -85,6 +89,7 @@ impl HeadTrainer {
         };
         let loaded = if folder.resume() { trainer.store.newest::<HeadFacts>()? } else { None };
         if let Some(loaded) = loaded {
+            check_place(&loaded, &trainer.plan)?;
             trainer.notes = warnings(&loaded, &trainer.plan);
             trainer.step = loaded.facts.step;
             if resume::changes(&loaded.facts.head_recipe, trainer.plan.config()).is_empty() {
@@ -311,4 +316,16 @@ impl HeadTrainer {
         let event = Event { step: self.step, epoch: self.plan.epoch_of(self.step), what };
         recorders.iter_mut().try_for_each(|recorder| recorder.record(&event))
     }
+}
+
+/// The number of the first head that is led, after checking that each has a cluster of the plan for every row.
+fn check_guides(guides: &[Vec<u32>], plan: &HeadPlan) -> Result<usize, TrainError> {
+    let (rows, clusters) = (plan.features().rows, plan.net().dim);
+    let fits = |guide: &Vec<u32>| guide.len() == rows && guide.iter().all(|&one| i64::from(one) < clusters);
+    if guides.len() != plan.guided() || !guides.iter().all(fits) {
+        let reason =
+            format!("{} heads are led to {clusters} clusters of {rows} rows: other guides", plan.guided());
+        return Err(tch::TchError::Shape(reason).into());
+    }
+    Ok(plan.heads() - plan.guided())
 }

@@ -2,8 +2,9 @@
 
 use thiserror::Error;
 use twist_data::ViewPolicy;
-use twist_nn::{Activation, Arch, MOST_CHANNELS, MOST_OUTPUTS};
+use twist_nn::{Activation, Arch, MOST_CHANNELS};
 
+use super::shared::{Shared, check};
 use crate::config::{LossConfig, ModelConfig, SelfLabelConfig, TeacherConfig, TrainConfig};
 
 /// Why a recipe cannot be run.
@@ -99,27 +100,24 @@ pub enum PlanError {
 const LEAST_VIEW: u32 = 8;
 
 pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
-    let (model, loss, data, optim) = (&config.model, &config.loss, &config.data, &config.optim);
-    let (train, check, eval, guard) = (&config.train, &config.checkpoint, &config.eval, &config.guard);
-    let most = MOST_OUTPUTS as f64;
-    let rules: [(&'static str, f64, bool, &str); 33] = [
+    let (model, data, train, eval) = (&config.model, &config.data, &config.train, &config.eval);
+    let shared = Shared {
+        hidden_dim: model.hidden_dim,
+        dim: model.dim,
+        loss: &config.loss,
+        optim: &config.optim,
+        schedule: &config.schedule,
+        checkpoint: &config.checkpoint,
+        guard: &config.guard,
+        log_every: train.log_every,
+    };
+    shared.check()?;
+    check(&[
         (
             "model.width",
             model.width as f64,
             (1..=MOST_CHANNELS).contains(&model.width),
             "1 to 65536 channels",
-        ),
-        (
-            "model.hidden_dim",
-            model.hidden_dim as f64,
-            (1.0..=most).contains(&(model.hidden_dim as f64)),
-            "in 1 to 1048576",
-        ),
-        (
-            "model.dim",
-            model.dim as f64,
-            (2.0..=most).contains(&(model.dim as f64)),
-            "2 to 1048576 clusters (--clusters)",
         ),
         (
             "model.bunch",
@@ -128,20 +126,6 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
             "at least 2 images: one alone has no variance",
         ),
         ("model.drop_path", model.drop_path, (0.0..1.0).contains(&model.drop_path), "in [0, 1)"),
-        (
-            "loss.consistency",
-            loss.consistency,
-            loss.consistency >= 0.0 && loss.consistency.is_finite(),
-            "a finite number, at least 0 (0 switches it off)",
-        ),
-        (
-            "loss.temperature",
-            loss.temperature,
-            loss.temperature > 0.0 && loss.temperature.is_finite(),
-            "a finite number above 0",
-        ),
-        ("loss.lam1", loss.lam1, loss.lam1.is_finite(), "a finite number"),
-        ("loss.lam2", loss.lam2, loss.lam2.is_finite(), "a finite number"),
         (
             "data.mean",
             data.mean[0],
@@ -158,15 +142,6 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
             "at least the side of every view",
         ),
         ("data.std", data.std[0], data.std.iter().all(|s| *s > 0.0 && *s <= 1.0), "every channel in (0, 1]"),
-        ("optim.lr", optim.lr, optim.lr >= 0.0 && optim.lr.is_finite(), "a finite number, at least 0"),
-        ("optim.bias_lr_ratio", optim.bias_lr_ratio, optim.bias_lr_ratio > 0.0, "above 0"),
-        ("optim.momentum", optim.momentum, (0.0..1.0).contains(&optim.momentum), "in [0, 1)"),
-        ("optim.weight_decay", optim.weight_decay, optim.weight_decay >= 0.0, "at least 0"),
-        ("optim.clip_norm", optim.clip_norm, optim.clip_norm >= 0.0, "at least 0 (0 turns clipping off)"),
-        ("optim.eta", optim.eta, optim.eta > 0.0, "above 0"),
-        ("optim.betas", optim.betas[0], optim.betas.iter().all(|b| (0.0..1.0).contains(b)), "both in [0, 1)"),
-        ("optim.eps", optim.eps, optim.eps > 0.0, "above 0"),
-        ("schedule.epochs", config.schedule.epochs as f64, config.schedule.epochs >= 1, "at least 1"),
         (
             "train.batch_size",
             train.batch_size as f64,
@@ -174,33 +149,14 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
             "at least 2: the head needs batch statistics",
         ),
         ("train.accumulation", train.accumulation as f64, train.accumulation >= 1, "at least 1"),
-        ("train.log_every", train.log_every as f64, train.log_every >= 1, "at least 1"),
-        ("checkpoint.keep", check.keep as f64, check.keep >= 1, "at least 1"),
-        ("checkpoint.every_steps", 0.0, check.every_steps != Some(0), "at least 1"),
-        ("checkpoint.every_epochs", 0.0, check.every_epochs != Some(0), "at least 1"),
         ("eval.knn_k", eval.knn_k as f64, eval.knn_k >= 1, "at least 1"),
-        ("eval.knn_temperature", eval.knn_temperature, eval.knn_temperature > 0.0, "above 0"),
-        ("guard.window_steps", guard.window_steps as f64, guard.window_steps >= 1, "at least 1"),
         (
-            "guard.dead_fraction",
-            guard.dead_fraction,
-            (0.0..=1.0).contains(&guard.dead_fraction),
-            "a part of the classes, in [0, 1]",
+            "eval.knn_temperature",
+            eval.knn_temperature,
+            eval.knn_temperature > 0.0 && eval.knn_temperature.is_finite(),
+            "a finite number above 0",
         ),
-        ("guard.uniform_gap", guard.uniform_gap, guard.uniform_gap >= 0.0, "at least 0 nats"),
-        (
-            "schedule.final_lr_fraction",
-            config.schedule.final_lr_fraction,
-            (0.0..=1.0).contains(&config.schedule.final_lr_fraction),
-            "a part of the peak, in [0, 1]",
-        ),
-    ];
-    for (key, value, holds, rule) in rules {
-        if !holds {
-            return Err(PlanError::Value { key, value: value.to_string(), rule: format!("must be {rule}") });
-        }
-    }
-    Ok(())
+    ])
 }
 
 /// One policy for each view: two global ones of one size, then views in runs of one size each.
@@ -537,12 +493,24 @@ solarize = 0.0
 
     #[test]
     fn what_does_not_fit_is_refused_with_its_key_and_a_way_out() {
-        let cases: [(usize, &[&str], &str); 42] = [
+        let cases: [(usize, &[&str], &str); 46] = [
             (50, &[], "only 50 images and an epoch needs at least one whole batch; use --batch-size 32"),
             (1, &[], "only one image"),
             (1000, &["model.dim=99999999999"], "model.dim = 99999999999: must be 2 to 1048576"),
             (1000, &["model.bunch=1"], "model.bunch = 1"),
             (1000, &["loss.temperature=inf"], "loss.temperature = inf"),
+            (
+                1000,
+                &["schedule.epochs=18446744073709551615"],
+                "schedule.epochs = 18446744073709551615: must be at most",
+            ),
+            (1000, &["eval.every_epochs=9223372036854775808"], "eval.every_epochs = 9223372036854775808"),
+            (
+                1000,
+                &["checkpoint.every_epochs=9223372036854775808"],
+                "checkpoint.every_epochs = 9223372036854775808",
+            ),
+            (1000, &["optim.weight_decay_end=inf"], "optim.weight_decay_end = inf"),
             (1000, &["data.reduce_to=24"], "data.reduce_to = 24: must be at least the side of every view"),
             (1000, &["eval.knn_k=0"], "eval.knn_k = 0"),
             (1000, &["checkpoint.every_epochs=0"], "checkpoint.every_epochs = 0"),

@@ -1,8 +1,10 @@
 //! Every number that a run derives from its recipe, its data and its machine, checked once.
 
 mod check;
+mod shared;
 
 pub use check::PlanError;
+pub(crate) use shared::{Shared, check};
 
 use serde::{Deserialize, Serialize};
 use twist_data::{EvalTransform, ViewPolicy};
@@ -13,6 +15,7 @@ use self::check::{
     divides, parse_activation, parse_backbone, parse_head_init,
 };
 use crate::config::{GuardConfig, ModelConfig, OptimConfig, TrainConfig};
+use crate::length;
 use crate::machine::Machine;
 use crate::schedule::{Cosine, LearningRate, Stage, silent_warmup_epochs};
 
@@ -181,9 +184,11 @@ impl TrainPlan {
             _ => {}
         }
         let steps_per_epoch = (data.images / batch_size) as u64;
-        let first_stage = steps_per_epoch * schedule.epochs;
-        let epochs = schedule.epochs + config.self_label.as_ref().map_or(0, |stage| stage.epochs);
-        let total_steps = steps_per_epoch * epochs;
+        let steps_of = |key, epochs| length::steps(key, epochs, steps_per_epoch);
+        let first_stage = steps_of("schedule.epochs", schedule.epochs)?;
+        let second_stage = config.self_label.as_ref().map_or(0, |stage| stage.epochs);
+        let epochs = length::together(schedule.epochs, second_stage);
+        let total_steps = steps_of("self_label.epochs", epochs)?;
 
         // Rates.
         let warmup_epochs =
@@ -197,7 +202,7 @@ impl TrainPlan {
         let mut learning_rate = LearningRate::new(Stage {
             start: 0,
             steps: first_stage,
-            warmup: warmup_epochs * steps_per_epoch,
+            warmup: steps_of("schedule.warmup_epochs", warmup_epochs)?,
             peak: peak_learning_rate,
             final_fraction: schedule.final_lr_fraction,
         });
@@ -206,15 +211,15 @@ impl TrainPlan {
             check_self_label(stage, batch_size)?;
             learning_rate = learning_rate.then(Stage {
                 start: first_stage,
-                steps: stage.epochs * steps_per_epoch,
-                warmup: stage.warmup_epochs * steps_per_epoch,
+                steps: total_steps - first_stage,
+                warmup: steps_of("self_label.warmup_epochs", stage.warmup_epochs)?,
                 peak: stage.lr * scale,
                 final_fraction: schedule.final_lr_fraction,
             });
             let [base, end] = stage.quantile;
             self_label = Some(SelfLabelPlan {
                 first_step: first_stage,
-                quantile: Cosine { base, end, steps: stage.epochs * steps_per_epoch },
+                quantile: Cosine { base, end, steps: total_steps - first_stage },
                 threshold_images: stage.threshold_images,
                 views: if stage.views.is_empty() { views.clone() } else { check_views(&stage.views)? },
             });
@@ -242,7 +247,7 @@ impl TrainPlan {
         let channels_last = choose("train.channels_last", &train.channels_last, "on", "off", bf16)?;
         let every_steps = match (config.checkpoint.every_steps, config.checkpoint.every_epochs) {
             (Some(steps), _) => steps,
-            (None, epochs) => epochs.unwrap_or(1) * steps_per_epoch,
+            (None, epochs) => steps_of("checkpoint.every_epochs", epochs.unwrap_or(1))?,
         };
 
         Ok(Self {
@@ -457,7 +462,8 @@ fn eval_plan(
     transform.check()?;
     check_patches(arch, "eval.crop", "the evaluation", crop)?;
     Ok(EvalPlan {
-        every_steps: (eval.every_epochs > 0).then_some(eval.every_epochs * steps_per_epoch),
+        every_steps: Some(length::steps("eval.every_epochs", eval.every_epochs, steps_per_epoch)?)
+            .filter(|every| *every > 0),
         knn_k: eval.knn_k,
         knn_temperature: eval.knn_temperature,
         transform,

@@ -79,7 +79,9 @@ fn watched(
     let folder = RunFolder::open(folder, OnExisting::Resume).unwrap();
     let (recipe, plan) = plan(overrides).unwrap();
     let neighbours = neighbours(&rows);
-    let mut trainer = HeadTrainer::new(plan, rows, neighbours, &folder, HeadOptions::default()).unwrap();
+    let guides = vec![(0..GROUPS * EACH).map(|row| (row % GROUPS) as u32).collect(); plan.guided()];
+    let mut trainer =
+        HeadTrainer::new(plan, rows, neighbours, &guides, &folder, HeadOptions::default()).unwrap();
     folder.describe(&recipe, trainer.plan()).unwrap();
     let stop = StopFlag::new();
     let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders().unwrap();
@@ -177,6 +179,26 @@ fn what_does_not_fit_is_refused_with_a_remedy() {
         ("model.heads=0", "model.heads"),
         ("pairs.neighbours=0", "pairs.neighbours"),
         ("schedule.warmup_epochs=12", "warmup"),
+        ("guard.window_steps=0", "guard.window_steps = 0"),
+        ("guard.dead_fraction=1.5", "guard.dead_fraction"),
+        ("guard.uniform_gap=inf", "guard.uniform_gap = inf"),
+        ("guard.one_hot_classes=nan", "guard.one_hot_classes"),
+        ("loss.temperature=inf", "loss.temperature = inf"),
+        ("loss.consistency=inf", "loss.consistency = inf"),
+        ("optim.eta=0.0", "optim.eta = 0"),
+        ("optim.eps=0.0", "optim.eps = 0"),
+        ("optim.weight_decay=inf", "optim.weight_decay = inf"),
+        ("optim.clip_norm=inf", "optim.clip_norm = inf"),
+        ("optim.bias_lr_ratio=inf", "optim.bias_lr_ratio = inf"),
+        ("schedule.final_lr_fraction=9.0", "schedule.final_lr_fraction = 9"),
+        ("schedule.epochs=18446744073709551615", "schedule.epochs = 18446744073709551615: must be at most"),
+        ("checkpoint.every_epochs=18446744073709551615", "checkpoint.every_epochs"),
+        ("eval.every_epochs=18446744073709551615", "eval.every_epochs"),
+        ("model.hidden_dim=1048577", "model.hidden_dim"),
+        ("model.heads=1000000", "model.heads"),
+        ("guide.heads=3", "guide.heads = 3: must be at most model.heads = 2"),
+        ("guide.part=0.0", "guide.part = 0"),
+        ("guide.rest=1.5", "guide.rest = 1.5"),
         ("model.activation=tanh", "relu"),
         ("pairs.neighbors=3", "did you mean `neighbours`?"),
     ] {
@@ -185,4 +207,46 @@ fn what_does_not_fit_is_refused_with_a_remedy() {
     }
     let (_, few) = plan(&["train.batch_size=1000", "pairs.neighbours=1000"]).unwrap();
     assert_eq!((few.batch_size(), few.neighbours()), (300, 299), "never more than there are");
+}
+
+#[test]
+fn a_led_head_learns_its_guide_and_the_others_are_as_without_it() {
+    let clusters_of = |trainer: &HeadTrainer, number: usize| trainer.head_state(number).unwrap();
+    let (alone, beside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (first, _) = run(alone.path(), None, &[]);
+    let (second, _) = run(beside.path(), None, &["guide.heads=1", "guide.rest=1.0"]);
+    assert_eq!(clusters_of(&first, 0), clusters_of(&second, 0), "the first head is not led");
+    assert_ne!(clusters_of(&first, 1), clusters_of(&second, 1));
+
+    // A guide that calls the groups by names of its own: the led head takes exactly those.
+    let folder = tempfile::tempdir().unwrap();
+    let rows = mixture();
+    let unit = &rows / rows.norm_scalaropt_dim(2, [1i64].as_slice(), true);
+    let mut found = Vec::new();
+    let mut evaluator = |head: &ProjectionHead| -> Result<Vec<(String, f64)>, EvalError> {
+        let logits = tch::no_grad(|| head.forward(&unit, 1, Mode::Eval))?;
+        found = Vec::<i64>::try_from(logits.argmax(1, false))?;
+        Ok(vec![("nmi".into(), 1.0)])
+    };
+    let only = ["model.heads=1", "guide.heads=1", "guide.part=1.0", "eval.every_epochs=12"];
+    watched(folder.path(), None, &only, Some(&mut evaluator));
+    let expected: Vec<i64> = (0..GROUPS * EACH).map(|row| row % GROUPS).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn another_batch_size_is_refused_on_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, outcome) = run(folder.path(), Some(5), &[]);
+    assert_eq!(outcome.exit_code(), 130);
+    let again = |overrides: &[&str]| {
+        let rows = mixture();
+        let folder = RunFolder::open(folder.path(), OnExisting::Resume).unwrap();
+        let (_, plan) = plan(overrides).unwrap();
+        let neighbours = neighbours(&rows);
+        HeadTrainer::new(plan, rows, neighbours, &[], &folder, HeadOptions::default()).map(|_| ())
+    };
+    let message = again(&["train.batch_size=50"]).unwrap_err().to_string();
+    assert!(message.contains("100 rows") && message.contains("50 now"), "{message}");
+    again(&[]).unwrap();
 }

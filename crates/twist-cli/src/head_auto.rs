@@ -1,0 +1,239 @@
+//! The recipe that `twist train` makes for a head when none is named: every value follows from the features by a rule that
+//! is said beside it.
+//!
+//! A head needs some hundred updates, however many rows there are: the rules count steps, and epochs follow.
+//! [docs/frozen.md](../../../docs/frozen.md) says what was tried.
+
+use twist_train::frozen::FeatureFacts;
+
+use crate::asked::Asked;
+use crate::folder_auto::Made;
+
+/// What the recipe is called in run folders and logs.
+pub(crate) const NAME: &str = "frozen_auto";
+
+/// Updates, at least; and passes over the rows, at least.
+const STEPS: u64 = 600;
+const PASSES: u64 = 3;
+/// Rows of a batch: at least, and at most as long as the clusters do not ask for more.
+const LEAST_BATCH: usize = 256;
+const USUAL_BATCH: usize = 1_024;
+const MOST_BATCH: usize = 16_384;
+/// Most neighbours of a row.
+const NEIGHBOURS: usize = 20;
+/// With fewer rows than this for a cluster, neighbours tell less than k-means does.
+const FEW_ROWS: usize = 5;
+/// Up to so many clusters, more heads are affordable.
+const FEW_CLUSTERS: i64 = 32;
+
+/// What the rules look at.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    rows: usize,
+    width: i64,
+    /// Classes of the labels, 0 without labels.
+    classes: usize,
+    asked: Asked,
+}
+
+/// Makes the recipe for features like these.
+pub(crate) fn recipe_for(features: &FeatureFacts, asked: Asked) -> Made {
+    let FeatureFacts { rows, width, classes, .. } = features;
+    make(Facts { rows: *rows, width: *width, classes: classes.len(), asked })
+}
+
+impl Facts {
+    fn clusters(self) -> i64 {
+        self.asked.clusters.unwrap_or_else(|| (self.rows as i64 / 25).clamp(2, 128))
+    }
+
+    /// Rows for each cluster, if they were spread evenly.
+    fn rows_each(self) -> usize {
+        self.rows / self.clusters().max(1) as usize
+    }
+
+    fn batch_size(self) -> usize {
+        let for_clusters = (4 * self.clusters().clamp(1, MOST_BATCH as i64) as usize).next_power_of_two();
+        let for_rows = 1 << (self.rows / 50).clamp(1, USUAL_BATCH).ilog2();
+        let usual = LEAST_BATCH.max(for_rows).max(for_clusters.min(MOST_BATCH));
+        self.asked.batch_size.unwrap_or(usual).min(self.rows).max(2)
+    }
+
+    fn steps_per_epoch(self) -> u64 {
+        (self.rows / self.batch_size()).max(1) as u64
+    }
+
+    fn epochs(self) -> u64 {
+        self.asked.epochs.unwrap_or_else(|| STEPS.div_ceil(self.steps_per_epoch()).max(PASSES))
+    }
+
+    fn neighbours(self) -> usize {
+        (self.rows_each() / 2).clamp(1, NEIGHBOURS)
+    }
+
+    /// All heads, and how many of them k-means leads.
+    fn heads(self) -> (usize, usize) {
+        let few = self.clusters() <= FEW_CLUSTERS;
+        let heads = self.asked.heads.unwrap_or(if few { 8 } else { 4 });
+        let led = match (self.rows_each() < FEW_ROWS, few) {
+            (true, _) => heads,
+            (false, true) => heads / 4,
+            (false, false) => heads / 2,
+        };
+        (heads, led)
+    }
+}
+
+fn make(facts: Facts) -> Made {
+    let Facts { rows, width, classes, asked } = facts;
+    let (clusters, batch, epochs) = (facts.clusters(), facts.batch_size(), facts.epochs());
+    let (neighbours, (heads, led), each) = (facts.neighbours(), facts.heads(), facts.rows_each());
+    let steps = epochs.saturating_mul(facts.steps_per_epoch());
+    let few_rows = each < FEW_ROWS;
+    let mut reasons = vec![
+        format!("made for {rows} rows of {width} numbers; --recipe names another"),
+        match (asked.clusters, classes) {
+            (Some(_), _) => format!("{clusters} clusters: as asked for"),
+            (None, 0) => {
+                format!(
+                    "{clusters} clusters: one for 25 rows, at least 2 and at most 128; --clusters sets it"
+                )
+            }
+            (None, _) => format!(
+                "{clusters} clusters: one for 25 rows, at least 2 and at most 128; --clusters sets it (the labels have \
+                 {classes} classes; labels only measure)"
+            ),
+        },
+        match asked.batch_size {
+            Some(_) => format!("batches of {batch}: as asked for"),
+            None if batch == rows => format!("batches of {batch}: all rows"),
+            None => format!(
+                "batches of {batch}: four rows for a cluster, at least {LEAST_BATCH}, and up to {USUAL_BATCH} where there are many rows"
+            ),
+        },
+        match asked.epochs {
+            Some(_) => format!("{epochs} epochs: as asked for, {steps} steps in all"),
+            None => format!(
+                "{epochs} epochs: {steps} steps, since a head needs about {STEPS} however many rows there are; --epochs sets it"
+            ),
+        },
+        format!("{neighbours} neighbours: half of the rows of a cluster ({each}), at most {NEIGHBOURS}"),
+    ];
+    reasons.push(match (led, few_rows) {
+        (0, _) => format!("{heads} heads: as asked for"),
+        (_, true) => format!(
+            "{heads} heads, all led by k-means to the end: with {each} rows for a cluster, neighbours tell less than it does"
+        ),
+        (_, false) => format!(
+            "{heads} heads, {led} of them led by k-means at first: the one with the least loss is kept, without labels"
+        ),
+    });
+    reasons.push("AdamW at 0.002, dropout 0.2: as in the recipe frozen; --set changes any value".into());
+    let warmup = if epochs < 4 { 0 } else { (epochs / 20).max(1) };
+    let rest = if few_rows { 1.0 } else { 0.0 };
+    let head: String = reasons.iter().map(|reason| format!("#   {reason}\n")).collect();
+    let text = format!(
+        "# Chosen for these features.\n#\n{head}\n\
+         [model]\ndim = {clusters}\nhidden_dim = 256\nheads = {heads}\n\n\
+         [guide]\nheads = {led}\nrest = {rest:?}\n\n\
+         [pairs]\nneighbours = {neighbours}\ndropout = 0.2\n\n\
+         [optim]\nname = \"adamw\"\nlr = 2e-3\nscale_lr = false\nweight_decay = 1e-4\n\n\
+         [schedule]\nepochs = {epochs}\nwarmup_epochs = {warmup}\n\n\
+         [train]\nbatch_size = {batch}\n\n\
+         [checkpoint]\nevery_epochs = {}\n\n\
+         [eval]\nevery_epochs = {}\n",
+        epochs.div_ceil(10).max(1),
+        epochs.div_ceil(5).max(1),
+    );
+    Made { reasons, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use twist_train::frozen::{HeadPlan, HeadRecipe};
+    use twist_train::{DeviceRequest, Machine};
+
+    use super::*;
+
+    fn plan_of(rows: usize, asked: Asked) -> (Made, HeadPlan) {
+        let features = FeatureFacts { rows, width: 64, ..FeatureFacts::default() };
+        let made = recipe_for(&features, asked);
+        let recipe = HeadRecipe::read(NAME, &made.text, &[]).unwrap_or_else(|e| panic!("{e}\n{}", made.text));
+        let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
+        let plan = HeadPlan::new(recipe.config(), &features, &machine);
+        let plan = plan.unwrap_or_else(|error| panic!("{rows} rows: {error}\n{}", made.text));
+        (made, plan)
+    }
+
+    fn clusters(k: i64) -> Asked {
+        Asked { clusters: Some(k), ..Asked::default() }
+    }
+
+    #[test]
+    fn the_length_follows_steps_from_a_hundred_rows_to_a_million() {
+        let lengths =
+            [(100, 10), (300, 10), (1_000, 10), (3_000, 10), (8_677, 101), (100_000, 10), (1_000_000, 1_000)]
+                .map(|(rows, k)| {
+                    let (_, plan) = plan_of(rows, clusters(k));
+                    (
+                        plan.batch_size(),
+                        plan.epochs(),
+                        plan.total_steps(),
+                        plan.neighbours(),
+                        plan.heads(),
+                        plan.guided(),
+                    )
+                });
+        let expected = [
+            (100, 600, 600, 5, 8, 2),
+            (256, 600, 600, 15, 8, 2),
+            (256, 200, 600, 20, 8, 2),
+            (256, 55, 605, 20, 8, 2),
+            (512, 38, 608, 20, 4, 2),
+            (1_024, 7, 679, 20, 8, 2),
+            (4_096, 3, 732, 20, 4, 2),
+        ];
+        assert_eq!(lengths, expected);
+        assert_eq!(plan_of(300, clusters(101)).1.guided(), 4, "three rows for a cluster");
+    }
+
+    #[test]
+    fn every_outcome_plans_and_takes_enough_steps() {
+        let mut seen = 0;
+        for rows in [2, 3, 10, 57, 300, 5_000, 70_000, 2_000_000] {
+            for k in [None, Some(2), Some(10), Some(1_000)] {
+                if k.is_some_and(|k| k > rows as i64) {
+                    continue;
+                }
+                let (_, plan) = plan_of(rows, Asked { clusters: k, ..Asked::default() });
+                assert!(
+                    plan.total_steps() >= STEPS && plan.checkpoint().every_steps * 11 >= plan.total_steps()
+                );
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 25);
+    }
+
+    #[test]
+    fn what_is_asked_for_wins_and_the_rest_follows() {
+        let asked = Asked { clusters: None, epochs: Some(1), batch_size: Some(50), heads: Some(1) };
+        let (made, plan) = plan_of(1_000, asked);
+        assert_eq!((plan.batch_size(), plan.total_steps(), plan.heads(), plan.guided()), (50, 20, 1, 0));
+        assert_eq!(plan.net().dim, 40);
+        for words in
+            ["40 clusters: one for 25 rows", "1 epochs: as asked for, 20 steps", "batches of 50: as asked"]
+        {
+            assert!(made.reasons.iter().any(|reason| reason.contains(words)), "{words}: {:?}", made.reasons);
+        }
+        let labelled = FeatureFacts {
+            rows: 1_000,
+            width: 8,
+            classes: vec!["a".into(), "b".into()],
+            ..Default::default()
+        };
+        let said = recipe_for(&labelled, Asked::default());
+        assert!(said.reasons.iter().any(|reason| reason.contains("the labels have 2 classes")), "{said:?}");
+        assert!(said.text.contains("dim = 40\n"));
+    }
+}

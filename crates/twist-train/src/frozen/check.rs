@@ -1,0 +1,51 @@
+//! What a plan of heads refuses.
+
+use super::{FeatureFacts, HeadConfig};
+use crate::PlanError;
+use crate::plan::{Shared, check};
+
+pub(super) fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Result<(), PlanError> {
+    let (model, pairs, guide, train) = (&config.model, &config.pairs, &config.guide, &config.train);
+    let shared = Shared {
+        hidden_dim: model.hidden_dim,
+        dim: model.dim,
+        loss: &config.loss,
+        optim: &config.optim,
+        schedule: &config.schedule,
+        checkpoint: &config.checkpoint,
+        guard: &config.guard,
+        log_every: train.log_every,
+    };
+    shared.check()?;
+    let rows = features.rows as i64;
+    let enough = format!("at most the number of rows, {rows} (--clusters)");
+    let among = format!("at most model.heads = {}", model.heads);
+    check(&[
+        ("model.dim", model.dim as f64, model.dim <= rows, &enough),
+        (
+            "model.heads",
+            model.heads as f64,
+            (1..=MOST_HEADS).contains(&model.heads),
+            "in 1 to 1024: each is trained and kept in memory",
+        ),
+        ("guide.heads", guide.heads as f64, guide.heads <= model.heads, &among),
+        ("guide.part", guide.part, guide.part > 0.0 && guide.part <= 1.0, "a part of the run, in (0, 1]"),
+        ("guide.rest", guide.rest, (0.0..=1.0).contains(&guide.rest), "a share, in [0, 1]"),
+        (
+            "pairs.neighbours",
+            pairs.neighbours as f64,
+            pairs.neighbours >= 1,
+            "at least 1: pairs are made of neighbours",
+        ),
+        (
+            "pairs.dropout",
+            pairs.dropout,
+            (0.0..1.0).contains(&pairs.dropout),
+            "in [0, 1) (0 switches it off)",
+        ),
+        ("train.batch_size", train.batch_size as f64, train.batch_size >= 2, "at least 2"),
+    ])
+}
+
+/// Most heads side by side.
+const MOST_HEADS: usize = 1_024;
