@@ -59,7 +59,7 @@ impl Recorder for Course {
         match &event.what {
             What::Start(start) => self.say(&format!(
                 "{} labelled images of {} classes; on {} ({}), {} images a step, {} steps",
-                start.images,
+                thousands(start.images as u64),
                 start.classes,
                 start.device,
                 start.precision,

@@ -9,7 +9,7 @@ use twist_train::{Event, Machine, Recorder, StartFigures, StepFigures, TrainErro
 
 use crate::bar;
 use crate::contention::Contention;
-use crate::digits::rate;
+use crate::digits::{rate, thousands};
 use crate::summary;
 use crate::talk::{Talk, to_stderr};
 
@@ -52,13 +52,13 @@ impl Progress {
         self.contention = (start.device == "cpu").then(|| Contention::watch(start.threads)).flatten();
         self.say(&format!(
             "{} images, {} clusters; {} on {} ({}), {} images a step, {} steps",
-            start.images,
+            thousands(start.images as u64),
             start.clusters,
             start.recipe_name,
             start.device,
             start.precision,
-            start.batch_size,
-            start.total_steps
+            thousands(start.batch_size as u64),
+            thousands(start.total_steps)
         ));
         let bar = bar::steps(start.total_steps, &self.talk);
         bar.set_prefix("starting");
@@ -217,34 +217,41 @@ impl Counting {
 /// Shows what an evaluation is doing: a bar of images where they are counted, else that something is done.
 pub(crate) fn watch(talk: &Talk, machine: &Machine) -> Watch {
     let (talk, machine) = (talk.clone(), machine.clone());
-    let mut shown: Option<(String, Stage)> = None;
+    let (mut pass, mut shown) = (Pass::default(), None);
     Watch::new(move |what, done, all| {
-        let counted = all > 0;
-        let same = |(name, stage): &(String, Stage)| name == what && stage.is_counted() == counted;
-        if !shown.as_ref().is_some_and(same) {
+        if !pass.goes_on(what, done, all) || shown.is_none() {
             shown = None; // the old bar goes before the new one comes
-            let stage = match counted {
-                true => Stage::Counted(Counting::new(&talk, what).on(&machine)),
-                false => Stage::Busy(bar::busy(what, &talk)),
-            };
-            shown = Some((what.to_string(), stage));
+            shown = Some(match all {
+                0 => Stage::Busy(bar::busy(what, &talk)),
+                _ => Stage::Counted(Counting::new(&talk, what).on(&machine)),
+            });
         }
-        if let Some((_, Stage::Counted(counting))) = &mut shown {
+        pass = Pass { what: what.to_string(), done, all };
+        if let Some(Stage::Counted(counting)) = &mut shown {
             counting.at(done, all);
         }
     })
+}
+
+/// One pass over images, as far as it was heard of.
+#[derive(Default)]
+struct Pass {
+    what: String,
+    done: usize,
+    all: usize,
+}
+
+impl Pass {
+    /// Whether what is heard now belongs to the same pass.
+    fn goes_on(&self, what: &str, done: usize, all: usize) -> bool {
+        self.what == what && self.all == all && self.done <= done
+    }
 }
 
 /// What is shown of a part of an evaluation.
 enum Stage {
     Counted(Counting),
     Busy(ProgressBar),
-}
-
-impl Stage {
-    fn is_counted(&self) -> bool {
-        matches!(self, Self::Counted(_))
-    }
 }
 
 impl Drop for Stage {
@@ -311,6 +318,15 @@ pub(crate) fn remaining(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_pass_over_images_has_a_bar_of_its_own() {
+        let pass = Pass { what: "features".into(), done: 256, all: 1_000 };
+        assert!(pass.goes_on("features", 512, 1_000));
+        assert!(!pass.goes_on("features", 256, 5_000), "as many images as the next pass has");
+        assert!(!pass.goes_on("features", 128, 1_000), "the same images once more");
+        assert!(!pass.goes_on("baselines", 512, 1_000));
+    }
 
     #[test]
     fn times_are_short() {

@@ -63,7 +63,8 @@ pub(crate) fn lines(metrics: &Map<String, Value>) -> Vec<String> {
         }
         _ => None,
     };
-    let mut lines = vec![format!("on {images:.0} {on}: {}", with_notes(metrics, asked, note))];
+    let mut lines =
+        vec![format!("on {} {on}: {}", thousands(images as u64), with_notes(metrics, asked, note))];
     if let Some(Value::Object(baselines)) = metrics.get("baselines") {
         let parts = named(baselines, &BASELINES, None, |_| None);
         lines.push(format!("without learning: {}", parts.join("  ")));
@@ -117,7 +118,7 @@ mod tests {
                 "knn": {"queries": 100}, "baselines": {"kmeans_clusters": 10},
             },
         }));
-        let line = "on 1000 training images: k-NN 0.350 ± 0.093 (measured on 100 images)  ACC 0.200 (40 clusters, 10 classes)";
+        let line = "on 1,000 training images: k-NN 0.350 ± 0.093 (measured on 100 images)  ACC 0.200 (40 clusters, 10 classes)";
         assert_eq!(lines(&metrics), [line]);
     }
 
