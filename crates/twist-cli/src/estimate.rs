@@ -3,11 +3,12 @@
 //! No result follows from a timing unless the user asks for it: with `--max-time` and without `--epochs` the measured
 //! time chooses the number of epochs, which then stands in the run's `config.toml` as if it had been typed.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use twist_data::Dataset;
-use twist_train::{Recipe, TrainPlan, seconds_per_step};
+use twist_train::{OnExisting, Recipe, TrainPlan, seconds_per_step};
 
 use crate::talk::Talk;
 
@@ -23,6 +24,18 @@ pub(crate) struct Asked {
     pub(crate) epochs: bool,
 }
 
+impl Asked {
+    /// Whether a measured time has a use.
+    pub(crate) fn wants_to_know(self, talk: &Talk) -> bool {
+        self.limit.is_some() || talk.shows_progress()
+    }
+}
+
+/// Whether a run begins in `folder`, as opposed to one that goes on or is refused.
+pub(crate) fn begins(folder: &Path, on_existing: OnExisting) -> bool {
+    on_existing == OnExisting::Replace || !folder.join("plan.json").is_file()
+}
+
 /// Measures some steps of a run of images that begins, and says how long it takes. Where `--max-time` leaves time for fewer
 /// epochs than the plan has and nobody chose those, `make` makes recipe and plan anew for them.
 ///
@@ -35,7 +48,7 @@ pub(crate) fn timed(
     talk: &Talk,
     make: impl Fn(u64) -> anyhow::Result<(Recipe, TrainPlan)>,
 ) -> anyhow::Result<(Recipe, TrainPlan)> {
-    if asked.limit.is_none() && !talk.shows_progress() {
+    if !asked.wants_to_know(talk) {
         return Ok((recipe, plan));
     }
     talk.say("measuring how long a step takes");
@@ -45,8 +58,7 @@ pub(crate) fn timed(
         epochs: plan.epochs(),
         fixed: plan.config().self_label.as_ref().map_or(0, |stage| stage.epochs),
     };
-    estimate.tell(talk);
-    match asked.limit.and_then(|limit| estimate.fit(limit, asked.epochs, talk)) {
+    match estimate.tell(asked, talk) {
         Some(epochs) => make(epochs),
         None => Ok((recipe, plan)),
     }
@@ -54,15 +66,15 @@ pub(crate) fn timed(
 
 /// A run whose steps were measured.
 #[derive(Clone, Copy, Debug)]
-struct Estimate {
+pub(crate) struct Estimate {
     /// Seconds of one step.
-    step: f64,
+    pub(crate) step: f64,
     /// Steps of an epoch.
-    per_epoch: u64,
+    pub(crate) per_epoch: u64,
     /// Epochs of the plan.
-    epochs: u64,
+    pub(crate) epochs: u64,
     /// Those among them that `--epochs` does not count: the second stage.
-    fixed: u64,
+    pub(crate) fixed: u64,
 }
 
 impl Estimate {
@@ -76,14 +88,15 @@ impl Estimate {
         (FILLED * limit.as_secs_f64() / self.seconds(1).max(1e-9)) as u64
     }
 
-    /// Says how long the plan takes.
-    fn tell(self, talk: &Talk) {
+    /// Says how long the plan takes; the rest as [`Estimate::fit`].
+    pub(crate) fn tell(self, asked: Asked, talk: &Talk) -> Option<u64> {
         talk.say(format!(
             "time: {} for {} steps, {} each as measured here; evaluations come on top",
             about(self.seconds(self.epochs)),
             self.per_epoch.saturating_mul(self.epochs),
             short(self.step)
         ));
+        self.fit(asked.limit?, asked.epochs, talk)
     }
 
     /// Says what `limit` means for the run, and returns the `--epochs` to use instead of the plan's, where those do not fit

@@ -1,14 +1,14 @@
 //! A run of heads on frozen features, from its folder to its report.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use twist_eval::{
     ChosenHead, MODEL_FILE, guides, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head,
 };
-use twist_train::frozen::{HeadOptions, HeadPlan, HeadRecipe, HeadTrainer};
+use twist_train::frozen::{FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer};
 use twist_train::{OnExisting, Outcome, Recorder, RunFolder, StopFlag};
 
+use crate::estimate::{self, Asked, Estimate};
 use crate::exit::Exit;
 use crate::head_source::{HeadSource, Tables};
 use crate::job::{already_finished, early_exit, tell_results, write_report};
@@ -18,7 +18,7 @@ use crate::talk::Talk;
 use crate::{signals, timing};
 
 /// Everything that is decided before anything is written.
-pub(crate) struct HeadJob {
+pub(crate) struct HeadJob<'a> {
     pub(crate) recipe: HeadRecipe,
     /// Made as if every image could be read.
     pub(crate) plan: HeadPlan,
@@ -26,15 +26,17 @@ pub(crate) struct HeadJob {
     pub(crate) sources: Sources,
     pub(crate) folder: PathBuf,
     pub(crate) on_existing: OnExisting,
-    pub(crate) max_time: Option<Duration>,
+    pub(crate) time: Asked,
+    /// The recipe for another number of epochs.
+    pub(crate) make: Box<dyn Fn(u64) -> anyhow::Result<HeadRecipe> + 'a>,
     pub(crate) strict: bool,
 }
 
-impl HeadJob {
+impl HeadJob<'_> {
     /// Trains to the end (or to the first reason to stop), keeps the head with the least loss, evaluates, and writes the
     /// report. A run that was finished and evaluated before is left alone. A signal leaves the rest to the process that
     /// resumes.
-    pub(crate) fn run(self, talk: &Talk) -> anyhow::Result<Exit> {
+    pub(crate) fn run(mut self, talk: &Talk) -> anyhow::Result<Exit> {
         let folder = RunFolder::open(&self.folder, self.on_existing)?;
         folder.warnings().iter().for_each(|sentence| talk.warn(sentence));
         if folder.resume() && self.is_finished(&folder)? {
@@ -43,6 +45,9 @@ impl HeadJob {
         let (tables, facts) = self.source.tables(self.strict, talk)?;
         let plan = HeadPlan::new(self.recipe.config(), &facts, self.plan.machine())?;
         let mut trainer = self.trainer(plan, &tables, &folder, talk)?;
+        if estimate::begins(&self.folder, self.on_existing) && self.time.wants_to_know(talk) {
+            trainer = self.timed(trainer, &facts, talk)?;
+        }
         folder.describe(&self.recipe, trainer.plan())?.iter().for_each(|aside| talk.say(aside));
         self.sources.write(folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
@@ -63,6 +68,22 @@ impl HeadJob {
         Ok(trained && path.join(MODEL_FILE).is_file() && is_evaluated(path, steps))
     }
 
+    /// Says how long the run takes, and shortens it to `--max-time` where nobody said how many epochs it has.
+    fn timed(
+        &mut self,
+        mut trainer: HeadTrainer,
+        facts: &FeatureFacts,
+        talk: &Talk,
+    ) -> anyhow::Result<HeadTrainer> {
+        let step = trainer.seconds_per_step()?;
+        let plan = trainer.plan();
+        let estimate = Estimate { step, per_epoch: plan.steps_per_epoch(), epochs: plan.epochs(), fixed: 0 };
+        let Some(epochs) = estimate.tell(self.time, talk) else { return Ok(trainer) };
+        self.recipe = (self.make)(epochs)?;
+        let plan = HeadPlan::new(self.recipe.config(), facts, plan.machine())?;
+        Ok(trainer.replanned(plan))
+    }
+
     fn trainer(
         &self,
         plan: HeadPlan,
@@ -79,7 +100,7 @@ impl HeadJob {
         let mut counting = Counting::new(talk, "k-means that lead");
         let guides = guides(rows, &plan, &mut |done, all| counting.at(done, all))?;
         drop(counting);
-        let options = HeadOptions { recipe_name: self.sources.recipe.clone(), max_time: self.max_time };
+        let options = HeadOptions { recipe_name: self.sources.recipe.clone(), max_time: self.time.limit };
         Ok(HeadTrainer::new(plan, rows.shallow_clone(), neighbours, &guides, folder, options)?)
     }
 

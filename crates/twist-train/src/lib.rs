@@ -68,6 +68,7 @@ mod folder;
 mod init;
 mod lock;
 mod memory;
+mod pace;
 mod resume;
 
 pub mod bench;

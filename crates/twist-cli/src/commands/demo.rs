@@ -11,8 +11,6 @@ use crate::settings::{Base, Written};
 use crate::sources::{DEFAULT_LABELS, Sources};
 use crate::talk::Talk;
 
-use super::train::begins;
-
 const EXAMPLES: &str = "\
 Examples:
   twist demo                      1 to 3 minutes on 2 cores, no download
@@ -60,7 +58,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Ok((recipe, plan))
     };
     let (mut recipe, mut plan) = make(None)?;
-    if begins(&folder, args.folder.on_existing()) {
+    if estimate::begins(&folder, args.folder.on_existing()) {
         let limit = args.machine.max_time.map(|time| time.0);
         let asked = Asked { limit, epochs: args.recipe.says_epochs() };
         let again = |epochs| make(Some(epochs));

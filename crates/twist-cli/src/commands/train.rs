@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use twist_data::Dataset;
 use twist_io::shell_word;
-use twist_train::{DataFacts, Machine, OnExisting, Recipe, TrainPlan};
+use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
 use crate::estimate::{self, Asked};
@@ -84,6 +84,11 @@ impl Args {
         !self.data.is_empty()
     }
 
+    /// What the command line says of time.
+    pub(super) fn time(&self) -> Asked {
+        Asked { limit: self.machine.max_time.map(|time| time.0), epochs: self.recipe.says_epochs() }
+    }
+
     /// Where the run of this recipe goes, or lies when it is resumed.
     pub(super) fn run_folder(&self, recipe: &str) -> PathBuf {
         place::of_run(&self.folder, recipe, self.data.first().map(String::as_str))
@@ -133,11 +138,11 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         ));
     }
     warn_of_few_images(data.train.len(), plan.net().dim, talk);
-    if (machine.device.is_cuda() || !made_for_gpu) && begins(&folder, args.folder.on_existing()) {
+    if (machine.device.is_cuda() || !made_for_gpu) && estimate::begins(&folder, args.folder.on_existing()) {
         let asked =
             Asked { limit: args.machine.max_time.map(|time| time.0), epochs: args.recipe.says_epochs() };
         let again = |epochs| make(Some(epochs));
-        (recipe, plan) = estimate::timed((recipe, plan), &data.train, asked, talk, again)?;
+        (recipe, plan) = estimate::timed((recipe, plan), &data.train, args.time(), talk, again)?;
     }
     if args.dry_run {
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
@@ -162,11 +167,6 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 fn kept_place(args: &Args, sources: &Sources) -> String {
     let file = args.run_folder(&sources.recipe).join("data.json");
     format!("{} names the images of this run; DATA says where they are now", file.display())
-}
-
-/// Whether a run begins in `folder`, as opposed to one that goes on or is refused.
-pub(super) fn begins(folder: &Path, on_existing: OnExisting) -> bool {
-    on_existing == OnExisting::Replace || !folder.join("plan.json").is_file()
 }
 
 /// Says so when there is too little to tell classes apart by.

@@ -6,7 +6,7 @@ use twist_train::Machine;
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
 
 use super::train::{Args, refuse_other_data, written};
-use crate::args::UseArgs;
+use crate::args::{RecipeArgs, UseArgs};
 use crate::asked::Asked;
 use crate::exit::{Exit, Usage};
 use crate::head_auto;
@@ -85,6 +85,10 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
         return Ok(Exit::Done);
     }
+    let make = |epochs: u64| -> anyhow::Result<HeadRecipe> {
+        let asked = RecipeArgs { epochs: Some(epochs), ..args.recipe.clone() };
+        written.with(&asked, None, args.clusters, talk)
+    };
     let job = HeadJob {
         recipe,
         plan,
@@ -92,7 +96,8 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         sources,
         folder,
         on_existing: args.folder.on_existing(),
-        max_time: args.machine.max_time.map(|time| time.0),
+        time: args.time(),
+        make: Box::new(make),
         strict: args.strict,
     };
     job.run(talk)

@@ -117,3 +117,33 @@ fn classes_that_are_too_many_or_images_that_are_too_few_are_told() {
     let enough = place.run(&format!("train photos {line} --clusters 20"));
     assert!(!enough.exits(0).err.contains("warning"), "{}", enough.err);
 }
+
+#[test]
+fn heads_are_fitted_to_the_time_as_well() {
+    let place = Place::new();
+    let mut features = twist_io::NpyWriter::create(place.path("features.npy"), 4).unwrap();
+    let values: Vec<f32> =
+        (0..256).map(|i| if (i / 4) % 2 == 0 { 1.0 } else { -1.0 } + i as f32 * 1e-3).collect();
+    features.push(&values).unwrap();
+    features.finish().unwrap();
+    let recipe = place.run("recipes show frozen").out;
+    let length = recipe.lines().find(|line| line.starts_with("epochs = ")).unwrap();
+    let long = recipe
+        .replace(length, "epochs = 1000000")
+        .replace("[train]", "[checkpoint]\nevery_epochs = 50\n\n[train]");
+    fs_err::write(place.path("head.toml"), long).unwrap();
+
+    let line = "train features.npy --recipe head.toml --clusters 4 --device cpu --threads 1 --set eval.every_epochs=0";
+    let fitted = place.run(&format!("{line} --out h --max-time 1s"));
+    fitted.exits(0).says(&["time: about", "leaves time for about", "of 1000000 epochs"]);
+    let epochs = epochs_of(&place, "h");
+    assert!((1..100_000).contains(&epochs), "{epochs}");
+    place.run("train --resume --out h --device cpu --threads 1").exits(0);
+    place.run(&format!("{line} --out told --epochs {epochs}")).exits(0);
+    let model = |run: &str| fs_err::read(place.path(run).join("model.safetensors")).unwrap();
+    assert!(model("h") == model("told"), "the models differ");
+
+    let other = place
+        .run("train --resume --out h --device cpu --threads 1 --clusters 12 --epochs 900000 --max-time 1s");
+    other.exits(1).says(&["this run has 4 clusters, and 12 are now asked for"]);
+}

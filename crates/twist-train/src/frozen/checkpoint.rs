@@ -109,10 +109,11 @@ pub(super) fn warnings(loaded: &Loaded<HeadFacts>, plan: &HeadPlan) -> Vec<Strin
     if !changes.is_empty() {
         warnings.push(format!("the recipe changed since the checkpoint: {}", changes.join(", ")));
     }
-    let (before, now) = (&loaded.facts.data_fingerprint, &plan.features().fingerprint);
-    if before != now {
+    if loaded.facts.data_fingerprint != plan.features().fingerprint {
         warnings.push(format!(
-            "the features changed since the checkpoint: {before} -> {now}; order and pairs are others now"
+            "the features are not those of the last checkpoint; training goes on with {} rows in another order and with other \
+             pairs, and does not end where a run without that change does",
+            plan.features().rows
         ));
     }
     warnings

@@ -16,10 +16,11 @@ use crate::evaluator::EvalError;
 use crate::folder::RunFolder;
 use crate::guard::{self, CollapseKind, Guard, SavedStep, Streaks};
 use crate::machine::device_name;
+use crate::metrics::StepMetrics;
 use crate::outcome::{Outcome, StopReason};
 use crate::recorder::{LOG, Recorder, has_event};
 use crate::stop::StopFlag;
-use crate::{Event, StartFigures, TrainError, What, resume};
+use crate::{Event, StartFigures, TrainError, What, pace, resume};
 
 /// Measures a head while the run goes on: named scores as fractions, in the order in which they are shown.
 pub type HeadEvaluator<'a> = dyn FnMut(&ProjectionHead) -> Result<Vec<(String, f64)>, EvalError> + 'a;
@@ -89,6 +90,8 @@ impl HeadTrainer {
         };
         let loaded = if folder.resume() { trainer.store.newest::<HeadFacts>()? } else { None };
         if let Some(loaded) = loaded {
+            let clusters = loaded.facts.head_recipe.model.dim;
+            resume::same_clusters(&loaded.path, clusters, trainer.plan.net().dim)?;
             check_place(&loaded, &trainer.plan)?;
             trainer.notes = warnings(&loaded, &trainer.plan);
             trainer.step = loaded.facts.step;
@@ -123,6 +126,26 @@ impl HeadTrainer {
     /// Whether all steps are done: running would do nothing.
     pub fn is_finished(&self) -> bool {
         self.step >= self.plan.total_steps()
+    }
+
+    /// Seconds that a step takes on this machine, measured with heads that are thrown away; see
+    /// [`crate::seconds_per_step`].
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn seconds_per_step(&mut self) -> Result<f64, TrainError> {
+        let heads = (0..self.plan.heads()).map(|number| HeadState::new(&self.plan, number, None));
+        let mut heads = heads.collect::<Result<Vec<_>, _>>()?;
+        pace::seconds_of(self.plan.total_steps(), |step| {
+            let (figures, _) = head_step(&mut heads, &self.plan, &mut self.pairs, step)?;
+            StepMetrics::read(&figures)?; // waits for the device
+            Ok(())
+        })
+    }
+
+    /// The same run, before its first step, under a plan with another number of epochs and no other difference.
+    pub fn replanned(self, plan: HeadPlan) -> Self {
+        Self { plan, ..self }
     }
 
     /// The mean loss of each head, in evaluation mode, over one pass through the data with pairs of their own. Labels

@@ -1,7 +1,7 @@
 //! The loop around the step: batches in, events out, and every reason to stop.
 
 mod feed;
-mod pace;
+mod measure;
 mod progress;
 mod vague;
 
@@ -15,7 +15,7 @@ use twist_io::LoadReport;
 use twist_nn::TwistNet;
 
 use self::feed::Feed;
-pub use self::pace::seconds_per_step;
+pub use self::measure::seconds_per_step;
 use self::progress::Progress;
 use crate::checkpoint::{CheckpointFacts, CheckpointStore, Measured, capture, restore};
 use crate::evaluator::{EvalContext, Evaluator};
