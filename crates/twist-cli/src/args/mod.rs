@@ -135,7 +135,7 @@ mod tests {
                     "precision" => &["auto", "fp32", "bf16"],
                     "recipe" => &["demo", "cifar10_cpu", "frozen"],
                     "mode" | "protocol" | "shell" => &[],
-                    "classes" if arg.get_long().is_some() => &["discovered", "labels"],
+                    "classes" if command.get_name() == "predict" => &["discovered", "labels"],
                     _ => continue,
                 };
                 let (known, place) = (values(arg), format!("{} {}", command.get_name(), arg.get_id()));
