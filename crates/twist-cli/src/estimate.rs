@@ -17,14 +17,14 @@ const FILLED: f64 = 0.9;
 
 /// What the command line says of time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct TimeAsked {
     /// `--max-time`.
     pub(crate) limit: Option<Duration>,
     /// Whether it also says the number of epochs.
     pub(crate) epochs: bool,
 }
 
-impl Asked {
+impl TimeAsked {
     /// Whether a measured time has a use.
     pub(crate) fn wants_to_know(self, talk: &Talk) -> bool {
         self.limit.is_some() || talk.shows_progress()
@@ -44,7 +44,7 @@ pub(crate) fn begins(folder: &Path, on_existing: OnExisting) -> bool {
 pub(crate) fn timed(
     (recipe, plan): (Recipe, TrainPlan),
     images: &Arc<dyn Dataset>,
-    asked: Asked,
+    asked: TimeAsked,
     talk: &Talk,
     make: impl Fn(u64) -> anyhow::Result<(Recipe, TrainPlan)>,
 ) -> anyhow::Result<(Recipe, TrainPlan)> {
@@ -89,7 +89,7 @@ impl Estimate {
     }
 
     /// Says how long the plan takes; the rest as [`Estimate::fit`].
-    pub(crate) fn tell(self, asked: Asked, talk: &Talk) -> Option<u64> {
+    pub(crate) fn tell(self, asked: TimeAsked, talk: &Talk) -> Option<u64> {
         talk.say(format!(
             "time: {} for {} steps, {} each as measured here; evaluations come on top",
             about(self.seconds(self.epochs)),

@@ -6,6 +6,8 @@
 
 use twist_data::{DataInfo, Dataset, InfoOptions, info};
 
+use crate::asked::Asked;
+
 /// What the recipe is called in run folders and logs.
 pub(crate) const NAME: &str = "folder_auto";
 
@@ -26,16 +28,6 @@ pub(crate) struct Made {
     pub(crate) text: String,
 }
 
-/// What the user has said: the rules follow it, and what depends on it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Asked {
-    pub(crate) clusters: Option<i64>,
-    pub(crate) epochs: Option<u64>,
-    pub(crate) batch_size: Option<usize>,
-    /// Whether the epochs are those that `--max-time` leaves time for.
-    pub(crate) timed: bool,
-}
-
 /// What the rules look at.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Facts {
@@ -47,6 +39,8 @@ pub(crate) struct Facts {
     std: [f64; 3],
     gpu: bool,
     asked: Asked,
+    /// Whether the epochs are those that `--max-time` leaves time for.
+    timed: bool,
 }
 
 /// Looks at some images for a recipe of all of them.
@@ -67,12 +61,13 @@ impl Facts {
             std: seen.std.unwrap_or([0.25; 3]).map(|std| (std.max(0.02) * 1e4).round() / 1e4),
             gpu,
             asked,
+            timed: false,
         }
     }
 
     /// The same for another number of epochs, the one that `--max-time` leaves time for.
     pub(crate) fn timed(mut self, epochs: u64) -> Self {
-        (self.asked.epochs, self.asked.timed) = (Some(epochs), true);
+        (self.asked.epochs, self.timed) = (Some(epochs), true);
         self
     }
 
@@ -133,7 +128,7 @@ impl Facts {
 
 /// The recipe that the rules give.
 pub(crate) fn make(facts: Facts) -> Made {
-    let Facts { images, side, gray, mean, std, gpu, asked } = facts;
+    let Facts { images, side, gray, mean, std, gpu, asked, timed } = facts;
     let (size, (arch, width), batch) = (facts.size(), facts.backbone(), facts.batch_size());
     let (clusters, epochs, reduce_to) = (facts.clusters(), facts.epochs(), facts.reduce_to());
     let in_all = epochs.saturating_mul(images as u64);
@@ -180,7 +175,7 @@ pub(crate) fn make(facts: Facts) -> Made {
             }
         },
         match asked.epochs {
-            Some(_) if asked.timed => {
+            Some(_) if timed => {
                 format!("{epochs} epochs: what --max-time leaves time for, {in_all} images in all")
             }
             Some(_) => format!("{epochs} epochs: as asked for, {in_all} images in all"),
@@ -238,7 +233,7 @@ mod tests {
 
     fn facts(images: usize, side: u32, gpu: bool) -> Facts {
         let asked = Asked::default();
-        Facts { images, side, gray: false, mean: [0.5; 3], std: [0.25; 3], gpu, asked }
+        Facts { images, side, gray: false, mean: [0.5; 3], std: [0.25; 3], gpu, asked, timed: false }
     }
 
     #[test]

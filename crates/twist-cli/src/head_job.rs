@@ -8,7 +8,7 @@ use twist_eval::{
 use twist_train::frozen::{FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer};
 use twist_train::{OnExisting, Outcome, Recorder, RunFolder, StopFlag};
 
-use crate::estimate::{self, Asked, Estimate};
+use crate::estimate::{self, Estimate, TimeAsked};
 use crate::exit::Exit;
 use crate::head_source::{HeadSource, Tables};
 use crate::job::{already_finished, early_exit, tell_results, write_report};
@@ -26,7 +26,7 @@ pub(crate) struct HeadJob<'a> {
     pub(crate) sources: Sources,
     pub(crate) folder: PathBuf,
     pub(crate) on_existing: OnExisting,
-    pub(crate) time: Asked,
+    pub(crate) time: TimeAsked,
     /// The recipe for another number of epochs.
     pub(crate) make: Box<dyn Fn(u64) -> anyhow::Result<HeadRecipe> + 'a>,
     pub(crate) strict: bool,

@@ -51,14 +51,6 @@ pub(crate) struct MachineArgs {
     pub(crate) max_time: Option<Duration>,
 }
 
-impl RecipeArgs {
-    /// Whether the command line says how many epochs there are.
-    pub(crate) fn says_epochs(&self) -> bool {
-        self.epochs.is_some()
-            || self.set.iter().any(|change| change.trim_start().starts_with("schedule.epochs"))
-    }
-}
-
 /// What changes the recipe.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Recipe")]

@@ -3,7 +3,8 @@
 use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
-use crate::estimate::{self, Asked};
+use crate::asked::Asked;
+use crate::estimate::{self, TimeAsked};
 use crate::exit::Exit;
 use crate::job::Job;
 use crate::place;
@@ -60,7 +61,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let (mut recipe, mut plan) = make(None)?;
     if estimate::begins(&folder, args.folder.on_existing()) {
         let limit = args.machine.max_time.map(|time| time.0);
-        let asked = Asked { limit, epochs: args.recipe.says_epochs() };
+        let asked = TimeAsked { limit, epochs: Asked::of(&args.recipe, None).epochs.is_some() };
         let again = |epochs| make(Some(epochs));
         (recipe, plan) = estimate::timed((recipe, plan), &data.train, asked, talk, again)?;
     }

@@ -8,7 +8,8 @@ use twist_io::shell_word;
 use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
-use crate::estimate::{self, Asked};
+use crate::asked::Asked;
+use crate::estimate::{self, TimeAsked};
 use crate::exit::{Exit, Usage};
 use crate::job::Job;
 use crate::settings::{Base, Written};
@@ -85,8 +86,11 @@ impl Args {
     }
 
     /// What the command line says of time.
-    pub(super) fn time(&self) -> Asked {
-        Asked { limit: self.machine.max_time.map(|time| time.0), epochs: self.recipe.says_epochs() }
+    pub(super) fn time(&self) -> TimeAsked {
+        TimeAsked {
+            limit: self.machine.max_time.map(|time| time.0),
+            epochs: Asked::of(&self.recipe, self.clusters).epochs.is_some(),
+        }
     }
 
     /// Where the run of this recipe goes, or lies when it is resumed.
@@ -139,8 +143,6 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     warn_of_few_images(data.train.len(), plan.net().dim, talk);
     if (machine.device.is_cuda() || !made_for_gpu) && estimate::begins(&folder, args.folder.on_existing()) {
-        let asked =
-            Asked { limit: args.machine.max_time.map(|time| time.0), epochs: args.recipe.says_epochs() };
         let again = |epochs| make(Some(epochs));
         (recipe, plan) = estimate::timed((recipe, plan), &data.train, args.time(), talk, again)?;
     }
@@ -284,9 +286,7 @@ fn auto(args: &Args, train: &dyn Dataset, gpu: bool, talk: &Talk) -> anyhow::Res
     {
         return Ok(Base::Written(written));
     }
-    let RecipeArgs { epochs, batch_size, .. } = args.recipe;
-    let asked = folder_auto::Asked { clusters: args.clusters, epochs, batch_size, timed: false };
-    let facts = folder_auto::look(train, gpu, asked);
+    let facts = folder_auto::look(train, gpu, Asked::of(&args.recipe, args.clusters));
     let reasons = folder_auto::make(facts).reasons;
     reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));
     Ok(Base::Rules(facts))
