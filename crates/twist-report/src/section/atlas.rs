@@ -68,8 +68,13 @@ pub(crate) fn atlas(run: &Run, samples: &Samples, classes: &Classes) -> Option<A
     let radius = if map.rows.len() > 800 { 6.0 } else { 8.5 };
     let spots: Vec<[f32; 2]> =
         map.positions.iter().map(|spot| spot.map(|value| EDGE + value * (SIDE - 2.0 * EDGE))).collect();
+    // The fullest come first; a number that would lie on one of them is left to the tooltip.
+    let mut written: Vec<[f32; 2]> = Vec::new();
     for ([x, y], many) in piles(&spots, radius) {
-        points += &format!(r#"<text x="{:.0}" y="{:.0}">×{many}</text>"#, x + radius + 3.0, y + 4.0);
+        if written.iter().all(|other| (other[0] - x).abs() > WORD[0] || (other[1] - y).abs() > WORD[1]) {
+            points += &format!(r#"<text x="{:.0}" y="{:.0}">×{many}</text>"#, x + radius + 3.0, y + 5.0);
+            written.push([x, y]);
+        }
     }
     let pictures: Vec<Option<&Thumbnail>> = map.rows.iter().map(|row| thumbnail(*row)).collect();
     let column = |value: &dyn Fn(usize) -> serde_json::Value| {
@@ -104,6 +109,8 @@ pub(crate) fn atlas(run: &Run, samples: &Samples, classes: &Classes) -> Option<A
     })
 }
 
+/// Room of a number beside a point.
+const WORD: [f32; 2] = [46.0, 17.0];
 /// Images on one spot of the map, from which on their number is written beside it.
 const PILE: usize = 10;
 
@@ -130,6 +137,7 @@ fn piles(spots: &[[f32; 2]], radius: f32) -> Vec<([f32; 2], usize)> {
             piles.push((centre, number));
         }
     }
+    piles.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
     piles
 }
 
