@@ -6,7 +6,7 @@ use twist_data::{OpenOptions, open};
 
 const NAMES: [&str; 5] = ["shard.tar", "data_batch_1.bin", "list.txt", "list.csv", "train.parquet"];
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(init: twist_fuzz::sow(twist_fuzz::dataset), |bytes: &[u8]| {
     let Some((kind, content)) = bytes.split_first() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join(NAMES[usize::from(*kind) % NAMES.len()]);

@@ -8,8 +8,9 @@ const MAX_PIXELS: u64 = 1 << 20;
 /// What a decoder says that it keeps to; the process has a limit of its own (`-rss_limit_mb`).
 const MAX_BYTES: u64 = 64 << 20;
 
-fuzz_target!(|bytes: &[u8]| {
-    let mut decoder = Decoder::new(DecodeLimits { max_pixels: MAX_PIXELS, max_bytes: MAX_BYTES, ..DecodeLimits::default() });
+fuzz_target!(init: twist_fuzz::sow(twist_fuzz::image), |bytes: &[u8]| {
+    let limits = DecodeLimits { max_pixels: MAX_PIXELS, max_bytes: MAX_BYTES, ..DecodeLimits::default() };
+    let mut decoder = Decoder::new(limits);
     let dimensions = decoder.dimensions(bytes);
     if let Ok(image) = decoder.decode(bytes) {
         let (width, height) = dimensions.expect("an image that decodes has a size");

@@ -24,7 +24,7 @@ fn check(value: &MatValue) {
     }
 }
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(init: twist_fuzz::sow(twist_fuzz::mat), |bytes: &[u8]| {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     file.write_all(bytes).expect("writing a temporary file");
     let Ok(variables) = load_mat(file.path()) else { return };

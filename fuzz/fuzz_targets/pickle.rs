@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use std::io::Write;
 use twist_io::load_pickle;
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(init: twist_fuzz::sow(twist_fuzz::pickle), |bytes: &[u8]| {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     file.write_all(bytes).expect("writing a temporary file");
     let Ok(mut pickle) = load_pickle(file.path()) else { return };

@@ -5,7 +5,7 @@
 //! product: the demo trains in `twist demo`, the tests are those of `cargo test`.
 //!
 //! In reading order: [`setup`] fetches and links libtorch, [`cargo`] runs cargo and the binary, [`check`] is what CI
-//! runs, [`accept`] asserts what the demos promise, [`browser`] clicks
+//! runs, [`fuzz`] runs the fuzz targets, [`accept`] asserts what the demos promise, [`browser`] clicks
 //! through the page that the report serves.
 #![expect(clippy::print_stderr, reason = "a command line tool: talk goes to stderr")]
 #![expect(clippy::print_stdout, reason = "a command line tool: results go to stdout")]
@@ -16,6 +16,7 @@ mod accept;
 mod browser;
 mod cargo;
 mod check;
+mod fuzz;
 
 use anyhow::{Result, anyhow, bail};
 use std::process::ExitCode;
@@ -26,7 +27,8 @@ Usage: cargo xtask COMMAND
   setup [--cuda]   bring libtorch 2.11 to this clone (kept once per user; --cuda: with the CUDA part)
   demo  [ARGS]     set up, build in release mode, run `twist demo ARGS`
   test  [ARGS]     set up, run every test; ARGS go to `cargo test`
-  lint             format, lints, documentation without warnings, fuzz targets build
+  lint             format, lints, documentation without warnings, a minute of each fuzz target
+  fuzz  [SECONDS]  every fuzz target for so many seconds (60), two at a time, with limits of memory and time
   check            what CI runs: lint, then test
   accept           three seeds of each demo; asserts the accuracies and the times that they promise
   browser          a headless Chromium clicks through the page of `twist report --serve` (needs node, npm, chromium)
@@ -72,6 +74,16 @@ fn run(mut args: Vec<String>) -> Result<ExitCode> {
         "lint" => {
             setup::quick()?;
             check::lint()?;
+        }
+        "fuzz" => {
+            let seconds = match args.as_slice() {
+                [] => 60,
+                [seconds] => {
+                    seconds.parse().map_err(|_| anyhow!("`fuzz` takes a number of seconds\n\n{USAGE}"))?
+                }
+                _ => bail!("`fuzz` takes one number of seconds\n\n{USAGE}"),
+            };
+            fuzz::fuzz(seconds)?;
         }
         "check" => {
             setup::quick()?;

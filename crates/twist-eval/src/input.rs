@@ -24,6 +24,13 @@ fn batch_of(side: u32) -> usize {
     (PIXELS / u64::from(side).pow(2).max(1)).clamp(1, BATCH) as usize
 }
 
+/// A loader of images of this side: of those that fill a batch alone, none is read ahead.
+fn loader_of(side: u32, threads: usize) -> LoaderOptions {
+    let usual = LoaderOptions::default();
+    let prefetch = if batch_of(side) == 1 { 1 } else { usual.prefetch };
+    LoaderOptions { threads, prefetch, ..usual }
+}
+
 /// Transform, normalisation, device and precision: they define a number as much as the weights do.
 #[derive(Clone, Debug)]
 pub struct EvalInput {
@@ -70,7 +77,7 @@ impl EvalInput {
             device: machine.device,
             autocast: (plan.precision() != Precision::Fp32).then(|| plan.precision().kind()),
             batch_size: batch_of(plan.eval().transform.crop),
-            loader: LoaderOptions { threads: machine.loader_threads, ..LoaderOptions::default() },
+            loader: loader_of(plan.eval().transform.crop, machine.loader_threads),
             watch: Watch::default(),
             crops: None,
         })
@@ -94,7 +101,7 @@ impl EvalInput {
             device: machine.device,
             autocast: reduced.then(|| precision.kind()),
             batch_size: batch_of(card.transform.crop),
-            loader: LoaderOptions { threads: machine.loader_threads, ..LoaderOptions::default() },
+            loader: loader_of(card.transform.crop, machine.loader_threads),
             watch: Watch::default(),
             crops: None,
         })

@@ -98,6 +98,9 @@ impl ClassifierCard {
 const MEANS: std::ops::RangeInclusive<f64> = 0.0..=1.0;
 const STDS: std::ops::RangeInclusive<f64> = 1e-3..=1.0;
 
+/// What logits can be divided by.
+const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
+
 /// Most numbers in a row of features.
 const MOST_FEATURES: i64 = 1 << 22;
 
@@ -148,8 +151,11 @@ impl ModelCard {
         if !(1..=MOST_OUTPUTS).contains(&classifier.classes) {
             return fail(format!("classes is {}, expected 1 to {MOST_OUTPUTS}", classifier.classes));
         }
+        if let Some(temperature) = classifier.temperature.filter(|t| !TEMPERATURES.contains(t)) {
+            return fail(format!("temperature is {temperature:e}, expected a number in [1e-6, 1e6]"));
+        }
         match classifier.names.len() as i64 {
-            names if names != 0 && names != classifier.classes => {
+            names if names > classifier.classes => {
                 fail(format!("it has {} classes and {names} names of classes", classifier.classes))
             }
             _ => Ok(()),

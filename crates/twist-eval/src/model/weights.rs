@@ -1,6 +1,6 @@
 //! Weight files of other programs: which state dict in them is meant.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use twist_io::{PickleFile, StateDict, WeightFormat, load_pickle, load_safetensors, weight_format};
 use twist_nn::{Activation, Arch};
@@ -26,7 +26,10 @@ const KEYS: [&str; 10] = [
 
 /// A file with weights, of either kind.
 #[derive(Debug)]
-pub struct Weights(Kind);
+pub struct Weights {
+    path: PathBuf,
+    kind: Kind,
+}
 
 #[derive(Debug)]
 enum Kind {
@@ -44,12 +47,12 @@ impl Weights {
             WeightFormat::Pickle => Kind::Pickle(Box::new(load_pickle(path)?)),
             WeightFormat::Safetensors => Kind::Safetensors(load_safetensors(path)?.0),
         };
-        Ok(Self(kind))
+        Ok(Self { path: path.to_owned(), kind })
     }
 
     /// The keys under which there are tensors, with their number; empty for the file itself.
     pub fn keys(&self) -> Vec<(String, usize)> {
-        match &self.0 {
+        match &self.kind {
             Kind::Safetensors(state) => vec![(String::new(), state.len())],
             Kind::Pickle(file) => file.states(),
         }
@@ -89,7 +92,7 @@ impl Weights {
     }
 
     fn shapes(&self, key: &str) -> Vec<(String, Vec<usize>)> {
-        match &self.0 {
+        match &self.kind {
             Kind::Safetensors(state) => state.shapes(),
             Kind::Pickle(file) => file.shapes(key),
         }
@@ -100,10 +103,13 @@ impl Weights {
     /// # Errors
     /// There are none; the file is damaged.
     pub fn state(&mut self, key: &str) -> Result<StateDict, EvalError> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Safetensors(state) if key.is_empty() => Ok(std::mem::take(state)),
             Kind::Safetensors(_) => Err(EvalError::Unrecognised {
-                reason: format!("a safetensors file has no key `{key}`: it is one list of tensors"),
+                reason: format!(
+                    "{} is a safetensors file, which is one list of tensors and has no key `{key}`",
+                    self.path.display()
+                ),
                 remedy: "leave --key out".into(),
             }),
             Kind::Pickle(file) => Ok(file.state_dict(key)?),
@@ -112,7 +118,7 @@ impl Weights {
 
     /// The projection head's activation, where a released TWIST checkpoint says it.
     pub fn activation(&self) -> Option<Activation> {
-        let Kind::Pickle(file) = &self.0 else { return None };
+        let Kind::Pickle(file) = &self.kind else { return None };
         match file.root().get("args")?.get("act")?.as_str()? {
             "relu" => Some(Activation::Relu),
             "gelu" => Some(Activation::Gelu),

@@ -11,6 +11,7 @@ mod model;
 mod support;
 mod tables;
 mod transfer;
+mod unbelieved;
 
 use support::{Pictures, evaluator, labelled, net, plan, unlabelled};
 use tch::{Device, Kind, Tensor};

@@ -1,13 +1,16 @@
 //! Models from files, and features that are kept.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use fs_err as fs;
-use tch::{Device, Tensor};
-use twist_data::EvalTransform;
+use tch::Device;
+use twist_data::{DataError, Dataset, EvalTransform, Stored};
 use twist_eval::{
     BackboneCard, ClassifierCard, EvalData, EvalError, EvalInput, FeatureCache, FeatureKind, Features,
     HeadCard, Model, ModelCard,
 };
-use twist_io::{NpyWriter, StateDict, save_safetensors};
+use twist_io::{AtomicFile, StateDict, save_safetensors};
 use twist_nn::Activation;
 use twist_train::{CheckpointFacts, DeviceRequest, Machine, Precision, Streaks};
 
@@ -116,11 +119,28 @@ fn features_are_kept_and_belong_to_their_images() {
         assert_eq!(files.len(), count);
         files.remove(0)
     };
-    let mut other = NpyWriter::create(table(1), 32).unwrap();
-    other.push(&[0.5; 8 * 32]).unwrap();
-    other.finish().unwrap();
     let again = cache.features(&model, &input, FeatureKind::Last, &data, &mut |_, _| panic!("computed"));
-    assert!(again.unwrap().rows.equal(&Tensor::full_like(&first.rows, 0.5)));
+    assert!(again.unwrap().rows.equal(&first.rows));
+
+    // Its rows are mapped from the file that is damaged now.
+    let known = first.rows.copy();
+    drop(first);
+    // A table that is not the one that was written is computed again, whatever became of it.
+    let whole = fs::read(table(1)).unwrap();
+    let mut noise = whole.clone();
+    noise[200] ^= 0x40;
+    let mut not_a_number = whole.clone();
+    not_a_number[128..132].copy_from_slice(&f32::NAN.to_le_bytes());
+    let narrower = String::from_utf8_lossy(&whole[..128]).replace("(8, 32)", "(8, 16)");
+    let mut narrower = [whole[..10].to_vec(), narrower.as_bytes()[narrower.len() - 118..].to_vec()].concat();
+    narrower.extend_from_slice(&whole[128..]);
+    for damaged in [noise, not_a_number, narrower, whole[..whole.len() / 2].to_vec(), Vec::new()] {
+        fs::write(table(1), damaged).unwrap();
+        let mut computed = false;
+        let again = cache.features(&model, &input, FeatureKind::Last, &data, &mut |_, _| computed = true);
+        assert!(computed && again.unwrap().rows.equal(&known));
+        assert_eq!(fs::read(table(1)).unwrap(), whole);
+    }
 
     // A model with another head has the same features.
     let mut other = Model::new(card(), Device::Cpu, 8).unwrap();
@@ -140,6 +160,77 @@ fn features_are_kept_and_belong_to_their_images() {
     // Other pictures under the same names are another entry.
     cache.features(&model, &input, FeatureKind::Last, &labelled(9, 1), &mut |_, _| {}).unwrap();
     table(2);
+}
+
+/// Pictures that are exchanged after so many of them were read.
+struct Exchanged {
+    before: Arc<dyn Dataset>,
+    after: Arc<dyn Dataset>,
+    reads: AtomicUsize,
+    at: usize,
+}
+
+impl Dataset for Exchanged {
+    fn len(&self) -> usize {
+        self.before.len()
+    }
+
+    fn read(&self, index: usize) -> Result<Stored, DataError> {
+        let read = self.reads.fetch_add(1, Ordering::Relaxed);
+        if read < self.at { self.before.read(index) } else { self.after.read(index) }
+    }
+
+    fn path(&self, index: usize) -> String {
+        self.before.path(index)
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.before.label(index)
+    }
+
+    fn classes(&self) -> &[String] {
+        self.before.classes()
+    }
+
+    fn fingerprint(&self) -> String {
+        self.before.fingerprint()
+    }
+}
+
+#[test]
+fn features_of_images_that_changed_meanwhile_are_never_kept() {
+    let (_folder, model) = saved();
+    let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let cache = FeatureCache::at(place.path().join("features"));
+    let ask =
+        |data: &Arc<dyn Dataset>| cache.features(&model, &input, FeatureKind::Last, data, &mut |_, _| {});
+    // Nine reads are for the key, the next nine for the features: between them, and in their midst.
+    for at in [9, 13] {
+        let (before, after, reads) = (labelled(9, 0), labelled(9, 1), AtomicUsize::new(0));
+        let exchanged: Arc<dyn Dataset> = Arc::new(Exchanged { before, after, reads, at });
+        assert!(matches!(ask(&exchanged), Err(EvalError::ImagesChanged)));
+        assert_eq!(fs::read_dir(place.path().join("features")).unwrap().count(), 0);
+        assert!(ask(&exchanged).is_ok(), "they rest now");
+        fs::remove_dir_all(place.path().join("features")).unwrap();
+    }
+}
+
+#[test]
+fn unfinished_tables_are_counted_and_swept_when_their_writer_is_gone() {
+    let (_folder, model) = saved();
+    let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let cache = FeatureCache::at(place.path().to_owned());
+    let dead = place.path().join(".0123.npy.abcdef.twist-tmp");
+    fs::write(&dead, [0; 1000]).unwrap();
+    let mut living = AtomicFile::create(place.path().join("4567.npy")).unwrap();
+    living.write(|file| std::io::Write::write_all(file, b"x")).unwrap();
+    assert_eq!(cache.bytes(), 1000, "the living one has written nothing to the disk yet");
+    cache.features(&model, &input, FeatureKind::Last, &labelled(9, 0), &mut |_, _| {}).unwrap();
+    assert!(!dead.exists());
+    living.finish().unwrap();
+    assert!(place.path().join("4567.npy").exists());
 }
 
 #[test]

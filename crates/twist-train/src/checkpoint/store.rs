@@ -279,6 +279,15 @@ mod tests {
         assert_eq!((loaded.facts.step, &loaded.state), (20, &state(20.0)));
         assert_eq!(loaded.rejected.len(), 1);
         assert!(loaded.rejected[0].path == paths[2] && !loaded.rejected[0].reason.is_empty());
+
+        // One bit of one number is enough: the exponent of the last one.
+        let mut flipped = whole;
+        *flipped.last_mut().unwrap() ^= 0x40;
+        fs_err::write(&paths[2], flipped).unwrap();
+        let loaded = store.newest_good().unwrap().unwrap();
+        assert_eq!(loaded.facts.step, 20);
+        assert!(loaded.rejected[0].reason.contains("tensor `model.a`"), "{}", loaded.rejected[0].reason);
+
         paths.iter().for_each(|path| fs_err::write(path, "nonsense").unwrap());
         let message = store.newest_good().unwrap_err().to_string();
         assert!(message.contains("none of the 3 checkpoints") && message.contains("--force"), "{message}");
