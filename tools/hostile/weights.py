@@ -289,7 +289,7 @@ def claims():
     yield "card_mean_1e308.safetensors", model(mean=[1e308] * 3)
     yield "card_crop_4096.safetensors", model(transform={"resize": 4096, "crop": 4096})
     yield "card_crop_2e31.safetensors", model(transform={"resize": 1 << 31, "crop": 1 << 31})
-    yield "card_crop_0.safetensors", model(transform={"resize": 0, "crop": 0})
+    yield "card_crop_2048.safetensors", model(transform={"resize": 2048, "crop": 2048})
     nan, inf = float("nan"), float("inf")
     yield "nan.safetensors", damaged("backbone.conv1.weight", [nan])
     yield "inf_head.safetensors", damaged("projection_heads.last_linear.weight", [inf, -inf])

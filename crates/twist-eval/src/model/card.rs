@@ -98,6 +98,9 @@ impl ClassifierCard {
 const MEANS: std::ops::RangeInclusive<f64> = 0.0..=1.0;
 const STDS: std::ops::RangeInclusive<f64> = 1e-3..=1.0;
 
+/// Most pixels on a side of a model's images: one larger image takes a gigabyte in the first layer.
+const MOST_SIDE: u32 = 2048;
+
 /// What logits can be divided by.
 const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
 
@@ -132,6 +135,12 @@ impl ModelCard {
         check_normalisation(self.mean, self.std)?;
         if let Err(error) = self.transform.check() {
             return fail(error.to_string());
+        }
+        if self.transform.crop > MOST_SIDE {
+            return fail(format!(
+                "its images have {} pixels on a side, at most {MOST_SIDE} are possible",
+                self.transform.crop
+            ));
         }
         if let Some(Arch::Vit { patch, .. }) = self.backbone.as_ref().map(|backbone| backbone.arch)
             && i64::from(self.transform.crop) % patch != 0

@@ -82,6 +82,7 @@ fn every_number_of_a_card_is_bounded() {
         ("/mean/2", json!(1e308), "mean is 1e308"),
         ("/transform/crop", json!(4097), "4096"),
         ("/transform/crop", json!(0), "crop"),
+        ("/transform", json!({ "resize": 4096, "crop": 2049 }), "at most 2048"),
         ("/transform/resize", json!(8), "resize"),
     ];
     for (place, value, word) in cases {
