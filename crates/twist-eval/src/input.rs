@@ -15,9 +15,9 @@ use crate::{EvalData, EvalError, ModelCard, Watch};
 /// Most images in one forward pass of an evaluation.
 const BATCH: u64 = 256;
 
-/// Most pixels of them, as many as that number of images of the usual size has: activations grow with pixels, and larger
-/// images take no more memory for it.
-const PIXELS: u64 = BATCH * 224 * 224;
+/// Most pixels of them, 128 images of the usual size: activations grow with pixels, and larger images take no more memory
+/// for it.
+const PIXELS: u64 = 128 * 224 * 224;
 
 /// Images of this side in one forward pass.
 fn batch_of(side: u32) -> usize {
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn larger_images_come_in_smaller_batches() {
-        let sizes = [32, 224, 225, 384, 448, 4096, u32::MAX];
-        assert_eq!(sizes.map(batch_of), [256, 256, 253, 87, 64, 1, 1]);
+        let sizes = [32, 224, 225, 384, 448, 2048, u32::MAX];
+        assert_eq!(sizes.map(batch_of), [256, 128, 126, 43, 32, 1, 1]);
     }
 }
