@@ -12,15 +12,19 @@ const SOURCES: [&str; 7] = [
     "csrc/runtime.cpp",
 ];
 
-/// Instruction sets for which the inner loops are compiled; the best that the machine has is chosen at run time.
+/// Instruction sets for which the inner loops are compiled; the best that the machine has whole is chosen at run time.
 const SETS: [(&str, &[&str]); 3] = [
     ("plain", &[]),
-    ("avx2", &["-mavx2", "-mfma"]),
-    (
-        "avx512",
-        &["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512"],
-    ),
+    ("avx2", &["avx2", "fma"]),
+    ("avx512", &["avx512f", "avx512bw", "avx512vl", "avx512dq", "fma"]),
 ];
+
+/// The C++ expression that says whether the machine has all of `features`.
+fn runs(features: &[&str]) -> String {
+    let checks: Vec<String> =
+        features.iter().map(|feature| format!("__builtin_cpu_supports(\"{feature}\")")).collect();
+    format!("({})", checks.join(" && "))
+}
 
 fn main() {
     // torch-sys publishes its choice (LIBTORCH, LIBTORCH_USE_PYTORCH, …) under its `links` name, `tch`.
@@ -30,9 +34,14 @@ fn main() {
     let include = env::var("LIBTORCH_INCLUDE").map(PathBuf::from).unwrap_or(root).join("include");
     let abi = env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".into());
 
+    let x86 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
+    let sets = &SETS[..if x86 { SETS.len() } else { 1 }];
     // Always optimised: a debug build of the kernels would make training code untestable.
-    cc::Build::new()
-        .cpp(true)
+    let mut shim = cc::Build::new();
+    for (set, features) in sets.iter().skip(1) {
+        shim.define(&format!("TORCH_EXT_RUNS_{set}"), runs(features).as_str());
+    }
+    shim.cpp(true)
         .pic(true)
         .opt_level(3)
         .std("c++17")
@@ -45,14 +54,16 @@ fn main() {
         .files(SOURCES)
         .compile("torch_ext_shim");
 
-    let x86 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
-    for (set, flags) in SETS.iter().take(if x86 { SETS.len() } else { 1 }) {
+    for (set, features) in sets {
         let mut build = cc::Build::new();
         build.cpp(true).pic(true).opt_level(3).std("c++17").warnings(false).flag_if_supported("-Wno-psabi");
         // Sums are vectorised over columns, never reordered: contraction to fused multiply-add is all that is allowed.
         build.flag("-ffp-contract=fast").define("TORCH_EXT_SET", *set);
-        for flag in *flags {
-            build.flag(flag);
+        for feature in *features {
+            build.flag(format!("-m{feature}"));
+        }
+        if *set == "avx512" {
+            build.flag("-mprefer-vector-width=512");
         }
         build.file("csrc/kernels/norm_act.cpp").compile(&format!("torch_ext_kernels_{set}"));
     }

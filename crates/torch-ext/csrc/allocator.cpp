@@ -38,10 +38,6 @@ class PageKeeper final : public c10::Allocator {
     static PageKeeper* keeper = new PageKeeper;  // Never destroyed: tensors in statics may outlive main.
     return *keeper;
   }
-  int64_t peak() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    return static_cast<int64_t>(peak_);
-  }
 
  private:
   static void* small(size_t bytes) {
@@ -131,7 +127,5 @@ char* torch_ext_keep_freed_pages() {
     mallopt(M_TOP_PAD, 16 << 20);
   });
 }
-
-int64_t torch_ext_kept_peak_bytes() { return PageKeeper::instance().peak(); }
 
 }  // extern "C"

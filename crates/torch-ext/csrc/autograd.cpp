@@ -16,11 +16,6 @@ char* torch_ext_grads(Handles a, int64_t n, at::Tensor** out) {
     }
   });
 }
-char* torch_ext_set_grads(Handles a, Handles grads, int64_t n) {
-  return guarded([&] {
-    for (int64_t i = 0; i < n; i++) a[i]->mutable_grad() = *grads[i];
-  });
-}
 char* torch_ext_clear_grads(Handles a, int64_t n) {
   return guarded([&] {
     for (int64_t i = 0; i < n; i++) a[i]->mutable_grad() = at::Tensor();

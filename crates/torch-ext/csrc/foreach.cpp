@@ -2,16 +2,11 @@
 #include "shim.h"
 
 #include <ATen/ops/_foreach_add.h>
-#include <ATen/ops/_foreach_addcdiv.h>
 #include <ATen/ops/_foreach_addcmul.h>
-#include <ATen/ops/_foreach_copy.h>
-#include <ATen/ops/_foreach_div.h>
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
-#include <ATen/ops/_foreach_sqrt.h>
 #include <ATen/ops/_foreach_sub.h>
-#include <ATen/ops/_foreach_zero.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
 
@@ -34,33 +29,12 @@ extern "C" {
 char* torch_ext_foreach_norm(Handles a, int64_t n, at::Tensor** out) {
   return quiet([&] { give(at::_foreach_norm(list(a, n), 2), out); });
 }
-char* torch_ext_foreach_sqrt(Handles a, int64_t n, at::Tensor** out) {
-  return quiet([&] { give(at::_foreach_sqrt(list(a, n)), out); });
-}
-char* torch_ext_foreach_add(Handles a, Handles b, int64_t n, double alpha, at::Tensor** out) {
-  return quiet([&] { give(at::_foreach_add(list(a, n), list(b, n), alpha), out); });
-}
-char* torch_ext_foreach_mul(Handles a, Handles b, int64_t n, at::Tensor** out) {
-  return quiet([&] { give(at::_foreach_mul(list(a, n), list(b, n)), out); });
-}
-char* torch_ext_foreach_div(Handles a, Handles b, int64_t n, at::Tensor** out) {
-  return quiet([&] { give(at::_foreach_div(list(a, n), list(b, n)), out); });
-}
-char* torch_ext_foreach_mul_scalar(Handles a, int64_t n, double value, at::Tensor** out) {
-  return quiet([&] { give(at::_foreach_mul(list(a, n), value), out); });
-}
 
 char* torch_ext_foreach_add_(Handles a, Handles b, int64_t n, double alpha) {
   return quiet([&] { at::_foreach_add_(list(a, n), list(b, n), alpha); });
 }
 char* torch_ext_foreach_sub_(Handles a, Handles b, int64_t n, double alpha) {
   return quiet([&] { at::_foreach_sub_(list(a, n), list(b, n), alpha); });
-}
-char* torch_ext_foreach_mul_(Handles a, Handles b, int64_t n) {
-  return quiet([&] { at::_foreach_mul_(list(a, n), list(b, n)); });
-}
-char* torch_ext_foreach_div_(Handles a, Handles b, int64_t n) {
-  return quiet([&] { at::_foreach_div_(list(a, n), list(b, n)); });
 }
 char* torch_ext_foreach_add_scalar_(Handles a, int64_t n, double value) {
   return quiet([&] { at::_foreach_add_(list(a, n), value); });
@@ -71,26 +45,11 @@ char* torch_ext_foreach_mul_scalar_(Handles a, int64_t n, double value) {
 char* torch_ext_foreach_mul_tensor_(Handles a, int64_t n, const at::Tensor* value) {
   return quiet([&] { at::_foreach_mul_(list(a, n), *value); });
 }
-char* torch_ext_foreach_mul_scalars_(Handles a, int64_t n, const double* values) {
-  return quiet([&] {
-    std::vector<at::Scalar> scalars(values, values + n);
-    at::_foreach_mul_(list(a, n), scalars);
-  });
-}
 char* torch_ext_foreach_lerp_(Handles a, Handles b, int64_t n, double weight) {
   return quiet([&] { at::_foreach_lerp_(list(a, n), list(b, n), weight); });
 }
 char* torch_ext_foreach_addcmul_(Handles a, Handles b, Handles c, int64_t n, double value) {
   return quiet([&] { at::_foreach_addcmul_(list(a, n), list(b, n), list(c, n), value); });
-}
-char* torch_ext_foreach_addcdiv_(Handles a, Handles b, Handles c, int64_t n, double value) {
-  return quiet([&] { at::_foreach_addcdiv_(list(a, n), list(b, n), list(c, n), value); });
-}
-char* torch_ext_foreach_copy_(Handles a, Handles b, int64_t n) {
-  return quiet([&] { at::_foreach_copy_(list(a, n), list(b, n)); });
-}
-char* torch_ext_foreach_zero_(Handles a, int64_t n) {
-  return quiet([&] { at::_foreach_zero_(list(a, n)); });
 }
 
 char* torch_ext_fused_sgd_(Handles params, Handles grads, Handles momenta, int64_t n, double weight_decay,

@@ -29,11 +29,10 @@ constexpr int64_t kMinRows = 32;  // A smaller part is not worth a thread.
 
 const NormKernelSet& kernels() {
 #if defined(__x86_64__)
-  static const NormKernelSet& best =
-      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
-          ? norm_kernels_avx512()
-      : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? norm_kernels_avx2()
-                                                                         : norm_kernels_plain();
+  // The build says what each set was compiled for.
+  static const NormKernelSet& best = TORCH_EXT_RUNS_avx512 ? norm_kernels_avx512()
+                                     : TORCH_EXT_RUNS_avx2 ? norm_kernels_avx2()
+                                                           : norm_kernels_plain();
   return best;
 #else
   return norm_kernels_plain();
@@ -233,20 +232,24 @@ struct NormAct : torch::autograd::Function<NormAct> {
 };
 
 bool plain_floats(const at::Tensor& tensor) {
-  return !tensor.defined() || (tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous());
+  return !tensor.defined() || (tensor.is_cpu() && tensor.layout() == at::kStrided &&
+                               tensor.scalar_type() == at::kFloat && tensor.is_contiguous());
 }
 
 // Whether the kernels apply; else libtorch's operations do.
 bool suits(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual,
            const at::Tensor& running_mean, const at::Tensor& running_var, bool training) {
   const bool kind = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
-  if (!x.is_cpu() || !kind || (x.dim() != 2 && x.dim() != 4) || x.numel() == 0) return false;
+  if (!x.is_cpu() || x.layout() != at::kStrided || !kind || (x.dim() != 2 && x.dim() != 4) || x.numel() == 0) return false;
   if (!x.is_contiguous(format(x)) || x.size(1) < 2 || x.numel() / x.size(1) < 2) return false;
   for (const auto* vector : {&weight, &bias, &running_mean, &running_var}) {
     if (!plain_floats(*vector) || (vector->defined() && vector->numel() != x.size(1))) return false;
   }
   if (weight.defined() != bias.defined() || running_mean.defined() != running_var.defined()) return false;
-  if (residual.defined() && (residual.scalar_type() != x.scalar_type() || residual.sizes() != x.sizes())) return false;
+  if (residual.defined() && (!residual.is_cpu() || residual.layout() != at::kStrided ||
+                             residual.scalar_type() != x.scalar_type() || residual.sizes() != x.sizes())) {
+    return false;
+  }
   if (training) return true;
   // With fixed statistics only the forward pass is written here.
   const bool graph = c10::GradMode::is_enabled() &&

@@ -40,10 +40,6 @@ char* torch_ext_open_library(const char* path) {
 
 const char* torch_ext_version() { return TORCH_VERSION; }
 
-char* torch_ext_build_summary(char** text) {
-  return guarded([&] { *text = strdup(at::show_config().c_str()); });
-}
-
 struct AutocastState {
   int32_t enabled;
   int32_t dtype;
@@ -63,9 +59,10 @@ char* torch_ext_autocast_enter(int32_t cuda, int32_t enabled, int32_t dtype, Aut
 char* torch_ext_autocast_leave(int32_t cuda, const AutocastState* before) {
   return guarded([&] {
     auto device = cuda ? at::kCUDA : at::kCPU;
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    // What decides results comes first; the cache is memory.
     at::autocast::set_autocast_enabled(device, before->enabled != 0);
     at::autocast::set_autocast_dtype(device, static_cast<at::ScalarType>(before->dtype));
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   });
 }
 

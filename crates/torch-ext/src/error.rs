@@ -21,6 +21,18 @@ pub enum TorchError {
         /// Length of the list that differs.
         got: usize,
     },
+    /// A tensor that C++ would read or write beyond its end, or in the wrong order.
+    #[error("`{op}` cannot use tensor {index} of its {what}: {reason}")]
+    Misfit {
+        /// The function that was called.
+        op: &'static str,
+        /// Which of its lists.
+        what: &'static str,
+        /// Position in the list.
+        index: usize,
+        /// What does not fit.
+        reason: String,
+    },
     /// A tensor has no gradient where one is required.
     #[error(
         "tensor {index} of {count} has no gradient: it took no part in the loss, or `backward` was not called"
@@ -42,6 +54,12 @@ pub enum TorchError {
         expected: usize,
         /// Bytes given.
         got: usize,
+    },
+    /// A shape that no tensor can have: a negative side, or more bytes than an address can count.
+    #[error("no tensor has the shape {shape:?}")]
+    Shape {
+        /// Shape asked for.
+        shape: Vec<i64>,
     },
     /// An element type that this function does not handle.
     #[error("element type {kind:?} is not supported {context}")]
@@ -77,7 +95,8 @@ pub(crate) fn check(message: *mut c_char) -> Result<(), TorchError> {
 macro_rules! shim {
     ($name:ident($($arg:expr),* $(,)?)) => {
         // SAFETY: the caller passes tensor handles that live through the call and pointers to as many elements as it
-        // announces; the shim catches every exception and keeps nothing it was lent.
+        // announces; what libtorch does not check itself the caller has checked; the shim catches every exception and
+        // keeps nothing it was lent.
         $crate::error::check(unsafe { $crate::ffi::$name($($arg),*) })
     };
 }

@@ -25,7 +25,6 @@ unsafe extern "C" {
     pub(crate) fn torch_ext_torch_cpu_path(path: *mut *mut c_char) -> Message;
     pub(crate) fn torch_ext_open_library(path: *const c_char) -> Message;
     pub(crate) fn torch_ext_version() -> *const c_char;
-    pub(crate) fn torch_ext_build_summary(text: *mut *mut c_char) -> Message;
     pub(crate) fn torch_ext_autocast_enter(
         cuda: c_int,
         on: c_int,
@@ -35,19 +34,11 @@ unsafe extern "C" {
     pub(crate) fn torch_ext_autocast_leave(cuda: c_int, before: *const AutocastState) -> Message;
 
     pub(crate) fn torch_ext_foreach_norm(a: Handles, n: i64, out: Out) -> Message;
-    pub(crate) fn torch_ext_foreach_sqrt(a: Handles, n: i64, out: Out) -> Message;
-    pub(crate) fn torch_ext_foreach_add(a: Handles, b: Handles, n: i64, alpha: f64, out: Out) -> Message;
-    pub(crate) fn torch_ext_foreach_mul(a: Handles, b: Handles, n: i64, out: Out) -> Message;
-    pub(crate) fn torch_ext_foreach_div(a: Handles, b: Handles, n: i64, out: Out) -> Message;
-    pub(crate) fn torch_ext_foreach_mul_scalar(a: Handles, n: i64, value: f64, out: Out) -> Message;
     pub(crate) fn torch_ext_foreach_add_(a: Handles, b: Handles, n: i64, alpha: f64) -> Message;
     pub(crate) fn torch_ext_foreach_sub_(a: Handles, b: Handles, n: i64, alpha: f64) -> Message;
-    pub(crate) fn torch_ext_foreach_mul_(a: Handles, b: Handles, n: i64) -> Message;
-    pub(crate) fn torch_ext_foreach_div_(a: Handles, b: Handles, n: i64) -> Message;
     pub(crate) fn torch_ext_foreach_add_scalar_(a: Handles, n: i64, value: f64) -> Message;
     pub(crate) fn torch_ext_foreach_mul_scalar_(a: Handles, n: i64, value: f64) -> Message;
     pub(crate) fn torch_ext_foreach_mul_tensor_(a: Handles, n: i64, value: *const C_tensor) -> Message;
-    pub(crate) fn torch_ext_foreach_mul_scalars_(a: Handles, n: i64, values: *const f64) -> Message;
     pub(crate) fn torch_ext_foreach_lerp_(a: Handles, b: Handles, n: i64, weight: f64) -> Message;
     pub(crate) fn torch_ext_foreach_addcmul_(
         a: Handles,
@@ -56,15 +47,6 @@ unsafe extern "C" {
         n: i64,
         value: f64,
     ) -> Message;
-    pub(crate) fn torch_ext_foreach_addcdiv_(
-        a: Handles,
-        b: Handles,
-        c: Handles,
-        n: i64,
-        value: f64,
-    ) -> Message;
-    pub(crate) fn torch_ext_foreach_copy_(a: Handles, b: Handles, n: i64) -> Message;
-    pub(crate) fn torch_ext_foreach_zero_(a: Handles, n: i64) -> Message;
 
     pub(crate) fn torch_ext_fused_sgd_(
         params: Handles,
@@ -92,7 +74,6 @@ unsafe extern "C" {
     ) -> Message;
 
     pub(crate) fn torch_ext_grads(a: Handles, n: i64, out: Out) -> Message;
-    pub(crate) fn torch_ext_set_grads(a: Handles, grads: Handles, n: i64) -> Message;
     pub(crate) fn torch_ext_clear_grads(a: Handles, n: i64) -> Message;
     pub(crate) fn torch_ext_backward(outputs: Handles, grads: Handles, n: i64) -> Message;
 
@@ -123,13 +104,9 @@ unsafe extern "C" {
     ) -> Message;
 
     pub(crate) fn torch_ext_cpu_has(name: *const c_char, out: *mut i32) -> Message;
-    pub(crate) fn torch_ext_set_flush_denormal(on: c_int, applied: *mut i32) -> Message;
     pub(crate) fn torch_ext_set_benchmark_cudnn(on: c_int) -> Message;
-    pub(crate) fn torch_ext_set_allow_tf32(on: c_int) -> Message;
     pub(crate) fn torch_ext_cuda_peak_bytes(device: c_int, bytes: *mut i64) -> Message;
-    pub(crate) fn torch_ext_cuda_reset_peak(device: c_int) -> Message;
     pub(crate) fn torch_ext_keep_freed_pages() -> Message;
-    pub(crate) fn torch_ext_kept_peak_bytes() -> i64;
 }
 
 /// The handles of a list of tensors; valid while the tensors are.

@@ -1,7 +1,7 @@
 //! Arithmetic over lists of tensors: on CUDA one kernel for a whole network instead of one per parameter.
 //!
-//! Functions that end in `_` change the tensors of their first list. None is recorded for backward. Lists that go together have equal length, else
-//! [`TorchError::ListLength`]; other errors are libtorch's (shapes, kinds, devices).
+//! Functions that end in `_` change the tensors of their first list. None is recorded for backward. Lists that go together have
+//! equal length, else [`TorchError::ListLength`]; other errors are libtorch's, which checks shapes, kinds and devices here.
 
 use tch::Tensor;
 
@@ -35,51 +35,6 @@ documented! {
     }
 }
 documented! {
-    /// The square root of each element.
-    fn sqrt(tensors: &[Tensor]) -> Vec<Tensor> {
-        let mut out = room(tensors.len());
-        shim!(torch_ext_foreach_sqrt(handles(tensors).as_ptr(), tensors.len() as i64, out.as_mut_ptr()))?;
-        take_all(out)
-    }
-}
-documented! {
-    /// `tensors + alpha * others`.
-    fn add(tensors: &[Tensor], others: &[Tensor], alpha: f64) -> Vec<Tensor> {
-        let n = equal("add", tensors, others)?;
-        let mut out = room(tensors.len());
-        shim!(torch_ext_foreach_add(
-            handles(tensors).as_ptr(), handles(others).as_ptr(), n, alpha, out.as_mut_ptr()))?;
-        take_all(out)
-    }
-}
-documented! {
-    /// `tensors * others`; a 0-d tensor in `others` scales.
-    fn mul(tensors: &[Tensor], others: &[Tensor]) -> Vec<Tensor> {
-        let n = equal("mul", tensors, others)?;
-        let mut out = room(tensors.len());
-        shim!(torch_ext_foreach_mul(handles(tensors).as_ptr(), handles(others).as_ptr(), n, out.as_mut_ptr()))?;
-        take_all(out)
-    }
-}
-documented! {
-    /// `tensors / others`.
-    fn div(tensors: &[Tensor], others: &[Tensor]) -> Vec<Tensor> {
-        let n = equal("div", tensors, others)?;
-        let mut out = room(tensors.len());
-        shim!(torch_ext_foreach_div(handles(tensors).as_ptr(), handles(others).as_ptr(), n, out.as_mut_ptr()))?;
-        take_all(out)
-    }
-}
-documented! {
-    /// `tensors * value`.
-    fn mul_scalar(tensors: &[Tensor], value: f64) -> Vec<Tensor> {
-        let mut out = room(tensors.len());
-        let n = tensors.len() as i64;
-        shim!(torch_ext_foreach_mul_scalar(handles(tensors).as_ptr(), n, value, out.as_mut_ptr()))?;
-        take_all(out)
-    }
-}
-documented! {
     /// `tensors += alpha * others`.
     fn add_(tensors: &[Tensor], others: &[Tensor], alpha: f64) -> () {
         let n = equal("add_", tensors, others)?;
@@ -91,20 +46,6 @@ documented! {
     fn sub_(tensors: &[Tensor], others: &[Tensor], alpha: f64) -> () {
         let n = equal("sub_", tensors, others)?;
         shim!(torch_ext_foreach_sub_(handles(tensors).as_ptr(), handles(others).as_ptr(), n, alpha))
-    }
-}
-documented! {
-    /// `tensors *= others`; a 0-d tensor in `others` scales.
-    fn mul_(tensors: &[Tensor], others: &[Tensor]) -> () {
-        let n = equal("mul_", tensors, others)?;
-        shim!(torch_ext_foreach_mul_(handles(tensors).as_ptr(), handles(others).as_ptr(), n))
-    }
-}
-documented! {
-    /// `tensors /= others`.
-    fn div_(tensors: &[Tensor], others: &[Tensor]) -> () {
-        let n = equal("div_", tensors, others)?;
-        shim!(torch_ext_foreach_div_(handles(tensors).as_ptr(), handles(others).as_ptr(), n))
     }
 }
 documented! {
@@ -127,17 +68,6 @@ documented! {
     }
 }
 documented! {
-    /// `tensors[i] *= values[i]`.
-    fn mul_scalars_(tensors: &[Tensor], values: &[f64]) -> () {
-        if tensors.len() != values.len() {
-            return Err(TorchError::ListLength {
-                op: "mul_scalars_", expected: tensors.len(), got: values.len() });
-        }
-        let n = tensors.len() as i64;
-        shim!(torch_ext_foreach_mul_scalars_(handles(tensors).as_ptr(), n, values.as_ptr()))
-    }
-}
-documented! {
     /// `tensors += weight * (others - tensors)`.
     fn lerp_(tensors: &[Tensor], others: &[Tensor], weight: f64) -> () {
         let n = equal("lerp_", tensors, others)?;
@@ -151,27 +81,5 @@ documented! {
         let n = equal("addcmul_", tensors, b)?;
         shim!(torch_ext_foreach_addcmul_(
             handles(tensors).as_ptr(), handles(a).as_ptr(), handles(b).as_ptr(), n, value))
-    }
-}
-documented! {
-    /// `tensors += value * a / b`.
-    fn addcdiv_(tensors: &[Tensor], a: &[Tensor], b: &[Tensor], value: f64) -> () {
-        equal("addcdiv_", tensors, a)?;
-        let n = equal("addcdiv_", tensors, b)?;
-        shim!(torch_ext_foreach_addcdiv_(
-            handles(tensors).as_ptr(), handles(a).as_ptr(), handles(b).as_ptr(), n, value))
-    }
-}
-documented! {
-    /// Copies `others` into `tensors`, converting kind and device.
-    fn copy_(tensors: &[Tensor], others: &[Tensor]) -> () {
-        let n = equal("copy_", tensors, others)?;
-        shim!(torch_ext_foreach_copy_(handles(tensors).as_ptr(), handles(others).as_ptr(), n))
-    }
-}
-documented! {
-    /// Fills with zeros.
-    fn zero_(tensors: &[Tensor]) -> () {
-        shim!(torch_ext_foreach_zero_(handles(tensors).as_ptr(), tensors.len() as i64))
     }
 }

@@ -5,6 +5,7 @@ use tch::Tensor;
 use crate::TorchError;
 use crate::error::shim;
 use crate::ffi::handles;
+use crate::fits::{alike, counters};
 
 /// Settings of [`sgd_`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,19 +33,16 @@ pub struct AdamW {
     pub weight_decay: f64,
 }
 
-fn same(op: &'static str, params: &[Tensor], others: &[&[Tensor]]) -> Result<i64, TorchError> {
-    match others.iter().find(|list| list.len() != params.len()) {
-        Some(list) => Err(TorchError::ListLength { op, expected: params.len(), got: list.len() }),
-        None => Ok(params.len() as i64),
-    }
-}
-
 /// One step of SGD with momentum on `params`; zero `buffers` are a first step. Without momentum they stay as they are.
 ///
 /// # Errors
-/// Lists of unequal length; libtorch's own.
+/// Lists of unequal length; tensors of a place that differ in shape, element type, device or order in memory; libtorch's own.
 pub fn sgd_(params: &[Tensor], grads: &[Tensor], buffers: &[Tensor], how: Sgd) -> Result<(), TorchError> {
-    let n = same("fused::sgd_", params, &[grads, buffers])?;
+    const OP: &str = "fused::sgd_";
+    for (what, list) in [("parameters", params), ("gradients", grads), ("buffers", buffers)] {
+        alike(OP, what, params, list)?;
+    }
+    let n = params.len() as i64;
     let (params, grads, buffers) = (handles(params), handles(grads), handles(buffers));
     let Sgd { lr, momentum, weight_decay, nesterov } = how;
     shim!(torch_ext_fused_sgd_(
@@ -64,7 +62,7 @@ pub fn sgd_(params: &[Tensor], grads: &[Tensor], buffers: &[Tensor], how: Sgd) -
 /// 0-d float tensor.
 ///
 /// # Errors
-/// Lists of unequal length; libtorch's own.
+/// As [`sgd_`]; a count that is not a 0-d float.
 pub fn adamw_(
     params: &[Tensor],
     grads: &[Tensor],
@@ -73,7 +71,13 @@ pub fn adamw_(
     steps: &[Tensor],
     how: AdamW,
 ) -> Result<(), TorchError> {
-    let n = same("fused::adamw_", params, &[grads, means, squares, steps])?;
+    const OP: &str = "fused::adamw_";
+    for (what, list) in [("parameters", params), ("gradients", grads), ("means", means), ("squares", squares)]
+    {
+        alike(OP, what, params, list)?;
+    }
+    counters(OP, "steps", params, steps)?;
+    let n = params.len() as i64;
     let (params, grads) = (handles(params), handles(grads));
     let (means, squares, steps) = (handles(means), handles(squares), handles(steps));
     let AdamW { lr, betas: [beta1, beta2], eps, weight_decay } = how;

@@ -8,12 +8,14 @@ use crate::TorchError;
 use crate::error::shim;
 use crate::ffi::{self, take_one};
 
-fn byte_count(kind: Kind, shape: &[i64]) -> usize {
-    shape.iter().map(|&d| usize::try_from(d).unwrap_or(0)).product::<usize>() * kind.elt_size_in_bytes()
-}
-
 fn checked(kind: Kind, shape: &[i64], got: usize) -> Result<(), TorchError> {
-    let expected = byte_count(kind, shape);
+    let side = |total: usize, &side: &i64| total.checked_mul(usize::try_from(side).ok()?);
+    // Sides of 0 must not hide one that cannot be.
+    let positive = shape.iter().filter(|side| **side != 0).try_fold(kind.elt_size_in_bytes(), side);
+    if positive.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+        return Err(TorchError::Shape { shape: shape.to_vec() });
+    }
+    let expected = shape.iter().try_fold(kind.elt_size_in_bytes(), side).unwrap_or(0);
     if expected != got {
         return Err(TorchError::ByteCount { shape: shape.to_vec(), kind, expected, got });
     }
@@ -27,6 +29,23 @@ fn checked(kind: Kind, shape: &[i64], got: usize) -> Result<(), TorchError> {
 pub fn from_bytes(kind: Kind, shape: &[i64], bytes: &[u8]) -> Result<Tensor, TorchError> {
     checked(kind, shape, bytes.len())?;
     Ok(Tensor::f_from_data_size(bytes, shape, kind)?)
+}
+
+/// The bytes of images on `device`: the tensor itself where it is on the CPU. A copy to a GPU begins from pinned memory and
+/// is not waited for, so the host may queue the next step while the GPU still works on the last one; operations that are
+/// queued afterwards see the copy finished, as they run after it.
+///
+/// # Errors
+/// The device has no room.
+pub fn upload(tensor: &Tensor, device: Device) -> Result<Tensor, TorchError> {
+    match device {
+        Device::Cuda(_) if tensor.device() == Device::Cpu => {
+            // libtorch keeps the pinned block until the copy that was queued from it is done.
+            let pinned = tensor.f_pin_memory(device)?;
+            Ok(pinned.f_to_device_(device, pinned.f_kind()?, true, false)?)
+        }
+        _ => Ok(tensor.f_to_device(device)?),
+    }
 }
 
 /// The elements of a tensor of any device, layout and kind, in row-major order and native byte order.

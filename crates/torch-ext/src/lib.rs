@@ -44,9 +44,10 @@ pub mod memory;
 mod norm_act;
 
 mod ffi;
+mod fits;
 
 pub use autocast::Autocast;
 pub use cuda::CudaStatus;
 pub use error::TorchError;
-pub use machine::{CpuFeatures, cpu_features, set_flush_denormal, version};
+pub use machine::{CpuFeatures, cpu_features, version};
 pub use norm_act::{NormAct, norm_act};

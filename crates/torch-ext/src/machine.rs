@@ -37,31 +37,12 @@ pub fn cpu_features() -> Result<CpuFeatures, TorchError> {
     Ok(CpuFeatures { avx512_bf16: has("avx512_bf16")?, amx_bf16: has("amx_bf16")?, avx2: has("avx2")? })
 }
 
-/// Treats denormal numbers as zero on this thread and on libtorch's workers; they cost a hundred times a normal one.
-/// Returns whether the processor can.
-///
-/// # Errors
-/// libtorch's own.
-pub fn set_flush_denormal(on: bool) -> Result<bool, TorchError> {
-    let mut applied = 0;
-    shim!(torch_ext_set_flush_denormal(on.into(), &mut applied))?;
-    Ok(applied != 0)
-}
-
 /// Lets cuDNN try its algorithms once per shape and keep the fastest.
 ///
 /// # Errors
 /// libtorch's own.
 pub fn set_benchmark_cudnn(on: bool) -> Result<(), TorchError> {
     shim!(torch_ext_set_benchmark_cudnn(on.into()))
-}
-
-/// Lets fp32 products on CUDA use TF32: faster, with 10 bits of mantissa.
-///
-/// # Errors
-/// libtorch's own.
-pub fn set_allow_tf32(on: bool) -> Result<(), TorchError> {
-    shim!(torch_ext_set_allow_tf32(on.into()))
 }
 
 /// Threads that libtorch uses inside an operation.
@@ -78,18 +59,4 @@ pub fn set_threads(count: usize) {
 pub fn version() -> String {
     // SAFETY: the shim returns a string literal.
     unsafe { CStr::from_ptr(crate::ffi::torch_ext_version()) }.to_string_lossy().into_owned()
-}
-
-/// libtorch's description of how it was built: compiler, BLAS, oneDNN, capability in use.
-///
-/// # Errors
-/// libtorch's own.
-pub fn build_summary() -> Result<String, TorchError> {
-    let mut text = std::ptr::null_mut();
-    shim!(torch_ext_build_summary(&mut text))?;
-    // SAFETY: on success the shim has set a NUL-terminated string for us to own.
-    let summary = unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
-    // SAFETY: it came from `strdup`, is freed once, and has been copied.
-    unsafe { crate::ffi::free(text.cast()) };
-    Ok(summary)
 }

@@ -1,5 +1,7 @@
 //! Memory: pages kept between steps, and how much was used at most.
 
+use tch::Device;
+
 use crate::TorchError;
 use crate::error::shim;
 
@@ -15,13 +17,6 @@ pub fn keep_freed_pages() -> Result<(), TorchError> {
     shim!(torch_ext_keep_freed_pages())
 }
 
-/// The largest amount of large tensors (1 MiB and more) alive at once, in bytes, since [`keep_freed_pages`]; 0 without
-/// it.
-pub fn peak_tensor_bytes() -> u64 {
-    // SAFETY: takes no argument, reads a counter under a lock.
-    u64::try_from(unsafe { crate::ffi::torch_ext_kept_peak_bytes() }).unwrap_or(0)
-}
-
 /// The largest resident set of this process so far, in bytes, from `/proc/self/status`; `None` where there is none.
 pub fn peak_resident_bytes() -> Option<u64> {
     let status = fs_err::read_to_string("/proc/self/status").ok()?;
@@ -29,20 +24,17 @@ pub fn peak_resident_bytes() -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
-/// The largest amount of memory that tensors took on a CUDA device since the last reset, in bytes.
+/// The largest amount of memory that tensors took on a CUDA device so far, in bytes.
 ///
 /// # Errors
 /// There is no such device.
 pub fn cuda_peak_bytes(device: usize) -> Result<u64, TorchError> {
+    // libtorch counts devices in eight bits.
+    let index = i8::try_from(device).map_err(|_| TorchError::Device {
+        device: Device::Cuda(device),
+        context: "here: there are not so many",
+    })?;
     let mut bytes = 0;
-    shim!(torch_ext_cuda_peak_bytes(device as i32, &mut bytes))?;
+    shim!(torch_ext_cuda_peak_bytes(index.into(), &mut bytes))?;
     Ok(u64::try_from(bytes).unwrap_or(0))
-}
-
-/// Starts the count of [`cuda_peak_bytes`] anew.
-///
-/// # Errors
-/// There is no such device.
-pub fn reset_cuda_peak(device: usize) -> Result<(), TorchError> {
-    shim!(torch_ext_cuda_reset_peak(device as i32))
 }

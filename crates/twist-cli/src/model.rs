@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use twist_data::{Dataset, Skipped};
 use twist_eval::{
-    EvalError, EvalInput, FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Model,
+    EvalError, EvalInput, FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Model, ModelCard,
+    ModelName,
 };
 use twist_train::{Machine, Precision};
 
@@ -31,6 +32,13 @@ impl ModelArgs {
     pub(crate) fn open(&self, talk: &Talk) -> anyhow::Result<Opened> {
         self.machine.open(&self.model, talk)
     }
+
+    /// Opens MODEL for a published protocol.
+    pub(crate) fn open_as_published(&self, talk: &Talk) -> anyhow::Result<Opened> {
+        let mut opened = self.open(talk)?;
+        opened.use_as_published(self.machine.precision.is_some())?;
+        Ok(opened)
+    }
 }
 
 impl UseArgs {
@@ -38,7 +46,8 @@ impl UseArgs {
     pub(crate) fn open(&self, path: &Path, talk: &Talk) -> anyhow::Result<Opened> {
         let machine = Machine::detect(self.device, self.threads.map(usize::from))?;
         machine.prepare()?;
-        let model = Model::load(path, machine.device)?;
+        let path = if self.teacher { ModelName::teacher_of(path) } else { path.to_owned() };
+        let model = Model::load(&path, machine.device)?;
         for reason in &model.left_out {
             talk.warn(format!("{reason}. {} is used instead", model.path.display()));
         }
@@ -66,6 +75,15 @@ impl UseArgs {
 }
 
 impl Opened {
+    /// What published protocols have in common: the filter of the released code, and fp32 unless the arithmetic was `stated`.
+    fn use_as_published(&mut self, stated: bool) -> anyhow::Result<()> {
+        let card = ModelCard { transform: self.model.card.released_transform(), ..self.model.card.clone() };
+        let reduced = stated && self.input.autocast.is_some();
+        let precision = if reduced { Precision::Bf16 } else { Precision::Fp32 };
+        self.input = EvalInput::of_card(&card, Some(precision), &self.machine)?;
+        Ok(())
+    }
+
     /// The features of all readable images of `dataset`, from the cache when they are there; what cannot be read is told.
     pub(crate) fn features(
         &self,

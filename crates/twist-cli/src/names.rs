@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use twist_eval::{ClassSource, Model};
+use twist_eval::{ClassSource, Model, ModelName};
 use twist_io::{ClusterError, ClusterNames, Group, UpdateLock, clusters_file};
 use twist_train::{DeviceRequest, Machine};
 
@@ -28,11 +28,11 @@ impl Named {
     /// As [`Named::open`], to change the names: until this value is dropped, nobody else changes them.
     pub(crate) fn to_change(path: &Path) -> anyhow::Result<Self> {
         let model = model(path)?;
-        Self::of(&model, path, Some(UpdateLock::of(clusters_file(path))?))
+        Self::of(&model, path, Some(UpdateLock::of(names_file(path))?))
     }
 
     fn of(model: &Model, path: &Path, lock: Option<UpdateLock>) -> anyhow::Result<Self> {
-        let (names, file) = (of_model(model, path)?, clusters_file(path));
+        let (names, file) = (of_model(model, path)?, names_file(path));
         Ok(Self { names, file, run: model.folder.clone(), _lock: lock })
     }
 
@@ -45,6 +45,11 @@ impl Named {
     pub(crate) fn find(&self, text: &str) -> anyhow::Result<Group> {
         usage(self.names.find(text))
     }
+}
+
+/// Where the names of MODEL's classes are. A teacher has those of its student, whose classes it has.
+fn names_file(path: &Path) -> PathBuf {
+    clusters_file(&ModelName::of(path).path)
 }
 
 /// MODEL, which must have classes.
@@ -66,7 +71,7 @@ pub(crate) fn of_model(model: &Model, path: &Path) -> anyhow::Result<ClusterName
         (None, _) => return Ok(ClusterNames::new(0)),
     };
     let classes = u32::try_from(classes).context("the model has too many classes")?;
-    let names = ClusterNames::load(clusters_file(path), classes)?;
+    let names = ClusterNames::load(names_file(path), classes)?;
     Ok(match learned {
         Some(card) if names.is_untouched() => card.cluster_names(),
         _ => names,

@@ -220,6 +220,15 @@ pub enum EvalError {
         /// The weight file.
         path: PathBuf,
     },
+    /// A momentum teacher was asked for and there is none.
+    #[error(
+        "{} has no momentum teacher, which only a recipe with [teacher] trains; leave out --teacher (or `:teacher`)",
+        path.display()
+    )]
+    NoTeacher {
+        /// The weight file.
+        path: PathBuf,
+    },
     /// A model's own classifier was asked for and there is none.
     #[error("{} has no classifier; `twist finetune MODEL --train DATA` trains one from labels", path.display())]
     NoClassifier {

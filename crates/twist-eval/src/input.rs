@@ -175,7 +175,7 @@ impl EvalInput {
     /// # Errors
     /// libtorch fails.
     pub fn normalised(&self, bytes: &Tensor) -> Result<Tensor, EvalError> {
-        Ok(self.normalize.apply(&bytes.f_to_device(self.device)?)?)
+        Ok(self.normalize.apply(&torch_ext::host::upload(bytes, self.device)?)?)
     }
 
     /// Images `[B, 3, S, S]` → features `[B, D]` and cluster probabilities `[B, K]`, both fp32.

@@ -123,25 +123,10 @@ impl Neighbours {
     }
 }
 
-/// The class each query `[Q, D]` gets from the weighted vote of its neighbours in `bank` `[N, D]` with `labels`
-/// `[N]` (int64, in `0..classes`): `[Q]` int64.
-///
-/// # Errors
-/// An empty bank, or shapes that do not fit together.
-pub fn knn_predict(
-    bank: &Tensor,
-    labels: &Tensor,
-    queries: &Tensor,
-    classes: i64,
-    protocol: KnnProtocol,
-) -> Result<Tensor, EvalError> {
-    nearest(bank, queries, protocol.k)?.vote(labels, classes, protocol)
-}
-
 /// Fraction of `queries` whose weighted vote gives their own label (`[Q]` int64).
 ///
 /// # Errors
-/// As [`knn_predict`].
+/// An empty bank, or shapes that do not fit together.
 pub fn knn_top1(
     bank: (&Tensor, &Tensor),
     queries: (&Tensor, &Tensor),
@@ -155,7 +140,7 @@ pub fn knn_top1(
 /// [`knn_top1`] by several protocols from one search for neighbours, the costly part.
 ///
 /// # Errors
-/// As [`knn_predict`].
+/// As [`knn_top1`].
 pub fn knn_top1_each(
     (bank, bank_labels): (&Tensor, &Tensor),
     (queries, query_labels): (&Tensor, &Tensor),
@@ -220,7 +205,8 @@ mod tests {
             let (bank, queries) = (normalised(bank_len, 8, 1), normalised(600, 8, 2));
             let labels: Vec<i64> = (0..bank_len).map(|i| (i * 7 + i / 3) % 5).collect();
             let protocol = KnnProtocol { k, temperature: t };
-            let got = knn_predict(&bank, &Tensor::from_slice(&labels), &queries, 5, protocol).unwrap();
+            let near = nearest(&bank, &queries, k).unwrap();
+            let got = near.vote(&Tensor::from_slice(&labels), 5, protocol).unwrap();
             let want = by_formula(&bank, &labels, &queries, 5, k as usize, t);
             let got = Vec::<i64>::try_from(got).unwrap();
             let differing = got.iter().zip(&want).filter(|(a, b)| a != b).count();

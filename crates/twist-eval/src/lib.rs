@@ -89,12 +89,12 @@ pub use final_evaluation::{RunFigures, final_evaluation, is_evaluated};
 pub use frozen::{ChosenHead, guides, head_evaluation, head_scores, neighbourhood, with_head};
 pub use input::{EvalInput, ReadBatch};
 pub use kmeans::{KMeans, KMeansFit};
-pub use knn::{KnnProtocol, Neighbours, knn_predict, knn_top1, knn_top1_each, nearest};
+pub use knn::{KnnProtocol, Neighbours, knn_top1, knn_top1_each, nearest};
 pub use labels::label_numbers;
 pub use logistic::{Logistic, LogisticProtocol, Targets};
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, MODEL_FILE, Model,
-    ModelCard, Weights, import,
+    ModelCard, ModelName, Weights, import,
 };
 pub use online::OnlineEvaluator;
 pub use predict::{ClassSource, Predictions, Predictor};

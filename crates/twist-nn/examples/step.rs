@@ -99,12 +99,13 @@ impl Lars {
             let pick =
                 |from: &[Tensor]| self.adapted.iter().map(|&i| from[i].shallow_clone()).collect::<Vec<_>>();
             let (weights, adapted) = (pick(&self.parameters), pick(&grads));
-            let (w, g) = (foreach::norm(&weights)?, foreach::norm(&adapted)?);
-            foreach::add_(&g, &w, WEIGHT_DECAY)?;
-            let rates = foreach::div(&w, &g)?;
+            let w = Tensor::f_stack(&foreach::norm(&weights)?, 0)?;
+            let g = Tensor::f_stack(&foreach::norm(&adapted)?, 0)?;
+            let rates = w.f_div(&g.f_add(&w.f_mul_scalar(WEIGHT_DECAY)?)?)?.f_mul_scalar(ETA)?;
             foreach::add_(&adapted, &weights, WEIGHT_DECAY)?;
-            foreach::mul_scalar_(&rates, ETA)?;
-            foreach::mul_(&adapted, &rates)?;
+            for (gradient, rate) in adapted.iter().zip(rates.f_unbind(0)?) {
+                let _ = gradient.shallow_clone().f_mul_(&rate)?;
+            }
             foreach::mul_scalar_(&self.buffers, MOMENTUM)?;
             foreach::add_(&self.buffers, &grads, LEARNING_RATE)?;
             foreach::sub_(&self.parameters, &self.buffers, 1.0)?;

@@ -9,6 +9,15 @@ use crate::{Arch, Builder, CifarResNet, NetConfig, NnError, ResNet, VisionTransf
 pub enum Mode {
     /// Normalise by the statistics of the batch and add them to the running ones.
     Train,
+    /// As [`Mode::Train`], for piece `index` of the `pieces` that make up a batch and pass one after another, the first one
+    /// with index 0. Each piece is normalised by its own statistics. The running ones take in the batch once, with its
+    /// last piece, by the mean and variance that all pieces have together.
+    TrainPiece {
+        /// Which piece, from 0.
+        index: usize,
+        /// How many there are.
+        pieces: usize,
+    },
     /// Normalise by the statistics of the batch and leave the running ones alone: the first, gradient-free pass of
     /// accumulation, whose images come by a second time.
     TrainUntracked,
@@ -40,12 +49,6 @@ pub trait Backbone: std::fmt::Debug + Send {
         }
         Ok(x)
     }
-
-    /// The feature maps `[B, C, h, w]` after each stage, finest first: what detectors and segmenters build on.
-    ///
-    /// # Errors
-    /// As [`Backbone::forward`].
-    fn stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, NnError>;
 
     /// The class tokens `[B, n D]` of a transformer's last `n` blocks after its final norm, in order: what its linear
     /// evaluation reads.

@@ -74,18 +74,6 @@ impl Backbone for CifarResNet {
         }
     }
 
-    fn stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, NnError> {
-        let mut x = self.segment(0, images, mode)?;
-        let mut maps = Vec::with_capacity(STAGES);
-        for stage in self.blocks.chunks(self.blocks.len() / STAGES) {
-            for block in stage {
-                x = block.forward(&x, mode)?;
-            }
-            maps.push(x.shallow_clone());
-        }
-        Ok(maps)
-    }
-
     fn feature_dim(&self) -> i64 {
         self.width
     }

@@ -15,12 +15,6 @@ pub enum NnError {
         /// What there is, separated by commas.
         known: String,
     },
-    /// No such activation.
-    #[error("unknown activation `{name}`; known are relu and gelu")]
-    UnknownActivation {
-        /// What was asked for.
-        name: String,
-    },
     /// A transformer's class tokens were asked of another network.
     #[error(
         "this network has no class tokens: only vision transformers have; take the features of the last layer"

@@ -12,7 +12,7 @@ use crate::{Backbone, BlockKind, Builder, Depth, Mode, NnError, Stem};
 #[derive(Debug)]
 pub struct ResNet {
     stem: StemLayers,
-    stages: Vec<Vec<Block>>,
+    blocks: Vec<Block>,
     feature_dim: i64,
 }
 
@@ -24,10 +24,9 @@ impl ResNet {
     pub fn new(b: &mut Builder<'_>, depth: Depth, stem: Stem, width: i64) -> Result<Self, NnError> {
         let (kind, blocks) = depth.blocks();
         let stem = StemLayers::new(b, stem, width)?;
-        let mut stages = Vec::new();
+        let mut built = Vec::new();
         let mut channels = width;
         for (index, count) in blocks.into_iter().enumerate() {
-            let mut stage = Vec::new();
             for block in 0..count {
                 let planes = width << index;
                 let shape = Shape {
@@ -37,46 +36,29 @@ impl ResNet {
                     stride: if index > 0 && block == 0 { 2 } else { 1 },
                 };
                 let mut b = b.sub(format_args!("layer{}.{block}", index + 1));
-                stage.push(Block::new(&mut b, kind, shape)?);
+                built.push(Block::new(&mut b, kind, shape)?);
                 channels = shape.planes * kind.expansion();
             }
-            stages.push(stage);
         }
-        Ok(Self { stem, stages, feature_dim: channels })
-    }
-
-    fn blocks(&self) -> impl Iterator<Item = &Block> {
-        self.stages.iter().flatten()
+        Ok(Self { stem, blocks: built, feature_dim: channels })
     }
 }
 
 impl Backbone for ResNet {
     /// The stem, each block, and the average over positions.
     fn segments(&self) -> usize {
-        2 + self.blocks().count()
+        2 + self.blocks.len()
     }
 
     fn segment(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         if index == 0 {
             return self.stem.forward(x, mode);
         }
-        match self.blocks().nth(index - 1) {
+        match self.blocks.get(index - 1) {
             Some(block) => block.forward(x, mode),
             None if index + 1 == self.segments() => Ok(x.f_mean_dim([2i64, 3].as_slice(), false, None)?),
             None => Err(NnError::Segment { index, segments: self.segments() }),
         }
-    }
-
-    fn stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, NnError> {
-        let mut x = self.stem.forward(images, mode)?;
-        let mut maps = Vec::with_capacity(self.stages.len());
-        for stage in &self.stages {
-            for block in stage {
-                x = block.forward(&x, mode)?;
-            }
-            maps.push(x.shallow_clone());
-        }
-        Ok(maps)
     }
 
     fn feature_dim(&self) -> i64 {

@@ -160,22 +160,6 @@ impl Backbone for VisionTransformer {
         }
     }
 
-    /// The patch tokens as maps `[B, D, h, w]` after each quarter of the blocks, or after each where there are fewer.
-    fn stages(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, NnError> {
-        let (batch, _, height, width) = images.size4()?;
-        let grid = [batch, height / self.patches.side, width / self.patches.side, self.dim];
-        let quarter = |blocks: usize| 4 * blocks / self.blocks.len();
-        let mut maps = Vec::with_capacity(4);
-        self.each_block(images, mode, |index, x| {
-            if quarter(index + 1) > quarter(index) {
-                let patches = x.f_narrow(1, 1, x.size()[1] - 1)?;
-                maps.push(patches.f_reshape(grid)?.f_permute([0, 3, 1, 2])?);
-            }
-            Ok(())
-        })?;
-        Ok(maps)
-    }
-
     fn last_class_tokens(&self, images: &Tensor, n: usize, mode: Mode) -> Result<Tensor, NnError> {
         let first = self.blocks.len().saturating_sub(n);
         let mut tokens = Vec::with_capacity(n);

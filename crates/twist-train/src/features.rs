@@ -10,7 +10,8 @@
 //! The batch norms *inside the backbone* see `norm_batch` images at a time, all views of one resolution, however the
 //! batch is cut: with equal `norm_batch`, a whole batch, pieces, and checkpointed activations compute the same numbers
 //! up to the order of sums. Both passes see the same images together and so the same statistics. Running statistics
-//! take them in once, in the pass with gradient.
+//! move once for each resolution and step, in the pass with gradient, towards the mean and variance that all pieces have
+//! together: as where norms are synchronised over the GPUs among which a batch is dealt.
 
 use tch::{Tensor, no_grad};
 use torch_ext::{Autocast, grad};
@@ -30,6 +31,8 @@ pub(crate) struct Features {
 struct Piece {
     /// What enters each segment: the images `[V_r*b, 3, S, S]` alone, or everything when activations are checkpointed.
     inputs: Vec<Tensor>,
+    /// Which of its resolution's pieces it is, for the pass whose statistics are kept.
+    tracked: Mode,
     rows: Rows,
     lots: Lots,
 }
@@ -62,7 +65,7 @@ impl Features {
         let _autocast = Autocast::scope(plan.machine().device, plan.precision().kind())?;
         let pieces = pieces(plan, images, step, Who::Student)?;
         if plan.accumulation() == 1 && !plan.checkpoint_activations() {
-            let features = pieces.iter().map(|piece| piece.forward(backbone, Mode::Train));
+            let features = pieces.iter().map(|piece| piece.forward(backbone, piece.tracked));
             let features = features.collect::<Result<Vec<_>, _>>()?;
             return Ok(Self { all: in_view_order(&pieces, features)?, again: Vec::new() });
         }
@@ -94,7 +97,7 @@ impl Features {
     ) -> Result<Tensor, TrainError> {
         let _autocast = Autocast::scope(plan.machine().device, plan.precision().kind())?;
         let pieces = pieces(plan, images, step, Who::Teacher)?;
-        let features = pieces.iter().map(|piece| piece.forward(net.backbone.as_ref(), Mode::Train));
+        let features = pieces.iter().map(|piece| piece.forward(net.backbone.as_ref(), piece.tracked));
         in_view_order(&pieces, features.collect::<Result<Vec<_>, _>>()?)
     }
 
@@ -147,7 +150,7 @@ impl Piece {
         if !plan.checkpoint_activations() {
             let features = {
                 let _autocast = Autocast::scope(device, kind)?;
-                self.forward(backbone, Mode::Train)?
+                self.forward(backbone, self.tracked)?
             };
             return Ok(grad::backward(&features, &gradient)?);
         }
@@ -161,7 +164,7 @@ impl Piece {
             let output = {
                 let _autocast = Autocast::scope(device, kind)?;
                 self.lots.draw(segment);
-                backbone.segment(segment, &input, Mode::Train)?
+                backbone.segment(segment, &input, self.tracked)?
             };
             grad::backward(&output, &gradient.f_to_kind(output.f_kind()?)?)?;
             if segment > 0 {
@@ -179,10 +182,12 @@ fn pieces(plan: &TrainPlan, images: &[Tensor], step: u64, who: Who) -> Result<Ve
     let mut views_before = 0;
     for of_resolution in images {
         let views = of_resolution.size()[0] / batch;
-        for first in (0..batch).step_by(together as usize) {
+        for (index, first) in (0..batch).step_by(together as usize).enumerate() {
+            let tracked = Mode::TrainPiece { index, pieces: (batch / together) as usize };
             let rows = Rows { views_before, views, batch, first, images: together };
             let lots = Lots::new(plan, step, who, pieces.len() as u64);
-            pieces.push(Piece { inputs: vec![rows.of_resolution(of_resolution)?], rows, lots });
+            let inputs = vec![rows.of_resolution(of_resolution)?];
+            pieces.push(Piece { inputs, tracked, rows, lots });
         }
         views_before += views;
     }

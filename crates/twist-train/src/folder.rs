@@ -199,6 +199,7 @@ impl RunFolder {
             let ours = crate::checkpoint::step_of(&name).is_some()
                 || name == "best.safetensors"
                 || name == "best.json"
+                || name == crate::checkpoint::BEFORE_SELF_LABEL
                 || name == "finetune.safetensors";
             if ours {
                 fs_err::remove_file(path)?;

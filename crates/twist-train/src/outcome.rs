@@ -39,17 +39,6 @@ pub enum StopReason {
     MaxTime,
 }
 
-impl Outcome {
-    /// The exit code of a process that ends with this outcome: 0, 128 + the signal's number, or 3 for a collapse.
-    pub fn exit_code(&self) -> i32 {
-        match self {
-            Self::Finished { .. } | Self::Stopped { reason: StopReason::MaxTime, .. } => 0,
-            Self::Stopped { reason: StopReason::Signal(signal), .. } => 128 + signal,
-            Self::Collapsed { .. } => 3,
-        }
-    }
-}
-
 impl std::fmt::Display for StopReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -58,20 +47,5 @@ impl std::fmt::Display for StopReason {
             Self::Signal(signal) => write!(f, "signal {signal}"),
             Self::MaxTime => f.write_str("max_time"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exit_codes_are_those_of_the_command_line() {
-        let stopped = |reason| Outcome::Stopped { reason, step: 1 }.exit_code();
-        assert_eq!(stopped(StopReason::Signal(2)), 130);
-        assert_eq!(stopped(StopReason::Signal(15)), 143);
-        assert_eq!(stopped(StopReason::MaxTime), 0);
-        let kind = CollapseKind::Uniform;
-        assert_eq!(Outcome::Collapsed { kind, step: 1, saved: "x".into() }.exit_code(), 3);
     }
 }

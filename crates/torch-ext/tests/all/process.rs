@@ -46,7 +46,6 @@ fn freed_pages_come_back() {
     let (first, second) = (large(), large());
     assert_ne!(first.data_ptr(), second.data_ptr());
     assert_eq!(first.data_ptr() as usize % (2 << 20), 0, "on a page of 2 MiB");
-    assert!(memory::peak_tensor_bytes() >= 8 << 20);
     drop(second);
     let sum = (&first + large()).sum(Kind::Float).double_value(&[]);
     assert_eq!(sum, f64::from(1 << 21), "memory of another tensor's past does not show");
@@ -63,7 +62,6 @@ fn an_impossible_tensor_is_an_error() {
 #[test]
 fn the_machine_describes_itself() {
     assert!(machine::version().starts_with("2."), "{}", machine::version());
-    assert!(machine::build_summary().unwrap().contains("OpenMP"));
     let features = torch_ext::cpu_features().unwrap();
     assert_eq!(features.fast_bf16(), features.avx512_bf16 || features.amx_bf16);
     let flags = std::process::Command::new("grep").args(["-m1", "flags", "/proc/cpuinfo"]).output().unwrap();

@@ -19,10 +19,13 @@ pub(crate) struct ModelArgs {
 /// What using a model needs of the machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct UseArgs {
+    /// Use the momentum teacher of MODEL instead of its student
+    #[arg(long, help_heading = "Model")]
+    pub(crate) teacher: bool,
     /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true, help_heading = "Machine")]
     pub(crate) device: DeviceRequest,
-    /// Arithmetic of the network: fp32 or bf16 [default: what the model was trained with]
+    /// Arithmetic of the network: fp32 or bf16 [default: fp32 for published protocols, else as it was trained]
     #[arg(long, value_name = "KIND", hide_possible_values = true, help_heading = "Machine")]
     pub(crate) precision: Option<PrecisionArg>,
     /// Processor cores to use [default: OMP_NUM_THREADS, else all]

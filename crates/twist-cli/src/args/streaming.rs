@@ -13,7 +13,10 @@ use crate::talk::Talk;
 pub(crate) struct StreamingArgs {
     /// A run folder, a checkpoint, or a weight file (`twist import` makes one of foreign weights)
     #[arg(value_name = "MODEL")]
-    pub(crate) model: PathBuf,
+    model: PathBuf,
+    /// Use the momentum teacher of MODEL instead of its student
+    #[arg(long, help_heading = "Model")]
+    teacher: bool,
     /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true, help_heading = "Machine")]
     device: DeviceRequest,
@@ -28,7 +31,7 @@ pub(crate) struct StreamingArgs {
 impl StreamingArgs {
     /// Opens MODEL.
     pub(crate) fn open(&self, talk: &Talk) -> anyhow::Result<Opened> {
-        let &Self { device, precision, threads, .. } = self;
-        UseArgs { device, precision, threads, no_cache: true }.open(&self.model, talk)
+        let &Self { teacher, device, precision, threads, .. } = self;
+        UseArgs { teacher, device, precision, threads, no_cache: true }.open(&self.model, talk)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use twist_eval::ModelName;
 use twist_eval::finetune::FinetuneOptions;
 use twist_train::{DeviceRequest, Precision};
 
@@ -28,6 +29,9 @@ pub(crate) struct TeachArgs {
     /// Weight decay of weights [default: 0]
     #[arg(long, value_name = "X")]
     pub(crate) weight_decay: Option<f64>,
+    /// Images whose statistics the batch norms take together, as on a GPU of their own [default: 32]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..))]
+    pub(crate) norm_batch: Option<u32>,
     /// Epochs between two tests; the last epoch is always tested [default: 20 tests in all]
     #[arg(long, value_name = "N")]
     pub(crate) test_every: Option<u64>,
@@ -50,6 +54,7 @@ impl TeachArgs {
             weight_decay: self.weight_decay,
             test_every: self.test_every,
             precision,
+            norm_batch: self.norm_batch.map(|images| images as usize),
             from_scratch: self.from_scratch,
             seed: self.seed.unwrap_or(0),
         }
@@ -60,10 +65,13 @@ impl TeachArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Machine")]
 pub(crate) struct TeachMachineArgs {
+    /// Use the momentum teacher of MODEL instead of its student
+    #[arg(long, help_heading = "Model")]
+    teacher: bool,
     /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true)]
     device: DeviceRequest,
-    /// Arithmetic of the network: fp32 or bf16 [default: what the model was trained with]
+    /// Arithmetic of the network: fp32 or bf16 [default: fp32, as published]
     #[arg(long, value_name = "KIND", hide_possible_values = true)]
     precision: Option<PrecisionArg>,
     /// Processor cores to use [default: OMP_NUM_THREADS, else all]
@@ -72,10 +80,15 @@ pub(crate) struct TeachMachineArgs {
 }
 
 impl TeachMachineArgs {
+    /// MODEL as it is opened: with `--teacher` the teacher of the one that is named.
+    pub(crate) fn of(&self, model: PathBuf) -> PathBuf {
+        if self.teacher { ModelName::teacher_of(&model) } else { model }
+    }
+
     /// Opens the model in `path`; beside it the arithmetic that was asked for, if any was.
     pub(crate) fn open(&self, path: &Path, talk: &Talk) -> anyhow::Result<(Opened, Option<Precision>)> {
-        let (device, precision, threads) = (self.device, self.precision, self.threads);
-        let opened = UseArgs { device, precision, threads, no_cache: true }.open(path, talk)?;
+        let &Self { device, precision, threads, teacher } = self;
+        let opened = UseArgs { teacher, device, precision, threads, no_cache: true }.open(path, talk)?;
         let reduced = opened.input.autocast.is_some();
         let asked = precision.map(|_| if reduced { Precision::Bf16 } else { Precision::Fp32 });
         Ok((opened, asked))

@@ -118,6 +118,7 @@ fn config(args: &Args, folder: &Path) -> anyhow::Result<FinetuneConfig> {
         ))
     };
     let model = args.model.as_deref().map(std::path::absolute).transpose()?;
+    let model = model.map(|model| args.machine.of(model));
     let given = args.teach.options(None);
     let old = before.as_ref();
     let has_budget = args.budget.percent.is_some() || args.budget.labels.is_some();
@@ -141,6 +142,7 @@ fn config(args: &Args, folder: &Path) -> anyhow::Result<FinetuneConfig> {
         backbone_lr: given.backbone_lr.or_else(|| old?.backbone_lr),
         weight_decay: given.weight_decay.or_else(|| old?.weight_decay),
         test_every: given.test_every.or_else(|| old?.test_every),
+        norm_batch: given.norm_batch.or_else(|| old?.norm_batch),
         precision: old.and_then(|old| old.precision),
         seed: args.teach.seed.or_else(|| Some(old?.seed)).unwrap_or(0),
     })

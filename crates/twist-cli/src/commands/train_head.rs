@@ -40,6 +40,7 @@ pub(super) fn is_meant(sources: &Sources) -> anyhow::Result<bool> {
 pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Talk) -> anyhow::Result<Exit> {
     refuse(args, &sources)?;
     let use_args = UseArgs {
+        teacher: false,
         device: args.machine.device,
         precision: args.machine.precision,
         threads: args.machine.threads,

@@ -17,6 +17,7 @@ mod labels;
 mod run;
 mod shared;
 mod support;
+mod teacher;
 mod time;
 mod transfer;
 mod usage;

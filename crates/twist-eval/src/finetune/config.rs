@@ -49,6 +49,9 @@ pub struct FinetuneConfig {
     /// Epochs between two tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_every: Option<u64>,
+    /// Images whose statistics the batch norms take together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm_batch: Option<usize>,
     /// Arithmetic of the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
@@ -112,6 +115,7 @@ impl FinetuneConfig {
             weight_decay: self.weight_decay,
             test_every: self.test_every,
             precision: self.precision,
+            norm_batch: self.norm_batch,
             from_scratch: self.from_scratch,
             seed: self.seed,
         }

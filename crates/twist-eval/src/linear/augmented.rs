@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use twist_data::{Dataset, EvalTransform};
+use twist_data::Dataset;
 use twist_nn::{Arch, VitSize};
 use twist_train::{Machine, Precision};
 
-use crate::finetune::{filter_of, say_selection, tested};
+use crate::finetune::{say_selection, tested};
 use crate::supervised::{
     KeptCourse, LabelBudget, LabelledImages, Lesson, Student, crop_and_flip, identity, teach,
 };
@@ -64,7 +64,7 @@ pub struct AugmentedLinear {
     pub lr: Option<f64>,
     /// Epochs between two tests; the last one is always tested. `None`: 1.
     pub test_every: Option<u64>,
-    /// Arithmetic; `None`: that of the model.
+    /// Arithmetic; `None`: fp32, as published.
     pub precision: Option<Precision>,
     /// Of the classifier's first weights, the order and the crops.
     pub seed: u64,
@@ -105,8 +105,6 @@ impl AugmentedLinear {
             }
             _ => return Err(twist_nn::NnError::NoClassTokens.into()),
         };
-        let filter = filter_of(card);
-        let EvalTransform { resize, crop, .. } = card.transform;
         let plan = SupervisedPlan {
             epochs: self.epochs.unwrap_or(EPOCHS),
             batch_size,
@@ -116,9 +114,10 @@ impl AugmentedLinear {
             nesterov: false,
             weight_decay: 0.0,
             features: self.network.features(),
-            view: crop_and_flip(crop, filter),
-            transform: EvalTransform::new(resize, crop, filter),
-            precision: self.precision.unwrap_or(card.precision),
+            view: crop_and_flip(card.transform.crop, card.released_filter()),
+            transform: card.released_transform(),
+            precision: self.precision.unwrap_or(Precision::Fp32),
+            norm_batch: None,
             test_every: self.test_every.unwrap_or(1),
             seed: self.seed,
         };

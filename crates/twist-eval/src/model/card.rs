@@ -1,10 +1,10 @@
 //! What a weight file says of itself.
 
 use serde::{Deserialize, Serialize};
-use twist_data::EvalTransform;
+use twist_data::{EvalTransform, Interpolation};
 use twist_io::ClusterNames;
 use twist_nn::{Activation, Arch, MOST_OUTPUTS, Store};
-use twist_train::{CheckpointFacts, Precision, network_of};
+use twist_train::{CheckpointFacts, Precision, network_of, released_filter};
 
 use super::Parts;
 use crate::EvalError;
@@ -188,7 +188,7 @@ impl ModelCard {
     /// The recipe in the checkpoint names an architecture that this version does not know.
     pub fn of_run(facts: &CheckpointFacts, feature_dim: i64) -> Result<Self, EvalError> {
         let net = network_of(&facts.recipe.model, None).map_err(twist_train::TrainError::from)?;
-        let interpolation = facts.recipe.eval.interpolation;
+        let interpolation = facts.recipe.eval.interpolation.unwrap_or_else(|| released_filter(net.arch));
         Ok(Self {
             backbone: Some(BackboneCard { arch: net.arch, width: net.width }),
             feature_dim,
@@ -209,5 +209,15 @@ impl ModelCard {
                 facts.twist, facts.recipe_name, facts.step, facts.total_steps
             ),
         })
+    }
+
+    /// The filter that the released evaluations resize with.
+    pub(crate) fn released_filter(&self) -> Interpolation {
+        self.backbone.as_ref().map_or(Interpolation::Bilinear, |backbone| released_filter(backbone.arch))
+    }
+
+    /// Resizing and centre crop of this model's sizes, with the filter of the released evaluations.
+    pub fn released_transform(&self) -> EvalTransform {
+        EvalTransform::new(self.transform.resize, self.transform.crop, self.released_filter())
     }
 }

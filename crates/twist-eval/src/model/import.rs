@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use tch::Device;
-use twist_data::{EvalTransform, Interpolation};
+use twist_data::EvalTransform;
 use twist_io::{HostTensor, LoadReport, StateDict, match_names};
 use twist_nn::{Activation, Arch, Stem};
-use twist_train::Precision;
+use twist_train::{Precision, released_filter};
 
 use super::recognise::recognise;
 use super::rename::{Names, computes};
@@ -142,11 +142,7 @@ fn transform(arch: Arch, options: &ImportOptions) -> EvalTransform {
     let small = matches!(arch, Arch::CifarResNet { .. } | Arch::ResNet { stem: Stem::Cifar, .. });
     let crop = options.size.unwrap_or(if small { 32 } else { 224 });
     let resize = options.resize.unwrap_or(if small { crop } else { (u64::from(crop) * 8 / 7) as u32 });
-    let interpolation = match arch {
-        Arch::Vit { .. } => Interpolation::Bicubic,
-        _ => Interpolation::Bilinear,
-    };
-    EvalTransform::new(resize, crop, interpolation)
+    EvalTransform::new(resize, crop, released_filter(arch))
 }
 
 fn notes(card: &ModelCard, arch: Arch, counters: usize) -> Vec<String> {

@@ -6,6 +6,7 @@
 //! learned begins with one.
 
 mod card;
+mod name;
 mod open;
 
 mod import;
@@ -21,6 +22,7 @@ use twist_nn::{Backbone, Linear, Mode, NetConfig, ProjectionHead, Store};
 
 pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard};
 pub use import::{ImportOptions, Imported, import};
+pub use name::ModelName;
 pub use open::MODEL_FILE;
 pub(crate) use open::{hash_of, hex};
 pub use weights::Weights;
@@ -40,7 +42,8 @@ pub struct Model {
     pub folder: Option<PathBuf>,
     /// Newer checkpoints of the run that cannot be used, each with the reason.
     pub left_out: Vec<String>,
-    /// SHA-256 of the weight file, 32 hexadecimal digits; empty for a model that was made here.
+    /// SHA-256 of the weight file, 32 hexadecimal digits (of a checkpoint's teacher: a hash of that one); empty for a model that
+    /// was made here.
     pub hash: String,
     /// SHA-256 of the backbone's tensors alone, 32 hexadecimal digits: models that differ in their heads share features.
     pub backbone_hash: String,
@@ -112,10 +115,11 @@ impl Model {
     }
 
     /// Opens MODEL: a run folder (its `model.safetensors`, else its newest good checkpoint), a checkpoint, or a weight
-    /// file that `twist import` or `twist finetune` wrote.
+    /// file that `twist import` or `twist finetune` wrote. With `:teacher` behind the path of a run or checkpoint it is the
+    /// momentum teacher in it, see [`ModelName`].
     ///
     /// # Errors
-    /// There is no such file, it is damaged, or it does not say what it is.
+    /// There is no such file, it is damaged, it does not say what it is, or there is no teacher in it.
     pub fn load(path: &Path, device: Device) -> Result<Self, EvalError> {
         open::open(path, device)
     }

@@ -7,21 +7,23 @@ use tch::Device;
 use twist_io::{StateDict, load_safetensors, match_names, shown};
 use twist_train::{CheckpointFacts, CheckpointStore};
 
-use super::{CARD_KEY, Model, ModelCard};
+use super::{CARD_KEY, Model, ModelCard, ModelName};
 use crate::EvalError;
 
 /// The weight file that a run of fine-tuning or of a head on frozen features leaves in its folder.
 pub const MODEL_FILE: &str = "model.safetensors";
 
-pub(super) fn open(path: &Path, device: Device) -> Result<Model, EvalError> {
+pub(super) fn open(written: &Path, device: Device) -> Result<Model, EvalError> {
+    let ModelName { path, teacher } = ModelName::of(written);
     if !path.is_dir() {
-        let (state, metadata) = load_safetensors(path)?;
-        return of_file(path.to_owned(), run_of(path), state, metadata, device);
+        let (state, metadata) = load_safetensors(&path)?;
+        let run = run_of(&path);
+        return of_file(path, run, state, metadata, teacher, device);
     }
     let file = path.join(MODEL_FILE);
     if file.is_file() {
         let (state, metadata) = load_safetensors(&file)?;
-        return of_file(file, Some(path.to_owned()), state, metadata, device);
+        return of_file(file, Some(path), state, metadata, teacher, device);
     }
     let checkpoints = path.join("checkpoints");
     let newest = match checkpoints.is_dir() {
@@ -30,7 +32,7 @@ pub(super) fn open(path: &Path, device: Device) -> Result<Model, EvalError> {
     };
     let loaded = newest.ok_or_else(|| EvalError::NoModel { path: path.to_owned() })?;
     let left_out = loaded.rejected.iter().map(|newer| newer.reason.clone()).collect();
-    let model = of_run(loaded.path, Some(path.to_owned()), loaded.state, &loaded.facts, device)?;
+    let model = of_run(loaded.path, Some(path), loaded.state, &loaded.facts, teacher, device)?;
     Ok(Model { left_out, ..model })
 }
 
@@ -47,18 +49,22 @@ fn of_file(
     folder: Option<PathBuf>,
     state: StateDict,
     metadata: Option<serde_json::Value>,
+    teacher: bool,
     device: Device,
 ) -> Result<Model, EvalError> {
     let unknown = |reason: String| EvalError::UnknownModel { path: path.clone(), reason };
     let metadata = metadata.ok_or_else(|| unknown("its metadata is not Twist's".into()))?;
     if let Some(card) = metadata.get(CARD_KEY) {
+        if teacher {
+            return Err(EvalError::NoTeacher { path });
+        }
         let card: ModelCard = serde_json::from_value(card.clone())
             .map_err(|error| unknown(shown(&error.to_string()).into()))?;
         return filled(path, folder, state, card, device);
     }
     let facts: CheckpointFacts =
         serde_json::from_value(metadata).map_err(|error| unknown(shown(&error.to_string()).into()))?;
-    of_run(path, folder, state, &facts, device)
+    of_run(path, folder, state, &facts, teacher, device)
 }
 
 fn of_run(
@@ -66,6 +72,7 @@ fn of_run(
     folder: Option<PathBuf>,
     mut state: StateDict,
     facts: &CheckpointFacts,
+    teacher: bool,
     device: Device,
 ) -> Result<Model, EvalError> {
     // How wide its features are is what the head's first layer takes.
@@ -77,9 +84,18 @@ fn of_run(
     })?;
     let described =
         |error: EvalError| EvalError::UnknownModel { path: path.clone(), reason: error.to_string() };
-    let card = ModelCard::of_run(facts, i64::try_from(width).unwrap_or(i64::MAX)).map_err(described)?;
-    let weights = state.split_prefix("model.");
-    filled(path, folder, weights, card, device)
+    let mut card = ModelCard::of_run(facts, i64::try_from(width).unwrap_or(i64::MAX)).map_err(described)?;
+    if !teacher {
+        return filled(path, folder, state.split_prefix("model."), card, device);
+    }
+    let weights = state.split_prefix("teacher.");
+    if weights.is_empty() {
+        return Err(EvalError::NoTeacher { path });
+    }
+    card.origin.push_str(", momentum teacher");
+    let mut model = filled(path, folder, weights, card, device)?;
+    model.hash = hex(&Sha256::digest(format!("the teacher in {}", model.hash))[..16]);
+    Ok(model)
 }
 
 /// A model of `card` with the weights of `state`. The two are compared before anything is allocated: a card of a few

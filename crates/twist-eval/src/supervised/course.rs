@@ -199,8 +199,8 @@ fn on_device(batch: &Batch, lesson: &Lesson, input: &EvalInput) -> Result<(Tenso
     let group = batch.groups.first().ok_or(EvalError::NoFeatures)?;
     let side = i64::from(group.size);
     let shape = [i64::from(group.batch), side, side, 3];
-    let pixels =
-        torch_ext::host::from_bytes(Kind::Uint8, &shape, &group.pixels)?.f_to_device(input.device)?;
+    let bytes = torch_ext::host::from_bytes(Kind::Uint8, &shape, &group.pixels)?;
+    let pixels = torch_ext::host::upload(&bytes, input.device)?;
     let answers = Answers::of(&*lesson.train, lesson.tags.as_ref(), &batch.indices)?;
     Ok((pixels, answers.targets(Kind::Float, input.device)?))
 }

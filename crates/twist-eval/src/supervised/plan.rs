@@ -37,6 +37,9 @@ pub struct SupervisedPlan {
     pub transform: EvalTransform,
     /// Arithmetic of the network.
     pub precision: Precision,
+    /// Most images whose statistics the norms of a learning backbone take together; `None`: those of an update.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub norm_batch: Option<usize>,
     /// Epochs between two tests; the last epoch is always tested.
     pub test_every: u64,
     /// Of the classifier's first weights, the order and the crops.
@@ -57,6 +60,10 @@ impl SupervisedPlan {
         }
         if self.batch_size < 2 {
             return wrong("the batch size", "at least 2", self.batch_size.to_string());
+        }
+        if let Some(images) = self.norm_batch.filter(|images| *images < 3) {
+            // A batch that is cut into pairs may leave one image alone, which has no variance.
+            return wrong("the number of images in a norm", "at least 3", images.to_string());
         }
         let rates =
             [("the learning rate", Some(self.classifier_lr)), ("the backbone's rate", self.backbone_lr)];
@@ -106,6 +113,7 @@ impl SupervisedPlan {
             "classifier": "linear, weights from N(0, 0.01), bias 0",
             "features": self.features.to_string(),
             "norms": if self.backbone_lr.is_some() { "batch statistics" } else { "running statistics" },
+            "norm_batch": self.backbone_lr.map(|_| self.norm_batch.unwrap_or(self.batch_size).min(self.batch_size)),
             "augmentation": {
                 "crop": self.view.size,
                 "scale": self.view.scale,
@@ -150,6 +158,7 @@ mod tests {
             view: crop_and_flip(32, Interpolation::Bilinear),
             transform: EvalTransform::new(32, 32, Interpolation::Bilinear),
             precision: Precision::Fp32,
+            norm_batch: Some(32),
             test_every: 8,
             seed: 0,
         }
@@ -187,11 +196,12 @@ mod tests {
             SupervisedPlan { backbone_lr: Some(-0.1), ..plan() },
             SupervisedPlan { weight_decay: -1.0, ..plan() },
             SupervisedPlan { epochs: u64::MAX, ..plan() },
+            SupervisedPlan { norm_batch: Some(2), ..plan() },
         ];
+        let words =
+            ["epochs", "batch size", "learning rate", "backbone", "weight decay", "epochs", "in a norm"];
         plan().check().unwrap();
-        for (plan, word) in
-            wrong.iter().zip(["epochs", "batch size", "learning rate", "backbone", "weight decay", "epochs"])
-        {
+        for (plan, word) in wrong.iter().zip(words) {
             let message = plan.check().unwrap_err().to_string();
             assert!(message.contains(word), "{message}");
         }

@@ -18,6 +18,7 @@ pub struct Student {
     classifier_store: Store,
     classes: i64,
     features: FeatureKind,
+    norm_batch: Option<usize>,
     /// The classifier, then the backbone unless it is frozen.
     pub(super) groups: Vec<Group>,
 }
@@ -62,7 +63,15 @@ impl Student {
         if plan.backbone_lr.is_some() {
             groups.push(Group::new("backbone", &model.store, plan)?);
         }
-        Ok(Self { model, classifier, classifier_store, classes, features: plan.features, groups })
+        Ok(Self {
+            model,
+            classifier,
+            classifier_store,
+            classes,
+            features: plan.features,
+            norm_batch: plan.norm_batch,
+            groups,
+        })
     }
 
     /// Number of classes C.
@@ -71,14 +80,28 @@ impl Student {
     }
 
     /// Logits `[B, C]` of normalised images `[B, 3, S, S]`, in the kind that autocast chose. In training a backbone that
-    /// learns uses the statistics of the batch; a frozen one is in evaluation mode always.
+    /// learns uses the statistics of the batch, piece by piece of the plan's `norm_batch`; a frozen one is in evaluation mode
+    /// always.
     pub(super) fn logits(&self, images: &Tensor, mode: Mode) -> Result<Tensor, EvalError> {
         let learns = self.groups.len() > 1 && mode == Mode::Train;
         let features = match learns {
-            true => self.model.backbone()?.forward(images, mode)?,
+            true => self.features_of_pieces(images)?,
             false => self.model.features(images, self.features)?,
         };
         Ok(self.classifier.forward(&features)?)
+    }
+
+    /// Features `[B, D]` of a batch that learns: each piece is normalised by its own statistics, as on a GPU of its own.
+    fn features_of_pieces(&self, images: &Tensor) -> Result<Tensor, EvalError> {
+        let batch = images.size()[0];
+        let pieces = self.norm_batch.map_or(1, |most| (batch as u64).div_ceil(most as u64)) as usize;
+        let backbone = self.model.backbone()?;
+        let pieces_of_images = images.f_tensor_split(pieces as i64, 0)?;
+        let features = pieces_of_images
+            .iter()
+            .enumerate()
+            .map(|(index, piece)| backbone.forward(piece, Mode::TrainPiece { index, pieces }));
+        Ok(Tensor::f_cat(&features.collect::<Result<Vec<_>, _>>()?, 0)?)
     }
 
     /// Everything that the next step depends on: tensors that learn, running statistics, momentum.

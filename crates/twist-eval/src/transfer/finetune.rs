@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use twist_data::{Dataset, EvalTransform, OfficialSet, Tags, subset};
+use twist_data::{Dataset, OfficialSet, Tags, subset};
 use twist_train::{Event, Machine, Precision, Recorder, TrainError, What};
 
 use super::holdout::HoldOut;
 use super::result::{Selection, TransferMethod, TransferResult};
 use crate::answers::Answers;
-use crate::finetune::filter_of;
 use crate::logistic::logarithmic;
 use crate::model::hex;
 use crate::supervised::{KeptCourse, Lesson, Order, Student, crop_and_flip, identity, scores, teach};
@@ -33,7 +32,7 @@ pub struct FinetuneTransferProtocol {
     pub updates: u64,
     /// Most images of an update.
     pub batch_size: usize,
-    /// Arithmetic; `None`: that of the model.
+    /// Arithmetic; `None`: fp32, as published.
     pub precision: Option<Precision>,
     /// Begin with random weights instead of the model's.
     pub from_scratch: bool,
@@ -79,8 +78,6 @@ impl FinetuneTransferProtocol {
         (lr, weight_decay): (f64, f64),
     ) -> Result<SupervisedPlan, EvalError> {
         let steps = Order::new(images, self.batch_size, self.seed).steps_per_epoch();
-        let filter = filter_of(card);
-        let EvalTransform { resize, crop, .. } = card.transform;
         let plan = SupervisedPlan {
             epochs: self.updates.div_ceil(steps),
             batch_size: self.batch_size,
@@ -90,9 +87,10 @@ impl FinetuneTransferProtocol {
             nesterov: true,
             weight_decay: weight_decay / lr,
             features: FeatureKind::Last,
-            view: crop_and_flip(crop, filter),
-            transform: EvalTransform::new(resize, crop, filter),
-            precision: self.precision.unwrap_or(card.precision),
+            view: crop_and_flip(card.transform.crop, card.released_filter()),
+            transform: card.released_transform(),
+            precision: self.precision.unwrap_or(Precision::Fp32),
+            norm_batch: None,
             test_every: 0,
             seed: self.seed,
         };

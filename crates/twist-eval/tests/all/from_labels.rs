@@ -159,6 +159,45 @@ fn from_scratch_forgets_the_weights() {
     assert_ne!(with(false, 1), with(false, 2));
 }
 
+/// One update from eight images: in norms of three or four of them it is another one than in a norm of all, and the first
+/// norm's running statistics, which see the same values, move by the same step, once.
+#[test]
+fn norms_take_no_more_images_together_than_they_are_told() {
+    let train = labelled(8, 0);
+    let after = |norm_batch: Option<usize>| {
+        let options = FinetuneOptions { epochs: Some(1), norm_batch, ..short() };
+        let tuned = tuned(&train, None, &options);
+        assert_eq!(tuned.metrics["protocol"]["updates"], 1);
+        (tuned.model.store.state_dict().unwrap(), tuned.metrics["protocol"]["norm_batch"].clone())
+    };
+    let values = |state: &twist_io::StateDict, name: &str| state.get(name).unwrap().to_vec::<f32>().unwrap();
+    let (whole, stated) = after(Some(8));
+    assert_eq!(
+        (after(None), &stated),
+        ((whole.clone(), 8.into()), &8.into()),
+        "32 by default, of which there are 8"
+    );
+    for (images, pieces) in [(4, "two of four"), (3, "three, three and two")] {
+        let (cut, stated) = after(Some(images));
+        assert_eq!(stated, images);
+        for name in ["backbone.bn1.running_mean", "backbone.bn1.running_var"] {
+            let (whole, cut) = (values(&whole, name), values(&cut, name));
+            let off = whole.iter().zip(&cut).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off < 1e-5, "{pieces}: {name} is {off} off");
+        }
+        let count = cut.get("backbone.layer4.0.bn2.num_batches_tracked").unwrap();
+        assert_eq!(count.to_vec::<i64>().unwrap(), [1], "{pieces}");
+        assert_ne!(
+            values(&whole, "backbone.conv1.weight"),
+            values(&cut, "backbone.conv1.weight"),
+            "{pieces}"
+        );
+    }
+    let options = FinetuneOptions { norm_batch: Some(2), ..short() };
+    let error = finetune(&model(), &all(&train), None, &options, &machine(), &mut Session::default());
+    assert!(error.unwrap_err().to_string().contains("at least 3"));
+}
+
 #[test]
 fn a_stopped_course_goes_on_to_the_same_end() {
     let (train, test) = (labelled(24, 0), labelled(10, 100));
@@ -282,6 +321,7 @@ fn a_run_leaves_a_model_that_others_load() {
         backbone_lr: None,
         weight_decay: Some(1e-4),
         test_every: None,
+        norm_batch: None,
         precision: None,
         seed: 5,
     };

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fs_err as fs;
 use tch::Device;
-use twist_data::{DataError, Dataset, EvalTransform, Stored};
+use twist_data::{DataError, Dataset, EvalTransform, Interpolation, Stored};
 use twist_eval::{
     BackboneCard, ClassifierCard, EvalData, EvalError, EvalInput, FeatureCache, FeatureKind, Features,
-    HeadCard, Model, ModelCard,
+    HeadCard, Model, ModelCard, ModelName,
 };
 use twist_io::{AtomicFile, StateDict, save_safetensors};
 use twist_nn::Activation;
@@ -90,6 +90,70 @@ fn a_run_is_its_newest_checkpoint() {
     assert!(unit.allclose(&expected.embeddings, 1e-5, 1e-6, false));
     let (confidence, _) = model.head_probabilities(&rows.rows).unwrap().narrow(0, 0, 3).max_dim(1, false);
     assert!(confidence.allclose(&expected.confidences.select(1, 0), 1e-4, 1e-5, false));
+}
+
+#[test]
+fn the_teacher_of_a_checkpoint_is_a_model_of_its_own() {
+    let data = EvalData::new(labelled(10, 0), None).unwrap();
+    let plan = plan(&data);
+    let student = net(&plan);
+    let teacher = twist_nn::TwistNet::new(plan.net(), Device::Cpu, 99).unwrap();
+    let run = tempfile::tempdir().unwrap();
+    let checkpoints = run.path().join("checkpoints");
+    fs::create_dir(&checkpoints).unwrap();
+    let facts = serde_json::to_value(CheckpointFacts::of(&plan, "test", 3, Streaks::default())).unwrap();
+    let file = checkpoints.join("step-00000003.safetensors");
+    let save = |with_teacher: bool| {
+        let mut state = StateDict::default();
+        state.extend_prefixed("model.", student.store.state_dict().unwrap());
+        if with_teacher {
+            state.extend_prefixed("teacher.", teacher.store.state_dict().unwrap());
+        }
+        save_safetensors(&file, &state, Some(&facts)).unwrap();
+    };
+    let load = |path: &std::path::Path| Model::load(path, Device::Cpu);
+
+    save(false);
+    let message = load(&ModelName::teacher_of(run.path())).unwrap_err().to_string();
+    assert!(message.contains("has no momentum teacher") && message.contains("--teacher"), "{message}");
+
+    save(true);
+    let plain = load(run.path()).unwrap();
+    assert_eq!(plain.store.state_dict().unwrap(), student.store.state_dict().unwrap());
+    for path in [run.path(), file.as_path()] {
+        let model = load(&ModelName::teacher_of(path)).unwrap();
+        assert_eq!(model.store.state_dict().unwrap(), teacher.store.state_dict().unwrap());
+        assert_eq!((model.path.as_path(), model.folder.is_some()), (file.as_path(), path.is_dir()));
+        assert_ne!((&model.hash, &model.backbone_hash), (&plain.hash, &plain.backbone_hash));
+        assert_eq!(model.hash.len(), 32);
+        assert!(model.card.origin.ends_with("momentum teacher"), "{}", model.card.origin);
+    }
+
+    let (_folder, weights) = saved();
+    let error = load(&ModelName::teacher_of(&weights.path)).unwrap_err();
+    assert!(matches!(error, EvalError::NoTeacher { .. }), "{error}");
+}
+
+/// A checkpoint says the filter of its evaluation; one of an older version may have said it only by its recipe's default,
+/// which was written out.
+#[test]
+fn the_filter_follows_the_network_and_what_was_recorded_stays() {
+    let plan = plan(&EvalData::new(labelled(10, 0), None).unwrap());
+    let mut facts = CheckpointFacts::of(&plan, "test", 3, Streaks::default());
+    let filter = |facts: &CheckpointFacts| ModelCard::of_run(facts, 32).unwrap().transform.interpolation;
+    assert_eq!(plan.eval().transform.interpolation, Interpolation::Bilinear);
+    assert_eq!(
+        (facts.recipe.eval.interpolation, filter(&facts)),
+        (Some(Interpolation::Bilinear), Interpolation::Bilinear)
+    );
+    facts.recipe.eval.interpolation = Some(Interpolation::Bicubic);
+    assert_eq!(filter(&facts), Interpolation::Bicubic);
+    let card = ModelCard::of_run(&facts, 32).unwrap();
+    assert_eq!(card.released_transform().interpolation, Interpolation::Bilinear, "of published protocols");
+    facts.recipe.eval.interpolation = None;
+    assert_eq!(filter(&facts), Interpolation::Bilinear);
+    facts.recipe.model.arch = "vit_t16".into();
+    assert_eq!(filter(&facts), Interpolation::Bicubic);
 }
 
 #[test]

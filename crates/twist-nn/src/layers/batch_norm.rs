@@ -1,8 +1,11 @@
 //! Batch normalisation (Ioffe and Szegedy, arXiv:1502.03167) with PyTorch's defaults.
 
+use std::cell::RefCell;
+
 use tch::{Kind, Tensor};
 use torch_ext::{NormAct, norm_act};
 
+use super::pooled::Pooled;
 use crate::{Builder, Init, Mode, NnError};
 
 /// Added to variances.
@@ -20,8 +23,10 @@ pub struct BatchNorm {
     running_mean: Tensor,
     /// `[C]`, of the unbiased variances.
     running_var: Tensor,
-    /// 0-d int64: forward passes that were tracked.
+    /// 0-d int64: batches that were tracked, each counted once however many pieces it came in.
     batches: Tensor,
+    /// Of the pieces of a batch that is on its way; empty between batches.
+    pooled: RefCell<Option<Pooled>>,
 }
 
 impl BatchNorm {
@@ -49,6 +54,7 @@ impl BatchNorm {
             running_mean: b.buffer("running_mean", &[channels], 0.0, Kind::Float)?,
             running_var: b.buffer("running_var", &[channels], 1.0, Kind::Float)?,
             batches: b.buffer("num_batches_tracked", &[], 0.0, Kind::Int64)?,
+            pooled: RefCell::default(),
         })
     }
 
@@ -78,19 +84,27 @@ impl BatchNorm {
 
     /// One operation for all three: they are bound by memory, not by arithmetic.
     fn run(&self, x: &Tensor, residual: Option<&Tensor>, relu: bool, mode: Mode) -> Result<Tensor, NnError> {
-        if mode == Mode::Train {
-            self.count()?;
-        }
+        let in_pieces = matches!(mode, Mode::TrainPiece { pieces: 2.., .. });
+        // With momentum 1 the running statistics become those of what passes.
+        let own = in_pieces.then(|| self.room_for_statistics()).transpose()?;
+        let (mean, var) =
+            own.as_ref().map_or((&self.running_mean, &self.running_var), |(mean, var)| (mean, var));
         let how = NormAct {
             affine: self.affine.as_ref().map(|(weight, bias)| (weight, bias)),
-            running: (mode != Mode::TrainUntracked).then_some((&self.running_mean, &self.running_var)),
+            running: (mode != Mode::TrainUntracked).then_some((mean, var)),
             training: mode != Mode::Eval,
-            momentum: MOMENTUM,
+            momentum: if in_pieces { 1.0 } else { MOMENTUM },
             eps: EPS,
             residual,
             relu,
         };
-        Ok(norm_act(x, how)?)
+        let y = norm_act(x, how)?;
+        match mode {
+            Mode::Eval | Mode::TrainUntracked => {}
+            _ if in_pieces => self.take_in(mean, var, x.numel() as i64 / x.size()[1], mode)?,
+            _ => self.count()?,
+        }
+        Ok(y)
     }
 
     /// As [`BatchNorm::forward`] for `[V*B, C]`, with statistics of their own for each `bunch` of images over all of
@@ -113,20 +127,47 @@ impl BatchNorm {
         let shape = [views, bunches, bunch, channels];
         let wide =
             x.f_view(shape)?.f_permute([0, 2, 1, 3])?.f_reshape([views * bunch, bunches * channels])?;
-        let mean = self.running_mean.f_zeros_like()?.f_repeat([bunches])?;
-        let var = mean.f_zeros_like()?;
+        let (mean, var) = self.room_for_statistics()?;
+        let (mean, var) = (mean.f_repeat([bunches])?, var.f_repeat([bunches])?);
         let none = None::<&Tensor>;
         // With momentum 1 the running statistics are the statistics of this batch.
         let y = wide.f_batch_norm(none, none, Some(&mean), Some(&var), true, 1.0, EPS, true)?;
-        if mode == Mode::Train {
-            self.count()?;
-            for (running, now) in [(&self.running_mean, &mean), (&self.running_var, &var)] {
-                let now = now.f_view([bunches, channels])?.f_mean_dim([0i64].as_slice(), false, None)?;
-                let _ = running.shallow_clone().f_lerp_(&now, MOMENTUM)?;
-            }
-        }
+        let over_bunches =
+            |x: &Tensor| x.f_view([bunches, channels])?.f_mean_dim([0i64].as_slice(), false, None);
+        self.take_in(&over_bunches(&mean)?, &over_bunches(&var)?, rows, mode)?;
         let y = y.f_view([views, bunch, bunches, channels])?.f_permute([0, 2, 1, 3])?;
         Ok(y.f_reshape([rows, channels])?)
+    }
+
+    /// Zeros for the mean and the variance of what passes next, `[C]` each.
+    fn room_for_statistics(&self) -> Result<(Tensor, Tensor), NnError> {
+        Ok((self.running_mean.f_zeros_like()?, self.running_var.f_zeros_like()?))
+    }
+
+    /// Moves the running statistics towards the mean and the unbiased variance (`[C]` each) of `rows` values a channel:
+    /// a batch, or the last of its pieces, for which the others have waited.
+    fn take_in(&self, mean: &Tensor, var: &Tensor, rows: i64, mode: Mode) -> Result<(), NnError> {
+        let (mean, var) = match mode {
+            Mode::Eval | Mode::TrainUntracked => return Ok(()),
+            Mode::Train | Mode::TrainPiece { pieces: ..=1, .. } => {
+                (mean.shallow_clone(), var.shallow_clone())
+            }
+            Mode::TrainPiece { index, pieces } => {
+                // What a batch left behind that never came to its end is forgotten.
+                let earlier = self.pooled.take().filter(|_| index > 0);
+                let pooled = Pooled::with(earlier, mean, var, rows)?;
+                if index + 1 < pieces {
+                    self.pooled.replace(Some(pooled));
+                    return Ok(());
+                }
+                let var = pooled.variance()?;
+                (pooled.mean, var)
+            }
+        };
+        for (running, now) in [(&self.running_mean, mean), (&self.running_var, var)] {
+            let _ = running.shallow_clone().f_lerp_(&now, MOMENTUM)?;
+        }
+        self.count()
     }
 
     fn count(&self) -> Result<(), NnError> {

@@ -4,6 +4,7 @@ mod batch_norm;
 mod conv;
 mod layer_norm;
 mod linear;
+mod pooled;
 
 pub use batch_norm::BatchNorm;
 pub use conv::Conv;

@@ -1,6 +1,6 @@
 //! Backbones against PyTorch: eval in float32, training in float64.
 
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 use twist_nn::{
     Arch, Backbone, CifarDepth, CifarResNet, Depth, Mode, ResNet, Role, Stem, Store, VisionTransformer,
     VitOptions, VitSize, build_backbone,
@@ -104,9 +104,8 @@ fn transformers_take_any_size_of_whole_patches() {
     for (height, width) in [(8, 8), (32, 48)] {
         let images = images(2, 48).narrow(2, 0, height).narrow(3, 0, width);
         assert_eq!(net.forward(&images, Mode::Eval).unwrap().size(), [2, 192]);
-        let maps = net.stages(&images, Mode::Eval).unwrap();
-        assert_eq!(maps.len(), 4);
-        assert_eq!(maps[3].size(), [2, 192, height / 8, width / 8]);
+        let tokens = net.segment(0, &images, Mode::Eval).unwrap();
+        assert_eq!(tokens.size(), [2, 1 + height / 8 * (width / 8), 192]);
     }
     let message = net.forward(&images(1, 20), Mode::Eval).unwrap_err().to_string();
     assert!(message.contains("8 pixels"), "{message}");
@@ -128,15 +127,25 @@ fn transformers_take_any_size_of_whole_patches() {
     assert!(tensor(&store, "blocks.0.attn.qkv.weight").grad().defined());
 }
 
+/// What each segment gives.
+fn segments(net: &dyn Backbone, images: &Tensor) -> Vec<Tensor> {
+    let mut outputs: Vec<Tensor> = Vec::new();
+    for index in 0..net.segments() {
+        let input = outputs.last().unwrap_or(images);
+        outputs.push(net.segment(index, input, Mode::Eval).unwrap());
+    }
+    outputs
+}
+
 #[test]
-fn stages_end_in_the_features() {
+fn stages_halve_the_resolution_and_double_the_channels() {
     let mut store = Store::new(Device::Cpu, 0);
     let net = ResNet::new(&mut store.builder(""), Depth::D50, Stem::Cifar, 8).unwrap();
     let input = images(2, 32);
-    let maps = net.stages(&input, Mode::Eval).unwrap();
-    let sizes: Vec<Vec<i64>> = maps.iter().map(|map| map.size()).collect();
+    let outputs = segments(&net, &input);
+    let sizes: Vec<Vec<i64>> = [3, 7, 13, 16].iter().map(|&block| outputs[block].size()).collect();
     assert_eq!(sizes, [[2, 32, 32, 32], [2, 64, 16, 16], [2, 128, 8, 8], [2, 256, 4, 4]]);
-    let pooled = maps[3].mean_dim([2i64, 3].as_slice(), false, Kind::Float);
+    let pooled = outputs[16].mean_dim([2i64, 3].as_slice(), false, Kind::Float);
     assert_eq!(pooled, net.forward(&input, Mode::Eval).unwrap());
 }
 
@@ -156,10 +165,11 @@ fn resnets_for_cifar_are_those_of_the_paper() {
         assert!(
             names.contains(&"layer3.0.conv2.weight".into()) && !names.iter().any(|n| n.contains("short"))
         );
-        let maps = net.stages(&images(2, 32), Mode::Eval).unwrap();
-        let sizes: Vec<Vec<i64>> = maps.iter().map(|map| map.size()).collect();
+        let outputs = segments(net.as_ref(), &images(2, 32));
+        let blocks = (outputs.len() - 2) / 3;
+        let sizes: Vec<Vec<i64>> = (1..=3).map(|stage| outputs[stage * blocks].size()).collect();
         assert_eq!(sizes, [[2, 16, 32, 32], [2, 32, 16, 16], [2, 64, 8, 8]]);
-        let pooled = maps[2].mean_dim([2i64, 3].as_slice(), false, Kind::Float);
+        let pooled = outputs[3 * blocks].mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         assert_eq!(pooled, net.forward(&images(2, 32), Mode::Eval).unwrap());
     }
 }
@@ -169,16 +179,16 @@ fn a_shortcut_without_parameters_thins_out_and_fills_up() {
     let mut store = Store::new(Device::Cpu, 0);
     let net = CifarResNet::new(&mut store.builder(""), CifarDepth::D20, 64).unwrap();
     let input = images(2, 32);
-    let before = net.stages(&input, Mode::Eval).unwrap()[0].copy();
+    let before = segments(&net, &input)[3].copy();
     // Second convolutions of zero and the norms' first statistics: a block is its shortcut.
     tch::no_grad(|| {
         for entry in store.entries().iter().filter(|entry| entry.name.ends_with("conv2.weight")) {
             let _ = entry.tensor.shallow_clone().zero_();
         }
     });
-    let stem = net.segment(0, &input, Mode::Eval).unwrap();
-    let maps = net.stages(&input, Mode::Eval).unwrap();
-    assert_ne!(before, maps[0]);
+    let outputs = segments(&net, &input);
+    let (stem, maps) = (&outputs[0], [&outputs[3], &outputs[6], &outputs[9]]);
+    assert_ne!(&before, maps[0]);
     assert_eq!(maps[0], stem);
     let expected = stem.slice(2, None, None, 2).slice(3, None, None, 2);
     assert_eq!(maps[1].narrow(1, 8, 16), expected);
@@ -202,16 +212,5 @@ fn resnets_for_cifar_learn_and_have_widths_that_can_be_halved() {
     for width in [0, 4, 12, 20] {
         let error = CifarResNet::new(&mut Store::new(Device::Cpu, 0).builder(""), CifarDepth::D20, width);
         assert!(error.unwrap_err().to_string().contains("multiple of 8"), "{width}");
-    }
-}
-
-#[test]
-fn transformers_of_any_depth_have_stages() {
-    for (depth, maps) in [(1, 1), (2, 2), (5, 4), (12, 4)] {
-        let mut store = Store::new(Device::Cpu, 0);
-        let size = VitSize::of(16, depth, 2);
-        let net = VisionTransformer::new(&mut store.builder(""), size, 8, VitOptions::default()).unwrap();
-        let found = net.stages(&images(1, 16), Mode::Eval).unwrap();
-        assert_eq!((found.len(), found[0].size()), (maps, vec![1, 16, 2, 2]), "depth {depth}");
     }
 }

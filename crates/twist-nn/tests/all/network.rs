@@ -74,6 +74,41 @@ fn an_untracked_pass_leaves_the_running_statistics() {
     assert_eq!(tensor(&net.store, "backbone.bn1.num_batches_tracked").int64_value(&[]), 1);
 }
 
+/// A batch whose pieces pass one after another moves the running statistics as the whole batch does, and once. Of the first
+/// norm of each network, since only there the whole batch brings the same values.
+#[test]
+fn pieces_move_the_running_statistics_once_and_to_where_the_batch_does() {
+    let first_norm = |pieces: usize| {
+        let net = net(1);
+        for (name, size) in [("large", 16), ("small", 8)] {
+            let images = normal(name, &[24, 3, size, size]) * 0.5 + if size == 16 { 1.0 } else { -0.5 };
+            for (index, piece) in images.chunk(pieces as i64, 0).iter().enumerate() {
+                let _ = net.features(piece, Mode::TrainPiece { index, pieces }).unwrap();
+            }
+        }
+        ["running_mean", "running_var", "num_batches_tracked"]
+            .map(|name| tensor(&net.store, &format!("backbone.bn1.{name}")).copy())
+    };
+    let [mean, var, count] = first_norm(1);
+    assert_eq!(count.int64_value(&[]), 2, "one for each resolution");
+    for pieces in [2, 3, 8] {
+        let [of_pieces, var_of_pieces, count] = first_norm(pieces);
+        close(&of_pieces, &mean, 1e-6, "running mean");
+        close(&var_of_pieces, &var, 1e-6, "running variance");
+        assert_eq!(count.int64_value(&[]), 2, "{pieces} pieces are one batch");
+    }
+    // What a batch that broke off left behind has no part in the next one.
+    let (broken, whole) = (net(1), net(1));
+    let images = normal("large", &[8, 3, 16, 16]);
+    let _ = broken.features(&(&images * 9.0), Mode::TrainPiece { index: 0, pieces: 2 }).unwrap();
+    for (index, piece) in images.chunk(2, 0).iter().enumerate() {
+        let _ = broken.features(piece, Mode::TrainPiece { index, pieces: 2 }).unwrap();
+    }
+    let _ = whole.features(&images, Mode::Train).unwrap();
+    let mean = |net: &TwistNet| tensor(&net.store, "backbone.bn1.running_mean");
+    close(&mean(&broken), &mean(&whole), 1e-6, "running mean after a broken batch");
+}
+
 #[test]
 fn a_state_makes_the_round_trip() {
     let images = views();

@@ -17,6 +17,8 @@ pub(crate) enum DataSet {
     Textures,
     Food101,
     Pets,
+    Cars,
+    Aircraft,
 }
 
 /// Class names as their makers write them, and words that others use for the same.
@@ -38,7 +40,7 @@ const IMAGENETTE: [&str; 10] = [
 ];
 
 /// Sets that are too long to write down: how many classes they have, and some that no other set of that size has.
-const LONG: [(DataSet, usize, &[&str]); 7] = [
+const LONG: [(DataSet, usize, &[&str]); 9] = [
     (DataSet::Cifar20, 20, &["aquatic_mammals", "flowers", "large_carnivores"]),
     (DataSet::Cifar100, 100, &["aquarium_fish", "sweet_pepper", "willow_tree"]),
     (DataSet::Caltech101, 101, &["accordion", "wrench", "yin_yang"]),
@@ -46,6 +48,8 @@ const LONG: [(DataSet, usize, &[&str]); 7] = [
     (DataSet::Textures, 47, &["banded", "polka_dotted", "zigzagged"]),
     (DataSet::Food101, 101, &["apple_pie", "baby_back_ribs", "waffles"]),
     (DataSet::Pets, 37, &["abyssinian", "pug", "siamese"]),
+    (DataSet::Cars, 196, &["am_general_hummer_suv_2000", "smart_fortwo_convertible_2012"]),
+    (DataSet::Aircraft, 100, &["707_320", "a380", "yak_42"]),
 ];
 
 impl DataSet {
@@ -91,6 +95,8 @@ impl DataSet {
             "dtd" => Some(Self::Textures),
             "food101" => Some(Self::Food101),
             "pets" | "oxfordpets" | "oxfordiiitpet" => Some(Self::Pets),
+            "cars" | "stanfordcars" => Some(Self::Cars),
+            "aircraft" | "fgvcaircraft" => Some(Self::Aircraft),
             _ => None,
         }
     }
@@ -109,6 +115,8 @@ impl DataSet {
             Self::Textures => "DTD",
             Self::Food101 => "Food-101",
             Self::Pets => "Oxford Pets",
+            Self::Cars => "Stanford Cars",
+            Self::Aircraft => "FGVC Aircraft",
         }
     }
 }
@@ -130,5 +138,16 @@ mod tests {
         let wordnet: Vec<String> = (0..1000).map(|i| format!("n{i:08}")).collect();
         assert_eq!(DataSet::of_names(wordnet.iter().map(String::as_str)), Some(DataSet::ImageNet));
         assert_eq!(DataSet::of_word("Food-101"), Some(DataSet::Food101));
+        // What the transfer evaluation calls them has published figures.
+        for (word, set, top1) in [("cars", DataSet::Cars, 0.919), ("aircraft", DataSet::Aircraft, 0.857)] {
+            assert_eq!(DataSet::of_word(word), Some(set));
+            let rows = super::super::tables::all();
+            let row = rows.iter().find(|row| row.data == set && row.method == "TWIST").unwrap();
+            assert_eq!(row.figures, [("transfer", top1)]);
+            assert!(row.protocol.remarks.iter().any(|remark| remark.contains("is not said")));
+        }
+        let mut variants: Vec<String> = (0..97).map(|i| format!("variant {i}")).collect();
+        variants.extend(["707-320", "A380", "Yak-42"].map(String::from));
+        assert_eq!(DataSet::of_names(variants.iter().map(String::as_str)), Some(DataSet::Aircraft));
     }
 }

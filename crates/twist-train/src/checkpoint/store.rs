@@ -11,6 +11,8 @@ use crate::TrainError;
 
 /// The best checkpoint: the same file as one of the last, or one that was.
 const BEST: &str = "best.safetensors";
+/// The model at the end of the first stage, which self-labelling goes on from.
+pub const BEFORE_SELF_LABEL: &str = "before_self_label.safetensors";
 
 /// Writes, finds and retires the checkpoints of a folder.
 #[derive(Clone, Debug)]
@@ -112,6 +114,14 @@ impl CheckpointStore {
         second_name(path, self.folder.join(BEST))?;
         self.best = Some(measured.clone());
         Ok(true)
+    }
+
+    /// Keeps a written checkpoint under a name of its own, beyond the last ones: [`BEFORE_SELF_LABEL`].
+    ///
+    /// # Errors
+    /// When the name cannot be given.
+    pub fn keep_before_self_label(&self, path: &Path) -> Result<(), TrainError> {
+        Ok(second_name(path, self.folder.join(BEFORE_SELF_LABEL))?)
     }
 
     /// Steps and paths of the checkpoints, oldest first.

@@ -208,10 +208,12 @@ pub struct ScheduleConfig {
 pub struct RunConfig {
     /// Images of one update, over all devices.
     pub batch_size: usize,
-    /// Pieces in which the backbone sees that batch, to save memory; the loss stays that of the whole batch.
+    /// Pieces in which the backbone sees that batch, one at a time, to save memory; the loss stays that of the whole batch.
+    /// Where `norm_batch` is smaller than such a piece there are more of them, each of `norm_batch` images.
     #[serde(default = "defaults::accumulation")]
     pub accumulation: usize,
-    /// Images whose statistics the backbone's batch norms take together, a piece at most; silent: those of a piece.
+    /// Images whose statistics the backbone's batch norms take together, at most `batch_size / accumulation`, which it is
+    /// where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub norm_batch: Option<usize>,
     /// Keeps only what enters each block of the backbone, of one piece when the batch is cut, and computes the rest again
@@ -268,8 +270,9 @@ pub struct EvalConfig {
     /// Side of the centre crop, in pixels; silent: the size of the first view.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crop: Option<u32>,
-    /// Filter of the resizing.
-    pub interpolation: Interpolation,
+    /// Filter of the resizing; silent: that of the released evaluations, bilinear for ResNets and bicubic for transformers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interpolation: Option<Interpolation>,
     /// Whether the final evaluation measures raw pixels and a random backbone beside the trained one.
     pub baselines: bool,
 }
@@ -282,7 +285,7 @@ impl Default for EvalConfig {
             knn_temperature: 0.1,
             resize: None,
             crop: None,
-            interpolation: Interpolation::Bicubic,
+            interpolation: None,
             baselines: true,
         }
     }

@@ -423,10 +423,23 @@ solarize = 0.0
     }
 
     #[test]
+    fn a_piece_is_what_shares_the_statistics_of_the_norms() {
+        let pieces = |overrides: &[&str]| {
+            let plan = plan(1000, false, &[&["train.batch_size=128", "model.bunch=32"], overrides].concat())
+                .unwrap();
+            (plan.accumulation(), plan.norm_batch())
+        };
+        assert_eq!(pieces(&[]), (1, 128));
+        assert_eq!(pieces(&["train.norm_batch=16"]), (1, 16), "all activations are kept");
+        assert_eq!(pieces(&["train.accumulation=2"]), (2, 64));
+        assert_eq!(pieces(&["train.accumulation=2", "train.norm_batch=16"]), (8, 16));
+    }
+
+    #[test]
     fn derived_numbers() {
         let plan =
             plan(1000, false, &["model.bunch=32", "train.accumulation=4", "train.batch_size=128"]).unwrap();
-        assert_eq!((plan.steps_per_epoch(), plan.total_steps(), plan.micro_batch()), (7, 210, 32));
+        assert_eq!((plan.steps_per_epoch(), plan.total_steps(), plan.norm_batch()), (7, 210, 32));
         assert_eq!(plan.peak_learning_rate(), 0.25, "0.5 for 256 images");
         assert_eq!(plan.learning_rate().at(5 * 7), 0.25, "30 epochs warm up for 5, by the released rule");
         assert_eq!(plan.net().bunch, Some(32));

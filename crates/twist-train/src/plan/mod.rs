@@ -7,7 +7,7 @@ pub use check::PlanError;
 pub(crate) use shared::{Shared, check};
 
 use serde::{Deserialize, Serialize};
-use twist_data::{EvalTransform, ViewPolicy};
+use twist_data::{EvalTransform, Interpolation, ViewPolicy};
 use twist_nn::{Arch, NetConfig, VitOptions};
 
 use self::check::{
@@ -122,6 +122,14 @@ pub fn network_of(model: &ModelConfig, bunch: Option<i64>) -> Result<NetConfig, 
     })
 }
 
+/// The filter that the released evaluations resize with: bilinear for convolutional networks, bicubic for transformers.
+pub fn released_filter(arch: Arch) -> Interpolation {
+    match arch {
+        Arch::Vit { .. } => Interpolation::Bicubic,
+        _ => Interpolation::Bilinear,
+    }
+}
+
 /// A checked run. It is made once, by [`TrainPlan::new`], and never changes; `plan.json` is its serialised form.
 #[derive(Clone, Debug, Serialize)]
 pub struct TrainPlan {
@@ -132,7 +140,6 @@ pub struct TrainPlan {
     seed: u64,
     batch_size: usize,
     accumulation: usize,
-    micro_batch: usize,
     norm_batch: usize,
     bunch: usize,
     views: Vec<ViewPolicy>,
@@ -175,6 +182,8 @@ impl TrainPlan {
         let micro_batch = batch_size / train.accumulation;
         let norm_batch = train.norm_batch.unwrap_or(micro_batch);
         divides("train.norm_batch", norm_batch, "the images of a piece", micro_batch)?;
+        // A piece is what shares the statistics of the norms, so smaller norms are more pieces.
+        let accumulation = if train.accumulation == 1 { 1 } else { batch_size / norm_batch };
         match data.images {
             1 => return Err(PlanError::OneImage),
             images if images < batch_size => {
@@ -250,6 +259,11 @@ impl TrainPlan {
             (None, epochs) => steps_of("checkpoint.every_epochs", epochs.unwrap_or(1))?,
         };
 
+        let eval = eval_plan(config, arch, views[0].size, steps_per_epoch)?;
+        // Checkpoints hold the recipe: what decides their evaluation is in it, whatever a later version's default is.
+        let mut config = config.clone();
+        config.eval.interpolation = Some(eval.transform.interpolation);
+
         Ok(Self {
             net,
             images: data.images,
@@ -257,8 +271,7 @@ impl TrainPlan {
             data_fingerprint: data.fingerprint.clone(),
             seed: train.seed,
             batch_size,
-            accumulation: train.accumulation,
-            micro_batch,
+            accumulation,
             norm_batch,
             bunch,
             epochs,
@@ -275,12 +288,12 @@ impl TrainPlan {
             machine: machine.clone(),
             log_every: train.log_every,
             checkpoint: CheckpointPlan { every_steps, keep: config.checkpoint.keep },
-            eval: eval_plan(config, arch, views[0].size, steps_per_epoch)?,
+            eval,
             views,
             teacher,
             self_label,
             guard: config.guard,
-            config: config.clone(),
+            config,
         })
     }
 
@@ -319,14 +332,10 @@ impl TrainPlan {
         self.batch_size
     }
 
-    /// Pieces in which the backbone sees a batch.
+    /// Pieces of [`TrainPlan::norm_batch`] images in which the backbone sees a batch, one at a time; 1: the activations of
+    /// the whole batch are kept.
     pub fn accumulation(&self) -> usize {
         self.accumulation
-    }
-
-    /// Images (of each view) of a piece of the batch.
-    pub fn micro_batch(&self) -> usize {
-        self.micro_batch
     }
 
     /// Images (of each view) that share the statistics of the backbone's batch norms.
@@ -458,7 +467,8 @@ fn eval_plan(
     let crop = eval.crop.unwrap_or(view_size);
     let usual = if crop >= 96 { crop.saturating_mul(8) / 7 } else { crop };
     let resize = eval.resize.unwrap_or(usual);
-    let transform = EvalTransform::new(resize, crop, eval.interpolation);
+    let transform =
+        EvalTransform::new(resize, crop, eval.interpolation.unwrap_or_else(|| released_filter(arch)));
     transform.check()?;
     check_patches(arch, "eval.crop", "the evaluation", crop)?;
     Ok(EvalPlan {

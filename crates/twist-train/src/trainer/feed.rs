@@ -77,7 +77,8 @@ impl Feed {
         let on_device = |group: &ViewGroup| -> Result<Tensor, TrainError> {
             let side = i64::from(group.size);
             let shape = [i64::from(group.views), i64::from(group.batch), side, side, 3];
-            Ok(torch_ext::host::from_bytes(tch::Kind::Uint8, &shape, &group.pixels)?.f_to_device(device)?)
+            let bytes = torch_ext::host::from_bytes(tch::Kind::Uint8, &shape, &group.pixels)?;
+            Ok(torch_ext::host::upload(&bytes, device)?)
         };
         let pixels = batch.groups.iter().map(on_device).collect::<Result<_, _>>()?;
         let indices = std::mem::take(&mut batch.indices);

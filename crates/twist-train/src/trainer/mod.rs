@@ -199,7 +199,7 @@ impl Trainer {
             // Figures, and the guard's verdict on them.
             let last = self.step == self.plan.total_steps();
             let reason = self.reason_to_stop(stop, began);
-            let due = self.is_due(self.plan.checkpoint().every_steps) || last;
+            let due = self.is_due(self.plan.checkpoint().every_steps) || last || self.begins_self_label();
             let saving = due || reason.is_some();
             if self.is_due(self.plan.log_every()) || saving {
                 let figures = progress.read(self.plan.batch_size())?;
@@ -274,6 +274,9 @@ impl Trainer {
         if let Some(measured) = &self.measured {
             self.store.offer_best(&path, measured)?;
         }
+        if self.begins_self_label() {
+            self.store.keep_before_self_label(&path)?;
+        }
         self.store.retire(self.step)?;
         if has_event(&self.run.join(LOG), "checkpoint", self.step)? {
             return Ok(());
@@ -316,6 +319,9 @@ impl Trainer {
         if let Some(measured) = &facts.measured {
             self.store.offer_best(&path, measured)?;
         }
+        if self.begins_self_label() {
+            self.store.keep_before_self_label(&path)?;
+        }
         self.record(recorders, What::Checkpoint { path: self.relative(&path) })
     }
 
@@ -356,6 +362,11 @@ impl Trainer {
     fn reason_to_stop(&self, stop: &StopFlag, began: Instant) -> Option<StopReason> {
         let out_of_time = self.options.max_time.is_some_and(|limit| began.elapsed() >= limit);
         stop.signal().map(StopReason::Signal).or(out_of_time.then_some(StopReason::MaxTime))
+    }
+
+    /// Whether the next step is the first of self-labelling.
+    fn begins_self_label(&self) -> bool {
+        self.plan.self_label().is_some_and(|stage| self.step == stage.first_step)
     }
 
     fn is_due(&self, every: u64) -> bool {

@@ -154,6 +154,49 @@ fn norms_see_a_piece_unless_told_otherwise() {
         counters[0]
     };
     assert_eq!(counter(&[]), 2, "two steps of one piece");
-    assert_eq!(counter(&["train.accumulation=4"]), 8, "two steps of four, each counted once");
+    assert_eq!(counter(&["train.accumulation=4"]), 2, "two steps of four pieces");
     assert_eq!(counter(&["train.checkpoint_activations=true"]), 2);
+}
+
+/// One update of the running statistics for each resolution and step, however many pieces bring the batch: student and
+/// teacher get the statistics of one piece. The first norm sees the same values in every case; what the later ones see was
+/// normalised in pieces, so theirs agree as far as a piece speaks for its batch.
+#[test]
+fn running_statistics_do_not_know_the_number_of_pieces() {
+    let statistics = |overrides: &[&str]| {
+        let common = ["train.batch_size=64", "model.bunch=64", "schedule.warmup_epochs=0"];
+        let plan = plan(&stages(&[&common, overrides].concat()), 64);
+        assert_eq!(plan.views_at(0).chunk_by(|a, b| a.size == b.size).count(), 2, "two resolutions");
+        let mut state = TrainState::new(&plan).unwrap();
+        let normalize = DeviceNormalize::new([0.5; 3], [0.25; 3], false, Device::Cpu).unwrap();
+        train_step(&mut state, &plan, &normalize, 0, &pixels(&plan, 0)).unwrap();
+        let nets = [("student", &state.net), ("teacher", &state.teacher.as_ref().unwrap().net)];
+        let entries = nets.into_iter().flat_map(|(who, net)| {
+            let buffers = net.store.entries().iter().filter(|entry| entry.name.starts_with("backbone."));
+            buffers.filter(|entry| entry.role == twist_nn::Role::Buffer).map(move |entry| {
+                (format!("{who} {}", entry.name), entry.tensor.copy().to_kind(tch::Kind::Float))
+            })
+        });
+        entries.collect::<Vec<_>>()
+    };
+    let whole = statistics(&[]);
+    assert!(whole.len() > 60, "{}", whole.len());
+    for cut in [
+        &["train.accumulation=4"][..],
+        &["train.norm_batch=16"],
+        &["train.accumulation=16", "train.checkpoint_activations=true"],
+    ] {
+        let mut tight = 0;
+        for ((name, of_batch), (_, of_pieces)) in whole.iter().zip(&statistics(cut)) {
+            let scale = of_batch.abs().max().double_value(&[]);
+            let difference = (of_batch - of_pieces).abs().max().double_value(&[]) / scale;
+            let first = name.contains(" backbone.bn1.") || name.ends_with("num_batches_tracked");
+            tight += usize::from(first);
+            assert!(
+                difference <= if first { 1e-5 } else { 0.05 },
+                "{cut:?}: {name} differs by {difference:e}"
+            );
+        }
+        assert!(tight > 4);
+    }
 }

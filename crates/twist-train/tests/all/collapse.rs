@@ -114,7 +114,6 @@ fn a_loss_that_is_not_finite_stops_the_run_and_saves_the_step() {
     let outcome = run(&path, OnExisting::Refuse, &overrides, None, &StopFlag::new()).unwrap();
     let Outcome::Collapsed { kind, step, ref saved } = outcome else { panic!("{outcome:?}") };
     assert!(matches!(kind, CollapseKind::NonFiniteLoss | CollapseKind::NonFiniteGradient), "{kind}");
-    assert_eq!(outcome.exit_code(), 3);
 
     let text = fs_err::read(saved.join("step.json")).unwrap();
     let facts: serde_json::Value = serde_json::from_slice(&text).unwrap();

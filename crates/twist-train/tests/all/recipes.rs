@@ -234,7 +234,7 @@ fn the_imagenet_recipes_are_the_published_runs() {
             "{what}"
         );
         assert_eq!((stage.quantile.at(0), stage.quantile.end), (0.5, 0.6), "{what}");
-        assert_eq!(stage.threshold_images, Some(plan.micro_batch()), "{what}");
+        assert_eq!(stage.threshold_images, Some(plan.norm_batch()), "{what}");
         assert_eq!(stage.views.len(), plan.views().len(), "{what}");
         for (view, before) in stage.views.iter().zip(plan.views()) {
             let scale = if view.size == 224 { [0.14, 1.0] } else { [0.05, 0.14] };

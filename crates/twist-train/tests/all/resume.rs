@@ -291,3 +291,32 @@ fn a_teacher_begins_with_the_given_weights_too() {
     assert_eq!(now.get(&format!("teacher.{name}")), saved.get(&format!("model.{name}")));
     assert_ne!(now.get(&format!("model.{name}")), saved.get(&format!("model.{name}")));
 }
+
+/// The model that labels begin with stays, however few checkpoints are kept and wherever the run is interrupted.
+#[test]
+fn the_model_before_self_labelling_is_kept() {
+    let root = tempfile::tempdir().unwrap();
+    let recipe = stages(&["train.log_every=1", "checkpoint.every_steps=1", "checkpoint.keep=1"]);
+    let kept =
+        |run: &std::path::Path| fs_err::read(run.join("checkpoints/before_self_label.safetensors")).ok();
+    let whole = root.path().join("whole");
+    run_recipe(&whole, OnExisting::Refuse, &recipe, None, &StopFlag::new()).unwrap();
+    let expected = kept(&whole).expect("it is there");
+    assert!(!whole.join("checkpoints/step-00000004.safetensors").exists(), "one checkpoint is kept");
+    let (_, facts) =
+        twist_io::load_safetensors(whole.join("checkpoints/before_self_label.safetensors")).unwrap();
+    assert_eq!(facts.unwrap()["step"], 4, "two epochs of two steps");
+
+    // A kill between the checkpoint and its second name.
+    let parts = root.path().join("parts");
+    steps(&parts, &recipe, 4);
+    assert!(kept(&parts).is_some_and(|bytes| bytes == expected));
+    fs_err::remove_file(parts.join("checkpoints/before_self_label.safetensors")).unwrap();
+    run_recipe(&parts, OnExisting::Resume, &recipe, None, &StopFlag::new()).unwrap();
+    assert!(kept(&parts).is_some_and(|bytes| bytes == expected));
+
+    // A run that replaces it begins without.
+    let plain = crate::data::recipe(&[]);
+    run_recipe(&parts, OnExisting::Replace, &plain, None, &StopFlag::new()).unwrap();
+    assert!(kept(&parts).is_none());
+}

@@ -63,7 +63,10 @@ impl Args {
 
 /// Measures and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    let opened = args.model.open(talk)?;
+    let opened = match args.protocol {
+        ProtocolArg::Cifar => args.model.open(talk)?,
+        ProtocolArg::Imagenet => args.model.open_as_published(talk)?,
+    };
     let (train, test) = args.data.open(talk)?;
     let bank = opened.features(FeatureKind::Last, &train, "training features", talk)?;
     let queries = opened.features(FeatureKind::Last, &test, "test features", talk)?;

@@ -84,7 +84,10 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     if let Some(lr) = args.lr.filter(|lr| !(lr.is_finite() && *lr > 0.0)) {
         return Err(Usage(format!("--lr {lr} is not a learning rate: give a number above 0")).into());
     }
-    let opened = args.model.open(talk)?;
+    let opened = match args.protocol {
+        Which::Fast => args.model.open(talk)?,
+        Which::Resnet | Which::Vit => args.model.open_as_published(talk)?,
+    };
     let (train, test) = args.data.open(talk)?;
     let data = (&train, &test);
     let (mut figures, mut lines) = match args.protocol {

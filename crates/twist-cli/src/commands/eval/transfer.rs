@@ -137,7 +137,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         return Err(Usage("--no-cache belongs to --mode linear: fine-tuning keeps no features".into()).into());
     }
     let wanted = wanted(args)?;
-    let mut opened = args.model.open(talk)?;
+    let mut opened = args.model.open_as_published(talk)?;
     if args.mode == Mode::Linear {
         opened.input.transform = transfer_transform(&opened.input.transform);
     }
