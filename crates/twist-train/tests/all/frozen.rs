@@ -9,7 +9,8 @@ use twist_train::frozen::{
     FeatureFacts, HeadEvaluator, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer, Neighbourhood,
 };
 use twist_train::{
-    DeviceRequest, EvalError, Event, Machine, OnExisting, Outcome, Recorder, RunFolder, StopFlag, What,
+    DeviceRequest, EvalError, Event, Machine, OnExisting, Outcome, Recorder, RunFolder, StopFlag, StopReason,
+    What,
 };
 
 const GROUPS: i64 = 5;
@@ -126,7 +127,7 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
     let (calm, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (mut first, _) = run(calm.path(), None, &[]);
     let (_, outcome) = run(stopped.path(), Some(17), &[]);
-    assert_eq!(outcome.exit_code(), 130);
+    assert!(matches!(outcome, Outcome::Stopped { reason: StopReason::Signal(2), .. }), "{outcome:?}");
     let (mut second, outcome) = run(stopped.path(), None, &[]);
     // The flag was raised after step 17, so one more was taken and saved.
     assert_eq!(outcome, Outcome::Finished { steps: 36 - 18 });
@@ -167,7 +168,6 @@ fn the_guard_names_a_collapse() {
     ];
     let (_, outcome) = run(folder.path(), None, &overrides);
     assert!(matches!(outcome, Outcome::Collapsed { .. }), "{outcome:?}");
-    assert_eq!(outcome.exit_code(), 3);
     assert!(folder.path().join("collapse/weights.safetensors").is_file());
 }
 
