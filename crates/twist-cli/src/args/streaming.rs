@@ -13,7 +13,7 @@ use crate::talk::Talk;
 pub(crate) struct StreamingArgs {
     /// A run folder, a checkpoint, or a weight file (`twist import` makes one of foreign weights)
     #[arg(value_name = "MODEL")]
-    model: PathBuf,
+    pub(crate) model: PathBuf,
     /// Use the momentum teacher of MODEL instead of its student
     #[arg(long, help_heading = "Model")]
     teacher: bool,
