@@ -478,6 +478,7 @@ fn asked(epochs: u64, batch_size: usize) -> FinetuneConfig {
         backbone_lr: None,
         weight_decay: None,
         test_every: None,
+        norm_batch: None,
         precision: None,
         seed: 0,
     }
