@@ -41,6 +41,24 @@ fn broken_pictures(place: &Place) {
 }
 
 #[test]
+fn odd_images_are_trained_on_and_counted() {
+    let place = Place::new();
+    place.pictures("photos", 16);
+    let folder = place.path("photos/dots");
+    for number in 0..5 {
+        let path = folder.join(format!("odd{number}.jpg"));
+        picture(number).save(&path).unwrap();
+        let jpeg = fs_err::read(&path).unwrap();
+        let second = 4 + usize::from(jpeg[5]);
+        fs_err::write(&path, [&jpeg[..second], b"junk", &jpeg[second..]].concat()).unwrap();
+    }
+    let run = place.run(LINE);
+    run.exits(0)
+        .says(&["4 extra bytes between two segments", "5 images were read although something is odd"]);
+    assert_eq!(place.events("r", "skipped_image").len(), 0);
+}
+
+#[test]
 fn names_of_files_do_not_act_on_the_terminal() {
     let place = Place::new();
     place.pictures("photos", 2);

@@ -84,6 +84,13 @@ impl Narrow {
     }
 }
 
+/// Red, green and blue of four inks, of which 255 covers the paper.
+#[inline(always)]
+pub(super) fn from_cmyk(inks: &[u8]) -> [u8; 3] {
+    let paper = 255 - u32::from(inks[3]);
+    [0, 1, 2].map(|ink| (((255 - u32::from(inks[ink])) * paper + 127) / 255) as u8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

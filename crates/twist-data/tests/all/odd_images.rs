@@ -35,9 +35,14 @@ const PROGRESSIVE: &[u8] = include_bytes!("files/progressive.jpg");
 fn components_in_scans_of_their_own_keep_their_colours() {
     let restarts: (&[u8], &[u8]) =
         (include_bytes!("files/scans_440_restarts.jpg"), include_bytes!("files/scans_440_restarts.rgb"));
-    for (name, (file, pillow)) in
-        [("4:2:0", (SCANS, SCANS_RGB)), ("4:4:0", restarts), ("luma coarser", (COARSER, COARSER_RGB))]
-    {
+    let inks: (&[u8], &[u8]) =
+        (include_bytes!("files/scans_cmyk.jpg"), include_bytes!("files/scans_cmyk.rgb"));
+    for (name, (file, pillow)) in [
+        ("4:2:0", (SCANS, SCANS_RGB)),
+        ("4:4:0", restarts),
+        ("CMYK", inks),
+        ("luma coarser", (COARSER, COARSER_RGB)),
+    ] {
         let (note, most, mean) = against(file, pillow);
         assert!(most <= 4 && mean < 0.5, "{name}: at most {most}, in the mean {mean}");
         assert_eq!(note, None, "{name}");

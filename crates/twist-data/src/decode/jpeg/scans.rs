@@ -7,6 +7,7 @@ use jpeg_decoder::{Decoder, Error, PixelFormat};
 use super::damaged;
 use super::header::Frame;
 use crate::decode::DecodeError;
+use crate::decode::samples::from_cmyk;
 
 /// A file whose header has been read.
 pub(super) struct Scans<'a>(Decoder<&'a [u8]>);
@@ -37,15 +38,10 @@ impl<'a> Scans<'a> {
         match self.0.info().map(|info| info.pixel_format) {
             Some(PixelFormat::RGB24) => Ok(pixels),
             Some(PixelFormat::L8) => Ok(pixels.iter().flat_map(|&gray| [gray; 3]).collect()),
-            Some(PixelFormat::CMYK32) => Ok(pixels.chunks_exact(4).flat_map(from_inverted_cmyk).collect()),
+            Some(PixelFormat::CMYK32) => Ok(pixels.chunks_exact(4).flat_map(from_cmyk).collect()),
             _ => Err(DecodeError::Unsupported { format: "JPEG", what: "lossless coding".to_owned() }),
         }
     }
-}
-
-/// As Adobe stores it: 255 is no ink.
-fn from_inverted_cmyk(cmyk: &[u8]) -> [u8; 3] {
-    [cmyk[0], cmyk[1], cmyk[2]].map(|ink| ((u32::from(ink) * u32::from(cmyk[3]) + 127) / 255) as u8)
 }
 
 fn explain(error: Error) -> DecodeError {

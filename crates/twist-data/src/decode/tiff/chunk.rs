@@ -7,7 +7,7 @@ use super::Rgb8;
 use super::error::{damaged, describe, unsupported};
 use super::palette::Palette;
 use crate::decode::DecodeError;
-use crate::decode::samples::Narrow;
+use crate::decode::samples::{Narrow, from_cmyk};
 
 /// Samples as bytes; those of fewer than 8 bits stay packed.
 pub(super) fn to_bytes(found: DecodingResult, narrow: &mut Narrow) -> Result<Vec<u8>, DecodeError> {
@@ -153,10 +153,7 @@ fn rgb(kind: Kind, samples: &[u8], white: u32) -> [u8; 3] {
     match kind {
         Kind::Gray => [((u32::from(samples[0]) * 255 + white / 2) / white) as u8; 3],
         Kind::Rgb => [samples[0], samples[1], samples[2]],
-        Kind::Cmyk => {
-            let paper = 255 - u32::from(samples[3]);
-            [0, 1, 2].map(|ink| (((255 - u32::from(samples[ink])) * paper + 127) / 255) as u8)
-        }
+        Kind::Cmyk => from_cmyk(samples),
         Kind::Ycc => from_ycc([0, 1, 2].map(|channel| f32::from(samples[channel]))),
     }
 }

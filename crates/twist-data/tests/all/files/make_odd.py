@@ -1,4 +1,4 @@
-"""Writes the files that `odd_images` reads: run it here with Pillow 13.0, numpy, and cjpeg of libjpeg-turbo 2.1."""
+"""Writes the files that `odd_images` reads: run it here with Pillow 13.0, numpy, and cjpeg and jpegtran of libjpeg-turbo 2.1."""
 import subprocess
 import tempfile
 from pathlib import Path
@@ -29,6 +29,11 @@ with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["cjpeg", "-quality", "85", *options, "-outfile", name, source], check=True)
         if name != "scans_odd.jpg":  # it is refused
             keep(name)
+    inks = Path(folder, "inks.jpg")
+    image.convert("CMYK").save(inks, quality=85, subsampling="4:2:0")
+    scans.write_text("0;\n1;\n2;\n3;\n")
+    subprocess.run(["jpegtran", "-scans", scans, "-outfile", "scans_cmyk.jpg", inks], check=True)
+    keep("scans_cmyk.jpg")
 
 image.quantize(16).save("indices.tif", compression="tiff_lzw")
 image.save("big.tif", big_tiff=True)
