@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use image::imageops::{FilterType, replace, resize};
+use image::imageops::{FilterType, crop_imm, replace, resize};
 use image::{ImageFormat, Rgb, RgbImage};
 use twist_data::{Augmenter, Dataset, Decoder, DrawKey, Rgb8, ViewPolicy, draw};
 
@@ -29,34 +29,38 @@ pub(crate) fn write(
     seed: u64,
     decoder: &mut Decoder,
 ) -> Result<(), EvalError> {
-    let sources: Vec<(u32, RgbImage)> = spread(dataset.len(), ROWS)
-        .into_iter()
-        .filter_map(|index| Some((index, pixels(dataset, index as usize, decoder)?)))
-        .collect();
-    if sources.is_empty() {
-        return Err(EvalError::NoFeatures);
-    }
     let columns = 1 + DRAWS as u32 * views.len() as u32;
-    let mut sheet = RgbImage::from_pixel(
-        GAP + columns * (CELL + GAP),
-        GAP + sources.len() as u32 * (CELL + GAP),
-        Rgb([255, 255, 255]),
-    );
-    let mut augmenter = Augmenter::new();
-    for (row, (index, source)) in (0i64..).zip(&sources) {
-        place(&mut sheet, 0, row, source);
-        let source = Rgb8 { width: source.width(), height: source.height(), pixels: source.as_raw().clone() };
+    let height_of = |rows: u32| GAP + rows * (CELL + GAP);
+    let mut sheet =
+        RgbImage::from_pixel(GAP + columns * (CELL + GAP), height_of(ROWS as u32), Rgb([255, 255, 255]));
+    let (mut augmenter, mut rows) = (Augmenter::new(), 0);
+    for index in spread(dataset.len(), ROWS) {
+        // One after another and without copies: an image may take hundreds of megabytes.
+        let Some(original) = pixels(dataset, index as usize, decoder) else { continue };
+        place(&mut sheet, 0, rows, &original);
+        let (width, height) = original.dimensions();
+        let source = Rgb8 { width, height, pixels: original.into_raw() };
         for epoch in 0..DRAWS {
             for (view, policy) in (0u32..).zip(views) {
-                let key = DrawKey { seed, epoch, sample: u64::from(*index), view };
+                let key = DrawKey { seed, epoch, sample: u64::from(index), view };
                 let mut out = vec![0; (policy.size * policy.size * 3) as usize];
                 augmenter.apply(&source, policy, &draw(policy, key, source.width, source.height), &mut out);
                 if let Some(picture) = RgbImage::from_raw(policy.size, policy.size, out) {
-                    place(&mut sheet, 1 + epoch as i64 * views.len() as i64 + i64::from(view), row, &picture);
+                    place(
+                        &mut sheet,
+                        1 + epoch as i64 * views.len() as i64 + i64::from(view),
+                        rows,
+                        &picture,
+                    );
                 }
             }
         }
+        rows += 1;
     }
+    if rows == 0 {
+        return Err(EvalError::NoFeatures);
+    }
+    let sheet = crop_imm(&sheet, 0, 0, sheet.width(), height_of(rows as u32)).to_image();
     let mut bytes = std::io::Cursor::new(Vec::new());
     sheet.write_to(&mut bytes, ImageFormat::Png)?;
     twist_io::write_atomic(path, |file| file.write_all(bytes.get_ref()))?;

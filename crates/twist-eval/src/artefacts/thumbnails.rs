@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{FilterType, resize};
@@ -56,7 +57,7 @@ pub(crate) fn run_thumbnail(Rgb8 { width, height, pixels }: Rgb8) -> Option<(Vec
 /// The image as 8-bit RGB, if it can be read.
 pub(super) fn pixels(dataset: &dyn Dataset, index: usize, decoder: &mut Decoder) -> Option<RgbImage> {
     let Rgb8 { width, height, pixels } = match dataset.read(index).ok()? {
-        Stored::Pixels(pixels) => (*pixels).clone(),
+        Stored::Pixels(pixels) => Arc::unwrap_or_clone(pixels),
         Stored::Encoded(bytes) => decoder.decode(&bytes).ok()?,
     };
     RgbImage::from_raw(width, height, pixels)
