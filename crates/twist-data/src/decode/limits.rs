@@ -13,8 +13,9 @@ pub struct DecodeLimits {
     pub max_bytes: u64,
 }
 
-/// Largest image file that is read: larger ones could not be decoded within [`DecodeLimits::default`].
-pub(crate) const MAX_FILE_BYTES: u64 = 512 << 20;
+/// Largest image file that is read: larger ones could not be decoded within [`DecodeLimits::default`], and some formats are
+/// copied once.
+pub(crate) const MAX_FILE_BYTES: u64 = 384 << 20;
 
 impl Default for DecodeLimits {
     /// 2^27 ≈ 134 million pixels (a square of 11,585), sides of 65,535, and 768 MiB: any camera's image, and below 1 GiB

@@ -4,6 +4,8 @@ mod header;
 mod scans;
 mod whole;
 
+use std::borrow::Cow;
+
 use image::metadata::Orientation;
 
 use self::header::{Frame, Header};
@@ -18,7 +20,8 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Dec
     let size = header.frame.as_ref().map_or((0, 0), |frame| frame.size);
     let check = |size: (u32, u32)| {
         limits.check_size(size.0, size.1)?;
-        limits.check_bytes(size, bytes_for_each(&header), bytes.len() as u64)
+        let copies = if matches!(bytes, Cow::Owned(_)) { 2 } else { 1 };
+        limits.check_bytes(size, bytes_for_each(&header), copies * bytes.len() as u64)
     };
     let (size, orientation, pixels) = if is_plain(&header) {
         let whole = Whole::open(&bytes)?;

@@ -97,7 +97,10 @@ fn pixels(
     // Deeper samples exist as they are stored and as bytes.
     let each = samples * if stored > 1 { stored + 1 } else { 1 };
     let rest = |(width, height): (u32, u32)| {
-        (u64::from(width) * u64::from(height)).saturating_mul(each).saturating_add(bytes.len() as u64)
+        let copies = if palette.is_some() { 2 } else { 1 };
+        (u64::from(width) * u64::from(height))
+            .saturating_mul(each)
+            .saturating_add(copies * bytes.len() as u64)
     };
     limits.check_bytes((width, height), 3, rest((chunk_width, chunk_height.min(height))))?;
 
