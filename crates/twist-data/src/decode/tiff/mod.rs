@@ -96,8 +96,8 @@ fn pixels(
     let stored = u64::from(color.bit_depth()).div_ceil(8);
     // Deeper samples exist as they are stored and as bytes.
     let each = samples * if stored > 1 { stored + 1 } else { 1 };
+    let copies = if palette.is_some() { 2 } else { 1 };
     let rest = |(width, height): (u32, u32)| {
-        let copies = if palette.is_some() { 2 } else { 1 };
         (u64::from(width) * u64::from(height))
             .saturating_mul(each)
             .saturating_add(copies * bytes.len() as u64)
