@@ -313,7 +313,7 @@ fn memory_is_limited_by_a_budget() {
 fn a_sparse_file_is_not_read() {
     let place = Workplace::with_images(&["a.png"]);
     let sparse = place.write("b.jpg", b"\xff\xd8\xff\xe0");
-    std::fs::File::options().write(true).open(sparse).unwrap().set_len(4 << 30).unwrap();
+    fs_err::OpenOptions::new().write(true).open(sparse).unwrap().set_len(4 << 30).unwrap();
     let data = place.open("").unwrap();
     let used = allocation_counter::measure(|| {
         let error = data.read(1).unwrap_err().to_string();
