@@ -11,7 +11,8 @@ use crate::EvalError;
 const SPLIT_BY: i64 = 4_096;
 /// Exchanges that are tried in a row without success.
 const TRIES: usize = 5;
-/// Clusters that are considered for a split with every merger.
+/// Clusters that are split on trial, those with the largest inertia, and how many of them go with every merger.
+const ON_TRIAL: usize = 16;
 const SPLITS: usize = 8;
 /// Lloyd iterations of a split.
 const ITERATIONS: u32 = 20;
@@ -62,17 +63,22 @@ pub(super) fn improve(
     }
 }
 
-/// Every cluster of `fit` in two.
+/// The clusters of `fit` with the largest inertia in two.
 fn halves(points: &Points<'_>, fit: &Fit, random: &mut Random) -> Result<Halves, EvalError> {
     let clusters = fit.centroids.size2()?.0;
     let order = fit.nearest.cluster.f_argsort(0, false)?;
     let counts = Vec::<i64>::try_from(&fit.nearest.cluster.f_bincount(None::<Tensor>, clusters)?)?;
+    let distances = fit.nearest.distance.f_to_kind(Kind::Double)?;
+    let inertia = Vec::<f64>::try_from(&fit.nearest.cluster.f_bincount(Some(&distances), clusters)?)?;
+    let mut largest: Vec<usize> = (0..inertia.len()).collect();
+    largest.sort_by(|&a, &b| inertia[b].total_cmp(&inertia[a]));
+    largest.truncate(ON_TRIAL);
     let mut first = 0;
     let mut halves = Vec::new();
-    for count in counts {
+    for (place, count) in counts.into_iter().enumerate() {
         let members = order.f_narrow(0, first, count)?;
         first += count;
-        if count < 2 {
+        if count < 2 || !largest.contains(&place) {
             halves.push(None);
             continue;
         }

@@ -1,9 +1,12 @@
-//! Points with what their distances need, in blocks: no more than some tens of MiB beside the points themselves.
+//! Points with what their distances need, in blocks: small tables are copied once, and of large ones no more than some tens
+//! of MiB are in memory beside the points themselves.
 
 use tch::{Kind, TchError, Tensor};
 
 /// Distances in memory at once: 64 MiB, whatever the numbers of points and centroids are.
 const DISTANCES: i64 = 1 << 24;
+/// Numbers of a table that is copied as seen from its origin, 1 GiB; a larger one is copied block by block each time.
+const COPIED: usize = 1 << 28;
 /// Rows compared with all centroids at once, where there are few centroids.
 const BLOCK: i64 = 8_192;
 
@@ -13,6 +16,8 @@ const BLOCK: i64 = 8_192;
 /// the origin. Centroids here are seen from there as well.
 pub(super) struct Points<'a> {
     rows: &'a Tensor,
+    /// The rows seen from the origin, where they are few.
+    seen: Option<Tensor>,
     /// `[1, D]`.
     pub(super) origin: Tensor,
     /// `‖x‖²` `[N, 1]`.
@@ -46,8 +51,9 @@ impl<'a> Points<'a> {
     /// Seen from `origin` `[1, D]`.
     pub(super) fn seen_from(rows: &'a Tensor, origin: Tensor) -> Result<Self, TchError> {
         let (len, _) = rows.size2()?;
-        let mut points =
-            Self { rows, origin, squares: Tensor::f_zeros([0, 1], (rows.kind(), rows.device()))? };
+        let seen = if rows.numel() <= COPIED { Some(rows.f_sub(&origin)?) } else { None };
+        let none = Tensor::f_zeros([0, 1], (rows.kind(), rows.device()))?;
+        let mut points = Self { rows, seen, origin, squares: none };
         let blocks = spans(len, BLOCK).map(|(start, length)| squares(&points.block(start, length)?));
         let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
         if !blocks.is_empty() {
@@ -67,7 +73,10 @@ impl<'a> Points<'a> {
 
     /// The points from `start` on, `[length, D]`.
     fn block(&self, start: i64, length: i64) -> Result<Tensor, TchError> {
-        self.rows.f_narrow(0, start, length)?.f_sub(&self.origin)
+        match &self.seen {
+            Some(seen) => seen.f_narrow(0, start, length),
+            None => self.rows.f_narrow(0, start, length)?.f_sub(&self.origin),
+        }
     }
 
     /// `(start, length)` of the blocks that are compared with so many centroids in turn.
