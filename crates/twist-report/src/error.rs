@@ -66,7 +66,7 @@ pub enum ReportError {
     Clusters(#[from] twist_io::ClusterError),
 
     /// The file for labels holds something else.
-    #[error("{} is no table with the columns `path` and `label`: move it away, or correct it", path.display())]
+    #[error("{} is not a table with the columns `path` and `label`: move it away, or correct it", path.display())]
     NoLabels {
         /// The file.
         path: PathBuf,

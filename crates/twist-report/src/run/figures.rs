@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path, log: &Log, notes: &mut Vec<Note>) -> Result<Opti
     if let Some(text) = super::read_optional_text(path)? {
         match serde_json::from_str::<Value>(&text) {
             Ok(Value::Object(values)) => return Ok(Some(Figures { origin: Origin::Final, values })),
-            Ok(_) => notes.push("metrics.json holds no object, so it was left out.".into()),
+            Ok(_) => notes.push("metrics.json is not an object, so it was left out.".into()),
             Err(error) => notes.push(format!("metrics.json is damaged ({error}), so it was left out.")),
         }
     }

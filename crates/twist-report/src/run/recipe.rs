@@ -31,7 +31,7 @@ pub(super) fn read(path: &Path, notes: &mut Vec<Note>) -> Result<Option<Recipe>,
     let entries = match text.parse::<toml::Table>() {
         Ok(table) => serde_json::to_value(&table).map(|value| flatten_json(&value)).unwrap_or_default(),
         Err(error) => {
-            notes.push(format!("config.toml is no TOML ({}); it is shown as it is.", error.message()));
+            notes.push(format!("config.toml is not valid TOML ({}); it is shown as it is.", error.message()));
             Vec::new()
         }
     };

@@ -126,8 +126,10 @@ pub fn verdict(metrics: &Map<String, Value>, training: Training<'_>) -> Option<V
         && decided < HESITATES
     {
         let grade = if decided < UNDECIDED { Grade::NotYet } else { Grade::Doubtful };
-        let guess = facts.guess().map(|guess| format!(", where {guess:.2} is a guess")).unwrap_or_default();
-        found.add(grade, format!("the network decides little: mean probability {sure:.2}{guess}"), longer);
+        let guess = facts.guess().map(|guess| format!(", where {} is a guess", probability(guess)));
+        let guess = guess.unwrap_or_default();
+        let sure = probability(sure);
+        found.add(grade, format!("the network decides little: mean probability {sure}{guess}"), longer);
     }
     if let (Some(accuracy), Some(best)) = (facts.accuracy, &facts.rival)
         && accuracy <= best.accuracy + facts.noise(accuracy)
@@ -173,6 +175,11 @@ fn usable(facts: &Facts) -> Verdict {
         Some(_) => "Look at the images of each class before you rely on them",
     };
     Verdict { grade: Grade::Usable, reasons, next: next.into() }
+}
+
+/// Two decimals, and four of what would be 0.00.
+fn probability(p: f64) -> String {
+    if p < 0.005 { format!("{p:.4}") } else { format!("{p:.2}") }
 }
 
 fn in_words(rival: &KMeans) -> String {
@@ -297,6 +304,9 @@ mod tests {
         let found = judged(change, Training::Unfinished(Some(0.95)));
         assert_eq!((found.grade, found.reasons.len()), (Grade::NotYet, 3));
         assert!(found.next.contains("--epochs"), "{}", found.next);
+        let many = json!({"mean_confidence": 0.0003, "protocol": {"clusters": 4096}});
+        let text = judged(many, Training::Finished).to_string();
+        assert!(text.contains("mean probability 0.0003, where 0.0002 is a guess"), "{text}");
     }
 
     /// k-means that was told another number of clusters judges nothing, and few images leave more to chance.

@@ -24,7 +24,7 @@ fn checked(run: &Path, name: &str) -> Markup {
 #[test]
 fn each_file_may_be_missing_or_damaged() {
     let parts = [
-        ("config.toml", "There is no config.toml", "no TOML"),
+        ("config.toml", "There is no config.toml", "not valid TOML"),
         ("plan.json", "There is no plan.json", "plan.json is damaged"),
         ("data.json", "", "data.json is damaged"),
         ("log.jsonl", "There is no log.jsonl", "of log.jsonl could not be read"),
