@@ -65,8 +65,11 @@ impl RunFolder {
         }
         fs_err::create_dir_all(path.join("checkpoints"))?;
         let lock = RunLock::take(&path)?;
-        remove_leftovers(&path)?;
-        remove_leftovers(path.join("checkpoints"))?;
+        for folder in [path.clone(), path.join("checkpoints"), path.join("collapse")] {
+            if folder.is_dir() {
+                remove_leftovers(folder)?;
+            }
+        }
         Ok(Self { path, on_existing, lock })
     }
 
@@ -300,6 +303,20 @@ mod tests {
             ("first".into(), "second".into())
         );
         assert!(!path.join("clusters.replaced-3.json").exists());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_wherever_it_lies() {
+        let root = tempfile::tempdir().unwrap();
+        drop(RunFolder::open(root.path(), OnExisting::Refuse).unwrap());
+        fs_err::create_dir(root.path().join("collapse")).unwrap();
+        for folder in ["", "checkpoints", "collapse"] {
+            fs_err::write(root.path().join(folder).join(".a.json.x1y2z3.twist-tmp"), "part").unwrap();
+        }
+        drop(RunFolder::open(root.path(), OnExisting::Resume).unwrap());
+        assert_eq!(names(root.path()), ["checkpoints", "collapse", "twist.lock"]);
+        assert!(names(&root.path().join("checkpoints")).is_empty());
+        assert!(names(&root.path().join("collapse")).is_empty());
     }
 
     #[test]
