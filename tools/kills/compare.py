@@ -80,7 +80,9 @@ def events(data):
         line = timeless(json.loads(line))
         if line["event"] == "resumed":
             continue
-        kept[(line["event"], line["step"] if line["event"] != "start" else 0)] = {**line, **({"step": 0, "epoch": 0} if line["event"] == "start" else {})}
+        if line["event"] == "start":
+            line.update(step=0, epoch=0)
+        kept[line["event"], line["step"]] = line
     return {f"{event} {step}": kept[event, step] for event, step in sorted(kept)}
 
 
@@ -88,8 +90,9 @@ def page(text):
     """The report's lines without the times in it and without what happened on the way."""
     text = re.sub(r'<section id="[^"]*-events">.*?</section>', "", text, flags=re.S)
     text = re.sub(r"<strong>Speed</strong>.*?</figure>", "", text, flags=re.S)
-    text = re.sub(r'<div class="tile card" title="(wall-clock time|source images per second)[^>]*>.*?</div>', "", text, flags=re.S)
-    text = re.sub(r'<tr><th scope="row">(training time|images&#x2f;s|images/s|peak memory, GiB)</th>.*?</tr>', "", text, flags=re.S)
+    tiles = r'<div class="tile card" title="(wall-clock time|source images per second)[^>]*>.*?</div>'
+    rows = r'<tr><th scope="row">(training time|images&#x2f;s|images/s|peak memory, GiB)</th>.*?</tr>'
+    text = re.sub(f"{tiles}|{rows}", "", text, flags=re.S)
     text = re.sub(r'<path class="mark"[^>]*/>|<span class="at-mark"[^>]*>resumed</span>', "", text)
     text = re.sub(r"Training took [^.<]*\.", "", text)
     return text.split("\n")

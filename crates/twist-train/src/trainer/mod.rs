@@ -201,7 +201,10 @@ impl Trainer {
             let reason = self.reason_to_stop(stop, began);
             let due = self.is_due(self.plan.checkpoint().every_steps) || last || self.begins_self_label();
             let saving = due || reason.is_some();
-            if self.is_due(self.plan.log_every()) || saving {
+            // An evaluation ends in a checkpoint, and that knows what the guard has counted.
+            let evaluating =
+                evaluator.is_some() && self.plan.eval().every_steps.is_some_and(|every| self.is_due(every));
+            if self.is_due(self.plan.log_every()) || saving || evaluating {
                 let figures = progress.read(self.plan.batch_size())?;
                 self.guard_streaks = progress.guard_streaks();
                 self.record(recorders, What::Step(figures))?;
