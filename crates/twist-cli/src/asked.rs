@@ -16,7 +16,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// The flags, and `--set` of the same keys where there is no flag. What is no number is left to the recipe to refuse.
+    /// The flags, and `--set` of the same keys where there is no flag. A value that is not a number is left to the recipe to refuse.
     pub(crate) fn of(args: &RecipeArgs, clusters: Option<i64>) -> Self {
         Self {
             clusters: clusters.or(set(&args.set, "model.dim")),
@@ -29,8 +29,8 @@ impl Asked {
 
 /// The last value that `--set` gives a key.
 fn set<T: std::str::FromStr>(all: &[String], wanted: &str) -> Option<T> {
-    let values = all.iter().filter_map(|given| given.split_once('='));
-    let value = values.filter(|(key, _)| key.trim() == wanted).last()?.1;
+    let mut values = all.iter().rev().filter_map(|given| given.split_once('='));
+    let (_, value) = values.find(|(key, _)| key.trim() == wanted)?;
     value.trim().parse().ok()
 }
 
