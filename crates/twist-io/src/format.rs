@@ -47,10 +47,12 @@ pub fn weight_format(path: impl AsRef<Path>) -> Result<WeightFormat, IoError> {
     if let Some(part) = part(&name) {
         return Err(other(part));
     }
-    match () {
-        () if begins_safetensors(&start) => Ok(WeightFormat::Safetensors),
-        () if begins_pickle(&start) => Ok(WeightFormat::Pickle),
-        () => Err(other(content(&name, &start))),
+    if begins_safetensors(&start) {
+        Ok(WeightFormat::Safetensors)
+    } else if begins_pickle(&start) {
+        Ok(WeightFormat::Pickle)
+    } else {
+        Err(other(content(&name, &start)))
     }
 }
 

@@ -201,7 +201,7 @@ mod tests {
     }
 
     /// Twist's names of a file's.
-    fn names(file: &Shapes) -> Vec<String> {
+    fn names(file: &[(String, Vec<usize>)]) -> Vec<String> {
         Names::of(file).unwrap().shapes.into_iter().map(|(name, _)| name).collect()
     }
 
@@ -226,7 +226,7 @@ mod tests {
             ("blocks.1.7.attn.qkv.weight", 2, "backbone.blocks.7.attn.qkv.weight"),
         ];
         for (original, axes, expected) in cases {
-            assert_eq!(names(&vec![(original.to_owned(), vec![1; axes])]), [expected], "{original}");
+            assert_eq!(names(&[(original.to_owned(), vec![1; axes])]), [expected], "{original}");
         }
     }
 
