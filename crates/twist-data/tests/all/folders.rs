@@ -142,7 +142,7 @@ fn what_is_left_out_is_listed() {
         ".db files",
         ".txt files",
         "broken links",
-        "folders that would be the only class, which is not a label to measure by",
+        "folders around all images, which are not classes",
         "hidden files",
         "hidden folders",
         "links that lead back to a folder they are in",

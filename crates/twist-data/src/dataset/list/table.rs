@@ -78,12 +78,12 @@ pub(crate) fn labels(path: &Path, rows: &[Row], known: &[String]) -> Result<Labe
     let mut indices = Vec::with_capacity(rows.len());
     for row in rows {
         let (label, class) = match (&row.label, &row.class) {
-            (Some(label), Some(class)) => (label, class),
-            (None, None) => {
+            (Some(label), _) if is_no_label(label) => {
                 indices.push(None);
                 continue;
             }
-            (Some(label), _) if is_no_label(label) => {
+            (Some(label), Some(class)) => (label, class),
+            (None, None) => {
                 indices.push(None);
                 continue;
             }
