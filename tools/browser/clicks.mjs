@@ -143,7 +143,7 @@ try {
     await redrawn(() => page.setInputFiles('#example', { name: 'no-image.png', mimeType: 'image/png', buffer: Buffer.from('no image') }));
     assert.match(await page.locator('#alert').textContent(), /no image that can be read/);
     problems.splice(0, problems.length, ...problems.filter((text) => !text.includes('422') && !text.includes('409')));
-    done('what is no image is refused with a reason');
+    done('what is not an image is refused with a reason');
   }
 
   await redrawn(() => page.click('.bar nav a:has-text("Label")'));

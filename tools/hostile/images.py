@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes hostile and odd images into a folder: sizes that a header only claims, bombs, lies, and files that are no images.
+"""Writes hostile and odd images into a folder: sizes that a header only claims, bombs, lies, and files that are not images.
 
     tools/hostile/images.py FOLDER            files for tools/hostile/run.py
-    tools/hostile/images.py FOLDER --seeds    small ones alone, as a corpus for `cargo fuzz run image`
+    tools/hostile/images.py FOLDER --seeds    small ones alone, as a corpus for `cargo xtask fuzz`
 
 Standard library only. Nothing here needs more than 20 MB of disk; one file is sparse.
 """

@@ -26,7 +26,7 @@ char* guarded(F&& body) {
   } catch (const std::exception& error) {
     return message(error.what());
   } catch (...) {
-    return message("an exception that is no std::exception");
+    return message("an exception that is not a std::exception");
   }
 }
 

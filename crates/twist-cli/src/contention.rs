@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// Between two looks: long enough that a program which only starts does not count.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// Cores in the mean over that time that others may use beside ours.
+/// Cores, on average over that time, that others may use beside ours.
 const TOLERATED: f64 = 0.3;
 
 /// Watches what others take, and says so once.
@@ -65,7 +65,7 @@ impl Reading {
         Some(Self { at: Instant::now(), everyone: everyone(&all, cores)?, ourselves: ourselves(&own)? })
     }
 
-    /// Cores that others used in the mean since `before`.
+    /// Cores that others used on average since `before`.
     fn others_since(&self, before: &Self) -> Option<f64> {
         let busy = self.everyone.checked_sub(before.everyone)? as f64;
         let own = self.ourselves.checked_sub(before.ourselves)? as f64;

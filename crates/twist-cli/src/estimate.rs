@@ -37,7 +37,7 @@ pub(crate) fn begins(folder: &Path, on_existing: OnExisting) -> bool {
 }
 
 /// Measures some steps of a run of images that begins, and says how long it takes. Where `--max-time` leaves time for fewer
-/// epochs than the plan has and nobody chose those, `make` makes recipe and plan anew for them.
+/// epochs than the plan has and nobody chose those, `make` makes recipe and plan again for them.
 ///
 /// # Errors
 /// What the first steps of the run would fail with; those of `make`.

@@ -28,7 +28,7 @@ pub(crate) struct Job {
     pub(crate) max_time: Option<Duration>,
     pub(crate) strict: bool,
     pub(crate) init: Option<PathBuf>,
-    /// The command that goes on with a run, up to the folder.
+    /// The command that resumes a run, up to the folder.
     pub(crate) again: &'static str,
 }
 
@@ -94,7 +94,7 @@ impl Job {
 /// killed before.
 pub(crate) fn already_finished(run: &Path, talk: &Talk) -> anyhow::Result<Exit> {
     if report_lags(run) {
-        talk.say(format!("{} is finished already, and its report is made up for", run.display()));
+        talk.say(format!("{} is finished already; its report is written now", run.display()));
         let report = write_report(run, talk)?;
         to_stdout(format!("report: {}", report.path.display()))?;
     } else {

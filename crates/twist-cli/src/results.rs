@@ -35,7 +35,7 @@ pub(crate) fn emit(
 }
 
 /// Adds the figures to the evaluations of the model's run; a weight file outside of a run has none. A run that cannot be
-/// written to, such as a shared one, is no failure: the figures are there, and who asked for them is told.
+/// written to, such as a shared one, is not a failure: the figures are there, and a warning says so.
 pub(crate) fn record(opened: &Opened, evaluation: &str, figures: &Map<String, Value>, talk: &Talk) {
     let Some(folder) = &opened.model.folder else { return };
     let mut entry = Map::new();

@@ -116,7 +116,7 @@ impl Sources {
 /// Opens DATA, to learn from it or to measure on it, with its labels. What is left out is told.
 ///
 /// # Errors
-/// There is no data, not of a known kind, or there are several splits.
+/// There is no data, it is not of a known kind, or there are several splits.
 pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<dyn Dataset>> {
     let dataset = opened(data, labels, Splits::Refuse)?;
     tell_left_out(data, &*dataset, talk);
@@ -126,7 +126,7 @@ pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<
 /// Opens DATA, to look at it whole, with its labels. What is left out is told.
 ///
 /// # Errors
-/// There is no data, or not of a known kind.
+/// There is no data, or it is not of a known kind.
 pub(crate) fn open_all(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<dyn Dataset>> {
     let dataset = opened(data, labels, Splits::Together)?;
     tell_left_out(data, &*dataset, talk);
@@ -136,7 +136,7 @@ pub(crate) fn open_all(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<
 /// Opens DATA with its labels and says nothing.
 ///
 /// # Errors
-/// There is no data, not of a known kind, or splits that are refused.
+/// There is no data, it is not of a known kind, or it has splits that are refused.
 pub(crate) fn opened(data: &str, labels: &str, splits: Splits) -> anyhow::Result<Arc<dyn Dataset>> {
     let options = OpenOptions { labels: label_source(labels), splits };
     match data {

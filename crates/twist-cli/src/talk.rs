@@ -83,7 +83,7 @@ pub(crate) fn to_stderr(line: &str) {
     write_line(&printable_lines(line));
 }
 
-/// Writes one line as it is, colours included; a closed stderr is no reason to fail.
+/// Writes one line as it is, colours included; a closed stderr is not a reason to fail.
 fn write_line(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -60,7 +60,7 @@ impl FromStr for PipelineMode {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let modes = [Self::Decode, Self::TwoView, Self::MultiCrop];
         let found = modes.into_iter().find(|mode| mode.to_string() == text);
-        found.ok_or_else(|| format!("{text:?} is no mode: choose decode, two_view or multi_crop"))
+        found.ok_or_else(|| format!("{text:?} is not a mode: choose decode, two_view or multi_crop"))
     }
 }
 

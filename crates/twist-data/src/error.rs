@@ -185,7 +185,7 @@ pub enum DataError {
         reason: String,
     },
     /// A part of a data set that it does not have.
-    #[error("this is no part of the data set: {reason}")]
+    #[error("this is not a part of the data set: {reason}")]
     Subset {
         /// What it does not have.
         reason: String,

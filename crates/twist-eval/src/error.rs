@@ -55,7 +55,7 @@ pub enum EvalError {
     #[error(transparent)]
     Data(#[from] twist_data::DataError),
 
-    /// Bytes that are no image.
+    /// Bytes that are not an image.
     #[error("the file is not an image that Twist reads: {reason}")]
     OneImage {
         /// What the decoder says.
@@ -145,7 +145,7 @@ pub enum EvalError {
     },
     /// Images that were exchanged while they were read.
     #[error(
-        "the images changed while their features were computed, so nothing was kept: run this again when they rest"
+        "the images changed while their features were computed, so nothing was kept: run this again when nothing changes them any more"
     )]
     ImagesChanged,
     /// Classes that are matched by number and are not as many.
@@ -321,7 +321,7 @@ pub enum EvalError {
     },
     /// A saved state that is another's.
     #[error(
-        "{} cannot be gone on with: {reason}; give what it was begun with, name another folder, or begin anew (with --force, or \
+        "{} cannot be resumed: {reason}; give what it was begun with, name another folder, or begin anew (with --force, or \
          where there is no such flag by removing the file)",
         path.display()
     )]
@@ -359,7 +359,7 @@ pub enum EvalError {
     /// The names of classes cannot be kept.
     #[error(transparent)]
     Names(#[from] twist_io::ClusterError),
-    /// An example to search by that is no image.
+    /// An example to search by that is not an image.
     #[error("{} cannot be searched for: {reason}", path.display())]
     Query {
         /// The file.

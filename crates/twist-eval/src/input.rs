@@ -115,7 +115,7 @@ impl EvalInput {
     /// Reads the images `indices` of `dataset` and hands each batch to `take`, in order, with what could not be read of it.
     ///
     /// # Errors
-    /// The loader cannot start, or `take` fails. Images that cannot be read are no error.
+    /// The loader cannot start, or `take` fails. Images that cannot be read are not an error.
     pub fn for_each_read(
         &self,
         dataset: &Arc<dyn Dataset>,

@@ -52,7 +52,7 @@ impl<'a> SimilarImages<'a> {
     /// The `k` images most like the one in this file, the most similar first.
     ///
     /// # Errors
-    /// [`EvalError::Query`] when the file is no image; libtorch fails.
+    /// [`EvalError::Query`] when the file is not an image; libtorch fails.
     pub fn to_file(&self, file: &Path, k: usize) -> Result<Vec<Similar>, EvalError> {
         self.search(&unit_rows(&self.features_of(file)?)?, k)
     }

@@ -134,7 +134,7 @@ pub enum IoError {
         folder: PathBuf,
     },
     /// Not a table of NumPy, or one of a kind that is not read.
-    #[error("{} is no table that Twist reads: {reason}", path.display())]
+    #[error("{} is not a table that Twist reads: {reason}", path.display())]
     NotNpy {
         /// The file.
         path: PathBuf,

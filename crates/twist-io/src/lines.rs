@@ -27,7 +27,7 @@ pub fn append_lines(path: impl AsRef<Path>) -> Result<File, IoError> {
     Ok(file)
 }
 
-/// Opens a file whose name is ours and no user's: a symbolic link there leads to a file of somebody else, which is neither
+/// Opens a file whose name is ours and not a user's: a symbolic link there leads to a file of somebody else, which is neither
 /// written nor emptied.
 ///
 /// # Errors

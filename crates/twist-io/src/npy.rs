@@ -93,7 +93,7 @@ pub fn read_npy_header(path: impl AsRef<Path>) -> Result<NpyHeader, IoError> {
 
 /// The three entries of the dictionary, in any order.
 fn parse(header: &[u8]) -> Result<(Dtype, Vec<usize>), String> {
-    let text = std::str::from_utf8(header).map_err(|_| "its header is no text".to_owned())?;
+    let text = std::str::from_utf8(header).map_err(|_| "its header is not text".to_owned())?;
     let after = |key: &str| -> Result<&str, String> {
         let missing = || format!("its header has no `{key}`");
         let place = text.find(&format!("'{key}'")).ok_or_else(missing)?;
@@ -122,7 +122,7 @@ fn parse(header: &[u8]) -> Result<(Dtype, Vec<usize>), String> {
     }
     let shape = after("shape")?;
     let inside = shape.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-    let (inside, _) = inside.ok_or_else(|| "its shape is no tuple".to_owned())?;
+    let (inside, _) = inside.ok_or_else(|| "its shape is not a tuple".to_owned())?;
     let axes = inside.split(',').map(str::trim).filter(|axis| !axis.is_empty());
     let shape: Result<Vec<usize>, _> = axes.map(str::parse).collect();
     Ok((dtype, shape.map_err(|_| format!("its shape is ({inside})"))?))

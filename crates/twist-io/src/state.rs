@@ -25,7 +25,7 @@ impl StateDict {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
-    /// That every number is finite: weights that are not make features and classes that mean nothing.
+    /// That every number is finite: weights that are not finite make features and classes that mean nothing.
     ///
     /// # Errors
     /// [`IoError::BadTensor`] names the first tensor that is not; `path` is where the state comes from.

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::atomic::folder_of;
 use crate::error::IoError;
 
-/// A change takes milliseconds; whoever holds the lock for so long does something else.
+/// A change takes milliseconds: whoever holds the lock for longer than this is doing something else.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Held while a file is read, changed and written, so that no other process changes it in between.
@@ -50,7 +50,7 @@ impl UpdateLock {
                     return Err(IoError::Busy { folder: folder.to_owned() });
                 }
                 Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(Duration::from_millis(2)),
-                // A file system without locks refuses; the change that was asked for is made without.
+                // A file system without locks refuses; the change is then made without a lock.
                 Ok(()) | Err(_) => return Ok(Self { _folder: opened }),
             }
         }

@@ -40,7 +40,7 @@ pub enum Arch {
     Vit {
         /// Which of them.
         size: VitSize,
-        /// Side of a patch in pixels: 16, or 8 with the suffix `8` (`p8` behind a size that is no published one).
+        /// Side of a patch in pixels: 16, or 8 with the suffix `8` (`p8` behind a size that is not a published one).
         patch: i64,
     },
 }

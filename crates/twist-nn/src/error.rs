@@ -90,7 +90,7 @@ pub enum NnError {
         /// How many there are.
         segments: usize,
     },
-    /// A quantile that is no part of a batch.
+    /// A quantile that is not a part of a batch.
     #[error("the quantile of self-labelling must lie in [0, 1), got {quantile}")]
     Quantile {
         /// Its value.

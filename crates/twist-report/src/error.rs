@@ -1,6 +1,6 @@
 //! What can keep a report from being written.
 //!
-//! Only two things do: a folder that is no run, and a disk that cannot be read or written. A run whose parts are
+//! Only two things do: a folder that is not a run, and a disk that cannot be read or written. A run whose parts are
 //! missing or damaged still gets its page; the page then says what is missing and how to get it. The interactive page, which
 //! changes files, refuses damaged ones.
 

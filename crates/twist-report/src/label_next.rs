@@ -24,7 +24,7 @@ const PER_CLASS: usize = 10;
 const MOST: usize = 300;
 /// An image this similar to a chosen one adds nothing.
 const SAME: f32 = 0.98;
-/// The least hesitant images of a large class are no candidates: at most this many of each are looked at.
+/// The least hesitant images of a large class are not candidates: at most this many of each are looked at.
 const CANDIDATES: usize = 400;
 
 /// Rows of `samples` to label, the most useful first. `known` are rows whose label a user gave already.
@@ -61,7 +61,7 @@ pub(crate) fn propose(samples: &Samples, known: &HashSet<usize>) -> Vec<usize> {
 }
 
 /// Rows of `samples` whose image has a label in the table of the served page or in a filled-in table of proposals, both in the
-/// folder `run`. What is no such table has none.
+/// folder `run`. A file that is not such a table has none.
 pub(crate) fn labelled(samples: &Samples, run: &Path) -> HashSet<usize> {
     let read = |name: &str| given_labels(&fs_err::read(run.join(name)).ok()?);
     let given: Vec<_> = [LABELS_FILE, LABEL_NEXT_FILE].into_iter().filter_map(read).collect();

@@ -109,7 +109,7 @@ pub struct ReportSummary {
 ///
 /// # Errors
 ///
-/// [`ReportError`] when a folder is no run, or something cannot be read or written. Missing and damaged parts of a run are
+/// [`ReportError`] when a folder is not a run, or something cannot be read or written. Missing and damaged parts of a run are
 /// no errors; they are named on the page and in [`ReportSummary::notes`].
 pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> {
     if runs.is_empty() {
@@ -137,7 +137,7 @@ pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> 
     Ok(ReportSummary { path, bytes, pictures: page.pictures, labels, verdicts, notes })
 }
 
-/// Whether `path` is there and no file: a device or a pipe takes the page and nothing else.
+/// Whether `path` is there and not a file: a device or a pipe takes the page and nothing else.
 fn is_special(path: &Path) -> bool {
     fs_err::metadata(path).is_ok_and(|found| !found.is_file())
 }

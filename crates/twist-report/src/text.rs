@@ -46,7 +46,7 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// Any number to four significant digits, without a tail of zeros; whole numbers in full, and what is too large or too small
-/// for either by its power of ten. What is no finite number is a dash.
+/// for either by its power of ten. What is not a finite number is a dash.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     if !value.is_finite() {
@@ -107,7 +107,7 @@ mod tests {
     fn a_share_of_few_images_says_what_chance_leaves_open() {
         let shown = |fraction, images| share(fraction, images).replace('\u{202f}', " ");
         assert_eq!(shown(0.25, Some(60)), "25 ± 11 %");
-        assert_eq!(shown(1.0, Some(4)), "100 ± 24 %", "four of four are no certainty");
+        assert_eq!(shown(1.0, Some(4)), "100 ± 24 %", "four of four do not make certainty");
         assert_eq!([shown(0.58, Some(10_000)), shown(0.25, None)], ["58.0 %", "25.0 %"]);
         assert_eq!(shown(f64::NAN, Some(9)), "– %");
     }

@@ -98,7 +98,7 @@ pub enum TrainError {
 
     /// The run that is to go on has another network.
     #[error(
-        "{path}: this run has {before}, and {now} now asked for: that is another network. Leave {flag} out to go on with the run, or begin another run with another --out"
+        "{path}: this run has {before}, and {now} now asked for: that is another network. Leave {flag} out to resume the run, or begin another run with another --out"
     )]
     OtherNetwork {
         /// The checkpoint.

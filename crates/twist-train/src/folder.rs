@@ -52,7 +52,7 @@ impl RunFolder {
     /// Creates or opens the folder and takes its lock. A run in it stays what it is for now.
     ///
     /// # Errors
-    /// A folder that exists, is no run, is locked, or cannot be written.
+    /// A folder that exists and is not a run, is locked, or cannot be written.
     pub fn open(path: impl Into<PathBuf>, on_existing: OnExisting) -> Result<Self, TrainError> {
         let path = path.into();
         let exists = path.is_dir() && is_used(&path)?;
@@ -113,7 +113,7 @@ impl RunFolder {
         self.clear()?;
         Ok(aside.map(|aside| {
             format!(
-                "the names of the classes before are kept as {}: this run numbers its own anew",
+                "the names of the classes before are kept as {}: this run numbers its own from 0",
                 aside.display()
             )
         }))

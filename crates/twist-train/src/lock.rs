@@ -13,7 +13,7 @@ use crate::TrainError;
 /// Holds the lock of a run folder while it lives.
 ///
 /// The lock is the kernel's (`flock`), not a file's existence: when the process ends, however it ends, the lock is
-/// gone, so a file left behind by a killed run is no obstacle. Two things are locked: `twist.lock`, which works on file
+/// gone, so a file that a killed run left behind does not matter. Two things are locked: `twist.lock`, which works on file
 /// systems that lock no folders and holds the process id for the error message; and the folder `checkpoints`, so that a
 /// second process stays outside when somebody has removed `twist.lock`.
 #[derive(Debug)]

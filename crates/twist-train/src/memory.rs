@@ -153,7 +153,7 @@ mod tests {
         write("memory.current", format!("{}\n", 3 * GIB));
         assert_eq!(of("0::/\n"), (8, 5));
         write("memory.stat", format!("anon 1\ninactive_file {}\n", 2 * GIB));
-        assert_eq!(of("0::/\n"), (8, 7), "files that were read are no memory in use");
+        assert_eq!(of("0::/\n"), (8, 7), "cached files are not memory in use");
         write("memory.stat", String::new());
         assert_eq!(of("0::/elsewhere/that/is/not/seen\n"), (8, 5));
         // A narrower group within it, as of a systemd service or a Slurm job.

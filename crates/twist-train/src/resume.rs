@@ -137,7 +137,7 @@ fn other_images(before: Option<usize>, now: usize) -> String {
         _ => "the images are not those of the last checkpoint".to_string(),
     };
     format!(
-        "{happened}; training goes on with {now} images in another order, and does not end where a run without that change does"
+        "{happened}; training continues with {now} images in another order, and does not end where a run without that change does"
     )
 }
 
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(told(Some(200), 190), "10 images were removed since the last checkpoint");
         assert_eq!(told(Some(200), 200), "the images are not those of the last checkpoint");
         assert_eq!(told(None, 200), "the images are not those of the last checkpoint");
-        assert!(other_images(Some(200), 201).contains("goes on with 201 images"));
+        assert!(other_images(Some(200), 201).contains("continues with 201 images"));
     }
 
     #[test]

@@ -30,9 +30,10 @@ Start here:
   twist report runs/folder_auto-1
   twist predict runs/folder_auto-1 photos/
 
-DATA is a folder of images (sub-folders are classes when there are any), a list (.txt, .csv),
-tar shards ('shards/train-*.tar' or 'train-{000..009}.tar', in quotes), parquet files,
-CIFAR binary batches, or shapes:train, the pictures of the demo.
+DATA is a folder of images (sub-folders are classes when there are any), one image, a pattern
+('photos/*.jpg', in quotes), a list (.txt, .csv), - (paths on standard input), tar shards
+('shards/train-*.tar' or 'train-{000..009}.tar', in quotes), parquet files, CIFAR binary batches,
+or shapes:train, the pictures of the demo.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 training collapsed,
 130 and 143 stopped by Ctrl-C and SIGTERM (saved; --resume goes on).";

@@ -10,7 +10,7 @@ use super::{PrecisionArg, UseArgs, at_least, device};
 use crate::model::Opened;
 use crate::talk::Talk;
 
-/// How is trained. What is not given has the value of the released protocol, which depends on the part of the labels.
+/// How training goes. What is not given has the value of the released protocol, which depends on the part of the labels.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Training")]
 pub(crate) struct TeachArgs {
@@ -44,7 +44,7 @@ pub(crate) struct TeachArgs {
 }
 
 impl TeachArgs {
-    /// What is said otherwise than the released protocol says.
+    /// The values that the command line changes in the released protocol.
     pub(crate) fn options(&self, precision: Option<Precision>) -> FinetuneOptions {
         FinetuneOptions {
             epochs: self.epochs,

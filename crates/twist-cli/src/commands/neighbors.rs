@@ -115,7 +115,7 @@ fn look(
         place(file).or_else(|| fitting.next().filter(|_| fitting.next().is_none()))
     };
     if Path::new(query).is_file() {
-        // A file that is an image of DATA is no match for itself.
+        // An image of DATA is not a match for itself.
         let own = inside(data, Path::new(query)).and_then(|path| of_file(&path));
         return match own {
             Some(row) => Ok(images.to_row(row, k)?),

@@ -37,7 +37,7 @@ kept out of training for that.";
 
 /// With fewer images any result is chance.
 const FEW_IMAGES: usize = 50;
-/// Images of a class in the mean, below which classes are not seen often enough to be told apart.
+/// With fewer images a class on average, classes are not seen often enough to be told apart.
 const FEW_IN_A_CLASS: f64 = 5.0;
 
 /// Discover classes in images without labels
@@ -180,14 +180,14 @@ fn warn_of_few_images(images: usize, clusters: i64, talk: &Talk) {
         ));
     } else if each < FEW_IN_A_CLASS {
         talk.warn(format!(
-            "{clusters} clusters for {images} images are {each:.1} images a class in the mean: most classes stay empty or hold \
+            "{clusters} clusters for {images} images are {each:.1} images a class on average: most classes stay empty or hold \
              chance; --clusters {} or fewer have {FEW_IN_A_CLASS} and more",
             (images as f64 / FEW_IN_A_CLASS) as i64
         ));
     }
 }
 
-/// A run goes on with its own images or features: at their place, grown or not, or elsewhere when they are the same ones,
+/// A run resumes with its own images or features: at their place, grown or not, or elsewhere when they are the same ones,
 /// by their `fingerprint`, which the run's plan has at `place`.
 pub(super) fn refuse_other_data(
     folder: &Path,

@@ -36,7 +36,7 @@ fn broken_pictures(place: &Place) {
     fs_err::remove_file(folder.join("whole.jpg")).unwrap();
     fs_err::write(folder.join("truncated.jpg"), &jpeg[..jpeg.len() / 3]).unwrap();
     fs_err::write(folder.join("empty.png"), b"").unwrap();
-    fs_err::write(folder.join("text.jpg"), b"this is no picture at all").unwrap();
+    fs_err::write(folder.join("text.jpg"), b"this is not a picture at all").unwrap();
     fs_err::write(folder.join("bomb.png"), bomb()).unwrap();
 }
 

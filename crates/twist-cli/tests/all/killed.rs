@@ -9,7 +9,7 @@ use crate::support::{Done, Place, wait_until};
 
 const CPU: &str = "--device cpu --threads 1";
 
-/// A finished run of a network, of heads and of fine-tuning, each with the command that goes on with it.
+/// A finished run of a network, of heads and of fine-tuning, each with the command that resumes it.
 fn finished() -> (Place, [(&'static str, &'static str); 3]) {
     let place = Place::new();
     place.pictures("train", 24);

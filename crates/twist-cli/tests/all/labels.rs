@@ -137,7 +137,7 @@ fn images_come_one_by_one_by_pattern_and_on_standard_input() {
     assert_eq!(table.exits(0).out.lines().count(), 4, "{}", table.out);
     assert!(table.out.contains("\nd/lines/001.png,"), "{}", table.out);
     assert!(piped(&place, "data info -", listed).exits(0).out.contains("images      3"));
-    // A run keeps the paths, so that it goes on without them.
+    // A run keeps the paths, so that it can resume without them.
     let all: String = (0..16).map(|i| format!("d/{}/{i:03}.png\n", ["dots", "lines"][i % 2])).collect();
     piped(&place, &format!("train - {SHORT} --out piped"), &all).exits(0);
     let again = place.run("train --resume --out piped --epochs 2 --device cpu --threads 1");

@@ -148,7 +148,7 @@ pub(crate) fn picture(number: u32) -> RgbImage {
     })
 }
 
-/// Waits until `ready` or panics after five minutes: a busy machine is no failure.
+/// Waits until `ready` or panics after five minutes: a busy machine is not a failure.
 pub(crate) fn wait_until(what: &str, mut ready: impl FnMut() -> bool) {
     let began = Instant::now();
     while !ready() {

@@ -99,7 +99,7 @@ fn a_run_that_goes_on_says_in_words_what_changed() {
         .says(&["model.width = 4, and 8 is now"]);
     crate::support::picture(20).save(place.path("photos/dots/new.png")).unwrap();
     let more = place.run(&format!("{line} --resume --epochs 3"));
-    more.exits(0).says(&["1 image was added since the last checkpoint; training goes on with 21 images"]);
+    more.exits(0).says(&["1 image was added since the last checkpoint; training continues with 21 images"]);
     assert!(!more.err.contains("->  ") && !more.err.contains("fingerprint"), "{}", more.err);
 }
 

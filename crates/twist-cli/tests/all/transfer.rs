@@ -170,7 +170,7 @@ fn fine_tuning_chooses_learns_and_goes_on_from_what_is_done() {
     place
         .run(&command.replace("--batch-size 8", "--batch-size 6"))
         .exits(1)
-        .says(&["cannot be gone on with", "not those that it was begun with"]);
+        .says(&["cannot be resumed", "not those that it was begun with"]);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn fine_tunings_flags_and_values_are_checked() {
     let one = run("--mode finetune --lr 0.05 --weight-decay 0 --updates 4 --batch-size 8");
     one.exits(0).says(&["1 course of 4 updates"]);
     assert!(one.out.contains("nothing to choose"), "{}", one.out);
-    // A rate at which the loss is no number is out of the choice; alone it is an error.
+    // A rate at which the loss is not a number is out of the choice; alone it is an error.
     run("--mode finetune --lr 1e30 --weight-decay 0 --updates 40")
         .exits(1)
         .says(&["not a finite number", "--lr 1000000000000000000000000000000)"]);
@@ -201,7 +201,7 @@ fn fine_tunings_flags_and_values_are_checked() {
     let names = place.names("done/dtd");
     assert!(names.len() == 3 && names.iter().all(|name| name.ends_with(".json")), "{names:?}");
     // The same network with random weights is another beginning.
-    run(&format!("{both} --from-scratch")).exits(1).says(&["cannot be gone on with"]);
+    run(&format!("{both} --from-scratch")).exits(1).says(&["cannot be resumed"]);
 }
 
 #[test]

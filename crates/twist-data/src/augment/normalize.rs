@@ -21,7 +21,7 @@ impl Normalize {
     /// Normalises interleaved pixels `[.., 3]` into as many floats.
     ///
     /// # Panics
-    /// When the lengths differ or are no multiple of 3.
+    /// When the lengths differ or are not a multiple of 3.
     pub fn apply(&self, pixels: &[u8], out: &mut [f32]) {
         assert_eq!(pixels.len(), out.len(), "one float per byte");
         assert_eq!(pixels.len() % 3, 0, "whole pixels");

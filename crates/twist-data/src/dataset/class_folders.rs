@@ -12,7 +12,7 @@ use super::unicode::composed;
 pub(crate) enum Folders {
     /// The first folder of each name is its class, whatever it is called.
     AsTheyAre,
-    /// The first folder below those that all images share is the class, unless its name says that it is none. Folders of
+    /// The first folder below those that all images share is the class, unless its name says otherwise. Folders of
     /// splits are passed over.
     Judged,
 }
@@ -28,7 +28,7 @@ pub(crate) struct FolderLabels {
     pub(crate) splits: Vec<String>,
 }
 
-/// Reads the folders in the slash-separated `names` of images. What is taken for no class is noted.
+/// Reads the folders in the slash-separated `names` of images. Folders that are not taken for classes are noted.
 pub(crate) fn folder_labels<'a>(
     names: impl Iterator<Item = &'a [u8]> + Clone,
     folders: Folders,

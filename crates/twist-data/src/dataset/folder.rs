@@ -30,7 +30,7 @@ impl Folder {
     /// Lists the folder; no image is opened.
     ///
     /// # Errors
-    /// There is no image, a folder cannot be listed, or there are several splits where that is refused.
+    /// There are no images, a folder cannot be listed, or there are several splits where that is refused.
     pub(crate) fn open(root: &Path, folders: Folders, splits: Splits) -> Result<Self, DataError> {
         let found_below = walk(root)?;
         if found_below.images.len() == 0 {

@@ -20,7 +20,7 @@ use crate::synth::Shapes;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LabelSource {
     /// What the data brings: sub-folders, the list's second column, `.cls` members, the label column. Folders whose names
-    /// say that they are no classes are none: dates, cameras, splits, and a folder around all images.
+    /// say otherwise are not classes: dates, cameras, splits, and a folder around all images.
     #[default]
     Auto,
     /// As `Auto`, but folders are classes whatever they are called.
@@ -60,7 +60,7 @@ pub struct OpenOptions {
 /// What to do about a folder that holds several splits, such as `train` and `val`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Splits {
-    /// It is an error: who learns from all of them has nothing to measure on.
+    /// It is an error: whoever learns from all of them has nothing left to measure on.
     #[default]
     Refuse,
     /// They are looked at together.
@@ -88,7 +88,7 @@ pub enum Splits {
 /// When nothing is there, it is of another kind, damaged, or holds no image; the text says which and what to do.
 pub fn open(spec: &str, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataError> {
     let coarse = options.labels == LabelSource::Coarse;
-    // Who asks for the folders, for no labels or for those of a file has said what folders mean.
+    // `folder`, `none` or a file says already what folders mean.
     let splits = if options.labels == LabelSource::Auto { options.splits } else { Splits::Together };
     let folders = match options.labels {
         LabelSource::Folder | LabelSource::None => Folders::AsTheyAre,

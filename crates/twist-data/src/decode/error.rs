@@ -14,7 +14,7 @@ pub enum DecodeError {
         /// What to do.
         remedy: &'static str,
     },
-    /// The first bytes belong to no format that is known.
+    /// The first bytes do not belong to any format that is known.
     #[error(
         "not an image of a supported format (JPEG, PNG, WebP, BMP, TIFF): it starts with \"{start}\"; convert it or \
          remove it"

@@ -69,7 +69,7 @@ impl Decoder {
     /// The whole image, upright.
     ///
     /// # Errors
-    /// When the bytes are no image of a supported format, damaged, cut off, or beyond the limits.
+    /// When the bytes are not an image of a supported format, damaged, cut off, or beyond the limits.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<Rgb8, DecodeError> {
         self.decode_noted(bytes).map(|(image, _)| image)
     }
@@ -132,7 +132,7 @@ pub(crate) fn known_format(bytes: &[u8]) -> Option<ImageFormat> {
     match image::guess_format(bytes) {
         Ok(format @ (Jpeg | Png | WebP | Bmp | Tiff)) => Some(format),
         _ if is_big_tiff => Some(Tiff),
-        // With bytes before the first segment, which belong there as little as anywhere between two.
+        // There may be stray bytes before the first segment, as between any two.
         _ => bytes.starts_with(b"\xff\xd8").then_some(Jpeg),
     }
 }

@@ -1,8 +1,8 @@
 //! Samples of any number format as 8 bits, by one rule for gray and colour.
 //!
 //! Whole numbers without sign are scaled so that the largest of their type is white. Floating-point values are scaled so
-//! that 1 is white; what lies outside of 0 to 1 has no place there and is refused, and so are numbers with a sign: only
-//! who made the image knows which of its values are black and white.
+//! that 1 is white; what lies outside of 0 to 1 is refused, and so are numbers with a sign: only
+//! whoever made the image knows which of its values are black and white.
 
 use super::{DecodeError, DecodeNote};
 

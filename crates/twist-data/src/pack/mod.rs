@@ -64,7 +64,7 @@ const CHUNK: usize = 256;
 /// `train-%06d.tar`.
 ///
 /// Shards are written in a hidden folder and get their names when all are complete: a run that is stopped leaves none, and
-/// what one leaves that is killed goes with the next.
+/// the next run removes what a killed one left.
 /// The same data set and options give the same bytes.
 ///
 /// # Errors
@@ -142,7 +142,11 @@ fn sample(dataset: &dyn Dataset, index: usize) -> Result<Sample, Unreadable> {
     let (bytes, extension) = match dataset.read(index).map_err(|e| unreadable(e.to_string()))? {
         Stored::Encoded(bytes) => {
             let extension = extension_of(&bytes).ok_or_else(|| {
-                let what = if bytes.is_empty() { "it is empty" } else { "its content is no supported image" };
+                let what = if bytes.is_empty() {
+                    "it is empty"
+                } else {
+                    "its content is not an image of a supported format"
+                };
                 unreadable(format!("{what}: replace or remove it"))
             })?;
             (bytes, extension)

@@ -75,7 +75,7 @@ fn check(case: &Value, ours: &Statistics) -> Result<usize, String> {
     let deciles = case["area_deciles"].as_array().ok_or("a case without deciles")?;
     for (i, expected) in deciles.iter().enumerate() {
         let got = ours.area[ours.area.len() * (i + 1) / (deciles.len() + 1)];
-        let expected = expected.as_f64().ok_or("a decile that is no number")?;
+        let expected = expected.as_f64().ok_or("a decile that is not a number")?;
         if (got / expected - 1.0).abs() > 0.01 {
             return Err(format!("decile {}: {got}, expected {expected}", i + 1));
         }

@@ -97,7 +97,7 @@ fn adjusted(operation: &str, case: &Value, base: &Rgb8) -> Result<Rgb8, String> 
 }
 
 fn number(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("{text:?} is no number"))
+    text.parse().map_err(|_| format!("{text:?} is not a number"))
 }
 
 fn compare(key: &str, got: &Rgb8, expected: &Rgb8, tolerance: &Tolerance) -> Result<(), String> {

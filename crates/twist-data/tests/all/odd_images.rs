@@ -44,7 +44,7 @@ fn components_in_scans_of_their_own_keep_their_colours() {
         ("luma coarser", (COARSER, COARSER_RGB)),
     ] {
         let (note, most, mean) = against(file, pillow);
-        assert!(most <= 4 && mean < 0.5, "{name}: at most {most}, in the mean {mean}");
+        assert!(most <= 4 && mean < 0.5, "{name}: at most {most}, on average {mean}");
         assert_eq!(note, None, "{name}");
         assert_eq!(Decoder::default().dimensions(file).unwrap(), (29, 19), "{name}");
     }

@@ -12,7 +12,7 @@ impl EvalInput {
     /// Features of the image file in `bytes`, as [`EvalInput::features`] gives them: not normalised.
     ///
     /// # Errors
-    /// [`EvalError::OneImage`] when the bytes are no image that can be read; the model has no backbone; libtorch fails.
+    /// [`EvalError::OneImage`] when the bytes are not an image that can be read; the model has no backbone; libtorch fails.
     pub fn features_of_image(&self, model: &Model, bytes: &[u8]) -> Result<Vec<f32>, EvalError> {
         let image = Decoder::new(DecodeLimits::default()).decode(bytes);
         let image = image.map_err(|reason| EvalError::OneImage { reason: reason.to_string() })?;

@@ -24,7 +24,7 @@ use crate::{
     Model, ModelCard, Targets,
 };
 
-/// Labels of a class in the mean, up to which labels are few.
+/// Up to so many labels a class on average, labels are few.
 const FEW: usize = 50;
 /// Parts of the labels, of which each is held out once.
 const FOLDS: usize = 5;

@@ -73,7 +73,7 @@ impl FinetuneRun<'_> {
         }
         let options = self.config.options();
         let plan = options.plan(&self.source.card, &self.labelled)?;
-        // A folder that cannot be gone on with stays as it is.
+        // A folder whose course cannot be resumed stays as it is.
         let begins_with = Lesson::begins_with(self.source, options.from_scratch)?;
         let identity = Lesson::identity(&self.labelled.images, self.test.as_ref(), &begins_with);
         if folder.resume() {

@@ -82,7 +82,7 @@ pub enum FeatureScaling {
 }
 
 impl ClassifierCard {
-    /// The names for people to change. Some words are no names for people to give, such as numbers: these classes go by their
+    /// The names for people to change. Some words, such as numbers, are not names that people can give: these classes go by their
     /// number.
     pub fn cluster_names(&self) -> ClusterNames {
         let mut names = ClusterNames::new(self.classes as u32);

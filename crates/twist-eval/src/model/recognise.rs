@@ -97,7 +97,7 @@ fn resnet(names: &Names, kernel: usize) -> Result<BackboneCard, EvalError> {
     Ok(BackboneCard { arch, width: width_of(names, arch) })
 }
 
-/// Channels of a bottleneck's 3×3 convolution for 64 of its stage; `None` where they are no such share.
+/// Channels of a bottleneck's 3×3 convolution for 64 of its stage; `None` where they are not such a share.
 fn base_of(names: &Names, block: BlockKind) -> Option<u16> {
     if block == BlockKind::Basic {
         return Some(64);
@@ -108,7 +108,7 @@ fn base_of(names: &Names, block: BlockKind) -> Option<u16> {
     (inner % width == 0).then(|| u16::try_from(inner / width).ok())?
 }
 
-/// The number of heads leaves no trace in the tensors, so a size that is no published one must be said.
+/// The number of heads leaves no trace in the tensors, so a size that is not a published one must be stated.
 fn transformer(names: &Names, dim: i64, patch: i64) -> Result<Arch, EvalError> {
     let depth = names.count("backbone.blocks.*.norm1.weight") as i64;
     let seen = format!("a transformer of {depth} blocks with {dim} channels and patches of {patch} pixels");
@@ -140,7 +140,7 @@ fn width_of(names: &Names, arch: Arch) -> i64 {
     names.shape(name).and_then(|shape| shape.first()).map_or(64, |&channels| length(channels))
 }
 
-/// The length of an axis as a file claims it; what no network has, is checked as such later.
+/// The length of an axis as a file claims it; whether a network can have it is checked later.
 fn length(axis: usize) -> i64 {
     i64::try_from(axis).unwrap_or(i64::MAX)
 }

@@ -265,7 +265,7 @@ mod tests {
             "9.weight",
         ];
         assert_eq!(names(&numbered), expected.map(|name| format!("backbone.{name}")));
-        // A head of two layers is none.
+        // The two layers of a head are not a numbered ResNet.
         assert_eq!(names(&file(&["0.weight", "1.weight"])), ["backbone.0.weight", "backbone.1.weight"]);
     }
 

@@ -51,7 +51,7 @@ impl Progress {
         self.sums[0].is_finite()
     }
 
-    /// The figures of the epoch that ended; the sums begin anew.
+    /// The figures of the epoch that ended; the sums start again.
     pub(super) fn take_epoch(&mut self, epochs: u64, [lr, backbone_lr]: [f64; 2]) -> EpochFigures {
         let [loss, correct, images] = std::mem::take(&mut self.sums);
         let (train_loss, train_top1) = (loss / images, correct / images);

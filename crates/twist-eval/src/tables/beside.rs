@@ -13,7 +13,7 @@ use super::destination::Destination;
 use super::{EMBEDDING, TableSink, beside, check_place};
 use crate::EvalError;
 
-/// `FILE.csv`: the number of each row, then every column that is no embedding.
+/// `FILE.csv`: the number of each row, then every column that is not an embedding.
 pub(super) struct Beside {
     csv: Csv,
     schema: Arc<Schema>,

@@ -103,7 +103,7 @@ impl FinetuneTransferProtocol {
 /// not changed. `kept` is a folder for what is done: the same call goes on from there after a crash. `progress` hears of
 /// courses done, and of steps of the present course and their number.
 ///
-/// A rate at which the loss is no number any more is out of the choice, not an error, unless it is the only one.
+/// A rate at which the loss is not a number any more is out of the choice, not an error, unless it is the only one.
 ///
 /// # Errors
 /// There are too few training images to hold some out, or no rate or weight decay to try; a value out of its range; the
@@ -242,7 +242,7 @@ pub(super) struct Measured {
 pub(super) enum CourseEnd {
     /// With a figure.
     Measured(Measured),
-    /// With a loss that is no number.
+    /// With a loss that is not a number.
     NotFinite {
         /// In which epoch, counted from 1.
         epoch: u64,

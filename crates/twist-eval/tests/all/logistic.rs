@@ -36,7 +36,7 @@ fn several_classes_are_scikit_learns() {
     for (l2, weight, bias) in cases(&reference, "classes", 3) {
         let fit = Logistic::fit(&rows, &targets, protocol(l2), None).unwrap();
         assert!(fit.converged, "{l2}: {}", fit.iterations);
-        // The tolerance divided by the smallest curvature, l2 / 80: weights are no better known.
+        // The tolerance divided by the smallest curvature, l2 / 80: weights are not known better than that.
         assert!(far(&fit.weight, &weight) < 1e-5, "{l2}: weights differ by {}", far(&fit.weight, &weight));
         // Adding a number to all biases changes nothing: what counts is how they differ.
         let centred = |bias: &Tensor| bias - bias.mean(Kind::Double);

@@ -275,7 +275,7 @@ fn features_of_images_that_changed_meanwhile_are_never_kept() {
         let exchanged: Arc<dyn Dataset> = Arc::new(Exchanged { before, after, reads, at });
         assert!(matches!(ask(&exchanged), Err(EvalError::ImagesChanged)));
         assert_eq!(fs::read_dir(place.path().join("features")).unwrap().count(), 0);
-        assert!(ask(&exchanged).is_ok(), "they rest now");
+        assert!(ask(&exchanged).is_ok(), "they no longer change");
         fs::remove_dir_all(place.path().join("features")).unwrap();
     }
 }

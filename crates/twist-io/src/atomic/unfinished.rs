@@ -60,7 +60,7 @@ impl Unfinished {
     }
 }
 
-/// Locks a new file while this process lives, so that nobody takes it for a leftover. Says no when somebody did so before it
+/// Locks a new file while this process lives, so that nobody takes it for a leftover. False when somebody did so before it
 /// was locked. A file system without locks refuses it, and there nobody gets the lock that says the file is a leftover.
 fn is_ours(file: &File) -> bool {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {

@@ -57,7 +57,7 @@ pub enum ClusterError {
         /// The class.
         class: u32,
     },
-    /// A threshold that is no probability.
+    /// A threshold that is not a probability.
     #[error("the threshold below which an image is unsure is a probability from 0 to 1; got {got}")]
     Threshold {
         /// What was asked for.

@@ -177,7 +177,7 @@ impl ClusterNames {
     /// Sets the probability below which an image is unsure; `None`: no image is.
     ///
     /// # Errors
-    /// [`ClusterError::Threshold`] for what is no probability.
+    /// [`ClusterError::Threshold`] for what is not a probability.
     pub fn set_unsure(&mut self, threshold: Option<f64>) -> Result<(), ClusterError> {
         match threshold {
             Some(got) if !(0.0..=1.0).contains(&got) => Err(ClusterError::Threshold { got }),

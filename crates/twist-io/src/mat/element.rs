@@ -84,7 +84,7 @@ impl<'a> Elements<'a> {
 }
 
 impl Element<'_> {
-    /// Bytes of one number of this type; `None` for what is no number.
+    /// Bytes of one number of this type; `None` for what is not a number.
     fn width(&self) -> Option<usize> {
         match self.kind {
             kind::INT8 | kind::UINT8 => Some(1),

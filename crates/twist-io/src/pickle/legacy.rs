@@ -78,7 +78,7 @@ fn check_head(source: &mut Source<impl Read>) -> Result<(), Fault> {
 /// The keys of the storages, in the order of their bytes.
 fn keys(source: &mut Source<impl Read>) -> Result<Vec<Rc<str>>, Fault> {
     let (heap, root) = machine::run(source)?;
-    let wrong = || Fault::Lie(PickleLie::Storages("it is no list of keys".to_owned()));
+    let wrong = || Fault::Lie(PickleLie::Storages("it is not a list of keys".to_owned()));
     let keys = heap.sequence(root).ok_or_else(wrong)?;
     keys.iter().map(|&key| heap.shared_text(key).map(Rc::clone)).collect::<Option<_>>().ok_or_else(wrong)
 }

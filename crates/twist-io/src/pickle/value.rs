@@ -148,8 +148,8 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The named tensors of a dictionary, in order; a name that comes twice has its last value, as in Python. What has a name
-/// that no tensor has is none.
+/// The named tensors of a dictionary, in order; a name that comes twice has its last value, as in Python. An entry whose name
+/// no tensor can have is passed over.
 pub(super) fn tensors(heap: &Heap, id: Id) -> Vec<(&str, &TensorPlan)> {
     let Node::Dict(entries) = heap.get(id) else { return Vec::new() };
     let mut named: Vec<(&str, &TensorPlan)> = Vec::new();

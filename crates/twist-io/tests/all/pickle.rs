@@ -212,7 +212,7 @@ fn other_files_are_named_as_such() {
     for bytes in others {
         assert!(matches!(open(bytes), Err(IoError::NotPickle { .. })), "{bytes:?}: {:?}", open(bytes));
     }
-    // And a pickle is no safetensors file.
+    // And a pickle is not a safetensors file.
     assert!(load_safetensors(reference().join("resnet_tiny.pth")).is_err());
 }
 
@@ -229,7 +229,7 @@ fn every_lie_has_its_name() {
     assert_eq!(with(b"}Pid\n."), PickleLie::Instruction { at: 1, code: b'P' });
     assert_eq!(with(b"."), PickleLie::Stack { at: 0 });
     assert_eq!(with(b"}0u."), PickleLie::Stack { at: 2 });
-    assert_eq!(with(b"K\x01K\x02a."), PickleLie::Stack { at: 4 }, "a number is no list");
+    assert_eq!(with(b"K\x01K\x02a."), PickleLie::Stack { at: 4 }, "a number is not a list");
     assert_eq!(with(b"K\x01(0R."), PickleLie::Stack { at: 4 });
     assert_eq!(with(b"h\x05."), PickleLie::Memo { at: 0, slot: 5 });
     assert_eq!(with(b"X\x02\0\0\0\xff\xff."), PickleLie::Text { at: 5 });
@@ -289,7 +289,7 @@ fn archives_that_are_not_pytorchs_are_refused() {
     assert!(matches!(lie(&zip_of(&entries(b"middle"), stored)), PickleLie::Archive(_)));
     assert!(matches!(lie(&zip_of(&entries(&[b'x'; 100]), stored)), PickleLie::Archive(_)));
     let PickleLie::Archive(reason) = lie(&zip_of(&entries(little), CompressionMethod::Deflated)) else {
-        panic!("compressed entries are no bombs here")
+        panic!("compressed entries are not bombs here")
     };
     assert!(reason.contains("compressed"), "{reason}");
 

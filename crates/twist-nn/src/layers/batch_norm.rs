@@ -153,7 +153,7 @@ impl BatchNorm {
                 (mean.shallow_clone(), var.shallow_clone())
             }
             Mode::TrainPiece { index, pieces } => {
-                // What a batch left behind that never came to its end is forgotten.
+                // The remains of a batch that never came to its end are dropped.
                 let earlier = self.pooled.take().filter(|_| index > 0);
                 let pooled = Pooled::with(earlier, mean, var, rows)?;
                 if index + 1 < pieces {

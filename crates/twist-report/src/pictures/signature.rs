@@ -85,7 +85,7 @@ mod tests {
         assert!(Signature::of(b"no image").is_none());
     }
 
-    /// Two things on white: most of their pixels are equal, and they are no copies.
+    /// Two things on white: most of their pixels are equal, and they are not copies.
     #[test]
     fn what_lies_on_white_is_told_apart() {
         let white = |inside: bool| if inside { [60, 70, 80] } else { [250, 250, 250] };

@@ -156,7 +156,7 @@ impl Run {
 /// Classes that a network of a run can have: every one of them is named and counted, so a damaged number must not be believed.
 pub(crate) const MOST_CLASSES: u64 = 1 << 18;
 
-/// K as logged at the start, else the recipe's `model.dim`; what no network has is none.
+/// K as logged at the start, else the recipe's `model.dim`; numbers that no network can have are passed over.
 fn outputs(log: &Log, recipe: Option<&Recipe>) -> Option<u64> {
     let logged = log.start.as_ref().and_then(|start| start.fields.get("clusters")?.as_f64());
     let written = || recipe?.number("model.dim");

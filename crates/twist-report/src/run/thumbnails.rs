@@ -26,7 +26,7 @@ pub(crate) struct Thumbnail {
 /// Thumbnails by the image's index in the evaluation data.
 pub(crate) type Thumbnails = HashMap<u32, Thumbnail>;
 
-/// A thumbnail larger than this is no thumbnail; longer members are passed over.
+/// A larger file is not a thumbnail; longer members are passed over.
 const MEMBER_LIMIT: u64 = 4 << 20;
 
 /// Reads the archive at `path`. `wanted` says whether its absence is worth a note.

@@ -1,4 +1,4 @@
-//! How far a run came, and how to go on with one that did not end.
+//! How far a run came, and how to resume one that did not end.
 
 use twist_io::shell_word;
 
@@ -43,7 +43,7 @@ pub(super) fn unfinished(run: &Run) -> Option<String> {
         }
         Ending::Collapsed { kind, advice } => {
             let saved = run.log.events.iter().any(|event| event.kind == "checkpoint");
-            let begins = if saved { "goes on from the last checkpoint" } else { "begins anew" };
+            let begins = if saved { "goes on from the last checkpoint" } else { "starts again" };
             let advice = advice.trim_end_matches('.');
             Some(format!(
                 "Not finished: the run collapsed{at}, {kind}: {advice}. With such a change, `{go_on} --set …` {begins}."
@@ -65,7 +65,7 @@ fn reached(run: &Run) -> Option<String> {
     Some(format!("step {} (epoch {}{of})", count(*step), epochs_done(record.epoch)))
 }
 
-/// The command that goes on with `run`.
+/// The command that resumes `run`.
 fn resume_command(run: &Run) -> String {
     let recipe = run.log.start.as_ref().map(|start| start.text("recipe_name"));
     let command = if recipe.as_deref() == Some("finetune") { "finetune" } else { "train" };

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// A thumbnail larger than this is no thumbnail.
+/// A larger file is not a thumbnail.
 const MEMBER_LIMIT: u64 = 4 << 20;
 
 /// An open archive and its index.

@@ -9,7 +9,7 @@ pub trait Embed {
     /// The features of the image file in `bytes`, as those in the run's `embeddings.parquet`; their length plays no part.
     ///
     /// # Errors
-    /// The bytes are no image that can be read, or the model fails; the text is shown to the user.
+    /// The bytes are not an image that can be read, or the model fails; the text is shown to the user.
     fn embed(&self, bytes: &[u8]) -> Result<Vec<f32>, Box<dyn Error>>;
 }
 

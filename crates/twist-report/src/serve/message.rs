@@ -28,8 +28,9 @@ impl Request {
 
     /// The body as JSON.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Reply> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Reply::refuse(400, format!("the request is no such JSON: {error}")))
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Reply::refuse(400, format!("the request is not the JSON that is expected: {error}"))
+        })
     }
 }
 

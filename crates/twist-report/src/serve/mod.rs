@@ -48,7 +48,7 @@ use crate::error::ReportError;
 /// open, which holds a secret.
 ///
 /// # Errors
-/// The folder is no run or has no embeddings, one of its files cannot be used, or the port is taken.
+/// The folder is not a run or has no embeddings, one of its files cannot be used, or the port is taken.
 pub fn serve(
     folder: &Path,
     port: u16,

@@ -94,7 +94,7 @@ pub(super) fn run(
                 });
                 let mut http = http1::Builder::new();
                 http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
-                // A browser that goes away in the middle is no error of ours.
+                // A browser that goes away in the middle is not an error of ours.
                 let _ = http.serve_connection(TokioIo::new(stream), service).await;
             });
             connections.add(task, known);

@@ -37,7 +37,7 @@ pub(crate) fn verdict_on(run: &Run) -> Option<Verdict> {
         protocol.insert("clusters".into(), outputs.into());
     }
     let training = match &run.log.ending {
-        // Who brings figures without a log has nothing that says they are not final.
+        // Without a log nothing says that the figures are not final.
         Ending::Finished(_) => Training::Finished,
         Ending::Open if run.log.start.is_none() && run.log.steps.is_empty() => Training::Finished,
         Ending::Collapsed { kind, .. } => Training::Collapsed { kind },

@@ -45,7 +45,7 @@ fn runs_stand_side_by_side_with_the_best_marked() {
     ] {
         assert!(markup.text.contains(words), "{words:?} is not on the page");
     }
-    assert!(!markup.text.contains("model.arch"), "what is the same in all recipes is no difference");
+    assert!(!markup.text.contains("model.arch"), "what is the same in all recipes is not a difference");
     let ids = markup.attribute("id");
     for id in ["compare", "compare-curves", "compare-recipes", "r1-classes", "r3-map", "r4-training"] {
         assert!(ids.contains(&id), "no {id}");

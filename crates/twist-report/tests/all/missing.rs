@@ -1,4 +1,4 @@
-//! Runs that lack something, and folders that are no runs.
+//! Runs that lack something, and folders that are not runs.
 
 use std::path::Path;
 
@@ -126,7 +126,7 @@ fn a_collapse_is_told_with_its_advice() {
     assert!(markup.text.contains("checkpoints/bad.safetensors"));
     assert!(
         markup.text.contains("Not finished: the run collapsed at step 5")
-            && markup.text.contains("begins anew")
+            && markup.text.contains("starts again")
     );
 }
 

@@ -9,9 +9,9 @@ use twist_io::{StateDict, load_safetensors, save_safetensors, second_name};
 use super::{CheckpointFacts, Measured};
 use crate::TrainError;
 
-/// The best checkpoint: the same file as one of the last, or one that was.
+/// The best checkpoint: the same file as one of the last checkpoints, or as one that was among them.
 const BEST: &str = "best.safetensors";
-/// The model at the end of the first stage, which self-labelling goes on from.
+/// The model at the end of the first stage, from which self-labelling continues.
 pub const BEFORE_SELF_LABEL: &str = "before_self_label.safetensors";
 
 /// Writes, finds and retires the checkpoints of a folder.

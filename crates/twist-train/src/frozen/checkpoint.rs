@@ -111,7 +111,7 @@ pub(super) fn warnings(loaded: &Loaded<HeadFacts>, plan: &HeadPlan) -> Vec<Strin
     }
     if loaded.facts.data_fingerprint != plan.features().fingerprint {
         warnings.push(format!(
-            "the features are not those of the last checkpoint; training goes on with {} rows in another order and with other \
+            "the features are not those of the last checkpoint; training continues with {} rows in another order and with other \
              pairs, and does not end where a run without that change does",
             plan.features().rows
         ));

@@ -13,7 +13,7 @@ use crate::{Event, TrainError, What};
 /// Appends every event to a file as one JSON object with its time, flushed line by line.
 ///
 /// A process that was killed while writing leaves half a line; opening the file again cuts it off, so that every line
-/// of a resumed log parses. A log that somebody removes or replaces while the run goes on is begun anew, with a
+/// of a resumed log parses. A log that somebody removes or replaces while the run goes on is started again, with a
 /// warning as its first line.
 #[derive(Debug)]
 pub struct JsonLines {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_was_removed_or_replaced_is_begun_anew_and_says_so() {
+    fn a_log_that_was_removed_or_replaced_is_started_again_and_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.jsonl");
         let mut log = JsonLines::append(&path).unwrap();

@@ -12,8 +12,8 @@ struct Line {
     step: u64,
 }
 
-/// Whether the log at `path` has this event of this step. No file has none; lines that are cut or of something else are
-/// passed over.
+/// Whether the log at `path` has this event of this step. A file that is missing has none; lines that are cut or of
+/// something else are passed over.
 ///
 /// # Errors
 /// The file cannot be read.

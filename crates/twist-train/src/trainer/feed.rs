@@ -29,7 +29,7 @@ pub(super) struct FedBatch {
 
 /// The training images in the sampler's order, from some step to the end of its stage.
 pub(super) struct Feed {
-    /// With the decoded images that fit into memory, which the next stage goes on with.
+    /// With the decoded images that fit into memory, which the next stage uses as well.
     dataset: Arc<dyn Dataset>,
     loader: Loader,
     end: u64,
@@ -59,7 +59,7 @@ impl Feed {
         Ok(Self { dataset, loader, end: plan.stage_end(step), strict, reported: HashSet::new(), notes })
     }
 
-    /// Goes on with the stage that `step` belongs to, which has views of its own.
+    /// Continues with the stage that `step` belongs to, which has views of its own.
     pub(super) fn next_stage(&mut self, plan: &TrainPlan, step: u64) -> Result<(), TrainError> {
         self.loader = loader(plan, &self.dataset, step, self.strict)?;
         self.end = plan.stage_end(step);

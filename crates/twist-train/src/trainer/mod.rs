@@ -328,7 +328,7 @@ impl Trainer {
         self.record(recorders, What::Checkpoint { path: self.relative(&path) })
     }
 
-    /// The mean loss since the last checkpoint, where nothing else is measured. Losses of two stages are no numbers to compare.
+    /// The mean loss since the last checkpoint, where nothing else is measured. Losses of two stages cannot be compared.
     fn by_loss(&self, loss: f64) -> Measured {
         let metric = match self.plan.self_label() {
             Some(stage) if self.step > stage.first_step => "self_label_loss",

@@ -134,7 +134,7 @@ impl Progress {
         self.readings.last()
     }
 
-    /// Sum and number of the losses since the last call of [`Progress::take_mean_loss`]; none when they are no numbers.
+    /// Sum and number of the losses since the last call of [`Progress::take_mean_loss`]; `None` when they are not finite.
     pub(super) fn losses(&self) -> (f64, u64) {
         if self.losses.0.is_finite() { self.losses } else { (0.0, 0) }
     }

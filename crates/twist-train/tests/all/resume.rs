@@ -76,7 +76,7 @@ fn a_run_of_two_stages_resumes_bit_for_bit_in_either() {
         logged.iter().map(|line| line.get("confident").and_then(|c| c.as_f64())).collect();
     assert_eq!(confident[..4], [None; 4], "no labels in the first stage");
     assert_eq!(confident[4], Some(0.5), "the surer half labels the others");
-    assert_eq!(logged[4]["learning_rate"], 0.3, "the rate begins anew");
+    assert_eq!(logged[4]["learning_rate"], 0.3, "the rate starts again");
 
     let last = "checkpoints/step-00000006.safetensors";
     let expected = fs_err::read(whole.join(last)).unwrap();

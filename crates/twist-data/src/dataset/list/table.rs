@@ -139,7 +139,7 @@ mod tests {
             assert_eq!([0, 1, 2].map(|row| labels.get(row)), [Some(1), Some(0), None]);
         }
 
-        // A name of something else is none of a class, and proposals wait for their label.
+        // A name of something else is not the name of a class, and proposals wait for their label.
         fs_err::write(&file, "path,class,name\na.png,dog,Rex\n").unwrap();
         assert_eq!(read(&file).unwrap()[0].class.as_deref(), Some("dog"));
         fs_err::write(&file, "path,cluster,name,label,probability,margin\na.png,3,red,dog,0.9,0.1\n")

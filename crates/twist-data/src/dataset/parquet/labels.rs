@@ -8,7 +8,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::pages::SharedFile;
 
-/// The label of each row as text, read from the leaf column `column`. A label below 0 or that is no number is none.
+/// The label of each row as text, read from the leaf column `column`. A label that is below 0 or not a number is none.
 pub(super) fn read_labels(
     reader: &SerializedFileReader<SharedFile>,
     column: usize,
@@ -26,7 +26,7 @@ pub(super) fn read_labels(
                 read(column, rows, &mut labels, |v| Ok(whole(wide(*v))))?
             }
             ColumnReader::Int64ColumnReader(column) => {
-                // Beyond 63 bits it is no number of a class, but still a name.
+                // Beyond 63 bits it cannot be the number of a class, but it is still a name.
                 let text = |v: i64| if is_signed { whole(v) } else { Some((v as u64).to_string()) };
                 read(column, rows, &mut labels, |v| Ok(text(*v)))?
             }

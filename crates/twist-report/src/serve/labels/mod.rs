@@ -102,7 +102,7 @@ impl Labels {
     }
 }
 
-/// Labels by path in a table with the columns `path` and `label`; `None` where it is none.
+/// Labels by path in a table with the columns `path` and `label`; `None` for anything else.
 pub(crate) fn given(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
     Table::read(bytes).map(|table| table.labels())
 }
