@@ -43,8 +43,8 @@ impl Labels {
     /// Labels from what is written beside each image. `known` are the classes that the images have already, if any.
     ///
     /// `-1` means that there is no label. Labels that are all names of known classes are those classes, also when they look
-    /// like numbers: the label `10` is the class that is called `10`. Otherwise, when every label is a small whole number, the number is the
-    /// class, as in the field's lists, and its decimal is the name (`3.0`, as tables with gaps write 3, is one too).
+    /// like numbers: the label `10` is the class that is called `10`. Otherwise, when every label is a small whole number,
+    /// the number is the class, as in the field's lists, and its decimal is the name (`3.0`, as tables with gaps write 3, is one too).
     /// Otherwise labels are names, and classes are their sorted set.
     ///
     /// # Errors

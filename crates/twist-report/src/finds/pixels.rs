@@ -84,8 +84,8 @@ impl Pictures {
         pairs
     }
 
-    /// Whether the pixels of two images leave it open that they are copies: where one has no thumbnail, and no image has
-    /// one, they say nothing.
+    /// Whether the pixels of two images leave it open that they are copies. In a run without thumbnails they always do; where
+    /// only one of the two lacks its thumbnail, features alone are not believed.
     pub(super) fn may_be_alike(&self, rows: [usize; 2]) -> bool {
         match self.both(rows) {
             Some((a, b)) => {
