@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Gives hostile files to commands, one at a time, and checks what each costs.
 
-    tools/hostile/images.py /tmp/images
-    tools/hostile/run.py /tmp/images/* --run 'target/debug/twist data info {folder}' \
+    tools/hostile/images.py odd-images
+    tools/hostile/run.py odd-images/* --run 'target/debug/twist data info {folder}' \
         --run 'target/debug/twist embed MODEL {folder} --threads 1 --out {out}.npy'
 
 A command must end with exit code 0 or 1, without a panic, within the time and memory that are allowed, and print no

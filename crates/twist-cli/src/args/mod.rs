@@ -11,7 +11,7 @@ pub(crate) use model::{ModelArgs, UseArgs};
 pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
 pub(crate) use streaming::StreamingArgs;
 pub(crate) use teach::{BudgetArgs, TeachArgs, TeachMachineArgs};
-pub(crate) use values::{Duration, PrecisionArg, Rgb, ShellArg, at_least, device, recipe};
+pub(crate) use values::{Duration, PrecisionArg, Rgb, ShellArg, at_least, device, pipeline_mode, recipe};
 
 use clap::{Parser, Subcommand};
 
@@ -93,6 +93,7 @@ mod tests {
                 "lr",
                 "backbone_lr",
                 "weight_decay",
+                "norm_batch",
                 "test_every",
                 "from_scratch",
                 "seed",

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, TypedValueParser};
+use twist_data::bench::PipelineMode;
 use twist_train::DeviceRequest;
 
 use crate::recipes;
@@ -130,6 +131,11 @@ pub(crate) fn device() -> Completed<DeviceRequest> {
         usual: || vec!["auto", "cpu", "cuda"],
         parse: |text| text.parse().map_err(|error: twist_train::DeviceError| error.to_string()),
     }
+}
+
+/// `bench pipeline --mode`.
+pub(crate) fn pipeline_mode() -> Completed<PipelineMode> {
+    Completed { usual: || vec!["decode", "two_view", "multi_crop"], parse: |text| text.parse() }
 }
 
 /// `--recipe`: the name of a built-in one, or a file.

@@ -7,7 +7,7 @@ use twist_data::{OpenOptions, Splits, Stored};
 use twist_train::bench::{StepBench, step};
 use twist_train::{DeviceRequest, Machine};
 
-use crate::args::{PrecisionArg, at_least, device};
+use crate::args::{PrecisionArg, at_least, device, pipeline_mode};
 use crate::exit::Exit;
 use crate::talk::to_stdout;
 
@@ -42,7 +42,7 @@ struct PipelineArgs {
     #[arg(value_name = "DIR")]
     data: String,
     /// decode (nothing else), two_view (the paper's two views of 224 pixels), or multi_crop (twelve of 96 beside them)
-    #[arg(long, default_value = "two_view")]
+    #[arg(long, default_value = "two_view", value_parser = pipeline_mode())]
     mode: PipelineMode,
     /// Threads that work
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least::<u16>(1))]

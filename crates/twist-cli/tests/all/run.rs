@@ -100,7 +100,7 @@ fn images_without_labels() {
     let run =
         place.run("train train --labels none --recipe tiny.toml --epochs 2 --device cpu --threads 1 --out r");
     run.exits(0);
-    assert!(run.out.contains("classes in use") && !run.out.contains("k-NN"), "{}", run.out);
+    assert!(run.out.contains(" in use") && !run.out.contains("k-NN"), "{}", run.out);
     // Whether the classes can be used is said here as on the page.
     let leads = [
         "These classes are not usable yet: ",

@@ -502,10 +502,18 @@ fn a_classifier_from_few_labels_is_as_sure_as_it_is_right() {
     let images = noise_of(&["a", "b", "c", "d"], 240, 0);
     let budget = LabelBudget::Percent(10.0);
     let labelled = LabelledImages::choose(&images, &budget, 0).unwrap();
-    let options = FinetuneOptions { epochs: Some(150), batch_size: Some(24), ..FinetuneOptions::default() };
+    // Rates at which the labels are learned by heart.
+    let (lr, backbone_lr) = (Some(1.0), Some(0.1));
+    let options = FinetuneOptions {
+        epochs: Some(150),
+        batch_size: Some(24),
+        lr,
+        backbone_lr,
+        ..FinetuneOptions::default()
+    };
     let session = &mut Session::default();
     let sure = finetune(&source, &labelled, None, &options, &machine(), session).unwrap().unwrap().model;
-    let config = asked(150, 24);
+    let config = FinetuneConfig { lr, backbone_lr, ..asked(150, 24) };
     let machine = machine();
     let run = FinetuneRun { config, source: &source, labelled, images, test: None, machine: &machine };
     let folder = RunFolder::open(root.path().join("run"), OnExisting::Refuse).unwrap();
