@@ -502,7 +502,7 @@ fn a_classifier_from_few_labels_is_as_sure_as_it_is_right() {
     let images = noise_of(&["a", "b", "c", "d"], 240, 0);
     let budget = LabelBudget::Percent(10.0);
     let labelled = LabelledImages::choose(&images, &budget, 0).unwrap();
-    // Rates at which the labels are learned by heart.
+    // Rates at which the network's probabilities say nothing of how often it is right.
     let (lr, backbone_lr) = (Some(1.0), Some(0.1));
     let options = FinetuneOptions {
         epochs: Some(150),
@@ -534,11 +534,9 @@ fn a_classifier_from_few_labels_is_as_sure_as_it_is_right() {
     let kept = Model::load(&root.path().join("run"), Device::Cpu).unwrap();
     assert_eq!(kept.card.classifier.as_ref().unwrap().temperature, found["temperature"].as_f64());
     let (before, after) = (mean_probability(&sure, &others), mean_probability(&kept, &others));
-    assert!(
-        before > wanted + 0.05,
-        "without a temperature it is surer of noise than it is right: {before} of {wanted}"
-    );
-    assert!((after - wanted).abs() < 0.08, "{after} of {wanted}");
+    let (off_before, off_after) = ((before - wanted).abs(), (after - wanted).abs());
+    assert!(off_before > 0.05, "without a temperature it is as sure as it is right: {before} of {wanted}");
+    assert!(off_after < off_before / 2.0, "{after} of {wanted}, before it {before}");
 }
 
 #[test]
