@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use twist_train::{Event, Recorder, TrainError, What};
 
 use crate::bar;
-use crate::digits::{margin, share, thousands};
+use crate::digits::{share, thousands};
 use crate::talk::{Talk, to_stderr};
+use twist_metrics::margin;
 
 /// Time between two lines of epochs without a test.
 const LINE_EVERY: Duration = Duration::from_secs(10);

@@ -23,6 +23,11 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
+/// "1 epoch", "2 epochs", "1,000 epochs".
+pub(crate) fn counted(number: u64, one: &str) -> String {
+    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
 /// A part of `images` images: two digits of less than 100, four of 10,000 and more.
 pub(crate) fn share(value: f64, images: u64) -> String {
     let digits = match images {
@@ -33,25 +38,18 @@ pub(crate) fn share(value: f64, images: u64) -> String {
     format!("{value:.digits$}")
 }
 
-/// Half the width of the interval that holds the true part in 95 of 100 cases, when `value` was measured on `images` images
-/// drawn by chance (normal approximation).
-pub(crate) fn margin(value: f64, images: u64) -> f64 {
-    1.96 * (value * (1.0 - value) / images.max(1) as f64).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_have_the_digits_that_they_rest_on() {
+        assert_eq!([1, 2, 1_000].map(|n| counted(n, "epoch")), ["1 epoch", "2 epochs", "1,000 epochs"]);
         let rates = [1_065.752_1, 12.34, 1.234, 0.454, 1_234_567.0, f64::NAN].map(rate);
         assert_eq!(rates, ["1,066", "12", "1.2", "0.45", "1,234,567", "?"]);
         assert_eq!(
             [(0.32, 60), (0.32, 600), (0.9261, 10_000)].map(|(v, n)| share(v, n)),
             ["0.32", "0.320", "0.9261"]
         );
-        assert!((margin(0.317, 60) - 0.1177).abs() < 1e-4);
-        assert_eq!(margin(1.0, 60), 0.0);
     }
 }

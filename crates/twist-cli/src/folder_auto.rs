@@ -7,6 +7,7 @@
 use twist_data::{DataInfo, Dataset, InfoOptions, info};
 
 use crate::asked::Asked;
+use crate::digits::counted;
 
 /// What the recipe is called in run folders and logs.
 pub(crate) const NAME: &str = "folder_auto";
@@ -176,10 +177,13 @@ pub(crate) fn make(facts: Facts) -> Made {
         },
         match asked.epochs {
             Some(_) if timed => {
-                format!("{epochs} epochs: what --max-time leaves time for, {in_all} images in all")
+                format!(
+                    "{}: what --max-time leaves time for, {in_all} images in all",
+                    counted(epochs, "epoch")
+                )
             }
-            Some(_) => format!("{epochs} epochs: as asked for, {in_all} images in all"),
-            None => format!("{epochs} epochs: {in_all} images in all; --epochs sets it"),
+            Some(_) => format!("{}: as asked for, {in_all} images in all", counted(epochs, "epoch")),
+            None => format!("{}: {in_all} images in all; --epochs sets it", counted(epochs, "epoch")),
         },
     ];
     let like = if gpu { "cifar10_multicrop" } else { "cifar10_cpu" };

@@ -7,6 +7,7 @@
 use twist_train::frozen::FeatureFacts;
 
 use crate::asked::Asked;
+use crate::digits::counted;
 use crate::folder_auto::Made;
 
 /// What the recipe is called in run folders and logs.
@@ -114,9 +115,10 @@ fn make(facts: Facts) -> Made {
             ),
         },
         match asked.epochs {
-            Some(_) => format!("{epochs} epochs: as asked for, {steps} steps in all"),
+            Some(_) => format!("{}: as asked for, {steps} steps in all", counted(epochs, "epoch")),
             None => format!(
-                "{epochs} epochs: {steps} steps, what a head needs however many rows there are; --epochs sets it"
+                "{}: {steps} steps, what a head needs however many rows there are; --epochs sets it",
+                counted(epochs, "epoch")
             ),
         },
         format!("{neighbours} neighbours: half of the rows of a cluster ({each}), at most {NEIGHBOURS}"),
@@ -226,7 +228,7 @@ mod tests {
         assert_eq!((plan.batch_size(), plan.total_steps(), plan.heads(), plan.guided()), (50, 20, 1, 0));
         assert_eq!(plan.net().dim, 40);
         for words in
-            ["40 clusters: one for 25 rows", "1 epochs: as asked for, 20 steps", "batches of 50: as asked"]
+            ["40 clusters: one for 25 rows", "1 epoch: as asked for, 20 steps", "batches of 50: as asked"]
         {
             assert!(made.reasons.iter().any(|reason| reason.contains(words)), "{words}: {:?}", made.reasons);
         }

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::digits::{margin, share, thousands};
+use crate::digits::{share, thousands};
+use twist_metrics::margin;
 
 /// What people ask for first, and their names.
 const FIRST: [(&str, &str); 5] = [

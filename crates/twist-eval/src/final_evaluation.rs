@@ -117,6 +117,7 @@ fn protocol(plan: &TrainPlan, data: &EvalData, split: &Split, scores: &Scores, f
     let mut protocol = json!({
         "evaluated_on": data.evaluated_on(),
         "evaluated_images": features.indices.len(),
+        "labelled_images": features.labelled(&**data.evaluated()),
         "unreadable_images": features.skipped.len(),
         "clusters": plan.net().dim,
         "assignment": "most probable cluster, evaluation mode",

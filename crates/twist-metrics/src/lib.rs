@@ -53,6 +53,8 @@ mod classification;
 
 mod average_precision;
 
+mod margin;
+
 mod mean_std;
 
 pub use crate::accuracy::cluster_top_k;
@@ -61,5 +63,6 @@ pub use crate::classes::ClassScore;
 pub use crate::classification::{mean_per_class_accuracy, top_k_accuracy};
 pub use crate::confusion::{ClusterPurity, Confusion};
 pub use crate::contingency::{Contingency, MetricsError};
+pub use crate::margin::margin;
 pub use crate::mean_std::MeanStd;
 pub use crate::scores::{ClusterScores, cluster_scores};

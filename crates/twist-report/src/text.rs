@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use twist_metrics::margin;
+
 /// From this size on whole numbers are written by their power of ten.
 const TOO_LONG: f64 = 1e15;
 
@@ -16,16 +18,12 @@ pub(crate) fn percent(fraction: f64) -> String {
 /// Half the width from which on a share is written with it, and without decimals: nobody needs the ± of ten thousand images,
 /// and of sixty a decimal says nothing.
 const WIDE: f64 = 0.02;
-/// Standard errors on each side of a share: 95 % of all samples.
-const SIDES: f64 = 1.96;
 
-/// A share of so many images as percent, with what chance leaves open where they are few: `25 ± 11 %`. The ± is half of
-/// Wilson's interval, which holds for shares near 0 and 1 too.
+/// A share of so many images as percent, with what chance leaves open where they are few: `25 ± 11 %`.
 pub(crate) fn share(fraction: f64, images: Option<usize>) -> String {
-    let wide = images.filter(|images| *images > 0 && (0.0..=1.0).contains(&fraction)).map(|images| {
-        let (n, z2) = (images as f64, SIDES * SIDES);
-        SIDES * (fraction * (1.0 - fraction) / n + z2 / (4.0 * n * n)).sqrt() / (1.0 + z2 / n)
-    });
+    let wide = images
+        .filter(|images| *images > 0 && (0.0..=1.0).contains(&fraction))
+        .map(|images| margin(fraction, images as u64));
     match wide.filter(|wide| *wide >= WIDE) {
         Some(wide) => format!("{:.0}\u{202f}±\u{202f}{:.0}\u{202f}%", fraction * 100.0, wide * 100.0),
         None => percent(fraction),

@@ -157,7 +157,7 @@ fn is_camera(name: &str) -> bool {
     };
     ["DCIM", "CAMERA", "CAMERA ROLL", "CAMERA UPLOADS"].contains(&name)
         || name.strip_prefix("PHOTOS FROM ").is_some_and(is_date)
-        || ["IMG", "DSC", "DSCN", "DSCF", "PXL", "DJI", "GOPRO"].iter().any(|prefix| of_camera(prefix))
+        || ["IMG", "DSC", "DSCN", "DSCF", "PXL", "DJI", "GOPRO"].iter().any(of_camera)
         || is_numbered()
 }
 

@@ -139,7 +139,7 @@ pub(crate) fn is_no_label(text: &str) -> bool {
 }
 
 /// A label written as a class number, perhaps as tables with gaps write whole numbers.
-fn small_number(text: &str) -> Option<u32> {
+pub(crate) fn small_number(text: &str) -> Option<u32> {
     text.strip_suffix(".0").unwrap_or(text).parse().ok().filter(|&number| number < MOST_CLASSES)
 }
 

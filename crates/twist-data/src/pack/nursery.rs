@@ -30,7 +30,10 @@ impl Nursery {
         loop {
             let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(folder).map_err(write)?;
             // Somebody may have taken it for abandoned before it was locked.
-            let Ok(lock) = File::open(made.path()) else { continue };
+            let lock = match File::open(made.path()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened.map_err(write)?,
+            };
             // A file system without locks has no abandoned ones.
             let _ = flock(&lock, FlockOperation::NonBlockingLockExclusive);
             if made.path().is_dir() {

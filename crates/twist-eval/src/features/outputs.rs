@@ -39,6 +39,11 @@ pub struct Features {
 }
 
 impl Features {
+    /// How many of the images have a label in `dataset`, whose images they are: accuracies are of these.
+    pub(crate) fn labelled(&self, dataset: &dyn Dataset) -> usize {
+        self.indices.iter().filter(|&&index| dataset.label(index as usize).is_some()).count()
+    }
+
     /// Runs `net` in evaluation mode over the images `indices` of `dataset`. No gradient, no running statistic and no
     /// random number of the training is touched.
     ///

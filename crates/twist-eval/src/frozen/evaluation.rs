@@ -68,6 +68,7 @@ pub fn head_evaluation(
     add("minutes", run.minutes);
     add("peak_memory_gib", run.peak_memory_gib);
     let mut protocol = protocol(model, plan, chosen, &features, held_out.is_some());
+    protocol["labelled_images"] = features.labelled(&*evaluated.dataset).into();
     protocol[STEPS] = run.steps.into();
     if plan.config().eval.baselines && scores.clusters.is_some() {
         let fitted_to = train.len().min(KMEANS_ROWS);

@@ -154,7 +154,7 @@ impl Run {
 }
 
 /// Classes that a network of a run can have: every one of them is named and counted, so a damaged number must not be believed.
-pub(crate) const MOST_CLASSES: u64 = 1 << 18;
+pub(crate) const MOST_CLASSES: u64 = 1 << 20;
 
 /// K as logged at the start, else the recipe's `model.dim`; numbers that no network can have are passed over.
 fn outputs(log: &Log, recipe: Option<&Recipe>) -> Option<u64> {

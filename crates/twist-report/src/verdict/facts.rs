@@ -18,6 +18,8 @@ pub(super) struct Facts {
     /// The best k-means with as many clusters.
     pub(super) rival: Option<KMeans>,
     images: Option<u64>,
+    /// Of these, the ones with a label: accuracies are theirs.
+    labelled: Option<u64>,
 }
 
 impl Facts {
@@ -37,6 +39,7 @@ impl Facts {
             accuracy: number("accuracy_one_to_one"),
             rival: rival(metrics, clusters).filter(|one| clusters.is_some() && one.clusters == clusters),
             images: whole("/evaluated_images"),
+            labelled: whole("/labelled_images").or(whole("/evaluated_images")),
         })
     }
 
@@ -64,6 +67,6 @@ impl Facts {
     /// Two standard errors of the difference between two accuracies of about this size, on as many images.
     pub(super) fn noise(&self, accuracy: f64) -> f64 {
         let variance = |images: u64| 2.0 * accuracy * (1.0 - accuracy) / images as f64;
-        self.images.map_or(0.0, |images| 2.0 * variance(images).max(0.0).sqrt())
+        self.labelled.map_or(0.0, |images| 2.0 * variance(images).max(0.0).sqrt())
     }
 }

@@ -319,6 +319,13 @@ mod tests {
         let few = |images: u64| json!({"accuracy_one_to_one": 0.25, "protocol": {"clusters": 20, "evaluated_images": images}});
         assert_eq!(judged(few(60), Training::Finished).grade, Grade::NotYet);
         assert_eq!(judged(few(6000), Training::Finished).grade, Grade::Usable);
+        let mut labelled = few(6000);
+        labelled["protocol"]["labelled_images"] = 60.into();
+        assert_eq!(
+            judged(labelled, Training::Finished).grade,
+            Grade::NotYet,
+            "accuracy is of labelled images"
+        );
     }
 
     #[test]

@@ -5,10 +5,11 @@ use twist_eval::{FeatureKind, KnnProtocol, knn_top1_each};
 
 use super::DataArgs;
 use crate::args::{ModelArgs, at_least};
-use crate::digits::{margin, share, thousands};
+use crate::digits::{share, thousands};
 use crate::exit::Exit;
 use crate::results;
 use crate::talk::Talk;
+use twist_metrics::margin;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -9,7 +9,7 @@ use twist_io::text_of_cell;
 
 use super::Row;
 use crate::DataError;
-use crate::dataset::classes::{Labels, is_no_label};
+use crate::dataset::classes::{Labels, is_no_label, small_number};
 use crate::dataset::file_pool::read_file;
 use crate::dataset::unicode::composed;
 
@@ -89,7 +89,7 @@ pub(crate) fn labels(path: &Path, rows: &[Row], known: &[String]) -> Result<Labe
             }
             _ => return Err(bad(row, "label and class have to be given together".to_owned())),
         };
-        let index = label.parse::<u32>().ok().filter(|&i| i < 1 << 16);
+        let index = small_number(label);
         let index = index.ok_or_else(|| {
             bad(row, format!("beside a class, the label has to be its number from 0 on, it is \"{label}\""))
         })?;
