@@ -141,7 +141,7 @@ try {
     assert.ok(parseFloat(await page.locator('.grid .thumb i').first().textContent()) > 0.995);
     done('an image of the run finds itself: the model embeds it as the evaluation did');
     await redrawn(() => page.setInputFiles('#example', { name: 'no-image.png', mimeType: 'image/png', buffer: Buffer.from('no image') }));
-    assert.match(await page.locator('#alert').textContent(), /no image that can be read/);
+    assert.match(await page.locator('#alert').textContent(), /not an image that Twist reads/);
     problems.splice(0, problems.length, ...problems.filter((text) => !text.includes('422') && !text.includes('409')));
     done('what is not an image is refused with a reason');
   }
@@ -156,7 +156,7 @@ try {
   assert.equal(readFileSync(file('labels.csv'), 'utf8').trim().split('\n').length, 3);
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('#export')]);
   const table = readFileSync(await download.path(), 'utf8').trim().split('\n');
-  assert.equal(table[0], 'path,label,cluster,cluster_name');
+  assert.equal(table[0], 'path,cluster,name,label,probability');
   assert.equal(table.length, 3);
   assert.ok(table.slice(1).every((line) => line.includes('"a label, ""quoted"""')), table.join('\n'));
   done('two images labelled with the keyboard alone, and the labels exported');

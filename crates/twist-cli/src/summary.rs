@@ -119,7 +119,7 @@ mod tests {
                 "knn": {"queries": 100}, "baselines": {"kmeans_clusters": 10},
             },
         }));
-        let line = "on 1,000 training images: k-NN 0.350 ± 0.093 (measured on 100 images)  ACC 0.200 (40 clusters, 10 classes)";
+        let line = "on 1,000 training images: k-NN 0.350 ± 0.092 (measured on 100 images)  ACC 0.200 (40 clusters, 10 classes)";
         assert_eq!(lines(&metrics), [line]);
     }
 

@@ -233,18 +233,24 @@ impl Trainer {
 
             // Stop.
             if let (Some(reason), false) = (reason, last) {
+                self.count_odd(recorders, odd.len())?;
                 self.record(recorders, What::Stopped { reason: reason.to_string() })?;
                 return Ok(Outcome::Stopped { reason, step: self.step });
             }
         }
-        if odd.len() > ODD_NAMED {
-            let message = format!(
-                "{} images were read although something is odd about them: `twist data verify` lists them all",
-                odd.len()
-            );
-            self.record(recorders, What::Warning { message })?;
-        }
+        self.count_odd(recorders, odd.len())?;
         self.finish(recorders, began, first)
+    }
+
+    /// Says how many odd images were met, where not all were named.
+    fn count_odd(&self, recorders: &mut [Box<dyn Recorder + '_>], odd: usize) -> Result<(), TrainError> {
+        if odd <= ODD_NAMED {
+            return Ok(());
+        }
+        let message = format!(
+            "{odd} images were read although something is odd about them: `twist data verify` lists them all"
+        );
+        self.record(recorders, What::Warning { message })
     }
 
     fn finish(
