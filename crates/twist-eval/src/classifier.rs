@@ -75,7 +75,7 @@ pub fn classifier_scores(
 }
 
 /// The output that stands for each class of a data set: the one of the same name, also where that is a number. Where one
-/// side has no names, or the data set numbers that are the names of nothing, the one of the same number. Classes without
+/// side has no names, or the data set numbers from 0 on that are the names of nothing, the one of the same number. Classes without
 /// images (of which `has_images` is false) need no output.
 fn outputs_of(
     card: &ClassifierCard,
@@ -83,7 +83,7 @@ fn outputs_of(
     has_images: impl Fn(u32) -> bool,
 ) -> Result<(Vec<i64>, MatchedBy), EvalError> {
     let place = |name: &String| card.names.iter().position(|known| known == name).map(|place| place as i64);
-    let are_numbers = classes.iter().all(|name| name.parse::<u32>().is_ok());
+    let are_numbers = (0..).zip(classes).all(|(place, name): (u32, _)| *name == place.to_string());
     let wanted = || (0..).zip(classes).filter(|(class, _)| has_images(*class)).map(|(_, name)| name);
     let is_named = wanted().any(|name| place(name).is_some());
     if card.names.is_empty() || (are_numbers && !is_named) {
@@ -124,6 +124,9 @@ mod tests {
         // Names that look like numbers are names.
         let folders = ClassifierCard { classes: 3, names: names(&["1", "10", "2"]), temperature: None };
         assert_eq!(matched(&folders, &["1", "2", "10"]).unwrap(), (vec![0, 2, 1], MatchedBy::Names));
+        // And only names that say their own place stand for it.
+        let padded = ClassifierCard { classes: 3, names: names(&["001", "002", "010"]), temperature: None };
+        assert!(matched(&padded, &["1", "10", "2"]).unwrap_err().to_string().contains("010"));
         let counted = outputs_of(&folders, &names(&["0", "1", "2"]), |class| class > 0).unwrap();
         assert_eq!(counted, (vec![0, 0, 2], MatchedBy::Names));
         let error = |card, classes| matched(card, classes).unwrap_err().to_string();

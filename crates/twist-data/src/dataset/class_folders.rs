@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::classes::Labels;
+use super::classes::{Labels, is_no_label};
 use super::left_out::Leftovers;
 use super::names::readable;
 use super::unicode::composed;
@@ -43,6 +43,9 @@ pub(crate) fn folder_labels<'a>(
     let found: BTreeSet<&[u8]> = below.clone().filter_map(|name| Some(split_first(name)?.0)).collect();
     let found: Vec<String> = found.into_iter().map(readable).collect();
 
+    for name in found.iter().filter(|name| is_no_label(name)) {
+        notes.add("folders called -1, which means that there is no label", name.clone());
+    }
     let mut splits: Vec<String> = found.iter().filter(|name| is_split(name)).cloned().collect();
     if splits.len() < 2 {
         splits.clear();
@@ -94,8 +97,11 @@ pub(crate) fn shared<'a>(mut names: impl Iterator<Item = &'a [u8]>) -> usize {
 fn of_first<'a>(names: impl Iterator<Item = &'a [u8]> + Clone) -> Labels {
     let folder = |name: &'a [u8]| Some(split_first(name)?.0);
     let found: BTreeSet<&[u8]> = names.clone().filter_map(folder).collect();
-    let called: BTreeMap<&[u8], String> =
-        found.into_iter().map(|folder| (folder, composed(&readable(folder)).into_owned())).collect();
+    let called: BTreeMap<&[u8], String> = found
+        .into_iter()
+        .map(|folder| (folder, composed(&readable(folder)).into_owned()))
+        .filter(|(_, name)| !is_no_label(name))
+        .collect();
     let classes: BTreeSet<&String> = called.values().collect();
     let classes: Vec<&String> = classes.into_iter().collect();
     let number: BTreeMap<&[u8], u32> = called
@@ -169,6 +175,14 @@ mod tests {
         let mut notes = Leftovers::default();
         let found = folder_labels(names.iter().map(|name| name.as_bytes()), folders, &mut notes);
         (found, notes.finish().into_iter().map(|note| note.to_string()).collect())
+    }
+
+    #[test]
+    fn a_folder_called_minus_one_has_images_without_a_label() {
+        let (found, notes) = of(&["-1/a.png", "cat/b.png", "dog/c.png"], Folders::Judged);
+        assert_eq!(found.labels.names(), ["cat", "dog"]);
+        assert_eq!([0, 1, 2].map(|image| found.labels.get(image)), [None, Some(0), Some(1)]);
+        assert!(notes.iter().any(|note| note.contains("folders called -1")), "{notes:?}");
     }
 
     #[test]

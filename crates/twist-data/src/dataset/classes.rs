@@ -138,9 +138,11 @@ pub(crate) fn is_no_label(text: &str) -> bool {
     matches!(text, "-1" | "-1.0")
 }
 
-/// A label written as a class number, perhaps as tables with gaps write whole numbers.
+/// A label written as a class number, perhaps as tables with gaps write whole numbers. `007` is a name: the zeros are there
+/// for a reason.
 pub(crate) fn small_number(text: &str) -> Option<u32> {
-    text.strip_suffix(".0").unwrap_or(text).parse().ok().filter(|&number| number < MOST_CLASSES)
+    let digits = text.strip_suffix(".0").unwrap_or(text);
+    digits.parse().ok().filter(|number: &u32| *number < MOST_CLASSES && number.to_string() == digits)
 }
 
 #[cfg(test)]
@@ -164,6 +166,16 @@ mod tests {
             assert_eq!(labels.names(), ["0", "1", "2", "3"]);
             assert!(labels.are_numbers());
         }
+    }
+
+    #[test]
+    fn zeros_in_front_make_a_name() {
+        let labels = of(&[Some("007"), Some("7"), Some("010")], &[]).unwrap();
+        assert_eq!(
+            (labels.names(), labels.are_numbers()),
+            (&["007", "010", "7"].map(String::from)[..], false)
+        );
+        assert_eq!(each(&labels, 3), [Some(0), Some(2), Some(1)]);
     }
 
     #[test]

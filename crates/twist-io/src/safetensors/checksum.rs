@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::error::HeaderLie;
+use crate::tensor::Dtype;
 
 /// The metadata key under which the checksums stand.
 pub(super) const CHECKSUMS_KEY: &str = "twist_crc32c";
@@ -16,7 +17,7 @@ pub(super) const CHECKSUMS_KEY: &str = "twist_crc32c";
 pub(super) struct Checksums {
     /// Of the text of the caller's metadata; `None` where there are none.
     metadata: Option<u32>,
-    /// Of the bytes of each tensor.
+    /// Of each tensor: [`sum_of`].
     tensors: HashMap<String, u32>,
 }
 
@@ -36,10 +37,15 @@ impl Checksums {
         names.len() == self.tensors.len() && names.all(|name| self.tensors.contains_key(name))
     }
 
-    /// Whether the bytes of a tensor are what was written.
-    pub(super) fn fits_tensor(&self, name: &str, data: &[u8]) -> bool {
-        self.tensors.get(name) == Some(&crc32c::crc32c(data))
+    /// Whether a tensor is what was written.
+    pub(super) fn fits_tensor(&self, name: &str, dtype: Dtype, shape: &[usize], data: &[u8]) -> bool {
+        self.tensors.get(name) == Some(&sum_of(dtype, shape, crc32c::crc32c(data)))
     }
+}
+
+/// The checksum of a tensor: of its bytes, of which `data` is the one, and of what they mean, as if that stood behind them.
+pub(super) fn sum_of(dtype: Dtype, shape: &[usize], data: u32) -> u32 {
+    crc32c::crc32c_append(data, format!("{}{shape:?}", dtype.name()).as_bytes())
 }
 
 /// The metadata of a file: the caller's, and the checksums of it and of each tensor.

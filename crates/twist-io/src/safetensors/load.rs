@@ -58,7 +58,7 @@ pub fn load_safetensors(path: impl AsRef<Path>) -> Result<(StateDict, Option<ser
         let (name, raw) = &header.tensors[place.index];
         let mut data = vec![0; place.bytes];
         file.read_exact(&mut data).map_err(os)?;
-        if sums.as_ref().is_some_and(|sums| !sums.fits_tensor(name, &data)) {
+        if sums.as_ref().is_some_and(|sums| !sums.fits_tensor(name, place.dtype, &raw.shape, &data)) {
             return Err(damaged(format!("tensor `{}` is", shown(name))));
         }
         slots[place.index] =

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::checksum::metadata_of;
+use super::checksum::{metadata_of, sum_of};
 use crate::atomic::write_sized;
 use crate::error::IoError;
 use crate::state::StateDict;
@@ -75,7 +75,9 @@ fn header(state: &StateDict, order: &[usize], metadata: Option<&Value>) -> Strin
     }
 
     let mut header = Map::new();
-    let sums = state.iter().map(|(name, tensor)| (name, crc32c::crc32c(&tensor.data)));
+    let sums = state
+        .iter()
+        .map(|(name, tensor)| (name, sum_of(tensor.dtype, &tensor.shape, crc32c::crc32c(&tensor.data))));
     header.insert("__metadata__".to_owned(), metadata_of(metadata, sums));
     for ((name, tensor), (begin, end)) in state.iter().zip(offsets) {
         let entry =

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::checksum::metadata_of;
+use super::checksum::{metadata_of, sum_of};
 use crate::atomic::AtomicFile;
 use crate::error::IoError;
+use crate::tensor::Dtype;
 
 /// Writes a safetensors file with a single float32 tensor; the file appears when it is finished.
 ///
@@ -19,7 +20,7 @@ pub struct SafetensorsTable {
     width: usize,
     metadata: Option<Value>,
     rows: u64,
-    /// Of the rows so far.
+    /// Of the bytes of the rows so far.
     checksum: u32,
     /// Bytes of the header.
     room: usize,
@@ -65,7 +66,8 @@ impl SafetensorsTable {
     /// The disk is full.
     pub fn finish(mut self) -> Result<u64, IoError> {
         let mut head = (self.room as u64).to_le_bytes().to_vec();
-        head.extend_from_slice(self.header(self.rows, self.checksum).as_bytes());
+        let checksum = sum_of(Dtype::F32, &[self.rows as usize, self.width], self.checksum);
+        head.extend_from_slice(self.header(self.rows, checksum).as_bytes());
         head.resize(8 + self.room, b' ');
         self.file.write(|out| {
             out.seek(SeekFrom::Start(0))?;

@@ -163,14 +163,26 @@ fn damage_of_every_byte_is_noticed() {
 }
 
 #[test]
+fn what_the_bytes_of_a_tensor_mean_is_in_its_checksum() {
+    let whole = checkpoint();
+    let good = load(&whole).unwrap();
+    let text = String::from_utf8_lossy(&whole);
+    let at = text.find("\"F32\"").expect("a tensor of float32") + 1;
+    let mut bytes = whole.clone();
+    bytes[at..at + 3].copy_from_slice(b"I32");
+    assert!(matches!(load(&bytes), Err(IoError::Checksum { .. })), "read as whole numbers");
+    assert_eq!(load(&whole).unwrap(), good);
+}
+
+#[test]
 fn a_checksum_is_compared_where_it_is_and_only_there() {
     let tensor = entry("U8", "[1]", 0, 1);
     let with = |sums: &str| {
         let sums = sums.replace('"', "\\\"");
         load(&file(&format!(r#"{{"__metadata__":{{"twist_crc32c":"{sums}"}},"a":{tensor}}}"#), 1))
     };
-    // The checksum of one byte of zeros, as RFC 3720 computes it.
-    assert!(with(r#"{"metadata":null,"tensors":{"a":1383945041}}"#).is_ok());
+    // The checksum of one byte of zeros and of `U8[1]` behind it, as RFC 3720 computes it.
+    assert!(with(r#"{"metadata":null,"tensors":{"a":659652522}}"#).is_ok());
     let damaged = |text: &str, word: &str| {
         let error = with(text).unwrap_err();
         assert!(
@@ -178,10 +190,10 @@ fn a_checksum_is_compared_where_it_is_and_only_there() {
             "{text}: {error}"
         );
     };
-    damaged(r#"{"metadata":null,"tensors":{"a":1383945042}}"#, "tensor `a`");
+    damaged(r#"{"metadata":null,"tensors":{"a":659652523}}"#, "tensor `a`");
     damaged(r#"{"metadata":null,"tensors":{}}"#, "list of its tensors");
-    damaged(r#"{"metadata":null,"tensors":{"a":1383945041,"b":1}}"#, "list of its tensors");
-    damaged(r#"{"metadata":1,"tensors":{"a":1383945041}}"#, "metadata");
+    damaged(r#"{"metadata":null,"tensors":{"a":659652522,"b":1}}"#, "list of its tensors");
+    damaged(r#"{"metadata":1,"tensors":{"a":659652522}}"#, "metadata");
     for wrong in ["", "[]", r#"{"tensors":{"a":-1}}"#] {
         assert!(matches!(with(wrong), Err(IoError::Header { lie: HeaderLie::Checksums(_), .. })), "{wrong}");
     }

@@ -17,6 +17,8 @@ pub(super) struct Facts {
     pub(super) accuracy: Option<f64>,
     /// The best k-means with as many clusters.
     pub(super) rival: Option<KMeans>,
+    /// Updates of the network.
+    pub(super) steps: Option<u64>,
     images: Option<u64>,
     /// Of these, the ones with a label: accuracies are theirs.
     labelled: Option<u64>,
@@ -38,6 +40,7 @@ impl Facts {
             confidence: number("mean_confidence"),
             accuracy: number("accuracy_one_to_one"),
             rival: rival(metrics, clusters).filter(|one| clusters.is_some() && one.clusters == clusters),
+            steps: whole("/steps"),
             images: whole("/evaluated_images"),
             labelled: whole("/labelled_images").or(whole("/evaluated_images")),
         })

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use self::facts::Facts;
 use crate::baselines::KMeans;
-use crate::text::percent;
+use crate::text::{percent, plural};
 
 pub(crate) use self::of_run::verdict_on;
 
@@ -75,7 +75,9 @@ const NEARLY_DONE: f64 = 0.9;
 /// the network does not decide …
 const UNDECIDED: f64 = 0.1;
 /// … and below this it hesitates.
-const HESITATES: f64 = 0.3;
+const HESITATES: f64 = 0.6;
+/// Updates below which no network has learned classes, however sure it is.
+const FEW_STEPS: u64 = 50;
 /// Part of the classes in use at which most of them are dead …
 const DEAD: f64 = 0.25;
 /// … and at which many are.
@@ -130,6 +132,13 @@ pub fn verdict(metrics: &Map<String, Value>, training: Training<'_>) -> Option<V
         let guess = guess.unwrap_or_default();
         let sure = probability(sure);
         found.add(grade, format!("the network decides little: mean probability {sure}{guess}"), longer);
+    }
+    if let (Some(steps @ ..FEW_STEPS), None) = (facts.steps, facts.accuracy) {
+        found.add(
+            Grade::NotYet,
+            format!("training made only {}", plural(steps as usize, "update", "updates")),
+            longer,
+        );
     }
     if let (Some(accuracy), Some(best)) = (facts.accuracy, &facts.rival)
         && accuracy <= best.accuracy + facts.noise(accuracy)
