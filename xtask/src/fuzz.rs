@@ -19,8 +19,9 @@ const AT_A_TIME: usize = 2;
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table --cfg fuzzing";
 
-/// Limits: MB in all and at a time, seconds for one input, bytes of one input.
-const LIMITS: [&str; 4] = ["-rss_limit_mb=1024", "-malloc_limit_mb=512", "-timeout=20", "-max_len=65536"];
+/// Limits: MB in all and at a time, seconds for one input, bytes of one input. With one seed a run can be repeated.
+const LIMITS: [&str; 5] =
+    ["-rss_limit_mb=1024", "-malloc_limit_mb=512", "-timeout=20", "-max_len=65536", "-seed=1"];
 
 /// Lines of a failed target's messages that are shown.
 const SHOWN: usize = 40;
