@@ -27,7 +27,7 @@ Usage: cargo xtask COMMAND
   setup [--cuda]   bring libtorch 2.11 to this clone (kept once per user; --cuda: with the CUDA part)
   demo  [ARGS]     set up, build in release mode, run `twist demo ARGS`
   test  [ARGS]     set up, run every test; ARGS go to `cargo test`
-  lint             format, lints, documentation without warnings, a minute of each fuzz target
+  lint             format, lints, documentation without warnings; fuzz targets are built
   fuzz  [SECONDS]  every fuzz target for so many seconds (60), two at a time, with limits of memory and time
   check            what CI runs: lint, then test
   accept           three seeds of each demo; asserts the accuracies and the times that they promise
