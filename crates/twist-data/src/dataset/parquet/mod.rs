@@ -10,6 +10,7 @@ mod labels;
 mod pages;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use ::parquet::file::metadata::RowGroupMetaData;
@@ -206,7 +207,11 @@ impl Dataset for Tables {
     fn read(&self, index: usize) -> Result<Stored, DataError> {
         let (group, row) = self.locate(index)?;
         let path = || self.files[self.groups[group].file].path.clone();
-        match self.bytes(group, row) {
+        // The library panics at some page headers that contradict themselves.
+        let bytes = catch_unwind(AssertUnwindSafe(|| self.bytes(group, row)));
+        match bytes.unwrap_or_else(|_| {
+            Err(::parquet::errors::ParquetError::General("a page header contradicts itself".into()))
+        }) {
             Ok(Some(bytes)) => Ok(Stored::Encoded(bytes)),
             Ok(None) => Err(DataError::Parquet {
                 path: path(),
