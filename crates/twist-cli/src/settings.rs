@@ -42,7 +42,7 @@ impl Written {
         Self { name: name.to_string(), text }
     }
 
-    /// The recipe that the run in `folder` was started with, called as its file; `None` where there is no run.
+    /// The recipe that the run in `folder` was started with, under the name of its file; `None` where there is no run.
     ///
     /// # Errors
     /// The file cannot be read.

@@ -206,7 +206,7 @@ pub(super) fn refuse_other_data(
     }
     let (run, old) = (folder.display(), before.train);
     Err(Usage(format!(
-        "{run} was trained on {old}, and {data} holds other images or features: go on without DATA, or begin another run with another --out \
+        "{run} was trained on {old}, and {data} holds other images or features: resume without DATA, or begin another run with another --out \
          (for a network, --init with a checkpoint of the old one keeps its weights)"
     ))
     .into())
@@ -234,7 +234,7 @@ fn sources(args: &Args) -> anyhow::Result<Sources> {
                     out.display()
                 ),
                 Some(out) => format!(
-                    "there is no run in {} to go on with: `twist train DATA --out {}` begins one",
+                    "there is no run in {} to resume: `twist train DATA --out {}` begins one",
                     out.display(),
                     shell_word(out)
                 ),
