@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use serde_json::{Map, Value};
-use twist_train::{Event, Recorder, TrainError, What};
+use twist_run::{Event, Recorder, RunError, What};
 
 use crate::bar;
 use crate::digits::{share, thousands};
@@ -56,7 +56,7 @@ impl Course {
 }
 
 impl Recorder for Course {
-    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+    fn record(&mut self, event: &Event) -> Result<(), RunError> {
         match &event.what {
             What::Start(start) => self.say(&format!(
                 "{} labelled images of {} classes; on {} ({}), {} images a step, {} steps",

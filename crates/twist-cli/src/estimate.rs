@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use twist_data::Dataset;
-use twist_train::{OnExisting, Recipe, TrainPlan, seconds_per_step};
+use twist_run::{OnExisting, files};
+use twist_train::{Recipe, TrainPlan, seconds_per_step};
 
 use crate::talk::Talk;
 
@@ -33,7 +34,7 @@ impl TimeAsked {
 
 /// Whether a run begins in `folder`, as opposed to one that goes on or is refused.
 pub(crate) fn begins(folder: &Path, on_existing: OnExisting) -> bool {
-    on_existing == OnExisting::Replace || !folder.join("plan.json").is_file()
+    on_existing == OnExisting::Replace || !folder.join(files::PLAN).is_file()
 }
 
 /// Measures some steps of a run of images that begins, and says how long it takes. Where `--max-time` leaves time for fewer

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use twist_eval::{
-    ChosenHead, MODEL_FILE, guides, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head,
-};
+use twist_eval::{ChosenHead, guides, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head};
+use twist_run::{OnExisting, Recorder, RunFolder, files};
 use twist_train::frozen::{FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer};
-use twist_train::{OnExisting, Outcome, Recorder, RunFolder, StopFlag};
+use twist_train::{Outcome, StopFlag};
 
 use crate::estimate::{self, Estimate, TimeAsked};
 use crate::exit::Exit;
@@ -48,7 +47,7 @@ impl HeadJob<'_> {
         if estimate::begins(&self.folder, self.on_existing) && self.time.wants_to_know(talk) {
             trainer = self.timed(trainer, &facts, talk)?;
         }
-        folder.describe(&self.recipe, trainer.plan())?.iter().for_each(|aside| talk.say(aside));
+        folder.describe(self.recipe.text(), trainer.plan())?.iter().for_each(|aside| talk.say(aside));
         self.sources.write(folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
         warn_of_few_steps(trainer.plan(), talk);
@@ -65,7 +64,7 @@ impl HeadJob<'_> {
     fn is_finished(&self, folder: &RunFolder) -> anyhow::Result<bool> {
         let (path, steps) = (folder.path(), HeadTrainer::steps_of(folder)?);
         let trained = steps >= self.plan.total_steps() && folder.says_done(steps)?;
-        Ok(trained && path.join(MODEL_FILE).is_file() && is_evaluated(path, steps))
+        Ok(trained && path.join(files::MODEL).is_file() && is_evaluated(path, steps))
     }
 
     /// Says how long the run takes, and shortens it to `--max-time` where nobody said how many epochs it has.
@@ -123,7 +122,7 @@ impl HeadJob<'_> {
         let (plan, device) = (trainer.plan(), trainer.plan().machine().device);
         let head = trainer.head_state(number)?;
         let model = with_head(self.source.backbone(), plan, head, &self.sources.recipe, device)?;
-        model.save(&folder.path().join(MODEL_FILE))?;
+        model.save(&folder.path().join(files::MODEL))?;
         let run = timing::of_run(folder.path(), trainer.step(), plan.machine());
         let both = (&tables.train, tables.held_out.as_ref());
         let metrics = head_evaluation(&model, plan, &chosen, both, folder.path(), run)?;

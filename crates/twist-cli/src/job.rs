@@ -7,9 +7,8 @@ use serde_json::{Map, Value};
 use twist_eval::{EvalData, OnlineEvaluator, final_evaluation, is_evaluated};
 use twist_io::shell_word;
 use twist_report::ReportSummary;
-use twist_train::{
-    OnExisting, Outcome, Recipe, Recorder, RunFolder, StopFlag, StopReason, TrainOptions, TrainPlan, Trainer,
-};
+use twist_run::{OnExisting, Recorder, RunFolder, files};
+use twist_train::{Outcome, Recipe, StopFlag, StopReason, TrainOptions, TrainPlan, Trainer};
 
 use crate::exit::Exit;
 use crate::progress::{self, Progress};
@@ -45,7 +44,7 @@ impl Job {
         if trainer.is_finished() && folder.says_done(step)? && is_evaluated(folder.path(), step) {
             return already_finished(folder.path(), talk);
         }
-        folder.describe(&self.recipe, &self.plan)?.iter().for_each(|aside| talk.say(aside));
+        folder.describe(self.recipe.text(), &self.plan)?.iter().for_each(|aside| talk.say(aside));
         self.sources.write(folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
 
@@ -106,7 +105,7 @@ pub(crate) fn already_finished(run: &Path, talk: &Talk) -> anyhow::Result<Exit> 
 /// Whether the report is missing, or older than the figures that it should show. It is the last file of a run.
 fn report_lags(run: &Path) -> bool {
     let written = |name: &str| fs_err::metadata(run.join(name)).and_then(|file| file.modified()).ok();
-    written("report.html") < written("metrics.json")
+    written(files::REPORT) < written(files::METRICS)
 }
 
 /// Says how training ended where that is not its end; `None` when there is something to evaluate. `again` is the command
@@ -145,7 +144,7 @@ pub(crate) fn early_exit(
 
 /// Writes the report of a run, with what it has to say of missing parts.
 pub(crate) fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<ReportSummary> {
-    let written = twist_report::report(&[run], &run.join("report.html"))?;
+    let written = twist_report::report(&[run], &run.join(files::REPORT))?;
     for note in &written.notes {
         talk.detail(note);
     }

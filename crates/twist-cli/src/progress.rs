@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use twist_eval::Watch;
-use twist_train::{Event, Machine, Recorder, StartFigures, StepFigures, TrainError, What};
+use twist_run::{Event, Recorder, RunError, StartFigures, StepFigures, What};
+use twist_train::Machine;
 
 use crate::bar;
 use crate::contention::Contention;
@@ -154,7 +155,7 @@ impl Drop for Progress {
 }
 
 impl Recorder for Progress {
-    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+    fn record(&mut self, event: &Event) -> Result<(), RunError> {
         match &event.what {
             What::Start(start) => self.begin(start),
             What::Step(figures) => self.step(event, figures),

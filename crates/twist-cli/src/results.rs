@@ -5,15 +5,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 use twist_io::{UpdateLock, append_lines};
+use twist_run::files;
 
 use crate::model::Opened;
 use crate::talk::{Talk, to_stdout};
 
 /// Key of a protocol: the classes that were measured on, by which the report tells one data set from another.
 pub(crate) const CLASS_NAMES: &str = "class_names";
-
-/// The file of a run folder with one JSON object a line, one for each evaluation.
-pub(crate) const EVALUATIONS: &str = "evaluations.jsonl";
 
 /// Prints the figures, as one JSON object or as lines for people, and adds them to the evaluations of the model's run.
 /// `classes` are those of the images that were measured on.
@@ -41,7 +39,7 @@ pub(crate) fn record(opened: &Opened, evaluation: &str, figures: &Map<String, Va
     let mut entry = Map::new();
     entry.insert("evaluation".into(), evaluation.into());
     entry.extend(figures.clone());
-    if let Err(error) = append(&folder.join(EVALUATIONS), &Value::Object(entry)) {
+    if let Err(error) = append(&folder.join(files::EVALUATIONS), &Value::Object(entry)) {
         talk.warn(format!(
             "the figures are not kept in the run, so its report will not show them: {error:#}"
         ));

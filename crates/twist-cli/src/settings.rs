@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::de::DeserializeOwned;
+use twist_run::files;
 use twist_train::{ConfigError, Override, Recipe, RecipeOf, warmup_that_fits};
 
 use crate::args::{PrecisionArg, RecipeArgs};
@@ -47,7 +48,7 @@ impl Written {
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn of_run(folder: &Path) -> anyhow::Result<Option<Self>> {
-        let path = folder.join("config.toml");
+        let path = folder.join(files::CONFIG);
         if !path.is_file() {
             return Ok(None);
         }

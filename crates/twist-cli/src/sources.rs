@@ -9,6 +9,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use twist_data::{Dataset, LabelSource, OpenOptions, Splits};
 use twist_eval::EvalData;
+use twist_run::files;
 
 use crate::exit::Usage;
 use crate::talk::Talk;
@@ -38,7 +39,7 @@ impl Sources {
     /// # Errors
     /// The file is damaged.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Option<Self>> {
-        let path = folder.join("data.json");
+        let path = folder.join(files::DATA);
         if !path.is_file() {
             return Ok(None);
         }
@@ -54,7 +55,7 @@ impl Sources {
     /// # Errors
     /// The disk is full or read-only.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        let listed = folder.join(LIST);
+        let listed = folder.join(files::PATHS);
         if self.train == STDIN {
             twist_io::write_atomic(&listed, |file| {
                 file.write_all(&from_the_root(stdin().unwrap_or_default()))
@@ -76,7 +77,7 @@ impl Sources {
             ..self.clone()
         };
         let text = serde_json::to_string_pretty(&kept)?;
-        twist_io::write_atomic(folder.join("data.json"), |file| writeln!(file, "{text}"))?;
+        twist_io::write_atomic(folder.join(files::DATA), |file| writeln!(file, "{text}"))?;
         Ok(())
     }
 
@@ -158,9 +159,6 @@ fn stdin() -> anyhow::Result<&'static [u8]> {
     std::io::stdin().lock().read_to_end(&mut text).context("standard input cannot be read")?;
     Ok(TEXT.get_or_init(|| text))
 }
-
-/// The list of images in a run that was given them on standard input.
-const LIST: &str = "paths.txt";
 
 /// The lines of a list with paths from the root on.
 fn from_the_root(text: &[u8]) -> Vec<u8> {

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde_json::Value;
 use twist_eval::RunFigures;
+use twist_run::files;
 use twist_train::Machine;
 
 /// Speed, duration and memory of the run in `folder` after `steps` steps. What the log does not tell is absent.
 pub(crate) fn of_run(folder: &Path, steps: u64, machine: &Machine) -> RunFigures {
-    let log = fs_err::read_to_string(folder.join("log.jsonl")).unwrap_or_default();
+    let log = fs_err::read_to_string(folder.join(files::LOG)).unwrap_or_default();
     let events: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     RunFigures {
         steps,

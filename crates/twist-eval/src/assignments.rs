@@ -11,6 +11,7 @@ use arrow_array::types::{Float32Type, Int32Type};
 use arrow_array::{Array, RecordBatch, StringArray};
 
 use twist_io::Groups;
+use twist_run::files;
 
 use crate::EvalError;
 
@@ -53,7 +54,7 @@ impl Assignment {
 /// # Errors
 /// A file is damaged or cannot be read.
 pub fn assignments(folder: &Path) -> Result<Option<Vec<Assignment>>, EvalError> {
-    let path = folder.join("embeddings.parquet");
+    let path = folder.join(files::EMBEDDINGS);
     if !path.is_file() {
         return Ok(None);
     }
@@ -70,7 +71,7 @@ pub fn assignments(folder: &Path) -> Result<Option<Vec<Assignment>>, EvalError> 
         images.extend(of_rows(&rows).ok_or_else(|| damaged("it lacks columns of an evaluation".into()))?);
     }
     if images.iter().any(|image| image.path.is_empty()) {
-        name(&mut images, &folder.join("images.csv"))?;
+        name(&mut images, &folder.join(files::IMAGES))?;
     }
     Ok(Some(images))
 }

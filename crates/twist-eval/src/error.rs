@@ -247,6 +247,9 @@ pub enum EvalError {
         source: std::io::Error,
     },
 
+    /// The run folder cannot be used, or an event not be recorded.
+    #[error(transparent)]
+    Run(#[from] twist_run::RunError),
     // === The network ===
     /// The run's normalisation.
     #[error(transparent)]

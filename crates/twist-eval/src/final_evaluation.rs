@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use twist_data::{DecodeLimits, Decoder};
 use twist_nn::TwistNet;
+use twist_run::files;
 use twist_train::TrainPlan;
 
 use crate::baselines::{self, KMEANS_RESTARTS, pixel_transform};
@@ -25,7 +26,7 @@ pub(crate) const STEPS: &str = "steps";
 /// Whether `metrics.json` of the run in `folder` is of the network after `steps` steps: a run that was stopped, evaluated and
 /// continued has an older one until it is evaluated again.
 pub fn is_evaluated(folder: &Path, steps: u64) -> bool {
-    let text = fs_err::read(folder.join("metrics.json")).unwrap_or_default();
+    let text = fs_err::read(folder.join(files::METRICS)).unwrap_or_default();
     let metrics: Option<Value> = serde_json::from_slice(&text).ok();
     // Those of older versions do not say it.
     metrics.is_some_and(|metrics| metrics["protocol"][STEPS].as_u64().is_none_or(|known| known == steps))
@@ -91,7 +92,7 @@ pub fn final_evaluation(
     }
     metrics.insert("protocol".into(), protocol);
     let text = serde_json::to_string_pretty(&metrics)?;
-    twist_io::write_atomic(folder.join("metrics.json"), |file| writeln!(file, "{text}"))?;
+    twist_io::write_atomic(folder.join(files::METRICS), |file| writeln!(file, "{text}"))?;
     Ok(metrics)
 }
 
@@ -107,7 +108,7 @@ fn write_artefacts(
     let crops = Some(&*data.crops);
     artefacts::write(features, &**data.evaluated(), &names, folder, Some(&mut decoder), crops)?;
     let views = plan.views();
-    let sheet = folder.join("augmentation.png");
+    let sheet = folder.join(files::AUGMENTATION);
     artefacts::contact_sheet::write(&sheet, &*data.train, views, plan.seed(), &mut decoder)
 }
 

@@ -93,8 +93,8 @@ pub use knn::{KnnProtocol, Neighbours, knn_top1, knn_top1_each, nearest};
 pub use labels::label_numbers;
 pub use logistic::{Logistic, LogisticProtocol, Targets};
 pub use model::{
-    BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, MODEL_FILE, Model,
-    ModelCard, ModelName, Weights, import,
+    BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, Model, ModelCard,
+    ModelName, Weights, import,
 };
 pub use online::OnlineEvaluator;
 pub use predict::{ClassSource, Predictions, Predictor};

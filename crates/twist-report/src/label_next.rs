@@ -8,15 +8,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use twist_io::text_to_cell;
+use twist_run::files;
 
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::map::similarity;
 use crate::run::Samples;
-use crate::serve::{LABELS_FILE, given_labels};
-
-/// The table of proposals beside the report.
-pub(crate) const LABEL_NEXT_FILE: &str = "label_next.csv";
+use crate::serve::given_labels;
 
 /// Images proposed of each class …
 const PER_CLASS: usize = 10;
@@ -64,7 +62,7 @@ pub(crate) fn propose(samples: &Samples, known: &HashSet<usize>) -> Vec<usize> {
 /// folder `run`. A file that is not such a table has none.
 pub(crate) fn labelled(samples: &Samples, run: &Path) -> HashSet<usize> {
     let read = |name: &str| given_labels(&fs_err::read(run.join(name)).ok()?);
-    let given: Vec<_> = [LABELS_FILE, LABEL_NEXT_FILE].into_iter().filter_map(read).collect();
+    let given: Vec<_> = [files::LABELS, files::LABEL_NEXT].into_iter().filter_map(read).collect();
     let has = |row: &usize| given.iter().any(|given| given.contains_key(&samples.path[*row]));
     (0..samples.len()).filter(has).collect()
 }

@@ -81,6 +81,8 @@ mod error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use twist_run::files;
+
 pub use self::error::ReportError;
 pub use self::serve::serve;
 use self::study::Study;
@@ -153,10 +155,10 @@ fn write_tables(
     let named = run.samples.as_ref().filter(|samples| samples.path.iter().any(|path| !path.is_empty()));
     let (Some(samples), Some(classes)) = (named, &study.classes) else { return Ok(None) };
     if let Some(finds) = &study.finds {
-        finds::write_duplicates(&out.with_file_name(finds::DUPLICATES_FILE), samples, classes, finds)?;
-        finds::write_outliers(&out.with_file_name(finds::OUTLIERS_FILE), samples, classes, finds)?;
+        finds::write_duplicates(&out.with_file_name(files::DUPLICATES), samples, classes, finds)?;
+        finds::write_outliers(&out.with_file_name(files::OUTLIERS), samples, classes, finds)?;
     }
-    let path = out.with_file_name(label_next::LABEL_NEXT_FILE);
+    let path = out.with_file_name(files::LABEL_NEXT);
     if label_next::is_filled_in(&path) {
         notes.push(format!("{} has labels in it already, so it was left as it is.", path.display()));
         return Ok(Some(path));

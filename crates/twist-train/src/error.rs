@@ -20,34 +20,9 @@ pub enum TrainError {
     /// The recipe does not fit the data or itself.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The run folder exists.
-    #[error(
-        "{path}: this run exists already; continue it with --resume, replace it with --force, or name another folder with --out"
-    )]
-    RunExists {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The folder exists and is not a run.
-    #[error(
-        "{path}: this folder is not a run of Twist (it has no plan.json) and is not empty; name another folder with --out"
-    )]
-    NotARun {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// Another process works on the run.
-    #[error(
-        "{path}: {} is working on this run; wait for it, {}, or name another folder with --out",
-        pid.map_or("another process".to_string(), |pid| format!("process {pid}")),
-        pid.map_or("stop it".to_string(), |pid| format!("stop it with `kill {pid}`"))
-    )]
-    Locked {
-        /// The run folder.
-        path: PathBuf,
-        /// The other process, as it wrote itself into the lock file; `None` when that was removed.
-        pid: Option<u32>,
-    },
+    /// The run folder cannot be used, or an event not be recorded.
+    #[error(transparent)]
+    Run(#[from] twist_run::RunError),
 
     // === Files ===
     /// A file could not be read or written.

@@ -2,7 +2,8 @@
 //!
 //! A [`Recipe`] is what the user wrote. [`TrainPlan::new`] joins it with the data's size and the machine's features into
 //! a checked plan that holds every derived number. A [`Trainer`] carries the plan out: the loader brings batches of
-//! bytes, [`train_step`] makes one update of each, [`Recorder`]s receive [`Event`]s, an [`Evaluator`] is asked now and
+//! bytes, [`train_step`] makes one update of each, [`Recorder`](twist_run::Recorder)s receive [`Event`](twist_run::Event)s, an
+//! [`Evaluator`] is asked now and
 //! then, checkpoints are written beside and renamed, and the [`Guard`] stops what has collapsed.
 //!
 //! ```text
@@ -16,6 +17,7 @@
 //! uninterrupted one, bit for bit on the CPU.
 //!
 //! ```no_run
+//! use twist_run::{OnExisting, RunFolder};
 //! use twist_train::*;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,7 +30,7 @@
 //! let folder = RunFolder::open("runs/demo", OnExisting::Refuse)?;
 //! let options = TrainOptions { recipe_name: "demo".into(), ..TrainOptions::default() };
 //! let mut trainer = Trainer::new(plan, dataset, &folder, options)?;
-//! folder.describe(&recipe, trainer.plan())?;
+//! folder.describe(recipe.text(), trainer.plan())?;
 //! let outcome = trainer.run(None, &mut folder.recorders()?, &StopFlag::new())?;
 //! assert!(matches!(outcome, Outcome::Finished { .. }));
 //! # Ok(())
@@ -57,16 +59,13 @@ mod optim;
 mod metrics;
 
 mod evaluator;
-mod event;
 mod guard;
 mod outcome;
-mod recorder;
+mod start;
 mod stop;
 
 mod checkpoint;
-mod folder;
 mod init;
-mod lock;
 mod memory;
 mod pace;
 mod resume;
@@ -75,9 +74,7 @@ pub mod bench;
 
 mod error;
 
-pub use checkpoint::{
-    BEFORE_SELF_LABEL, CheckpointFacts, CheckpointStore, Loaded, Measured, Rejected, capture, restore,
-};
+pub use checkpoint::{CheckpointFacts, CheckpointStore, Loaded, Measured, Rejected, capture, restore};
 pub use config::{
     CheckpointConfig, ConfigError, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig,
     OptimConfig, OptimName, Override, Recipe, RecipeOf, RunConfig, ScheduleConfig, SelfLabelConfig,
@@ -85,11 +82,8 @@ pub use config::{
 };
 pub use error::TrainError;
 pub use evaluator::{EvalContext, EvalError, Evaluator};
-pub use event::{Event, StartFigures, StepFigures, What};
-pub use folder::{OnExisting, RunFolder};
 pub use guard::{CollapseKind, Guard, Streaks};
 pub use init::init_from;
-pub use lock::RunLock;
 pub use machine::{DeviceError, DeviceRequest, Machine};
 pub use memory::{HostMemory, host_memory, peak_memory_gib};
 pub use metrics::{StepMetrics, StepReading};
@@ -101,7 +95,6 @@ pub use plan::{
     CheckpointPlan, DataFacts, EvalPlan, PlanError, Precision, SelfLabelPlan, TrainPlan, network_of,
     released_filter,
 };
-pub use recorder::{JsonLines, Recorder, TensorBoard};
 pub use resume::changes;
 pub use schedule::{Cosine, LearningRate, Stage, released_warmup_epochs, silent_warmup_epochs};
 pub use step::{TrainState, train_step};

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use tch::{Kind, Tensor, no_grad};
 use twist_nn::classes_in_use;
+use twist_run::StepFigures;
 
+use crate::TrainError;
 use crate::objective::LossValue;
 use crate::optim::Rates;
-use crate::{StepFigures, TrainError};
 
 /// The figures of a step, on the device.
 #[derive(Debug)]

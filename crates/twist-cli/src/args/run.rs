@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use twist_train::{DeviceRequest, OnExisting};
+use twist_run::OnExisting;
+use twist_train::DeviceRequest;
 
 use super::{Duration, PrecisionArg, at_least, device, recipe};
 

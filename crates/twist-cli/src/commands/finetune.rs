@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use twist_eval::LabelledImages;
 use twist_eval::finetune::{FinetuneConfig, FinetuneRun, Kind, RunEnd};
 use twist_io::shell_word;
-use twist_train::{RunFolder, StopFlag};
+use twist_run::RunFolder;
+use twist_train::StopFlag;
 
 use crate::args::{BudgetArgs, RunFolderArgs, TeachArgs, TeachMachineArgs};
 use crate::course::{Course, calibration_lines, result_lines};

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use twist_run::files;
 
 use crate::exit::{Exit, Usage};
 use crate::page_helpers;
@@ -50,8 +51,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     let out = match (&args.out, args.runs.as_slice()) {
         (Some(out), _) => twist_io::followed(out),
-        (None, [run]) => run.join("report.html"),
-        (None, _) => PathBuf::from("report.html"),
+        (None, [run]) => run.join(files::REPORT),
+        (None, _) => PathBuf::from(files::REPORT),
     };
     let runs: Vec<&Path> = args.runs.iter().map(PathBuf::as_path).collect();
     let summary = twist_report::report(&runs, &out)?;

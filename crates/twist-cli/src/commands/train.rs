@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use twist_data::Dataset;
 use twist_io::shell_word;
+use twist_run::files;
 use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
@@ -167,7 +168,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 
 /// Where DATA comes from when the command line does not say it.
 fn kept_place(args: &Args, sources: &Sources) -> String {
-    let file = args.run_folder(&sources.recipe).join("data.json");
+    let file = args.run_folder(&sources.recipe).join(files::DATA);
     format!("{} names the images of this run; DATA says where they are now", file.display())
 }
 
@@ -199,7 +200,7 @@ pub(super) fn refuse_other_data(
     if absolute(&before.train) == absolute(data) {
         return Ok(());
     }
-    let plan = fs_err::read(folder.join("plan.json")).unwrap_or_default();
+    let plan = fs_err::read(folder.join(files::PLAN)).unwrap_or_default();
     let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap_or_default();
     if plan.pointer(place).and_then(serde_json::Value::as_str) == Some(fingerprint) {
         return Ok(());
@@ -229,7 +230,7 @@ fn sources(args: &Args) -> anyhow::Result<Sources> {
         ([], None) if args.print_config && args.recipe.recipe.is_some() => String::new(),
         ([], None) if args.folder.resume => {
             return Err(Usage(match &args.folder.out {
-                Some(out) if out.join("config.toml").is_file() => format!(
+                Some(out) if out.join(files::CONFIG).is_file() => format!(
                     "the run in {} ended before it had begun: give the whole command again, with DATA and with --resume",
                     out.display()
                 ),

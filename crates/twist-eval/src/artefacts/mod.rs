@@ -10,6 +10,7 @@ mod thumbnails;
 use std::path::Path;
 
 use twist_data::{Dataset, Decoder};
+use twist_run::files;
 
 pub(crate) use self::thumbnails::run_thumbnail;
 pub use self::thumbnails::thumbnail;
@@ -35,12 +36,12 @@ pub(crate) fn write(
     decoder: Option<&mut Decoder>,
     crops: Option<&Crops>,
 ) -> Result<(), EvalError> {
-    embeddings::write(&folder.join("embeddings.parquet"), features, dataset, names)?;
-    images::write(&folder.join("images.csv"), features, dataset, names)?;
+    embeddings::write(&folder.join(files::EMBEDDINGS), features, dataset, names)?;
+    images::write(&folder.join(files::IMAGES), features, dataset, names)?;
     if let Some(decoder) = decoder {
         let shown: Vec<u32> =
             gallery::wanted(features)?.into_iter().map(|row| features.indices[row]).collect();
-        thumbnails::write(&folder.join("thumbnails.tar"), &shown, dataset, decoder, crops)?;
+        thumbnails::write(&folder.join(files::THUMBNAILS), &shown, dataset, decoder, crops)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use twist_run::files;
 use twist_train::Precision;
 
 use super::FinetuneOptions;
@@ -74,7 +75,7 @@ impl FinetuneConfig {
     /// # Errors
     /// The file is another run's, or damaged.
     pub fn read(folder: &Path) -> Result<Option<Self>, EvalError> {
-        let path = folder.join("config.toml");
+        let path = folder.join(files::CONFIG);
         if !path.is_file() {
             return Ok(None);
         }
@@ -91,7 +92,7 @@ impl FinetuneConfig {
     /// # Errors
     /// The disk is full or read-only.
     pub fn write(&self, folder: &Path) -> Result<(), EvalError> {
-        let path = folder.join("config.toml");
+        let path = folder.join(files::CONFIG);
         let text = toml::to_string(self)
             .map_err(|error| EvalError::NotFinetuning { path: path.clone(), reason: error.to_string() })?;
         Ok(twist_io::write_atomic(path, |file| file.write_all(text.as_bytes()))?)

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use twist_data::{Dataset, DecodeLimits, Decoder, subset};
 use twist_io::{clusters_file, text_to_cell};
-use twist_train::{Machine, RunFolder};
+use twist_run::{RunFolder, files};
+use twist_train::Machine;
 
 use crate::features::{most_probable, unit_rows};
 use crate::labels::spread;
@@ -80,11 +81,11 @@ fn classes_of(model: &Model, set: FeatureSet, machine: &Machine) -> Result<Featu
 /// # Errors
 /// The disk is full or read-only.
 pub(super) fn write_labels(labelled: &LabelledImages, folder: &RunFolder) -> Result<(), EvalError> {
-    let place = folder.path().join("labels.csv");
+    let place = folder.path().join(files::LABELS);
     let table = table(labelled)
         .map_err(|error| EvalError::Output { path: place.clone(), reason: error.to_string() })?;
     if fs_err::read(&place).is_ok_and(|known| known != table) {
-        folder.set_aside("labels.csv")?;
+        folder.set_aside(files::LABELS)?;
     }
     Ok(twist_io::write_atomic(place, |file| file.write_all(&table))?)
 }

@@ -7,15 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use twist_data::Dataset;
-use twist_train::{Machine, Recorder, RunFolder, StartFigures, StopFlag, What};
+use twist_run::{Recorder, RunFolder, StartFigures, What, files};
+use twist_train::{Machine, StopFlag};
 
 use super::{Calibration, FinetuneConfig, Finetuned, calibration, finetune, outcome};
-use crate::model::MODEL_FILE;
 use crate::supervised::{Lesson, check_state};
 use crate::{EvalError, FeatureSet, LabelledImages, Model, ModelCard, Session, SupervisedPlan};
-
-/// The state of an unfinished course, among the checkpoints.
-const STATE_FILE: &str = "finetune.safetensors";
 
 /// Everything that a run needs beside its folder.
 pub struct FinetuneRun<'a> {
@@ -65,8 +62,8 @@ impl FinetuneRun<'_> {
         stop: &StopFlag,
     ) -> Result<RunEnd, EvalError> {
         let (path, began) = (folder.path(), Instant::now());
-        let (model_file, metrics_file) = (path.join(MODEL_FILE), path.join("metrics.json"));
-        let state = folder.checkpoints().join(STATE_FILE);
+        let (model_file, metrics_file) = (path.join(files::MODEL), path.join(files::METRICS));
+        let state = folder.checkpoints().join(files::FINETUNE_STATE);
         let finished = folder.resume() && model_file.is_file() && metrics_file.is_file();
         if finished && !state.is_file() {
             return Ok(RunEnd::WasFinished);
@@ -85,7 +82,7 @@ impl FinetuneRun<'_> {
         if !finished {
             notes.extend(folder.make_way()?);
             self.config.write(path)?;
-            write_json(&path.join("plan.json"), &serde_json::to_value(&plan)?)?;
+            write_json(&path.join(files::PLAN), &serde_json::to_value(&plan)?)?;
         }
         let mut session = Session {
             state: Some(state.clone()),

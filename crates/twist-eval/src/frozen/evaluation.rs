@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use tch::Tensor;
 use twist_data::{DecodeLimits, Decoder};
 use twist_metrics::cluster_scores;
+use twist_run::files;
 use twist_train::frozen::HeadPlan;
 
 use super::outputs::{self, HeadInput};
@@ -95,7 +96,7 @@ pub fn head_evaluation(
     }
     metrics.insert("protocol".into(), protocol);
     let text = serde_json::to_string_pretty(&metrics)?;
-    twist_io::write_atomic(folder.join("metrics.json"), |file| writeln!(file, "{text}"))?;
+    twist_io::write_atomic(folder.join(files::METRICS), |file| writeln!(file, "{text}"))?;
     Ok(metrics)
 }
 

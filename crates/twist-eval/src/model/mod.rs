@@ -23,7 +23,6 @@ use twist_nn::{Backbone, Linear, Mode, NetConfig, ProjectionHead, Store};
 pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard};
 pub use import::{ImportOptions, Imported, import};
 pub use name::ModelName;
-pub use open::MODEL_FILE;
 pub(crate) use open::{hash_of, hex};
 pub use weights::Weights;
 

@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tch::Device;
 use twist_io::{StateDict, load_safetensors, match_names, shown};
+use twist_run::files;
 use twist_train::{CheckpointFacts, CheckpointStore};
 
 use super::{CARD_KEY, Model, ModelCard, ModelName};
 use crate::EvalError;
-
-/// The weight file that a run of fine-tuning or of a head on frozen features leaves in its folder.
-pub const MODEL_FILE: &str = "model.safetensors";
 
 pub(super) fn open(written: &Path, device: Device) -> Result<Model, EvalError> {
     let ModelName { path, teacher } = ModelName::of(written);
@@ -20,12 +18,12 @@ pub(super) fn open(written: &Path, device: Device) -> Result<Model, EvalError> {
         let run = run_of(&path);
         return of_file(path, run, state, metadata, teacher, device);
     }
-    let file = path.join(MODEL_FILE);
+    let file = path.join(files::MODEL);
     if file.is_file() {
         let (state, metadata) = load_safetensors(&file)?;
         return of_file(file, Some(path), state, metadata, teacher, device);
     }
-    let checkpoints = path.join("checkpoints");
+    let checkpoints = path.join(files::CHECKPOINTS);
     let newest = match checkpoints.is_dir() {
         true => CheckpointStore::new(checkpoints, 1).newest_good()?,
         false => None,
@@ -39,9 +37,12 @@ pub(super) fn open(written: &Path, device: Device) -> Result<Model, EvalError> {
 /// The run folder of a checkpoint.
 fn run_of(path: &Path) -> Option<PathBuf> {
     let folder = path.parent()?;
-    let run =
-        if folder.file_name().is_some_and(|name| name == "checkpoints") { folder.parent()? } else { folder };
-    run.join("config.toml").is_file().then(|| run.to_owned())
+    let run = if folder.file_name().is_some_and(|name| name == files::CHECKPOINTS) {
+        folder.parent()?
+    } else {
+        folder
+    };
+    run.join(files::CONFIG).is_file().then(|| run.to_owned())
 }
 
 fn of_file(

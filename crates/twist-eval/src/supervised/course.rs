@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 use twist_data::{Batch, Dataset, Loader, LoaderOptions, Pipeline, Tags, in_memory};
-use twist_train::{StopReason, What};
+use twist_run::What;
+use twist_train::StopReason;
 
 use super::state::{self, Progress};
 use super::test::accuracy;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use twist_train::{Event, Recorder, StopFlag, What};
+use twist_run::{Event, Recorder, What};
+use twist_train::StopFlag;
 
 use crate::EvalError;
 

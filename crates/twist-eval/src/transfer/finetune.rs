@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use twist_data::{Dataset, OfficialSet, Tags, subset};
-use twist_train::{Event, Machine, Precision, Recorder, TrainError, What};
+use twist_run::{Event, Recorder, RunError, What};
+use twist_train::{Machine, Precision};
 
 use super::holdout::HoldOut;
 use super::result::{Selection, TransferMethod, TransferResult};
@@ -253,7 +254,7 @@ pub(super) enum CourseEnd {
 struct Unread<'a>(&'a mut usize);
 
 impl Recorder for Unread<'_> {
-    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+    fn record(&mut self, event: &Event) -> Result<(), RunError> {
         *self.0 += usize::from(matches!(event.what, What::SkippedImage { .. }));
         Ok(())
     }

@@ -16,9 +16,8 @@ use twist_eval::{
 };
 use twist_io::ClusterNames;
 use twist_nn::splitmix;
-use twist_train::{
-    DeviceRequest, Event, Machine, OnExisting, Precision, Recorder, RunFolder, StopFlag, TrainError, What,
-};
+use twist_run::{Event, OnExisting, Recorder, RunError, RunFolder, What};
+use twist_train::{DeviceRequest, Machine, Precision, StopFlag};
 
 use crate::support::{Pictures, labelled};
 
@@ -289,7 +288,7 @@ fn classes_meet_by_name() {
 struct Kinds<'a>(&'a Cell<[usize; 3]>);
 
 impl Recorder for Kinds<'_> {
-    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+    fn record(&mut self, event: &Event) -> Result<(), RunError> {
         let mut counts = self.0.get();
         match event.what {
             What::Eval(_) => counts[0] += 1,

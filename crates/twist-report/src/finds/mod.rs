@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use crate::map::{Closest, NEAREST, similarity};
 use crate::run::{Run, Samples};
 
-pub(crate) use self::tables::{DUPLICATES_FILE, OUTLIERS_FILE, write_duplicates, write_outliers};
+pub(crate) use self::tables::{write_duplicates, write_outliers};
 
 /// Cosine similarity from which two images may be nearly the same by their features.
 const DUPLICATE: f32 = 0.99;

@@ -9,11 +9,6 @@ use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::run::Samples;
 
-/// Pairs of near copies.
-pub(crate) const DUPLICATES_FILE: &str = "duplicates.csv";
-/// Images by how much they are like others.
-pub(crate) const OUTLIERS_FILE: &str = "outliers.csv";
-
 /// The columns that say which image a row is about.
 const IMAGE: [&str; 5] = ["path", "cluster", "name", "label", "probability"];
 

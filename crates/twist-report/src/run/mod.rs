@@ -15,6 +15,8 @@ mod thumbnails;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use twist_run::files;
+
 use crate::error::ReportError;
 
 pub(crate) use self::evaluations::Evaluation;
@@ -69,8 +71,8 @@ impl Run {
     pub(crate) fn open(path: &Path) -> Result<Self, ReportError> {
         let mut run = Self::open_without_pictures(path)?;
         let has_samples = run.samples.is_some();
-        run.thumbnails = thumbnails::read(&path.join("thumbnails.tar"), has_samples, &mut run.notes)?;
-        run.augmentation = read_contact_sheet(&path.join("augmentation.png"), &mut run.notes)?;
+        run.thumbnails = thumbnails::read(&path.join(files::THUMBNAILS), has_samples, &mut run.notes)?;
+        run.augmentation = read_contact_sheet(&path.join(files::AUGMENTATION), &mut run.notes)?;
         Ok(run)
     }
 
@@ -83,16 +85,16 @@ impl Run {
         if !path.is_dir() {
             return Err(ReportError::NotAFolder { path: path.to_owned() });
         }
-        if !["log.jsonl", "config.toml", "metrics.json"].iter().any(|file| path.join(file).is_file()) {
+        if ![files::LOG, files::CONFIG, files::METRICS].iter().any(|file| path.join(file).is_file()) {
             return Err(ReportError::NotARun { path: path.to_owned() });
         }
         let mut notes = Vec::new();
-        let recipe = recipe::read(&path.join("config.toml"), &mut notes)?;
-        let plan = recipe::read_plan(&path.join("plan.json"), &mut notes)?;
-        let held_out = data::held_out(&path.join("data.json"), &mut notes)?;
-        let log = log::read(&path.join("log.jsonl"), &mut notes)?;
-        let figures = figures::read(&path.join("metrics.json"), &log, &mut notes)?;
-        let evaluations = evaluations::read(&path.join("evaluations.jsonl"), figures.as_ref(), &mut notes)?;
+        let recipe = recipe::read(&path.join(files::CONFIG), &mut notes)?;
+        let plan = recipe::read_plan(&path.join(files::PLAN), &mut notes)?;
+        let held_out = data::held_out(&path.join(files::DATA), &mut notes)?;
+        let log = log::read(&path.join(files::LOG), &mut notes)?;
+        let figures = figures::read(&path.join(files::METRICS), &log, &mut notes)?;
+        let evaluations = evaluations::read(&path.join(files::EVALUATIONS), figures.as_ref(), &mut notes)?;
         let mut samples = samples::read(path, &mut notes)?;
         if let Some(claimed) = log.start.as_ref().and_then(|start| start.fields.get("clusters")?.as_f64())
             && claimed > MOST_CLASSES as f64

@@ -16,6 +16,7 @@ use arrow_array::{ArrayRef, FixedSizeListArray, ListArray, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use twist_io::printable;
+use twist_run::files;
 
 use super::{MOST_CLASSES, Naming, Note};
 use crate::error::ReportError;
@@ -134,7 +135,7 @@ impl Samples {
 
 /// Reads the table, and of an older run `images.csv`, from the run folder; damage becomes a note.
 pub(super) fn read(folder: &Path, notes: &mut Vec<Note>) -> Result<Option<Samples>, ReportError> {
-    let path = folder.join("embeddings.parquet");
+    let path = folder.join(files::EMBEDDINGS);
     if !path.is_file() {
         notes.push(
             "There are no embeddings (embeddings.parquet) in the run folder yet, so there is no gallery, no \
@@ -155,7 +156,7 @@ pub(super) fn read(folder: &Path, notes: &mut Vec<Note>) -> Result<Option<Sample
     };
     if samples.path.is_empty() {
         samples.path = vec![String::new(); samples.len()];
-        if let Some(text) = super::read_optional(&folder.join("images.csv"))? {
+        if let Some(text) = super::read_optional(&folder.join(files::IMAGES))? {
             read_names(&text, &mut samples);
         }
     }

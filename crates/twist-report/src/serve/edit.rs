@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::json;
 use twist_io::{ClusterError, text_to_cell};
+use twist_run::files;
 
 use super::message::{Reply, Request};
 use super::site::Site;
@@ -179,7 +180,7 @@ pub(super) fn export(site: &Site) -> Reply {
     }
     match table.into_inner() {
         Ok(bytes) if whole => {
-            Reply { save_as: Some("labels.csv"), ..Reply::bytes("text/csv; charset=utf-8", bytes) }
+            Reply { save_as: Some(files::LABELS), ..Reply::bytes("text/csv; charset=utf-8", bytes) }
         }
         _ => Reply::refuse(500, "the table could not be written"),
     }

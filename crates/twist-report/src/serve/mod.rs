@@ -38,7 +38,7 @@ mod tests;
 use std::path::Path;
 
 pub use self::helpers::{Embed, Helpers, Pictures};
-pub(crate) use self::labels::{LABELS_FILE, given as given_labels};
+pub(crate) use self::labels::given as given_labels;
 
 use self::guard::Guard;
 use self::site::Site;

@@ -1,5 +1,7 @@
 //! Which request means what.
 
+use twist_run::files;
+
 use super::message::{Reply, Request};
 use super::page::{SCRIPT, STYLE, page};
 use super::site::Site;
@@ -36,7 +38,7 @@ pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
         "api/images" => browse::images(site, request),
         "api/next" => browse::next(site),
         "api/labels" => browse::labelled(site, request),
-        "labels.csv" => edit::export(site),
+        files::LABELS => edit::export(site),
         _ => Reply::refuse(404, "there is no such page"),
     }
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use twist_io::{ClusterError, ClusterNames, UpdateLock, clusters_file};
+use twist_run::files;
 
 use super::archive::Archive;
 use super::helpers::Helpers;
-use super::labels::{LABELS_FILE, Labels};
+use super::labels::Labels;
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::run::{Naming, Run, Samples, load_names};
@@ -50,7 +51,7 @@ impl Site {
         let outputs = run.naming.names().clusters();
         load_names(folder, outputs)?;
         let archive =
-            Archive::open(&folder.join("thumbnails.tar")).map_err(|source| ReportError::Read { source })?;
+            Archive::open(&folder.join(files::THUMBNAILS)).map_err(|source| ReportError::Read { source })?;
         let mut site = Self::of_parts(folder, samples, run.naming, archive, helpers)?;
         (site.name, site.evaluated_on) = (run.name, evaluated_on.unwrap_or_default());
         site.verdict = verdict;
@@ -72,7 +73,7 @@ impl Site {
             classes: Classes::of(&samples, &naming),
             naming,
             archive,
-            labels: Labels::open(folder.join(LABELS_FILE))?,
+            labels: Labels::open(folder.join(files::LABELS))?,
             helpers,
             evaluated_on: String::new(),
             verdict: None,

@@ -11,5 +11,4 @@ mod state;
 mod store;
 
 pub use state::{CheckpointFacts, Measured, capture, restore};
-pub(crate) use store::step_of;
-pub use store::{BEFORE_SELF_LABEL, CheckpointStore, Loaded, Rejected};
+pub use store::{CheckpointStore, Loaded, Rejected};

@@ -5,14 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use twist_io::{StateDict, load_safetensors, save_safetensors, second_name};
+use twist_run::files;
 
 use super::{CheckpointFacts, Measured};
 use crate::TrainError;
-
-/// The best checkpoint: the same file as one of the last checkpoints, or as one that was among them.
-const BEST: &str = "best.safetensors";
-/// The model at the end of the first stage, from which self-labelling continues.
-pub const BEFORE_SELF_LABEL: &str = "before_self_label.safetensors";
 
 /// Writes, finds and retires the checkpoints of a folder.
 #[derive(Clone, Debug)]
@@ -66,7 +62,7 @@ impl CheckpointStore {
         facts: &impl Serialize,
         state: &StateDict,
     ) -> Result<PathBuf, TrainError> {
-        let path = self.folder.join(format!("step-{step:08}.safetensors"));
+        let path = self.folder.join(files::checkpoint(step));
         let metadata = serde_json::to_value(facts).map_err(std::io::Error::from)?;
         save_safetensors(&path, state, Some(&metadata))?;
         self.retire(step)?;
@@ -89,7 +85,7 @@ impl CheckpointStore {
     /// Finds out what the best checkpoint of a run that goes on was measured by. One that cannot be read is reported, and
     /// gives way to the next one that is offered.
     pub fn recall_best(&mut self) -> Option<Rejected> {
-        let path = self.folder.join(BEST);
+        let path = self.folder.join(files::BEST);
         if !path.is_file() {
             return None;
         }
@@ -111,17 +107,17 @@ impl CheckpointStore {
         if !measured.beats(self.best.as_ref()) {
             return Ok(false);
         }
-        second_name(path, self.folder.join(BEST))?;
+        second_name(path, self.folder.join(files::BEST))?;
         self.best = Some(measured.clone());
         Ok(true)
     }
 
-    /// Keeps a written checkpoint under a name of its own, beyond the last ones: [`BEFORE_SELF_LABEL`].
+    /// Keeps a written checkpoint under a name of its own, beyond the last ones: [`files::BEFORE_SELF_LABEL`].
     ///
     /// # Errors
     /// When the name cannot be given.
     pub fn keep_before_self_label(&self, path: &Path) -> Result<(), TrainError> {
-        Ok(second_name(path, self.folder.join(BEFORE_SELF_LABEL))?)
+        Ok(second_name(path, self.folder.join(files::BEFORE_SELF_LABEL))?)
     }
 
     /// Steps and paths of the checkpoints, oldest first.
@@ -132,7 +128,7 @@ impl CheckpointStore {
         let mut found = Vec::new();
         for entry in fs_err::read_dir(&self.folder)? {
             let entry = entry?;
-            if let Some(step) = step_of(&entry.file_name().to_string_lossy()) {
+            if let Some(step) = files::checkpoint_step(&entry.file_name().to_string_lossy()) {
                 found.push((step, entry.path()));
             }
         }
@@ -165,12 +161,6 @@ impl CheckpointStore {
             }
         }
     }
-}
-
-/// The step in a checkpoint's file name.
-pub(crate) fn step_of(name: &str) -> Option<u64> {
-    let digits = name.strip_prefix("step-")?.strip_suffix(".safetensors")?;
-    (digits.len() >= 8 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
 fn read<F: DeserializeOwned>(path: &Path) -> Result<(StateDict, F), String> {
@@ -240,7 +230,7 @@ mod tests {
             save(&mut store, step, score);
         }
         assert_eq!(steps(&store), [4, 5]);
-        let (best, best_facts): (_, CheckpointFacts) = read(&folder.path().join(BEST)).unwrap();
+        let (best, best_facts): (_, CheckpointFacts) = read(&folder.path().join(files::BEST)).unwrap();
         assert_eq!((best, best_facts.step, best_facts.measured), (state(2.0), 2, Some(knn(0.5))));
         let other = Measured { metric: "loss".into(), value: 9.0, higher: false };
         assert!(store.offer_best(&store.list().unwrap()[1].1, &other).unwrap(), "another metric");
@@ -258,7 +248,7 @@ mod tests {
         assert!(!save(&mut resumed(), 2, 0.4));
         assert!(!save(&mut resumed(), 2, 0.5), "the first of equals");
         assert!(save(&mut resumed(), 3, 0.6));
-        let best = folder.path().join(BEST);
+        let best = folder.path().join(files::BEST);
         fs_err::write(&best, "nonsense").unwrap();
         let mut store = CheckpointStore::new(folder.path().into(), 2);
         assert_eq!(store.recall_best().unwrap().path, best);
@@ -311,15 +301,5 @@ mod tests {
             fs_err::read(store.save(&facts(7), &state(0.5)).unwrap()).unwrap()
         });
         assert_eq!(bytes[0], bytes[1]);
-    }
-
-    #[test]
-    fn only_checkpoints_have_a_step() {
-        assert_eq!(step_of("step-00000012.safetensors"), Some(12));
-        for name in
-            ["best.safetensors", "step-12.safetensors", "step-0000001x.safetensors", "step-00000012.tmp"]
-        {
-            assert_eq!(step_of(name), None, "{name}");
-        }
     }
 }

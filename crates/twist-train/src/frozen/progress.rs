@@ -5,11 +5,12 @@ use std::time::Instant;
 use tch::{Tensor, no_grad};
 use twist_io::StateDict;
 use twist_nn::tensor_to_host;
+use twist_run::StepFigures;
 
 use super::step::HeadState;
+use crate::TrainError;
 use crate::guard::{CollapseKind, Guard, LogitStatistics, Streaks};
 use crate::metrics::{StepMetrics, StepReading};
-use crate::{StepFigures, TrainError};
 
 /// Steps that were taken and not yet read, and the weights of the last healthy reading.
 ///

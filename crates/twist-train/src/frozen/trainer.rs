@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tch::Tensor;
 use twist_io::StateDict;
 use twist_nn::ProjectionHead;
+use twist_run::{Event, Recorder, RunFolder, StartFigures, What, files, says_saved};
 
 use super::checkpoint::{capture, check_place, restore, warnings};
 use super::progress::{Progress, least};
@@ -13,14 +14,12 @@ use super::step::{HeadState, head_step, mean_loss};
 use super::{HeadFacts, HeadPlan, Neighbourhood, Pairs};
 use crate::checkpoint::CheckpointStore;
 use crate::evaluator::EvalError;
-use crate::folder::RunFolder;
 use crate::guard::{self, CollapseKind, Guard, SavedStep, Streaks};
 use crate::machine::device_name;
 use crate::metrics::StepMetrics;
 use crate::outcome::{Outcome, StopReason};
-use crate::recorder::{LOG, Recorder, has_event};
 use crate::stop::StopFlag;
-use crate::{Event, StartFigures, TrainError, What, pace, resume};
+use crate::{TrainError, pace, resume};
 
 /// Measures a head while the run goes on: named scores as fractions, in the order in which they are shown.
 pub type HeadEvaluator<'a> = dyn FnMut(&ProjectionHead) -> Result<Vec<(String, f64)>, EvalError> + 'a;
@@ -256,7 +255,7 @@ impl HeadTrainer {
     fn make_up(&self, recorders: &mut [Box<dyn Recorder + '_>]) -> Result<(), TrainError> {
         let Some(path) = &self.resumed_from else { return Ok(()) };
         self.store.retire(self.step)?;
-        if has_event(&self.run.join(LOG), "checkpoint", self.step)? {
+        if says_saved(&self.run, self.step)? {
             return Ok(());
         }
         self.record(recorders, What::Checkpoint { path: self.relative(path) })
@@ -318,8 +317,8 @@ impl HeadTrainer {
         };
         guard::save(&self.run, &saved, &weights)?;
         let (kind_name, advice) = (kind.name().into(), kind.advice().into());
-        self.record(recorders, What::Collapse { kind: kind_name, advice, saved: "collapse".into() })?;
-        Ok(Outcome::Collapsed { kind, step, saved: self.run.join("collapse") })
+        self.record(recorders, What::Collapse { kind: kind_name, advice, saved: files::COLLAPSE.into() })?;
+        Ok(Outcome::Collapsed { kind, step, saved: self.run.join(files::COLLAPSE) })
     }
 
     fn reason_to_stop(&self, stop: &StopFlag, began: Instant) -> Option<StopReason> {
@@ -337,7 +336,7 @@ impl HeadTrainer {
 
     fn record(&self, recorders: &mut [Box<dyn Recorder + '_>], what: What) -> Result<(), TrainError> {
         let event = Event { step: self.step, epoch: self.plan.epoch_of(self.step), what };
-        recorders.iter_mut().try_for_each(|recorder| recorder.record(&event))
+        Ok(recorders.iter_mut().try_for_each(|recorder| recorder.record(&event))?)
     }
 }
 

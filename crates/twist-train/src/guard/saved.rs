@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use tch::{Kind, Tensor};
 use twist_io::{StateDict, save_safetensors, write_atomic};
+use twist_run::files;
 
 use crate::TrainError;
 use crate::metrics::StepReading;
@@ -68,11 +69,11 @@ impl LogitStatistics {
 
 /// Writes `collapse/step.json` and `collapse/weights.safetensors` below the run folder; replaces an earlier collapse.
 pub(crate) fn save(run: &Path, step: &SavedStep<'_>, state: &StateDict) -> Result<(), TrainError> {
-    let folder = run.join("collapse");
+    let folder = run.join(files::COLLAPSE);
     fs_err::create_dir_all(&folder)?;
     let text = serde_json::to_string_pretty(step).map_err(std::io::Error::from)?;
-    write_atomic(folder.join("step.json"), |file| file.write_all(text.as_bytes()))?;
+    write_atomic(folder.join(files::COLLAPSE_STEP), |file| file.write_all(text.as_bytes()))?;
     let metadata = serde_json::json!({ "step": step.weights_before_step, "kind": step.kind });
-    save_safetensors(folder.join("weights.safetensors"), state, Some(&metadata))?;
+    save_safetensors(folder.join(files::COLLAPSE_WEIGHTS), state, Some(&metadata))?;
     Ok(())
 }

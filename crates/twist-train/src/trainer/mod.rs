@@ -13,21 +13,21 @@ use std::time::{Duration, Instant};
 use twist_data::Dataset;
 use twist_io::LoadReport;
 use twist_nn::TwistNet;
+use twist_run::{Event, Recorder, RunFolder, What, files, says_saved};
 
 use self::feed::Feed;
 pub use self::measure::seconds_per_step;
 use self::progress::Progress;
 use crate::checkpoint::{CheckpointFacts, CheckpointStore, Measured, capture, restore};
 use crate::evaluator::{EvalContext, Evaluator};
-use crate::folder::RunFolder;
 use crate::guard::{self, CollapseKind, Guard, SavedStep, Streaks};
 use crate::init::init_from;
 use crate::normalize::DeviceNormalize;
 use crate::outcome::{Outcome, StopReason};
-use crate::recorder::{LOG, Recorder, has_event};
+use crate::start::start_figures;
 use crate::step::{TrainState, train_step};
 use crate::stop::StopFlag;
-use crate::{Event, StartFigures, TrainError, TrainPlan, What, memory, resume};
+use crate::{TrainError, TrainPlan, memory, resume};
 
 /// Odd images that are named one by one; of more, the number is told at the end.
 const ODD_NAMED: usize = 3;
@@ -266,7 +266,7 @@ impl Trainer {
     fn announce(&self, recorders: &mut [Box<dyn Recorder + '_>]) -> Result<(), TrainError> {
         self.record(
             recorders,
-            What::Start(Box::new(StartFigures::of(&self.plan, &self.options.recipe_name, &self.state))),
+            What::Start(Box::new(start_figures(&self.plan, &self.options.recipe_name, &self.state))),
         )?;
         if let Some(path) = &self.resumed_from {
             self.record(recorders, What::Resumed { path: self.relative(path) })?;
@@ -287,7 +287,7 @@ impl Trainer {
             self.store.keep_before_self_label(&path)?;
         }
         self.store.retire(self.step)?;
-        if has_event(&self.run.join(LOG), "checkpoint", self.step)? {
+        if says_saved(&self.run, self.step)? {
             return Ok(());
         }
         self.record(recorders, What::Checkpoint { path: self.relative(&path) })
@@ -364,8 +364,8 @@ impl Trainer {
         };
         guard::save(&self.run, &saved, &progress.weights(&self.state)?)?;
         let (kind_name, advice) = (kind.name().into(), kind.advice().into());
-        self.record(recorders, What::Collapse { kind: kind_name, advice, saved: "collapse".into() })?;
-        Ok(Outcome::Collapsed { kind, step, saved: self.run.join("collapse") })
+        self.record(recorders, What::Collapse { kind: kind_name, advice, saved: files::COLLAPSE.into() })?;
+        Ok(Outcome::Collapsed { kind, step, saved: self.run.join(files::COLLAPSE) })
     }
 
     fn reason_to_stop(&self, stop: &StopFlag, began: Instant) -> Option<StopReason> {
@@ -388,7 +388,7 @@ impl Trainer {
 
     fn record(&self, recorders: &mut [Box<dyn Recorder + '_>], what: What) -> Result<(), TrainError> {
         let event = Event { step: self.step, epoch: self.plan.epoch_of(self.step), what };
-        recorders.iter_mut().try_for_each(|recorder| recorder.record(&event))
+        Ok(recorders.iter_mut().try_for_each(|recorder| recorder.record(&event))?)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use twist_train::{CollapseKind, OnExisting, Outcome, RunFolder, StopFlag, TrainOptions};
+use twist_run::{OnExisting, RunFolder};
+use twist_train::{CollapseKind, Outcome, StopFlag, TrainOptions};
 
 use crate::data::{log, recipe, run, trainer};
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use tch::Device;
 use twist_data::{DataError, Dataset, Rgb8, Stored};
+use twist_run::{OnExisting, Recorder, RunFolder};
 use twist_train::{
-    DataFacts, Evaluator, Machine, OnExisting, Outcome, Override, Recipe, Recorder, RunFolder, StopFlag,
-    TrainError, TrainOptions, TrainPlan, Trainer,
+    DataFacts, Evaluator, Machine, Outcome, Override, Recipe, StopFlag, TrainError, TrainOptions, TrainPlan,
+    Trainer,
 };
 
 /// Coloured stripes whose direction is the class, 16 × 16 pixels.
@@ -157,7 +158,7 @@ pub(crate) fn trainer(
 ) -> Result<Trainer, TrainError> {
     let plan = plan(recipe, images);
     let trainer = Trainer::new(plan, Arc::new(Stripes(images)), folder, options)?;
-    folder.describe(recipe, trainer.plan())?;
+    folder.describe(recipe.text(), trainer.plan())?;
     Ok(trainer)
 }
 

@@ -5,13 +5,11 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 use twist_nn::{Init, Mode, ProjectionHead, fill};
+use twist_run::{Event, OnExisting, Recorder, RunFolder, What};
 use twist_train::frozen::{
     FeatureFacts, HeadEvaluator, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer, Neighbourhood,
 };
-use twist_train::{
-    DeviceRequest, EvalError, Event, Machine, OnExisting, Outcome, Recorder, RunFolder, StopFlag, StopReason,
-    What,
-};
+use twist_train::{DeviceRequest, EvalError, Machine, Outcome, StopFlag, StopReason};
 
 const GROUPS: i64 = 5;
 const EACH: i64 = 60;
@@ -58,7 +56,7 @@ fn plan(overrides: &[&str]) -> Result<(HeadRecipe, HeadPlan), String> {
 struct StopAt(u64, StopFlag);
 
 impl Recorder for StopAt {
-    fn record(&mut self, event: &Event) -> Result<(), twist_train::TrainError> {
+    fn record(&mut self, event: &Event) -> Result<(), twist_run::RunError> {
         if event.step == self.0 && matches!(event.what, What::Step(_)) {
             self.1.raise(2);
         }
@@ -83,7 +81,7 @@ fn watched(
     let guides = vec![(0..GROUPS * EACH).map(|row| (row % GROUPS) as u32).collect(); plan.guided()];
     let mut trainer =
         HeadTrainer::new(plan, rows, neighbours, &guides, &folder, HeadOptions::default()).unwrap();
-    folder.describe(&recipe, trainer.plan()).unwrap();
+    folder.describe(recipe.text(), trainer.plan()).unwrap();
     let stop = StopFlag::new();
     let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders().unwrap();
     if let Some(step) = stop_at {

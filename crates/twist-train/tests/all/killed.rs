@@ -7,10 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 use twist_data::{DataError, Dataset, Stored};
 use twist_nn::TwistNet;
-use twist_train::{
-    EvalContext, EvalError, Evaluator, OnExisting, Outcome, Recipe, Recorder, RunFolder, StopFlag,
-    TrainError, TrainOptions, Trainer,
-};
+use twist_run::{OnExisting, Recorder, RunFolder};
+use twist_train::{EvalContext, EvalError, Evaluator, Outcome, Recipe, StopFlag, TrainOptions, Trainer};
 
 use crate::data::{Stripes, log, machine, plan, recipe, stages, trainer};
 
@@ -163,7 +161,7 @@ fn without_labels_the_best_checkpoint_has_the_least_loss() {
 struct StopAfter(u64, StopFlag);
 
 impl Recorder for StopAfter {
-    fn record(&mut self, event: &twist_train::Event) -> Result<(), TrainError> {
+    fn record(&mut self, event: &twist_run::Event) -> Result<(), twist_run::RunError> {
         if event.step >= self.0 {
             self.1.raise(15);
         }

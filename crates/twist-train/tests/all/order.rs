@@ -6,9 +6,10 @@ use std::rc::Rc;
 
 use tch::{Device, Kind, Tensor};
 use twist_nn::TwistNet;
+use twist_run::{Event, OnExisting, Recorder, RunError, RunFolder, What};
 use twist_train::{
-    DeviceNormalize, EvalContext, EvalError, Evaluator, Event, Gradients, OnExisting, Optimizer, Rates,
-    Recorder, RunFolder, StepMetrics, StopFlag, TrainError, TrainOptions, TrainState, What, train_step,
+    DeviceNormalize, EvalContext, EvalError, Evaluator, Gradients, Optimizer, Rates, StepMetrics, StopFlag,
+    TrainError, TrainOptions, TrainState, train_step,
 };
 
 use crate::data::{plan, recipe, trainer};
@@ -71,7 +72,7 @@ type Effects = Rc<RefCell<Vec<String>>>;
 struct Notes(Effects, PathBuf);
 
 impl Recorder for Notes {
-    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+    fn record(&mut self, event: &Event) -> Result<(), RunError> {
         let note = match &event.what {
             What::Start(_) => "start".to_string(),
             What::Step(_) => format!("step {}", event.step),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use twist_train::{OnExisting, Outcome, Recipe, RunFolder, StopFlag, StopReason, TrainOptions};
+use twist_run::{OnExisting, RunFolder};
+use twist_train::{Outcome, Recipe, StopFlag, StopReason, TrainOptions};
 
 use crate::data::{log, recipe, run, run_recipe, stages, trainer};
 
@@ -33,8 +34,8 @@ struct StopAt {
     stop: StopFlag,
 }
 
-impl twist_train::Recorder for StopAt {
-    fn record(&mut self, event: &twist_train::Event) -> Result<(), twist_train::TrainError> {
+impl twist_run::Recorder for StopAt {
+    fn record(&mut self, event: &twist_run::Event) -> Result<(), twist_run::RunError> {
         if event.step + 1 >= self.step {
             self.stop.raise(15);
         }

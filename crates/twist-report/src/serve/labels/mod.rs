@@ -15,9 +15,6 @@ use twist_io::{UpdateLock, printable};
 use self::table::Table;
 use crate::error::ReportError;
 
-/// The table of labels in a run folder.
-pub(crate) const LABELS_FILE: &str = "labels.csv";
-
 /// Longest label in characters.
 const LONGEST: usize = 100;
 

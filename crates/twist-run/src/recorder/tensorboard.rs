@@ -17,7 +17,7 @@ use prost::Message;
 use twist_io::open_own;
 
 use super::Recorder;
-use crate::{Event, TrainError, What};
+use crate::{Event, RunError, What, files};
 
 /// Writes the figures of steps and evaluations as scalars.
 #[derive(Debug)]
@@ -56,10 +56,10 @@ impl TensorBoard {
     ///
     /// # Errors
     /// When the file cannot be created.
-    pub fn create(folder: &Path) -> Result<Self, TrainError> {
+    pub fn create(folder: &Path) -> Result<Self, RunError> {
         let seconds = wall_time();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let name = format!("events.out.tfevents.{:010}.{host}.{}", seconds as u64, std::process::id());
+        let name = format!("{}{:010}.{host}.{}", files::TENSORBOARD, seconds as u64, std::process::id());
         let file = open_own(folder.join(name), OpenOptions::new().append(true).create(true))?;
         let mut board = Self { file };
         let version = Some("brain.Event:2".to_string());
@@ -67,14 +67,14 @@ impl TensorBoard {
         Ok(board)
     }
 
-    fn write(&mut self, event: &TfEvent) -> Result<(), TrainError> {
+    fn write(&mut self, event: &TfEvent) -> Result<(), RunError> {
         self.file.write_all(&frame(&event.encode_to_vec()))?;
         Ok(())
     }
 }
 
 impl Recorder for TensorBoard {
-    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+    fn record(&mut self, event: &Event) -> Result<(), RunError> {
         let value = scalars(&event.what);
         if value.is_empty() {
             return Ok(());

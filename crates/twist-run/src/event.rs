@@ -2,10 +2,6 @@
 
 use serde::Serialize;
 
-use crate::TrainPlan;
-use crate::machine::device_name;
-use crate::step::TrainState;
-
 /// One thing that happened, without clock time: a recorder that needs the time of day adds it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
@@ -52,7 +48,7 @@ pub enum What {
     },
     /// The guard stopped the run.
     Collapse {
-        /// The kind's name, see [`crate::CollapseKind`].
+        /// The kind's name, such as `one_hot`.
         kind: String,
         /// What to change.
         advice: String,
@@ -106,31 +102,6 @@ pub struct StartFigures {
     pub parameters: u64,
     /// Number of clusters, K.
     pub clusters: i64,
-}
-
-impl StartFigures {
-    /// The figures of a plan and the network that was made by it.
-    pub(crate) fn of(plan: &TrainPlan, recipe_name: &str, state: &TrainState) -> Self {
-        let machine = plan.machine();
-        Self {
-            version: env!("CARGO_PKG_VERSION").into(),
-            libtorch: torch_ext::version(),
-            recipe_name: recipe_name.into(),
-            device: device_name(machine.device),
-            precision: plan.precision().name().into(),
-            channels_last: plan.channels_last(),
-            threads: machine.threads,
-            loader_threads: machine.loader_threads,
-            images: plan.images(),
-            classes: plan.classes().len(),
-            seed: plan.seed(),
-            batch_size: plan.batch_size(),
-            total_steps: plan.total_steps(),
-            steps_per_epoch: plan.steps_per_epoch(),
-            parameters: state.net.store.parameters().iter().map(|tensor| tensor.numel() as u64).sum(),
-            clusters: plan.net().dim,
-        }
-    }
 }
 
 /// The figures of one logged step.

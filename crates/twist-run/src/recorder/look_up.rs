@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::{RunError, files};
+
 /// The part of a line that says which event it is.
 #[derive(Deserialize)]
 struct Line {
@@ -12,12 +14,25 @@ struct Line {
     step: u64,
 }
 
-/// Whether the log at `path` has this event of this step. A file that is missing has none; lines that are cut or of
-/// something else are passed over.
+/// Whether the log of the run in `folder` says that it ended after `step` steps.
 ///
 /// # Errors
-/// The file cannot be read.
-pub(crate) fn has_event(path: &Path, event: &str, step: u64) -> io::Result<bool> {
+/// The log cannot be read.
+pub fn says_done(folder: &Path, step: u64) -> Result<bool, RunError> {
+    Ok(has_event(&folder.join(files::LOG), "done", step)?)
+}
+
+/// Whether the log of the run in `folder` says that the checkpoint after `step` steps is on disk.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn says_saved(folder: &Path, step: u64) -> Result<bool, RunError> {
+    Ok(has_event(&folder.join(files::LOG), "checkpoint", step)?)
+}
+
+/// Whether the log at `path` has this event of this step. A file that is missing has none; lines that are cut or of
+/// something else are passed over.
+fn has_event(path: &Path, event: &str, step: u64) -> io::Result<bool> {
     let file = match fs_err::File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         opened => opened?,

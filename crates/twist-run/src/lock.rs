@@ -8,7 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use twist_io::open_own;
 
-use crate::TrainError;
+use crate::{RunError, files};
 
 /// Holds the lock of a run folder while it lives.
 ///
@@ -17,7 +17,7 @@ use crate::TrainError;
 /// systems that lock no folders and holds the process id for the error message; and the folder `checkpoints`, so that a
 /// second process stays outside when somebody has removed `twist.lock`.
 #[derive(Debug)]
-pub struct RunLock {
+pub(crate) struct RunLock {
     _file: File,
     _checkpoints: File,
     is_held: bool,
@@ -27,14 +27,14 @@ impl RunLock {
     /// Takes the lock of `folder`, in which `checkpoints` must exist.
     ///
     /// # Errors
-    /// [`TrainError::Locked`] with the other process's id when the run is being worked on.
-    pub fn take(folder: &Path) -> Result<Self, TrainError> {
-        let path = folder.join("twist.lock");
+    /// `RunError::Locked` with the other process's id when the run is being worked on.
+    pub(crate) fn take(folder: &Path) -> Result<Self, RunError> {
+        let path = folder.join(files::LOCK);
         let busy = || {
             let pid = fs_err::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-            TrainError::Locked { path: folder.into(), pid }
+            RunError::Locked { path: folder.into(), pid }
         };
-        let checkpoints = File::open(folder.join("checkpoints"))?;
+        let checkpoints = File::open(folder.join(files::CHECKPOINTS))?;
         let folder_is_held = is_held(flock(&checkpoints, FlockOperation::NonBlockingLockExclusive));
         let folder_is_held = folder_is_held.ok_or_else(busy)?;
         let mut file = open_own(&path, OpenOptions::new().write(true).create(true).truncate(false))?;
@@ -47,7 +47,7 @@ impl RunLock {
     }
 
     /// Whether the lock keeps others out; a file system without locks gives none.
-    pub fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         self.is_held
     }
 }
@@ -67,7 +67,7 @@ mod tests {
 
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        fs_err::create_dir(folder.path().join("checkpoints")).unwrap();
+        fs_err::create_dir(folder.path().join(files::CHECKPOINTS)).unwrap();
         folder
     }
 
@@ -86,10 +86,10 @@ mod tests {
     fn a_removed_file_lets_nobody_in() {
         let folder = folder();
         let first = RunLock::take(folder.path()).unwrap();
-        fs_err::remove_file(folder.path().join("twist.lock")).unwrap();
+        fs_err::remove_file(folder.path().join(files::LOCK)).unwrap();
         let message = RunLock::take(folder.path()).unwrap_err().to_string();
         assert!(message.contains("another process is working on this run"), "{message}");
-        assert!(!folder.path().join("twist.lock").exists(), "the refused one leaves nothing");
+        assert!(!folder.path().join(files::LOCK).exists(), "the refused one leaves nothing");
         drop(first);
         RunLock::take(folder.path()).unwrap();
     }
@@ -97,9 +97,9 @@ mod tests {
     #[test]
     fn a_stale_file_is_no_obstacle() {
         let folder = folder();
-        fs_err::write(folder.path().join("twist.lock"), "4194304999\nand more text than a pid has").unwrap();
+        fs_err::write(folder.path().join(files::LOCK), "4194304999\nand more text than a pid has").unwrap();
         let _lock = RunLock::take(folder.path()).unwrap();
-        let pid = fs_err::read_to_string(folder.path().join("twist.lock")).unwrap();
+        let pid = fs_err::read_to_string(folder.path().join(files::LOCK)).unwrap();
         assert_eq!(pid.trim(), std::process::id().to_string());
     }
 
@@ -108,7 +108,7 @@ mod tests {
         let folder = folder();
         let diary = folder.path().join("diary.txt");
         fs_err::write(&diary, "dear diary").unwrap();
-        std::os::unix::fs::symlink(&diary, folder.path().join("twist.lock")).unwrap();
+        std::os::unix::fs::symlink(&diary, folder.path().join(files::LOCK)).unwrap();
         let message = RunLock::take(folder.path()).unwrap_err().to_string();
         assert!(message.contains("symbolic link"), "{message}");
         assert_eq!(fs_err::read_to_string(diary).unwrap(), "dear diary");

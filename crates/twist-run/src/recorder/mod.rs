@@ -6,13 +6,10 @@ mod look_up;
 mod tensorboard;
 
 pub use jsonl::JsonLines;
-pub(crate) use look_up::has_event;
+pub use look_up::{says_done, says_saved};
 pub use tensorboard::TensorBoard;
 
-use crate::{Event, TrainError};
-
-/// The log of a run folder.
-pub(crate) const LOG: &str = "log.jsonl";
+use crate::{Event, RunError};
 
 /// Receives every event of a run in order, on the training thread.
 ///
@@ -22,12 +19,12 @@ pub trait Recorder {
     ///
     /// # Errors
     /// Whatever keeps the event from being recorded.
-    fn record(&mut self, event: &Event) -> Result<(), TrainError>;
+    fn record(&mut self, event: &Event) -> Result<(), RunError>;
 }
 
 /// A list that keeps the events: for tests and for callers that want them afterwards.
 impl Recorder for Vec<Event> {
-    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+    fn record(&mut self, event: &Event) -> Result<(), RunError> {
         self.push(event.clone());
         Ok(())
     }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use twist_io::{remove_leftovers, write_atomic};
 
 use crate::lock::RunLock;
-use crate::recorder::{JsonLines, LOG, Recorder, TensorBoard, has_event};
-use crate::{RecipeOf, TrainError};
+use crate::recorder::{self, JsonLines, Recorder, TensorBoard};
+use crate::{RunError, files};
 
 /// What to do about a folder that is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,42 +30,24 @@ pub struct RunFolder {
     lock: RunLock,
 }
 
-/// Single files that training, evaluation and report write, each of which is replaced with the run. `label_next.csv` and
-/// `labels.csv` are not among them: people fill them in, and an image has its label whatever network is trained.
-const FILES: &[&str] = &[
-    "config.toml",
-    "data.json",
-    "paths.txt",
-    "plan.json",
-    "model.safetensors",
-    "log.jsonl",
-    "metrics.json",
-    "evaluations.jsonl",
-    "embeddings.parquet",
-    "images.csv",
-    "thumbnails.tar",
-    "augmentation.png",
-    "report.html",
-];
-
 impl RunFolder {
     /// Creates or opens the folder and takes its lock. A run in it stays what it is for now.
     ///
     /// # Errors
     /// A folder that exists and is not a run, is locked, or cannot be written.
-    pub fn open(path: impl Into<PathBuf>, on_existing: OnExisting) -> Result<Self, TrainError> {
+    pub fn open(path: impl Into<PathBuf>, on_existing: OnExisting) -> Result<Self, RunError> {
         let path = path.into();
         let exists = path.is_dir() && is_used(&path)?;
-        let is_run = ["plan.json", "log.jsonl", "twist.lock"].iter().any(|name| path.join(name).is_file());
+        let is_run = [files::PLAN, files::LOG, files::LOCK].iter().any(|name| path.join(name).is_file());
         if exists && !is_run {
-            return Err(TrainError::NotARun { path });
+            return Err(RunError::NotARun { path });
         }
         if exists && on_existing == OnExisting::Refuse {
-            return Err(TrainError::RunExists { path });
+            return Err(RunError::Exists { path });
         }
-        fs_err::create_dir_all(path.join("checkpoints"))?;
+        fs_err::create_dir_all(path.join(files::CHECKPOINTS))?;
         let lock = RunLock::take(&path)?;
-        for folder in [path.clone(), path.join("checkpoints"), path.join("collapse")] {
+        for folder in [path.clone(), path.join(files::CHECKPOINTS), path.join(files::COLLAPSE)] {
             if folder.is_dir() {
                 remove_leftovers(folder)?;
             }
@@ -80,7 +62,7 @@ impl RunFolder {
 
     /// The folder of its checkpoints.
     pub fn checkpoints(&self) -> PathBuf {
-        self.path.join("checkpoints")
+        self.path.join(files::CHECKPOINTS)
     }
 
     /// Whether the run in it is to be continued.
@@ -105,11 +87,11 @@ impl RunFolder {
     ///
     /// # Errors
     /// When a file cannot be removed.
-    pub fn make_way(&self) -> Result<Option<String>, TrainError> {
+    pub fn make_way(&self) -> Result<Option<String>, RunError> {
         if self.on_existing != OnExisting::Replace {
             return Ok(None);
         }
-        let aside = self.set_aside("clusters.json")?;
+        let aside = self.set_aside(files::CLUSTERS)?;
         self.clear()?;
         Ok(aside.map(|aside| {
             format!(
@@ -125,7 +107,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// A file cannot be read, renamed or removed.
-    pub fn set_aside(&self, name: &str) -> Result<Option<PathBuf>, TrainError> {
+    pub fn set_aside(&self, name: &str) -> Result<Option<PathBuf>, RunError> {
         let path = self.path.join(name);
         if !path.is_file() {
             return Ok(None);
@@ -145,21 +127,16 @@ impl RunFolder {
         Ok(None)
     }
 
-    /// Writes `config.toml`, the recipe as written, and `plan.json`, everything derived from it. Call it after
-    /// [`crate::Trainer::new`], which may refuse to resume and must find the folder as it was. Returns what
-    /// [`RunFolder::make_way`] has to say.
+    /// Writes `config.toml`, the recipe as written, and `plan.json`, everything derived from it. Call it when nothing can be
+    /// refused any more: a refusal to resume must find the folder as it was. Returns what [`RunFolder::make_way`] has to say.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn describe<C>(
-        &self,
-        recipe: &RecipeOf<C>,
-        plan: &impl Serialize,
-    ) -> Result<Option<String>, TrainError> {
+    pub fn describe(&self, recipe: &str, plan: &impl Serialize) -> Result<Option<String>, RunError> {
         let aside = self.make_way()?;
-        write_atomic(self.path.join("config.toml"), |file| file.write_all(recipe.text().as_bytes()))?;
+        write_atomic(self.path.join(files::CONFIG), |file| file.write_all(recipe.as_bytes()))?;
         let plan = serde_json::to_string_pretty(plan).map_err(std::io::Error::from)?;
-        write_atomic(self.path.join("plan.json"), |file| writeln!(file, "{plan}"))?;
+        write_atomic(self.path.join(files::PLAN), |file| writeln!(file, "{plan}"))?;
         Ok(aside)
     }
 
@@ -167,8 +144,8 @@ impl RunFolder {
     ///
     /// # Errors
     /// When a file cannot be opened.
-    pub fn recorders(&self) -> Result<Vec<Box<dyn Recorder>>, TrainError> {
-        let log = JsonLines::append(&self.path.join(LOG))?;
+    pub fn recorders(&self) -> Result<Vec<Box<dyn Recorder>>, RunError> {
+        let log = JsonLines::append(&self.path.join(files::LOG))?;
         Ok(vec![Box::new(log), Box::new(TensorBoard::create(&self.path)?)])
     }
 
@@ -177,13 +154,13 @@ impl RunFolder {
     ///
     /// # Errors
     /// The log cannot be read.
-    pub fn says_done(&self, step: u64) -> Result<bool, TrainError> {
-        Ok(has_event(&self.path.join(LOG), "done", step)?)
+    pub fn says_done(&self, step: u64) -> Result<bool, RunError> {
+        recorder::says_done(&self.path, step)
     }
 
     /// Removes what belongs to a run and nothing else.
-    fn clear(&self) -> Result<(), TrainError> {
-        let entries = |folder: &Path| -> Result<Vec<(PathBuf, String)>, TrainError> {
+    fn clear(&self) -> Result<(), RunError> {
+        let entries = |folder: &Path| -> Result<Vec<(PathBuf, String)>, RunError> {
             let mut found = Vec::new();
             if folder.is_dir() {
                 for entry in fs_err::read_dir(folder)? {
@@ -194,22 +171,17 @@ impl RunFolder {
             Ok(found)
         };
         for (path, name) in entries(&self.path)? {
-            if FILES.contains(&name.as_str()) || name.starts_with("events.out.tfevents.") {
+            if files::is_replaced(&name) {
                 fs_err::remove_file(path)?;
             }
         }
         for (path, name) in entries(&self.checkpoints())? {
-            let ours = crate::checkpoint::step_of(&name).is_some()
-                || name == "best.safetensors"
-                || name == "best.json"
-                || name == crate::checkpoint::BEFORE_SELF_LABEL
-                || name == "finetune.safetensors";
-            if ours {
+            if files::is_replaced_checkpoint(&name) {
                 fs_err::remove_file(path)?;
             }
         }
-        for (path, name) in entries(&self.path.join("collapse"))? {
-            if name == "step.json" || name == "weights.safetensors" {
+        for (path, name) in entries(&self.path.join(files::COLLAPSE))? {
+            if [files::COLLAPSE_STEP, files::COLLAPSE_WEIGHTS].contains(&name.as_str()) {
                 fs_err::remove_file(path)?;
             }
         }
@@ -219,12 +191,12 @@ impl RunFolder {
 
 /// Whether the folder holds more than what a process leaves that was killed before it had begun a run: its lock, an empty
 /// folder for checkpoints, and unfinished files.
-fn is_used(folder: &Path) -> Result<bool, TrainError> {
+fn is_used(folder: &Path) -> Result<bool, RunError> {
     for entry in fs_err::read_dir(folder)? {
         let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
         let nothing = match name.to_string_lossy().as_ref() {
-            "twist.lock" => true,
-            "checkpoints" => path.is_dir() && fs_err::read_dir(&path)?.next().is_none(),
+            files::LOCK => true,
+            files::CHECKPOINTS => path.is_dir() && fs_err::read_dir(&path)?.next().is_none(),
             name => name.ends_with(".twist-tmp"),
         };
         if !nothing {

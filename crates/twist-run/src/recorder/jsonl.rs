@@ -8,7 +8,7 @@ use fs_err::File;
 use twist_io::append_lines;
 
 use super::{Recorder, clock};
-use crate::{Event, TrainError, What};
+use crate::{Event, RunError, What};
 
 /// Appends every event to a file as one JSON object with its time, flushed line by line.
 ///
@@ -26,18 +26,18 @@ impl JsonLines {
     ///
     /// # Errors
     /// When the file cannot be opened or its cut last line not be removed.
-    pub fn append(path: &Path) -> Result<Self, TrainError> {
+    pub fn append(path: &Path) -> Result<Self, RunError> {
         Ok(Self { path: path.into(), file: append_lines(path)? })
     }
 
     /// Whether the name still leads to the file that is written to.
-    fn has_its_name(&self) -> Result<bool, TrainError> {
+    fn has_its_name(&self) -> Result<bool, RunError> {
         let own = self.file.metadata()?;
         let named = fs_err::symlink_metadata(&self.path);
         Ok(named.is_ok_and(|named| (named.dev(), named.ino()) == (own.dev(), own.ino())))
     }
 
-    fn write(&mut self, event: &Event) -> Result<(), TrainError> {
+    fn write(&mut self, event: &Event) -> Result<(), RunError> {
         let mut line = serde_json::to_value(event).map_err(std::io::Error::from)?;
         if let Some(fields) = line.as_object_mut() {
             fields.insert("time".into(), clock::now().into());
@@ -50,7 +50,7 @@ impl JsonLines {
 }
 
 impl Recorder for JsonLines {
-    fn record(&mut self, event: &Event) -> Result<(), TrainError> {
+    fn record(&mut self, event: &Event) -> Result<(), RunError> {
         if !self.has_its_name()? {
             self.file = append_lines(&self.path)?;
             let message =
