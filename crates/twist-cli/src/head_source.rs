@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use twist_data::Dataset;
-use twist_eval::{FeatureFile, FeatureKind, FeatureTable, Model};
+use twist_model::{FeatureFile, FeatureKind, FeatureTable, Model};
 use twist_train::frozen::FeatureFacts;
 
 use crate::args::UseArgs;

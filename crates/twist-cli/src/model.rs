@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use twist_data::{Dataset, Skipped};
-use twist_eval::{
-    EvalError, EvalInput, FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Model, ModelCard,
-    ModelName,
+use twist_model::{
+    EvalInput, FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Model, ModelCard,
+    ModelError, ModelName,
 };
 use twist_train::{Machine, Precision};
 
@@ -165,12 +165,12 @@ impl Source {
 
 impl Opened {
     /// Checks that a table has the features that the model's head takes.
-    pub(crate) fn accepts(&self, table: &FeatureTable) -> Result<(), EvalError> {
+    pub(crate) fn accepts(&self, table: &FeatureTable) -> Result<(), ModelError> {
         let (got, expected) = (table.width()?, self.model.card.feature_dim);
         if got == expected {
             return Ok(());
         }
-        Err(EvalError::FeatureWidth { path: self.model.path.clone(), expected, got })
+        Err(ModelError::FeatureWidth { path: self.model.path.clone(), expected, got })
     }
 }
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use twist_eval::{ClassSource, Model, ModelName};
 use twist_io::{ClusterError, ClusterNames, Group, UpdateLock, clusters_file};
+use twist_model::{ClassSource, Model, ModelName};
 use twist_train::{DeviceRequest, Machine};
 
 use crate::exit::Usage;

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use twist_data::Dataset;
-use twist_eval::{EvalInput, Model, thumbnail};
+use twist_eval::thumbnail;
+use twist_model::{EvalInput, Model};
 use twist_report::serve::{Embed, Helpers, Pictures};
 use twist_train::{DeviceRequest, Machine};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
-use twist_eval::Watch;
+use twist_model::Watch;
 use twist_run::{Event, Recorder, RunError, StartFigures, StepFigures, What};
 use twist_train::Machine;
 

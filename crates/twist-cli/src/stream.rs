@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use twist_data::{Dataset, Skipped};
-use twist_eval::{
-    EvalError, FeatureBatch, FeatureKind, FeatureTable, StreamEvents, TableSink, stream_features,
+use twist_model::{
+    FeatureBatch, FeatureKind, FeatureTable, ModelError, StreamEvents, TableSink, stream_features,
 };
 
 use crate::model::Opened;
@@ -26,7 +26,7 @@ pub(crate) fn into_table(
     mut sink: Box<dyn TableSink>,
     what: &str,
     talk: &Talk,
-    mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), EvalError>,
+    mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), ModelError>,
 ) -> anyhow::Result<usize> {
     let mut events = Watching { counting: Counting::new(talk, what).on(&opened.machine), skipped: 0 };
     let kind = FeatureKind::Last;
@@ -48,7 +48,7 @@ pub(crate) fn features_into_table(
     opened: &Opened,
     table: &FeatureTable,
     mut sink: Box<dyn TableSink>,
-    mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), EvalError>,
+    mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), ModelError>,
 ) -> anyhow::Result<usize> {
     opened.accepts(table)?;
     let (indices, rows) = (&table.features.indices, &table.features.rows);

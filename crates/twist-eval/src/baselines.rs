@@ -8,10 +8,11 @@ use twist_data::{Dataset, EvalTransform, Interpolation};
 use twist_metrics::cluster_scores;
 use twist_nn::{NetConfig, TwistNet};
 
-use crate::features::{Features, Rows, unit_rows};
 use crate::labels::label_tensor;
 use crate::split::{EvalData, Split};
-use crate::{EvalError, EvalInput, KMeans, KnnProtocol, knn_top1};
+use crate::{EvalError, KMeans, KnnProtocol, knn_top1};
+use twist_model::EvalInput;
+use twist_model::{Features, Rows, unit_rows};
 
 /// Pixels are compared at this size at most: larger images are reduced, as usual for pixel baselines.
 const SIDE: u32 = 32;
@@ -59,8 +60,8 @@ pub(crate) fn measure(
     let small = EvalInput { transform: pixel_transform(&input.transform), ..input.clone() };
     let (train, test) = (&data.train, data.evaluated());
     let classes = train.classes().len() as i64;
-    let bank = small.table(train, &split.bank, pixels)?;
-    let queries = small.table(test, &split.queries, pixels)?;
+    let bank = table(&small, train, &split.bank, pixels)?;
+    let queries = table(&small, test, &split.queries, pixels)?;
     let knn_pixels_top1 = bank.knn(&queries, classes, protocol)?;
 
     input.watch.now("a random backbone");
@@ -79,8 +80,8 @@ pub(crate) fn measure(
     input.watch.now("k-means");
     let own = Some(net.dim).filter(|dim| *dim != classes && *dim <= MOST_CLUSTERS);
     let kmeans = |describe: fn(&EvalInput, &Tensor) -> Result<Tensor, EvalError>| {
-        let asked = small.table(test, &asked, describe)?;
-        let bank = data.held_out.as_ref().map(|_| small.table(train, &fitted, describe)).transpose()?;
+        let asked = table(&small, test, &asked, describe)?;
+        let bank = data.held_out.as_ref().map(|_| table(&small, train, &fitted, describe)).transpose()?;
         let bank = bank.as_ref().unwrap_or(&asked);
         let at_k = own.map(|clusters| bank.kmeans(&asked, clusters, seed)).transpose()?.flatten();
         Ok::<_, EvalError>((bank.kmeans(&asked, classes, seed)?, at_k))
@@ -112,19 +113,18 @@ struct Table {
     labels: Tensor,
 }
 
-impl EvalInput {
-    /// The vectors that `describe` makes of the images `indices`.
-    fn table(
-        &self,
-        dataset: &Arc<dyn Dataset>,
-        indices: &[u32],
-        describe: fn(&Self, &Tensor) -> Result<Tensor, EvalError>,
-    ) -> Result<Table, EvalError> {
-        let mut rows = Rows::default();
-        let (seen, _) =
-            self.for_each_batch(dataset, indices, |bytes| rows.push(&describe(self, bytes)?, indices.len()))?;
-        Ok(Table { rows: rows.first(seen.len() as i64)?, labels: label_tensor(&**dataset, &seen) })
-    }
+/// The vectors that `describe` makes of the images `indices`.
+fn table(
+    input: &EvalInput,
+    dataset: &Arc<dyn Dataset>,
+    indices: &[u32],
+    describe: fn(&EvalInput, &Tensor) -> Result<Tensor, EvalError>,
+) -> Result<Table, EvalError> {
+    let mut rows = Rows::default();
+    let (seen, _) = input.for_each_batch(dataset, indices, |bytes| -> Result<(), EvalError> {
+        Ok(rows.push(&describe(input, bytes)?, indices.len())?)
+    })?;
+    Ok(Table { rows: rows.first(seen.len() as i64)?, labels: label_tensor(&**dataset, &seen) })
 }
 
 /// Bytes `[B, S, S, 3]` → normalised pixels `[B, 3·S·S]`.
@@ -183,7 +183,7 @@ mod tests {
             autocast: None,
             batch_size: 1,
             loader: Default::default(),
-            watch: crate::Watch::default(),
+            watch: twist_model::Watch::default(),
             crops: None,
         };
         let shares = histograms(&input, &red_and_black).unwrap();

@@ -6,7 +6,8 @@ use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 use twist_data::Dataset;
 
-use crate::{ClassifierCard, EvalError, FeatureSet, Model};
+use crate::EvalError;
+use twist_model::{ClassifierCard, FeatureSet, Model, ModelError};
 
 /// Rows that go through the classifier at once.
 const ROWS: i64 = 4096;
@@ -50,7 +51,7 @@ pub fn classifier_scores(
 ) -> Result<ClassifierScores, EvalError> {
     model.classifier()?;
     let Some(card) = &model.card.classifier else {
-        return Err(EvalError::NoClassifier { path: model.path.clone() });
+        return Err(ModelError::NoClassifier { path: model.path.clone() }.into());
     };
     let (rows, labels) = features.labelled(dataset)?;
     let inhabited: BTreeSet<u32> =
@@ -88,7 +89,7 @@ fn outputs_of(
     let is_named = wanted().any(|name| place(name).is_some());
     if card.names.is_empty() || (are_numbers && !is_named) {
         if card.classes != classes.len() as i64 {
-            return Err(EvalError::ClassCount { model: card.classes, data: classes.len() });
+            return Err(ModelError::ClassCount { model: card.classes, data: classes.len() }.into());
         }
         return Ok(((0..card.classes).collect(), MatchedBy::Numbers));
     }

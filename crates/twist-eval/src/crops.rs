@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use twist_data::{DataError, Dataset, Decoder, EvalTransform, Rgb8, Stored};
+use twist_model::KeptCrops;
 
 use crate::artefacts::run_thumbnail;
 use crate::baselines::pixel_transform;
@@ -65,9 +66,14 @@ impl Crops {
         self.sets.iter().find(|set| std::ptr::addr_eq(Arc::as_ptr(&set.dataset), std::ptr::from_ref(dataset)))
     }
 
-    /// The images of `dataset` as `transform` crops them, and the transform that is left to do; `None` for a data set or
-    /// transform that nothing is kept for.
-    pub(crate) fn view(
+    /// The thumbnail of an image, if it was made.
+    pub(crate) fn thumbnail(&self, dataset: &dyn Dataset, index: usize) -> Option<&(Vec<u8>, &'static str)> {
+        self.set(dataset)?.slots.get(index)?.get()?.as_ref()?.thumbnail.as_ref()
+    }
+}
+
+impl KeptCrops for Crops {
+    fn view(
         &self,
         dataset: &Arc<dyn Dataset>,
         transform: &EvalTransform,
@@ -77,11 +83,6 @@ impl Crops {
         let which = transforms.iter().position(|known| known == transform)?;
         let rest = EvalTransform::new(transform.crop, transform.crop, transform.interpolation);
         Some((Arc::new(View { set: Arc::clone(set), which, transform: transform.clone() }), rest))
-    }
-
-    /// The thumbnail of an image, if it was made.
-    pub(crate) fn thumbnail(&self, dataset: &dyn Dataset, index: usize) -> Option<&(Vec<u8>, &'static str)> {
-        self.set(dataset)?.slots.get(index)?.get()?.as_ref()?.thumbnail.as_ref()
     }
 }
 

@@ -12,7 +12,8 @@ use twist_train::TrainPlan;
 use crate::baselines::{self, KMEANS_RESTARTS, pixel_transform};
 use crate::scores::{self, Scores};
 use crate::split::{EvalData, Split};
-use crate::{EvalError, EvalInput, Features, KnnProtocol, Watch, artefacts};
+use crate::{EvalError, KnnProtocol, artefacts};
+use twist_model::{EvalInput, Features, Watch};
 
 /// Without held-out data, at most this many training images are scored and kept as embeddings.
 const TRAINING_IMAGES_SCORED: usize = 50_000;
@@ -59,7 +60,7 @@ pub fn final_evaluation(
     run: RunFigures,
     watch: &Watch,
 ) -> Result<Map<String, Value>, EvalError> {
-    let input = EvalInput { watch: watch.clone(), ..EvalInput::of_plan(plan)? }.keeping(data);
+    let input = EvalInput { watch: watch.clone(), ..data.input(plan)? };
     watch.now("features");
     let most = if data.held_out.is_some() { usize::MAX } else { TRAINING_IMAGES_SCORED };
     let split = data.split(usize::MAX, most);

@@ -5,12 +5,9 @@
 
 use tch::{Kind, Tensor};
 
-use crate::EvalError;
+use twist_model::{Neighbours, nearest};
 
-/// How many queries and how many bank images one matrix product compares: 512 × 16,384 similarities are 32 MiB,
-/// so the memory needed does not grow with either set.
-const QUERY_BLOCK: i64 = 512;
-const BANK_BLOCK: i64 = 16_384;
+use crate::EvalError;
 
 /// Queries whose votes are counted at once: for 1,000 classes 16 MiB.
 const VOTE_BLOCK: i64 = 4_096;
@@ -36,93 +33,36 @@ impl KnnProtocol {
     }
 }
 
-/// The nearest bank images of each query, most similar first.
-#[derive(Debug)]
-pub struct Neighbours {
-    /// Cosine similarities `[Q, k]`.
-    pub similarity: Tensor,
-    /// Rows of the bank `[Q, k]` (int64).
-    pub index: Tensor,
-}
-
-/// Finds the `k` most similar rows of `bank` `[N, D]` for each row of `queries` `[Q, D]`; both L2-normalised.
-///
-/// Blocks of the bank are compared in turn and merged into the best so far, so no `[Q, N]` matrix exists.
+/// The class that the `protocol.k` nearest of some neighbours vote for, where `labels` `[N]` (int64, in
+/// `0..classes`) are the bank's: `[Q]` int64.
 ///
 /// # Errors
-/// An empty bank, or shapes that do not fit together.
-pub fn nearest(bank: &Tensor, queries: &Tensor, k: i64) -> Result<Neighbours, EvalError> {
-    let (bank_len, _) = bank.size2()?;
-    let (query_len, _) = queries.size2()?;
-    if bank_len == 0 || query_len == 0 {
-        return Err(EvalError::NoFeatures);
-    }
-    let k = k.clamp(1, bank_len);
+/// Labels outside of `0..classes`.
+fn vote(
+    neighbours: &Neighbours,
+    labels: &Tensor,
+    classes: i64,
+    protocol: KnnProtocol,
+) -> Result<Tensor, EvalError> {
+    let (queries, found) = neighbours.index.size2()?;
+    let k = protocol.k.clamp(1, found);
+    let block = |start: i64| -> Result<Tensor, EvalError> {
+        let part =
+            |tensor: &Tensor| tensor.f_narrow(0, start, VOTE_BLOCK.min(queries - start))?.f_narrow(1, 0, k);
+        let (similarity, index) = (part(&neighbours.similarity)?, part(&neighbours.index)?.f_contiguous()?);
+        // Measured from the best neighbour: the same vote, and `exp` cannot overflow at a small temperature.
+        let weight =
+            similarity.f_sub(&similarity.f_narrow(1, 0, 1)?)?.f_div_scalar(protocol.temperature)?.f_exp()?;
+        let class = labels.f_index_select(0, &index.f_flatten(0, 1)?)?.f_view_as(&index)?;
+        let votes = Tensor::f_zeros([index.size()[0], classes], (Kind::Float, weight.device()))?;
+        Ok(votes.f_scatter_add(1, &class, &weight)?.f_argmax(1, false)?)
+    };
     tch::no_grad(|| {
-        let (mut similarity, mut index) = (Vec::new(), Vec::new());
-        for start in (0..query_len).step_by(QUERY_BLOCK as usize) {
-            let block = queries.f_narrow(0, start, QUERY_BLOCK.min(query_len - start))?;
-            let (best, rows) = nearest_of_block(bank, &block, k)?;
-            similarity.push(best);
-            index.push(rows);
-        }
-        Ok(Neighbours { similarity: Tensor::f_cat(&similarity, 0)?, index: Tensor::f_cat(&index, 0)? })
+        let blocks: Result<Vec<Tensor>, EvalError> =
+            (0..queries).step_by(VOTE_BLOCK as usize).map(block).collect();
+        Ok(Tensor::f_cat(&blocks?, 0)?)
     })
 }
-
-/// One block of queries against the whole bank: `([q, k], [q, k])`.
-fn nearest_of_block(bank: &Tensor, queries: &Tensor, k: i64) -> Result<(Tensor, Tensor), EvalError> {
-    let (bank_len, _) = bank.size2()?;
-    let mut best: Option<(Tensor, Tensor)> = None;
-    for start in (0..bank_len).step_by(BANK_BLOCK as usize) {
-        let len = BANK_BLOCK.min(bank_len - start);
-        let similarity = queries.f_matmul(&bank.f_narrow(0, start, len)?.f_tr()?)?;
-        let (value, row) = similarity.f_topk(k.min(len), 1, true, true)?;
-        let row = row.f_add_scalar(start)?;
-        best = Some(match best {
-            None => (value, row),
-            Some((values, rows)) => {
-                let values = Tensor::f_cat(&[values, value], 1)?;
-                let rows = Tensor::f_cat(&[rows, row], 1)?;
-                let (value, place) = values.f_topk(k.min(values.size()[1]), 1, true, true)?;
-                (value, rows.f_gather(1, &place, false)?)
-            }
-        });
-    }
-    best.ok_or(EvalError::NoFeatures)
-}
-
-impl Neighbours {
-    /// The class that the `protocol.k` nearest of these neighbours vote for, where `labels` `[N]` (int64, in
-    /// `0..classes`) are the bank's: `[Q]` int64.
-    ///
-    /// # Errors
-    /// Labels outside of `0..classes`.
-    pub fn vote(&self, labels: &Tensor, classes: i64, protocol: KnnProtocol) -> Result<Tensor, EvalError> {
-        let (queries, found) = self.index.size2()?;
-        let k = protocol.k.clamp(1, found);
-        let block = |start: i64| -> Result<Tensor, EvalError> {
-            let part = |tensor: &Tensor| {
-                tensor.f_narrow(0, start, VOTE_BLOCK.min(queries - start))?.f_narrow(1, 0, k)
-            };
-            let (similarity, index) = (part(&self.similarity)?, part(&self.index)?.f_contiguous()?);
-            // Measured from the best neighbour: the same vote, and `exp` cannot overflow at a small temperature.
-            let weight = similarity
-                .f_sub(&similarity.f_narrow(1, 0, 1)?)?
-                .f_div_scalar(protocol.temperature)?
-                .f_exp()?;
-            let class = labels.f_index_select(0, &index.f_flatten(0, 1)?)?.f_view_as(&index)?;
-            let votes = Tensor::f_zeros([index.size()[0], classes], (Kind::Float, weight.device()))?;
-            Ok(votes.f_scatter_add(1, &class, &weight)?.f_argmax(1, false)?)
-        };
-        tch::no_grad(|| {
-            let blocks: Result<Vec<Tensor>, EvalError> =
-                (0..queries).step_by(VOTE_BLOCK as usize).map(block).collect();
-            Ok(Tensor::f_cat(&blocks?, 0)?)
-        })
-    }
-}
-
 /// Fraction of `queries` whose weighted vote gives their own label (`[Q]` int64).
 ///
 /// # Errors
@@ -150,7 +90,7 @@ pub fn knn_top1_each(
     let most = protocols.iter().map(|protocol| protocol.k).max().unwrap_or(1);
     let neighbours = nearest(bank, queries, most)?;
     let top1 = |protocol: &KnnProtocol| -> Result<f64, EvalError> {
-        let predicted = neighbours.vote(bank_labels, classes, *protocol)?;
+        let predicted = vote(&neighbours, bank_labels, classes, *protocol)?;
         let correct = predicted.f_eq_tensor(query_labels)?.f_sum(Kind::Int64)?;
         Ok(i64::try_from(&correct)? as f64 / query_labels.size()[0] as f64)
     };
@@ -206,7 +146,7 @@ mod tests {
             let labels: Vec<i64> = (0..bank_len).map(|i| (i * 7 + i / 3) % 5).collect();
             let protocol = KnnProtocol { k, temperature: t };
             let near = nearest(&bank, &queries, k).unwrap();
-            let got = near.vote(&Tensor::from_slice(&labels), 5, protocol).unwrap();
+            let got = vote(&near, &Tensor::from_slice(&labels), 5, protocol).unwrap();
             let want = by_formula(&bank, &labels, &queries, 5, k as usize, t);
             let got = Vec::<i64>::try_from(got).unwrap();
             let differing = got.iter().zip(&want).filter(|(a, b)| a != b).count();
@@ -232,31 +172,11 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_the_bank_are_merged() {
-        // More rows than one block, and the best ones in different blocks.
-        let len = BANK_BLOCK + 100;
-        let bank = normalised(len, 4, 3);
-        let queries = Tensor::cat(&[bank.narrow(0, 5, 1), bank.narrow(0, len - 2, 1)], 0);
-        let found = nearest(&bank, &queries, 3).unwrap();
-        assert_eq!(found.index.int64_value(&[0, 0]), 5);
-        assert_eq!(found.index.int64_value(&[1, 0]), len - 2);
-        let all = queries.matmul(&bank.tr()).topk(3, 1, true, true);
-        assert!(found.similarity.allclose(&all.0, 1e-6, 1e-6, false));
-        assert_eq!(found.index, all.1);
-    }
-
-    #[test]
     fn separated_classes_are_all_found() {
         let labels = Tensor::arange(40, (Kind::Int64, Device::Cpu)).remainder(4);
         let bank = labels.one_hot(4).to_kind(Kind::Float);
         let top1 = knn_top1((&bank, &labels), (&bank, &labels), 4, KnnProtocol { k: 200, temperature: 0.1 })
             .unwrap();
         assert_eq!(top1, 1.0);
-    }
-
-    #[test]
-    fn an_empty_bank_is_an_error() {
-        let none = Tensor::zeros([0, 4], (Kind::Float, Device::Cpu));
-        assert!(matches!(nearest(&none, &normalised(2, 4, 1), 3), Err(EvalError::NoFeatures)));
     }
 }

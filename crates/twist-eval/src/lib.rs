@@ -1,6 +1,6 @@
 //! Evaluation protocols: what a network is worth, frozen or fine-tuned, and what one gets without learning.
 //!
-//! [`Features`] are what a network in evaluation mode says of every image: L2-normalised backbone features, and the
+//! [`Features`](twist_model::Features) are what a network in evaluation mode says of every image: L2-normalised backbone features, and the
 //! most probable clusters. From them come weighted k-NN ([`knn_top1`]) and the scores of discovered classes against
 //! labels ([`clusters_against_labels`]; with everything a table needs, [`ClusterFigures`]). [`Baselines`] say what pixels, colour histograms and a backbone with random
 //! weights reach on the same images. The [`OnlineEvaluator`] does the first part while a run trains;
@@ -16,7 +16,7 @@
 //! included. It holds no formulas of scores, which are in `twist-metrics`, and draws no pages, which is `twist-report`'s
 //! part.
 //!
-//! Data passes from a `Dataset` through the loader's evaluation pipeline ([`EvalInput`]) to the network, batch by
+//! Data passes from a `Dataset` through the loader's evaluation pipeline ([`EvalInput`](twist_model::EvalInput)) to the network, batch by
 //! batch; features are gathered on the CPU. Every figure comes with the values that define it (`protocol`).
 //!
 //! ```no_run
@@ -31,19 +31,6 @@
 //! # Ok(())
 //! # }
 //! ```
-
-mod features;
-mod input;
-mod watch;
-
-mod model;
-mod stream;
-
-mod embed;
-mod image_files;
-mod predict;
-mod similar;
-mod tables;
 
 mod final_evaluation;
 mod online;
@@ -82,32 +69,20 @@ pub use cluster_eval::{
     ClassRow, ClusterFigures, FeatureClusters, FigureSummary, KMeansProtocol, Ranking, class_rows,
 };
 pub use crops::Crops;
-pub use embed::{embedding_rows, embedding_schema};
 pub use error::EvalError;
-pub use features::{FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Features, unit_rows};
 pub use final_evaluation::{RunFigures, final_evaluation, is_evaluated};
 pub use frozen::{ChosenHead, guides, head_evaluation, head_scores, neighbourhood, with_head};
-pub use input::{EvalInput, ReadBatch};
 pub use kmeans::{KMeans, KMeansFit};
-pub use knn::{KnnProtocol, Neighbours, knn_top1, knn_top1_each, nearest};
+pub use knn::{KnnProtocol, knn_top1, knn_top1_each};
 pub use labels::label_numbers;
 pub use logistic::{Logistic, LogisticProtocol, Targets};
-pub use model::{
-    BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, Model, ModelCard,
-    ModelName, Weights, import,
-};
 pub use online::OnlineEvaluator;
-pub use predict::{ClassSource, Predictions, Predictor};
 pub use scores::{Scores, clusters_against_labels};
-pub use similar::{Similar, SimilarImages};
 pub use split::EvalData;
-pub use stream::{FeatureBatch, StreamEvents, stream_features};
 pub use supervised::{
     Accuracy, EpochFigures, LabelBudget, LabelledImages, Session, Student, SupervisedPlan, supervised_step,
 };
-pub use tables::{TableFormat, TableSink, beside, table_in_file, table_in_stream};
 pub use transfer::{
     FinetuneTransferProtocol, LinearTransferProtocol, Selection, TransferMethod, TransferResult,
     finetune_transfer, linear_transfer, transfer_transform,
 };
-pub use watch::Watch;

@@ -3,9 +3,9 @@
 use twist_nn::TwistNet;
 use twist_train::{EvalContext, Evaluator};
 
+use crate::KnnProtocol;
 use crate::scores;
 use crate::split::EvalData;
-use crate::{EvalInput, KnnProtocol};
 
 /// Images that vote and images that are asked while training: enough for two digits, and cheap. The final evaluation
 /// takes all of them.
@@ -37,7 +37,7 @@ impl Evaluator for OnlineEvaluator {
         net: &TwistNet,
         context: &EvalContext<'_>,
     ) -> Result<Vec<(String, f64)>, twist_train::EvalError> {
-        let input = EvalInput::of_plan(context.plan)?.keeping(&self.data);
+        let input = self.data.input(context.plan)?;
         let split = self.data.split(BANK, QUERIES);
         let knn = KnnProtocol::of_plan(context.plan);
         let (scores, _) = scores::measure(net, &input, &self.data, &split, knn)?;

@@ -9,7 +9,8 @@ use twist_nn::TwistNet;
 
 use crate::labels::{label_tensor, tell_apart};
 use crate::split::{EvalData, Split};
-use crate::{EvalError, EvalInput, Features, KnnProtocol, knn_top1};
+use crate::{EvalError, KnnProtocol, knn_top1};
+use twist_model::{EvalInput, Features};
 
 /// What one evaluation found; field names are the keys of `metrics.json`, and what cannot be measured without labels
 /// is absent.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use twist_data::{Dataset, subset};
+use twist_model::EvalInput;
+use twist_train::{DeviceNormalize, TrainPlan};
 
 use crate::EvalError;
 use crate::baselines::KMEANS_IMAGES;
@@ -55,6 +57,18 @@ impl EvalData {
     /// The images that are scored: the held-out ones, or the training images where there are none.
     pub fn evaluated(&self) -> &Arc<dyn Dataset> {
         self.held_out.as_ref().unwrap_or(&self.train)
+    }
+
+    /// How the images of a run reach its network, as its plan says; the crops of these images are kept.
+    ///
+    /// # Errors
+    /// libtorch fails.
+    pub fn input(&self, plan: &TrainPlan) -> Result<EvalInput, EvalError> {
+        let (machine, data) = (plan.machine(), &plan.config().data);
+        let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last(), machine.device)?;
+        let transform = plan.eval().transform.clone();
+        let input = EvalInput::new(transform, normalize, plan.precision(), machine);
+        Ok(EvalInput { crops: Some(Arc::clone(&self.crops) as _), ..input })
     }
 
     /// In words, for `protocol`.

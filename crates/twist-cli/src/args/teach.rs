@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use twist_eval::ModelName;
 use twist_eval::finetune::FinetuneOptions;
+use twist_model::ModelName;
 use twist_train::{DeviceRequest, Precision};
 
 use super::{PrecisionArg, UseArgs, at_least, device};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use torch_ext::CudaStatus;
-use twist_eval::FeatureCache;
+use twist_model::FeatureCache;
 
 use crate::exit::Exit;
 use crate::machine::{self, GIB};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use twist_eval::{TableFormat, beside, embedding_rows, embedding_schema, table_in_file};
+use twist_model::{TableFormat, beside, embedding_rows, embedding_schema, table_in_file};
 
 use crate::args::StreamingArgs;
 use crate::exit::{Exit, Usage};

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use twist_eval::{ImportOptions, Imported, Weights, import};
 use twist_io::LoadReport;
+use twist_model::{ImportOptions, Imported, Weights, import};
 use twist_nn::Arch;
 
 use crate::args::Rgb;

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::{Value, json};
 use twist_data::{Dataset, class_name};
-use twist_eval::{ClassSource, FeatureKind, FeatureSet, Predictor, Similar, SimilarImages};
 use twist_io::printable;
+use twist_model::{ClassSource, FeatureKind, FeatureSet, Predictor, Similar, SimilarImages};
 
 use crate::args::{ModelArgs, at_least};
 use crate::exit::{Exit, Usage};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use twist_eval::{
+use twist_model::{
     ClassSource, FeatureBatch, Predictor, TableFormat, TableSink, table_in_file, table_in_stream,
 };
 

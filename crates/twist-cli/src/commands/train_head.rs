@@ -1,7 +1,7 @@
 //! `twist train` on frozen features: the early branch of the command for `--frozen MODEL` and for files of features.
 
 use anyhow::Context;
-use twist_eval::FeatureFile;
+use twist_model::FeatureFile;
 use twist_train::Machine;
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
 

@@ -13,11 +13,9 @@ use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array,
 use arrow_schema::{DataType, Field, Schema};
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
+use twist_model::{Features, TableFormat, embedding_column, embedding_field, given_labels, table_in_file};
 
-use crate::embed::embedding_column;
-use crate::predict::given_labels;
-use crate::tables::{Parquet, embedding_field};
-use crate::{EvalError, Features};
+use crate::EvalError;
 
 /// Rows turned into one record batch: 4,096 × 2,048 floats are 32 MiB.
 const ROWS: i64 = 4_096;
@@ -35,11 +33,11 @@ pub(crate) fn write(
     let (len, width) = features.embeddings.size2()?;
     let (_, kept) = features.clusters.size2()?;
     let schema = schema(kept as i32, width as i32);
-    let mut table = Parquet::new(path, &schema, &serde_json::Value::Null)?;
+    let mut table = table_in_file(path, TableFormat::Parquet, &schema, &serde_json::Value::Null)?;
     for start in (0..len).step_by(ROWS as usize) {
         table.push(&batch(&schema, features, (dataset, names), start, ROWS.min(len - start))?)?;
     }
-    table.finish()
+    Ok(table.finish()?)
 }
 
 fn schema(kept: i32, width: i32) -> Arc<Schema> {

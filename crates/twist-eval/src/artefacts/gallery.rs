@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
+use crate::EvalError;
 use crate::labels::spread;
-use crate::{EvalError, Features, nearest};
+use twist_model::{Features, nearest};
 
 /// Most thumbnails of one run: about 10 MB.
 const MOST: usize = 4_000;

@@ -5,7 +5,8 @@ use std::path::Path;
 use twist_data::{Dataset, class_name};
 use twist_io::text_to_cell;
 
-use crate::{EvalError, Features};
+use crate::EvalError;
+use twist_model::Features;
 
 /// Writes `path,cluster,name,label,probability,index`, one row an image: the discovered class with its number, name and
 /// probability, the class that the data set gives it (empty without one), and its place in the data set. `names` are those

@@ -14,8 +14,9 @@ use twist_run::files;
 
 pub(crate) use self::thumbnails::run_thumbnail;
 pub use self::thumbnails::thumbnail;
+use crate::EvalError;
 use crate::crops::Crops;
-use crate::{EvalError, Features};
+use twist_model::Features;
 
 /// What discovered classes are called before anybody names them.
 pub(crate) fn numbered(classes: i64) -> Vec<String> {

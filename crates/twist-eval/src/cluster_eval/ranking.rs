@@ -2,7 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use crate::{EvalError, Model};
+use crate::EvalError;
+use twist_model::Model;
 
 /// Clusters that are kept of each image: what top-5 needs.
 pub(super) const KEPT: i64 = 5;

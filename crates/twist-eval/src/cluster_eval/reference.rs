@@ -5,8 +5,8 @@ use tch::Tensor;
 
 use super::ranking::KEPT;
 use super::{ClusterFigures, Ranking};
-use crate::features::unit_rows;
 use crate::{EvalError, KMeans};
+use twist_model::unit_rows;
 
 /// How k-means is run; with K and the features it defines the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -19,10 +19,8 @@ use twist_nn::splitmix;
 use twist_train::Machine;
 
 use crate::labels::label_tensor;
-use crate::{
-    EvalError, EvalInput, FeatureCache, FeatureKind, FeatureSet, LabelledImages, Logistic, LogisticProtocol,
-    Model, ModelCard, Targets,
-};
+use crate::{EvalError, LabelledImages, Logistic, LogisticProtocol, Targets};
+use twist_model::{EvalInput, FeatureCache, FeatureKind, FeatureSet, Model, ModelCard};
 
 /// Up to so many labels a class on average, labels are few.
 const FEW: usize = 50;

@@ -26,10 +26,8 @@ pub use run::{FinetuneRun, RunEnd};
 pub use seeds::finetune_seeds;
 
 use crate::supervised::{Lesson, Student, crop_and_flip, teach};
-use crate::{
-    EpochFigures, EvalError, EvalInput, FeatureKind, LabelledImages, Model, ModelCard, Session,
-    SupervisedPlan,
-};
+use crate::{EpochFigures, EvalError, LabelledImages, Session, SupervisedPlan};
+use twist_model::{EvalInput, FeatureKind, Model, ModelCard};
 
 /// Least updates of a course whose number of epochs nobody said.
 pub const LEAST_UPDATES: u64 = 500;

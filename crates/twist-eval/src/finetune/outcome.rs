@@ -8,11 +8,10 @@ use twist_io::{clusters_file, text_to_cell};
 use twist_run::{RunFolder, files};
 use twist_train::Machine;
 
-use crate::features::{most_probable, unit_rows};
 use crate::labels::spread;
-use crate::{
-    EvalError, EvalInput, FeatureCache, FeatureKind, FeatureSet, Features, LabelledImages, Model, artefacts,
-};
+use crate::{EvalError, LabelledImages, artefacts};
+use twist_model::{EvalInput, FeatureCache, FeatureKind, FeatureSet, Features, Model};
+use twist_model::{most_probable, unit_rows};
 
 /// Images that are asked at most.
 const MOST: usize = 50_000;

@@ -12,7 +12,8 @@ use twist_train::{Machine, StopFlag};
 
 use super::{Calibration, FinetuneConfig, Finetuned, calibration, finetune, outcome};
 use crate::supervised::{Lesson, check_state};
-use crate::{EvalError, FeatureSet, LabelledImages, Model, ModelCard, Session, SupervisedPlan};
+use crate::{EvalError, LabelledImages, Session, SupervisedPlan};
+use twist_model::{FeatureSet, Model, ModelCard};
 
 /// Everything that a run needs beside its folder.
 pub struct FinetuneRun<'a> {

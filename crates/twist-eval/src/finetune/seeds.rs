@@ -9,7 +9,8 @@ use twist_train::Machine;
 
 use super::{FinetuneOptions, Finetuned, finetune};
 use crate::supervised::{KeptCourse, Lesson, identity};
-use crate::{EvalError, LabelBudget, LabelledImages, Model, Session};
+use crate::{EvalError, LabelBudget, LabelledImages, Session};
+use twist_model::Model;
 
 /// Fine-tunes once for each of `seeds` seeds, from `options.seed` on: the seed draws the labels, the classifier's first
 /// weights, the order and the crops. The mean stands under `finetune_top1` (and `finetune_top5`), the sample standard

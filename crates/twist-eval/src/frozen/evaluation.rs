@@ -11,10 +11,11 @@ use twist_run::files;
 use twist_train::frozen::HeadPlan;
 
 use super::outputs::{self, HeadInput};
-use crate::features::{FeatureTable, Features, unit_rows};
 use crate::final_evaluation::STEPS;
 use crate::labels::spread;
-use crate::{EvalError, FeatureScaling, KMeans, Model, RunFigures, artefacts};
+use crate::{EvalError, KMeans, RunFigures, artefacts};
+use twist_model::{FeatureScaling, Model};
+use twist_model::{FeatureTable, Features, unit_rows};
 
 /// Without held-out features, at most this many training rows are scored and kept as embeddings.
 const TRAINING_ROWS_SCORED: usize = 50_000;

@@ -3,9 +3,9 @@
 use tch::Tensor;
 use twist_train::frozen::HeadPlan;
 
-use crate::features::unit_rows;
 use crate::labels::spread;
 use crate::{EvalError, KMeans};
+use twist_model::unit_rows;
 
 /// k-means is fitted to at most this many rows.
 const ROWS: usize = 50_000;

@@ -6,7 +6,8 @@ use twist_io::StateDict;
 use twist_train::Precision;
 use twist_train::frozen::HeadPlan;
 
-use crate::{EvalError, FeatureScaling, HeadCard, Model, ModelCard};
+use crate::EvalError;
+use twist_model::{FeatureScaling, HeadCard, Model, ModelCard};
 
 /// A model of `backbone`'s images, or of features from elsewhere, with the head of `plan` whose tensors are `head`
 /// (`projection_heads.*`). `recipe` is named in its card.

@@ -3,8 +3,9 @@
 use tch::{Device, Tensor};
 use twist_train::frozen::Neighbourhood;
 
-use crate::features::unit_rows;
-use crate::{EvalError, nearest};
+use crate::EvalError;
+use twist_model::nearest;
+use twist_model::unit_rows;
 
 /// Rows that are asked between two reports of progress.
 const BLOCK: i64 = 4_096;

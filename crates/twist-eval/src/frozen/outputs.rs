@@ -6,9 +6,9 @@ use tch::{Device, Kind, Tensor};
 use twist_nn::{Mode, ProjectionHead};
 
 use crate::EvalError;
-use crate::features::{FeatureTable, Features, most_probable, unit_rows};
 use crate::labels::spread;
 use crate::scores::{Scores, clusters_against_labels};
+use twist_model::{FeatureTable, Features, most_probable, unit_rows};
 
 /// Rows in one pass of the head.
 const BLOCK: i64 = 8_192;

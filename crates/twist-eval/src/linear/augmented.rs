@@ -13,7 +13,8 @@ use crate::finetune::{say_selection, tested};
 use crate::supervised::{
     KeptCourse, LabelBudget, LabelledImages, Lesson, Student, crop_and_flip, identity, teach,
 };
-use crate::{EpochFigures, EvalError, EvalInput, FeatureKind, Model, ModelCard, Session, SupervisedPlan};
+use crate::{EpochFigures, EvalError, Session, SupervisedPlan};
+use twist_model::{EvalInput, FeatureKind, Model, ModelCard};
 
 /// Released values of both protocols.
 const BATCH_SIZE: usize = 1024;

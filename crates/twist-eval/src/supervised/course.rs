@@ -15,8 +15,8 @@ use super::state::{self, Progress};
 use super::test::accuracy;
 use super::{ClassMap, Session, Student, SupervisedPlan, supervised_step};
 use crate::answers::Answers;
-use crate::model::hex;
-use crate::{EvalError, EvalInput, Model, Targets};
+use crate::{EvalError, Targets};
+use twist_model::{EvalInput, Model, hex};
 
 /// Steps between two readings of the figures from the device.
 const READ_EVERY: u64 = 20;

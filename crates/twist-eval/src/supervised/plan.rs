@@ -6,7 +6,8 @@ use twist_data::{EvalTransform, Interpolation, ViewPolicy};
 use twist_train::Precision;
 
 use super::Order;
-use crate::{EvalError, FeatureKind};
+use crate::EvalError;
+use twist_model::FeatureKind;
 
 /// Most passes over labelled images: far beyond what is of use, and few enough to count their steps.
 pub(crate) const MOST_EPOCHS: u64 = 1_000_000;

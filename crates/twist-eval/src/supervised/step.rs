@@ -6,7 +6,8 @@ use twist_nn::Mode;
 use twist_train::{Optimizer, Rates};
 
 use super::Student;
-use crate::{EvalError, EvalInput, Targets};
+use crate::{EvalError, Targets};
+use twist_model::EvalInput;
 
 /// What a step found, on the device still.
 pub struct StepFigures {

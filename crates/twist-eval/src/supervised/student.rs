@@ -6,7 +6,8 @@ use twist_nn::{Init, Linear, Mode, Store, fill};
 use twist_train::{Optimizer, Parameters, Precision, Sgd};
 
 use super::SupervisedPlan;
-use crate::{ClassifierCard, EvalError, FeatureKind, Model, ModelCard};
+use crate::EvalError;
+use twist_model::{ClassifierCard, FeatureKind, Model, ModelCard, ModelError};
 
 /// Standard deviation of the classifier's first weights.
 const CLASSIFIER_STD: f64 = 0.01;
@@ -182,7 +183,7 @@ fn copy(from: &Store, to: &Store, prefix: &str) -> Result<(), EvalError> {
         for entry in to.entries().iter().filter(|entry| entry.name.starts_with(prefix)) {
             let source = known
                 .get(entry.name.as_str())
-                .ok_or_else(|| EvalError::Card { reason: format!("it has no tensor `{}`", entry.name) })?;
+                .ok_or_else(|| ModelError::Card { reason: format!("it has no tensor `{}`", entry.name) })?;
             entry.tensor.shallow_clone().f_copy_(source)?;
         }
         Ok(())

@@ -9,7 +9,8 @@ use twist_data::{Dataset, Skipped};
 use twist_nn::Mode;
 
 use super::Student;
-use crate::{EvalError, EvalInput};
+use crate::EvalError;
+use twist_model::EvalInput;
 
 /// Accuracy over the labelled, readable images of a test set.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -14,9 +14,9 @@ use super::holdout::HoldOut;
 use super::result::{Selection, TransferMethod, TransferResult};
 use crate::answers::Answers;
 use crate::logistic::logarithmic;
-use crate::model::hex;
 use crate::supervised::{KeptCourse, Lesson, Order, Student, crop_and_flip, identity, scores, teach};
-use crate::{EvalError, EvalInput, FeatureKind, Model, ModelCard, Session, SupervisedPlan};
+use crate::{EvalError, Session, SupervisedPlan};
+use twist_model::{EvalInput, FeatureKind, Model, ModelCard, hex};
 
 /// Of SGD, Nesterov's.
 const MOMENTUM: f64 = 0.9;

@@ -7,7 +7,8 @@ use super::holdout::HoldOut;
 use super::result::{Selection, TransferMethod, TransferResult};
 use crate::answers::Answers;
 use crate::logistic::logarithmic;
-use crate::{EvalError, FeatureSet, Logistic, LogisticProtocol};
+use crate::{EvalError, Logistic, LogisticProtocol};
+use twist_model::FeatureSet;
 
 /// What defines the linear figure beside model and data.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,9 +9,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type};
 use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use twist_eval::{EvalData, RunFigures, Watch, final_evaluation};
+use twist_eval::{EvalData, RunFigures, final_evaluation};
+use twist_model::Watch;
 
-use crate::support::{Pictures, labelled, net, plan, unlabelled};
+use crate::pictures::{Pictures, labelled, unlabelled};
+use crate::support::{net, plan};
 
 fn evaluate(data: &EvalData, folder: &Path) -> serde_json::Map<String, serde_json::Value> {
     let plan = plan(data);

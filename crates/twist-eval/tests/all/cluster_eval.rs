@@ -2,10 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 use twist_data::{EvalTransform, Interpolation};
-use twist_eval::{
-    ClusterFigures, EvalError, FeatureClusters, FeatureScaling, HeadCard, KMeansProtocol, Model, ModelCard,
-    Ranking, class_rows,
-};
+use twist_eval::{ClusterFigures, EvalError, FeatureClusters, KMeansProtocol, Ranking, class_rows};
+use twist_model::{FeatureScaling, HeadCard, Model, ModelCard, ModelError};
 use twist_nn::Activation;
 use twist_train::Precision;
 
@@ -116,5 +114,5 @@ fn a_model_without_a_head_discovered_nothing() {
     let mut card = head().card;
     card.head = None;
     let model = Model::new(card, Device::Cpu, 1).unwrap();
-    assert!(matches!(Ranking::of_model(&model, &rows), Err(EvalError::NoHead { .. })));
+    assert!(matches!(Ranking::of_model(&model, &rows), Err(EvalError::Model(ModelError::NoHead { .. }))));
 }

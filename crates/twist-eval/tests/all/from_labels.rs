@@ -10,16 +10,17 @@ use twist_eval::finetune::{
     FinetuneConfig, FinetuneOptions, FinetuneRun, Finetuned, Kind, RunEnd, finetune, finetune_seeds,
 };
 use twist_eval::linear::{AugmentedLinear, AugmentedResult, augmented_linear};
-use twist_eval::{
-    BackboneCard, ClassSource, EvalError, EvalInput, FeatureCache, FeatureKind, FeatureScaling, LabelBudget,
-    LabelledImages, Model, ModelCard, Predictor, Session,
-};
+use twist_eval::{EvalError, LabelBudget, LabelledImages, Session};
 use twist_io::ClusterNames;
+use twist_model::{
+    BackboneCard, ClassSource, EvalInput, FeatureCache, FeatureKind, FeatureScaling, Model, ModelCard,
+    Predictor,
+};
 use twist_nn::splitmix;
 use twist_run::{Event, OnExisting, Recorder, RunError, RunFolder, What};
 use twist_train::{DeviceRequest, Machine, Precision, StopFlag};
 
-use crate::support::{Pictures, labelled};
+use crate::pictures::{Pictures, labelled};
 
 /// Pictures of noise whose labels mean nothing.
 struct Noise {

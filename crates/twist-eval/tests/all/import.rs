@@ -3,15 +3,13 @@
 use std::path::PathBuf;
 
 use tch::{Device, Kind, Tensor};
-use twist_eval::{
-    EvalError, EvalInput, FeatureCache, FeatureKind, ImportOptions, MatchedBy, Model, Weights,
-    classifier_scores, import,
-};
+use twist_eval::{EvalError, MatchedBy, classifier_scores};
 use twist_io::{HostTensor, StateDict, load_safetensors, save_safetensors};
+use twist_model::{EvalInput, FeatureCache, FeatureKind, ImportOptions, Model, ModelError, Weights, import};
 use twist_nn::{Activation, Mode, NetConfig, Store, build_backbone, tensor_from_host, tensor_to_host};
 use twist_train::{DeviceRequest, Machine, Precision};
 
-use crate::support::{Pictures, labelled};
+use crate::pictures::{Pictures, labelled};
 
 /// `TWIST_REFERENCE`, else `tests/reference` of the workspace.
 fn reference(name: &str) -> PathBuf {
@@ -128,7 +126,7 @@ fn a_file_that_is_not_whole_is_refused_with_a_report() {
     state.0[place].0 = "module.layer2.1.conv_1.weight".into();
     state.push("module.extra", HostTensor::from_slice(vec![1], &[1.0f32]).unwrap());
     let options = ImportOptions { arch: Some("resnet20".parse().unwrap()), ..ImportOptions::default() };
-    let Err(EvalError::Incomplete { report, .. }) = import(state, &options) else { panic!("incomplete") };
+    let Err(ModelError::Incomplete { report, .. }) = import(state, &options) else { panic!("incomplete") };
     assert_eq!(report.missing, ["backbone.layer2.1.conv1.weight"]);
     assert_eq!(report.unused, ["module.layer2.1.conv_1.weight", "module.extra"], "the file's own names");
     assert!(report.to_string().contains("did you mean `module.layer2.1.conv_1.weight`"), "{report}");
@@ -142,10 +140,10 @@ fn a_file_that_is_not_whole_is_refused_with_a_report() {
 #[test]
 fn what_a_user_says_of_the_images_must_fit() {
     let options = ImportOptions { size: Some(40), resize: Some(20), ..ImportOptions::default() };
-    assert!(matches!(import(resnet20(2), &options), Err(EvalError::Card { .. })));
+    assert!(matches!(import(resnet20(2), &options), Err(ModelError::Card { .. })));
     let names = vec!["a".to_string(); 3];
     let options = ImportOptions { class_names: names, ..ImportOptions::default() };
-    assert!(matches!(import(resnet20(2), &options), Err(EvalError::ClassCount { model: 2, data: 3 })));
+    assert!(matches!(import(resnet20(2), &options), Err(ModelError::ClassCount { model: 2, data: 3 })));
 }
 
 #[test]

@@ -2,21 +2,23 @@
 
 mod artefacts;
 mod cluster_eval;
-mod feature_files;
 mod from_labels;
 mod import;
 mod kmeans;
 mod logistic;
 mod model;
+#[path = "../../../twist-model/tests/all/pictures.rs"]
+mod pictures;
 mod support;
-mod tables;
 mod transfer;
 mod unbelieved;
 
-use support::{Pictures, evaluator, labelled, net, plan, unlabelled};
+use pictures::{Pictures, labelled, unlabelled};
+use support::{evaluator, net, plan};
 use tch::{Device, Kind, Tensor};
 use twist_data::subset;
-use twist_eval::{EvalData, EvalError, EvalInput, Features, clusters_against_labels};
+use twist_eval::{EvalData, clusters_against_labels};
+use twist_model::{EvalInput, Features, ModelError};
 use twist_train::{EvalContext, Evaluator};
 
 fn evaluate(data: EvalData) -> Vec<(String, f64)> {
@@ -33,7 +35,7 @@ fn score(pairs: &[(String, f64)], key: &str) -> Option<f64> {
 fn features_are_unit_rows_in_the_order_of_the_data() {
     let data = EvalData::new(labelled(30, 0), None).unwrap();
     let plan = plan(&data);
-    let input = EvalInput::of_plan(&plan).unwrap();
+    let input = data.input(&plan).unwrap();
     let net = net(&plan);
     let all: Vec<u32> = (0..30).collect();
     let features = Features::of(&net, &input, &data.train, &all).unwrap();
@@ -60,7 +62,7 @@ fn features_are_unit_rows_in_the_order_of_the_data() {
 fn unreadable_images_are_left_out_and_named() {
     let data = EvalData::new(Pictures::broken(12, &[0, 5]), None).unwrap();
     let plan = plan(&data);
-    let input = EvalInput::of_plan(&plan).unwrap();
+    let input = data.input(&plan).unwrap();
     let features = Features::of(&net(&plan), &input, &data.train, &(0..12).collect::<Vec<_>>()).unwrap();
     assert_eq!(features.indices, [1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
     assert_eq!(features.embeddings.size()[0], 10);
@@ -68,7 +70,7 @@ fn unreadable_images_are_left_out_and_named() {
     assert_eq!(skipped, ["picture 0", "picture 5"]);
     assert!(clusters_against_labels(&features, &*data.train).unwrap().is_some());
     let nothing = Features::of(&net(&plan), &input, &data.train, &[0, 5]);
-    assert!(matches!(nothing, Err(EvalError::NoFeatures)));
+    assert!(matches!(nothing, Err(ModelError::NoFeatures)));
 }
 
 #[test]

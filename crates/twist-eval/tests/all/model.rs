@@ -6,15 +6,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use fs_err as fs;
 use tch::Device;
 use twist_data::{DataError, Dataset, EvalTransform, Interpolation, Stored};
-use twist_eval::{
-    BackboneCard, ClassifierCard, EvalData, EvalError, EvalInput, FeatureCache, FeatureKind, Features,
-    HeadCard, Model, ModelCard, ModelName,
-};
+use twist_eval::EvalData;
 use twist_io::{AtomicFile, StateDict, save_safetensors};
+use twist_model::{
+    BackboneCard, ClassifierCard, EvalInput, FeatureCache, FeatureKind, Features, HeadCard, Model, ModelCard,
+    ModelError, ModelName,
+};
 use twist_nn::Activation;
 use twist_train::{CheckpointFacts, DeviceRequest, Machine, Precision, Streaks};
 
-use crate::support::{Pictures, labelled, net, plan};
+use crate::pictures::{Pictures, labelled};
+use crate::support::{net, plan};
 
 fn card() -> ModelCard {
     ModelCard {
@@ -83,7 +85,7 @@ fn a_run_is_its_newest_checkpoint() {
 
     // It says what the network in training says.
     let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
-    let expected = Features::of(&net, &EvalInput::of_plan(&plan).unwrap(), &data.train, &[0, 1, 2]).unwrap();
+    let expected = Features::of(&net, &data.input(&plan).unwrap(), &data.train, &[0, 1, 2]).unwrap();
     let rows = FeatureCache::off().features(&model, &input, FeatureKind::Last, &data.train, &mut |_, _| {});
     let rows = rows.unwrap();
     let unit = rows.unit_rows().unwrap().narrow(0, 0, 3);
@@ -131,7 +133,7 @@ fn the_teacher_of_a_checkpoint_is_a_model_of_its_own() {
 
     let (_folder, weights) = saved();
     let error = load(&ModelName::teacher_of(&weights.path)).unwrap_err();
-    assert!(matches!(error, EvalError::NoTeacher { .. }), "{error}");
+    assert!(matches!(error, ModelError::NoTeacher { .. }), "{error}");
 }
 
 /// A checkpoint says the filter of its evaluation; one of an older version may have said it only by its recipe's default,
@@ -273,7 +275,7 @@ fn features_of_images_that_changed_meanwhile_are_never_kept() {
     for at in [9, 13] {
         let (before, after, reads) = (labelled(9, 0), labelled(9, 1), AtomicUsize::new(0));
         let exchanged: Arc<dyn Dataset> = Arc::new(Exchanged { before, after, reads, at });
-        assert!(matches!(ask(&exchanged), Err(EvalError::ImagesChanged)));
+        assert!(matches!(ask(&exchanged), Err(ModelError::ImagesChanged)));
         assert_eq!(fs::read_dir(place.path().join("features")).unwrap().count(), 0);
         assert!(ask(&exchanged).is_ok(), "they no longer change");
         fs::remove_dir_all(place.path().join("features")).unwrap();
@@ -301,9 +303,9 @@ fn unfinished_tables_are_counted_and_swept_when_their_writer_is_gone() {
 fn what_a_model_has_not_is_said() {
     let no_backbone = ModelCard { backbone: None, head: None, classifier: None, ..card() };
     let model = Model::new(no_backbone, Device::Cpu, 0).unwrap();
-    assert!(matches!(model.backbone(), Err(EvalError::NoBackbone { .. })));
-    assert!(matches!(model.head(), Err(EvalError::NoHead { .. })));
-    assert!(matches!(model.classifier(), Err(EvalError::NoClassifier { .. })));
+    assert!(matches!(model.backbone(), Err(ModelError::NoBackbone { .. })));
+    assert!(matches!(model.head(), Err(ModelError::NoHead { .. })));
+    assert!(matches!(model.classifier(), Err(ModelError::NoClassifier { .. })));
 
     let (_folder, model) = saved();
     let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
@@ -315,13 +317,13 @@ fn what_a_model_has_not_is_said() {
 #[test]
 fn files_that_are_no_model_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(Model::load(folder.path(), Device::Cpu), Err(EvalError::NoModel { .. })));
+    assert!(matches!(Model::load(folder.path(), Device::Cpu), Err(ModelError::NoModel { .. })));
     let path = folder.path().join("bare.safetensors");
     save_safetensors(&path, &StateDict::default(), None).unwrap();
     let message = Model::load(&path, Device::Cpu).unwrap_err().to_string();
     assert!(message.contains("twist import") && message.contains("bare.safetensors"), "{message}");
     let wrong = ModelCard { feature_dim: 33, ..card() };
-    assert!(matches!(Model::new(wrong, Device::Cpu, 0), Err(EvalError::Card { .. })));
+    assert!(matches!(Model::new(wrong, Device::Cpu, 0), Err(ModelError::Card { .. })));
     let missing = Model::load(&folder.path().join("none"), Device::Cpu).unwrap_err().to_string();
     assert!(missing.contains("none"), "{missing}");
 }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 use twist_data::{Dataset, OfficialKind, OfficialSet, Skipped};
-use twist_eval::{
-    EvalError, FeatureSet, LinearTransferProtocol, TransferMethod, TransferResult, linear_transfer,
-};
+use twist_eval::{EvalError, LinearTransferProtocol, TransferMethod, TransferResult, linear_transfer};
+use twist_model::FeatureSet;
 
-use crate::support::labelled;
+use crate::pictures::labelled;
 
 fn set(kind: OfficialKind, train: Arc<dyn Dataset>, test: Arc<dyn Dataset>) -> OfficialSet {
     OfficialSet { kind, train, validation: None, test, tags: None, split: "by a test".into() }

@@ -7,15 +7,16 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
 use twist_data::EvalTransform;
-use twist_eval::{
-    BackboneCard, ClassifierCard, EvalData, EvalError, FeatureKind, HeadCard, ImportOptions, Model,
-    ModelCard, import,
-};
+use twist_eval::EvalData;
 use twist_io::{HostTensor, IoError, StateDict, load_safetensors, save_safetensors};
+use twist_model::{
+    BackboneCard, ClassifierCard, FeatureKind, HeadCard, ImportOptions, Model, ModelCard, ModelError, import,
+};
 use twist_nn::{Activation, Arch, NetConfig, Store, TwistNet, build_backbone};
 use twist_train::{CheckpointFacts, Precision, Streaks, init_from};
 
-use crate::support::{labelled, net, plan};
+use crate::pictures::labelled;
+use crate::support::{net, plan};
 
 fn card() -> ModelCard {
     ModelCard {
@@ -214,7 +215,7 @@ fn a_tensor_that_changes_the_computation_is_never_left_over() {
         let mut state = vit();
         state.push(name, scalar());
         let error = import(state, &small_vit()).unwrap_err();
-        assert!(matches!(error, EvalError::OtherNetwork { .. }), "{error}");
+        assert!(matches!(error, ModelError::OtherNetwork { .. }), "{error}");
         assert!(error.to_string().contains(name) && error.to_string().contains("vit_48x2x3"), "{error}");
     }
     let mut resnet = tensors("resnet18", 8, |name| format!("module.{name}"));
@@ -323,10 +324,10 @@ fn finite_weights_that_give_no_numbers_are_refused_as_well() {
     model.path = "loud.safetensors".into();
     let images = Tensor::ones([2, 3, 16, 16], (tch::Kind::Float, Device::Cpu)) * 1e30;
     let error = model.features(&images, FeatureKind::Last).unwrap_err();
-    assert!(matches!(&error, EvalError::FeaturesNotFinite { .. }), "{error}");
+    assert!(matches!(&error, ModelError::FeaturesNotFinite { .. }), "{error}");
     assert!(error.to_string().contains("loud.safetensors"), "{error}");
     let rows = Tensor::full([1, 32], f64::from(f32::MAX), (tch::Kind::Float, Device::Cpu));
-    assert!(matches!(model.classifier_logits(&(rows * 8)), Err(EvalError::FeaturesNotFinite { .. })));
+    assert!(matches!(model.classifier_logits(&(rows * 8)), Err(ModelError::FeaturesNotFinite { .. })));
 }
 
 #[test]
@@ -339,7 +340,7 @@ fn a_damaged_model_is_told_with_file_and_tensor() {
     bytes[end - 1] ^= 0x40; // the exponent of the last number
     fs_err::write(&path, &bytes).unwrap();
     let error = Model::load(&path, Device::Cpu).unwrap_err();
-    assert!(matches!(error, EvalError::Io(IoError::Checksum { .. })), "{error}");
+    assert!(matches!(error, ModelError::Io(IoError::Checksum { .. })), "{error}");
     assert!(error.to_string().contains("a.safetensors") && error.to_string().contains("tensor `"), "{error}");
     assert!(load_safetensors(&path).is_err());
 }

@@ -1,7 +1,8 @@
 //! `twist eval classifier`: a model's own classifier.
 
 use serde_json::{Map, json};
-use twist_eval::{FeatureKind, classifier_scores};
+use twist_eval::classifier_scores;
+use twist_model::FeatureKind;
 
 use crate::args::ModelArgs;
 use crate::digits::{share, thousands};

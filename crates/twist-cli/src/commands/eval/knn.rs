@@ -1,7 +1,8 @@
 //! `twist eval knn`: weighted nearest neighbours on frozen features.
 
 use serde_json::{Map, json};
-use twist_eval::{FeatureKind, KnnProtocol, knn_top1_each};
+use twist_eval::{KnnProtocol, knn_top1_each};
+use twist_model::FeatureKind;
 
 use super::DataArgs;
 use crate::args::{ModelArgs, at_least};
@@ -77,8 +78,8 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let votes = args.votes();
     let classes = train.classes().len() as i64;
     let top1 = knn_top1_each(
-        (&twist_eval::unit_rows(&bank)?, &bank_labels),
-        (&twist_eval::unit_rows(&queries)?, &query_labels),
+        (&twist_model::unit_rows(&bank)?, &bank_labels),
+        (&twist_model::unit_rows(&queries)?, &query_labels),
         classes,
         &votes,
     )?;

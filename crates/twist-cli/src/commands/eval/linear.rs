@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use twist_data::Dataset;
+use twist_eval::Session;
 use twist_eval::linear::{AugmentedLinear, FastLinear, augmented_linear, fast_linear};
-use twist_eval::{FeatureKind, Session};
+use twist_model::FeatureKind;
 use twist_train::Precision;
 
 use super::DataArgs;

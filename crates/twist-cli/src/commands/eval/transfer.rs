@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 use twist_data::{OfficialKind, OfficialSet, TransferMetric, find_official, open_official};
 use twist_eval::{
-    FeatureKind, FinetuneTransferProtocol, LinearTransferProtocol, TransferMethod, TransferResult,
-    finetune_transfer, linear_transfer, transfer_transform,
+    FinetuneTransferProtocol, LinearTransferProtocol, TransferMethod, TransferResult, finetune_transfer,
+    linear_transfer, transfer_transform,
 };
+use twist_model::FeatureKind;
 use twist_train::Precision;
 
 use crate::args::{ModelArgs, at_least};

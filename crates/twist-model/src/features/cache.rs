@@ -1,0 +1,278 @@
+//! Features are computed once for each model and data set, and kept.
+//!
+//! An entry is two files: `KEY.npy` with the rows, mapped into memory when it is used again, and `KEY.json` with what
+//! they belong to, written last. The key is a hash of everything that decides the numbers: the backbone's weights, the
+//! bytes of every image, transform, normalisation, arithmetic, and which features.
+//!
+//! A table is kept only when the bytes that were read while it was made are those of its key, and used only when its
+//! width and its checksum are what `KEY.json` says. Any other is computed again.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tch::{Device, Kind, Tensor};
+use torch_ext::Autocast;
+use twist_data::{Dataset, Skipped};
+use twist_io::{Dtype, NpyWriter, npy_checksum, read_npy_header, remove_leftovers};
+
+use super::content::{Witness, content_hash};
+use super::{FeatureKind, FeatureSet, Rows};
+use crate::model::hex;
+use crate::{EvalInput, Model, ModelError};
+
+/// How the names of unfinished tables end.
+const UNFINISHED: &str = ".twist-tmp";
+
+/// Where features are kept.
+#[derive(Clone, Debug)]
+pub struct FeatureCache {
+    folder: Option<PathBuf>,
+}
+
+/// `KEY.json`.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    rows: usize,
+    /// Numbers in a row.
+    width: usize,
+    /// CRC-32C of the table's numbers.
+    checksum: u32,
+    skipped: Vec<SkippedImage>,
+    // For people who look into the folder.
+    model: String,
+    features: String,
+    images: usize,
+    transform: serde_json::Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SkippedImage {
+    index: u32,
+    path: String,
+    reason: String,
+}
+
+impl FeatureCache {
+    /// The user's: `$TWIST_CACHE`, else `$XDG_CACHE_HOME/twist/features`, else `~/.cache/twist/features`; off where there
+    /// is none of them.
+    pub fn of_user() -> Self {
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let folder = variable("TWIST_CACHE").or_else(|| {
+            let base = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
+            Some(base.join("twist").join("features"))
+        });
+        Self { folder }
+    }
+
+    /// In this folder, which is made when it is needed.
+    pub fn at(folder: PathBuf) -> Self {
+        Self { folder: Some(folder) }
+    }
+
+    /// Nothing is kept.
+    pub fn off() -> Self {
+        Self { folder: None }
+    }
+
+    /// Where entries lie.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// Bytes of all tables, unfinished ones included; 0 where nothing is kept yet.
+    pub fn bytes(&self) -> u64 {
+        let entries = self.folder.as_deref().and_then(|folder| folder.read_dir().ok()).into_iter().flatten();
+        let is_table = |name: &str| name.ends_with(".npy") || name.ends_with(UNFINISHED);
+        let tables = entries.flatten().filter(|entry| is_table(&entry.file_name().to_string_lossy()));
+        tables.filter_map(|table| Some(table.metadata().ok()?.len())).sum()
+    }
+
+    /// The features of every readable image of `dataset`, from the cache when they are there. `progress` hears of images
+    /// done and their number while they are computed.
+    ///
+    /// # Errors
+    /// No image can be read, the model has no backbone, libtorch fails, or the cache cannot be written.
+    pub fn features(
+        &self,
+        model: &Model,
+        input: &EvalInput,
+        kind: FeatureKind,
+        dataset: &Arc<dyn Dataset>,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<FeatureSet, ModelError> {
+        model.backbone()?;
+        let (Some(folder), false) = (&self.folder, model.backbone_hash.is_empty()) else {
+            return in_memory(model, input, kind, dataset, progress);
+        };
+        let content = content_hash(&**dataset);
+        let place = folder.join(key(model, input, kind, dataset.len(), &content));
+        if let Some(known) = read(&place, dataset.len())? {
+            return Ok(known);
+        }
+        fs_err::create_dir_all(folder)
+            .map_err(|source| ModelError::Cache { path: folder.clone(), source })?;
+        remove_leftovers(folder)?;
+        compute(&place, model, input, kind, dataset, &content, progress)?;
+        read(&place, dataset.len())?.ok_or(ModelError::NoFeatures)
+    }
+}
+
+/// Everything that decides the numbers.
+fn key(model: &Model, input: &EvalInput, kind: FeatureKind, images: usize, content: &str) -> String {
+    let facts = serde_json::json!({
+        "version": 1,
+        "model": model.backbone_hash,
+        "arch": model.card.backbone,
+        "features": kind.to_string(),
+        "transform": input.transform,
+        "mean": model.card.mean,
+        "std": model.card.std,
+        "autocast": input.autocast.map(|kind| format!("{kind:?}")),
+        "device": if input.device.is_cuda() { "cuda" } else { "cpu" },
+        "images": images,
+        "content": content,
+    });
+    hex(&Sha256::digest(facts.to_string().as_bytes())[..16])
+}
+
+/// An entry that is whole; `None` where there is none, one of a process that was killed between its two files, or one that
+/// was damaged since.
+fn read(place: &Path, images: usize) -> Result<Option<FeatureSet>, ModelError> {
+    let Ok(text) = fs_err::read(place.with_extension("json")) else { return Ok(None) };
+    let Ok(entry) = serde_json::from_slice::<Entry>(&text) else { return Ok(None) };
+    let table = place.with_extension("npy");
+    let Ok(header) = read_npy_header(&table) else { return Ok(None) };
+    let fits = header.dtype == Dtype::F32 && header.shape == [entry.rows, entry.width];
+    if !fits || !npy_checksum(&table).is_ok_and(|checksum| checksum == entry.checksum) {
+        return Ok(None);
+    }
+    let rows = mapped(&table, header.data_offset, &header.shape)?;
+    let skipped: Vec<Skipped> = entry
+        .skipped
+        .into_iter()
+        .map(|SkippedImage { index, path, reason }| Skipped { index, path, reason })
+        .collect();
+    let unread: std::collections::BTreeSet<u32> = skipped.iter().map(|image| image.index).collect();
+    let indices: Vec<u32> = (0..images as u32).filter(|index| !unread.contains(index)).collect();
+    if indices.len() != entry.rows {
+        return Ok(None);
+    }
+    Ok(Some(FeatureSet { indices, rows, skipped }))
+}
+
+/// The float32 table `[N, D]` that begins `offset` bytes into a file, without reading it: pages come when they are used.
+fn mapped(path: &Path, offset: u64, shape: &[usize]) -> Result<Tensor, ModelError> {
+    let bytes = shape.iter().product::<usize>() as i64 * 4;
+    let end = offset as i64 + bytes;
+    let name = path.to_str().ok_or_else(|| ModelError::Cache {
+        path: path.to_owned(),
+        source: std::io::Error::new(std::io::ErrorKind::InvalidInput, "the path is not UTF-8"),
+    })?;
+    // Private: writing to the tensor would not reach the file.
+    let file = Tensor::f_from_file(name, false, Some(end), (Kind::Uint8, Device::Cpu))?;
+    let floats = file.f_narrow(0, offset as i64, bytes)?.f_view_dtype(Kind::Float)?;
+    Ok(floats.f_view([shape[0] as i64, shape[1] as i64])?)
+}
+
+/// Streams features into a new entry: nothing but a batch is in memory. `content` is the hash of the images that the key
+/// stands for.
+fn compute(
+    place: &Path,
+    model: &Model,
+    input: &EvalInput,
+    kind: FeatureKind,
+    dataset: &Arc<dyn Dataset>,
+    content: &str,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<(), ModelError> {
+    let all: Vec<u32> = (0..dataset.len() as u32).collect();
+    let witness = Arc::new(Witness::of(dataset));
+    let watched: Arc<dyn Dataset> = Arc::clone(&witness) as _;
+    let mut columns = 0;
+    let mut table: Option<NpyWriter> = None;
+    let (seen, skipped) = each_batch(model, input, kind, &watched, &all, progress, |features| {
+        let width = features.size2()?.1 as usize;
+        columns = width;
+        let values: Vec<f32> = Vec::try_from(&features.f_flatten(0, -1)?.f_contiguous()?)?;
+        if table.is_none() {
+            table = Some(NpyWriter::create(place.with_extension("npy"), width)?);
+        }
+        match &mut table {
+            Some(table) => Ok(table.push(&values)?),
+            None => Err(ModelError::NoFeatures),
+        }
+    })?;
+    if witness.content_hash() != content {
+        return Err(ModelError::ImagesChanged);
+    }
+    let table = table.ok_or(ModelError::NoFeatures)?;
+    let checksum = table.checksum();
+    table.finish()?;
+    let entry = Entry {
+        rows: seen.len(),
+        width: columns,
+        checksum,
+        skipped: skipped
+            .into_iter()
+            .map(|Skipped { index, path, reason }| SkippedImage { index, path, reason })
+            .collect(),
+        model: model.card.origin.clone(),
+        features: kind.to_string(),
+        images: dataset.len(),
+        transform: serde_json::to_value(&input.transform)?,
+    };
+    let text = serde_json::to_string_pretty(&entry)?;
+    twist_io::write_atomic(place.with_extension("json"), |file| writeln!(file, "{text}"))?;
+    Ok(())
+}
+
+fn in_memory(
+    model: &Model,
+    input: &EvalInput,
+    kind: FeatureKind,
+    dataset: &Arc<dyn Dataset>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<FeatureSet, ModelError> {
+    let all: Vec<u32> = (0..dataset.len() as u32).collect();
+    let mut rows = Rows::default();
+    let (indices, skipped) =
+        each_batch(model, input, kind, dataset, &all, progress, |features| rows.push(features, all.len()))?;
+    let count = indices.len() as i64;
+    Ok(FeatureSet { indices, rows: rows.first(count)?, skipped })
+}
+
+/// Hands features `[B, D]` (CPU) to `take`, batch by batch.
+fn each_batch(
+    model: &Model,
+    input: &EvalInput,
+    kind: FeatureKind,
+    dataset: &Arc<dyn Dataset>,
+    indices: &[u32],
+    progress: &mut dyn FnMut(usize, usize),
+    mut take: impl FnMut(&Tensor) -> Result<(), ModelError>,
+) -> Result<(Vec<u32>, Vec<Skipped>), ModelError> {
+    let mut done = 0;
+    input.for_each_batch(dataset, indices, |bytes| {
+        let features = input.features(model, bytes, kind)?;
+        done += features.size()[0] as usize;
+        take(&features.f_to_device(Device::Cpu)?)?;
+        progress(done, indices.len());
+        Ok(())
+    })
+}
+
+impl EvalInput {
+    /// Features `[B, D]` (float32, on the model's device) of transformed images as bytes `[B, S, S, 3]`.
+    ///
+    /// # Errors
+    /// The model has no backbone; libtorch fails.
+    pub fn features(&self, model: &Model, bytes: &Tensor, kind: FeatureKind) -> Result<Tensor, ModelError> {
+        let images = self.normalised(bytes)?;
+        let _autocast = self.autocast.map(|kind| Autocast::scope(self.device, kind)).transpose()?;
+        model.features(&images, kind)
+    }
+}

@@ -1,0 +1,202 @@
+//! Features that some other program computed, in a file.
+//!
+//! | file | features | names and labels |
+//! |---|---|---|
+//! | `x.npy` | a table `[N, D]` of float32, float64 or float16 | integers `[N]` in `x.labels.npy`, where there is one; below 0 means none. Else `path` and `label` (text or numbers) of `x.npy.csv`, which `twist embed` writes |
+//! | `x.parquet` | a column `embedding` of lists of equal length | columns `path` (text) and `label` (text, integers or floats that are whole), where there are any |
+//!
+//! `twist embed` and training write both kinds.
+
+mod npy;
+mod parquet;
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tch::{Kind, Tensor};
+use twist_data::{DataError, Dataset, Stored};
+
+use super::FeatureSet;
+use crate::ModelError;
+use crate::model::hash_of;
+
+/// Rows of features with what is known of each: names, labels, and the images where they are at hand.
+#[derive(Clone)]
+pub struct FeatureTable {
+    /// `[N, D]`, not normalised.
+    pub features: Rc<FeatureSet>,
+    /// Names, labels and images of the rows, by `features.indices`.
+    pub dataset: Arc<dyn Dataset>,
+    /// Whether `dataset` has pictures.
+    pub has_images: bool,
+}
+
+impl FeatureTable {
+    /// Features of the images of `dataset`.
+    pub fn of_images(features: FeatureSet, dataset: Arc<dyn Dataset>) -> Self {
+        Self { features: Rc::new(features), dataset, has_images: true }
+    }
+
+    /// Number of rows N.
+    pub fn len(&self) -> usize {
+        self.features.indices.len()
+    }
+
+    /// Whether there are no rows; no reader returns such a table.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Numbers in a row, D.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub fn width(&self) -> Result<i64, ModelError> {
+        Ok(self.features.rows.size2()?.1)
+    }
+}
+
+/// A file of features.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureFile {
+    path: PathBuf,
+}
+
+/// What a file says of its rows.
+pub(super) struct Content {
+    /// `[N, D]` float32.
+    rows: Tensor,
+    /// Empty, or one for each row.
+    names: Vec<String>,
+    /// Empty, or one for each row.
+    labels: Vec<Option<u32>>,
+    /// Names of the classes; empty without labels.
+    classes: Vec<String>,
+}
+
+impl FeatureFile {
+    /// `data` as a file of features; `None` for images. A parquet file is one when it has a column `embedding`.
+    pub fn recognise(data: &str) -> Option<Self> {
+        let path = Path::new(data);
+        let is_one = match path.extension()?.to_str()? {
+            "npy" => true,
+            "parquet" => path.is_file() && parquet::has_embeddings(path),
+            _ => false,
+        };
+        is_one.then(|| Self { path: path.to_owned() })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads and checks it. Without `with_labels` its labels are not looked at.
+    ///
+    /// # Errors
+    /// [`ModelError::FeatureFile`] says what is wrong with it and what would be right: another type or shape, rows of
+    /// unequal length, numbers that are not finite, labels that do not fit.
+    pub fn read(&self, with_labels: bool) -> Result<FeatureTable, ModelError> {
+        let content = match self.path.extension().and_then(|extension| extension.to_str()) {
+            Some("npy") => npy::read(&self.path, with_labels)?,
+            _ => parquet::read(&self.path, with_labels)?,
+        };
+        let (len, width) = content.rows.size2()?;
+        let wrong = |reason: String| ModelError::FeatureFile { path: self.path.clone(), reason };
+        if let Some(reason) = nothing_in(len, width) {
+            return Err(wrong(reason));
+        }
+        finite(&content.rows).map_err(|error| match error {
+            Unfit::NotFinite { first, count } => wrong(format!(
+                "row {first} (from 0) has a number that is NaN or infinite, {count} of {len} rows have; leave them out"
+            )),
+            Unfit::Torch(error) => error.into(),
+        })?;
+        let rows = content.rows;
+        let known = Rows {
+            path: self.path.clone(),
+            len: len as usize,
+            names: content.names,
+            labels: content.labels,
+            classes: content.classes,
+            hash: hash_of(&self.path)?,
+        };
+        let features = FeatureSet { indices: (0..len as u32).collect(), rows, skipped: Vec::new() };
+        Ok(FeatureTable { features: Rc::new(features), dataset: Arc::new(known), has_images: false })
+    }
+}
+
+enum Unfit {
+    NotFinite { first: i64, count: i64 },
+    Torch(tch::TchError),
+}
+
+impl From<tch::TchError> for Unfit {
+    fn from(error: tch::TchError) -> Self {
+        Self::Torch(error)
+    }
+}
+
+/// Looks for NaN and infinity in `[N, D]`, without a second table.
+fn finite(rows: &Tensor) -> Result<(), Unfit> {
+    let (most, least) = (rows.f_amax([1i64].as_slice(), false)?, rows.f_amin([1i64].as_slice(), false)?);
+    let whole = most.f_isfinite()?.f_logical_and(&least.f_isfinite()?)?;
+    let bad = whole.f_logical_not()?;
+    let count = i64::try_from(&bad.f_sum(Kind::Int64)?)?;
+    if count == 0 {
+        return Ok(());
+    }
+    let first = i64::try_from(&bad.f_to_kind(Kind::Int64)?.f_argmax(0, false)?)?;
+    Err(Unfit::NotFinite { first, count })
+}
+
+/// The rows of a file as a data set without pictures.
+struct Rows {
+    path: PathBuf,
+    len: usize,
+    names: Vec<String>,
+    labels: Vec<Option<u32>>,
+    classes: Vec<String>,
+    hash: String,
+}
+
+impl Dataset for Rows {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn read(&self, index: usize) -> Result<Stored, DataError> {
+        if index >= self.len {
+            return Err(DataError::OutOfRange { index, len: self.len });
+        }
+        let source = std::io::Error::other("it is a file of features and has no images");
+        Err(DataError::Read { path: self.path.clone(), source })
+    }
+
+    fn path(&self, index: usize) -> String {
+        self.names.get(index).cloned().unwrap_or_else(|| format!("row {index}"))
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.labels.get(index).copied().flatten()
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn fingerprint(&self) -> String {
+        format!("features {}", self.hash)
+    }
+}
+
+/// Why a table of this shape is of no use.
+fn nothing_in(len: i64, width: i64) -> Option<String> {
+    (len == 0 || width == 0).then(|| format!("its table is [{len}, {width}], so there is nothing in it"))
+}
+
+/// A label from an integer; below 0 there is none.
+fn label_of(value: i64) -> Option<String> {
+    (value >= 0).then(|| value.to_string())
+}

@@ -1,0 +1,105 @@
+//! Features from NumPy's `.npy`, with the CSV that `twist embed` writes beside it, or labels in a file of their own.
+
+use std::path::{Path, PathBuf};
+
+use tch::{Kind, Tensor};
+use twist_data::text_labels;
+use twist_io::{Dtype, read_npy, text_of_cell};
+
+use super::{Content, label_of, nothing_in};
+use crate::ModelError;
+use crate::tables::beside;
+
+/// Reads a table, and the labels beside it.
+pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, ModelError> {
+    let wrong = |reason: String| ModelError::FeatureFile { path: path.to_owned(), reason };
+    let (header, bytes) = read_npy(path)?;
+    let &[len, width] = header.shape.as_slice() else {
+        let shape = &header.shape;
+        return Err(wrong(format!("its shape is {shape:?}, expected [N, D]: one row for each image")));
+    };
+    if let Some(reason) = nothing_in(len as i64, width as i64) {
+        return Err(wrong(reason));
+    }
+    let kind = match header.dtype {
+        Dtype::F32 => Kind::Float,
+        Dtype::F64 => Kind::Double,
+        Dtype::F16 => Kind::Half,
+        other => {
+            return Err(wrong(format!("its elements are {other:?}; save it as float32, x.astype('<f4')")));
+        }
+    };
+    let rows = table(kind, bytes, [len as i64, width as i64])?;
+    let (own, table) = (labels_of(path), beside(path));
+    let (names, said) = if table.is_file() { read_table(&table, len)? } else { Default::default() };
+    let written = match with_labels {
+        true if own.is_file() => read_labels(&own, len)?,
+        true => said,
+        false => Vec::new(),
+    };
+    let (labels, classes) = text_labels(written.iter().map(Option::as_deref));
+    Ok(Content { rows, names, labels, classes })
+}
+
+/// Bytes as a float32 table, without a copy where they are float32 already.
+fn table(kind: Kind, bytes: Vec<u8>, shape: [i64; 2]) -> Result<Tensor, ModelError> {
+    let length = bytes.len() as i64;
+    let raw = torch_ext::host::adopt(bytes, &[length])?;
+    Ok(raw.f_view_dtype(kind)?.f_view(shape)?.f_to_kind(Kind::Float)?)
+}
+
+/// Paths and labels of `x.npy.csv`, names of classes or their numbers.
+fn read_table(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<Option<String>>), ModelError> {
+    let wrong = |reason: String| ModelError::FeatureFile { path: path.to_owned(), reason };
+    let unreadable = |error: csv::Error| wrong(error.to_string());
+    let mut reader = csv::Reader::from_path(path).map_err(unreadable)?;
+    let header = reader.headers().map_err(unreadable)?.clone();
+    let column = |name: &str| header.iter().position(|found| found == name);
+    let path_column = column("path")
+        .ok_or_else(|| wrong("it has no column \"path\": write both files again, or remove it".to_owned()))?;
+    let (mut names, mut labels) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    for record in reader.records() {
+        let record = record.map_err(unreadable)?;
+        names.push(text_of_cell(record.get(path_column).unwrap_or_default()).to_owned());
+        let text = column("label").and_then(|column| record.get(column)).map(text_of_cell);
+        labels.push(text.filter(|text| !text.is_empty()).map(str::to_owned));
+    }
+    if names.len() != rows {
+        return Err(wrong(format!(
+            "it has {} rows and the table beside it {rows}: write both again",
+            names.len()
+        )));
+    }
+    Ok((names, labels))
+}
+
+/// `x.labels.npy` of `x.npy`.
+fn labels_of(path: &Path) -> PathBuf {
+    path.with_extension("labels.npy")
+}
+
+fn read_labels(path: &Path, rows: usize) -> Result<Vec<Option<String>>, ModelError> {
+    let wrong = |reason: String| ModelError::FeatureFile { path: path.to_owned(), reason };
+    let (header, bytes) = read_npy(path)?;
+    if header.shape != [rows] {
+        let shape = &header.shape;
+        return Err(wrong(format!("its shape is {shape:?}, expected [{rows}]: one label for each row")));
+    }
+    let integers: Vec<i64> = match header.dtype {
+        Dtype::I64 => {
+            bytes.chunks_exact(8).filter_map(|b| Some(i64::from_le_bytes(b.try_into().ok()?))).collect()
+        }
+        Dtype::I32 => bytes
+            .chunks_exact(4)
+            .filter_map(|b| Some(i64::from(i32::from_le_bytes(b.try_into().ok()?))))
+            .collect(),
+        Dtype::I16 => bytes
+            .chunks_exact(2)
+            .filter_map(|b| Some(i64::from(i16::from_le_bytes(b.try_into().ok()?))))
+            .collect(),
+        Dtype::U8 => bytes.iter().map(|&b| i64::from(b)).collect(),
+        Dtype::I8 => bytes.iter().map(|&b| i64::from(b as i8)).collect(),
+        other => return Err(wrong(format!("its elements are {other:?}; save labels as int64"))),
+    };
+    Ok(integers.into_iter().map(label_of).collect())
+}

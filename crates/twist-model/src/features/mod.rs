@@ -1,0 +1,18 @@
+//! What frozen networks say of images: features, computed once and kept.
+
+mod outputs;
+
+mod file;
+
+mod cache;
+mod content;
+mod set;
+
+mod one_image;
+mod rows;
+
+pub use cache::FeatureCache;
+pub use file::{FeatureFile, FeatureTable};
+pub use outputs::{Features, most_probable};
+pub use rows::{Rows, unit_rows};
+pub use set::{FeatureKind, FeatureSet};

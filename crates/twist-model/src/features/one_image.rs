@@ -1,0 +1,59 @@
+//! Features of one image that is in no data set.
+
+use std::sync::Arc;
+
+use tch::{Device, Tensor};
+use twist_data::{DataError, Dataset, DecodeLimits, Decoder, Rgb8, Stored};
+
+use super::FeatureKind;
+use crate::{EvalInput, Model, ModelError};
+
+impl EvalInput {
+    /// Features of the image file in `bytes`, as [`EvalInput::features`] gives them: not normalised.
+    ///
+    /// # Errors
+    /// [`ModelError::OneImage`] when the bytes are not an image that can be read; the model has no backbone; libtorch fails.
+    pub fn features_of_image(&self, model: &Model, bytes: &[u8]) -> Result<Vec<f32>, ModelError> {
+        let image = Decoder::new(DecodeLimits::default()).decode(bytes);
+        let image = image.map_err(|reason| ModelError::OneImage { reason: reason.to_string() })?;
+        let dataset: Arc<dyn Dataset> = Arc::new(OneImage(Arc::new(image)));
+        let mut found: Vec<f32> = Vec::new();
+        self.for_each_batch(&dataset, &[0], |bytes| {
+            let features = self.features(model, bytes, FeatureKind::Last)?;
+            let row: Tensor = features.f_to_device(Device::Cpu)?.f_contiguous()?.f_flatten(0, -1)?;
+            found = Vec::<f32>::try_from(&row)?;
+            Ok::<(), ModelError>(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// A data set of one image.
+struct OneImage(Arc<Rgb8>);
+
+impl Dataset for OneImage {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn read(&self, _index: usize) -> Result<Stored, DataError> {
+        Ok(Stored::Pixels(Arc::clone(&self.0)))
+    }
+
+    fn path(&self, _index: usize) -> String {
+        "image".into()
+    }
+
+    fn label(&self, _index: usize) -> Option<u32> {
+        None
+    }
+
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+
+    fn fingerprint(&self) -> String {
+        // Nothing is kept by it.
+        "one image".into()
+    }
+}

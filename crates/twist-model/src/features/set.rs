@@ -1,0 +1,93 @@
+//! Features of a data set, row by row.
+
+use std::fmt;
+
+use tch::Tensor;
+use twist_data::{Dataset, Skipped};
+
+use super::unit_rows;
+use crate::ModelError;
+
+/// Which features of a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FeatureKind {
+    /// What the backbone gives.
+    #[default]
+    Last,
+    /// The class tokens of a transformer's last n blocks after its final norm, one after the other.
+    LastBlocks(usize),
+}
+
+impl fmt::Display for FeatureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Last => f.write_str("last layer"),
+            Self::LastBlocks(n) => write!(f, "class tokens of the last {n} blocks"),
+        }
+    }
+}
+
+/// Frozen features of the readable images of a data set, as the backbone gives them: not normalised.
+#[derive(Debug)]
+pub struct FeatureSet {
+    /// Index of each row in its data set, ascending.
+    pub indices: Vec<u32>,
+    /// `[N, D]` float32 on the CPU; mapped from the cache's file, where there is one.
+    pub rows: Tensor,
+    /// Images that could not be read.
+    pub skipped: Vec<Skipped>,
+}
+
+impl FeatureSet {
+    /// Every row divided by its L2 norm.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub fn unit_rows(&self) -> Result<Tensor, ModelError> {
+        unit_rows(&self.rows)
+    }
+
+    /// The label of each row.
+    pub fn labels(&self, dataset: &dyn Dataset) -> Vec<Option<u32>> {
+        self.indices.iter().map(|&index| dataset.label(index as usize)).collect()
+    }
+
+    /// The rows that have a label `[M, D]`, and their labels `[M]` (int64).
+    ///
+    /// # Errors
+    /// [`ModelError::NoLabels`] when none has one.
+    pub fn labelled(&self, dataset: &dyn Dataset) -> Result<(Tensor, Tensor), ModelError> {
+        let labels = self.labels(dataset);
+        let rows: Vec<i64> = labels
+            .iter()
+            .enumerate()
+            .filter(|(_, label)| label.is_some())
+            .map(|(row, _)| row as i64)
+            .collect();
+        if rows.is_empty() {
+            return Err(ModelError::NoLabels);
+        }
+        let known: Vec<i64> = labels.iter().flatten().map(|&label| i64::from(label)).collect();
+        let chosen = match rows.len() == labels.len() {
+            true => self.rows.shallow_clone(),
+            false => self.rows.f_index_select(0, &Tensor::f_from_slice(&rows)?)?,
+        };
+        Ok((chosen, Tensor::f_from_slice(&known)?))
+    }
+
+    /// [`FeatureSet::labelled`] of images that are of several classes.
+    ///
+    /// # Errors
+    /// The same, and [`ModelError::NothingToMeasure`] when all are of one class.
+    pub fn labelled_apart(&self, dataset: &dyn Dataset) -> Result<(Tensor, Tensor), ModelError> {
+        let labels = self.labels(dataset);
+        let mut known = labels.iter().flatten();
+        if let Some(first) = known.next()
+            && known.all(|label| label == first)
+        {
+            let name = dataset.classes().get(*first as usize).cloned().unwrap_or_default();
+            return Err(ModelError::NothingToMeasure { name });
+        }
+        self.labelled(dataset)
+    }
+}

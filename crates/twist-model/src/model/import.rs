@@ -1,0 +1,160 @@
+//! A model of foreign weights.
+
+use std::collections::HashSet;
+
+use tch::Device;
+use twist_data::EvalTransform;
+use twist_io::{HostTensor, LoadReport, StateDict, match_names};
+use twist_nn::{Activation, Arch, Stem};
+use twist_train::{Precision, released_filter};
+
+use super::recognise::recognise;
+use super::rename::{Names, computes};
+use super::{ClassifierCard, FeatureScaling, Model, ModelCard};
+use crate::ModelError;
+
+/// Mean and standard deviation of ImageNet's channels, which nearly all published weights expect.
+const IMAGENET: ([f64; 3], [f64; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+
+/// What a file of tensors does not say of itself.
+#[derive(Clone, Debug)]
+pub struct ImportOptions {
+    /// The architecture; `None`: it is recognised.
+    pub arch: Option<Arch>,
+    /// The projection head's activation; `None`: GELU for transformers, else ReLU.
+    pub activation: Option<Activation>,
+    /// Mean of each channel, subtracted from pixels in [0, 1].
+    pub mean: [f64; 3],
+    /// Standard deviation of each channel.
+    pub std: [f64; 3],
+    /// Side of the images in pixels; `None`: 32 with a stem for CIFAR, else 224.
+    pub size: Option<u32>,
+    /// Shorter side before the centre crop; `None`: the size for small images, else 8/7 of it (256 for 224).
+    pub resize: Option<u32>,
+    /// Names of the classifier's classes in the order of its outputs; empty: unknown.
+    pub class_names: Vec<String>,
+    /// Where the weights come from, in one line.
+    pub origin: String,
+}
+
+impl Default for ImportOptions {
+    fn default() -> Self {
+        let (mean, std) = IMAGENET;
+        let (arch, activation, size, resize) = (None, None, None, None);
+        let (class_names, origin) = (Vec::new(), String::new());
+        Self { arch, activation, mean, std, size, resize, class_names, origin }
+    }
+}
+
+/// A model, and what became of each tensor of the file.
+#[derive(Debug)]
+pub struct Imported {
+    /// The model, on the CPU.
+    pub model: Model,
+    /// Names are Twist's where a tensor found its place, the file's where not.
+    pub report: LoadReport,
+    /// What was assumed, for people.
+    pub notes: Vec<String>,
+}
+
+/// Makes a model of the tensors of a foreign file: recognises the network, gives the tensors Twist's names, and takes
+/// each that the network needs. Counters of batches, which old files lack and evaluation ignores, begin at 0.
+///
+/// # Errors
+/// [`ModelError::Unrecognised`]; [`ModelError::Incomplete`] with the report when a tensor is missing or has another
+/// shape; [`ModelError::OtherNetwork`] when the file has tensors that its network computes with and Twist's does not;
+/// [`ModelError::BadTensor`] for numbers that are not finite; names of classes that are not as many as the classifier has outputs; a size that does not fit.
+pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, ModelError> {
+    let names = Names::of(&state.shapes())?;
+    let found = recognise(&names, options.arch, options.activation)?;
+    let arch = found.backbone.arch;
+    let classifier = found.classes.map(|classes| {
+        let names = options.class_names.clone();
+        ClassifierCard { classes, names, temperature: None }
+    });
+    let outputs = classifier.as_ref().map_or(0, |classifier| classifier.classes);
+    if !options.class_names.is_empty() && options.class_names.len() as i64 != outputs {
+        return Err(ModelError::ClassCount { model: outputs, data: options.class_names.len() });
+    }
+    let card = ModelCard {
+        feature_dim: found.feature_dim,
+        head: found.head,
+        classifier,
+        mean: options.mean,
+        std: options.std,
+        transform: transform(arch, options),
+        precision: Precision::Fp32,
+        feature_scaling: FeatureScaling::None,
+        origin: options.origin.clone(),
+        backbone: Some(found.backbone),
+    };
+    let mut renamed = StateDict::default();
+    for ((name, _), (_, tensor)) in names.shapes.iter().zip(state.0) {
+        renamed.push(name.clone(), tensor);
+    }
+    let expected = card.shapes()?;
+    let counters = add_counters(&mut renamed, &names, &expected);
+    let found = match_names(&expected, &renamed.shapes());
+    let computing: Vec<String> = found.unused.iter().filter(|name| computes(name)).cloned().collect();
+    let report = in_words_of_the_file(found, &names);
+    if !report.is_complete() {
+        return Err(ModelError::Incomplete { arch: arch.to_string(), report: Box::new(report) });
+    }
+    if !computing.is_empty() {
+        let tensors = computing.iter().map(|name| names.original(name).to_owned()).collect();
+        return Err(ModelError::OtherNetwork { arch: arch.to_string(), tensors });
+    }
+    let used: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
+    for (name, tensor) in renamed.iter().filter(|(name, _)| used.contains(name)) {
+        let bad = |source| ModelError::BadTensor { name: names.original(name).to_owned(), source };
+        tensor.check_finite().map_err(bad)?;
+    }
+    let model = Model::new(card, Device::Cpu, 0)?;
+    model.store.load(&renamed)?;
+    let notes = notes(&model.card, arch, counters);
+    Ok(Imported { model, report, notes })
+}
+
+/// Adds the counters of batches that the network has and the file has not; how many.
+fn add_counters(state: &mut StateDict, names: &Names, expected: &[(String, Vec<usize>)]) -> usize {
+    let counters =
+        expected.iter().map(|(name, _)| name).filter(|name| name.ends_with(".num_batches_tracked"));
+    let missing: Vec<&String> = counters.filter(|name| !names.has(name)).collect();
+    let count = missing.len();
+    for name in missing {
+        let zero = HostTensor { dtype: twist_io::Dtype::I64, shape: Vec::new(), data: vec![0; 8] };
+        state.push(name.clone(), zero);
+    }
+    count
+}
+
+/// The report with the file's own names for what found no place.
+fn in_words_of_the_file(mut report: LoadReport, names: &Names) -> LoadReport {
+    report.unused.iter_mut().for_each(|name| *name = names.original(name).to_owned());
+    for suggestion in &mut report.suggestions {
+        suggestion.similar = names.original(&suggestion.similar).to_owned();
+    }
+    report
+}
+
+/// Resizing and centre crop: as the published evaluations do it, bicubic for transformers and bilinear for ResNets.
+fn transform(arch: Arch, options: &ImportOptions) -> EvalTransform {
+    let small = matches!(arch, Arch::CifarResNet { .. } | Arch::ResNet { stem: Stem::Cifar, .. });
+    let crop = options.size.unwrap_or(if small { 32 } else { 224 });
+    let resize = options.resize.unwrap_or(if small { crop } else { (u64::from(crop) * 8 / 7) as u32 });
+    EvalTransform::new(resize, crop, released_filter(arch))
+}
+
+fn notes(card: &ModelCard, arch: Arch, counters: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if matches!(arch, Arch::ResNet { stem: Stem::Cifar, .. }) {
+        notes.push("a 3×3 stem is taken to have stride 1 and no max pool: tensors do not tell".into());
+    }
+    if counters > 0 {
+        notes.push(format!("{counters} counters of batches are not in the file and begin at 0"));
+    }
+    if card.head.is_some() && card.classifier.is_some() {
+        notes.push("it has a projection head and a classifier: both are kept".into());
+    }
+    notes
+}

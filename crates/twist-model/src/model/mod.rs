@@ -1,0 +1,233 @@
+//! A trained model as people use it: weights with what they need to be understood.
+//!
+//! A [`Model`] comes from a run folder, a checkpoint or a weight file. It has a backbone, a projection head (classes
+//! that training discovered), a classifier (classes that labels taught), or any of these; its [`ModelCard`] says which,
+//! how images become its input, and where it comes from. Every evaluation and every command that uses what was
+//! learned begins with one.
+
+mod card;
+mod name;
+mod open;
+
+mod import;
+mod recognise;
+mod rename;
+mod weights;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tch::{Device, Kind, Tensor};
+use twist_nn::{Backbone, Linear, Mode, NetConfig, ProjectionHead, Store};
+
+pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard};
+pub use import::{ImportOptions, Imported, import};
+pub use name::ModelName;
+pub(crate) use open::hash_of;
+pub use open::hex;
+pub use weights::Weights;
+
+use crate::ModelError;
+use crate::features::{FeatureKind, unit_rows};
+
+/// The key of a weight file's metadata below which its [`ModelCard`] stands.
+pub(crate) const CARD_KEY: &str = "twist_model";
+
+/// Weights with their card. Frozen: nothing here asks for gradients.
+#[derive(Debug)]
+pub struct Model {
+    /// The weight file; empty for a model that was made here.
+    pub path: PathBuf,
+    /// The run folder that it belongs to, if any.
+    pub folder: Option<PathBuf>,
+    /// Newer checkpoints of the run that cannot be used, each with the reason.
+    pub left_out: Vec<String>,
+    /// SHA-256 of the weight file, 32 hexadecimal digits (of a checkpoint's teacher: a hash of that one); empty for a model that
+    /// was made here.
+    pub hash: String,
+    /// SHA-256 of the backbone's tensors alone, 32 hexadecimal digits: models that differ in their heads share features.
+    pub backbone_hash: String,
+    /// What it is.
+    pub card: ModelCard,
+    /// Every tensor: `backbone.*`, `projection_heads.*`, `classifier.*`.
+    pub store: Store,
+    backbone: Option<Box<dyn Backbone>>,
+    head: Option<ProjectionHead>,
+    classifier: Option<Linear>,
+}
+
+/// The networks of a model.
+struct Parts {
+    backbone: Option<Box<dyn Backbone>>,
+    head: Option<ProjectionHead>,
+    classifier: Option<Linear>,
+}
+
+impl Parts {
+    /// Adds the tensors of every part that a card names to a store.
+    fn new(card: &ModelCard, store: &mut Store) -> Result<Self, ModelError> {
+        let net = card.net_config();
+        let backbone = match card.backbone {
+            Some(_) => Some(twist_nn::build_backbone(&mut store.builder("backbone"), &net)?),
+            None => None,
+        };
+        if let Some(backbone) = &backbone
+            && backbone.feature_dim() != card.feature_dim
+        {
+            return Err(ModelError::Card {
+                reason: format!(
+                    "the backbone has {} features, the card says {}",
+                    backbone.feature_dim(),
+                    card.feature_dim
+                ),
+            });
+        }
+        let head = match card.head {
+            Some(_) => {
+                Some(ProjectionHead::new(&mut store.builder("projection_heads"), card.feature_dim, &net)?)
+            }
+            None => None,
+        };
+        let classifier = match &card.classifier {
+            Some(classifier) => {
+                let mut builder = store.builder("classifier");
+                Some(Linear::new(&mut builder, card.feature_dim, classifier.classes)?)
+            }
+            None => None,
+        };
+        Ok(Self { backbone, head, classifier })
+    }
+}
+
+impl Model {
+    /// A model with initial weights that depend on `seed` and on nothing else.
+    ///
+    /// # Errors
+    /// As [`ModelCard::shapes`]; the device has no room.
+    pub fn new(card: ModelCard, device: Device, seed: u64) -> Result<Self, ModelError> {
+        // What all sizes make together is counted before anything is allocated.
+        card.shapes()?;
+        let mut store = Store::new(device, seed);
+        let Parts { backbone, head, classifier } = Parts::new(&card, &mut store)?;
+        let (path, folder, hash, backbone_hash) = (PathBuf::new(), None, String::new(), String::new());
+        let left_out = Vec::new();
+        Ok(Self { path, folder, left_out, hash, backbone_hash, card, store, backbone, head, classifier })
+    }
+
+    /// Opens MODEL: a run folder (its `model.safetensors`, else its newest good checkpoint), a checkpoint, or a weight
+    /// file that `twist import` or `twist finetune` wrote. With `:teacher` behind the path of a run or checkpoint it is the
+    /// momentum teacher in it, see [`ModelName`].
+    ///
+    /// # Errors
+    /// There is no such file, it is damaged, it does not say what it is, or there is no teacher in it.
+    pub fn load(path: &Path, device: Device) -> Result<Self, ModelError> {
+        open::open(path, device)
+    }
+
+    /// Writes weights and card as one safetensors file, atomically.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn save(&self, path: &Path) -> Result<(), ModelError> {
+        let card = json!({ CARD_KEY: self.card });
+        Ok(twist_io::save_safetensors(path, &self.store.state_dict()?, Some(&card))?)
+    }
+
+    /// Images to features.
+    ///
+    /// # Errors
+    /// [`ModelError::NoBackbone`] for a model of features that come from elsewhere.
+    pub fn backbone(&self) -> Result<&dyn Backbone, ModelError> {
+        self.backbone.as_deref().ok_or_else(|| ModelError::NoBackbone { path: self.path.clone() })
+    }
+
+    /// Features to the logits of discovered classes.
+    ///
+    /// # Errors
+    /// [`ModelError::NoHead`].
+    pub fn head(&self) -> Result<&ProjectionHead, ModelError> {
+        self.head.as_ref().ok_or_else(|| ModelError::NoHead { path: self.path.clone() })
+    }
+
+    /// Features to the logits of classes that labels taught.
+    ///
+    /// # Errors
+    /// [`ModelError::NoClassifier`].
+    pub fn classifier(&self) -> Result<&Linear, ModelError> {
+        self.classifier.as_ref().ok_or_else(|| ModelError::NoClassifier { path: self.path.clone() })
+    }
+
+    /// Features `[B, D]` (float32) of normalised images `[B, 3, S, S]`, in evaluation mode.
+    ///
+    /// # Errors
+    /// No backbone; images that do not fit; class tokens of a network that has none; [`ModelError::FeaturesNotFinite`].
+    pub fn features(&self, images: &Tensor, kind: FeatureKind) -> Result<Tensor, ModelError> {
+        let backbone = self.backbone()?;
+        let features = tch::no_grad(|| match kind {
+            FeatureKind::Last => backbone.forward(images, Mode::Eval),
+            FeatureKind::LastBlocks(n) => backbone.last_class_tokens(images, n, Mode::Eval),
+        })?;
+        self.finite(features.f_to_kind(Kind::Float)?)
+    }
+
+    /// A result of this model that is made of numbers.
+    fn finite(&self, result: Tensor) -> Result<Tensor, ModelError> {
+        match bool::try_from(&result.f_isfinite()?.f_all()?)? {
+            true => Ok(result),
+            false => Err(ModelError::FeaturesNotFinite { path: self.path.clone() }),
+        }
+    }
+
+    /// Probabilities `[B, K]` (float32) of the discovered classes, from features `[B, D]` as the backbone gives them.
+    ///
+    /// # Errors
+    /// No head; features of another width; [`ModelError::FeaturesNotFinite`].
+    pub fn head_probabilities(&self, features: &Tensor) -> Result<Tensor, ModelError> {
+        let head = self.head()?;
+        let scaled = match self.card.feature_scaling {
+            FeatureScaling::None => features.shallow_clone(),
+            FeatureScaling::UnitLength => unit_rows(features)?,
+        };
+        let logits = tch::no_grad(|| head.forward(&scaled, 1, Mode::Eval))?;
+        self.finite(logits.f_softmax(-1, Kind::Float)?)
+    }
+
+    /// Logits `[B, C]` (float32) of the classifier, from features `[B, D]` as the backbone gives them.
+    ///
+    /// # Errors
+    /// No classifier; features of another width; [`ModelError::FeaturesNotFinite`].
+    pub fn classifier_logits(&self, features: &Tensor) -> Result<Tensor, ModelError> {
+        let classifier = self.classifier()?;
+        self.finite(tch::no_grad(|| classifier.forward(features))?.f_to_kind(Kind::Float)?)
+    }
+}
+
+impl Model {
+    /// Probabilities `[B, C]` (float32) of the classifier, from features `[B, D]` as the backbone gives them: the softmax of
+    /// its logits, divided by the temperature that its card says.
+    ///
+    /// # Errors
+    /// As [`Model::classifier_logits`].
+    pub fn classifier_probabilities(&self, features: &Tensor) -> Result<Tensor, ModelError> {
+        let temperature = self.card.classifier.as_ref().and_then(|card| card.temperature).unwrap_or(1.0);
+        let logits = self.classifier_logits(features)?;
+        Ok(logits.f_div_scalar(temperature)?.f_softmax(-1, Kind::Float)?)
+    }
+}
+
+impl ModelCard {
+    /// The sizes of the network; where the card has no backbone or head, values that nothing reads.
+    pub fn net_config(&self) -> NetConfig {
+        let unused = twist_nn::Arch::ResNet { depth: twist_nn::Depth::D18, stem: twist_nn::Stem::ImageNet };
+        let mut net = NetConfig::new(self.backbone.as_ref().map_or(unused, |backbone| backbone.arch));
+        net.bunch = None;
+        if let Some(backbone) = &self.backbone {
+            net.width = backbone.width;
+        }
+        if let Some(head) = &self.head {
+            (net.hidden_dim, net.dim) = (head.hidden_dim, head.dim);
+            (net.activation, net.norm) = (head.activation, head.norm);
+        }
+        net
+    }
+}

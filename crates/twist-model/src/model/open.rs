@@ -1,0 +1,162 @@
+//! From what a user gives as MODEL to a [`Model`].
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tch::Device;
+use twist_io::{StateDict, load_safetensors, match_names, shown};
+use twist_run::files;
+use twist_train::{CheckpointFacts, CheckpointStore};
+
+use super::{CARD_KEY, Model, ModelCard, ModelName};
+use crate::ModelError;
+
+pub(super) fn open(written: &Path, device: Device) -> Result<Model, ModelError> {
+    let ModelName { path, teacher } = ModelName::of(written);
+    if !path.is_dir() {
+        let (state, metadata) = load_safetensors(&path)?;
+        let run = run_of(&path);
+        return of_file(path, run, state, metadata, teacher, device);
+    }
+    let file = path.join(files::MODEL);
+    if file.is_file() {
+        let (state, metadata) = load_safetensors(&file)?;
+        return of_file(file, Some(path), state, metadata, teacher, device);
+    }
+    let checkpoints = path.join(files::CHECKPOINTS);
+    let newest = match checkpoints.is_dir() {
+        true => CheckpointStore::new(checkpoints, 1).newest_good()?,
+        false => None,
+    };
+    let loaded = newest.ok_or_else(|| ModelError::NoModel { path: path.to_owned() })?;
+    let left_out = loaded.rejected.iter().map(|newer| newer.reason.clone()).collect();
+    let model = of_run(loaded.path, Some(path), loaded.state, &loaded.facts, teacher, device)?;
+    Ok(Model { left_out, ..model })
+}
+
+/// The run folder of a checkpoint.
+fn run_of(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    let run = if folder.file_name().is_some_and(|name| name == files::CHECKPOINTS) {
+        folder.parent()?
+    } else {
+        folder
+    };
+    run.join(files::CONFIG).is_file().then(|| run.to_owned())
+}
+
+fn of_file(
+    path: PathBuf,
+    folder: Option<PathBuf>,
+    state: StateDict,
+    metadata: Option<serde_json::Value>,
+    teacher: bool,
+    device: Device,
+) -> Result<Model, ModelError> {
+    let unknown = |reason: String| ModelError::UnknownModel { path: path.clone(), reason };
+    let metadata = metadata.ok_or_else(|| unknown("its metadata is not Twist's".into()))?;
+    if let Some(card) = metadata.get(CARD_KEY) {
+        if teacher {
+            return Err(ModelError::NoTeacher { path });
+        }
+        let card: ModelCard = serde_json::from_value(card.clone())
+            .map_err(|error| unknown(shown(&error.to_string()).into()))?;
+        return filled(path, folder, state, card, device);
+    }
+    let facts: CheckpointFacts =
+        serde_json::from_value(metadata).map_err(|error| unknown(shown(&error.to_string()).into()))?;
+    of_run(path, folder, state, &facts, teacher, device)
+}
+
+fn of_run(
+    path: PathBuf,
+    folder: Option<PathBuf>,
+    mut state: StateDict,
+    facts: &CheckpointFacts,
+    teacher: bool,
+    device: Device,
+) -> Result<Model, ModelError> {
+    // How wide its features are is what the head's first layer takes.
+    let first = "model.projection_heads.projection_head.0.weight";
+    let width = state.get(first).and_then(|weight| weight.shape.get(1).copied());
+    let width = width.ok_or_else(|| ModelError::UnknownModel {
+        path: path.clone(),
+        reason: format!("it has no tensor `{first}`"),
+    })?;
+    let described =
+        |error: ModelError| ModelError::UnknownModel { path: path.clone(), reason: error.to_string() };
+    let mut card = ModelCard::of_run(facts, i64::try_from(width).unwrap_or(i64::MAX)).map_err(described)?;
+    if !teacher {
+        return filled(path, folder, state.split_prefix("model."), card, device);
+    }
+    let weights = state.split_prefix("teacher.");
+    if weights.is_empty() {
+        return Err(ModelError::NoTeacher { path });
+    }
+    card.origin.push_str(", momentum teacher");
+    let mut model = filled(path, folder, weights, card, device)?;
+    model.hash = hex(&Sha256::digest(format!("the teacher in {}", model.hash))[..16]);
+    Ok(model)
+}
+
+/// A model of `card` with the weights of `state`. The two are compared before anything is allocated: a card of a few
+/// hundred bytes can describe a network of any size.
+fn filled(
+    path: PathBuf,
+    folder: Option<PathBuf>,
+    state: StateDict,
+    card: ModelCard,
+    device: Device,
+) -> Result<Model, ModelError> {
+    let unknown = |reason: String| ModelError::UnknownModel { path: path.clone(), reason };
+    let expected = card.shapes().map_err(|error| unknown(error.to_string()))?;
+    let report = match_names(&expected, &state.shapes());
+    if !report.is_complete() {
+        return Err(unknown(format!("its tensors are not those of the network that it describes\n{report}")));
+    }
+    state.check_finite(&path)?;
+    let mut model = Model::new(card, device, 0)?;
+    model.store.load(&state).map_err(|error| unknown(error.to_string()))?;
+    model.hash = hash_of(&path)?;
+    model.backbone_hash = hash_of_backbone(&state);
+    (model.path, model.folder) = (path, folder);
+    Ok(model)
+}
+
+/// SHA-256 over names and values of the backbone's tensors, the first 32 hexadecimal digits.
+fn hash_of_backbone(state: &StateDict) -> String {
+    let mut hash = Sha256::new();
+    for (name, tensor) in state.iter().filter(|(name, _)| name.starts_with("backbone.")) {
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name.as_bytes());
+        hash.update(&tensor.data);
+    }
+    hex(&hash.finalize()[..16])
+}
+
+/// SHA-256 of a file, the first 32 hexadecimal digits.
+pub(crate) fn hash_of(path: &Path) -> Result<String, ModelError> {
+    let unreadable = |source| ModelError::Unreadable { path: path.to_owned(), source };
+    let mut file = fs_err::File::open(path).map_err(unreadable)?;
+    let mut hash = Sha256::new();
+    std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(unreadable)?;
+    Ok(hex(&hash.finalize()[..16]))
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl std::io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

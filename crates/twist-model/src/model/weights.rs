@@ -1,0 +1,128 @@
+//! Weight files of other programs: which state dict in them is meant.
+
+use std::path::{Path, PathBuf};
+
+use twist_io::{PickleFile, StateDict, WeightFormat, load_pickle, load_safetensors, weight_format};
+use twist_nn::{Activation, Arch};
+
+use super::recognise::recognise;
+use super::rename::Names;
+use crate::ModelError;
+
+/// Keys under which programs save a network, the most complete or best one first: released TWIST checkpoints have
+/// `model` and `backbone`, DINO's `teacher` and `student`.
+const KEYS: [&str; 10] = [
+    "",
+    "model",
+    "state_dict",
+    "model_state_dict",
+    "teacher",
+    "student",
+    "net",
+    "network",
+    "backbone",
+    "encoder",
+];
+
+/// A file with weights, of either kind.
+#[derive(Debug)]
+pub struct Weights {
+    path: PathBuf,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Safetensors(StateDict),
+    Pickle(Box<PickleFile>),
+}
+
+impl Weights {
+    /// Opens a file that PyTorch or safetensors wrote; its first bytes say which.
+    ///
+    /// # Errors
+    /// It is neither (the error says what it is and what to do), or it is damaged.
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        let kind = match weight_format(path)? {
+            WeightFormat::Pickle => Kind::Pickle(Box::new(load_pickle(path)?)),
+            WeightFormat::Safetensors => Kind::Safetensors(load_safetensors(path)?.0),
+        };
+        Ok(Self { path: path.to_owned(), kind })
+    }
+
+    /// The keys under which there are tensors, with their number; empty for the file itself.
+    pub fn keys(&self) -> Vec<(String, usize)> {
+        match &self.kind {
+            Kind::Safetensors(state) => vec![(String::new(), state.len())],
+            Kind::Pickle(file) => file.states(),
+        }
+    }
+
+    /// The key of the network in the file: the first of the usual ones, then of all, whose tensors are recognised.
+    ///
+    /// # Errors
+    /// [`ModelError::Unrecognised`] for none of them.
+    pub fn choose(&self, arch: Option<Arch>) -> Result<String, ModelError> {
+        let mut keys: Vec<String> = self.keys().into_iter().map(|(key, _)| key).collect();
+        let rank = |key: &str| KEYS.iter().position(|known| *known == key).unwrap_or(KEYS.len());
+        keys.sort_by_key(|key| rank(key));
+        let mut first = None;
+        for key in keys {
+            // Without an architecture in mind, or with one, the network is where a backbone's first tensor is.
+            match Names::of(&self.shapes(&key)).and_then(|names| recognise(&names, None, None)) {
+                Ok(_) => return Ok(key),
+                Err(ModelError::Unrecognised { .. }) if arch.is_some() && self.begins_a_network(&key) => {
+                    return Ok(key);
+                }
+                Err(error) => {
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| ModelError::Unrecognised {
+            reason: "the file holds no tensors that have names".into(),
+            remedy: "save the network's state_dict(), not the network itself".into(),
+        }))
+    }
+
+    /// Whether there is a first layer of a known kind under a key.
+    fn begins_a_network(&self, key: &str) -> bool {
+        let first = ["conv1.weight", "patch_embed.proj.weight"];
+        self.shapes(key).iter().any(|(name, _)| first.iter().any(|first| name.ends_with(first)))
+    }
+
+    fn shapes(&self, key: &str) -> Vec<(String, Vec<usize>)> {
+        match &self.kind {
+            Kind::Safetensors(state) => state.shapes(),
+            Kind::Pickle(file) => file.shapes(key),
+        }
+    }
+
+    /// The tensors under a key.
+    ///
+    /// # Errors
+    /// There are none; the file is damaged.
+    pub fn state(&mut self, key: &str) -> Result<StateDict, ModelError> {
+        match &mut self.kind {
+            Kind::Safetensors(state) if key.is_empty() => Ok(std::mem::take(state)),
+            Kind::Safetensors(_) => Err(ModelError::Unrecognised {
+                reason: format!(
+                    "{} is a safetensors file, which is one list of tensors and has no key `{key}`",
+                    self.path.display()
+                ),
+                remedy: "leave --key out".into(),
+            }),
+            Kind::Pickle(file) => Ok(file.state_dict(key)?),
+        }
+    }
+
+    /// The projection head's activation, where a released TWIST checkpoint says it.
+    pub fn activation(&self) -> Option<Activation> {
+        let Kind::Pickle(file) = &self.kind else { return None };
+        match file.root().get("args")?.get("act")?.as_str()? {
+            "relu" => Some(Activation::Relu),
+            "gelu" => Some(Activation::Gelu),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Images become features, batch by batch, for commands that write as they go.
+
+use std::sync::Arc;
+
+use tch::{Device, Tensor};
+use twist_data::{Dataset, Skipped};
+
+use crate::{EvalInput, FeatureKind, Model, ModelError};
+
+/// Some rows of features on their way.
+#[derive(Debug)]
+pub struct FeatureBatch<'a> {
+    /// Index of each row in its data set, ascending.
+    pub indices: &'a [u32],
+    /// `[B, D]` float32 on the CPU, as the backbone gives them.
+    pub features: &'a Tensor,
+}
+
+/// Who hears of a stream while it flows.
+pub trait StreamEvents {
+    /// An image could not be read and is left out.
+    fn skipped(&mut self, image: &Skipped);
+
+    /// `done` of `all` images are done, those that could not be read included.
+    fn progress(&mut self, done: usize, all: usize);
+}
+
+/// Hands the features of every readable image of `dataset` to `take`, in order; memory holds a few batches of them,
+/// however many there are. Returns the number of rows.
+///
+/// This is the one place where the commands that use a model turn data into features.
+///
+/// # Errors
+/// No image can be read, the model has no backbone, libtorch fails, or `take` does.
+pub fn stream_features(
+    model: &Model,
+    input: &EvalInput,
+    kind: FeatureKind,
+    dataset: &Arc<dyn Dataset>,
+    events: &mut dyn StreamEvents,
+    mut take: impl FnMut(FeatureBatch<'_>) -> Result<(), ModelError>,
+) -> Result<usize, ModelError> {
+    model.backbone()?;
+    let all: Vec<u32> = (0..dataset.len() as u32).collect();
+    let (mut rows, mut done) = (0, 0);
+    input.for_each_read(dataset, &all, |read| {
+        read.skipped.iter().for_each(|image| events.skipped(image));
+        if let Some(bytes) = read.bytes {
+            let features = input.features(model, bytes, kind)?.f_to_device(Device::Cpu)?;
+            take(FeatureBatch { indices: read.indices, features: &features })?;
+        }
+        rows += read.indices.len();
+        done += read.indices.len() + read.skipped.len();
+        events.progress(done, all.len());
+        Ok::<(), ModelError>(())
+    })?;
+    if rows == 0 { Err(ModelError::NoFeatures) } else { Ok(rows) }
+}

@@ -1,0 +1,42 @@
+//! Comma-separated values, with a header, as RFC 4180 has them.
+
+use arrow_array::RecordBatch;
+use arrow_schema::Schema;
+
+use super::TableSink;
+use super::cells::{cell, field};
+use super::destination::Destination;
+use crate::ModelError;
+
+/// One line a row.
+pub(super) struct Csv {
+    out: Destination,
+}
+
+impl Csv {
+    /// Writes the header.
+    pub(super) fn new(mut out: Destination, schema: &Schema) -> Result<Self, ModelError> {
+        out.write(&lines([schema.fields().iter().map(|field| field.name().clone())])?)?;
+        Ok(Self { out })
+    }
+}
+
+impl TableSink for Csv {
+    fn push(&mut self, rows: &RecordBatch) -> Result<(), ModelError> {
+        let fields = |row| (0..rows.num_columns()).map(move |column| field(&cell(rows, column, row)));
+        self.out.write(&lines((0..rows.num_rows()).map(fields))?)
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), ModelError> {
+        self.out.finish()
+    }
+}
+
+fn lines<R: IntoIterator<Item = String>>(rows: impl IntoIterator<Item = R>) -> Result<Vec<u8>, ModelError> {
+    let in_memory = |source: std::io::Error| ModelError::Stream { source };
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row).map_err(|error| in_memory(error.into()))?;
+    }
+    writer.into_inner().map_err(|error| in_memory(error.into_error()))
+}
