@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BinaryArray, Int64Array, RecordBatch};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 use parquet::arrow::ArrowWriter;
+use parquet::file::properties::{WriterProperties, WriterVersion};
 use serde_json::json;
 use twist_io::{HostTensor, StateDict, save_safetensors};
 use zip::write::SimpleFileOptions;
@@ -19,6 +20,20 @@ pub fn sow(seeds: fn() -> Vec<Vec<u8>>) {
     for (number, seed) in seeds().into_iter().enumerate() {
         std::fs::write(folder.join(format!("seed-{number}")), seed).expect("writing a seed");
     }
+}
+
+/// Lets the panics of libraries unwind, for targets whose parser catches them on purpose; libFuzzer's hook would end the
+/// process before. Panics of our own code still end it, and so does one that nobody catches.
+pub fn let_libraries_panic() {
+    let end = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let is_ours = panic.location().is_none_or(|place| place.file().contains("crates/twist-"));
+        if is_ours {
+            end(panic);
+        } else {
+            eprintln!("{panic}");
+        }
+    }));
 }
 
 /// State dicts: a checkpoint with a card and one of another program.
@@ -99,10 +114,16 @@ pub fn dataset() -> Vec<Vec<u8>> {
         cifar,
         b"one.png\ntwo.png\n".to_vec(),
         b"path,label\none.png,cat\n".to_vec(),
-        parquet(&picture),
+        parquet(&picture, WriterProperties::default()),
     ];
-    let numbered = (0..).zip(files).map(|(kind, file): (u8, _)| [vec![kind], file].concat());
-    numbered.collect()
+    let numbered = (0..).zip(files);
+    // Strings whose lengths are stored as differences.
+    let differences = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_dictionary_enabled(false)
+        .build();
+    let seeds = numbered.chain([(4, parquet(&picture, differences))]);
+    seeds.map(|(kind, file): (u8, _)| [vec![kind], file].concat()).collect()
 }
 
 /// An archive of one file.
@@ -122,12 +143,12 @@ fn tar(name: &str, content: &[u8]) -> Vec<u8> {
 }
 
 /// Three rows of images with labels.
-fn parquet(picture: &[u8]) -> Vec<u8> {
+fn parquet(picture: &[u8], properties: WriterProperties) -> Vec<u8> {
     let images: ArrayRef = Arc::new(BinaryArray::from(vec![picture; 3]));
     let labels: ArrayRef = Arc::new(Int64Array::from(vec![0, 1, 0]));
     let batch = RecordBatch::try_from_iter([("image", images), ("label", labels)]).expect("columns");
     let mut file = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), None).expect("a writer");
+    let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), Some(properties)).expect("a writer");
     writer.write(&batch).expect("rows");
     writer.close().expect("a whole file");
     file

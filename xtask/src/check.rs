@@ -1,6 +1,7 @@
 //! What CI runs, in the order in which the answers come fastest.
 
 use crate::cargo::{cargo, cargo_with, test};
+use crate::fuzz::fuzz;
 use anyhow::{Context, Result};
 
 /// Lints, then tests.
@@ -9,7 +10,10 @@ pub(crate) fn check() -> Result<()> {
     test(&[])
 }
 
-/// Format, lints, documentation; fuzz targets are built (`cargo xtask fuzz` runs them).
+/// Seconds that each fuzz target runs.
+pub(crate) const FUZZED: u32 = 60;
+
+/// Format, lints, documentation; then every fuzz target for a minute.
 pub(crate) fn lint() -> Result<()> {
     cargo(&["fmt", "--version"]).and_then(|()| cargo(&["clippy", "--version"])).context(
         "rustfmt and clippy are needed: `rustup component add rustfmt clippy`, then run this again",
@@ -18,5 +22,5 @@ pub(crate) fn lint() -> Result<()> {
     cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     cargo_with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--no-deps"])?;
-    cargo(&["build", "--manifest-path", "fuzz/Cargo.toml"])
+    fuzz(FUZZED)
 }

@@ -27,7 +27,7 @@ Usage: cargo xtask COMMAND
   setup [--cuda]   bring libtorch 2.11 to this clone (kept once per user; --cuda: with the CUDA part)
   demo  [ARGS]     set up, build in release mode, run `twist demo ARGS`
   test  [ARGS]     set up, run every test; ARGS go to `cargo test`
-  lint             format, lints, documentation without warnings; fuzz targets are built
+  lint             format, lints, documentation without warnings; every fuzz target for a minute
   fuzz  [SECONDS]  every fuzz target for so many seconds (60), two at a time, with limits of memory and time
   check            what CI runs: lint, then test
   accept           three seeds of each demo; asserts the accuracies and the times that they promise
@@ -77,7 +77,7 @@ fn run(mut args: Vec<String>) -> Result<ExitCode> {
         }
         "fuzz" => {
             let seconds = match args.as_slice() {
-                [] => 60,
+                [] => check::FUZZED,
                 [seconds] => {
                     seconds.parse().map_err(|_| anyhow!("`fuzz` takes a number of seconds\n\n{USAGE}"))?
                 }

@@ -105,7 +105,7 @@ pub fn open(spec: &str, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataE
         Source::List(path) => Arc::new(List::open(&path)?),
         Source::Cifar(batches) => Arc::new(Cifar::open(batches, coarse)?),
         Source::Tar(paths) => Arc::new(TarShards::open(paths, folders, splits)?),
-        Source::Parquet(paths) => open_parquet(paths, coarse)?,
+        Source::Parquet(paths) => open_parquet(paths, &options.labels)?,
     };
     with_labels(images, &options.labels)
 }
@@ -139,12 +139,12 @@ fn with_labels(images: Arc<dyn Dataset>, labels: &LabelSource) -> Result<Arc<dyn
 
 /// Parquet files, where the build reads them.
 #[cfg(feature = "parquet")]
-fn open_parquet(paths: Vec<PathBuf>, coarse: bool) -> Result<Arc<dyn Dataset>, DataError> {
-    Ok(Arc::new(super::parquet::Tables::open(paths, coarse)?))
+fn open_parquet(paths: Vec<PathBuf>, labels: &LabelSource) -> Result<Arc<dyn Dataset>, DataError> {
+    Ok(Arc::new(super::parquet::Tables::open(paths, labels)?))
 }
 
 /// Parquet files, where the build does not read them.
 #[cfg(not(feature = "parquet"))]
-fn open_parquet(paths: Vec<PathBuf>, _coarse: bool) -> Result<Arc<dyn Dataset>, DataError> {
+fn open_parquet(paths: Vec<PathBuf>, _labels: &LabelSource) -> Result<Arc<dyn Dataset>, DataError> {
     Err(DataError::FeatureOff { path: paths.into_iter().next().unwrap_or_default(), feature: "parquet" })
 }

@@ -89,8 +89,12 @@ fn every_form_reads_the_same_in_any_order() {
     let place = Workplace::new();
     let rows = rows(23);
     let mut forms = 0;
-    for compression in [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(Default::default())]
-    {
+    for compression in [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(Default::default()),
+        Compression::ZSTD(Default::default()),
+    ] {
         for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
             for (dictionary, page) in [(false, 1 << 20), (false, 300), (true, 1 << 20), (true, 300)] {
                 write(&place.path("a.parquet"), &rows, &Form { compression, version, dictionary, page });
@@ -105,7 +109,7 @@ fn every_form_reads_the_same_in_any_order() {
             }
         }
     }
-    assert_eq!(forms, 24);
+    assert_eq!(forms, 32);
 }
 
 #[test]
@@ -159,6 +163,11 @@ fn small(path: &Path, schema: &str, labels: impl Fn(&mut SerializedColumnWriter<
                 column.typed::<ByteArrayType>().write_batch(&images, Some(&[2; 3]), None).map(drop).unwrap();
             }
             "label" => labels(&mut column),
+            // A list of one number in each row.
+            "labels" => {
+                let (full, first) = (Some(&[3; 3][..]), Some(&[0; 3][..]));
+                column.typed::<Int64Type>().write_batch(&[7; 3], full, first).map(drop).unwrap();
+            }
             _ => column.typed::<Int64Type>().write_batch(&[7; 3], Some(&[1; 3]), None).map(drop).unwrap(),
         }
         column.close().unwrap();
@@ -250,7 +259,64 @@ fn labels_of_every_kind() {
     small(&place.path("a.parquet"), &format!("{IMAGE} required double label;"), |column| {
         column.typed::<DoubleType>().write_batch(&[0.5, 1.0, 2.0], None, None).unwrap();
     });
-    assert!(place.error("a.parquet").contains("a label is 0.5"));
+    let error = place.error("a.parquet");
+    assert!(
+        error.contains("its column of labels label holds 0.5") && error.contains("`--labels none`"),
+        "{error}"
+    );
+    assert!(!error.contains("cut off"), "{error}");
+    let unlabelled = place.open_with("a.parquet", LabelSource::None).unwrap();
+    assert_eq!((labels(unlabelled.as_ref()), bytes(unlabelled.as_ref(), 2)), (vec![None; 3], png(2)));
+    small(&place.path("a.parquet"), &format!("{IMAGE} required binary label;"), |column| {
+        let names = [&b"cat"[..], b"\xff\xfe", b"dog"].map(ByteArray::from);
+        column.typed::<ByteArrayType>().write_batch(&names, None, None).unwrap();
+    });
+    let error = place.error("a.parquet");
+    assert!(error.contains("label holds \"\\xff\\xfe\", which is not UTF-8"), "{error}");
+}
+
+#[test]
+fn further_columns_of_labels_are_named() {
+    let place = Workplace::new();
+    let schema = format!(
+        "{IMAGE} required int64 label; optional int64 class; optional int64 id; optional group labels (LIST) {{ repeated \
+         group list {{ optional int64 element; }} }}"
+    );
+    small(&place.path("a.parquet"), &schema, |column| {
+        column.typed::<Int64Type>().write_batch(&[0, 1, 2], None, None).unwrap();
+    });
+    let data = place.open("a.parquet").unwrap();
+    let mut notes: Vec<String> = data.left_out().iter().map(ToString::to_string).collect();
+    notes.sort();
+    let expected = [
+        "1 column of labels whose type cannot name classes (labels (INT64))",
+        "1 further column (id)",
+        "1 further column of labels beside label, which is used (class)",
+    ];
+    assert_eq!(notes, expected);
+}
+
+#[test]
+fn pages_that_take_far_more_memory_than_the_file_are_refused() {
+    let place = Workplace::new();
+    // One page of zeros, compressed ten thousand times; then one whose strings each repeat the one before.
+    let zeros = vec![(Some(vec![0; 40 << 20]), 0)];
+    let form = Form { compression: Compression::ZSTD(Default::default()), ..plain() };
+    write(&place.path("a.parquet"), &zeros, &form);
+    let repeated = vec![(Some(vec![7; 200_000]), 0); 400];
+    write(
+        &place.path("b.parquet"),
+        &repeated,
+        &Form { version: WriterVersion::PARQUET_2_0, page: 1 << 30, ..plain() },
+    );
+    for (table, words) in
+        [("a.parquet", "a page claims 419"), ("b.parquet", "its strings take 40000000 bytes")]
+    {
+        assert!(fs_err::metadata(place.path(table)).unwrap().len() < 1 << 20);
+        let data = place.open(table).unwrap();
+        let error = data.read(0).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains("at most"), "{error}");
+    }
 }
 
 #[test]
@@ -300,6 +366,27 @@ fn damaged_and_other_tables() {
     SerializedFileWriter::new(file, schema, Default::default()).unwrap().close().unwrap();
     let error = place.error("numbers.parquet");
     assert!(error.contains("no image column") && error.contains("number, name"), "{error}");
+
+    // The header of the first page, whose first field is its kind, says that it is a dictionary.
+    assert_eq!(whole[4..6], [0x15, 0]);
+    let mut contradicting = whole.clone();
+    contradicting[5] = 4;
+    place.write("kind.parquet", &contradicting);
+    let error = place.open("kind.parquet").unwrap().read(0).unwrap_err().to_string();
+    assert!(error.contains("a page header contradicts itself"), "{error}");
+
+    // Gzip goes on beyond the size that the header claims; two bytes have it, of which the lower is taken down.
+    write(
+        &place.path("gzip.parquet"),
+        &rows(8),
+        &Form { compression: Compression::GZIP(Default::default()), ..plain() },
+    );
+    let mut short = fs_err::read(place.path("gzip.parquet")).unwrap();
+    assert!(short[4..7] == [0x15, 0, 0x15] && short[7] > 0x80);
+    short[7] = 0x80;
+    place.write("gzip.parquet", &short);
+    let error = place.open("gzip.parquet").unwrap().read(0).unwrap_err().to_string();
+    assert!(error.contains("a page has more than the"), "{error}");
 
     // Damage behind the metadata is met when the row is read, and is an error, not a panic.
     let mut flipped = whole.clone();

@@ -4,6 +4,9 @@ use parquet::basic::Type as Physical;
 use parquet::file::metadata::FileMetaData;
 use parquet::schema::types::ColumnDescriptor;
 
+use crate::dataset::LabelSource;
+use crate::dataset::left_out::Leftovers;
+
 /// The columns of a table that matter.
 #[derive(Debug)]
 pub(super) struct Columns {
@@ -15,8 +18,12 @@ pub(super) struct Columns {
     names: [Option<String>; 2],
     /// Names of the classes, where the metadata has them.
     pub(super) classes: Option<Vec<String>>,
+    /// Columns that are called as those of labels are, and that were not chosen.
+    unused: Vec<String>,
+    /// Columns that are called so and whose type cannot name classes.
+    unfit: Vec<String>,
     /// Names of the other columns.
-    pub(super) others: Vec<String>,
+    others: Vec<String>,
 }
 
 /// Names that label columns usually have, the preferred first.
@@ -26,7 +33,8 @@ const IMAGES: [&str; 2] = ["image", "img"];
 
 impl Columns {
     /// Chooses by the `huggingface` metadata, where there is any, and by names otherwise.
-    pub(super) fn choose(file: &FileMetaData, coarse: bool) -> Result<Self, String> {
+    pub(super) fn choose(file: &FileMetaData, source: &LabelSource) -> Result<Self, String> {
+        let coarse = *source == LabelSource::Coarse;
         let leaves = file.schema_descr().columns();
         let features = features(file)?;
         let root = |leaf: &ColumnDescriptor| leaf.path().parts().first().cloned().unwrap_or_default();
@@ -75,24 +83,55 @@ impl Columns {
                 && kinds.contains(&leaf.physical_type())
                 && leaf.max_rep_level() == 0
         };
-        let label = (0..leaves.len())
-            .filter(|&i| i != image && can_label(&leaves[i]))
-            .filter(|&i| is_type(&root(&leaves[i]), "ClassLabel") || preference(&root(&leaves[i])).is_some())
-            .min_by_key(|&i| {
-                let name = root(&leaves[i]);
-                (preference(&name).unwrap_or(usize::MAX), !is_type(&name, "ClassLabel"))
-            });
+        let is_called_so =
+            |i: &usize| is_type(&root(&leaves[*i]), "ClassLabel") || preference(&root(&leaves[*i])).is_some();
+        let wanted = if *source == LabelSource::None { 0 } else { leaves.len() };
+        let (mut fit, unfit): (Vec<usize>, Vec<usize>) =
+            (0..wanted).filter(|&i| i != image).filter(is_called_so).partition(|&i| can_label(&leaves[i]));
+        fit.sort_by_key(|&i| {
+            let name = root(&leaves[i]);
+            (preference(&name).unwrap_or(usize::MAX), !is_type(&name, "ClassLabel"))
+        });
+        let label = fit.first().copied();
         if coarse && label.map(|i| root(&leaves[i])).as_deref() != Some("coarse_label") {
             return Err("it has no column coarse_label".to_owned());
         }
         let classes = label.and_then(|i| class_names(feature(&root(&leaves[i]))?));
-        let mut others: Vec<String> = leaves.iter().map(|l| root(l)).collect();
-        others.dedup();
-        let used = [Some(image), label].map(|i| i.map(|i| root(&leaves[i])));
-        others.retain(|name| !used.contains(&Some(name.clone())));
+        let called = |columns: &[usize]| {
+            let mut names: Vec<String> = columns.iter().map(|&i| root(&leaves[i])).collect();
+            names.dedup();
+            names
+        };
+        let kind = |&i: &usize| format!("{} ({})", root(&leaves[i]), leaves[i].physical_type());
+        let unused = called(fit.get(1..).unwrap_or_default());
+        let taken = [called(&[image]), called(&fit), called(&unfit)].concat();
+        let mut others = called(&(0..leaves.len()).collect::<Vec<_>>());
+        others.retain(|name| !taken.contains(name));
         others.sort();
+        let unfit = unfit.iter().map(kind).collect();
         let names = [Some(image), label].map(|place| place.map(|i| leaves[i].path().string()));
-        Ok(Self { image, label, names, classes, others })
+        Ok(Self { image, label, names, classes, unused, unfit, others })
+    }
+
+    /// The name of the column of labels.
+    pub(super) fn label_called(&self) -> Option<&str> {
+        self.names[1].as_deref()
+    }
+
+    /// Says which columns are not used.
+    pub(super) fn note(&self, leftovers: &mut Leftovers) {
+        let chosen = self.label_called().unwrap_or_default();
+        let one = format!("further column of labels beside {chosen}, which is used");
+        let many = format!("further columns of labels beside {chosen}, which is used");
+        self.unused.iter().for_each(|name| leftovers.add([&one, &many], name.clone()));
+        let kind = [
+            "column of labels whose type cannot name classes",
+            "columns of labels whose type cannot name classes",
+        ];
+        self.unfit.iter().for_each(|name| leftovers.add(kind, name.clone()));
+        self.others
+            .iter()
+            .for_each(|name| leftovers.add(["further column", "further columns"], name.clone()));
     }
 
     /// Whether another file has the same columns, in any order, and classes; if not, what differs.

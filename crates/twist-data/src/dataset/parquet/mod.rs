@@ -6,26 +6,41 @@
 //! each other cost one page, and tables up to that bound are decompressed once. Images as tar shards have no such cost.
 
 mod columns;
+
+mod header;
+
+mod delta;
+
+mod shared_file;
+
+mod chunk;
+
 mod labels;
+
 mod pages;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
+use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::RowGroupMetaData;
 use ::parquet::file::reader::{FileReader, Length, SerializedFileReader};
 use rayon::prelude::*;
 
+use self::chunk::Chunk;
 use self::columns::Columns;
-use self::labels::read_labels;
-use self::pages::{PageCache, SharedFile, page_starts, read_page};
+use self::header::general;
+use self::labels::{Unread, read_labels};
+use self::pages::{PageCache, read_page};
+use self::shared_file::SharedFile;
 use super::classes::{Labels, is_no_label};
 use super::file_pool::kept_open;
 use super::identity::{Content, Identity};
 use super::left_out::{LeftOut, Leftovers};
 use super::unicode::composed;
-use super::{Dataset, Stored};
+use super::{Dataset, LabelSource, Stored};
 use crate::DataError;
 
 /// Images of one or several tables with the same columns, in file order.
@@ -42,6 +57,7 @@ pub(crate) struct Tables {
 /// One open file.
 struct Table {
     path: PathBuf,
+    file: SharedFile,
     reader: SerializedFileReader<SharedFile>,
     columns: Columns,
 }
@@ -55,18 +71,18 @@ struct Group {
     number: usize,
     /// Index of its first image.
     start: usize,
-    /// First row of each page of the image column.
-    pages: std::sync::OnceLock<Vec<usize>>,
+    /// The pages of the image column.
+    images: OnceLock<Arc<Chunk>>,
 }
 
 impl Tables {
-    /// Reads the metadata of all files, and the labels. `coarse` prefers a label column `coarse_label`.
-    pub(crate) fn open(paths: Vec<PathBuf>, coarse: bool) -> Result<Self, DataError> {
+    /// Reads the metadata of all files, and the labels where `source` wants them.
+    pub(crate) fn open(paths: Vec<PathBuf>, source: &LabelSource) -> Result<Self, DataError> {
         let kept = kept_open();
         let opened: Vec<Result<Opened, DataError>> = paths
             .into_par_iter()
             .enumerate()
-            .map(|(number, path)| open_table(path, number < kept, coarse))
+            .map(|(number, path)| open_table(path, number < kept, source))
             .collect();
         let mut leftovers = Leftovers::default();
         let (mut files, mut groups, mut texts, mut len) = (Vec::<Table>::new(), Vec::new(), Vec::new(), 0);
@@ -79,8 +95,8 @@ impl Tables {
                 })?;
             }
             for (number, group) in table.reader.metadata().row_groups().iter().enumerate() {
-                let pages = std::sync::OnceLock::new();
-                groups.push(Group { file: files.len(), number, start: len, pages });
+                let images = OnceLock::new();
+                groups.push(Group { file: files.len(), number, start: len, images });
                 len += usize::try_from(group.num_rows()).unwrap_or(0);
             }
             texts.append(&mut labels);
@@ -96,7 +112,7 @@ impl Tables {
                 remedy: "Download them again, or name others".to_owned(),
             });
         }
-        first.columns.others.iter().for_each(|name| leftovers.add("further columns", name.clone()));
+        first.columns.note(&mut leftovers);
         let texts = || texts.iter().map(Option::as_deref);
         let labels = match &first.columns.classes {
             None => Labels::from_text(texts(), &[])
@@ -117,32 +133,24 @@ impl Tables {
     }
 
     /// The bytes of a row, or `None` where the table has none.
-    fn bytes(&self, group: usize, row: usize) -> ::parquet::errors::Result<Option<Vec<u8>>> {
-        let Group { file, number, pages, .. } = &self.groups[group];
+    fn bytes(&self, group: usize, row: usize) -> Result<Option<Vec<u8>>, ParquetError> {
+        let Group { file, number, images, .. } = &self.groups[group];
         let table = &self.files[*file];
-        let chunk = || table.reader.get_row_group(*number)?.get_column_page_reader(table.columns.image);
-        let starts = match pages.get() {
-            Some(starts) => starts,
+        let images = match images.get() {
+            Some(images) => images,
             None => {
-                let starts = page_starts(chunk()?)?;
-                pages.get_or_init(|| starts)
+                let group = table.reader.metadata().row_group(*number);
+                let opened = Chunk::open(&table.file, group, table.columns.image)?;
+                images.get_or_init(|| opened)
             }
         };
-        let page = starts.partition_point(|&start| start <= row).saturating_sub(1);
+        let (page, rows) = images.page_of(row).ok_or_else(|| general("its row group has no page".into()))?;
         let decoded = match self.cache.get((group, page)) {
             Some(decoded) => decoded,
-            None => {
-                let descriptor =
-                    table.reader.metadata().file_metadata().schema_descr().column(table.columns.image);
-                let rows = table.reader.metadata().row_group(*number).num_rows();
-                let decoded = read_page(descriptor, &chunk, page, usize::try_from(rows).unwrap_or(0))?;
-                self.cache.keep((group, page), decoded)
-            }
+            None => self.cache.keep((group, page), read_page(images, page, rows.len())?),
         };
-        let first = starts.get(page).copied().unwrap_or(0);
-        let value = decoded.get(row - first).ok_or_else(|| {
-            ::parquet::errors::ParquetError::General("a page has fewer rows than its header says".to_owned())
-        })?;
+        let value = decoded.get(row - rows.start);
+        let value = value.ok_or_else(|| general("a page has fewer rows than its header says".into()))?;
         Ok(value.as_ref().map(|v| v.data().to_vec()))
     }
 }
@@ -180,7 +188,7 @@ fn check_rows(groups: &[RowGroupMetaData], size: u64) -> Result<(), String> {
 }
 
 /// Opens one file and reads its labels, as text.
-fn open_table(path: PathBuf, kept: bool, coarse: bool) -> Result<Opened, DataError> {
+fn open_table(path: PathBuf, kept: bool, source: &LabelSource) -> Result<Opened, DataError> {
     let file = SharedFile::open(&path, kept);
     let file = file.map_err(|source| DataError::Read { path: path.clone(), source })?;
     let size = file.len();
@@ -188,15 +196,33 @@ fn open_table(path: PathBuf, kept: bool, coarse: bool) -> Result<Opened, DataErr
         let reason = format!("{error}; if it was cut off, copy it again");
         DataError::Parquet { path: path.clone(), reason }
     };
-    let reader = SerializedFileReader::new(file).map_err(|e| lie(&e))?;
+    let reader = caught(|| SerializedFileReader::new(file.clone())).map_err(|e| lie(&e))?;
     check_rows(reader.metadata().row_groups(), size).map_err(|reason| lie(&reason))?;
-    let columns = Columns::choose(reader.metadata().file_metadata(), coarse)
+    let columns = Columns::choose(reader.metadata().file_metadata(), source)
         .map_err(|reason| DataError::Parquet { path: path.clone(), reason })?;
     let labels = match columns.label {
-        Some(column) => read_labels(&reader, column).map_err(|e| lie(&e))?,
+        Some(column) => {
+            caught(|| read_labels(&file, reader.metadata(), column)).map_err(|unread| match unread {
+                Unread::Damaged(error) => lie(&error),
+                Unread::Other(what) => {
+                    let column = columns.label_called().unwrap_or_default();
+                    let reason = format!(
+                        "its column of labels {column} {what}. Labels are whole numbers, text, or true and false: \
+                         convert the column, or read the images without labels (`--labels none`)"
+                    );
+                    DataError::Parquet { path: path.clone(), reason }
+                }
+            })?
+        }
         None => Vec::new(),
     };
-    Ok((Table { path, reader, columns }, labels))
+    Ok((Table { path, file, reader, columns }, labels))
+}
+
+/// What the library does with damaged content: where it panics, as it does at numbers that are too long, that is an error.
+fn caught<T, E: From<ParquetError>>(read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let damaged = |_| Err(general("the content of a page contradicts itself".into()).into());
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(damaged)
 }
 
 impl Dataset for Tables {
@@ -207,11 +233,7 @@ impl Dataset for Tables {
     fn read(&self, index: usize) -> Result<Stored, DataError> {
         let (group, row) = self.locate(index)?;
         let path = || self.files[self.groups[group].file].path.clone();
-        // The library panics at some page headers that contradict themselves.
-        let bytes = catch_unwind(AssertUnwindSafe(|| self.bytes(group, row)));
-        match bytes.unwrap_or_else(|_| {
-            Err(::parquet::errors::ParquetError::General("a page header contradicts itself".into()))
-        }) {
+        match caught(|| self.bytes(group, row)) {
             Ok(Some(bytes)) => Ok(Stored::Encoded(bytes)),
             Ok(None) => Err(DataError::Parquet {
                 path: path(),
