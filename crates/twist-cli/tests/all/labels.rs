@@ -109,7 +109,7 @@ fn what_is_left_out_is_said_by_every_command() {
     );
     fs_err::write(place.path("d/notes.txt"), "x").unwrap();
     place.run(&format!("train d {SHORT} --out run")).exits(0).says(&[
-        "left out 1 .txt files (notes.txt)",
+        "left out 1 .txt file (notes.txt)",
         "2023, 2024-05",
         "--labels folder",
     ]);

@@ -44,33 +44,50 @@ pub(crate) fn folder_labels<'a>(
     let found: Vec<String> = found.into_iter().map(readable).collect();
 
     for name in found.iter().filter(|name| is_no_label(name)) {
-        notes.add("folders called -1, which means that there is no label", name.clone());
+        let kind = [
+            "folder called -1, which means that there is no label",
+            "folders called -1, which means that there is no label",
+        ];
+        notes.add(kind, name.clone());
     }
     let mut splits: Vec<String> = found.iter().filter(|name| is_split(name)).cloned().collect();
     if splits.len() < 2 {
         splits.clear();
     }
     let labels = if !splits.is_empty() {
-        let note = "folders of splits, whose sub-folders are the classes";
+        let note = [
+            "folder of a split, whose sub-folders are the classes",
+            "folders of splits, whose sub-folders are the classes",
+        ];
         splits.iter().for_each(|split| notes.add(note, split.clone()));
         of_first(below.map(|name| match split_first(name) {
             Some((folder, rest)) if is_split(&readable(folder)) => rest,
             _ => name,
         }))
     } else if 2 * found.iter().filter(|name| is_date_or_camera(name)).count() > found.len() {
-        let note = "folders called like dates or cameras, which are not classes (--labels folder makes them classes)";
+        let note = [
+            "folder called like a date or a camera, which is not a class (--labels folder makes it one)",
+            "folders called like dates or cameras, which are not classes (--labels folder makes them classes)",
+        ];
         found.into_iter().for_each(|name| notes.add(note, name));
         Labels::default()
     } else {
         of_first(below)
     };
     if let [one] = labels.names() {
-        notes.add("folders that would be the only class, which is not a label to measure by", one.clone());
+        let kind = [
+            "folder that would be the only class, which is not a label to measure by",
+            "folders that would be the only class, which is not a label to measure by",
+        ];
+        notes.add(kind, one.clone());
         return FolderLabels { labels: Labels::default(), around, splits };
     }
     if !around.is_empty() {
-        notes
-            .add("folders around all images, which are not classes", around.trim_end_matches('/').to_owned());
+        let kind = [
+            "folder around all images, which is not a class",
+            "folders around all images, which are not classes",
+        ];
+        notes.add(kind, around.trim_end_matches('/').to_owned());
     }
     FolderLabels { labels, around, splits }
 }
@@ -182,7 +199,7 @@ mod tests {
         let (found, notes) = of(&["-1/a.png", "cat/b.png", "dog/c.png"], Folders::Judged);
         assert_eq!(found.labels.names(), ["cat", "dog"]);
         assert_eq!([0, 1, 2].map(|image| found.labels.get(image)), [None, Some(0), Some(1)]);
-        assert!(notes.iter().any(|note| note.contains("folders called -1")), "{notes:?}");
+        assert!(notes.iter().any(|note| note.contains("folder called -1")), "{notes:?}");
     }
 
     #[test]

@@ -74,9 +74,8 @@ impl Folder {
         let mut images = NameTable::default();
         whole().for_each(|path| images.push(&path[around..]));
         let mut notes = Leftovers::default();
-        others
-            .iter()
-            .for_each(|path| notes.add("files that are hidden or not images", path.display().to_string()));
+        let kind = ["file that is hidden or not an image", "files that are hidden or not images"];
+        others.iter().for_each(|path| notes.add(kind, path.display().to_string()));
         Self::labelled(root, Walk { images, left_out: notes.finish() }, folders, splits)
     }
 

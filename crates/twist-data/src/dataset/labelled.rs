@@ -52,7 +52,11 @@ impl Relabelled {
                     return Err(DataError::Line { path: file.to_path_buf(), line: row.line, reason });
                 }
                 Some(image) => row_of[image] = Some(number),
-                None => leftovers.add("rows of the label file without an image", row.path.clone()),
+                None => {
+                    let kind =
+                        ["row of the label file without an image", "rows of the label file without an image"];
+                    leftovers.add(kind, row.path.clone());
+                }
             }
         }
         if row_of.iter().all(Option::is_none) {

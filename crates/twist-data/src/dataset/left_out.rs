@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use twist_io::printable;
 
+use super::kinds::extension;
+use super::names::readable;
 use crate::foreign::{self, Foreign};
 
 /// Something found beside the images and left out, so that nothing vanishes silently.
@@ -11,6 +13,9 @@ use crate::foreign::{self, Foreign};
 pub struct LeftOut {
     /// What it is, in the plural: `hidden files`, `broken links` ….
     pub what: String,
+    /// What one of it is.
+    #[serde(skip)]
+    one: String,
     /// How many there are.
     pub count: u64,
     /// The first few of them.
@@ -28,9 +33,10 @@ impl std::fmt::Display for LeftOut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let more = if self.count > self.examples.len() as u64 { ", …" } else { "" };
         let examples: Vec<_> = self.examples.iter().map(|name| printable(name)).collect();
-        write!(f, "{} {} ({}{more})", self.count, printable(&self.what), examples.join(", "))?;
+        let (what, each) = if self.count == 1 { (&self.one, "it") } else { (&self.what, "each") };
+        write!(f, "{} {} ({}{more})", self.count, printable(what), examples.join(", "))?;
         match self.kind() {
-            Some(Foreign { name, remedy, .. }) => write!(f, ": each is {name}; {remedy}"),
+            Some(Foreign { name, remedy, .. }) => write!(f, ": {each} is {name}; {remedy}"),
             None => Ok(()),
         }
     }
@@ -44,10 +50,11 @@ const EXAMPLES: usize = 3;
 pub(crate) struct Leftovers(BTreeMap<String, LeftOut>);
 
 impl Leftovers {
-    /// Notes one more of a kind.
-    pub(crate) fn add(&mut self, what: &str, example: String) {
+    /// Notes another of a kind, which is called so where there is one and where there are many.
+    pub(crate) fn add(&mut self, [one, what]: [&str; 2], example: String) {
         let entry = self.0.entry(what.to_owned()).or_insert_with(|| LeftOut {
             what: what.to_owned(),
+            one: one.to_owned(),
             count: 0,
             examples: Vec::new(),
         });
@@ -81,6 +88,15 @@ impl Leftovers {
     }
 }
 
+/// Notes a file or member (`what`) of another kind, by its extension.
+pub(crate) fn add_kind(leftovers: &mut Leftovers, what: &str, name: &[u8]) {
+    let kind = |what: &str| match extension(name) {
+        Some(extension) => format!(".{extension} {what}"),
+        None => format!("{what} without extension"),
+    };
+    leftovers.add([&kind(what), &kind(&format!("{what}s"))], readable(name));
+}
+
 /// One phrase for an error message about a place without images.
 pub(crate) fn found(left_out: &[LeftOut]) -> String {
     match left_out {
@@ -96,24 +112,21 @@ mod tests {
     #[test]
     fn counts_all_and_names_some() {
         let mut leftovers = Leftovers::default();
-        leftovers.add("hidden files", ".x".into());
+        leftovers.add(["hidden file", "hidden files"], ".x".into());
         for i in 0..5 {
-            leftovers.add(".txt files", format!("{i}.txt"));
+            leftovers.add([".txt file", ".txt files"], format!("{i}.txt"));
         }
         let all = leftovers.finish();
-        assert_eq!(found(&all), "found 5 .txt files (0.txt, 1.txt, 2.txt, …), 1 hidden files (.x)");
+        assert_eq!(found(&all), "found 5 .txt files (0.txt, 1.txt, 2.txt, …), 1 hidden file (.x)");
         assert_eq!(found(&[]), "it is empty");
     }
 
     #[test]
     fn files_of_a_known_kind_come_with_a_command() {
         let mut leftovers = Leftovers::default();
-        leftovers.add(".heic files", "a\u{1b}.heic".into());
+        leftovers.add([".heic file", ".heic files"], "a\u{1b}.heic".into());
         let text = leftovers.finish()[0].to_string();
-        assert!(
-            text.starts_with("1 .heic files (a\\u{1b}.heic): each is a HEIC image; convert it"),
-            "{text}"
-        );
+        assert!(text.starts_with("1 .heic file (a\\u{1b}.heic): it is a HEIC image; convert it"), "{text}");
         assert!(text.contains("heif-convert"), "{text}");
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::kinds::{base_name, extension, is_image};
-use super::left_out::{LeftOut, Leftovers};
+use super::kinds::{base_name, is_image};
+use super::left_out::{LeftOut, Leftovers, add_kind};
 use super::names::{NameTable, readable};
 use crate::DataError;
 
@@ -47,12 +47,14 @@ pub(crate) fn walk(root: &Path) -> Result<Walk, DataError> {
         let name = relative(root, entry.path());
         let is_folder = entry.file_type().is_dir();
         if is_hidden(&entry) {
-            leftovers.add(if is_folder { "hidden folders" } else { "hidden files" }, readable(name));
+            let kind =
+                if is_folder { ["hidden folder", "hidden folders"] } else { ["hidden file", "hidden files"] };
+            leftovers.add(kind, readable(name));
             if is_folder {
                 entries.skip_current_dir();
             }
         } else if is_folder && is_of_system(base_name(name)) {
-            leftovers.add("folders of systems and servers", readable(name));
+            leftovers.add(["folder of a system or server", "folders of systems and servers"], readable(name));
             entries.skip_current_dir();
         } else if is_folder && entry.depth() == 1 {
             without_images.insert(name.to_vec());
@@ -63,13 +65,14 @@ pub(crate) fn walk(root: &Path) -> Result<Walk, DataError> {
                 }
                 images.push(name);
             } else {
-                leftovers.add(&kind_of(name), readable(name));
+                add_kind(&mut leftovers, "file", name);
             }
         } else if !is_folder {
-            leftovers.add("special files", readable(name));
+            leftovers.add(["special file", "special files"], readable(name));
         }
     }
-    without_images.iter().for_each(|name| leftovers.add("folders without an image", readable(name)));
+    let kind = ["folder without an image", "folders without an image"];
+    without_images.iter().for_each(|name| leftovers.add(kind, readable(name)));
     Ok(Walk { images, left_out: leftovers.finish() })
 }
 
@@ -96,13 +99,15 @@ fn note_or_fail(root: &Path, error: walkdir::Error, leftovers: &mut Leftovers) -
     let path = error.path().unwrap_or(root).to_path_buf();
     let name = readable(relative(root, &path));
     if error.loop_ancestor().is_some() {
-        leftovers.add("links that lead back to a folder they are in", name);
+        let kind =
+            ["link that leads back to a folder it is in", "links that lead back to a folder they are in"];
+        leftovers.add(kind, name);
         return Ok(());
     }
     let source = error.into_io_error().unwrap_or_else(|| std::io::Error::other("unknown cause"));
     let is_link = path.symlink_metadata().is_ok_and(|m| m.is_symlink());
     if is_link && source.kind() == std::io::ErrorKind::NotFound {
-        leftovers.add("broken links", name);
+        leftovers.add(["broken link", "broken links"], name);
         return Ok(());
     }
     Err(DataError::Folder { path, source })
@@ -116,11 +121,6 @@ fn relative<'a>(root: &Path, path: &'a Path) -> &'a [u8] {
 /// Whether the name starts with a dot.
 fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_bytes().first() == Some(&b'.')
-}
-
-/// How a file that is not an image is counted.
-fn kind_of(name: &[u8]) -> String {
-    extension(name).map_or_else(|| "files without extension".to_owned(), |e| format!(".{e} files"))
 }
 
 #[cfg(test)]

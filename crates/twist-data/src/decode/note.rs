@@ -13,6 +13,13 @@ pub enum DecodeNote {
         /// The contradiction.
         what: &'static str,
     },
+    /// A file of several pages or moments, of which the first is the image.
+    Further {
+        /// What they are.
+        what: &'static str,
+        /// How to have them as images of their own.
+        remedy: &'static str,
+    },
     /// Samples of more than 8 bits of which only the lowest are used: scaled as their type says, the image is almost black.
     FewBits {
         /// Bits that the largest sample has.
@@ -20,6 +27,20 @@ pub enum DecodeNote {
         /// Bits that a sample has room for.
         depth: u32,
     },
+}
+
+impl DecodeNote {
+    /// Of a file with pages.
+    pub(super) const PAGES: Self = Self::Further {
+        what: "several pages",
+        remedy: "if each is an image of its own, split it, for example with `magick FILE page-%03d.tif`",
+    };
+
+    /// Of a file that moves.
+    pub(super) const FRAMES: Self = Self::Further {
+        what: "the pictures of an animation",
+        remedy: "if each is an image of its own, split it, for example with `ffmpeg -i FILE frame-%03d.png`",
+    };
 }
 
 impl std::fmt::Display for DecodeNote {
@@ -31,6 +52,9 @@ impl std::fmt::Display for DecodeNote {
             ),
             Self::Header { what } => {
                 write!(f, "the header of the JPEG is wrong and was read all the same: {what}")
+            }
+            Self::Further { what, remedy } => {
+                write!(f, "it holds {what}, and only the first is read: {remedy}")
             }
             Self::FewBits { used, depth } => write!(
                 f,

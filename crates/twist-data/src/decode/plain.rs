@@ -6,7 +6,7 @@ use image::error::{ImageError, LimitErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::{DecodeError, DecodeLimits, Decoded, from_dynamic, name_of};
+use super::{DecodeError, DecodeLimits, DecodeNote, Decoded, from_dynamic, name_of};
 
 /// Bytes for each pixel: what the decoder works with, what it returns, and 8-bit RGB.
 const EACH: u64 = 4 + 4 + 3;
@@ -26,7 +26,11 @@ pub(super) fn decode(
     limits.check_bytes((width, height), EACH, bytes.len() as u64)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(|e| explain(e, format))?;
-    Ok(Decoded { image: from_dynamic(image), orientation, note: None })
+    // The flag for an animation in the header of an extended WebP (RFC 9649, 2.7).
+    let moves = format == ImageFormat::WebP
+        && bytes.get(12..16) == Some(b"VP8X")
+        && bytes.get(20).is_some_and(|flags| flags & 2 != 0);
+    Ok(Decoded { image: from_dynamic(image), orientation, note: moves.then_some(DecodeNote::FRAMES) })
 }
 
 /// The size as stored and how to turn it.

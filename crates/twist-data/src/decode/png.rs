@@ -6,7 +6,7 @@ use image::metadata::Orientation;
 use png::{ColorType, DecodingError, InterlaceInfo, Limits, Reader, Transformations};
 
 use super::samples::Narrow;
-use super::{DecodeError, DecodeLimits, Decoded};
+use super::{DecodeError, DecodeLimits, DecodeNote, Decoded};
 use crate::image::Rgb8;
 
 /// What a PNG may need beside its file: rows and tables.
@@ -38,7 +38,9 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Dec
             }
         }
     }
-    Ok(Decoded { image: Rgb8 { width, height, pixels }, orientation, note: narrow.note() })
+    let moves = reader.info().animation_control().is_some_and(|animation| animation.num_frames > 1);
+    let note = narrow.note().or_else(|| moves.then_some(DecodeNote::FRAMES));
+    Ok(Decoded { image: Rgb8 { width, height, pixels }, orientation, note })
 }
 
 /// The size as stored and how to turn it.

@@ -71,7 +71,7 @@ fn folders_that_are_not_classes_are_said() {
     assert_eq!((data.len(), data.classes()), (2, &["cat", "dog"].map(String::from)[..]));
     let said = left_out(&*data);
     assert!(
-        said.contains("4 folders of systems") && said.contains("1 folders without an image (emu)"),
+        said.contains("4 folders of systems") && said.contains("1 folder without an image (emu)"),
         "{said}"
     );
 }

@@ -72,7 +72,7 @@ fn a_few_missing_files_are_left_out() {
     let data = place.open("a.txt").unwrap();
     assert_eq!(paths(data.as_ref()), ["x/1.png", "x/2.png", "y/2.png"]);
     let said = data.left_out()[0].to_string();
-    assert!(said.starts_with("1 lines") && said.contains("line 3: x/gone.png"), "{said}");
+    assert!(said.starts_with("1 line of the list") && said.contains("line 3: x/gone.png"), "{said}");
 }
 
 #[test]

@@ -321,3 +321,82 @@ fn a_sparse_file_is_not_read() {
     });
     assert!(used.bytes_max < 1 << 20, "{} bytes were allocated", used.bytes_max);
 }
+
+/// A gray square.
+fn flat(side: u32) -> image::DynamicImage {
+    image::RgbImage::from_pixel(side, side, image::Rgb([40; 3])).into()
+}
+
+#[test]
+fn further_pages_and_frames_are_remarked_on() {
+    use tiff::encoder::{TiffEncoder, colortype::Gray8};
+    use tiff::tags::Tag;
+    let pages = |kinds: &[u32]| {
+        let mut file = std::io::Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut file).unwrap();
+        for (page, kind) in kinds.iter().enumerate() {
+            let mut image = encoder.new_image::<Gray8>(2, 2).unwrap();
+            image.encoder().write_tag(Tag::NewSubfileType, *kind).unwrap();
+            image.write_data(&[40 * (1 + page as u8); 4]).unwrap();
+        }
+        file.into_inner()
+    };
+    let said = |bytes: &[u8]| {
+        let (image, note) = decode(bytes).unwrap();
+        assert_eq!(image.pixel(0, 0), [40; 3]);
+        note.map(|note| note.to_string())
+    };
+    // A smaller copy and a mask are no images of their own.
+    for (kinds, has_more) in
+        [(&[0][..], false), (&[0, 1], false), (&[0, 4], false), (&[0, 0], true), (&[0, 1, 2], true)]
+    {
+        let note = said(&pages(kinds));
+        assert_eq!(note.is_some(), has_more, "{kinds:?}: {note:?}");
+        assert!(note.is_none_or(|note| note.contains("several pages, and only the first is read")));
+    }
+
+    let animation = |frames: u32| {
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, 2, 2);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_animated(frames, 0).unwrap();
+        let mut writer = encoder.write_header().unwrap();
+        (0..frames).for_each(|_| writer.write_image_data(&[40; 4]).unwrap());
+        writer.finish().unwrap();
+        file
+    };
+    assert_eq!(said(&animation(1)), None);
+    assert!(said(&animation(2)).unwrap().contains("pictures of an animation, and only the first is read"));
+
+    // A WebP of one frame, and the same frame in an animation.
+    let still = encode(&flat(2), image::ImageFormat::WebP);
+    assert_eq!(said(&still), None);
+    let chunk = |name: &[u8], content: &[u8]| {
+        [name, &(content.len() as u32).to_le_bytes(), content, &vec![0; content.len() % 2]].concat()
+    };
+    let frame = [&[0; 6][..], &[1, 0, 0, 1, 0, 0, 100, 0, 0, 2], &still[12..]].concat();
+    let chunks = [
+        b"WEBP".to_vec(),
+        chunk(b"VP8X", &[2, 0, 0, 0, 1, 0, 0, 1, 0, 0]),
+        chunk(b"ANIM", &[0; 6]),
+        chunk(b"ANMF", &frame),
+    ];
+    assert!(said(&chunk(b"RIFF", &chunks.concat())).unwrap().contains("an animation"));
+}
+
+#[test]
+fn arithmetic_coding_is_named_with_a_command() {
+    let plain = encode(&flat(8), image::ImageFormat::Jpeg);
+    for (file, from, to) in [(&plain[..], 0xc0, 0xc9), (PROGRESSIVE, 0xc2, 0xca)] {
+        let mut arithmetic = file.to_vec();
+        let frame = arithmetic.windows(2).position(|pair| pair == [0xff, from]).unwrap();
+        arithmetic[frame + 1] = to;
+        let said = [
+            decode(&arithmetic).unwrap_err().to_string(),
+            Decoder::default().dimensions(&arithmetic).unwrap_err().to_string(),
+        ];
+        for error in said {
+            assert!(error.contains("arithmetic coding") && error.contains("jpegtran"), "{error}");
+        }
+    }
+}

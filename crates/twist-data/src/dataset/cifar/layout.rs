@@ -30,7 +30,9 @@ impl Batches {
         }
         let mut leftovers = Leftovers::default();
         for test in &tests {
-            leftovers.add("test batches (name the file to read it)", test.display().to_string());
+            let kind =
+                ["test batch (name the file to read it)", "test batches (name the files to read them)"];
+            leftovers.add(kind, test.display().to_string());
         }
         let mut batches = Self::of_files(training)?;
         batches.left_out = leftovers.finish();

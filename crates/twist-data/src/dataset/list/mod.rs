@@ -109,9 +109,8 @@ fn present(path: &Path, folder: &Path, rows: Vec<Row>) -> Result<(Vec<Row>, Vec<
         return Err(DataError::Line { path: path.to_path_buf(), line: first.line, reason });
     }
     let mut leftovers = Leftovers::default();
-    missing().for_each(|row| {
-        leftovers.add("lines of the list whose file is missing", format!("line {}: {}", row.line, row.path));
-    });
+    let kind = ["line of the list whose file is missing", "lines of the list whose file is missing"];
+    missing().for_each(|row| leftovers.add(kind, format!("line {}: {}", row.line, row.path)));
     let there = rows.into_iter().zip(found).filter_map(|(row, name)| Some(Row { path: name?, ..row }));
     Ok((there.collect(), leftovers.finish()))
 }

@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 
 use super::scan::Member;
-use crate::dataset::kinds::{base_name, extension, has_extension, is_image};
-use crate::dataset::left_out::Leftovers;
+use crate::dataset::classes::small_number;
+use crate::dataset::kinds::{base_name, has_extension, is_image};
+use crate::dataset::left_out::{Leftovers, add_kind};
 use crate::dataset::names::readable;
 
 /// One image of a shard, with what is written beside it.
@@ -34,6 +35,42 @@ struct Written {
     json_of: Option<String>,
     /// Position of the image taken for the key, and how far its name is from that of the label.
     image: Option<(usize, Distance)>,
+}
+
+impl Written {
+    /// The label of the sample, and the name of that class where the label is its number.
+    ///
+    /// # Errors
+    /// The two members contradict each other.
+    fn decide(&self, leftovers: &mut Leftovers) -> Result<(Option<String>, Option<String>), String> {
+        let (Some(cls), Some(json)) = (&self.cls, &self.json) else {
+            return Ok((self.cls.clone().or_else(|| self.json.clone()), self.class.clone()));
+        };
+        let is_number = |label: &str| label.parse::<f64>().is_ok();
+        let number = small_number(cls);
+        if cls == json || (number.is_some() && number == small_number(json)) {
+            return Ok((Some(cls.clone()), self.class.clone()));
+        }
+        match (is_number(cls), is_number(json)) {
+            // One has the number and the other the name.
+            (true, false) => Ok((Some(cls.clone()), Some(json.clone()))),
+            (false, true) if self.class.as_ref() == Some(cls) => Ok((Some(cls.clone()), None)),
+            (false, true) => {
+                let kind = [
+                    "label in .json beside one in .cls, which is used",
+                    "labels in .json beside those in .cls, which are used",
+                ];
+                leftovers.add(kind, self.json_of.clone().unwrap_or_default());
+                Ok((Some(cls.clone()), None))
+            }
+            _ => Err(format!(
+                "{} says {cls} and {} says {json}, and both are labels of one sample: pack the archive again with one of \
+                 them",
+                self.cls_of.as_deref().unwrap_or_default(),
+                self.json_of.as_deref().unwrap_or_default()
+            )),
+        }
+    }
 }
 
 /// Whether the name of an image without its ending is another than that of the label, and the dots in its extension.
@@ -72,14 +109,15 @@ pub(super) fn group(members: Vec<Member>, leftovers: &mut Leftovers) -> Result<V
             continue;
         }
         if is_hidden(&name) || !is_image(&name) {
-            let kind =
-                extension(&name).map_or("members without extension".into(), |e| format!(".{e} members"));
-            leftovers.add(if is_hidden(&name) { "hidden members" } else { &kind }, readable(&name));
+            match is_hidden(&name) {
+                true => leftovers.add(["hidden member", "hidden members"], readable(&name)),
+                false => add_kind(leftovers, "member", &name),
+            }
             continue;
         }
         let written = keys.get(key(&name));
         if written.is_some_and(|w| w.image.is_some_and(|(chosen, _)| chosen != position)) {
-            leftovers.add("further images of a sample", readable(&name));
+            leftovers.add(["further image of a sample", "further images of a sample"], readable(&name));
             continue;
         }
         if let Some(first) = seen.insert(name.clone(), header) {
@@ -87,8 +125,10 @@ pub(super) fn group(members: Vec<Member>, leftovers: &mut Leftovers) -> Result<V
                 format!("{} is in the archive twice, first at byte {first}: pack it again", readable(&name));
             return Err((header, reason));
         }
-        let label = written.and_then(|w| w.cls.clone().or_else(|| w.json.clone()));
-        let class = written.filter(|w| w.cls.is_none() || w.cls == w.json).and_then(|w| w.class.clone());
+        let (label, class) = match written {
+            Some(written) => written.decide(leftovers).map_err(|reason| (header, reason))?,
+            None => (None, None),
+        };
         samples.push(Sample { name, offset, size, label, class });
     }
     Ok(samples)
@@ -145,7 +185,11 @@ fn read_label(
         Some(serde_json::Value::String(text)) => Some(text.clone()),
         Some(serde_json::Value::Bool(flag)) => Some(flag.to_string()),
         Some(serde_json::Value::Array(_) | serde_json::Value::Object(_)) => {
-            leftovers.add("labels in .json that are neither a number nor text", name.clone());
+            let kind = [
+                "label in .json that is neither a number nor text",
+                "labels in .json that are neither a number nor text",
+            ];
+            leftovers.add(kind, name.clone());
             None
         }
         Some(serde_json::Value::Null) | None => None,
@@ -259,6 +303,37 @@ mod tests {
             member("1.boxes.json", Some(r#"{"boxes": []}"#)),
         ];
         assert_eq!(group(members, &mut Leftovers::default()).unwrap()[0].label.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn two_kinds_of_labels_agree_or_are_an_error() {
+        let decided = |cls: &str, json: &str| {
+            let members =
+                vec![member("1.cls", Some(cls)), member("1.json", Some(json)), member("1.png", None)];
+            let mut leftovers = Leftovers::default();
+            let samples = group(members, &mut leftovers).map_err(|(_, reason)| reason)?;
+            let Sample { label, class, .. } = &samples[0];
+            Ok((label.clone(), class.clone(), leftovers.finish().iter().map(ToString::to_string).collect()))
+        };
+        let is = |label: &str, class: Option<&str>, notes: &[&str]| {
+            let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+            Ok((Some(label.to_string()), class.map(str::to_string), notes))
+        };
+        assert_eq!(decided("3", r#"{"label": 3, "class": "cat"}"#), is("3", Some("cat"), &[]));
+        assert_eq!(decided("3", r#"{"label": 3.0}"#), is("3", None, &[]));
+        assert_eq!(decided("3", r#"{"label": "cat"}"#), is("3", Some("cat"), &[]));
+        assert_eq!(decided("cat", r#"{"label": 3, "class": "cat"}"#), is("cat", None, &[]));
+        let note = "1 label in .json beside one in .cls, which is used (1.json)";
+        assert_eq!(decided("cat", r#"{"label": 3}"#), is("cat", None, &[note]));
+        for (cls, json) in
+            [("3", r#"{"label": 4}"#), ("-1", r#"{"label": 4}"#), ("dog", r#"{"label": "cat"}"#)]
+        {
+            let reason: String = decided(cls, json).unwrap_err();
+            assert!(
+                reason.contains(&format!("1.cls says {cls}")) && reason.contains("1.json says"),
+                "{reason}"
+            );
+        }
     }
 
     #[test]

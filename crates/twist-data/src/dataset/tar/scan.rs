@@ -119,14 +119,20 @@ pub(crate) fn scan(
                     // Before POSIX, a folder was a file whose name ends so. (Only the whole name tells: the part of a
                     // long one that fits into the header may end anywhere.)
                     Kind::File if name.ends_with(b"/") => {}
-                    Kind::File if sparse => scan.leftovers.add("sparse members", readable(&name)),
+                    Kind::File if sparse => {
+                        scan.leftovers.add(["sparse member", "sparse members"], readable(&name))
+                    }
                     Kind::File => {
                         let is_label = has_extension(&name, "cls") || has_extension(&name, "json");
                         let label = if is_label { Some(content(&mut window)?) } else { None };
                         scan.members.push(Member { name, header: at, offset, size: length, label });
                     }
-                    Kind::Link => scan.leftovers.add("links in archives", readable(&name)),
-                    Kind::Special => scan.leftovers.add("special members", readable(&name)),
+                    Kind::Link => {
+                        scan.leftovers.add(["link in an archive", "links in archives"], readable(&name))
+                    }
+                    Kind::Special => {
+                        scan.leftovers.add(["special member", "special members"], readable(&name))
+                    }
                     _ => {}
                 }
             }

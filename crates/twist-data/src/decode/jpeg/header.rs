@@ -20,6 +20,8 @@ pub(super) struct Header {
 pub(super) struct Frame {
     /// Whether coefficients come in several scans.
     pub(super) progressive: bool,
+    /// Whether they are coded arithmetically, which none of the decoders reads.
+    pub(super) arithmetic: bool,
     /// Pixels per row and number of rows.
     pub(super) size: (u32, u32),
     /// Horizontal and vertical sampling factor of each component.
@@ -133,6 +135,7 @@ fn frame(marker: u8, body: &[u8]) -> Option<Frame> {
     let components = body.get(6..6 + 3 * count)?;
     Some(Frame {
         progressive: matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce),
+        arithmetic: marker > 0xc8,
         size: (number(3)?, number(1)?),
         sampling: components.chunks_exact(3).map(|c| (c[1] >> 4, c[1] & 15)).collect(),
     })

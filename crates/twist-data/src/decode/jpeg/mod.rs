@@ -16,7 +16,7 @@ use crate::image::Rgb8;
 
 /// The image as stored, how to turn it, and what is odd about it.
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, DecodeError> {
-    let (header, bytes) = header::read(bytes);
+    let (header, bytes) = read(bytes)?;
     let size = header.frame.as_ref().map_or((0, 0), |frame| frame.size);
     let check = |size: (u32, u32)| {
         limits.check_size(size.0, size.1)?;
@@ -42,13 +42,27 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Dec
 
 /// The size as stored and how to turn it.
 pub(super) fn dimensions(bytes: &[u8]) -> Result<((u32, u32), Orientation), DecodeError> {
-    let (header, bytes) = header::read(bytes);
+    let (header, bytes) = read(bytes)?;
     match &header.frame {
         Some(frame) if !is_plain(&header) => Ok((frame.size, Scans::open(&bytes)?.orientation())),
         _ => {
             let whole = Whole::open(&bytes)?;
             Ok((whole.size()?, whole.orientation()))
         }
+    }
+}
+
+/// Reads the header, unless it says that nobody here can read what follows.
+fn read(bytes: &[u8]) -> Result<(Header, Cow<'_, [u8]>), DecodeError> {
+    let (header, bytes) = header::read(bytes);
+    match header.frame.as_ref().is_some_and(|frame| frame.arithmetic) {
+        true => Err(DecodeError::Values {
+            format: "JPEG",
+            what: "arithmetic coding".to_owned(),
+            remedy: "this coding is not read; have the same pixels in the usual one, for example with \
+                     `jpegtran -copy all -outfile OUT.jpg FILE`",
+        }),
+        false => Ok((header, bytes)),
     }
 }
 

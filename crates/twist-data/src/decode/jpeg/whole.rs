@@ -45,11 +45,6 @@ impl<'a> Whole<'a> {
 
 fn explain(error: DecodeErrors) -> DecodeError {
     let what = match error {
-        DecodeErrors::Unsupported(
-            UnsupportedSchemes::ExtendedSequentialDctArithmetic
-            | UnsupportedSchemes::ProgressiveDctArithmetic
-            | UnsupportedSchemes::LosslessArithmetic,
-        ) => "arithmetic coding",
         DecodeErrors::Unsupported(UnsupportedSchemes::LosslessHuffman) => "lossless coding",
         DecodeErrors::Unsupported(_) => "a rare kind of coding",
         other => return damaged(&format!("{other:?}").replace('"', "")),

@@ -31,6 +31,7 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Dec
     let (width, height) = reader.dimensions().map_err(explain)?;
     limits.check_size(width, height)?;
     let orientation = orientation(&mut reader);
+    let further = open(bytes, limits)?;
     let (image, note) = match Palette::of(&mut reader)? {
         None => pixels(bytes, reader, None, limits)?,
         Some(palette) => {
@@ -39,7 +40,21 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Dec
             pixels(&gray, open(&gray, limits)?, Some(palette), limits)?
         }
     };
+    // That the image is nearly black is the graver remark.
+    let note = note.or_else(|| has_pages(further).then_some(super::DecodeNote::PAGES));
     Ok(Decoded { image, orientation, note })
+}
+
+/// Directories that are looked at in search of a page.
+const LOOKS: usize = 64;
+
+/// Whether there is another page: a directory that is not a smaller copy, or a mask, of a page before.
+fn has_pages(mut reader: Reader<'_>) -> bool {
+    (0..LOOKS).any(|_| {
+        let is_there = reader.more_images() && reader.next_image().is_ok();
+        let kind: TiffResult<Option<u32>> = reader.find_tag_unsigned(Tag::NewSubfileType);
+        is_there && kind.ok().flatten().unwrap_or(0) & 0b101 == 0
+    })
 }
 
 /// The size as stored and how to turn it.
