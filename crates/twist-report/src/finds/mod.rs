@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use crate::map::{Closest, NEAREST, similarity};
 use crate::run::{Run, Samples};
 
+pub(crate) use self::pixels::MOST_OF_ONE;
 pub(crate) use self::tables::{write_duplicates, write_outliers};
 
 /// Cosine similarity from which two images may be nearly the same by their features.
@@ -21,7 +22,7 @@ const STANDS_OUT: f32 = 0.1;
 /// Distances below this are rounding.
 const NOISE: f32 = 1e-5;
 /// Pairs that are kept: beyond, a data set has few different images, and more rows say nothing new.
-pub(crate) const MOST_PAIRS: usize = 100_000;
+const MOST_PAIRS: usize = 100_000;
 
 /// Copies and oddities among the images that were compared.
 pub(crate) struct Finds {
@@ -31,6 +32,8 @@ pub(crate) struct Finds {
     pub(crate) compared: usize,
     /// Pairs of equal pixels, of nearly equal ones, and those by features; in each the nearest first.
     pub(crate) pairs: Vec<Pair>,
+    /// Whether there are more pairs: at most [`MOST_PAIRS`] are kept, and of near copies at most [`MOST_OF_ONE`] of one image.
+    pub(crate) is_cut: bool,
     /// Images by their mean similarity to their nearest neighbours, the loneliest first.
     pub(crate) lonely: Vec<(usize, f32)>,
 }
@@ -74,7 +77,7 @@ impl By {
 pub(crate) fn finds(run: &Run, samples: &Samples, closest: &Closest) -> Finds {
     let point = |row: usize| &samples.embedding[row * samples.width..(row + 1) * samples.width];
     let pictures = pixels::Pictures::of(run, samples);
-    let mut pairs = pictures.pairs();
+    let (mut pairs, mut is_cut) = pictures.pairs();
     pairs.iter_mut().for_each(|pair| pair.similarity = similarity(point(pair.rows[0]), point(pair.rows[1])));
 
     let known: HashSet<[usize; 2]> = pairs.iter().map(|pair| pair.rows).collect();
@@ -99,6 +102,7 @@ pub(crate) fn finds(run: &Run, samples: &Samples, closest: &Closest) -> Finds {
     pairs.sort_by(|a, b| {
         a.by.cmp(&b.by).then(b.similarity.total_cmp(&a.similarity)).then(a.rows.cmp(&b.rows))
     });
+    is_cut |= pairs.len() > MOST_PAIRS;
     pairs.truncate(MOST_PAIRS);
 
     let mut lonely: Vec<(usize, f32)> = closest
@@ -109,7 +113,7 @@ pub(crate) fn finds(run: &Run, samples: &Samples, closest: &Closest) -> Finds {
         .map(|(row, near)| (*row, near.iter().map(|n| n.similarity).sum::<f32>() / NEAREST as f32))
         .collect();
     lonely.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-    Finds { seen: pictures.len(), compared: closest.rows.len(), pairs, lonely }
+    Finds { seen: pictures.len(), compared: closest.rows.len(), pairs, is_cut, lonely }
 }
 
 /// The median of the distances (1 − cosine similarity) at which images have their nearest neighbour.

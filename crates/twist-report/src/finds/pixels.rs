@@ -16,8 +16,8 @@ const CANDIDATE: f32 = 0.9;
 const ALIKE: f32 = 0.97;
 /// … and their mean absolute difference, at most, of 255.
 const NEARLY: f32 = 10.0;
-/// Copies of one image that are listed.
-const MOST_OF_ONE: usize = 200;
+/// Near copies of one image that are listed.
+pub(crate) const MOST_OF_ONE: usize = 200;
 /// Correlation below which features are not believed …
 const ROUGHLY: f32 = 0.6;
 /// … and mean absolute difference above which they are not, of 255.
@@ -54,8 +54,8 @@ impl Pictures {
     }
 
     /// Pairs of equal and of nearly equal pixels, without their similarity. Of several equal images each but the first is
-    /// paired with the first.
-    pub(super) fn pairs(&self) -> Vec<Pair> {
+    /// paired with the first. Also whether there are more than are returned.
+    pub(super) fn pairs(&self) -> (Vec<Pair>, bool) {
         let pair = |rows, by, apart| Pair { rows, by, apart: Some(apart), similarity: 0.0 };
         let first = |group: &Vec<usize>| (group[0], group[1..].to_vec());
         let equal = self.equal.iter().map(first);
@@ -77,11 +77,14 @@ impl Pictures {
                     (like >= ALIKE && apart <= NEARLY)
                         .then(|| pair([*row, *other_row], By::NearPixels, apart))
                 });
-                alike.take(MOST_OF_ONE).collect()
+                alike.take(MOST_OF_ONE + 1).collect()
             })
             .collect();
-        pairs.extend(near.into_iter().flatten().take(MOST_PAIRS));
-        pairs
+        let is_cut = near.iter().any(|of_one| of_one.len() > MOST_OF_ONE);
+        let listed = near.into_iter().flat_map(|of_one| of_one.into_iter().take(MOST_OF_ONE));
+        // One more than is kept shows that there are more.
+        pairs.extend(listed.take(MOST_PAIRS + 1));
+        (pairs, is_cut)
     }
 
     /// Whether the pixels of two images leave it open that they are copies. In a run without thumbnails they always do; where
@@ -104,5 +107,36 @@ impl Pictures {
     fn both(&self, rows: [usize; 2]) -> Option<(&Signature, &Signature)> {
         let [a, b] = rows.map(|row| self.places.get(&row).map(|place| &self.signatures[*place].1));
         Some((a?, b?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many pictures, equal but for some noise in a corner.
+    fn pictures(number: usize) -> Pictures {
+        let signature = |row: usize| {
+            let mut pixels =
+                image::RgbImage::from_fn(16, 16, |x, y| image::Rgb([16 * x as u8, 16 * y as u8, 40]));
+            pixels.put_pixel(0, 0, image::Rgb([row as u8, 0, 0]));
+            let mut bytes = std::io::Cursor::new(Vec::new());
+            pixels.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+            (row, Signature::of(bytes.get_ref()).unwrap())
+        };
+        Pictures {
+            signatures: (0..number).map(signature).collect(),
+            places: HashMap::new(),
+            equal: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_cut_says_so() {
+        let of_first = |pairs: &[Pair]| pairs.iter().filter(|pair| pair.rows[0] == 0).count();
+        let (pairs, is_cut) = pictures(MOST_OF_ONE + 1).pairs();
+        assert_eq!((of_first(&pairs), is_cut), (MOST_OF_ONE, false));
+        let (pairs, is_cut) = pictures(MOST_OF_ONE + 2).pairs();
+        assert_eq!((of_first(&pairs), is_cut), (MOST_OF_ONE, true));
     }
 }

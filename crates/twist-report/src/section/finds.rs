@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::picture::{Picture, picture};
 use crate::classes::Classes;
-use crate::finds::{By, Finds as Found, MOST_PAIRS};
+use crate::finds::{By, Finds as Found, MOST_OF_ONE};
 use crate::pictures::Book;
 use crate::run::{Run, Samples};
 use crate::text::{count, plural};
@@ -89,7 +89,11 @@ fn pairs_text(found: &Found) -> String {
         .collect();
     match found.pairs.len() {
         0 => "No two images are nearly the same.".into(),
-        MOST_PAIRS.. => format!("More than {}: {}.", plural(MOST_PAIRS, "pair", "pairs"), parts.join(", ")),
+        number if found.is_cut => format!(
+            "More than {}; listed are {}, near copies of one image at most {MOST_OF_ONE}.",
+            plural(number, "pair", "pairs"),
+            parts.join(", ")
+        ),
         number => format!("{}: {}.", plural(number, "pair", "pairs"), parts.join(", ")),
     }
 }
