@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::left_out::LeftOut;
+use super::wrapper::Wrapper;
 use super::{Dataset, Stored, reduced};
 use crate::augment::resized_size;
-use crate::decode::{DecodeNote, Decoder};
+use crate::decode::Decoder;
 use crate::{DataError, Rgb8};
 
 /// Images looked at to estimate the size of all.
@@ -85,39 +85,16 @@ impl InMemory {
     }
 }
 
-impl Dataset for InMemory {
-    fn len(&self) -> usize {
-        self.dataset.len()
+impl Wrapper for InMemory {
+    fn within(&self) -> &dyn Dataset {
+        &*self.dataset
     }
 
-    fn read(&self, index: usize) -> Result<Stored, DataError> {
-        let slot = self.slots.get(index).ok_or(DataError::OutOfRange { index, len: self.len() })?;
+    fn fetch(&self, index: usize) -> Result<Stored, DataError> {
+        let slot = self.slots.get(index).ok_or(DataError::OutOfRange { index, len: self.slots.len() })?;
         match slot.get_or_init(|| self.fill(index)) {
             Some(image) => Ok(Stored::Pixels(image.clone())),
             None => self.dataset.read(index),
         }
-    }
-
-    fn path(&self, index: usize) -> String {
-        self.dataset.path(index)
-    }
-
-    fn label(&self, index: usize) -> Option<u32> {
-        self.dataset.label(index)
-    }
-
-    fn classes(&self) -> &[String] {
-        self.dataset.classes()
-    }
-
-    fn fingerprint(&self) -> String {
-        self.dataset.fingerprint()
-    }
-
-    fn left_out(&self) -> &[LeftOut] {
-        self.dataset.left_out()
-    }
-    fn note(&self, index: usize, note: DecodeNote) {
-        self.dataset.note(index, note);
     }
 }

@@ -21,6 +21,8 @@ mod listed;
 
 mod subset;
 
+mod wrapper;
+
 mod reduced;
 
 mod cache;

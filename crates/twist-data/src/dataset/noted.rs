@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::left_out::LeftOut;
+use super::wrapper::Wrapper;
 use super::{Dataset, Stored};
 use crate::DataError;
 use crate::decode::DecodeNote;
@@ -31,36 +31,16 @@ struct Noted {
     notes: Arc<Notes>,
 }
 
-impl Dataset for Noted {
-    fn len(&self) -> usize {
-        self.dataset.len()
+impl Wrapper for Noted {
+    fn within(&self) -> &dyn Dataset {
+        &*self.dataset
     }
 
-    fn read(&self, index: usize) -> Result<Stored, DataError> {
+    fn fetch(&self, index: usize) -> Result<Stored, DataError> {
         self.dataset.read(index)
     }
 
-    fn path(&self, index: usize) -> String {
-        self.dataset.path(index)
-    }
-
-    fn label(&self, index: usize) -> Option<u32> {
-        self.dataset.label(index)
-    }
-
-    fn classes(&self) -> &[String] {
-        self.dataset.classes()
-    }
-
-    fn fingerprint(&self) -> String {
-        self.dataset.fingerprint()
-    }
-
-    fn left_out(&self) -> &[LeftOut] {
-        self.dataset.left_out()
-    }
-
-    fn note(&self, index: usize, note: DecodeNote) {
+    fn hear(&self, index: usize, note: DecodeNote) {
         self.notes.0.lock().unwrap_or_else(PoisonError::into_inner).insert(index, note);
     }
 }

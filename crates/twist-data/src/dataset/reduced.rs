@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::left_out::LeftOut;
+use super::wrapper::Wrapper;
 use super::{Dataset, Stored};
 use crate::augment::Reducer;
-use crate::decode::{DecodeNote, Decoder};
+use crate::decode::Decoder;
 use crate::{DataError, Rgb8};
 
 /// The same images, each reduced (bicubic, antialiased) to `shorter` pixels on its shorter side when that is longer; the
@@ -24,12 +24,12 @@ struct Reduced {
     shorter: u32,
 }
 
-impl Dataset for Reduced {
-    fn len(&self) -> usize {
-        self.dataset.len()
+impl Wrapper for Reduced {
+    fn within(&self) -> &dyn Dataset {
+        &*self.dataset
     }
 
-    fn read(&self, index: usize) -> Result<Stored, DataError> {
+    fn fetch(&self, index: usize) -> Result<Stored, DataError> {
         thread_local! { static TOOLS: RefCell<(Decoder, Reducer)> = RefCell::default(); }
         let stored = self.dataset.read(index)?;
         TOOLS.with_borrow_mut(|(decoder, reducer)| {
@@ -37,10 +37,10 @@ impl Dataset for Reduced {
                 Stored::Pixels(image) => image,
                 Stored::Encoded(bytes) => match decoder.decode_noted(&bytes) {
                     Ok((image, note)) => {
-                        note.into_iter().for_each(|note| self.note(index, note));
+                        note.into_iter().for_each(|note| self.dataset.note(index, note));
                         Arc::new(image)
                     }
-                    Err(source) => return Err(DataError::Decode { path: self.path(index), source }),
+                    Err(source) => return Err(DataError::Decode { path: self.dataset.path(index), source }),
                 },
             };
             Ok(Stored::Pixels(match reducer.reduce(&image, self.shorter) {
@@ -48,28 +48,5 @@ impl Dataset for Reduced {
                 None => image,
             }))
         })
-    }
-
-    fn path(&self, index: usize) -> String {
-        self.dataset.path(index)
-    }
-
-    fn label(&self, index: usize) -> Option<u32> {
-        self.dataset.label(index)
-    }
-
-    fn classes(&self) -> &[String] {
-        self.dataset.classes()
-    }
-
-    fn fingerprint(&self) -> String {
-        self.dataset.fingerprint()
-    }
-
-    fn left_out(&self) -> &[LeftOut] {
-        self.dataset.left_out()
-    }
-    fn note(&self, index: usize, note: DecodeNote) {
-        self.dataset.note(index, note);
     }
 }

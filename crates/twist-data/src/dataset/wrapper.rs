@@ -1,0 +1,54 @@
+//! What data sets have in common that are another one, read otherwise.
+
+use super::left_out::LeftOut;
+use super::{Dataset, Stored};
+use crate::DataError;
+use crate::decode::DecodeNote;
+
+/// A data set with the images, names and labels of another. Only how it is read and who hears of odd images may differ.
+pub(super) trait Wrapper: Send + Sync {
+    /// The other.
+    fn within(&self) -> &dyn Dataset;
+
+    /// As [`Dataset::read`].
+    fn fetch(&self, index: usize) -> Result<Stored, DataError>;
+
+    /// As [`Dataset::note`].
+    fn hear(&self, index: usize, note: DecodeNote) {
+        self.within().note(index, note);
+    }
+}
+
+impl<W: Wrapper> Dataset for W {
+    fn len(&self) -> usize {
+        self.within().len()
+    }
+
+    fn read(&self, index: usize) -> Result<Stored, DataError> {
+        self.fetch(index)
+    }
+
+    fn path(&self, index: usize) -> String {
+        self.within().path(index)
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.within().label(index)
+    }
+
+    fn classes(&self) -> &[String] {
+        self.within().classes()
+    }
+
+    fn fingerprint(&self) -> String {
+        self.within().fingerprint()
+    }
+
+    fn left_out(&self) -> &[LeftOut] {
+        self.within().left_out()
+    }
+
+    fn note(&self, index: usize, note: DecodeNote) {
+        self.hear(index, note);
+    }
+}
