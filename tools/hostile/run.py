@@ -6,8 +6,8 @@
         --run 'target/debug/twist embed MODEL {folder} --threads 1 --out {out}.npy'
 
 A command must end with exit code 0 or 1, without a panic, within the time and memory that are allowed, and print no
-control characters. `{file}` stands for the hostile file, `{folder}` for a folder that holds it and the files of --beside,
-`{out}` for a name to write to. Needs Linux and Python 3.9; prints a table and exits with 1 if anything failed.
+control characters. Time is that of processors, so a busy machine changes nothing. `{file}` stands for the hostile file,
+`{folder}` for a folder that holds it and the files of --beside, `{out}` for a name to write to. Needs Linux and Python 3.9; prints a table and exits with 1 if anything failed.
 """
 
 import argparse
@@ -28,7 +28,7 @@ ACTS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e
 
 
 def run(command, allowed_seconds, address_space):
-    """Exit code (negative for a signal), seconds, MiB at the peak, and what was printed."""
+    """Exit code (negative for a signal), seconds by the clock and of processors, MiB at the peak, and what was printed."""
     with tempfile.TemporaryFile() as output:
         began = time.monotonic()
         child = os.fork()
@@ -50,17 +50,18 @@ def run(command, allowed_seconds, address_space):
         seconds = time.monotonic() - began
         output.seek(0)
         text = output.read().decode("utf-8", "replace")
-    return os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss / 1024, text
+    spent = usage.ru_utime + usage.ru_stime
+    return os.waitstatus_to_exitcode(status), seconds, spent, usage.ru_maxrss / 1024, text
 
 
-def faults(code, seconds, memory, text, allowed):
+def faults(code, spent, memory, text, allowed):
     """What is wrong with a result, in words."""
     found = []
     if code not in (0, 1):
         found.append(f"exit code {code}")
     if "panicked at" in text:
         found.append("panic")
-    if seconds > allowed.seconds:
+    if spent > allowed.seconds:
         found.append("too slow")
     if memory > allowed.memory:
         found.append("too much memory")
@@ -74,13 +75,13 @@ def main():
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--run", action="append", required=True, metavar="COMMAND", dest="commands")
     parser.add_argument("--beside", action="append", default=[], type=Path, metavar="FILE")
-    parser.add_argument("--seconds", type=float, default=10, help="allowed for each command [10]")
+    parser.add_argument("--seconds", type=float, default=10, help="processor time allowed for each command [10]; by the clock three times that")
     parser.add_argument("--memory", type=float, default=1024, help="MiB allowed for each command [1024]")
     parser.add_argument("--address-space", type=int, default=16 << 30, help="bytes, a backstop [16 GiB]")
     parser.add_argument("--show", action="store_true", help="print what each command printed")
     allowed = parser.parse_args()
     failed = tried = 0
-    print(f"{'file':<36} {'command':>7} {'code':>4} {'s':>6} {'MiB':>6}  result")
+    print(f"{'file':<36} {'command':>7} {'code':>4} {'s':>6} {'cpu s':>6} {'MiB':>6}  result")
     for file in allowed.files:
         for number, template in enumerate(allowed.commands, 1):
             place = Path(tempfile.mkdtemp(prefix="hostile-"))
@@ -91,13 +92,13 @@ def main():
                     (folder / each.name).symlink_to(each.resolve())
                 words = {"file": str(file.resolve()), "folder": str(folder), "out": str(place / "out")}
                 command = [word.format(**words) for word in shlex.split(template)]
-                code, seconds, memory, text = run(command, allowed.seconds, allowed.address_space)
+                code, seconds, spent, memory, text = run(command, allowed.seconds, allowed.address_space)
             finally:
                 shutil.rmtree(place)
-            wrong = faults(code, seconds, memory, text, allowed)
+            wrong = faults(code, spent, memory, text, allowed)
             tried, failed = tried + 1, failed + bool(wrong)
             name = ACTS.sub("?", file.name)
-            print(f"{name:<36} {number:>7} {code:>4} {seconds:>6.1f} {memory:>6.0f}  {wrong or 'ok'}", flush=True)
+            print(f"{name:<36} {number:>7} {code:>4} {seconds:>6.1f} {spent:>6.1f} {memory:>6.0f}  {wrong or 'ok'}", flush=True)
             if allowed.show or wrong:
                 lines = [ACTS.sub("?", line)[:200] for line in text.splitlines()]
                 shown = lines if allowed.show else lines[-3:]
