@@ -1,5 +1,7 @@
 //! Numbers for people: as many digits as they rest on.
 
+pub(crate) use twist_io::thousands;
+
 /// Something per second: `1,065`, `12`, `1.2`, `0.45`.
 pub(crate) fn rate(value: f64) -> String {
     match value {
@@ -8,19 +10,6 @@ pub(crate) fn rate(value: f64) -> String {
         v if v >= 1.0 => format!("{v:.1}"),
         v => format!("{v:.2}"),
     }
-}
-
-/// A whole number with a comma between thousands.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// "1 epoch", "2 epochs", "1,000 epochs".

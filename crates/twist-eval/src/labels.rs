@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 use twist_data::Dataset;
+use twist_io::{GOLDEN, splitmix};
 
 use crate::EvalError;
 
@@ -11,19 +12,11 @@ use crate::EvalError;
 pub(crate) fn spread(len: usize, most: usize) -> Vec<u32> {
     let mut all: Vec<u32> = (0..len as u32).collect();
     if len > most {
-        all.sort_by_key(|&index| mixed(u64::from(index)));
+        all.sort_by_key(|&index| splitmix(u64::from(index).wrapping_mul(GOLDEN)));
         all.truncate(most);
         all.sort_unstable();
     }
     all
-}
-
-/// SplitMix64's mixing function: a fixed pseudo-random order of the integers.
-fn mixed(index: u64) -> u64 {
-    let mut z = (index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// The labelled ones among all indices of `dataset`.

@@ -18,6 +18,9 @@
 //!
 //! Beside checkpoints it reads the label files of published data sets that are MATLAB's ([`load_mat`]).
 //!
+//! What every crate needs and no other can hold lies here as well: text for terminals and tables ([`printable`],
+//! [`text_to_cell`], [`thousands`]) and numbers by chance that depend on nothing but a counter ([`splitmix`]).
+//!
 //! Equal states give equal bytes: no clock, no host name and no hash order gets into a file.
 //!
 //! Beside a model lies what people say of its discovered classes: [`ClusterNames`], names and merges in a small JSON file
@@ -69,6 +72,10 @@ mod cells;
 
 mod printable;
 
+mod digits;
+
+mod splitmix;
+
 mod error;
 
 pub use crate::atomic::{
@@ -76,6 +83,7 @@ pub use crate::atomic::{
 };
 pub use crate::cells::{text_of_cell, text_to_cell};
 pub use crate::clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
+pub use crate::digits::thousands;
 pub use crate::error::{HeaderLie, IoError, TensorError, shown};
 pub use crate::format::{WeightFormat, weight_format};
 pub use crate::lines::{append_lines, open_own};
@@ -86,6 +94,7 @@ pub use crate::pickle::{PickleFile, PickleLie, PickleStates, PickleValue, load_p
 pub use crate::printable::{printable, printable_lines};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors};
 pub use crate::shell::shell_word;
+pub use crate::splitmix::{GOLDEN, splitmix};
 pub use crate::state::StateDict;
 pub use crate::tensor::{Dtype, Element, HostTensor};
 pub use crate::update::UpdateLock;

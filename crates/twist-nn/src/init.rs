@@ -5,6 +5,8 @@
 
 use std::f64::consts::TAU;
 
+use twist_io::{GOLDEN, splitmix};
+
 /// How a parameter starts. The distributions are PyTorch's defaults; the numbers are our own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
@@ -64,7 +66,7 @@ impl Stream {
 
     /// Uniform in `[0, 1)`.
     fn unit(&self, index: u64) -> f64 {
-        let bits = splitmix(self.0.wrapping_add(index.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+        let bits = splitmix(self.0.wrapping_add(index.wrapping_mul(GOLDEN)));
         (bits >> 11) as f64 / (1u64 << 53) as f64
     }
 
@@ -74,14 +76,6 @@ impl Stream {
         let angle = TAU * self.unit(2 * (index / 2) + 1);
         if index.is_multiple_of(2) { radius * angle.cos() } else { radius * angle.sin() }
     }
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014): neighbouring numbers in, unrelated ones out.
-pub fn splitmix(state: u64) -> u64 {
-    let mut z = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub use depth::{BlockKind, CifarDepth, Depth, Stem};
 pub use error::NnError;
 pub use head::ProjectionHead;
 pub use host::{tensor_from_host, tensor_to_host};
-pub use init::{Init, fill, splitmix};
+pub use init::{Init, fill};
 pub use layers::{BatchNorm, Conv, LayerNorm, Linear};
 pub use loss::{LossTerms, SelfLabelLoss, SelfLabelTerms, TeacherLoss, TwistLoss, classes_in_use};
 pub use resnet::ResNet;

@@ -1,5 +1,6 @@
 //! Numbers as people read them.
 
+pub(crate) use twist_io::thousands as count;
 use twist_metrics::margin;
 
 /// From this size on whole numbers are written by their power of ten.
@@ -28,19 +29,6 @@ pub(crate) fn share(fraction: f64, images: Option<usize>) -> String {
         Some(wide) => format!("{:.0}\u{202f}±\u{202f}{:.0}\u{202f}%", fraction * 100.0, wide * 100.0),
         None => percent(fraction),
     }
-}
-
-/// A whole number with thousands separated: `12345` → `12,345`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Any number to four significant digits, without a tail of zeros; whole numbers in full, and what is too large or too small

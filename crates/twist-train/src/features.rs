@@ -15,7 +15,8 @@
 
 use tch::{Tensor, no_grad};
 use torch_ext::{Autocast, grad};
-use twist_nn::{Backbone, Mode, TwistNet, splitmix};
+use twist_io::splitmix;
+use twist_nn::{Backbone, Mode, TwistNet};
 
 use crate::{TrainError, TrainPlan};
 

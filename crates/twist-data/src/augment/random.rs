@@ -1,18 +1,11 @@
 //! Random numbers as a function of where they are used, not of what was drawn before.
 //!
-//! A draw is `mix(key, slot)`: the key names the seed, epoch, sample and view; the slot names the quantity. Nothing is
+//! A draw is a function of key and slot: the key names the seed, epoch, sample and view; the slot names the quantity. Nothing is
 //! carried from one draw to the next, so any thread, in any order, on any device, gets the same numbers, and a resumed
 //! run needs no generator state. The mixer is SplitMix64's finaliser (Steele, Lea and Flood, OOPSLA 2014), applied once
 //! per word of the key so that neighbouring samples and views are unrelated.
 
-const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-
-/// SplitMix64's output function: a bijection in which every input bit changes every output bit with probability ½.
-fn mix(z: u64) -> u64 {
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
+use twist_io::{GOLDEN, splitmix};
 
 /// All random numbers of one key; a number is picked by its slot.
 #[derive(Clone, Copy, Debug)]
@@ -21,16 +14,12 @@ pub(crate) struct Draws(u64);
 impl Draws {
     /// The numbers that belong to a sequence of words, for example seed, epoch, sample and view.
     pub(crate) fn new(words: &[u64]) -> Self {
-        Self(
-            words
-                .iter()
-                .fold(0, |key, word| mix((key ^ mix(word.wrapping_add(GOLDEN))).wrapping_add(GOLDEN))),
-        )
+        Self(words.iter().fold(0, |key, &word| splitmix(key ^ splitmix(word))))
     }
 
     /// 64 uniform bits.
     pub(crate) fn bits(&self, slot: u64) -> u64 {
-        mix(self.0.wrapping_add((slot + 1).wrapping_mul(GOLDEN)))
+        splitmix(self.0.wrapping_add(slot.wrapping_mul(GOLDEN)))
     }
 
     /// Uniform in `[0, 1)` with 53 random bits.

@@ -1,8 +1,10 @@
 //! Random numbers that are a function of split and index.
 
+use twist_io::{GOLDEN, splitmix};
+
 use super::Split;
 
-/// SplitMix64 (Steele, Lea and Flood 2014): a counter through a mixer, so that near seeds give unrelated streams.
+/// SplitMix64: a counter through a mixer, so that near seeds give unrelated streams.
 pub(super) struct Random(u64);
 
 impl Random {
@@ -18,11 +20,9 @@ impl Random {
 
     /// 64 random bits.
     pub(super) fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        let bits = splitmix(self.0);
+        self.0 = self.0.wrapping_add(GOLDEN);
+        bits
     }
 
     /// Uniform in [low, high).

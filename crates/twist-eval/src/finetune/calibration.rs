@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
-use twist_nn::splitmix;
+use twist_io::splitmix;
 use twist_train::Machine;
 
 use crate::labels::label_tensor;

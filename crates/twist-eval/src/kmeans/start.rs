@@ -1,6 +1,7 @@
 //! Where Lloyd's iterations begin.
 
 use tch::{Kind, Tensor};
+use twist_io::{GOLDEN, splitmix};
 
 use super::points::Points;
 use crate::EvalError;
@@ -38,10 +39,8 @@ pub(super) struct Random(pub(super) u64);
 impl Random {
     /// Uniform in [0, 1) with 53 bits.
     fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+        let bits = splitmix(self.0);
+        self.0 = self.0.wrapping_add(GOLDEN);
+        (bits >> 11) as f64 / (1u64 << 53) as f64
     }
 }

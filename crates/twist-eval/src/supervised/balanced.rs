@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use twist_nn::splitmix;
+use twist_io::splitmix;
 
 /// How many images of each class a draw of `total` takes, for classes of `sizes` images: equal numbers, as far as the
 /// classes reach. What cannot be divided is dealt one by one to classes chosen by lot, and every class that has an

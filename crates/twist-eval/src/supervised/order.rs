@@ -1,7 +1,7 @@
 //! Which images make up which batch: a pure function of the seed and the step.
 
 use twist_data::BatchRequest;
-use twist_nn::splitmix;
+use twist_io::splitmix;
 
 /// Shuffled passes over all images, each cut into batches of equal size (but for one image): few labels are too dear to
 /// drop what does not fill a batch, and a last batch of three would spoil the statistics of norms.

@@ -11,12 +11,11 @@ use twist_eval::finetune::{
 };
 use twist_eval::linear::{AugmentedLinear, AugmentedResult, augmented_linear};
 use twist_eval::{EvalError, LabelBudget, LabelledImages, Session};
-use twist_io::ClusterNames;
+use twist_io::{ClusterNames, splitmix};
 use twist_model::{
     BackboneCard, ClassSource, EvalInput, FeatureCache, FeatureKind, FeatureScaling, Model, ModelCard,
     Predictor,
 };
-use twist_nn::splitmix;
 use twist_run::{Event, OnExisting, Recorder, RunError, RunFolder, What};
 use twist_train::{DeviceRequest, Machine, Precision, StopFlag};
 

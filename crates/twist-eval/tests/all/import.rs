@@ -29,10 +29,7 @@ fn images(size: i64) -> Tensor {
     }
     let values: Vec<f32> = (0..2 * 3 * (size * size) as u64)
         .map(|i| {
-            let mut z = h.wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            z ^= z >> 31;
+            let z = twist_io::splitmix(h.wrapping_add(i.wrapping_mul(twist_io::GOLDEN)));
             2.0 * ((z >> 40) as f64 / f64::from(1u32 << 24) * 2.0 - 1.0) as f32
         })
         .collect();

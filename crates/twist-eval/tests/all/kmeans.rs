@@ -11,19 +11,16 @@ const GROUPS: usize = 45;
 /// starts of k-means++ with one draw for each centroid end between 3403 and 3533.
 const REFERENCE: f64 = 2892.29;
 
-fn splitmix(number: u64) -> f64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+fn by_chance(number: u64) -> f64 {
+    (twist_io::splitmix(number) >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// Points `[900, 16]` around 45 centres, all moved by `far`.
 fn points(far: f64) -> Tensor {
     let value = |place: usize| {
         let (row, column) = (place / WIDTH, place % WIDTH);
-        let noise: f64 = (0..4).map(|part| splitmix((place * 4 + part) as u64)).sum::<f64>() - 2.0;
-        let centre = splitmix((1 << 32) + ((row % GROUPS) * WIDTH + column) as u64);
+        let noise: f64 = (0..4).map(|part| by_chance((place * 4 + part) as u64)).sum::<f64>() - 2.0;
+        let centre = by_chance((1 << 32) + ((row % GROUPS) * WIDTH + column) as u64);
         (4.0 * centre + 0.8 * noise + far) as f32
     };
     let values: Vec<f32> = (0..POINTS * WIDTH).map(value).collect();

@@ -2,6 +2,7 @@
 //! none near.
 
 use rayon::prelude::*;
+use twist_io::{GOLDEN, splitmix};
 
 use super::Neighbour;
 use super::neighbours::similarity;
@@ -56,18 +57,11 @@ fn keep(best: &mut Vec<Neighbour>, row: usize, similarity: f32) {
 fn spread(len: usize, most: usize) -> Vec<usize> {
     let mut all: Vec<usize> = (0..len).collect();
     if len > most {
-        all.sort_by_cached_key(|row| mixed(*row as u64));
+        all.sort_by_cached_key(|row| splitmix((*row as u64).wrapping_mul(GOLDEN)));
         all.truncate(most);
         all.sort_unstable();
     }
     all
-}
-
-fn mixed(index: u64) -> u64 {
-    let mut z = (index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -71,11 +71,9 @@ struct Draw(u64);
 
 impl Draw {
     fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+        let bits = twist_io::splitmix(self.0);
+        self.0 = self.0.wrapping_add(twist_io::GOLDEN);
+        (bits >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 use twist_data::Sampler;
-use twist_nn::splitmix;
+use twist_io::splitmix;
 
 use crate::TrainError;
 

@@ -1,7 +1,8 @@
 //! The step of heads: everything that happens to one batch of pairs.
 
 use tch::{Device, Tensor};
-use twist_nn::{Mode, ProjectionHead, Store, splitmix};
+use twist_io::splitmix;
+use twist_nn::{Mode, ProjectionHead, Store};
 
 use super::HeadPlan;
 use super::pairs::{PairBatch, Pairs};
