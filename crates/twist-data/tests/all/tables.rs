@@ -261,7 +261,7 @@ fn labels_of_every_kind() {
     });
     let error = place.error("a.parquet");
     assert!(
-        error.contains("its column of labels label holds 0.5") && error.contains("`--labels none`"),
+        error.contains("its column of labels label (DOUBLE) holds 0.5") && error.contains("`--labels none`"),
         "{error}"
     );
     assert!(!error.contains("cut off"), "{error}");
@@ -272,7 +272,7 @@ fn labels_of_every_kind() {
         column.typed::<ByteArrayType>().write_batch(&names, None, None).unwrap();
     });
     let error = place.error("a.parquet");
-    assert!(error.contains("label holds \"\\xff\\xfe\", which is not UTF-8"), "{error}");
+    assert!(error.contains("label (BYTE_ARRAY) holds \"\\xff\\xfe\", which is not UTF-8"), "{error}");
 }
 
 #[test]

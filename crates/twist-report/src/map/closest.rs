@@ -73,7 +73,7 @@ mod tests {
     fn they_are_those_of_the_plain_search() {
         let width = 5;
         let points: Vec<f32> = (0..70 * width)
-            .map(|i| (mixed(i as u64) >> 40) as f32 / (1 << 24) as f32 - 0.5)
+            .map(|i| (splitmix((i as u64).wrapping_mul(GOLDEN)) >> 40) as f32 / (1 << 24) as f32 - 0.5)
             .collect::<Vec<_>>()
             .chunks(width)
             .flat_map(|point| {

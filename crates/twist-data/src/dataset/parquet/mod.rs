@@ -205,9 +205,10 @@ fn open_table(path: PathBuf, kept: bool, source: &LabelSource) -> Result<Opened,
             caught(|| read_labels(&file, reader.metadata(), column)).map_err(|unread| match unread {
                 Unread::Damaged(error) => lie(&error),
                 Unread::Other(what) => {
-                    let column = columns.label_called().unwrap_or_default();
+                    let kind = reader.metadata().file_metadata().schema_descr().column(column).physical_type();
+                    let called = columns.label_called().unwrap_or_default();
                     let reason = format!(
-                        "its column of labels {column} {what}. Labels are whole numbers, text, or true and false: \
+                        "its column of labels {called} ({kind}) {what}. Labels are whole numbers, text, or true and false: \
                          convert the column, or read the images without labels (`--labels none`)"
                     );
                     DataError::Parquet { path: path.clone(), reason }
@@ -240,7 +241,8 @@ impl Dataset for Tables {
                 reason: format!("{} has no bytes, it may only refer to a file elsewhere", self.path(index)),
             }),
             Err(error) => {
-                Err(DataError::Parquet { path: path(), reason: format!("{}: {error}", self.path(index)) })
+                let reason = format!("{}: {error}; if the file was damaged, copy it again", self.path(index));
+                Err(DataError::Parquet { path: path(), reason })
             }
         }
     }
