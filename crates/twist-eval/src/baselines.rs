@@ -78,7 +78,7 @@ pub(crate) fn measure(
     // k-means is asked about the images whose clusters are scored.
     let (fitted, asked) = (split.kmeans_fitted(data), split.kmeans_asked(data));
     input.watch.now("k-means");
-    let own = Some(net.dim).filter(|dim| *dim != classes && *dim <= MOST_CLUSTERS);
+    let own = Some(net.head.dim).filter(|dim| *dim != classes && *dim <= MOST_CLUSTERS);
     let kmeans = |describe: fn(&EvalInput, &Tensor) -> Result<Tensor, EvalError>| {
         let asked = table(&small, test, &asked, describe)?;
         let bank = data.held_out.as_ref().map(|_| table(&small, train, &fitted, describe)).transpose()?;

@@ -105,7 +105,7 @@ fn write_artefacts(
     folder: &Path,
 ) -> Result<(), EvalError> {
     let mut decoder = Decoder::new(DecodeLimits::default());
-    let names = artefacts::numbered(plan.net().dim);
+    let names = artefacts::numbered(plan.net().head.dim);
     let crops = Some(&*data.crops);
     artefacts::write(features, &**data.evaluated(), &names, folder, Some(&mut decoder), crops)?;
     let views = plan.views();
@@ -121,7 +121,7 @@ fn protocol(plan: &TrainPlan, data: &EvalData, split: &Split, scores: &Scores, f
         "evaluated_images": features.indices.len(),
         "labelled_images": features.labelled(&**data.evaluated()),
         "unreadable_images": features.skipped.len(),
-        "clusters": plan.net().dim,
+        "clusters": plan.net().head.dim,
         "assignment": "most probable cluster, evaluation mode",
         "weights": "last",
         "transform": plan.eval().transform,

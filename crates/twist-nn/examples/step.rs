@@ -23,12 +23,9 @@ fn main() -> Result<(), NnError> {
     let text = |index: usize, default: &str| arguments.get(index).map_or(default, String::as_str).to_owned();
     let number = |index: usize, default: i64| text(index, "").parse::<i64>().unwrap_or(default);
     let (size, batch) = (number(1, 32), number(2, 64));
-    let config = NetConfig {
-        dim: number(3, 512),
-        hidden_dim: number(4, 1024),
-        width: number(5, 64),
-        ..NetConfig::new(text(0, "resnet18_cifar").parse()?)
-    };
+    let config = NetConfig::new(text(0, "resnet18_cifar").parse()?)
+        .with_width(number(5, 64))
+        .with_head(number(4, 1024), number(3, 512));
     let kind = if text(6, "bf16") == "bf16" { Kind::BFloat16 } else { Kind::Float };
 
     if std::env::var_os("KEEP").is_none_or(|value| value != "off") {

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{Arch, Builder, CifarResNet, NetConfig, NnError, ResNet, VisionTransformer};
+use crate::{BackboneConfig, Builder, NnError};
 
 /// How a network treats batch statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,10 +68,6 @@ pub trait Backbone: std::fmt::Debug + Send {
 ///
 /// # Errors
 /// The device has no room.
-pub fn build(b: &mut Builder<'_>, config: &NetConfig) -> Result<Box<dyn Backbone>, NnError> {
-    Ok(match config.arch {
-        Arch::ResNet { depth, stem } => Box::new(ResNet::new(b, depth, stem, config.width)?),
-        Arch::CifarResNet { depth } => Box::new(CifarResNet::new(b, depth, config.width)?),
-        Arch::Vit { size, patch } => Box::new(VisionTransformer::new(b, size, patch, config.vit)?),
-    })
+pub fn build(b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError> {
+    config.arch.kind().build(b, config)
 }

@@ -5,13 +5,116 @@
 //! column, and channels of zeros fill up on both sides. Names are those of the implementations that published weights
 //! (akamaster/pytorch_resnet_cifar10): `conv1`, `bn1`, `layer1.0.conv1`, …
 
+use std::fmt;
+
 use tch::Tensor;
 
+use crate::arch::Unrecognised;
 use crate::layers::{BatchNorm, Conv};
-use crate::{Backbone, Builder, CifarDepth, Mode, NnError};
+use crate::{
+    Activation, Architecture, Backbone, BackboneConfig, Builder, Filter, Mode, NnError, TensorNames, Usual,
+};
 
 /// Stages of every depth.
 const STAGES: usize = 3;
+
+/// Number of weighted layers of a ResNet for CIFAR: 6n + 2 with n blocks in each of its three stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CifarDepth {
+    /// n = 3.
+    D20,
+    /// n = 5.
+    D32,
+    /// n = 7.
+    D44,
+    /// n = 9.
+    D56,
+}
+
+impl CifarDepth {
+    /// All of them, by depth.
+    pub const ALL: [Self; 4] = [Self::D20, Self::D32, Self::D44, Self::D56];
+
+    /// n: blocks in each of the three stages.
+    pub fn blocks(self) -> usize {
+        match self {
+            Self::D20 => 3,
+            Self::D32 => 5,
+            Self::D44 => 7,
+            Self::D56 => 9,
+        }
+    }
+
+    /// 6n + 2.
+    pub fn layers(self) -> usize {
+        6 * self.blocks() + 2
+    }
+
+    /// Two halvings have to leave an even number of channels, whose shortcut can be filled up equally on both sides.
+    fn check_width(self, width: i64) -> Result<(), NnError> {
+        match width {
+            8.. if width % 8 == 0 => Ok(()),
+            _ => Err(NnError::Misfit {
+                field: "width",
+                value: width.to_string(),
+                rule: format!(
+                    "the channels of {self} are halved twice; choose a multiple of 8, 64 is the published one"
+                ),
+            }),
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|depth| depth.to_string() == name)
+    }
+
+    /// Three stages behind a 3×3 stem.
+    pub(crate) fn recognise(names: &dyn TensorNames) -> Option<Result<Self, Unrecognised>> {
+        let &[_, 3, 3, _] = names.shape("backbone.conv1.weight")? else { return None };
+        let stages: Vec<usize> =
+            (1..=4).map(|stage| names.count(&format!("backbone.layer{stage}.*.conv1.weight"))).collect();
+        let &[a, b, c, 0] = stages.as_slice() else { return None };
+        if a == 0 || b != a || c != a || names.has("backbone.layer1.0.conv3.weight") {
+            return None;
+        }
+        let seen = format!("a stem of 3×3 and basic blocks {:?}", &stages[..STAGES]);
+        if names.has("backbone.layer2.0.downsample.0.weight") {
+            let reason = format!("{seen}, with shortcuts that have parameters (option B)");
+            return Some(Err(Unrecognised::seen(reason)));
+        }
+        let depth = Self::ALL.into_iter().find(|depth| depth.blocks() == a);
+        Some(depth.ok_or_else(|| Unrecognised::seen(seen)))
+    }
+}
+
+impl fmt::Display for CifarDepth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "resnet{}", self.layers())
+    }
+}
+
+impl Architecture for CifarDepth {
+    fn build(&self, b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError> {
+        Ok(Box::new(CifarResNet::new(b, *self, config.width)?))
+    }
+
+    fn feature_dim(&self, width: i64) -> i64 {
+        width
+    }
+
+    fn check(&self, config: &BackboneConfig) -> Result<(), NnError> {
+        self.check_width(config.width)?;
+        config.refuse_regularisation()
+    }
+
+    fn usual(&self) -> Usual {
+        Usual { activation: Activation::Relu, filter: Filter::Bilinear, side: 32 }
+    }
+
+    fn width_tensor(&self) -> Option<&'static str> {
+        Some("backbone.layer3.0.conv1.weight")
+    }
+}
 
 /// A ResNet for CIFAR without its classifier.
 #[derive(Debug)]
@@ -26,9 +129,9 @@ impl CifarResNet {
     /// published; the stages before have half and a quarter of it.
     ///
     /// # Errors
-    /// [`NnError::Width`] where the channels cannot be halved; the device has no room.
+    /// [`NnError::Misfit`] where the channels cannot be halved; the device has no room.
     pub fn new(b: &mut Builder<'_>, depth: CifarDepth, width: i64) -> Result<Self, NnError> {
-        check_width(width)?;
+        depth.check_width(width)?;
         let mut channels = width >> (STAGES - 1);
         let conv = Conv::new(&mut b.sub("conv1"), 3, channels, 3, 1, 1)?;
         let stem = (conv, BatchNorm::new(&mut b.sub("bn1"), channels)?);
@@ -42,17 +145,6 @@ impl CifarResNet {
             }
         }
         Ok(Self { stem, blocks, width })
-    }
-}
-
-/// That two halvings leave an even number of channels, whose shortcut can be filled up equally on both sides.
-///
-/// # Errors
-/// [`NnError::Width`].
-pub(crate) fn check_width(width: i64) -> Result<(), NnError> {
-    match width {
-        8.. if width % 8 == 0 => Ok(()),
-        _ => Err(NnError::Width { got: width }),
     }
 }
 

@@ -49,19 +49,6 @@ pub enum Stem {
     Cifar,
 }
 
-/// Number of weighted layers of a ResNet for CIFAR: 6n + 2 with n blocks in each of its three stages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CifarDepth {
-    /// n = 3.
-    D20,
-    /// n = 5.
-    D32,
-    /// n = 7.
-    D44,
-    /// n = 9.
-    D56,
-}
-
 impl Depth {
     /// The published ones, by depth.
     pub(crate) const NAMED: [Self; 6] = [Self::D18, Self::D34, Self::D50, Self::D101, Self::D152, Self::D200];
@@ -148,25 +135,5 @@ impl fmt::Display for BlockKind {
             BlockKind::Basic => "basic",
             BlockKind::Bottleneck => "bottleneck",
         })
-    }
-}
-
-impl CifarDepth {
-    /// All of them, by depth.
-    pub const ALL: [Self; 4] = [Self::D20, Self::D32, Self::D44, Self::D56];
-
-    /// n: blocks in each of the three stages.
-    pub fn blocks(self) -> usize {
-        match self {
-            Self::D20 => 3,
-            Self::D32 => 5,
-            Self::D44 => 7,
-            Self::D56 => 9,
-        }
-    }
-
-    /// 6n + 2.
-    pub fn layers(self) -> usize {
-        6 * self.blocks() + 2
     }
 }

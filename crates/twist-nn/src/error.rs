@@ -44,11 +44,15 @@ pub enum NnError {
         /// The largest number that is possible.
         most: i64,
     },
-    /// A ResNet for CIFAR whose channels cannot be halved twice.
-    #[error("`width` of a ResNet for CIFAR must be a multiple of 8, got {got}; 64 is the published one")]
-    Width {
+    /// Something that an architecture does not have.
+    #[error("`{field}` is {value}: {rule}")]
+    Misfit {
+        /// Name in the configuration.
+        field: &'static str,
         /// Its value.
-        got: i64,
+        value: String,
+        /// Why it does not fit, and what to do.
+        rule: String,
     },
     /// A batch that cannot be cut as asked.
     #[error(

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use crate::layers::{BatchNorm, Linear};
-use crate::{Activation, Builder, Mode, NetConfig, NnError};
+use crate::{Activation, Builder, HeadConfig, Mode, NnError};
 
 /// Linear, norm, activation, twice; then a linear map to `K` classes and a batch norm without scale and shift.
 ///
@@ -24,10 +24,10 @@ impl ProjectionHead {
     ///
     /// # Errors
     /// The device has no room.
-    pub fn new(b: &mut Builder<'_>, feature_dim: i64, config: &NetConfig) -> Result<Self, NnError> {
+    pub fn new(b: &mut Builder<'_>, feature_dim: i64, config: &HeadConfig) -> Result<Self, NnError> {
         let (hidden_dim, dim) = (config.hidden_dim, config.dim);
         let linear = |b: &mut Builder<'_>, inputs: i64, outputs: i64| {
-            let make = if config.small_normal_head { Linear::small_normal } else { Linear::new };
+            let make = if config.small_normal { Linear::small_normal } else { Linear::new };
             make(b, inputs, outputs)
         };
         let mut layer = |number: i64, inputs: i64| -> Result<(Linear, BatchNorm), NnError> {

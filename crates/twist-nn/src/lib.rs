@@ -19,7 +19,7 @@
 //! use twist_nn::{Mode, NetConfig, TwistLoss, TwistNet};
 //!
 //! # fn main() -> Result<(), twist_nn::NnError> {
-//! let config = NetConfig { dim: 512, hidden_dim: 1024, ..NetConfig::new("resnet18_cifar".parse()?) };
+//! let config = NetConfig::new("resnet18_cifar".parse()?).with_head(1024, 512);
 //! let net = TwistNet::new(&config, Device::Cpu, 0)?;
 //! let images = Tensor::f_randn([2 * 64, 3, 32, 32], (Kind::Float, Device::Cpu))?;
 //! let logits = net.forward(&[images], 2, Mode::Train)?;
@@ -32,10 +32,12 @@
 
 mod twist;
 
+mod config;
+
 mod arch;
+mod backbone;
 mod depth;
 
-mod backbone;
 mod cifar_resnet;
 mod resnet;
 mod vit;
@@ -51,17 +53,18 @@ mod init;
 
 mod error;
 
-pub use arch::{Activation, Arch, MOST_CHANNELS, MOST_OUTPUTS, NetConfig};
+pub use arch::{Arch, Architecture, Filter, TensorNames, Unrecognised, Usual};
 pub use backbone::{Backbone, Mode, build as build_backbone};
-pub use cifar_resnet::CifarResNet;
-pub use depth::{BlockKind, CifarDepth, Depth, Stem};
+pub use cifar_resnet::{CifarDepth, CifarResNet};
+pub use config::{Activation, BackboneConfig, HeadConfig, MOST_CHANNELS, MOST_OUTPUTS, NetConfig};
+pub use depth::{BlockKind, Depth, Stem};
 pub use error::NnError;
 pub use head::ProjectionHead;
 pub use host::{tensor_from_host, tensor_to_host};
 pub use init::{Init, fill};
 pub use layers::{BatchNorm, Conv, LayerNorm, Linear};
 pub use loss::{LossTerms, SelfLabelLoss, SelfLabelTerms, TeacherLoss, TwistLoss, classes_in_use};
-pub use resnet::ResNet;
+pub use resnet::{ResNet, ResNetArch};
 pub use store::{Builder, Entry, Role, Store};
 pub use twist::TwistNet;
-pub use vit::{VisionTransformer, VitOptions, VitSize};
+pub use vit::{VisionTransformer, VitArch, VitSize};

@@ -3,10 +3,118 @@
 //! As in torchvision and the released code: the stride of a bottleneck sits in its 3×3 convolution, batch norms start
 //! with scale 1, and there is no classifier. `width` scales every layer, so 128 is the published `w2`.
 
+use std::fmt;
+
 use tch::Tensor;
 
+use crate::arch::Unrecognised;
 use crate::layers::{BatchNorm, Conv};
-use crate::{Backbone, BlockKind, Builder, Depth, Mode, NnError, Stem};
+use crate::{
+    Activation, Architecture, Backbone, BackboneConfig, BlockKind, Builder, Depth, Filter, Mode, NnError,
+    Stem, TensorNames, Usual,
+};
+
+/// Which ResNet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ResNetArch {
+    /// How many layers it has.
+    pub depth: Depth,
+    /// How it begins.
+    pub stem: Stem,
+}
+
+impl ResNetArch {
+    /// Every depth with the stem for photographs, then with that for small images.
+    pub(crate) fn published() -> impl Iterator<Item = Self> {
+        let all = |stem| Depth::NAMED.into_iter().map(move |depth| Self { depth, stem });
+        all(Stem::ImageNet).chain(all(Stem::Cifar))
+    }
+
+    /// `resnet50`, `resnet_bottleneck_1_1_1_1`, with the suffix of the stem.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let rest = name.strip_prefix("resnet")?;
+        let (depth, stem) = match rest.strip_suffix("_cifar") {
+            Some(depth) => (depth, Stem::Cifar),
+            None => (rest, Stem::ImageNet),
+        };
+        Some(Self { depth: Depth::parse(depth)?, stem })
+    }
+
+    /// Four stages behind a stem of 7×7 or 3×3.
+    pub(crate) fn recognise(names: &dyn TensorNames) -> Option<Result<Self, Unrecognised>> {
+        if names.has("backbone.patch_embed.proj.weight") {
+            return None;
+        }
+        let &[_, 3, kernel, _] = names.shape("backbone.conv1.weight")? else { return None };
+        let stages: Vec<usize> = (1..=5)
+            .map(|stage| names.count(&format!("backbone.layer{stage}.*.conv1.weight")))
+            .take_while(|&blocks| blocks > 0)
+            .collect();
+        let block = match names.has("backbone.layer1.0.conv3.weight") {
+            true => BlockKind::Bottleneck,
+            false => BlockKind::Basic,
+        };
+        let known = || -> Option<Self> {
+            let counts: Option<Vec<u8>> = stages.iter().map(|&count| u8::try_from(count).ok()).collect();
+            let blocks: [u8; 4] = counts?.try_into().ok()?;
+            let stem = match kernel {
+                7 => Stem::ImageNet,
+                3 => Stem::Cifar,
+                _ => return None,
+            };
+            Some(Self { depth: Depth::of(block, base_of(names, block)?, blocks), stem })
+        };
+        let seen =
+            || Unrecognised::seen(format!("a stem of {kernel}×{kernel} and {block} blocks {stages:?}"));
+        Some(known().ok_or_else(seen))
+    }
+}
+
+/// Channels of a bottleneck's 3×3 convolution for 64 of its stage; `None` where they are not such a share.
+fn base_of(names: &dyn TensorNames, block: BlockKind) -> Option<u16> {
+    if block == BlockKind::Basic {
+        return Some(64);
+    }
+    let channels = |name: &str| names.shape(name)?.first().copied();
+    let inner = channels("backbone.layer1.0.conv1.weight")?.checked_mul(64)?;
+    let width = channels("backbone.conv1.weight").filter(|&width| width > 0)?;
+    (inner % width == 0).then(|| u16::try_from(inner / width).ok())?
+}
+
+impl fmt::Display for ResNetArch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let suffix = if self.stem == Stem::Cifar { "_cifar" } else { "" };
+        write!(f, "resnet{}{suffix}", self.depth)
+    }
+}
+
+impl Architecture for ResNetArch {
+    fn build(&self, b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError> {
+        Ok(Box::new(ResNet::new(b, self.depth, self.stem, config.width)?))
+    }
+
+    fn feature_dim(&self, width: i64) -> i64 {
+        8 * width * self.depth.blocks().0.expansion()
+    }
+
+    fn check(&self, config: &BackboneConfig) -> Result<(), NnError> {
+        config.refuse_regularisation()
+    }
+
+    fn usual(&self) -> Usual {
+        let side = if self.stem == Stem::Cifar { 32 } else { 224 };
+        Usual { activation: Activation::Relu, filter: Filter::Bilinear, side }
+    }
+
+    fn width_tensor(&self) -> Option<&'static str> {
+        Some("backbone.conv1.weight")
+    }
+
+    fn assumption(&self) -> Option<&'static str> {
+        (self.stem == Stem::Cifar)
+            .then_some("a 3×3 stem is taken to have stride 1 and no max pool: tensors do not tell")
+    }
+}
 
 /// A ResNet without its classifier.
 #[derive(Debug)]

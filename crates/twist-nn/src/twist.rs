@@ -31,9 +31,12 @@ impl TwistNet {
     }
 
     fn parts(config: &NetConfig, mut store: Store) -> Result<Self, NnError> {
-        let backbone = backbone::build(&mut store.builder("backbone"), config)?;
-        let head =
-            ProjectionHead::new(&mut store.builder("projection_heads"), backbone.feature_dim(), config)?;
+        let backbone = backbone::build(&mut store.builder("backbone"), &config.backbone)?;
+        let head = ProjectionHead::new(
+            &mut store.builder("projection_heads"),
+            backbone.feature_dim(),
+            &config.head,
+        )?;
         Ok(Self { store, backbone, head, config: config.clone() })
     }
 

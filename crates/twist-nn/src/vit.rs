@@ -6,11 +6,14 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use crate::arch::{Unrecognised, length};
 use crate::layers::{LayerNorm, Linear};
-use crate::{Backbone, Builder, Init, Mode, NnError};
+use crate::{
+    Activation, Architecture, Backbone, BackboneConfig, Builder, Filter, Init, MOST_CHANNELS, Mode, NnError,
+    TensorNames, Usual,
+};
 
 /// Added to variances.
 const EPS: f64 = 1e-6;
@@ -74,14 +77,110 @@ impl fmt::Display for VitSize {
     }
 }
 
-/// How a transformer is regularised; neither changes its parameters' names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct VitOptions {
-    /// Chance that the last block's branches are left out for an image of a training batch; earlier blocks' chances
-    /// rise to it linearly from 0 (stochastic depth, arXiv:1603.09382).
-    pub drop_path: f64,
-    /// Leaves the projection of patches at its random start, which steadies training (MoCo v3, arXiv:2104.02057).
-    pub freeze_embedding: bool,
+/// Which vision transformer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VitArch {
+    /// Channels, blocks and heads.
+    pub size: VitSize,
+    /// Side of a patch in pixels: 16, or 8 with the suffix `8` (`p8` behind a size that is not a published one).
+    pub patch: i64,
+}
+
+/// Most blocks; the deepest published one has 48.
+const MOST_BLOCKS: i64 = 1 << 10;
+
+/// The patch that a name need not say.
+const USUAL_PATCH: i64 = 16;
+
+impl VitArch {
+    /// Every published size with patches of 16 pixels, then of 8.
+    pub(crate) fn published() -> impl Iterator<Item = Self> {
+        let all = |patch| VitSize::NAMED.into_iter().map(move |size| Self { size, patch });
+        all(USUAL_PATCH).chain(all(8))
+    }
+
+    /// `vit_s`, `vit_s16`, `vit_s8`; `vit_48x2x3`, with its patch.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let short = name.strip_suffix("16").filter(|name| name.starts_with("vit_")).unwrap_or(name);
+        if let Some(named) = Self::published().find(|arch| arch.to_string() == short) {
+            return Some(named);
+        }
+        let rest = name.strip_prefix("vit_")?;
+        let (size, patch) = match rest.split_once('p') {
+            Some((size, patch)) => (size, patch.parse().ok()?),
+            None => (rest, USUAL_PATCH),
+        };
+        let numbers: Vec<i64> = size.split('x').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+        let [dim, depth, heads] = numbers.try_into().ok()?;
+        let possible = (1..=MOST_CHANNELS).contains(&dim) && (1..=MOST_BLOCKS).contains(&depth);
+        let fits =
+            possible && (1..=dim).contains(&heads) && dim % heads == 0 && (1..=TABLE_SIDE).contains(&patch);
+        fits.then(|| Self { size: VitSize::of(dim, depth, heads), patch })
+    }
+
+    /// The number of heads leaves no trace in the tensors, so a size that is not a published one must be stated.
+    pub(crate) fn recognise(names: &dyn TensorNames) -> Option<Result<Self, Unrecognised>> {
+        if names.has("backbone.conv1.weight") {
+            return None;
+        }
+        let &[dim, 3, patch, _] = names.shape("backbone.patch_embed.proj.weight")? else { return None };
+        let (dim, patch) = (length(dim), length(patch));
+        let depth = length(names.count("backbone.blocks.*.norm1.weight"));
+        let seen =
+            format!("a transformer of {depth} blocks with {dim} channels and patches of {patch} pixels");
+        Some(match VitSize::published(dim, depth) {
+            Some(size) if names.has("backbone.cls_token") => Ok(Self { size, patch }),
+            Some(_) => Err(Unrecognised::seen(format!("{seen} without a class token"))),
+            None if depth == 0 => Err(Unrecognised::seen(format!(
+                "{seen}: none is called `blocks.N.norm1.weight`, but there are {}",
+                names.summary()
+            ))),
+            None if dim > MOST_CHANNELS => Err(Unrecognised::seen(seen)),
+            None => {
+                let patch = if patch == USUAL_PATCH { String::new() } else { format!("p{patch}") };
+                Err(Unrecognised {
+                    reason: format!("{seen}, whose number of attention heads no tensor tells"),
+                    remedy: Some(format!("say it: --arch vit_{dim}x{depth}xHEADS{patch}")),
+                })
+            }
+        })
+    }
+}
+
+impl fmt::Display for VitArch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self { size, patch: USUAL_PATCH } => write!(f, "vit_{size}"),
+            Self { size: size @ VitSize::Other { .. }, patch } => write!(f, "vit_{size}p{patch}"),
+            Self { size, patch } => write!(f, "vit_{size}{patch}"),
+        }
+    }
+}
+
+impl Architecture for VitArch {
+    fn build(&self, b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError> {
+        Ok(Box::new(VisionTransformer::new(b, *self, config)?))
+    }
+
+    fn feature_dim(&self, _width: i64) -> i64 {
+        self.size.sizes().0
+    }
+
+    fn check(&self, config: &BackboneConfig) -> Result<(), NnError> {
+        config.refuse_width()
+    }
+
+    fn usual(&self) -> Usual {
+        Usual { activation: Activation::Gelu, filter: Filter::Bicubic, side: TABLE_SIDE as u32 }
+    }
+
+    fn side_multiple(&self) -> i64 {
+        self.patch
+    }
+
+    fn width_tensor(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A vision transformer without its classifier.
@@ -96,16 +195,16 @@ pub struct VisionTransformer {
 }
 
 impl VisionTransformer {
-    /// Adds the network's tensors under the builder's prefix. `patch` is the side of a patch in pixels.
+    /// Adds the network's tensors under the builder's prefix.
     ///
     /// # Errors
     /// The device has no room.
-    pub fn new(b: &mut Builder<'_>, size: VitSize, patch: i64, options: VitOptions) -> Result<Self, NnError> {
-        let (dim, depth, heads) = size.sizes();
+    pub fn new(b: &mut Builder<'_>, arch: VitArch, config: &BackboneConfig) -> Result<Self, NnError> {
+        let (patch, (dim, depth, heads)) = (arch.patch, arch.size.sizes());
         let class_token = b.parameter("cls_token", &[1, 1, dim], Init::TRANSFORMER)?;
         let positions = Positions::new(b, TABLE_SIDE / patch, dim)?;
-        let patches = Patches::new(&mut b.sub("patch_embed.proj"), patch, dim, options.freeze_embedding)?;
-        let chance = |block: i64| options.drop_path * block as f64 / (depth - 1).max(1) as f64;
+        let patches = Patches::new(&mut b.sub("patch_embed.proj"), patch, dim, config.freeze_embedding)?;
+        let chance = |block: i64| config.drop_path * block as f64 / (depth - 1).max(1) as f64;
         let blocks: Result<Vec<_>, _> = (0..depth)
             .map(|index| Block::new(&mut b.sub(format_args!("blocks.{index}")), dim, heads, chance(index)))
             .collect();

@@ -253,7 +253,7 @@ struct Lots {
 
 impl Lots {
     fn new(plan: &TrainPlan, step: u64, who: Who, piece: u64) -> Self {
-        let draws = plan.net().vit.drop_path > 0.0;
+        let draws = plan.net().backbone.drop_path > 0.0;
         Self {
             seed: draws.then(|| {
                 [step, who as u64, piece]

@@ -31,7 +31,7 @@ pub fn init_from(net: &TwistNet, path: &Path) -> Result<LoadReport, TrainError> 
     };
     let report = match_names(&own.shapes(), &found.shapes());
     if report.applied.is_empty() {
-        let arch = net.config.arch.to_string();
+        let arch = net.config.backbone.arch.to_string();
         return Err(TrainError::NothingApplied { path: path.into(), arch, report: report.to_string() });
     }
     let used: HashSet<&str> = report.applied.iter().map(String::as_str).collect();

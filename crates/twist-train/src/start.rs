@@ -25,6 +25,6 @@ pub(crate) fn start_figures(plan: &TrainPlan, recipe_name: &str, state: &TrainSt
         total_steps: plan.total_steps(),
         steps_per_epoch: plan.steps_per_epoch(),
         parameters: state.net.store.parameters().iter().map(|tensor| tensor.numel() as u64).sum(),
-        clusters: plan.net().dim,
+        clusters: plan.net().head.dim,
     }
 }

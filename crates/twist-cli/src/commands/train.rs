@@ -142,7 +142,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             sources.recipe
         ));
     }
-    warn_of_few_images(data.train.len(), plan.net().dim, talk);
+    warn_of_few_images(data.train.len(), plan.net().head.dim, talk);
     if (machine.device.is_cuda() || !made_for_gpu) && estimate::begins(&folder, args.folder.on_existing()) {
         let again = |epochs| make(Some(epochs));
         (recipe, plan) = estimate::timed((recipe, plan), &data.train, args.time(), talk, again)?;

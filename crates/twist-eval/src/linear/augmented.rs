@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use twist_data::Dataset;
-use twist_nn::{Arch, VitSize};
+use twist_nn::{Arch, VitArch, VitSize};
 use twist_train::{Machine, Precision};
 
 use crate::finetune::{say_selection, tested};
@@ -100,7 +100,7 @@ impl AugmentedLinear {
         let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
         let classifier_lr = match (self.network, arch) {
             (ReleasedFor::Convolutional, _) => self.lr.unwrap_or(RESNET_LR),
-            (ReleasedFor::Transformer, Some(Arch::Vit { size, .. })) => {
+            (ReleasedFor::Transformer, Some(Arch::Vit(VitArch { size, .. }))) => {
                 let released = VIT_LR[usize::from(size == VitSize::Base)];
                 self.lr.unwrap_or(released) * batch_size as f64 / 256.0
             }

@@ -70,7 +70,10 @@ fn machine() -> Machine {
 
 fn card(arch: &str, feature_dim: i64) -> ModelCard {
     ModelCard {
-        backbone: Some(BackboneCard { arch: arch.parse().unwrap(), width: 4 }),
+        backbone: Some(BackboneCard {
+            arch: arch.parse().unwrap(),
+            width: if arch.starts_with("vit") { 64 } else { 4 },
+        }),
         feature_dim,
         head: None,
         classifier: None,

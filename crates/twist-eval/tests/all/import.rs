@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 use twist_eval::{EvalError, MatchedBy, classifier_scores};
 use twist_io::{HostTensor, StateDict, load_safetensors, save_safetensors};
 use twist_model::{EvalInput, FeatureCache, FeatureKind, ImportOptions, Model, ModelError, Weights, import};
-use twist_nn::{Activation, Mode, NetConfig, Store, build_backbone, tensor_from_host, tensor_to_host};
+use twist_nn::{Activation, BackboneConfig, Mode, Store, build_backbone, tensor_from_host, tensor_to_host};
 use twist_train::{DeviceRequest, Machine, Precision};
 
 use crate::pictures::{Pictures, labelled};
@@ -92,7 +92,7 @@ fn what_no_tensor_tells_must_be_said() {
 /// The tensors of a ResNet-20 with a classifier of `classes`, as DataParallel names them.
 fn resnet20(classes: i64) -> StateDict {
     let mut store = Store::new(Device::Cpu, 5);
-    let config = NetConfig::new("resnet20".parse().unwrap());
+    let config = BackboneConfig::new("resnet20".parse().unwrap());
     let _ = build_backbone(&mut store.builder(""), &config).unwrap();
     let mut state = StateDict::default();
     state.extend_prefixed("module.", store.state_dict().unwrap());

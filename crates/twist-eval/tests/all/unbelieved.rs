@@ -12,7 +12,7 @@ use twist_io::{HostTensor, IoError, StateDict, load_safetensors, save_safetensor
 use twist_model::{
     BackboneCard, ClassifierCard, FeatureKind, HeadCard, ImportOptions, Model, ModelCard, ModelError, import,
 };
-use twist_nn::{Activation, Arch, NetConfig, Store, TwistNet, build_backbone};
+use twist_nn::{Activation, Arch, BackboneConfig, NetConfig, Store, TwistNet, build_backbone};
 use twist_train::{CheckpointFacts, Precision, Streaks, init_from};
 
 use crate::pictures::labelled;
@@ -62,7 +62,8 @@ fn every_number_of_a_card_is_bounded() {
         ("/backbone/width", json!(256), "the card says 32"),
         ("/backbone/width", json!(-1), "at least 1"),
         ("/backbone/arch", json!("vit_8x1000000000000x2"), "unknown architecture"),
-        ("/backbone/arch", json!("vit_65536x1024x1"), "parameters"),
+        ("/backbone", json!({ "arch": "vit_65536x1024x1", "width": 64 }), "parameters"),
+        ("/backbone/arch", json!("vit_t"), "`width` is 4: vit_t has the one width of its size"),
         ("/backbone/arch", json!("resnet_bottleneck65535_255_255_255_255"), "parameters|features"),
         ("/backbone/arch", json!(vast), "unknown architecture"),
         ("/backbone/arch", json!([[[]]]), "invalid type"),
@@ -165,7 +166,7 @@ proptest! {
     ) {
         let [with_backbone, with_head, with_classifier] = parts;
         let arch: Arch = arch.parse().unwrap();
-        let features = if with_backbone { arch.feature_dim(width.clamp(0, 1 << 16)) } else { features };
+        let features = if with_backbone { arch.kind().feature_dim(width.clamp(0, 1 << 16)) } else { features };
         let card = ModelCard {
             backbone: with_backbone.then_some(BackboneCard { arch, width }),
             feature_dim: features,
@@ -187,7 +188,7 @@ proptest! {
 /// The tensors of a network without a head, under these names.
 fn tensors(arch: &str, width: i64, name: impl Fn(&str) -> String) -> StateDict {
     let mut store = Store::new(Device::Cpu, 5);
-    let config = NetConfig { width, ..NetConfig::new(arch.parse().unwrap()) };
+    let config = BackboneConfig { width, ..BackboneConfig::new(arch.parse().unwrap()) };
     let _ = build_backbone(&mut store.builder(""), &config).unwrap();
     StateDict(
         store.state_dict().unwrap().0.into_iter().map(|(known, tensor)| (name(&known), tensor)).collect(),
@@ -261,8 +262,7 @@ fn networks_behind_other_names_are_the_same_networks() {
 
 #[test]
 fn heads_of_old_released_checkpoints_are_read() {
-    let config =
-        NetConfig { width: 8, hidden_dim: 16, dim: 6, ..NetConfig::new("resnet18".parse().unwrap()) };
+    let config = NetConfig::new("resnet18".parse().unwrap()).with_width(8).with_head(16, 6);
     let state = TwistNet::new(&config, Device::Cpu, 3).unwrap().store.state_dict().unwrap();
     let rename = |name: String| {
         name.replace("projection_heads.last_linear.", "projection_heads.cls_heads.0.0.")

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use twist_data::{EvalTransform, Interpolation};
 use twist_io::ClusterNames;
-use twist_nn::{Activation, Arch, MOST_OUTPUTS, Store};
+use twist_nn::{Activation, Arch, BackboneConfig, HeadConfig, MOST_OUTPUTS, Store};
 use twist_train::{CheckpointFacts, Precision, network_of, released_filter};
 
 use super::Parts;
@@ -81,6 +81,21 @@ pub enum FeatureScaling {
     UnitLength,
 }
 
+impl BackboneCard {
+    /// The network to build.
+    pub(crate) fn config(&self) -> BackboneConfig {
+        BackboneConfig { width: self.width, ..BackboneConfig::new(self.arch) }
+    }
+}
+
+impl HeadCard {
+    /// The network to build, whose last norm takes the whole batch together.
+    pub(crate) fn config(&self) -> HeadConfig {
+        let Self { hidden_dim, dim, activation, norm } = *self;
+        HeadConfig { hidden_dim, dim, activation, norm, bunch: None, ..HeadConfig::default() }
+    }
+}
+
 impl ClassifierCard {
     /// The names for people to change. Some words, such as numbers, are not names that people can give: these classes go by their
     /// number.
@@ -142,18 +157,18 @@ impl ModelCard {
                 self.transform.crop
             ));
         }
-        if let Some(Arch::Vit { patch, .. }) = self.backbone.as_ref().map(|backbone| backbone.arch)
-            && i64::from(self.transform.crop) % patch != 0
-        {
-            let crop = self.transform.crop;
+        let (crop, multiple) =
+            (self.transform.crop, self.backbone.as_ref().map_or(1, |card| card.arch.kind().side_multiple()));
+        if i64::from(crop) % multiple != 0 {
             return fail(format!(
-                "it cuts images into patches of {patch} pixels, and {crop} is not a multiple"
+                "it cuts images into patches of {multiple} pixels, and {crop} is not a multiple"
             ));
         }
         if !(1..=MOST_FEATURES).contains(&self.feature_dim) {
             return fail(format!("feature_dim is {}, expected 1 to {MOST_FEATURES}", self.feature_dim));
         }
-        if let Err(error) = self.net_config().check() {
+        let backbone = self.backbone.as_ref().map_or(Ok(()), |card| card.config().check());
+        if let Err(error) = backbone.and(self.head.as_ref().map_or(Ok(()), |card| card.config().check())) {
             return fail(error.to_string());
         }
         let Some(classifier) = &self.classifier else { return Ok(()) };
@@ -188,15 +203,16 @@ impl ModelCard {
     /// The recipe in the checkpoint names an architecture that this version does not know.
     pub fn of_run(facts: &CheckpointFacts, feature_dim: i64) -> Result<Self, ModelError> {
         let net = network_of(&facts.recipe.model, None).map_err(twist_train::TrainError::from)?;
-        let interpolation = facts.recipe.eval.interpolation.unwrap_or_else(|| released_filter(net.arch));
+        let interpolation =
+            facts.recipe.eval.interpolation.unwrap_or_else(|| released_filter(net.backbone.arch));
         Ok(Self {
-            backbone: Some(BackboneCard { arch: net.arch, width: net.width }),
+            backbone: Some(BackboneCard { arch: net.backbone.arch, width: net.backbone.width }),
             feature_dim,
             head: Some(HeadCard {
-                hidden_dim: net.hidden_dim,
-                dim: net.dim,
-                activation: net.activation,
-                norm: net.norm,
+                hidden_dim: net.head.hidden_dim,
+                dim: net.head.dim,
+                activation: net.head.activation,
+                norm: net.head.norm,
             }),
             classifier: None,
             mean: facts.mean,

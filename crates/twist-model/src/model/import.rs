@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tch::Device;
 use twist_data::EvalTransform;
 use twist_io::{HostTensor, LoadReport, StateDict, match_names};
-use twist_nn::{Activation, Arch, Stem};
+use twist_nn::{Activation, Arch, TensorNames};
 use twist_train::{Precision, released_filter};
 
 use super::recognise::recognise;
@@ -137,19 +137,20 @@ fn in_words_of_the_file(mut report: LoadReport, names: &Names) -> LoadReport {
     report
 }
 
+/// Networks for images of this side or more are evaluated on the centre of a larger one, those for smaller images on all of it.
+const PHOTOGRAPH: u32 = 224;
+
 /// Resizing and centre crop: as the published evaluations do it, bicubic for transformers and bilinear for ResNets.
 fn transform(arch: Arch, options: &ImportOptions) -> EvalTransform {
-    let small = matches!(arch, Arch::CifarResNet { .. } | Arch::ResNet { stem: Stem::Cifar, .. });
-    let crop = options.size.unwrap_or(if small { 32 } else { 224 });
-    let resize = options.resize.unwrap_or(if small { crop } else { (u64::from(crop) * 8 / 7) as u32 });
+    let usual = arch.kind().usual().side;
+    let crop = options.size.unwrap_or(usual);
+    let whole = usual < PHOTOGRAPH;
+    let resize = options.resize.unwrap_or(if whole { crop } else { (u64::from(crop) * 8 / 7) as u32 });
     EvalTransform::new(resize, crop, released_filter(arch))
 }
 
 fn notes(card: &ModelCard, arch: Arch, counters: usize) -> Vec<String> {
-    let mut notes = Vec::new();
-    if matches!(arch, Arch::ResNet { stem: Stem::Cifar, .. }) {
-        notes.push("a 3×3 stem is taken to have stride 1 and no max pool: tensors do not tell".into());
-    }
+    let mut notes: Vec<String> = arch.kind().assumption().map(str::to_owned).into_iter().collect();
     if counters > 0 {
         notes.push(format!("{counters} counters of batches are not in the file and begin at 0"));
     }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
-use twist_nn::{Backbone, Linear, Mode, NetConfig, ProjectionHead, Store};
+use twist_nn::{Backbone, Linear, Mode, ProjectionHead, Store};
 
 pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard};
 pub use import::{ImportOptions, Imported, import};
@@ -66,9 +66,8 @@ struct Parts {
 impl Parts {
     /// Adds the tensors of every part that a card names to a store.
     fn new(card: &ModelCard, store: &mut Store) -> Result<Self, ModelError> {
-        let net = card.net_config();
-        let backbone = match card.backbone {
-            Some(_) => Some(twist_nn::build_backbone(&mut store.builder("backbone"), &net)?),
+        let backbone = match &card.backbone {
+            Some(card) => Some(twist_nn::build_backbone(&mut store.builder("backbone"), &card.config())?),
             None => None,
         };
         if let Some(backbone) = &backbone
@@ -82,9 +81,10 @@ impl Parts {
                 ),
             });
         }
-        let head = match card.head {
-            Some(_) => {
-                Some(ProjectionHead::new(&mut store.builder("projection_heads"), card.feature_dim, &net)?)
+        let head = match &card.head {
+            Some(head) => {
+                let mut builder = store.builder("projection_heads");
+                Some(ProjectionHead::new(&mut builder, card.feature_dim, &head.config())?)
             }
             None => None,
         };
@@ -212,22 +212,5 @@ impl Model {
         let temperature = self.card.classifier.as_ref().and_then(|card| card.temperature).unwrap_or(1.0);
         let logits = self.classifier_logits(features)?;
         Ok(logits.f_div_scalar(temperature)?.f_softmax(-1, Kind::Float)?)
-    }
-}
-
-impl ModelCard {
-    /// The sizes of the network; where the card has no backbone or head, values that nothing reads.
-    pub fn net_config(&self) -> NetConfig {
-        let unused = twist_nn::Arch::ResNet { depth: twist_nn::Depth::D18, stem: twist_nn::Stem::ImageNet };
-        let mut net = NetConfig::new(self.backbone.as_ref().map_or(unused, |backbone| backbone.arch));
-        net.bunch = None;
-        if let Some(backbone) = &self.backbone {
-            net.width = backbone.width;
-        }
-        if let Some(head) = &self.head {
-            (net.hidden_dim, net.dim) = (head.hidden_dim, head.dim);
-            (net.activation, net.norm) = (head.activation, head.norm);
-        }
-        net
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use twist_nn::TensorNames;
+
 use crate::ModelError;
 
 /// What wrappers put in front of every name: data parallelism, compilation, and modules that hold a network.
@@ -64,25 +66,17 @@ impl Names {
     pub(super) fn original<'a>(&'a self, name: &'a str) -> &'a str {
         self.places.get(name).map_or(name, |(_, original)| original)
     }
+}
 
-    pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
+impl TensorNames for Names {
+    fn shape(&self, name: &str) -> Option<&[usize]> {
         self.places.get(name).map(|&(place, _)| self.shapes[place].1.as_slice())
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.places.contains_key(name)
-    }
-
-    /// How many of `0, 1, …` stand in for the star of a name.
-    pub(super) fn count(&self, pattern: &str) -> usize {
-        (0..).take_while(|number: &usize| self.has(&pattern.replace('*', &number.to_string()))).count()
-    }
-
-    /// The first few names of the file.
-    pub(super) fn examples(&self) -> String {
+    fn summary(&self) -> String {
         let few: Vec<_> =
             self.shapes.iter().take(4).map(|(name, _)| twist_io::shown(self.original(name))).collect();
-        few.join(", ")
+        format!("{} tensors such as {}", self.shapes.len(), few.join(", "))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 use twist_nn::{
-    Arch, Backbone, CifarDepth, CifarResNet, Depth, Mode, ResNet, Role, Stem, Store, VisionTransformer,
-    VitOptions, VitSize, build_backbone,
+    Arch, Backbone, BackboneConfig, CifarDepth, CifarResNet, Depth, Mode, ResNet, Role, Stem, Store,
+    VisionTransformer, VitArch, VitSize, build_backbone,
 };
 
 use crate::keys::configuration;
@@ -85,9 +85,10 @@ fn class_tokens_of_the_last_blocks() {
     let cases = cases(&values, ".last4_cls");
     assert!(!cases.is_empty());
     for (name, size) in cases {
-        let Arch::Vit { size: kind, patch } = configuration(&name).arch else { panic!("{name} has tokens") };
+        let config = configuration(&name);
+        let Arch::Vit(arch) = config.arch else { panic!("{name} has tokens") };
         let mut store = Store::new(Device::Cpu, 0);
-        let net = VisionTransformer::new(&mut store.builder(""), kind, patch, VitOptions::default()).unwrap();
+        let net = VisionTransformer::new(&mut store.builder(""), arch, &config).unwrap();
         apply_rule(&store, "");
         let tokens = tch::no_grad(|| net.last_class_tokens(&images(2, size), 4, Mode::Eval)).unwrap();
         let value = format!("{name}.{size}.last4_cls");
@@ -99,8 +100,10 @@ fn class_tokens_of_the_last_blocks() {
 #[test]
 fn transformers_take_any_size_of_whole_patches() {
     let mut store = Store::new(Device::Cpu, 0);
-    let options = VitOptions { drop_path: 0.5, freeze_embedding: true };
-    let net = VisionTransformer::new(&mut store.builder(""), VitSize::Tiny, 8, options).unwrap();
+    let arch = VitArch { size: VitSize::Tiny, patch: 8 };
+    let config =
+        BackboneConfig { drop_path: 0.5, freeze_embedding: true, ..BackboneConfig::new(Arch::Vit(arch)) };
+    let net = VisionTransformer::new(&mut store.builder(""), arch, &config).unwrap();
     for (height, width) in [(8, 8), (32, 48)] {
         let images = images(2, 48).narrow(2, 0, height).narrow(3, 0, width);
         assert_eq!(net.forward(&images, Mode::Eval).unwrap().size(), [2, 192]);

@@ -1,7 +1,7 @@
 //! The projection head against PyTorch, and its statistics per bunch.
 
 use tch::{Device, Kind, Tensor};
-use twist_nn::{Activation, Mode, NetConfig, ProjectionHead, Store};
+use twist_nn::{Activation, HeadConfig, Mode, ProjectionHead, Store};
 
 use crate::reference::{Values, apply_rule, close, distance, json, normal, ruled, seed, tensor};
 
@@ -19,12 +19,12 @@ fn heads_equal_the_reference() {
             other => panic!("activation {other:?}"),
         };
         let mut store = Store::new(Device::Cpu, 0);
-        let config = NetConfig {
+        let config = HeadConfig {
             hidden_dim: size("hidden_dim"),
             dim: size("dim"),
             activation,
             bunch: None,
-            ..NetConfig::new("resnet18".parse().unwrap())
+            ..HeadConfig::default()
         };
         let features = size("feature_dim");
         let head = ProjectionHead::new(&mut store.builder(""), features, &config).unwrap();
@@ -51,7 +51,7 @@ fn heads_equal_the_reference() {
 
 fn small_head(bunch: Option<i64>) -> (Store, ProjectionHead) {
     let mut store = Store::new(Device::Cpu, 5);
-    let config = NetConfig { hidden_dim: 8, dim: 4, bunch, ..NetConfig::new("resnet18".parse().unwrap()) };
+    let config = HeadConfig { hidden_dim: 8, dim: 4, bunch, ..HeadConfig::default() };
     let head = ProjectionHead::new(&mut store.builder(""), 6, &config).unwrap();
     (store, head)
 }
@@ -73,8 +73,8 @@ fn a_bunch_holds_all_views_of_its_images() {
 #[test]
 fn without_the_norm_logits_are_the_linear_map() {
     let mut store = Store::new(Device::Cpu, 5);
-    let base = NetConfig { hidden_dim: 8, dim: 4, ..NetConfig::new("resnet18".parse().unwrap()) };
-    let config = NetConfig { norm: false, small_normal_head: true, ..base };
+    let base = HeadConfig { hidden_dim: 8, dim: 4, ..HeadConfig::default() };
+    let config = HeadConfig { norm: false, small_normal: true, ..base };
     let head = ProjectionHead::new(&mut store.builder(""), 6, &config).unwrap();
     assert!(store.entries().iter().all(|entry| !entry.name.starts_with("norm.")));
     assert_eq!(

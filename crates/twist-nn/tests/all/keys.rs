@@ -1,7 +1,7 @@
 //! Names, order and shapes of every entry equal the released checkpoints'.
 
 use tch::Device;
-use twist_nn::{NetConfig, ProjectionHead, Store, TwistNet, build_backbone};
+use twist_nn::{BackboneConfig, HeadConfig, NetConfig, ProjectionHead, Store, TwistNet, build_backbone};
 
 use crate::reference::json;
 
@@ -20,17 +20,14 @@ fn state_dict_keys_are_the_released_ones() {
         let mut store = Store::new(Device::Cpu, 0);
         if let Some(case) = heads.get(name) {
             let size = |field: &str| case[field].as_i64().expect("a size");
-            let config = NetConfig {
-                hidden_dim: size("hidden_dim"),
-                dim: size("dim"),
-                ..NetConfig::new("resnet18".parse().unwrap())
-            };
+            let config =
+                HeadConfig { hidden_dim: size("hidden_dim"), dim: size("dim"), ..HeadConfig::default() };
             let _ = ProjectionHead::new(&mut store.builder(""), size("feature_dim"), &config).unwrap();
             checked[1] += 1;
         } else {
             let config = configuration(name);
             let net = build_backbone(&mut store.builder(""), &config).unwrap();
-            assert_eq!(net.feature_dim(), config.arch.feature_dim(config.width), "{name}");
+            assert_eq!(net.feature_dim(), config.arch.kind().feature_dim(config.width), "{name}");
             checked[0] += 1;
         }
         assert_eq!(store.shapes(), expected(entry), "{name}");
@@ -39,12 +36,12 @@ fn state_dict_keys_are_the_released_ones() {
 }
 
 /// The configuration that a reference name stands for: `vit_s`, or `resnet50w2` for `resnet50` of width 128.
-pub(crate) fn configuration(name: &str) -> NetConfig {
+pub(crate) fn configuration(name: &str) -> BackboneConfig {
     let (arch, factor) = match name.split_once('w') {
         Some((arch, factor)) if arch.starts_with("resnet") => (arch, factor.parse().expect("a factor")),
         _ => (name, 1),
     };
-    NetConfig { width: 64 * factor, ..NetConfig::new(arch.parse().expect("an architecture")) }
+    BackboneConfig { width: 64 * factor, ..BackboneConfig::new(arch.parse().expect("an architecture")) }
 }
 
 /// Sizes that torchvision and timm publish, without the classifier of 1000 classes: they count what no reference value
@@ -73,8 +70,7 @@ fn depths_have_their_published_sizes() {
 
 #[test]
 fn a_network_names_backbone_and_head() {
-    let config =
-        NetConfig { width: 8, hidden_dim: 16, dim: 4, ..NetConfig::new("resnet18_cifar".parse().unwrap()) };
+    let config = NetConfig::new("resnet18_cifar".parse().unwrap()).with_width(8).with_head(16, 4);
     let net = TwistNet::new(&config, Device::Cpu, 0).unwrap();
     let names: Vec<&str> = net.store.entries().iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names[0], "backbone.conv1.weight");

@@ -7,7 +7,7 @@ use twist_nn::{Mode, NetConfig, NnError, Store, TwistLoss, TwistNet, build_backb
 use crate::reference::{close, distance, normal, tensor};
 
 fn config() -> NetConfig {
-    NetConfig { width: 8, hidden_dim: 32, dim: 16, ..NetConfig::new("resnet18_cifar".parse().unwrap()) }
+    NetConfig::new("resnet18_cifar".parse().unwrap()).with_width(8).with_head(32, 16)
 }
 
 fn net(seed: u64) -> TwistNet {
@@ -132,7 +132,7 @@ fn a_state_makes_the_round_trip() {
 fn a_state_of_another_shape_changes_nothing() {
     let small = net(1);
     let before = small.store.state_dict().unwrap();
-    let wide = TwistNet::new(&NetConfig { dim: 17, ..config() }, Device::Cpu, 2).unwrap();
+    let wide = TwistNet::new(&config().with_head(32, 17), Device::Cpu, 2).unwrap();
     let error = small.store.load(&wide.store.state_dict().unwrap()).unwrap_err();
     assert!(matches!(&error, NnError::Mismatch(report) if report.mismatched.len() == 4), "{error}");
     assert_eq!(small.store.state_dict().unwrap(), before);
@@ -154,15 +154,15 @@ fn resolutions_have_backbone_statistics_of_their_own() {
 #[test]
 fn an_outline_has_the_shapes_and_needs_no_memory() {
     let shapes = |mut store: Store, config: &NetConfig| {
-        let _ = build_backbone(&mut store.builder("backbone"), config).unwrap();
+        let _ = build_backbone(&mut store.builder("backbone"), &config.backbone).unwrap();
         store.shapes()
     };
     for arch in ["resnet18", "resnet20", "vit_t"] {
-        let config = NetConfig { width: 64, ..NetConfig::new(arch.parse().unwrap()) };
+        let config = NetConfig::new(arch.parse().unwrap());
         assert_eq!(shapes(Store::outline(), &config), shapes(Store::new(Device::Cpu, 0), &config), "{arch}");
     }
     // Four gigabytes, if it had memory.
-    let wide = NetConfig { width: 256, ..NetConfig::new("resnet152".parse().unwrap()) };
+    let wide = NetConfig::new("resnet152".parse().unwrap()).with_width(256);
     let numbers: usize =
         shapes(Store::outline(), &wide).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
     assert!(numbers > 900_000_000, "{numbers}");
@@ -172,14 +172,10 @@ fn an_outline_has_the_shapes_and_needs_no_memory() {
 fn sizes_that_are_too_much_together_are_refused_before_memory_is_taken() {
     let usual = config();
     let cases = [
-        NetConfig { width: 1 << 16, ..usual.clone() },
-        NetConfig { hidden_dim: 1 << 20, dim: 1 << 20, ..usual.clone() },
-        NetConfig {
-            arch: "resnet_bottleneck65535_255_255_255_255".parse().unwrap(),
-            width: 1 << 16,
-            ..usual.clone()
-        },
-        NetConfig { arch: "vit_65536x1024x1".parse().unwrap(), ..usual },
+        usual.clone().with_width(1 << 16),
+        usual.with_head(1 << 20, 1 << 20),
+        NetConfig::new("resnet_bottleneck65535_255_255_255_255".parse().unwrap()).with_width(1 << 16),
+        NetConfig::new("vit_65536x1024x1".parse().unwrap()),
     ];
     for config in cases {
         let error = TwistNet::new(&config, Device::Cpu, 0).unwrap_err();

@@ -1,7 +1,7 @@
 //! Every number that a run of heads derives from its recipe, its features and its machine, checked once.
 
 use serde::Serialize;
-use twist_nn::{Arch, Depth, NetConfig, Stem, TwistLoss};
+use twist_nn::TwistLoss;
 
 use super::HeadConfig;
 use super::check::check_values;
@@ -28,7 +28,7 @@ pub struct FeatureFacts {
 #[derive(Clone, Debug, Serialize)]
 pub struct HeadPlan {
     #[serde(skip)] // the recipe has what matters of it; it also names a backbone, and there is none
-    net: NetConfig,
+    net: twist_nn::HeadConfig,
     heads: usize,
     features: FeatureFacts,
     neighbours: usize,
@@ -79,16 +79,14 @@ impl HeadPlan {
             (None, epochs) => steps_of("checkpoint.every_epochs", epochs.unwrap_or(1))?,
         };
         let eval_every = steps_of("eval.every_epochs", config.eval.every_epochs)?;
-        // A head alone: the backbone that the sizes name is never built.
-        let unused = Arch::ResNet { depth: Depth::D18, stem: Stem::ImageNet };
         let model = &config.model;
-        let net = NetConfig {
+        let net = twist_nn::HeadConfig {
             hidden_dim: model.hidden_dim,
             dim: model.dim,
             activation: model.activation,
             norm: model.norm,
             bunch: None,
-            ..NetConfig::new(unused)
+            small_normal: false,
         };
         Ok(Self {
             net,
@@ -117,7 +115,7 @@ impl HeadPlan {
     }
 
     /// Sizes of a head; what concerns a backbone has no meaning.
-    pub fn net(&self) -> &NetConfig {
+    pub fn net(&self) -> &twist_nn::HeadConfig {
         &self.net
     }
 

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use twist_data::ViewPolicy;
-use twist_nn::{Activation, Arch, MOST_CHANNELS};
+use twist_nn::{Activation, Arch, BackboneConfig, MOST_CHANNELS, NnError};
 
 use super::shared::{Shared, check};
 use crate::config::{LossConfig, ModelConfig, SelfLabelConfig, TeacherConfig, TrainConfig};
@@ -231,50 +231,34 @@ fn parse_arch(name: &str) -> Result<Arch, PlanError> {
     name.parse().map_err(wrong)
 }
 
-/// What fits the kind of backbone: a transformer has one width and cuts images into patches, a ResNet has neither
-/// stochastic depth nor an embedding.
-pub(super) fn check_backbone(arch: Arch, model: &ModelConfig, views: &[ViewPolicy]) -> Result<(), PlanError> {
-    let wrong = |key, value: String, rule: String| Err(PlanError::Value { key, value, rule });
-    match arch {
-        Arch::Vit { .. } => {
-            if model.width != 64 {
-                let rule = format!("{arch} has the one width of its size; leave the key out");
-                return wrong("model.width", model.width.to_string(), rule);
-            }
-            let whole = |view: &ViewPolicy| {
-                check_patches(arch, "views.size", &format!("view `{}`", view.name), view.size)
-            };
-            views.iter().try_for_each(whole)
-        }
-        Arch::CifarResNet { .. } if model.width % 8 != 0 => wrong(
-            "model.width",
-            model.width.to_string(),
-            format!("the channels of {arch} are halved twice; choose a multiple of 8"),
-        ),
-        _ if model.drop_path != 0.0 => wrong(
-            "model.drop_path",
-            model.drop_path.to_string(),
-            format!("{arch} is not a transformer; leave it out"),
-        ),
-        _ if model.freeze_embedding => wrong(
-            "model.freeze_embedding",
-            "true".into(),
-            format!("{arch} is not a transformer; leave it out"),
-        ),
-        _ => Ok(()),
+/// What fits the kind of backbone: its width and regularisation, and the sides of the views.
+pub(super) fn check_backbone(backbone: &BackboneConfig, views: &[ViewPolicy]) -> Result<(), PlanError> {
+    // Sizes alone are checked with the other numbers.
+    if let Err(NnError::Misfit { field, value, rule }) = backbone.check() {
+        let key = match field {
+            "drop_path" => "model.drop_path",
+            "freeze_embedding" => "model.freeze_embedding",
+            _ => "model.width",
+        };
+        return Err(PlanError::Value { key, value, rule });
     }
+    let whole = |view: &ViewPolicy| {
+        check_side(backbone.arch, "views.size", &format!("view `{}`", view.name), view.size)
+    };
+    views.iter().try_for_each(whole)
 }
 
 /// A transformer cuts a picture of `side` pixels into whole patches.
-pub(super) fn check_patches(arch: Arch, key: &'static str, what: &str, side: u32) -> Result<(), PlanError> {
-    match arch {
-        Arch::Vit { patch, .. } if i64::from(side) % patch != 0 => Err(PlanError::Value {
-            key,
-            value: side.to_string(),
-            rule: format!("{arch} cuts {what} into patches of {patch} pixels; choose a multiple"),
-        }),
-        _ => Ok(()),
+pub(super) fn check_side(arch: Arch, key: &'static str, what: &str, side: u32) -> Result<(), PlanError> {
+    let multiple = arch.kind().side_multiple();
+    if i64::from(side) % multiple == 0 {
+        return Ok(());
     }
+    Err(PlanError::Value {
+        key,
+        value: side.to_string(),
+        rule: format!("{arch} cuts {what} into patches of {multiple} pixels; choose a multiple"),
+    })
 }
 
 pub(super) fn check_self_label(stage: &SelfLabelConfig, batch_size: usize) -> Result<(), PlanError> {
@@ -442,7 +426,7 @@ solarize = 0.0
         assert_eq!((plan.steps_per_epoch(), plan.total_steps(), plan.norm_batch()), (7, 210, 32));
         assert_eq!(plan.peak_learning_rate(), 0.25, "0.5 for 256 images");
         assert_eq!(plan.learning_rate().at(5 * 7), 0.25, "30 epochs warm up for 5, by the released rule");
-        assert_eq!(plan.net().bunch, Some(32));
+        assert_eq!(plan.net().head.bunch, Some(32));
         assert_eq!((plan.eval().transform.resize, plan.eval().transform.crop), (32, 32));
         assert_eq!(plan.eval().every_steps, Some(70));
         assert_eq!(plan.checkpoint().every_steps, 7);
@@ -459,7 +443,7 @@ solarize = 0.0
 
     #[test]
     fn a_bunch_beyond_the_batch_is_the_batch() {
-        assert_eq!(plan(1000, false, &["model.bunch=256"]).unwrap().net().bunch, Some(64));
+        assert_eq!(plan(1000, false, &["model.bunch=256"]).unwrap().net().head.bunch, Some(64));
     }
 
     #[test]
@@ -468,7 +452,10 @@ solarize = 0.0
             [("resnet50w2", "resnet50", 128), ("resnet18w4_cifar", "resnet18_cifar", 256)]
         {
             let plan = plan(1000, false, &[&format!("model.arch={name}"), "model.width=64"]).unwrap();
-            assert_eq!((plan.net().arch.to_string().as_str(), plan.net().width), (arch, width));
+            assert_eq!(
+                (plan.net().backbone.arch.to_string().as_str(), plan.net().backbone.width),
+                (arch, width)
+            );
         }
         assert!(plan(1000, false, &["model.arch=resnet50w3"]).unwrap_err().contains("resnet50w3"));
     }

@@ -8,11 +8,11 @@ pub(crate) use shared::{Shared, check};
 
 use serde::{Deserialize, Serialize};
 use twist_data::{EvalTransform, Interpolation, ViewPolicy};
-use twist_nn::{Arch, NetConfig, VitOptions};
+use twist_nn::{Arch, BackboneConfig, Filter, HeadConfig, NetConfig};
 
 use self::check::{
-    check_backbone, check_patches, check_self_label, check_teacher, check_values, check_views, choose,
-    divides, parse_activation, parse_backbone, parse_head_init,
+    check_backbone, check_self_label, check_side, check_teacher, check_values, check_views, choose, divides,
+    parse_activation, parse_backbone, parse_head_init,
 };
 use crate::config::{GuardConfig, ModelConfig, OptimConfig, TrainConfig};
 use crate::length;
@@ -109,24 +109,25 @@ pub struct CheckpointPlan {
 /// [`PlanError`] for an unknown name.
 pub fn network_of(model: &ModelConfig, bunch: Option<i64>) -> Result<NetConfig, PlanError> {
     let (arch, width) = parse_backbone(model)?;
+    let (drop_path, freeze_embedding) = (model.drop_path, model.freeze_embedding);
     Ok(NetConfig {
-        arch,
-        width,
-        hidden_dim: model.hidden_dim,
-        dim: model.dim,
-        activation: parse_activation(&model.activation)?,
-        norm: model.norm,
-        bunch,
-        small_normal_head: parse_head_init(&model.head_init)?,
-        vit: VitOptions { drop_path: model.drop_path, freeze_embedding: model.freeze_embedding },
+        backbone: BackboneConfig { arch, width, drop_path, freeze_embedding },
+        head: HeadConfig {
+            hidden_dim: model.hidden_dim,
+            dim: model.dim,
+            activation: parse_activation(&model.activation)?,
+            norm: model.norm,
+            bunch,
+            small_normal: parse_head_init(&model.head_init)?,
+        },
     })
 }
 
 /// The filter that the released evaluations resize with: bilinear for convolutional networks, bicubic for transformers.
 pub fn released_filter(arch: Arch) -> Interpolation {
-    match arch {
-        Arch::Vit { .. } => Interpolation::Bicubic,
-        _ => Interpolation::Bilinear,
+    match arch.kind().usual().filter {
+        Filter::Bicubic => Interpolation::Bicubic,
+        Filter::Bilinear => Interpolation::Bilinear,
     }
 }
 
@@ -243,10 +244,9 @@ impl TrainPlan {
         let weight_decay = Cosine { base: optim.weight_decay, end, steps: total_steps };
 
         let net = network_of(model, Some(bunch as i64))?;
-        let arch = net.arch;
-        check_backbone(arch, model, &views)?;
+        check_backbone(&net.backbone, &views)?;
         if let Some(stage) = &self_label {
-            check_backbone(arch, model, &stage.views)?;
+            check_backbone(&net.backbone, &stage.views)?;
         }
         let later = self_label.as_ref().map_or(0, |stage| stage.views.len() as u64);
         let image_views = (first_stage * views.len() as u64 + (total_steps - first_stage) * later)
@@ -259,7 +259,7 @@ impl TrainPlan {
             (None, epochs) => steps_of("checkpoint.every_epochs", epochs.unwrap_or(1))?,
         };
 
-        let eval = eval_plan(config, arch, views[0].size, steps_per_epoch)?;
+        let eval = eval_plan(config, net.backbone.arch, views[0].size, steps_per_epoch)?;
         // Checkpoints hold the recipe: what decides their evaluation is in it, whatever a later version's default is.
         let mut config = config.clone();
         config.eval.interpolation = Some(eval.transform.interpolation);
@@ -470,7 +470,7 @@ fn eval_plan(
     let transform =
         EvalTransform::new(resize, crop, eval.interpolation.unwrap_or_else(|| released_filter(arch)));
     transform.check()?;
-    check_patches(arch, "eval.crop", "the evaluation", crop)?;
+    check_side(arch, "eval.crop", "the evaluation", crop)?;
     Ok(EvalPlan {
         every_steps: Some(length::steps("eval.every_epochs", eval.every_epochs, steps_per_epoch)?)
             .filter(|every| *every > 0),

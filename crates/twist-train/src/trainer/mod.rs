@@ -166,7 +166,7 @@ impl Trainer {
         let (data, device) = (config.data, self.plan.machine().device);
         let normalize = DeviceNormalize::new(data.mean, data.std, self.plan.channels_last(), device)?;
         let temperature = config.loss.temperature;
-        let clusters = self.plan.net().dim;
+        let clusters = self.plan.net().head.dim;
         let guard = Guard::new(self.plan.guard(), clusters, self.plan.batch_size(), temperature)
             .after(self.guard_streaks);
         let mut feed = Feed::start(&self.plan, Arc::clone(&self.dataset), self.step, self.options.strict)?;

@@ -19,7 +19,7 @@ pub(super) fn warning(plan: &TrainPlan, readings: &[StepReading]) -> Option<Stri
 /// At the first step of the stage: classes that say no more of an image than untrained ones.
 fn vague_start(plan: &TrainPlan, reading: &StepReading) -> Option<String> {
     let begins = plan.self_label().is_some_and(|stage| stage.first_step == reading.step);
-    let (told, most) = (reading.diversity - reading.sharpness, (plan.net().dim as f64).ln());
+    let (told, most) = (reading.diversity - reading.sharpness, (plan.net().head.dim as f64).ln());
     let untrained = UNTRAINED / plan.config().loss.temperature.powi(2);
     (begins && told < untrained.min(most / 2.0)).then(|| {
         format!(

@@ -169,18 +169,19 @@ fn the_imagenet_recipes_are_the_published_runs() {
     ];
     for run in runs {
         let (_, plan) = plan(run.name, IMAGENET);
-        let (net, config, transformer) = (plan.net(), plan.config(), run.arch.starts_with("vit"));
+        let (backbone, head) = (&plan.net().backbone, &plan.net().head);
+        let (config, transformer) = (plan.config(), run.arch.starts_with("vit"));
         let what = run.name;
-        assert_eq!((net.arch.to_string().as_str(), net.width), (run.arch, run.width), "{what}");
-        assert_eq!((net.dim, net.hidden_dim, net.bunch), (run.dim, 4096, Some(run.bunch)), "{what}");
-        assert_eq!(net.vit.drop_path, run.drop_path, "{what}");
-        assert_eq!(net.small_normal_head, transformer, "{what}");
+        assert_eq!((backbone.arch.to_string().as_str(), backbone.width), (run.arch, run.width), "{what}");
+        assert_eq!((head.dim, head.hidden_dim, head.bunch), (run.dim, 4096, Some(run.bunch)), "{what}");
+        assert_eq!(backbone.drop_path, run.drop_path, "{what}");
+        assert_eq!(head.small_normal, transformer, "{what}");
         assert_eq!(plan.batch_size(), run.batch, "{what}");
         assert_eq!(plan.steps_per_epoch(), (IMAGENET / run.batch) as u64, "{what}");
         assert_eq!((config.loss.lam1, config.loss.lam2, config.loss.temperature), (run.lam1, 1.0, 1.0));
         assert_eq!(config.optim.clip_norm, run.clip, "{what}");
-        assert_eq!((net.norm, net.vit.freeze_embedding), (true, false), "{what}");
-        assert_eq!(net.activation, if transformer { Activation::Gelu } else { Activation::Relu }, "{what}");
+        assert_eq!((head.norm, backbone.freeze_embedding), (true, false), "{what}");
+        assert_eq!(head.activation, if transformer { Activation::Gelu } else { Activation::Relu }, "{what}");
         assert_eq!((config.loss.consistency, config.loss.one_sided), (1.0, false), "{what}");
         let optim = &config.optim;
         if transformer {
