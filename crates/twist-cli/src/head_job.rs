@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use twist_eval::{ChosenHead, guides, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head};
+use twist_model::export;
 use twist_run::{OnExisting, Recorder, RunFolder, files};
 use twist_train::frozen::{FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer};
 use twist_train::{Outcome, StopFlag};
@@ -122,7 +123,7 @@ impl HeadJob<'_> {
         let (plan, device) = (trainer.plan(), trainer.plan().machine().device);
         let head = trainer.head_state(number)?;
         let model = with_head(self.source.backbone(), plan, head, &self.sources.recipe, device)?;
-        model.save(&folder.path().join(files::MODEL))?;
+        export(&model, &folder.path().join(files::MODEL))?;
         let run = timing::of_run(folder.path(), trainer.step(), plan.machine());
         let both = (&tables.train, tables.held_out.as_ref());
         let metrics = head_evaluation(&model, plan, &chosen, both, folder.path(), run)?;

@@ -1,7 +1,7 @@
 //! A trained network as people use it, and what it says of images.
 //!
 //! A [`Model`] is weights with a card: which backbone, head or classifier they are, how images become input, and where they
-//! come from. It opens run folders, checkpoints and weight files alike; [`import()`] makes one of foreign weights.
+//! come from. It opens run folders, checkpoints and weight files alike; [`import()`] makes one of foreign weights, [`export()`] writes one.
 //! [`EvalInput`] is how images reach it. [`FeatureCache`] computes the features of a data set once and maps them into
 //! memory from then on; [`FeatureFile`] reads features that another program computed. A [`Predictor`] turns features into
 //! classes, [`SimilarImages`] searches by them, and a [`TableSink`] writes them row by row.
@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod export;
 mod model;
 
 mod input;
@@ -44,6 +45,7 @@ mod error;
 
 pub use embed::{embedding_column, embedding_rows, embedding_schema};
 pub use error::ModelError;
+pub use export::{Exporter, export, exporter};
 pub use features::{
     FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Features, Rows, most_probable,
     unit_rows,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use twist_io::LoadReport;
-use twist_model::{ImportOptions, Imported, Weights, import};
+use twist_model::{ImportOptions, Imported, Weights, export, exporter, import};
 use twist_nn::Arch;
 
 use crate::args::Rgb;
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     };
     let state = weights.state(&key)?;
     let imported = import(state, &options).with_context(|| format!("{file}{}", named(&key)))?;
-    imported.model.save(&twist_io::followed(&args.out))?;
+    export(&imported.model, &twist_io::followed(&args.out))?;
     tell(&imported, &key, talk);
     to_stdout(args.out.display().to_string())?;
     Ok(Exit::Done)
@@ -95,13 +95,7 @@ fn check_out(out: &Path, force: bool) -> Result<(), Usage> {
         return Err(Usage(format!("--out {shown} is a folder; name a file in it")));
     }
     // Under another ending, other programs would take it for what it is not.
-    if let Some(ending) = out.extension().filter(|ending| !ending.eq_ignore_ascii_case("safetensors")) {
-        let (ending, name) = (ending.to_string_lossy(), out.with_extension("safetensors"));
-        return Err(Usage(format!(
-            "--out {shown}: what is written is a safetensors file, not a .{ending}; use --out {}",
-            name.display()
-        )));
-    }
+    exporter(out).map_err(|error| Usage(format!("--out: {error}")))?;
     if out.exists() && !force {
         return Err(Usage(format!("--out {shown} exists; --force replaces it")));
     }

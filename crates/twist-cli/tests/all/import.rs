@@ -55,7 +55,7 @@ fn what_cannot_be_imported_is_explained() {
         (format!("import {resnet} --mean 1e308,0,0 --out m"), 1, &["mean is 1e308"]),
         (format!("import {resnet} --arch vit_9223372036854775807x1x1 --out m"), 2, &["unknown architecture"]),
         (format!("import {resnet} --size 4097 --out m"), 1, &["4096"]),
-        (format!("import {resnet} --out m.pth"), 2, &["not a .pth", "--out m.safetensors"]),
+        (format!("import {resnet} --out m.pth"), 2, &["not written as .pth", "use m.safetensors"]),
         (format!("import {resnet} --out tiny.safetensors --key nothing"), 1, &["`nothing`"]),
     ];
     for (line, code, words) in cases {

@@ -13,7 +13,7 @@ use twist_train::{Machine, StopFlag};
 use super::{Calibration, FinetuneConfig, Finetuned, calibration, finetune, outcome};
 use crate::supervised::{Lesson, check_state};
 use crate::{EvalError, LabelledImages, Session, SupervisedPlan};
-use twist_model::{FeatureSet, Model, ModelCard};
+use twist_model::{FeatureSet, Model, ModelCard, export};
 
 /// Everything that a run needs beside its folder.
 pub struct FinetuneRun<'a> {
@@ -123,7 +123,7 @@ impl FinetuneRun<'_> {
         if self.config.labels.is_some() {
             outcome::write_labels(&self.labelled, folder)?;
         }
-        model.save(&model_file)?;
+        export(&model, &model_file)?;
         write_json(&metrics_file, &Value::Object(metrics.clone()))?;
         close(&mut session)?;
         Ok(RunEnd::Finished { model: model_file, metrics })

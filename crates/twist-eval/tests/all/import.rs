@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use tch::{Device, Kind, Tensor};
 use twist_eval::{EvalError, MatchedBy, classifier_scores};
 use twist_io::{HostTensor, StateDict, load_safetensors, save_safetensors};
-use twist_model::{EvalInput, FeatureCache, FeatureKind, ImportOptions, Model, ModelError, Weights, import};
+use twist_model::{
+    EvalInput, FeatureCache, FeatureKind, ImportOptions, Model, ModelError, Weights, export, import,
+};
 use twist_nn::{Activation, BackboneConfig, Mode, Store, build_backbone, tensor_from_host, tensor_to_host};
 use twist_train::{DeviceRequest, Machine, Precision};
 
@@ -65,7 +67,7 @@ fn released_checkpoints_say_what_they_said_in_pytorch() {
         // Through a file, as every command gets it.
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
-        imported.model.save(&path).unwrap();
+        export(&imported.model, &path).unwrap();
         let model = Model::load(&path, Device::Cpu).unwrap();
         assert_eq!(model.card, imported.model.card);
         let features = model.features(&images(size), FeatureKind::Last).unwrap();
@@ -162,7 +164,7 @@ fn a_classifier_is_scored_by_its_outputs() {
     let path = folder.path().join("model.safetensors");
     let class_names: Vec<String> = ["white", "grey", "black"].map(String::from).into();
     let options = ImportOptions { class_names, size: Some(16), ..ImportOptions::default() };
-    import(resnet20(3), &options).unwrap().model.save(&path).unwrap();
+    export(&import(resnet20(3), &options).unwrap().model, &path).unwrap();
     let model = Model::load(&path, Device::Cpu).unwrap();
     let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
     let input = EvalInput::of_card(&model.card, None, &machine).unwrap();

@@ -10,7 +10,7 @@ use twist_eval::EvalData;
 use twist_io::{AtomicFile, StateDict, save_safetensors};
 use twist_model::{
     BackboneCard, ClassifierCard, EvalInput, FeatureCache, FeatureKind, Features, HeadCard, Model, ModelCard,
-    ModelError, ModelName,
+    ModelError, ModelName, export,
 };
 use twist_nn::Activation;
 use twist_train::{CheckpointFacts, DeviceRequest, Machine, Precision, Streaks};
@@ -45,7 +45,7 @@ fn machine() -> Machine {
 fn saved() -> (tempfile::TempDir, Model) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.safetensors");
-    Model::new(card(), Device::Cpu, 7).unwrap().save(&path).unwrap();
+    export(&Model::new(card(), Device::Cpu, 7).unwrap(), &path).unwrap();
     let model = Model::load(&path, Device::Cpu).unwrap();
     (folder, model)
 }
@@ -218,7 +218,7 @@ fn features_are_kept_and_belong_to_their_images() {
     }
     other.store.load(&mixed).unwrap();
     let path = place.path().join("other.safetensors");
-    other.save(&path).unwrap();
+    export(&other, &path).unwrap();
     other = Model::load(&path, Device::Cpu).unwrap();
     assert_ne!(other.hash, model.hash);
     cache.features(&other, &input, FeatureKind::Last, &data, &mut |_, _| panic!("computed")).unwrap();

@@ -16,7 +16,6 @@ mod weights;
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
 use tch::{Device, Kind, Tensor};
 use twist_nn::{Backbone, Linear, Mode, ProjectionHead, Store};
 
@@ -122,15 +121,6 @@ impl Model {
     /// There is no such file, it is damaged, it does not say what it is, or there is no teacher in it.
     pub fn load(path: &Path, device: Device) -> Result<Self, ModelError> {
         open::open(path, device)
-    }
-
-    /// Writes weights and card as one safetensors file, atomically.
-    ///
-    /// # Errors
-    /// The disk is full or read-only.
-    pub fn save(&self, path: &Path) -> Result<(), ModelError> {
-        let card = json!({ CARD_KEY: self.card });
-        Ok(twist_io::save_safetensors(path, &self.store.state_dict()?, Some(&card))?)
     }
 
     /// Images to features.
