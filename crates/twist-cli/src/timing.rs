@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use twist_eval::RunFigures;
-use twist_run::files;
+use twist_run::{files, seconds_of};
 use twist_train::Machine;
 
 /// Speed, duration and memory of the run in `folder` after `steps` steps. What the log does not tell is absent.
@@ -34,7 +34,7 @@ fn images_per_second(events: &[Value]) -> Option<f64> {
 fn minutes(events: &[Value]) -> Option<f64> {
     let (mut total, mut begun, mut last) = (0.0, None, None);
     for event in events {
-        let time = event["time"].as_str().and_then(seconds)?;
+        let time = event["time"].as_str().and_then(seconds_of)?;
         if event["event"] == "start" {
             total += span(begun, last);
             begun = Some(time);
@@ -48,34 +48,10 @@ fn span(begun: Option<f64>, last: Option<f64>) -> f64 {
     begun.zip(last).map_or(0.0, |(begun, last)| (last - begun).max(0.0))
 }
 
-/// Seconds since 1970 of `2026-01-31T12:34:56.789Z`, the form in which the log is written.
-fn seconds(time: &str) -> Option<f64> {
-    let (date, clock) = time.strip_suffix('Z')?.split_once('T')?;
-    let mut date = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
-    let mut clock = clock.splitn(3, ':').map(|part| part.parse::<f64>().ok());
-    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    // Days of the civil calendar, counted from March so that the leap day comes last (Hinnant, "chrono-compatible
-    // low-level date algorithms").
-    let year = if month <= 2 { year - 1 } else { year };
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days =
-        year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468;
-    Some(days as f64 * 86_400.0 + hour * 3_600.0 + minute * 60.0 + second)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn times_are_seconds_since_1970() {
-        assert_eq!(seconds("1970-01-01T00:00:00Z"), Some(0.0));
-        assert_eq!(seconds("2000-02-29T12:00:00.5Z"), Some(951_825_600.5));
-        assert_eq!(seconds("2026-11-22T21:00:00Z"), Some(1_795_381_200.0));
-        assert_eq!(seconds("yesterday"), None);
-    }
 
     #[test]
     fn pauses_between_processes_do_not_count() {

@@ -106,7 +106,7 @@ fn suggest(missing: &[(&str, &[usize])], unused: &[(&str, &[usize])]) -> Vec<Sug
             } else {
                 let Some(left) = looks.checked_sub(name.len() * other.len()) else { return suggestions };
                 looks = left;
-                levenshtein(name.as_bytes(), other.as_bytes())
+                strsim::levenshtein(name, other)
             };
             if edits <= most && best.is_none_or(|found| (edits, *other) < found) {
                 best = Some((edits, *other));
@@ -124,21 +124,6 @@ fn wraps(a: &str, b: &str) -> bool {
     let (long, short) = if a.len() > b.len() { (a, b) } else { (b, a) };
     long.strip_suffix(short).is_some_and(|prefix| prefix.ends_with('.'))
         || long.strip_prefix(short).is_some_and(|suffix| suffix.starts_with('.'))
-}
-
-/// Levenshtein's distance in bytes, one row of the table at a time.
-pub(crate) fn levenshtein(a: &[u8], b: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 impl fmt::Display for LoadReport {

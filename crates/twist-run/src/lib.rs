@@ -33,4 +33,4 @@ mod error;
 pub use error::RunError;
 pub use event::{Event, StartFigures, StepFigures, What};
 pub use folder::{OnExisting, RunFolder};
-pub use recorder::{JsonLines, Recorder, TensorBoard, says_done, says_saved};
+pub use recorder::{JsonLines, Recorder, TensorBoard, says_done, says_saved, seconds_of};

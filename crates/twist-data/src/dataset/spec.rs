@@ -3,12 +3,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
+use strsim::levenshtein;
+
 use super::Splits;
 use super::cifar::Batches;
 use super::class_folders::is_split;
 use super::kinds::{extension, is_image};
 use super::pattern::{expand, is_pattern};
-use super::suggest::{distance, near};
+use super::suggest::near;
 use crate::DataError;
 use crate::synth::Split;
 
@@ -49,7 +51,7 @@ pub(crate) fn resolve(spec: &str, splits: Splits) -> Result<Source, DataError> {
             if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
         {
             let mut suggestions = near(path);
-            if distance(spec, "shapes:train").min(distance(spec, "shapes")) <= 2 {
+            if levenshtein(spec, "shapes:train").min(levenshtein(spec, "shapes")) <= 2 {
                 suggestions.push("shapes:train".to_owned());
             }
             Err(DataError::NotFound { path: spec.to_owned(), suggestions })

@@ -33,7 +33,7 @@ fn neighbours(folder: &Path, written: &Path, absent: &Path, below: &Path) -> Vec
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let distance = distance(&wanted, &name.to_lowercase());
+            let distance = strsim::levenshtein(&wanted, &name.to_lowercase());
             let close = distance <= 1 + wanted.chars().count() / 3;
             close.then(|| {
                 let whole = written.join(&name).join(below);
@@ -46,32 +46,9 @@ fn neighbours(folder: &Path, written: &Path, absent: &Path, below: &Path) -> Vec
     near.into_iter().take(MOST).map(|(_, name)| name).collect()
 }
 
-/// Number of letters to insert, remove or replace to get from `a` to `b` (Levenshtein 1965).
-pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distances() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("train", "train"), 0);
-    }
 
     #[test]
     fn a_misspelt_folder_in_the_middle() {

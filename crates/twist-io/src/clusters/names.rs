@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::error::ClusterError;
 use super::group::{Group, Groups};
-use crate::names::levenshtein;
 use crate::printable::printable;
 
 /// Longest name in characters: it has to fit into tables and pictures.
@@ -88,7 +87,7 @@ impl ClusterNames {
         if let Some(group) = groups.iter().find(|group| group.name == text) {
             return Ok(group.clone());
         }
-        let edits = |name: &str| levenshtein(name.to_lowercase().as_bytes(), text.to_lowercase().as_bytes());
+        let edits = |name: &str| strsim::levenshtein(&name.to_lowercase(), &text.to_lowercase());
         let mut similar: Vec<(usize, &str)> = groups
             .iter()
             .filter(|group| group.named)

@@ -3,8 +3,11 @@
 //! A table of published numbers may only stand beside figures of the same images. Nobody says in a run folder which data set
 //! it is, but class names do: the sets that are published on have fixed ones.
 
+use serde::Deserialize;
+
 /// A data set with published numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum DataSet {
     Cifar10,
     Cifar20,
@@ -143,7 +146,7 @@ mod tests {
             assert_eq!(DataSet::of_word(word), Some(set));
             let rows = super::super::tables::all();
             let row = rows.iter().find(|row| row.data == set && row.method == "TWIST").unwrap();
-            assert_eq!(row.figures, [("transfer", top1)]);
+            assert_eq!(row.figures, [("transfer".to_owned(), top1)]);
             assert!(row.protocol.remarks.iter().any(|remark| remark.contains("is not said")));
         }
         let mut variants: Vec<String> = (0..97).map(|i| format!("variant {i}")).collect();

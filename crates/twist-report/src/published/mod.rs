@@ -9,6 +9,8 @@ mod tables;
 
 pub(crate) use self::data_set::DataSet;
 
+use serde::Deserialize;
+
 use crate::text::number;
 
 /// One published row.
@@ -17,23 +19,24 @@ pub(crate) struct Published {
     /// The images.
     pub(crate) data: DataSet,
     /// `knn`, `linear`, `cluster`, `finetune`, `transfer` or `classifier`.
-    pub(crate) evaluation: &'static str,
+    pub(crate) evaluation: String,
     /// The method.
-    pub(crate) method: &'static str,
+    pub(crate) method: String,
     /// The network.
-    pub(crate) arch: &'static str,
+    pub(crate) arch: String,
     /// How long it was trained; empty when the source does not say.
     pub(crate) training: String,
     /// Keys as in our reports, fractions.
-    pub(crate) figures: Vec<(&'static str, f64)>,
+    pub(crate) figures: Vec<(String, f64)>,
     /// What defines the number.
     pub(crate) protocol: Protocol,
     /// Where it was read.
-    pub(crate) source: &'static str,
+    pub(crate) source: String,
 }
 
 /// What defines a published number; what is `None` is not known or plays no part.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Protocol {
     /// Neighbours that vote.
     pub(crate) k: Option<f64>,
@@ -48,7 +51,7 @@ pub(crate) struct Protocol {
     /// Whether there were as many discovered classes as labels.
     pub(crate) as_many_classes_as_labels: bool,
     /// What no measurement of ours does.
-    pub(crate) remarks: Vec<&'static str>,
+    pub(crate) remarks: Vec<String>,
 }
 
 /// What defines a measurement of ours, as far as it can be compared.
@@ -72,7 +75,7 @@ impl Published {
     /// What is different in `ours`, each difference in words; empty when the protocols agree in all that is known.
     pub(crate) fn differences(&self, ours: &Ours) -> Vec<String> {
         let theirs = &self.protocol;
-        let mut found: Vec<String> = theirs.remarks.iter().map(|remark| (*remark).to_owned()).collect();
+        let mut found: Vec<String> = theirs.remarks.clone();
         let mut compare =
             |name: &str, unit: &str, theirs: Option<f64>, ours: Option<f64>| match (theirs, ours) {
                 (Some(theirs), Some(ours)) if (theirs - ours).abs() > 1e-9 => {

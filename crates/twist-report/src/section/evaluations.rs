@@ -57,7 +57,7 @@ struct Row {
     method: String,
     about: String,
     cells: Vec<String>,
-    source: &'static str,
+    source: String,
     differs: Vec<String>,
     /// Which measurement they are differences to; empty when there is only one.
     compared_with: String,
@@ -154,13 +154,13 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
         .iter()
         .map(|row| (row, compared(row)))
         .map(|(row, (differs, compared_with))| Row {
-            method: row.method.into(),
+            method: row.method.clone(),
             about: about(row),
             cells: cells(&|key| {
                 let is_it = |name: &str| name == key || (name == TRANSFER && key == first);
                 row.figures.iter().find(|(name, _)| is_it(name)).map(|(_, value)| *value)
             }),
-            source: row.source,
+            source: row.source.clone(),
             differs,
             compared_with,
         })
@@ -193,7 +193,7 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
 }
 
 fn about(row: &Published) -> String {
-    if row.training.is_empty() { row.arch.to_owned() } else { format!("{}, {}", row.arch, row.training) }
+    if row.training.is_empty() { row.arch.clone() } else { format!("{}, {}", row.arch, row.training) }
 }
 
 /// A name for each measurement, by the values in which the protocols of the run's own ones differ.

@@ -1,30 +1,15 @@
-//! The time of day as RFC 3339 text.
+//! The time of day as RFC 3339 text: written and read here alone.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use jiff::Timestamp;
 
 /// Now, in UTC, to the millisecond: `2026-01-31T23:59:59.999Z`.
 pub(super) fn now() -> String {
-    rfc3339(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO))
+    format!("{:.3}", Timestamp::now())
 }
 
-/// The calendar of a duration since 1970, by the proleptic Gregorian rule (Howard Hinnant, "chrono-compatible
-/// low-level date algorithms": years begin in March, so that the leap day is the last).
-fn rfc3339(since_1970: Duration) -> String {
-    let (days, second) = (since_1970.as_secs() / 86_400, since_1970.as_secs() % 86_400);
-    let day_of_calendar = days + 719_468;
-    let era = day_of_calendar / 146_097;
-    let day_of_era = day_of_calendar % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-        since_1970.subsec_millis()
-    )
+/// Seconds since 1970 of a time as the log has it; `None` for other text.
+pub fn seconds_of(time: &str) -> Option<f64> {
+    Some(time.parse::<Timestamp>().ok()?.as_duration().as_secs_f64())
 }
 
 #[cfg(test)]
@@ -32,18 +17,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_moments() {
-        // Values from `date -u -d @SECONDS +%FT%TZ`.
-        let cases = [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_782_400, "2000-02-29T00:00:00.000Z"),
-            (1_709_251_199, "2024-02-29T23:59:59.000Z"),
-            (1_735_689_600, "2025-01-01T00:00:00.000Z"),
-            (4_107_542_399, "2100-02-28T23:59:59.000Z"),
-        ];
-        for (seconds, text) in cases {
-            assert_eq!(rfc3339(Duration::from_secs(seconds)), text);
-        }
-        assert_eq!(rfc3339(Duration::from_millis(1_234)), "1970-01-01T00:00:01.234Z");
+    fn times_are_seconds_since_1970() {
+        assert_eq!(seconds_of("1970-01-01T00:00:00Z"), Some(0.0));
+        assert_eq!(seconds_of("2000-02-29T12:00:00.5Z"), Some(951_825_600.5));
+        assert_eq!(seconds_of("2026-11-22T21:00:00Z"), Some(1_795_381_200.0));
+        assert_eq!(seconds_of("yesterday"), None);
+    }
+
+    #[test]
+    fn what_is_written_is_utc_to_the_millisecond() {
+        let (text, earlier) = (now(), Timestamp::now().as_duration().as_secs_f64());
+        assert!(text.len() == "2026-01-31T23:59:59.999Z".len() && text.ends_with('Z'), "{text}");
+        assert!((seconds_of(&text).unwrap() - earlier).abs() < 60.0, "{text}");
     }
 }

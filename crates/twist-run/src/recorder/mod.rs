@@ -5,6 +5,7 @@ mod jsonl;
 mod look_up;
 mod tensorboard;
 
+pub use clock::seconds_of;
 pub use jsonl::JsonLines;
 pub use look_up::{says_done, says_saved};
 pub use tensorboard::TensorBoard;
