@@ -68,11 +68,12 @@ try {
   await page.click('#merge');
   assert.equal(await page.locator('.merge .member').count(), 2);
   for (const member of await page.locator('.merge .member').all()) assert.ok(await member.locator('.thumb').count() > 0, 'each class shows its images');
+  await page.locator('#merge-moves', { hasText: /Together: [\d,]+ images/ }).waitFor();
   assert.ok(!existsSync(file('clusters.json')) || clusters().merges.length === 0, 'nothing is merged before it is confirmed');
   await redrawn(() => page.click('#merge-now'));
   assert.deepEqual([...clusters().merges[0].of].sort(), [second, third].sort());
   assert.equal(await page.locator('#alert').isVisible(), false, 'the old refusal is gone');
-  assert.match(await page.locator('#status').textContent(), /2 classes merged/);
+  assert.match(await page.locator('#status').textContent(), /2 classes merged: [\d,]+ images/);
   assert.equal(await page.locator('.class').count(), numbers.length - 1);
   const merged = Math.min(second, third);
   await redrawn(() => page.click(`[data-unmerge="${merged}"]`));

@@ -8,6 +8,7 @@ use twist_run::{Event, Recorder, RunError, What};
 
 use crate::bar;
 use crate::digits::{share, thousands};
+use crate::estimate::FirstSteps;
 use crate::talk::{Talk, to_stderr};
 use twist_metrics::margin;
 
@@ -28,12 +29,18 @@ impl Course {
         Self { talk: talk.clone(), bar, line_at: None }
     }
 
-    /// Moves the bar: finished steps and their number.
+    /// Moves the bar: finished steps and their number. After the last one it makes way for the bars of what follows.
     pub(crate) fn steps(&self) -> impl FnMut(usize, usize) + use<> {
-        let bar = self.bar.clone();
+        let (bar, talk, mut first) = (self.bar.clone(), self.talk.clone(), FirstSteps::default());
         move |done, all| {
             bar.set_length(all as u64);
             bar.set_position(done as u64);
+            if let (Some(line), true) = (first.hear(done, all), talk.shows_progress()) {
+                bar.suspend(|| to_stderr(&line));
+            }
+            if done == all {
+                bar.finish_and_clear();
+            }
         }
     }
 

@@ -5,11 +5,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use twist_data::Dataset;
 use twist_run::{OnExisting, files};
-use twist_train::{Recipe, TrainPlan, seconds_per_step};
+use twist_train::{Pace, Recipe, TrainPlan, seconds_per_step};
 
 use crate::talk::Talk;
 
@@ -38,7 +38,8 @@ pub(crate) fn begins(folder: &Path, on_existing: OnExisting) -> bool {
 }
 
 /// Measures some steps of a run of images that begins, and says how long it takes. Where `--max-time` leaves time for fewer
-/// epochs than the plan has and nobody chose those, `make` makes recipe and plan again for them.
+/// epochs than the plan has and nobody chose those, `make` makes recipe and plan again for them; the time that they were
+/// fitted to is returned as well.
 ///
 /// # Errors
 /// What the first steps of the run would fail with; those of `make`.
@@ -48,28 +49,28 @@ pub(crate) fn timed(
     asked: TimeAsked,
     talk: &Talk,
     make: impl Fn(u64) -> anyhow::Result<(Recipe, TrainPlan)>,
-) -> anyhow::Result<(Recipe, TrainPlan)> {
+) -> anyhow::Result<((Recipe, TrainPlan), Option<Duration>)> {
     if !asked.wants_to_know(talk) {
-        return Ok((recipe, plan));
+        return Ok(((recipe, plan), None));
     }
     talk.say("measuring how long a step takes");
     let estimate = Estimate {
-        step: seconds_per_step(&plan, images)?,
+        pace: seconds_per_step(&plan, images)?,
         per_epoch: plan.steps_per_epoch(),
         epochs: plan.epochs(),
         fixed: plan.config().self_label.as_ref().map_or(0, |stage| stage.epochs),
     };
     match estimate.tell(asked, talk) {
-        Some(epochs) => make(epochs),
-        None => Ok((recipe, plan)),
+        Some(epochs) => Ok((make(epochs)?, asked.limit)),
+        None => Ok(((recipe, plan), None)),
     }
 }
 
 /// A run whose steps were measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Estimate {
-    /// Seconds of one step.
-    pub(crate) step: f64,
+    /// Seconds of a step.
+    pub(crate) pace: Pace,
     /// Steps of an epoch.
     pub(crate) per_epoch: u64,
     /// Epochs of the plan.
@@ -81,21 +82,31 @@ pub(crate) struct Estimate {
 impl Estimate {
     /// Seconds of `epochs` epochs.
     fn seconds(self, epochs: u64) -> f64 {
-        epochs as f64 * self.per_epoch as f64 * self.step
+        let later = epochs.saturating_sub(1) as f64 * self.pace.later;
+        self.per_epoch as f64 * (epochs.min(1) as f64 * self.pace.first + later)
     }
 
     /// Epochs (of all stages) that end within `limit`.
     fn fitting(self, limit: Duration) -> u64 {
-        (FILLED * limit.as_secs_f64() / self.seconds(1).max(1e-9)) as u64
+        let left = FILLED * limit.as_secs_f64() - self.seconds(1);
+        if left < 0.0 {
+            return 0;
+        }
+        1u64.saturating_add((left / (self.per_epoch as f64 * self.pace.later).max(1e-9)) as u64)
     }
 
     /// Says how long the plan takes; the rest as [`Estimate::fit`].
     pub(crate) fn tell(self, asked: TimeAsked, talk: &Talk) -> Option<u64> {
+        let Pace { first, later } = self.pace;
+        let decoding = match self.epochs > 1 && first > 1.2 * later {
+            true => format!(" ({} in the first epoch, which decodes the images)", short(first)),
+            false => String::new(),
+        };
         talk.say(format!(
-            "time: {} for {} steps, {} each as measured here; evaluations come on top",
+            "time: {} for {} steps, {} each as measured here{decoding}; evaluations come on top",
             about(self.seconds(self.epochs)),
             self.per_epoch.saturating_mul(self.epochs),
-            short(self.step)
+            short(if self.epochs > 1 { later } else { first })
         ));
         self.fit(asked.limit?, asked.epochs, talk)
     }
@@ -127,6 +138,57 @@ impl Estimate {
     }
 }
 
+/// What to say where a run whose epochs were chosen for `limit` takes `seconds`: nothing when it fills most of that.
+pub(crate) fn left_over(seconds: f64, limit: Duration, epochs: u64) -> Option<String> {
+    const MUCH: f64 = 1.5;
+    let limit = limit.as_secs_f64();
+    let fill = (epochs as f64 * FILLED * limit / seconds.max(1e-9)) as u64;
+    (seconds * MUCH < FILLED * limit).then(|| {
+        format!(
+            "steps are faster than those measured before the run, which will take {} of {}: another run with --epochs {fill} would fill them",
+            about(seconds),
+            about(limit)
+        )
+    })
+}
+
+/// The first steps of a course, which say how long the others take.
+#[derive(Debug, Default)]
+pub(crate) struct FirstSteps {
+    /// When the first ones, which are slower, were done, and how many.
+    settled: Option<(Instant, usize)>,
+    calls: usize,
+    is_told: bool,
+}
+
+impl FirstSteps {
+    /// Steps that do not count, those that are measured at most, and the time after which no more are waited for.
+    const WARM_UP: usize = 3;
+    const MEASURED: usize = 10;
+    const ENOUGH: Duration = Duration::from_secs(3);
+
+    /// Hears that `done` of `all` steps are done, and says once how long the rest takes.
+    pub(crate) fn hear(&mut self, done: usize, all: usize) -> Option<String> {
+        self.calls += 1;
+        if self.is_told || self.calls < Self::WARM_UP {
+            return None;
+        }
+        let &mut (since, first) = self.settled.get_or_insert((Instant::now(), done));
+        let made = done.saturating_sub(first);
+        let enough = made >= Self::MEASURED || (made > 0 && since.elapsed() >= Self::ENOUGH);
+        self.is_told = enough;
+        enough.then(|| Self::told(since.elapsed().as_secs_f64() / made as f64, all.saturating_sub(done)))
+    }
+
+    fn told(step: f64, left: usize) -> String {
+        format!(
+            "time: {} for {left} more steps, {} each so far; tests come on top",
+            about(step * left as f64),
+            short(step)
+        )
+    }
+}
+
 /// A length of time in words, with two digits or so.
 fn about(seconds: f64) -> String {
     let (value, unit) = match seconds {
@@ -154,7 +216,8 @@ fn short(seconds: f64) -> String {
 mod tests {
     use super::*;
 
-    const RUN: Estimate = Estimate { step: 0.5, per_epoch: 10, epochs: 400, fixed: 0 };
+    const RUN: Estimate =
+        Estimate { pace: Pace { first: 0.5, later: 0.5 }, per_epoch: 10, epochs: 400, fixed: 0 };
 
     fn fit(run: Estimate, seconds: u64, chosen: bool) -> Option<u64> {
         run.fit(Duration::from_secs(seconds), chosen, &Talk::new(true, false))
@@ -169,8 +232,27 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_that_decodes_takes_longer_than_those_that_follow() {
+        let run = Estimate { pace: Pace { first: 5.0, later: 0.5 }, ..RUN };
+        assert_eq!((run.seconds(0), run.seconds(1), run.seconds(400)), (0.0, 50.0, 50.0 + 399.0 * 5.0));
+        assert_eq!(fit(run, 1_000, false), Some(171), "50 s for the first, 850 s for 170 more");
+        assert_eq!(run.fitting(Duration::from_secs(50)), 0);
+    }
+
+    #[test]
     fn chosen_epochs_stay() {
         assert_eq!(fit(RUN, 1_000, true), None);
+    }
+
+    #[test]
+    fn much_time_that_is_left_is_told() {
+        let limit = Duration::from_secs(1_800);
+        assert_eq!(left_over(1_500.0, limit, 40), None);
+        let told = left_over(810.0, limit, 40).unwrap();
+        assert!(
+            told.contains("about 14 minutes of about 30 minutes") && told.contains("--epochs 80"),
+            "{told}"
+        );
     }
 
     #[test]
@@ -178,6 +260,20 @@ mod tests {
         let staged = Estimate { fixed: 100, ..RUN };
         assert_eq!(fit(staged, 1_000, false), Some(80));
         assert_eq!(fit(staged, 500, false), None, "90 epochs are less than the second stage");
+    }
+
+    #[test]
+    fn a_course_says_its_time_once_after_its_first_steps() {
+        let mut steps = FirstSteps::default();
+        let told: Vec<(usize, String)> =
+            (21..=60).filter_map(|done| Some((done, steps.hear(done, 60)?))).collect();
+        let [(at, told)] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(*at, 20 + FirstSteps::WARM_UP + FirstSteps::MEASURED);
+        assert!(told.contains("for 27 more steps"), "{told}");
+        assert_eq!(
+            FirstSteps::told(0.5, 240),
+            "time: about 2 minutes for 240 more steps, 500 ms each so far; tests come on top"
+        );
     }
 
     #[test]

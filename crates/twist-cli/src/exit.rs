@@ -1,6 +1,12 @@
 //! How the process ends.
 
+use std::error::Error;
 use std::process::ExitCode;
+
+use twist_data::DataError;
+use twist_eval::EvalError;
+use twist_run::RunError;
+use twist_train::TrainError;
 
 /// The end of a command that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +35,22 @@ impl Exit {
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
+/// Whether the command asks for what must not be: by [`Usage`], or by what a library says of the place of `--out` and of the
+/// run in it.
+fn is_usage(cause: &(dyn Error + 'static)) -> bool {
+    let of_run = matches!(cause.downcast_ref(), Some(RunError::Exists { .. } | RunError::NotARun { .. }));
+    let of_network = matches!(cause.downcast_ref(), Some(TrainError::OtherNetwork { .. }));
+    let of_shards = matches!(cause.downcast_ref(), Some(DataError::Exists { .. }));
+    let of_flag = matches!(cause.downcast_ref(), Some(EvalError::Percent { .. }));
+    cause.is::<Usage>() || of_run || of_network || of_shards || of_flag
+}
+
 /// What a failed command exits with: success when the reader of our output went away (`twist … | head`), 2 for wrong
 /// usage, else 1.
 pub(crate) fn of_error(error: &anyhow::Error) -> ExitCode {
     if is_broken_pipe(error) {
         ExitCode::SUCCESS
-    } else if error.chain().any(|cause| cause.is::<Usage>()) {
+    } else if error.chain().any(is_usage) {
         ExitCode::from(2)
     } else {
         ExitCode::FAILURE

@@ -12,7 +12,7 @@ use crate::estimate::{self, Estimate, TimeAsked};
 use crate::exit::Exit;
 use crate::head_source::{HeadSource, Tables};
 use crate::job::{already_finished, early_exit, tell_results, write_report};
-use crate::progress::{Counting, Progress};
+use crate::progress::{self, Counting, Progress};
 use crate::sources::Sources;
 use crate::talk::Talk;
 use crate::{signals, timing};
@@ -39,7 +39,7 @@ impl HeadJob<'_> {
     pub(crate) fn run(mut self, talk: &Talk) -> anyhow::Result<Exit> {
         let folder = RunFolder::open(&self.folder, self.on_existing)?;
         folder.warnings().iter().for_each(|sentence| talk.warn(sentence));
-        if folder.resume() && self.is_finished(&folder)? {
+        if folder.resume() && self.is_finished(&folder, talk)? {
             return already_finished(folder.path(), talk);
         }
         let (tables, facts) = self.source.tables(self.strict, talk)?;
@@ -61,10 +61,13 @@ impl HeadJob<'_> {
         self.finish(&mut trainer, &tables, &folder, talk)
     }
 
-    /// Whether nothing is left to train and evaluate, found out without opening the features.
-    fn is_finished(&self, folder: &RunFolder) -> anyhow::Result<bool> {
-        let (path, steps) = (folder.path(), HeadTrainer::steps_of(folder)?);
+    /// Whether nothing is left to train and evaluate, found out without making the features.
+    fn is_finished(&self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<bool> {
+        let (path, (steps, changed)) = (folder.path(), HeadTrainer::state_of(folder, &self.plan)?);
         let trained = steps >= self.plan.total_steps() && folder.says_done(steps)?;
+        if let (true, Some(changed)) = (trained, changed) {
+            talk.warn(changed);
+        }
         Ok(trained && path.join(files::MODEL).is_file() && is_evaluated(path, steps))
     }
 
@@ -75,9 +78,9 @@ impl HeadJob<'_> {
         facts: &FeatureFacts,
         talk: &Talk,
     ) -> anyhow::Result<HeadTrainer> {
-        let step = trainer.seconds_per_step()?;
+        let pace = trainer.seconds_per_step()?;
         let plan = trainer.plan();
-        let estimate = Estimate { step, per_epoch: plan.steps_per_epoch(), epochs: plan.epochs(), fixed: 0 };
+        let estimate = Estimate { pace, per_epoch: plan.steps_per_epoch(), epochs: plan.epochs(), fixed: 0 };
         let Some(epochs) = estimate.tell(self.time, talk) else { return Ok(trainer) };
         self.recipe = (self.make)(epochs)?;
         let plan = HeadPlan::new(self.recipe.config(), facts, plan.machine())?;
@@ -126,7 +129,9 @@ impl HeadJob<'_> {
         export(&model, &folder.path().join(files::MODEL))?;
         let run = timing::of_run(folder.path(), trainer.step(), plan.machine());
         let both = (&tables.train, tables.held_out.as_ref());
-        let metrics = head_evaluation(&model, plan, &chosen, both, folder.path(), run)?;
+        let watch = progress::watch(talk, plan.machine());
+        let metrics = head_evaluation(&model, plan, &chosen, both, folder.path(), run, &watch)?;
+        drop(watch);
         let report = write_report(folder.path(), talk)?;
         tell_results(&metrics, &report)?;
         Ok(Exit::Done)

@@ -25,6 +25,8 @@ pub(crate) struct Job {
     pub(crate) folder: PathBuf,
     pub(crate) on_existing: OnExisting,
     pub(crate) max_time: Option<Duration>,
+    /// The time that the number of epochs was chosen for.
+    pub(crate) fitted_to: Option<Duration>,
     pub(crate) strict: bool,
     pub(crate) init: Option<PathBuf>,
     /// The command that resumes a run, up to the folder.
@@ -41,8 +43,12 @@ impl Job {
         folder.warnings().iter().for_each(|sentence| talk.warn(sentence));
         let mut trainer = self.trainer(&folder, talk)?;
         let step = trainer.step();
-        if trainer.is_finished() && folder.says_done(step)? && is_evaluated(folder.path(), step) {
-            return already_finished(folder.path(), talk);
+        if trainer.is_finished() && folder.says_done(step)? {
+            // Nothing is trained that would record them.
+            trainer.notes().iter().for_each(|note| talk.warn(note));
+            if is_evaluated(folder.path(), step) {
+                return already_finished(folder.path(), talk);
+            }
         }
         folder.describe(self.recipe.text(), &self.plan)?.iter().for_each(|aside| talk.say(aside));
         self.sources.write(folder.path())?;
@@ -83,7 +89,7 @@ impl Job {
         let stop = StopFlag::new();
         let _signals = signals::handle(&stop, talk)?;
         let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders()?;
-        recorders.push(Box::new(Progress::new(talk)));
+        recorders.push(Box::new(Progress::new(talk).fitted_to(self.fitted_to)));
         let mut evaluator = OnlineEvaluator::new(self.data.clone());
         Ok(trainer.run(Some(&mut evaluator), &mut recorders, &stop)?)
     }

@@ -40,6 +40,7 @@ mod timing;
 mod contention;
 mod exit;
 mod machine;
+mod out_file;
 mod talk;
 
 use std::process::ExitCode;

@@ -125,7 +125,7 @@ impl Source {
     /// Opens DATA, to measure on it, with its labels. A file of features brings its own, or has none.
     pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Self> {
         Ok(match FeatureFile::recognise(data) {
-            Some(file) => Self::Features(file.read(labels != "none")?),
+            Some(file) => Self::Features(features_in(&file, labels)?),
             None => Self::Images(crate::sources::open(data, labels, talk)?),
         })
     }
@@ -133,7 +133,7 @@ impl Source {
     /// Opens DATA, to look at it whole, with its labels.
     pub(crate) fn open_all(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Self> {
         Ok(match FeatureFile::recognise(data) {
-            Some(file) => Self::Features(file.read(labels != "none")?),
+            Some(file) => Self::Features(features_in(&file, labels)?),
             None => Self::Images(crate::sources::open_all(data, labels, talk)?),
         })
     }
@@ -163,7 +163,34 @@ impl Source {
     }
 }
 
+/// Reads a file of features, which brings its labels with it.
+fn features_in(file: &FeatureFile, labels: &str) -> anyhow::Result<FeatureTable> {
+    own_labels(labels)?;
+    Ok(file.read(labels != "none")?)
+}
+
+/// Features have their own labels or none.
+///
+/// # Errors
+/// [`Usage`] where `--labels` names others.
+pub(crate) fn own_labels(labels: &str) -> Result<(), Usage> {
+    match labels {
+        "auto" | "folder" | "none" => Ok(()),
+        other => Err(Usage(format!(
+            "--labels {other} is for images; labels of features are the column `label`, or x.labels.npy beside x.npy"
+        ))),
+    }
+}
+
 impl Opened {
+    /// Checks that the model can take what there is: images want a backbone, features the width of its head.
+    pub(crate) fn takes(&self, source: &Source) -> Result<(), ModelError> {
+        match source {
+            Source::Images(_) => self.model.backbone().map(drop),
+            Source::Features(table) => self.accepts(table),
+        }
+    }
+
     /// Checks that a table has the features that the model's head takes.
     pub(crate) fn accepts(&self, table: &FeatureTable) -> Result<(), ModelError> {
         let (got, expected) = (table.width()?, self.model.card.feature_dim);

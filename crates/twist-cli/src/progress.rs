@@ -11,6 +11,7 @@ use twist_train::Machine;
 use crate::bar;
 use crate::contention::Contention;
 use crate::digits::{rate, thousands};
+use crate::estimate;
 use crate::summary;
 use crate::talk::{Talk, to_stderr};
 
@@ -31,6 +32,10 @@ pub(crate) struct Progress {
     contention: Option<Contention>,
     skipped: BTreeSet<String>,
     warnings: BTreeSet<String>,
+    /// The time that the epochs were chosen for, until it is clear how much of it they need.
+    fitted_to: Option<Duration>,
+    /// When the run began and with which step, in this process.
+    began: Option<(Instant, u64)>,
 }
 
 impl Progress {
@@ -45,7 +50,15 @@ impl Progress {
             contention: None,
             skipped: BTreeSet::new(),
             warnings: BTreeSet::new(),
+            fitted_to: None,
+            began: None,
         }
+    }
+
+    /// The number of epochs was chosen for this time, from measured steps: when they turn out to be faster, that is told.
+    pub(crate) fn fitted_to(mut self, time: Option<Duration>) -> Self {
+        self.fitted_to = time;
+        self
     }
 
     fn begin(&mut self, start: &StartFigures) {
@@ -91,9 +104,26 @@ impl Progress {
             self.line_at = Some(Instant::now());
             self.say(&format!("{head}  {terms}"));
         }
+        self.tell_time_left(event.step);
         if let Some(advice) = self.contention.as_mut().and_then(Contention::look) {
             self.contention = None;
             self.warn(&format!("{advice} (Ctrl-C saves, and --resume goes on)"));
+        }
+    }
+
+    /// Says once, when a part of the steps is done, that much of the time will be left.
+    fn tell_time_left(&mut self, step: u64) {
+        let Some(limit) = self.fitted_to else { return };
+        let &mut (began, first) = self.began.get_or_insert((Instant::now(), step));
+        let (total, made) = (self.start.total_steps, step - first);
+        if step < total / 5 || made == 0 {
+            return;
+        }
+        self.fitted_to = None;
+        let seconds = began.elapsed().as_secs_f64() * total as f64 / made as f64;
+        let epochs = total / self.start.steps_per_epoch.max(1);
+        if let Some(advice) = estimate::left_over(seconds, limit, epochs) {
+            self.say(&advice);
         }
     }
 

@@ -9,6 +9,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use twist_data::{Dataset, LabelSource, OpenOptions, Splits};
 use twist_eval::EvalData;
+use twist_model::FeatureFile;
 use twist_run::files;
 
 use crate::exit::Usage;
@@ -98,15 +99,15 @@ impl Sources {
                 tell_left_out(STDIN, &*train, talk);
                 train
             }
-            train => open(train, &self.labels, talk)?,
+            train => open(&as_kept(train), &self.labels, talk)?,
         };
         // A label file belongs to the training images; held-out images bring their own labels.
         let own = match label_source(&self.labels) {
             LabelSource::File(_) => DEFAULT_LABELS,
             _ => &self.labels,
         };
-        let held_out =
-            self.held_out.as_deref().map(|data| open(data, own, talk).context("--eval-data")).transpose()?;
+        let held_out = self.held_out.as_deref().map(as_kept);
+        let held_out = held_out.map(|data| open(&data, own, talk).context("--eval-data")).transpose()?;
         if let Some(held_out) = &held_out {
             warn_of_same(&*train, &**held_out, talk);
         }
@@ -142,7 +143,14 @@ pub(crate) fn opened(data: &str, labels: &str, splits: Splits) -> anyhow::Result
     let options = OpenOptions { labels: label_source(labels), splits };
     match data {
         STDIN => Ok(twist_data::open_lines(stdin()?, Path::new("standard input"), &options)?),
-        _ => Ok(twist_data::open(data, &options)?),
+        _ => twist_data::open(data, &options).map_err(|error| match FeatureFile::recognise(data) {
+            Some(file) if file.path().is_file() => Usage(format!(
+                "{data} holds features, and this command looks at images; features are for `twist train`, `twist predict` and \
+                 `twist eval cluster`"
+            ))
+            .into(),
+            _ => error.into(),
+        }),
     }
 }
 
@@ -216,6 +224,12 @@ pub(crate) fn absolute(data: &str) -> String {
         "" => path,
         trimmed => trimmed.to_string(),
     }
+}
+
+/// DATA as the run will open it when it goes on: images that are named one by one or by a pattern are called as they are
+/// written, and that must not depend on the working directory.
+pub(crate) fn as_kept(data: &str) -> String {
+    if Path::new(data).is_dir() { data.to_owned() } else { absolute(data) }
 }
 
 /// Says so when the images to measure on are those that were learned from: the figures are then those of a memory.

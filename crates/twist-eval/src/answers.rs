@@ -23,9 +23,11 @@ impl Answers {
                 Ok(Self::Tags(indices.iter().map(|&index| tags.of(index as usize).to_vec()).collect()))
             }
             None => {
-                let labels =
-                    indices.iter().map(|&index| dataset.label(index as usize)).collect::<Option<_>>();
-                let labels = labels.ok_or(EvalError::NoFeatures)?;
+                let label = |&index: &u32| {
+                    let index = index as usize;
+                    dataset.label(index).ok_or_else(|| EvalError::Unlabelled { path: dataset.path(index) })
+                };
+                let labels = indices.iter().map(label).collect::<Result<_, _>>()?;
                 Ok(Self::Classes(labels, dataset.classes().len()))
             }
         }
@@ -136,6 +138,14 @@ mod tests {
         };
         assert_eq!(Vec::<f32>::try_from(present.select(1, 0)).unwrap(), [0.0, 1.0, 0.0, 1.0]);
         assert_eq!(Vec::<f32>::try_from(counted.select(1, 0)).unwrap(), [0.0, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn an_image_without_a_label_is_named() {
+        let shapes = twist_data::open("shapes:test", &twist_data::OpenOptions::default()).unwrap();
+        let part = twist_data::subset(shapes, &[(3, Some(0)), (4, None)], vec!["a".into()]).unwrap();
+        let error = Answers::of(&*part, None, &[0, 1]).unwrap_err().to_string();
+        assert!(error.starts_with(&part.path(1)) && error.contains("has no label"), "{error}");
     }
 
     #[test]

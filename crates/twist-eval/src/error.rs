@@ -209,6 +209,12 @@ pub enum EvalError {
         "no image has a label: sub-folders, a list or the files must say the classes; `twist data info DATA` shows what was found"
     )]
     NoLabels,
+    /// One of the labelled images that are needed has no label.
+    #[error("{path} has no label, and every image of this set needs one")]
+    Unlabelled {
+        /// The image.
+        path: String,
+    },
 }
 
 fn examples(words: &str, names: &[String]) -> String {

@@ -104,11 +104,9 @@ pub enum NnError {
     #[error("the state does not fit the network, nothing was loaded\n{0}")]
     Mismatch(Box<twist_io::LoadReport>),
     /// An element type without a counterpart on the other side.
-    #[error("tensor `{name}` has element type {got}, which is not supported here")]
+    #[error("a tensor has element type {got}, which files of weights do not know")]
     ElementType {
-        /// Which tensor.
-        name: String,
-        /// Its type.
+        /// The type.
         got: String,
     },
 }

@@ -22,7 +22,7 @@ pub fn tensor_to_host(tensor: &Tensor) -> Result<HostTensor, NnError> {
         Kind::Float => Dtype::F32,
         Kind::Int64 => Dtype::I64,
         Kind::Double => Dtype::F64,
-        kind => return Err(NnError::ElementType { name: String::new(), got: format!("{kind:?}") }),
+        kind => return Err(NnError::ElementType { got: format!("{kind:?}") }),
     };
     let shape = tensor.size().iter().map(|&d| usize::try_from(d).unwrap_or(0)).collect();
     Ok(HostTensor { dtype, shape, data: torch_ext::host::to_bytes(tensor)? })
@@ -47,4 +47,16 @@ pub fn tensor_from_host(host: &HostTensor, device: Device) -> Result<Tensor, NnE
     };
     let shape: Vec<i64> = host.shape.iter().map(|&d| d as i64).collect();
     Ok(torch_ext::host::from_bytes(kind, &shape, &host.data)?.f_to_device(device)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_that_files_do_not_know_is_named() {
+        let complex = Tensor::zeros([2], (Kind::ComplexFloat, Device::Cpu));
+        let error = tensor_to_host(&complex).unwrap_err().to_string();
+        assert_eq!(error, "a tensor has element type ComplexFloat, which files of weights do not know");
+    }
 }

@@ -204,15 +204,27 @@
     return make('span', { class: 'meter', role: 'img', 'aria-label': 'purity ' + percent(share) }, bar);
   };
 
-  // Before classes are merged: what each of them holds, and what the result is called.
+  /** What a merge does to the images, in words. */
+  const movesOf = ({ images, from_others, from_unsure }) => {
+    const moves = [from_others && whole(from_others) + ' of other classes', from_unsure && whole(from_unsure) + ' that ' + (from_unsure === 1 ? 'was' : 'were') + ' unsure'].filter(Boolean);
+    return plural(images, 'image') + (moves.length ? ', among them ' + moves.join(' and ') : ', none of another class');
+  };
+
+  // Before classes are merged: what each of them holds, what moves into the result, and what it is called.
   const mergePanel = (chosen, colors, close) => {
+    const moves = make('p', { class: 'note', id: 'merge-moves', text: ' ' });
+    send('api/merged', { classes: chosen.map((one) => ({ class: one.number, parts: one.parts })) })
+      .then((result) => {
+        moves.textContent = 'Together: ' + movesOf(result) + '.' + (result.from_others || result.from_unsure
+          ? ' Their probabilities of the merged classes add up to more than that of the class they are in.' : '');
+      }, (error) => { moves.textContent = error.message; });
     const name = make('input', { type: 'text', placeholder: (chosen.find((one) => one.named) || chosen[0]).name, maxLength: 100, autocomplete: 'off',
       'aria-label': 'name of the merged class', spellcheck: false });
     return make('form', { class: 'card merge', onsubmit: async (event) => {
       event.preventDefault();
       const classes = chosen.map((one) => ({ class: one.number, parts: one.parts }));
       selected.clear();
-      const done = await change('api/merge', { classes, name: name.value }, chosen.length + ' classes merged');
+      const done = await change('api/merge', { classes, name: name.value }, (result) => chosen.length + ' classes merged: ' + movesOf(result));
       // Whoever acted on an old picture gets the new one, with the reason.
       if (!done) { const why = alertBox.textContent; await show(false); complain(why); }
     }, onkeydown: (event) => { if (event.key === 'Escape') close(); } },
@@ -220,6 +232,7 @@
     ...chosen.map((one) => make('div', { class: 'member' },
       make('p', {}, dot(one.color, colors), ' ', make('strong', { text: one.name }), ' ', make('span', { class: 'note', text: plural(one.size, 'image') }), ' ', partsOf(one) || ''),
       grid('strip', 'images of ' + one.name, one.examples.map((item) => thumb(item, item.sure.toFixed(2)))))),
+    moves,
     make('div', { class: 'ends' }, name, make('button', { class: 'tool main', type: 'submit', id: 'merge-now', text: 'Merge' }),
       make('button', { class: 'tool', type: 'button', text: 'Cancel', onclick: close })));
   };

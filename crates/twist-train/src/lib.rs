@@ -91,6 +91,7 @@ pub use normalize::DeviceNormalize;
 pub use objective::{LossValue, Objective};
 pub use optim::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
 pub use outcome::{Outcome, StopReason};
+pub use pace::Pace;
 pub use plan::{
     CheckpointPlan, DataFacts, EvalPlan, PlanError, Precision, SelfLabelPlan, TrainPlan, network_of,
     released_filter,

@@ -109,7 +109,7 @@ fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
         ));
     }
     if facts.data_fingerprint != plan.data_fingerprint() {
-        warnings.push(other_images(facts.images, plan.images()));
+        warnings.push(other_data("image", facts.images, plan.images(), facts.step >= plan.total_steps()));
     }
     if facts.libtorch != torch_ext::version() {
         warnings.push(format!(
@@ -121,24 +121,28 @@ fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
     warnings
 }
 
-/// What became of the training images, in words. `before`: how many the checkpoint learned from, where it says so.
-fn other_images(before: Option<usize>, now: usize) -> String {
-    let images = |count: usize, was: &str| match count {
-        1 => format!("1 image was {was}"),
-        count => format!("{count} images were {was}"),
+/// What became of the data (`what`: image, row) of a run, in words, and what follows for a run that goes on or has `ended`.
+/// `before`: of how many the checkpoint learned, where it says so.
+pub(crate) fn other_data(what: &str, before: Option<usize>, now: usize, ended: bool) -> String {
+    let count = |count: usize, was: &str| match count {
+        1 => format!("1 {what} was {was} since the last checkpoint"),
+        count => format!("{count} {what}s were {was} since the last checkpoint"),
     };
     let happened = match before {
-        Some(before) if before < now => {
-            format!("{} since the last checkpoint", images(now - before, "added"))
-        }
-        Some(before) if before > now => {
-            format!("{} since the last checkpoint", images(before - now, "removed"))
-        }
-        _ => "the images are not those of the last checkpoint".to_string(),
+        Some(before) if before < now => count(now - before, "added"),
+        Some(before) if before > now => count(before - now, "removed"),
+        _ => format!("the {what}s are not those of the last checkpoint"),
     };
-    format!(
-        "{happened}; training continues with {now} images in another order, and does not end where a run without that change does"
-    )
+    let follows = match ended {
+        true => format!(
+            "this run has ended and stays as it is: `twist predict` gives every {what} its class, --resume with more --epochs \
+             trains on, and another --out begins a run of all {now}"
+        ),
+        false => format!(
+            "training continues with {now} {what}s in another order, and does not end where a run without that change does"
+        ),
+    };
+    format!("{happened}; {follows}")
 }
 
 /// Every key whose value differs, as `key old -> new`; a key that one side does not have shows as `(silent)`.
@@ -181,13 +185,17 @@ mod tests {
     use crate::config::Recipe;
 
     #[test]
-    fn other_images_are_told_in_words() {
-        let told = |before, now| other_images(before, now).split(';').next().unwrap().to_string();
+    fn other_data_are_told_in_words() {
+        let told =
+            |before, now| other_data("image", before, now, false).split(';').next().unwrap().to_string();
         assert_eq!(told(Some(200), 201), "1 image was added since the last checkpoint");
         assert_eq!(told(Some(200), 190), "10 images were removed since the last checkpoint");
         assert_eq!(told(Some(200), 200), "the images are not those of the last checkpoint");
         assert_eq!(told(None, 200), "the images are not those of the last checkpoint");
-        assert!(other_images(Some(200), 201).contains("continues with 201 images"));
+        assert!(other_data("image", Some(200), 201, false).contains("continues with 201 images"));
+        let ended = other_data("row", Some(200), 201, true);
+        assert!(ended.starts_with("1 row was added") && ended.contains("stays as it is"), "{ended}");
+        assert!(!ended.contains("continues"), "{ended}");
     }
 
     #[test]

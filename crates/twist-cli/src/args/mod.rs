@@ -35,6 +35,8 @@ DATA is a folder of images (sub-folders are classes when there are any), one ima
 ('shards/train-*.tar' or 'train-{000..009}.tar', in quotes), parquet files, CIFAR binary batches,
 or shapes:train, the pictures of the demo.
 
+What --out names is not replaced, file or run, unless --force is given (`data pack` never replaces).
+
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 training collapsed,
 130 and 143 stopped by Ctrl-C and SIGTERM (saved; --resume goes on).";
 
@@ -122,6 +124,33 @@ mod tests {
             }
         });
         assert!(seen > 60, "{seen} arguments with a heading");
+    }
+
+    #[test]
+    fn what_is_measured_on_stands_before_the_machine() {
+        let mut seen = 0;
+        each(&Cli::command(), &mut |command| {
+            let headings: Vec<&str> = command.get_arguments().filter_map(Arg::get_help_heading).collect();
+            let place = |wanted: &str| headings.iter().position(|heading| *heading == wanted);
+            if let (Some(images), Some(machine)) = (place("Images"), place("Machine")) {
+                assert!(images < machine, "{}", command.get_name());
+                seen += 1;
+            }
+        });
+        assert_eq!(seen, 6, "knn, classifier, cluster, linear and both finetune");
+    }
+
+    #[test]
+    fn no_example_is_wrapped() {
+        let mut seen = 0;
+        each(&Cli::command(), &mut |command| {
+            let Some(text) = command.get_after_help() else { return };
+            for line in text.to_string().lines() {
+                assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
+                seen += 1;
+            }
+        });
+        assert!(seen > 150, "{seen} lines");
     }
 
     #[test]

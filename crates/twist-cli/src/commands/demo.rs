@@ -59,11 +59,12 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Ok((recipe, plan))
     };
     let (mut recipe, mut plan) = make(None)?;
+    let mut fitted_to = None;
     if estimate::begins(&folder, args.folder.on_existing()) {
         let limit = args.machine.max_time.map(|time| time.0);
         let asked = TimeAsked { limit, epochs: Asked::of(&args.recipe, None).epochs.is_some() };
         let again = |epochs| make(Some(epochs));
-        (recipe, plan) = estimate::timed((recipe, plan), &data.train, asked, talk, again)?;
+        ((recipe, plan), fitted_to) = estimate::timed((recipe, plan), &data.train, asked, talk, again)?;
     }
     let job = Job {
         recipe,
@@ -73,6 +74,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         folder,
         on_existing: args.folder.on_existing(),
         max_time: args.machine.max_time.map(|time| time.0),
+        fitted_to,
         strict: false,
         init: None,
         again: "twist demo --resume --out",

@@ -8,7 +8,7 @@ use twist_model::{TableFormat, beside, embedding_rows, embedding_schema, table_i
 use crate::args::StreamingArgs;
 use crate::exit::{Exit, Usage};
 use crate::talk::Talk;
-use crate::{sources, stream};
+use crate::{out_file, sources, stream};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// The table: .parquet, .npy or .safetensors; the last two with a .csv beside them
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Replace the file of --out if there is one
+    #[arg(long)]
+    force: bool,
     /// Divide each embedding by its length, so that products are cosine similarities
     #[arg(long)]
     normalize: bool,
@@ -42,6 +45,10 @@ pub(crate) struct Args {
 /// Embeds and writes.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let format = format_of(&args.out)?;
+    out_file::check(&args.out, args.force)?;
+    if format != TableFormat::Parquet {
+        out_file::check(&beside(&twist_io::followed(&args.out)), args.force)?;
+    }
     let opened = args.model.open(talk)?;
     let schema = embedding_schema(opened.model.card.feature_dim as usize);
     let mut facts = opened.protocol();

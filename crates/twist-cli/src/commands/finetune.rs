@@ -14,7 +14,7 @@ use crate::exit::{Exit, Usage};
 use crate::job::{already_finished, write_report};
 use crate::sources::{self, DEFAULT_LABELS};
 use crate::talk::{Talk, to_stdout};
-use crate::{place, signals};
+use crate::{place, progress, signals};
 
 /// Runs without `--out` are called so.
 const NAME: &str = "finetune";
@@ -22,8 +22,8 @@ const NAME: &str = "finetune";
 const EXAMPLES: &str = "\
 Examples:
   twist finetune runs/mine-1 --train photos/ --labels labelled.csv    a handful of labelled images
-  twist finetune runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar' --percent 1
-  twist finetune resnet50.safetensors --train imagenet/train --test imagenet/val --labels 1percent.txt
+  twist finetune runs/mine-1 --train 'train-*.tar' --test 'test-*.tar' --percent 1
+  twist finetune resnet50.safetensors --train imagenet/train --labels 1percent.txt
   twist finetune --resume --out runs/finetune-1                       go on after a stop or a kill
 
 The run folder is a MODEL with a classifier: `twist predict`, `twist eval classifier` use it.
@@ -39,10 +39,10 @@ pub(crate) struct Args {
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
     /// Images to learn from: any DATA
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", help_heading = "Images")]
     train: Option<String>,
     /// Labelled images to test on
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", help_heading = "Images")]
     test: Option<String>,
     /// Print the figures as one JSON object
     #[arg(long)]
@@ -78,7 +78,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let course = Course::new(talk);
     let steps = Box::new(course.steps());
     let (source, machine) = (&opened.model, &opened.machine);
-    let run = FinetuneRun { config, source, labelled, images: train, test, machine };
+    let watch = progress::watch(talk, machine);
+    let run = FinetuneRun { config, source, labelled, images: train, test, machine, watch };
     let end = run.run(&folder, vec![Box::new(course)], Some(steps), &stop)?;
     drop(signals);
     match (end, stop.signal()) {
@@ -94,7 +95,15 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             }
             Ok(Exit::Done)
         }
-        (RunEnd::WasFinished, _) => already_finished(&path, talk),
+        (RunEnd::WasFinished { changed }, _) => {
+            if changed {
+                talk.warn(
+                    "model, images, labels or settings are not those of this run any more; it has ended and stays as it is: another \
+                     --out begins a run with them, --force replaces this one",
+                );
+            }
+            already_finished(&path, talk)
+        }
         (RunEnd::Stopped, signal) => {
             talk.say(format!(
                 "stopped and saved; go on with:\n  twist finetune --resume --out {}",

@@ -9,6 +9,7 @@ use twist_nn::Arch;
 
 use crate::args::Rgb;
 use crate::exit::{Exit, Usage};
+use crate::out_file;
 use crate::talk::{Talk, to_stdout};
 
 const EXAMPLES: &str = "\
@@ -90,16 +91,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 
 /// Whether a file may be written there, before any work is done for it.
 fn check_out(out: &Path, force: bool) -> Result<(), Usage> {
-    let shown = out.display();
-    if out.is_dir() {
-        return Err(Usage(format!("--out {shown} is a folder; name a file in it")));
-    }
+    out_file::check(out, force)?;
     // Under another ending, other programs would take it for what it is not.
-    exporter(out).map_err(|error| Usage(format!("--out: {error}")))?;
-    if out.exists() && !force {
-        return Err(Usage(format!("--out {shown} exists; --force replaces it")));
-    }
-    Ok(())
+    exporter(out).map(drop).map_err(|error| Usage(format!("--out: {error}")))
 }
 
 /// What was recognised, what became of the tensors, and what is assumed of the images.

@@ -1,6 +1,6 @@
 //! `twist neighbors`: the images that are most like a given one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let images = SimilarImages::new(&opened.model, &opened.input, &bank)?;
     let mut all = Vec::with_capacity(args.query.len());
     for query in &args.query {
-        let similar = look((query, &args.data), args.k as usize, &images, &*dataset, &bank)?;
+        let similar = look(query, args.k as usize, &images, &*dataset, &bank)?;
         all.push(Found { query: query.clone(), similar });
     }
     let rows: Vec<usize> = all.iter().flat_map(|found| &found.similar).map(|similar| similar.row).collect();
@@ -85,20 +85,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The path of `file` below the folder of `data` (a folder, or a list or pattern in one); `None` where it lies elsewhere.
-fn inside(data: &str, file: &Path) -> Option<String> {
-    let plain = data.split(['*', '?', '[', '{']).next().unwrap_or_default();
-    let folder = match Path::new(plain) {
-        path if path.is_dir() => path,
-        path => path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-    };
-    let (folder, file) = (fs_err::canonicalize(folder).ok()?, fs_err::canonicalize(file).ok()?);
-    Some(file.strip_prefix(folder).ok()?.to_str()?.to_owned())
-}
-
 /// The neighbours of one query: a file, or the path of an image in the data.
 fn look(
-    (query, data): (&str, &str),
+    query: &str,
     k: usize,
     images: &SimilarImages<'_>,
     dataset: &dyn Dataset,
@@ -106,17 +95,14 @@ fn look(
 ) -> anyhow::Result<Vec<Similar>> {
     let wanted = query.trim_start_matches("./");
     let place = |wanted: &str| bank.indices.iter().position(|&index| dataset.path(index as usize) == wanted);
-    // Images of a pattern are called from a folder further down on, those of a list as they are written there.
-    let below = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|rest| rest.ends_with('/'));
-    let same = |path: &str, file: &str| below(file, path) || (path.starts_with('/') && below(path, file));
-    let of_file = |file: &str| {
-        let mut fitting =
-            (0..bank.indices.len()).filter(|&row| same(&dataset.path(bank.indices[row] as usize), file));
-        place(file).or_else(|| fitting.next().filter(|_| fitting.next().is_none()))
-    };
     if Path::new(query).is_file() {
         // An image of DATA is not a match for itself.
-        let own = inside(data, Path::new(query)).and_then(|path| of_file(&path));
+        let real = fs_err::canonicalize(query)?;
+        let names = [Path::new(query).file_name(), real.file_name()];
+        let is_it = |file: PathBuf| {
+            names.contains(&file.file_name()) && fs_err::canonicalize(file).is_ok_and(|file| file == real)
+        };
+        let own = bank.indices.iter().position(|&index| dataset.file(index as usize).is_some_and(is_it));
         return match own {
             Some(row) => Ok(images.to_row(row, k)?),
             None => images.to_file(Path::new(query), k).context("--query"),

@@ -10,7 +10,7 @@ use crate::args::{StreamingArgs, at_least};
 use crate::exit::{Exit, Usage};
 use crate::model::{Opened, Source};
 use crate::talk::Talk;
-use crate::{names, sources, stream};
+use crate::{names, out_file, sources, stream};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,6 +51,9 @@ pub(crate) struct Args {
     /// The table: .csv, .jsonl or .parquet [default: CSV on stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace the file of --out if there is one
+    #[arg(long, requires = "out")]
+    force: bool,
 }
 
 /// `--classes`.
@@ -63,6 +66,7 @@ enum ClassesArg {
 /// Classifies and writes.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let format = args.out.as_deref().map(format_of).transpose()?;
+    args.out.as_deref().map_or(Ok(()), |out| out_file::check(out, args.force))?;
     let opened = args.model.open(talk)?;
     let predictor = predictor(args, &opened)?;
     let schema = predictor.schema();
@@ -74,6 +78,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         _ => None,
     };
     let source = Source::open_all(&args.data, &args.labels, talk)?;
+    opened.takes(&source)?;
     let sink = file.map_or_else(|| table_in_stream(Box::new(std::io::stdout()), &schema), Ok)?;
     talk.say(format!("{}: {} of them", predictor.source(), predictor.len()));
     let write = |batch: &FeatureBatch<'_>, sink: &mut dyn TableSink| {

@@ -9,14 +9,14 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use twist_run::files;
 
 use crate::exit::{Exit, Usage};
-use crate::page_helpers;
 use crate::talk::{Talk, to_stdout};
+use crate::{out_file, page_helpers};
 
 const EXAMPLES: &str = "\
 Examples:
   twist report runs/demo-1                        writes runs/demo-1/report.html
   twist report runs/demo-1 runs/demo-2            compares both in report.html
-  twist report runs/* --out seeds.html
+  twist report runs/* --out seeds.html --force    replaces the page that is there
   twist report runs/demo-1 --serve                browse, search by example, name, merge and label
 
 Beside the page of one run lies label_next.csv: the images whose labels would help most.
@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// The page [default: RUN/report.html, or report.html for several runs]
     #[arg(long, value_name = "FILE.html", conflicts_with = "serve")]
     out: Option<PathBuf>,
+    /// Replace the page of --out, or of several runs, if there is one
+    #[arg(long, conflicts_with = "serve")]
+    force: bool,
     /// Serve an interactive page about one run on 127.0.0.1 until Ctrl-C, and print its address
     #[arg(long)]
     serve: bool,
@@ -54,6 +57,10 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         (None, [run]) => run.join(files::REPORT),
         (None, _) => PathBuf::from(files::REPORT),
     };
+    // The page of one run is a part of the run.
+    if args.out.is_some() || args.runs.len() > 1 {
+        out_file::check(&out, args.force)?;
+    }
     let runs: Vec<&Path> = args.runs.iter().map(PathBuf::as_path).collect();
     let summary = twist_report::report(&runs, &out)?;
     for note in &summary.notes {

@@ -29,8 +29,8 @@ Examples:
   twist train photos/ --recipe mine.toml --set optim.lr=0.1 --epochs 50
   twist train --resume --out runs/cifar10_cpu-1   go on after a stop, a crash or a kill
   twist train photos/ --print-config > mine.toml  every value in force, for a recipe of your own
-  twist train photos/ --frozen model.safetensors --clusters 20     a head on what a trained network sees
-  twist train features.npy --clusters 20          a head on features of another program (or .parquet)
+  twist train photos/ --frozen MODEL --clusters 20    a head on what a trained network sees
+  twist train features.npy --clusters 20          a head on features of another program
 
 Labels are never trained on. Sub-folders (or labels in shards) only serve to measure: k-NN
 accuracy, and how well the discovered classes agree with them. --eval-data names images that are
@@ -135,6 +135,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Ok((recipe, plan))
     };
     let (mut recipe, mut plan) = make(None)?;
+    let mut fitted_to = None;
     let made_for_gpu = recipes::ALL.iter().any(|known| known.name == sources.recipe && known.needs_gpu());
     if made_for_gpu && !machine.device.is_cuda() {
         talk.warn(format!(
@@ -145,7 +146,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     warn_of_few_images(data.train.len(), plan.net().head.dim, talk);
     if (machine.device.is_cuda() || !made_for_gpu) && estimate::begins(&folder, args.folder.on_existing()) {
         let again = |epochs| make(Some(epochs));
-        (recipe, plan) = estimate::timed((recipe, plan), &data.train, args.time(), talk, again)?;
+        ((recipe, plan), fitted_to) = estimate::timed((recipe, plan), &data.train, args.time(), talk, again)?;
     }
     if args.dry_run {
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
@@ -159,6 +160,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         folder,
         on_existing: args.folder.on_existing(),
         max_time: args.machine.max_time.map(|time| time.0),
+        fitted_to,
         strict: args.strict,
         init: args.init.clone(),
         again: "twist train --resume --out",
@@ -200,9 +202,7 @@ pub(super) fn refuse_other_data(
     if absolute(&before.train) == absolute(data) {
         return Ok(());
     }
-    let plan = fs_err::read(folder.join(files::PLAN)).unwrap_or_default();
-    let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap_or_default();
-    if plan.pointer(place).and_then(serde_json::Value::as_str) == Some(fingerprint) {
+    if planned(folder, place).as_deref() == Some(fingerprint) {
         return Ok(());
     }
     let (run, old) = (folder.display(), before.train);
@@ -211,6 +211,13 @@ pub(super) fn refuse_other_data(
          (for a network, --init with a checkpoint of the old one keeps its weights)"
     ))
     .into())
+}
+
+/// The text that the plan of the run in `folder` has at `place`.
+pub(super) fn planned(folder: &Path, place: &str) -> Option<String> {
+    let plan = fs_err::read(folder.join(files::PLAN)).ok()?;
+    let plan: serde_json::Value = serde_json::from_slice(&plan).ok()?;
+    Some(plan.pointer(place)?.as_str()?.to_owned())
 }
 
 /// What the command line says of recipe and data; what it does not say comes from the run that is resumed. An empty

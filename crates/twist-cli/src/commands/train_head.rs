@@ -1,23 +1,29 @@
 //! `twist train` on frozen features: the early branch of the command for `--frozen MODEL` and for files of features.
 
+use std::path::Path;
+
 use anyhow::Context;
 use twist_model::FeatureFile;
 use twist_train::Machine;
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
 
-use super::train::{Args, refuse_other_data, written};
+use super::train::{Args, planned, refuse_other_data, written};
 use crate::args::{RecipeArgs, UseArgs};
 use crate::asked::Asked;
 use crate::exit::{Exit, Usage};
 use crate::head_auto;
 use crate::head_job::HeadJob;
 use crate::head_source::HeadSource;
+use crate::model::own_labels;
 use crate::settings::Written;
 use crate::sources::Sources;
 use crate::talk::{Talk, to_stdout};
 
 /// The built-in recipe of a head.
 pub(crate) const RECIPE: &str = "frozen";
+
+/// Where `plan.json` says which features a head learned on.
+const FINGERPRINT: &str = "/features/fingerprint";
 
 /// Whether what is to be trained is a head on features, and not a network on images.
 ///
@@ -72,7 +78,10 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
     };
     let (facts, folder) = (source.facts()?, args.run_folder(&sources.recipe));
     if args.folder.resume && args.names_data() {
-        refuse_other_data(&folder, &sources.train, &facts.fingerprint, "/features/fingerprint")?;
+        refuse_other_data(&folder, &sources.train, &facts.fingerprint, FINGERPRINT)?;
+    }
+    if args.folder.resume {
+        refuse_other_model(&folder, &facts.fingerprint)?;
     }
     let plan = HeadPlan::new(recipe.config(), &facts, &machine)?;
     if !auto && Asked::of(&args.recipe, args.clusters).clusters.is_none() && !args.folder.resume {
@@ -104,6 +113,21 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
     job.run(talk)
 }
 
+/// A head goes on with the features of the model whose features it learned on: those of another one mean something else.
+fn refuse_other_model(folder: &Path, fingerprint: &str) -> anyhow::Result<()> {
+    let model = |fingerprint: &str| Some(fingerprint.rsplit_once(" by ")?.1.to_owned());
+    let Some(before) = planned(folder, FINGERPRINT).as_deref().and_then(model) else { return Ok(()) };
+    match model(fingerprint) {
+        Some(now) if now != before => Err(Usage(format!(
+            "{}: this head learned on the features of another model than --frozen names, or the model was changed since: resume with \
+             that model, or begin another run with another --out",
+            folder.display()
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}
+
 /// The recipe made for the features, with its reasons said; that of the run when one is resumed.
 fn made(args: &Args, features: &FeatureFacts, talk: &Talk) -> anyhow::Result<Written> {
     let name = head_auto::NAME;
@@ -132,11 +156,5 @@ fn refuse(args: &Args, sources: &Sources) -> Result<(), Usage> {
             sources.train
         )));
     }
-    if is_file && !["auto", "folder", "none"].contains(&sources.labels.as_str()) {
-        return Err(Usage(format!(
-            "--labels {} is for images; labels of features are the column `label`, or x.labels.npy beside x.npy",
-            sources.labels
-        )));
-    }
-    Ok(())
+    if is_file { own_labels(&sources.labels) } else { Ok(()) }
 }

@@ -151,7 +151,7 @@ fn a_folder_that_is_no_run_is_left_alone() {
     fs_err::create_dir(place.path("r")).unwrap();
     fs_err::write(place.path("r/thesis.tex"), "years of work").unwrap();
     for how in ["", "--resume", "--force"] {
-        place.run(&format!("{LINE} {how}")).exits(1).says(&["--out"]);
+        place.run(&format!("{LINE} {how}")).exits(2).says(&["--out"]);
         assert_eq!(place.names("r"), ["thesis.tex"]);
     }
 }

@@ -36,6 +36,55 @@ fn a_run_goes_on_with_its_own_images() {
 }
 
 #[test]
+fn a_run_that_has_ended_says_what_changed_since() {
+    let place = Place::new();
+    place.pictures("a", 16);
+    let short = "train a --recipe tiny.toml --epochs 1 --set schedule.warmup_epochs=0 --out run";
+    place.run(short).exits(0);
+    let again = place.run("train --resume --out run");
+    again.exits(0).says(&["finished already"]);
+    assert!(!again.err.contains("since the last checkpoint"), "nothing changed: {}", again.err);
+
+    crate::support::picture(99).save(place.path("a/dots/new.png")).unwrap();
+    let said = ["1 image was added since the last checkpoint", "twist predict", "--epochs", "another --out"];
+    place.run("train --resume --out run").exits(0).says(&said).says(&["finished already"]);
+    let recipe = place.run("train --resume --out run --set optim.lr=0.5");
+    recipe
+        .exits(0)
+        .says(&["the recipe changed since the checkpoint: optim.lr 0.05 -> 0.5", "finished already"]);
+
+    // A head on the network, and a classifier.
+    place.run("train a --frozen run --clusters 2 --epochs 2 --out head --device cpu").exits(0);
+    place.run("finetune run --train a --epochs 1 --out tuned --device cpu").exits(0);
+    let unchanged = place.run("finetune --resume --out tuned --device cpu");
+    unchanged.exits(0).says(&["finished already"]);
+    assert!(!unchanged.err.contains("not those of this run"), "{}", unchanged.err);
+    crate::support::picture(98).save(place.path("a/dots/newer.png")).unwrap();
+    let head = place.run("train --resume --out head --device cpu");
+    head.exits(0).says(&["1 row was added since the last checkpoint", "another --out", "finished already"]);
+    let tuned = place.run("finetune --resume --out tuned --device cpu");
+    tuned
+        .exits(0)
+        .says(&["images, labels or settings are not those of this run any more", "finished already"]);
+    let faster = place.run("finetune --resume --out head --lr 0.1 --device cpu");
+    faster.exits(1).says(&["does not describe a run of `twist finetune`"]);
+}
+
+#[test]
+fn a_head_does_not_go_on_with_the_features_of_another_model() {
+    let place = Place::new();
+    place.pictures("a", 16);
+    for seed in ["0", "1"] {
+        let short = "train a --recipe tiny.toml --epochs 1 --set schedule.warmup_epochs=0";
+        place.run(&format!("{short} --seed {seed} --out net{seed}")).exits(0);
+    }
+    place.run("train a --frozen net0 --clusters 2 --epochs 2 --out head --device cpu").exits(0);
+    let other = place.run("train a --frozen net1 --resume --out head --epochs 4 --device cpu");
+    other.exits(2).says(&["features of another model", "another --out"]);
+    place.run("train a --frozen net0 --resume --out head --epochs 4 --device cpu").exits(0);
+}
+
+#[test]
 fn a_run_is_replaced_when_the_new_one_begins_and_not_before() {
     let place = Place::new();
     place.pictures("a", 16);

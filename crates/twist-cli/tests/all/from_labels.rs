@@ -39,7 +39,7 @@ fn a_run_becomes_a_classifier_and_stays_as_it_was() {
     }
     // A finished run is left alone, with no more than its folder; another wants a folder of its own.
     place.run("finetune --resume --out tuned --device cpu --threads 1").exits(0).says(&["finished already"]);
-    place.run(&format!("{FINETUNE} --out tuned")).exits(1).says(&["--resume", "--force"]);
+    place.run(&format!("{FINETUNE} --out tuned")).exits(2).says(&["--resume", "--force"]);
     place.run(&format!("{FINETUNE} --out base --force")).exits(2).says(&["run of MODEL itself"]);
     assert_eq!(place.names("base"), before);
     // What it left is a MODEL.
@@ -110,7 +110,7 @@ fn labels_come_from_a_file() {
     let line = "finetune base --train train --labels bad.csv --out bad --device cpu --threads 1";
     place.run(line).exits(1).says(&["bad.csv", "Line 2 says \"nothing.png\""]);
     place.run(&format!("{FINETUNE} --labels few.txt --percent 1")).exits(2);
-    place.run(&format!("{FINETUNE} --percent 0")).exits(1).says(&["above 0"]);
+    place.run(&format!("{FINETUNE} --percent 0")).exits(2).says(&["above 0"]);
     place.run("finetune base").exits(2).says(&["--train DATA is missing"]);
     place.run("finetune --resume --out nowhere").exits(2).says(&["MODEL is missing", "--out RUN"]);
 }

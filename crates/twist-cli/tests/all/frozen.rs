@@ -81,7 +81,18 @@ fn a_mixture_is_found_from_npy_and_from_parquet() {
     let mut narrow = NpyWriter::create(place.path("narrow.npy"), 3).unwrap();
     narrow.push(&[1.0; 30]).unwrap();
     narrow.finish().unwrap();
-    place.run("predict npy narrow.npy").exits(1).says(&["features of 16 numbers", "another backbone"]);
+    let refused = place.run("predict npy narrow.npy");
+    refused.exits(1).says(&["features of 16 numbers", "another backbone"]);
+    assert!(refused.out.is_empty(), "no header without rows: {}", refused.out);
+    for (line, words) in [
+        ("eval cluster npy --test narrow.npy", ["narrow.npy has no labels", "x.labels.npy"]),
+        ("eval cluster npy --test test.npy --labels a.csv", ["--labels a.csv is for images", "x.labels.npy"]),
+        ("predict npy test.npy --labels a.csv", ["--labels a.csv is for images", "x.labels.npy"]),
+        ("eval knn npy --train test.npy --test test.npy", ["test.npy holds features", "twist eval cluster"]),
+        ("data info test.npy", ["test.npy holds features", "looks at images"]),
+    ] {
+        place.run(line).exits(2).says(&words);
+    }
 
     // What a run leaves is a file of features as well.
     let done = place.run(&format!(

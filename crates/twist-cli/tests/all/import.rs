@@ -45,7 +45,7 @@ fn what_cannot_be_imported_is_explained() {
         (format!("import {resnet} --arch resnet17 --out m"), 2, &["resnet17", "resnet50_cifar"]),
         (format!("import {resnet} --mean 1,2 --out m"), 2, &["three numbers"]),
         (format!("import {resnet} --classes names.txt --out m"), 1, &["names.txt: line 2"]),
-        (format!("import {resnet} --out ."), 2, &["is a folder"]),
+        (format!("import {resnet} --out ."), 2, &["it is a folder"]),
         (
             "import tiny.toml --out m".into(),
             1,
@@ -69,7 +69,7 @@ fn a_file_that_exists_is_replaced_only_when_asked() {
     let place = Place::new();
     fs_err::write(place.path("mine.safetensors"), "precious").unwrap();
     let line = format!("import {} --out mine.safetensors", checkpoint("resnet_tiny.pth").display());
-    place.run(&line).exits(2).says(&["mine.safetensors exists", "--force"]);
+    place.run(&line).exits(2).says(&["mine.safetensors: the file exists", "--force"]);
     assert_eq!(fs_err::read(place.path("mine.safetensors")).unwrap(), b"precious");
     place.run(&format!("{line} --force")).exits(0);
     assert!(fs_err::metadata(place.path("mine.safetensors")).unwrap().len() > 1000);

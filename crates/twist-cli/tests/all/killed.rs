@@ -161,7 +161,7 @@ fn a_process_killed_before_it_began_is_no_obstacle() {
     fs_err::copy(place.path("net/config.toml"), place.path("begun/config.toml")).unwrap();
     fs_err::write(place.path("begun/twist.lock"), "").unwrap();
     let line = line.replace("--out net", "--out begun");
-    place.run(&line).exits(1).says(&["--resume"]);
+    place.run(&line).exits(2).says(&["--resume"]);
     place.run("train --resume --out begun").exits(2).says(&["whole command", "--resume"]);
     place.run(&format!("{line} --resume")).exits(0);
 }

@@ -146,6 +146,64 @@ fn images_come_one_by_one_by_pattern_and_on_standard_input() {
     piped(&place, "finetune run --train -", &all).exits(2).says(&["paths.txt"]);
 }
 
+/// However DATA is written: by one rule, and tables of one kind of DATA are labels for every other.
+#[test]
+fn paths_are_written_by_one_rule_and_joined_however_they_are_written() {
+    let place = Place::new();
+    place.pictures("d", 16);
+    place.run(&format!("train d {SHORT} --out run")).exits(0);
+    let here = fs_err::canonicalize(place.path(".")).unwrap();
+    let full = here.join("d/dots/004.png").display().to_string();
+    let listed: String = (0..16).map(|i| format!("d/{}/{i:03}.png\n", ["dots", "lines"][i % 2])).collect();
+    fs_err::write(place.path("list.txt"), &listed).unwrap();
+    let folder = here.join("d").display().to_string();
+    let pattern = format!("{folder}/*/*.png");
+    let mut tables = Vec::new();
+    for (data, path) in [
+        ("d", "dots/004.png"),
+        ("d/", "dots/004.png"),
+        ("./d", "dots/004.png"),
+        (&folder, "dots/004.png"),
+        ("d/*/*.png", "d/dots/004.png"),
+        (&pattern, &full),
+        ("d/dots/004.png", "d/dots/004.png"),
+        ("list.txt", "d/dots/004.png"),
+        ("-", "d/dots/004.png"),
+    ] {
+        let table = piped(&place, &format!("predict run {data} {CPU}"), &listed);
+        let rows = table.exits(0).out.lines().filter(|line| line.starts_with(&format!("{path},"))).count();
+        assert_eq!(rows, 1, "{data}: {}", table.out);
+        if table.out.lines().count() == 17 {
+            tables.push(table.out);
+        }
+    }
+    assert_eq!(tables.len(), 8);
+    // A run goes on from anywhere.
+    place.run(&format!("train d/*/*.png {SHORT} --out patterned")).exits(0);
+    let images = fs_err::read_to_string(place.path("patterned/images.csv")).unwrap();
+    assert!(images.lines().any(|line| line.starts_with(&format!("{full},"))), "{images}");
+    tables.push(images);
+
+    for (number, table) in tables.iter().enumerate() {
+        fs_err::write(place.path("labels.csv"), table).unwrap();
+        for data in ["d", &folder, "d/*/*.png", &pattern, "list.txt", "-"] {
+            let info = piped(&place, &format!("data info {data} --labels labels.csv --json"), &listed);
+            let info: serde_json::Value = serde_json::from_str(&info.exits(0).out).unwrap();
+            let labelled: u64 = info["classes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|class| class["images"].as_u64().unwrap())
+                .sum();
+            assert_eq!(labelled, 16, "table {number} with {data}: {info}");
+        }
+    }
+    // The end of a path is not enough where the file lies elsewhere.
+    fs_err::write(place.path("labels.csv"), "path,label\nother/004.png,x\nlines/001.png,y\n").unwrap();
+    let elsewhere = place.run("data info d --labels labels.csv");
+    assert!(elsewhere.exits(0).out.contains("without an image (other/004.png)"), "{}", elsewhere.out);
+}
+
 #[test]
 fn a_query_inside_the_data_is_not_its_own_neighbour() {
     let place = Place::new();

@@ -61,7 +61,7 @@ fn a_short_demo_leaves_a_complete_run() {
     place.run("demo --device cpu --resume --out run").exits(0).says(&["finished already"]);
     assert_eq!(fs_err::read(place.path("run/log.jsonl")).unwrap(), before);
     // And it is not overwritten.
-    place.run(SHORT_DEMO).exits(1).says(&["run", "--resume", "--force"]);
+    place.run(SHORT_DEMO).exits(2).says(&["run", "--resume", "--force"]);
     assert_eq!(fs_err::read(place.path("run/log.jsonl")).unwrap(), before);
 }
 

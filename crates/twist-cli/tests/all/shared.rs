@@ -100,7 +100,7 @@ fn an_output_may_be_a_device_or_a_link() {
     ] {
         fs_err::write(place.path("far").join(name), "old").unwrap();
         symlink(format!("far/{name}"), place.path(name)).unwrap();
-        place.run(&format!("{line} {name}")).exits(0);
+        place.run(&format!("{line} {name} --force")).exits(0);
         assert!(place.path(name).is_symlink(), "{name}");
         assert_ne!(fs_err::read(place.path("far").join(name)).unwrap(), b"old", "{name}");
     }

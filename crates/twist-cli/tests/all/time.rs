@@ -88,14 +88,14 @@ fn a_run_that_goes_on_says_in_words_what_changed() {
     place.pictures("photos", 20);
     let line = format!("train photos --recipe tiny.toml {RUN} --out r");
     place.run(&format!("{line} --epochs 2")).exits(0);
-    place.run(&format!("{line} --resume --clusters 12")).exits(1).says(&[
+    place.run(&format!("{line} --resume --clusters 12")).exits(2).says(&[
         "this run has 6 clusters, and 12 are now asked for",
         "Leave --clusters out",
         "another --out",
     ]);
     place
         .run(&format!("{line} --resume --set model.width=8"))
-        .exits(1)
+        .exits(2)
         .says(&["model.width = 4, and 8 is now"]);
     crate::support::picture(20).save(place.path("photos/dots/new.png")).unwrap();
     let more = place.run(&format!("{line} --resume --epochs 3"));
@@ -145,5 +145,5 @@ fn heads_are_fitted_to_the_time_as_well() {
 
     let other = place
         .run("train --resume --out h --device cpu --threads 1 --clusters 12 --epochs 900000 --max-time 1s");
-    other.exits(1).says(&["this run has 4 clusters, and 12 are now asked for"]);
+    other.exits(2).says(&["this run has 4 clusters, and 12 are now asked for"]);
 }

@@ -172,16 +172,43 @@ fn a_place_that_cannot_be_written_is_noticed_before_the_work() {
     fs_err::create_dir(place.path("folder.npy")).unwrap();
     // DATA does not exist: it would be the error if anything were looked at before.
     for (line, code, words) in [
-        ("embed run no-such-data --out absent/e.npy", 1, "create it first"),
-        ("embed run no-such-data --out folder.npy", 1, "it is a folder"),
+        ("embed run no-such-data --out absent/e.npy", 2, "create it first"),
+        ("embed run no-such-data --out folder.npy", 2, "it is a folder"),
         ("embed run no-such-data --out e.csv", 2, ".parquet, .npy or .safetensors"),
         ("predict run no-such-data --out c.npy", 2, ".csv, .jsonl or .parquet"),
-        ("predict run no-such-data --out absent/c.csv", 1, "create it first"),
+        ("predict run no-such-data --out absent/c.csv", 2, "create it first"),
         ("predict run no-such-data --out c.csv", 1, "no-such-data"),
     ] {
         place.run(&format!("{line} {CPU}")).exits(code).says(&[words]);
     }
     assert_eq!(place.names("."), ["folder.npy", "run", "tiny.toml", "train"], "nothing is left behind");
+}
+
+#[test]
+fn a_file_of_out_is_replaced_only_when_asked() {
+    let place = trained();
+    let shards = "data pack train --out s.tar";
+    place.run(shards).exits(0);
+    place.run(shards).exits(2).says(&["s-000000.tar exists already"]);
+    place.run(&format!("train train --recipe tiny.toml --out run {CPU}")).exits(2).says(&["--force"]);
+    for (line, name) in [
+        (format!("embed run train --out e.parquet {CPU}"), "e.parquet"),
+        (format!("embed run train --out e.npy {CPU}"), "e.npy"),
+        (format!("embed run train --out f.safetensors {CPU}"), "f.safetensors.csv"),
+        (format!("predict run train --out p.csv {CPU}"), "p.csv"),
+        ("clusters run export --labels --out l.csv".into(), "l.csv"),
+        ("clusters run export --out c.json".into(), "c.json"),
+        ("report run --out r.html".into(), "r.html"),
+        ("report run run".into(), "report.html"),
+    ] {
+        fs_err::write(place.path(name), "precious").unwrap();
+        place.run(&line).exits(2).says(&[name, "the file exists; --force replaces it"]);
+        assert_eq!(fs_err::read(place.path(name)).unwrap(), b"precious", "{line}");
+        place.run(&format!("{line} --force")).exits(0);
+        assert_ne!(fs_err::read(place.path(name)).unwrap(), b"precious", "{line}");
+    }
+    // The page of a run is a part of it.
+    place.run("report run").exits(0);
 }
 
 #[test]
@@ -191,7 +218,7 @@ fn a_kill_leaves_no_half_file_and_the_next_start_clears_up() {
     for (name, beside) in [("e.parquet", false), ("e.npy", true), ("e.safetensors", true)] {
         let path = place.path(name);
         fs_err::write(&path, "what was there before").unwrap();
-        let line = format!("embed run many {CPU} --out {name}");
+        let line = format!("embed run many {CPU} --out {name} --force");
         let unfinished = || {
             let start = format!(".{name}.");
             let is_ours = |n: &String| n.starts_with(&start) && n.ends_with(".twist-tmp");

@@ -9,7 +9,7 @@ use super::classes::Labels;
 use super::file_pool::read_image;
 use super::identity::{Identity, of_files};
 use super::left_out::{LeftOut, Leftovers, found};
-use super::names::NameTable;
+use super::names::{NameTable, readable};
 use super::walk::{Walk, walk};
 use super::{Dataset, Splits, Stored};
 use crate::DataError;
@@ -21,6 +21,9 @@ use crate::DataError;
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
+    /// What stands before a name in the path of an image: nothing for a folder that was named, else what its files were named
+    /// with.
+    lead: String,
     names: NameTable,
     labels: Labels,
     left_out: Vec<LeftOut>,
@@ -40,11 +43,17 @@ impl Folder {
                 remedy: remedy(&found_below.left_out),
             });
         }
-        Self::labelled(root.to_path_buf(), found_below, folders, splits)
+        Self::labelled(root.to_path_buf(), String::new(), found_below, folders, splits)
     }
 
     /// With the labels that the folders give.
-    fn labelled(root: PathBuf, found: Walk, folders: Folders, splits: Splits) -> Result<Self, DataError> {
+    fn labelled(
+        root: PathBuf,
+        lead: String,
+        found: Walk,
+        folders: Folders,
+        splits: Splits,
+    ) -> Result<Self, DataError> {
         let Walk { images, left_out } = found;
         let mut notes = Leftovers::default();
         let names = (0..images.len()).map(|index| images.get(index).unwrap_or_default());
@@ -54,11 +63,11 @@ impl Folder {
             return Err(DataError::several_splits(root.clone(), found.splits, example));
         }
         let left_out = [left_out, notes.finish()].concat();
-        Ok(Self { root, names: images, labels: found.labels, left_out })
+        Ok(Self { root, lead, names: images, labels: found.labels, left_out })
     }
 
-    /// The image files `paths`, in their order, named from the folder on that is around all of them. `others` fitted what was
-    /// asked for and are not images.
+    /// The image files `paths`, in their order. Folders below the one around all of them may be classes. `others` fitted what
+    /// was asked for and are not images.
     ///
     /// # Errors
     /// There are several splits where that is refused.
@@ -70,19 +79,14 @@ impl Folder {
     ) -> Result<Self, DataError> {
         let whole = || paths.iter().map(|path| path.as_os_str().as_bytes());
         let around = shared(whole());
-        let root = PathBuf::from(OsStr::from_bytes(whole().next().map_or(&[][..], |path| &path[..around])));
+        let around_all = whole().next().map_or(&[][..], |path| &path[..around]);
+        let (root, lead) = (PathBuf::from(OsStr::from_bytes(around_all)), readable(around_all));
         let mut images = NameTable::default();
         whole().for_each(|path| images.push(&path[around..]));
         let mut notes = Leftovers::default();
         let kind = ["file that is hidden or not an image", "files that are hidden or not images"];
         others.iter().for_each(|path| notes.add(kind, path.display().to_string()));
-        Self::labelled(root, Walk { images, left_out: notes.finish() }, folders, splits)
-    }
-
-    /// Where image `index` lies.
-    fn file(&self, index: usize) -> Result<PathBuf, DataError> {
-        let name = self.names.path(index).ok_or(DataError::OutOfRange { index, len: self.len() })?;
-        Ok(self.root.join(name))
+        Self::labelled(root, lead, Walk { images, left_out: notes.finish() }, folders, splits)
     }
 }
 
@@ -105,12 +109,16 @@ impl Dataset for Folder {
     }
 
     fn read(&self, index: usize) -> Result<Stored, DataError> {
-        let path = self.file(index)?;
+        let path = self.file(index).ok_or(DataError::OutOfRange { index, len: self.len() })?;
         read_image(&path).map(Stored::Encoded)
     }
 
     fn path(&self, index: usize) -> String {
-        self.names.text(index)
+        format!("{}{}", self.lead, self.names.text(index))
+    }
+
+    fn file(&self, index: usize) -> Option<PathBuf> {
+        Some(self.root.join(self.names.path(index)?))
     }
 
     fn label(&self, index: usize) -> Option<u32> {
@@ -124,7 +132,7 @@ impl Dataset for Folder {
     /// Names and content of all files.
     fn fingerprint(&self) -> String {
         let mut identity = Identity::new("folder");
-        for (index, content) in of_files(self.len(), |index| self.file(index).ok()).into_iter().enumerate() {
+        for (index, content) in of_files(self.len(), |index| self.file(index)).into_iter().enumerate() {
             identity.name(self.names.get(index).unwrap_or_default());
             identity.content(content);
         }

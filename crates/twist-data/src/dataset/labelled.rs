@@ -1,7 +1,7 @@
 //! Any data set with other labels than its own.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::classes::Labels;
@@ -29,8 +29,8 @@ impl Relabelled {
 
     /// With the labels of a CSV file.
     ///
-    /// A row belongs to the image with the same [`Dataset::path`], or else to the only image whose path ends with
-    /// what is written. Images without a row have no label; rows without an image are noted.
+    /// A row belongs to the image with the same [`Dataset::path`], or else to the only image whose path, or whose file from the
+    /// root on, ends with what is written. Images without a row have no label; rows without an image are noted.
     ///
     /// # Errors
     /// When the file cannot be read, has no label column, or fits no image, or when a row fits several.
@@ -41,7 +41,7 @@ impl Relabelled {
             return Err(misfit("it has no labels. Its first line has to be path,label".to_owned()));
         }
         let paths: Vec<String> = (0..images.len()).map(|i| images.path(i)).collect();
-        let index = Paths::new(&paths);
+        let index = Paths::new(&*images, &paths);
         let mut row_of: Vec<Option<usize>> = vec![None; images.len()];
         let mut leftovers = Leftovers::default();
         for (number, row) in rows.iter().enumerate() {
@@ -80,20 +80,25 @@ impl Relabelled {
 pub(super) struct Paths {
     /// In one form of Unicode, as what is looked for.
     paths: Vec<String>,
+    /// The files from the root on, in the same form; empty where an image has none.
+    files: Vec<String>,
     exact: HashMap<String, usize>,
     by_name: HashMap<Vec<u8>, Vec<usize>>,
 }
 
 impl Paths {
-    /// Of the images with these paths.
-    pub(super) fn new(paths: &[String]) -> Self {
+    /// Of `dataset`, whose images have these paths.
+    pub(super) fn new(dataset: &dyn Dataset, paths: &[String]) -> Self {
         let paths: Vec<String> = paths.iter().map(|path| composed(path).into_owned()).collect();
+        let whole = |index| std::path::absolute(dataset.file(index)?).ok();
+        let text = |path: PathBuf| composed(&path.to_string_lossy()).into_owned();
+        let files = (0..paths.len()).map(|index| whole(index).map(text).unwrap_or_default()).collect();
         let exact = paths.iter().cloned().zip(0..).collect();
         let mut by_name: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
         for (index, path) in paths.iter().enumerate() {
             by_name.entry(base_name(path.as_bytes()).to_vec()).or_default().push(index);
         }
-        Self { paths, exact, by_name }
+        Self { paths, files, exact, by_name }
     }
 
     /// The image that a row names.
@@ -102,9 +107,12 @@ impl Paths {
         if let Some(&index) = self.exact.get(wanted) {
             return Ok(Some(index));
         }
-        let ends_so = |path: &str| path.strip_suffix(wanted).is_some_and(|before| before.ends_with('/'));
+        let ends_so = |path: &str| {
+            path.strip_suffix(wanted).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+        };
         let same_name = self.by_name.get(base_name(wanted.as_bytes())).map_or(&[][..], Vec::as_slice);
-        let mut fitting = same_name.iter().copied().filter(|&i| ends_so(&self.paths[i]));
+        let mut fitting =
+            same_name.iter().copied().filter(|&i| ends_so(&self.paths[i]) || ends_so(&self.files[i]));
         match (fitting.next(), fitting.next()) {
             (Some(one), Some(other)) => {
                 let reason = format!(
@@ -129,6 +137,10 @@ impl Dataset for Relabelled {
 
     fn path(&self, index: usize) -> String {
         self.images.path(index)
+    }
+
+    fn file(&self, index: usize) -> Option<PathBuf> {
+        self.images.file(index)
     }
 
     fn label(&self, index: usize) -> Option<u32> {

@@ -23,7 +23,8 @@ pub struct Listed {
 /// Reads `file` against the images of a data set. It is a CSV with the columns `path` and `label` (`.csv`), or a text with
 /// a name in each line and perhaps a label behind it, as the `1percent.txt` of SimCLR: `n01440764_10026.JPEG`.
 ///
-/// A line names the image with the same [`Dataset::path`], or else the only one whose path ends so. Without labels in the
+/// A line names the image with the same [`Dataset::path`], or else the only one whose path, or whose file from the root on,
+/// ends so. Without labels in the
 /// file those of the data set count. A label that is the name of a class of the data set is that class; labels that are
 /// other numbers count its classes, where it has as many. In a CSV an image without a label (`-1` is none) is left out when
 /// others have one.
@@ -42,7 +43,7 @@ pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
 
     // Which images.
     let paths: Vec<String> = (0..dataset.len()).map(|index| dataset.path(index)).collect();
-    let known = Paths::new(&paths);
+    let known = Paths::new(dataset, &paths);
     let mut row_of: Vec<Option<usize>> = vec![None; dataset.len()];
     let mut unmatched = Vec::new();
     for (number, row) in rows.iter().enumerate() {

@@ -40,6 +40,7 @@ mod pattern;
 mod suggest;
 mod unicode;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use self::cache::in_memory;
@@ -75,8 +76,14 @@ pub trait Dataset: Send + Sync {
     /// When the bytes cannot be read. Whether they are a valid image is found out by decoding them.
     fn read(&self, index: usize) -> Result<Stored, DataError>;
 
-    /// A name of image `index` for people, logs and tables; no two images share one.
+    /// A name of image `index` for people, logs and tables; no two images share one. Of images in files it is their path: from
+    /// the folder on that was opened, else as it was written.
     fn path(&self, index: usize) -> String;
+
+    /// The file that is image `index`, where it has one of its own.
+    fn file(&self, _index: usize) -> Option<PathBuf> {
+        None
+    }
 
     /// Class of image `index`, an index into [`Dataset::classes`].
     fn label(&self, index: usize) -> Option<u32>;

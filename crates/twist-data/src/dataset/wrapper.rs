@@ -1,5 +1,7 @@
 //! What data sets have in common that are another one, read otherwise.
 
+use std::path::PathBuf;
+
 use super::left_out::LeftOut;
 use super::{Dataset, Stored};
 use crate::DataError;
@@ -30,6 +32,10 @@ impl<W: Wrapper> Dataset for W {
 
     fn path(&self, index: usize) -> String {
         self.within().path(index)
+    }
+
+    fn file(&self, index: usize) -> Option<PathBuf> {
+        self.within().file(index)
     }
 
     fn label(&self, index: usize) -> Option<u32> {

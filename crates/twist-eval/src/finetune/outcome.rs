@@ -10,14 +10,14 @@ use twist_train::Machine;
 
 use crate::labels::spread;
 use crate::{EvalError, LabelledImages, artefacts};
-use twist_model::{EvalInput, FeatureCache, FeatureKind, FeatureSet, Features, Model};
+use twist_model::{EvalInput, FeatureCache, FeatureKind, FeatureSet, Features, Model, Watch};
 use twist_model::{most_probable, unit_rows};
 
 /// Images that are asked at most.
 const MOST: usize = 50_000;
 
 /// The features of `images`, labelled or not, by a finished `model`: of 50,000 of them where there are more. Beside them
-/// the images that they are of.
+/// the images that they are of. `watch` hears how many are done.
 ///
 /// # Errors
 /// No image can be read, or libtorch fails.
@@ -25,6 +25,7 @@ pub(super) fn features(
     model: &Model,
     images: &Arc<dyn Dataset>,
     machine: &Machine,
+    watch: &Watch,
 ) -> Result<(Arc<dyn Dataset>, FeatureSet), EvalError> {
     let dataset = match images.len() > MOST {
         true => {
@@ -35,6 +36,8 @@ pub(super) fn features(
         false => Arc::clone(images),
     };
     let input = EvalInput::of_card(&model.card, Some(model.card.precision), machine)?;
+    watch.now("classes of all images");
+    let input = EvalInput { watch: watch.clone(), ..input };
     let set = FeatureCache::off().features(model, &input, FeatureKind::Last, &dataset, &mut |_, _| ())?;
     Ok((dataset, set))
 }

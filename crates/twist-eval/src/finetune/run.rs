@@ -1,7 +1,7 @@
 //! A run of fine-tuning: one folder with what was asked for, how it went, and a model to use.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use twist_train::{Machine, StopFlag};
 use super::{Calibration, FinetuneConfig, Finetuned, calibration, finetune, outcome};
 use crate::supervised::{Lesson, check_state};
 use crate::{EvalError, LabelledImages, Session, SupervisedPlan};
-use twist_model::{FeatureSet, Model, ModelCard, export};
+use twist_model::{FeatureSet, Model, ModelCard, Watch, export};
 
 /// Everything that a run needs beside its folder.
 pub struct FinetuneRun<'a> {
@@ -29,6 +29,8 @@ pub struct FinetuneRun<'a> {
     pub test: Option<Arc<dyn Dataset>>,
     /// Where it runs.
     pub machine: &'a Machine,
+    /// Who hears how far the classes of all images are, when training has ended.
+    pub watch: Watch,
 }
 
 /// How a run ended.
@@ -42,7 +44,10 @@ pub enum RunEnd {
         metrics: Map<String, Value>,
     },
     /// It was finished before; nothing was done.
-    WasFinished,
+    WasFinished {
+        /// Whether model, images or settings are not those of the run any more.
+        changed: bool,
+    },
     /// By request, and `--resume` goes on.
     Stopped,
 }
@@ -66,14 +71,15 @@ impl FinetuneRun<'_> {
         let (model_file, metrics_file) = (path.join(files::MODEL), path.join(files::METRICS));
         let state = folder.checkpoints().join(files::FINETUNE_STATE);
         let finished = folder.resume() && model_file.is_file() && metrics_file.is_file();
-        if finished && !state.is_file() {
-            return Ok(RunEnd::WasFinished);
-        }
         let options = self.config.options();
         let plan = options.plan(&self.source.card, &self.labelled)?;
         // A folder whose course cannot be resumed stays as it is.
         let begins_with = Lesson::begins_with(self.source, options.from_scratch)?;
         let identity = Lesson::identity(&self.labelled.images, self.test.as_ref(), &begins_with);
+        let described = described(&plan, &identity)?;
+        if finished && !state.is_file() {
+            return Ok(RunEnd::WasFinished { changed: is_other(&path.join(files::PLAN), &described) });
+        }
         if folder.resume() {
             check_state(&state, &plan, &identity)?;
         }
@@ -83,7 +89,7 @@ impl FinetuneRun<'_> {
         if !finished {
             notes.extend(folder.make_way()?);
             self.config.write(path)?;
-            write_json(&path.join(files::PLAN), &serde_json::to_value(&plan)?)?;
+            write_json(&path.join(files::PLAN), &described)?;
         }
         let mut session = Session {
             state: Some(state.clone()),
@@ -104,7 +110,7 @@ impl FinetuneRun<'_> {
         };
         if finished {
             close(&mut session)?;
-            return Ok(RunEnd::WasFinished);
+            return Ok(RunEnd::WasFinished { changed: false });
         }
         session.record(0, per_epoch, What::Start(Box::new(self.start(&plan, per_epoch))))?;
         for message in notes {
@@ -115,7 +121,7 @@ impl FinetuneRun<'_> {
         let Some(Finetuned { mut model, mut metrics, .. }) = ended else {
             return Ok(RunEnd::Stopped);
         };
-        let (images, features) = outcome::features(&model, &self.images, self.machine)?;
+        let (images, features) = outcome::features(&model, &self.images, self.machine, &self.watch)?;
         if let Some(found) = self.calibrate(&mut model, (&images, &features), &plan)? {
             metrics.insert("calibration".into(), serde_json::to_value(found)?);
         }
@@ -176,7 +182,20 @@ impl FinetuneRun<'_> {
     }
 }
 
-fn write_json(path: &std::path::Path, value: &Value) -> Result<(), EvalError> {
+/// What `plan.json` says: every number in force, and in `course` model and images, by their fingerprints.
+fn described(plan: &SupervisedPlan, identity: &str) -> Result<Value, EvalError> {
+    let mut described = serde_json::to_value(plan)?;
+    described["course"] = identity.into();
+    Ok(described)
+}
+
+/// Whether the `plan.json` of a finished run describes another course. One that does not say its course is taken at its word.
+fn is_other(file: &Path, described: &Value) -> bool {
+    let before = fs_err::read(file).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    before.is_some_and(|before| before.get("course").is_some() && before != *described)
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<(), EvalError> {
     let text = serde_json::to_string_pretty(value)?;
     Ok(twist_io::write_atomic(path, |file| writeln!(file, "{text}"))?)
 }

@@ -14,7 +14,7 @@ use super::outputs::{self, HeadInput};
 use crate::final_evaluation::STEPS;
 use crate::labels::spread;
 use crate::{EvalError, KMeans, RunFigures, artefacts};
-use twist_model::{FeatureScaling, Model};
+use twist_model::{FeatureScaling, Model, Watch};
 use twist_model::{FeatureTable, Features, unit_rows};
 
 /// Without held-out features, at most this many training rows are scored and kept as embeddings.
@@ -35,7 +35,7 @@ pub struct ChosenHead {
 
 /// Evaluates the head of `model` on `held_out`, or on the training features where there are none, and writes `metrics.json`,
 /// `embeddings.parquet`, `images.csv` and, where there are pictures, `thumbnails.tar` into the run folder. Returns the
-/// content of `metrics.json`, which is written last.
+/// content of `metrics.json`, which is written last. `watch` hears what is done.
 ///
 /// Where there are labels, k-means on the same features stands beside: fitted to the training features, told the same
 /// number of clusters, on the features as they are and divided by their norm.
@@ -49,15 +49,18 @@ pub fn head_evaluation(
     (train, held_out): (&FeatureTable, Option<&FeatureTable>),
     folder: &Path,
     run: RunFigures,
+    watch: &Watch,
 ) -> Result<Map<String, Value>, EvalError> {
     let evaluated = held_out.unwrap_or(train);
     let most = if held_out.is_some() { usize::MAX } else { TRAINING_ROWS_SCORED };
     let rows = spread(evaluated.len(), most);
     let unit_length = model.card.feature_scaling == FeatureScaling::UnitLength;
     let input = HeadInput { unit_length, device: plan.machine().device };
+    watch.now("classes");
     let features = outputs::outputs(model.head()?, evaluated, &rows, input)?;
     let mut decoder = evaluated.has_images.then(|| Decoder::new(DecodeLimits::default()));
     let names = artefacts::numbered(plan.net().dim);
+    watch.now("thumbnails and tables");
     artefacts::write(&features, &*evaluated.dataset, &names, folder, decoder.as_mut(), None)?;
 
     let scores = outputs::scores(&features, evaluated)?;
@@ -79,6 +82,7 @@ pub fn head_evaluation(
             "kmeans_restarts": KMEANS_RESTARTS,
             "kmeans_clusters": plan.net().dim,
         });
+        watch.now("k-means");
         match baselines(train, evaluated, &features, plan)? {
             Some([raw, unit]) => {
                 let measured = json!({

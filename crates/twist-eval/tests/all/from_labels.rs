@@ -1,7 +1,8 @@
 //! Fine-tuning and linear evaluation with augmentation: small random networks on pictures made here.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tch::Device;
@@ -14,7 +15,7 @@ use twist_eval::{EvalError, LabelBudget, LabelledImages, Session};
 use twist_io::{ClusterNames, splitmix};
 use twist_model::{
     BackboneCard, ClassSource, EvalInput, FeatureCache, FeatureKind, FeatureScaling, Model, ModelCard,
-    Predictor,
+    Predictor, Watch,
 };
 use twist_run::{Event, OnExisting, Recorder, RunError, RunFolder, What};
 use twist_train::{DeviceRequest, Machine, Precision, StopFlag};
@@ -328,10 +329,13 @@ fn a_run_leaves_a_model_that_others_load() {
         seed: 5,
     };
     let machine = machine();
+    let heard = Rc::new(RefCell::new(Vec::new()));
     let run = |folder: &RunFolder, config: &FinetuneConfig, counts: &Cell<[usize; 3]>| {
         let (config, labelled, test) = (config.clone(), all(&train), Some(test.clone()));
         let images = labelled.images.clone();
-        let run = FinetuneRun { config, source: &source, labelled, images, test, machine: &machine };
+        let heard = heard.clone();
+        let watch = Watch::new(move |what, done, all| heard.borrow_mut().push((what.to_owned(), done, all)));
+        let run = FinetuneRun { config, source: &source, labelled, images, test, machine: &machine, watch };
         run.run(folder, vec![Box::new(Kinds(counts))], None, &StopFlag::new())
     };
     let path = root.path().join("run");
@@ -345,6 +349,8 @@ fn a_run_leaves_a_model_that_others_load() {
         assert_eq!(written, serde_json::to_string_pretty(&metrics).unwrap() + "\n");
     }
     assert_eq!(counts.get(), [4, 1, 1], "four epochs, one unreadable picture, one end");
+    let last = heard.borrow().last().cloned();
+    assert_eq!(last, Some(("classes of all images".to_owned(), 20, 20)), "what follows training is told too");
     assert_eq!(FinetuneConfig::read(&path).unwrap(), Some(config.clone()));
     let log = fs_err::read_to_string(path.join("log.jsonl")).unwrap();
     assert!(log.contains("\"event\":\"start\"") && log.contains("test_top1"), "{log}");
@@ -356,7 +362,7 @@ fn a_run_leaves_a_model_that_others_load() {
     assert_eq!(loaded.card.transform, EvalTransform::new(16, 16, Interpolation::Bilinear));
 
     let folder = RunFolder::open(&path, OnExisting::Resume).unwrap();
-    assert!(matches!(run(&folder, &config, &counts).unwrap(), RunEnd::WasFinished));
+    assert!(matches!(run(&folder, &config, &counts).unwrap(), RunEnd::WasFinished { changed: false }));
     drop(folder);
     let folder = RunFolder::open(&path, OnExisting::Replace).unwrap();
     assert!(path.join("model.safetensors").exists(), "the old run stays until the new one begins");
@@ -517,7 +523,15 @@ fn a_classifier_from_few_labels_is_as_sure_as_it_is_right() {
     let sure = finetune(&source, &labelled, None, &options, &machine(), session).unwrap().unwrap().model;
     let config = FinetuneConfig { lr, backbone_lr, ..asked(150, 24) };
     let machine = machine();
-    let run = FinetuneRun { config, source: &source, labelled, images, test: None, machine: &machine };
+    let run = FinetuneRun {
+        config,
+        source: &source,
+        labelled,
+        images,
+        test: None,
+        machine: &machine,
+        watch: Watch::default(),
+    };
     let folder = RunFolder::open(root.path().join("run"), OnExisting::Refuse).unwrap();
     let RunEnd::Finished { metrics, .. } = run.run(&folder, Vec::new(), None, &StopFlag::new()).unwrap()
     else {
@@ -546,7 +560,15 @@ fn many_labels_and_one_a_class_are_not_calibrated() {
     let machine = machine();
     let metrics = |name: &str, labelled: LabelledImages, images: Arc<dyn Dataset>| {
         let config = asked(1, 64);
-        let run = FinetuneRun { config, source: &source, labelled, images, test: None, machine: &machine };
+        let run = FinetuneRun {
+            config,
+            source: &source,
+            labelled,
+            images,
+            test: None,
+            machine: &machine,
+            watch: Watch::default(),
+        };
         let folder = RunFolder::open(root.path().join(name), OnExisting::Refuse).unwrap();
         match run.run(&folder, Vec::new(), None, &StopFlag::new()).unwrap() {
             RunEnd::Finished { metrics, .. } => metrics,

@@ -71,11 +71,16 @@ impl Verdicts {
 }
 
 impl Samples {
-    /// Puts merged classes together and marks the unsure images. A merged class is as probable as its parts together, and may
-    /// so be more probable than the class that was. Any earlier merge is taken back first.
+    /// Puts merged classes together and marks the unsure images. Any earlier merge is taken back first.
     pub(crate) fn merge(&mut self, naming: &Naming) {
-        self.merged = self.said.clone();
-        let Verdicts { cluster, confidence, second_cluster, second_confidence } = &mut self.merged;
+        (self.merged, self.unsure) = self.under(naming);
+    }
+
+    /// The classes under `naming`, and which images are unsure then. A merged class is as probable as its parts together, and
+    /// may so be more probable than the class that was.
+    pub(crate) fn under(&self, naming: &Naming) -> (Verdicts, Vec<bool>) {
+        let mut merged = self.said.clone();
+        let Verdicts { cluster, confidence, second_cluster, second_confidence } = &mut merged;
         let each = self.ranked.len() / self.index.len().max(1);
         for i in 0..cluster.len() {
             let two = [(cluster[i], confidence[i]), (second_cluster[i], second_confidence[i])];
@@ -85,7 +90,8 @@ impl Samples {
             (second_cluster[i], second_confidence[i]) = second;
         }
         let threshold = naming.unsure_below();
-        self.unsure = confidence.iter().map(|p| f64::from(*p) < threshold).collect();
+        let unsure = confidence.iter().map(|p| f64::from(*p) < threshold).collect();
+        (merged, unsure)
     }
 
     /// One more than the highest output that the table names: what the network has at least.

@@ -12,6 +12,8 @@ use crate::text::{count, percent, plural};
 const MOST_CLASSES: usize = 100;
 /// Images in all, which keeps the page to a few megabytes.
 const MOST_IMAGES: usize = 900;
+/// Images shown by name where there is no picture of any.
+pub(crate) const MOST_NAMES: usize = 4;
 /// Unsure images shown.
 const MOST_UNSURE: usize = 24;
 
@@ -76,9 +78,14 @@ pub(crate) fn gallery(run: &Run, samples: &Samples, classes: &Classes, book: &mu
 fn unsure(run: &Run, samples: &Samples, classes: &Classes, book: &mut Book) -> Option<Unsure> {
     let visible = |row: &&usize| run.thumbnails.contains_key(&samples.index[**row]);
     let caption = |row: usize| format!("{:.2}", samples.merged.confidence[row]);
-    let shown = classes.unsure.iter().filter(visible).take(MOST_UNSURE);
-    let pictures =
-        shown.map(|row| picture(run, samples, classes, book, (*row, caption(*row), false))).collect();
+    let mut shown: Vec<usize> = classes.unsure.iter().filter(visible).take(MOST_UNSURE).copied().collect();
+    if shown.is_empty() {
+        shown = classes.unsure.iter().take(MOST_NAMES).copied().collect();
+    }
+    let pictures = shown
+        .into_iter()
+        .map(|row| picture(run, samples, classes, book, (row, caption(row), false)))
+        .collect();
     let text = format!(
         "{} of {}, less probable than {}, in whichever class",
         plural(classes.unsure.len(), "image", "images"),
@@ -105,7 +112,7 @@ fn card(
     borderline.truncate(most_borderline);
     if confident.is_empty() {
         // Without thumbnails a few names still say what the class holds.
-        confident = turns.into_iter().take(most_confident.min(4)).collect();
+        confident = turns.into_iter().take(most_confident.min(MOST_NAMES)).collect();
     }
 
     let majority = class.majority.map(|(label, _)| label);

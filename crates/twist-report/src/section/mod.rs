@@ -45,6 +45,7 @@ use crate::run::Run;
 use crate::study::Study;
 
 pub(crate) use self::compare::compare;
+pub(crate) use self::gallery::MOST_NAMES;
 pub(crate) use self::overview::Judged;
 
 /// A contact sheet above this many bytes is stored as JPEG when that is smaller.

@@ -14,6 +14,8 @@ pub(crate) struct Picture {
     shown: Option<Shown>,
     /// A few characters below it.
     caption: String,
+    /// What it is called.
+    name: String,
     /// Lines of the tooltip.
     tip: String,
     /// For those who do not see it.
@@ -53,5 +55,5 @@ pub(crate) fn picture(
         None => format!("{name}, in {title}"),
     };
     let shown = run.thumbnails.get(&samples.index[row]).map(|thumbnail| book.show(thumbnail));
-    Picture { shown, caption, tip: tip.join("\n"), alt, odd }
+    Picture { shown, caption, name, tip: tip.join("\n"), alt, odd }
 }

@@ -83,10 +83,10 @@ pub(super) fn tiles(run: &Run, classes: Option<&Classes>) -> Vec<Tile> {
     if let Some(took) = spent_minutes(run) {
         tiles.push(Tile {
             name: "training",
-            title: "wall-clock time",
+            title: "wall-clock time; the line is the loss",
             value: minutes(took),
             note: epochs(run).unwrap_or_default(),
-            spark: String::new(),
+            spark: spark(run.log.steps.values().filter_map(|record| record.values.get("loss").copied())),
         });
     }
     let speeds =

@@ -8,6 +8,7 @@ use super::site::Site;
 use crate::classes::Class;
 use crate::label_next::propose;
 use crate::map::nearest;
+use crate::section::MOST_NAMES;
 
 /// Images on one page of a class.
 const PAGE: usize = 60;
@@ -44,7 +45,11 @@ pub(super) fn classes(site: &Site) -> Reply {
 fn card(site: &Site, class: &Class) -> Value {
     let samples = &site.samples;
     let turns = class.rows_by_turns(samples);
-    let examples = turns.iter().filter(|row| site.has_picture(**row)).take(EXAMPLES);
+    let mut examples: Vec<usize> =
+        turns.iter().filter(|row| site.has_picture(**row)).take(EXAMPLES).copied().collect();
+    if examples.is_empty() {
+        examples = turns.into_iter().take(MOST_NAMES).collect();
+    }
     let mean =
         class.rows.iter().map(|row| samples.merged.confidence[*row]).sum::<f32>() / class.rows.len() as f32;
     json!({
@@ -57,7 +62,7 @@ fn card(site: &Site, class: &Class) -> Value {
         "mostly": class.majority.map(|(label, _)| samples.class_name(label)),
         "purity": class.majority.map(|(_, share)| share),
         "sure": super::site::rounded(mean),
-        "examples": examples.map(|row| site.item(*row)).collect::<Vec<_>>(),
+        "examples": examples.into_iter().map(|row| site.item(row)).collect::<Vec<_>>(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Changing: names, merges, the threshold of sureness, and labels. Everything is on the disk before the reply.
+//! Changing: names, taking merges back, the threshold of sureness, and labels. Everything is on the disk before the reply.
 
 use std::collections::BTreeMap;
 
@@ -29,39 +29,6 @@ pub(super) fn rename(site: &mut Site, request: &Request) -> Reply {
         name => name.to_owned(),
     };
     changed(site.change(|names| names.rename(class, &name)))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Merge {
-    classes: Vec<Seen>,
-    /// What the result is called; without one, as its first named part.
-    name: Option<String>,
-}
-
-/// A class as the page showed it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Seen {
-    class: u32,
-    /// The outputs that it was made of.
-    parts: Vec<u32>,
-}
-
-/// Makes several classes one, if each still is what the user saw: another page may have merged it meanwhile.
-pub(super) fn merge(site: &mut Site, request: &Request) -> Reply {
-    let Merge { classes, name } = match request.json() {
-        Ok(asked) => asked,
-        Err(refusal) => return refusal,
-    };
-    let name = name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-    let numbers: Vec<u32> = classes.iter().map(|seen| seen.class).collect();
-    changed(site.change(|names| {
-        for Seen { class, parts } in &classes {
-            names.expect(*class, parts)?;
-        }
-        names.merge(&numbers, name).map(drop)
-    }))
 }
 
 #[derive(Deserialize)]
@@ -103,14 +70,21 @@ pub(super) fn threshold(site: &mut Site, request: &Request) -> Reply {
     }
 }
 
-fn changed(result: Result<(), ClusterError>) -> Reply {
+/// The reply to a change that went well, or was refused.
+pub(super) fn changed(result: Result<(), ClusterError>) -> Reply {
     match result {
         Ok(()) => Reply::json(&json!({})),
-        Err(
-            error @ (ClusterError::Io(_) | ClusterError::Damaged { .. } | ClusterError::OtherModel { .. }),
-        ) => Reply::refuse(500, error.to_string()),
-        Err(error) => Reply::refuse(409, error.to_string()),
+        Err(error) => refusal(&error),
     }
+}
+
+/// Why names stay as they are.
+pub(super) fn refusal(error: &ClusterError) -> Reply {
+    let status = match error {
+        ClusterError::Io(_) | ClusterError::Damaged { .. } | ClusterError::OtherModel { .. } => 500,
+        _ => 409,
+    };
+    Reply::refuse(status, error.to_string())
 }
 
 #[derive(Deserialize)]

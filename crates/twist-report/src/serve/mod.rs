@@ -25,6 +25,7 @@ mod site;
 
 mod browse;
 mod edit;
+mod merge;
 mod page;
 mod pictures;
 mod search;

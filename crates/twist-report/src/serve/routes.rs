@@ -5,7 +5,7 @@ use twist_run::files;
 use super::message::{Reply, Request};
 use super::page::{SCRIPT, STYLE, page};
 use super::site::Site;
-use super::{browse, edit, pictures, search};
+use super::{browse, edit, merge, pictures, search};
 
 /// Answers a request that was let in.
 pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
@@ -13,7 +13,8 @@ pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
     if request.post {
         return match path {
             "api/rename" => edit::rename(site, request),
-            "api/merge" => edit::merge(site, request),
+            "api/merge" => merge::merge(site, request),
+            "api/merged" => merge::preview(site, request),
             "api/unmerge" => edit::unmerge(site, request),
             "api/threshold" => edit::threshold(site, request),
             "api/label" => edit::label(site, request),

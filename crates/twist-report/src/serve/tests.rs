@@ -76,6 +76,12 @@ fn classes_come_with_names_sizes_and_purity() {
         (&classes[0]["name"], &classes[0]["mostly"], &classes[0]["purity"]),
         (&json!("class 0"), &json!("cat"), &json!(0.75))
     );
+    let examples = classes[0]["examples"].as_array().unwrap();
+    assert_eq!(
+        (examples.len(), &examples[0]["title"]),
+        (4, &json!("a/0.png")),
+        "names where there are no pictures"
+    );
     let run = granted(&get(&mut site, "api/run"));
     assert_eq!(
         (&run["outputs"], &run["can_embed"], &run["has_paths"]),
@@ -108,6 +114,36 @@ fn a_name_and_a_merge_are_on_the_disk_and_can_be_taken_back() {
     granted(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "" })));
     assert!(ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap().is_untouched());
     assert_eq!(granted(&get(&mut site, "api/classes"))["classes"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_merge_says_how_many_images_move() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    let asked = json!({ "classes": [seen(2, &[2]), seen(3, &[3])] });
+    let outcome = |images: u32, others: u32, unsure: u32| json!({ "images": images, "from_others": others, "from_unsure": unsure });
+    assert_eq!(granted(&post(&mut site, "api/merged", &asked)), outcome(4, 0, 0));
+    // In the first image class 0 has 0.4 now, and 2 and 3 have 0.3 each.
+    site.samples.said.confidence[0] = 0.4;
+    site.samples.ranked = vec![(0, 0.0); 24];
+    for row in 0..8 {
+        let said = &site.samples.said;
+        let (first, second) = (
+            (said.cluster[row], said.confidence[row]),
+            (said.second_cluster[row], said.second_confidence[row]),
+        );
+        site.samples.ranked[row * 3..row * 3 + 2].copy_from_slice(&[first, second]);
+    }
+    site.samples.ranked[..3].copy_from_slice(&[(0, 0.4), (2, 0.3), (3, 0.3)]);
+    site.samples.merge(&Naming::from(ClusterNames::new(5)));
+    assert_eq!(granted(&post(&mut site, "api/merged", &asked)), outcome(5, 1, 0));
+    assert!(!folder.path().join("clusters.json").exists(), "a preview changes nothing");
+    // Alone it is unsure, with both others it is not; those with 0.35 and 0.4 stay unsure.
+    granted(&post(&mut site, "api/threshold", &json!({ "below": 0.45 })));
+    assert_eq!(granted(&post(&mut site, "api/merged", &asked)), outcome(4, 0, 1));
+    assert_eq!(granted(&post(&mut site, "api/merge", &asked)), outcome(4, 0, 1));
+    let stale = json!({ "classes": [seen(2, &[2]), seen(0, &[0])] });
+    refused(&post(&mut site, "api/merged", &stale), 409, "not what it was");
 }
 
 #[test]

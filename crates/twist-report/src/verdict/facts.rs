@@ -19,6 +19,8 @@ pub(super) struct Facts {
     pub(super) rival: Option<KMeans>,
     /// Updates of the network.
     pub(super) steps: Option<u64>,
+    /// Whether it is a head alone, on features that stay.
+    pub(super) is_head: bool,
     images: Option<u64>,
     /// Of these, the ones with a label: accuracies are theirs.
     labelled: Option<u64>,
@@ -41,6 +43,7 @@ impl Facts {
             accuracy: number("accuracy_one_to_one"),
             rival: rival(metrics, clusters).filter(|one| clusters.is_some() && one.clusters == clusters),
             steps: whole("/steps"),
+            is_head: whole("/heads").is_some(),
             images: whole("/evaluated_images"),
             labelled: whole("/labelled_images").or(whole("/evaluated_images")),
         })

@@ -123,7 +123,10 @@ pub fn verdict(metrics: &Map<String, Value>, training: Training<'_>) -> Option<V
             );
         }
     }
-    let longer = "train longer (`--epochs`), or train a head on a pretrained network (`--frozen MODEL`)";
+    let longer = match facts.is_head {
+        true => "train longer (`--epochs`), or take the features of a network that knows such images better",
+        false => "train longer (`--epochs`), or train a head on a pretrained network (`--frozen MODEL`)",
+    };
     if let (Some(sure), Some(decided)) = (facts.confidence, facts.decided())
         && decided < HESITATES
     {
@@ -222,6 +225,13 @@ mod tests {
         let unlabelled = judged(json!({"accuracy_one_to_one": null, "baselines": {}}), Training::Finished);
         assert_eq!(unlabelled.grade, Grade::Usable);
         assert!(unlabelled.next.contains("Without labels no figure proves them"));
+    }
+
+    #[test]
+    fn a_head_is_not_told_to_become_one() {
+        let head = json!({"mean_confidence": 0.2, "protocol": {"clusters": 20, "heads": 8}});
+        let found = judged(head, Training::Finished);
+        assert!(found.next.contains("features of a network") && !found.next.contains("--frozen"), "{found}");
     }
 
     #[test]

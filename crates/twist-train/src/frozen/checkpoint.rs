@@ -30,6 +30,9 @@ pub struct HeadFacts {
     /// Rows of one update: fewer than the recipe says where there were fewer. Checkpoints of older versions do not say it.
     #[serde(default)]
     pub batch_size: Option<usize>,
+    /// Rows of the features; checkpoints of older versions do not say it.
+    #[serde(default)]
+    pub rows: Option<usize>,
     /// Width of the features.
     pub feature_dim: i64,
     /// Identity of the features.
@@ -51,6 +54,7 @@ impl HeadFacts {
             recipe_name: recipe_name.into(),
             head_recipe: plan.config().clone(),
             batch_size: Some(plan.batch_size()),
+            rows: Some(plan.features().rows),
             feature_dim: plan.features().width,
             data_fingerprint: plan.features().fingerprint.clone(),
             twist: env!("CARGO_PKG_VERSION").into(),
@@ -109,12 +113,14 @@ pub(super) fn warnings(loaded: &Loaded<HeadFacts>, plan: &HeadPlan) -> Vec<Strin
     if !changes.is_empty() {
         warnings.push(format!("the recipe changed since the checkpoint: {}", changes.join(", ")));
     }
-    if loaded.facts.data_fingerprint != plan.features().fingerprint {
-        warnings.push(format!(
-            "the features are not those of the last checkpoint; training continues with {} rows in another order and with other \
-             pairs, and does not end where a run without that change does",
-            plan.features().rows
-        ));
-    }
+    warnings.extend(other_features(&loaded.facts, plan));
     warnings
+}
+
+/// What became of the features since the checkpoint, in words; `None` where they are the same.
+pub(super) fn other_features(facts: &HeadFacts, plan: &HeadPlan) -> Option<String> {
+    let features = plan.features();
+    let ended = facts.step >= plan.total_steps();
+    (facts.data_fingerprint != features.fingerprint)
+        .then(|| resume::other_data("row", facts.rows, features.rows, ended))
 }

@@ -8,7 +8,7 @@ use twist_io::StateDict;
 use twist_nn::ProjectionHead;
 use twist_run::{Event, Recorder, RunFolder, StartFigures, What, files, says_saved};
 
-use super::checkpoint::{capture, check_place, restore, warnings};
+use super::checkpoint::{capture, check_place, other_features, restore, warnings};
 use super::progress::{Progress, least};
 use super::step::{HeadState, head_step, mean_loss};
 use super::{HeadFacts, HeadPlan, Neighbourhood, Pairs};
@@ -19,7 +19,7 @@ use crate::machine::device_name;
 use crate::metrics::StepMetrics;
 use crate::outcome::{Outcome, StopReason};
 use crate::stop::StopFlag;
-use crate::{TrainError, pace, resume};
+use crate::{Pace, TrainError, pace, resume};
 
 /// Measures a head while the run goes on: named scores as fractions, in the order in which they are shown.
 pub type HeadEvaluator<'a> = dyn FnMut(&ProjectionHead) -> Result<Vec<(String, f64)>, EvalError> + 'a;
@@ -103,13 +103,13 @@ impl HeadTrainer {
         Ok(trainer)
     }
 
-    /// The finished steps of the run in `folder`, without opening its features.
+    /// The finished steps of the run in `folder`, and what became of the features of `plan` since, without reading them.
     ///
     /// # Errors
     /// None of its checkpoints can be read.
-    pub fn steps_of(folder: &RunFolder) -> Result<u64, TrainError> {
+    pub fn state_of(folder: &RunFolder, plan: &HeadPlan) -> Result<(u64, Option<String>), TrainError> {
         let newest = CheckpointStore::new(folder.checkpoints(), 1).newest::<HeadFacts>()?;
-        Ok(newest.map_or(0, |loaded| loaded.facts.step))
+        Ok(newest.map_or((0, None), |loaded| (loaded.facts.step, other_features(&loaded.facts, plan))))
     }
 
     /// The plan.
@@ -132,14 +132,15 @@ impl HeadTrainer {
     ///
     /// # Errors
     /// libtorch's.
-    pub fn seconds_per_step(&mut self) -> Result<f64, TrainError> {
+    pub fn seconds_per_step(&mut self) -> Result<Pace, TrainError> {
         let heads = (0..self.plan.heads()).map(|number| HeadState::new(&self.plan, number, None));
         let mut heads = heads.collect::<Result<Vec<_>, _>>()?;
-        pace::seconds_of(self.plan.total_steps(), |step| {
+        let (seconds, _) = pace::seconds_of(self.plan.total_steps(), |step| {
             let (figures, _) = head_step(&mut heads, &self.plan, &mut self.pairs, step)?;
             StepMetrics::read(&figures)?; // waits for the device
             Ok(())
-        })
+        })?;
+        Ok(Pace { first: seconds, later: seconds })
     }
 
     /// The same run, before its first step, under a plan with another number of epochs and no other difference.

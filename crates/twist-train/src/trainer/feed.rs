@@ -59,8 +59,8 @@ impl Feed {
         Ok(Self { dataset, loader, end: plan.stage_end(step), strict, reported: HashSet::new(), notes })
     }
 
-    /// Continues with the stage that `step` belongs to, which has views of its own.
-    pub(super) fn next_stage(&mut self, plan: &TrainPlan, step: u64) -> Result<(), TrainError> {
+    /// Loads from `step` on, with the views of its stage.
+    pub(super) fn restart(&mut self, plan: &TrainPlan, step: u64) -> Result<(), TrainError> {
         self.loader = loader(plan, &self.dataset, step, self.strict)?;
         self.end = plan.stage_end(step);
         Ok(())

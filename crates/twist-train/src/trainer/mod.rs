@@ -136,6 +136,11 @@ impl Trainer {
         self.step >= self.plan.total_steps()
     }
 
+    /// What is not as it was at the checkpoint that the run goes on from, one sentence each; [`Trainer::run`] records them.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// What `--init` applied, when it was used.
     pub fn init_report(&self) -> Option<&LoadReport> {
         self.init_report.as_ref()
@@ -177,7 +182,7 @@ impl Trainer {
 
         while self.step < self.plan.total_steps() {
             if feed.is_over(self.step) {
-                feed.next_stage(&self.plan, self.step)?;
+                feed.restart(&self.plan, self.step)?;
             }
 
             // The step.

@@ -1,5 +1,7 @@
 //! `twist clusters MODEL rename`, `merge`, `unmerge` and `unsure`: each changes one thing and writes the file.
 
+use twist_eval::{Assignment, assignments};
+
 use crate::commands::predict::probability;
 use crate::exit::Exit;
 use crate::names::{Named, called, usage};
@@ -78,9 +80,15 @@ impl Merge {
             // The number as given: of a class that is merged already, each of its numbers means all of it.
             classes.push(named.find(text)?.class);
         }
+        let before = named.names.groups();
         let group = usage(named.names.merge(&classes, self.name.as_deref()))?;
         named.save()?;
-        talk.say(format!("{} has the classes {}", called(&group), numbers(&group.members)));
+        let moves = evaluated(named, talk).map_or_else(String::new, |images| {
+            let after = named.names.groups();
+            let inside = images.iter().filter(|image| image.class(&after).0 == group.class);
+            moves(inside.map(|image| image.class(&before).0), &classes)
+        });
+        talk.say(format!("{} has the classes {}{moves}", called(&group), numbers(&group.members)));
         Ok(Exit::Done)
     }
 }
@@ -106,11 +114,44 @@ impl Unsure {
         usage(named.names.set_unsure(self.threshold.0))?;
         named.save()?;
         talk.say(match self.threshold.0 {
-            Some(threshold) => format!("images with a probability below {threshold} are unsure"),
+            Some(threshold) => {
+                let counted = evaluated(named, talk).map_or_else(String::new, |images| {
+                    let groups = named.names.groups();
+                    let unsure =
+                        images.iter().filter(|image| f64::from(image.class(&groups).1) < threshold).count();
+                    format!(", {} of {} that the run was evaluated on", unsure, images.len())
+                });
+                format!("images with a probability below {threshold} are unsure{counted}")
+            }
             None => "no image is unsure".to_string(),
         });
         Ok(Exit::Done)
     }
+}
+
+/// The images that the run of the model was evaluated on, where it was. Names can be changed without them.
+fn evaluated(named: &Named, talk: &Talk) -> Option<Vec<Assignment>> {
+    let read = assignments(named.run.as_deref()?);
+    read.unwrap_or_else(|error| {
+        talk.warn(error.to_string());
+        None
+    })
+}
+
+/// How many images a merged class has, and how many of them were in none of `parts`; `before` are the classes that they were in.
+fn moves(before: impl Iterator<Item = u32>, parts: &[u32]) -> String {
+    let (mut images, mut others) = (0, 0);
+    for class in before {
+        images += 1;
+        others += usize::from(!parts.contains(&class));
+    }
+    let moved = match others {
+        0 => String::new(),
+        others => {
+            format!(", {others} of them from other classes, because probabilities of merged classes add up")
+        }
+    };
+    format!(": {images} images of the run{moved}")
 }
 
 /// "3, 7 and 12".
@@ -124,7 +165,14 @@ fn numbers(members: &[u32]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::numbers;
+    use super::{moves, numbers};
+
+    #[test]
+    fn images_that_a_merge_draws_from_other_classes_are_counted() {
+        assert_eq!(moves([3, 7, 3].into_iter(), &[3, 7]), ": 3 images of the run");
+        let drawn = moves([3, 7, 5, 9].into_iter(), &[3, 7]);
+        assert!(drawn.starts_with(": 4 images of the run, 2 of them from other classes"), "{drawn}");
+    }
 
     #[test]
     fn numbers_are_a_list() {

@@ -10,6 +10,7 @@ use twist_io::text_to_cell;
 use super::show::classes;
 use crate::exit::{Exit, Usage};
 use crate::names::Named;
+use crate::out_file;
 use crate::talk::{Talk, to_stdout};
 
 const EXAMPLES: &str = "\
@@ -28,6 +29,9 @@ pub(super) struct Args {
     /// The file: .csv or .json [default: CSV on stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace the file of --out if there is one
+    #[arg(long, requires = "out")]
+    force: bool,
 }
 
 /// Writes.
@@ -36,6 +40,7 @@ pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exi
         Some(path) => is_json(path)?,
         None => false,
     };
+    args.out.as_deref().map_or(Ok(()), |out| out_file::check(out, args.force))?;
     let known = named.run.as_deref().map(assignments).transpose()?.flatten();
     let rows = match (args.labels, &known) {
         (true, Some(images)) => labels(named, images),

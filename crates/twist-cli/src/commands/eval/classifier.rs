@@ -20,14 +20,14 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    #[command(flatten)]
-    model: ModelArgs,
     /// Labelled images to measure on: any DATA
     #[arg(long, value_name = "DATA", help_heading = "Images")]
     test: String,
     /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, or a list file
     #[arg(long, value_name = "auto|folder|FILE", default_value = DEFAULT_LABELS, help_heading = "Images")]
     labels: String,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

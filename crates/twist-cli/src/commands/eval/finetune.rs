@@ -27,10 +27,10 @@ pub(super) struct Args {
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// Images to learn from: any DATA
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", help_heading = "Images")]
     train: String,
     /// Labelled images to test on
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", help_heading = "Images")]
     test: String,
     /// Repetitions with the seeds SEED, SEED + 1, …: mean and standard deviation are reported
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least::<u64>(1))]

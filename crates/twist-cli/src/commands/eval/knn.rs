@@ -26,9 +26,9 @@ class with the weight exp(similarity / T).";
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
-    model: ModelArgs,
-    #[command(flatten)]
     data: DataArgs,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Published tables to compare with: cifar (k = 200, T = 0.1) or imagenet (k = 20, T = 0.07)
     #[arg(long, value_name = "NAME", default_value = "cifar", hide_possible_values = true)]
     protocol: ProtocolArg,

@@ -47,9 +47,9 @@ The protocols do not compare with each other:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
-    model: ModelArgs,
-    #[command(flatten)]
     data: DataArgs,
+    #[command(flatten)]
+    model: ModelArgs,
     /// How the classifier is trained: fast, resnet or vit
     #[arg(long, value_enum, default_value_t = Which::Fast, hide_possible_values = true)]
     protocol: Which,

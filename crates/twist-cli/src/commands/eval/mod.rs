@@ -14,7 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   twist eval knn runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar'
   twist eval classifier resnet20.safetensors --test 'cifar10/test-*.tar'
-  twist eval cluster runs/a runs/b runs/c --test 'cifar10/test-*.tar'      mean and deviation of three seeds
+  twist eval cluster runs/a runs/b runs/c --test 'cifar10/test-*.tar'      mean of three seeds
   twist eval linear runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar'
   twist eval finetune runs/cifar10_cpu-1 --train 'cifar10/train-*.tar' --test 'cifar10/test-*.tar' \\
       --percent 1 --seeds 3

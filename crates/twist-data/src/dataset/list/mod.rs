@@ -67,12 +67,6 @@ impl List {
         let labels = table::labels(path, &rows, &[])?;
         Ok(Self { folder, names: rows.into_iter().map(|r| r.path).collect(), labels, left_out })
     }
-
-    /// Where image `index` lies.
-    fn file(&self, index: usize) -> Result<PathBuf, DataError> {
-        let name = self.names.get(index).ok_or(DataError::OutOfRange { index, len: self.len() })?;
-        Ok(self.folder.join(name))
-    }
 }
 
 /// An image listed twice would be counted twice in every figure.
@@ -129,12 +123,16 @@ impl Dataset for List {
     }
 
     fn read(&self, index: usize) -> Result<Stored, DataError> {
-        let path = self.file(index)?;
+        let path = self.file(index).ok_or(DataError::OutOfRange { index, len: self.len() })?;
         read_image(&path).map(Stored::Encoded)
     }
 
     fn path(&self, index: usize) -> String {
         self.names.get(index).cloned().unwrap_or_default()
+    }
+
+    fn file(&self, index: usize) -> Option<PathBuf> {
+        Some(self.folder.join(self.names.get(index)?))
     }
 
     fn label(&self, index: usize) -> Option<u32> {
@@ -152,7 +150,7 @@ impl Dataset for List {
     /// Names, content and labels.
     fn fingerprint(&self) -> String {
         let mut identity = Identity::new("list");
-        for (index, content) in of_files(self.len(), |index| self.file(index).ok()).into_iter().enumerate() {
+        for (index, content) in of_files(self.len(), |index| self.file(index)).into_iter().enumerate() {
             identity.name(self.names[index].as_bytes());
             identity.content(content);
             identity.label(self.label(index));

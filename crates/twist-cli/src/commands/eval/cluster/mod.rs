@@ -77,6 +77,13 @@ struct Reference {
 /// Measures and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let test = Source::open(&args.test, &args.labels, talk)?;
+    if matches!(test, Source::Features(_)) && test.dataset().classes().is_empty() {
+        return Err(Usage(format!(
+            "{} has no labels to measure by: labels of features are the column `label`, or x.labels.npy beside x.npy",
+            args.test
+        ))
+        .into());
+    }
     // k-means looks at no label, so a list of the test images' labels is none of the training images'.
     let open = |data: &String| Source::open(data, crate::sources::DEFAULT_LABELS, talk);
     let train = args.train.as_ref().map(open).transpose()?;

@@ -63,7 +63,7 @@ fn notes(measured: &[Measured]) -> Vec<String> {
     ];
     if let Some(kmeans) = first.protocol.get("kmeans") {
         notes.push(format!(
-            "k-means: L2-normalised backbone features of {} {}, best of {} starts for each seed.",
+            "k-means: L2-normalised features of {} {}, best of {} starts for each seed.",
             kmeans["points"],
             kmeans["fitted_to"].as_str().unwrap_or("images"),
             kmeans["restarts"],

@@ -1,0 +1,28 @@
+//! The file of `--out`: one rule for every command that writes one.
+//!
+//! What has the name already is not replaced, unless `--force` is given. A run's own files (`RUN/report.html`) are not
+//! named by `--out` and follow the run.
+
+use std::path::Path;
+
+use crate::exit::Usage;
+
+/// Whether `out` can become a file, found out before any work is done for it.
+///
+/// # Errors
+/// [`Usage`] where `out` is a folder, lies in none, or is a file that is there already and `force` is not given.
+pub(crate) fn check(out: &Path, force: bool) -> Result<(), Usage> {
+    let shown = out.display();
+    if out.is_dir() {
+        return Err(Usage(format!("--out {shown}: it is a folder; give the name of a file in it")));
+    }
+    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        let folder = folder.display();
+        return Err(Usage(format!("--out {shown}: the folder {folder} does not exist; create it first")));
+    }
+    // A device or a pipe has no content that could be lost.
+    if out.is_file() && !force {
+        return Err(Usage(format!("--out {shown}: the file exists; --force replaces it")));
+    }
+    Ok(())
+}
