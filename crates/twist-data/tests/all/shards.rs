@@ -95,7 +95,7 @@ fn damaged_archives_say_where() {
     let mut flipped = content.clone();
     flipped[second + 3] ^= 0xff;
     place.write("flipped.tar", &flipped);
-    assert!(place.error("flipped.tar").contains(&format!("at byte {second}: the checksum")));
+    assert!(place.error("flipped.tar").contains(&format!("at byte {second}: archive header checksum")));
     archive(&place.path("bad.tar"), &[("1.png", &image), ("1.json", b"{")]);
     assert!(place.error("bad.tar").contains("1.json is not JSON"));
     archive(&place.path("texts.tar"), &[("1.txt", b"x"), ("2.txt", b"x")]);

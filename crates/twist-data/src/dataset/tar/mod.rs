@@ -3,7 +3,6 @@
 //! Opening reads the headers once, all shards in parallel; afterwards an image is one positioned read, from any number
 //! of threads. Labels come from `.cls` or `.json` members (WebDataset), or else from folders inside the archive.
 
-mod header;
 mod samples;
 mod scan;
 

@@ -1,12 +1,16 @@
 //! The members of an archive, from its headers alone.
 
-use std::io;
+use std::cell::RefCell;
+use std::io::{self, Read, Seek, SeekFrom};
 
-use super::header::{BLOCK, Header, Kind, parse};
+use tar::EntryType;
+
 use crate::dataset::kinds::has_extension;
 use crate::dataset::left_out::Leftovers;
 use crate::dataset::names::readable;
 
+/// Bytes of a header, and the unit to which contents are padded.
+const BLOCK: u64 = 512;
 /// Bytes read at once: a header, the small members around it, and often the next header.
 const WINDOW: u64 = 8 << 10;
 /// Largest name, extended header or label that is read into memory: a damaged size must not ask for gigabytes.
@@ -55,182 +59,164 @@ pub(crate) enum Damage {
 }
 
 /// Reads the headers of an archive of `size` bytes through `read_exact_at(buffer, offset)`.
+///
+/// The members are found by the `tar` crate, which reads past the end of an archive that was cut off without a word: what
+/// lies beyond the end, and a missing end mark, are noticed here.
 pub(crate) fn scan(
     size: u64,
     read_exact_at: impl Fn(&mut [u8], u64) -> io::Result<()>,
 ) -> Result<Scan, Damage> {
-    let mut window = Window { size, read_exact_at, start: 0, bytes: Vec::new() };
+    let refused = RefCell::new(None);
+    let window = Window { size, read_exact_at, refused: &refused, at: 0, start: 0, bytes: Vec::new() };
+    let mut archive = tar::Archive::new(window);
     let mut scan = Scan::default();
-    let mut next = Next::default();
     let mut at = 0;
-    loop {
-        let damage = |reason: String| Damage::Format { offset: at, reason };
-        if at >= size {
-            return Err(damage(if size == 0 {
-                "the file is empty: copy it again".to_owned()
-            } else {
-                "the archive stops without its end mark, as a copy does that was cut off: copy it again"
-                    .to_owned()
-            }));
-        }
-        if size - at < BLOCK {
-            return Err(damage(format!(
+    let damage = |offset: u64, reason: String| Damage::Format { offset, reason };
+    // What the operating system says is no damage of the archive.
+    let told = |error: io::Error, offset: u64| match refused.take() {
+        Some(source) => Damage::Io(source),
+        None if size.saturating_sub(offset) < BLOCK => damage(
+            offset,
+            format!(
                 "{} bytes are left where a header has {BLOCK}: copy it again",
-                size - at
-            )));
+                size.saturating_sub(offset)
+            ),
+        ),
+        None => damage(offset, format!("{error}: this is not a sound tar archive, or it is damaged")),
+    };
+    for entry in archive.entries_with_seek().map_err(Damage::Io)? {
+        let mut entry = entry.map_err(|error| told(error, at))?;
+        let (header, offset, length) = (entry.raw_header_position(), entry.raw_file_position(), entry.size());
+        let name = tidy(&entry.path_bytes());
+        if entry.header().entry_type().is_file() && length > size.saturating_sub(offset) {
+            return Err(damage(
+                header,
+                format!(
+                    "{} has {length} bytes, but the archive ends {} bytes after its header: it was cut off; copy it again",
+                    readable(&name),
+                    size.saturating_sub(offset)
+                ),
+            ));
         }
-        let mut block = [0; 512];
-        block.copy_from_slice(window.get(at, BLOCK)?);
-        let header = parse(&block).map_err(|reason| damage(reason.to_owned()))?;
-        let Some(Header { name, size: stated, kind }) = header else {
-            return Ok(scan);
-        };
-        let offset = at + BLOCK;
-        let length =
-            if matches!(kind, Kind::File | Kind::Special) { next.size.unwrap_or(stated) } else { stated };
-        if length > size - offset {
-            let name = readable(next.name.as_deref().unwrap_or(&name));
-            return Err(damage(format!(
-                "{name} has {length} bytes, but the archive ends {} bytes after its header: it was cut off; copy it again",
-                size - offset
-            )));
-        }
-        let content = |window: &mut Window<_>| {
+        let content = |entry: &mut tar::Entry<'_, _>| {
             if length > SMALL {
-                return Err(damage(format!("a header of {length} bytes: the archive is damaged")));
+                return Err(damage(header, format!("a header of {length} bytes: the archive is damaged")));
             }
-            window.get(offset, length).map(<[u8]>::to_vec)
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map(|_| bytes).map_err(|error| told(error, header))
         };
-        match kind {
-            Kind::LongName => next.name = Some(until_zero(&content(&mut window)?)),
-            Kind::LongLink => {}
-            Kind::Extended => next.extend(&content(&mut window)?).map_err(|r| damage(r.to_owned()))?,
-            Kind::Global => {
+        match entry.header().entry_type() {
+            EntryType::XGlobalHeader => {
                 if let Some(classes) =
-                    global_classes(&content(&mut window)?).map_err(|r| damage(r.to_owned()))?
+                    global_classes(&content(&mut entry)?).map_err(|r| damage(header, r.into()))?
                 {
                     scan.classes = Some(classes);
                 }
             }
-            Kind::File | Kind::Folder | Kind::Link | Kind::Special => {
-                let Next { name: long, sparse, .. } = std::mem::take(&mut next);
-                let name = tidy(long.unwrap_or(name));
-                match kind {
-                    // Before POSIX, a folder was a file whose name ends so. (Only the whole name tells: the part of a
-                    // long one that fits into the header may end anywhere.)
-                    Kind::File if name.ends_with(b"/") => {}
-                    Kind::File if sparse => {
-                        scan.leftovers.add(["sparse member", "sparse members"], readable(&name))
-                    }
-                    Kind::File => {
-                        let is_label = has_extension(&name, "cls") || has_extension(&name, "json");
-                        let label = if is_label { Some(content(&mut window)?) } else { None };
-                        scan.members.push(Member { name, header: at, offset, size: length, label });
-                    }
-                    Kind::Link => {
-                        scan.leftovers.add(["link in an archive", "links in archives"], readable(&name))
-                    }
-                    Kind::Special => {
-                        scan.leftovers.add(["special member", "special members"], readable(&name))
-                    }
-                    _ => {}
-                }
+            EntryType::Directory => {}
+            // Before POSIX, a folder was a file whose name ends so.
+            EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => {}
+            EntryType::Regular | EntryType::Continuous if is_sparse(&mut entry) => {
+                scan.leftovers.add(["sparse member", "sparse members"], readable(&name));
             }
+            EntryType::Regular | EntryType::Continuous => {
+                let is_label = has_extension(&name, "cls") || has_extension(&name, "json");
+                let label = if is_label { Some(content(&mut entry)?) } else { None };
+                scan.members.push(Member { name, header, offset, size: length, label });
+            }
+            EntryType::Link | EntryType::Symlink => {
+                scan.leftovers.add(["link in an archive", "links in archives"], readable(&name));
+            }
+            _ => scan.leftovers.add(["special member", "special members"], readable(&name)),
         }
-        // Padding may be missing after the last member only; then the end mark is missing too, and said above.
+        // Padding may be missing after the last member only; then the end mark is missing too.
         at = offset + length.div_ceil(BLOCK) * BLOCK;
     }
-}
-
-/// What extended headers say about the member that follows.
-#[derive(Default)]
-struct Next {
-    name: Option<Vec<u8>>,
-    size: Option<u64>,
-    sparse: bool,
-}
-
-impl Next {
-    fn extend(&mut self, content: &[u8]) -> Result<(), &'static str> {
-        for (key, value) in records(content)? {
-            match key {
-                b"path" => self.name = Some(value.to_vec()),
-                b"size" => {
-                    let number = std::str::from_utf8(value).ok().and_then(|v| v.parse().ok());
-                    self.size = Some(number.ok_or("the size in an extended header is not a number")?);
-                }
-                key if key.starts_with(b"GNU.sparse") => self.sparse = true,
-                _ => {}
-            }
-        }
-        Ok(())
+    match size.checked_sub(at) {
+        Some(BLOCK..) => Ok(scan),
+        _ if size == 0 => Err(damage(0, "the file is empty: copy it again".into())),
+        _ => Err(damage(
+            at.min(size),
+            "the archive stops without its end mark, as a copy does that was cut off: copy it again".into(),
+        )),
     }
 }
 
-/// Key and value of a record.
-type Record<'a> = (&'a [u8], &'a [u8]);
-
-/// The `length key=value\n` records of an extended header; the length counts the whole record.
-fn records(mut content: &[u8]) -> Result<Vec<Record<'_>>, &'static str> {
-    const BAD: &str = "an extended header is malformed";
-    let mut records = Vec::new();
-    while !content.is_empty() && content[0] != 0 {
-        let space = content.iter().position(|&b| b == b' ').ok_or(BAD)?;
-        let length: usize =
-            std::str::from_utf8(&content[..space]).ok().and_then(|l| l.parse().ok()).ok_or(BAD)?;
-        let record = content.get(space + 1..length).ok_or(BAD)?.strip_suffix(b"\n").ok_or(BAD)?;
-        let equals = record.iter().position(|&b| b == b'=').ok_or(BAD)?;
-        records.push((&record[..equals], &record[equals + 1..]));
-        content = &content[length..];
-    }
-    Ok(records)
+/// Whether a member is a sparse file, whose bytes are not those of the file.
+fn is_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> bool {
+    entry
+        .pax_extensions()
+        .ok()
+        .flatten()
+        .is_some_and(|records| records.flatten().any(|record| record.key_bytes().starts_with(b"GNU.sparse")))
 }
 
 /// The class names that `pack` put into the global header.
 fn global_classes(content: &[u8]) -> Result<Option<Vec<String>>, &'static str> {
-    match records(content)?.into_iter().find(|(key, _)| *key == CLASSES_KEY.as_bytes()) {
-        None => Ok(None),
-        Some((_, value)) => serde_json::from_slice(value)
-            .map(Some)
-            .map_err(|_| "the class names in the global header are malformed"),
+    for record in tar::PaxExtensions::new(content) {
+        let record = record.map_err(|_| "an extended header is malformed")?;
+        if record.key_bytes() == CLASSES_KEY.as_bytes() {
+            let names = serde_json::from_slice(record.value_bytes());
+            return names.map(Some).map_err(|_| "the class names in the global header are malformed");
+        }
     }
-}
-
-/// A GNU long name ends with a zero.
-fn until_zero(name: &[u8]) -> Vec<u8> {
-    name.split(|&b| b == 0).next().unwrap_or_default().to_vec()
+    Ok(None)
 }
 
 /// Without the `./` or `/` that `tar c .` and others put in front.
-fn tidy(name: Vec<u8>) -> Vec<u8> {
-    let mut rest = name.as_slice();
+fn tidy(name: &[u8]) -> Vec<u8> {
+    let mut rest = name;
     while let Some(shorter) = rest.strip_prefix(b"./").or_else(|| rest.strip_prefix(b"/")) {
         rest = shorter;
     }
     rest.to_vec()
 }
 
-/// A stretch of the archive in memory.
-struct Window<R> {
+/// The archive as a stream that is read a stretch at a time.
+struct Window<'a, R> {
     size: u64,
     read_exact_at: R,
+    /// What the operating system refused, if it did.
+    refused: &'a RefCell<Option<io::Error>>,
+    at: u64,
     start: u64,
     bytes: Vec<u8>,
 }
 
-impl<R: Fn(&mut [u8], u64) -> io::Result<()>> Window<R> {
-    /// `length` bytes at `offset`, which lie inside the archive.
-    fn get(&mut self, offset: u64, length: u64) -> Result<&[u8], Damage> {
-        let end = offset + length;
-        let held = self.start..self.start + self.bytes.len() as u64;
-        if offset < held.start || end > held.end {
-            let wanted = length.max(WINDOW).min(self.size - offset);
-            self.bytes.resize(wanted as usize, 0);
-            self.start = offset;
-            (self.read_exact_at)(&mut self.bytes, offset).map_err(Damage::Io)?;
+impl<R: Fn(&mut [u8], u64) -> io::Result<()>> Read for Window<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at >= self.size {
+            return Ok(0);
         }
-        let from = (offset - self.start) as usize;
-        Ok(&self.bytes[from..from + length as usize])
+        let held = self.start..self.start + self.bytes.len() as u64;
+        if !held.contains(&self.at) {
+            let wanted = WINDOW.min(self.size - self.at);
+            self.bytes.resize(wanted as usize, 0);
+            self.start = self.at;
+            if let Err(error) = (self.read_exact_at)(&mut self.bytes, self.at) {
+                self.bytes.clear();
+                let again = io::Error::new(error.kind(), error.to_string());
+                self.refused.replace(Some(error));
+                return Err(again);
+            }
+        }
+        let rest = self.bytes.get((self.at - self.start) as usize..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl<R> Seek for Window<'_, R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.size.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
     }
 }
 
@@ -293,18 +279,6 @@ mod tests {
             bytes = archive(&[("a.png".into(), vec![1; 700]), ("b.cls".into(), vec![b'2'; 3])]);
             bytes[at] = value;
             let _ = scan_bytes(&bytes);
-        }
-    }
-
-    #[test]
-    fn extended_headers() {
-        let content = b"19 path=a/b/cd.png\n12 size=123\n";
-        let mut next = Next::default();
-        next.extend(content).unwrap();
-        assert_eq!(next.name.as_deref(), Some(&b"a/b/cd.png"[..]));
-        assert_eq!(next.size, Some(123));
-        for bad in [&b"99 path=a\n"[..], b"x path=a\n", b"3 \n", b"10 pathabc\n"] {
-            assert!(records(bad).is_err(), "{}", bad.escape_ascii());
         }
     }
 }
