@@ -22,8 +22,10 @@ const USUAL_BATCH: usize = 1_024;
 const MOST_BATCH: usize = 16_384;
 /// Most neighbours of a row.
 const NEIGHBOURS: usize = 20;
-/// With fewer rows than this for a cluster, neighbours tell less than k-means does.
-const FEW_ROWS: usize = 5;
+/// With fewer rows than this for a cluster, a head follows k-means to the end: what it finds alone is mostly chance.
+const FEW_ROWS: usize = 20;
+/// That k-means sees each row averaged with so many neighbours.
+const AVERAGED: usize = 5;
 /// Up to so many clusters, more heads are affordable.
 const FEW_CLUSTERS: i64 = 32;
 
@@ -53,6 +55,11 @@ impl Facts {
         self.rows / self.clusters().max(1) as usize
     }
 
+    /// Whether k-means leads to the end.
+    fn is_led(self) -> bool {
+        self.rows_each() < FEW_ROWS
+    }
+
     fn batch_size(self) -> usize {
         let for_clusters = (4 * self.clusters().clamp(1, MOST_BATCH as i64) as usize).next_power_of_two();
         let for_rows = 1 << (self.rows / 50).clamp(1, USUAL_BATCH).ilog2();
@@ -66,7 +73,7 @@ impl Facts {
 
     fn epochs(self) -> u64 {
         // Clusters that are given are learned sooner than they are found.
-        let steps = if self.rows_each() < FEW_ROWS { STEPS / 2 } else { STEPS };
+        let steps = if self.is_led() { STEPS / 2 } else { STEPS };
         self.asked.epochs.unwrap_or_else(|| steps.div_ceil(self.steps_per_epoch()).max(PASSES))
     }
 
@@ -76,14 +83,13 @@ impl Facts {
 
     /// All heads, and how many of them k-means leads.
     fn heads(self) -> (usize, usize) {
+        if self.is_led() {
+            let heads = self.asked.heads.unwrap_or(1);
+            return (heads, heads);
+        }
         let few = self.clusters() <= FEW_CLUSTERS;
         let heads = self.asked.heads.unwrap_or(if few { 8 } else { 4 });
-        let led = match (self.rows_each() < FEW_ROWS, few) {
-            (true, _) => heads,
-            (false, true) => heads / 4,
-            (false, false) => heads / 2,
-        };
-        (heads, led)
+        (heads, if few { heads / 4 } else { heads / 2 })
     }
 }
 
@@ -92,7 +98,6 @@ fn make(facts: Facts) -> Made {
     let (clusters, batch, epochs) = (facts.clusters(), facts.batch_size(), facts.epochs());
     let (neighbours, (heads, led), each) = (facts.neighbours(), facts.heads(), facts.rows_each());
     let steps = epochs.saturating_mul(facts.steps_per_epoch());
-    let few_rows = each < FEW_ROWS;
     let mut reasons = vec![
         format!("made for {rows} rows of {width} numbers; --recipe names another"),
         match (asked.clusters, classes) {
@@ -117,29 +122,32 @@ fn make(facts: Facts) -> Made {
         match asked.epochs {
             Some(_) => format!("{}: as asked for, {steps} steps in all", counted(epochs, "epoch")),
             None => format!(
-                "{}: {steps} steps, what a head needs however many rows there are; --epochs sets it",
-                counted(epochs, "epoch")
+                "{}: {steps} steps, what a head needs {} however many rows there are; --epochs sets it",
+                counted(epochs, "epoch"),
+                if facts.is_led() { "to learn given clusters," } else { "to find clusters," }
             ),
         },
         format!("{neighbours} neighbours: half of the rows of a cluster ({each}), at most {NEIGHBOURS}"),
     ];
-    reasons.push(match (led, few_rows) {
-        (0, _) => format!("{heads} heads: as asked for"),
-        (_, true) => format!(
-            "{heads} heads, all led by k-means to the end: with {each} rows for a cluster, neighbours tell less than it does"
+    reasons.push(match led {
+        0 => format!("{}: as asked for", counted(heads as u64, "head")),
+        _ if facts.is_led() => format!(
+            "{}, led to the end by k-means on rows averaged with {AVERAGED} neighbours: with {each} rows for a cluster, \
+             fewer than {FEW_ROWS}, what a head finds alone is mostly chance",
+            counted(heads as u64, "head")
         ),
-        (_, false) => format!(
+        _ => format!(
             "{heads} heads, {led} of them led by k-means at first: the one with the least loss is kept, without labels"
         ),
     });
     reasons.push("AdamW at 0.002, dropout 0.2: as in the recipe frozen; --set changes any value".into());
     let warmup = if epochs < 4 { 0 } else { (epochs / 20).max(1) };
-    let rest = if few_rows { 1.0 } else { 0.0 };
+    let (averaged, rest) = if facts.is_led() { (AVERAGED, 1.0) } else { (0, 0.0) };
     let head: String = reasons.iter().map(|reason| format!("#   {reason}\n")).collect();
     let text = format!(
         "# Chosen for these features.\n#\n{head}\n\
          [model]\ndim = {clusters}\nhidden_dim = 256\nheads = {heads}\n\n\
-         [guide]\nheads = {led}\nrest = {rest:?}\n\n\
+         [guide]\nheads = {led}\nneighbours = {averaged}\nrest = {rest:?}\n\n\
          [pairs]\nneighbours = {neighbours}\ndropout = 0.2\n\n\
          [optim]\nname = \"adamw\"\nlr = 2e-3\nscale_lr = false\nweight_decay = 1e-4\n\n\
          [schedule]\nepochs = {epochs}\nwarmup_epochs = {warmup}\n\n\
@@ -189,7 +197,7 @@ mod tests {
                     )
                 });
         let expected = [
-            (100, 600, 600, 5, 8, 2),
+            (100, 300, 300, 5, 1, 1),
             (256, 600, 600, 15, 8, 2),
             (256, 200, 600, 20, 8, 2),
             (256, 55, 605, 20, 8, 2),
@@ -198,8 +206,24 @@ mod tests {
             (4_096, 3, 732, 20, 4, 2),
         ];
         assert_eq!(lengths, expected);
-        let (_, few) = plan_of(300, clusters(101));
-        assert_eq!((few.guided(), few.total_steps()), (4, 300), "three rows for a cluster");
+    }
+
+    #[test]
+    fn k_means_leads_to_the_end_where_rows_are_few_for_a_cluster() {
+        // 10, 2, 19 and 20 rows for a cluster.
+        for (rows, k, led) in [(100, 10, true), (300, 101, true), (1_999, 100, true), (2_000, 100, false)] {
+            let (made, plan) = plan_of(rows, clusters(k));
+            let guide = plan.config().guide;
+            let end = plan.guidance_at(plan.total_steps() - 1);
+            let wanted = if led { (1.0, 5, 1, 300) } else { (0.0, 0, 4, 600) };
+            let found = (end, guide.neighbours, plan.heads(), plan.total_steps());
+            assert_eq!(found, wanted, "{rows} rows, {k} clusters");
+            let said = made.reasons.iter().any(|reason| reason.contains("led to the end by k-means"));
+            assert_eq!(said, led, "{:?}", made.reasons);
+        }
+        let asked = Asked { heads: Some(3), ..clusters(10) };
+        let (_, plan) = plan_of(100, asked);
+        assert_eq!((plan.heads(), plan.guided()), (3, 3), "all that are asked for");
     }
 
     #[test]

@@ -99,6 +99,8 @@ impl Default for PairConfig {
 pub struct GuideConfig {
     /// How many heads are led, the last ones.
     pub heads: usize,
+    /// k-means sees each row averaged with so many of its neighbours, the nearer the more; 0: the rows alone.
+    pub neighbours: usize,
     /// The part of the run in which the share of k-means falls, from 1.
     pub part: f64,
     /// The share of k-means from there on.
@@ -107,7 +109,7 @@ pub struct GuideConfig {
 
 impl Default for GuideConfig {
     fn default() -> Self {
-        Self { heads: 0, part: 0.3, rest: 0.0 }
+        Self { heads: 0, neighbours: 0, part: 0.3, rest: 0.0 }
     }
 }
 
