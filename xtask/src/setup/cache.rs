@@ -30,6 +30,12 @@ impl Cache {
         Ok(Self { root })
     }
 
+    /// The cache in a folder that exists.
+    #[cfg(test)]
+    pub(super) fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
     /// Where the finished folder of a flavour is.
     pub(super) fn folder(&self, flavour: Flavour) -> PathBuf {
         self.root.join(format!("libtorch-{VERSION}-{}", flavour.tag()))

@@ -42,3 +42,39 @@ pub(super) fn link(clone: &Path, target: &Path) -> Result<()> {
     fs_err::rename(&fresh, &path)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_share_one_folder_and_what_is_put_there_by_hand_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let cache = Cache::at(place.path());
+        let torch = cache.folder(Flavour::Cpu).join("torch");
+        fs_err::create_dir_all(&torch).unwrap();
+        let clones = ["one", "two"].map(|name| place.path().join("clones").join(name));
+        for clone in &clones {
+            fs_err::create_dir_all(clone).unwrap();
+            assert!(!is_foreign(clone, &cache).unwrap() && flavour(clone, &cache).is_none());
+            // The second time finds the link in place.
+            for _ in 0..2 {
+                link(clone, &torch).unwrap();
+                assert_eq!(fs_err::read_link(clone.join(NAME)).unwrap(), torch);
+                assert_eq!(fs_err::read_dir(clone).unwrap().count(), 1, "nothing is left beside the link");
+            }
+            assert!(
+                matches!(flavour(clone, &cache), Some(Flavour::Cpu)) && !is_foreign(clone, &cache).unwrap()
+            );
+        }
+        let cuda = cache.folder(Flavour::Cuda).join("torch");
+        link(&clones[0], &cuda).unwrap();
+        assert!(matches!(flavour(&clones[0], &cache), Some(Flavour::Cuda)));
+        assert!(matches!(flavour(&clones[1], &cache), Some(Flavour::Cpu)), "the other clone keeps its own");
+
+        let by_hand = place.path().join("clones/three");
+        fs_err::create_dir_all(by_hand.join(NAME)).unwrap();
+        let error = is_foreign(&by_hand, &cache).unwrap_err();
+        assert!(format!("{error:#}").contains("remove "), "{error:#}");
+    }
+}

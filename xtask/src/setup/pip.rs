@@ -3,7 +3,6 @@
 use super::wheels::Wheel;
 use anyhow::{Context, Result, bail, ensure};
 use std::{
-    fmt::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -11,21 +10,24 @@ use std::{
 /// The oldest pip that takes several `--platform`.
 const OLDEST: (u32, u32) = (20, 3);
 
-/// Downloads `wheels` into `folder`; pip checks their hashes, and takes those that are there already as they are.
+/// The lines of a list for pip: each wheel with the one version and hash that are taken.
+pub(super) fn requirements(wheels: impl Iterator<Item = &'static Wheel>) -> String {
+    wheels
+        .map(|Wheel { name, version, sha256 }| format!("{name}=={version} --hash=sha256:{sha256}\n"))
+        .collect()
+}
+
+/// Downloads what `requirements` list into `folder`; pip checks the hashes, and takes what is there already as it is.
 ///
 /// pip holds the lock as well (it inherits it as its standard input): if this process is killed, the pip that is
 /// left over cannot meet the pip of the next run in the same folder.
 pub(super) fn download(
-    wheels: impl Iterator<Item = &'static Wheel>,
+    requirements: &str,
     platforms: &[&str],
     folder: &Path,
     temporary: &Path,
     lock: &fs_err::File,
 ) -> Result<()> {
-    let mut requirements = String::new();
-    for Wheel { name, version, sha256 } in wheels {
-        writeln!(requirements, "{name}=={version} --hash=sha256:{sha256}").expect("writing to a string");
-    }
     let list = temporary.join("requirements.txt");
     fs_err::write(&list, requirements)?;
 
@@ -107,6 +109,57 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha2::{Digest, Sha256};
+    use std::io::Write as _;
+
+    /// A wheel with one file.
+    fn wheel(folder: &Path) -> Vec<u8> {
+        let path = folder.join("twist_probe-1.0-py3-none-any.whl");
+        let mut zip = zip::ZipWriter::new(fs_err::File::create(&path).unwrap());
+        for (name, text) in [
+            ("twist_probe.py", ""),
+            (
+                "twist_probe-1.0.dist-info/METADATA",
+                "Metadata-Version: 2.1\nName: twist-probe\nVersion: 1.0\n",
+            ),
+            (
+                "twist_probe-1.0.dist-info/WHEEL",
+                "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            ),
+            ("twist_probe-1.0.dist-info/RECORD", ""),
+        ] {
+            zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap();
+        fs_err::read(path).unwrap()
+    }
+
+    #[test]
+    fn a_wheel_with_another_hash_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = place.path().join(name);
+            fs_err::create_dir_all(&folder).unwrap();
+            folder
+        };
+        let (index, temporary) = (folder("index"), folder("tmp"));
+        let right: String = Sha256::digest(wheel(&index)).iter().map(|byte| format!("{byte:02x}")).collect();
+        let lock = fs_err::File::create(place.path().join("lock")).unwrap();
+        let fetch = |sha256: &str, into: &Path| {
+            let list = format!(
+                "--no-index\n--find-links {}\ntwist-probe==1.0 --hash=sha256:{sha256}\n",
+                index.display()
+            );
+            download(&list, &["any"], into, &temporary, &lock)
+        };
+        let (good, bad) = (folder("good"), folder("bad"));
+        fetch(&right, &good).unwrap();
+        assert_eq!(fs_err::read_dir(&good).unwrap().count(), 1);
+        let error = fetch(&"0".repeat(64), &bad).unwrap_err().to_string();
+        assert!(error.contains("pip could not download libtorch"), "{error}");
+        assert_eq!(fs_err::read_dir(&bad).unwrap().count(), 0, "nothing of another hash is kept");
+    }
 
     #[test]
     fn versions_of_pip() {
