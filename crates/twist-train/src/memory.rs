@@ -79,8 +79,10 @@ pub fn peak_memory_gib(device: Device) -> Option<f64> {
 
 /// Turns libtorch's "out of memory" into advice; other errors stay as they are.
 pub(crate) fn explain(error: TrainError, plan: &TrainPlan) -> TrainError {
+    // libtorch says it in words alone. Those of other errors may be the name of a file.
+    let of_torch = matches!(error, TrainError::Torch(_) | TrainError::TorchExt(_) | TrainError::Net(_));
     let text = error.to_string();
-    if !text.contains("out of memory") && !text.contains("can't allocate memory") {
+    if !of_torch || !(text.contains("out of memory") || text.contains("can't allocate memory")) {
         return error;
     }
     let device = device_name(plan.machine().device);
@@ -195,5 +197,7 @@ mod tests {
         }
         let other = explain(torch("shapes do not match"), &plan);
         assert!(matches!(other, TrainError::Torch(_)), "{other}");
+        let file = TrainError::File(std::io::Error::other("cannot read out of memory.png"));
+        assert!(matches!(explain(file, &plan), TrainError::File(_)));
     }
 }

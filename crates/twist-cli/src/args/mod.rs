@@ -127,6 +127,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_command_uses_of_the_machine_stands_below_machine() {
+        let mut seen = 0;
+        each(&Cli::command(), &mut |command| {
+            for arg in command.get_arguments() {
+                if ["device", "precision", "threads"].contains(&arg.get_id().as_str()) {
+                    assert_eq!(arg.get_help_heading(), Some("Machine"), "{}: {arg}", command.get_name());
+                    seen += 1;
+                }
+            }
+        });
+        assert!(seen > 30, "{seen} flags");
+    }
+
+    #[test]
     fn what_is_measured_on_stands_before_the_machine() {
         let mut seen = 0;
         each(&Cli::command(), &mut |command| {

@@ -45,7 +45,7 @@ struct PipelineArgs {
     #[arg(long, default_value = "two_view", value_parser = pipeline_mode())]
     mode: PipelineMode,
     /// Threads that work
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least::<u16>(1))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least::<u16>(1), help_heading = "Machine")]
     threads: u16,
     /// Number of images, taken in order
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = at_least::<u32>(1))]
@@ -83,13 +83,19 @@ struct StepArgs {
     #[arg(long, value_name = "H", default_value_t = 4096, value_parser = at_least::<i64>(1))]
     hid_dim: i64,
     /// Arithmetic of the network: auto, fp32 or bf16
-    #[arg(long, value_name = "KIND", default_value = "auto", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "KIND",
+        default_value = "auto",
+        hide_possible_values = true,
+        help_heading = "Machine"
+    )]
     precision: PrecisionArg,
     /// auto, cpu, cuda or cuda:INDEX
-    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true)]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true, help_heading = "Machine")]
     device: DeviceRequest,
     /// Processor cores to use [default: OMP_NUM_THREADS, else all]
-    #[arg(long, value_name = "N", value_parser = at_least::<u16>(1))]
+    #[arg(long, value_name = "N", value_parser = at_least::<u16>(1), help_heading = "Machine")]
     threads: Option<u16>,
     /// Measured steps
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least::<u32>(1))]

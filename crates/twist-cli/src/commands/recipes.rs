@@ -22,6 +22,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Names and what each is for (the default)
+    #[command(after_help = "Examples:\n  twist recipes list")]
     List,
     /// Print one recipe
     #[command(after_help = "Examples:\n  twist recipes show demo > mine.toml")]

@@ -35,6 +35,7 @@ const COMMANDS: &[&str] = &[
     "bench pipeline",
     "bench step",
     "recipes",
+    "recipes list",
     "recipes show",
     "doctor",
     "completions",

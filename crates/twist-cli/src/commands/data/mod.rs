@@ -45,7 +45,7 @@ struct Common {
     #[arg(long, value_name = "auto|folder|none|FILE", default_value = crate::sources::DEFAULT_LABELS)]
     labels: String,
     /// Threads that decode [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = at_least::<u16>(1))]
+    #[arg(long, value_name = "N", value_parser = at_least::<u16>(1), help_heading = "Machine")]
     threads: Option<u16>,
 }
 
