@@ -390,8 +390,8 @@
     const pair = (name, ...value) => make('div', {}, make('dt', { text: name }), make('dd', {}, ...value));
     const link = (number, name) => make('a', { href: '#/class/' + number, text: name });
     return [
-      make('div', { class: 'portrait' },
-        make('div', { class: 'picture' }, item.seen ? image(item, true) : make('span', { class: 'note', text: 'no picture' })),
+      make('div', { class: item.seen ? 'portrait' : '' },
+        item.seen && make('div', { class: 'picture' }, image(item, true)),
         make('div', {}, heading(item.title),
           make('dl', { class: 'pairs' },
             pair('class', item.unsure ? 'unsure, most likely ' : '', link(item.class, item.name), ' ' + percent(item.sure)),
