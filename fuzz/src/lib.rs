@@ -1,5 +1,5 @@
-//! Seeds of the fuzz targets: a small file of each kind, made when a target starts, so that the fuzzer begins with what
-//! the parsers read and damages that.
+//! Seeds of the fuzz targets: a small file of each kind, made when a target starts, so that the fuzzer starts from files
+//! that the parsers accept.
 
 use std::io::{Cursor, Write};
 use std::path::PathBuf;

@@ -1,12 +1,12 @@
 //! The commands of a developer of Twist, as `cargo xtask COMMAND`.
 //!
-//! A thin layer over `cargo` and the binary `twist`: it brings libtorch to the clone, then calls what one could call
-//! by hand. It builds without libtorch (nothing else in the workspace that trains does), and it holds no logic of the
-//! product: the demo trains in `twist demo`, the tests are those of `cargo test`.
+//! This crate is a thin layer over `cargo` and the binary `twist`: it sets up libtorch and then runs commands that one
+//! could run by hand. It builds without libtorch and contains no logic of the product: the demo trains in `twist demo`,
+//! and the tests are those of `cargo test`.
 //!
 //! In reading order: [`setup`] fetches and links libtorch, [`cargo`] runs cargo and the binary, [`check`] is what CI
-//! runs, [`fuzz`] runs the fuzz targets, [`accept`] asserts what the demos promise, [`browser`] clicks
-//! through the page that the report serves.
+//! runs, [`fuzz`] runs the fuzz targets, [`accept`] checks the accuracies and times that the demos promise, [`browser`]
+//! clicks through the page that the report serves.
 #![expect(clippy::print_stderr, reason = "a command line tool: talk goes to stderr")]
 #![expect(clippy::print_stdout, reason = "a command line tool: results go to stdout")]
 

@@ -1,15 +1,15 @@
-//! What libtorch has and [`tch`] does not bind.
+//! The parts of libtorch that [`tch`] does not bind.
 //!
-//! `tch` gives Twist its tensors and their operations. Training needs a little more: bf16 autocast on the CPU, one
-//! call that updates every parameter, gradients that can be taken away instead of zeroed, a CPU allocator that keeps
-//! the pages of a step for the next one, and a CUDA library that is opened when the machine has one rather than
-//! linked. All of that lives here, behind safe functions that return `Result`.
+//! `tch` gives Twist tensors and their operations. Training needs a little more: bf16 autocast on the CPU, one call that
+//! updates every parameter, gradients that can be removed instead of zeroed, a CPU allocator that keeps the pages of a step
+//! for the next one, and a CUDA library that is loaded at run time instead of linked. This crate provides these behind safe
+//! functions that return `Result`.
 //!
-//! This is the only crate that contains `unsafe` or C++. What it deliberately is not: it holds no networks, no
-//! optimizers and no policy. It decides nothing, so everything above it can be read without knowing C++.
+//! It is the only crate that contains `unsafe` or C++. It deliberately holds no networks, no optimizers and no policy, so
+//! everything above it can be read without knowing C++.
 //!
-//! Data passes as [`tch::Tensor`] handles; lists are slices of them. Across the border every C++ function returns
-//! either nothing or a message, which becomes a [`TorchError`] at one macro, so no exception ever unwinds into Rust.
+//! Data is passed as [`tch::Tensor`] handles; lists are slices of them. Every C++ function returns either nothing or a
+//! message, which one macro turns into a [`TorchError`], so no exception ever unwinds into Rust.
 //!
 //! ```no_run
 //! use tch::{Device, Kind, Tensor};

@@ -1,25 +1,25 @@
-//! Images from wherever they lie to batches of augmented pixels.
+//! Reads images from files and turns them into batches of augmented pixels.
 //!
-//! # Brief overview
+//! # Overview
 //!
-//! [`open`] turns what a user writes for `DATA` (a folder, a list, CIFAR batches, tar shards, parquet files, or the
-//! embedded shapes) into a [`Dataset`]: a fixed order, random access, one read per image, no locks. [`Dataset::read`]
-//! returns an image as it is stored; a [`Decoder`] makes 8-bit RGB of it, whatever it was ([`Rgb8`]); [`draw`] decides
-//! how a view of it will look, from the seed, epoch, image and view alone; an [`Augmenter`] makes that view. The
-//! [`Loader`] does all of this in threads, for the indices that a [`Sampler`] deals out, and hands over batches in order.
+//! [`open`] turns the `DATA` of a user (a folder, a list, CIFAR batches, tar shards, parquet files, or the embedded shapes)
+//! into a [`Dataset`]: a fixed order, random access, one read per image, no locks. [`Dataset::read`] returns an image as it
+//! is stored. A [`Decoder`] turns it into 8-bit RGB ([`Rgb8`]). [`draw`] computes the augmentation of a view from the seed,
+//! the epoch, the image and the view alone, and an [`Augmenter`] makes that view. The [`Loader`] does all of this in
+//! threads, for the indices from a [`Sampler`], and returns batches in order.
 //!
-//! [`open_official`] opens the data sets that transfer is measured on as their authors publish them: training and test
-//! images, and the figure that the field reports.
+//! [`open_official`] opens the data sets of transfer evaluation in the layout that their authors publish: training images,
+//! test images, and the figure that is usually reported.
 //!
-//! Beside the way into training there are three ways to look after data: [`info`] describes it, [`verify`] finds what
-//! cannot be decoded, [`pack`] copies it into tar shards.
+//! Three functions are for looking after data: [`info`] describes it, [`verify`] finds images that cannot be decoded, and
+//! [`pack`] copies it into tar shards.
 //!
-//! # What this crate is not
+//! # What this crate does not do
 //!
-//! It knows no tensors and does not link libtorch, so it builds and is tested in seconds; pixels stay bytes, and
-//! normalisation to floating point is the last thing that happens, on the training device. It downloads nothing. It
-//! does not repair files: what is damaged is an error with a path and a remedy, and the caller decides whether to go on.
-//! Nothing that was found and left aside vanishes: [`Dataset::left_out`] lists it.
+//! It knows no tensors and does not link libtorch, so it builds and is tested in seconds. Pixels stay bytes; they are
+//! normalised to floating point last, on the training device. The crate downloads nothing and repairs no files: a damaged
+//! file is an error with a path and a remedy, and the caller decides whether to continue. [`Dataset::left_out`] lists all
+//! files that were found and not used.
 //!
 //! # Example
 //!

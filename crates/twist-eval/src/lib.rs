@@ -1,23 +1,24 @@
-//! Evaluation protocols: what a network is worth, frozen or fine-tuned, and what one gets without learning.
+//! Evaluation protocols: they measure a network, frozen or fine-tuned, and baselines without learning.
 //!
-//! [`Features`](twist_model::Features) are what a network in evaluation mode says of every image: L2-normalised backbone features, and the
-//! most probable clusters. From them come weighted k-NN ([`knn_top1`]) and the scores of discovered classes against
-//! labels ([`clusters_against_labels`]; with everything a table needs, [`ClusterFigures`]). [`Baselines`] say what pixels, colour histograms and a backbone with random
-//! weights reach on the same images. The [`OnlineEvaluator`] does the first part while a run trains;
-//! [`final_evaluation()`] does everything at its end and leaves in the run folder what the report draws.
+//! [`Features`](twist_model::Features) are the outputs of a network in evaluation mode for every image: L2-normalised
+//! backbone features and the most probable clusters. From them this crate computes weighted k-NN ([`knn_top1`]) and the
+//! agreement of discovered classes with labels ([`clusters_against_labels`]; [`ClusterFigures`] has everything that a table
+//! needs). [`Baselines`] measure pixels, colour histograms and a backbone with random weights on the same images. The
+//! [`OnlineEvaluator`] computes k-NN and the agreement while a run trains; [`final_evaluation()`] computes everything at its
+//! end and writes the files that the report draws.
 //!
-//! Some protocols train from labels: [`linear`] classifiers on frozen features, and [`finetune`], where the backbone learns
-//! as well. What they train is their own: a fresh classifier, a copy of the backbone.
+//! Some protocols learn from labels: [`linear`] classifiers on frozen features, and [`finetune`], where the backbone is
+//! trained as well. They train a new classifier and a copy of the backbone.
 //!
-//! Beside a model's own classes there are the data sets that transfer is measured on ([`linear_transfer`]), with
-//! [`Logistic`] regression on their frozen features, or with all weights ([`finetune_transfer`]).
+//! There are also the data sets of transfer evaluation, with [`Logistic`] regression on frozen features
+//! ([`linear_transfer`]) or with all weights ([`finetune_transfer`]).
 //!
-//! What it deliberately is not: it never trains without labels and never changes the run that it evaluates, random numbers
-//! included. It holds no formulas of scores, which are in `twist-metrics`, and draws no pages, which is `twist-report`'s
-//! part.
+//! The crate deliberately never trains without labels and never changes the run that it evaluates, including its random
+//! numbers. The formulas of the scores are in `twist-metrics`, the pages in `twist-report`.
 //!
-//! Data passes from a `Dataset` through the loader's evaluation pipeline ([`EvalInput`](twist_model::EvalInput)) to the network, batch by
-//! batch; features are gathered on the CPU. Every figure comes with the values that define it (`protocol`).
+//! Data flows from a `Dataset` through the loader's evaluation pipeline ([`EvalInput`](twist_model::EvalInput)) to the
+//! network, batch by batch; features are collected on the CPU. Every figure comes with the values that define it
+//! (`protocol`).
 //!
 //! ```no_run
 //! use tch::{Device, Kind, Tensor};

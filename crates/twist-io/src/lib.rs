@@ -1,30 +1,28 @@
-//! State dicts between memory and files.
+//! Reads and writes state dicts.
 //!
-//! A checkpoint is an ordered list of named tensors. This crate holds that list in plain memory ([`StateDict`]),
-//! writes it as a [safetensors](https://huggingface.co/docs/safetensors) file that appears under its name whole or
-//! not at all, and reads such files back without believing anything they say. It also compares the names and shapes
-//! that a network expects with those that a file has ([`match_names`]), because most failed loads are a renamed prefix.
+//! A checkpoint is an ordered list of named tensors. This crate holds that list in plain memory ([`StateDict`]) and writes
+//! it as a [safetensors](https://huggingface.co/docs/safetensors) file that appears under its name complete or not at all.
+//! When it reads such a file, it trusts nothing in it. It also compares the names and shapes that a network expects with
+//! those in a file ([`match_names`]), because most failed loads are a renamed prefix.
 //!
-//! Weights from elsewhere come as PyTorch's pickles, which are programs: [`load_pickle`] follows what such a program
-//! builds without ever executing anything, and hands over the state dicts in it.
+//! Weights of other programs are often PyTorch pickles, which are programs themselves. [`load_pickle`] follows what such a
+//! program builds, without executing anything, and returns the state dicts in it.
 //!
-//! It deliberately knows nothing of libtorch or of networks: the parsers here face untrusted files, so they build
-//! in seconds and can be fuzzed. Tensors become libtorch's in `torch-ext`, and `twist-nn` decides which of them to use.
+//! The crate deliberately knows nothing of libtorch or of networks: its parsers read untrusted files, so they must build in
+//! seconds and be fuzzed. `torch-ext` turns the tensors into libtorch's, and `twist-nn` decides which of them to use.
 //!
-//! How data passes: a network's entries → [`StateDict`] → [`save_safetensors`] → [`write_atomic`] → file, and back by
-//! [`load_safetensors`] → [`StateDict`] → [`match_names`] → the network. Tensors go to and from the file one at
-//! a time, so a checkpoint is in memory once. A checksum of each tensor goes with it and is compared on the way back, and
-//! [`weight_format`] says what a file is that is not a weight file.
+//! Data flow: a network's entries → [`StateDict`] → [`save_safetensors`] → [`write_atomic`] → file, and back through
+//! [`load_safetensors`] → [`StateDict`] → [`match_names`] → the network. Tensors are read and written one at a time, so a
+//! checkpoint is in memory only once. Each tensor is stored with a checksum, which is compared on reading. If a file is not
+//! a weight file, [`weight_format`] says what it is.
 //!
-//! Beside checkpoints it reads the label files of published data sets that are MATLAB's ([`load_mat`]).
+//! The crate also reads the MATLAB label files of published data sets ([`load_mat`]), and the names that people give to
+//! discovered classes ([`ClusterNames`]): names and merges in a small JSON file that all commands and the report share.
 //!
-//! What every crate needs and no other can hold lies here as well: text for terminals and tables ([`printable`],
-//! [`text_to_cell`], [`thousands`]) and numbers by chance that depend on nothing but a counter ([`splitmix`]).
+//! It also has what every crate needs and no other crate can hold: text for terminals and tables ([`printable`],
+//! [`text_to_cell`], [`thousands`]) and random numbers that depend only on a counter ([`splitmix`]).
 //!
 //! Equal states give equal bytes: no clock, no host name and no hash order gets into a file.
-//!
-//! Beside a model lies what people say of its discovered classes: [`ClusterNames`], names and merges in a small JSON file
-//! that every command and the report share.
 //!
 //! ```
 //! use twist_io::{HostTensor, StateDict, load_safetensors, save_safetensors};

@@ -1,21 +1,20 @@
-//! How well discovered or predicted classes agree with labels: pure functions of lists of numbers.
+//! Measures how well discovered or predicted classes agree with labels: pure functions of lists of numbers.
 //!
-//! Training finds clusters; their numbers mean nothing. These scores compare them with labels that training never
-//! saw, without caring which number a cluster has: information shared ([NMI](Contingency::nmi),
-//! [AMI](Contingency::ami)), pairs kept together ([ARI](Contingency::ari),
-//! [Fowlkes–Mallows](Contingency::fowlkes_mallows)), and images right once clusters are given the names of classes
-//! ([one to one](Contingency::accuracy_one_to_one), [many to one](Contingency::accuracy_many_to_one),
-//! [any of the first five](cluster_top_k)).
+//! Training finds clusters whose numbers have no meaning. These scores compare the clusters with labels that training never
+//! saw, whatever number a cluster has: shared information ([NMI](Contingency::nmi), [AMI](Contingency::ami)), pairs kept
+//! together ([ARI](Contingency::ari), [Fowlkes–Mallows](Contingency::fowlkes_mallows)), and the share of correct images
+//! after clusters are matched with classes ([one to one](Contingency::accuracy_one_to_one),
+//! [many to one](Contingency::accuracy_many_to_one), [any of the first five](cluster_top_k)).
 //!
-//! Where labels taught the classes, nothing has to be matched: [`top_k_accuracy`], [`mean_per_class_accuracy`] and, for
-//! images with several classes, [`average_precision_11_point`]. [`MeanStd`] makes one figure of several seeds.
+//! Classes that were learned from labels need no matching: [`top_k_accuracy`], [`mean_per_class_accuracy`] and, for images
+//! with several classes, [`average_precision_11_point`]. [`MeanStd`] combines the figures of several seeds.
 //!
-//! It deliberately has no tensors, no files and no randomness, and it decides nothing: what is predicted and which
-//! images count is the business of `twist-eval`. Definitions are scikit-learn's, degenerate cases included.
+//! The crate deliberately has no tensors, no files, no randomness and no policy: `twist-eval` decides what is predicted and
+//! which images count. Definitions are those of scikit-learn, including degenerate cases.
 //!
-//! How data passes: labels and predictions → [`Contingency`], which counts every pair once and keeps only the
-//! pairs that occur → the scores, each a method. So 50,000 images in 1,000 clusters take milliseconds, and as many
-//! clusters as images no more memory than the images.
+//! Data flow: labels and predictions → [`Contingency`], which counts every pair once and keeps only the pairs that occur →
+//! the scores, each a method. So 50,000 images in 1,000 clusters take milliseconds, and with as many clusters as images the
+//! table takes no more memory than the images.
 //!
 //! ```
 //! use twist_metrics::{Contingency, cluster_scores};

@@ -1,15 +1,16 @@
-//! A trained network as people use it, and what it says of images.
+//! A trained network, and its features and predictions for images.
 //!
-//! A [`Model`] is weights with a card: which backbone, head or classifier they are, how images become input, and where they
-//! come from. It opens run folders, checkpoints and weight files alike; [`import()`] makes one of foreign weights, [`export()`] writes one.
-//! [`EvalInput`] is how images reach it. [`FeatureCache`] computes the features of a data set once and maps them into
-//! memory from then on; [`FeatureFile`] reads features that another program computed. A [`Predictor`] turns features into
-//! classes, [`SimilarImages`] searches by them, and a [`TableSink`] writes them row by row.
+//! A [`Model`] is weights with a card that says which backbone, head or classifier they are, how images are preprocessed,
+//! and where the weights come from. It opens run folders, checkpoints and weight files; [`import()`] makes a model from the
+//! weights of other programs, and [`export()`] writes one. [`EvalInput`] preprocesses images. [`FeatureCache`] computes the
+//! features of a data set once and memory-maps them afterwards; [`FeatureFile`] reads features that another program
+//! computed. A [`Predictor`] turns features into classes, [`SimilarImages`] searches by them, and a [`TableSink`] writes
+//! them row by row.
 //!
-//! What it deliberately is not: it measures nothing (that is `twist-eval`) and trains nothing. Weights stay as they are.
+//! The crate deliberately measures nothing (`twist-eval` does) and trains nothing: weights never change.
 //!
-//! Data passes from a `Dataset` through the loader's evaluation pipeline to the network, batch by batch, and from there into
-//! the cache, a table, or whoever asked ([`stream_features`]); memory does not grow with the number of images.
+//! Data flows from a `Dataset` through the loader's evaluation pipeline to the network, batch by batch, and from there into
+//! the cache, a table, or any other receiver ([`stream_features`]). Memory does not grow with the number of images.
 //!
 //! ```no_run
 //! use std::path::Path;

@@ -1,18 +1,18 @@
-//! Networks and losses of TWIST.
+//! The networks and losses of TWIST.
 //!
-//! A [`TwistNet`] is a [`Backbone`] that turns images into features, followed by a [`ProjectionHead`] that turns
-//! features into logits over classes nobody named. [`TwistLoss`] compares the logits of the views of each image:
-//! they should agree, each be sure of its class, and together use all classes. [`TeacherLoss`] lets the views learn from
-//! a slower copy of the network, [`SelfLabelLoss`] from the views that are surest.
+//! A [`TwistNet`] is a [`Backbone`] that turns images into features, followed by a [`ProjectionHead`] that turns features
+//! into logits over discovered classes. [`TwistLoss`] compares the logits of the views of each image: the views should get
+//! the same class, with confidence, and all classes should be used. With [`TeacherLoss`] the views learn from a slower copy
+//! of the network, with [`SelfLabelLoss`] from the most confident views.
 //!
-//! What it deliberately is not: it opens no file, reads no clock, knows no optimizer and no device beyond the one it
-//! was made on. State enters and leaves as [`twist_io::StateDict`].
+//! The crate deliberately opens no file, reads no clock, and knows no optimizer and no device except the one on which a
+//! network was created. State enters and leaves as [`twist_io::StateDict`].
 //!
-//! Data passes as tensors whose shapes every function states: images `[V*B, 3, H, W]`, features `[V*B, D]`, logits
-//! `[V*B, K]`, where `V` views of `B` images are stacked **view-major** (all images of view 1, then all of view 2).
+//! Data is passed as tensors, and every function states their shapes: images `[V*B, 3, H, W]`, features `[V*B, D]`, logits
+//! `[V*B, K]`. `V` views of `B` images are stacked **view-major** (all images of view 1, then all of view 2).
 //!
-//! The names of parameters and buffers, their order and their shapes are those of the released PyTorch checkpoints,
-//! so weights move between both without a table.
+//! The names, order and shapes of parameters and buffers are those of the released PyTorch checkpoints, so weights need no
+//! conversion table.
 //!
 //! ```no_run
 //! use tch::{Device, Kind, Tensor};

@@ -1,33 +1,33 @@
-//! A run folder in, one self-contained HTML page out; or, for work, a page served on the loopback address ([`serve`](mod@serve)).
+//! Turns a run folder into one self-contained HTML page, or serves an interactive page on the loopback address
+//! ([`serve`](mod@serve)).
 //!
 //! Training and evaluation leave files in a run folder: the recipe, the plan, a log, the final figures, the embeddings with
-//! what the network said of every image, and thumbnails. This crate reads those files and nothing else, and draws from
-//! them what a person wants to see: whether it worked, what was learned, where it errs, and how it came about. Several
-//! runs go side by side into one page.
+//! the predictions for every image, and thumbnails. This crate reads these files and nothing else. The page shows whether
+//! training worked, what was learned, where the errors are, and how the run went. One page can compare several runs.
 //!
 //! The page needs no network and no other file: style, script, charts and pictures are inside, and a policy in its head
-//! forbids it to load anything. It reads in light and dark, on a phone and on paper, with a keyboard, and for the most part
-//! without its script, which adds tooltips, filters and the choice of theme.
+//! forbids it to load anything. It works in light and dark mode, on a phone, on paper and with a keyboard. Most of it also
+//! works without its script, which adds tooltips, filters and the choice of theme.
 //!
-//! What it deliberately is not: it computes no result. Accuracies are those of `metrics.json`; only what a picture needs
-//! (the order of the confusion matrix, the map, nearest neighbours) is worked out here. It knows nothing of libtorch and
-//! never touches a network's weights. And it does not fail for want of a part: a run that is unfinished, has no labels or
-//! no embeddings gets a page that says so.
+//! The crate deliberately computes no results. Accuracies are those of `metrics.json`; only what a picture needs (the order
+//! of the confusion matrix, the map, nearest neighbours) is computed here. The crate does not use libtorch and never reads a
+//! network's weights. A missing part is not an error: an unfinished run, or one without labels or embeddings, gets a page
+//! that says so.
 //!
-//! # How data passes
+//! # Data flow
 //!
-//! run folder → `run` (one reader per file) → `classes` (the discovered classes, named and merged as a user likes, against the
-//! labels) → `section` (one file per section, plain data) → `page` (templates) → one atomic write. Beside the page lies
-//! `label_next.csv`, the images that are most useful to label, and `duplicates.csv` and `outliers.csv`, all that was found of
-//! near copies and of images that are like no other. `published` holds numbers of other people, each with its
-//! protocol.
+//! run folder → `run` (one reader per file) → `classes` (the discovered classes with the user's names and merges, compared
+//! with the labels) → `section` (one file per section, plain data) → `page` (templates) → one atomic write. Beside the page,
+//! the crate writes `label_next.csv` (the images that are most useful to label), `duplicates.csv` (near copies) and
+//! `outliers.csv` (images that are unlike all others). `published` holds the published numbers of other methods, each with
+//! its protocol.
 //!
 //! # Why charts by hand
 //!
-//! Chart crates were looked at: `plotters` draws into a rectangle of pixels, so its words shrink with the rectangle and keep
-//! the colours of one theme; `charming` brings a megabyte of script or a browser engine. What is needed here is lines, a
-//! heat map and dots, about 400 lines in `chart`, whose words are HTML and whose colours follow the theme. The map is
-//! t-SNE by `bhtsne`; the templates are `minijinja`'s, which escape whatever comes from files.
+//! No chart crate fits: `plotters` draws into a rectangle of pixels, so its text shrinks with the rectangle and keeps the
+//! colours of one theme; `charming` needs a megabyte of script or a browser engine. This crate needs only lines, a heat map
+//! and dots: about 400 lines in `chart`, whose text is HTML and whose colours follow the theme. The map is t-SNE by
+//! `bhtsne`. The templates are rendered by `minijinja`, which escapes all text from files.
 //!
 //! # Example
 //!

@@ -11,10 +11,9 @@
 //!                                             └─ Guard, Recorder, Evaluator, CheckpointStore
 //! ```
 //!
-//! What it deliberately is not: it prints nothing and parses no arguments; it knows no evaluation protocol; and nothing
-//! in it remembers time. Schedules are functions of the step, the order of images and their augmentation are functions
-//! of seed and step, so that a checkpoint is weights, optimizer state and one number, and a resumed run equals an
-//! uninterrupted one, bit for bit on the CPU.
+//! The crate deliberately prints nothing, parses no arguments and implements no evaluation protocol. Schedules are
+//! functions of the step, and the order of images and their augmentation are functions of seed and step. Therefore a
+//! checkpoint needs no random state, and a resumed run equals an uninterrupted one, bit for bit on the CPU.
 //!
 //! ```no_run
 //! use twist_run::{OnExisting, RunFolder};
