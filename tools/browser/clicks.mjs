@@ -97,7 +97,7 @@ try {
   await other.click('#merge');
   await other.click('#merge-now');
   await other.locator('#alert').waitFor();
-  assert.match(await other.locator('#alert').textContent(), /is not what it was when you saw it/);
+  assert.match(await other.locator('#alert').textContent(), /has changed since you saw it/);
   assert.deepEqual(clusters().merges, []);
   await other.close();
   await page.check(`[data-choose="${second}"]`);

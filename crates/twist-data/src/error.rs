@@ -46,8 +46,8 @@ pub enum DataError {
     },
     /// Folders or shards of several splits (train, test …) where one data set was asked for.
     #[error(
-        "{path} holds the splits {}, and what is learned from one is measured on another: name one of them, for example \
-         \"{example}\"", splits.join(", ")
+        "{path} contains the splits {}, and training and measuring need separate ones: name one of them, for \
+         example \"{example}\"", splits.join(", ")
     )]
     SeveralSplits {
         /// The folder as given.
@@ -58,7 +58,7 @@ pub enum DataError {
         example: String,
     },
     /// Support for this kind was left out of the build.
-    #[error("{path} needs the feature `{feature}` of twist-data, which this build left out: build with it")]
+    #[error("{path} needs the feature `{feature}` of twist-data, which this build lacks: build with it")]
     FeatureOff {
         /// The path as given.
         path: PathBuf,
@@ -69,8 +69,8 @@ pub enum DataError {
     // === Published data sets ===
     /// A folder without any data set that transfer is measured on.
     #[error(
-        "{path} holds no transfer data set as its authors publish it: unpack the official archives there and move \
-         nothing, or name the folder that they are in. Known are {known}"
+        "{path} contains no transfer data set in its official layout: unpack the official archives there \
+         without moving anything, or name the folder that contains them. The known sets are {known}"
     )]
     NoOfficialSet {
         /// The folder as given.
@@ -137,8 +137,8 @@ pub enum DataError {
     },
     /// A file that is larger than any image that could be decoded.
     #[error(
-        "{path} has {} MB, and image files of at most {} MB are read: make a smaller copy of it, or remove it if it is \
-         not an image",
+        "{path} has {} MB, but only image files of up to {} MB are read: make a smaller copy of it, or remove \
+         it if it is not an image",
         bytes.div_ceil(1_000_000),
         most / 1_000_000
     )]
@@ -159,7 +159,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// An index beyond the end.
-    #[error("image {index} was asked for, the data set has {len}")]
+    #[error("image {index} was requested, but the data set has {len} images")]
     OutOfRange {
         /// The index asked for.
         index: usize,
@@ -177,7 +177,7 @@ pub enum DataError {
         reason: String,
     },
     /// A label file that does not belong to this data set.
-    #[error("the labels of {path} do not fit the images: {reason}")]
+    #[error("the labels of {path} do not match the images: {reason}")]
     Labels {
         /// The label file.
         path: PathBuf,
@@ -258,7 +258,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A file that cannot be written.
-    #[error("cannot write {path}: {source}{}. Nothing that existed before was changed", space_hint(source))]
+    #[error("cannot write {path}: {source}{}. Existing files were not changed", space_hint(source))]
     Write {
         /// The file.
         path: PathBuf,
@@ -299,9 +299,7 @@ fn hint(suggestions: &[String]) -> String {
 /// What to do when access to a file is refused.
 fn permission_hint(source: &std::io::Error) -> &'static str {
     match source.kind() {
-        std::io::ErrorKind::PermissionDenied => {
-            ". Give yourself the right to read it (chmod u+r) or leave it out"
-        }
+        std::io::ErrorKind::PermissionDenied => ". Make it readable (chmod u+r) or leave it out",
         _ => "",
     }
 }
@@ -310,7 +308,7 @@ fn permission_hint(source: &std::io::Error) -> &'static str {
 fn folder_hint(source: &std::io::Error) -> &'static str {
     match source.kind() {
         std::io::ErrorKind::PermissionDenied => {
-            ". Give yourself the right to enter it (chmod u+rx), or move it out of the data set"
+            ". Make it accessible (chmod u+rx), or move it out of the data set"
         }
         _ => "",
     }

@@ -42,7 +42,7 @@ const PHOTOSHOP: Foreign = Foreign {
     remedy: "convert it, for example with `magick 'FILE[0]' FILE.png`",
 };
 const RAW: Foreign = Foreign {
-    name: "a camera's raw image",
+    name: "a camera raw image",
     extensions: &["cr2", "cr3", "nef", "arw", "dng", "raf", "orf", "rw2", "pef", "srw"],
     remedy: "develop it, for example with `darktable-cli FILE FILE.jpg`",
 };
@@ -57,7 +57,7 @@ const HIGH_RANGE: Foreign = Foreign {
     remedy: "convert it to 8 bits with a tone mapping of your choice",
 };
 const OTHER_IMAGE: Foreign = Foreign {
-    name: "an image of a kind that is not read",
+    name: "an image of an unsupported format",
     extensions: &["ico", "cur", "tga", "dds", "qoi", "pcx", "xbm", "xpm", "jxr", "wdp"],
     remedy: "convert it, for example with `magick mogrify -format png FILE`",
 };

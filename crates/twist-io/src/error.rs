@@ -94,7 +94,7 @@ pub enum IoError {
     },
     /// There is no room for the file. The unfinished copy is gone, and whatever had this name before is untouched.
     #[error(
-        "no space left to write {}{}: nothing that existed was changed; free some space or choose another folder, then run again",
+        "no space left to write {}{}: existing files were not changed; free some space or choose another folder, then run again",
         path.display(),
         room(*needed, *available)
     )]
@@ -108,7 +108,7 @@ pub enum IoError {
     },
     /// The file is larger than the shell or the file system allows. Whatever had this name before is untouched.
     #[error(
-        "{} becomes larger than files may be here: raise the limit (`ulimit -f unlimited`) or choose another disk, then run again",
+        "{} would exceed the size limit for files: raise the limit (`ulimit -f unlimited`) or choose another disk, then run again",
         path.display()
     )]
     FileTooLarge {
@@ -174,7 +174,7 @@ pub enum IoError {
         remedy: String,
     },
     /// A weight file of PyTorch where one of ours is needed.
-    #[error("{} is a weight file of PyTorch, not a safetensors file; `twist import` makes a model of it", path.display())]
+    #[error("{} is a weight file of PyTorch, not a safetensors file; `twist import` makes a model from it", path.display())]
     NotSafetensors {
         /// The file.
         path: PathBuf,
@@ -189,8 +189,8 @@ pub enum IoError {
     },
     /// What the file holds is not what was written.
     #[error(
-        "{} is damaged: {what} not what was written, as its checksum tells; use another copy, or resume from an older checkpoint \
-         (a program that changes such a file must leave out its metadata `twist_crc32c`)",
+        "{} is damaged: {what} not what was written, because its checksum differs; use another copy, or resume \
+         from an older checkpoint (a program that changes such a file must remove its metadata `twist_crc32c`)",
         path.display()
     )]
     Checksum {
@@ -211,7 +211,7 @@ pub enum IoError {
     },
     /// The first bytes are not those of a PyTorch weight file.
     #[error(
-        "{} is not a PyTorch weight file: {reason}; give a file that torch.save or safetensors wrote",
+        "{} is not a PyTorch weight file: {reason}; give a file written by torch.save or safetensors",
         path.display()
     )]
     NotPickle {
@@ -302,7 +302,7 @@ pub enum HeaderLie {
         end: u64,
     },
     /// A tensor whose bytes are not as many as its type and shape say.
-    #[error("tensor `{}` has {got} bytes where {dtype} with shape {shape:?} does not", shown(name))]
+    #[error("tensor `{}` has {got} bytes, which does not fit {dtype} with shape {shape:?}", shown(name))]
     Size {
         /// The tensor.
         name: String,

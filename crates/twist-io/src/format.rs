@@ -63,8 +63,8 @@ fn join(ending: &str) -> String {
         _ => ("import torch", "torch.load(f)", "torch.save"),
     };
     format!(
-        "join them in the folder where they lie, python3 -c \"{import}; import glob; w = {{}}; [w.update({load}) for f in \
-         sorted(glob.glob('*-of-*.{ending}'))]; {save}(w, 'joined.{ending}')\", and give joined.{ending}"
+        "join them in their folder with python3 -c \"{import}; import glob; w = {{}}; [w.update({load}) for f \
+         in sorted(glob.glob('*-of-*.{ending}'))]; {save}(w, 'joined.{ending}')\", and give joined.{ending}"
     )
 }
 
@@ -98,7 +98,7 @@ fn is_named_as_weights(name: &str) -> bool {
 fn part(name: &str) -> Option<(&'static str, String)> {
     if let Some(whole) = name.strip_suffix(".index.json") {
         let ending = whole.rsplit_once('.').map_or("safetensors", |(_, ending)| ending);
-        return Some(("it is the list of the files that a network is cut into", join(ending)));
+        return Some(("it is the index of a network that is split into several files", join(ending)));
     }
     let (stem, ending) = name.rsplit_once('.')?;
     let (rest, of) = stem.rsplit_once("-of-")?;
@@ -106,7 +106,7 @@ fn part(name: &str) -> Option<(&'static str, String)> {
     let digits = |text: &str| text.len() >= 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     let several = digits(number) && digits(of) && of.trim_start_matches('0') != "1";
     (several && is_named_as_weights(name))
-        .then(|| ("it is one of the files that a network is cut into", join(ending)))
+        .then(|| ("it is one of several files that a network is split into", join(ending)))
 }
 
 /// What the first bytes say, and where they say nothing, the name.
@@ -122,7 +122,7 @@ fn content(name: &str, start: &[u8]) -> (&'static str, String) {
     let again = "download the file again: its address must lead to the file, not to the page about it";
     match start {
         _ if text.starts_with("version https://git-lfs") => (
-            "it is the pointer that git keeps in place of a large file",
+            "it is a git-lfs pointer, which stands for a large file",
             format!(
                 "fetch the file itself in its repository: git lfs pull --include {}",
                 shell_word(Path::new(name))
@@ -148,7 +148,7 @@ fn content(name: &str, start: &[u8]) -> (&'static str, String) {
             ("it is a GGUF file", "give the weights that it was made from".to_owned())
         }
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => {
-            ("it is a table of NumPy, which features come in", "give the file of the weights".to_owned())
+            ("it is a NumPy array, a format for features", "give the file of the weights".to_owned())
         }
         [0x08, ..] if name.to_ascii_lowercase().ends_with(".onnx") => (
             "it is an ONNX graph",
@@ -158,9 +158,10 @@ fn content(name: &str, start: &[u8]) -> (&'static str, String) {
             ("it is JSON", "give the file of the weights".to_owned())
         }
         _ if is_text => ("it is text", "give the file of the weights".to_owned()),
-        _ => {
-            ("it begins as no such file does", "give a file that torch.save or safetensors wrote".to_owned())
-        }
+        _ => (
+            "it does not start like such a file",
+            "give a file written by torch.save or safetensors".to_owned(),
+        ),
     }
 }
 

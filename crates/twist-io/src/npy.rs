@@ -66,10 +66,10 @@ pub fn read_npy_header(path: impl AsRef<Path>) -> Result<NpyHeader, IoError> {
             file.read_exact(&mut bytes).map_err(os)?;
             (u64::from(u32::from_le_bytes(bytes)), 12)
         }
-        version => return Err(not(&format!("it has version {version}, known are 1 to 3"))),
+        version => return Err(not(&format!("its format version is {version}, but only 1 to 3 are known"))),
     };
     if header_length > MAX_HEADER {
-        return Err(not(&format!("it promises a header of {header_length} bytes")));
+        return Err(not(&format!("it claims a header of {header_length} bytes")));
     }
     let data_offset = begin + header_length;
     if length < data_offset {
@@ -80,7 +80,7 @@ pub fn read_npy_header(path: impl AsRef<Path>) -> Result<NpyHeader, IoError> {
     let (dtype, shape) = parse(&text).map_err(|reason| not(&reason))?;
 
     let header = NpyHeader { dtype, shape, data_offset };
-    let bytes = header.data_bytes().ok_or_else(|| not("its shape is larger than any memory"))? as u64;
+    let bytes = header.data_bytes().ok_or_else(|| not("its shape does not fit into any memory"))? as u64;
     match data_offset.checked_add(bytes) {
         Some(expected) if expected <= length => Ok(header),
         expected => Err(IoError::Truncated {

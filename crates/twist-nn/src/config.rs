@@ -83,7 +83,7 @@ impl BackboneConfig {
 
     /// For architectures that have the one width of their size.
     pub(crate) fn refuse_width(&self) -> Result<(), NnError> {
-        let rule = || format!("{} has the one width of its size; leave it out, or write 64", self.arch);
+        let rule = || format!("{} has a fixed width; omit it, or write 64", self.arch);
         match self.width {
             PUBLISHED_WIDTH => Ok(()),
             width => Err(NnError::Misfit { field: "width", value: width.to_string(), rule: rule() }),
@@ -92,7 +92,7 @@ impl BackboneConfig {
 
     /// For architectures that are not regularised as transformers are.
     pub(crate) fn refuse_regularisation(&self) -> Result<(), NnError> {
-        let rule = || format!("{} is not a transformer; leave it out", self.arch);
+        let rule = || format!("{} is not a transformer; omit it", self.arch);
         if self.drop_path != 0.0 {
             let value = self.drop_path.to_string();
             return Err(NnError::Misfit { field: "drop_path", value, rule: rule() });

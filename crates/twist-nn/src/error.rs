@@ -8,7 +8,7 @@ pub enum NnError {
     #[error(transparent)]
     Torch(#[from] torch_ext::TorchError),
     /// No such architecture.
-    #[error("unknown architecture `{name}`; known are {known}")]
+    #[error("unknown architecture `{name}`; the known ones are {known}")]
     UnknownArch {
         /// What was asked for.
         name: String,
@@ -17,7 +17,8 @@ pub enum NnError {
     },
     /// A transformer's class tokens were asked of another network.
     #[error(
-        "this network has no class tokens: only vision transformers have; take the features of the last layer"
+        "this network has no class tokens: only vision transformers have them; use the features of the last \
+         layer"
     )]
     NoClassTokens,
     /// A size that must be positive is not.
@@ -87,7 +88,7 @@ pub enum NnError {
         got: Vec<i64>,
     },
     /// A part of a backbone that it does not have.
-    #[error("the backbone has {segments} segments, {index} is none of them")]
+    #[error("the backbone has {segments} segments, so there is no segment {index}")]
     Segment {
         /// The segment asked for.
         index: usize,
@@ -95,7 +96,7 @@ pub enum NnError {
         segments: usize,
     },
     /// A quantile that is not a part of a batch.
-    #[error("the quantile of self-labelling must lie in [0, 1), got {quantile}")]
+    #[error("the quantile of self-labelling must be in [0, 1), got {quantile}")]
     Quantile {
         /// Its value.
         quantile: f64,
@@ -104,7 +105,7 @@ pub enum NnError {
     #[error("the state does not fit the network, nothing was loaded\n{0}")]
     Mismatch(Box<twist_io::LoadReport>),
     /// An element type without a counterpart on the other side.
-    #[error("a tensor has element type {got}, which files of weights do not know")]
+    #[error("a tensor has element type {got}, which weight files do not support")]
     ElementType {
         /// The type.
         got: String,

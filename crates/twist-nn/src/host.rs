@@ -57,6 +57,6 @@ mod tests {
     fn a_type_that_files_do_not_know_is_named() {
         let complex = Tensor::zeros([2], (Kind::ComplexFloat, Device::Cpu));
         let error = tensor_to_host(&complex).unwrap_err().to_string();
-        assert_eq!(error, "a tensor has element type ComplexFloat, which files of weights do not know");
+        assert_eq!(error, "a tensor has element type ComplexFloat, which weight files do not support");
     }
 }

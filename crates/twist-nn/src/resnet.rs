@@ -112,7 +112,7 @@ impl Architecture for ResNetArch {
 
     fn assumption(&self) -> Option<&'static str> {
         (self.stem == Stem::Cifar)
-            .then_some("a 3×3 stem is taken to have stride 1 and no max pool: tensors do not tell")
+            .then_some("a 3×3 stem is assumed to have stride 1 and no max pool: the tensors do not say")
     }
 }
 

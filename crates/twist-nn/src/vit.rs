@@ -139,8 +139,8 @@ impl VitArch {
             None => {
                 let patch = if patch == USUAL_PATCH { String::new() } else { format!("p{patch}") };
                 Err(Unrecognised {
-                    reason: format!("{seen}, whose number of attention heads no tensor tells"),
-                    remedy: Some(format!("say it: --arch vit_{dim}x{depth}xHEADS{patch}")),
+                    reason: format!("{seen}, whose tensors do not say how many attention heads it has"),
+                    remedy: Some(format!("give the number: --arch vit_{dim}x{depth}xHEADS{patch}")),
                 })
             }
         })

@@ -209,7 +209,7 @@ fn what_is_not_there_is_named_before_any_work() {
     let place = Place::new();
     place.pictures("photos", 4);
     let run = |line: &str| place.run(&format!("eval transfer run {line} --threads 1"));
-    run("--data photos").exits(1).says(&["holds no transfer data set", "Food-101"]);
+    run("--data photos").exits(1).says(&["contains no transfer data set", "Food-101"]);
     run("--data photos --set imagenet").exits(2).says(&["the sets are food101, cifar10"]);
     dtd(&place);
     run("--data sets --set dtd --set pets").exits(2).says(&["pets is not below sets, there are dtd"]);

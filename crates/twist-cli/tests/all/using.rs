@@ -333,7 +333,7 @@ fn classes_are_listed_edited_and_exported() {
     let file = place.path("run/clusters.json");
     let other = fs_err::read_to_string(&file).unwrap().replace("\"clusters\": 6", "\"clusters\": 9");
     fs_err::write(&file, other).unwrap();
-    place.run("clusters run show").exits(1).says(&["clusters.json", "9 classes, and this one has 6"]);
+    place.run("clusters run show").exits(1).says(&["clusters.json", "9 classes, but this one has 6"]);
     place.run(&format!("predict run train {CPU}")).exits(1).says(&["clusters.json"]);
     let again =
         "train train --recipe tiny.toml --epochs 1 --set schedule.warmup_epochs=0 --device cpu --threads 1";

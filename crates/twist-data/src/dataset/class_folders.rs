@@ -66,8 +66,8 @@ pub(crate) fn folder_labels<'a>(
         }))
     } else if 2 * found.iter().filter(|name| is_date_or_camera(name)).count() > found.len() {
         let note = [
-            "folder called like a date or a camera, which is not a class (--labels folder makes it one)",
-            "folders called like dates or cameras, which are not classes (--labels folder makes them classes)",
+            "folder named like a date or a camera, which is not a class (--labels folder makes it one)",
+            "folders named like dates or cameras, which are not classes (--labels folder makes them classes)",
         ];
         found.into_iter().for_each(|name| notes.add(note, name));
         Labels::default()
@@ -76,8 +76,8 @@ pub(crate) fn folder_labels<'a>(
     };
     if let [one] = labels.names() {
         let kind = [
-            "folder that would be the only class, which is not a label to measure by",
-            "folders that would be the only class, which is not a label to measure by",
+            "folder that would be the only class, which gives nothing to measure",
+            "folders that would be the only class, which gives nothing to measure",
         ];
         notes.add(kind, one.clone());
         return FolderLabels { labels: Labels::default(), around, splits };

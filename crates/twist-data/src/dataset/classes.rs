@@ -62,9 +62,7 @@ impl Labels {
             let present: Vec<&str> =
                 known.iter().map(String::as_str).filter(|name| distinct.contains(name)).collect();
             if present.len() > distinct.len() {
-                return Err(
-                    "two classes of the data set have the same name: write the numbers of the classes".into(),
-                );
+                return Err("two classes of the data set have the same name: use the class numbers".into());
             }
             return Ok(Self::of_names(written(), present));
         }
@@ -77,8 +75,8 @@ impl Labels {
         if let Some((name, _)) = clash {
             let other = numbers.keys().find(|text| !place.contains_key(*text)).copied().unwrap_or_default();
             return Err(format!(
-                "its labels are numbers, and \"{name}\" is the name of a class, but \"{other}\" is not: write the \
-                 names of the classes ({})",
+                "its labels are numbers, and \"{name}\" is the name of a class, but \"{other}\" is not: use \
+                 the class names ({})",
                 known.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
             ));
         }
@@ -195,7 +193,7 @@ mod tests {
         // Some names, some not: nobody can tell.
         let reason = of(&[Some("10"), Some("7")], &folders).unwrap_err();
         assert!(
-            reason.contains("\"10\"") && reason.contains("\"7\"") && reason.contains("write the names"),
+            reason.contains("\"10\"") && reason.contains("\"7\"") && reason.contains("use the class names"),
             "{reason}"
         );
         // Classes that are called by their number are the same either way.

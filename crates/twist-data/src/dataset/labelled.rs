@@ -38,7 +38,7 @@ impl Relabelled {
         let rows = read_table(file)?;
         let misfit = |reason: String| DataError::Labels { path: file.to_path_buf(), reason };
         if rows.iter().all(|r| r.label.is_none() && r.class.is_none()) {
-            return Err(misfit("it has no labels. Its first line has to be path,label".to_owned()));
+            return Err(misfit("it has no labels. Its first line must be path,label".to_owned()));
         }
         let paths: Vec<String> = (0..images.len()).map(|i| images.path(i)).collect();
         let index = Paths::new(&*images, &paths);
@@ -48,7 +48,7 @@ impl Relabelled {
             match index.find(row, file)? {
                 Some(image) if row_of[image].is_some() => {
                     let first = row_of[image].map_or(0, |r| rows[r].line);
-                    let reason = format!("{} has a label already, in line {first}", paths[image]);
+                    let reason = format!("{} already has a label in line {first}", paths[image]);
                     return Err(DataError::Line { path: file.to_path_buf(), line: row.line, reason });
                 }
                 Some(image) => row_of[image] = Some(number),
@@ -116,7 +116,7 @@ impl Paths {
         match (fitting.next(), fitting.next()) {
             (Some(one), Some(other)) => {
                 let reason = format!(
-                    "\"{}\" fits {} and {}: write more of the path",
+                    "\"{}\" matches both {} and {}: give more of the path",
                     row.path, self.paths[one], self.paths[other]
                 );
                 Err(DataError::Line { path: file.to_path_buf(), line: row.line, reason })

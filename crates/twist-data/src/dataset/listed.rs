@@ -80,7 +80,7 @@ pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
         let is_open = |row: &Row| is_table || row.label.is_some();
         matched.retain(|(_, row)| has_label(row) || !is_open(row));
         if let Some((_, row)) = matched.iter().find(|(_, row)| !has_label(row)) {
-            return Err(bad(row, format!("{} has no label and others have one", row.path)));
+            return Err(bad(row, format!("{} has no label, but others have one", row.path)));
         }
         let ordered: Vec<Row> = matched.iter().map(|(_, row)| (*row).clone()).collect();
         let labels = table_labels(file, &ordered, dataset.classes())?;

@@ -49,7 +49,7 @@ pub(crate) fn expand(spec: &str) -> Result<Vec<PathBuf>, DataError> {
             let folder =
                 Path::new(name).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let reason = match folder.to_string_lossy().contains(['*', '?', '[']) || folder.is_dir() {
-                true => format!("no file is called like {name}"),
+                true => format!("no file matches {name}"),
                 false => {
                     return Err(DataError::NotFound {
                         path: folder.display().to_string(),

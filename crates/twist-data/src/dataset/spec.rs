@@ -133,14 +133,14 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<Source, DataError> {
         let found = kinds.iter().map(|k| format!(".{k}")).collect::<Vec<_>>().join(" and ");
         return Err(DataError::Pattern {
             pattern: spec.to_owned(),
-            reason: format!("it fits {found} files together"),
+            reason: format!("it matches both {found} files"),
         });
     }
     let only = |paths: Vec<PathBuf>| match <[PathBuf; 1]>::try_from(paths) {
         Ok([path]) => Ok(path),
         Err(several) => Err(DataError::Pattern {
             pattern: spec.to_owned(),
-            reason: format!("it fits {} lists, and a data set is one: join them", several.len()),
+            reason: format!("it matches {} lists, but a data set is one list: join them", several.len()),
         }),
     };
     let unknown = |found: &str| Err(DataError::UnknownKind { path: spec.into(), found: found.to_owned() });

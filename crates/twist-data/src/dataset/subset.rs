@@ -37,12 +37,12 @@ pub fn subset(
         return wrong("it has no image".into());
     }
     if let Some((index, _)) = members.iter().find(|(index, _)| *index as usize >= images.len()) {
-        return wrong(format!("it wants image {index} of {}", images.len()));
+        return wrong(format!("it needs image {index} of {}", images.len()));
     }
     let count = classes.len();
     let labels = match Labels::from_indices(members.iter().map(|(_, label)| *label), classes) {
         Ok(labels) => labels,
-        Err(label) => return wrong(format!("it wants class {label} of {count}")),
+        Err(label) => return wrong(format!("it needs class {label} of {count}")),
     };
     let members = members.iter().map(|(index, _)| *index).collect();
     Ok(Arc::new(Subset { images, members, labels }))

@@ -7,7 +7,7 @@ pub enum DecodeError {
     #[error("the file is empty (0 bytes): remove it or copy it again")]
     Empty,
     /// The first bytes belong to a format that is known and not read.
-    #[error("it is {name}, whatever it is called, and not JPEG, PNG, WebP, BMP or TIFF: {remedy}")]
+    #[error("its content is {name}, not JPEG, PNG, WebP, BMP or TIFF: {remedy}")]
     OtherFormat {
         /// What it is, with its article.
         name: &'static str,
@@ -68,7 +68,7 @@ pub enum DecodeError {
         max_bytes: u64,
     },
     /// A width or height of zero.
-    #[error("an image of {width} x {height} pixels has none to show")]
+    #[error("an image of {width} x {height} pixels is empty")]
     NoPixels {
         /// Pixels per row.
         width: u32,

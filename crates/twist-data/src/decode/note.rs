@@ -48,10 +48,10 @@ impl std::fmt::Display for DecodeNote {
         match self {
             Self::ExtraBytes { bytes } => write!(
                 f,
-                "{bytes} extra bytes between two segments of the JPEG were skipped; write the file anew if it shows oddly"
+                "{bytes} extra bytes between two segments of the JPEG were skipped; save the file again if the image looks wrong"
             ),
             Self::Header { what } => {
-                write!(f, "the header of the JPEG is wrong and was read all the same: {what}")
+                write!(f, "the header of the JPEG is wrong, but the image was read: {what}")
             }
             Self::Further { what, remedy } => {
                 write!(f, "it holds {what}, and only the first is read: {remedy}")

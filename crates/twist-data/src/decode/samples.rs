@@ -71,8 +71,8 @@ impl Narrow {
     pub(super) fn signed(&self, bits: u32) -> DecodeError {
         DecodeError::Values {
             format: self.format,
-            what: format!("samples of {bits} bits with a sign"),
-            remedy: "nothing says which of the values are black and white; choose them, and save the image with 8 bits a channel",
+            what: format!("signed samples of {bits} bits"),
+            remedy: "the file does not say which values are black and white; choose them, and save the image with 8 bits a channel",
         }
     }
 

@@ -259,7 +259,7 @@ impl Drop for Loader {
 /// Starts a named thread.
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, DataError> {
     std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|source| DataError::Loader {
-        reason: format!("the system refuses a thread ({source}): use fewer"),
+        reason: format!("the system cannot start another thread ({source}): use fewer"),
     })
 }
 

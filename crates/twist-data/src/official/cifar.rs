@@ -28,7 +28,9 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     if !layout.path(train[0]).exists() && layout.path(pickled).is_file() {
         return Err(layout.lie(
             &layout.path(pickled),
-            format!("this is the Python version, which are pickles; the binary version is read: {archive}"),
+            format!(
+                "this is the Python version, which contains pickles; download the binary version: {archive}"
+            ),
         ));
     }
     // Class numbers alone would do, but names in a report should be names.

@@ -60,7 +60,7 @@ impl Files {
         entries.iter().for_each(|entry| names.push(entry.name.as_bytes()));
         let labels = Labels::from_indices(entries.iter().map(|entry| entry.label), classes.to_vec());
         let labels = labels.map_err(|beyond| {
-            layout.lie(&folder, format!("label {beyond} is listed, there are {} classes", classes.len()))
+            layout.lie(&folder, format!("label {beyond} is listed, but there are {} classes", classes.len()))
         })?;
         Ok(Self { folder, names, labels })
     }

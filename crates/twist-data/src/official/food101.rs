@@ -17,7 +17,7 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
             let class = line.text.split_once('/').map(|(class, _)| class);
             match classes.iter().position(|known| Some(known.as_str()) == class) {
                 Some(label) => Ok(Entry { name: format!("{}.jpg", line.text), label: Some(label as u32) }),
-                None => Err(lines.bad(line, format!("{} is of no class in meta/classes.txt", line.text))),
+                None => Err(lines.bad(line, format!("{} has no class in meta/classes.txt", line.text))),
             }
         })?;
         Ok(Arc::new(Files::open(layout, "images", &entries, &classes, ARCHIVE)?))

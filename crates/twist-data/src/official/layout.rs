@@ -63,7 +63,7 @@ impl Layout {
         let found = variables.keys().cloned().collect::<Vec<_>>().join(", ");
         variables
             .remove(name)
-            .ok_or_else(|| self.lie(path, format!("it has no variable `{name}`; there is: {found}")))
+            .ok_or_else(|| self.lie(path, format!("it has no variable `{name}`; its variables are {found}")))
     }
 }
 

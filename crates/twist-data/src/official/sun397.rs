@@ -41,7 +41,7 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
             let label = name.rsplit_once('/').and_then(|(folder, _)| label_of.get(folder).copied());
             match label {
                 Some(label) => Ok(Entry { name: name.to_owned(), label: Some(label) }),
-                None => Err(lines.bad(line, format!("{} is of no class in ClassName.txt", line.text))),
+                None => Err(lines.bad(line, format!("{} has no class in ClassName.txt", line.text))),
             }
         })?;
         Ok(Arc::new(Files::open(layout, images, &entries, &classes, IMAGES)?))

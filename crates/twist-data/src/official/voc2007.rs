@@ -84,7 +84,7 @@ fn split(layout: &Layout, split: &str, archive: &'static str) -> Result<(Vec<Str
             seen[image] = true;
         }
         if let Some(without) = seen.iter().position(|seen| !seen) {
-            let reason = format!("{} of ImageSets/Main/{split}.txt is not in it", images[without]);
+            let reason = format!("it lacks {}, which ImageSets/Main/{split}.txt lists", images[without]);
             return Err(layout.lie(&lines.path, reason));
         }
     }

@@ -20,10 +20,10 @@ impl Destination {
         let path = Path::new(out);
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let stem = name.strip_suffix(".tar").filter(|stem| !stem.is_empty());
-        let stem = stem.ok_or_else(|| bad("shards are called like train-%06d.tar or train.tar"))?;
+        let stem = stem.ok_or_else(|| bad("name shards like train-%06d.tar or train.tar"))?;
         if out.contains(['*', '?', '[', '{']) {
             return Err(bad(
-                "how many shards there will be is not known yet; write %06d where the number belongs",
+                "the number of shards is not known yet; write %06d where the number of a shard belongs",
             ));
         }
         let folder =
@@ -31,11 +31,10 @@ impl Destination {
         let Some((prefix, rest)) = stem.split_once('%') else {
             return Ok(Self { folder, prefix: format!("{stem}-"), width: 6, suffix: ".tar".to_owned() });
         };
-        let (digits, suffix) = rest.split_once('d').ok_or_else(|| bad("a number is written as %06d"))?;
+        let (digits, suffix) = rest.split_once('d').ok_or_else(|| bad("write the number as %06d"))?;
         let width =
             if digits.is_empty() { Some(1) } else { digits.parse().ok().filter(|w| (1..=12).contains(w)) };
-        let width =
-            width.filter(|_| !suffix.contains('%')).ok_or_else(|| bad("one number is written as %06d"))?;
+        let width = width.filter(|_| !suffix.contains('%')).ok_or_else(|| bad("write one number as %06d"))?;
         Ok(Self { folder, prefix: prefix.to_owned(), width, suffix: format!("{suffix}.tar") })
     }
 

@@ -90,7 +90,7 @@ fn images_one_by_one_and_by_a_pattern() {
     assert_eq!((all.len(), all.classes()), (3, &["cat", "dog"].map(String::from)[..]));
     assert_eq!(labels(&*all).iter().flatten().count(), 3);
     assert_eq!(bytes(&*all, 0), png(0));
-    assert!(place.error("p/*.gif").contains("no file is called like"));
+    assert!(place.error("p/*.gif").contains("no file matches"));
 }
 
 #[test]

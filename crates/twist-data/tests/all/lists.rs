@@ -52,11 +52,11 @@ fn bad_lines_are_named() {
         ("c.txt", b"x/1.png\n\xff\xfe.png\n", "line 2: not UTF-8"),
         ("d.txt", b"x/1.png\n\tcat\n", "line 2: there is a label but no path"),
         ("e.txt", b"\n\n", "the list is empty"),
-        ("a.csv", b"file,label\nx/1.png,0\n", "line 1: the first line has to name a column \"path\""),
-        ("b.csv", b"path,label\nx/1.png,0\nx/2.png\n", "line 3: 1 columns where the first line has 2"),
+        ("a.csv", b"file,label\nx/1.png,0\n", "line 1: the first line must name a column \"path\""),
+        ("b.csv", b"path,label\nx/1.png,0\nx/2.png\n", "line 3: 1 columns, but the first line has 2"),
         ("c.csv", b"path,label\nx/1.png,0\n,1\n", "line 3: the path is empty"),
         ("d.csv", b"path,label,class\nx/1.png,0,cat\nx/2.png,0,dog\n", "line 3: class 0 is called \"dog\""),
-        ("e.csv", b"path,label,class\nx/1.png,zero,cat\n", "line 2: beside a class"),
+        ("e.csv", b"path,label,class\nx/1.png,zero,cat\n", "line 2: if a class is given"),
         ("f.csv", b"", "line 1: "),
     ] {
         let path = place.write(name, content);
@@ -129,7 +129,7 @@ fn folders_called_by_numbers_keep_their_names() {
     }
     place.write("mixed.csv", b"path,label\n0/0.png,10\n1/1.png,12\n");
     let error = listed(data.as_ref(), &place.path("mixed.csv")).unwrap_err().to_string();
-    assert!(error.contains("mixed.csv") && error.contains("write the names of the classes"), "{error}");
+    assert!(error.contains("mixed.csv") && error.contains("use the class names"), "{error}");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn label_files_fit_by_path_or_its_end() {
         (&b"path,label\n2.png,a\n"[..], "fits x/2.png and y/2.png"),
         (b"path,label\nnope.png,a\n", "none of its 1 rows"),
         (b"path\nx/1.png\n", "it has no labels"),
-        (b"path,label\nx/1.png,a\n1.png,a\n", "has a label already, in line 2"),
+        (b"path,label\nx/1.png,a\n1.png,a\n", "already has a label in line 2"),
     ] {
         place.write("labels.csv", content);
         let error = place.open_with("", labelled.clone()).err().unwrap().to_string();
@@ -194,7 +194,7 @@ fn a_list_names_images_by_file_and_their_classes_are_those_of_the_data() {
     for (name, content, words) in [
         ("a.txt", &b"d_1.png\nc_1.png\ndog/d_1.png\n"[..], "line 3: dog/d_1.png is already named in line 1"),
         ("b.txt", b"x.png\ny.png\n", "none of its 2 lines names an image. Line 1 says \"x.png\""),
-        ("c.txt", b"c_1.png\t3\nd_1.png\n", "line 2: d_1.png has no label and others have one"),
+        ("c.txt", b"c_1.png\t3\nd_1.png\n", "line 2: d_1.png has no label, but others have one"),
         ("d.txt", b"\n", "it is empty"),
     ] {
         let message = found(name, content).unwrap_err().to_string();
@@ -204,5 +204,5 @@ fn a_list_names_images_by_file_and_their_classes_are_those_of_the_data() {
     let data = same.open(".").unwrap();
     same.write("list.txt", b"1.png\n");
     let message = listed(data.as_ref(), &same.path("list.txt")).unwrap_err().to_string();
-    assert!(message.contains("line 1") && message.contains("write more of the path"), "{message}");
+    assert!(message.contains("line 1") && message.contains("give more of the path"), "{message}");
 }

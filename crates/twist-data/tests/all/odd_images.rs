@@ -189,7 +189,7 @@ fn values_without_a_place_between_black_and_white_are_refused() {
     for bits in [8, 16, 32] {
         let signed = Tiff::gray(3, 1, bits, 2).file(&[vec![0; 3 * usize::from(bits) / 8]]);
         let error = decode(&signed).unwrap_err().to_string();
-        assert!(error.contains("with a sign"), "{error}");
+        assert!(error.contains("signed samples"), "{error}");
     }
     let error = decode(&Tiff::gray(2, 1, 12, 1).file(&[vec![0; 3]])).unwrap_err().to_string();
     assert!(

@@ -137,7 +137,7 @@ fn splits_are_not_mixed() {
     let error = place.error("");
     assert!(error.contains("test, train") && error.contains("train*.tar"), "{error}");
     assert_eq!(place.open("train*.tar").unwrap().len(), 2);
-    assert!(place.error("{train,test}-*.{tar,txt}").contains("no file is called like"));
+    assert!(place.error("{train,test}-*.{tar,txt}").contains("no file matches"));
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn every_number_of_a_card_is_bounded() {
         ("/backbone/width", json!(-1), "at least 1"),
         ("/backbone/arch", json!("vit_8x1000000000000x2"), "unknown architecture"),
         ("/backbone", json!({ "arch": "vit_65536x1024x1", "width": 64 }), "parameters"),
-        ("/backbone/arch", json!("vit_t"), "`width` is 4: vit_t has the one width of its size"),
+        ("/backbone/arch", json!("vit_t"), "`width` is 4: vit_t has a fixed width"),
         ("/backbone/arch", json!("resnet_bottleneck65535_255_255_255_255"), "parameters|features"),
         ("/backbone/arch", json!(vast), "unknown architecture"),
         ("/backbone/arch", json!([[[]]]), "invalid type"),

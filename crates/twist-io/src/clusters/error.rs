@@ -22,7 +22,7 @@ pub enum ClusterError {
         similar: Vec<String>,
     },
     /// Another class is called so, or was before it was merged.
-    #[error("`{name}` is the name of class {class} already: choose another one, or merge the two")]
+    #[error("`{name}` is already the name of class {class}: choose another one, or merge the two")]
     NameTaken {
         /// The name.
         name: String,
@@ -38,14 +38,14 @@ pub enum ClusterError {
         reason: String,
     },
     /// Fewer than two classes to merge.
-    #[error("a merge needs two classes that are not one already; got {given}")]
+    #[error("a merge needs two classes that are not merged yet; got {given}")]
     NothingToMerge {
         /// What was asked for.
         given: String,
     },
     /// A class that others merged or took apart meanwhile.
     #[error(
-        "class {class} is not what it was when you saw it: others merged it or took it apart meanwhile; look at it again"
+        "class {class} has changed since you saw it: someone merged it or undid a merge in the meantime; look at it again"
     )]
     Changed {
         /// The class.
@@ -58,7 +58,7 @@ pub enum ClusterError {
         class: u32,
     },
     /// A threshold that is not a probability.
-    #[error("the threshold below which an image is unsure is a probability from 0 to 1; got {got}")]
+    #[error("the threshold for unsure images must be a probability from 0 to 1; got {got}")]
     Threshold {
         /// What was asked for.
         got: f64,
@@ -67,7 +67,7 @@ pub enum ClusterError {
     // === The file ===
     /// A file that does not hold what it should.
     #[error(
-        "{} cannot be used: {reason}; correct it, or move it away to begin without names",
+        "{} cannot be used: {reason}; correct it, or move it away to start without names",
         path.display()
     )]
     Damaged {
@@ -78,7 +78,7 @@ pub enum ClusterError {
     },
     /// A file for another model.
     #[error(
-        "{} is of a model with {file} classes, and this one has {model}: move it away, or give the model that it belongs to",
+        "{} belongs to a model with {file} classes, but this one has {model}: move it away, or give the model that it belongs to",
         path.display()
     )]
     OtherModel {

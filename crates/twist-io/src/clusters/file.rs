@@ -63,7 +63,10 @@ impl ClusterNames {
         let damaged = |reason: String| ClusterError::Damaged { path: path.to_owned(), reason };
         let written: Written = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         if written.version != VERSION {
-            return Err(damaged(format!("it has version {}, known is {VERSION}", written.version)));
+            return Err(damaged(format!(
+                "it has version {}, but only version {VERSION} is known",
+                written.version
+            )));
         }
         if written.clusters != clusters {
             return Err(ClusterError::OtherModel {

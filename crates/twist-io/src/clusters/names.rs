@@ -235,7 +235,7 @@ impl ClusterNames {
         }
         if printable(name) != name {
             return Err(bad(
-                "it has line breaks or characters that cannot be seen, such as those that turn the direction of writing",
+                "it has line breaks or invisible characters, such as those that change the direction of writing",
             ));
         }
         if name.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -18,7 +18,7 @@ pub enum MatLie {
     #[error("it has more than {0} bytes, or unpacks to more: label files are far smaller")]
     TooLarge(u64),
     /// An element that promises more bytes than are left.
-    #[error("an element promises {promised} bytes where {left} are left")]
+    #[error("an element claims {promised} bytes, but {left} are left")]
     Short {
         /// What its tag says.
         promised: u64,
@@ -26,10 +26,10 @@ pub enum MatLie {
         left: u64,
     },
     /// Compressed bytes that do not unpack.
-    #[error("its compressed part does not unpack ({0})")]
+    #[error("its compressed part cannot be decompressed ({0})")]
     Compressed(String),
     /// An element of one type where the format has another.
-    #[error("{what} is of type {got}, which is not what belongs there")]
+    #[error("{what} has the unexpected type {got}")]
     Type {
         /// The part of a matrix.
         what: &'static str,
@@ -37,10 +37,10 @@ pub enum MatLie {
         got: u32,
     },
     /// Axes that are missing, negative, or more than can be.
-    #[error("a matrix has impossible axes {0:?}")]
+    #[error("a matrix has impossible dimensions {0:?}")]
     Axes(Vec<i64>),
     /// As many elements as the axes say are not there.
-    #[error("a matrix of {expected} elements has {got}")]
+    #[error("a matrix should have {expected} elements, but has {got}")]
     Count {
         /// What the axes say.
         expected: u64,
@@ -51,15 +51,17 @@ pub enum MatLie {
     #[error("the field names of a structure are damaged")]
     Fields,
     /// Text in no known encoding.
-    #[error("text is damaged: character {0:#x} is none")]
+    #[error("text is damaged: {0:#x} is not a character")]
     Text(u32),
     /// Deeper nesting than any label file has.
     #[error("cells and structures are nested more than {0} deep")]
     Depth(usize),
     /// A class of values that is not read.
-    #[error("it holds {0}, which is not read: save what you need as numbers, text, cells or structures")]
+    #[error(
+        "it holds {0}, which Twist does not read: save what you need as numbers, text, cells or structures"
+    )]
     Class(&'static str),
     /// Two variables of one name.
-    #[error("the variable `{0}` is there twice")]
+    #[error("the variable `{0}` appears twice")]
     Twice(String),
 }

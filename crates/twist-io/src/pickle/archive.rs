@@ -109,8 +109,10 @@ impl Archive {
         let Some(index) = self.zip.index_for_name_raw(name.as_bytes()) else { return Ok(None) };
         let mut entry = self.zip.by_index(index).map_err(fault)?;
         if entry.compression() != CompressionMethod::Stored {
-            let reason =
-                format!("{name} is compressed, which PyTorch never does; unpack it and pack it without");
+            let reason = format!(
+                "{name} is compressed, which PyTorch never does; unpack the archive and pack it again \
+                 without compression"
+            );
             return Err(wrong(&reason));
         }
         let size = entry.size();

@@ -58,7 +58,7 @@ fn cut_short(fault: Fault, length: u64) -> Fault {
 fn check_head(source: &mut Source<impl Read>) -> Result<(), Fault> {
     let (heap, root) = machine::run(source)?;
     if !matches!(heap.get(root), Node::Int(MAGIC)) {
-        return Err(Fault::Not("it is a pickle, but none of PyTorch's".to_owned()));
+        return Err(Fault::Not("it is a pickle, but not one of PyTorch's".to_owned()));
     }
     let (heap, root) = machine::run(source)?;
     if !matches!(heap.get(root), Node::Int(PROTOCOL)) {

@@ -39,7 +39,7 @@ pub enum PickleLie {
         code: u8,
     },
     /// More is taken from the stack than lies on it.
-    #[error("the instruction at byte {at} takes what is not on the stack")]
+    #[error("the instruction at byte {at} needs values that are not on the stack")]
     Stack {
         /// Where.
         at: u64,
@@ -53,7 +53,7 @@ pub enum PickleLie {
         slot: u64,
     },
     /// Bytes that should be text or a number.
-    #[error("the text at byte {at} is not what its instruction needs")]
+    #[error("the text at byte {at} is not valid for its instruction")]
     Text {
         /// Where.
         at: u64,
@@ -73,19 +73,19 @@ pub enum PickleLie {
         most: u64,
     },
     /// It makes far more than it says.
-    #[error("it makes more than {most} bytes of values out of few instructions, which no weight file does")]
+    #[error("it makes more than {most} bytes of values from a few instructions, which no weight file does")]
     Amplifies {
         /// Bytes that the file justifies.
         most: u64,
     },
     /// A reference to something outside that is not a storage.
-    #[error("the reference at byte {at} is not to a storage of tensors")]
+    #[error("the reference at byte {at} does not refer to a storage of tensors")]
     Reference {
         /// Where.
         at: u64,
     },
     /// A tensor is rebuilt from what no tensor is made of.
-    #[error("at byte {at}, {} is called with what no tensor is made of", shown(function))]
+    #[error("at byte {at}, {} is called with arguments that make no tensor", shown(function))]
     Call {
         /// Where.
         at: u64,
@@ -99,7 +99,7 @@ pub enum PickleLie {
         key: String,
     },
     /// A storage shorter than it claims.
-    #[error("storage `{}` has {got} bytes, its elements need {needed}", shown(key))]
+    #[error("storage `{}` has {got} bytes, but its elements need {needed}", shown(key))]
     StorageSize {
         /// Key of the storage.
         key: String,
@@ -120,7 +120,7 @@ pub enum PickleLie {
     #[error("its list of storages is wrong: {}", shown(_0))]
     Storages(String),
     /// Numbers with their highest byte first.
-    #[error("its numbers are big-endian; save it again on a usual machine")]
+    #[error("its numbers are big-endian; save it again on a little-endian machine")]
     BigEndian,
     /// An archive that is damaged, or not as PyTorch writes it.
     #[error("its archive is wrong: {}", shown(_0))]

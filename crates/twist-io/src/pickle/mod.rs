@@ -92,7 +92,7 @@ pub fn load_pickle(path: impl AsRef<Path>) -> Result<PickleFile, IoError> {
     let opened = match start {
         archive::MAGIC => archive::open(file, length),
         [opcode::PROTO, ..] => legacy::open(file, length),
-        _ => Err(Fault::Not("it begins neither as a zip archive nor as a pickle".to_owned())),
+        _ => Err(Fault::Not("it starts neither like a zip archive nor like a pickle".to_owned())),
     };
     let (heap, root, storages) = opened.map_err(|fault| fault.at(path))?;
     let states = value::states(&heap, root).map_err(|lie| Fault::from(lie).at(path))?;

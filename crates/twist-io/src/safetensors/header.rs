@@ -53,8 +53,10 @@ impl<'de> Visitor<'de> for HeaderVisitor {
                 continue;
             }
             if name.len() > MAX_NAME {
-                let message =
-                    format!("the name of a tensor has {} bytes, at most {MAX_NAME} are read", name.len());
+                let message = format!(
+                    "the name of a tensor has {} bytes, but at most {MAX_NAME} are allowed",
+                    name.len()
+                );
                 return Err(A::Error::custom(message));
             }
             if header.tensors.len() == MAX_TENSORS {

@@ -50,7 +50,7 @@ fn check(path: &Path, state: &StateDict) -> Result<(), IoError> {
             return Err(bad(name, "the format reserves this name".to_owned()));
         }
         if !seen.insert(name) {
-            return Err(bad(name, "the name comes twice".to_owned()));
+            return Err(bad(name, "the name appears twice".to_owned()));
         }
         tensor.check().map_err(|source| bad(name, source.to_string()))?;
     }

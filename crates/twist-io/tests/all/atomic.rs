@@ -49,7 +49,7 @@ fn a_failed_write_keeps_the_old_file_and_removes_its_own() {
         assert!(message.contains(text) && message.contains("metrics.json"), "{message}");
         if kind != io::ErrorKind::Other {
             assert!(matches!(error, IoError::StorageFull { available: Some(_), .. }), "{error:?}");
-            assert!(message.contains("nothing that existed was changed"), "{message}");
+            assert!(message.contains("existing files were not changed"), "{message}");
         }
         assert_eq!(fs_err::read_to_string(&path).unwrap(), "old");
         assert_eq!(names(folder.path()), ["metrics.json"]);

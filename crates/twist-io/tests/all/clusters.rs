@@ -121,11 +121,14 @@ fn a_file_that_could_not_have_been_written_is_refused() {
     assert_eq!(ClusterNames::load(&path, 4).unwrap(), ClusterNames::new(4), "no file: nothing was said");
     let cases = [
         (r#"{"version": 2, "clusters": 4}"#, "version 2"),
-        (r#"{"version": 1, "clusters": 5}"#, "5 classes, and this one has 4"),
+        (r#"{"version": 1, "clusters": 5}"#, "5 classes, but this one has 4"),
         (r#"{"version": 1, "clusters": 4, "name": {}}"#, "unknown field `name`"),
         (r#"{"version": 1, "clusters": 4, "merges": [{"off": [1, 2]}]}"#, "unknown field `off`"),
         (r#"{"version": 1, "clusters": 4, "names": {"4": "x"}}"#, "no class `4`"),
-        (r#"{"version": 1, "clusters": 4, "names": {"1": "x", "2": "x"}}"#, "`x` is the name of class 1"),
+        (
+            r#"{"version": 1, "clusters": 4, "names": {"1": "x", "2": "x"}}"#,
+            "`x` is already the name of class 1",
+        ),
         (r#"{"version": 1, "clusters": 4, "merges": [{"of": [1, 2]}, {"of": [2, 1]}]}"#, "two classes"),
         (r#"{"version": 1, "clusters": 4, "unsure": 3}"#, "probability"),
         (r#"{"version": 1, "clusters": 4"#, "EOF"),

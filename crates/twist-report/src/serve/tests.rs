@@ -143,7 +143,7 @@ fn a_merge_says_how_many_images_move() {
     assert_eq!(granted(&post(&mut site, "api/merged", &asked)), outcome(4, 0, 1));
     assert_eq!(granted(&post(&mut site, "api/merge", &asked)), outcome(4, 0, 1));
     let stale = json!({ "classes": [seen(2, &[2]), seen(0, &[0])] });
-    refused(&post(&mut site, "api/merged", &stale), 409, "not what it was");
+    refused(&post(&mut site, "api/merged", &stale), 409, "has changed since you saw it");
 }
 
 #[test]
@@ -196,8 +196,8 @@ fn a_merge_of_classes_that_changed_meanwhile_is_refused() {
         &json!({ "classes": [seen(2, &[2]), seen(3, &[3])], "name": "pair" }),
     ));
     let stale = json!({ "classes": [seen(2, &[2]), seen(0, &[0])] });
-    refused(&post(&mut other, "api/merge", &stale), 409, "class 2 is not what it was");
-    refused(&post(&mut other, "api/unmerge", &seen(2, &[2])), 409, "not what it was");
+    refused(&post(&mut other, "api/merge", &stale), 409, "class 2 has changed since you saw it");
+    refused(&post(&mut other, "api/unmerge", &seen(2, &[2])), 409, "has changed since you saw it");
     let on_disk = ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap();
     assert_eq!((on_disk.groups().len(), on_disk.resolve(3).unwrap().name), (4, "pair".to_owned()));
     let seen_now = json!({ "classes": [seen(2, &[3, 2]), seen(0, &[0])] });

@@ -113,7 +113,7 @@ fn read_labels(
         read.map_err(|source| DataError::Read { path: path.to_path_buf(), source })?;
         if usize::from(label[0]) >= classes {
             return Err(lie(format!(
-                "record {number} has the label {}, there are {classes} classes",
+                "record {number} has the label {}, but there are {classes} classes",
                 label[0]
             )));
         }

@@ -25,7 +25,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
     let Some(path_column) = column("path") else {
         let found = header.iter().collect::<Vec<_>>().join(",");
         let reason = format!(
-            "the first line has to name a column \"path\" (and \"label\", if known), it is \"{found}\""
+            "the first line must name a column \"path\" (and \"label\", if known); it is \"{found}\""
         );
         return Err(bad(1, reason));
     };
@@ -87,11 +87,16 @@ pub(crate) fn labels(path: &Path, rows: &[Row], known: &[String]) -> Result<Labe
                 indices.push(None);
                 continue;
             }
-            _ => return Err(bad(row, "label and class have to be given together".to_owned())),
+            _ => return Err(bad(row, "label and class must be given together".to_owned())),
         };
         let index = small_number(label);
         let index = index.ok_or_else(|| {
-            bad(row, format!("beside a class, the label has to be its number from 0 on, it is \"{label}\""))
+            bad(
+                row,
+                format!(
+                    "if a class is given, the label must be its number, counted from 0; it is \"{label}\""
+                ),
+            )
         })?;
         let class = composed(class);
         let (first, line) = names.entry(index).or_insert((class.clone(), row.line));
@@ -112,7 +117,7 @@ pub(crate) fn labels(path: &Path, rows: &[Row], known: &[String]) -> Result<Labe
 fn plain(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} columns where the first line has {expected_len}: quote fields that contain commas")
+            format!("{len} columns, but the first line has {expected_len}: quote fields that contain commas")
         }
         csv::ErrorKind::Utf8 { .. } => "not UTF-8 text: save the list as UTF-8".to_owned(),
         _ => error.to_string(),

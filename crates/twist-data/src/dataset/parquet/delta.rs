@@ -13,7 +13,7 @@ pub(super) fn check_strings(mut bytes: &[u8], shared: bool, rows: usize, most: u
     let own = lengths(&mut bytes, rows)?;
     let stored: u64 = own.iter().sum();
     if stored > bytes.len() as u64 {
-        return Err(general(format!("its strings take {stored} bytes, and {} are there", bytes.len())));
+        return Err(general(format!("its strings take {stored} bytes, but {} are there", bytes.len())));
     }
     let joined = beginnings.iter().flatten().sum::<u64>().saturating_add(stored);
     if joined > most {

@@ -164,7 +164,7 @@ fn of_class_names<'a>(
     let number = |text: &str| {
         let number = text.parse().ok().filter(|&number: &u32| (number as usize) < names.len());
         let known = number.or_else(|| place.get(text).copied());
-        known.ok_or_else(|| format!("a label is {text}, and there are {} class names", names.len()))
+        known.ok_or_else(|| format!("a label is {text}, but there are {} class names", names.len()))
     };
     let written = texts.map(|text| text.filter(|text| !is_no_label(text)).map(number).transpose());
     let indices: Vec<Option<u32>> = written.collect::<Result<_, _>>()?;
@@ -238,7 +238,10 @@ impl Dataset for Tables {
             Ok(Some(bytes)) => Ok(Stored::Encoded(bytes)),
             Ok(None) => Err(DataError::Parquet {
                 path: path(),
-                reason: format!("{} has no bytes, it may only refer to a file elsewhere", self.path(index)),
+                reason: format!(
+                    "{} contains no bytes; it may only refer to a file elsewhere",
+                    self.path(index)
+                ),
             }),
             Err(error) => {
                 let reason = format!("{}: {error}; if the file was damaged, copy it again", self.path(index));

@@ -73,8 +73,8 @@ impl TarShards {
                     return Err(DataError::Labels {
                         path: files.path(0).to_path_buf(),
                         reason: format!(
-                            "the archives hold the splits {} together, and what is learned from one is measured on \
-                             another: pack each by itself",
+                            "the archives mix the splits {}, but training and measuring need separate splits: \
+                             pack each split by itself",
                             found.splits.join(", ")
                         ),
                     });
@@ -163,9 +163,9 @@ fn written_labels(
         let written = samples().map(|s| s.label.as_deref().filter(|label| !is_no_label(label)));
         let indices: Vec<Option<u32>> = written.map(|label| label.map(number)).collect();
         let known = names.len();
-        return Labels::from_indices(indices, names)
-            .map(Some)
-            .map_err(|label| misfit(file, format!("the label {label} is beyond its {known} classes")));
+        return Labels::from_indices(indices, names).map(Some).map_err(|label| {
+            misfit(file, format!("the label {label} is out of range: there are {known} classes"))
+        });
     }
     if samples().all(|s| s.label.is_none()) {
         return Ok(None);

@@ -164,8 +164,8 @@ fn read_label(
     // Copies of one name are another fault, which is found where it shows.
     let twice = |first: &Option<String>| match first {
         Some(first) if *first != name => Err(bad(format!(
-            "and {first} are both labels of the sample {}: a sample is named by what stands before the first dot. Pack the \
-             archive again with names that have no dot but that of the ending",
+            "and {first} are both labels of the sample {}: the name of a sample ends at the first dot. Pack \
+             the archive again with names whose only dot is that of the extension",
             readable(key(&member.name))
         ))),
         _ => Ok(()),
@@ -290,7 +290,7 @@ mod tests {
             let members = vec![member(one, Some(content)), member(other, Some(content))];
             let (_, reason) = group(members, &mut Leftovers::default()).unwrap_err();
             assert!(reason.contains(one) && reason.contains(other), "{reason}");
-            assert!(reason.contains("before the first dot"), "{reason}");
+            assert!(reason.contains("ends at the first dot"), "{reason}");
         }
         // The label is that of the image that is called like it.
         let members = vec![member("a.0.png", None), member("a.1.png", None), member("a.1.cls", Some("1"))];

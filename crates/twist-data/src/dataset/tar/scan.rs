@@ -78,11 +78,11 @@ pub(crate) fn scan(
         None if size.saturating_sub(offset) < BLOCK => damage(
             offset,
             format!(
-                "{} bytes are left where a header has {BLOCK}: copy it again",
+                "{} bytes are left, but a header has {BLOCK}: copy it again",
                 size.saturating_sub(offset)
             ),
         ),
-        None => damage(offset, format!("{error}: this is not a sound tar archive, or it is damaged")),
+        None => damage(offset, format!("{error}: this is not a tar archive, or it is damaged")),
     };
     for entry in archive.entries_with_seek().map_err(Damage::Io)? {
         let mut entry = entry.map_err(|error| told(error, at))?;
@@ -137,7 +137,7 @@ pub(crate) fn scan(
         _ if size == 0 => Err(damage(0, "the file is empty: copy it again".into())),
         _ => Err(damage(
             at.min(size),
-            "the archive stops without its end mark, as a copy does that was cut off: copy it again".into(),
+            "the archive has no end mark, so it is probably cut off: copy it again".into(),
         )),
     }
 }

@@ -59,8 +59,8 @@ fn read(bytes: &[u8]) -> Result<(Header, Cow<'_, [u8]>), DecodeError> {
         true => Err(DecodeError::Values {
             format: "JPEG",
             what: "arithmetic coding".to_owned(),
-            remedy: "this coding is not read; have the same pixels in the usual one, for example with \
-                     `jpegtran -copy all -outfile OUT.jpg FILE`",
+            remedy: "Twist does not read this coding; convert it without loss, for example with `jpegtran \
+                     -copy all -outfile OUT.jpg FILE`",
         }),
         false => Ok((header, bytes)),
     }
@@ -104,8 +104,8 @@ fn unusual(frame: &Frame) -> DecodeError {
     DecodeError::Values {
         format: "JPEG",
         what: format!("its components sampled {} in an unusual order", factors.join(", ")),
-        remedy: "it would come out in wrong colours, so it is not read; write it anew, for example with \
-                 `djpeg FILE | cjpeg -quality 95 > OUT.jpg`",
+        remedy: "its colours would be wrong, so it is not read; save it again, for example with `djpeg FILE | \
+                 cjpeg -quality 95 > OUT.jpg`",
     }
 }
 

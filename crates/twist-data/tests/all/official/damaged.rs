@@ -71,13 +71,13 @@ fn pickles_are_refused_with_the_way_out() {
 #[test]
 fn bad_lines_are_named() {
     let cases: [(OfficialKind, &str, &str, &str, &str); 9] = [
-        (Food101, "", "food-101/meta/test.txt", "sushi/3", "line 1: sushi/3 is of no class"),
+        (Food101, "", "food-101/meta/test.txt", "sushi/3", "line 1: sushi/3 has no class"),
         (
             Sun397,
             "",
             "Partitions/Testing_01.txt",
             "/z/zoo/sun_a.jpg",
-            "line 1: /z/zoo/sun_a.jpg is of no class",
+            "line 1: /z/zoo/sun_a.jpg has no class",
         ),
         (Sun397, "", "Partitions/ClassName.txt", "abbey", "line 1: abbey has no letter"),
         (
@@ -114,7 +114,10 @@ fn bad_lines_are_named() {
     let place = all_sets();
     text(&place, "VOCdevkit/VOC2007/ImageSets/Main/cat_test.txt", &["000001 -1"]);
     let message = error(&place, Voc2007, "");
-    assert!(message.contains("cat_test.txt: 000002 of ImageSets/Main/test.txt is not in it"), "{message}");
+    assert!(
+        message.contains("cat_test.txt: it lacks 000002, which ImageSets/Main/test.txt lists"),
+        "{message}"
+    );
     text(&place, "pets/annotations/test.txt", &["Abyssinian_9 0"]);
     assert!(error(&place, OxfordPets, "pets").contains("an image and its class are expected"));
     place.write("dtd/labels/train1.txt", b"\xff\xfe\n");
@@ -126,10 +129,10 @@ fn label_files_that_contradict_the_rest() {
     let place = all_sets();
     mat(&place, "cars/devkit/cars_train_annos.mat", "cars_wrong_annos.mat");
     let message = error(&place, StanfordCars, "cars");
-    assert!(message.contains("label 3 is listed, there are 3 classes"), "{message}");
+    assert!(message.contains("label 3 is listed, but there are 3 classes"), "{message}");
     mat(&place, "cars/devkit/cars_train_annos.mat", "imagelabels.mat");
     let message = error(&place, StanfordCars, "cars");
-    assert!(message.contains("no variable `annotations`; there is: labels"), "{message}");
+    assert!(message.contains("no variable `annotations`; its variables are labels"), "{message}");
     mat(&place, "cars/devkit/cars_meta.mat", "cars_train_annos.mat");
     assert!(error(&place, StanfordCars, "cars").contains("no variable `class_names`"));
 
