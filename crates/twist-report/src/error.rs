@@ -73,7 +73,10 @@ pub enum ReportError {
     },
 
     /// The port cannot be had.
-    #[error("cannot listen on 127.0.0.1:{port} ({source}): choose another --port, or none for any free one")]
+    #[error(
+        "cannot listen on 127.0.0.1:{port} ({source}): choose another --port, or omit it to use any free \
+        one"
+    )]
     Port {
         /// What was asked for.
         port: u16,

@@ -160,7 +160,7 @@ fn write_tables(
     }
     let path = out.with_file_name(files::LABEL_NEXT);
     if label_next::is_filled_in(&path) {
-        notes.push(format!("{} has labels in it already, so it was left as it is.", path.display()));
+        notes.push(format!("{} already has labels, so it was not overwritten.", path.display()));
         return Ok(Some(path));
     }
     let rows = label_next::propose(samples, &label_next::labelled(samples, &run.path));

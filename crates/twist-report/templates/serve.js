@@ -90,7 +90,7 @@
   /** Gives images a label, or takes theirs away; what is undone leaves alone what somebody else labelled meanwhile. */
   const giveLabel = (rows, text) => {
     const label = text.trim();
-    const done = label ? plural(rows.length, 'image') + ' labelled “' + label + '”' : 'label of ' + plural(rows.length, 'image') + ' taken away';
+    const done = label ? plural(rows.length, 'image') + ' labelled “' + label + '”' : 'label of ' + plural(rows.length, 'image') + ' removed';
     return change('api/label', { rows, label }, done, async (reply) => {
       try {
         for (const old of reply.before) await send('api/label', { ...old, only: label });
@@ -169,13 +169,13 @@
     const form = make('form', { class: 'rename', onsubmit: (event) => {
       event.preventDefault();
       const name = input.value.trim();
-      change('api/rename', { class: one.number, name }, name ? 'class ' + one.number + ' is called “' + name + '” now' : 'name taken away');
+      change('api/rename', { class: one.number, name }, name ? 'class ' + one.number + ' is now called “' + name + '”' : 'name removed');
     }, onkeydown: (event) => { if (event.key === 'Escape' && done) done(); } },
     input, make('button', { class: 'tool', type: 'submit', text: 'Save' }));
     return [form, input];
   };
   const unmergeButton = (one) => one.parts.length > 1 && make('button', { class: 'tool', type: 'button', text: 'Unmerge', 'data-unmerge': one.number,
-    title: 'take back the last merge', onclick: () => change('api/unmerge', { class: one.number, parts: one.parts }, 'merge taken back') });
+    title: 'undo the last merge', onclick: () => change('api/unmerge', { class: one.number, parts: one.parts }, 'merge undone') });
   const partsOf = (one) => one.parts.length > 1 && make('span', { class: 'parts', text: one.parts.length + ' merged', title: 'outputs ' + one.parts.join(', ') });
 
   const classCard = (one, colors, choose) => {
@@ -216,7 +216,7 @@
     send('api/merged', { classes: chosen.map((one) => ({ class: one.number, parts: one.parts })) })
       .then((result) => {
         moves.textContent = 'Together: ' + movesOf(result) + '.' + (result.from_others || result.from_unsure
-          ? ' Their probabilities of the merged classes add up to more than that of the class they are in.' : '');
+          ? ' For these images, the probabilities of the merged classes add up to more than that of their present class.' : '');
       }, (error) => { moves.textContent = error.message; });
     const name = make('input', { type: 'text', placeholder: (chosen.find((one) => one.named) || chosen[0]).name, maxLength: 100, autocomplete: 'off',
       'aria-label': 'name of the merged class', spellcheck: false });
@@ -293,8 +293,8 @@
     return [
       heading('Discovered classes'),
       run.verdict && make('p', { class: 'judgement card ' + run.verdict.tone }, ...prose(run.verdict.text)),
-      make('p', { class: 'lead', text: whole(run.images) + ' images in ' + found.classes.length + ' classes. Name what you recognise, merge what belongs together; '
-        + 'everything is kept in clusters.json of the run at once, for twist predict and the report.' }),
+      make('p', { class: 'lead', text: whole(run.images) + ' images in ' + found.classes.length + ' classes. Name the classes you recognise and merge those that belong together. '
+        + 'Changes are saved to clusters.json of the run at once; twist predict and the report use them.' }),
       make('form', { class: 'controls', role: 'search', 'aria-label': 'Filter the classes', onsubmit: (event) => event.preventDefault() },
         make('label', {}, 'Find ', make('input', { type: 'search', value: kept.filter, placeholder: run.has_labels ? 'class, label or file' : 'class or file', id: 'find',
           oninput: (event) => { kept.filter = event.target.value; arrange(); findFiles(); } })),
@@ -315,7 +315,7 @@
     const chosen = new Set();
     const input = make('input', { type: 'text', placeholder: 'label', 'aria-label': 'label for the chosen images', maxLength: 100, autocomplete: 'off', oninput: () => count() });
     input.setAttribute('list', 'known-labels');
-    const remove = make('button', { class: 'tool', type: 'button', text: 'Take labels away', id: 'remove-label',
+    const remove = make('button', { class: 'tool', type: 'button', text: 'Remove labels', id: 'remove-label',
       onclick: () => giveLabel(items.filter((item) => chosen.has(item.row) && item.mine).map((item) => item.row), '') });
     const button = make('button', { class: 'tool main', type: 'submit', text: 'Label', id: 'apply-label' });
     const counter = make('span', { class: 'note' });
@@ -370,7 +370,7 @@
       make('p', {}, make('a', { href: '#/classes', text: '← all classes' })),
       one ? heading('', dot(one.color, colors), ' ' + one.name) : heading('Unsure images'),
       make('p', { class: 'lead', text: plural(page.total, 'image') + (one && one.mostly ? ', mostly ' + one.mostly + ' (' + percent(one.purity) + ')' : '')
-        + (one ? '.' : ', less probable than the threshold in whichever class.') }),
+        + (one ? '.' : ', with a probability below the threshold for every class.') }),
       make('div', { class: 'controls' }, one && renameForm(one)[0], one && partsOf(one), one && unmergeButton(one), make('label', {}, 'Order ', order)),
       ...labellable(page.images, 'images of ' + (one ? one.name : 'no class'), caption),
       page.pages > 1 && make('nav', { class: 'pager', 'aria-label': 'Pages' }, turn(-1), 'page ' + (place.page + 1) + ' of ' + page.pages, turn(1)),
@@ -399,7 +399,7 @@
             item.label && pair('label in the data', item.label)),
           make('form', { onsubmit: (event) => { event.preventDefault(); if (input.value.trim()) giveLabel([item.row], input.value); } },
             input, make('button', { class: 'tool main', type: 'submit', text: 'Label' }),
-            item.mine && make('button', { class: 'tool', type: 'button', text: 'Take label away', onclick: () => giveLabel([item.row], '') })))),
+            item.mine && make('button', { class: 'tool', type: 'button', text: 'Remove label', onclick: () => giveLabel([item.row], '') })))),
       make('h2', { text: 'Nearest images' }),
       make('p', { class: 'note', text: 'By cosine similarity of the features; a ring marks another ' + (item.label ? 'label' : 'class') + '.' }),
       results(neighbours, item),
@@ -416,10 +416,10 @@
     return [
       heading('Search by example'),
       make('p', { class: 'lead', text: run.can_embed
-        ? 'The model of this run looks at your image, and the images that it finds most alike are shown. Any image of the run is an example too: open it.'
-        : 'The model of this run could not be loaded, so files of yours cannot be searched by. Any image of the run is an example: open it from its class.' }),
+        ? 'The model of this run computes the features of your image and finds the most similar images. To search by an image of the run, open it.'
+        : 'The model of this run could not be loaded, so you cannot search by your own files. To search by an image of the run, open it from its class.' }),
       run.can_embed && drop,
-      example && example.neighbours && make('h2', { text: 'Most alike' }),
+      example && example.neighbours && make('h2', { text: 'Most similar' }),
       example && example.neighbours && results(example.neighbours, {}),
     ];
   };
@@ -450,8 +450,8 @@
     const [next, run] = await Promise.all([loadLabels(), ask('api/run')]);
     return [
       heading('Label these next'),
-      make('p', { class: 'lead', text: 'Most useful to label: for each class, the images the network is least sure about. Labels are kept in labels.csv of the run at once; give that file to twist finetune --labels. '
-        + (run.evaluated_on.includes('held-out') ? 'These are held-out images: what learns from them has to be measured on others.' : '') }),
+      make('p', { class: 'lead', text: 'Most useful to label: for each class, the images the network is least sure about. Labels are saved to labels.csv of the run at once; give that file to twist finetune --labels. '
+        + (run.evaluated_on.includes('held-out') ? 'These are held-out images: a classifier that learns from them must be measured on others.' : '') }),
       make('p', {}, make('a', { class: 'tool main', href: 'labels.csv', download: 'labels.csv', id: 'export',
         text: next.labelled ? 'Export ' + plural(next.labelled, 'label') : 'No label yet' })),
       next.labels.length > 0 && make('ul', { class: 'tally', 'aria-label': 'labels so far' },
@@ -461,7 +461,7 @@
       next.labelled > 0 && make('p', {}, make('a', { class: 'tool', href: '#/labelled', id: 'all-labelled', text: 'See all labelled images' })),
       make('h2', { text: 'Proposals' }),
       ...(run.has_paths ? labellable(next.images, 'images to label', (item) => item.name)
-        : [make('p', { class: 'missing', text: 'The run does not name its images (images.csv is missing), so labels would belong to nothing.' })]),
+        : [make('p', { class: 'missing', text: 'The run does not name its images (images.csv is missing), so they cannot be labelled.' })]),
     ];
   };
 
@@ -475,8 +475,8 @@
     return [
       make('p', {}, make('a', { href: '#/label', text: '← what to label next' })),
       heading('Labelled images'),
-      make('p', { class: 'lead', text: plural(found.total, 'image') + ' of this run, by label. Tick images to give them another label, or to take theirs away.'
-        + (found.elsewhere ? ' labels.csv holds ' + plural(found.elsewhere, 'label') + ' more, of images that this run does not show.' : '') }),
+      make('p', { class: 'lead', text: plural(found.total, 'image') + ' of this run, by label. Tick images to change or remove their labels.'
+        + (found.elsewhere ? ' labels.csv has ' + plural(found.elsewhere, 'more label') + ' for images that this run does not show.' : '') }),
       ...labellable(found.images, 'labelled images', (item) => item.title.split('/').pop()),
       found.pages > 1 && make('nav', { class: 'pager', 'aria-label': 'Pages' }, turn(-1), 'page ' + (found.page + 1) + ' of ' + found.pages, turn(1)),
     ];

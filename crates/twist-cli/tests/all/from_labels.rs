@@ -76,8 +76,7 @@ fn labels_come_from_a_file() {
     let page = read("proposed/report.html");
     assert!(page.contains("round") && page.contains("straight"));
     assert!(
-        page.contains("learned from 2 labelled images")
-            && !page.contains("without being told a single label")
+        page.contains("trained on 2 labelled images") && !page.contains("that it discovered without labels")
     );
     let next = read("proposed/label_next.csv");
     assert!(

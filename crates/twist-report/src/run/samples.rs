@@ -155,7 +155,7 @@ pub(super) fn read(folder: &Path, notes: &mut Vec<Note>) -> Result<Option<Sample
         Err(reason) => {
             notes.push(format!(
                 "embeddings.parquet could not be read ({reason}), so there is no gallery, no confusion, no \
-                 neighbours and no map: `twist train … --resume` writes it anew."
+                 neighbours and no map: `twist train … --resume` writes it again."
             ));
             return Ok(None);
         }

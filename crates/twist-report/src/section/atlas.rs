@@ -93,7 +93,7 @@ pub(crate) fn atlas(run: &Run, samples: &Samples, classes: &Classes) -> Option<A
             .collect::<serde_json::Map<_, _>>(),
     });
     let scope = if map.rows.len() < map.of {
-        format!("{} of {} images, chosen by chance", count(map.rows.len() as u64), count(map.of as u64))
+        format!("{} of {} images, chosen at random", count(map.rows.len() as u64), count(map.of as u64))
     } else {
         format!("all {} images", count(map.of as u64))
     };

@@ -87,7 +87,7 @@ fn unsure(run: &Run, samples: &Samples, classes: &Classes, book: &mut Book) -> O
         .map(|row| picture(run, samples, classes, book, (row, caption(row), false)))
         .collect();
     let text = format!(
-        "{} of {}, less probable than {}, in whichever class",
+        "{} of {} with a probability below {} for every class",
         plural(classes.unsure.len(), "image", "images"),
         count(samples.len() as u64),
         percent(run.naming.unsure_below()),

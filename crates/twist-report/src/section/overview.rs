@@ -72,7 +72,7 @@ fn sorted(run: &Run, classes: Option<&Classes>) -> Option<String> {
         unsure => (
             format!("{} of {all}", count((samples.len() - unsure) as u64)),
             format!(
-                " {} unsure, less probable than {}, and in no class.",
+                " {} unsure (probability below {}) and in no class.",
                 plural(unsure, "image is", "images are"),
                 percent(run.naming.unsure_below())
             ),
@@ -82,11 +82,9 @@ fn sorted(run: &Run, classes: Option<&Classes>) -> Option<String> {
     Some(match run.labels_learned_from() {
         Some(labels) => {
             let labels = plural(labels, "labelled image", "labelled images");
-            format!("A classifier that learned from {labels} sorted {images} into {classes}.{unsure}")
+            format!("A classifier trained on {labels} sorted {images} into {classes}.{unsure}")
         }
-        None => format!(
-            "Twist sorted {images} into {classes} of its own making, without being told a single label.{unsure}"
-        ),
+        None => format!("Twist sorted {images} into {classes} that it discovered without labels.{unsure}"),
     })
 }
 
@@ -102,7 +100,7 @@ fn judged(run: &Run, classes: Option<&Classes>) -> Option<String> {
                 Some(counted) => format!(" (counted {counted})"),
             };
             Some(format!(
-                "Matched one to one with the labels that people gave, {} of the images are in the right class{counted}{beside}.",
+                "With each class matched to one label, {} of the images are in the right class{counted}{beside}.",
                 percent(accuracy)
             ))
         }

@@ -116,7 +116,7 @@ pub(super) fn label(site: &mut Site, request: &Request) -> Reply {
         None => Reply::refuse(404, "there is no such image"),
         Some(paths) if paths.contains(&"") => Reply::refuse(
             409,
-            "the run does not name its images (images.csv is missing), so labels would belong to nothing",
+            "the run does not name its images (images.csv is missing), so they cannot be labelled",
         ),
         Some(paths) => {
             let mut before: BTreeMap<&str, Vec<usize>> = BTreeMap::new();

@@ -49,7 +49,7 @@ impl Guard {
         let hosts = [format!("127.0.0.1:{}", self.port), format!("localhost:{}", self.port)];
         let host = knock.host.filter(|host| hosts.iter().any(|own| own == host));
         let Some(host) = host else {
-            return Err(Reply::refuse(421, "this server answers to its own address only"));
+            return Err(Reply::refuse(421, "this server answers only at its own address"));
         };
         let behind = knock.path.strip_prefix('/').and_then(|path| path.split_once('/'));
         let Some((_, path)) = behind.filter(|(token, _)| same(token, &self.token)) else {
@@ -57,7 +57,7 @@ impl Guard {
         };
         let own = knock.origin == Some(format!("http://{host}").as_str());
         if knock.post && !own || !matches!(knock.site, None | Some("same-origin" | "none")) {
-            return Err(Reply::refuse(403, "only pages of this server may ask for that"));
+            return Err(Reply::refuse(403, "only pages of this server may request this"));
         }
         Ok(path)
     }

@@ -28,9 +28,8 @@ impl Request {
 
     /// The body as JSON.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Reply> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            Reply::refuse(400, format!("the request is not the JSON that is expected: {error}"))
-        })
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Reply::refuse(400, format!("the request is not the expected JSON: {error}")))
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
             "api/label" => edit::label(site, request),
             "api/find" => browse::find(site, request),
             "api/search" => search::search(site, request),
-            _ => Reply::refuse(404, "there is nothing here to send something to"),
+            _ => Reply::refuse(404, "this address accepts no data"),
         };
     }
     if let Some(row) = number_behind(path, "picture/") {

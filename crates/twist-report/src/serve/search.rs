@@ -12,7 +12,7 @@ pub(super) fn search(site: &Site, request: &Request) -> Reply {
     let Some(model) = &site.helpers.embed else {
         return Reply::refuse(
             409,
-            "the model of this run could not be loaded, so only its own images can be searched by",
+            "the model of this run could not be loaded, so you can search only by its own images",
         );
     };
     if request.body.is_empty() {
@@ -29,7 +29,8 @@ pub(super) fn search(site: &Site, request: &Request) -> Reply {
         return Reply::refuse(
             409,
             format!(
-                "the model gives {got} features and the run's images have {wanted}: are they of one run?"
+                "the model gives {got} features, but the run's images have {wanted}: are they from the same \
+                 run?"
             ),
         );
     }

@@ -119,7 +119,7 @@ async fn respond(
         site: text(&HeaderName::from_static("sec-fetch-site")),
     };
     if !matches!(head.method, Method::GET | Method::POST) {
-        return write(Reply::refuse(405, "only GET and POST are understood"));
+        return write(Reply::refuse(405, "only GET and POST are supported"));
     }
     let path = match guard.admit(&knock) {
         Ok(path) => path.to_owned(),
@@ -131,7 +131,7 @@ async fn respond(
         return write(Reply::refuse(408, "the file did not arrive within 30 seconds"));
     };
     let Ok(body) = body else {
-        return write(Reply::refuse(413, "the file did not arrive whole, or has more than 64 MiB"));
+        return write(Reply::refuse(413, "the file did not arrive completely, or is larger than 64 MiB"));
     };
     let query = head.uri.query().unwrap_or_default().to_owned();
     let request = Request { post: knock.post, path, query, body: body.to_bytes().to_vec() };

@@ -170,7 +170,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     refused(&post(&mut site, "api/threshold", &json!({ "below": 1.5 })), 409, "probability");
     refused(&post(&mut site, "api/rename", &json!({ "class": 0 })), 400, "name");
     refused(&post(&mut site, "api/label", &json!({ "rows": [0, 99], "label": "x" })), 404, "no such image");
-    refused(&post(&mut site, "api/classes", &json!({})), 404, "nothing here");
+    refused(&post(&mut site, "api/classes", &json!({})), 404, "accepts no data");
     refused(&get(&mut site, "api/rename"), 404, "no such page");
     refused(&get(&mut site, "api/image/8"), 404, "no such image");
     refused(&get(&mut site, "api/images?class=1"), 404, "no such class");

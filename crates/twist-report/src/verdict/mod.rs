@@ -105,7 +105,7 @@ pub fn verdict(metrics: &Map<String, Value>, training: Training<'_>) -> Option<V
             found.add(
                 if nearly { Grade::Doubtful } else { Grade::NotYet },
                 part.unwrap_or_else(|| "training has not ended".into()),
-                "let training end (`--resume` goes on)",
+                "let training end (resume it with `--resume`)",
             );
         }
     }
@@ -124,7 +124,7 @@ pub fn verdict(metrics: &Map<String, Value>, training: Training<'_>) -> Option<V
         }
     }
     let longer = match facts.is_head {
-        true => "train longer (`--epochs`), or take the features of a network that knows such images better",
+        true => "train longer (`--epochs`), or use the features of a network pretrained on similar images",
         false => "train longer (`--epochs`), or train a head on a pretrained network (`--frozen MODEL`)",
     };
     if let (Some(sure), Some(decided)) = (facts.confidence, facts.decided())
@@ -134,7 +134,7 @@ pub fn verdict(metrics: &Map<String, Value>, training: Training<'_>) -> Option<V
         let guess = facts.guess().map(|guess| format!(", where {} is a guess", probability(guess)));
         let guess = guess.unwrap_or_default();
         let sure = probability(sure);
-        found.add(grade, format!("the network decides little: mean probability {sure}{guess}"), longer);
+        found.add(grade, format!("the network is rarely confident: mean probability {sure}{guess}"), longer);
     }
     if let (Some(steps @ ..FEW_STEPS), None) = (facts.steps, facts.accuracy) {
         found.add(

@@ -29,7 +29,7 @@ fn the_page_shows_the_classes_that_a_user_sees() {
     // The figures were measured before, of all images and all ten classes.
     for words in [
         "of 400 images into 9 classes",
-        "less probable than 60.0\u{202f}%, and in no class",
+        "unsure (probability below 60.0\u{202f}%) and in no class",
         "in the right class (counted before merging, with unsure images)",
         "of 10 possible, before merging, with unsure images",
         "unsure ones are left out; ACC is counted before merging, with unsure images",
@@ -69,7 +69,7 @@ fn the_table_to_label_lies_beside_the_page_and_is_never_written_over() {
     fs_err::write(&path, &filled).unwrap();
     let again = report(&[&run], &run.join("report.html")).unwrap();
     assert_eq!(fs_err::read_to_string(&path).unwrap(), filled);
-    assert!(again.notes.iter().any(|note| note.contains("has labels in it already")));
+    assert!(again.notes.iter().any(|note| note.contains("already has labels")));
     // Several runs side by side have no table.
     assert!(report(&[&run, &run], &out("two-tables")).unwrap().labels.is_none());
 }
