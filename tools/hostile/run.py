@@ -11,6 +11,7 @@ control characters. Time is that of processors, so a busy machine changes nothin
 """
 
 import argparse
+import math
 import os
 import re
 import resource
@@ -26,6 +27,9 @@ from pathlib import Path
 # What a terminal would act upon; line breaks, tabs, and the carriage return of progress bars aside.
 ACTS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
+# A process that waits for nothing is ended after so many times the processor time that it is allowed.
+WAIT = 20
+
 
 def run(command, allowed_seconds, address_space):
     """Exit code (negative for a signal), seconds by the clock and of processors, MiB at the peak, and what was printed."""
@@ -37,13 +41,15 @@ def run(command, allowed_seconds, address_space):
                 os.setsid()
                 os.dup2(output.fileno(), 1)
                 os.dup2(output.fileno(), 2)
-                # A backstop for the machine: what counts is the peak of resident memory below.
+                # Backstops for the machine: what counts is measured below.
                 resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
+                ceiling = math.ceil(3 * allowed_seconds)
+                resource.setrlimit(resource.RLIMIT_CPU, (ceiling, ceiling))
                 os.execvp(command[0], command)
             except OSError as error:
                 os.write(2, f"{command[0]}: {error}\n".encode())
             os._exit(127)
-        timer = threading.Timer(allowed_seconds * 3, os.kill, (child, signal.SIGKILL))
+        timer = threading.Timer(allowed_seconds * WAIT, os.kill, (child, signal.SIGKILL))
         timer.start()
         _, status, usage = os.wait4(child, 0)
         timer.cancel()
@@ -75,7 +81,7 @@ def main():
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--run", action="append", required=True, metavar="COMMAND", dest="commands")
     parser.add_argument("--beside", action="append", default=[], type=Path, metavar="FILE")
-    parser.add_argument("--seconds", type=float, default=10, help="processor time allowed for each command [10]; by the clock three times that")
+    parser.add_argument("--seconds", type=float, default=10, help=f"processor time allowed for each command [10]; by the clock {WAIT} times that")
     parser.add_argument("--memory", type=float, default=1024, help="MiB allowed for each command [1024]")
     parser.add_argument("--address-space", type=int, default=16 << 30, help="bytes, a backstop [16 GiB]")
     parser.add_argument("--show", action="store_true", help="print what each command printed")

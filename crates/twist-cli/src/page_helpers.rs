@@ -11,16 +11,18 @@ use twist_report::serve::{Embed, Helpers, Pictures};
 use twist_train::{DeviceRequest, Machine};
 
 use crate::sources::Sources;
-use crate::talk::Talk;
+use crate::talk::{Talk, chain};
 
 /// What can be had of both; the page works without, and says so.
 pub(crate) fn of_run(folder: &Path, talk: &Talk) -> Helpers {
     let embed = Eyes::open(folder).map(|eyes| Box::new(eyes) as Box<dyn Embed>);
     let pictures = Data::open(folder, talk).map(|data| Box::new(data) as Box<dyn Pictures>);
     Helpers {
-        embed: embed.inspect_err(|why| talk.warn(format!("no search by files of yours: {why:#}"))).ok(),
+        embed: embed
+            .inspect_err(|why| talk.warn(format!("no search by files of yours: {}", chain(why))))
+            .ok(),
         pictures: pictures
-            .inspect_err(|why| talk.detail(format!("only images with a thumbnail are shown: {why:#}")))
+            .inspect_err(|why| talk.detail(format!("only images with a thumbnail are shown: {}", chain(why))))
             .ok(),
     }
 }

@@ -8,7 +8,7 @@ use twist_io::{UpdateLock, append_lines};
 use twist_run::files;
 
 use crate::model::Opened;
-use crate::talk::{Talk, to_stdout};
+use crate::talk::{Talk, chain, to_stdout};
 
 /// Key of a protocol: the classes that were measured on, by which the report tells one data set from another.
 pub(crate) const CLASS_NAMES: &str = "class_names";
@@ -40,9 +40,8 @@ pub(crate) fn record(opened: &Opened, evaluation: &str, figures: &Map<String, Va
     entry.insert("evaluation".into(), evaluation.into());
     entry.extend(figures.clone());
     if let Err(error) = append(&folder.join(files::EVALUATIONS), &Value::Object(entry)) {
-        talk.warn(format!(
-            "the figures are not kept in the run, so its report will not show them: {error:#}"
-        ));
+        let why = chain(&error);
+        talk.warn(format!("the figures are not kept in the run, so its report will not show them: {why}"));
     }
 }
 

@@ -66,7 +66,7 @@ impl Talk {
 
 /// The error and its causes, without a cause whose words the line has already: many errors quote what the operating
 /// system said, and `failed to open file …` in front of it says no more.
-fn chain(error: &anyhow::Error) -> String {
+pub(crate) fn chain(error: &anyhow::Error) -> String {
     error.chain().skip(1).fold(error.to_string(), |line, cause| {
         let cause = cause.to_string();
         let news = if cause.starts_with("failed to ") {

@@ -39,6 +39,7 @@ fn figures_are_printed_where_they_cannot_be_kept() {
     for line in ["eval knn run --train train --test test --no-cache", "eval cluster run --test test"] {
         let done = place.run(&format!("{line} {CPU}"));
         done.exits(0).says(&["warning", "evaluations.jsonl", "not kept"]);
+        assert_eq!(done.err.matches("Is a directory").count(), 1, "{}", done.err);
         assert!(done.out.contains("k-NN") || done.out.contains("ACC"), "{}", done.out);
     }
 }

@@ -37,6 +37,9 @@ struct Place {
     stored: u64,
     /// Bytes of the content in memory.
     size: u64,
+    /// Bytes in front of the content that are never compressed.
+    levels: u64,
+    is_compressed: bool,
     first_row: usize,
     values: usize,
     is_dictionary: bool,
@@ -120,7 +123,11 @@ impl Chunk {
 
     /// Decompresses a page, and checks what it says of its values.
     fn read(&self, place: &Place) -> Result<Page> {
-        if matches!(self.compression, Compression::GZIP(_)) {
+        // Where there are only levels, there is nothing to decompress.
+        if matches!(self.compression, Compression::GZIP(_))
+            && place.is_compressed
+            && place.levels < place.size
+        {
             self.check_gzip(place)?;
         }
         // The library is shown a chunk of this page alone.
@@ -142,10 +149,11 @@ impl Chunk {
 
     /// The library's gzip reads on however much comes, whatever the header says.
     fn check_gzip(&self, place: &Place) -> Result<()> {
-        let stored = self.file.get_bytes(place.offset + place.header, usize::try_from(place.stored)?)?;
-        let mut content = MultiGzDecoder::new(&stored[..]).take(place.size + 1);
-        let size = std::io::copy(&mut content, &mut std::io::sink())?;
-        if size > place.size {
+        let start = place.offset + place.header + place.levels;
+        let stored = self.file.get_bytes(start, usize::try_from(place.stored - place.levels)?)?;
+        let most = place.size - place.levels;
+        let mut content = MultiGzDecoder::new(&stored[..]).take(most + 1);
+        if std::io::copy(&mut content, &mut std::io::sink())? > most {
             return Err(general(format!(
                 "a page has more than the {} bytes that its header says",
                 place.size
@@ -199,11 +207,16 @@ fn checked(
         let what = if is_dictionary { "dictionary of as many bytes" } else { "row group" };
         return Err(general(format!("a page claims {count} rows of a {what} that has {most}")));
     }
+    let (mut levels, mut is_compressed) = (0, true);
     if part == 8 {
-        let levels = [header.within(8, 5)?, header.within(8, 6)?];
-        if levels[0] < 0 || levels[1] < 0 || (levels[0] + levels[1]) as u64 > size.min(stored) {
-            return Err(general(format!("a page of {size} bytes claims levels of {levels:?} bytes")));
+        let lengths = [header.within(8, 5)?, header.within(8, 6)?];
+        levels =
+            lengths.iter().map(|&length| u64::try_from(length)).sum::<Result<u64, _>>().unwrap_or(u64::MAX);
+        if levels > size.min(stored) {
+            return Err(general(format!("a page of {size} bytes claims levels of {lengths:?} bytes")));
         }
+        // Without a word it is.
+        is_compressed = header.within(8, 7).map_or(true, |is| is == 1);
     }
     // Both names of the encoding by a dictionary.
     let needs_dictionary = !is_dictionary && [2, 8].contains(&encoding);
@@ -212,6 +225,8 @@ fn checked(
         header: read,
         stored,
         size,
+        levels,
+        is_compressed,
         first_row: row,
         values: usize::try_from(count)?,
         is_dictionary,

@@ -9,7 +9,7 @@ use parquet::errors::{ParquetError, Result};
 /// Most structs within each other: a header has statistics within a page's part.
 const DEPTH: usize = 4;
 
-/// The whole numbers of a page header, by the number of their field and, within a part, of the field there.
+/// The whole numbers of a page header (1 and 0 for true and false), by the number of their field and, within a part, of the field there.
 #[derive(Debug, Default)]
 pub(super) struct PageHeader(HashMap<(i16, i16), i64>);
 
@@ -43,6 +43,15 @@ impl PageHeader {
         self.0.keys().any(|&(of, field)| of == part && field != 0)
     }
 
+    /// Keeps a number of the header or of one of its parts. Statistics, which are deeper, are not used.
+    fn keep(&mut self, part: Option<i16>, depth: usize, field: i16, number: i64) {
+        match (part, depth) {
+            (None, _) => drop(self.0.insert((field, 0), number)),
+            (Some(part), 1) => drop(self.0.insert((part, field), number)),
+            _ => (),
+        }
+    }
+
     /// A struct: fields until the stop. `part` is the field of the header that it is.
     fn structure(&mut self, input: &mut impl Read, part: Option<i16>, depth: usize) -> Result<()> {
         if depth == DEPTH {
@@ -61,16 +70,11 @@ impl PageHeader {
                 .map_err(|_| general("a page header has a field without a number".into()))?;
             match kind {
                 // Truth is in the head itself.
-                1 | 2 => (),
+                1 | 2 => self.keep(part, depth, field, i64::from(kind == 1)),
                 3 => drop(byte(input)?),
                 4..=6 => {
                     let number = zigzag(input)?;
-                    match (part, depth) {
-                        (None, _) => drop(self.0.insert((field, 0), number)),
-                        (Some(part), 1) => drop(self.0.insert((part, field), number)),
-                        // Statistics are not used.
-                        _ => (),
-                    }
+                    self.keep(part, depth, field, number);
                 }
                 7 => skip(input, 8)?,
                 8 => {
@@ -84,6 +88,7 @@ impl PageHeader {
     }
 }
 
+/// Bytes of a file that contradict it.
 pub(super) fn general(reason: String) -> ParquetError {
     ParquetError::General(reason)
 }
@@ -140,6 +145,7 @@ mod tests {
         assert_eq!([1, 2, 3].map(|field| header.number(field).unwrap()), [0, 150, 75]);
         assert_eq!([1, 2].map(|field| header.within(5, field).unwrap()), [9, 8]);
         assert!(header.has(5) && !header.has(7) && header.within(5, 3).is_err());
+        assert_eq!(header.number(10).unwrap(), 1);
         assert_eq!(input, [99]);
         for end in 0..bytes.len() - 2 {
             assert!(PageHeader::read(&mut &bytes[..end]).is_err(), "{end}");
