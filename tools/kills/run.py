@@ -7,7 +7,7 @@ and write below its folders. Then it is run again and again, each time ended by 
 evenly spread; it is resumed with `--resume`, or with the same command where there is nothing to resume; and then all its folders
 are compared, file by file (`compare.py`): equal apart from times, nothing missing, nothing left over. Exit code 1 at any
 difference. With `--disks N` each run that can be resumed also meets N disks of growing size that are too small for it, and
-goes on when there is room (that needs the right to mount). Needs Linux, Python 3.9 and strace.
+is resumed when there is room (this needs the right to mount). Needs Linux, Python 3.9 and strace.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def size_of(folder):
 
 
 def on_full_disk(one, size, expected, place, env):
-    """Runs a scenario on a disk of `size` bytes, and goes on when there is room; `None` when the disk was large enough."""
+    """Runs a scenario on a disk of `size` bytes, and resumes it when there is room; `None` if the disk was large enough."""
     one.prepare()
     disk = one.roots[0]
     os.makedirs(disk, exist_ok=True)

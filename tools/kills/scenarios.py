@@ -1,4 +1,4 @@
-"""What is killed: each scenario has a command, and one that goes on after a kill."""
+"""The scenarios: each has a command that is killed, and one that resumes it."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ class Scenario:
 
 
 def resume(command, run):
-    """Goes on with the run in `run` as a user would: by its folder alone, or, where nothing was begun, by the whole command."""
+    """Resumes the run in `run` as a user would: by its folder alone, or, if it never began, by the whole command."""
     begun = os.path.exists(f"{run}/data.json") or (command[1] == "finetune" and os.path.exists(f"{run}/config.toml"))
     return [command[0], command[1], "--resume", "--out", run, *CPU] if begun else [*command, "--resume"]
 

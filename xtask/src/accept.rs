@@ -99,7 +99,7 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     (count > 0).then(|| sum / f64::from(count))
 }
 
-/// Trains in the folder `run`, which is made anew.
+/// Trains in the folder `run`, which is first removed.
 fn demo(twist: &Path, run: &Path, recipe: &str, seed: u64) -> Result<Figures> {
     if run.exists() {
         fs_err::remove_dir_all(run)?;

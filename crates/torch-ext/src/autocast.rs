@@ -54,7 +54,7 @@ impl Drop for Autocast {
         let before = AutocastState { enabled: self.before.0, dtype: self.before.1 };
         // SAFETY: `before` outlives the call, and the guard has not left the thread whose state it restores.
         let left = check(unsafe { ffi::torch_ext_autocast_leave(self.cuda.into(), &before) });
-        // The thread would go on in the wrong arithmetic, and nobody would see it.
+        // The thread would silently continue in the wrong arithmetic.
         if let Err(error) = left
             && !std::thread::panicking()
         {

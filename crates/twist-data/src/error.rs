@@ -26,7 +26,7 @@ pub enum DataError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The path exists but is none of the kinds of data set that are read.
+    /// The path exists but is not a supported kind of data set.
     #[error("{path} is not a data set: {found}. {SUPPORTED}")]
     UnknownKind {
         /// The path as given.

@@ -332,7 +332,7 @@ pub enum HeaderLie {
     /// Bytes behind the last tensor.
     #[error("{0} bytes after the last tensor belong to no tensor")]
     Trailing(u64),
-    /// Metadata of ours that is no JSON.
+    /// Twist's metadata is not JSON.
     #[error("its `twist` metadata is not JSON ({})", shown(_0))]
     Metadata(String),
     /// Checksums that are not those of a file of ours.

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::atomic::folder_of;
 use crate::error::IoError;
 
-/// A change takes milliseconds: whoever holds the lock for longer than this is doing something else.
+/// A change takes milliseconds: a process that holds the lock for longer than this is doing something else.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Held while a file is read, changed and written, so that no other process changes it in between.

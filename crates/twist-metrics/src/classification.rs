@@ -78,7 +78,7 @@ mod tests {
         // 9 of 10 images are right, but half of the classes.
         let labels = [0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
         assert_eq!(mean_per_class_accuracy(&labels, &[0; 10]), Ok(0.5));
-        // A class that only the predictions have is none of the labels'.
+        // A class that occurs only in the predictions is not a class of the labels.
         assert_eq!(mean_per_class_accuracy(&[1, 1, 2], &[1, 9, 2]), Ok(0.75));
         assert_eq!(mean_per_class_accuracy(&[], &[]), Ok(0.0));
         assert!(mean_per_class_accuracy(&[1], &[]).is_err());

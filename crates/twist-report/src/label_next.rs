@@ -67,7 +67,7 @@ pub(crate) fn labelled(samples: &Samples, run: &Path) -> HashSet<usize> {
     (0..samples.len()).filter(has).collect()
 }
 
-/// Whether a user has begun to fill in the table at `path`, which then must not be written anew.
+/// Whether a user has begun to fill in the table at `path`, which then must not be overwritten.
 pub(crate) fn is_filled_in(path: &Path) -> bool {
     let Ok(bytes) = fs_err::read(path) else { return false };
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes.as_slice());

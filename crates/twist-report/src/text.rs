@@ -56,7 +56,7 @@ pub(crate) fn scientific(value: f64) -> String {
     format!("{value:.2e}").replace('-', "−")
 }
 
-/// Epochs done of a run that goes on, coarse enough to be read beside a whole number: `12.571` → `12.6`.
+/// Epochs done of a run in progress, coarse enough to be read beside a whole number: `12.571` → `12.6`.
 pub(crate) fn epochs_done(epoch: f64) -> String {
     let tenths = (epoch * 10.0).round() / 10.0;
     number(if epoch < 1.0 { epoch } else { tenths })

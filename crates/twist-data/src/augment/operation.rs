@@ -20,7 +20,7 @@ pub enum Operation {
     Invert,
     /// Turn counter-clockwise, in degrees.
     Rotate(f64),
-    /// Keep so many of the highest bits, at most 8.
+    /// Keep this many of the highest bits, at most 8.
     Posterize(u8),
     /// Invert values from this one on; 256 inverts none.
     Solarize(u16),

@@ -100,7 +100,7 @@ pub trait Dataset: Send + Sync {
         &[]
     }
 
-    /// Told by whoever decodes image `index` that it is odd; kept by [`noted`], forgotten elsewhere.
+    /// Called by the decoder of image `index` if the image is odd; kept by [`noted`], forgotten elsewhere.
     fn note(&self, _index: usize, _note: DecodeNote) {}
 
     /// Whether there are no images. No reader returns an empty data set.

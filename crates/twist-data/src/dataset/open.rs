@@ -60,7 +60,7 @@ pub struct OpenOptions {
 /// What to do about a folder that holds several splits, such as `train` and `val`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Splits {
-    /// It is an error: whoever learns from all of them has nothing left to measure on.
+    /// It is an error: after training on all of them, nothing is left to measure on.
     #[default]
     Refuse,
     /// They are looked at together.

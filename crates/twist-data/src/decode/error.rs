@@ -1,6 +1,6 @@
 //! Why bytes are not an image.
 
-/// Why an image could not be decoded. Paths are added by whoever knows them.
+/// Why an image could not be decoded. The caller, which knows the path, adds it.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// Nothing to decode.

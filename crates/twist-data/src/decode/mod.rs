@@ -112,7 +112,7 @@ impl Decoder {
 }
 
 /// Runs a decoder, and makes an error of a panic in it: one defect in a dependency that one file in a million brings to
-/// light must not end a run of days. Decoders are made anew for each image, so nothing broken survives.
+/// light must not end a run of days. Each image gets a new decoder, so no broken state survives.
 fn guarded<T>(
     format: ImageFormat,
     decode: impl FnOnce() -> Result<T, DecodeError>,

@@ -60,7 +60,7 @@ impl Split {
     }
 }
 
-/// The embedded data set of procedurally drawn shapes, drawn anew at every read (about 0.2 ms).
+/// The embedded data set of procedurally drawn shapes, drawn again at every read (about 0.2 ms).
 #[derive(Clone, Debug)]
 pub struct Shapes {
     split: Split,

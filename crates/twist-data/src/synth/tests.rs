@@ -27,7 +27,7 @@ fn fnv(bytes: impl IntoIterator<Item = u8>) -> u64 {
     })
 }
 
-/// The figures that the benchmarks quote belong to these very images: whoever changes a drawing changes `VERSION` too.
+/// The figures that the benchmarks quote belong to exactly these images: if you change a drawing, change `VERSION` too.
 #[test]
 fn every_machine_draws_the_same_images() {
     let hash = |split| {

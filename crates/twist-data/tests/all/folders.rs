@@ -38,7 +38,7 @@ fn splits_are_not_classes() {
     let all = open(&place.spec(""), &options).unwrap();
     assert_eq!((all.len(), all.classes()), (4, train.classes()));
     assert!(left_out(&*all).contains("train, val"), "{}", left_out(&*all));
-    // Whoever asks for the folders gets them.
+    // `--labels folder` makes classes of all folders.
     assert_eq!(place.open_with("", LabelSource::Folder).unwrap().classes(), ["train", "val"]);
     assert_eq!(place.open_with("", LabelSource::None).unwrap().len(), 4);
 }

@@ -245,7 +245,7 @@ fn the_survey_says_what_is_odd() {
     assert_eq!((report.unreadable.len(), report.remarks), (0, found.remarks));
 }
 
-/// Whoever decodes an image, the note reaches those who ask for it.
+/// Whatever thread decodes an image, its note is kept for those who ask for it.
 #[test]
 fn notes_are_heard_through_every_wrapper() {
     let place = Workplace::with_images(&["a.png"]);
@@ -346,7 +346,7 @@ fn further_pages_and_frames_are_remarked_on() {
         assert_eq!(image.pixel(0, 0), [40; 3]);
         note.map(|note| note.to_string())
     };
-    // A smaller copy and a mask are no images of their own.
+    // A smaller copy and a mask are not separate images.
     for (kinds, has_more) in
         [(&[0][..], false), (&[0, 1], false), (&[0, 4], false), (&[0, 0], true), (&[0, 1, 2], true)]
     {

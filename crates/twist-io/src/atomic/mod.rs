@@ -20,7 +20,7 @@ use crate::error::IoError;
 ///
 /// The bytes go to a file beside it, which is flushed to the disk and renamed; then the folder is flushed, so that
 /// the new name survives a power failure too. A failure removes the unfinished file. A link of this name is replaced, not
-/// followed: whoever got the folder from elsewhere does not write to other places by it ([`followed`] follows links
+/// followed, so that a folder from elsewhere cannot redirect writes to other places ([`followed`] follows links
 /// that a user means). A device or a pipe is written to as it is.
 ///
 /// # Errors

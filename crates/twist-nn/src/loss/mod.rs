@@ -1,7 +1,7 @@
 //! The losses: TWIST over any number of views, its form with a momentum teacher, and self-labelling.
 //!
 //! Each gives its value *and* its gradient with respect to the logits in closed form, in float32 whatever the kind of
-//! the logits: several times fewer passes over memory than autograd makes, and no graph. Backward goes on from there
+//! the logits: several times fewer passes over memory than autograd makes, and no graph. Backward continues from there
 //! with [`torch_ext::grad::backward`]. The batch is always the *global* batch: diversity is not a sum over parts.
 
 mod arithmetic;

@@ -67,7 +67,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`ReportError::NotAFolder`] and [`ReportError::NotARun`] when it is none.
+    /// [`ReportError::NotAFolder`] and [`ReportError::NotARun`] when it is not a run.
     pub(crate) fn open(path: &Path) -> Result<Self, ReportError> {
         let mut run = Self::open_without_pictures(path)?;
         let has_samples = run.samples.is_some();

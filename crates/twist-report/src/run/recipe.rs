@@ -11,7 +11,7 @@ use crate::error::ReportError;
 pub(crate) struct Recipe {
     /// The file, character by character, comments included.
     pub(crate) text: String,
-    /// `section.key` and value, in file order; empty when the text is no TOML.
+    /// `section.key` and value, in file order; empty when the text is not TOML.
     pub(crate) entries: Vec<(String, String)>,
 }
 

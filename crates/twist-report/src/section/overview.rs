@@ -15,7 +15,7 @@ use crate::verdict::{Grade, verdict_on};
 pub(crate) struct Overview {
     /// What happened, in plain words.
     sentence: String,
-    /// That the run did not end, and how to go on; empty when it did.
+    /// That the run did not end, and how to resume it; empty when it did.
     unfinished: String,
     /// Whether the classes can be used, and what to do next; `None` where there are none to judge.
     verdict: Option<Judged>,

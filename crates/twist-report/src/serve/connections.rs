@@ -1,6 +1,6 @@
 //! The connections that are open, and which of them has to go when there are too many.
 //!
-//! Whoever can reach the port can open connections without knowing the token, and each costs a file handle. So there are at
+//! Any process that can reach the port can open connections without knowing the token, and each costs a file handle. So there are at
 //! most as many as a few browsers need, and room is made by closing the oldest of those that never showed the token: nobody
 //! can lock the owner out.
 

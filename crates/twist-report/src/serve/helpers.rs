@@ -1,6 +1,6 @@
 //! What the page asks of others: a model that embeds an image, and the data set that has the images themselves.
 //!
-//! This crate knows nothing of networks and reads no data sets, so whoever starts the server brings both, or neither.
+//! This crate knows nothing of networks and reads no data sets, so the caller that starts the server provides both, or neither.
 
 use std::error::Error;
 

@@ -36,7 +36,7 @@ impl Site {
     /// Opens the run in `folder`.
     ///
     /// # Errors
-    /// It is no run, or holds no embeddings: then there is nothing to browse.
+    /// It is not a run, or it has no embeddings, so there is nothing to browse.
     pub(super) fn open(folder: &Path, helpers: Helpers) -> Result<Self, ReportError> {
         let run = Run::open_without_pictures(folder)?;
         let evaluated_on = run
@@ -47,7 +47,7 @@ impl Site {
         let Some(samples) = run.samples else {
             return Err(ReportError::NothingToBrowse { path: folder.to_owned() });
         };
-        // The static page does without a file that it cannot use; whoever changes names must not lose what is in it.
+        // The static page ignores a file that it cannot use; a change of names must not lose its content.
         let outputs = run.naming.names().clusters();
         load_names(folder, outputs)?;
         let archive =

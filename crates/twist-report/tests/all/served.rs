@@ -116,7 +116,7 @@ fn it_serves_its_own_page_and_turns_others_away() {
     server.end().unwrap();
 }
 
-/// Whoever does not know the token can open connections and say nothing: the owner gets in all the same, and they are closed.
+/// Idle connections without the token do not lock the owner out, and they are closed.
 #[test]
 fn strangers_that_say_nothing_do_not_keep_the_owner_out() {
     let folder = tempfile::tempdir().unwrap();

@@ -72,7 +72,7 @@ pub(crate) fn scan(
     let mut scan = Scan::default();
     let mut at = 0;
     let damage = |offset: u64, reason: String| Damage::Format { offset, reason };
-    // What the operating system says is no damage of the archive.
+    // An error of the operating system does not mean that the archive is damaged.
     let told = |error: io::Error, offset: u64| match refused.take() {
         Some(source) => Damage::Io(source),
         None if size.saturating_sub(offset) < BLOCK => damage(

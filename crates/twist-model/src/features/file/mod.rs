@@ -21,7 +21,7 @@ use super::FeatureSet;
 use crate::ModelError;
 use crate::model::hash_of;
 
-/// Rows of features with what is known of each: names, labels, and the images where they are at hand.
+/// Rows of features with what is known of each: names, labels, and the images if they are available.
 #[derive(Clone)]
 pub struct FeatureTable {
     /// `[N, D]`, not normalised.
