@@ -113,7 +113,7 @@ mod tests {
         let said =
             |bytes: &[u8], shared, most| check_strings(bytes, shared, 8, most).unwrap_err().to_string();
         assert!(said(&strings, false, 29).contains("take 30 bytes: at most 29"));
-        assert!(said(&strings[..40], false, 99).contains("take 30 bytes, and 22 are there"));
+        assert!(said(&strings[..40], false, 99).contains("take 30 bytes, but 22 are there"));
         let shared = [&example()[..18], &strings].concat();
         check_strings(&shared, true, 8, 60).unwrap();
         assert!(said(&shared, true, 59).contains("take 60 bytes"));
