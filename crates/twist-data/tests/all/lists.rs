@@ -159,7 +159,7 @@ fn label_files_fit_by_path_or_its_end() {
     assert_ne!(data.fingerprint(), unlabelled.fingerprint());
 
     for (content, expected) in [
-        (&b"path,label\n2.png,a\n"[..], "fits x/2.png and y/2.png"),
+        (&b"path,label\n2.png,a\n"[..], "matches both x/2.png and y/2.png"),
         (b"path,label\nnope.png,a\n", "none of its 1 rows"),
         (b"path\nx/1.png\n", "it has no labels"),
         (b"path,label\nx/1.png,a\n1.png,a\n", "already has a label in line 2"),
