@@ -95,7 +95,7 @@ fn of_metrics(figures: &Figures) -> Vec<Evaluation> {
         .collect()
 }
 
-/// The evaluations in `text`, and how many of its lines are not evaluations.
+/// The evaluations in `text`, and how many of its lines are none.
 fn parse(text: &str) -> (Vec<Evaluation>, usize) {
     let (mut all, mut damaged) = (Evaluations::default(), 0);
     for line in text.lines().filter(|line| !line.trim().is_empty()) {

@@ -1,7 +1,7 @@
 //! `log.jsonl`: one JSON object a line.
 //!
 //! Two things happen to logs of real runs. A kill can cut the last line, and a resumed run repeats the steps between its
-//! checkpoint and the kill. So a line that is not JSON is counted and left out, a `resumed` event takes back what was
+//! checkpoint and the kill. So a line that is no JSON is counted and left out, a `resumed` event takes back what was
 //! logged after its step, and of two lines for one step the later one holds.
 
 use std::collections::BTreeMap;
@@ -110,7 +110,7 @@ pub(super) fn read(path: &Path, notes: &mut Vec<Note>) -> Result<Log, ReportErro
     Ok(log)
 }
 
-/// The log in `text`, and how many lines of it are not JSON objects.
+/// The log in `text`, and how many lines of it are no JSON object.
 fn parse(text: &str) -> (Log, usize) {
     let mut log = Log {
         start: None,

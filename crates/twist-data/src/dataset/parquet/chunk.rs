@@ -84,7 +84,7 @@ impl Chunk {
                 }
                 Some(place) => {
                     if place.needs_dictionary && chunk.dictionary.is_none() {
-                        return Err(general("a page needs a dictionary, and the column has none".into()));
+                        return Err(general("a page needs a dictionary, but the column has none".into()));
                     }
                     row += place.values;
                     chunk.pages.push(place);
@@ -178,13 +178,13 @@ fn checked(
         return Err(general(format!("a page of {size} bytes, stored in {stored}")));
     };
     if stored > left {
-        return Err(general(format!("a page of {stored} bytes, and {left} are left")));
+        return Err(general(format!("a page of {stored} bytes, but {left} are left")));
     }
     let most = most_bytes(stored);
     if size > most {
         return Err(general(format!(
-            "a page claims {size} bytes, and {stored} are stored of it: at most {most} are read; write the table with \
-             smaller pages"
+            "a page claims {size} bytes, but {stored} are stored of it: at most {most} are read; write the \
+             table with smaller pages"
         )));
     }
     // Parts of the header by the kind of the page: data, index, dictionary, data of version 2.
@@ -247,7 +247,7 @@ fn values_of(page: &Page, has_levels: bool) -> Result<&[u8]> {
             4 + u64::from(length)
         }
         Page::DataPage { .. } if has_levels => {
-            return Err(general("its levels are of a kind long given up".into()));
+            return Err(general("its levels have an obsolete encoding".into()));
         }
         _ => 0,
     };

@@ -81,7 +81,7 @@ impl Texts {
         self.bytes += label.as_ref().map_or(0, |label| label.len() as u64);
         if self.bytes > self.most {
             let most = self.most;
-            return Err(Unread::Other(format!("holds more than {most} bytes of text, and labels are short")));
+            return Err(Unread::Other(format!("holds more than {most} bytes of text, but labels are short")));
         }
         self.all.push(label);
         Ok(())

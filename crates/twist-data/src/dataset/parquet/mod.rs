@@ -109,7 +109,7 @@ impl Tables {
             return Err(DataError::NoImages {
                 path: first.path.display().to_string(),
                 found: "its tables have no rows".to_owned(),
-                remedy: "Download them again, or name others".to_owned(),
+                remedy: "Download them again, or give other files".to_owned(),
             });
         }
         first.columns.note(&mut leftovers);
