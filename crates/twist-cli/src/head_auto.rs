@@ -25,7 +25,7 @@ const NEIGHBOURS: usize = 20;
 /// With fewer rows than this for a cluster, a head follows k-means to the end: what it finds alone is mostly chance.
 const FEW_ROWS: usize = 20;
 /// That k-means sees each row averaged with so many neighbours.
-const AVERAGED: usize = 5;
+const AVERAGED: usize = 10;
 /// Up to so many clusters, more heads are affordable.
 const FEW_CLUSTERS: i64 = 32;
 
@@ -215,7 +215,7 @@ mod tests {
             let (made, plan) = plan_of(rows, clusters(k));
             let guide = plan.config().guide;
             let end = plan.guidance_at(plan.total_steps() - 1);
-            let wanted = if led { (1.0, 5, 1, 300) } else { (0.0, 0, 4, 600) };
+            let wanted = if led { (1.0, 10, 1, 300) } else { (0.0, 0, 4, 600) };
             let found = (end, guide.neighbours, plan.heads(), plan.total_steps());
             assert_eq!(found, wanted, "{rows} rows, {k} clusters");
             let said = made.reasons.iter().any(|reason| reason.contains("led to the end by k-means"));

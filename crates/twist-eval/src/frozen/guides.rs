@@ -16,7 +16,7 @@ const ITERATIONS: u32 = 100;
 /// Rows that are averaged at once.
 const BLOCK: i64 = 4_096;
 /// A neighbour whose cosine similarity is less than 1 by this weighs 1/e of the row itself.
-const SOFTNESS: f64 = 0.3;
+const SOFTNESS: f64 = 0.4;
 
 /// The cluster of every row of `rows` `[N, D]` for each head of `plan` that is led, by a k-means of its own on rows of unit
 /// length, averaged with their neighbours where the plan says so. `progress` hears of guides found and their number.
