@@ -24,17 +24,17 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  setup [--cuda]   bring libtorch 2.11 to this clone (kept once per user; --cuda: with the CUDA part)
+  setup [--cuda]   download libtorch 2.11 and link it into this clone (once per user; --cuda: with the CUDA part)
   demo  [ARGS]     set up, build in release mode, run `twist demo ARGS`
   test  [ARGS]     set up, run every test; ARGS go to `cargo test`
-  lint             format, lints, documentation without warnings; every fuzz target for a minute
-  fuzz  [SECONDS]  every fuzz target for so many seconds (60), two at a time, with limits of memory and time
+  lint             check format, lints and documentation; run every fuzz target for a minute
+  fuzz  [SECONDS]  run every fuzz target for SECONDS (default 60), two at a time, with memory and time limits
   check            what CI runs: lint, then test
-  accept           three seeds of each demo; asserts the accuracies and the times that they promise
-  browser          a headless Chromium clicks through the page of `twist report --serve` (needs node, npm, chromium)
+  accept           run three seeds of each demo; check the accuracies and times that the demos promise
+  browser          click through the page of `twist report --serve` in a headless Chromium (needs node, npm, chromium)
 
-An existing LIBTORCH (a folder with include/ and lib/) or LIBTORCH_USE_PYTORCH=1 (the PyTorch 2.11 of python3) is
-used instead of fetching. The cache is $XDG_CACHE_HOME/twist, else ~/.cache/twist.";
+If LIBTORCH (a folder with include/ and lib/) or LIBTORCH_USE_PYTORCH=1 (the PyTorch 2.11 of python3) is set, it is
+used and nothing is downloaded. The cache is $XDG_CACHE_HOME/twist, or ~/.cache/twist.";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect()) {

@@ -71,7 +71,7 @@ fn fetch(flavour: Flavour, staging: &Path, lock: &fs_err::File) -> Result<()> {
         flavour.download_gb()
     );
     pip::download(&pip::requirements(flavour.wheels()), wheels::PLATFORMS, &wheels, &temporary, lock)?;
-    eprintln!("taking out what is needed …");
+    eprintln!("unpacking the files that are needed …");
     unpack::unpack(flavour, &wheels, &ready).and_then(|()| manifest::write(&ready)).map_err(|error| {
         crate::remedy(error, "make room or repair what is named, then run this command again")
     })
