@@ -1,4 +1,4 @@
-//! How fast images become numbers for a network, measured so that it can be set beside another program.
+//! Measures how fast images become input for a network, for comparison with other programs.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What can go wrong with a file, each way by its own name.
+//! Errors of reading and writing files.
 
 use std::borrow::Cow;
 use std::io;

@@ -1,4 +1,4 @@
-//! Which kind of weight file a file is; for all other files, what they are and what to do with them.
+//! Recognises weight files; for all other files, says what they are and what to do with them.
 
 use std::io::Read;
 use std::path::Path;

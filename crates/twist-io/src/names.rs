@@ -1,4 +1,4 @@
-//! Which tensors of a file go where, and what is likely meant by those that go nowhere.
+//! Matches the tensors of a file with those of a network, and suggests matches for the rest.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! One change after the other, for files that several processes read, change and write.
+//! Serialises changes of files that several processes read, change and write.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

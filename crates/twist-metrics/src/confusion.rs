@@ -1,4 +1,4 @@
-//! Which classes each cluster is made of.
+//! The classes that each cluster consists of.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

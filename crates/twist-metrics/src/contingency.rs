@@ -1,4 +1,4 @@
-//! How many images have each pair of label and cluster.
+//! Counts of images for each pair of label and cluster.
 
 use thiserror::Error;
 

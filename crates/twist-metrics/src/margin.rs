@@ -1,4 +1,4 @@
-//! How much chance leaves open.
+//! The margin of error of a measured share.
 
 /// Standard errors on each side of a share: 95 % of all samples.
 const SIDES: f64 = 1.96;

@@ -1,4 +1,4 @@
-//! What can go wrong with a model, its features and the tables made of them.
+//! Errors of models, their features and the tables made of them.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! How images reach the network in an evaluation.
+//! Loads and preprocesses images for evaluation.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Who hears how far an evaluation is.
+//! The progress of evaluations.
 
 use std::cell::RefCell;
 use std::fmt;

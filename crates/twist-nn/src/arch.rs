@@ -1,4 +1,4 @@
-//! Which backbone: one name for each, and what each says of itself.
+//! The kinds of backbones: their names and their descriptions.
 
 use std::fmt;
 use std::str::FromStr;

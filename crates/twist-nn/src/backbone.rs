@@ -1,4 +1,4 @@
-//! What every backbone offers.
+//! The interface of every backbone.
 
 use tch::Tensor;
 

@@ -1,4 +1,4 @@
-//! What decides the shape of a network, part by part.
+//! The configuration of a network, part by part.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What can keep a report from being written.
+//! Errors that keep a report from being written.
 //!
 //! Only two things do: a folder that is not a run, and a disk that cannot be read or written. A run whose parts are
 //! missing or damaged still gets its page; the page then says what is missing and how to get it. The interactive page, which

@@ -1,4 +1,4 @@
-//! What is worked out of a run once, for the page and for the tables beside it.
+//! Results that are computed once per run, for the page and for the tables beside it.
 
 use crate::classes::Classes;
 use crate::finds::{Finds, finds};

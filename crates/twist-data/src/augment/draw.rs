@@ -1,4 +1,4 @@
-//! What happens to one view, as plain data: made before pixels are touched, the same for CPU and GPU kernels.
+//! The augmentation of one view as plain data: computed before pixels are touched, the same for CPU and GPU kernels.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! From an image to its views: what happens is [drawn](draw()) first, as plain data, and then [applied](Augmenter).
+//! Turns an image into its views: the augmentation is first [drawn](draw()) as plain data and then
+//! [applied](Augmenter).
 
 mod random;
 

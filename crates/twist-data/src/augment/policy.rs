@@ -1,4 +1,4 @@
-//! What may happen to a view: the distributions that [`draw`](super::draw()) samples from.
+//! The augmentation policy of a view: the distributions that [`draw`](super::draw()) samples from.
 
 use serde::{Deserialize, Serialize};
 

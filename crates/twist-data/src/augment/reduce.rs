@@ -1,4 +1,4 @@
-//! A whole image, smaller.
+//! Reduces a whole image.
 
 use super::draw::Crop;
 use super::eval::resized_size;

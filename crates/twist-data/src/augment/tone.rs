@@ -1,5 +1,5 @@
-//! What replaces each value by another one: Pillow's `ImageOps.autocontrast`, `equalize` and `posterize`, and timm's
-//! `solarize_add`.
+//! Operations that map each value to another one: Pillow's `ImageOps.autocontrast`, `equalize` and `posterize`, and
+//! timm's `solarize_add`.
 
 use super::planes::Planes;
 use super::simd::{Kernel, dispatch};

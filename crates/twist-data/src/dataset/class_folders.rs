@@ -1,4 +1,5 @@
-//! What the folders of a data set mean: classes, splits, or what people and programs sort files into for other reasons.
+//! The meaning of the folders of a data set: classes, splits, or what people and programs sort files into for other
+//! reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What a reader found and did not take.
+//! Files that a reader found and left out.
 
 use std::collections::BTreeMap;
 

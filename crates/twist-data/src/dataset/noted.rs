@@ -1,4 +1,4 @@
-//! Hearing of images that are odd and were read all the same, wherever they are decoded.
+//! Collects notes about odd images that were still read, wherever they are decoded.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! From what a user writes for `DATA` to a reader.
+//! Opens a reader for the `DATA` of a user.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};

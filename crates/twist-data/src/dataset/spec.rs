@@ -1,4 +1,4 @@
-//! What a user writes for `DATA`, resolved to files of one kind.
+//! Resolves the `DATA` of a user to files of one kind.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};

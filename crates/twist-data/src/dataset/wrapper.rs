@@ -1,4 +1,4 @@
-//! What data sets have in common that are another one, read otherwise.
+//! The delegation that all data sets around another data set share.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Why bytes are not an image.
+//! Reasons why bytes cannot be decoded as an image.
 
 /// Why an image could not be decoded. The caller, which knows the path, adds it.
 #[derive(Debug, thiserror::Error)]

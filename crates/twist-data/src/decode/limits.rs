@@ -1,4 +1,4 @@
-//! What decoding one image may cost, compared with what its header promises before memory is asked for.
+//! Limits for decoding one image, checked against its header before memory is allocated.
 
 use super::DecodeError;
 

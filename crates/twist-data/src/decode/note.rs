@@ -1,4 +1,4 @@
-//! What is odd about an image that was decoded all the same.
+//! Notes about images that are odd but were decoded.
 
 /// A remark on a decoded image: all pixels are there, but somebody should know.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //!
 //! Whole numbers without sign are scaled so that the largest of their type is white. Floating-point values are scaled so
 //! that 1 is white; what lies outside of 0 to 1 is refused, and so are numbers with a sign: only
-//! only the author of the image knows which of its values are black and white.
+//! the author of the image knows which of its values are black and white.
 
 use super::{DecodeError, DecodeNote};
 

@@ -1,4 +1,4 @@
-//! Which sets there are, and which figure each is reported by.
+//! The known sets, and the figure that each is reported by.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! From a folder to training and test images.
+//! Opens the training and test images in a folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

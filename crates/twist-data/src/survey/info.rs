@@ -1,4 +1,4 @@
-//! What is in a data set.
+//! Describes a data set.
 
 use std::collections::{BTreeMap, HashMap};
 

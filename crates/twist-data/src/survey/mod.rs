@@ -1,4 +1,4 @@
-//! Going over a whole data set: what is in it ([`info`]) and whether all of it can be read ([`verify`]).
+//! Passes over a whole data set: [`info`] describes it, [`verify`] checks that all of it can be read.
 
 mod info;
 mod pass;

@@ -1,4 +1,4 @@
-//! What killed processes left unfinished.
+//! Unfinished files of killed processes.
 
 use std::path::Path;
 

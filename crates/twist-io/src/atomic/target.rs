@@ -1,4 +1,4 @@
-//! What a path to write to stands for.
+//! Resolves the path to write to.
 
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A file without its name yet.
+//! A file before it gets its name.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

@@ -1,4 +1,4 @@
-//! A whole file.
+//! Reads a whole file.
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! What a variable holds.
+//! The values of variables.
 
 /// A value of a MATLAB file. Everything there is a matrix: `axes` has at least two lengths, and elements are listed
 /// column by column (the first axis runs fastest).

@@ -1,4 +1,4 @@
-//! The few functions that weight files name: what each would have made, from its arguments.
+//! The few functions that weight files call, and the value that each would return for its arguments.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! The tree of a weight file, as others look at it.
+//! The tree of a weight file, as other modules see it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -1,4 +1,4 @@
-//! CRC-32C of what a file holds, by which damage on a disk or on the way is noticed.
+//! CRC-32C checksums of the content of a file, to detect damage in storage or transfer.
 
 use std::collections::HashMap;
 

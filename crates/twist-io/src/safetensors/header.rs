@@ -1,4 +1,4 @@
-//! The header as written, before anything in it is believed.
+//! The header as written, before it is checked.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Reading a file that may say anything.
+//! Reads an untrusted file.
 
 use std::collections::HashSet;
 use std::io::Read;

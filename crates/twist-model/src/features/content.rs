@@ -1,4 +1,4 @@
-//! What a data set holds, byte by byte.
+//! The content of a data set, byte by byte.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! What frozen networks say of images: features, computed once and kept.
+//! Features of images from frozen networks, computed once and cached.
 
 mod outputs;
 

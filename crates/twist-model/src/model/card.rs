@@ -1,4 +1,4 @@
-//! What a weight file says of itself.
+//! The card of a weight file.
 
 use serde::{Deserialize, Serialize};
 use twist_data::{EvalTransform, Interpolation};

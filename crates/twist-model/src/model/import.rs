@@ -1,4 +1,4 @@
-//! A model of foreign weights.
+//! Makes a model from the weights of other programs.
 
 use std::collections::HashSet;
 

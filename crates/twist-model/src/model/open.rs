@@ -1,4 +1,4 @@
-//! From what a user gives as MODEL to a [`Model`].
+//! Opens the MODEL of a user as a [`Model`].
 
 use std::path::{Path, PathBuf};
 

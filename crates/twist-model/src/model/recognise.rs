@@ -1,4 +1,4 @@
-//! Which network a file's tensors belong to, from their names and shapes alone.
+//! Recognises the network of a file's tensors from their names and shapes alone.
 
 use twist_nn::{Activation, Arch, TensorNames, Unrecognised};
 

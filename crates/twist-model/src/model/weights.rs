@@ -1,4 +1,4 @@
-//! Weight files of other programs: which state dict in them is meant.
+//! Weight files of other programs: selects the state dict to use.
 
 use std::path::{Path, PathBuf};
 

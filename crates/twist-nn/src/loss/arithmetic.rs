@@ -1,5 +1,5 @@
-//! What the losses share: logits by view, logarithms with an epsilon, entropies with their derivative, the softmax
-//! backwards.
+//! Arithmetic that the losses share: logits by view, logarithms with an epsilon, entropies with their derivative, the
+//! softmax backwards.
 
 use tch::{Kind, TchError, Tensor};
 

@@ -1,4 +1,4 @@
-//! The TWIST loss: agree, be sure, use all classes (paper formula and released `objective.py`).
+//! The TWIST loss: consistency, sharpness and diversity (paper formula and released `objective.py`).
 //!
 //! With `P = softmax(logits)` for each view `v` of `B` images, `Q = softmax(logits / temperature)`, and `ε` inside
 //! every logarithm:

@@ -1,4 +1,4 @@
-//! A picture as an address that holds it, in little room.
+//! A picture as a compact data URI.
 
 use std::io::Cursor;
 

@@ -1,4 +1,4 @@
-//! What a picture looks like in few numbers, to find near copies without a network.
+//! A short numeric signature of a picture, to find near copies without a network.
 
 use image::RgbImage;
 use image::imageops::{self, FilterType};

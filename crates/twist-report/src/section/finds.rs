@@ -1,4 +1,4 @@
-//! Copies and oddities, with their pictures.
+//! Copies and outliers, with their pictures.
 
 use serde::Serialize;
 

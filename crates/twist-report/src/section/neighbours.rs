@@ -1,4 +1,4 @@
-//! Sample images with the images that the network finds most alike.
+//! Sample images with their most similar images.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Looking: classes, their images page by page, one image, and what to label next.
+//! Browsing: classes, their images page by page, one image, and what to label next.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Changing: names, taking merges back, the threshold of sureness, and labels. Everything is on the disk before the reply.
+//! Editing: names, merges, the threshold for unsure images, and labels. Everything is on the disk before the reply.
 
 use std::collections::BTreeMap;
 

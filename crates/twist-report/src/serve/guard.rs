@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Decides which requests are allowed.
 //!
 //! The server listens on the loopback address only, yet every page that a browser on this machine has open can send requests
 //! to it, and a name that its owner points at 127.0.0.1 makes such a page its neighbour (DNS rebinding). Three things keep them

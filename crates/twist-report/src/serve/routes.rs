@@ -1,4 +1,4 @@
-//! Which request means what.
+//! Maps requests to handlers.
 
 use twist_run::files;
 

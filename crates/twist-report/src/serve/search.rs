@@ -1,4 +1,4 @@
-//! Search by an image that the user brings.
+//! Search by an image that the user provides.
 
 use serde_json::json;
 

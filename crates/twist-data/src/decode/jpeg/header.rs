@@ -1,4 +1,4 @@
-//! The segments before the first scan: what decides who decodes a JPEG, and mended where libjpeg mends it too.
+//! The segments before the first scan. They decide which decoder is used, and are repaired where libjpeg repairs them.
 
 use std::borrow::Cow;
 

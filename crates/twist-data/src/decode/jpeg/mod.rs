@@ -1,4 +1,4 @@
-//! JPEG: who decodes it, and within which limits.
+//! JPEG: the choice of the decoder, and its limits.
 
 mod header;
 mod scans;

@@ -1,4 +1,4 @@
-//! Our words for what the library says.
+//! Translates the errors of the `tiff` library.
 
 use tiff::tags::CompressionMethod;
 use tiff::{ColorType, TiffError, TiffUnsupportedError};

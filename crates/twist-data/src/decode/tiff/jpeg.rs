@@ -1,4 +1,4 @@
-//! JPEG inside of TIFF: what the library takes on trust is compared first.
+//! JPEG inside of TIFF: values that the library trusts are checked first.
 
 use tiff::tags::Tag;
 

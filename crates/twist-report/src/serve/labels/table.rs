@@ -1,4 +1,4 @@
-//! The table itself, as others wrote it: only the cells that are meant change.
+//! The table itself, as others wrote it: only the edited cells change.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Write};
