@@ -34,11 +34,6 @@ pub(crate) fn steps(all: u64, talk: &Talk) -> ProgressBar {
     new(all, "{wide_bar:.cyan/dim} {percent:>3}%  {prefix}\n{wide_msg}", talk)
 }
 
-/// Steps of a course from labels, with what came of the last epoch in the line below.
-pub(crate) fn course(talk: &Talk) -> ProgressBar {
-    new(0, "{wide_bar:.cyan/dim} step {human_pos}/{human_len}  ETA {eta}\n{wide_msg}", talk)
-}
-
 /// Something that cannot be counted is done.
 pub(crate) fn busy(what: &str, talk: &Talk) -> ProgressBar {
     let bar = new(0, "{spinner:.cyan} {prefix}", talk);

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use twist_data::Dataset;
 use twist_run::{OnExisting, files};
@@ -56,8 +56,8 @@ pub(crate) fn timed(
     talk.say("measuring how long a step takes");
     let estimate = Estimate {
         pace: seconds_per_step(&plan, images)?,
-        per_epoch: plan.steps_per_epoch(),
-        epochs: plan.epochs(),
+        per_epoch: plan.run.steps_per_epoch,
+        epochs: plan.run.epochs,
         fixed: plan.config().self_label.as_ref().map_or(0, |stage| stage.epochs),
     };
     match estimate.tell(asked, talk) {
@@ -152,43 +152,6 @@ pub(crate) fn left_over(seconds: f64, limit: Duration, epochs: u64) -> Option<St
     })
 }
 
-/// The first steps of a course, which say how long the others take.
-#[derive(Debug, Default)]
-pub(crate) struct FirstSteps {
-    /// When the first ones, which are slower, were done, and how many.
-    settled: Option<(Instant, usize)>,
-    calls: usize,
-    is_told: bool,
-}
-
-impl FirstSteps {
-    /// Steps that do not count, those that are measured at most, and the time after which no more are waited for.
-    const WARM_UP: usize = 3;
-    const MEASURED: usize = 10;
-    const ENOUGH: Duration = Duration::from_secs(3);
-
-    /// Hears that `done` of `all` steps are done, and says once how long the rest takes.
-    pub(crate) fn hear(&mut self, done: usize, all: usize) -> Option<String> {
-        self.calls += 1;
-        if self.is_told || self.calls < Self::WARM_UP {
-            return None;
-        }
-        let &mut (since, first) = self.settled.get_or_insert((Instant::now(), done));
-        let made = done.saturating_sub(first);
-        let enough = made >= Self::MEASURED || (made > 0 && since.elapsed() >= Self::ENOUGH);
-        self.is_told = enough;
-        enough.then(|| Self::told(since.elapsed().as_secs_f64() / made as f64, all.saturating_sub(done)))
-    }
-
-    fn told(step: f64, left: usize) -> String {
-        format!(
-            "time: {} for {left} more steps, {} each so far; tests come on top",
-            about(step * left as f64),
-            short(step)
-        )
-    }
-}
-
 /// A length of time in words, with two digits or so.
 fn about(seconds: f64) -> String {
     let (value, unit) = match seconds {
@@ -260,20 +223,6 @@ mod tests {
         let staged = Estimate { fixed: 100, ..RUN };
         assert_eq!(fit(staged, 1_000, false), Some(80));
         assert_eq!(fit(staged, 500, false), None, "90 epochs are less than the second stage");
-    }
-
-    #[test]
-    fn a_course_says_its_time_once_after_its_first_steps() {
-        let mut steps = FirstSteps::default();
-        let told: Vec<(usize, String)> =
-            (21..=60).filter_map(|done| Some((done, steps.hear(done, 60)?))).collect();
-        let [(at, told)] = told.as_slice() else { panic!("{told:?}") };
-        assert_eq!(*at, 20 + FirstSteps::WARM_UP + FirstSteps::MEASURED);
-        assert!(told.contains("for 27 more steps"), "{told}");
-        assert_eq!(
-            FirstSteps::told(0.5, 240),
-            "time: about 2 minutes for 240 more steps, 500 ms each so far; tests come on top"
-        );
     }
 
     #[test]

@@ -254,7 +254,8 @@ mod tests {
                     let plan = TrainPlan::new(recipe.config(), &data, &machine)
                         .unwrap_or_else(|error| panic!("{images} of {side}: {error}"));
                     assert!(
-                        plan.total_steps() >= 10 && plan.net().head.dim <= plan.batch_size().max(2) as i64
+                        plan.run.total_steps >= 10
+                            && plan.net().head.dim <= plan.run.batch_size.max(2) as i64
                     );
                     assert_eq!(recipe.config().views[0].hue == 0.0, gray);
                     seen += 1;

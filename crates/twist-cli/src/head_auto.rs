@@ -188,9 +188,9 @@ mod tests {
                 .map(|(rows, k)| {
                     let (_, plan) = plan_of(rows, clusters(k));
                     (
-                        plan.batch_size(),
-                        plan.epochs(),
-                        plan.total_steps(),
+                        plan.run.batch_size,
+                        plan.run.epochs,
+                        plan.run.total_steps,
                         plan.neighbours(),
                         plan.heads(),
                         plan.guided(),
@@ -214,9 +214,9 @@ mod tests {
         for (rows, k, led) in [(100, 10, true), (300, 101, true), (1_999, 100, true), (2_000, 100, false)] {
             let (made, plan) = plan_of(rows, clusters(k));
             let guide = plan.config().guide;
-            let end = plan.guidance_at(plan.total_steps() - 1);
+            let end = plan.guidance_at(plan.run.total_steps - 1);
             let wanted = if led { (1.0, 10, 1, 300) } else { (0.0, 0, 4, 600) };
-            let found = (end, guide.neighbours, plan.heads(), plan.total_steps());
+            let found = (end, guide.neighbours, plan.heads(), plan.run.total_steps);
             assert_eq!(found, wanted, "{rows} rows, {k} clusters");
             let said = made.reasons.iter().any(|reason| reason.contains("led to the end by k-means"));
             assert_eq!(said, led, "{:?}", made.reasons);
@@ -236,8 +236,8 @@ mod tests {
                 }
                 let (_, plan) = plan_of(rows, Asked { clusters: k, ..Asked::default() });
                 assert!(
-                    plan.total_steps() >= STEPS / 2
-                        && plan.checkpoint().every_steps * 11 >= plan.total_steps()
+                    plan.run.total_steps >= STEPS / 2
+                        && plan.run.checkpoint.every_steps * 11 >= plan.run.total_steps
                 );
                 seen += 1;
             }
@@ -249,7 +249,7 @@ mod tests {
     fn what_is_asked_for_wins_and_the_rest_follows() {
         let asked = Asked { clusters: None, epochs: Some(1), batch_size: Some(50), heads: Some(1) };
         let (made, plan) = plan_of(1_000, asked);
-        assert_eq!((plan.batch_size(), plan.total_steps(), plan.heads(), plan.guided()), (50, 20, 1, 0));
+        assert_eq!((plan.run.batch_size, plan.run.total_steps, plan.heads(), plan.guided()), (50, 20, 1, 0));
         assert_eq!(plan.net().dim, 40);
         for words in
             ["40 clusters: one for 25 rows", "1 epoch: as asked for, 20 steps", "batches of 50: as asked"]

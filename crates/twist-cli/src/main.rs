@@ -21,13 +21,12 @@ mod names;
 mod results;
 mod stream;
 
-mod course;
 mod estimate;
+mod label_lines;
 mod page_helpers;
 
 mod job;
 
-mod head_job;
 mod head_source;
 
 mod bar;

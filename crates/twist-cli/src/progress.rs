@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
+use serde_json::{Map, Value};
 use twist_model::Watch;
 use twist_run::{Event, Recorder, RunError, StartFigures, StepFigures, What};
 use twist_train::Machine;
@@ -12,6 +13,7 @@ use crate::bar;
 use crate::contention::Contention;
 use crate::digits::{rate, thousands};
 use crate::estimate;
+use crate::label_lines::epoch_line;
 use crate::summary;
 use crate::talk::{Talk, to_stderr};
 
@@ -23,11 +25,14 @@ const SKIPPED_NAMED: usize = 5;
 /// Shows the events of a run as they come.
 pub(crate) struct Progress {
     talk: Talk,
+    /// Whether what is stopped is saved and can be resumed.
+    resumes: bool,
     bar: Option<ProgressBar>,
     start: StartFigures,
     /// Images per second, smoothed, for the remaining time.
     rate: Option<f64>,
     line_at: Option<Instant>,
+    epoch_at: Option<Instant>,
     /// Until it has said something.
     contention: Option<Contention>,
     skipped: BTreeSet<String>,
@@ -43,10 +48,12 @@ impl Progress {
     pub(crate) fn new(talk: &Talk) -> Self {
         Self {
             talk: talk.clone(),
+            resumes: true,
             bar: None,
             start: StartFigures::default(),
             rate: None,
             line_at: None,
+            epoch_at: None,
             contention: None,
             skipped: BTreeSet::new(),
             warnings: BTreeSet::new(),
@@ -61,13 +68,23 @@ impl Progress {
         self
     }
 
+    /// Of a training that belongs to an evaluation: a signal ends it.
+    pub(crate) fn of_evaluation(talk: &Talk) -> Self {
+        let mut shown = Self::new(talk);
+        shown.resumes = false;
+        shown
+    }
+
     fn begin(&mut self, start: &StartFigures) {
         self.start = start.clone();
         self.contention = (start.device == "cpu").then(|| Contention::watch(start.threads)).flatten();
+        let classes = match start.from_labels {
+            true => format!("labelled images of {} classes", start.clusters),
+            false => format!("images, {} clusters", start.clusters),
+        };
         self.say(&format!(
-            "{} images, {} clusters; {} on {} ({}), {} images a step, {} steps",
+            "{} {classes}; {} on {} ({}), {} images a step, {} steps",
             thousands(start.images as u64),
-            start.clusters,
             start.recipe_name,
             start.device,
             start.precision,
@@ -107,7 +124,17 @@ impl Progress {
         self.tell_time_left(event.step);
         if let Some(advice) = self.contention.as_mut().and_then(Contention::look) {
             self.contention = None;
-            self.warn(&format!("{advice} (Ctrl-C saves, and --resume goes on)"));
+            let saves = if self.resumes { " (Ctrl-C saves, and --resume goes on)" } else { "" };
+            self.warn(&format!("{advice}{saves}"));
+        }
+    }
+
+    /// The end of an epoch of training from labels: few labels make hundreds of them, of which some are shown.
+    fn epoch(&mut self, figures: &Map<String, Value>) {
+        let due = self.epoch_at.is_none_or(|at| at.elapsed() >= LINE_EVERY);
+        if figures.contains_key("test_top1") || due || self.talk.is_verbose() {
+            self.epoch_at = Some(Instant::now());
+            self.say(&epoch_line(figures));
         }
     }
 
@@ -189,6 +216,7 @@ impl Recorder for Progress {
         match &event.what {
             What::Start(start) => self.begin(start),
             What::Step(figures) => self.step(event, figures),
+            What::Eval(figures) if self.start.from_labels => self.epoch(figures),
             What::Eval(scores) => self.say(&format!("epoch {:.1}: {}", event.epoch, summary::line(scores))),
             What::Resumed { path } => self.say(&format!("resumed at step {} from {path}", event.step)),
             What::SkippedImage { path, reason } => self.skip(path, reason),
@@ -313,23 +341,29 @@ impl Drop for Counting {
 
 /// The loss in nats with what it is made of, and how many clusters win an image.
 fn terms(figures: &StepFigures, clusters: i64) -> String {
-    if let Some(confident) = figures.confident {
+    let Some(classes) = figures.classes else { return short_terms(figures, clusters) };
+    if let Some(confident) = classes.confident {
         return format!(
             "loss {:.3} = cross entropy to the labels of the {:.0} % most certain images  classes in use {}/{clusters}",
             figures.loss,
             100.0 * confident,
-            figures.classes_in_use
+            classes.classes_in_use
         );
     }
     format!(
         "loss {:.3} = consistency {:.3} + sharpness {:.3} - diversity {:.3}  classes in use {}/{clusters}",
-        figures.loss, figures.kl, figures.sharpness, figures.diversity, figures.classes_in_use
+        figures.loss, classes.kl, classes.sharpness, classes.diversity, classes.classes_in_use
     )
 }
 
 /// The same for a narrow terminal.
 fn short_terms(figures: &StepFigures, clusters: i64) -> String {
-    format!("loss {:.3}  classes in use {}/{clusters}", figures.loss, figures.classes_in_use)
+    let more = match (figures.classes, figures.top1) {
+        (Some(classes), _) => format!("  classes in use {}/{clusters}", classes.classes_in_use),
+        (None, Some(top1)) => format!("  training {top1:.3}"),
+        (None, None) => String::new(),
+    };
+    format!("loss {:.3}{more}", figures.loss)
 }
 
 /// Seconds as a person says them.

@@ -3,8 +3,9 @@
 use tch::{Device, Kind, Tensor};
 use twist_data::{Dataset, Tag, Tags, TransferMetric};
 use twist_metrics::{average_precision_11_point, mean_per_class_accuracy};
+use twist_train::labels::Targets;
 
-use crate::{EvalError, Targets};
+use crate::EvalError;
 
 /// The answers for some images, in their order.
 #[derive(Debug)]
@@ -53,26 +54,10 @@ impl Answers {
 
     /// As tensors on `device`; those of tags are of `kind`.
     pub(crate) fn targets(&self, kind: Kind, device: Device) -> Result<Targets, EvalError> {
-        match self {
-            Self::Classes(labels, classes) => {
-                let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
-                let labels = Tensor::f_from_slice(&labels)?.f_to_device(device)?;
-                Ok(Targets::Classes { labels, classes: *classes as i64 })
-            }
-            Self::Tags(tags) => {
-                let table = |is: fn(&Tag) -> bool| -> Result<Tensor, EvalError> {
-                    let flat: Vec<f32> =
-                        tags.iter().flatten().map(|tag| f32::from(u8::from(is(tag)))).collect();
-                    let width = tags.first().map_or(0, Vec::len) as i64;
-                    let table = Tensor::f_from_slice(&flat)?.f_view([tags.len() as i64, width])?;
-                    Ok(table.f_to_kind(kind)?.f_to_device(device)?)
-                };
-                Ok(Targets::Tags {
-                    present: table(|tag| *tag == Tag::Present)?,
-                    counted: table(|tag| *tag != Tag::Difficult)?,
-                })
-            }
-        }
+        Ok(match self {
+            Self::Classes(labels, classes) => Targets::labelled(labels, *classes, device)?,
+            Self::Tags(tags) => Targets::tagged(tags, kind, device)?,
+        })
     }
 
     /// Accuracy of scores `[N, C]`; `None` where an image shows several classes.

@@ -133,18 +133,6 @@ pub enum EvalError {
         /// First rate of the backbone, 0 when it is frozen.
         backbone_lr: f64,
     },
-    /// A saved state that is another's.
-    #[error(
-        "{} cannot be resumed: {reason}; give what it was begun with, name another folder, or begin anew (with --force, or \
-         where there is no such flag by removing the file)",
-        path.display()
-    )]
-    OtherCourse {
-        /// The file of the state.
-        path: PathBuf,
-        /// What does not fit.
-        reason: String,
-    },
     /// A run folder of another kind.
     #[error("{} does not describe a run of `twist finetune`: {reason}; name another folder with --out", path.display())]
     NotFinetuning {

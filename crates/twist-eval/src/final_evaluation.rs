@@ -79,7 +79,7 @@ pub fn final_evaluation(
     if plan.eval().baselines && split.has_knn() {
         watch.now("baselines");
         let few = data.split(BASELINE_BANK, BASELINE_QUERIES);
-        let measured = baselines::measure(&input, data, &few, knn, plan.net(), plan.seed())?;
+        let measured = baselines::measure(&input, data, &few, knn, plan.net(), plan.run.seed)?;
         metrics.insert("baselines".into(), serde_json::to_value(measured)?);
         protocol["baselines"] = json!({
             "pixels": pixel_transform(&input.transform).crop,
@@ -110,7 +110,7 @@ fn write_artefacts(
     artefacts::write(features, &**data.evaluated(), &names, folder, Some(&mut decoder), crops)?;
     let views = plan.views();
     let sheet = folder.join(files::AUGMENTATION);
-    artefacts::contact_sheet::write(&sheet, &*data.train, views, plan.seed(), &mut decoder)
+    artefacts::contact_sheet::write(&sheet, &*data.train, views, plan.run.seed, &mut decoder)
 }
 
 /// Every value that defines the figures.

@@ -76,13 +76,11 @@ pub use frozen::{ChosenHead, guides, head_evaluation, head_scores, neighbourhood
 pub use kmeans::{KMeans, KMeansFit};
 pub use knn::{KnnProtocol, knn_top1, knn_top1_each};
 pub use labels::label_numbers;
-pub use logistic::{Logistic, LogisticProtocol, Targets};
+pub use logistic::{Logistic, LogisticProtocol};
 pub use online::OnlineEvaluator;
 pub use scores::{Scores, clusters_against_labels};
 pub use split::EvalData;
-pub use supervised::{
-    Accuracy, EpochFigures, LabelBudget, LabelledImages, Session, Student, SupervisedPlan, supervised_step,
-};
+pub use supervised::{Accuracy, LabelBudget, LabelledImages, Surroundings};
 pub use transfer::{
     FinetuneTransferProtocol, LinearTransferProtocol, Selection, TransferMethod, TransferResult,
     finetune_transfer, linear_transfer, transfer_transform,

@@ -1,11 +1,11 @@
 //! The evaluator that the trainer asks while it trains.
 
 use twist_nn::TwistNet;
-use twist_train::{EvalContext, Evaluator};
+use twist_train::{Evaluator, Moment, Pretraining, TrainPlan};
 
-use crate::KnnProtocol;
 use crate::scores;
 use crate::split::EvalData;
+use crate::{EvalError, KnnProtocol};
 
 /// Images that vote and images that are asked while training: enough for two digits, and cheap. The final evaluation
 /// takes all of them.
@@ -25,21 +25,15 @@ impl OnlineEvaluator {
     pub fn new(data: EvalData) -> Self {
         Self { data }
     }
-}
 
-impl Evaluator for OnlineEvaluator {
-    fn measures_knn(&self) -> bool {
-        self.data.split(BANK, QUERIES).has_knn()
-    }
-
-    fn evaluate(
-        &mut self,
-        net: &TwistNet,
-        context: &EvalContext<'_>,
-    ) -> Result<Vec<(String, f64)>, twist_train::EvalError> {
-        let input = self.data.input(context.plan)?;
+    /// Named scores of `net` as fractions, in the order in which they are to be shown.
+    ///
+    /// # Errors
+    /// No image can be read, or libtorch fails.
+    pub fn scores(&self, net: &TwistNet, plan: &TrainPlan) -> Result<Vec<(String, f64)>, EvalError> {
+        let input = self.data.input(plan)?;
         let split = self.data.split(BANK, QUERIES);
-        let knn = KnnProtocol::of_plan(context.plan);
+        let knn = KnnProtocol::of_plan(plan);
         let (scores, _) = scores::measure(net, &input, &self.data, &split, knn)?;
         let mut pairs = scores.pairs();
         if split.has_knn() {
@@ -48,5 +42,21 @@ impl Evaluator for OnlineEvaluator {
             pairs.push(("knn_queries".into(), split.queries.len() as f64));
         }
         Ok(pairs)
+    }
+}
+
+impl Evaluator<Pretraining> for OnlineEvaluator {
+    /// Where there are labels, k-NN.
+    fn decides(&self) -> Option<&'static str> {
+        self.data.split(BANK, QUERIES).has_knn().then_some("knn_top1")
+    }
+
+    fn evaluate(
+        &mut self,
+        task: &mut Pretraining,
+        _: &Moment,
+    ) -> Result<twist_train::Scores, twist_train::EvalError> {
+        let pairs = self.scores(task.net(), task.plan())?;
+        Ok(pairs.into_iter().map(|(key, value)| (key, value.into())).collect())
     }
 }

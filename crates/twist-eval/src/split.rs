@@ -64,7 +64,7 @@ impl EvalData {
     /// # Errors
     /// libtorch fails.
     pub fn input(&self, plan: &TrainPlan) -> Result<EvalInput, EvalError> {
-        let (machine, data) = (plan.machine(), &plan.config().data);
+        let (machine, data) = (&plan.run.machine, &plan.config().data);
         let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last(), machine.device)?;
         let transform = plan.eval().transform.clone();
         let input = EvalInput::new(transform, normalize, plan.precision(), machine);

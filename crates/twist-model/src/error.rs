@@ -25,6 +25,16 @@ pub enum ModelError {
         "no image has a label: sub-folders, a list or the files must say the classes; `twist data info DATA` shows what was found"
     )]
     NoLabels,
+    /// A run of heads or of fine-tuning that is not at its end.
+    #[error(
+        "{} has no model yet: its run has not come to its end, and continues with --resume --out {}",
+        path.display(),
+        twist_io::shell_word(path)
+    )]
+    Unfinished {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A folder without weights.
     #[error(
         "{} has no model: no model.safetensors and no checkpoint in checkpoints/; give a run folder or a weight file",

@@ -100,8 +100,11 @@ pub struct StartFigures {
     pub steps_per_epoch: u64,
     /// Number of trainable values.
     pub parameters: u64,
-    /// Number of clusters, K.
+    /// Number of clusters, K; of classes where labels say them.
     pub clusters: i64,
+    /// Whether labels say the classes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub from_labels: bool,
 }
 
 /// The figures of one logged step.
@@ -109,25 +112,37 @@ pub struct StartFigures {
 pub struct StepFigures {
     /// The loss in nats.
     pub loss: f64,
+    /// How the classes that are discovered are used; nothing where labels say the classes.
+    #[serde(flatten)]
+    pub classes: Option<ClassFigures>,
+    /// Part of the images that were classified correctly, where labels say the classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top1: Option<f64>,
+    /// The learning rate of weights; where labels teach, that of the classifier.
+    pub learning_rate: f64,
+    /// The weight decay of weights.
+    pub weight_decay: f64,
+    /// L2 norm of all gradients before clipping, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grad_norm: Option<f64>,
+    /// Source images (not views) per second since the last logged step.
+    pub images_per_second: f64,
+}
+
+/// How a network that discovers classes uses them in one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct ClassFigures {
     /// Disagreement of the views: the KL term, in nats.
     pub kl: f64,
     /// Mean entropy of an image's distribution (EH), in nats: falls while predictions sharpen.
     pub sharpness: f64,
     /// Entropy of the mean distribution (HE), in nats: `ln K` when all classes are used equally.
     pub diversity: f64,
-    /// Number of classes that win at least one image of the batch.
+    /// Number of classes that win at least one view of the batch.
     pub classes_in_use: u64,
     /// Share of the images that are confident, while self-labelling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confident: Option<f64>,
-    /// The learning rate of weights.
-    pub learning_rate: f64,
-    /// The weight decay of weights.
-    pub weight_decay: f64,
-    /// L2 norm of all gradients before clipping.
-    pub grad_norm: f64,
-    /// Source images (not views) per second since the last logged step.
-    pub images_per_second: f64,
 }
 
 #[cfg(test)]

@@ -31,6 +31,6 @@ mod recorder;
 mod error;
 
 pub use error::RunError;
-pub use event::{Event, StartFigures, StepFigures, What};
+pub use event::{ClassFigures, Event, StartFigures, StepFigures, What};
 pub use folder::{OnExisting, RunFolder};
 pub use recorder::{JsonLines, Recorder, TensorBoard, says_done, says_saved, seconds_of};

@@ -1,6 +1,6 @@
 //! What can go wrong while training, with the remedy in the text.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -86,6 +86,15 @@ pub enum TrainError {
         flag: String,
     },
 
+    /// A saved state that cannot be continued from.
+    #[error("{} cannot be resumed: {reason}", path.display())]
+    OtherRun {
+        /// The file of the state.
+        path: PathBuf,
+        /// What does not fit, and the remedy.
+        reason: String,
+    },
+
     /// The optimizer's part of a checkpoint is not this optimizer's.
     #[error("the optimizer's state does not fit: {reason}")]
     OptimizerState {
@@ -94,6 +103,12 @@ pub enum TrainError {
     },
 
     // === While training ===
+    /// An image without a label among those that are learned from.
+    #[error("{path} has no label, and labels are learned from")]
+    NoLabel {
+        /// The image.
+        path: String,
+    },
     /// The network or the loss.
     #[error(transparent)]
     Net(#[from] twist_nn::NnError),
@@ -129,4 +144,13 @@ pub enum TrainError {
         /// The step that wanted a batch.
         step: u64,
     },
+}
+
+impl TrainError {
+    /// A state, or a result, of another run.
+    pub fn other_run(path: &Path, why: &str) -> Self {
+        let remedy = "give what it was begun with, name another folder, or begin anew (with --force, or where there is no such \
+                      flag by removing the file)";
+        Self::OtherRun { path: path.into(), reason: format!("{why}; {remedy}") }
+    }
 }

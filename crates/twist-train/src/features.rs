@@ -63,7 +63,7 @@ impl Features {
     ) -> Result<Self, TrainError> {
         let backbone = net.backbone.as_ref();
         // The scope ends with this function, before the second pass: it keeps weights that were cast without a graph.
-        let _autocast = Autocast::scope(plan.machine().device, plan.precision().kind())?;
+        let _autocast = Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
         let pieces = pieces(plan, images, step, Who::Student)?;
         if plan.accumulation() == 1 && !plan.checkpoint_activations() {
             let features = pieces.iter().map(|piece| piece.forward(backbone, piece.tracked));
@@ -96,7 +96,7 @@ impl Features {
         images: &[Tensor],
         step: u64,
     ) -> Result<Tensor, TrainError> {
-        let _autocast = Autocast::scope(plan.machine().device, plan.precision().kind())?;
+        let _autocast = Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
         let pieces = pieces(plan, images, step, Who::Teacher)?;
         let features = pieces.iter().map(|piece| piece.forward(net.backbone.as_ref(), piece.tracked));
         in_view_order(&pieces, features.collect::<Result<Vec<_>, _>>()?)
@@ -147,7 +147,7 @@ impl Piece {
         plan: &TrainPlan,
         gradient: Tensor,
     ) -> Result<(), TrainError> {
-        let (device, kind) = (plan.machine().device, plan.precision().kind());
+        let (device, kind) = (plan.run.machine.device, plan.precision().kind());
         if !plan.checkpoint_activations() {
             let features = {
                 let _autocast = Autocast::scope(device, kind)?;
@@ -178,7 +178,7 @@ impl Piece {
 
 /// Cuts the views into pieces of `norm_batch` images: all of the first resolution, then the next.
 fn pieces(plan: &TrainPlan, images: &[Tensor], step: u64, who: Who) -> Result<Vec<Piece>, TrainError> {
-    let (batch, together) = (plan.batch_size() as i64, plan.norm_batch() as i64);
+    let (batch, together) = (plan.run.batch_size as i64, plan.norm_batch() as i64);
     let mut pieces = Vec::new();
     let mut views_before = 0;
     for of_resolution in images {
@@ -258,7 +258,7 @@ impl Lots {
             seed: draws.then(|| {
                 [step, who as u64, piece]
                     .into_iter()
-                    .fold(splitmix(plan.seed()), |seed, part| splitmix(seed ^ part))
+                    .fold(splitmix(plan.run.seed), |seed, part| splitmix(seed ^ part))
             }),
         }
     }

@@ -2,13 +2,13 @@
 //!
 //! A [`Recipe`] is what the user wrote. [`TrainPlan::new`] joins it with the data's size and the machine's features into
 //! a checked plan that holds every derived number. A [`Trainer`] carries the plan out: the loader brings batches of
-//! bytes, [`train_step`] makes one update of each, [`Recorder`](twist_run::Recorder)s receive [`Event`](twist_run::Event)s, an
-//! [`Evaluator`] is asked now and
+//! bytes, [`train_step`] makes one update of each. Around the steps is the one loop of this crate, [`run::Run`]:
+//! [`Recorder`](twist_run::Recorder)s receive [`Event`](twist_run::Event)s, an [`Evaluator`] is asked now and
 //! then, checkpoints are written beside and renamed, and the [`Guard`] stops what has collapsed.
 //!
 //! ```text
-//! recipe.toml ─ Recipe ─ TrainPlan ─ Trainer ─┬─ Loader ─ train_step ─ Optimizer
-//!                                             └─ Guard, Recorder, Evaluator, CheckpointStore
+//! recipe.toml ─ Recipe ─ TrainPlan ─ Trainer ─ Run ─┬─ Pretraining ─ Loader ─ train_step ─ Optimizer
+//!                                                   └─ Guard, Recorder, Evaluator, CheckpointStore
 //! ```
 //!
 //! The crate deliberately prints nothing, parses no arguments and implements no evaluation protocol. Schedules are
@@ -37,16 +37,18 @@
 //! ```
 
 mod config;
-mod length;
 mod machine;
 mod plan;
 mod schedule;
 
-mod trainer;
+pub mod run;
+
+mod pretrain;
 
 mod step;
 
 pub mod frozen;
+pub mod labels;
 
 mod features;
 mod objective;
@@ -57,11 +59,8 @@ mod optim;
 
 mod metrics;
 
-mod evaluator;
 mod guard;
-mod outcome;
 mod start;
-mod stop;
 
 mod checkpoint;
 mod init;
@@ -80,7 +79,6 @@ pub use config::{
     TeacherConfig, TrainConfig, warmup_that_fits,
 };
 pub use error::TrainError;
-pub use evaluator::{EvalContext, EvalError, Evaluator};
 pub use guard::{CollapseKind, Guard, Streaks};
 pub use init::init_from;
 pub use machine::{DeviceError, DeviceRequest, Machine};
@@ -89,15 +87,15 @@ pub use metrics::{StepMetrics, StepReading};
 pub use normalize::DeviceNormalize;
 pub use objective::{LossValue, Objective};
 pub use optim::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
-pub use outcome::{Outcome, StopReason};
 pub use pace::Pace;
 pub use plan::{
-    CheckpointPlan, DataFacts, EvalPlan, PlanError, Precision, SelfLabelPlan, TrainPlan, network_of,
+    DataFacts, EvalPlan, PlanError, Precision, RatePlan, SelfLabelPlan, TrainPlan, network_of,
     released_filter,
 };
+pub use pretrain::{Pretraining, TrainOptions, Trainer, seconds_per_step};
 pub use resume::changes;
+pub use run::{EvalError, Evaluator, Moment, Outcome, RunPlan, Scores, StopFlag, StopReason};
 pub use schedule::{Cosine, LearningRate, Stage, released_warmup_epochs, silent_warmup_epochs};
+pub use start::TaskFigures;
 pub use step::{TrainState, train_step};
-pub use stop::StopFlag;
 pub use teacher::Teacher;
-pub use trainer::{TrainOptions, Trainer, seconds_per_step};

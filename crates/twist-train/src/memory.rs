@@ -85,19 +85,19 @@ pub(crate) fn explain(error: TrainError, plan: &TrainPlan) -> TrainError {
     if !of_torch || !(text.contains("out of memory") || text.contains("can't allocate memory")) {
         return error;
     }
-    let device = device_name(plan.machine().device);
+    let device = device_name(plan.run.machine.device);
     TrainError::OutOfMemory { device, micro_batch: at_a_time(plan), advice: advice(plan) }
 }
 
 /// Images whose activations are in memory together.
 fn at_a_time(plan: &TrainPlan) -> usize {
-    if plan.accumulation() == 1 { plan.batch_size() } else { plan.norm_batch() }
+    if plan.accumulation() == 1 { plan.run.batch_size } else { plan.norm_batch() }
 }
 
 /// Settings that need less, those first that change the result least: activations computed a second time, fewer images at
 /// a time, a smaller batch.
 fn advice(plan: &TrainPlan) -> String {
-    let batch = plan.batch_size();
+    let batch = plan.run.batch_size;
     let again = (!plan.checkpoint_activations()).then(|| {
         "--set train.checkpoint_activations=true (the same result for one more forward pass)".to_string()
     });

@@ -14,9 +14,9 @@ use crate::{TrainError, TrainPlan};
 ///
 /// # Errors
 /// [`TrainError::WrongCheckpoint`] for another batch size, [`TrainError::OtherNetwork`] for other sizes of the network.
-pub(crate) fn check(loaded: &Loaded, plan: &TrainPlan) -> Result<(), TrainError> {
-    let (old, new) = (&loaded.facts.recipe.model, &plan.config().model);
-    same_clusters(&loaded.path, old.dim, new.dim)?;
+pub(crate) fn check(path: &Path, facts: &CheckpointFacts, plan: &TrainPlan) -> Result<(), TrainError> {
+    let (old, new) = (&facts.recipe.model, &plan.config().model);
+    same_clusters(path, old.dim, new.dim)?;
     let sizes = |model: &ModelConfig| {
         let (arch, width, hidden) =
             (model.arch.clone(), model.width.to_string(), model.hidden_dim.to_string());
@@ -25,14 +25,14 @@ pub(crate) fn check(loaded: &Loaded, plan: &TrainPlan) -> Result<(), TrainError>
     for ((key, before), (_, now)) in sizes(old).into_iter().zip(sizes(new)) {
         if before != now {
             return Err(TrainError::OtherNetwork {
-                path: loaded.path.clone(),
+                path: path.into(),
                 before: format!("{key} = {before}"),
                 now: format!("{now} is"),
                 flag: format!("--set {key}"),
             });
         }
     }
-    let (before, now) = (loaded.facts.recipe.train.batch_size, plan.batch_size());
+    let (before, now) = (facts.recipe.train.batch_size, plan.run.batch_size);
     if before == now {
         return Ok(());
     }
@@ -40,7 +40,7 @@ pub(crate) fn check(loaded: &Loaded, plan: &TrainPlan) -> Result<(), TrainError>
         "train.batch_size was {before} and is {now} now, and steps are counted in batches: keep it (train.accumulation \
          cuts a batch into pieces that fit the memory), or begin another run with --init"
     );
-    Err(TrainError::WrongCheckpoint { path: loaded.path.clone(), reason })
+    Err(TrainError::WrongCheckpoint { path: path.into(), reason })
 }
 
 /// Refuses another number of clusters than the run in the checkpoint `path` has.
@@ -54,14 +54,6 @@ pub(crate) fn same_clusters(path: &Path, before: i64, now: i64) -> Result<(), Tr
         now: format!("{now} are"),
         flag: "--clusters".into(),
     })
-}
-
-/// The warnings that a resumed run begins with: checkpoints that could not be read, and everything about recipe and
-/// data that is not as it was.
-pub(crate) fn warnings(loaded: &Loaded, plan: &TrainPlan) -> Vec<String> {
-    let mut warnings = left_out(loaded);
-    warnings.extend(changed_since(&loaded.facts, plan));
-    warnings
 }
 
 /// The newer checkpoints that could not be read.
@@ -85,12 +77,9 @@ pub(crate) fn unreadable_best(bad: &Rejected) -> String {
     )
 }
 
-fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
+/// Everything about machine, stage and data that is not as it was when a checkpoint was written.
+pub(crate) fn warnings(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
     let mut warnings = Vec::new();
-    let changes = changes(&facts.recipe, plan.config());
-    if !changes.is_empty() {
-        warnings.push(format!("the recipe changed since the checkpoint: {}", changes.join(", ")));
-    }
     let stated = facts.recipe.train.precision != plan.config().train.precision;
     if let Some(before) = facts.precision.filter(|before| *before != plan.precision() && !stated) {
         warnings.push(format!(
@@ -109,16 +98,16 @@ fn changed_since(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
         ));
     }
     if facts.data_fingerprint != plan.data_fingerprint() {
-        warnings.push(other_data("image", facts.images, plan.images(), facts.step >= plan.total_steps()));
+        warnings.push(other_data("image", facts.images, plan.images(), facts.step >= plan.run.total_steps));
     }
-    if facts.libtorch != torch_ext::version() {
-        warnings.push(format!(
-            "libtorch changed since the checkpoint: {} -> {}",
-            facts.libtorch,
-            torch_ext::version()
-        ));
-    }
+    warnings.extend(other_libtorch(&facts.libtorch));
     warnings
+}
+
+/// The checkpoint was written with this version of libtorch, and it is another one now.
+pub(crate) fn other_libtorch(before: &str) -> Option<String> {
+    let now = torch_ext::version();
+    (before != now).then(|| format!("libtorch changed since the checkpoint: {before} -> {now}"))
 }
 
 /// What became of the data (`what`: image, row) of a run, in words, and what follows for a run that goes on or has `ended`.

@@ -29,8 +29,8 @@ impl TrainState {
     /// # Errors
     /// libtorch's, when there is no memory.
     pub fn new(plan: &TrainPlan) -> Result<Self, TrainError> {
-        plan.machine().prepare()?;
-        let mut net = TwistNet::new(plan.net(), plan.machine().device, plan.seed())?;
+        plan.run.machine.prepare()?;
+        let mut net = TwistNet::new(plan.net(), plan.run.machine.device, plan.run.seed)?;
         if plan.channels_last() {
             net.to_channels_last()?;
         }
@@ -75,7 +75,7 @@ pub fn train_step(
 
     // Head once over all views: logits [V*B, K].
     let logits = {
-        let _autocast = torch_ext::Autocast::scope(plan.machine().device, plan.precision().kind())?;
+        let _autocast = torch_ext::Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
         state.net.head.forward(&features.all, views, Mode::Train)?
     };
 

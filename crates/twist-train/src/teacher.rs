@@ -25,7 +25,7 @@ impl Teacher {
     /// # Errors
     /// libtorch's, when there is no memory.
     pub fn of(student: &TwistNet, plan: &TrainPlan) -> Result<Self, TrainError> {
-        let mut net = TwistNet::new(&student.config, plan.machine().device, plan.seed())?;
+        let mut net = TwistNet::new(&student.config, plan.run.machine.device, plan.run.seed)?;
         if plan.channels_last() {
             net.to_channels_last()?;
         }
@@ -47,9 +47,9 @@ impl Teacher {
     ) -> Result<Tensor, TrainError> {
         no_grad(|| {
             let globals =
-                images.first().ok_or(TrainError::NoViews)?.f_narrow(0, 0, 2 * plan.batch_size() as i64)?;
+                images.first().ok_or(TrainError::NoViews)?.f_narrow(0, 0, 2 * plan.run.batch_size as i64)?;
             let features = Features::without_gradient(&self.net, plan, &[globals], step)?;
-            let _autocast = Autocast::scope(plan.machine().device, plan.precision().kind())?;
+            let _autocast = Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
             Ok(self.net.head.forward(&features, 2, Mode::Train)?)
         })
     }

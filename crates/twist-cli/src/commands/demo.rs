@@ -6,7 +6,7 @@ use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
 use crate::asked::Asked;
 use crate::estimate::{self, TimeAsked};
 use crate::exit::Exit;
-use crate::job::Job;
+use crate::job::{self, ImageJob, Target};
 use crate::place;
 use crate::settings::{Base, Written};
 use crate::sources::{DEFAULT_LABELS, Sources};
@@ -66,18 +66,17 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         let again = |epochs| make(Some(epochs));
         ((recipe, plan), fitted_to) = estimate::timed((recipe, plan), &data.train, asked, talk, again)?;
     }
-    let job = Job {
+    let target =
+        Target { folder, on_existing: args.folder.on_existing(), again: "twist demo --resume --out" };
+    let job = ImageJob {
         recipe,
         plan,
         sources,
         data,
-        folder,
-        on_existing: args.folder.on_existing(),
         max_time: args.machine.max_time.map(|time| time.0),
         fitted_to,
         strict: false,
         init: None,
-        again: "twist demo --resume --out",
     };
-    job.run(talk)
+    job::run(job, &target, talk)
 }

@@ -3,18 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use twist_eval::LabelledImages;
-use twist_eval::finetune::{FinetuneConfig, FinetuneRun, Kind, RunEnd};
-use twist_io::shell_word;
-use twist_run::RunFolder;
-use twist_train::StopFlag;
+use twist_eval::finetune::{FinetuneConfig, FinetuneRun, Kind};
 
-use crate::args::{BudgetArgs, RunFolderArgs, TeachArgs, TeachMachineArgs};
-use crate::course::{Course, calibration_lines, result_lines};
+use crate::args::{BudgetArgs, Duration, RunFolderArgs, TeachArgs, TeachMachineArgs};
 use crate::exit::{Exit, Usage};
-use crate::job::{already_finished, write_report};
+use crate::job::{self, LabelJob, Target};
 use crate::sources::{self, DEFAULT_LABELS};
-use crate::talk::{Talk, to_stdout};
-use crate::{place, progress, signals};
+use crate::talk::Talk;
+use crate::{place, progress};
 
 /// Runs without `--out` are called so.
 const NAME: &str = "finetune";
@@ -55,6 +51,9 @@ pub(crate) struct Args {
     folder: RunFolderArgs,
     #[command(flatten)]
     machine: TeachMachineArgs,
+    /// Stop after this time, such as 30m or 1h30m: the state is saved, and --resume continues it
+    #[arg(long, value_name = "TIME", help_heading = "Machine")]
+    max_time: Option<Duration>,
 }
 
 /// Trains, tests, and leaves a model in the run folder.
@@ -70,48 +69,16 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let test = config.test.as_deref().map(|test| sources::open(test, DEFAULT_LABELS, talk)).transpose()?;
     let labelled = LabelledImages::choose(&train, &config.budget(), config.seed)?;
 
-    let folder = RunFolder::open(&path, args.folder.on_existing())?;
-    folder.warnings().iter().for_each(|sentence| talk.warn(sentence));
-    talk.say(format!("run folder {}", path.display()));
-    let stop = StopFlag::new();
-    let signals = signals::handle(&stop, talk)?;
-    let course = Course::new(talk);
-    let steps = Box::new(course.steps());
     let (source, machine) = (&opened.model, &opened.machine);
     let watch = progress::watch(talk, machine);
     let run = FinetuneRun { config, source, labelled, images: train, test, machine, watch };
-    let end = run.run(&folder, vec![Box::new(course)], Some(steps), &stop)?;
-    drop(signals);
-    match (end, stop.signal()) {
-        (RunEnd::Finished { model, metrics }, _) => {
-            let report = write_report(&path, talk)?;
-            if args.json {
-                to_stdout(serde_json::to_string_pretty(&metrics)?)?;
-            } else {
-                let lines = result_lines(NAME, &metrics).into_iter().chain(calibration_lines(&metrics));
-                lines.into_iter().try_for_each(to_stdout)?;
-                to_stdout(format!("model: {}", model.display()))?;
-                to_stdout(format!("report: {}", report.path.display()))?;
-            }
-            Ok(Exit::Done)
-        }
-        (RunEnd::WasFinished { changed }, _) => {
-            if changed {
-                talk.warn(
-                    "model, images, labels or settings are not those of this run any more; it has ended and stays as it is: another \
-                     --out begins a run with them, --force replaces this one",
-                );
-            }
-            already_finished(&path, talk)
-        }
-        (RunEnd::Stopped, signal) => {
-            talk.say(format!(
-                "stopped and saved; go on with:\n  twist finetune --resume --out {}",
-                shell_word(&path)
-            ));
-            Ok(signal.map_or(Exit::Done, Exit::Signal))
-        }
-    }
+    let max_time = args.max_time.map(|time| time.0);
+    let target = Target {
+        folder: path,
+        on_existing: args.folder.on_existing(),
+        again: "twist finetune --resume --out",
+    };
+    job::run(LabelJob { run, max_time, json: args.json }, &target, talk)
 }
 
 /// What the command line says; what it does not say comes from the run that is resumed.

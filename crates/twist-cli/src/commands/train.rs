@@ -12,7 +12,7 @@ use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
 use crate::asked::Asked;
 use crate::estimate::{self, TimeAsked};
 use crate::exit::{Exit, Usage};
-use crate::job::Job;
+use crate::job::{self, ImageJob, Target};
 use crate::settings::{Base, Written};
 use crate::sources::{DEFAULT_LABELS, Sources, absolute};
 use crate::talk::{Talk, to_stdout};
@@ -35,6 +35,9 @@ Examples:
 Labels are never trained on. Sub-folders (or labels in shards) only serve to measure: k-NN
 accuracy, and how well the discovered classes agree with them. --eval-data names images that are
 kept out of training for that.";
+
+/// The command that resumes a run, up to the folder.
+pub(super) const AGAIN: &str = "twist train --resume --out";
 
 /// With fewer images any result is chance.
 const FEW_IMAGES: usize = 50;
@@ -152,20 +155,18 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
         return Ok(Exit::Done);
     }
-    let job = Job {
+    let target = Target { folder, on_existing: args.folder.on_existing(), again: AGAIN };
+    let job = ImageJob {
         recipe,
         plan,
         sources,
         data,
-        folder,
-        on_existing: args.folder.on_existing(),
         max_time: args.machine.max_time.map(|time| time.0),
         fitted_to,
         strict: args.strict,
         init: args.init.clone(),
-        again: "twist train --resume --out",
     };
-    job.run(talk)
+    job::run(job, &target, talk)
 }
 
 /// Where DATA comes from when the command line does not say it.

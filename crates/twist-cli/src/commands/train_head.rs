@@ -7,13 +7,13 @@ use twist_model::FeatureFile;
 use twist_train::Machine;
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
 
-use super::train::{Args, planned, refuse_other_data, written};
+use super::train::{AGAIN, Args, planned, refuse_other_data, written};
 use crate::args::{RecipeArgs, UseArgs};
 use crate::asked::Asked;
 use crate::exit::{Exit, Usage};
 use crate::head_auto;
-use crate::head_job::HeadJob;
 use crate::head_source::HeadSource;
+use crate::job::{self, HeadJob, Target};
 use crate::model::own_labels;
 use crate::settings::Written;
 use crate::sources::Sources;
@@ -99,18 +99,17 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         let asked = RecipeArgs { epochs: Some(epochs), ..args.recipe.clone() };
         written.with(&asked, None, args.clusters, talk)
     };
+    let target = Target { folder, on_existing: args.folder.on_existing(), again: AGAIN };
     let job = HeadJob {
         recipe,
         plan,
         source,
         sources,
-        folder,
-        on_existing: args.folder.on_existing(),
         time: args.time(),
         make: Box::new(make),
         strict: args.strict,
     };
-    job.run(talk)
+    job::run(job, &target, talk)
 }
 
 /// A head goes on with the features of the model whose features it learned on: those of another one mean something else.

@@ -182,3 +182,21 @@ fn evaluations_are_printed_and_kept_beside_the_run() {
         place.run(&format!("eval linear base {data} {flag}")).exits(2).says(&["resnet and vit"]);
     }
 }
+
+#[test]
+fn labels_are_learned_from_in_a_run_like_any_other() {
+    let place = trained();
+    let sick = place.run(&format!("{FINETUNE} --epochs 4 --lr 1e30 --out sick"));
+    sick.exits(3).says(&["collapsed", "--backbone-lr", "sick/collapse"]);
+    assert!(place.path("sick/collapse/weights.safetensors").is_file());
+
+    let short = place.run(&format!("{FINETUNE} --epochs 100000 --test-every 1 --max-time 1s --out short"));
+    short.exits(0).says(&["24 labelled images of 2 classes", "stopped and saved after step"]);
+    short.says(&["twist finetune --resume --out short"]);
+    assert!(!place.path("short/model.safetensors").exists());
+    assert_eq!(place.names("short/checkpoints").len(), 2, "the last one and the best one");
+    place
+        .run("predict short test --device cpu")
+        .exits(1)
+        .says(&["not come to its end", "--resume --out short"]);
+}

@@ -135,7 +135,7 @@ fn fine_tuning_chooses_learns_and_goes_on_from_what_is_done() {
     let command = "eval transfer run --data sets --mode finetune --lr 0.003,0.05 --weight-decay 0,1e-4 \
                    --updates 40 --batch-size 8 --state state --threads 1 --json";
     let first = place.run(command);
-    first.exits(0).says(&["DTD: 5 courses of 40 updates"]);
+    first.exits(0).says(&["DTD: 5 trainings of 40 updates"]);
     let value: Value = serde_json::from_str(&first.out).unwrap();
     assert_eq!(value["mode"], "finetune");
     let [voc, dtd] = [0, 1].map(|place| &value["sets"][place]);
@@ -166,7 +166,7 @@ fn fine_tuning_chooses_learns_and_goes_on_from_what_is_done() {
     let again: Value = serde_json::from_str(&place.run(command).out).unwrap();
     assert_eq!(again["sets"], value["sets"]);
 
-    // A course of other settings under the same name is not taken for this one's.
+    // A training of other settings under the same name is not taken for this one's.
     place
         .run(&command.replace("--batch-size 8", "--batch-size 6"))
         .exits(1)
@@ -181,16 +181,18 @@ fn fine_tunings_flags_and_values_are_checked() {
     dtd(&place);
     let run = |line: &str| place.run(&format!("eval transfer run --data sets --threads 1 {line}"));
     run("--lr 0.1").exits(2).says(&["--lr belongs to --mode finetune"]);
-    run("--mode finetune --lr 0 --weight-decay 0").exits(1).says(&["learning rate", "above 0"]);
-    run("--mode finetune --lr 0.1 --weight-decay 0 --batch-size 1").exits(1).says(&["batch size"]);
+    run("--mode finetune --lr 0 --weight-decay 0").exits(1).says(&["--lr = 0", "above 0"]);
+    run("--mode finetune --lr 0.1 --weight-decay 0 --batch-size 1")
+        .exits(1)
+        .says(&["--batch-size = 1", "at least 2"]);
     run("--mode finetune --no-cache").exits(2).says(&["--no-cache belongs to --mode linear"]);
     // The last setting is looked at before the first one is tried.
-    run("--mode finetune --lr 0.05,0 --state early").exits(1).says(&["learning rate"]);
+    run("--mode finetune --lr 0.05,0 --state early").exits(1).says(&["--lr = 0"]);
     run("--mode finetune --lr 0.1 --weight-decay=0,-1 --state early").exits(1).says(&["weight decay", "-1"]);
     assert!(!place.path("early").exists());
-    // One setting: nothing to choose, nothing held out, one course.
+    // One setting: nothing to choose, nothing held out, one training.
     let one = run("--mode finetune --lr 0.05 --weight-decay 0 --updates 4 --batch-size 8");
-    one.exits(0).says(&["1 course of 4 updates"]);
+    one.exits(0).says(&["1 training of 4 updates"]);
     assert!(one.out.contains("nothing to choose"), "{}", one.out);
     // A rate at which the loss is not a number is out of the choice; alone it is an error.
     run("--mode finetune --lr 1e30 --weight-decay 0 --updates 40")

@@ -1,11 +1,11 @@
 //! Probabilities that can be believed after learning from few labels.
 //!
 //! A network that learned a handful of images by heart is sure of every other image as well. How often it is right can be
-//! estimated from the labels alone: a linear classifier on the features that the course began with, fitted without a part
+//! estimated from the labels alone: a linear classifier on the features that the training began with, fitted without a part
 //! of the labels, is asked for that part. The logits of the finished classifier are then divided by the temperature T at
 //! which its mean probability, on images that it did not learn from, is that accuracy.
 //!
-//! The features are those *before* the course, because the finished backbone has seen every label. With many labels
+//! The features are those *before* the training, because the finished backbone has seen every label. With many labels
 //! fine-tuning gets far better than a linear classifier on frozen features, and the estimate would be too low: there the
 //! probabilities stay as they are.
 
@@ -16,11 +16,12 @@ use serde::Serialize;
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
 use twist_io::splitmix;
+use twist_model::{EvalInput, FeatureCache, FeatureKind, FeatureSet, Model, ModelCard};
 use twist_train::Machine;
+use twist_train::labels::Targets;
 
 use crate::labels::label_tensor;
-use crate::{EvalError, LabelledImages, Logistic, LogisticProtocol, Targets};
-use twist_model::{EvalInput, FeatureCache, FeatureKind, FeatureSet, Model, ModelCard};
+use crate::{EvalError, LabelledImages, Logistic, LogisticProtocol};
 
 /// Up to so many labels a class on average, labels are few.
 const FEW: usize = 50;
@@ -36,7 +37,7 @@ const TEMPERATURES: (f64, f64) = (1.0, 100.0);
 /// What the probabilities of a classifier rest on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Calibration {
-    /// Part of the held-out labels that a linear classifier on the features before the course gets right.
+    /// Part of the held-out labels that a linear classifier on the features before the training gets right.
     pub cross_validated_top1: f64,
     /// Labels that were held out in turn: those of classes with two labels or more.
     pub labels: usize,
@@ -71,7 +72,7 @@ pub(super) fn calibrate(
     if labelled.images.len() > FEW * card.classes as usize {
         return Ok(None);
     }
-    // As the course saw them: the same transform and arithmetic.
+    // As the training saw them: the same transform and arithmetic.
     let seen = ModelCard { transform: model.card.transform.clone(), ..source.card.clone() };
     let input = EvalInput::of_card(&seen, Some(model.card.precision), machine)?;
     let cache = FeatureCache::off();

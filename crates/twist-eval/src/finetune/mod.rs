@@ -18,20 +18,21 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use twist_data::Dataset;
+use twist_model::{FeatureKind, Model, ModelCard};
+use twist_train::labels::{EpochFigures, Order, Student, SupervisedConfig, SupervisedPlan, crop_and_flip};
 use twist_train::{Machine, Precision};
 
 pub use calibration::Calibration;
 pub use config::{FinetuneConfig, Kind};
-pub use run::{FinetuneRun, RunEnd};
+pub use run::{FinetuneRun, FinetuneTrainer};
 pub use seeds::finetune_seeds;
 
-use crate::supervised::{Lesson, Student, crop_and_flip, teach};
-use crate::{EpochFigures, EvalError, LabelledImages, Session, SupervisedPlan};
-use twist_model::{EvalInput, FeatureKind, Model, ModelCard};
+use crate::supervised::{FromLabels, Surroundings, in_memory, model_of};
+use crate::{EvalError, LabelledImages};
 
-/// Least updates of a course whose number of epochs nobody said.
+/// Least updates of a training whose number of epochs nobody said.
 pub const LEAST_UPDATES: u64 = 500;
-/// Tests of a course, where nobody says how often.
+/// Tests of a training, where nobody says how often.
 const TESTS: u64 = 20;
 /// Released values.
 const BATCH_SIZE: usize = 256;
@@ -81,12 +82,17 @@ impl FinetuneOptions {
     ///
     /// # Errors
     /// A value out of its range.
-    pub fn plan(&self, card: &ModelCard, labelled: &LabelledImages) -> Result<SupervisedPlan, EvalError> {
+    pub fn plan(
+        &self,
+        card: &ModelCard,
+        labelled: &LabelledImages,
+        machine: &Machine,
+    ) -> Result<SupervisedPlan, EvalError> {
         let (backbone_lr, released) = released(labelled.percent);
         let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
-        let steps = crate::supervised::Order::new(labelled.images.len(), batch_size, 0).steps_per_epoch();
+        let steps = Order::new(labelled.images.len(), batch_size, 0).steps_per_epoch();
         let epochs = self.epochs.unwrap_or_else(|| released.max(LEAST_UPDATES.div_ceil(steps)));
-        let plan = SupervisedPlan {
+        let config = SupervisedConfig {
             epochs,
             batch_size,
             classifier_lr: self.lr.unwrap_or(CLASSIFIER_LR),
@@ -102,8 +108,8 @@ impl FinetuneOptions {
             test_every: self.test_every.unwrap_or((epochs / TESTS).max(1)),
             seed: self.seed,
         };
-        plan.check()?;
-        Ok(plan)
+        let (images, classes) = (labelled.images.len(), labelled.images.classes().len());
+        Ok(SupervisedPlan::new(config, images, classes, machine)?)
     }
 }
 
@@ -121,8 +127,8 @@ fn released(percent: f64) -> (f64, u64) {
     }
 }
 
-/// Fine-tunes a copy of `source` on `labelled` and tests it on `test`; `source` is not changed. `None`: the session asked
-/// to stop, and its state is saved.
+/// Fine-tunes a copy of `source` on `labelled` and tests it on `test`; `source` is not changed. `None`: it was asked to stop, and
+/// its state is saved.
 ///
 /// # Errors
 /// No backbone; a test class that no label names; the first error of data, network or disk; a loss that is not finite.
@@ -132,46 +138,66 @@ pub fn finetune(
     test: Option<&Arc<dyn Dataset>>,
     options: &FinetuneOptions,
     machine: &Machine,
-    session: &mut Session<'_>,
+    around: &mut Surroundings<'_>,
 ) -> Result<Option<Finetuned>, EvalError> {
-    let plan = options.plan(&source.card, labelled)?;
-    machine.prepare()?;
-    let names = labelled.images.classes().to_vec();
-    let begins_with = Lesson::begins_with(source, options.from_scratch)?;
-    let lesson = Lesson::new(&labelled.images, test, &begins_with)?;
-    let mut student = Student::new(source, names.len() as i64, &plan, options.from_scratch, machine.device)?;
-    let card = ModelCard { transform: plan.transform.clone(), ..source.card.clone() };
-    let input = EvalInput::of_card(&card, Some(plan.precision), machine)?;
-    let Some(epochs) = teach(&mut student, &lesson, &plan, &input, session)? else {
-        return Ok(None);
-    };
-    let metrics = metrics(source, labelled, &plan, options, &epochs);
-    let from = if options.from_scratch { "trained from scratch on" } else { "fine-tuned on" };
+    let training = training(source, labelled, test, options, machine)?;
+    let trained = training.train(around)?;
+    trained.map(|(student, epochs)| finetuned(&training, labelled, &student, epochs)).transpose()
+}
+
+/// What is trained.
+fn training<'a>(
+    source: &'a Model,
+    labelled: &LabelledImages,
+    test: Option<&Arc<dyn Dataset>>,
+    options: &FinetuneOptions,
+    machine: &Machine,
+) -> Result<FromLabels<'a>, EvalError> {
+    Ok(FromLabels {
+        name: "finetune",
+        source,
+        from_scratch: options.from_scratch,
+        plan: options.plan(&source.card, labelled, machine)?,
+        images: in_memory(&labelled.images),
+        classes: labelled.images.classes().len(),
+        tags: None,
+        test: test.cloned(),
+    })
+}
+
+/// What came of a training.
+fn finetuned(
+    training: &FromLabels<'_>,
+    labelled: &LabelledImages,
+    student: &Student,
+    epochs: Vec<EpochFigures>,
+) -> Result<Finetuned, EvalError> {
+    let (source, plan) = (training.source, &training.plan);
+    let metrics = metrics(training, labelled, &epochs);
+    let from = if training.from_scratch { "trained from scratch on" } else { "fine-tuned on" };
     let origin = format!(
         "{from} {} labelled images, {} epochs; network: {}",
         labelled.images.len(),
-        plan.epochs,
+        plan.run.epochs,
         source.card.origin
     );
-    let model = student.into_model(names, &plan, origin)?;
-    Ok(Some(Finetuned { model, epochs, metrics }))
+    let model = model_of(student, source, labelled.images.classes().to_vec(), plan, origin)?;
+    Ok(Finetuned { model, epochs, metrics })
 }
 
 /// The figures with the protocol that defines them.
 fn metrics(
-    source: &Model,
+    training: &FromLabels<'_>,
     labelled: &LabelledImages,
-    plan: &SupervisedPlan,
-    options: &FinetuneOptions,
     epochs: &[EpochFigures],
 ) -> Map<String, Value> {
+    let (source, plan) = (training.source, &training.plan);
     let mut metrics = tested("finetune", epochs);
-    let updates = plan.order(labelled.images.len()).steps_per_epoch() * plan.epochs;
-    let mut protocol = plan.protocol(updates);
+    let mut protocol = plan.config.protocol(plan.run.total_steps);
     protocol["name"] = "finetune".into();
     protocol["labels"] = labelled.chosen.clone();
     protocol["begins_with"] =
-        if options.from_scratch { "random weights".into() } else { json!({ "weights": source.hash }) };
+        if training.from_scratch { "random weights".into() } else { json!({ "weights": source.hash }) };
     protocol["model"] = source.card.origin.clone().into();
     (protocol["mean"], protocol["std"]) = (json!(source.card.mean), json!(source.card.std));
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();

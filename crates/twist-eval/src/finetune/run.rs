@@ -3,17 +3,22 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use twist_data::Dataset;
-use twist_run::{Recorder, RunFolder, StartFigures, What, files};
+use twist_model::{FeatureSet, Model, ModelCard, Watch, export};
+use twist_run::{Recorder, RunFolder, files};
+use twist_train::labels::{Supervised, refuse_older};
+use twist_train::run::{Outcome, Place, Run, RunPlan};
 use twist_train::{Machine, StopFlag};
 
-use super::{Calibration, FinetuneConfig, Finetuned, calibration, finetune, outcome};
-use crate::supervised::{Lesson, check_state};
-use crate::{EvalError, LabelledImages, Session, SupervisedPlan};
-use twist_model::{FeatureSet, Model, ModelCard, Watch, export};
+use super::{Calibration, FinetuneConfig, Finetuned, calibration, finetuned, outcome, training};
+use crate::supervised::FromLabels;
+use crate::{EvalError, LabelledImages};
+
+/// Key of `plan.json`: model, images and every setting, in words that are equal for equal ones.
+const IDENTITY: &str = "identity";
 
 /// Everything that a run needs beside its folder.
 pub struct FinetuneRun<'a> {
@@ -33,166 +38,148 @@ pub struct FinetuneRun<'a> {
     pub watch: Watch,
 }
 
-/// How a run ended.
-#[derive(Debug)]
-pub enum RunEnd {
-    /// With a model in the folder.
-    Finished {
-        /// The weight file.
-        model: PathBuf,
-        /// What stands in `metrics.json`.
-        metrics: Map<String, Value>,
-    },
-    /// It was finished before; nothing was done.
-    WasFinished {
-        /// Whether model, images or settings are not those of the run any more.
-        changed: bool,
-    },
-    /// By request, and `--resume` goes on.
-    Stopped,
+/// A run that is ready to begin or to continue.
+pub struct FinetuneTrainer<'a> {
+    config: FinetuneConfig,
+    labelled: LabelledImages,
+    images: Arc<dyn Dataset>,
+    training: FromLabels<'a>,
+    run: Run<Supervised>,
+    watch: Watch,
 }
 
-impl FinetuneRun<'_> {
-    /// Runs to the end, or until `stop`; `recorders` hear of events beside the log, `progress` of steps.
-    ///
-    /// The folder gets `config.toml`, `plan.json`, `log.jsonl` and `events.*`, at the end `model.safetensors`, `metrics.json`
-    /// and what the report draws from (with `labels.csv` where a file named the labels), and in between `checkpoints/finetune.safetensors`.
+impl<'a> FinetuneRun<'a> {
+    /// Whether model, images or settings are not those of the run in `folder` any more, where it is to be resumed and has come to its
+    /// end; `None` where there is something left to do.
     ///
     /// # Errors
-    /// As [`finetune()`]; a file cannot be written; the state in the folder belongs to other settings.
-    pub fn run(
-        self,
-        folder: &RunFolder,
-        recorders: Vec<Box<dyn Recorder + '_>>,
-        progress: Option<Box<dyn FnMut(usize, usize) + '_>>,
-        stop: &StopFlag,
-    ) -> Result<RunEnd, EvalError> {
-        let (path, began) = (folder.path(), Instant::now());
-        let (model_file, metrics_file) = (path.join(files::MODEL), path.join(files::METRICS));
-        let state = folder.checkpoints().join(files::FINETUNE_STATE);
-        let finished = folder.resume() && model_file.is_file() && metrics_file.is_file();
-        let options = self.config.options();
-        let plan = options.plan(&self.source.card, &self.labelled)?;
-        // A folder whose course cannot be resumed stays as it is.
-        let begins_with = Lesson::begins_with(self.source, options.from_scratch)?;
-        let identity = Lesson::identity(&self.labelled.images, self.test.as_ref(), &begins_with);
-        let described = described(&plan, &identity)?;
-        if finished && !state.is_file() {
-            return Ok(RunEnd::WasFinished { changed: is_other(&path.join(files::PLAN), &described) });
+    /// A value out of its range.
+    pub fn finished(&self, folder: &RunFolder) -> Result<Option<bool>, EvalError> {
+        let is_there = |name: &str| folder.path().join(name).is_file();
+        if !(folder.resume() && is_there(files::MODEL) && is_there(files::METRICS)) {
+            return Ok(None);
         }
+        let training = self.training()?;
+        Ok(Some(is_other(&folder.path().join(files::PLAN), &training.identity()?)))
+    }
+
+    fn training(&self) -> Result<FromLabels<'a>, EvalError> {
+        training(self.source, &self.labelled, self.test.as_ref(), &self.config.options(), self.machine)
+    }
+
+    /// Puts the student where the newest checkpoint of `folder` left it, if it is to be resumed. The folder stays as it is.
+    ///
+    /// # Errors
+    /// No backbone; a value out of its range; the checkpoint belongs to other settings.
+    pub fn open(self, folder: &RunFolder) -> Result<FinetuneTrainer<'a>, EvalError> {
         if folder.resume() {
-            check_state(&state, &plan, &identity)?;
+            refuse_older(&folder.checkpoints().join(files::FINETUNE_STATE))?;
         }
-        let per_epoch = plan.order(self.labelled.images.len()).steps_per_epoch();
-        let total = plan.epochs * per_epoch;
-        let mut notes = self.labelled.notes.clone();
-        if !finished {
-            notes.extend(folder.make_way()?);
-            self.config.write(path)?;
-            write_json(&path.join(files::PLAN), &described)?;
-        }
-        let mut session = Session {
-            state: Some(state.clone()),
-            save_every: Duration::ZERO,
-            recorders: folder.recorders()?.into_iter().map(|own| own as Box<dyn Recorder + '_>).collect(),
-            progress,
-            stop: stop.clone(),
-        };
-        session.recorders.extend(recorders);
-        // Says that all is done, and removes the state: it has served its purpose, and is twice as large as the model.
-        let close = |session: &mut Session<'_>| -> Result<(), EvalError> {
-            if !folder.says_done(total)? {
-                let seconds = began.elapsed().as_secs_f64();
-                session.record(total, per_epoch, What::Done { seconds })?;
-            }
-            let output = |error| EvalError::Unreadable { path: state.clone(), source: error };
-            if state.is_file() { fs_err::remove_file(&state).map_err(output) } else { Ok(()) }
-        };
-        if finished {
-            close(&mut session)?;
-            return Ok(RunEnd::WasFinished { changed: false });
-        }
-        session.record(0, per_epoch, What::Start(Box::new(self.start(&plan, per_epoch))))?;
-        for message in notes {
-            session.record(0, per_epoch, What::Warning { message })?;
-        }
-        let test = self.test.as_ref();
-        let ended = finetune(self.source, &self.labelled, test, &options, self.machine, &mut session)?;
-        let Some(Finetuned { mut model, mut metrics, .. }) = ended else {
-            return Ok(RunEnd::Stopped);
-        };
-        let (images, features) = outcome::features(&model, &self.images, self.machine, &self.watch)?;
-        if let Some(found) = self.calibrate(&mut model, (&images, &features), &plan)? {
+        let training = self.training()?;
+        let Self { config, labelled, images, watch, .. } = self;
+        let mut run = training.open(Place::folder(folder, training.plan.run.checkpoint.keep))?;
+        labelled.notes.iter().for_each(|note| run.warn(note.clone()));
+        Ok(FinetuneTrainer { config, labelled, images, training, run, watch })
+    }
+}
+
+impl FinetuneTrainer<'_> {
+    /// Length of the run, and when it is logged, saved, tested and judged.
+    pub fn plan(&self) -> &RunPlan {
+        &self.training.plan.run
+    }
+
+    /// Finished steps.
+    pub fn step(&self) -> u64 {
+        self.run.step()
+    }
+
+    /// Whether all steps are done.
+    pub fn is_finished(&self) -> bool {
+        self.run.is_finished()
+    }
+
+    /// Writes `config.toml` and `plan.json`, and removes the run that is to be replaced, if one is. Returns what
+    /// [`RunFolder::make_way`] has to say.
+    ///
+    /// # Errors
+    /// A file cannot be removed or written.
+    pub fn describe(&self, folder: &RunFolder) -> Result<Option<String>, EvalError> {
+        let aside = folder.make_way()?;
+        self.config.write(folder.path())?;
+        let mut plan = self.training.plan.to_json();
+        plan[IDENTITY] = self.training.identity()?.into();
+        write_json(&folder.path().join(files::PLAN), &plan)?;
+        Ok(aside)
+    }
+
+    /// Trains to the end of the plan, or to the first reason to stop; see [`Run::run`]. Every epoch ends in a checkpoint; the
+    /// one with the best test is kept, or without tests the one with the least loss.
+    ///
+    /// # Errors
+    /// The first error of data, network, recorder or disk.
+    pub fn train(
+        &mut self,
+        recorders: &mut [Box<dyn Recorder + '_>],
+        stop: &StopFlag,
+        max_time: Option<Duration>,
+    ) -> Result<Outcome, EvalError> {
+        let mut tests = self.training.tests()?;
+        Ok(self.run.run(Some(&mut tests), recorders, stop, max_time)?)
+    }
+
+    /// Writes the model of the last epoch, what the report draws from (with `labels.csv` where a file named the labels), and last
+    /// of all `metrics.json`, whose content it returns, with the file of the model.
+    ///
+    /// # Errors
+    /// No image can be read, libtorch fails, or the disk is full or read-only.
+    pub fn finish(self, folder: &RunFolder) -> Result<(PathBuf, Map<String, Value>), EvalError> {
+        let Self { config, labelled, images, training, run, watch } = self;
+        let (student, epochs) = run.into_task().into_parts();
+        let Finetuned { mut model, mut metrics, .. } = finetuned(&training, &labelled, &student, epochs)?;
+        let machine = &training.plan.run.machine;
+        let (images, features) = outcome::features(&model, &images, machine, &watch)?;
+        if let Some(found) = calibrate(&training, &labelled, &mut model, (&images, &features))? {
             metrics.insert("calibration".into(), serde_json::to_value(found)?);
         }
-        outcome::write(&model, (images, features), self.machine, folder)?;
-        if self.config.labels.is_some() {
-            outcome::write_labels(&self.labelled, folder)?;
+        outcome::write(&model, (images, features), machine, folder)?;
+        if config.labels.is_some() {
+            outcome::write_labels(&labelled, folder)?;
         }
-        export(&model, &model_file)?;
-        write_json(&metrics_file, &Value::Object(metrics.clone()))?;
-        close(&mut session)?;
-        Ok(RunEnd::Finished { model: model_file, metrics })
-    }
-
-    /// Makes the probabilities of a finished `model` believable where labels are few; `images` with their features.
-    fn calibrate(
-        &self,
-        model: &mut Model,
-        images: (&Arc<dyn Dataset>, &FeatureSet),
-        plan: &SupervisedPlan,
-    ) -> Result<Option<Calibration>, EvalError> {
-        let (labelled, seed) = (&self.labelled, plan.seed);
-        if !self.config.from_scratch {
-            return calibration::calibrate(model, self.source, labelled, images, self.machine, seed);
-        }
-        // What the course began with.
-        let card = ModelCard { head: None, classifier: None, ..self.source.card.clone() };
-        let random = Model::new(card, self.machine.device, seed)?;
-        calibration::calibrate(model, &random, labelled, images, self.machine, seed)
-    }
-
-    fn start(&self, plan: &SupervisedPlan, per_epoch: u64) -> StartFigures {
-        let card = &self.source.card;
-        let parameters = self.source.store.named_parameters();
-        let backbone = parameters.filter(|(name, _)| name.starts_with("backbone."));
-        let classes = self.labelled.images.classes().len();
-        StartFigures {
-            version: env!("CARGO_PKG_VERSION").into(),
-            libtorch: torch_ext::version(),
-            recipe_name: "finetune".into(),
-            device: match self.machine.device {
-                tch::Device::Cuda(index) => format!("cuda:{index}"),
-                _ => "cpu".into(),
-            },
-            precision: plan.precision.name().into(),
-            channels_last: plan.precision != twist_train::Precision::Fp32,
-            threads: self.machine.threads,
-            loader_threads: self.machine.loader_threads,
-            images: self.labelled.images.len(),
-            classes,
-            seed: plan.seed,
-            batch_size: plan.batch_size.min(self.labelled.images.len()),
-            total_steps: plan.epochs * per_epoch,
-            steps_per_epoch: per_epoch,
-            parameters: backbone.map(|(_, tensor)| tensor.numel() as u64).sum::<u64>()
-                + classes as u64 * (card.feature_dim as u64 + 1),
-            clusters: classes as i64,
-        }
+        let file = folder.path().join(files::MODEL);
+        export(&model, &file)?;
+        write_json(&folder.path().join(files::METRICS), &Value::Object(metrics.clone()))?;
+        Ok((file, metrics))
     }
 }
 
-/// What `plan.json` says: every number in force, and in `course` model and images, by their fingerprints.
-fn described(plan: &SupervisedPlan, identity: &str) -> Result<Value, EvalError> {
-    let mut described = serde_json::to_value(plan)?;
-    described["course"] = identity.into();
-    Ok(described)
+/// Makes the probabilities of a finished `model` believable where labels are few; `images` with their features.
+fn calibrate(
+    training: &FromLabels<'_>,
+    labelled: &LabelledImages,
+    model: &mut Model,
+    images: (&Arc<dyn Dataset>, &FeatureSet),
+) -> Result<Option<Calibration>, EvalError> {
+    let (source, run) = (training.source, &training.plan.run);
+    if !training.from_scratch {
+        return calibration::calibrate(model, source, labelled, images, &run.machine, run.seed);
+    }
+    // What the training began with.
+    let card = ModelCard { head: None, classifier: None, ..source.card.clone() };
+    let random = Model::new(card, run.machine.device, run.seed)?;
+    calibration::calibrate(model, &random, labelled, images, &run.machine, run.seed)
 }
 
-/// Whether the `plan.json` of a finished run describes another course. One that does not say its course is taken at its word.
-fn is_other(file: &Path, described: &Value) -> bool {
+/// Whether the `plan.json` of a finished run says another identity. One of an older version says model and images alone, in
+/// `course`, or nothing; then it is taken at its word.
+fn is_other(file: &Path, identity: &str) -> bool {
     let before = fs_err::read(file).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
-    before.is_some_and(|before| before.get("course").is_some() && before != *described)
+    let said = |key: &str| before.as_ref()?.get(key)?.as_str();
+    match (said(IDENTITY), said("course")) {
+        (Some(before), _) => before != identity,
+        (None, Some(before)) => !identity.starts_with(before),
+        (None, None) => false,
+    }
 }
 
 fn write_json(path: &Path, value: &Value) -> Result<(), EvalError> {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use twist_data::Dataset;
+use twist_model::Model;
 use twist_train::Machine;
 
-use super::{FinetuneOptions, Finetuned, finetune};
-use crate::supervised::{KeptCourse, Lesson, identity};
-use crate::{EvalError, LabelBudget, LabelledImages, Session};
-use twist_model::Model;
+use super::{FinetuneOptions, Finetuned, finetune, training};
+use crate::supervised::{Kept, StepsDone, Surroundings};
+use crate::{EvalError, LabelBudget, LabelledImages};
 
 /// Fine-tunes once for each of `seeds` seeds, from `options.seed` on: the seed draws the labels, the classifier's first
 /// weights, the order and the crops. The mean stands under `finetune_top1` (and `finetune_top5`), the sample standard
@@ -34,18 +34,25 @@ pub fn finetune_seeds(
     for place in 0..seeds.max(1) {
         let options = FinetuneOptions { seed: options.seed + place, ..options.clone() };
         let labelled = LabelledImages::choose(train, budget, options.seed)?;
-        let told = |done: usize, all: usize| progress(place, done, all);
-        let mut session = Session { progress: Some(Box::new(told)), ..Session::default() };
-        let kept = kept.map(|folder| course(folder, source, &labelled, test, &options)).transpose()?;
-        let done = kept.as_ref().map(KeptCourse::end).transpose()?.flatten();
+        let kept = match kept {
+            Some(folder) => {
+                let of = training(source, &labelled, Some(test), &options, machine)?.identity()?;
+                Some(Kept::new(folder, &format!("finetune-seed-{}", options.seed), of)?)
+            }
+            None => None,
+        };
+        let done = kept.as_ref().map(Kept::end).transpose()?.flatten();
         let mut metrics: Map<String, Value> = match (done, kept) {
             (Some(metrics), _) => metrics,
             (None, kept) => {
-                if let Some(kept) = &kept {
-                    kept.save_in(&mut session);
-                }
-                // Nobody raises the flag of this session, so a course ends by itself.
-                let ended = finetune(source, &labelled, Some(test), &options, machine, &mut session)?;
+                let mut told = |done: usize, all: usize| progress(place, done, all);
+                let mut around = Surroundings {
+                    place: kept.as_ref().map(Kept::place).transpose()?.unwrap_or_default(),
+                    recorders: vec![Box::new(StepsDone::new(&mut told))],
+                    ..Surroundings::default()
+                };
+                // Nobody raises the flag, so the training ends by itself.
+                let ended = finetune(source, &labelled, Some(test), &options, machine, &mut around)?;
                 let Some(Finetuned { metrics, .. }) = ended else { break };
                 kept.map_or(Ok(()), |kept| kept.keep(&metrics))?;
                 metrics
@@ -73,20 +80,6 @@ pub fn finetune_seeds(
     figures.insert("runs".into(), runs.into());
     figures.insert("protocol".into(), protocol);
     Ok(figures)
-}
-
-/// The files of a seed's course in `folder`.
-fn course(
-    folder: &Path,
-    source: &Model,
-    labelled: &LabelledImages,
-    test: &Arc<dyn Dataset>,
-    options: &FinetuneOptions,
-) -> Result<KeptCourse, EvalError> {
-    let begins_with = Lesson::begins_with(source, options.from_scratch)?;
-    let lesson = Lesson::identity(&labelled.images, Some(test), &begins_with);
-    let of = identity(&options.plan(&source.card, labelled)?, &lesson)?;
-    KeptCourse::new(folder, &format!("finetune-seed-{}", options.seed), of)
 }
 
 /// Mean, and the sample standard deviation of two values or more.

@@ -55,7 +55,7 @@ pub fn head_evaluation(
     let most = if held_out.is_some() { usize::MAX } else { TRAINING_ROWS_SCORED };
     let rows = spread(evaluated.len(), most);
     let unit_length = model.card.feature_scaling == FeatureScaling::UnitLength;
-    let input = HeadInput { unit_length, device: plan.machine().device };
+    let input = HeadInput { unit_length, device: plan.run.machine.device };
     watch.now("classes");
     let features = outputs::outputs(model.head()?, evaluated, &rows, input)?;
     let mut decoder = evaluated.has_images.then(|| Decoder::new(DecodeLimits::default()));
@@ -168,7 +168,7 @@ fn baselines(
             clusters: plan.net().dim,
             restarts: KMEANS_RESTARTS,
             iterations: KMEANS_ITERATIONS,
-            seed: plan.seed(),
+            seed: plan.run.seed,
         };
         let fit = settings.fit(fitted)?;
         let found = Vec::<i64>::try_from(&fit.assign(asked)?)?;

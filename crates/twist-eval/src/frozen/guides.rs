@@ -45,7 +45,7 @@ pub fn guides(
     };
     let mut found = Vec::new();
     for number in 0..plan.guided() {
-        let seed = plan.seed().wrapping_mul(1_024).wrapping_add(number as u64);
+        let seed = plan.run.seed.wrapping_mul(1_024).wrapping_add(number as u64);
         let settings = KMeans { clusters: plan.net().dim, restarts, iterations: ITERATIONS, seed };
         let clusters = Vec::<i64>::try_from(&settings.fit(&fitted)?.assign(&unit)?)?;
         found.push(clusters.into_iter().map(|cluster| cluster as u32).collect());

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use twist_data::Dataset;
+use twist_model::{FeatureKind, Model, ModelCard};
 use twist_nn::{Arch, VitArch, VitSize};
+use twist_train::labels::{EpochFigures, SupervisedConfig, SupervisedPlan, crop_and_flip};
 use twist_train::{Machine, Precision};
 
+use crate::EvalError;
 use crate::finetune::{say_selection, tested};
-use crate::supervised::{
-    KeptCourse, LabelBudget, LabelledImages, Lesson, Student, crop_and_flip, identity, teach,
-};
-use crate::{EpochFigures, EvalError, Session, SupervisedPlan};
-use twist_model::{EvalInput, FeatureKind, Model, ModelCard};
+use crate::supervised::{FromLabels, Kept, LabelBudget, LabelledImages, Surroundings, in_memory};
 
 /// Released values of both protocols.
 const BATCH_SIZE: usize = 1024;
@@ -91,11 +90,11 @@ impl AugmentedLinear {
         Self { network: ReleasedFor::Transformer, ..Self::resnet() }
     }
 
-    /// The plan for a model of `card`.
+    /// What the protocol says for a model of `card`.
     ///
     /// # Errors
-    /// A value out of its range; the ViT protocol for a network without class tokens.
-    pub fn plan(&self, card: &ModelCard) -> Result<SupervisedPlan, EvalError> {
+    /// The ViT protocol for a network without class tokens.
+    pub fn config(&self, card: &ModelCard) -> Result<SupervisedConfig, EvalError> {
         let arch = card.backbone.as_ref().map(|backbone| backbone.arch);
         let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
         let classifier_lr = match (self.network, arch) {
@@ -106,7 +105,7 @@ impl AugmentedLinear {
             }
             _ => return Err(twist_nn::NnError::NoClassTokens.into()),
         };
-        let plan = SupervisedPlan {
+        Ok(SupervisedConfig {
             epochs: self.epochs.unwrap_or(EPOCHS),
             batch_size,
             classifier_lr,
@@ -121,9 +120,7 @@ impl AugmentedLinear {
             norm_batch: None,
             test_every: self.test_every.unwrap_or(1),
             seed: self.seed,
-        };
-        plan.check()?;
-        Ok(plan)
+        })
     }
 }
 
@@ -137,11 +134,12 @@ pub struct AugmentedResult {
 }
 
 /// Trains a linear classifier under the frozen backbone of `model` on the labelled images of `train` and tests it on
-/// `test`. `None`: the session asked to stop. `kept` is a folder for what is done, whatever file the session names: the same
+/// `test`. `None`: it was asked to stop. `kept` is a folder for what is done, whatever place the surroundings name: the same
 /// call goes on from there after a crash.
 ///
 /// # Errors
-/// As [`AugmentedLinear::plan`]; no labels; the first error of data, network or disk; `kept` holds another evaluation's work.
+/// As [`AugmentedLinear::config`]; a value out of its range; no labels; the first error of data, network or disk; `kept` holds
+/// another evaluation's work.
 pub fn augmented_linear(
     model: &Model,
     train: &Arc<dyn Dataset>,
@@ -149,33 +147,35 @@ pub fn augmented_linear(
     how: &AugmentedLinear,
     machine: &Machine,
     kept: Option<&Path>,
-    session: &mut Session<'_>,
+    around: &mut Surroundings<'_>,
 ) -> Result<Option<AugmentedResult>, EvalError> {
-    let plan = how.plan(&model.card)?;
-    machine.prepare()?;
-    let labelled = LabelledImages::choose(train, &LabelBudget::Percent(100.0), plan.seed)?;
-    let lesson = Lesson::new(&labelled.images, Some(test), &model.hash)?;
-    let course = |folder: &Path| {
-        let of = identity(&plan, &lesson.identity)?;
-        KeptCourse::new(folder, &format!("linear-{}", how.network.name()), of)
+    let config = how.config(&model.card)?;
+    let labelled = LabelledImages::choose(train, &LabelBudget::Percent(100.0), config.seed)?;
+    let (images, classes) = (labelled.images.len(), labelled.images.classes().len());
+    let training = FromLabels {
+        name: "linear",
+        source: model,
+        from_scratch: false,
+        plan: SupervisedPlan::new(config, images, classes, machine)?,
+        images: in_memory(&labelled.images),
+        classes,
+        tags: None,
+        test: Some(Arc::clone(test)),
     };
-    let kept = kept.map(course).transpose()?;
-    if let Some(kept) = &kept {
-        if let Some(done) = kept.end()? {
-            return Ok(Some(done));
+    let kept = match kept {
+        Some(folder) => {
+            let kept = Kept::new(folder, &format!("linear-{}", how.network.name()), training.identity()?)?;
+            if let Some(done) = kept.end()? {
+                return Ok(Some(done));
+            }
+            around.place = kept.place()?;
+            Some(kept)
         }
-        kept.save_in(session);
-    }
-    let classes = labelled.images.classes().len() as i64;
-    let mut student = Student::new(model, classes, &plan, false, machine.device)?;
-    let card = ModelCard { transform: plan.transform.clone(), ..model.card.clone() };
-    let input = EvalInput::of_card(&card, Some(plan.precision), machine)?;
-    let Some(epochs) = teach(&mut student, &lesson, &plan, &input, session)? else {
-        return Ok(None);
+        None => None,
     };
+    let Some((_, epochs)) = training.train(around)? else { return Ok(None) };
     let mut metrics = tested("linear", &epochs);
-    let updates = plan.order(labelled.images.len()).steps_per_epoch() * plan.epochs;
-    let mut protocol = plan.protocol(updates);
+    let mut protocol = training.plan.config.protocol(training.plan.run.total_steps);
     protocol["name"] = how.network.name().into();
     protocol["labels"] = labelled.chosen;
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();

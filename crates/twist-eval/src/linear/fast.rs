@@ -4,15 +4,19 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
+use twist_train::labels::Order;
+
 use super::bank::{Bank, MOMENTUM};
 use crate::EvalError;
-use crate::supervised::{Accuracy, MOST_EPOCHS, Order, hold_out, of_ranking};
+use crate::supervised::{Accuracy, hold_out, of_ranking};
 
 /// Rows that are compared, or summed, at a time.
 const BLOCK: i64 = 4_096;
 /// Updates that are wanted: fewer passes over many images, more over few.
 const UPDATES: u64 = 20_000;
 const LEAST_UPDATES: u64 = 1_000;
+/// Most passes that can be asked for: far beyond what is of use, and few enough to count their steps.
+const MOST_EPOCHS: u64 = 1_000_000;
 /// Least and most passes.
 const EPOCHS: [u64; 2] = [10, 100];
 

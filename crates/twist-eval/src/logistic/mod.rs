@@ -16,9 +16,9 @@ mod lbfgs;
 mod objective;
 
 use tch::{Kind, Tensor};
+use twist_train::labels::Targets;
 
 use self::objective::Objective;
-pub use self::objective::Targets;
 use crate::EvalError;
 
 /// What defines a fit beside its data.

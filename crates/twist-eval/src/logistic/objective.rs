@@ -2,87 +2,12 @@
 
 use tch::{Kind, Reduction, Tensor};
 
+use twist_train::labels::Targets;
+
 use crate::EvalError;
 
 /// Rows of one matrix product: with a thousand classes its scores are 64 MiB, however many images there are.
 const BLOCK: i64 = 16_384;
-
-/// What the scores of each image should say.
-#[derive(Debug)]
-pub enum Targets {
-    /// Each image is of one class.
-    Classes {
-        /// `[N]` int64, in `0..classes`.
-        labels: Tensor,
-        /// How many there are.
-        classes: i64,
-    },
-    /// Each image shows any number of classes.
-    Tags {
-        /// `[N, C]`: 1 where it shows the class, else 0; of the kind of the rows.
-        present: Tensor,
-        /// `[N, C]`: 1 where the image counts for the class, else 0.
-        counted: Tensor,
-    },
-}
-
-impl Targets {
-    /// Number of classes.
-    pub(super) fn classes(&self) -> Result<i64, EvalError> {
-        match self {
-            Self::Classes { classes, .. } => Ok(*classes),
-            Self::Tags { present, .. } => Ok(present.size2()?.1),
-        }
-    }
-
-    /// Those of the given rows (int64).
-    ///
-    /// # Errors
-    /// libtorch fails.
-    pub fn select(&self, rows: &Tensor) -> Result<Self, EvalError> {
-        Ok(match self {
-            Self::Classes { labels, classes } => {
-                Self::Classes { labels: labels.f_index_select(0, rows)?, classes: *classes }
-            }
-            Self::Tags { present, counted } => Self::Tags {
-                present: present.f_index_select(0, rows)?,
-                counted: counted.f_index_select(0, rows)?,
-            },
-        })
-    }
-}
-
-impl Targets {
-    /// The mean over images of the loss of scores `[N, C]`, 0-d, for autograd to follow: cross entropy, or the logistic
-    /// losses of all classes for which an image counts, summed.
-    pub(crate) fn mean_loss(&self, scores: &Tensor) -> Result<Tensor, EvalError> {
-        Ok(match self {
-            Self::Classes { labels, .. } => {
-                scores.f_cross_entropy_loss(labels, None::<&Tensor>, Reduction::Mean, -100, 0.0)?
-            }
-            Self::Tags { present, counted } => {
-                let none = None::<&Tensor>;
-                let sum = scores.f_binary_cross_entropy_with_logits(
-                    present,
-                    Some(counted),
-                    none,
-                    Reduction::Sum,
-                )?;
-                sum.f_div_scalar(scores.size2()?.0.max(1))?
-            }
-        })
-    }
-
-    /// How many images have the class of their highest score, 0-d int64.
-    pub(crate) fn hits(&self, scores: &Tensor) -> Result<Tensor, EvalError> {
-        let best = scores.f_argmax(1, true)?;
-        Ok(match self {
-            Self::Classes { labels, .. } => best.f_eq_tensor(&labels.f_unsqueeze(1)?)?,
-            Self::Tags { present, .. } => present.f_gather(1, &best, false)?,
-        }
-        .f_sum(Kind::Int64)?)
-    }
-}
 
 /// The objective divided by the number of images, as a function of weights and biases in one vector `[C·D + C]`.
 pub(super) struct Objective<'a> {

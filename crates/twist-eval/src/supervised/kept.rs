@@ -1,20 +1,18 @@
-//! What is done of a long evaluation, in a folder: results of finished courses, and the state of the present one.
+//! What is done of a long evaluation, in a folder: results of finished trainings, and the state of the present one.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use twist_train::TrainError;
+use twist_train::labels::refuse_older;
+use twist_train::run::Place;
 
-use super::Session;
 use crate::EvalError;
 
-/// Seconds between two saved states of a course whose epochs are shorter.
-const SAVE_EVERY: Duration = Duration::from_secs(20);
-
-/// One course: `NAME.safetensors` while it goes on, `NAME.json` when it is done.
-pub(crate) struct KeptCourse {
+/// One training: `NAME.safetensors` while it goes on, `NAME.json` when it is done.
+pub(crate) struct Kept {
     result: PathBuf,
     state: PathBuf,
     /// Model, images and every setting, in words that must be equal.
@@ -28,8 +26,8 @@ struct ResultFile<T> {
     end: T,
 }
 
-impl KeptCourse {
-    /// The files called `name` in `folder`, which is created. `of` says which course it is.
+impl Kept {
+    /// The files called `name` in `folder`, which is created. `of` says which training it is.
     ///
     /// # Errors
     /// The folder cannot be created.
@@ -39,18 +37,22 @@ impl KeptCourse {
             reason: format!("{source}; name another folder with --state"),
         })?;
         let file = |ending: &str| folder.join(format!("{name}.{ending}"));
-        let course = Self { result: file("json"), state: file("safetensors"), of };
-        twist_io::remove_leftovers_of(&course.result)?;
-        twist_io::remove_leftovers_of(&course.state)?;
-        Ok(course)
+        let kept = Self { result: file("json"), state: file("safetensors"), of };
+        twist_io::remove_leftovers_of(&kept.result)?;
+        twist_io::remove_leftovers_of(&kept.state)?;
+        Ok(kept)
     }
 
-    /// Has the course of `session` saved here.
-    pub(crate) fn save_in(&self, session: &mut Session<'_>) {
-        (session.state, session.save_every) = (Some(self.state.clone()), SAVE_EVERY);
+    /// Where the training keeps its state.
+    ///
+    /// # Errors
+    /// The state there cannot be continued from: an older version of Twist wrote it.
+    pub(crate) fn place(&self) -> Result<Place, EvalError> {
+        refuse_older(&self.state)?;
+        Ok(Place::file(self.state.clone()))
     }
 
-    /// How the course ended, if it is done.
+    /// How the training ended, if it is done.
     ///
     /// # Errors
     /// The file is damaged, or another evaluation's.
@@ -58,12 +60,12 @@ impl KeptCourse {
         if !self.result.is_file() {
             return Ok(None);
         }
-        let other = |reason: String| EvalError::OtherCourse { path: self.result.clone(), reason };
+        let other = |reason: &str| EvalError::from(TrainError::other_run(&self.result, reason));
         let unreadable = |source| EvalError::Unreadable { path: self.result.clone(), source };
         let text = fs_err::read_to_string(&self.result).map_err(unreadable)?;
-        let kept: ResultFile<T> = serde_json::from_str(&text).map_err(|error| other(error.to_string()))?;
+        let kept: ResultFile<T> = serde_json::from_str(&text).map_err(|error| other(&error.to_string()))?;
         if kept.of != self.of {
-            return Err(other("model, images or settings are not those that it was begun with".to_owned()));
+            return Err(other("model, images or settings are not those that it was begun with"));
         }
         // A process that was killed between the two left it.
         self.remove_state()?;
@@ -86,7 +88,7 @@ impl KeptCourse {
         }
         fs_err::remove_file(&self.state).map_err(|error| EvalError::Output {
             path: self.state.clone(),
-            reason: format!("{error}; remove it, its course is done"),
+            reason: format!("{error}; remove it, its training is done"),
         })
     }
 }
@@ -100,28 +102,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         // Accuracies over the test images of DTD.
         let figures: Vec<f64> = (0..=1880u32).map(|right| f64::from(right) / 1880.0).collect();
-        KeptCourse::new(folder.path(), "a", "a".into()).unwrap().keep(&figures).unwrap();
-        let course = KeptCourse::new(folder.path(), "a", "a".into()).unwrap();
-        assert_eq!(course.end::<Vec<f64>>().unwrap(), Some(figures));
+        Kept::new(folder.path(), "a", "a".into()).unwrap().keep(&figures).unwrap();
+        let kept = Kept::new(folder.path(), "a", "a".into()).unwrap();
+        assert_eq!(kept.end::<Vec<f64>>().unwrap(), Some(figures));
     }
 
     #[test]
-    fn what_is_kept_is_found_again_by_the_same_course_alone() {
+    fn what_is_kept_is_found_again_by_the_same_training_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let course = |of: &str| KeptCourse::new(folder.path(), "a", of.into()).unwrap();
-        assert!(course("a").end::<u32>().unwrap().is_none());
+        let kept = |of: &str| Kept::new(folder.path(), "a", of.into()).unwrap();
+        assert!(kept("a").end::<u32>().unwrap().is_none());
         fs_err::write(folder.path().join("a.safetensors"), "state").unwrap();
-        course("a").keep(3).unwrap();
-        assert_eq!(course("a").end::<u32>().unwrap(), Some(3));
+        kept("a").keep(3).unwrap();
+        assert_eq!(kept("a").end::<u32>().unwrap(), Some(3));
         assert!(!folder.path().join("a.safetensors").exists());
         // Killed between result and state, or while it wrote either.
         for name in ["a.safetensors", ".a.safetensors.x.twist-tmp", ".a.json.x.twist-tmp"] {
             fs_err::write(folder.path().join(name), "part").unwrap();
         }
-        assert_eq!(course("a").end::<u32>().unwrap(), Some(3));
+        assert_eq!(kept("a").end::<u32>().unwrap(), Some(3));
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1, "the result alone");
-        assert!(matches!(course("b").end::<u32>(), Err(EvalError::OtherCourse { .. })));
+        assert!(matches!(kept("b").end::<u32>(), Err(EvalError::Train(TrainError::OtherRun { .. }))));
         fs_err::write(folder.path().join("a.json"), "{").unwrap();
-        assert!(matches!(course("a").end::<u32>(), Err(EvalError::OtherCourse { .. })));
+        assert!(matches!(kept("a").end::<u32>(), Err(EvalError::Train(TrainError::OtherRun { .. }))));
     }
 }

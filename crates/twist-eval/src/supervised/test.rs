@@ -1,16 +1,17 @@
 //! How many test images a student gets right.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 use torch_ext::Autocast;
 use twist_data::{Dataset, Skipped};
+use twist_model::{EvalInput, ModelError};
 use twist_nn::Mode;
+use twist_train::labels::Student;
 
-use super::Student;
 use crate::EvalError;
-use twist_model::EvalInput;
 
 /// Accuracy over the labelled, readable images of a test set.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -103,7 +104,13 @@ fn for_each_logits(
     input.for_each_batch(dataset, indices, |bytes| {
         let images = input.normalised(bytes)?;
         let _autocast = input.autocast.map(|kind| Autocast::scope(input.device, kind)).transpose()?;
-        use_logits(&student.logits(&images, Mode::Eval)?.f_to_kind(Kind::Float)?)
+        let logits = student.logits(&images, Mode::Eval)?.f_to_kind(Kind::Float)?;
+        match bool::try_from(&logits.f_isfinite()?.f_all()?)? {
+            true => use_logits(&logits),
+            false => {
+                Err(ModelError::FeaturesNotFinite { path: PathBuf::from("the network that learns") }.into())
+            }
+        }
     })
 }
 

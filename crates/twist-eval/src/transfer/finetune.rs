@@ -1,4 +1,4 @@
-//! The fine-tuning protocol: rate and weight decay by validation, then one course over all training images and one look
+//! The fine-tuning protocol: rate and weight decay by validation, then one training over all training images and one look
 //! at the test images.
 
 use std::path::{Path, PathBuf};
@@ -7,21 +7,23 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use twist_data::{Dataset, OfficialSet, Tags, subset};
+use twist_model::{Model, ModelCard, hex};
 use twist_run::{Event, Recorder, RunError, What};
-use twist_train::{Machine, Precision};
+use twist_train::labels::{FeatureKind, Order, SupervisedConfig, SupervisedPlan, crop_and_flip};
+use twist_train::run::Place;
+use twist_train::{Machine, Precision, TrainError};
 
 use super::holdout::HoldOut;
 use super::result::{Selection, TransferMethod, TransferResult};
+use crate::EvalError;
 use crate::answers::Answers;
 use crate::logistic::logarithmic;
-use crate::supervised::{KeptCourse, Lesson, Order, Student, crop_and_flip, identity, scores, teach};
-use crate::{EvalError, Session, SupervisedPlan};
-use twist_model::{EvalInput, FeatureKind, Model, ModelCard, hex};
+use crate::supervised::{FromLabels, Kept, StepsDone, Surroundings, in_memory, scores};
 
 /// Of SGD, Nesterov's.
 const MOMENTUM: f64 = 0.9;
 
-/// What defines the figure of fine-tuning beside model and data. The default is the grid of the papers: 57 courses of
+/// What defines the figure of fine-tuning beside model and data. The default is the grid of the papers: 57 trainings of
 /// 20,000 updates and one more for each set, days on a GPU.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinetuneTransferProtocol {
@@ -29,7 +31,7 @@ pub struct FinetuneTransferProtocol {
     pub lr: Vec<f64>,
     /// Weight decays that are tried, before they are divided by the rate (so that what they do does not depend on it).
     pub weight_decay: Vec<f64>,
-    /// Updates of a course, rounded up to whole passes.
+    /// Updates of a training, rounded up to whole passes.
     pub updates: u64,
     /// Most images of an update.
     pub batch_size: usize,
@@ -63,23 +65,18 @@ impl FinetuneTransferProtocol {
         self.lr.iter().flat_map(|&lr| self.weight_decay.iter().map(move |&decay| (lr, decay))).collect()
     }
 
-    /// How many courses a set needs: one for each setting and the last one; one alone where there is nothing to choose.
-    pub fn courses(&self) -> usize {
+    /// How many trainings a set needs: one for each setting and the last one; one alone where there is nothing to choose.
+    pub fn trainings(&self) -> usize {
         match self.settings().len() {
             1 => 1,
             settings => settings + 1,
         }
     }
 
-    /// The course of one setting over so many images.
-    fn plan(
-        &self,
-        card: &ModelCard,
-        images: usize,
-        (lr, weight_decay): (f64, f64),
-    ) -> Result<SupervisedPlan, EvalError> {
+    /// The training of one setting over so many images.
+    fn config(&self, card: &ModelCard, images: usize, (lr, weight_decay): (f64, f64)) -> SupervisedConfig {
         let steps = Order::new(images, self.batch_size, self.seed).steps_per_epoch();
-        let plan = SupervisedPlan {
+        SupervisedConfig {
             epochs: self.updates.div_ceil(steps),
             batch_size: self.batch_size,
             classifier_lr: lr,
@@ -94,15 +91,13 @@ impl FinetuneTransferProtocol {
             norm_batch: None,
             test_every: 0,
             seed: self.seed,
-        };
-        plan.check()?;
-        Ok(plan)
+        }
     }
 }
 
 /// Fine-tunes copies of `source` on the training images of `set` and measures the best on the test images; `source` is
 /// not changed. `kept` is a folder for what is done: the same call goes on from there after a crash. `progress` hears of
-/// courses done, and of steps of the present course and their number.
+/// trainings done, and of steps of the present one and their number.
 ///
 /// A rate at which the loss is not a number any more is out of the choice, not an error, unless it is the only one.
 ///
@@ -128,10 +123,11 @@ pub fn finetune_transfer(
             let (what, rule, value) = ("the weight decay", "a number from 0 on", weight_decay.to_string());
             return Err(EvalError::PlanValue { what, rule, value });
         }
-        protocol.plan(&source.card, every.images.len(), (lr, weight_decay))?;
+        let config = protocol.config(&source.card, every.images.len(), (lr, weight_decay));
+        SupervisedPlan::new(config, every.images.len(), set.classes().len(), machine)?;
     }
-    let courses =
-        Courses { source, set, protocol, machine, kept: kept.map(|folder| folder.join(set.name())) };
+    let kept = kept.map(|folder| folder.join(set.name()));
+    let trainings = Trainings { source, set, protocol, machine, kept };
 
     // Choose.
     let (mut chosen, mut selection) = (*settings.first().ok_or(EvalError::NothingToTry)?, None);
@@ -141,14 +137,13 @@ pub fn finetune_transfer(
         if held.fitted.is_empty() || held.validating.is_empty() {
             return Err(EvalError::NothingToValidate { set: set.kind.title(), images: answers.len() });
         }
-        let fitted = every.of(&held.fitted)?;
+        let fitted = every.of(&held.fitted)?.remembered();
         let validating =
             Part { asked: held.validating.iter().map(|&row| row as u32).collect(), ..every.clone() };
-        let lesson = courses.lesson(&fitted)?;
         let (mut best, mut failed): (Option<f64>, _) = (None, None);
         for (done, &setting) in settings.iter().enumerate() {
             let mut told = |step, steps| progress(done, step, steps);
-            match courses.measure(&lesson, setting, &validating, &mut told) {
+            match trainings.measure(&fitted, setting, &validating, &mut told) {
                 Ok(measured) if best.is_none_or(|best| measured.figure > best) => {
                     (best, chosen) = (Some(measured.figure), setting);
                 }
@@ -165,11 +160,12 @@ pub fn finetune_transfer(
     }
 
     // Learn from everything, and look.
-    let lesson = courses.lesson(&every)?;
-    let done = protocol.courses() - 1;
-    let measured = courses.measure(&lesson, chosen, &test, &mut |step, steps| progress(done, step, steps))?;
-    let plan = Box::new(protocol.plan(&source.card, every.images.len(), chosen)?);
-    let updates = plan.order(every.images.len()).steps_per_epoch() * plan.epochs;
+    let learned = every.clone().remembered();
+    let done = protocol.trainings() - 1;
+    let measured =
+        trainings.measure(&learned, chosen, &test, &mut |step, steps| progress(done, step, steps))?;
+    let plan = trainings.plan(&learned, chosen)?;
+    let (plan, updates) = (Box::new(plan.config), plan.run.total_steps);
     let (protocol, weight_decay) = (protocol.clone(), chosen.1);
     Ok(TransferResult {
         figure: measured.figure,
@@ -200,6 +196,11 @@ impl Part {
         Self { images: Arc::clone(images), tags: tags.cloned(), asked }
     }
 
+    /// The same, decoded images kept in memory as far as they fit.
+    fn remembered(self) -> Self {
+        Self { images: in_memory(&self.images), ..self }
+    }
+
     /// Images and what they show, in words that are equal for equal ones.
     fn identity(&self) -> String {
         let tags = self.tags.iter().flat_map(|tags| (0..tags.len()).flat_map(|image| tags.of(image)));
@@ -224,7 +225,7 @@ impl Part {
     }
 }
 
-/// What a course reached on the images that it was asked.
+/// What a training reached on the images that it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Measured {
     pub(super) figure: f64,
@@ -237,10 +238,10 @@ pub(super) struct Measured {
     pub(super) unread_in_training: usize,
 }
 
-/// How a course ended.
+/// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum CourseEnd {
+pub(super) enum TrainingEnd {
     /// With a figure.
     Measured(Measured),
     /// With a loss that is not a number.
@@ -260,8 +261,8 @@ impl Recorder for Unread<'_> {
     }
 }
 
-/// Everything that the courses of a set have in common.
-struct Courses<'a> {
+/// Everything that the trainings of a set have in common.
+struct Trainings<'a> {
     source: &'a Model,
     set: &'a OfficialSet,
     protocol: &'a FinetuneTransferProtocol,
@@ -270,80 +271,81 @@ struct Courses<'a> {
     kept: Option<PathBuf>,
 }
 
-impl Courses<'_> {
-    fn lesson(&self, part: &Part) -> Result<Lesson, EvalError> {
-        let begins_with = Lesson::begins_with(self.source, self.protocol.from_scratch)?;
-        Ok(Lesson::untested(&part.images, part.tags.clone(), &begins_with))
+impl Trainings<'_> {
+    fn plan(&self, part: &Part, setting: (f64, f64)) -> Result<SupervisedPlan, EvalError> {
+        let config = self.protocol.config(&self.source.card, part.images.len(), setting);
+        Ok(SupervisedPlan::new(config, part.images.len(), self.set.classes().len(), self.machine)?)
     }
 
-    /// Teaches a student by one setting and asks it the images of `asked`, unless this was done before.
+    /// Trains by one setting and asks the images of `asked`, unless this was done before.
     fn measure(
         &self,
-        lesson: &Lesson,
+        part: &Part,
         setting: (f64, f64),
         asked: &Part,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Measured, EvalError> {
-        let plan = self.protocol.plan(&self.source.card, lesson.train.len(), setting)?;
+        let training = FromLabels {
+            name: "transfer",
+            source: self.source,
+            from_scratch: self.protocol.from_scratch,
+            plan: self.plan(part, setting)?,
+            images: Arc::clone(&part.images),
+            classes: self.set.classes().len(),
+            tags: part.tags.clone(),
+            test: None,
+        };
         let end = match &self.kept {
-            None => self.course(lesson, &plan, asked, None, progress)?,
+            None => self.train(&training, asked, Place::default(), progress)?,
             Some(folder) => {
-                // Named after what tells courses of one evaluation apart.
-                let (images, (lr, weight_decay)) = (lesson.train.len(), setting);
+                // Named after what tells trainings of one evaluation apart.
+                let (images, (lr, weight_decay)) = (part.images.len(), setting);
                 let name = format!("{images}-images-rate-{lr:e}-decay-{weight_decay:e}");
-                let of = format!("{}; asked {}", identity(&plan, &lesson.identity)?, asked.identity());
-                let course = KeptCourse::new(folder, &name, of)?;
-                match course.end()? {
+                let of = format!("{}; asked {}", training.identity()?, asked.identity());
+                let kept = Kept::new(folder, &name, of)?;
+                match kept.end()? {
                     Some(end) => end,
                     None => {
-                        let end = self.course(lesson, &plan, asked, Some(&course), progress)?;
-                        course.keep(end)?;
+                        let end = self.train(&training, asked, kept.place()?, progress)?;
+                        kept.keep(end)?;
                         end
                     }
                 }
             }
         };
         match end {
-            CourseEnd::Measured(measured) => Ok(measured),
+            TrainingEnd::Measured(measured) => Ok(measured),
             // Rates of backbone and classifier are one flag here, so one is named.
-            CourseEnd::NotFinite { epoch } => {
-                Err(EvalError::NotFinite { epoch, lr: plan.classifier_lr, backbone_lr: 0.0 })
+            TrainingEnd::NotFinite { epoch } => {
+                Err(EvalError::NotFinite { epoch, lr: training.plan.config.classifier_lr, backbone_lr: 0.0 })
             }
         }
     }
 
-    /// One course from its beginning, or from the state in its file.
-    fn course(
+    /// One training from its beginning, or from its state in `place`.
+    fn train(
         &self,
-        lesson: &Lesson,
-        plan: &SupervisedPlan,
+        training: &FromLabels<'_>,
         asked: &Part,
-        kept: Option<&KeptCourse>,
+        place: Place,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<CourseEnd, EvalError> {
-        let classes = self.set.classes().len() as i64;
-        let from_scratch = self.protocol.from_scratch;
-        let mut student = Student::new(self.source, classes, plan, from_scratch, self.machine.device)?;
-        let card = ModelCard { transform: plan.transform.clone(), ..self.source.card.clone() };
-        let input = EvalInput::of_card(&card, Some(plan.precision), self.machine)?;
+    ) -> Result<TrainingEnd, EvalError> {
         let mut unread_in_training = 0;
-        let mut session = Session {
-            recorders: vec![Box::new(Unread(&mut unread_in_training))],
-            progress: Some(Box::new(progress)),
-            ..Session::default()
+        let mut around = Surroundings {
+            place,
+            recorders: vec![Box::new(Unread(&mut unread_in_training)), Box::new(StepsDone::new(progress))],
+            ..Surroundings::default()
         };
-        if let Some(kept) = kept {
-            kept.save_in(&mut session);
-        }
-        // Nobody raises the flag of this session, so a course ends by itself.
-        match teach(&mut student, lesson, plan, &input, &mut session) {
-            Err(EvalError::NotFinite { epoch, .. }) => return Ok(CourseEnd::NotFinite { epoch }),
+        // Nobody raises the flag, so a training ends by itself.
+        let trained = match training.train(&mut around) {
+            Err(EvalError::NotFinite { epoch, .. }) => return Ok(TrainingEnd::NotFinite { epoch }),
             other => other?,
         };
-        drop(session);
-        let (scores, seen, unreadable) = scores(&student, &input, &asked.images, &asked.asked)?;
+        drop(around);
+        let (student, _) = trained.ok_or(TrainError::NoBatch { step: training.plan.run.total_steps })?;
+        let (scores, seen, unreadable) = scores(&student, &training.input()?, &asked.images, &asked.asked)?;
         let answers = asked.answers(&seen)?;
-        Ok(CourseEnd::Measured(Measured {
+        Ok(TrainingEnd::Measured(Measured {
             figure: answers.score(&scores, self.set.metric())?,
             top1: answers.top1(&scores)?,
             images: seen.len(),

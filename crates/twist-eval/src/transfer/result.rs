@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 use twist_data::{OfficialKind, OfficialSet, TransferMetric};
+use twist_train::labels::SupervisedConfig;
 
 use super::finetune::FinetuneTransferProtocol;
 use super::holdout::HoldOut;
 use super::linear::LinearTransferProtocol;
-use crate::SupervisedPlan;
 
 /// The figure of one data set, with the values that define it.
 #[derive(Clone, Debug)]
@@ -64,8 +64,8 @@ pub enum TransferMethod {
         protocol: FinetuneTransferProtocol,
         /// Weight decay before it is divided by the rate.
         weight_decay: f64,
-        /// The last course.
-        plan: Box<SupervisedPlan>,
+        /// The last training.
+        plan: Box<SupervisedConfig>,
         /// Its updates.
         updates: u64,
     },

@@ -4,21 +4,23 @@ use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tch::Device;
 use twist_data::{DataError, Dataset, EvalTransform, Interpolation, Rgb8, Stored};
 use twist_eval::finetune::{
-    FinetuneConfig, FinetuneOptions, FinetuneRun, Finetuned, Kind, RunEnd, finetune, finetune_seeds,
+    FinetuneConfig, FinetuneOptions, FinetuneRun, Finetuned, Kind, finetune, finetune_seeds,
 };
 use twist_eval::linear::{AugmentedLinear, AugmentedResult, augmented_linear};
-use twist_eval::{EvalError, LabelBudget, LabelledImages, Session};
+use twist_eval::{EvalError, LabelBudget, LabelledImages, Surroundings};
 use twist_io::{ClusterNames, splitmix};
 use twist_model::{
     BackboneCard, ClassSource, EvalInput, FeatureCache, FeatureKind, FeatureScaling, Model, ModelCard,
     Predictor, Watch,
 };
 use twist_run::{Event, OnExisting, Recorder, RunError, RunFolder, What};
-use twist_train::{DeviceRequest, Machine, Precision, StopFlag};
+use twist_train::run::{Outcome, Place};
+use twist_train::{DeviceRequest, Machine, Precision, StopFlag, StopReason, TrainError};
 
 use crate::pictures::{Pictures, labelled};
 
@@ -106,7 +108,7 @@ fn short() -> FinetuneOptions {
 
 /// Fine-tunes to the end.
 fn tuned(train: &Arc<dyn Dataset>, test: Option<&Arc<dyn Dataset>>, options: &FinetuneOptions) -> Finetuned {
-    finetune(&model(), &all(train), test, options, &machine(), &mut Session::default()).unwrap().unwrap()
+    finetune(&model(), &all(train), test, options, &machine(), &mut Surroundings::default()).unwrap().unwrap()
 }
 
 #[test]
@@ -114,8 +116,8 @@ fn what_can_be_told_apart_is_learned_and_the_model_begun_with_stays() {
     let (train, test) = (labelled(40, 0), labelled(20, 100));
     let source = model();
     let before = source.store.state_dict().unwrap();
-    let session = &mut Session::default();
-    let tuned = finetune(&source, &all(&train), Some(&test), &short(), &machine(), session).unwrap().unwrap();
+    let around = &mut Surroundings::default();
+    let tuned = finetune(&source, &all(&train), Some(&test), &short(), &machine(), around).unwrap().unwrap();
     assert_eq!(source.store.state_dict().unwrap(), before);
     assert_eq!(
         (&tuned.metrics["finetune_top1"], &tuned.metrics["protocol"]["test_images"]),
@@ -154,8 +156,8 @@ fn from_scratch_forgets_the_weights() {
     let with = |from_scratch, source_seed| {
         let source = Model::new(card("resnet18_cifar", 32), Device::Cpu, source_seed).unwrap();
         let options = FinetuneOptions { from_scratch, epochs: Some(1), ..short() };
-        let session = &mut Session::default();
-        let tuned = finetune(&source, &all(&train), None, &options, &machine(), session).unwrap().unwrap();
+        let around = &mut Surroundings::default();
+        let tuned = finetune(&source, &all(&train), None, &options, &machine(), around).unwrap().unwrap();
         tuned.model.store.state_dict().unwrap()
     };
     assert_eq!(with(true, 1), with(true, 2));
@@ -197,66 +199,79 @@ fn norms_take_no_more_images_together_than_they_are_told() {
         );
     }
     let options = FinetuneOptions { norm_batch: Some(2), ..short() };
-    let error = finetune(&model(), &all(&train), None, &options, &machine(), &mut Session::default());
+    let error = finetune(&model(), &all(&train), None, &options, &machine(), &mut Surroundings::default());
     assert!(error.unwrap_err().to_string().contains("at least 3"));
 }
 
+/// Asks to stop at the first event that is meant: the step after it is the last.
+struct StopAt(fn(&Event) -> bool, StopFlag);
+
+impl Recorder for StopAt {
+    fn record(&mut self, event: &Event) -> Result<(), RunError> {
+        if self.0(event) {
+            self.1.raise(2);
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the events.
+struct Heard<'a>(&'a mut Vec<Event>);
+
+impl Recorder for Heard<'_> {
+    fn record(&mut self, event: &Event) -> Result<(), RunError> {
+        self.0.record(event)
+    }
+}
+
+fn stopping(place: Place, at: fn(&Event) -> bool) -> Surroundings<'static> {
+    let stop = StopFlag::new();
+    let recorders: Vec<Box<dyn Recorder>> = vec![Box::new(StopAt(at, stop.clone()))];
+    Surroundings { place, recorders, stop, max_time: None }
+}
+
 #[test]
-fn a_stopped_course_goes_on_to_the_same_end() {
+fn a_stopped_training_goes_on_to_the_same_end() {
     let (train, test) = (labelled(24, 0), labelled(10, 100));
     let calm = tuned(&train, Some(&test), &short());
     let folder = tempfile::tempdir().unwrap();
-    // In the middle of an epoch (3 steps each), at the end of one, and in another.
-    for steps in [&[4][..], &[3, 5, 14]] {
-        let state = folder.path().join(format!("{}.safetensors", steps.len()));
-        for &stop_at in steps {
-            let stop = StopFlag::new();
-            let raise = stop.clone();
-            let mut session = Session {
-                state: Some(state.clone()),
-                progress: Some(Box::new(move |done, _| {
-                    if done == stop_at {
-                        raise.raise(2)
-                    }
-                })),
-                stop,
-                ..Session::default()
-            };
-            let end =
-                finetune(&model(), &all(&train), Some(&test), &short(), &machine(), &mut session).unwrap();
-            assert!(end.is_none(), "it was stopped at step {stop_at}");
+    let run = |around: &mut Surroundings<'_>| {
+        finetune(&model(), &all(&train), Some(&test), &short(), &machine(), around).unwrap()
+    };
+    // An epoch has 3 steps. In the middle of one; after the first step, at the end of an epoch, and in a later one.
+    let step_3: fn(&Event) -> bool = |event| matches!(event.what, What::Step(_)) && event.step == 3;
+    let step_9: fn(&Event) -> bool = |event| matches!(event.what, What::Step(_)) && event.step == 9;
+    let start: fn(&Event) -> bool = |event| matches!(event.what, What::Start(_));
+    for (name, stops, last) in [("once", vec![step_3], 4), ("often", vec![start, start, start, step_9], 10)] {
+        let place = || Place::file(folder.path().join(format!("{name}.safetensors")));
+        for at in stops {
+            assert!(run(&mut stopping(place(), at)).is_none(), "{name}: it was stopped");
         }
-        let first = Cell::new(0);
-        let told = |done: usize, _: usize| {
-            if first.get() == 0 {
-                first.set(done)
-            }
-        };
-        let mut session =
-            Session { state: Some(state), progress: Some(Box::new(told)), ..Session::default() };
-        let end = finetune(&model(), &all(&train), Some(&test), &short(), &machine(), &mut session);
-        let resumed = end.unwrap().unwrap();
-        drop(session);
-        assert_eq!(first.get(), steps.last().unwrap() + 1, "it went on where it was");
+        let mut events = Vec::new();
+        let recorders: Vec<Box<dyn Recorder + '_>> = vec![Box::new(Heard(&mut events))];
+        let resumed =
+            run(&mut Surroundings { place: place(), recorders, ..Surroundings::default() }).unwrap();
+        assert_eq!(events[0].step, last, "{name}: it went on where it was");
         assert_eq!(resumed.model.store.state_dict().unwrap(), calm.model.store.state_dict().unwrap());
         assert_eq!((resumed.epochs, resumed.metrics), (calm.epochs.clone(), calm.metrics.clone()));
     }
 }
 
 #[test]
-fn a_state_of_another_course_is_refused() {
+fn a_state_of_another_training_is_refused() {
     let train = labelled(24, 0);
     let folder = tempfile::tempdir().unwrap();
-    let session = || Session { state: Some(folder.path().join("state.safetensors")), ..Session::default() };
+    let file = folder.path().join("state.safetensors");
     let run = |train: &Arc<dyn Dataset>, options: &FinetuneOptions| {
-        finetune(&model(), &all(train), None, options, &machine(), &mut session())
+        let mut around = Surroundings { place: Place::file(file.clone()), ..Surroundings::default() };
+        finetune(&model(), &all(train), None, options, &machine(), &mut around)
     };
     run(&train, &short()).unwrap();
     for (train, options) in
         [(train.clone(), FinetuneOptions { lr: Some(0.1), ..short() }), (labelled(25, 0), short())]
     {
         let error = run(&train, &options).unwrap_err();
-        assert!(matches!(error, EvalError::OtherCourse { .. }), "{error}");
+        assert!(matches!(error, EvalError::Train(TrainError::OtherRun { .. })), "{error}");
         assert!(error.to_string().contains("--force"), "{error}");
     }
 }
@@ -265,7 +280,7 @@ fn a_state_of_another_course_is_refused() {
 fn a_loss_that_is_no_number_stops_with_advice() {
     let train = labelled(16, 0);
     let options = FinetuneOptions { lr: Some(1e30), ..short() };
-    let error = finetune(&model(), &all(&train), None, &options, &machine(), &mut Session::default());
+    let error = finetune(&model(), &all(&train), None, &options, &machine(), &mut Surroundings::default());
     let message = error.unwrap_err().to_string();
     for word in ["--lr", "--backbone-lr", "epoch ", "--precision fp32"] {
         assert!(message.contains(word), "{message}");
@@ -278,8 +293,8 @@ fn classes_meet_by_name() {
     let calm = tuned(&train, Some(&labelled(20, 100)), &short());
     // The same pictures, their classes in another order with one more that no picture has.
     let others = Pictures::of_classes(20, &["grey", "white"]);
-    let session = &mut Session::default();
-    let unknown = finetune(&model(), &all(&train), Some(&others), &short(), &machine(), session).unwrap_err();
+    let around = &mut Surroundings::default();
+    let unknown = finetune(&model(), &all(&train), Some(&others), &short(), &machine(), around).unwrap_err();
     assert!(unknown.to_string().contains("grey"), "{unknown}");
     let members: Vec<(u32, Option<u32>)> = (0..20).map(|index| (index, Some(2 - 2 * (index % 2)))).collect();
     let names = ["white", "grey", "black"].map(String::from).to_vec();
@@ -330,21 +345,24 @@ fn a_run_leaves_a_model_that_others_load() {
     };
     let machine = machine();
     let heard = Rc::new(RefCell::new(Vec::new()));
-    let run = |folder: &RunFolder, config: &FinetuneConfig, counts: &Cell<[usize; 3]>| {
+    let run = |config: &FinetuneConfig| {
         let (config, labelled, test) = (config.clone(), all(&train), Some(test.clone()));
         let images = labelled.images.clone();
         let heard = heard.clone();
         let watch = Watch::new(move |what, done, all| heard.borrow_mut().push((what.to_owned(), done, all)));
-        let run = FinetuneRun { config, source: &source, labelled, images, test, machine: &machine, watch };
-        run.run(folder, vec![Box::new(Kinds(counts))], None, &StopFlag::new())
+        FinetuneRun { config, source: &source, labelled, images, test, machine: &machine, watch }
     };
     let path = root.path().join("run");
     let counts = Cell::default();
     {
         let folder = RunFolder::open(&path, OnExisting::Refuse).unwrap();
-        let RunEnd::Finished { metrics, .. } = run(&folder, &config, &counts).unwrap() else {
-            panic!("it stopped")
-        };
+        let mut trainer = run(&config).open(&folder).unwrap();
+        trainer.describe(&folder).unwrap();
+        let mut recorders: Vec<Box<dyn Recorder + '_>> = vec![Box::new(Kinds(&counts))];
+        recorders.extend(folder.recorders().unwrap().into_iter().map(|own| own as Box<dyn Recorder + '_>));
+        let outcome = trainer.train(&mut recorders, &StopFlag::new(), None).unwrap();
+        assert_eq!(outcome, Outcome::Finished { steps: trainer.plan().total_steps });
+        let (_, metrics) = trainer.finish(&folder).unwrap();
         let written = fs_err::read_to_string(path.join("metrics.json")).unwrap();
         assert_eq!(written, serde_json::to_string_pretty(&metrics).unwrap() + "\n");
     }
@@ -353,8 +371,13 @@ fn a_run_leaves_a_model_that_others_load() {
     assert_eq!(last, Some(("classes of all images".to_owned(), 20, 20)), "what follows training is told too");
     assert_eq!(FinetuneConfig::read(&path).unwrap(), Some(config.clone()));
     let log = fs_err::read_to_string(path.join("log.jsonl")).unwrap();
-    assert!(log.contains("\"event\":\"start\"") && log.contains("test_top1"), "{log}");
-    assert_eq!(fs_err::read_dir(path.join("checkpoints")).unwrap().count(), 0, "the state is gone");
+    for word in ["\"event\":\"start\"", "\"event\":\"step\"", "test_top1", "images_per_second"] {
+        assert!(log.contains(word), "{word} in {log}");
+    }
+    let has_board = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("events.out.tfevents.");
+    assert!(fs_err::read_dir(&path).unwrap().any(|entry| has_board(&entry.unwrap().file_name())));
+    let (_, best) = twist_io::load_safetensors(path.join("checkpoints/best.safetensors")).unwrap();
+    assert_eq!(best.unwrap()["measured"]["metric"], "test_top1");
 
     let loaded = Model::load(&path, Device::Cpu).unwrap();
     assert_eq!(loaded.card.classifier.as_ref().unwrap().names, ["black", "white"]);
@@ -362,15 +385,92 @@ fn a_run_leaves_a_model_that_others_load() {
     assert_eq!(loaded.card.transform, EvalTransform::new(16, 16, Interpolation::Bilinear));
 
     let folder = RunFolder::open(&path, OnExisting::Resume).unwrap();
-    assert!(matches!(run(&folder, &config, &counts).unwrap(), RunEnd::WasFinished { changed: false }));
+    let other = FinetuneConfig { lr: Some(0.1), ..config.clone() };
+    assert_eq!(run(&config).finished(&folder).unwrap(), Some(false));
+    assert_eq!(
+        run(&other).finished(&folder).unwrap(),
+        Some(true),
+        "its settings are not those of the run any more"
+    );
+    let error = run(&other).open(&folder).map(|_| ()).unwrap_err();
+    assert!(matches!(error, EvalError::Train(TrainError::OtherRun { .. })), "{error}");
     drop(folder);
     let folder = RunFolder::open(&path, OnExisting::Replace).unwrap();
+    assert_eq!(run(&config).finished(&folder).unwrap(), None);
+    let mut trainer = run(&other).open(&folder).unwrap();
     assert!(path.join("model.safetensors").exists(), "the old run stays until the new one begins");
-    assert!(matches!(run(&folder, &config, &counts).unwrap(), RunEnd::Finished { .. }));
+    trainer.describe(&folder).unwrap();
+    assert!(!path.join("model.safetensors").exists());
+    // Time that is over saves and stops.
+    let outcome = trainer.train(&mut [], &StopFlag::new(), Some(Duration::ZERO)).unwrap();
+    assert_eq!(outcome, Outcome::Stopped { reason: StopReason::MaxTime, step: 1 });
+    assert!(path.join("checkpoints/step-00000001.safetensors").is_file());
 }
 
 #[test]
-fn another_run_is_not_gone_on_with() {
+fn a_run_whose_loss_leaves_the_numbers_collapses_and_is_saved() {
+    let root = tempfile::tempdir().unwrap();
+    let (source, machine, train) = (model(), machine(), labelled(16, 0));
+    let config = FinetuneConfig { lr: Some(1e30), ..asked(3, 8) };
+    let (labelled, images) = (all(&train), train.clone());
+    let run = FinetuneRun {
+        config,
+        source: &source,
+        labelled,
+        images,
+        test: None,
+        machine: &machine,
+        watch: Watch::default(),
+    };
+    let folder = RunFolder::open(root.path().join("run"), OnExisting::Refuse).unwrap();
+    let mut trainer = run.open(&folder).unwrap();
+    let outcome = trainer.train(&mut [], &StopFlag::new(), None).unwrap();
+    let Outcome::Collapsed { advice, saved: Some(saved), .. } = outcome else { panic!("{outcome:?}") };
+    for word in ["--lr 1000", "--backbone-lr", "--precision fp32"] {
+        assert!(advice.contains(word), "{advice}");
+    }
+    let (weights, _) = twist_io::load_safetensors(saved.join("weights.safetensors")).unwrap();
+    assert!(weights.get("classifier.weight").is_some() && weights.get("backbone.conv1.weight").is_some());
+}
+
+/// The state of an older version, whose figures stood in tensors.
+#[test]
+fn a_state_of_an_older_version_is_refused_in_words() {
+    let root = tempfile::tempdir().unwrap();
+    let (source, machine, train) = (model(), machine(), labelled(16, 0));
+    let path = root.path().join("run");
+    drop(RunFolder::open(&path, OnExisting::Refuse).unwrap());
+    let facts = serde_json::json!({ "course": { "step": 2, "of": "something" } });
+    let state = path.join("checkpoints/finetune.safetensors");
+    twist_io::save_safetensors(&state, &source.store.state_dict().unwrap(), Some(&facts)).unwrap();
+    fs_err::write(path.join("plan.json"), "{}").unwrap();
+    let folder = RunFolder::open(&path, OnExisting::Resume).unwrap();
+    let (labelled, images) = (all(&train), train.clone());
+    let config = asked(3, 8);
+    let run = FinetuneRun {
+        config,
+        source: &source,
+        labelled,
+        images,
+        test: None,
+        machine: &machine,
+        watch: Watch::default(),
+    };
+    let message = run.open(&folder).map(|_| ()).unwrap_err().to_string();
+    for word in ["finetune.safetensors", "older version", "--force"] {
+        assert!(message.contains(word), "{message}");
+    }
+    let kept = root.path().join("kept");
+    fs_err::create_dir(&kept).unwrap();
+    fs_err::copy(&state, kept.join("linear-resnet.safetensors")).unwrap();
+    let how = AugmentedLinear { epochs: Some(2), batch_size: Some(8), ..AugmentedLinear::resnet() };
+    let around = &mut Surroundings::default();
+    let error = augmented_linear(&source, &train, &train, &how, &machine, Some(&kept), around).map(|_| ());
+    assert!(error.unwrap_err().to_string().contains("older version"));
+}
+
+#[test]
+fn another_run_is_not_resumed() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(FinetuneConfig::read(folder.path()).unwrap(), None);
     fs_err::write(folder.path().join("config.toml"), "[model]\narch = \"resnet18\"\n").unwrap();
@@ -384,15 +484,15 @@ fn linear_evaluation_with_augmentation_leaves_the_backbone_alone() {
     let source = model();
     let before = source.store.state_dict().unwrap();
     let how = AugmentedLinear { epochs: Some(8), batch_size: Some(8), ..AugmentedLinear::resnet() };
-    let session = &mut Session::default();
+    let around = &mut Surroundings::default();
     let AugmentedResult { metrics, epochs } =
-        augmented_linear(&source, &train, &test, &how, &machine(), None, session).unwrap().unwrap();
+        augmented_linear(&source, &train, &test, &how, &machine(), None, around).unwrap().unwrap();
     assert_eq!(metrics["linear_top1"], 1.0);
     assert_eq!((epochs.len(), &metrics["protocol"]["name"]), (8, &"resnet".into()));
     assert_eq!(metrics["protocol"]["norms"], "running statistics");
     assert_eq!(source.store.state_dict().unwrap(), before);
     let vit = AugmentedLinear { epochs: Some(1), ..AugmentedLinear::vit() };
-    let error = augmented_linear(&source, &train, &test, &vit, &machine(), None, session).unwrap_err();
+    let error = augmented_linear(&source, &train, &test, &vit, &machine(), None, around).unwrap_err();
     assert!(error.to_string().contains("class tokens"), "{error}");
 }
 
@@ -403,35 +503,37 @@ fn a_linear_evaluation_that_was_cut_off_goes_on_to_the_same_result() {
     let how = AugmentedLinear { epochs: Some(4), batch_size: Some(8), ..AugmentedLinear::resnet() };
     let folder = tempfile::tempdir().unwrap();
     let elsewhere = labelled(30, 200);
-    let run_on = |test: &Arc<dyn Dataset>, how: &AugmentedLinear, kept: Option<&Path>, stop_at: usize| {
-        let stop = StopFlag::new();
-        let (raise, mut steps) = (stop.clone(), 0);
-        let progress = |done: usize, _: usize| {
-            steps += 1;
-            if done == stop_at {
-                raise.raise(15);
-            }
-        };
-        let mut session = Session { progress: Some(Box::new(progress)), stop, ..Session::default() };
-        let result = augmented_linear(&source, &train, test, how, &machine(), kept, &mut session);
-        drop(session);
-        result.map(|result| (result.map(|result| (result.metrics, result.epochs)), steps))
+    let never: fn(&Event) -> bool = |_| false;
+    let run_on = |test: &Arc<dyn Dataset>, how: &AugmentedLinear, kept: Option<&Path>, at| {
+        let (mut events, stop) = (Vec::new(), StopFlag::new());
+        let recorders: Vec<Box<dyn Recorder + '_>> =
+            vec![Box::new(Heard(&mut events)), Box::new(StopAt(at, stop.clone()))];
+        let mut around = Surroundings { recorders, stop, ..Surroundings::default() };
+        let result = augmented_linear(&source, &train, test, how, &machine(), kept, &mut around);
+        drop(around);
+        let first = events.first().map(|event| event.step);
+        result.map(|result| (result.map(|result| (result.metrics, result.epochs)), first))
     };
-    let run = |how: &AugmentedLinear, kept, stop_at| run_on(&test, how, kept, stop_at);
-    let (whole, steps) = run(&how, None, 0).unwrap();
-    assert_eq!((whole.as_ref().unwrap().1.len(), steps), (4, 20));
+    let run = |how: &AugmentedLinear, kept, at| run_on(&test, how, kept, at);
+    let (whole, _) = run(&how, None, never).unwrap();
+    assert_eq!(whole.as_ref().unwrap().1.len(), 4);
 
     let kept = Some(folder.path());
-    assert_eq!(run(&how, kept, 7).unwrap(), (None, 7));
+    // An epoch has 5 steps; after the tenth one more is made.
+    let step_10: fn(&Event) -> bool = |event| matches!(event.what, What::Step(_)) && event.step == 10;
+    assert_eq!(run(&how, kept, step_10).unwrap(), (None, Some(0)));
     // The state has accuracies on these test images.
-    assert!(matches!(run_on(&elsewhere, &how, kept, 0), Err(EvalError::OtherCourse { .. })));
-    assert_eq!(run(&how, kept, 0).unwrap(), (whole.clone(), 13), "the others");
-    assert_eq!(run(&how, kept, 0).unwrap(), (whole, 0), "it was done");
+    assert!(matches!(
+        run_on(&elsewhere, &how, kept, never),
+        Err(EvalError::Train(TrainError::OtherRun { .. }))
+    ));
+    assert_eq!(run(&how, kept, never).unwrap(), (whole.clone(), Some(11)), "it went on where it was");
+    assert_eq!(run(&how, kept, never).unwrap(), (whole, None), "it was done");
     let names: Vec<_> =
         fs_err::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["linear-resnet.json"]);
     let other = AugmentedLinear { seed: 1, ..how };
-    assert!(matches!(run(&other, kept, 0), Err(EvalError::OtherCourse { .. })));
+    assert!(matches!(run(&other, kept, never), Err(EvalError::Train(TrainError::OtherRun { .. }))));
 }
 
 #[test]
@@ -452,21 +554,21 @@ fn seeds_that_are_done_are_not_done_again() {
     assert_eq!(run(&short(), 2, kept).unwrap(), (whole, 0));
     // Random weights of this network are other weights than those of the model.
     let scratch = FinetuneOptions { from_scratch: true, ..short() };
-    assert!(matches!(run(&scratch, 1, kept), Err(EvalError::OtherCourse { .. })));
+    assert!(matches!(run(&scratch, 1, kept), Err(EvalError::Train(TrainError::OtherRun { .. }))));
 }
 
 #[test]
 fn transformers_are_read_at_their_last_four_blocks() {
     let source = Model::new(card("vit_t", 192), Device::Cpu, 0).unwrap();
     let how = AugmentedLinear { epochs: Some(2), batch_size: Some(8), ..AugmentedLinear::vit() };
-    let plan = how.plan(&source.card).unwrap();
-    assert_eq!(plan.classifier_lr, 0.02 * 8.0 / 256.0, "for 256 images");
-    let base = AugmentedLinear::vit().plan(&card("vit_b", 768)).unwrap();
+    let config = how.config(&source.card).unwrap();
+    assert_eq!(config.classifier_lr, 0.02 * 8.0 / 256.0, "for 256 images");
+    let base = AugmentedLinear::vit().config(&card("vit_b", 768)).unwrap();
     assert_eq!((base.classifier_lr, base.batch_size, base.epochs), (0.0015 * 4.0, 1024, 100));
     let (train, test) = (labelled(16, 0), labelled(8, 100));
-    let session = &mut Session::default();
+    let around = &mut Surroundings::default();
     let AugmentedResult { metrics, .. } =
-        augmented_linear(&source, &train, &test, &how, &machine(), None, session).unwrap().unwrap();
+        augmented_linear(&source, &train, &test, &how, &machine(), None, around).unwrap().unwrap();
     assert!(metrics["protocol"]["features"].as_str().unwrap().contains("last 4 blocks"), "{metrics:?}");
 }
 
@@ -490,6 +592,15 @@ fn asked(epochs: u64, batch_size: usize) -> FinetuneConfig {
         precision: None,
         seed: 0,
     }
+}
+
+/// Trains and evaluates; returns `metrics.json`.
+fn to_the_end(run: FinetuneRun<'_>, folder: &RunFolder) -> serde_json::Map<String, serde_json::Value> {
+    let mut trainer = run.open(folder).unwrap();
+    trainer.describe(folder).unwrap();
+    let outcome = trainer.train(&mut [], &StopFlag::new(), None).unwrap();
+    assert!(matches!(outcome, Outcome::Finished { .. }), "{outcome:?}");
+    trainer.finish(folder).unwrap().1
 }
 
 /// The mean probability that `model` gives its answers on `images`.
@@ -519,8 +630,8 @@ fn a_classifier_from_few_labels_is_as_sure_as_it_is_right() {
         backbone_lr,
         ..FinetuneOptions::default()
     };
-    let session = &mut Session::default();
-    let sure = finetune(&source, &labelled, None, &options, &machine(), session).unwrap().unwrap().model;
+    let around = &mut Surroundings::default();
+    let sure = finetune(&source, &labelled, None, &options, &machine(), around).unwrap().unwrap().model;
     let config = FinetuneConfig { lr, backbone_lr, ..asked(150, 24) };
     let machine = machine();
     let run = FinetuneRun {
@@ -533,10 +644,7 @@ fn a_classifier_from_few_labels_is_as_sure_as_it_is_right() {
         watch: Watch::default(),
     };
     let folder = RunFolder::open(root.path().join("run"), OnExisting::Refuse).unwrap();
-    let RunEnd::Finished { metrics, .. } = run.run(&folder, Vec::new(), None, &StopFlag::new()).unwrap()
-    else {
-        panic!("it stopped")
-    };
+    let metrics = to_the_end(run, &folder);
     let found = &metrics["calibration"];
     let figure = |key: &str| found[key].as_f64().unwrap();
     assert_eq!((&found["labels"], &found["images"]), (&24.into(), &216.into()));
@@ -570,10 +678,7 @@ fn many_labels_and_one_a_class_are_not_calibrated() {
             watch: Watch::default(),
         };
         let folder = RunFolder::open(root.path().join(name), OnExisting::Refuse).unwrap();
-        match run.run(&folder, Vec::new(), None, &StopFlag::new()).unwrap() {
-            RunEnd::Finished { metrics, .. } => metrics,
-            other => panic!("{other:?}"),
-        }
+        to_the_end(run, &folder)
     };
     let many = noise(101, 0);
     assert!(!metrics("many", all(&many), many).contains_key("calibration"));

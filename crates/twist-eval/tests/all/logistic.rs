@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use tch::{Kind, Tensor};
-use twist_eval::{Logistic, LogisticProtocol, Targets};
+use twist_eval::{Logistic, LogisticProtocol};
+use twist_train::labels::Targets;
 
 const REFERENCE: &str = include_str!("files/logistic.json");
 

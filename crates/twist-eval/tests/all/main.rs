@@ -19,12 +19,10 @@ use tch::{Device, Kind, Tensor};
 use twist_data::subset;
 use twist_eval::{EvalData, clusters_against_labels};
 use twist_model::{EvalInput, Features, ModelError};
-use twist_train::{EvalContext, Evaluator};
 
 fn evaluate(data: EvalData) -> Vec<(String, f64)> {
     let plan = plan(&data);
-    let context = EvalContext { plan: &plan, step: 1, epoch: 0.5, last: None };
-    evaluator(data).evaluate(&net(&plan), &context).unwrap()
+    evaluator(data).scores(&net(&plan), &plan).unwrap()
 }
 
 fn score(pairs: &[(String, f64)], key: &str) -> Option<f64> {
@@ -82,11 +80,10 @@ fn an_evaluation_leaves_network_and_random_numbers_as_they_are() {
     tch::manual_seed(5);
     let expected = Tensor::rand([4], (Kind::Float, Device::Cpu));
     tch::manual_seed(5);
-    let context = EvalContext { plan: &plan, step: 1, epoch: 0.5, last: None };
-    let first = evaluator(data.clone()).evaluate(&net, &context).unwrap();
+    let first = evaluator(data.clone()).scores(&net, &plan).unwrap();
     assert_eq!(Tensor::rand([4], (Kind::Float, Device::Cpu)), expected);
     assert_eq!(net.store.state_dict().unwrap().0, before.0);
-    assert_eq!(evaluator(data).evaluate(&net, &context).unwrap(), first, "the same figures again");
+    assert_eq!(evaluator(data).scores(&net, &plan).unwrap(), first, "the same figures again");
 }
 
 #[test]

@@ -15,4 +15,5 @@ pub use cache::FeatureCache;
 pub use file::{FeatureFile, FeatureTable};
 pub use outputs::{Features, most_probable};
 pub use rows::{Rows, unit_rows};
-pub use set::{FeatureKind, FeatureSet};
+pub use set::FeatureSet;
+pub use twist_train::labels::FeatureKind;

@@ -1,31 +1,10 @@
 //! Features of a data set, row by row.
 
-use std::fmt;
-
 use tch::Tensor;
 use twist_data::{Dataset, Skipped};
 
 use super::unit_rows;
 use crate::ModelError;
-
-/// Which features of a network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FeatureKind {
-    /// What the backbone gives.
-    #[default]
-    Last,
-    /// The class tokens of a transformer's last n blocks after its final norm, one after the other.
-    LastBlocks(usize),
-}
-
-impl fmt::Display for FeatureKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Last => f.write_str("last layer"),
-            Self::LastBlocks(n) => write!(f, "class tokens of the last {n} blocks"),
-        }
-    }
-}
 
 /// Frozen features of the readable images of a data set, as the backbone gives them: not normalised.
 #[derive(Debug)]

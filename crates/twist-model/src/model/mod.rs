@@ -131,6 +131,15 @@ impl Model {
         self.backbone.as_deref().ok_or_else(|| ModelError::NoBackbone { path: self.path.clone() })
     }
 
+    /// The backbone with every tensor of the model, for training.
+    ///
+    /// # Errors
+    /// [`ModelError::NoBackbone`].
+    pub fn into_backbone(self) -> Result<(Box<dyn Backbone>, Store), ModelError> {
+        let Self { path, store, backbone, .. } = self;
+        Ok((backbone.ok_or(ModelError::NoBackbone { path })?, store))
+    }
+
     /// Features to the logits of discovered classes.
     ///
     /// # Errors
@@ -153,10 +162,7 @@ impl Model {
     /// No backbone; images that do not fit; class tokens of a network that has none; [`ModelError::FeaturesNotFinite`].
     pub fn features(&self, images: &Tensor, kind: FeatureKind) -> Result<Tensor, ModelError> {
         let backbone = self.backbone()?;
-        let features = tch::no_grad(|| match kind {
-            FeatureKind::Last => backbone.forward(images, Mode::Eval),
-            FeatureKind::LastBlocks(n) => backbone.last_class_tokens(images, n, Mode::Eval),
-        })?;
+        let features = tch::no_grad(|| kind.of(backbone, images, Mode::Eval))?;
         self.finite(features.f_to_kind(Kind::Float)?)
     }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use tch::Device;
 use twist_io::{StateDict, load_safetensors, match_names, shown};
 use twist_run::files;
-use twist_train::{CheckpointFacts, CheckpointStore};
+use twist_train::{CheckpointFacts, CheckpointStore, Loaded};
 
 use super::{CARD_KEY, Model, ModelCard, ModelName};
 use crate::ModelError;
@@ -25,13 +25,21 @@ pub(super) fn open(written: &Path, device: Device) -> Result<Model, ModelError> 
     }
     let checkpoints = path.join(files::CHECKPOINTS);
     let newest = match checkpoints.is_dir() {
-        true => CheckpointStore::new(checkpoints, 1).newest_good()?,
+        true => newest(&CheckpointStore::new(checkpoints, 1), &path)?,
         false => None,
     };
     let loaded = newest.ok_or_else(|| ModelError::NoModel { path: path.to_owned() })?;
     let left_out = loaded.rejected.iter().map(|newer| newer.reason.clone()).collect();
     let model = of_run(loaded.path, Some(path), loaded.state, &loaded.facts, teacher, device)?;
     Ok(Model { left_out, ..model })
+}
+
+/// The newest checkpoint of a network that was trained on images.
+fn newest(store: &CheckpointStore, run: &Path) -> Result<Option<Loaded>, ModelError> {
+    store.newest_good().map_err(|error| match store.newest_step() {
+        Ok(_) => ModelError::Unfinished { path: run.to_owned() },
+        Err(_) => error.into(),
+    })
 }
 
 /// The run folder of a checkpoint.

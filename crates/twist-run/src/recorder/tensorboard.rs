@@ -123,7 +123,7 @@ fn wall_time() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::StepFigures;
+    use crate::{ClassFigures, StepFigures};
 
     /// The bytes that TensorBoard's own writer makes of the same events:
     ///
@@ -149,7 +149,12 @@ mod tests {
     #[test]
     fn steps_and_evaluations_become_scalars_and_nothing_else_does() {
         let names = |what: &What| scalars(what).into_iter().map(|value| value.tag).collect::<Vec<_>>();
-        let step = names(&What::Step(StepFigures::default()));
+        let figures = StepFigures {
+            classes: Some(ClassFigures::default()),
+            grad_norm: Some(1.0),
+            ..StepFigures::default()
+        };
+        let step = names(&What::Step(figures));
         assert!(step.contains(&"train/loss".to_string()) && step.len() == 9, "{step:?}");
         let mut scores = serde_json::Map::new();
         scores.insert("knn_top1".into(), 0.5.into());

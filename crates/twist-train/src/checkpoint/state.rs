@@ -84,8 +84,8 @@ impl CheckpointFacts {
         let (data, transform) = (plan.config().data, &plan.eval().transform);
         Self {
             step,
-            epoch: plan.epoch_of(step),
-            total_steps: plan.total_steps(),
+            epoch: plan.run.epoch_of(step),
+            total_steps: plan.run.total_steps,
             recipe_name: recipe_name.into(),
             recipe: plan.config().clone(),
             precision: Some(plan.precision()),

@@ -9,12 +9,15 @@ use twist_run::files;
 
 use super::{CheckpointFacts, Measured};
 use crate::TrainError;
+use crate::run::Standing;
 
 /// Writes, finds and retires the checkpoints of a folder.
 #[derive(Clone, Debug)]
 pub struct CheckpointStore {
     folder: PathBuf,
     keep: usize,
+    /// The one file that every checkpoint replaces, where there is no more than one.
+    file: Option<PathBuf>,
     /// What `best.safetensors` was measured by.
     best: Option<Measured>,
 }
@@ -44,25 +47,26 @@ pub struct Rejected {
 impl CheckpointStore {
     /// The checkpoints of `folder`, of which the last `keep` stay.
     pub fn new(folder: PathBuf, keep: usize) -> Self {
-        Self { folder, keep, best: None }
+        Self { folder, keep, file: None, best: None }
+    }
+
+    /// One file that every checkpoint replaces.
+    pub(crate) fn file(path: PathBuf) -> Self {
+        let folder = path.parent().map(PathBuf::from).unwrap_or_default();
+        Self { folder, keep: 1, file: Some(path), best: None }
     }
 
     /// Writes a checkpoint, and only when it is safe removes those that are no longer among the last.
     ///
     /// # Errors
     /// When the file cannot be written; the older checkpoints are untouched then.
-    pub fn save(&self, facts: &CheckpointFacts, state: &StateDict) -> Result<PathBuf, TrainError> {
-        self.write(facts.step, facts, state)
-    }
-
-    /// As [`CheckpointStore::save`], with facts of any kind.
     pub(crate) fn write(
         &self,
         step: u64,
         facts: &impl Serialize,
         state: &StateDict,
     ) -> Result<PathBuf, TrainError> {
-        let path = self.folder.join(files::checkpoint(step));
+        let path = self.file.clone().unwrap_or_else(|| self.folder.join(files::checkpoint(step)));
         let metadata = serde_json::to_value(facts).map_err(std::io::Error::from)?;
         save_safetensors(&path, state, Some(&metadata))?;
         self.retire(step)?;
@@ -74,6 +78,9 @@ impl CheckpointStore {
     /// # Errors
     /// When the folder cannot be listed, or a file not removed.
     pub fn retire(&self, step: u64) -> Result<(), TrainError> {
+        if self.file.is_some() {
+            return Ok(());
+        }
         let older: Vec<PathBuf> =
             self.list()?.into_iter().filter(|(older, _)| *older < step).map(|(_, path)| path).collect();
         for path in older.iter().rev().skip(self.keep.saturating_sub(1)) {
@@ -89,9 +96,9 @@ impl CheckpointStore {
         if !path.is_file() {
             return None;
         }
-        match read::<CheckpointFacts>(&path) {
-            Ok((_, facts)) => {
-                self.best = facts.measured;
+        match read::<Standing>(&path) {
+            Ok((_, standing)) => {
+                self.best = standing.measured;
                 None
             }
             Err(reason) => Some(Rejected { path, reason }),
@@ -125,6 +132,10 @@ impl CheckpointStore {
     /// # Errors
     /// When the folder cannot be listed.
     pub fn list(&self) -> Result<Vec<(u64, PathBuf)>, TrainError> {
+        if let Some(file) = &self.file {
+            // The step stands in it.
+            return Ok(file.is_file().then(|| (0, file.clone())).into_iter().collect());
+        }
         let mut found = Vec::new();
         for entry in fs_err::read_dir(&self.folder)? {
             let entry = entry?;
@@ -134,6 +145,14 @@ impl CheckpointStore {
         }
         found.sort();
         Ok(found)
+    }
+
+    /// The finished steps of the newest checkpoint that can be read, whatever it is of; 0 when there is no checkpoint.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::newest_good`].
+    pub fn newest_step(&self) -> Result<u64, TrainError> {
+        Ok(self.newest::<Standing>()?.map_or(0, |loaded| loaded.facts.step))
     }
 
     /// The newest checkpoint that can be read, with the newer ones that cannot; `None` when there is no checkpoint.
@@ -218,7 +237,7 @@ mod tests {
 
     fn save(store: &mut CheckpointStore, step: u64, score: f64) -> bool {
         let facts = CheckpointFacts { measured: Some(knn(score)), ..facts(step) };
-        let path = store.save(&facts, &state(step as f32)).unwrap();
+        let path = store.write(step, &facts, &state(step as f32)).unwrap();
         store.offer_best(&path, &knn(score)).unwrap()
     }
 
@@ -259,7 +278,7 @@ mod tests {
     fn a_checkpoint_too_many_goes_when_the_run_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let keeps_all = CheckpointStore::new(folder.path().into(), 9);
-        (1..=4).for_each(|step| drop(keeps_all.save(&facts(step), &state(0.0)).unwrap()));
+        (1..=4).for_each(|step| drop(keeps_all.write(step, &facts(step), &state(0.0)).unwrap()));
         let store = CheckpointStore::new(folder.path().into(), 2);
         store.retire(4).unwrap();
         assert_eq!(steps(&store), [3, 4]);
@@ -272,7 +291,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = CheckpointStore::new(folder.path().into(), 3);
         assert!(store.newest_good().unwrap().is_none());
-        let paths = [10, 20, 30].map(|step| store.save(&facts(step), &state(step as f32)).unwrap());
+        let paths = [10, 20, 30].map(|step| store.write(step, &facts(step), &state(step as f32)).unwrap());
         let whole = fs_err::read(&paths[2]).unwrap();
         fs_err::write(&paths[2], &whole[..whole.len() / 2]).unwrap();
         let loaded = store.newest_good().unwrap().unwrap();
@@ -298,7 +317,7 @@ mod tests {
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let bytes = folders.map(|folder| {
             let store = CheckpointStore::new(folder.path().into(), 1);
-            fs_err::read(store.save(&facts(7), &state(0.5)).unwrap()).unwrap()
+            fs_err::read(store.write(7, &facts(7), &state(0.5)).unwrap()).unwrap()
         });
         assert_eq!(bytes[0], bytes[1]);
     }

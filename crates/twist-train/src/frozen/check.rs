@@ -5,16 +5,13 @@ use crate::PlanError;
 use crate::plan::{Shared, check};
 
 pub(super) fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Result<(), PlanError> {
-    let (model, pairs, guide, train) = (&config.model, &config.pairs, &config.guide, &config.train);
+    let (model, pairs, guide) = (&config.model, &config.pairs, &config.guide);
     let shared = Shared {
         hidden_dim: model.hidden_dim,
         dim: model.dim,
         loss: &config.loss,
         optim: &config.optim,
         schedule: &config.schedule,
-        checkpoint: &config.checkpoint,
-        guard: &config.guard,
-        log_every: train.log_every,
     };
     shared.check()?;
     let rows = features.rows as i64;
@@ -43,7 +40,6 @@ pub(super) fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Resu
             (0.0..1.0).contains(&pairs.dropout),
             "in [0, 1) (0 switches it off)",
         ),
-        ("train.batch_size", train.batch_size as f64, train.batch_size >= 2, "at least 2"),
     ])
 }
 

@@ -11,8 +11,7 @@
 //! first ([`GuideConfig`]), while the loss takes over.
 //!
 //! ```text
-//! head recipe ─ HeadConfig ─ HeadPlan ─ HeadTrainer ─┬─ Pairs ─ head_step ─ Optimizer
-//!                                                    └─ Guard, Recorder, CheckpointStore
+//! head recipe ─ HeadConfig ─ HeadPlan ─ HeadTrainer ─ Run ─ Heads ─ Pairs ─ head_step ─ Optimizer
 //! ```
 //!
 //! As in the rest of the crate nothing remembers time: order and neighbours are functions of seed and step, so a resumed
@@ -26,20 +25,22 @@ mod check;
 
 mod trainer;
 
+mod task;
+
 mod step;
 
 mod pairs;
 
-mod checkpoint;
-mod progress;
+mod facts;
 
-pub use checkpoint::HeadFacts;
 pub use config::{
     FeatureConfig, GuideConfig, HeadConfig, HeadEvalConfig, HeadModelConfig, HeadRunConfig, PairConfig,
 };
+pub use facts::HeadFacts;
 pub use pairs::{Neighbourhood, Pairs};
 pub use plan::{FeatureFacts, HeadPlan};
-pub use trainer::{HeadEvaluator, HeadOptions, HeadTrainer};
+pub use task::Heads;
+pub use trainer::{HeadOptions, HeadTrainer};
 
 use crate::config::RecipeOf;
 

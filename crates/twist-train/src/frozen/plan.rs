@@ -5,11 +5,10 @@ use twist_nn::TwistLoss;
 
 use super::HeadConfig;
 use super::check::check_values;
-use crate::config::GuardConfig;
-use crate::length;
 use crate::machine::Machine;
-use crate::schedule::{Cosine, LearningRate, Stage, silent_warmup_epochs};
-use crate::{CheckpointPlan, PlanError, Rates};
+use crate::plan::RatePlan;
+use crate::run::{RunKeys, RunPlan, RunSettings};
+use crate::{PlanError, Rates};
 
 /// What a plan needs to know about the features.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -27,23 +26,16 @@ pub struct FeatureFacts {
 /// A checked run of heads. It is made once and never changes; `plan.json` is its serialised form.
 #[derive(Clone, Debug, Serialize)]
 pub struct HeadPlan {
+    /// Length of the run, and when it is logged, saved, evaluated and judged.
+    #[serde(flatten)]
+    pub run: RunPlan,
     #[serde(skip)] // the recipe has what matters of it; it also names a backbone, and there is none
     net: twist_nn::HeadConfig,
     heads: usize,
     features: FeatureFacts,
     neighbours: usize,
-    seed: u64,
-    batch_size: usize,
-    epochs: u64,
-    steps_per_epoch: u64,
-    total_steps: u64,
-    warmup_epochs: u64,
-    peak_learning_rate: f64,
-    learning_rate: LearningRate,
-    weight_decay: Cosine,
-    machine: Machine,
-    checkpoint: CheckpointPlan,
-    eval_every_steps: Option<u64>,
+    #[serde(flatten)]
+    rates: RatePlan,
     config: HeadConfig,
 }
 
@@ -54,31 +46,25 @@ impl HeadPlan {
     /// [`PlanError`], with the key, its value and a value that would do.
     pub fn new(config: &HeadConfig, features: &FeatureFacts, machine: &Machine) -> Result<Self, PlanError> {
         check_values(config, features)?;
-        let (train, schedule, optim) = (config.train, config.schedule, config.optim);
-        let batch_size = train.batch_size.min(features.rows);
-        let steps_per_epoch = (features.rows / batch_size) as u64;
-        let steps_of = |key, epochs| length::steps(key, epochs, steps_per_epoch);
-        let total_steps = steps_of("schedule.epochs", schedule.epochs)?;
-        let warmup_epochs =
-            schedule.warmup_epochs.unwrap_or_else(|| silent_warmup_epochs(schedule.epochs, schedule.epochs));
-        if warmup_epochs >= schedule.epochs {
-            return Err(PlanError::Warmup { warmup: warmup_epochs, epochs: schedule.epochs });
-        }
-        let scale = if optim.scale_lr { batch_size as f64 / 256.0 } else { 1.0 };
-        let peak_learning_rate = optim.lr * scale;
-        let learning_rate = LearningRate::new(Stage {
-            start: 0,
-            steps: total_steps,
-            warmup: steps_of("schedule.warmup_epochs", warmup_epochs)?,
-            peak: peak_learning_rate,
-            final_fraction: schedule.final_lr_fraction,
-        });
-        let end = optim.weight_decay_end.unwrap_or(optim.weight_decay);
-        let every_steps = match (config.checkpoint.every_steps, config.checkpoint.every_epochs) {
-            (Some(steps), _) => steps,
-            (None, epochs) => steps_of("checkpoint.every_epochs", epochs.unwrap_or(1))?,
-        };
-        let eval_every = steps_of("eval.every_epochs", config.eval.every_epochs)?;
+        let train = config.train;
+        let run = RunPlan::new(RunSettings {
+            keys: RunKeys::RECIPE,
+            seed: train.seed,
+            samples: features.rows,
+            batch_size: train.batch_size.min(features.rows),
+            // Rows that do not fill a batch wait for the next epoch's order.
+            steps_per_epoch: |rows, batch_size| (rows / batch_size) as u64,
+            epochs: config.schedule.epochs,
+            second_stage_epochs: None,
+            log_every: train.log_every,
+            checkpoint: config.checkpoint,
+            eval_every_epochs: config.eval.every_epochs,
+            guard: config.guard,
+            classes: config.model.dim,
+            temperature: config.loss.temperature,
+            machine,
+        })?;
+        let rates = RatePlan::new(&config.schedule, &config.optim, &run)?;
         let model = &config.model;
         let net = twist_nn::HeadConfig {
             hidden_dim: model.hidden_dim,
@@ -89,22 +75,12 @@ impl HeadPlan {
             small_normal: false,
         };
         Ok(Self {
+            run,
             net,
             heads: model.heads,
             features: features.clone(),
             neighbours: config.pairs.neighbours.min(features.rows - 1),
-            seed: train.seed,
-            batch_size,
-            epochs: schedule.epochs,
-            steps_per_epoch,
-            total_steps,
-            warmup_epochs,
-            peak_learning_rate,
-            learning_rate,
-            weight_decay: Cosine { base: optim.weight_decay, end, steps: total_steps },
-            machine: machine.clone(),
-            checkpoint: CheckpointPlan { every_steps, keep: config.checkpoint.keep },
-            eval_every_steps: (eval_every > 0).then_some(eval_every),
+            rates,
             config: config.clone(),
         })
     }
@@ -132,7 +108,7 @@ impl HeadPlan {
     /// The share of k-means in what a led head learns at `step`: all at first, `guide.rest` after `guide.part` of the run.
     pub fn guidance_at(&self, step: u64) -> f64 {
         let guide = self.config.guide;
-        let gone = step as f64 / (guide.part * self.total_steps as f64);
+        let gone = step as f64 / (guide.part * self.run.total_steps as f64);
         (1.0 - gone).max(guide.rest)
     }
 
@@ -146,41 +122,9 @@ impl HeadPlan {
         self.neighbours
     }
 
-    /// Seed of weights, order and pairs.
-    pub fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    /// Rows of one update.
-    pub fn batch_size(&self) -> usize {
-        self.batch_size
-    }
-
-    /// Passes over the features.
-    pub fn epochs(&self) -> u64 {
-        self.epochs
-    }
-
-    /// Updates of one epoch.
-    pub fn steps_per_epoch(&self) -> u64 {
-        self.steps_per_epoch
-    }
-
-    /// Updates of the whole run.
-    pub fn total_steps(&self) -> u64 {
-        self.total_steps
-    }
-
-    /// `steps` in epochs.
-    pub fn epoch_of(&self, steps: u64) -> f64 {
-        steps as f64 / self.steps_per_epoch as f64
-    }
-
     /// The rates of the update that `step` makes.
     pub fn rates_at(&self, step: u64) -> Rates {
-        let weights = self.learning_rate.at(step);
-        let vectors = weights / self.config.optim.bias_lr_ratio;
-        Rates { weights, vectors, weight_decay: self.weight_decay.at(step) }
+        self.rates.at(step, &self.config.optim)
     }
 
     /// What is minimised.
@@ -194,30 +138,5 @@ impl HeadPlan {
             temperature: loss.temperature,
             ..TwistLoss::default()
         }
-    }
-
-    /// The machine that the plan was made for.
-    pub fn machine(&self) -> &Machine {
-        &self.machine
-    }
-
-    /// Steps between two readings of the figures.
-    pub fn log_every(&self) -> u64 {
-        self.config.train.log_every
-    }
-
-    /// When to save.
-    pub fn checkpoint(&self) -> CheckpointPlan {
-        self.checkpoint
-    }
-
-    /// Steps between two online evaluations; `None`: none before the end.
-    pub fn eval_every_steps(&self) -> Option<u64> {
-        self.eval_every_steps
-    }
-
-    /// The guard's thresholds.
-    pub fn guard(&self) -> GuardConfig {
-        self.config.guard
     }
 }

@@ -24,15 +24,15 @@ pub(super) struct HeadState {
 impl HeadState {
     /// Head number `number` of a plan, as it starts: every one has a start of its own, and a guide where it is led.
     pub(super) fn new(plan: &HeadPlan, number: usize, guide: Option<&[u32]>) -> Result<Self, TrainError> {
-        let seed = if number == 0 { plan.seed() } else { splitmix(plan.seed()) ^ number as u64 };
-        let mut store = Store::new(plan.machine().device, seed);
+        let seed = if number == 0 { plan.run.seed } else { splitmix(plan.run.seed) ^ number as u64 };
+        let mut store = Store::new(plan.run.machine.device, seed);
         let mut builder = store.builder("projection_heads");
         let head = ProjectionHead::new(&mut builder, plan.features().width, plan.net())?;
         let parameters = Parameters::of(&store);
         let optimizer = optim::build(&plan.config().optim, Parameters::of(&store))?;
         let guide = guide.map(|clusters| {
             let clusters: Vec<i64> = clusters.iter().map(|&cluster| i64::from(cluster)).collect();
-            Tensor::f_from_slice(&clusters)?.f_to_device(plan.machine().device)
+            Tensor::f_from_slice(&clusters)?.f_to_device(plan.run.machine.device)
         });
         Ok(Self { head, store, optimizer, parameters, guide: guide.transpose()? })
     }

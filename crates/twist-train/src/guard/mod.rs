@@ -62,6 +62,11 @@ impl Guard {
         Self { streaks, ..self }
     }
 
+    /// Its thresholds.
+    pub fn limits(&self) -> &GuardConfig {
+        &self.limits
+    }
+
     /// The streaks up to the last step that was observed.
     pub fn streaks(&self) -> Streaks {
         self.streaks
@@ -75,9 +80,11 @@ impl Guard {
         if !reading.loss.is_finite() {
             return Some(CollapseKind::NonFiniteLoss);
         }
-        if !reading.grad_norm.is_finite() {
+        if reading.grad_norm.is_some_and(|norm| !norm.is_finite()) {
             return Some(CollapseKind::NonFiniteGradient);
         }
+        // Labels keep the classes apart, so that nothing else is judged where they say them.
+        let reading = reading.classes?;
         let gap = self.limits.uniform_gap / self.temperature.powi(2).max(1.0);
         let few = (self.limits.dead_fraction * self.reachable).max(1.0);
         let worth = reading.diversity.exp();
@@ -104,6 +111,8 @@ impl Guard {
 
 #[cfg(test)]
 mod tests {
+    use twist_run::ClassFigures;
+
     use super::*;
 
     const WINDOW: u64 = 20;
@@ -114,16 +123,8 @@ mod tests {
 
     fn reading(step: u64, sharpness: f64, diversity: f64, classes_in_use: u64) -> StepReading {
         let loss = sharpness - diversity;
-        StepReading {
-            step,
-            loss,
-            kl: 0.1,
-            sharpness,
-            diversity,
-            grad_norm: 1.0,
-            classes_in_use,
-            ..Default::default()
-        }
+        let classes = ClassFigures { kl: 0.1, sharpness, diversity, classes_in_use, confident: None };
+        StepReading { step, loss, classes: Some(classes), grad_norm: Some(1.0), ..Default::default() }
     }
 
     /// The step (counted from 1) at which the guard fires on figures that do not change.
@@ -149,7 +150,7 @@ mod tests {
         bad.loss = f64::NAN;
         assert_eq!(guard(10, 64).observe(&bad), Some(CollapseKind::NonFiniteLoss));
         let mut bad = reading(1, 1.0, 2.0, 8);
-        bad.grad_norm = f64::INFINITY;
+        bad.grad_norm = Some(f64::INFINITY);
         assert_eq!(guard(10, 64).observe(&bad), Some(CollapseKind::NonFiniteGradient));
     }
 

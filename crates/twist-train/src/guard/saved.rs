@@ -17,7 +17,7 @@ pub(crate) struct SavedStep<'a> {
     /// The kind's name.
     pub(crate) kind: &'static str,
     /// What to change.
-    pub(crate) advice: &'static str,
+    pub(crate) advice: &'a str,
     /// The step that was judged, from 0.
     pub(crate) step: u64,
     /// The step before which the saved weights stood: the last reading at which nothing was wrong.

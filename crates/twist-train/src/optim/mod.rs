@@ -29,9 +29,7 @@ pub struct Rates {
 impl Rates {
     /// The plan's rates for the update that `step` makes.
     pub fn at(plan: &TrainPlan, step: u64) -> Self {
-        let weights = plan.learning_rate().at(step);
-        let vectors = weights / plan.optim().bias_lr_ratio;
-        Self { weights, vectors, weight_decay: plan.weight_decay().at(step) }
+        plan.rates().at(step, plan.optim())
     }
 }
 

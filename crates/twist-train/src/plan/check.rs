@@ -107,9 +107,6 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
         loss: &config.loss,
         optim: &config.optim,
         schedule: &config.schedule,
-        checkpoint: &config.checkpoint,
-        guard: &config.guard,
-        log_every: train.log_every,
     };
     shared.check()?;
     check(&[
@@ -142,12 +139,6 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
             "at least the side of every view",
         ),
         ("data.std", data.std[0], data.std.iter().all(|s| *s > 0.0 && *s <= 1.0), "every channel in (0, 1]"),
-        (
-            "train.batch_size",
-            train.batch_size as f64,
-            train.batch_size >= 2,
-            "at least 2: the head needs batch statistics",
-        ),
         ("train.accumulation", train.accumulation as f64, train.accumulation >= 1, "at least 1"),
         ("eval.knn_k", eval.knn_k as f64, eval.knn_k >= 1, "at least 1"),
         (
@@ -423,14 +414,18 @@ solarize = 0.0
     fn derived_numbers() {
         let plan =
             plan(1000, false, &["model.bunch=32", "train.accumulation=4", "train.batch_size=128"]).unwrap();
-        assert_eq!((plan.steps_per_epoch(), plan.total_steps(), plan.norm_batch()), (7, 210, 32));
-        assert_eq!(plan.peak_learning_rate(), 0.25, "0.5 for 256 images");
-        assert_eq!(plan.learning_rate().at(5 * 7), 0.25, "30 epochs warm up for 5, by the released rule");
+        assert_eq!((plan.run.steps_per_epoch, plan.run.total_steps, plan.norm_batch()), (7, 210, 32));
+        assert_eq!(plan.rates().peak_learning_rate, 0.25, "0.5 for 256 images");
+        assert_eq!(
+            plan.rates().learning_rate.at(5 * 7),
+            0.25,
+            "30 epochs warm up for 5, by the released rule"
+        );
         assert_eq!(plan.net().head.bunch, Some(32));
         assert_eq!((plan.eval().transform.resize, plan.eval().transform.crop), (32, 32));
-        assert_eq!(plan.eval().every_steps, Some(70));
-        assert_eq!(plan.checkpoint().every_steps, 7);
-        assert_eq!(plan.epoch_of(14), 2.0);
+        assert_eq!(plan.run.eval_every_steps, Some(70));
+        assert_eq!(plan.run.checkpoint.every_steps, 7);
+        assert_eq!(plan.run.epoch_of(14), 2.0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use twist_nn::MOST_OUTPUTS;
 
 use super::PlanError;
-use crate::config::{CheckpointConfig, GuardConfig, LossConfig, OptimConfig, ScheduleConfig};
+use crate::config::{LossConfig, OptimConfig, ScheduleConfig};
 
 /// A key, its value, whether the rule holds, and the rule.
 pub(crate) type Rule<'a> = (&'static str, f64, bool, &'a str);
@@ -15,16 +15,12 @@ pub(crate) struct Shared<'a> {
     pub(crate) loss: &'a LossConfig,
     pub(crate) optim: &'a OptimConfig,
     pub(crate) schedule: &'a ScheduleConfig,
-    pub(crate) checkpoint: &'a CheckpointConfig,
-    pub(crate) guard: &'a GuardConfig,
-    pub(crate) log_every: u64,
 }
 
 impl Shared<'_> {
     /// Refuses the first value that is out of its range.
     pub(crate) fn check(&self) -> Result<(), PlanError> {
-        let Self { loss, optim, schedule, checkpoint, guard, .. } = self;
-        let from_0 = |value: f64| value >= 0.0 && value.is_finite();
+        let Self { loss, optim, schedule, .. } = self;
         let above_0 = |value: f64| value > 0.0 && value.is_finite();
         let [first, second] = optim.betas;
         let end = optim.weight_decay_end.unwrap_or(optim.weight_decay);
@@ -75,38 +71,19 @@ impl Shared<'_> {
             ("optim.betas", first, (0.0..1.0).contains(&first), "two numbers in [0, 1)"),
             ("optim.betas", second, (0.0..1.0).contains(&second), "two numbers in [0, 1)"),
             ("optim.eps", optim.eps, above_0(optim.eps), "a finite number above 0"),
-            ("schedule.epochs", schedule.epochs as f64, schedule.epochs >= 1, "at least 1"),
             (
                 "schedule.final_lr_fraction",
                 schedule.final_lr_fraction,
                 (0.0..=1.0).contains(&schedule.final_lr_fraction),
                 "a part of the peak, in [0, 1]",
             ),
-            ("train.log_every", self.log_every as f64, self.log_every >= 1, "at least 1"),
-            ("checkpoint.keep", checkpoint.keep as f64, checkpoint.keep >= 1, "at least 1"),
-            ("checkpoint.every_steps", 0.0, checkpoint.every_steps != Some(0), "at least 1"),
-            ("checkpoint.every_epochs", 0.0, checkpoint.every_epochs != Some(0), "at least 1"),
-            ("guard.window_steps", guard.window_steps as f64, guard.window_steps >= 1, "at least 1"),
-            (
-                "guard.dead_fraction",
-                guard.dead_fraction,
-                (0.0..=1.0).contains(&guard.dead_fraction),
-                "a part of the classes, in [0, 1]",
-            ),
-            (
-                "guard.uniform_gap",
-                guard.uniform_gap,
-                from_0(guard.uniform_gap),
-                "a finite number of nats, at least 0",
-            ),
-            (
-                "guard.one_hot_classes",
-                guard.one_hot_classes,
-                from_0(guard.one_hot_classes),
-                "a finite number of classes, at least 0",
-            ),
         ])
     }
+}
+
+/// Whether a number is finite and at least 0.
+pub(crate) fn from_0(value: f64) -> bool {
+    value >= 0.0 && value.is_finite()
 }
 
 /// Refuses the first value whose rule does not hold.

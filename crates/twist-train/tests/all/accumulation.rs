@@ -11,8 +11,13 @@ fn pixels(plan: &TrainPlan, step: u64) -> Vec<Tensor> {
     let views = plan.views_at(step).chunk_by(|a, b| a.size == b.size);
     views
         .map(|views| {
-            let shape =
-                [views.len() as i64, plan.batch_size() as i64, views[0].size.into(), views[0].size.into(), 3];
+            let shape = [
+                views.len() as i64,
+                plan.run.batch_size as i64,
+                views[0].size.into(),
+                views[0].size.into(),
+                3,
+            ];
             let bytes: Vec<u8> = (0..shape.iter().product::<i64>() as u32).map(hashed).collect();
             Tensor::from_slice(&bytes).view(shape)
         })
@@ -28,7 +33,9 @@ fn two_steps(plan: &TrainPlan, first: u64) -> (Vec<(String, Tensor)>, Vec<f64>) 
     for step in first..first + 2 {
         let metrics = train_step(&mut state, plan, &normalize, step, &pixels(plan, step)).unwrap();
         let reading = StepMetrics::read(&[metrics]).unwrap()[0];
-        figures = vec![reading.loss, reading.kl, reading.sharpness, reading.diversity, reading.grad_norm];
+        let classes = reading.classes.unwrap();
+        let norm = reading.grad_norm.unwrap();
+        figures = vec![reading.loss, classes.kl, classes.sharpness, classes.diversity, norm];
     }
     let nets = [("model", Some(&state.net)), ("teacher", state.teacher.as_ref().map(|teacher| &teacher.net))];
     let nets = nets.into_iter().filter_map(|(who, net)| Some((who, net?)));

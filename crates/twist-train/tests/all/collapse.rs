@@ -26,7 +26,11 @@ fn collapses_with(healthy: &[&str], value: &str, expected: CollapseKind, advice:
     assert!(matches!(outcome, Outcome::Finished { .. }) && line.is_none(), "{outcome:?}");
 
     let (outcome, line) = end_of(&[healthy, &[value]].concat());
-    let Outcome::Collapsed { kind, step, saved } = outcome else { panic!("{value}: {outcome:?}") };
+    let Outcome::Collapsed { kind, step, advice: said, saved } = outcome else {
+        panic!("{value}: {outcome:?}")
+    };
+    let saved = saved.unwrap();
+    assert_eq!(said, kind.advice());
     assert!(kind == expected && step > 20 && saved.ends_with("collapse"), "{value}: {kind} at step {step}");
     let line = line.unwrap();
     assert!(line["kind"] == kind.name() && line["advice"].as_str().unwrap().contains(advice), "{line}");
@@ -113,7 +117,9 @@ fn a_loss_that_is_not_finite_stops_the_run_and_saves_the_step() {
     let path = root.path().join("run");
     let overrides = ["optim.name=sgd", "optim.lr=1e30", "schedule.warmup_epochs=0", "optim.clip_norm=0"];
     let outcome = run(&path, OnExisting::Refuse, &overrides, None, &StopFlag::new()).unwrap();
-    let Outcome::Collapsed { kind, step, ref saved } = outcome else { panic!("{outcome:?}") };
+    let Outcome::Collapsed { kind, step, saved: Some(ref saved), .. } = outcome else {
+        panic!("{outcome:?}")
+    };
     assert!(matches!(kind, CollapseKind::NonFiniteLoss | CollapseKind::NonFiniteGradient), "{kind}");
 
     let text = fs_err::read(saved.join("step.json")).unwrap();

@@ -7,8 +7,8 @@ use tch::Device;
 use twist_data::{DataError, Dataset, Rgb8, Stored};
 use twist_run::{OnExisting, Recorder, RunFolder};
 use twist_train::{
-    DataFacts, Evaluator, Machine, Outcome, Override, Recipe, StopFlag, TrainError, TrainOptions, TrainPlan,
-    Trainer,
+    DataFacts, Evaluator, Machine, Outcome, Override, Pretraining, Recipe, StopFlag, TrainError,
+    TrainOptions, TrainPlan, Trainer,
 };
 
 /// Coloured stripes whose direction is the class, 16 × 16 pixels.
@@ -167,7 +167,7 @@ pub(crate) fn run(
     path: &Path,
     on_existing: OnExisting,
     overrides: &[&str],
-    evaluator: Option<&mut dyn Evaluator>,
+    evaluator: Option<&mut dyn Evaluator<Pretraining>>,
     stop: &StopFlag,
 ) -> Result<Outcome, TrainError> {
     run_recipe(path, on_existing, &recipe(overrides), evaluator, stop)
@@ -178,7 +178,7 @@ pub(crate) fn run_recipe(
     path: &Path,
     on_existing: OnExisting,
     recipe: &Recipe,
-    evaluator: Option<&mut dyn Evaluator>,
+    evaluator: Option<&mut dyn Evaluator<Pretraining>>,
     stop: &StopFlag,
 ) -> Result<Outcome, TrainError> {
     let folder = RunFolder::open(path, on_existing)?;

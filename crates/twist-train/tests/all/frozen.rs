@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
-use twist_nn::{Init, Mode, ProjectionHead, fill};
+use twist_nn::{Init, Mode, fill};
 use twist_run::{Event, OnExisting, Recorder, RunFolder, What};
 use twist_train::frozen::{
-    FeatureFacts, HeadEvaluator, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer, Neighbourhood,
+    FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer, Heads, Neighbourhood,
 };
-use twist_train::{DeviceRequest, EvalError, Machine, Outcome, StopFlag, StopReason};
+use twist_train::{
+    DeviceRequest, EvalError, Evaluator, Machine, Moment, Outcome, Scores, StopFlag, StopReason,
+};
 
 const GROUPS: i64 = 5;
 const EACH: i64 = 60;
@@ -72,7 +74,7 @@ fn watched(
     folder: &Path,
     stop_at: Option<u64>,
     overrides: &[&str],
-    evaluator: Option<&mut HeadEvaluator<'_>>,
+    evaluator: Option<&mut dyn Evaluator<Heads>>,
 ) -> (HeadTrainer, Outcome) {
     let rows = mixture();
     let folder = RunFolder::open(folder, OnExisting::Resume).unwrap();
@@ -98,11 +100,11 @@ fn five_groups_become_five_classes() {
     let unit = &rows / rows.norm_scalaropt_dim(2, [1i64].as_slice(), true);
     let mut pairs = BTreeSet::new();
     // Asked once, after the last step.
-    let mut evaluator = |head: &ProjectionHead| -> Result<Vec<(String, f64)>, EvalError> {
-        let logits = tch::no_grad(|| head.forward(&unit, 1, Mode::Eval))?;
+    let mut evaluator = |task: &mut Heads, moment: &Moment| -> Result<Scores, EvalError> {
+        let logits = tch::no_grad(|| task.head(moment.leader).forward(&unit, 1, Mode::Eval))?;
         let classes = Vec::<i64>::try_from(logits.argmax(1, false))?;
         pairs.extend(classes.into_iter().enumerate().map(|(row, class)| (row as i64 % GROUPS, class)));
-        Ok(vec![("nmi".into(), 1.0)])
+        Ok(Scores::from_iter([("nmi".to_string(), 1.0.into())]))
     };
     let last = ["eval.every_epochs=12"];
     let (mut trainer, outcome) = watched(folder.path(), None, &last, Some(&mut evaluator));
@@ -205,7 +207,7 @@ fn what_does_not_fit_is_refused_with_a_remedy() {
         assert!(message.contains(words), "{change}: {message}");
     }
     let (_, few) = plan(&["train.batch_size=1000", "pairs.neighbours=1000"]).unwrap();
-    assert_eq!((few.batch_size(), few.neighbours()), (300, 299), "never more than there are");
+    assert_eq!((few.run.batch_size, few.neighbours()), (300, 299), "never more than there are");
 }
 
 #[test]
@@ -222,10 +224,10 @@ fn a_led_head_learns_its_guide_and_the_others_are_as_without_it() {
     let rows = mixture();
     let unit = &rows / rows.norm_scalaropt_dim(2, [1i64].as_slice(), true);
     let mut found = Vec::new();
-    let mut evaluator = |head: &ProjectionHead| -> Result<Vec<(String, f64)>, EvalError> {
-        let logits = tch::no_grad(|| head.forward(&unit, 1, Mode::Eval))?;
+    let mut evaluator = |task: &mut Heads, moment: &Moment| -> Result<Scores, EvalError> {
+        let logits = tch::no_grad(|| task.head(moment.leader).forward(&unit, 1, Mode::Eval))?;
         found = Vec::<i64>::try_from(logits.argmax(1, false))?;
-        Ok(vec![("nmi".into(), 1.0)])
+        Ok(Scores::from_iter([("nmi".to_string(), 1.0.into())]))
     };
     let only = ["model.heads=1", "guide.heads=1", "guide.part=1.0", "eval.every_epochs=12"];
     watched(folder.path(), None, &only, Some(&mut evaluator));
@@ -248,4 +250,46 @@ fn another_batch_size_is_refused_on_resume() {
     let message = again(&["train.batch_size=50"]).unwrap_err().to_string();
     assert!(message.contains("100 rows") && message.contains("50 now"), "{message}");
     again(&[]).unwrap();
+}
+
+#[test]
+fn the_best_checkpoint_of_heads_has_the_least_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), None, &["checkpoint.keep=12"]);
+    let facts = |name: &str| {
+        let (_, facts) = twist_io::load_safetensors(folder.path().join("checkpoints").join(name)).unwrap();
+        facts.unwrap()
+    };
+    let best = facts("best.safetensors");
+    assert_eq!((&best["measured"]["metric"], &best["measured"]["higher"]), (&"loss".into(), &false.into()));
+    let losses: Vec<f64> = (1..=12)
+        .map(|epoch| {
+            facts(&format!("step-{:08}.safetensors", 3 * epoch))["measured"]["value"].as_f64().unwrap()
+        })
+        .collect();
+    let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(best["measured"]["value"].as_f64().unwrap(), least, "{losses:?}");
+}
+
+/// Checkpoints of older versions say less of the run.
+#[test]
+fn a_checkpoint_of_an_older_version_is_resumed() {
+    let (calm, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    run(calm.path(), None, &[]);
+    run(stopped.path(), Some(17), &[]);
+    let newest = stopped.path().join("checkpoints/step-00000018.safetensors");
+    let (state, facts) = twist_io::load_safetensors(&newest).unwrap();
+    let mut facts = facts.unwrap();
+    for key in ["measured", "losses", "guard_streaks", "batch_size"] {
+        assert!(facts.as_object_mut().unwrap().shift_remove(key).is_some(), "{key}");
+    }
+    facts["libtorch"] = "0.1".into();
+    twist_io::save_safetensors(&newest, &state, Some(&facts)).unwrap();
+    assert_eq!(run(stopped.path(), None, &[]).1, Outcome::Finished { steps: 36 - 18 });
+    let tensors = |folder: &Path| {
+        twist_io::load_safetensors(folder.join("checkpoints/step-00000036.safetensors")).unwrap().0
+    };
+    assert_eq!(tensors(calm.path()), tensors(stopped.path()));
+    let log = fs_err::read_to_string(stopped.path().join("log.jsonl")).unwrap();
+    assert!(log.contains("libtorch changed since the checkpoint: 0.1 ->"), "{log}");
 }

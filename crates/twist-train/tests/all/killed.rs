@@ -6,22 +6,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use twist_data::{DataError, Dataset, Stored};
-use twist_nn::TwistNet;
 use twist_run::{OnExisting, Recorder, RunFolder};
-use twist_train::{EvalContext, EvalError, Evaluator, Outcome, Recipe, StopFlag, TrainOptions, Trainer};
+use twist_train::{
+    EvalError, Evaluator, Moment, Outcome, Pretraining, Recipe, Scores, StopFlag, TrainOptions, Trainer,
+};
 
 use crate::data::{Stripes, log, machine, plan, recipe, stages, trainer};
 
 /// Scores that are given for each step, or none that measure.
-struct Scores(Option<[f64; 7]>);
+struct Scored(Option<[f64; 7]>);
 
-impl Evaluator for Scores {
-    fn measures_knn(&self) -> bool {
-        self.0.is_some()
+impl Evaluator<Pretraining> for Scored {
+    fn decides(&self) -> Option<&'static str> {
+        self.0.map(|_| "knn_top1")
     }
 
-    fn evaluate(&mut self, _: &TwistNet, context: &EvalContext<'_>) -> Result<Vec<(String, f64)>, EvalError> {
-        let score = self.0.map(|scores| ("knn_top1".to_string(), scores[context.step as usize]));
+    fn evaluate(&mut self, _: &mut Pretraining, moment: &Moment) -> Result<Scores, EvalError> {
+        let score = self.0.map(|scores| ("knn_top1".to_string(), scores[moment.step as usize].into()));
         Ok(score.into_iter().collect())
     }
 }
@@ -32,7 +33,7 @@ fn run(path: &Path, recipe: &Recipe, scores: Option<[f64; 7]>) -> u64 {
     let options = TrainOptions { recipe_name: "tiny".into(), ..TrainOptions::default() };
     let mut trainer = trainer(&folder, recipe, 16, options).unwrap();
     let mut recorders = folder.recorders().unwrap();
-    let outcome = trainer.run(Some(&mut Scores(scores)), &mut recorders, &StopFlag::new()).unwrap();
+    let outcome = trainer.run(Some(&mut Scored(scores)), &mut recorders, &StopFlag::new()).unwrap();
     let Outcome::Finished { steps } = outcome else { panic!("{outcome:?}") };
     steps
 }
@@ -148,7 +149,7 @@ fn without_labels_the_best_checkpoint_has_the_least_loss() {
     let stop = StopFlag::new();
     let mut recorders = folder.recorders().unwrap();
     recorders.push(Box::new(StopAfter(2, stop.clone())));
-    trainer.run(Some(&mut Scores(None)), &mut recorders, &stop).unwrap();
+    trainer.run(Some(&mut Scored(None)), &mut recorders, &stop).unwrap();
     assert_eq!(trainer.step(), 3);
     drop((trainer, recorders, folder));
     assert_eq!(run(&killed, &evaluated(), None), 3);
@@ -224,7 +225,7 @@ fn the_second_stage_goes_on_with_the_images_in_memory() {
     let root = tempfile::tempdir().unwrap();
     let folder = RunFolder::open(root.path().join("run"), OnExisting::Refuse).unwrap();
     let plan = plan(&stages(&["data.in_memory=on"]), 16);
-    assert_eq!((plan.total_steps(), machine().loader_threads), (6, 1));
+    assert_eq!((plan.run.total_steps, machine().loader_threads), (6, 1));
     let images = Arc::new(Counted(Stripes(16), AtomicUsize::new(0)));
     let mut trainer = Trainer::new(plan, images.clone(), &folder, TrainOptions::default()).unwrap();
     trainer.run(None, &mut [], &StopFlag::new()).unwrap();

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use tch::{Device, Kind, Tensor};
-use twist_nn::TwistNet;
 use twist_run::{Event, OnExisting, Recorder, RunError, RunFolder, What};
 use twist_train::{
-    DeviceNormalize, EvalContext, EvalError, Evaluator, Gradients, Optimizer, Rates, StepMetrics, StopFlag,
-    TrainError, TrainOptions, TrainState, train_step,
+    DeviceNormalize, EvalError, Evaluator, Gradients, Moment, Optimizer, Pretraining, Rates, Scores,
+    StepMetrics, StopFlag, TrainError, TrainOptions, TrainState, train_step,
 };
 
 use crate::data::{plan, recipe, trainer};
@@ -51,16 +50,22 @@ fn a_step_is_schedule_forward_backward_clip_update() {
     let seen = seen.borrow();
     assert_eq!((seen.len(), readings.len()), (4, 4));
     for (step, ((rates, norm), reading)) in (0..).zip(seen.iter().zip(&readings)) {
-        assert_eq!(rates.weights, plan.learning_rate().at(step), "the schedule speaks before the update");
+        assert_eq!(
+            rates.weights,
+            plan.rates().learning_rate.at(step),
+            "the schedule speaks before the update"
+        );
         assert_eq!(rates.vectors, rates.weights / 4.0);
-        assert_eq!(rates.weight_decay, plan.weight_decay().at(step));
-        assert!(reading.grad_norm > 0.02, "backward ran, and this is the norm before clipping: {reading:?}");
+        assert_eq!(rates.weight_decay, plan.rates().weight_decay.at(step));
+        let before = reading.grad_norm.unwrap();
+        assert!(before > 0.02, "backward ran, and this is the norm before clipping: {reading:?}");
         assert!((norm - 0.01).abs() < 1e-5, "the update sees clipped gradients: {norm}");
         assert_eq!((reading.step, reading.learning_rate), (step, rates.weights));
     }
     assert_eq!(seen[0].0.weights, 0.0, "warm-up begins at exactly 0");
     // Nothing moved, so every forward pass saw the same: gradients are not left from step to step.
-    assert!((readings[3].grad_norm - readings[0].grad_norm).abs() < 1e-3 * readings[0].grad_norm);
+    let norm = |step: usize| readings[step].grad_norm.unwrap();
+    assert!((norm(3) - norm(0)).abs() < 1e-3 * norm(0));
     let counter =
         state.net.store.entries().iter().find(|entry| entry.name == "backbone.bn1.num_batches_tracked");
     assert_eq!(counter.unwrap().tensor.int64_value(&[]), 4, "forward ran once a step");
@@ -94,14 +99,15 @@ impl Recorder for Notes {
 
 struct Score(Effects);
 
-impl Evaluator for Score {
-    fn measures_knn(&self) -> bool {
-        true
+impl Evaluator<Pretraining> for Score {
+    fn decides(&self) -> Option<&'static str> {
+        Some("knn_top1")
     }
 
-    fn evaluate(&mut self, _: &TwistNet, context: &EvalContext<'_>) -> Result<Vec<(String, f64)>, EvalError> {
-        self.0.borrow_mut().push(format!("evaluate {}", context.step));
-        Ok(vec![("knn_top1".into(), if context.step == 2 { 0.9 } else { 0.5 })])
+    fn evaluate(&mut self, _: &mut Pretraining, moment: &Moment) -> Result<Scores, EvalError> {
+        self.0.borrow_mut().push(format!("evaluate {}", moment.step));
+        let score = if moment.step == 2 { 0.9 } else { 0.5 };
+        Ok(Scores::from_iter([("knn_top1".to_string(), score.into())]))
     }
 }
 

@@ -63,9 +63,9 @@ fn every_recipe_parses_plans_and_has_a_claim() {
     for (name, images) in IMAGES {
         let (text, plan) = plan(name, images);
         claims(name, &text);
-        assert!(plan.total_steps() > 0);
+        assert!(plan.run.total_steps > 0);
         let json: serde_json::Value = serde_json::to_value(&plan).unwrap();
-        assert_eq!(json["total_steps"], plan.total_steps(), "{name}");
+        assert_eq!(json["total_steps"], plan.run.total_steps, "{name}");
     }
 }
 
@@ -89,7 +89,7 @@ fn recipes_of_heads_plan_for_features() {
         let machine = Machine { device: Device::Cpu, threads: 2, loader_threads: 1, fast_bf16: false };
         let facts = FeatureFacts { rows: 50_000, width: 64, ..FeatureFacts::default() };
         let plan = HeadPlan::new(recipe.config(), &facts, &machine).unwrap();
-        assert!(plan.total_steps() > 0 && plan.batch_size() >= 1024);
+        assert!(plan.run.total_steps > 0 && plan.run.batch_size >= 1024);
         assert_eq!(
             HeadRecipe::read(name, &recipe.config().to_toml(), &[]).unwrap().config(),
             recipe.config()
@@ -176,8 +176,8 @@ fn the_imagenet_recipes_are_the_published_runs() {
         assert_eq!((head.dim, head.hidden_dim, head.bunch), (run.dim, 4096, Some(run.bunch)), "{what}");
         assert_eq!(backbone.drop_path, run.drop_path, "{what}");
         assert_eq!(head.small_normal, transformer, "{what}");
-        assert_eq!(plan.batch_size(), run.batch, "{what}");
-        assert_eq!(plan.steps_per_epoch(), (IMAGENET / run.batch) as u64, "{what}");
+        assert_eq!(plan.run.batch_size, run.batch, "{what}");
+        assert_eq!(plan.run.steps_per_epoch, (IMAGENET / run.batch) as u64, "{what}");
         assert_eq!((config.loss.lam1, config.loss.lam2, config.loss.temperature), (run.lam1, 1.0, 1.0));
         assert_eq!(config.optim.clip_norm, run.clip, "{what}");
         assert_eq!((head.norm, backbone.freeze_embedding), (true, false), "{what}");
@@ -193,14 +193,14 @@ fn the_imagenet_recipes_are_the_published_runs() {
         assert_eq!(run.batch % plan.accumulation(), 0, "{what}");
 
         // Learning rate: 10 epochs from 0 to the peak, a cosine to a thousandth, a restart for self-labelling.
-        let epoch = |epochs: u64| epochs * plan.steps_per_epoch();
-        let rate = |step| plan.learning_rate().at(step);
-        assert_eq!((rate(0), rate(epoch(10))), (0.0, plan.peak_learning_rate()), "{what}");
-        assert!((plan.peak_learning_rate() - run.peak).abs() < 1e-12, "{what}");
+        let epoch = |epochs: u64| epochs * plan.run.steps_per_epoch;
+        let rate = |step| plan.rates().learning_rate.at(step);
+        assert_eq!((rate(0), rate(epoch(10))), (0.0, plan.rates().peak_learning_rate), "{what}");
+        assert!((plan.rates().peak_learning_rate - run.peak).abs() < 1e-12, "{what}");
         assert!(rate(epoch(run.epochs[0]) - 1) < 0.0011 * run.peak, "{what}");
-        assert_eq!(plan.epochs(), run.epochs[0] + run.epochs[1], "{what}");
-        assert_eq!(plan.weight_decay().at(0), run.decay[0], "{what}");
-        assert!((plan.weight_decay().at(plan.total_steps()) - run.decay[1]).abs() < 1e-12, "{what}");
+        assert_eq!(plan.run.epochs, run.epochs[0] + run.epochs[1], "{what}");
+        assert_eq!(plan.rates().weight_decay.at(0), run.decay[0], "{what}");
+        assert!((plan.rates().weight_decay.at(plan.run.total_steps) - run.decay[1]).abs() < 1e-12, "{what}");
 
         // Views: blur and solarisation differ between the global ones.
         let [first, second, locals @ ..] = plan.views() else { panic!("{what} has views") };
@@ -249,6 +249,6 @@ fn teachers_follow_a_cosine_to_one() {
     for name in ["imagenet_vit_s", "imagenet_vit_b"] {
         let (_, plan) = plan(name, IMAGENET);
         let momentum = plan.teacher().unwrap();
-        assert_eq!((momentum.at(0), momentum.at(plan.total_steps())), (0.996, 1.0), "{name}");
+        assert_eq!((momentum.at(0), momentum.at(plan.run.total_steps)), (0.996, 1.0), "{name}");
     }
 }

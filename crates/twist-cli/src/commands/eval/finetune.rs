@@ -6,8 +6,8 @@ use twist_eval::LabelBudget;
 use twist_eval::finetune::finetune_seeds;
 
 use crate::args::{BudgetArgs, TeachArgs, TeachMachineArgs, at_least};
-use crate::course::result_lines;
 use crate::exit::Exit;
+use crate::label_lines::result_lines;
 use crate::progress::Counting;
 use crate::results;
 use crate::sources::{self, DEFAULT_LABELS, warn_of_same};

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use twist_data::Dataset;
-use twist_eval::Session;
+use twist_eval::Surroundings;
 use twist_eval::linear::{AugmentedLinear, FastLinear, augmented_linear, fast_linear};
 use twist_model::FeatureKind;
 use twist_train::Precision;
 
 use super::DataArgs;
 use crate::args::{ModelArgs, at_least};
-use crate::course::{Course, result_lines};
 use crate::exit::{Exit, Usage};
+use crate::label_lines::result_lines;
 use crate::model::Opened;
-use crate::progress::Counting;
+use crate::progress::{Counting, Progress};
 use crate::results;
 use crate::talk::Talk;
 
@@ -167,14 +167,12 @@ fn augmented(
         seed: args.seed,
         ..released
     };
-    let course = Course::new(talk);
-    let steps = Box::new(course.steps());
-    let mut session =
-        Session { recorders: vec![Box::new(course)], progress: Some(steps), ..Session::default() };
+    let mut around =
+        Surroundings { recorders: vec![Box::new(Progress::of_evaluation(talk))], ..Surroundings::default() };
     let (model, kept) = (&opened.model, args.state.as_deref());
     // Nobody raises the flag to stop: a signal ends the process, and --state has what was done until then.
-    let ended = augmented_linear(model, train, test, &how, &opened.machine, kept, &mut session)?;
-    drop(session);
+    let ended = augmented_linear(model, train, test, &how, &opened.machine, kept, &mut around)?;
+    drop(around);
     let metrics = ended.unwrap_or_default().metrics;
     let lines = result_lines("linear", &metrics);
     Ok((metrics, lines))

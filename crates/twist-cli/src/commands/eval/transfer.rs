@@ -32,7 +32,7 @@ The sets, unpacked from their official archives with nothing moved:
 linear: features of the frozen backbone without augmentation; logistic regression whose l2 is the
 best of 45 on validation images.
 finetune: all weights learn on random crops and flips, by SGD with Nesterov's momentum; rate and
-weight decay are the best of a grid on validation images. The grid of the papers is 57 courses of
+weight decay are the best of a grid on validation images. The grid of the papers is 57 trainings of
 20,000 updates for each set: --lr, --weight-decay and --updates make it smaller, --state survives
 a crash.
 Both are then fitted again to all training images, and test images are looked at once.";
@@ -78,7 +78,7 @@ struct FinetuneArgs {
     /// Weight decays to try, which are divided by the rate [default: 0 and seven from 1e-6 to 1e-3]
     #[arg(long, value_name = "X,X,…", value_delimiter = ',')]
     weight_decay: Vec<f64>,
-    /// Updates of a course, rounded up to whole passes [default: 20000]
+    /// Updates of a training, rounded up to whole passes [default: 20000]
     #[arg(long, value_name = "N", value_parser = at_least::<u64>(1))]
     updates: Option<u64>,
     /// Images in one update [default: 256]
@@ -227,11 +227,11 @@ fn finetune(opened: &Opened, set: &OfficialSet, args: &Args, talk: &Talk) -> any
     let title = set.kind.title();
     let precision = opened.input.autocast.map_or(Precision::Fp32, |_| Precision::Bf16);
     let protocol = args.finetune.protocol(precision, args.seed);
-    let courses = protocol.courses();
-    let word = if courses == 1 { "course" } else { "courses" };
-    talk.say(format!("{title}: {courses} {word} of {} updates", protocol.updates));
+    let trainings = protocol.trainings();
+    let word = if trainings == 1 { "training" } else { "trainings" };
+    talk.say(format!("{title}: {trainings} {word} of {} updates", protocol.updates));
     let mut counting = Counting::new(talk, &format!("{title}, updates")).on(&opened.machine);
-    let mut progress = |done, step, steps| counting.at(done * steps + step, courses * steps);
+    let mut progress = |done, step, steps| counting.at(done * steps + step, trainings * steps);
     let kept = args.finetune.state.as_deref();
     let result = finetune_transfer(&opened.model, set, &protocol, &opened.machine, kept, &mut progress)?;
     drop(counting);

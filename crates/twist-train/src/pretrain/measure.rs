@@ -21,7 +21,7 @@ use crate::{TrainError, TrainPlan, memory};
 /// What the first steps of the run would fail with: unreadable data, not enough memory.
 pub fn seconds_per_step(plan: &TrainPlan, dataset: &Arc<dyn Dataset>) -> Result<Pace, TrainError> {
     let explain = |error| memory::explain(error, plan);
-    let (data, device) = (plan.config().data, plan.machine().device);
+    let (data, device) = (plan.config().data, plan.run.machine.device);
     let mut state = TrainState::new(plan).map_err(explain)?;
     let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last(), device)?;
     let mut measure = |feed: &mut Feed, steps| {
@@ -33,10 +33,10 @@ pub fn seconds_per_step(plan: &TrainPlan, dataset: &Arc<dyn Dataset>) -> Result<
         })
     };
     let mut feed = Feed::start(plan, Arc::clone(dataset), 0, false)?;
-    let (first, made) = measure(&mut feed, plan.stage_end(0).min(plan.steps_per_epoch()))?;
+    let (first, made) = measure(&mut feed, plan.stage_end(0).min(plan.run.steps_per_epoch))?;
     feed.restart(plan, 0)?;
     // After a whole epoch every image is decoded.
-    let known = if made == plan.steps_per_epoch() { plan.stage_end(0) } else { made };
+    let known = if made == plan.run.steps_per_epoch { plan.stage_end(0) } else { made };
     let (again, _) = measure(&mut feed, known)?;
     Ok(Pace { first, later: again.min(first) })
 }

@@ -1,20 +1,22 @@
-//! Every number of a course.
+//! Every number of training from labels.
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use twist_data::{EvalTransform, Interpolation, ViewPolicy};
-use twist_train::Precision;
 
-use super::Order;
-use crate::EvalError;
-use twist_model::FeatureKind;
+use super::{FeatureKind, Order};
+use crate::config::{CheckpointConfig, GuardConfig};
+use crate::machine::Machine;
+use crate::plan::PlanError;
+use crate::run::{RunKeys, RunPlan, RunSettings};
+use crate::{Precision, TrainError};
 
-/// Most passes over labelled images: far beyond what is of use, and few enough to count their steps.
-pub(crate) const MOST_EPOCHS: u64 = 1_000_000;
+/// Steps between two readings of the figures.
+const LOG_EVERY: u64 = 10;
 
-/// Training from labels, decided to the last number.
+/// Training from labels as a protocol says it, decided to the last number.
 #[derive(Clone, Debug, Serialize)]
-pub struct SupervisedPlan {
+pub struct SupervisedConfig {
     /// Passes over the labelled images.
     pub epochs: u64,
     /// Most images of an update; an epoch is cut into batches of equal size.
@@ -47,34 +49,86 @@ pub struct SupervisedPlan {
     pub seed: u64,
 }
 
+/// A checked run of training from labels. It is made once and never changes.
+#[derive(Clone, Debug)]
+pub struct SupervisedPlan {
+    /// Length of the run, and when it is logged, saved, tested and judged.
+    pub run: RunPlan,
+    /// What the protocol says.
+    pub config: SupervisedConfig,
+}
+
 impl SupervisedPlan {
-    /// Checks what a command line can get wrong.
+    /// Checks everything, for `images` labelled images of `classes` classes. An epoch ends in a checkpoint, of which the last
+    /// one stays.
     ///
     /// # Errors
     /// The first number that is out of its range, with the range.
-    pub fn check(&self) -> Result<(), EvalError> {
-        let wrong = |what: &'static str, rule: &'static str, value: String| {
-            Err(EvalError::PlanValue { what, rule, value })
+    pub fn new(
+        config: SupervisedConfig,
+        images: usize,
+        classes: usize,
+        machine: &Machine,
+    ) -> Result<Self, TrainError> {
+        config.check()?;
+        let run = RunPlan::new(RunSettings {
+            keys: RunKeys::FLAGS,
+            seed: config.seed,
+            samples: images,
+            batch_size: config.batch_size.min(images.max(2)),
+            steps_per_epoch: |images, batch_size| Order::new(images, batch_size, 0).steps_per_epoch(),
+            epochs: config.epochs,
+            second_stage_epochs: None,
+            log_every: LOG_EVERY,
+            checkpoint: CheckpointConfig { keep: 1, ..CheckpointConfig::default() },
+            eval_every_epochs: 1,
+            guard: GuardConfig::default(),
+            classes: classes as i64,
+            temperature: 1.0,
+            machine,
+        })?;
+        Ok(Self { run, config })
+    }
+
+    /// What it trains on: batches of the labelled images, of which there are `images`.
+    pub(super) fn order(&self, images: usize) -> Order {
+        Order::new(images, self.config.batch_size, self.config.seed)
+    }
+
+    /// Rates of classifier and backbone in the update that `step` makes.
+    pub fn rates_at(&self, step: u64) -> [f64; 2] {
+        self.config.rates(step / self.run.steps_per_epoch)
+    }
+
+    /// The whole plan as `plan.json` has it.
+    pub fn to_json(&self) -> Value {
+        let [mut all, config] = [serde_json::to_value(&self.run), serde_json::to_value(&self.config)]
+            .map(|part| part.unwrap_or_default());
+        if let (Value::Object(all), Value::Object(config)) = (&mut all, config) {
+            all.extend(config);
+        }
+        all
+    }
+}
+
+impl SupervisedConfig {
+    /// Checks what a command line can get wrong, but the numbers of a [`RunPlan`].
+    fn check(&self) -> Result<(), TrainError> {
+        let wrong = |key: &'static str, rule: &str, value: String| {
+            Err(PlanError::Value { key, value, rule: format!("must be {rule}") }.into())
         };
-        if !(1..=MOST_EPOCHS).contains(&self.epochs) {
-            return wrong("epochs", "1 to 1000000", self.epochs.to_string());
-        }
-        if self.batch_size < 2 {
-            return wrong("the batch size", "at least 2", self.batch_size.to_string());
-        }
         if let Some(images) = self.norm_batch.filter(|images| *images < 3) {
             // A batch that is cut into pairs may leave one image alone, which has no variance.
-            return wrong("the number of images in a norm", "at least 3", images.to_string());
+            return wrong("--norm-batch", "at least 3", images.to_string());
         }
-        let rates =
-            [("the learning rate", Some(self.classifier_lr)), ("the backbone's rate", self.backbone_lr)];
-        for (what, rate) in rates {
+        let rates = [("--lr", Some(self.classifier_lr)), ("--backbone-lr", self.backbone_lr)];
+        for (key, rate) in rates {
             if let Some(rate) = rate.filter(|rate| !(rate.is_finite() && *rate > 0.0)) {
-                return wrong(what, "a number above 0", rate.to_string());
+                return wrong(key, "a number above 0", rate.to_string());
             }
         }
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
-            return wrong("the weight decay", "a number from 0 on", self.weight_decay.to_string());
+            return wrong("--weight-decay", "a number from 0 on", self.weight_decay.to_string());
         }
         self.view.check().map_err(twist_data::DataError::from)?;
         self.transform.check().map_err(twist_data::DataError::from)?;
@@ -93,13 +147,8 @@ impl SupervisedPlan {
         epochs == self.epochs || (self.test_every > 0 && epochs.is_multiple_of(self.test_every))
     }
 
-    /// The order of `images` labelled images.
-    pub(crate) fn order(&self, images: usize) -> Order {
-        Order::new(images, self.batch_size, self.seed)
-    }
-
-    /// The part of `protocol` that says how was trained.
-    pub(crate) fn protocol(&self, updates: u64) -> Value {
+    /// The part of an evaluation's `protocol` that says how was trained, with how many updates.
+    pub fn protocol(&self, updates: u64) -> Value {
         json!({
             "epochs": self.epochs,
             "updates": updates,
@@ -129,7 +178,7 @@ impl SupervisedPlan {
 }
 
 /// Random crops of 8 % of the area or more, and flips: the augmentation of every released protocol with labels.
-pub(crate) fn crop_and_flip(size: u32, interpolation: Interpolation) -> ViewPolicy {
+pub fn crop_and_flip(size: u32, interpolation: Interpolation) -> ViewPolicy {
     ViewPolicy {
         interpolation,
         jitter: 0.0,
@@ -146,8 +195,8 @@ fn in_words<S: Serializer>(kind: &FeatureKind, serializer: S) -> Result<S::Ok, S
 mod tests {
     use super::*;
 
-    fn plan() -> SupervisedPlan {
-        SupervisedPlan {
+    fn config() -> SupervisedConfig {
+        SupervisedConfig {
             epochs: 20,
             batch_size: 256,
             classifier_lr: 0.2,
@@ -170,18 +219,18 @@ mod tests {
         // torch.optim.lr_scheduler.CosineAnnealingLR(torch.optim.SGD([w], 0.2), 20), stepped once an epoch.
         let expected = [(0, 0.2), (1, 0.19876883), (5, 0.17071068), (10, 0.1), (19, 0.00123117)];
         for (epoch, rate) in expected {
-            let [classifier, backbone] = plan().rates(epoch);
+            let [classifier, backbone] = config().rates(epoch);
             assert!((classifier - rate).abs() < 1e-8, "epoch {epoch}: {classifier}");
             assert!((backbone - rate / 5.0).abs() < 1e-8, "epoch {epoch}: {backbone}");
         }
-        assert_eq!(SupervisedPlan { backbone_lr: None, ..plan() }.rates(0), [0.2, 0.0]);
+        assert_eq!(SupervisedConfig { backbone_lr: None, ..config() }.rates(0), [0.2, 0.0]);
     }
 
     #[test]
     fn the_last_epoch_is_always_tested() {
         let tested = |every| {
-            let plan = SupervisedPlan { test_every: every, ..plan() };
-            (1..=20).filter(|&epochs| plan.tests_after(epochs)).collect::<Vec<u64>>()
+            let config = SupervisedConfig { test_every: every, ..config() };
+            (1..=20).filter(|&epochs| config.tests_after(epochs)).collect::<Vec<u64>>()
         };
         assert_eq!(tested(8), [8, 16, 20]);
         assert_eq!(tested(0), [20]);
@@ -191,19 +240,28 @@ mod tests {
     #[test]
     fn wrong_values_are_named() {
         let wrong = [
-            SupervisedPlan { epochs: 0, ..plan() },
-            SupervisedPlan { batch_size: 1, ..plan() },
-            SupervisedPlan { classifier_lr: f64::NAN, ..plan() },
-            SupervisedPlan { backbone_lr: Some(-0.1), ..plan() },
-            SupervisedPlan { weight_decay: -1.0, ..plan() },
-            SupervisedPlan { epochs: u64::MAX, ..plan() },
-            SupervisedPlan { norm_batch: Some(2), ..plan() },
+            SupervisedConfig { epochs: 0, ..config() },
+            SupervisedConfig { batch_size: 1, ..config() },
+            SupervisedConfig { classifier_lr: f64::NAN, ..config() },
+            SupervisedConfig { backbone_lr: Some(-0.1), ..config() },
+            SupervisedConfig { weight_decay: -1.0, ..config() },
+            SupervisedConfig { epochs: u64::MAX, ..config() },
+            SupervisedConfig { norm_batch: Some(2), ..config() },
         ];
-        let words =
-            ["epochs", "batch size", "learning rate", "backbone", "weight decay", "epochs", "in a norm"];
-        plan().check().unwrap();
-        for (plan, word) in wrong.iter().zip(words) {
-            let message = plan.check().unwrap_err().to_string();
+        let words = [
+            "--epochs",
+            "--batch-size",
+            "--lr",
+            "--backbone-lr",
+            "--weight-decay",
+            "--epochs",
+            "--norm-batch",
+        ];
+        let machine = Machine { device: tch::Device::Cpu, threads: 1, loader_threads: 1, fast_bf16: false };
+        let plan = |config| SupervisedPlan::new(config, 600, 10, &machine);
+        assert_eq!(plan(config()).unwrap().run.total_steps, 20 * 3);
+        for (config, word) in wrong.into_iter().zip(words) {
+            let message = plan(config).unwrap_err().to_string();
             assert!(message.contains(word), "{message}");
         }
     }

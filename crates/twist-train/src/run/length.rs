@@ -1,6 +1,6 @@
 //! The length of a run in steps.
 
-use crate::PlanError;
+use crate::plan::PlanError;
 
 /// Most steps of a run: every number up to here is exact in float64, as schedules and logs hold it.
 const MOST_STEPS: u64 = 1 << 53;

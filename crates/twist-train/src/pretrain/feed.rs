@@ -99,11 +99,11 @@ fn loader(
     step: u64,
     strict: bool,
 ) -> Result<Loader, TrainError> {
-    let sampler = Sampler::new(dataset.len(), plan.batch_size(), plan.seed())?;
+    let sampler = Sampler::new(dataset.len(), plan.run.batch_size, plan.run.seed)?;
     let remaining = plan.stage_end(step).saturating_sub(step) as usize;
     let requests = sampler.batches_from(step).take(remaining);
-    let pipeline = Pipeline::Views { policies: plan.views_at(step).to_vec(), seed: plan.seed() };
-    let threads = plan.machine().loader_threads;
+    let pipeline = Pipeline::Views { policies: plan.views_at(step).to_vec(), seed: plan.run.seed };
+    let threads = plan.run.machine.loader_threads;
     let options = LoaderOptions { threads, prefetch: PREFETCH, strict, ..LoaderOptions::default() };
     Ok(Loader::new(Arc::clone(dataset), pipeline, requests, options)?)
 }

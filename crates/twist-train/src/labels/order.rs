@@ -6,7 +6,7 @@ use twist_io::splitmix;
 /// Shuffled passes over all images, each cut into batches of equal size (but for one image): few labels are too dear to
 /// drop what does not fill a batch, and a last batch of three would spoil the statistics of norms.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Order {
+pub struct Order {
     images: usize,
     parts: usize,
     seed: u64,
@@ -14,17 +14,17 @@ pub(crate) struct Order {
 
 impl Order {
     /// Batches of at most `batch_size` images; of at least two, where there are two.
-    pub(crate) fn new(images: usize, batch_size: usize, seed: u64) -> Self {
+    pub fn new(images: usize, batch_size: usize, seed: u64) -> Self {
         Self { images, parts: images.div_ceil(batch_size.max(1)).min(images / 2).max(1), seed }
     }
 
     /// Batches of a pass.
-    pub(crate) fn steps_per_epoch(&self) -> u64 {
+    pub fn steps_per_epoch(&self) -> u64 {
         self.parts as u64
     }
 
     /// The batches of the steps `from..to`, counted from 0 over all passes.
-    pub(crate) fn batches(self, from: u64, to: u64) -> impl Iterator<Item = BatchRequest> + Send + 'static {
+    pub fn batches(self, from: u64, to: u64) -> impl Iterator<Item = BatchRequest> + Send + 'static {
         let mut pass: Option<(u64, Vec<u32>)> = None;
         (from..to).map(move |step| {
             let (epoch, part) = (step / self.steps_per_epoch(), (step % self.steps_per_epoch()) as usize);

@@ -1,21 +1,18 @@
-//! A run of heads on frozen features, from its folder to its report.
-
-use std::path::PathBuf;
+//! A run of heads on frozen features.
 
 use twist_eval::{ChosenHead, guides, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head};
 use twist_model::export;
-use twist_run::{OnExisting, Recorder, RunFolder, files};
-use twist_train::frozen::{FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer};
-use twist_train::{Outcome, StopFlag};
+use twist_run::{Recorder, RunFolder, files};
+use twist_train::frozen::{FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer, Heads};
+use twist_train::{EvalError, Moment, Outcome, RunPlan, Scores, StopFlag};
 
-use crate::estimate::{self, Estimate, TimeAsked};
-use crate::exit::Exit;
+use super::{Begun, Job, tell_results, write_report};
+use crate::estimate::{Estimate, TimeAsked};
 use crate::head_source::{HeadSource, Tables};
-use crate::job::{already_finished, early_exit, tell_results, write_report};
-use crate::progress::{self, Counting, Progress};
+use crate::progress::{self, Counting};
 use crate::sources::Sources;
 use crate::talk::Talk;
-use crate::{signals, timing};
+use crate::timing;
 
 /// Everything that is decided before anything is written.
 pub(crate) struct HeadJob<'a> {
@@ -24,47 +21,49 @@ pub(crate) struct HeadJob<'a> {
     pub(crate) plan: HeadPlan,
     pub(crate) source: HeadSource,
     pub(crate) sources: Sources,
-    pub(crate) folder: PathBuf,
-    pub(crate) on_existing: OnExisting,
     pub(crate) time: TimeAsked,
     /// The recipe for another number of epochs.
     pub(crate) make: Box<dyn Fn(u64) -> anyhow::Result<HeadRecipe> + 'a>,
     pub(crate) strict: bool,
 }
 
-impl HeadJob<'_> {
-    /// Trains to the end (or to the first reason to stop), keeps the head with the least loss, evaluates, and writes the
-    /// report. A run that was finished and evaluated before is left alone. A signal leaves the rest to the process that
-    /// resumes.
-    pub(crate) fn run(mut self, talk: &Talk) -> anyhow::Result<Exit> {
-        let folder = RunFolder::open(&self.folder, self.on_existing)?;
-        folder.warnings().iter().for_each(|sentence| talk.warn(sentence));
-        if folder.resume() && self.is_finished(&folder, talk)? {
-            return already_finished(folder.path(), talk);
+/// Heads that are ready for their next step.
+pub(crate) struct BegunHeads {
+    trainer: HeadTrainer,
+    tables: Tables,
+    source: HeadSource,
+    recipe_name: String,
+}
+
+impl Job for HeadJob<'_> {
+    type Begun = BegunHeads;
+
+    fn begin(mut self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<BegunHeads>> {
+        if folder.resume() && self.is_finished(folder, talk)? {
+            return Ok(None);
         }
+        // A folder without a plan holds no run.
+        let begins = !folder.resume() || !folder.path().join(files::PLAN).is_file();
         let (tables, facts) = self.source.tables(self.strict, talk)?;
-        let plan = HeadPlan::new(self.recipe.config(), &facts, self.plan.machine())?;
-        let mut trainer = self.trainer(plan, &tables, &folder, talk)?;
-        if estimate::begins(&self.folder, self.on_existing) && self.time.wants_to_know(talk) {
+        let plan = HeadPlan::new(self.recipe.config(), &facts, &self.plan.run.machine)?;
+        let mut trainer = self.trainer(plan, &tables, folder, talk)?;
+        if begins && self.time.wants_to_know(talk) {
             trainer = self.timed(trainer, &facts, talk)?;
         }
         folder.describe(self.recipe.text(), trainer.plan())?.iter().for_each(|aside| talk.say(aside));
         self.sources.write(folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
         warn_of_few_steps(trainer.plan(), talk);
-
-        let outcome = train(&mut trainer, &tables, &folder, talk)?;
-        let (total, again) = (trainer.plan().total_steps(), "twist train --resume --out");
-        if let Some(exit) = early_exit(outcome, total, again, &self.folder, talk)? {
-            return Ok(exit);
-        }
-        self.finish(&mut trainer, &tables, &folder, talk)
+        let (source, recipe_name) = (self.source, self.sources.recipe);
+        Ok(Some(BegunHeads { trainer, tables, source, recipe_name }))
     }
+}
 
+impl HeadJob<'_> {
     /// Whether nothing is left to train and evaluate, found out without making the features.
     fn is_finished(&self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<bool> {
         let (path, (steps, changed)) = (folder.path(), HeadTrainer::state_of(folder, &self.plan)?);
-        let trained = steps >= self.plan.total_steps() && folder.says_done(steps)?;
+        let trained = steps >= self.plan.run.total_steps && folder.says_done(steps)?;
         if let (true, Some(changed)) = (trained, changed) {
             talk.warn(changed);
         }
@@ -80,10 +79,11 @@ impl HeadJob<'_> {
     ) -> anyhow::Result<HeadTrainer> {
         let pace = trainer.seconds_per_step()?;
         let plan = trainer.plan();
-        let estimate = Estimate { pace, per_epoch: plan.steps_per_epoch(), epochs: plan.epochs(), fixed: 0 };
+        let estimate =
+            Estimate { pace, per_epoch: plan.run.steps_per_epoch, epochs: plan.run.epochs, fixed: 0 };
         let Some(epochs) = estimate.tell(self.time, talk) else { return Ok(trainer) };
         self.recipe = (self.make)(epochs)?;
-        let plan = HeadPlan::new(self.recipe.config(), facts, plan.machine())?;
+        let plan = HeadPlan::new(self.recipe.config(), facts, &plan.run.machine)?;
         Ok(trainer.replanned(plan))
     }
 
@@ -94,7 +94,7 @@ impl HeadJob<'_> {
         folder: &RunFolder,
         talk: &Talk,
     ) -> anyhow::Result<HeadTrainer> {
-        let (pairs, device) = (plan.config().pairs, plan.machine().device);
+        let (pairs, device) = (plan.config().pairs, plan.run.machine.device);
         let rows = &tables.train.features.rows;
         let mut counting = Counting::new(talk, "neighbours");
         let mut progress = |done, all| counting.at(done, all);
@@ -106,67 +106,63 @@ impl HeadJob<'_> {
         let options = HeadOptions { recipe_name: self.sources.recipe.clone(), max_time: self.time.limit };
         Ok(HeadTrainer::new(plan, rows.shallow_clone(), neighbours, &guides, folder, options)?)
     }
+}
+
+impl Begun for BegunHeads {
+    const EVALUATED_EARLY: bool = true;
+
+    fn plan(&self) -> &RunPlan {
+        &self.trainer.plan().run
+    }
+
+    fn step(&self) -> u64 {
+        self.trainer.step()
+    }
+
+    fn train(&mut self, recorders: &mut [Box<dyn Recorder>], stop: &StopFlag) -> anyhow::Result<Outcome> {
+        let Self { trainer, tables, .. } = self;
+        let table = tables.held_out.as_ref().unwrap_or(&tables.train);
+        let (unit_length, device) =
+            (trainer.plan().config().features.unit_length, trainer.plan().run.machine.device);
+        let mut evaluate = |task: &mut Heads, moment: &Moment| -> Result<Scores, EvalError> {
+            let scores = head_scores(task.head(moment.leader), table, unit_length, device)?;
+            Ok(scores.into_iter().map(|(key, value)| (key, value.into())).collect())
+        };
+        Ok(trainer.run(Some(&mut evaluate), recorders, stop)?)
+    }
 
     /// The head with the least loss becomes the run's model; figures and report.
-    fn finish(
-        &self,
-        trainer: &mut HeadTrainer,
-        tables: &Tables,
-        folder: &RunFolder,
-        talk: &Talk,
-    ) -> anyhow::Result<Exit> {
-        talk.say("evaluating");
-        let losses = trainer.losses()?;
+    fn finish(mut self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<()> {
+        let losses = self.trainer.losses()?;
         let number = HeadTrainer::best(&losses);
         if let [_, _, ..] = losses.as_slice() {
             let each: Vec<String> = losses.iter().map(|loss| format!("{loss:.4}")).collect();
             talk.say(format!("head {number} has the least loss and is kept: {}", each.join("  ")));
         }
         let chosen = ChosenHead { number, losses };
-        let (plan, device) = (trainer.plan(), trainer.plan().machine().device);
-        let head = trainer.head_state(number)?;
-        let model = with_head(self.source.backbone(), plan, head, &self.sources.recipe, device)?;
+        let (plan, step) = (self.trainer.plan(), self.trainer.step());
+        let head = self.trainer.head_state(number)?;
+        let device = plan.run.machine.device;
+        let model = with_head(self.source.backbone(), plan, head, &self.recipe_name, device)?;
         export(&model, &folder.path().join(files::MODEL))?;
-        let run = timing::of_run(folder.path(), trainer.step(), plan.machine());
-        let both = (&tables.train, tables.held_out.as_ref());
-        let watch = progress::watch(talk, plan.machine());
+        let run = timing::of_run(folder.path(), step, &plan.run.machine);
+        let both = (&self.tables.train, self.tables.held_out.as_ref());
+        let watch = progress::watch(talk, &plan.run.machine);
         let metrics = head_evaluation(&model, plan, &chosen, both, folder.path(), run, &watch)?;
         drop(watch);
-        let report = write_report(folder.path(), talk)?;
-        tell_results(&metrics, &report)?;
-        Ok(Exit::Done)
+        tell_results(&metrics, &write_report(folder.path(), talk)?)
     }
 }
 
 /// A head needs some hundred updates, whatever the number of rows.
 fn warn_of_few_steps(plan: &HeadPlan, talk: &Talk) {
     const ENOUGH: u64 = 200;
-    let steps = plan.total_steps();
+    let steps = plan.run.total_steps;
     if steps < ENOUGH {
         talk.warn(format!(
             "only {steps} steps in {} epochs of {} rows: a head needs about {ENOUGH}; use more --epochs or a smaller --batch-size",
-            plan.epochs(),
+            plan.run.epochs,
             plan.features().rows
         ));
     }
-}
-
-fn train(
-    trainer: &mut HeadTrainer,
-    tables: &Tables,
-    folder: &RunFolder,
-    talk: &Talk,
-) -> anyhow::Result<Outcome> {
-    if trainer.is_finished() && folder.says_done(trainer.step())? {
-        return Ok(Outcome::Finished { steps: 0 }); // only the evaluation is missing
-    }
-    let stop = StopFlag::new();
-    let _signals = signals::handle(&stop, talk)?;
-    let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders()?;
-    recorders.push(Box::new(Progress::new(talk)));
-    let table = tables.held_out.as_ref().unwrap_or(&tables.train);
-    let (unit_length, device) =
-        (trainer.plan().config().features.unit_length, trainer.plan().machine().device);
-    let mut evaluate = |head: &_| Ok(head_scores(head, table, unit_length, device)?);
-    Ok(trainer.run(Some(&mut evaluate), &mut recorders, &stop)?)
 }

@@ -1,101 +1,12 @@
-//! What a person sees while something learns from labels: a bar of steps, and a line for each test.
+//! What a person reads of training from labels: a line for an epoch, and the results.
 
-use std::time::{Duration, Instant};
-
-use indicatif::ProgressBar;
 use serde_json::{Map, Value};
-use twist_run::{Event, Recorder, RunError, What};
-
-use crate::bar;
-use crate::digits::{share, thousands};
-use crate::estimate::FirstSteps;
-use crate::talk::{Talk, to_stderr};
 use twist_metrics::margin;
 
-/// Time between two lines of epochs without a test.
-const LINE_EVERY: Duration = Duration::from_secs(10);
-
-/// Shows the events of a course as they come.
-pub(crate) struct Course {
-    talk: Talk,
-    bar: ProgressBar,
-    line_at: Option<Instant>,
-}
-
-impl Course {
-    /// Nothing is shown before the first step.
-    pub(crate) fn new(talk: &Talk) -> Self {
-        let bar = bar::course(talk);
-        Self { talk: talk.clone(), bar, line_at: None }
-    }
-
-    /// Moves the bar: finished steps and their number. After the last one it makes way for the bars of what follows.
-    pub(crate) fn steps(&self) -> impl FnMut(usize, usize) + use<> {
-        let (bar, talk, mut first) = (self.bar.clone(), self.talk.clone(), FirstSteps::default());
-        move |done, all| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-            if let (Some(line), true) = (first.hear(done, all), talk.shows_progress()) {
-                bar.suspend(|| to_stderr(&line));
-            }
-            if done == all {
-                bar.finish_and_clear();
-            }
-        }
-    }
-
-    fn say(&self, line: &str) {
-        if self.talk.shows_progress() {
-            self.bar.suspend(|| to_stderr(line));
-        }
-    }
-
-    fn epoch(&mut self, figures: &Map<String, Value>) {
-        let line = line(figures);
-        self.bar.set_message(line.clone());
-        let tested = figures.contains_key("test_top1");
-        let due = self.line_at.is_none_or(|at| at.elapsed() >= LINE_EVERY);
-        if tested || due || self.talk.is_verbose() {
-            self.line_at = Some(Instant::now());
-            self.say(&line);
-        }
-    }
-}
-
-impl Recorder for Course {
-    fn record(&mut self, event: &Event) -> Result<(), RunError> {
-        match &event.what {
-            What::Start(start) => self.say(&format!(
-                "{} labelled images of {} classes; on {} ({}), {} images a step, {} steps",
-                thousands(start.images as u64),
-                start.classes,
-                start.device,
-                start.precision,
-                start.batch_size,
-                start.total_steps
-            )),
-            What::Eval(figures) => self.epoch(figures),
-            What::Resumed { path } => self.say(&format!("resumed at step {} from {path}", event.step)),
-            What::SkippedImage { path, reason } => {
-                self.bar.suspend(|| self.talk.warn(format!("skipped {path}: {reason}")));
-            }
-            What::Warning { message } => self.bar.suspend(|| self.talk.warn(message)),
-            What::Stopped { .. } | What::Done { .. } => self.bar.finish_and_clear(),
-            What::Step(_) | What::Checkpoint { .. } | What::Collapse { .. } => {}
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Course {
-    /// An error leaves no bar behind.
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
+use crate::digits::{share, thousands};
 
 /// `epoch 3: loss 0.512, training 0.823, test 0.791`.
-fn line(figures: &Map<String, Value>) -> String {
+pub(crate) fn epoch_line(figures: &Map<String, Value>) -> String {
     let number = |key: &str| figures.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN);
     let test = match figures.contains_key("test_top1") {
         true => format!(", test {:.3}", number("test_top1")),

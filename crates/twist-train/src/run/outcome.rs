@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::CollapseKind;
 
-/// How [`crate::Trainer::run`] ended when nothing failed.
+/// How [`crate::run::Run::run`] ended when nothing failed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// All steps are done. `steps` is how many of them this process made: 0 when the run was finished already.
@@ -25,8 +25,10 @@ pub enum Outcome {
         kind: CollapseKind,
         /// The step that showed it, from 0.
         step: u64,
-        /// The folder with the saved step.
-        saved: PathBuf,
+        /// What to change.
+        advice: String,
+        /// The folder with the saved step, where there is a run folder.
+        saved: Option<PathBuf>,
     },
 }
 

@@ -1,0 +1,88 @@
+//! A run of a network on images.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use twist_eval::{EvalData, OnlineEvaluator, final_evaluation, is_evaluated};
+use twist_run::{Recorder, RunFolder};
+use twist_train::{Outcome, Recipe, RunPlan, StopFlag, TrainOptions, TrainPlan, Trainer};
+
+use super::{Begun, Job, tell_results, write_report};
+use crate::sources::Sources;
+use crate::talk::Talk;
+use crate::{progress, timing};
+
+/// Everything that is decided before anything is written.
+pub(crate) struct ImageJob {
+    pub(crate) recipe: Recipe,
+    pub(crate) plan: TrainPlan,
+    pub(crate) sources: Sources,
+    pub(crate) data: EvalData,
+    pub(crate) max_time: Option<Duration>,
+    /// The time that the number of epochs was chosen for.
+    pub(crate) fitted_to: Option<Duration>,
+    pub(crate) strict: bool,
+    pub(crate) init: Option<PathBuf>,
+}
+
+/// A network that is ready for its next step.
+pub(crate) struct BegunImages {
+    trainer: Trainer,
+    data: EvalData,
+    fitted_to: Option<Duration>,
+}
+
+impl Job for ImageJob {
+    type Begun = BegunImages;
+
+    fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<BegunImages>> {
+        let Self { recipe, plan, sources, data, max_time, fitted_to, strict, init } = self;
+        let options = TrainOptions { recipe_name: sources.recipe.clone(), strict, max_time, init };
+        let trainer = Trainer::new(plan, data.train.clone(), folder, options)?;
+        if let Some(report) = trainer.init_report() {
+            talk.say(report.to_string());
+        }
+        let step = trainer.step();
+        if trainer.is_finished() && folder.says_done(step)? {
+            // Nothing is trained that would record them.
+            trainer.notes().iter().for_each(|note| talk.warn(note));
+            if is_evaluated(folder.path(), step) {
+                return Ok(None);
+            }
+        }
+        folder.describe(recipe.text(), trainer.plan())?.iter().for_each(|aside| talk.say(aside));
+        sources.write(folder.path())?;
+        talk.say(format!("run folder {}", folder.path().display()));
+        Ok(Some(BegunImages { trainer, data, fitted_to }))
+    }
+}
+
+impl Begun for BegunImages {
+    const EVALUATED_EARLY: bool = true;
+
+    fn fitted_to(&self) -> Option<Duration> {
+        self.fitted_to
+    }
+
+    fn plan(&self) -> &RunPlan {
+        &self.trainer.plan().run
+    }
+
+    fn step(&self) -> u64 {
+        self.trainer.step()
+    }
+
+    fn train(&mut self, recorders: &mut [Box<dyn Recorder>], stop: &StopFlag) -> anyhow::Result<Outcome> {
+        let mut evaluator = OnlineEvaluator::new(self.data.clone());
+        Ok(self.trainer.run(Some(&mut evaluator), recorders, stop)?)
+    }
+
+    fn finish(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<()> {
+        let (trainer, plan) = (&self.trainer, self.trainer.plan());
+        let watch = progress::watch(talk, &plan.run.machine);
+        let run = timing::of_run(folder.path(), trainer.step(), &plan.run.machine);
+        let metrics = final_evaluation(trainer.net(), plan, &self.data, folder.path(), run, &watch)?;
+        drop(watch);
+        tell_results(&metrics, &write_report(folder.path(), talk)?)
+    }
+}

@@ -1,0 +1,76 @@
+//! A run of fine-tuning.
+
+use std::time::Duration;
+
+use twist_eval::finetune::{FinetuneRun, FinetuneTrainer};
+use twist_run::{Recorder, RunFolder};
+use twist_train::{Outcome, RunPlan, StopFlag};
+
+use super::{Begun, Job, write_report};
+use crate::label_lines::{calibration_lines, result_lines};
+use crate::talk::{Talk, to_stdout};
+
+/// Everything that is decided before anything is written.
+pub(crate) struct LabelJob<'a> {
+    pub(crate) run: FinetuneRun<'a>,
+    pub(crate) max_time: Option<Duration>,
+    /// Whether the figures are printed as one JSON object.
+    pub(crate) json: bool,
+}
+
+/// A classifier that is ready for its next step.
+pub(crate) struct BegunLabels<'a> {
+    trainer: FinetuneTrainer<'a>,
+    max_time: Option<Duration>,
+    json: bool,
+}
+
+impl<'a> Job for LabelJob<'a> {
+    type Begun = BegunLabels<'a>;
+
+    fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<BegunLabels<'a>>> {
+        let Self { run, max_time, json } = self;
+        if let Some(changed) = run.finished(folder)? {
+            if changed {
+                talk.warn(
+                    "model, images, labels or settings are not those of this run any more; it has ended and stays as it is: another \
+                     --out begins a run with them, --force replaces this one",
+                );
+            }
+            return Ok(None);
+        }
+        let trainer = run.open(folder)?;
+        trainer.describe(folder)?.iter().for_each(|aside| talk.say(aside));
+        talk.say(format!("run folder {}", folder.path().display()));
+        Ok(Some(BegunLabels { trainer, max_time, json }))
+    }
+}
+
+impl Begun for BegunLabels<'_> {
+    // The rates have not come down, so the classifier is of no use yet.
+    const EVALUATED_EARLY: bool = false;
+
+    fn plan(&self) -> &RunPlan {
+        self.trainer.plan()
+    }
+
+    fn step(&self) -> u64 {
+        self.trainer.step()
+    }
+
+    fn train(&mut self, recorders: &mut [Box<dyn Recorder>], stop: &StopFlag) -> anyhow::Result<Outcome> {
+        Ok(self.trainer.train(recorders, stop, self.max_time)?)
+    }
+
+    fn finish(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<()> {
+        let (model, metrics) = self.trainer.finish(folder)?;
+        let report = write_report(folder.path(), talk)?;
+        if self.json {
+            return Ok(to_stdout(serde_json::to_string_pretty(&metrics)?)?);
+        }
+        let lines = result_lines("finetune", &metrics).into_iter().chain(calibration_lines(&metrics));
+        lines.into_iter().try_for_each(to_stdout)?;
+        to_stdout(format!("model: {}", model.display()))?;
+        Ok(to_stdout(format!("report: {}", report.path.display()))?)
+    }
+}

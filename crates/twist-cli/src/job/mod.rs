@@ -1,0 +1,165 @@
+//! A run from its folder to its report: what all commands that train share.
+
+mod heads;
+mod images;
+mod labels;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use twist_io::shell_word;
+use twist_report::ReportSummary;
+use twist_run::{OnExisting, Recorder, RunFolder, files};
+use twist_train::{Outcome, RunPlan, StopFlag, StopReason};
+
+pub(crate) use self::heads::HeadJob;
+pub(crate) use self::images::ImageJob;
+pub(crate) use self::labels::LabelJob;
+use crate::exit::Exit;
+use crate::progress::Progress;
+use crate::talk::{Talk, to_stdout};
+use crate::{signals, summary};
+
+/// Where a run goes.
+pub(crate) struct Target {
+    pub(crate) folder: PathBuf,
+    pub(crate) on_existing: OnExisting,
+    /// The command that resumes it, up to the folder.
+    pub(crate) again: &'static str,
+}
+
+/// Everything that is decided before anything is written.
+pub(crate) trait Job {
+    /// The run that it begins.
+    type Begun: Begun;
+
+    /// Makes everything ready for the first step, and describes the run in its folder. `None`: nothing is left to do.
+    fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<Self::Begun>>;
+}
+
+/// A run that is ready for its next step.
+pub(crate) trait Begun {
+    /// Whether what a run has learned is evaluated when its time is over before its end.
+    const EVALUATED_EARLY: bool;
+
+    /// The time that the number of epochs was chosen for.
+    fn fitted_to(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Length of the run.
+    fn plan(&self) -> &RunPlan;
+
+    /// Finished steps.
+    fn step(&self) -> u64;
+
+    /// Trains to the end, or to the first reason to stop.
+    fn train(&mut self, recorders: &mut [Box<dyn Recorder>], stop: &StopFlag) -> anyhow::Result<Outcome>;
+
+    /// Evaluates, writes the report, and says what came of the run.
+    fn finish(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<()>;
+}
+
+/// Trains to the end (or to the first reason to stop), evaluates, and writes the report.
+///
+/// A run that was finished and evaluated before is left alone. A signal leaves evaluation and report to the process that
+/// resumes.
+pub(crate) fn run<J: Job>(job: J, target: &Target, talk: &Talk) -> anyhow::Result<Exit> {
+    let folder = RunFolder::open(&target.folder, target.on_existing)?;
+    folder.warnings().iter().for_each(|sentence| talk.warn(sentence));
+    let Some(mut begun) = job.begin(&folder, talk)? else {
+        return already_finished(folder.path(), talk);
+    };
+    let outcome = train(&mut begun, &folder, talk)?;
+    if let Some(exit) = early_exit::<J::Begun>(outcome, begun.plan().total_steps, target, talk)? {
+        return Ok(exit);
+    }
+    talk.say("evaluating");
+    begun.finish(&folder, talk)?;
+    Ok(Exit::Done)
+}
+
+fn train(begun: &mut impl Begun, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Outcome> {
+    if begun.step() >= begun.plan().total_steps && folder.says_done(begun.step())? {
+        return Ok(Outcome::Finished { steps: 0 }); // only the evaluation is missing
+    }
+    let stop = StopFlag::new();
+    let _signals = signals::handle(&stop, talk)?;
+    let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders()?;
+    recorders.push(Box::new(Progress::new(talk).fitted_to(begun.fitted_to())));
+    begun.train(&mut recorders, &stop)
+}
+
+/// Says that a run has nothing left to train and evaluate; writes its report when the process that should have written it was
+/// killed before.
+fn already_finished(run: &Path, talk: &Talk) -> anyhow::Result<Exit> {
+    if report_lags(run) {
+        talk.say(format!("{} is finished already; its report is written now", run.display()));
+        let report = write_report(run, talk)?;
+        to_stdout(format!("report: {}", report.path.display()))?;
+    } else {
+        talk.say(format!("{} is finished already, nothing to do", run.display()));
+    }
+    Ok(Exit::Done)
+}
+
+/// Whether the report is missing, or older than the figures that it should show. It is the last file of a run.
+fn report_lags(run: &Path) -> bool {
+    let written = |name: &str| fs_err::metadata(run.join(name)).and_then(|file| file.modified()).ok();
+    written(files::REPORT) < written(files::METRICS)
+}
+
+/// Says how training ended where that is not its end; `None` when there is something to evaluate.
+fn early_exit<B: Begun>(
+    outcome: Outcome,
+    total: u64,
+    Target { folder, again, .. }: &Target,
+    talk: &Talk,
+) -> anyhow::Result<Option<Exit>> {
+    Ok(match outcome {
+        Outcome::Finished { .. } => None,
+        Outcome::Stopped { reason, step } => {
+            let percent = 100 * step / total.max(1);
+            talk.say(format!("stopped and saved after step {step} of {total} ({percent} %); go on with:"));
+            talk.say(format!("  {again} {}", shell_word(folder)));
+            match reason {
+                StopReason::Signal(signal) => Some(Exit::Signal(signal)),
+                StopReason::MaxTime if B::EVALUATED_EARLY => {
+                    talk.say(format!(
+                        "training is {percent} % done, so the figures and classes below are not usable yet:"
+                    ));
+                    None
+                }
+                StopReason::MaxTime => Some(Exit::Done),
+            }
+        }
+        Outcome::Collapsed { kind, step, advice, saved } => {
+            talk.warn(format!("training collapsed at step {step} ({kind}): {advice}"));
+            saved.iter().for_each(|saved| talk.warn(format!("the offending step is in {}", saved.display())));
+            write_report(folder, talk)?;
+            Some(Exit::Collapsed)
+        }
+    })
+}
+
+/// Writes the report of a run, with what it has to say of missing parts.
+fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<ReportSummary> {
+    let written = twist_report::report(&[run], &run.join(files::REPORT))?;
+    for note in &written.notes {
+        talk.detail(note);
+    }
+    Ok(written)
+}
+
+/// The figures that people ask for first, whether the classes can be used, as the report says it, and where everything else is.
+fn tell_results(metrics: &Map<String, Value>, report: &ReportSummary) -> anyhow::Result<()> {
+    for line in summary::lines(metrics) {
+        to_stdout(line)?;
+    }
+    for (_, verdict) in &report.verdicts {
+        to_stdout(verdict.to_string())?;
+    }
+    to_stdout(format!("report: {}", report.path.display()))?;
+    Ok(())
+}

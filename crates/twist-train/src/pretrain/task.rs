@@ -1,0 +1,162 @@
+//! Learning classes from images without labels, as a task of the loop.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use tch::Tensor;
+use twist_data::Dataset;
+use twist_io::StateDict;
+use twist_nn::TwistNet;
+use twist_run::What;
+
+use super::early_labels;
+use super::feed::Feed;
+use crate::checkpoint::{CheckpointFacts, capture, restore};
+use crate::metrics::StepReading;
+use crate::normalize::DeviceNormalize;
+use crate::run::{Restored, Standing, Taken, Task};
+use crate::start::TaskFigures;
+use crate::step::{TrainState, train_step};
+use crate::{TrainError, TrainPlan, memory, resume};
+
+/// Odd images that are named one by one; of more, the number is told at the end.
+const ODD_NAMED: usize = 3;
+
+/// A network that learns from images.
+pub struct Pretraining {
+    pub(super) plan: TrainPlan,
+    pub(super) state: TrainState,
+    recipe_name: String,
+    dataset: Arc<dyn Dataset>,
+    strict: bool,
+    normalize: DeviceNormalize,
+    /// From the first step on.
+    feed: Option<Feed>,
+    /// Images that are odd and were read all the same.
+    odd: HashSet<String>,
+}
+
+impl Pretraining {
+    /// The network with its optimizer as they begin, and the images of the plan. With `strict` an image that cannot be read is an
+    /// error.
+    ///
+    /// # Errors
+    /// No memory.
+    pub(super) fn new(
+        plan: TrainPlan,
+        dataset: Arc<dyn Dataset>,
+        recipe_name: String,
+        strict: bool,
+    ) -> Result<Self, TrainError> {
+        let state = TrainState::new(&plan).map_err(|error| memory::explain(error, &plan))?;
+        let (data, device) = (plan.config().data, plan.run.machine.device);
+        let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last(), device)?;
+        let (feed, odd) = (None, HashSet::new());
+        Ok(Self { plan, state, recipe_name, dataset, strict, normalize, feed, odd })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &TrainPlan {
+        &self.plan
+    }
+
+    /// The network as it is now.
+    pub fn net(&self) -> &TwistNet {
+        &self.state.net
+    }
+
+    /// Ends the loading of images, and gives back the memory that holds them.
+    pub(super) fn put_down(&mut self) {
+        self.feed = None;
+    }
+
+    /// The events of images that are odd and were met for the first time.
+    fn odd_images(&mut self, odd: Vec<(String, String)>) -> Vec<What> {
+        let mut named = Vec::new();
+        for (path, what) in odd {
+            self.odd.insert(path.clone());
+            if self.odd.len() <= ODD_NAMED {
+                named.push(What::Warning { message: format!("{path}: {what}") });
+            }
+        }
+        named
+    }
+}
+
+impl Task for Pretraining {
+    type Facts = CheckpointFacts;
+
+    fn step(&mut self, step: u64) -> Result<Taken, TrainError> {
+        let feed = match &mut self.feed {
+            Some(feed) if feed.is_over(step) => {
+                feed.restart(&self.plan, step)?;
+                feed
+            }
+            Some(feed) => feed,
+            none => none.insert(Feed::start(&self.plan, Arc::clone(&self.dataset), step, self.strict)?),
+        };
+        let batch = feed.next(step, self.plan.run.machine.device)?;
+        let metrics = train_step(&mut self.state, &self.plan, &self.normalize, step, &batch.pixels)
+            .map_err(|error| memory::explain(error, &self.plan))?;
+        let skipped = batch.skipped.into_iter().map(|(path, reason)| What::SkippedImage { path, reason });
+        let mut events: Vec<What> = skipped.collect();
+        events.extend(self.odd_images(batch.odd));
+        Ok(Taken { metrics: vec![metrics], indices: batch.indices, events })
+    }
+
+    fn capture(&self) -> Result<StateDict, TrainError> {
+        capture(&self.state)
+    }
+
+    fn restore(
+        &mut self,
+        path: &Path,
+        facts: &CheckpointFacts,
+        state: StateDict,
+    ) -> Result<Restored, TrainError> {
+        resume::check(path, facts, &self.plan)?;
+        restore(&mut self.state, path, state)?;
+        let changes = resume::changes(&facts.recipe, self.plan.config());
+        Ok(Restored { changes, warnings: resume::warnings(facts, &self.plan) })
+    }
+
+    fn facts(&self, standing: &Standing) -> CheckpointFacts {
+        let Standing { step, guard_streaks, measured, losses } = standing.clone();
+        let facts = CheckpointFacts::of(&self.plan, &self.recipe_name, step, guard_streaks);
+        CheckpointFacts { measured, losses, ..facts }
+    }
+
+    fn figures(&self) -> TaskFigures {
+        let plan = &self.plan;
+        TaskFigures {
+            recipe_name: self.recipe_name.clone(),
+            precision: plan.precision().name(),
+            channels_last: plan.channels_last(),
+            loader_threads: plan.run.machine.loader_threads,
+            images: plan.images(),
+            classes: plan.classes().len(),
+            parameters: self.net().store.parameters().iter().map(|tensor| tensor.numel() as u64).sum(),
+            clusters: plan.net().head.dim,
+            from_labels: false,
+        }
+    }
+
+    fn weights(&self) -> Vec<(String, Tensor)> {
+        let entries = self.net().store.entries().iter();
+        entries.map(|entry| (format!("model.{}", entry.name), entry.tensor.shallow_clone())).collect()
+    }
+
+    fn watch(&mut self, readings: &[StepReading]) -> Option<String> {
+        early_labels::warning(&self.plan, readings)
+    }
+
+    fn closing(&self) -> Option<String> {
+        let odd = self.odd.len();
+        (odd > ODD_NAMED).then(|| {
+            format!(
+                "{odd} images were read although something is odd about them: `twist data verify` lists them all"
+            )
+        })
+    }
+}

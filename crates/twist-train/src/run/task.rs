@@ -1,0 +1,86 @@
+//! What is trained: the part of a run that the loop does not know.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tch::Tensor;
+use twist_io::StateDict;
+use twist_run::What;
+
+use super::Standing;
+use crate::TrainError;
+use crate::guard::CollapseKind;
+use crate::metrics::{StepMetrics, StepReading};
+use crate::start::TaskFigures;
+
+/// Something that is trained step by step. The loop around the steps is [`super::Run`]; what a step does is one visible function
+/// of the task.
+pub trait Task {
+    /// The metadata of its checkpoints, in which every field of [`Standing`] stands by its name.
+    type Facts: Serialize + DeserializeOwned;
+
+    /// Makes the update of `step`, which is the one after the last. Nothing is read from the device.
+    ///
+    /// # Errors
+    /// The first of data or network; out of memory comes with advice.
+    fn step(&mut self, step: u64) -> Result<Taken, TrainError>;
+
+    /// Everything that the next step depends on, copied to the host.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    fn capture(&self) -> Result<StateDict, TrainError>;
+
+    /// Takes back what [`Task::capture`] gave, after checking that the checkpoint belongs to this task.
+    ///
+    /// # Errors
+    /// [`TrainError::WrongCheckpoint`] or [`TrainError::OtherNetwork`], with what differs and the remedy.
+    fn restore(&mut self, path: &Path, facts: &Self::Facts, state: StateDict)
+    -> Result<Restored, TrainError>;
+
+    /// The metadata of a checkpoint of a run that stands there.
+    fn facts(&self, standing: &Standing) -> Self::Facts;
+
+    /// What the log says of the task when the run begins.
+    fn figures(&self) -> TaskFigures;
+
+    /// The weights under their names, as they are on the device: what the guard saves of a collapse.
+    fn weights(&self) -> Vec<(String, Tensor)>;
+
+    /// Looks at the figures of the steps since the last reading; returns a warning where there is reason for one.
+    fn watch(&mut self, readings: &[StepReading]) -> Option<String> {
+        let _ = readings;
+        None
+    }
+
+    /// What to change after a collapse, as a whole sentence.
+    fn advice(&self, kind: CollapseKind) -> String {
+        kind.advice().into()
+    }
+
+    /// A warning that only the end of the run can give.
+    fn closing(&self) -> Option<String> {
+        None
+    }
+}
+
+/// What one step leaves.
+#[derive(Debug)]
+pub struct Taken {
+    /// The figures of each network that learned: as a rule there is one.
+    pub metrics: Vec<StepMetrics>,
+    /// The samples that it learned from, by their index in the data.
+    pub indices: Vec<u32>,
+    /// What was met on the way, such as images that cannot be read.
+    pub events: Vec<What>,
+}
+
+/// What is not as it was when a checkpoint was written, and is no obstacle.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// Keys of the recipe with both values.
+    pub changes: Vec<String>,
+    /// Other warnings, one sentence each.
+    pub warnings: Vec<String>,
+}
