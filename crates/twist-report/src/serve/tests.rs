@@ -160,7 +160,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     refused(
         &post(&mut site, "api/rename", &json!({ "class": 2, "name": "a\u{202e}b" })),
         409,
-        "cannot be seen",
+        "invisible characters",
     );
     refused(
         &post(&mut site, "api/rename", &json!({ "class": 2, "name": "class 5" })),
