@@ -1,10 +1,10 @@
 //! Training: the part of Twist that owns time, state and side effects.
 //!
-//! A [`Recipe`] is what the user wrote. [`TrainPlan::new`] joins it with the data's size and the machine's features into
-//! a checked plan that holds every derived number. A [`Trainer`] carries the plan out: the loader brings batches of
-//! bytes, [`train_step`] makes one update of each. Around the steps is the one loop of this crate, [`run::Run`]:
-//! [`Recorder`](twist_run::Recorder)s receive [`Event`](twist_run::Event)s, an [`Evaluator`] is asked now and
-//! then, checkpoints are written beside and renamed, and the [`Guard`] stops what has collapsed.
+//! A [`Recipe`] is the configuration as the user wrote it. [`TrainPlan::new`] combines it with the size of the data and the
+//! features of the machine into a checked plan that holds every derived number. A [`Trainer`] executes the plan: the loader
+//! delivers batches of bytes, and [`train_step`] makes one update from each. The one loop of this crate, [`run::Run`], calls
+//! the steps. It sends [`Event`](twist_run::Event)s to [`Recorder`](twist_run::Recorder)s, calls an [`Evaluator`] at
+//! intervals, writes checkpoints atomically, and stops a run when the [`Guard`] finds that it has collapsed.
 //!
 //! ```text
 //! recipe.toml ─ Recipe ─ TrainPlan ─ Trainer ─ Run ─┬─ Pretraining ─ Loader ─ train_step ─ Optimizer
