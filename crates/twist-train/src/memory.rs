@@ -101,18 +101,26 @@ fn advice(plan: &TrainPlan) -> String {
     let again = (!plan.checkpoint_activations()).then(|| {
         "--set train.checkpoint_activations=true (the same result for one more forward pass)".to_string()
     });
-    let pieces = pieces_for_half(batch, at_a_time(plan));
-    let accumulate = pieces.map(|pieces| {
-        let images = batch / pieces;
-        let norms = match plan.config().train.norm_batch {
-            Some(stated) if stated > images => format!(" --set train.norm_batch={images}"),
-            _ => String::new(),
-        };
-        format!(
-            "--set train.accumulation={pieces}{norms} ({images} images at a time, the loss stays that of {batch}; batch \
-             norms of the backbone then see no more than those)"
-        )
-    });
+    // Norms of less than the batch say how it can be cut without changing the result.
+    let (norms, whole) = (plan.norm_batch(), plan.accumulation() == 1);
+    let accumulate = if whole && norms < batch {
+        Some(format!(
+            "--set train.accumulation={} (the same result, {norms} images at a time)",
+            batch / norms
+        ))
+    } else {
+        pieces_for_half(batch, at_a_time(plan)).map(|pieces| {
+            let images = batch / pieces;
+            let norms = match plan.config().train.norm_batch {
+                Some(_) => format!(" --set train.norm_batch={images}"),
+                None => String::new(),
+            };
+            format!(
+                "--set train.accumulation={pieces}{norms} ({images} images at a time, the loss stays that of {batch}; \
+                 batch norms of the backbone then see no more than those)"
+            )
+        })
+    };
     let smaller = format!("--batch-size {} with an --set model.bunch that divides it", (batch / 2).max(2));
     let network = accumulate.is_none().then(|| "smaller views, a smaller --set model.width".to_string());
     let ways: Vec<String> = again.into_iter().chain(accumulate).chain(network).chain([smaller]).collect();
@@ -186,6 +194,8 @@ mod tests {
                     [[views]]\nname = \"a\"\nsize = 8\nscale = [0.2, 1.0]\nblur = 0.0\nsolarize = 0.0\n\
                     [[views]]\nname = \"b\"\nsize = 8\nscale = [0.2, 1.0]\nblur = 0.0\nsolarize = 0.0\n";
         let recipe = Recipe::read("x", text, &[]).unwrap();
+        let small_norms = text.replace("accumulation = 2", "norm_batch = 16");
+        let small_norms = Recipe::read("x", &small_norms, &[]).unwrap();
         let machine = Machine { device: Device::Cuda(1), threads: 1, loader_threads: 1, fast_bf16: true };
         let facts = DataFacts { images: 64, ..DataFacts::default() };
         let plan = TrainPlan::new(recipe.config(), &facts, &machine).unwrap();
@@ -195,6 +205,9 @@ mod tests {
         for part in ["cuda:1 with 32 images", first, "accumulation=4"] {
             assert!(message.contains(part), "{part} in {message}");
         }
+        let of_norms = TrainPlan::new(small_norms.config(), &facts, &machine).unwrap();
+        let message = explain(torch("CUDA out of memory"), &of_norms).to_string();
+        assert!(message.contains("train.accumulation=4 (the same result, 16 images at a time)"), "{message}");
         let other = explain(torch("shapes do not match"), &plan);
         assert!(matches!(other, TrainError::Torch(_)), "{other}");
         let file = TrainError::File(std::io::Error::other("cannot read out of memory.png"));

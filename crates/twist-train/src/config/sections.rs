@@ -209,11 +209,10 @@ pub struct RunConfig {
     /// Images of one update, over all devices.
     pub batch_size: usize,
     /// Pieces in which the backbone sees that batch, one at a time, to save memory; the loss stays that of the whole batch.
-    /// Where `norm_batch` is smaller than such a piece there are more of them, each of `norm_batch` images.
     #[serde(default = "defaults::accumulation")]
     pub accumulation: usize,
-    /// Images whose statistics the backbone's batch norms take together, at most `batch_size / accumulation`, which it is
-    /// where nothing is said.
+    /// Images whose statistics the backbone's batch norms take together: those of a piece. With `accumulation` 1 it can be less
+    /// than the batch, of which all activations are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub norm_batch: Option<usize>,
     /// Keeps only what enters each block of the backbone, of one piece when the batch is cut, and computes the rest again

@@ -222,6 +222,21 @@ fn parse_arch(name: &str) -> Result<Arch, PlanError> {
     name.parse().map_err(wrong)
 }
 
+/// A piece of a batch is what shares the statistics of the backbone's norms, so with several pieces both keys are one number.
+pub(super) fn check_pieces(pieces: usize, norm_batch: usize, batch_size: usize) -> Result<(), PlanError> {
+    if pieces == 1 || pieces * norm_batch == batch_size {
+        return Ok(());
+    }
+    let (images, fits) = (batch_size / pieces, batch_size / norm_batch);
+    Err(PlanError::Value {
+        key: "train.norm_batch",
+        value: norm_batch.to_string(),
+        rule: format!(
+            "must be {images}, the images of one of the {pieces} pieces (leave it out), or train.accumulation {fits}"
+        ),
+    })
+}
+
 /// What fits the kind of backbone: its width and regularisation, and the sides of the views.
 pub(super) fn check_backbone(backbone: &BackboneConfig, views: &[ViewPolicy]) -> Result<(), PlanError> {
     // Sizes alone are checked with the other numbers.
@@ -407,7 +422,7 @@ solarize = 0.0
         assert_eq!(pieces(&[]), (1, 128));
         assert_eq!(pieces(&["train.norm_batch=16"]), (1, 16), "all activations are kept");
         assert_eq!(pieces(&["train.accumulation=2"]), (2, 64));
-        assert_eq!(pieces(&["train.accumulation=2", "train.norm_batch=16"]), (8, 16));
+        assert_eq!(pieces(&["train.accumulation=8", "train.norm_batch=16"]), (8, 16));
     }
 
     #[test]
@@ -542,7 +557,11 @@ solarize = 0.0
             ),
             (1000, &["model.head_init=zero"], "must be default or small_normal"),
             (1000, &["train.norm_batch=48"], "train.norm_batch = 48 does not divide"),
-            (1000, &["train.norm_batch=32", "train.accumulation=4"], "of a piece = 16; 16 would"),
+            (
+                1000,
+                &["train.norm_batch=32", "train.accumulation=4"],
+                "train.norm_batch = 32: must be 16, the images of one of the 4 pieces (leave it out), or train.accumulation 2",
+            ),
             (
                 1000,
                 &["self_label={ epochs = 9, lr = 0.1, quantile = [0.01, 0.5] }"],

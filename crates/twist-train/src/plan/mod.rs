@@ -13,8 +13,8 @@ use twist_data::{EvalTransform, Interpolation, ViewPolicy};
 use twist_nn::{Arch, BackboneConfig, Filter, HeadConfig, NetConfig};
 
 use self::check::{
-    check_backbone, check_self_label, check_side, check_teacher, check_values, check_views, choose, divides,
-    parse_activation, parse_backbone, parse_head_init,
+    check_backbone, check_pieces, check_self_label, check_side, check_teacher, check_values, check_views,
+    choose, divides, parse_activation, parse_backbone, parse_head_init,
 };
 use crate::config::{ModelConfig, OptimConfig, TrainConfig};
 use crate::machine::Machine;
@@ -185,9 +185,8 @@ impl TrainPlan {
         divides("train.accumulation", train.accumulation, "train.batch_size", batch_size)?;
         let micro_batch = batch_size / train.accumulation;
         let norm_batch = train.norm_batch.unwrap_or(micro_batch);
-        divides("train.norm_batch", norm_batch, "the images of a piece", micro_batch)?;
-        // A piece is what shares the statistics of the norms, so smaller norms are more pieces.
-        let accumulation = if train.accumulation == 1 { 1 } else { batch_size / norm_batch };
+        divides("train.norm_batch", norm_batch, "train.batch_size", batch_size)?;
+        check_pieces(train.accumulation, norm_batch, batch_size)?;
         let (first_stage, total_steps) = (run.first_stage(), run.total_steps);
 
         // Rates.
@@ -240,7 +239,7 @@ impl TrainPlan {
             images: data.images,
             classes: data.classes.clone(),
             data_fingerprint: data.fingerprint.clone(),
-            accumulation,
+            accumulation: train.accumulation,
             norm_batch,
             bunch,
             image_views,
