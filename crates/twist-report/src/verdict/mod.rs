@@ -146,8 +146,15 @@ pub fn verdict(metrics: &Map<String, Value>, training: Training<'_>) -> Option<V
     if let (Some(accuracy), Some(best)) = (facts.accuracy, &facts.rival)
         && accuracy <= best.accuracy + facts.noise(accuracy)
     {
-        let than = if accuracy < best.accuracy { "worse than" } else { "no better than" };
-        found.add(Grade::NotYet, format!("ACC {} is {than} {}", percent(accuracy), in_words(best)), longer);
+        let (ours, beside) = (percent(accuracy), in_words(best));
+        // On features of a good network k-means is good as well: to be level with it says nothing against a head.
+        if facts.is_head && accuracy >= best.accuracy - facts.noise(accuracy) {
+            let reason = format!("ACC {ours} is level with {beside}, as far as so few images can tell");
+            found.add(Grade::Doubtful, reason, "look at the images of each class before you rely on them");
+        } else {
+            let than = if accuracy < best.accuracy { "worse than" } else { "no better than" };
+            found.add(Grade::NotYet, format!("ACC {ours} is {than} {beside}"), longer);
+        }
     }
     Some(found.verdict().unwrap_or_else(|| usable(&facts)))
 }
@@ -232,6 +239,25 @@ mod tests {
         let head = json!({"mean_confidence": 0.2, "protocol": {"clusters": 20, "heads": 8}});
         let found = judged(head, Training::Finished);
         assert!(found.next.contains("features of a network") && !found.next.contains("--frozen"), "{found}");
+    }
+
+    /// k-means on good features is no sign of bad classes; only a clear difference is.
+    #[test]
+    fn a_head_that_is_level_with_k_means_is_doubtful() {
+        let head = |accuracy: f64, images: u64| {
+            let protocol = json!({"clusters": 20, "heads": 1, "evaluated_images": images, "baselines": {"kmeans_clusters": 20}});
+            let baselines = json!({"kmeans_features_accuracy": 0.79});
+            let figures =
+                json!({"accuracy_one_to_one": accuracy, "baselines": baselines, "protocol": protocol});
+            judged(figures, Training::Finished)
+        };
+        for accuracy in [0.77, 0.85] {
+            let found = head(accuracy, 100);
+            assert_eq!(found.grade, Grade::Doubtful, "{found}");
+            assert!(found.to_string().contains("level with k-means on the same features"), "{found}");
+        }
+        assert_eq!(head(0.85, 1_000).grade, Grade::Usable);
+        assert_eq!(head(0.6, 100).grade, Grade::NotYet);
     }
 
     #[test]
