@@ -47,7 +47,7 @@ pub const CHECKPOINTS: &str = "checkpoints";
 pub const BEST: &str = "best.safetensors";
 /// In it, the model at the end of the first stage, from which self-labelling continues.
 pub const BEFORE_SELF_LABEL: &str = "before_self_label.safetensors";
-/// In it, the state of an unfinished fine-tuning.
+/// In it, the state of an unfinished fine-tuning of an older version; it cannot be resumed.
 pub const FINETUNE_STATE: &str = "finetune.safetensors";
 
 /// The folder with the step that showed a collapse.

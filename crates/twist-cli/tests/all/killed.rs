@@ -100,27 +100,33 @@ fn figures_of_an_earlier_stop_are_not_those_of_the_finished_run() {
 }
 
 #[test]
-fn the_state_of_a_finished_fine_tuning_goes() {
+fn a_fine_tuning_that_was_killed_makes_up_for_what_follows_a_checkpoint() {
     let place = Place::new();
     place.pictures("train", 24);
     place.run(&format!("train train --recipe tiny.toml --out net {CPU}")).exits(0);
     let line = format!("finetune net --train train --batch-size 8 --epochs 40 --out tuned {CPU}");
-    let state = place.path("tuned/checkpoints/finetune.safetensors");
     let mut child = place.start(&line);
-    wait_until("a saved state", || state.is_file());
+    wait_until("a checkpoint", || place.events("tuned", "checkpoint").len() > 1);
     child.kill().unwrap();
     child.wait().unwrap();
-    let saved = fs_err::read(&state).unwrap();
     resume(&place, "tuned", "finetune").exits(0);
-    assert!(!state.exists());
+    assert_eq!(place.names("tuned/checkpoints"), ["best.safetensors", "step-00000120.safetensors"]);
+    let left = || ["model.safetensors", "metrics.json"].map(|name| read(&place, "tuned", name));
+    let whole = left();
 
-    // Killed between the figures and the end.
-    fs_err::write(&state, saved).unwrap();
+    // Killed between the last checkpoint and all that follows it.
+    for name in ["model.safetensors", "metrics.json", "report.html", "checkpoints/best.safetensors"] {
+        fs_err::remove_file(place.path("tuned").join(name)).unwrap();
+    }
     cut_log(&place, "tuned", "done");
+    resume(&place, "tuned", "finetune").exits(0);
+    assert!(left() == whole && place.path("tuned/report.html").is_file());
+    assert_eq!(place.events("tuned", "done").len(), 1);
+
+    // Killed between the figures and the report.
     fs_err::remove_file(place.path("tuned/report.html")).unwrap();
     resume(&place, "tuned", "finetune").exits(0);
-    assert!(!state.exists() && place.path("tuned/report.html").is_file());
-    assert_eq!(place.events("tuned", "done").len(), 1);
+    assert!(place.path("tuned/report.html").is_file());
 }
 
 #[test]
