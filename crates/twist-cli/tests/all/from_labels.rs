@@ -78,6 +78,7 @@ fn labels_come_from_a_file() {
     assert!(
         page.contains("trained on 2 labelled images") && !page.contains("that it discovered without labels")
     );
+    assert!(page.contains("Cross entropy to the labels") && !page.contains("lowest possible"));
     let next = read("proposed/label_next.csv");
     assert!(
         next.lines().count() > 1 && !next.contains("dots/000.png") && !next.contains("lines/001.png"),

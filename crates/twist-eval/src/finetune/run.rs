@@ -94,11 +94,6 @@ impl FinetuneTrainer<'_> {
         self.run.step()
     }
 
-    /// Whether all steps are done.
-    pub fn is_finished(&self) -> bool {
-        self.run.is_finished()
-    }
-
     /// Writes `config.toml` and `plan.json`, and removes the run that is to be replaced, if one is. Returns what
     /// [`RunFolder::make_way`] has to say.
     ///

@@ -24,11 +24,19 @@ impl Curves {
 
 /// The charts of `run`.
 pub(crate) fn curves(run: &Run) -> Curves {
-    let charts: Vec<Chart> =
-        [loss(run), terms(run), scores(run), classes(run), rate(run), speed(run), gradient(run)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let charts: Vec<Chart> = [
+        loss(run),
+        terms(run),
+        accuracy(run),
+        scores(run),
+        classes(run),
+        rate(run),
+        speed(run),
+        gradient(run),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let mut missing = Vec::new();
     if run.log.steps.is_empty() {
         missing.push("No training step was logged, so there are no curves of the loss.");
@@ -68,7 +76,17 @@ fn log_outputs(run: &Run) -> Option<f64> {
     run.outputs().filter(|k| *k > 1).map(|k| (k as f64).ln())
 }
 
+/// Whether labels say the classes: then an epoch ends in the mean loss over its images.
+fn from_labels(run: &Run) -> bool {
+    !points(&run.log.evals, "train_loss").is_empty()
+}
+
 fn loss(run: &Run) -> Option<Chart> {
+    if from_labels(run) {
+        let note = "Cross entropy to the labels, in nats, on the random crops that are learned from.";
+        let lines = vec![line(run, "loss", "a batch", 0), score(run, "train_loss", "mean of the epoch", 1)];
+        return Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Loss", note) });
+    }
     let note = "Consistency plus sharpness minus diversity, as weighted by the recipe; it ends near its bound. \
          While self-labelling, the cross entropy to the labels of the surest images.";
     let lam2 = run.recipe.as_ref().map(|recipe| recipe.number("loss.lam2").unwrap_or(1.0));
@@ -90,6 +108,13 @@ fn terms(run: &Run) -> Option<Chart> {
     ];
     let bounds = log_outputs(run).map(|log_k| ("ln K".to_owned(), log_k)).into_iter().collect();
     Chart::new(ChartInput { lines, bounds, from_zero: true, ..base(run, "The three terms", note) })
+}
+
+/// Where labels say the classes.
+fn accuracy(run: &Run) -> Option<Chart> {
+    let note = "On the random crops that are learned from, while they are learned from; and on the test images (`--test`).";
+    let lines = vec![score(run, "train_top1", "training", 1), score(run, "test_top1", "test", 0)];
+    Chart::new(ChartInput { lines, unit: Unit::Fraction, from_zero: true, ..base(run, "Accuracy", note) })
 }
 
 fn scores(run: &Run) -> Option<Chart> {
@@ -120,7 +145,11 @@ fn classes(run: &Run) -> Option<Chart> {
 
 fn rate(run: &Run) -> Option<Chart> {
     let lines = vec![line(run, "learning_rate", "learning rate", 0)];
-    Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Learning rate", "Warm-up, then a cosine.") })
+    let note = match from_labels(run) {
+        true => "That of the classifier: a cosine, in steps of an epoch.",
+        false => "Warm-up, then a cosine.",
+    };
+    Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Learning rate", note) })
 }
 
 fn speed(run: &Run) -> Option<Chart> {

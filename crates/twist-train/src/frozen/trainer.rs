@@ -72,11 +72,6 @@ impl HeadTrainer {
         self.run.step()
     }
 
-    /// Whether all steps are done: running would do nothing.
-    pub fn is_finished(&self) -> bool {
-        self.run.is_finished()
-    }
-
     /// Seconds that a step takes on this machine, measured with heads that are thrown away; see
     /// [`crate::seconds_per_step`].
     ///

@@ -2,8 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use crate::metrics::StepReading;
-
 /// Named scores as fractions, in the order in which they are to be shown: `knn_top1`, `nmi`, ….
 pub type Scores = Map<String, Value>;
 
@@ -15,10 +13,6 @@ pub type EvalError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Moment {
     /// Number of finished steps.
     pub step: u64,
-    /// The same in epochs.
-    pub epoch: f64,
-    /// The figures of the last logged step.
-    pub last: Option<StepReading>,
     /// Which of the networks that learn side by side has the least mean loss since the last reading.
     pub leader: usize,
 }

@@ -275,8 +275,7 @@ impl<T: Task> Run<T> {
         readings: &Readings,
     ) -> Result<Option<Measured>, TrainError> {
         let step = self.step();
-        let last = readings.last_read().last().copied();
-        let moment = Moment { step, epoch: self.plan.epoch_of(step), last, leader: readings.leader() };
+        let moment = Moment { step, leader: readings.leader() };
         let scores = evaluator
             .evaluate(&mut self.task, &moment)
             .map_err(|source| TrainError::Evaluation { step, source })?;
