@@ -6,12 +6,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use twist_data::Dataset;
 use twist_model::{FeatureFile, FeatureKind, FeatureTable, Model};
+use twist_run::Sources;
 use twist_train::frozen::FeatureFacts;
 
 use crate::args::UseArgs;
 use crate::exit::Usage;
 use crate::model::Opened;
-use crate::sources::Sources;
+use crate::sources::open_both;
 use crate::talk::Talk;
 
 /// Opened, but not yet computed.
@@ -66,7 +67,7 @@ impl HeadSource {
             (None, Some(model), _, _) => {
                 let model = Box::new(args.open(Path::new(model), talk).context("--frozen")?);
                 model.model.backbone()?;
-                let data = sources.open(talk)?;
+                let data = open_both(sources, talk)?;
                 Ok(Self::Images { model, train: data.train, held_out: data.held_out })
             }
             (None, None, _, _) => {

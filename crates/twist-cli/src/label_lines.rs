@@ -2,39 +2,41 @@
 
 use serde_json::{Map, Value};
 use twist_metrics::margin;
+use twist_run::figure::Tested;
+use twist_run::{Figure, Figures, figure};
 
 use crate::digits::{share, thousands};
 
 /// `epoch 3: loss 0.512, training 0.823, test 0.791`.
-pub(crate) fn epoch_line(figures: &Map<String, Value>) -> String {
-    let number = |key: &str| figures.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN);
-    let test = match figures.contains_key("test_top1") {
-        true => format!(", test {:.3}", number("test_top1")),
-        false => String::new(),
-    };
-    let (loss, training) = (number("train_loss"), number("train_top1"));
-    format!("epoch {:.0}: loss {loss:.3}, training {training:.3}{test}", number("epochs"))
+pub(crate) fn epoch_line(figures: &Figures) -> String {
+    let number = |figure: &Figure| figures.get(figure).unwrap_or(f64::NAN);
+    let test = figures.get(figure::TEST_TOP1).map_or_else(String::new, |top1| format!(", test {top1:.3}"));
+    let (loss, training) = (number(figure::TRAIN_LOSS), number(figure::TRAIN_TOP1));
+    format!("epoch {:.0}: loss {loss:.3}, training {training:.3}{test}", number(figure::EPOCHS))
 }
 
-/// The result of `name` (`finetune`, `linear`) for people: the last epoch first, and the best one as what it is.
-pub(crate) fn result_lines(name: &str, metrics: &Map<String, Value>) -> Vec<String> {
-    let number = |key: &str| metrics.get(&format!("{name}_{key}")).and_then(Value::as_f64);
-    let Some(top1) = number("top1") else {
+/// A result for people: the last epoch first, and the best one as what it is.
+pub(crate) fn result_lines(of: &Tested, metrics: &Map<String, Value>) -> Vec<String> {
+    let number = |figure: &Figure| metrics.get(figure.key).and_then(Value::as_f64);
+    let Some(top1) = number(of.top1) else {
         return vec!["not tested: name test images with --test".into()];
     };
     let images = metrics["protocol"]["test_images"].as_u64().unwrap_or(0);
     let part = |value: f64| share(value, images);
-    let spread = |key: &str| number(key).map_or_else(String::new, |std| format!(" ± {}", part(std)));
-    let top5 = number("top5")
-        .map_or_else(String::new, |top5| format!(", top-5 {}{}", part(top5), spread("top5_std")));
+    let spread = |figure: &Figure| {
+        let std = metrics.get(&format!("{}_std", figure.key)).and_then(Value::as_f64);
+        std.map_or_else(String::new, |std| format!(" ± {}", part(std)))
+    };
+    let top5 =
+        number(of.top5).map_or_else(String::new, |top5| format!(", top-5 {}{}", part(top5), spread(of.top5)));
     let mut lines = vec![format!(
         "top-1 {}{}{top5} on {} images (last epoch)",
         part(top1),
-        spread("top1_std"),
+        spread(of.top1),
         thousands(images)
     )];
-    if let Some(best) = number("top1_best_epoch") {
-        let std = spread("top1_best_epoch_std");
+    if let Some(best) = number(of.best_epoch) {
+        let std = spread(of.best_epoch);
         lines.push(format!("best epoch {}{std} (do not report: chosen with the test set)", part(best)));
     }
     lines
@@ -108,12 +110,12 @@ mod tests {
         });
         let Value::Object(metrics) = metrics else { unreachable!() };
         assert_eq!(
-            result_lines("finetune", &metrics),
+            result_lines(figure::FINETUNE, &metrics),
             [
                 "top-1 0.500 ± 0.010, top-5 0.750 on 1,000 images (last epoch)",
                 "best epoch 0.625 (do not report: chosen with the test set)",
             ]
         );
-        assert_eq!(result_lines("linear", &metrics), ["not tested: name test images with --test"]);
+        assert_eq!(result_lines(figure::LINEAR, &metrics), ["not tested: name test images with --test"]);
     }
 }

@@ -34,7 +34,6 @@ mod digits;
 mod progress;
 mod signals;
 mod summary;
-mod timing;
 
 mod contention;
 mod exit;

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use twist_io::{ClusterError, ClusterNames, Group, UpdateLock, clusters_file};
+use twist_io::UpdateLock;
 use twist_model::{ClassSource, Model, ModelName};
+use twist_run::{ClusterError, ClusterNames, Group, clusters_file};
 use twist_train::{DeviceRequest, Machine};
 
 use crate::exit::Usage;
@@ -81,7 +82,10 @@ pub(crate) fn of_model(model: &Model, path: &Path) -> anyhow::Result<ClusterName
 /// What a person asked for and cannot be is wrong usage; a damaged file is not.
 pub(crate) fn usage<T>(result: Result<T, ClusterError>) -> anyhow::Result<T> {
     result.map_err(|error| match error {
-        ClusterError::Io(_) | ClusterError::Damaged { .. } | ClusterError::OtherModel { .. } => error.into(),
+        ClusterError::File(_)
+        | ClusterError::Io(_)
+        | ClusterError::Damaged { .. }
+        | ClusterError::OtherModel { .. } => error.into(),
         asked => Usage(asked.to_string()).into(),
     })
 }

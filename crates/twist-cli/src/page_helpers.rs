@@ -8,9 +8,10 @@ use twist_data::Dataset;
 use twist_eval::thumbnail;
 use twist_model::{EvalInput, Model};
 use twist_report::serve::{Embed, Helpers, Pictures};
+use twist_run::Sources;
 use twist_train::{DeviceRequest, Machine};
 
-use crate::sources::Sources;
+use crate::sources::open_both;
 use crate::talk::{Talk, chain};
 
 /// What can be had of both; the page works without, and says so.
@@ -56,7 +57,7 @@ struct Data(Arc<dyn Dataset>);
 impl Data {
     fn open(folder: &Path, talk: &Talk) -> anyhow::Result<Self> {
         let sources = Sources::read(folder)?.ok_or_else(|| anyhow::anyhow!("the run has no data.json"))?;
-        Ok(Self(Arc::clone(sources.open(talk)?.evaluated())))
+        Ok(Self(Arc::clone(open_both(&sources, talk)?.evaluated())))
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use twist_run::Sources;
+
 use crate::args::RunFolderArgs;
-use crate::sources::{Sources, absolute};
+use crate::sources::absolute;
 
 /// Folder of the runs that were given no `--out`.
 const RUNS: &str = "runs";

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
-use serde_json::{Map, Value};
 use twist_model::Watch;
-use twist_run::{Event, Recorder, RunError, StartFigures, StepFigures, What};
+use twist_run::{Event, Figure, Figures, Recorder, RunError, StartFigures, What, figure};
 use twist_train::Machine;
 
 use crate::bar;
@@ -96,19 +95,15 @@ impl Progress {
         self.bar = (!bar.is_hidden()).then_some(bar);
     }
 
-    fn step(&mut self, event: &Event, figures: &StepFigures) {
-        let smooth =
-            self.rate.map_or(figures.images_per_second, |old| 0.8 * old + 0.2 * figures.images_per_second);
+    fn step(&mut self, event: &Event, figures: &Figures) {
+        let now = figures.get(figure::IMAGES_PER_SECOND).unwrap_or(f64::NAN);
+        let smooth = self.rate.map_or(now, |old| 0.8 * old + 0.2 * now);
         self.rate = Some(smooth);
         let left =
             self.start.total_steps.saturating_sub(event.step) as f64 * self.start.batch_size as f64 / smooth;
         let epochs = self.start.total_steps as f64 / self.start.steps_per_epoch.max(1) as f64;
-        let head = format!(
-            "epoch {:.1}/{epochs:.0}  {} images/s  ETA {}",
-            event.epoch,
-            rate(figures.images_per_second),
-            remaining(left)
-        );
+        let head =
+            format!("epoch {:.1}/{epochs:.0}  {} images/s  ETA {}", event.epoch, rate(now), remaining(left));
         let terms = terms(figures, self.start.clusters);
         if let Some(bar) = &self.bar {
             bar.set_position(event.step);
@@ -130,9 +125,9 @@ impl Progress {
     }
 
     /// The end of an epoch of training from labels: few labels make hundreds of them, of which some are shown.
-    fn epoch(&mut self, figures: &Map<String, Value>) {
+    fn epoch(&mut self, figures: &Figures) {
         let due = self.epoch_at.is_none_or(|at| at.elapsed() >= LINE_EVERY);
-        if figures.contains_key("test_top1") || due || self.talk.is_verbose() {
+        if figures.get(figure::TEST_TOP1).is_some() || due || self.talk.is_verbose() {
             self.epoch_at = Some(Instant::now());
             self.say(&epoch_line(figures));
         }
@@ -340,30 +335,33 @@ impl Drop for Counting {
 }
 
 /// The loss in nats with what it is made of, and how many clusters win an image.
-fn terms(figures: &StepFigures, clusters: i64) -> String {
-    let Some(classes) = figures.classes else { return short_terms(figures, clusters) };
-    if let Some(confident) = classes.confident {
-        return format!(
-            "loss {:.3} = cross entropy to the labels of the {:.0} % most certain images  classes in use {}/{clusters}",
-            figures.loss,
-            100.0 * confident,
-            classes.classes_in_use
-        );
-    }
-    format!(
-        "loss {:.3} = consistency {:.3} + sharpness {:.3} - diversity {:.3}  classes in use {}/{clusters}",
-        figures.loss, classes.kl, classes.sharpness, classes.diversity, classes.classes_in_use
-    )
+fn terms(figures: &Figures, clusters: i64) -> String {
+    let of = |figure: &Figure| figures.get(figure);
+    let made_of = match (of(figure::CONFIDENT), of(figure::KL), of(figure::SHARPNESS), of(figure::DIVERSITY))
+    {
+        (Some(confident), ..) => {
+            format!(" = cross entropy to the labels of the {:.0} % most certain images", 100.0 * confident)
+        }
+        (None, Some(kl), Some(sharpness), Some(diversity)) => {
+            format!(" = consistency {kl:.3} + sharpness {sharpness:.3} - diversity {diversity:.3}")
+        }
+        _ => String::new(),
+    };
+    summed_up(figures, &made_of, clusters)
 }
 
 /// The same for a narrow terminal.
-fn short_terms(figures: &StepFigures, clusters: i64) -> String {
-    let more = match (figures.classes, figures.top1) {
-        (Some(classes), _) => format!("  classes in use {}/{clusters}", classes.classes_in_use),
+fn short_terms(figures: &Figures, clusters: i64) -> String {
+    summed_up(figures, "", clusters)
+}
+
+fn summed_up(figures: &Figures, made_of: &str, clusters: i64) -> String {
+    let more = match (figures.get(figure::CLASSES_IN_USE), figures.get(figure::TOP1)) {
+        (Some(in_use), _) => format!("  classes in use {in_use:.0}/{clusters}"),
         (None, Some(top1)) => format!("  training {top1:.3}"),
         (None, None) => String::new(),
     };
-    format!("loss {:.3}{more}", figures.loss)
+    format!("loss {:.3}{made_of}{more}", figures.get(figure::LOSS).unwrap_or(f64::NAN))
 }
 
 /// Seconds as a person says them.

@@ -1,23 +1,16 @@
 //! What an evaluation found: printed, and kept beside the run that it is about.
 
-use std::io::Write;
-use std::path::Path;
-
 use serde_json::{Map, Value};
-use twist_io::{UpdateLock, append_lines};
-use twist_run::files;
+use twist_run::evaluations::{self, CLASS_NAMES, Kind};
 
 use crate::model::Opened;
-use crate::talk::{Talk, chain, to_stdout};
-
-/// Key of a protocol: the classes that were measured on, by which the report tells one data set from another.
-pub(crate) const CLASS_NAMES: &str = "class_names";
+use crate::talk::{Talk, to_stdout};
 
 /// Prints the figures, as one JSON object or as lines for people, and adds them to the evaluations of the model's run.
 /// `classes` are those of the images that were measured on.
 pub(crate) fn emit(
     opened: &Opened,
-    evaluation: &str,
+    kind: &Kind,
     classes: &[String],
     mut figures: Map<String, Value>,
     json: bool,
@@ -28,28 +21,17 @@ pub(crate) fn emit(
         protocol[CLASS_NAMES] = classes.into();
     }
     let printed = print(figures.clone(), json, lines);
-    record(opened, evaluation, &figures, talk);
+    record(opened, kind, &figures, talk);
     printed
 }
 
 /// Adds the figures to the evaluations of the model's run; a weight file outside of a run has none. A run that cannot be
 /// written to, such as a shared one, is not a failure: the figures are there, and a warning says so.
-pub(crate) fn record(opened: &Opened, evaluation: &str, figures: &Map<String, Value>, talk: &Talk) {
+pub(crate) fn record(opened: &Opened, kind: &Kind, figures: &Map<String, Value>, talk: &Talk) {
     let Some(folder) = &opened.model.folder else { return };
-    let mut entry = Map::new();
-    entry.insert("evaluation".into(), evaluation.into());
-    entry.extend(figures.clone());
-    if let Err(error) = append(&folder.join(files::EVALUATIONS), &Value::Object(entry)) {
-        let why = chain(&error);
-        talk.warn(format!("the figures are not kept in the run, so its report will not show them: {why}"));
+    if let Err(error) = evaluations::append(folder, kind, figures) {
+        talk.warn(format!("the figures are not kept in the run, so its report will not show them: {error}"));
     }
-}
-
-/// Adds a line to the file at `path`, behind those of other processes.
-fn append(path: &Path, entry: &Value) -> anyhow::Result<()> {
-    let _lock = UpdateLock::of(path)?;
-    append_lines(path)?.write_all(format!("{entry}\n").as_bytes())?;
-    Ok(())
 }
 
 /// Prints the figures: one JSON object, or lines for people.

@@ -6,11 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
-use serde::{Deserialize, Serialize};
 use twist_data::{Dataset, LabelSource, OpenOptions, Splits};
 use twist_eval::EvalData;
 use twist_model::FeatureFile;
-use twist_run::files;
+use twist_run::{Sources, files};
 
 use crate::exit::Usage;
 use crate::talk::Talk;
@@ -18,101 +17,58 @@ use crate::talk::Talk;
 /// `--labels` when it is not given: sub-folders that are classes by their names, or what the files say.
 pub(crate) const DEFAULT_LABELS: &str = "auto";
 
-/// `data.json` of a run folder: what the command line said that is not in the recipe.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Sources {
-    /// Name or file of the recipe.
-    pub(crate) recipe: String,
-    /// DATA.
-    pub(crate) train: String,
-    /// `--eval-data`.
-    pub(crate) held_out: Option<String>,
-    /// `--labels`.
-    pub(crate) labels: String,
-    /// `--frozen`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) frozen: Option<String>,
+/// Writes `data.json` of the run in `folder`, with paths that hold from any working directory.
+///
+/// # Errors
+/// The disk is full or read-only.
+pub(crate) fn write(sources: &Sources, folder: &Path) -> anyhow::Result<()> {
+    let listed = folder.join(files::PATHS);
+    let train = if sources.train == STDIN {
+        twist_io::write_atomic(&listed, |file| file.write_all(&from_the_root(stdin().unwrap_or_default())))?;
+        absolute(&listed.to_string_lossy())
+    } else {
+        absolute(&sources.train)
+    };
+    let labels = match label_source(&sources.labels) {
+        LabelSource::File(_) => absolute(&sources.labels),
+        _ => sources.labels.clone(),
+    };
+    let held_out = sources.held_out.as_deref().map(absolute);
+    let frozen = sources.frozen.as_deref().map(absolute);
+    let kept = Sources { recipe: sources.recipe.clone(), train, held_out, labels, frozen };
+    Ok(kept.write(folder)?)
 }
 
-impl Sources {
-    /// What the run in `folder` was started with; `None` where there is no run.
-    ///
-    /// # Errors
-    /// The file is damaged.
-    pub(crate) fn read(folder: &Path) -> anyhow::Result<Option<Self>> {
-        let path = folder.join(files::DATA);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let text = fs_err::read_to_string(&path)?;
-        let sources = serde_json::from_str(&text);
-        sources.map(Some).with_context(|| {
-            format!("{} is damaged: remove it and give DATA on the command line", path.display())
-        })
+/// Opens both data sets. What a walk left out is told.
+///
+/// # Errors
+/// There is no data, or labels of both do not fit.
+pub(crate) fn open_both(sources: &Sources, talk: &Talk) -> anyhow::Result<EvalData> {
+    if let Some(held_out) = &sources.held_out {
+        lasting(held_out, "--eval-data")?;
     }
-
-    /// Writes `data.json`, with paths that hold from any working directory.
-    ///
-    /// # Errors
-    /// The disk is full or read-only.
-    pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        let listed = folder.join(files::PATHS);
-        if self.train == STDIN {
-            twist_io::write_atomic(&listed, |file| {
-                file.write_all(&from_the_root(stdin().unwrap_or_default()))
-            })?;
+    let train = match sources.train.as_str() {
+        // Called as they will be when the run goes on from the list that it keeps.
+        STDIN => {
+            let text = from_the_root(stdin()?);
+            let options = OpenOptions { labels: label_source(&sources.labels), splits: Splits::Refuse };
+            let train = twist_data::open_lines(&text, Path::new("standard input"), &options)?;
+            tell_left_out(STDIN, &*train, talk);
+            train
         }
-        let kept = Self {
-            train: if self.train == STDIN {
-                absolute(&listed.to_string_lossy())
-            } else {
-                absolute(&self.train)
-            },
-            held_out: self.held_out.as_deref().map(absolute),
-            frozen: self.frozen.as_deref().map(absolute),
-            labels: if matches!(label_source(&self.labels), LabelSource::File(_)) {
-                absolute(&self.labels)
-            } else {
-                self.labels.clone()
-            },
-            ..self.clone()
-        };
-        let text = serde_json::to_string_pretty(&kept)?;
-        twist_io::write_atomic(folder.join(files::DATA), |file| writeln!(file, "{text}"))?;
-        Ok(())
+        train => open(&as_kept(train), &sources.labels, talk)?,
+    };
+    // A label file belongs to the training images; held-out images bring their own labels.
+    let own = match label_source(&sources.labels) {
+        LabelSource::File(_) => DEFAULT_LABELS,
+        _ => &sources.labels,
+    };
+    let held_out = sources.held_out.as_deref().map(as_kept);
+    let held_out = held_out.map(|data| open(&data, own, talk).context("--eval-data")).transpose()?;
+    if let Some(held_out) = &held_out {
+        warn_of_same(&*train, &**held_out, talk);
     }
-
-    /// Opens both data sets. What a walk left out is told.
-    ///
-    /// # Errors
-    /// There is no data, or labels of both do not fit.
-    pub(crate) fn open(&self, talk: &Talk) -> anyhow::Result<EvalData> {
-        if let Some(held_out) = &self.held_out {
-            lasting(held_out, "--eval-data")?;
-        }
-        let train = match self.train.as_str() {
-            // Called as they will be when the run goes on from the list that it keeps.
-            STDIN => {
-                let text = from_the_root(stdin()?);
-                let options = OpenOptions { labels: label_source(&self.labels), splits: Splits::Refuse };
-                let train = twist_data::open_lines(&text, Path::new("standard input"), &options)?;
-                tell_left_out(STDIN, &*train, talk);
-                train
-            }
-            train => open(&as_kept(train), &self.labels, talk)?,
-        };
-        // A label file belongs to the training images; held-out images bring their own labels.
-        let own = match label_source(&self.labels) {
-            LabelSource::File(_) => DEFAULT_LABELS,
-            _ => &self.labels,
-        };
-        let held_out = self.held_out.as_deref().map(as_kept);
-        let held_out = held_out.map(|data| open(&data, own, talk).context("--eval-data")).transpose()?;
-        if let Some(held_out) = &held_out {
-            warn_of_same(&*train, &**held_out, talk);
-        }
-        Ok(EvalData::new(train, held_out)?)
-    }
+    Ok(EvalData::new(train, held_out)?)
 }
 
 /// Opens DATA, to learn from it or to measure on it, with its labels. What is left out is told.
@@ -261,7 +217,7 @@ mod tests {
             labels: "none".into(),
             frozen: Some("backbone.safetensors".into()),
         };
-        sources.write(folder.path()).unwrap();
+        write(&sources, folder.path()).unwrap();
         let kept = Sources::read(folder.path()).unwrap().unwrap();
         assert!(
             kept.train.starts_with('/') && kept.train.ends_with("shards/a-{000..004}.tar"),

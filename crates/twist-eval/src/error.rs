@@ -158,15 +158,7 @@ pub enum EvalError {
     Io(#[from] twist_io::IoError),
     /// The names of classes cannot be kept.
     #[error(transparent)]
-    Names(#[from] twist_io::ClusterError),
-    /// A table of a run folder that is not what an evaluation writes.
-    #[error("{} is damaged: {reason}; evaluate the run again (`twist train --resume --out RUN`)", path.display())]
-    DamagedTable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Names(#[from] twist_run::ClusterError),
     /// The table of embeddings.
     #[error("cannot make the table of embeddings: {0}")]
     Table(#[from] arrow_schema::ArrowError),

@@ -1,12 +1,12 @@
 //! The evaluation at the end of a run: figures with the protocol that defines them, and what the report draws.
 
-use std::io::Write;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use tch::Device;
 use twist_data::{DecodeLimits, Decoder};
 use twist_nn::TwistNet;
-use twist_run::files;
+use twist_run::{Figures, Log, Metrics, figure, files};
 use twist_train::TrainPlan;
 
 use crate::baselines::{self, KMEANS_RESTARTS, pixel_transform};
@@ -21,29 +21,36 @@ const TRAINING_IMAGES_SCORED: usize = 50_000;
 const BASELINE_BANK: usize = 50_000;
 const BASELINE_QUERIES: usize = 10_000;
 
-/// Key of a protocol: finished steps of the network that was evaluated.
-pub(crate) const STEPS: &str = "steps";
-
-/// Whether `metrics.json` of the run in `folder` is of the network after `steps` steps: a run that was stopped, evaluated and
-/// continued has an older one until it is evaluated again.
+/// Whether `metrics.json` of the run in `folder` is of the network after `steps` steps. A damaged file is not.
 pub fn is_evaluated(folder: &Path, steps: u64) -> bool {
-    let text = fs_err::read(folder.join(files::METRICS)).unwrap_or_default();
-    let metrics: Option<Value> = serde_json::from_slice(&text).ok();
-    // Those of older versions do not say it.
-    metrics.is_some_and(|metrics| metrics["protocol"][STEPS].as_u64().is_none_or(|known| known == steps))
+    matches!(Metrics::read(folder), Ok(Some(metrics)) if metrics.are_of(steps))
 }
 
 /// What only the training itself knows, for `metrics.json`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RunFigures {
     /// Finished steps of the network that is evaluated.
     pub steps: u64,
-    /// Source images per second while training.
-    pub images_per_second: Option<f64>,
-    /// Minutes of training, all processes of the run together.
-    pub minutes: Option<f64>,
-    /// Most memory in use, in GiB.
-    pub peak_memory_gib: Option<f64>,
+    /// Speed, duration and memory.
+    pub costs: Figures,
+}
+
+impl RunFigures {
+    /// Those of the run in `folder` after `steps` steps on `device`, all processes that worked on it together. What the log does
+    /// not tell is absent.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn of(folder: &Path, steps: u64, device: Device) -> Result<Self, EvalError> {
+        let log = Log::read(folder)?;
+        let costs = [
+            (figure::IMAGES_PER_SECOND, log.images_per_second()),
+            (figure::MINUTES, log.minutes()),
+            (figure::PEAK_MEMORY, twist_train::peak_memory_gib(device)),
+        ];
+        let known = costs.into_iter().filter_map(|(figure, value)| Some((figure, value?)));
+        Ok(Self { steps, costs: known.collect() })
+    }
 }
 
 /// Evaluates the trained `net` and writes `metrics.json`, `embeddings.parquet`, `images.csv`, `thumbnails.tar` and
@@ -59,7 +66,7 @@ pub fn final_evaluation(
     folder: &Path,
     run: RunFigures,
     watch: &Watch,
-) -> Result<Map<String, Value>, EvalError> {
+) -> Result<Metrics, EvalError> {
     let input = EvalInput { watch: watch.clone(), ..data.input(plan)? };
     watch.now("features");
     let most = if data.held_out.is_some() { usize::MAX } else { TRAINING_IMAGES_SCORED };
@@ -69,19 +76,19 @@ pub fn final_evaluation(
     watch.now("thumbnails");
     write_artefacts(plan, data, &features, folder)?;
 
-    let mut metrics = fields(&scores)?;
-    let mut add = |key: &str, value: Option<f64>| value.map(|value| metrics.insert(key.into(), value.into()));
-    add("images_per_second", run.images_per_second);
-    add("minutes", run.minutes);
-    add("peak_memory_gib", run.peak_memory_gib);
-    let mut protocol = protocol(plan, data, &split, &scores, &features);
-    protocol[STEPS] = run.steps.into();
+    let mut metrics = Metrics {
+        figures: Figures::of(&scores),
+        protocol: protocol(plan, data, &split, &scores, &features),
+        ..Metrics::default()
+    };
+    metrics.figures.extend(&run.costs);
+    metrics.set_steps(run.steps);
     if plan.eval().baselines && split.has_knn() {
         watch.now("baselines");
         let few = data.split(BASELINE_BANK, BASELINE_QUERIES);
         let measured = baselines::measure(&input, data, &few, knn, plan.net(), plan.run.seed)?;
-        metrics.insert("baselines".into(), serde_json::to_value(measured)?);
-        protocol["baselines"] = json!({
+        metrics.baselines = Figures::of(&measured);
+        metrics.protocol["baselines"] = json!({
             "pixels": pixel_transform(&input.transform).crop,
             "bank": few.bank.len(),
             "queries": few.queries.len(),
@@ -91,9 +98,7 @@ pub fn final_evaluation(
             "kmeans_clusters": data.train.classes().len(),
         });
     }
-    metrics.insert("protocol".into(), protocol);
-    let text = serde_json::to_string_pretty(&metrics)?;
-    twist_io::write_atomic(folder.join(files::METRICS), |file| writeln!(file, "{text}"))?;
+    metrics.write(folder)?;
     Ok(metrics)
 }
 
@@ -140,11 +145,4 @@ fn protocol(plan: &TrainPlan, data: &EvalData, split: &Split, scores: &Scores, f
         });
     }
     protocol
-}
-
-fn fields(scores: &Scores) -> Result<Map<String, Value>, EvalError> {
-    match serde_json::to_value(scores)? {
-        Value::Object(fields) => Ok(fields),
-        _ => Ok(Map::new()),
-    }
 }

@@ -47,7 +47,6 @@ mod transfer;
 
 mod answers;
 
-mod assignments;
 mod frozen;
 
 mod crops;
@@ -63,7 +62,6 @@ mod artefacts;
 mod error;
 
 pub use artefacts::thumbnail;
-pub use assignments::{Assignment, assignments};
 pub use baselines::Baselines;
 pub use classifier::{ClassifierScores, MatchedBy, classifier_scores};
 pub use cluster_eval::{

@@ -1,6 +1,7 @@
 //! The evaluator that the trainer asks while it trains.
 
 use twist_nn::TwistNet;
+use twist_run::{Figure, Figures, figure};
 use twist_train::{Evaluator, Moment, Pretraining, TrainPlan};
 
 use crate::scores;
@@ -26,37 +27,32 @@ impl OnlineEvaluator {
         Self { data }
     }
 
-    /// Named scores of `net` as fractions, in the order in which they are to be shown.
+    /// The figures of `net`, in the order in which they are to be shown.
     ///
     /// # Errors
     /// No image can be read, or libtorch fails.
-    pub fn scores(&self, net: &TwistNet, plan: &TrainPlan) -> Result<Vec<(String, f64)>, EvalError> {
+    pub fn scores(&self, net: &TwistNet, plan: &TrainPlan) -> Result<Figures, EvalError> {
         let input = self.data.input(plan)?;
         let split = self.data.split(BANK, QUERIES);
         let knn = KnnProtocol::of_plan(plan);
         let (scores, _) = scores::measure(net, &input, &self.data, &split, knn)?;
-        let mut pairs = scores.pairs();
+        let mut figures = Figures::of(&scores);
         if split.has_knn() {
             // The number depends on them, so they stand beside the number.
-            pairs.push(("knn_bank".into(), split.bank.len() as f64));
-            pairs.push(("knn_queries".into(), split.queries.len() as f64));
+            figures.set(figure::KNN_BANK, split.bank.len() as f64);
+            figures.set(figure::KNN_QUERIES, split.queries.len() as f64);
         }
-        Ok(pairs)
+        Ok(figures)
     }
 }
 
 impl Evaluator<Pretraining> for OnlineEvaluator {
     /// Where there are labels, k-NN.
-    fn decides(&self) -> Option<&'static str> {
-        self.data.split(BANK, QUERIES).has_knn().then_some("knn_top1")
+    fn decides(&self) -> Option<&'static Figure> {
+        self.data.split(BANK, QUERIES).has_knn().then_some(figure::KNN_TOP1)
     }
 
-    fn evaluate(
-        &mut self,
-        task: &mut Pretraining,
-        _: &Moment,
-    ) -> Result<twist_train::Scores, twist_train::EvalError> {
-        let pairs = self.scores(task.net(), task.plan())?;
-        Ok(pairs.into_iter().map(|(key, value)| (key, value.into())).collect())
+    fn evaluate(&mut self, task: &mut Pretraining, _: &Moment) -> Result<Figures, twist_train::EvalError> {
+        Ok(self.scores(task.net(), task.plan())?)
     }
 }

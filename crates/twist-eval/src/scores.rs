@@ -104,14 +104,3 @@ pub fn clusters_against_labels(
     }
     Ok(Some(cluster_scores(&labels, &predictions)?))
 }
-
-impl Scores {
-    /// The figures as pairs in a fixed order, for the log.
-    pub fn pairs(&self) -> Vec<(String, f64)> {
-        let mut pairs = Vec::new();
-        if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(self) {
-            pairs.extend(fields.into_iter().filter_map(|(key, value)| Some((key, value.as_f64()?))));
-        }
-        pairs
-    }
-}

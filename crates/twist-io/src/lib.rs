@@ -64,8 +64,6 @@ mod shell;
 
 mod names;
 
-mod clusters;
-
 mod cells;
 
 mod printable;
@@ -80,7 +78,6 @@ pub use crate::atomic::{
     AtomicFile, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
 };
 pub use crate::cells::{text_of_cell, text_to_cell};
-pub use crate::clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
 pub use crate::digits::thousands;
 pub use crate::error::{HeaderLie, IoError, TensorError, shown};
 pub use crate::format::{WeightFormat, weight_format};

@@ -8,7 +8,7 @@ use arrow_array::{ArrayRef, BooleanArray, Float32Array, Int32Array, RecordBatch,
 use arrow_schema::{DataType, Field, Schema};
 use tch::Tensor;
 use twist_data::Dataset;
-use twist_io::{ClusterNames, Group, Groups};
+use twist_run::{ClusterNames, Group, Groups};
 
 use crate::stream::FeatureBatch;
 use crate::{Model, ModelError};

@@ -4,12 +4,7 @@
 //! told as many. `metrics.json` holds it for the number of labels, for the network's number (keys that end with `_at_k`),
 //! or for both.
 
-use serde_json::{Map, Value};
-
-use crate::text::words;
-
-/// The end of the keys of baselines that were told the network's number of classes.
-const AT_K: &str = "_at_k";
+use twist_run::{Figure, Metrics};
 
 /// k-means on something that no training has touched, or on the features of the run.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,46 +18,24 @@ pub(crate) struct KMeans {
 }
 
 /// Every k-means beside the figures of `metrics`, the best first.
-pub(crate) fn kmeans(metrics: &Map<String, Value>) -> Vec<KMeans> {
-    let Some(Value::Object(all)) = metrics.get("baselines") else { return Vec::new() };
-    let protocol = metrics.get("protocol").unwrap_or(&Value::Null);
-    let mut found: Vec<KMeans> = all
-        .iter()
-        .filter(|(key, _)| key.starts_with("kmeans_"))
-        .filter_map(|(key, value)| {
-            let accuracy = value.as_f64().filter(|value| value.is_finite())?;
-            Some(KMeans { name: name(key), accuracy, clusters: told(protocol, key) })
-        })
-        .collect();
+pub(crate) fn kmeans(metrics: &Metrics) -> Vec<KMeans> {
+    let told = |key: &str| {
+        let at_k = Figure::of_key(key).is_some_and(Figure::is_at_k);
+        metrics.count(if at_k { "/clusters" } else { "/baselines/kmeans_clusters" })
+    };
+    let all = metrics.baselines.iter().filter(|(key, _)| key.starts_with("kmeans_"));
+    let one = |(key, accuracy)| KMeans { name: Figure::title_of(key), accuracy, clusters: told(key) };
+    let mut found: Vec<KMeans> = all.map(one).collect();
     found.sort_by(|a, b| b.accuracy.total_cmp(&a.accuracy));
     found
 }
 
 /// The k-means to hold the classes of a network with `clusters` classes against: the best that was told as many, else the
 /// best of all.
-pub(crate) fn rival(metrics: &Map<String, Value>, clusters: Option<u64>) -> Option<KMeans> {
+pub(crate) fn rival(metrics: &Metrics, clusters: Option<u64>) -> Option<KMeans> {
     let all = kmeans(metrics);
     let alike = all.iter().find(|one| one.clusters.is_some() && one.clusters == clusters);
     alike.or(all.first()).cloned()
-}
-
-/// How many clusters the k-means of this key was told.
-fn told(protocol: &Value, key: &str) -> Option<u64> {
-    let place = if key.ends_with(AT_K) { "/clusters" } else { "/baselines/kmeans_clusters" };
-    protocol.pointer(place)?.as_u64()
-}
-
-/// What a baseline is called, without its number of clusters.
-pub(crate) fn name(key: &str) -> String {
-    match key.strip_suffix(AT_K).unwrap_or(key) {
-        "knn_pixels_top1" => "k-NN on raw pixels".into(),
-        "knn_random_backbone_top1" => "k-NN on an untrained network".into(),
-        "kmeans_pixels_accuracy" => "k-means on raw pixels".into(),
-        "kmeans_histogram_accuracy" => "k-means on colour histograms".into(),
-        "kmeans_features_accuracy" => "k-means on the same features".into(),
-        "kmeans_unit_features_accuracy" => "k-means on the same features, of unit length".into(),
-        other => words(other),
-    }
 }
 
 #[cfg(test)]
@@ -77,7 +50,7 @@ mod tests {
             "baselines": {"knn_pixels_top1": 0.9, "kmeans_pixels_accuracy": 0.237, "kmeans_pixels_accuracy_at_k": 0.177},
             "protocol": {"clusters": 20, "baselines": {"kmeans_clusters": 10}},
         });
-        let metrics = metrics.as_object().unwrap();
+        let metrics = &serde_json::from_value(metrics).unwrap();
         let found = rival(metrics, Some(20)).unwrap();
         assert_eq!((found.accuracy, found.clusters), (0.177, Some(20)));
         assert_eq!(rival(metrics, Some(10)).unwrap().accuracy, 0.237);

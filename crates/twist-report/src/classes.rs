@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn every_part_of_a_merged_class_is_shown() {
         let mut samples = samples(&[(None, 1), (None, 0), (None, 0), (None, 0), (None, 0)]);
-        let mut names = twist_io::ClusterNames::new(2);
+        let mut names = twist_run::ClusterNames::new(2);
         names.merge(&[0, 1], None).unwrap();
         let naming = Naming::from(names);
         samples.merge(&naming);

@@ -63,14 +63,11 @@ pub enum ReportError {
 
     /// Names and merges of classes cannot be used.
     #[error(transparent)]
-    Clusters(#[from] twist_io::ClusterError),
+    Clusters(#[from] twist_run::ClusterError),
 
-    /// The file for labels holds something else.
-    #[error("{} is not a table with the columns `path` and `label`: move it away, or correct it", path.display())]
-    NoLabels {
-        /// The file.
-        path: PathBuf,
-    },
+    /// A file of the run cannot be used.
+    #[error(transparent)]
+    Run(#[from] twist_run::RunError),
 
     /// The port cannot be had.
     #[error(

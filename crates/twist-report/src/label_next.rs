@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use twist_io::text_to_cell;
-use twist_run::files;
+use twist_run::samples::column::FOR_PEOPLE;
+use twist_run::{files, labels_in};
 
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::map::similarity;
 use crate::run::Samples;
-use crate::serve::given_labels;
 
 /// Images proposed of each class …
 const PER_CLASS: usize = 10;
@@ -61,7 +61,7 @@ pub(crate) fn propose(samples: &Samples, known: &HashSet<usize>) -> Vec<usize> {
 /// Rows of `samples` whose image has a label in the table of the served page or in a filled-in table of proposals, both in the
 /// folder `run`. A file that is not such a table has none.
 pub(crate) fn labelled(samples: &Samples, run: &Path) -> HashSet<usize> {
-    let read = |name: &str| given_labels(&fs_err::read(run.join(name)).ok()?);
+    let read = |name: &str| labels_in(&fs_err::read(run.join(name)).ok()?);
     let given: Vec<_> = [files::LABELS, files::LABEL_NEXT].into_iter().filter_map(read).collect();
     let has = |row: &usize| given.iter().any(|given| given.contains_key(&samples.path[*row]));
     (0..samples.len()).filter(has).collect()
@@ -91,7 +91,7 @@ pub(crate) fn write(
 ) -> Result<(), ReportError> {
     twist_io::write_atomic(path, |file| {
         let mut table = csv::Writer::from_writer(file);
-        table.write_record(["path", "cluster", "name", "label", "probability", "margin"])?;
+        table.write_record(FOR_PEOPLE.iter().chain(&["margin"]))?;
         for &row in rows {
             let (class, probability, ..) = samples.verdict(row);
             table.write_record([

@@ -80,6 +80,15 @@ pub(crate) fn words(key: &str) -> String {
     key.replace('_', " ")
 }
 
+/// With a capital in front, as a heading has it; names such as k-NN stay.
+pub(crate) fn capitalised(title: &str) -> String {
+    let mut rest = title.chars();
+    match (rest.next(), title.chars().nth(1)) {
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_uppercase().chain(rest).collect(),
+        _ => title.to_owned(),
+    }
+}
+
 /// "1 image", "2 images".
 pub(crate) fn plural(number: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(number as u64), if number == 1 { one } else { many })

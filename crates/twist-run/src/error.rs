@@ -35,6 +35,28 @@ pub enum RunError {
         /// The other process, as it wrote itself into the lock file; `None` when that was removed.
         pid: Option<u32>,
     },
+    /// A file of the run holds something else.
+    #[error("{path} is damaged ({reason}): remove metrics.json, and --resume evaluates the run again")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file that names the images holds something else.
+    #[error("{path} is damaged ({reason}): remove it and give DATA on the command line")]
+    DamagedSources {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file for labels holds something else.
+    #[error("{path} is not a table with the columns `path` and `label`: move it away, or correct it")]
+    NotLabels {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file could not be read or written.
     #[error("{0}")]
     File(#[from] std::io::Error),

@@ -7,8 +7,8 @@ use serde::Serialize;
 use twist_io::{remove_leftovers, write_atomic};
 
 use crate::lock::RunLock;
-use crate::recorder::{self, JsonLines, Recorder, TensorBoard};
-use crate::{RunError, files};
+use crate::recorder::{JsonLines, Recorder, TensorBoard};
+use crate::{Log, RunError, files};
 
 /// What to do about a folder that is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,7 +155,7 @@ impl RunFolder {
     /// # Errors
     /// The log cannot be read.
     pub fn says_done(&self, step: u64) -> Result<bool, RunError> {
-        recorder::says_done(&self.path, step)
+        Ok(Log::read(&self.path)?.says_done(step))
     }
 
     /// Removes what belongs to a run and nothing else.

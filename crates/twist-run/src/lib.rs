@@ -2,7 +2,8 @@
 //!
 //! Training, evaluation, the report and the command line meet in the run folder. This crate owns what they agree on, so that
 //! whoever writes a file and whoever reads it use the same type, and no name is spelt twice. [`files`] lists the files;
-//! [`RunFolder`] opens a folder for one process; [`Event`]s say what happens, and [`Recorder`]s keep them.
+//! [`RunFolder`] opens a folder for one process; [`Event`]s say what happens, and [`Recorder`]s keep them; [`figure`] declares every
+//! figure that is measured, once.
 //!
 //! It deliberately knows nothing of libtorch, images or networks: a report, or a tool of somebody else, reads a run without
 //! them.
@@ -25,12 +26,33 @@ pub mod files;
 mod folder;
 mod lock;
 
+mod clusters;
+mod labels;
+pub mod samples;
+mod sources;
+
+pub mod figure;
+mod figures;
+
+pub mod evaluations;
 mod event;
+mod log;
+mod metrics;
 mod recorder;
+mod time;
 
 mod error;
 
+pub use clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
 pub use error::RunError;
-pub use event::{ClassFigures, Event, StartFigures, StepFigures, What};
+pub use evaluations::{Evaluation, Evaluations};
+pub use event::{Event, StartFigures, What};
+pub use figure::Figure;
+pub use figures::Figures;
 pub use folder::{OnExisting, RunFolder};
-pub use recorder::{JsonLines, Recorder, TensorBoard, says_done, says_saved, seconds_of};
+pub use labels::{Labels, labels_in, replace_labels};
+pub use log::{Log, LogLine};
+pub use metrics::Metrics;
+pub use recorder::{JsonLines, Recorder, TensorBoard};
+pub use samples::Samples;
+pub use sources::Sources;

@@ -94,7 +94,7 @@ pub use plan::{
 };
 pub use pretrain::{Pretraining, TrainOptions, Trainer, seconds_per_step};
 pub use resume::changes;
-pub use run::{EvalError, Evaluator, Moment, Outcome, RunPlan, Scores, StopFlag, StopReason};
+pub use run::{EvalError, Evaluator, Moment, Outcome, RunPlan, StopFlag, StopReason};
 pub use schedule::{Cosine, LearningRate, Stage, released_warmup_epochs, silent_warmup_epochs};
 pub use start::TaskFigures;
 pub use step::{TrainState, train_step};

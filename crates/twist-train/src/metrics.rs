@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tch::{Kind, Tensor, no_grad};
 use twist_nn::classes_in_use;
-use twist_run::{ClassFigures, StepFigures};
+use twist_run::{Figure, Figures, figure};
 
 use crate::TrainError;
 use crate::objective::LossValue;
@@ -16,41 +16,31 @@ pub struct StepMetrics {
     pub step: u64,
     /// The rates that it used.
     pub rates: Rates,
-    figures: Figures,
+    found: Found,
     /// The logits `[V*B, K]`, without their graph; whoever collects metrics takes them, for they are large.
     logits: Option<Tensor>,
 }
 
 /// What a step found.
 #[derive(Debug)]
-enum Figures {
-    /// Loss, consistency, sharpness, diversity, gradient norm, classes in use, share of confident images (-1 unless
-    /// self-labelling): `[7]`, fp32.
-    Discovered(Tensor),
+enum Found {
+    /// Figures with their values `[figures]`, fp32.
+    Discovered(Vec<&'static Figure>, Tensor),
     /// Loss and correct answers, `[2]`, fp32, of so many images.
     Labelled(Tensor, u64),
 }
 
 /// The figures of a step, read from the device.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct StepReading {
     /// The step, from 0.
     pub step: u64,
-    /// The loss in nats.
-    pub loss: f64,
-    /// How the classes that are discovered are used.
+    /// Those of its objective, and what every step has.
     #[serde(flatten)]
-    pub classes: Option<ClassFigures>,
+    pub figures: Figures,
     /// The answers of the network, where labels say which are right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<Answers>,
-    /// L2 norm of all gradients before clipping, where it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub grad_norm: Option<f64>,
-    /// Learning rate of weights.
-    pub learning_rate: f64,
-    /// Weight decay of weights.
-    pub weight_decay: f64,
 }
 
 /// What a network answers to the images of a step.
@@ -63,17 +53,16 @@ pub struct Answers {
 }
 
 impl StepReading {
+    /// The value of `figure`; NaN where the step has no such figure.
+    pub fn get(&self, figure: &Figure) -> f64 {
+        self.figures.get(figure).unwrap_or(f64::NAN)
+    }
+
     /// The reading as it stands in the log.
-    pub(crate) fn figures(&self, images_per_second: f64) -> StepFigures {
-        StepFigures {
-            loss: self.loss,
-            classes: self.classes,
-            top1: self.answers.map(|answers| answers.correct as f64 / answers.images.max(1) as f64),
-            learning_rate: self.learning_rate,
-            weight_decay: self.weight_decay,
-            grad_norm: self.grad_norm,
-            images_per_second,
-        }
+    pub(crate) fn figures(&self, images_per_second: f64) -> Figures {
+        let mut figures = self.figures.clone();
+        figures.set(figure::IMAGES_PER_SECOND, images_per_second);
+        figures
     }
 }
 
@@ -88,15 +77,11 @@ impl StepMetrics {
         no_grad(|| {
             let logits = logits.f_detach()?;
             let in_use = classes_in_use(&logits)?;
-            let confident = match &value.confident {
-                Some(share) => share.shallow_clone(),
-                None => Tensor::f_full([], -1.0, (Kind::Float, logits.device()))?,
-            };
-            let terms = &value.terms;
-            let figures =
-                [&terms.total, &terms.kl, &terms.sharpness, &terms.diversity, grad_norm, &in_use, &confident];
-            let figures = Figures::Discovered(stacked(&figures)?);
-            Ok(Self { step, rates, figures, logits: Some(logits) })
+            let own = value.figures.iter().map(|(figure, value)| (*figure, value));
+            let common = [(figure::CLASSES_IN_USE, &in_use), (figure::GRAD_NORM, grad_norm)];
+            let (figures, values): (Vec<_>, Vec<_>) = own.chain(common).unzip();
+            let found = Found::Discovered(figures, stacked(&values)?);
+            Ok(Self { step, rates, found, logits: Some(logits) })
         })
     }
 
@@ -110,8 +95,8 @@ impl StepMetrics {
         logits: &Tensor,
     ) -> Result<Self, TrainError> {
         no_grad(|| {
-            let figures = Figures::Labelled(stacked(&[loss, correct])?, logits.size()[0] as u64);
-            Ok(Self { step, rates, figures, logits: Some(logits.f_detach()?) })
+            let found = Found::Labelled(stacked(&[loss, correct])?, logits.size()[0] as u64);
+            Ok(Self { step, rates, found, logits: Some(logits.f_detach()?) })
         })
     }
 
@@ -129,42 +114,33 @@ impl StepMetrics {
         if metrics.is_empty() {
             return Ok(Vec::new());
         }
-        let figures: Vec<&Tensor> = metrics.iter().map(|metrics| metrics.figures.tensor()).collect();
-        let values = Vec::<f32>::try_from(Tensor::f_cat(&figures, 0)?)?;
+        let values: Vec<&Tensor> = metrics.iter().map(|metrics| metrics.found.values()).collect();
+        let values = Vec::<f32>::try_from(Tensor::f_cat(&values, 0)?)?;
         let mut values = values.into_iter().map(f64::from);
         Ok(metrics.iter().map(|metrics| metrics.reading(&mut values)).collect())
     }
 
     /// The reading whose numbers come next.
     fn reading(&self, values: &mut impl Iterator<Item = f64>) -> StepReading {
-        let mut next = || values.next().unwrap_or(f64::NAN);
-        let reading = StepReading {
-            step: self.step,
-            loss: next(),
-            learning_rate: self.rates.weights,
-            weight_decay: self.rates.weight_decay,
-            ..StepReading::default()
+        let (mut figures, answers): (Figures, _) = match &self.found {
+            Found::Discovered(figures, _) => (figures.iter().copied().zip(values).collect(), None),
+            Found::Labelled(_, images) => {
+                let [loss, correct] = std::array::from_fn(|_| values.next().unwrap_or(f64::NAN));
+                let top1 = correct / (*images).max(1) as f64;
+                let answers = Answers { correct: correct as u64, images: *images };
+                ([(figure::LOSS, loss), (figure::TOP1, top1)].into_iter().collect(), Some(answers))
+            }
         };
-        match self.figures {
-            Figures::Discovered(_) => {
-                let [kl, sharpness, diversity, grad_norm, in_use, confident] =
-                    std::array::from_fn(|_| next());
-                let confident = (confident >= 0.0).then_some(confident);
-                let classes =
-                    ClassFigures { kl, sharpness, diversity, classes_in_use: in_use as u64, confident };
-                StepReading { classes: Some(classes), grad_norm: Some(grad_norm), ..reading }
-            }
-            Figures::Labelled(_, images) => {
-                StepReading { answers: Some(Answers { correct: next() as u64, images }), ..reading }
-            }
-        }
+        figures.set(figure::LEARNING_RATE, self.rates.weights);
+        figures.set(figure::WEIGHT_DECAY, self.rates.weight_decay);
+        StepReading { step: self.step, figures, answers }
     }
 }
 
-impl Figures {
-    fn tensor(&self) -> &Tensor {
+impl Found {
+    fn values(&self) -> &Tensor {
         match self {
-            Self::Discovered(tensor) | Self::Labelled(tensor, _) => tensor,
+            Self::Discovered(_, values) | Self::Labelled(values, _) => values,
         }
     }
 }

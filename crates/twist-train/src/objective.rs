@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 use twist_nn::{LossTerms, NnError, SelfLabelLoss, TeacherLoss, TwistLoss};
+use twist_run::{Figure, figure};
 
 use crate::TrainPlan;
 
@@ -16,13 +17,25 @@ pub enum Objective {
     SelfLabel(SelfLabelLoss, TwistLoss),
 }
 
-/// The value of an objective, 0-d tensors on the device of the logits.
+/// The value of an objective: its figures, 0-d tensors on the device of the logits. The loss, which is what is minimised,
+/// is one of them.
 #[derive(Debug)]
 pub struct LossValue {
-    /// What is minimised, with the terms of the TWIST loss beside it.
-    pub terms: LossTerms,
-    /// The share of confident images, while self-labelling.
-    pub confident: Option<Tensor>,
+    /// What the objective measured.
+    pub figures: Vec<(&'static Figure, Tensor)>,
+}
+
+impl From<LossTerms> for LossValue {
+    fn from(terms: LossTerms) -> Self {
+        let LossTerms { total, kl, sharpness, diversity } = terms;
+        let figures = vec![
+            (figure::LOSS, total),
+            (figure::KL, kl),
+            (figure::SHARPNESS, sharpness),
+            (figure::DIVERSITY, diversity),
+        ];
+        Self { figures }
+    }
 }
 
 impl Objective {
@@ -64,20 +77,22 @@ impl Objective {
         match self {
             Self::Twist(loss) => {
                 let (terms, gradient) = loss.with_gradient(logits, views)?;
-                Ok((LossValue { terms, confident: None }, gradient))
+                Ok((terms.into(), gradient))
             }
             Self::Teacher(loss) => {
                 let missing =
                     NnError::Shape { what: "the teacher's logits", expected: "[2B, K]", got: vec![] };
                 let (terms, gradient) = loss.with_gradient(logits, teacher.ok_or(missing)?, views)?;
-                Ok((LossValue { terms, confident: None }, gradient))
+                Ok((terms.into(), gradient))
             }
             Self::SelfLabel(loss, watched) => {
                 let anchors = teacher.map_or_else(globals, |teacher| Ok(teacher.shallow_clone()))?;
                 let (own, gradient) = loss.with_gradient(logits, &anchors, views)?;
                 let (terms, _) = watched.with_gradient(logits, views)?;
                 let terms = LossTerms { total: own.loss, ..terms };
-                Ok((LossValue { terms, confident: Some(own.confident) }, gradient))
+                let mut value = LossValue::from(terms);
+                value.figures.push((figure::CONFIDENT, own.confident));
+                Ok((value, gradient))
             }
         }
     }

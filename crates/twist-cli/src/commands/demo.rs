@@ -1,5 +1,6 @@
 //! `twist demo`: training, evaluation and report on pictures that Twist draws itself.
 
+use twist_run::Sources;
 use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
@@ -9,7 +10,7 @@ use crate::exit::Exit;
 use crate::job::{self, ImageJob, Target};
 use crate::place;
 use crate::settings::{Base, Written};
-use crate::sources::{DEFAULT_LABELS, Sources};
+use crate::sources::{DEFAULT_LABELS, open_both};
 use crate::talk::Talk;
 
 const EXAMPLES: &str = "\
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     };
     let written = before.map_or_else(|| Written::named(&name), Ok)?;
     let base = Base::Written(written);
-    let data = sources.open(talk)?;
+    let data = open_both(&sources, talk)?;
     let facts = DataFacts::of(&*data.train);
     let make = |epochs: Option<u64>| -> anyhow::Result<(Recipe, TrainPlan)> {
         let recipe = base.recipe(&args.recipe, args.machine.precision, None, epochs, talk)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use twist_data::Dataset;
 use twist_io::shell_word;
-use twist_run::files;
+use twist_run::{Sources, files};
 use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
@@ -14,7 +14,7 @@ use crate::estimate::{self, TimeAsked};
 use crate::exit::{Exit, Usage};
 use crate::job::{self, ImageJob, Target};
 use crate::settings::{Base, Written};
-use crate::sources::{DEFAULT_LABELS, Sources, absolute};
+use crate::sources::{DEFAULT_LABELS, absolute, open_both};
 use crate::talk::{Talk, to_stdout};
 use crate::{folder_auto, place, recipes};
 
@@ -115,7 +115,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         let base = Base::Written(written(args, &sources)?);
         return print_config(args, &sources.recipe, &base, talk);
     }
-    let opened = sources.open(talk);
+    let opened = open_both(&sources, talk);
     let data =
         if args.data.is_empty() { opened.with_context(|| kept_place(args, &sources))? } else { opened? };
     let base = if is_auto(&sources) {

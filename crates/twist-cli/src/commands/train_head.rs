@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use twist_model::FeatureFile;
+use twist_run::Sources;
 use twist_train::Machine;
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
 
@@ -16,7 +17,6 @@ use crate::head_source::HeadSource;
 use crate::job::{self, HeadJob, Target};
 use crate::model::own_labels;
 use crate::settings::Written;
-use crate::sources::Sources;
 use crate::talk::{Talk, to_stdout};
 
 /// The built-in recipe of a head.

@@ -1,18 +1,19 @@
 //! A run of heads on frozen features.
 
-use twist_eval::{ChosenHead, guides, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head};
+use twist_eval::{
+    ChosenHead, RunFigures, guides, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head,
+};
 use twist_model::export;
-use twist_run::{Recorder, RunFolder, files};
+use twist_run::{Figures, Recorder, RunFolder, Sources, files};
 use twist_train::frozen::{FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer, Heads};
-use twist_train::{EvalError, Moment, Outcome, RunPlan, Scores, StopFlag};
+use twist_train::{EvalError, Moment, Outcome, RunPlan, StopFlag};
 
 use super::{Begun, Job, tell_results, write_report};
 use crate::estimate::{Estimate, TimeAsked};
 use crate::head_source::{HeadSource, Tables};
 use crate::progress::{self, Counting};
-use crate::sources::Sources;
+use crate::sources;
 use crate::talk::Talk;
-use crate::timing;
 
 /// Everything that is decided before anything is written.
 pub(crate) struct HeadJob<'a> {
@@ -51,7 +52,7 @@ impl Job for HeadJob<'_> {
             trainer = self.timed(trainer, &facts, talk)?;
         }
         folder.describe(self.recipe.text(), trainer.plan())?.iter().for_each(|aside| talk.say(aside));
-        self.sources.write(folder.path())?;
+        sources::write(&self.sources, folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
         warn_of_few_steps(trainer.plan(), talk);
         let (source, recipe_name) = (self.source, self.sources.recipe);
@@ -124,9 +125,8 @@ impl Begun for BegunHeads {
         let table = tables.held_out.as_ref().unwrap_or(&tables.train);
         let (unit_length, device) =
             (trainer.plan().config().features.unit_length, trainer.plan().run.machine.device);
-        let mut evaluate = |task: &mut Heads, moment: &Moment| -> Result<Scores, EvalError> {
-            let scores = head_scores(task.head(moment.leader), table, unit_length, device)?;
-            Ok(scores.into_iter().map(|(key, value)| (key, value.into())).collect())
+        let mut evaluate = |task: &mut Heads, moment: &Moment| -> Result<Figures, EvalError> {
+            Ok(head_scores(task.head(moment.leader), table, unit_length, device)?)
         };
         Ok(trainer.run(Some(&mut evaluate), recorders, stop)?)
     }
@@ -145,7 +145,7 @@ impl Begun for BegunHeads {
         let device = plan.run.machine.device;
         let model = with_head(self.source.backbone(), plan, head, &self.recipe_name, device)?;
         export(&model, &folder.path().join(files::MODEL))?;
-        let run = timing::of_run(folder.path(), step, &plan.run.machine);
+        let run = RunFigures::of(folder.path(), step, device)?;
         let both = (&self.tables.train, self.tables.held_out.as_ref());
         let watch = progress::watch(talk, &plan.run.machine);
         let metrics = head_evaluation(&model, plan, &chosen, both, folder.path(), run, &watch)?;

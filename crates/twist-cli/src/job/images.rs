@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use twist_eval::{EvalData, OnlineEvaluator, final_evaluation, is_evaluated};
-use twist_run::{Recorder, RunFolder};
+use twist_eval::{EvalData, OnlineEvaluator, RunFigures, final_evaluation, is_evaluated};
+use twist_run::{Recorder, RunFolder, Sources};
 use twist_train::{Outcome, Recipe, RunPlan, StopFlag, TrainOptions, TrainPlan, Trainer};
 
 use super::{Begun, Job, tell_results, write_report};
-use crate::sources::Sources;
+use crate::progress;
+use crate::sources;
 use crate::talk::Talk;
-use crate::{progress, timing};
 
 /// Everything that is decided before anything is written.
 pub(crate) struct ImageJob {
@@ -51,7 +51,7 @@ impl Job for ImageJob {
             }
         }
         folder.describe(recipe.text(), trainer.plan())?.iter().for_each(|aside| talk.say(aside));
-        sources.write(folder.path())?;
+        sources::write(&sources, folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
         Ok(Some(BegunImages { trainer, data, fitted_to }))
     }
@@ -80,7 +80,7 @@ impl Begun for BegunImages {
     fn finish(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<()> {
         let (trainer, plan) = (&self.trainer, self.trainer.plan());
         let watch = progress::watch(talk, &plan.run.machine);
-        let run = timing::of_run(folder.path(), trainer.step(), &plan.run.machine);
+        let run = RunFigures::of(folder.path(), trainer.step(), plan.run.machine.device)?;
         let metrics = final_evaluation(trainer.net(), plan, &self.data, folder.path(), run, &watch)?;
         drop(watch);
         tell_results(&metrics, &write_report(folder.path(), talk)?)

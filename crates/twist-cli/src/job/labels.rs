@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twist_eval::finetune::{FinetuneRun, FinetuneTrainer};
-use twist_run::{Recorder, RunFolder};
+use twist_run::{Recorder, RunFolder, figure};
 use twist_train::{Outcome, RunPlan, StopFlag};
 
 use super::{Begun, Job, write_report};
@@ -68,7 +68,7 @@ impl Begun for BegunLabels<'_> {
         if self.json {
             return Ok(to_stdout(serde_json::to_string_pretty(&metrics)?)?);
         }
-        let lines = result_lines("finetune", &metrics).into_iter().chain(calibration_lines(&metrics));
+        let lines = result_lines(figure::FINETUNE, &metrics).into_iter().chain(calibration_lines(&metrics));
         lines.into_iter().try_for_each(to_stdout)?;
         to_stdout(format!("model: {}", model.display()))?;
         Ok(to_stdout(format!("report: {}", report.path.display()))?)

@@ -7,10 +7,9 @@ mod labels;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
 use twist_io::shell_word;
 use twist_report::ReportSummary;
-use twist_run::{OnExisting, Recorder, RunFolder, files};
+use twist_run::{Metrics, OnExisting, Recorder, RunFolder, files};
 use twist_train::{Outcome, RunPlan, StopFlag, StopReason};
 
 pub(crate) use self::heads::HeadJob;
@@ -153,7 +152,7 @@ fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<ReportSummary> {
 }
 
 /// The figures that people ask for first, whether the classes can be used, as the report says it, and where everything else is.
-fn tell_results(metrics: &Map<String, Value>, report: &ReportSummary) -> anyhow::Result<()> {
+fn tell_results(metrics: &Metrics, report: &ReportSummary) -> anyhow::Result<()> {
     for line in summary::lines(metrics) {
         to_stdout(line)?;
     }

@@ -52,7 +52,11 @@ fn a_mixture_is_found_from_npy_and_from_parquet() {
     mixture(&place, "test", 200, 2);
     let done = place.run(&format!("train train.npy --eval-data test.npy --out npy {LINE}"));
     done.exits(0).says(&["1,000 images, 5 clusters", "least loss"]);
-    assert!(done.out.contains("ACC 1.000") && done.out.contains("k-means on the features"), "{}", done.out);
+    assert!(
+        done.out.contains("ACC 1.000") && done.out.contains("k-means on the same features"),
+        "{}",
+        done.out
+    );
     let found = metrics(&place, "npy");
     assert_eq!(found["accuracy_one_to_one"], 1.0, "{found}");
     assert_eq!(found["baselines"]["kmeans_features_accuracy"], 1.0, "{found}");

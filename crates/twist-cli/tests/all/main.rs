@@ -2,7 +2,7 @@
 //! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, `import`
 //! foreign weights, `using` what a trained model is used for, `eval_cluster` and `transfer` evaluations,
 //! `labels` what DATA and labels mean, `from_labels` what is trained from labels, `frozen` heads on frozen features, `interruption` kills, signals and
-//! locks, `time` how long a run takes, `killed` what a kill leaves between two files, and `shared` folders that others use too.
+//! locks, `time` how long a run takes, `old_folder` a run folder of an older version, `killed` what a kill leaves between two files, and `shared` folders that others use too.
 
 mod damage;
 mod eval_cluster;
@@ -14,6 +14,7 @@ mod import;
 mod interruption;
 mod killed;
 mod labels;
+mod old_folder;
 mod run;
 mod shared;
 mod support;

@@ -1,10 +1,6 @@
 //! `embeddings.parquet`: what the network said of every evaluated image.
 //!
-//! Columns: `path` text, `cluster` i32 (the most probable class), `name` text (what it is called), `label` text (the name of
-//! the class that the data set gives the image, null where it gives none), `probability` f32 (of the class), `index` i32 (the
-//! image's place in the data set), `label_index` i32 (the number of the label among the data set's classes, two of which may
-//! have one name), `clusters` and `probabilities` fixed-size lists of i32 and f32 (the most probable classes, best first: what
-//! the probability of merged ones is added up from), `embedding` fixed-size list of f32 (L2-normalised backbone features).
+//! [`column`] says what stands in each column.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +10,7 @@ use arrow_schema::{DataType, Field, Schema};
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
 use twist_model::{Features, TableFormat, embedding_column, embedding_field, given_labels, table_in_file};
+use twist_run::samples::column;
 
 use crate::EvalError;
 
@@ -43,15 +40,15 @@ pub(crate) fn write(
 fn schema(kept: i32, width: i32) -> Arc<Schema> {
     let list = |of| DataType::FixedSizeList(Arc::new(Field::new("item", of, false)), kept);
     Arc::new(Schema::new(vec![
-        Field::new("path", DataType::Utf8, false),
-        Field::new("cluster", DataType::Int32, false),
-        Field::new("name", DataType::Utf8, false),
-        Field::new("label", DataType::Utf8, true),
-        Field::new("probability", DataType::Float32, false),
-        Field::new("index", DataType::Int32, false),
-        Field::new("label_index", DataType::Int32, true),
-        Field::new("clusters", list(DataType::Int32), false),
-        Field::new("probabilities", list(DataType::Float32), false),
+        Field::new(column::PATH, DataType::Utf8, false),
+        Field::new(column::CLUSTER, DataType::Int32, false),
+        Field::new(column::NAME, DataType::Utf8, false),
+        Field::new(column::LABEL, DataType::Utf8, true),
+        Field::new(column::PROBABILITY, DataType::Float32, false),
+        Field::new(column::INDEX, DataType::Int32, false),
+        Field::new(column::LABEL_INDEX, DataType::Int32, true),
+        Field::new(column::CLUSTERS, list(DataType::Int32), false),
+        Field::new(column::PROBABILITIES, list(DataType::Float32), false),
         embedding_field(width),
     ]))
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use twist_data::{Dataset, class_name};
 use twist_io::text_to_cell;
+use twist_run::samples::column;
 
 use crate::EvalError;
 use twist_model::Features;
@@ -24,7 +25,7 @@ pub(crate) fn write(
     let probabilities = features.probabilities()?;
     twist_io::write_atomic(path, |file| {
         let mut table = csv::Writer::from_writer(file);
-        table.write_record(["path", "cluster", "name", "label", "probability", "index"])?;
+        table.write_record(column::FOR_PEOPLE.iter().chain(&[column::INDEX]))?;
         for ((&index, cluster), probability) in features.indices.iter().zip(clusters).zip(probabilities) {
             let name = names.get(cluster as usize).map_or("", String::as_str);
             let label = class_name(dataset, index as usize).unwrap_or_default();

@@ -19,6 +19,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use twist_data::Dataset;
 use twist_model::{FeatureKind, Model, ModelCard};
+use twist_run::Figures;
+use twist_run::figure::{self, Tested};
 use twist_train::labels::{EpochFigures, Order, Student, SupervisedConfig, SupervisedPlan, crop_and_flip};
 use twist_train::{Machine, Precision};
 
@@ -192,7 +194,7 @@ fn metrics(
     epochs: &[EpochFigures],
 ) -> Map<String, Value> {
     let (source, plan) = (training.source, &training.plan);
-    let mut metrics = tested("finetune", epochs);
+    let mut metrics = tested(figure::FINETUNE, epochs);
     let mut protocol = plan.config.protocol(plan.run.total_steps);
     protocol["name"] = "finetune".into();
     protocol["labels"] = labelled.chosen.clone();
@@ -201,33 +203,33 @@ fn metrics(
     protocol["model"] = source.card.origin.clone().into();
     (protocol["mean"], protocol["std"]) = (json!(source.card.mean), json!(source.card.std));
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();
-    say_selection(&mut protocol, "finetune", epochs);
+    say_selection(&mut protocol, figure::FINETUNE, epochs);
     metrics.insert("protocol".into(), protocol);
     metrics
 }
 
-/// Accuracy of the last epoch under `NAME_top1` and `NAME_top5`; that of the best one, which the test set chose, under
-/// names that say so; and the training's own figures.
-pub(crate) fn tested(name: &str, epochs: &[EpochFigures]) -> Map<String, Value> {
-    let mut figures = Map::new();
-    let Some(last) = epochs.last() else { return figures };
-    let mut add = |key: String, value: Option<f64>| value.map(|value| figures.insert(key, value.into()));
-    add(format!("{name}_top1"), last.test_top1);
-    add(format!("{name}_top5"), last.test_top5);
-    let best = best(epochs);
-    add(format!("{name}_top1_best_epoch"), best.and_then(|best| best.test_top1));
-    add("train_loss".into(), Some(last.train_loss));
-    add("train_top1".into(), Some(last.train_top1));
-    figures
+/// Accuracy of the last epoch; that of the best one, which the test set chose, as a figure that says so; and the training's own
+/// figures.
+pub(crate) fn tested(of: &Tested, epochs: &[EpochFigures]) -> Map<String, Value> {
+    let Some(last) = epochs.last() else { return Map::new() };
+    let figures = [
+        (of.top1, last.test_top1),
+        (of.top5, last.test_top5),
+        (of.best_epoch, best(epochs).and_then(|best| best.test_top1)),
+        (figure::TRAIN_LOSS, Some(last.train_loss)),
+        (figure::TRAIN_TOP1, Some(last.train_top1)),
+    ];
+    let measured = figures.into_iter().filter_map(|(figure, value)| Some((figure, value?)));
+    measured.collect::<Figures>().fields()
 }
 
 /// Says in `protocol` what was tested, and which figure the test set selected.
-pub(crate) fn say_selection(protocol: &mut Value, name: &str, epochs: &[EpochFigures]) {
+pub(crate) fn say_selection(protocol: &mut Value, of: &Tested, epochs: &[EpochFigures]) {
     if let Some(best) = best(epochs) {
         protocol["test_images"] = best.test_images.into();
-        protocol["reported"] = format!("{name}_top1 is the last epoch's").into();
+        protocol["reported"] = format!("{} is the last epoch's", of.top1.key).into();
         protocol["test_set_selection"] =
-            format!("{name}_top1_best_epoch is the best of the tested epochs, chosen on the test set").into();
+            format!("{} is the best of the tested epochs, chosen on the test set", of.best_epoch.key).into();
         protocol["best_epoch"] = best.epochs.into();
     }
 }
@@ -261,15 +263,15 @@ mod tests {
     fn the_last_epoch_is_reported_and_the_best_one_is_called_selected() {
         let epoch = |epochs, top1| EpochFigures { epochs, test_top1: top1, ..EpochFigures::default() };
         let epochs = [epoch(1, Some(0.5)), epoch(2, Some(0.7)), epoch(3, None), epoch(4, Some(0.6))];
-        let figures = tested("finetune", &epochs);
+        let figures = tested(figure::FINETUNE, &epochs);
         assert_eq!(
             (&figures["finetune_top1"], &figures["finetune_top1_best_epoch"]),
             (&0.6.into(), &0.7.into())
         );
         let mut protocol = json!({});
-        say_selection(&mut protocol, "finetune", &epochs);
+        say_selection(&mut protocol, figure::FINETUNE, &epochs);
         assert_eq!(protocol["best_epoch"], 2);
         assert!(protocol["test_set_selection"].as_str().unwrap().contains("chosen on the test set"));
-        assert!(!tested("finetune", &[epoch(1, None)]).contains_key("finetune_top1"));
+        assert!(!tested(figure::FINETUNE, &[epoch(1, None)]).contains_key("finetune_top1"));
     }
 }

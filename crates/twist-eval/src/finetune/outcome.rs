@@ -1,11 +1,9 @@
 //! What a finished classifier says of its images, in the files that the report and the served page are drawn from.
 
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use twist_data::{Dataset, DecodeLimits, Decoder, subset};
-use twist_io::{clusters_file, text_to_cell};
-use twist_run::{RunFolder, files};
+use twist_run::{RunFolder, clusters_file, replace_labels};
 use twist_train::Machine;
 
 use crate::labels::spread;
@@ -78,29 +76,14 @@ fn classes_of(model: &Model, set: FeatureSet, machine: &Machine) -> Result<Featu
 }
 
 /// Writes `labels.csv`, the labels that were learned from: the served page adds to them, and the next fine-tuning reads it.
-/// A table with other labels, from a run that was here before, is set aside.
 ///
 /// # Errors
 /// The disk is full or read-only.
 pub(super) fn write_labels(labelled: &LabelledImages, folder: &RunFolder) -> Result<(), EvalError> {
-    let place = folder.path().join(files::LABELS);
-    let table = table(labelled)
-        .map_err(|error| EvalError::Output { path: place.clone(), reason: error.to_string() })?;
-    if fs_err::read(&place).is_ok_and(|known| known != table) {
-        folder.set_aside(files::LABELS)?;
-    }
-    Ok(twist_io::write_atomic(place, |file| file.write_all(&table))?)
-}
-
-/// `path,label`, one row an image.
-fn table(labelled: &LabelledImages) -> io::Result<Vec<u8>> {
     let images = &labelled.images;
-    let label =
-        |index: usize| Some((images.path(index), images.classes().get(images.label(index)? as usize)?));
-    let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(["path", "label"])?;
-    for (path, label) in (0..images.len()).filter_map(label) {
-        table.write_record([&*text_to_cell(&path), &*text_to_cell(label)])?;
-    }
-    table.into_inner().map_err(csv::IntoInnerError::into_error)
+    let label = |index: usize| {
+        let class = images.classes().get(images.label(index)? as usize)?;
+        Some((images.path(index), class.as_str()))
+    };
+    Ok(replace_labels(folder, (0..images.len()).filter_map(label))?)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use twist_data::Dataset;
 use twist_model::{FeatureSet, Model, ModelCard, Watch, export};
-use twist_run::{Recorder, RunFolder, files};
+use twist_run::{Metrics, Recorder, RunFolder, files};
 use twist_train::labels::{Supervised, refuse_older};
 use twist_train::run::{Outcome, Place, Run, RunPlan};
 use twist_train::{Machine, StopFlag};
@@ -143,7 +143,7 @@ impl FinetuneTrainer<'_> {
         }
         let file = folder.path().join(files::MODEL);
         export(&model, &file)?;
-        write_json(&folder.path().join(files::METRICS), &Value::Object(metrics.clone()))?;
+        Metrics::from(metrics.clone()).write(folder.path())?;
         Ok((file, metrics))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use twist_data::Dataset;
 use twist_model::Model;
+use twist_run::figure;
 use twist_train::Machine;
 
 use super::{FinetuneOptions, Finetuned, finetune, training};
@@ -68,7 +69,8 @@ pub fn finetune_seeds(
         runs.push(run);
     }
     let mut figures = Map::new();
-    for key in ["finetune_top1", "finetune_top5", "finetune_top1_best_epoch"] {
+    for figure in [figure::FINETUNE_TOP1, figure::FINETUNE_TOP5, figure::FINETUNE_TOP1_BEST_EPOCH] {
+        let key = figure.key;
         let values: Vec<f64> = runs.iter().filter_map(|run| run.get(key)?.as_f64()).collect();
         if let Some((mean, std)) = spread(&values) {
             figures.insert(key.into(), mean.into());

@@ -1,17 +1,15 @@
 //! The evaluation at the end of a run of heads: figures with the protocol that defines them, and what the report draws.
 
-use std::io::Write;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tch::Tensor;
 use twist_data::{DecodeLimits, Decoder};
 use twist_metrics::cluster_scores;
-use twist_run::files;
+use twist_run::{Figures, Metrics, figure};
 use twist_train::frozen::HeadPlan;
 
 use super::outputs::{self, HeadInput};
-use crate::final_evaluation::STEPS;
 use crate::labels::spread;
 use crate::{EvalError, KMeans, RunFigures, artefacts};
 use twist_model::{FeatureScaling, Model, Watch};
@@ -50,7 +48,7 @@ pub fn head_evaluation(
     folder: &Path,
     run: RunFigures,
     watch: &Watch,
-) -> Result<Map<String, Value>, EvalError> {
+) -> Result<Metrics, EvalError> {
     let evaluated = held_out.unwrap_or(train);
     let most = if held_out.is_some() { usize::MAX } else { TRAINING_ROWS_SCORED };
     let rows = spread(evaluated.len(), most);
@@ -64,20 +62,17 @@ pub fn head_evaluation(
     artefacts::write(&features, &*evaluated.dataset, &names, folder, decoder.as_mut(), None)?;
 
     let scores = outputs::scores(&features, evaluated)?;
-    let mut metrics = match serde_json::to_value(&scores)? {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
+    let mut metrics = Metrics {
+        figures: Figures::of(&scores),
+        protocol: protocol(model, plan, chosen, &features, held_out.is_some()),
+        ..Metrics::default()
     };
-    let mut add = |key: &str, value: Option<f64>| value.map(|value| metrics.insert(key.into(), value.into()));
-    add("images_per_second", run.images_per_second);
-    add("minutes", run.minutes);
-    add("peak_memory_gib", run.peak_memory_gib);
-    let mut protocol = protocol(model, plan, chosen, &features, held_out.is_some());
-    protocol["labelled_images"] = features.labelled(&*evaluated.dataset).into();
-    protocol[STEPS] = run.steps.into();
+    metrics.figures.extend(&run.costs);
+    metrics.protocol["labelled_images"] = features.labelled(&*evaluated.dataset).into();
+    metrics.set_steps(run.steps);
     if plan.config().eval.baselines && scores.clusters.is_some() {
         let fitted_to = train.len().min(KMEANS_ROWS);
-        protocol["baselines"] = json!({
+        let mut facts = json!({
             "kmeans_fitted_to": fitted_to,
             "kmeans_restarts": KMEANS_RESTARTS,
             "kmeans_clusters": plan.net().dim,
@@ -85,23 +80,19 @@ pub fn head_evaluation(
         watch.now("k-means");
         match baselines(train, evaluated, &features, plan)? {
             Some([raw, unit]) => {
-                let measured = json!({
-                    "kmeans_features_accuracy": raw.accuracy,
-                    "kmeans_unit_features_accuracy": unit.accuracy,
-                });
-                metrics.insert("baselines".into(), measured);
-                protocol["baselines"]["kmeans_inertia"] = raw.inertia.into();
-                protocol["baselines"]["kmeans_unit_inertia"] = unit.inertia.into();
+                metrics.baselines.set(figure::KMEANS_FEATURES, raw.accuracy);
+                metrics.baselines.set(figure::KMEANS_UNIT_FEATURES, unit.accuracy);
+                facts["kmeans_inertia"] = raw.inertia.into();
+                facts["kmeans_unit_inertia"] = unit.inertia.into();
             }
             None => {
-                protocol["baselines"]["left_out"] =
+                facts["left_out"] =
                     format!("k-means: {} clusters for {fitted_to} rows", plan.net().dim).into();
             }
         }
+        metrics.protocol["baselines"] = facts;
     }
-    metrics.insert("protocol".into(), protocol);
-    let text = serde_json::to_string_pretty(&metrics)?;
-    twist_io::write_atomic(folder.join(files::METRICS), |file| writeln!(file, "{text}"))?;
+    metrics.write(folder)?;
     Ok(metrics)
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tch::{Device, Kind, Tensor};
 use twist_nn::{Mode, ProjectionHead};
+use twist_run::Figures;
 
 use crate::EvalError;
 use crate::labels::spread;
@@ -34,10 +35,10 @@ pub fn head_scores(
     table: &FeatureTable,
     unit_length: bool,
     device: Device,
-) -> Result<Vec<(String, f64)>, EvalError> {
+) -> Result<Figures, EvalError> {
     let some = spread(table.len(), ONLINE);
     let features = outputs(head, table, &some, HeadInput { unit_length, device })?;
-    Ok(scores(&features, table)?.pairs())
+    Ok(Figures::of(&scores(&features, table)?))
 }
 
 /// Figures of `features`, which are rows of `table`.

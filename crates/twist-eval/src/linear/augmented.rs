@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use twist_data::Dataset;
 use twist_model::{FeatureKind, Model, ModelCard};
 use twist_nn::{Arch, VitArch, VitSize};
+use twist_run::figure;
 use twist_train::labels::{EpochFigures, SupervisedConfig, SupervisedPlan, crop_and_flip};
 use twist_train::{Machine, Precision};
 
@@ -174,12 +175,12 @@ pub fn augmented_linear(
         None => None,
     };
     let Some((_, epochs)) = training.train(around)? else { return Ok(None) };
-    let mut metrics = tested("linear", &epochs);
+    let mut metrics = tested(figure::LINEAR, &epochs);
     let mut protocol = training.plan.config.protocol(training.plan.run.total_steps);
     protocol["name"] = how.network.name().into();
     protocol["labels"] = labelled.chosen;
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();
-    say_selection(&mut protocol, "linear", &epochs);
+    say_selection(&mut protocol, figure::LINEAR, &epochs);
     metrics.insert("protocol".into(), protocol);
     let result = AugmentedResult { metrics, epochs };
     kept.map_or(Ok(()), |kept| kept.keep(&result))?;

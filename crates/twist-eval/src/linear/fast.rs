@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
+use twist_run::figure;
 
 use twist_train::labels::Order;
 
@@ -85,11 +86,11 @@ impl FastLinearResult {
     /// The fields of `--json`.
     pub fn metrics(&self) -> Map<String, Value> {
         let mut metrics = Map::new();
-        metrics.insert("linear_top1".into(), self.test.top1.into());
+        metrics.insert(figure::LINEAR_TOP1.key.into(), self.test.top1.into());
         if let Some(top5) = self.test.top5 {
-            metrics.insert("linear_top5".into(), top5.into());
+            metrics.insert(figure::LINEAR_TOP5.key.into(), top5.into());
         }
-        metrics.insert("linear_top1_best_epoch".into(), self.best_epoch.1.into());
+        metrics.insert(figure::LINEAR_TOP1_BEST_EPOCH.key.into(), self.best_epoch.1.into());
         metrics.insert("rates".into(), json!(self.rates));
         metrics.insert("protocol".into(), self.protocol.clone());
         metrics

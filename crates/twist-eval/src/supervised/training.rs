@@ -8,10 +8,10 @@ use tch::Tensor;
 use twist_data::{Dataset, Tags};
 use twist_model::{ClassifierCard, EvalInput, Model, ModelCard, ModelError, hex};
 use twist_nn::Store;
-use twist_run::{Event, Recorder, RunError, What};
+use twist_run::{Event, Figure, Figures, Recorder, RunError, What, figure};
 use twist_train::labels::{EpochFigures, LabelledData, Student, Supervised, SupervisedPlan};
 use twist_train::run::{Outcome, Place, Run, World};
-use twist_train::{Evaluator, Moment, Scores, StopFlag};
+use twist_train::{Evaluator, Moment, StopFlag};
 
 use super::ClassMap;
 use super::test::accuracy;
@@ -177,11 +177,11 @@ pub(crate) struct Tests {
 }
 
 impl Evaluator<Supervised> for Tests {
-    fn decides(&self) -> Option<&'static str> {
-        self.test.as_ref().map(|_| "test_top1")
+    fn decides(&self) -> Option<&'static Figure> {
+        self.test.as_ref().map(|_| figure::TEST_TOP1)
     }
 
-    fn evaluate(&mut self, task: &mut Supervised, _: &Moment) -> Result<Scores, twist_train::EvalError> {
+    fn evaluate(&mut self, task: &mut Supervised, _: &Moment) -> Result<Figures, twist_train::EvalError> {
         let mut figures = task.take_epoch();
         if let (Some((test, map)), true) = (&self.test, task.plan().config.tests_after(figures.epochs)) {
             let tested = accuracy(task.student(), &self.input, test, map)?;
@@ -189,11 +189,7 @@ impl Evaluator<Supervised> for Tests {
             figures.test_images = Some(tested.images);
         }
         task.end_epoch(figures);
-        let mut scores = Scores::new();
-        if let serde_json::Value::Object(all) = serde_json::to_value(figures)? {
-            scores.extend(all.into_iter().filter(|(_, value)| !value.is_null()));
-        }
-        Ok(scores)
+        Ok(Figures::of(&figures))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use twist_data::{OfficialKind, OfficialSet, TransferMetric};
+use twist_run::figure::{self, Figure, Tested};
 use twist_train::labels::SupervisedConfig;
 
 use super::finetune::FinetuneTransferProtocol;
@@ -87,6 +88,14 @@ impl TransferMethod {
         }
     }
 
+    /// The figures of such a classifier.
+    fn figures(&self) -> &'static Tested {
+        match self {
+            Self::Linear { .. } => figure::LINEAR,
+            Self::Finetune { .. } => figure::FINETUNE,
+        }
+    }
+
     /// The chosen settings in a few characters.
     pub fn setting(&self) -> String {
         match self {
@@ -152,23 +161,23 @@ impl TransferResult {
         }
     }
 
-    /// The key of the figure in JSON.
-    pub fn key(&self) -> String {
-        let figure = match self.set.metric() {
-            TransferMetric::Top1 => "top1",
-            TransferMetric::MeanPerClass => "mean_per_class",
-            TransferMetric::Voc11PointMap => "map_11_point",
-        };
-        format!("{}_{figure}", self.method.name())
+    /// The figure that the set is measured by.
+    pub fn metric(&self) -> &'static Figure {
+        let of = self.method.figures();
+        match self.set.metric() {
+            TransferMetric::Top1 => of.top1,
+            TransferMetric::MeanPerClass => of.mean_per_class,
+            TransferMetric::Voc11PointMap => of.map_11_point,
+        }
     }
 
     /// As one JSON object: the figure by its key, and the part of `protocol` that is this set's own.
     pub fn json(&self) -> Value {
         let mut object = Map::new();
         object.insert("set".into(), self.set.name().into());
-        object.insert(self.key(), self.figure.into());
+        object.insert(self.metric().key.into(), self.figure.into());
         if let Some(top1) = self.top1 {
-            object.insert(format!("{}_top1", self.method.name()), top1.into());
+            object.insert(self.method.figures().top1.key.into(), top1.into());
         }
         object.insert("protocol".into(), self.protocol_json());
         object.into()

@@ -11,13 +11,14 @@ use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use twist_eval::{EvalData, RunFigures, final_evaluation};
 use twist_model::Watch;
+use twist_run::{Metrics, figure};
 
 use crate::pictures::{Pictures, labelled, unlabelled};
 use crate::support::{net, plan};
 
-fn evaluate(data: &EvalData, folder: &Path) -> serde_json::Map<String, serde_json::Value> {
+fn evaluate(data: &EvalData, folder: &Path) -> Metrics {
     let plan = plan(data);
-    let run = RunFigures { minutes: Some(1.5), ..RunFigures::default() };
+    let run = RunFigures { costs: [(figure::MINUTES, 1.5)].into_iter().collect(), ..RunFigures::default() };
     final_evaluation(&net(&plan), &plan, data, folder, run, &Watch::default()).unwrap()
 }
 
@@ -48,26 +49,23 @@ fn a_labelled_run_has_figures_baselines_and_everything_to_draw() {
     let data = EvalData::new(labelled(40, 0), Some(labelled(10, 100))).unwrap();
     let metrics = evaluate(&data, folder.path());
 
-    let written = fs_err::read_to_string(folder.path().join("metrics.json")).unwrap();
-    assert_eq!(
-        serde_json::from_str::<serde_json::Value>(&written).unwrap(),
-        serde_json::Value::from(metrics.clone())
-    );
-    assert_eq!((&metrics["knn_top1"], &metrics["minutes"]), (&1.0.into(), &1.5.into()));
-    assert!(!metrics.contains_key("images_per_second"), "nobody measured it");
-    let protocol = &metrics["protocol"];
+    assert_eq!(Metrics::read(folder.path()).unwrap().as_ref(), Some(&metrics));
+    let figures = &metrics.figures;
+    assert_eq!((figures.get(figure::KNN_TOP1), figures.get(figure::MINUTES)), (Some(1.0), Some(1.5)));
+    assert_eq!(figures.get(figure::IMAGES_PER_SECOND), None, "nobody measured it");
+    let protocol = &metrics.protocol;
     assert_eq!(
         (&protocol["evaluated_on"], &protocol["evaluated_images"]),
         (&"held-out images".into(), &10.into())
     );
     assert_eq!((&protocol["knn"]["k"], &protocol["knn"]["bank"]), (&5.into(), &40.into()));
     assert_eq!((&protocol["transform"]["crop"], &protocol["clusters"]), (&16.into(), &5.into()));
-    let baselines = metrics["baselines"].as_object().unwrap();
+    let baselines = &metrics.baselines;
     let (at_k, told): (Vec<_>, Vec<_>) = baselines.iter().partition(|(key, _)| key.ends_with("_at_k"));
     assert_eq!((told.len(), at_k.len()), (4, 2));
     // Black and white are told apart without learning; five clusters cut them up.
-    assert!(told.iter().all(|(_, value)| value.as_f64() == Some(1.0)), "{baselines:?}");
-    assert!(at_k.iter().all(|(_, value)| (0.1..=1.0).contains(&value.as_f64().unwrap())), "{baselines:?}");
+    assert!(told.iter().all(|(_, value)| *value == 1.0), "{baselines:?}");
+    assert!(at_k.iter().all(|(_, value)| (0.1..=1.0).contains(value)), "{baselines:?}");
 
     let table = table(folder.path());
     assert_eq!(table.num_rows(), 10);
@@ -149,8 +147,8 @@ fn equal_evaluations_leave_equal_bytes() {
 fn a_run_without_labels_has_no_baselines_and_null_labels() {
     let folder = tempfile::tempdir().unwrap();
     let metrics = evaluate(&EvalData::new(unlabelled(12), None).unwrap(), folder.path());
-    assert!(!metrics.contains_key("baselines") && !metrics.contains_key("knn_top1"), "{metrics:?}");
-    assert_eq!(metrics["protocol"]["evaluated_on"], "training images");
+    assert!(metrics.baselines.is_empty() && metrics.figures.get(figure::KNN_TOP1).is_none(), "{metrics:?}");
+    assert_eq!(metrics.protocol["evaluated_on"], "training images");
     let table = table(folder.path());
     assert_eq!(table.column_by_name("label").unwrap().null_count(), 12);
     assert_eq!(table.num_rows(), 12);
@@ -161,7 +159,7 @@ fn broken_images_are_counted_and_have_no_row() {
     let folder = tempfile::tempdir().unwrap();
     let data = EvalData::new(Pictures::broken(20, &[0, 7]), None).unwrap();
     let metrics = evaluate(&data, folder.path());
-    assert_eq!(metrics["protocol"]["unreadable_images"], 2);
+    assert_eq!(metrics.protocol["unreadable_images"], 2);
     assert_eq!(table(folder.path()).num_rows(), 18);
     assert_eq!(thumbnails(folder.path()).len(), 18);
 }

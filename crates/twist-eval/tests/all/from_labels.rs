@@ -13,12 +13,12 @@ use twist_eval::finetune::{
 };
 use twist_eval::linear::{AugmentedLinear, AugmentedResult, augmented_linear};
 use twist_eval::{EvalError, LabelBudget, LabelledImages, Surroundings};
-use twist_io::{ClusterNames, splitmix};
+use twist_io::splitmix;
 use twist_model::{
     BackboneCard, ClassSource, EvalInput, FeatureCache, FeatureKind, FeatureScaling, Model, ModelCard,
     Predictor, Watch,
 };
-use twist_run::{Event, OnExisting, Recorder, RunError, RunFolder, What};
+use twist_run::{ClusterNames, Event, Metrics, OnExisting, Recorder, RunError, RunFolder, What};
 use twist_train::run::{Outcome, Place};
 use twist_train::{DeviceRequest, Machine, Precision, StopFlag, StopReason, TrainError};
 
@@ -363,8 +363,7 @@ fn a_run_leaves_a_model_that_others_load() {
         let outcome = trainer.train(&mut recorders, &StopFlag::new(), None).unwrap();
         assert_eq!(outcome, Outcome::Finished { steps: trainer.plan().total_steps });
         let (_, metrics) = trainer.finish(&folder).unwrap();
-        let written = fs_err::read_to_string(path.join("metrics.json")).unwrap();
-        assert_eq!(written, serde_json::to_string_pretty(&metrics).unwrap() + "\n");
+        assert_eq!(Metrics::read(&path).unwrap(), Some(metrics.into()));
     }
     assert_eq!(counts.get(), [4, 1, 1], "four epochs, one unreadable picture, one end");
     let last = heard.borrow().last().cloned();

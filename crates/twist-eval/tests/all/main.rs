@@ -19,14 +19,11 @@ use tch::{Device, Kind, Tensor};
 use twist_data::subset;
 use twist_eval::{EvalData, clusters_against_labels};
 use twist_model::{EvalInput, Features, ModelError};
+use twist_run::Figures;
 
-fn evaluate(data: EvalData) -> Vec<(String, f64)> {
+fn evaluate(data: EvalData) -> Figures {
     let plan = plan(&data);
     evaluator(data).scores(&net(&plan), &plan).unwrap()
-}
-
-fn score(pairs: &[(String, f64)], key: &str) -> Option<f64> {
-    pairs.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
 }
 
 #[test]
@@ -90,32 +87,33 @@ fn an_evaluation_leaves_network_and_random_numbers_as_they_are() {
 fn pictures_that_differ_by_class_are_told_apart() {
     // The two classes of these pictures are black and white: even random features separate them.
     let pairs = evaluate(EvalData::new(labelled(40, 0), Some(labelled(10, 100))).unwrap());
-    assert_eq!(score(&pairs, "knn_top1"), Some(1.0), "{pairs:?}");
-    assert_eq!(score(&pairs, "knn_bank"), Some(40.0));
+    assert_eq!(pairs.by_key("knn_top1"), Some(1.0), "{pairs:?}");
+    assert_eq!(pairs.by_key("knn_bank"), Some(40.0));
     for key in ["nmi", "ami", "ari", "accuracy_one_to_one", "accuracy_many_to_one", "classes_in_use"] {
-        assert!(score(&pairs, key).is_some(), "{key}: {pairs:?}");
+        assert!(pairs.by_key(key).is_some(), "{key}: {pairs:?}");
     }
 }
 
 #[test]
 fn without_held_out_images_a_tenth_of_the_training_images_is_asked() {
     let pairs = evaluate(EvalData::new(labelled(40, 0), None).unwrap());
-    assert_eq!(score(&pairs, "knn_bank"), Some(36.0));
-    assert_eq!(score(&pairs, "knn_top1"), Some(1.0));
+    assert_eq!(pairs.by_key("knn_bank"), Some(36.0));
+    assert_eq!(pairs.by_key("knn_top1"), Some(1.0));
 }
 
 #[test]
 fn without_labels_there_are_classes_in_use_and_confidence() {
     let pairs = evaluate(EvalData::new(unlabelled(12), None).unwrap());
-    let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = pairs.iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["classes_in_use", "mean_confidence"]);
-    assert!(pairs[0].1 >= 1.0 && pairs[1].1 > 0.0 && pairs[1].1 <= 1.0);
+    let values: Vec<f64> = pairs.iter().map(|(_, value)| value).collect();
+    assert!(values[0] >= 1.0 && values[1] > 0.0 && values[1] <= 1.0);
 }
 
 #[test]
 fn labels_of_one_part_are_enough_for_clusters() {
     let pairs = evaluate(EvalData::new(unlabelled(12), Some(labelled(8, 100))).unwrap());
-    assert!(score(&pairs, "nmi").is_some() && score(&pairs, "knn_top1").is_none(), "{pairs:?}");
+    assert!(pairs.by_key("nmi").is_some() && pairs.by_key("knn_top1").is_none(), "{pairs:?}");
 }
 
 #[test]
@@ -123,7 +121,7 @@ fn one_class_is_measured_by_nothing() {
     let members: Vec<(u32, Option<u32>)> = (0..12).map(|index| (2 * index, Some(0))).collect();
     let classes = vec!["black".to_owned(), "white".to_owned()];
     let pairs = evaluate(EvalData::new(subset(labelled(24, 0), &members, classes).unwrap(), None).unwrap());
-    let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = pairs.iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["classes_in_use", "mean_confidence"]);
 }
 

@@ -82,7 +82,7 @@ fn each_set_has_its_own_figure() {
         let protocol = LinearTransferProtocol::default();
         let found = linear_transfer(&set, &learn, &look, Device::Cpu, &protocol, &mut |_, _| {}).unwrap();
         let selection = found.selection.as_ref().unwrap();
-        assert_eq!((found.key().as_str(), selection.validation_images), (key, 10));
+        assert_eq!((found.metric().key, selection.validation_images), (key, 10));
         assert!(selection.validated_on.contains("authors"), "{}", selection.validated_on);
         assert!(found.json()[key].is_number() && found.json()["linear_top1"].is_number());
     }

@@ -1,7 +1,6 @@
 //! Files that are written, read back, damaged, and refused by a full disk.
 
 mod atomic;
-mod clusters;
 mod hostile;
 mod lines;
 mod mat;

@@ -1,37 +1,10 @@
-//! Two writers of one file: the change of each is there in the end.
+//! Two writers of one file: one waits for the other.
 
 use std::io::Write;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use twist_io::{ClusterNames, UpdateLock, clusters_file};
-
-#[test]
-fn changes_made_at_the_same_time_are_all_kept() {
-    const WRITERS: u32 = 8;
-    const EACH: u32 = 10;
-    let folder = tempfile::tempdir().unwrap();
-    let file = clusters_file(folder.path());
-    std::thread::scope(|scope| {
-        for writer in 0..WRITERS {
-            let file = &file;
-            scope.spawn(move || {
-                for cluster in writer * EACH..(writer + 1) * EACH {
-                    let _lock = UpdateLock::of(file).unwrap();
-                    let mut names = ClusterNames::load(file, WRITERS * EACH).unwrap();
-                    names.rename(cluster, &format!("name of {cluster}")).unwrap();
-                    names.save(file).unwrap();
-                }
-            });
-        }
-    });
-    let names = ClusterNames::load(&file, WRITERS * EACH).unwrap();
-    let lost: Vec<u32> =
-        (0..WRITERS * EACH).filter(|&cluster| !names.resolve(cluster).unwrap().named).collect();
-    assert!(lost.is_empty(), "{lost:?}");
-    let left = fs_err::read_dir(folder.path()).unwrap().count();
-    assert_eq!(left, 1, "nothing but the file");
-}
+use twist_io::UpdateLock;
 
 #[test]
 fn the_second_waits_until_the_first_is_done() {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use twist_data::{EvalTransform, Interpolation};
-use twist_io::ClusterNames;
 use twist_nn::{Activation, Arch, BackboneConfig, HeadConfig, MOST_OUTPUTS, Store};
+use twist_run::ClusterNames;
 use twist_train::{CheckpointFacts, Precision, network_of, released_filter};
 
 use super::Parts;

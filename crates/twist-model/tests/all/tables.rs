@@ -10,13 +10,14 @@ use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tch::{Device, Kind, Tensor};
 use twist_data::{Dataset, EvalTransform, Interpolation};
-use twist_io::{ClusterNames, load_safetensors, read_npy};
+use twist_io::{load_safetensors, read_npy};
 use twist_model::{
     BackboneCard, ClassSource, ClassifierCard, EvalInput, FeatureBatch, FeatureKind, FeatureScaling,
     HeadCard, Model, ModelCard, ModelError, Predictor, StreamEvents, TableFormat, embedding_rows,
     embedding_schema, stream_features, table_in_file, table_in_stream,
 };
 use twist_nn::Activation;
+use twist_run::ClusterNames;
 use twist_train::{DeviceRequest, Machine, Precision};
 
 use crate::pictures::{Pictures, labelled, unlabelled};

@@ -3,14 +3,12 @@
 use std::path::Path;
 
 use twist_io::text_to_cell;
+use twist_run::samples::column::FOR_PEOPLE;
 
 use super::Finds;
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::run::Samples;
-
-/// The columns that say which image a row is about.
-const IMAGE: [&str; 5] = ["path", "cluster", "name", "label", "probability"];
 
 fn image(samples: &Samples, classes: &Classes, row: usize) -> [String; 5] {
     let (class, probability, ..) = samples.verdict(row);
@@ -39,7 +37,7 @@ pub(crate) fn write_duplicates(
     twist_io::write_atomic(path, |file| {
         let mut table = csv::Writer::from_writer(file);
         let own = ["copy_of", "copy_of_label", "by", "pixel_difference", "similarity"];
-        table.write_record(IMAGE.iter().chain(&own))?;
+        table.write_record(FOR_PEOPLE.iter().chain(&own))?;
         for pair in &finds.pairs {
             let [first, later] = pair.rows;
             let [of, _, _, label, _] = image(samples, classes, first);
@@ -65,7 +63,7 @@ pub(crate) fn write_outliers(
 ) -> Result<(), ReportError> {
     twist_io::write_atomic(path, |file| {
         let mut table = csv::Writer::from_writer(file);
-        table.write_record(IMAGE.iter().chain(&["similarity"]))?;
+        table.write_record(FOR_PEOPLE.iter().chain(&["similarity"]))?;
         for (row, mean) in &finds.lonely {
             let own = [format!("{mean:.4}")];
             table.write_record(image(samples, classes, *row).iter().chain(&own))?;

@@ -122,6 +122,9 @@ pub(crate) fn rows(data: DataSet, evaluation: &str) -> Vec<Published> {
 
 #[cfg(test)]
 mod tests {
+    use twist_run::Figure;
+    use twist_run::evaluations::TRANSFER;
+
     use super::*;
 
     #[test]
@@ -131,6 +134,8 @@ mod tests {
         for row in &all {
             assert!(!row.figures.is_empty() && !row.source.is_empty() && !row.method.is_empty(), "{row:?}");
             assert!(row.figures.iter().all(|(_, value)| (0.1..1.0).contains(value)), "{row:?}");
+            let known = |key: &str| Figure::of_key(key).is_some() || key == TRANSFER.name;
+            assert!(row.figures.iter().all(|(key, _)| known(key)), "{row:?}");
         }
     }
 

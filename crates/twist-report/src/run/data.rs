@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use twist_run::Sources;
 
 use super::Note;
 use crate::error::ReportError;
@@ -10,8 +10,8 @@ use crate::error::ReportError;
 /// The held-out images that the file at `path` names; `None` when there are none, or no such file.
 pub(super) fn held_out(path: &Path, notes: &mut Vec<Note>) -> Result<Option<String>, ReportError> {
     let Some(text) = super::read_optional_text(path)? else { return Ok(None) };
-    match serde_json::from_str::<Value>(&text) {
-        Ok(sources) => Ok(sources.get("held_out").and_then(Value::as_str).map(str::to_owned)),
+    match serde_json::from_str::<Sources>(&text) {
+        Ok(sources) => Ok(sources.held_out),
         Err(error) => {
             notes.push(format!(
                 "data.json is damaged ({error}), so what the run was measured on is not known."

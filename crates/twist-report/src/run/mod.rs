@@ -15,13 +15,13 @@ mod thumbnails;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use twist_run::files;
+use twist_run::samples::MOST_CLASSES;
+use twist_run::{Evaluation, Figure, Metrics, files};
 
 use crate::error::ReportError;
 
-pub(crate) use self::evaluations::Evaluation;
-pub(crate) use self::figures::{Figures, Origin};
-pub(crate) use self::log::{Ending, Log, LogEvent, Record};
+pub(crate) use self::figures::{Measured, Origin};
+pub(crate) use self::log::{Ending, History, Record};
 pub(crate) use self::names::{Naming, load as load_names};
 pub(crate) use self::recipe::{Recipe, flatten_json};
 pub(crate) use self::samples::Samples;
@@ -45,9 +45,9 @@ pub(crate) struct Run {
     /// The held-out images that `data.json` names.
     pub(crate) held_out: Option<String>,
     /// `log.jsonl`.
-    pub(crate) log: Log,
+    pub(crate) log: History,
     /// `metrics.json`, or the last evaluation of the log.
-    pub(crate) figures: Option<Figures>,
+    pub(crate) measured: Option<Measured>,
     /// What `metrics.json` and `evaluations.jsonl` hold, one entry for each protocol.
     pub(crate) evaluations: Vec<Evaluation>,
     /// `clusters.json`: names and merges of discovered classes.
@@ -93,11 +93,11 @@ impl Run {
         let plan = recipe::read_plan(&path.join(files::PLAN), &mut notes)?;
         let held_out = data::held_out(&path.join(files::DATA), &mut notes)?;
         let log = log::read(&path.join(files::LOG), &mut notes)?;
-        let figures = figures::read(&path.join(files::METRICS), &log, &mut notes)?;
-        let evaluations = evaluations::read(&path.join(files::EVALUATIONS), figures.as_ref(), &mut notes)?;
-        let mut samples = samples::read(path, &mut notes)?;
-        if let Some(claimed) = log.start.as_ref().and_then(|start| start.fields.get("clusters")?.as_f64())
-            && claimed > MOST_CLASSES as f64
+        let measured = figures::read(&path.join(files::METRICS), &log, &mut notes)?;
+        let evaluations = evaluations::read(&path.join(files::EVALUATIONS), measured.as_ref(), &mut notes)?;
+        let mut samples = samples::read(path, &mut notes);
+        if let Some(claimed) = log.start.as_ref().map(|start| start.clusters)
+            && claimed > MOST_CLASSES as i64
         {
             notes.push(format!(
                 "log.jsonl claims {claimed} classes, which is not believed: at most {MOST_CLASSES} are."
@@ -117,7 +117,7 @@ impl Run {
             plan,
             held_out,
             log,
-            figures,
+            measured,
             evaluations,
             naming,
             samples,
@@ -127,10 +127,24 @@ impl Run {
         })
     }
 
+    /// What was measured, final or while training.
+    pub(crate) fn metrics(&self) -> Option<&Metrics> {
+        self.measured.as_ref().map(|measured| &measured.metrics)
+    }
+
+    /// The value of `figure`; `None` when it was not measured.
+    pub(crate) fn figure(&self, figure: &Figure) -> Option<f64> {
+        self.metrics()?.figures.get(figure)
+    }
+
+    /// The values that define the figures; `None` where nothing was measured.
+    pub(crate) fn protocol(&self) -> Option<&serde_json::Value> {
+        self.metrics().map(|metrics| &metrics.protocol)
+    }
+
     /// How many labelled images a run of fine-tuning learned from; `None` for a run that saw no label.
     pub(crate) fn labels_learned_from(&self) -> Option<usize> {
-        let labels = self.figures.as_ref()?.raw("protocol")?.get("labels")?.get("images")?;
-        labels.as_u64().map(|labels| labels as usize)
+        self.metrics()?.count("/labels/images").map(|labels| labels as usize)
     }
 
     /// What identifies the training data, or the features of it.
@@ -143,8 +157,8 @@ impl Run {
     /// Epochs of the whole run, as logged at the start, else as the recipe says.
     pub(crate) fn epochs(&self) -> Option<f64> {
         let logged = self.log.start.as_ref().and_then(|start| {
-            let number = |key: &str| start.fields.get(key)?.as_f64().filter(|steps| *steps > 0.0);
-            Some(number("total_steps")? / number("steps_per_epoch")?)
+            let known = start.total_steps > 0 && start.steps_per_epoch > 0;
+            known.then(|| start.total_steps as f64 / start.steps_per_epoch as f64)
         });
         logged.or_else(|| self.recipe.as_ref()?.number("schedule.epochs"))
     }
@@ -155,12 +169,9 @@ impl Run {
     }
 }
 
-/// Classes that a network of a run can have: every one of them is named and counted, so a damaged number must not be believed.
-pub(crate) const MOST_CLASSES: u64 = 1 << 20;
-
 /// K as logged at the start, else the recipe's `model.dim`; numbers that no network can have are passed over.
-fn outputs(log: &Log, recipe: Option<&Recipe>) -> Option<u64> {
-    let logged = log.start.as_ref().and_then(|start| start.fields.get("clusters")?.as_f64());
+fn outputs(log: &History, recipe: Option<&Recipe>) -> Option<u64> {
+    let logged = log.start.as_ref().map(|start| start.clusters as f64);
     let written = || recipe?.number("model.dim");
     let possible = |dim: &f64| (1.0..=MOST_CLASSES as f64).contains(dim);
     logged.filter(possible).or_else(|| written().filter(possible)).map(|dim| dim as u64)

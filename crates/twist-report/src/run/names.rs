@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use twist_io::{ClusterError, ClusterNames, Groups, clusters_file};
+use twist_run::{ClusterError, ClusterNames, Groups, clusters_file};
 
 use super::Note;
 

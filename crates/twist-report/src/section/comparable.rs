@@ -29,8 +29,8 @@ pub(super) fn comparable(runs: &[Run]) -> Comparable {
 
 /// What has to be the same for figures to be comparable; `None` for a run whose figures are not to be judged.
 fn measured(run: &Run) -> Option<Vec<String>> {
-    let figures = run.figures.as_ref().filter(|figures| figures.origin == Origin::Final);
-    let protocol = figures.filter(|_| run.log.is_finished())?.raw("protocol")?;
+    let last = run.measured.as_ref().filter(|measured| measured.origin == Origin::Final);
+    let protocol = &last.filter(|_| run.log.is_finished())?.metrics.protocol;
     let trained_on = run.data_fingerprint()?;
     let evaluated_on = protocol.get("evaluated_on")?.as_str()?;
     let held_out = if evaluated_on == "training images" { "" } else { run.held_out.as_deref()? };
@@ -43,6 +43,7 @@ fn measured(run: &Run) -> Option<Vec<String>> {
 fn trained(run: &Run) -> Option<Vec<(String, String)>> {
     let start = run.log.start.as_ref()?;
     let recipe = run.recipe.as_ref()?.entries.iter().filter(|(key, _)| key != "train.seed").cloned();
-    let machine = ["device", "threads"].map(|key| (key.to_owned(), start.text(key)));
+    let machine = [("device", start.device.clone()), ("threads", start.threads.to_string())]
+        .map(|(key, value)| (key.to_owned(), value));
     Some(recipe.chain(machine).collect())
 }

@@ -1,13 +1,16 @@
 //! Several runs side by side.
 
 use serde::Serialize;
+use twist_run::figure::Better;
+use twist_run::{Figure, figure};
 
 use super::comparable::{Comparable, comparable};
 use super::curves::points;
 use super::evidence::write_measured;
 use super::measured_on::{images_of, number_of};
 use crate::chart::{Chart, ChartInput, Line, Unit};
-use crate::run::Run;
+use crate::run::{Run, flatten_json};
+use crate::text::capitalised;
 use crate::verdict::verdict_on;
 
 /// The comparison of several runs.
@@ -46,37 +49,20 @@ struct Difference {
     values: Vec<String>,
 }
 
-/// A figure to compare by.
-struct Compared {
-    key: &'static str,
-    name: &'static str,
-    better: Better,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Better {
-    High,
-    Low,
-    /// Neither: shown, not judged.
-    Neither,
-}
-
-const COMPARED: [Compared; 11] = [
-    Compared { key: "knn_top1", name: "k-NN", better: Better::High },
-    Compared { key: "accuracy_one_to_one", name: "ACC, one to one", better: Better::High },
-    Compared { key: "accuracy_many_to_one", name: "ACC, many to one", better: Better::High },
-    Compared { key: "nmi", name: "NMI", better: Better::High },
-    Compared { key: "ami", name: "AMI", better: Better::High },
-    Compared { key: "ari", name: "ARI", better: Better::High },
-    Compared { key: "fowlkes_mallows", name: "Fowlkes–Mallows", better: Better::High },
-    Compared { key: "classes_in_use", name: "classes in use", better: Better::Neither },
-    Compared { key: "minutes", name: "training time", better: Better::Low },
-    Compared { key: "images_per_second", name: "images/s", better: Better::High },
-    Compared { key: "peak_memory_gib", name: "peak memory, GiB", better: Better::Low },
+/// The figures that runs are compared by.
+const COMPARED: [&Figure; 11] = [
+    figure::KNN_TOP1,
+    figure::ACC,
+    figure::ACC_MANY_TO_ONE,
+    figure::NMI,
+    figure::AMI,
+    figure::ARI,
+    figure::FOWLKES_MALLOWS,
+    figure::CLASSES_IN_USE,
+    figure::MINUTES,
+    figure::IMAGES_PER_SECOND,
+    figure::PEAK_MEMORY,
 ];
-
-/// What a run cost, of the above.
-const COSTS: [&str; 3] = ["minutes", "images_per_second", "peak_memory_gib"];
 
 /// Compares `runs`, which the page calls `names`.
 pub(crate) fn compare(runs: &[Run], names: &[String]) -> Comparison {
@@ -88,7 +74,7 @@ pub(crate) fn compare(runs: &[Run], names: &[String]) -> Comparison {
     let judged = comparable(runs);
     let verdicts = runs.iter().zip(names);
     let verdicts = verdicts.filter_map(|(run, name)| Some((name.clone(), verdict_on(run)?.to_string())));
-    let rows: Vec<Row> = COMPARED.iter().filter_map(|compared| row(runs, compared, &judged)).collect();
+    let rows: Vec<Row> = COMPARED.iter().filter_map(|figure| row(runs, figure, &judged)).collect();
     Comparison {
         names: names.to_vec(),
         verdicts: verdicts.collect(),
@@ -102,7 +88,7 @@ pub(crate) fn compare(runs: &[Run], names: &[String]) -> Comparison {
 
 /// What defines the figures of `run`, the training data included; empty when no file says it.
 fn protocol(run: &Run) -> Vec<(String, String)> {
-    let stated = run.figures.as_ref().map(|figures| figures.protocol()).filter(|stated| !stated.is_empty());
+    let stated = run.protocol().filter(|protocol| !protocol.is_null()).map(flatten_json);
     let data = run.data_fingerprint().map(|data| ("data_fingerprint".to_owned(), data.to_owned()));
     stated.map(|stated| data.into_iter().chain(stated).collect()).unwrap_or_default()
 }
@@ -133,65 +119,46 @@ fn marked(rows: &[Row], judged: &Comparable, names: &[String]) -> String {
     format!("{text}.{costs}")
 }
 
-fn row(runs: &[Run], compared: &Compared, judged: &Comparable) -> Option<Row> {
-    let values: Vec<Option<f64>> = runs
-        .iter()
-        .map(|run| run.figures.as_ref().and_then(|figures| figures.number(compared.key)))
-        .collect();
-    let compares = judged.costs || !COSTS.contains(&compared.key);
+fn row(runs: &[Run], figure: &Figure, judged: &Comparable) -> Option<Row> {
+    let values: Vec<Option<f64>> = runs.iter().map(|run| run.figure(figure)).collect();
+    let compares = judged.costs || !figure.is_cost();
     let known: Vec<f64> = judged.runs.iter().filter(|_| compares).filter_map(|at| values[*at]).collect();
-    let best = match compared.better {
-        Better::High => known.iter().copied().reduce(f64::max),
-        Better::Low => known.iter().copied().reduce(f64::min),
-        Better::Neither => None,
-    };
+    let judges = figure.better != Better::Neither;
+    let better = |best, new| if figure.improves(new, best) { new } else { best };
+    let best = known.iter().copied().filter(|_| judges).reduce(better);
     // Where all are equal there is no best, and where one is alone neither.
     let decided = known.len() > 1 && known.iter().any(|value| *value != known[0]);
     let cell = |(at, run): (usize, &Run)| Cell {
         text: values[at].map_or_else(
             || "–".into(),
-            |value| write_measured(compared.key, value, number_of(run, compared.key)),
+            |value| write_measured(figure.key, value, number_of(run, figure.key)),
         ),
-        title: images_of(run, compared.key).map(|images| format!("on {images}")).unwrap_or_default(),
-        best: decided && judged.runs.contains(&at) && values[at] == best,
+        title: images_of(run, figure.key).map(|images| format!("on {images}")).unwrap_or_default(),
+        best: judges && decided && judged.runs.contains(&at) && values[at] == best,
     };
     let cells = runs.iter().enumerate().map(cell).collect();
-    values.iter().any(Option::is_some).then(|| Row { name: compared.name.into(), cells })
+    values.iter().any(Option::is_some).then(|| Row { name: figure.title.into(), cells })
 }
 
 fn charts(runs: &[Run], names: &[String]) -> Vec<Chart> {
-    let lines = |evaluated: bool, key: &str| -> Vec<Line> {
-        runs.iter()
-            .zip(names)
-            .enumerate()
-            .map(|(i, (run, name))| {
-                let records = if evaluated { &run.log.evals } else { &run.log.steps };
-                Line { name: name.clone(), color: i % 8, points: points(records, key) }
-            })
-            .collect()
-    };
-    let chart = |title: &str, evaluated: bool, key: &str| {
-        let unit = if evaluated { Unit::Fraction } else { Unit::Number };
+    let chart = |figure: &Figure, evaluated: bool| {
+        let line = |(i, (run, name)): (usize, (&Run, &String))| {
+            let records = if evaluated { &run.log.evals } else { &run.log.steps };
+            Line { name: name.clone(), color: i % 8, points: points(records, figure) }
+        };
         Chart::new(ChartInput {
-            title: title.into(),
+            title: capitalised(figure.title),
             x_name: "epoch".into(),
-            unit,
-            lines: lines(evaluated, key),
-            from_zero: evaluated || key == "images_per_second",
+            unit: if evaluated { Unit::Fraction } else { Unit::Number },
+            lines: runs.iter().zip(names).enumerate().map(line).collect(),
+            from_zero: evaluated || figure.is_cost(),
             ..Default::default()
         })
     };
-    [
-        chart("k-NN", true, "knn_top1"),
-        chart("ACC, one to one", true, "accuracy_one_to_one"),
-        chart("NMI", true, "nmi"),
-        chart("Loss", false, "loss"),
-        chart("Diversity", false, "diversity"),
-        chart("Images/s", false, "images_per_second"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let scores = [figure::KNN_TOP1, figure::ACC, figure::NMI].map(|figure| chart(figure, true));
+    let steps =
+        [figure::LOSS, figure::DIVERSITY, figure::IMAGES_PER_SECOND].map(|figure| chart(figure, false));
+    scores.into_iter().chain(steps).flatten().collect()
 }
 
 /// The keys whose values are not the same in all tables, in the order in which they first appear. A table without a key

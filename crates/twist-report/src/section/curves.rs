@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use twist_run::{Figure, What, figure};
 
 use crate::chart::{Chart, ChartInput, Line, Unit};
 use crate::run::{Record, Run};
@@ -51,23 +52,23 @@ pub(crate) fn curves(run: &Run) -> Curves {
 }
 
 /// `(epoch, value)` of every record that has the value.
-pub(super) fn points(records: &BTreeMap<u64, Record>, key: &str) -> Vec<(f64, f64)> {
-    records.values().filter_map(|record| Some((record.epoch, *record.values.get(key)?))).collect()
+pub(super) fn points(records: &BTreeMap<u64, Record>, figure: &Figure) -> Vec<(f64, f64)> {
+    records.values().filter_map(|record| Some((record.epoch, record.figures.get(figure)?))).collect()
 }
 
-fn line(run: &Run, key: &str, name: &str, color: usize) -> Line {
-    Line { name: name.into(), color, points: points(&run.log.steps, key) }
+fn line(run: &Run, figure: &Figure, color: usize) -> Line {
+    Line { name: figure.title.into(), color, points: points(&run.log.steps, figure) }
 }
 
-fn score(run: &Run, key: &str, name: &str, color: usize) -> Line {
-    Line { name: name.into(), color, points: points(&run.log.evals, key) }
+fn score(run: &Run, figure: &Figure, color: usize) -> Line {
+    Line { name: figure.title.into(), color, points: points(&run.log.evals, figure) }
 }
 
 /// What all charts of a run share.
 fn base(run: &Run, title: &str, note: &str) -> ChartInput {
-    let resumed = run.log.events.iter().filter(|event| event.kind == "resumed");
+    let resumed = run.log.events.iter().filter(|line| matches!(line.event.what, What::Resumed { .. }));
     let marks =
-        resumed.filter_map(|event| Some(("resumed".to_owned(), run.log.epoch_at(event.step)?))).collect();
+        resumed.filter_map(|line| Some(("resumed".to_owned(), run.log.epoch_at(line.event.step)?))).collect();
     ChartInput { title: title.into(), note: note.into(), x_name: "epoch".into(), marks, ..Default::default() }
 }
 
@@ -78,13 +79,16 @@ fn log_outputs(run: &Run) -> Option<f64> {
 
 /// Whether labels say the classes: then an epoch ends in the mean loss over its images.
 fn from_labels(run: &Run) -> bool {
-    !points(&run.log.evals, "train_loss").is_empty()
+    !points(&run.log.evals, figure::TRAIN_LOSS).is_empty()
 }
 
 fn loss(run: &Run) -> Option<Chart> {
     if from_labels(run) {
         let note = "Cross entropy to the labels, in nats, on the random crops that are learned from.";
-        let lines = vec![line(run, "loss", "a batch", 0), score(run, "train_loss", "mean of the epoch", 1)];
+        let lines = vec![
+            Line { name: "a batch".into(), ..line(run, figure::LOSS, 0) },
+            Line { name: "mean of the epoch".into(), ..score(run, figure::TRAIN_LOSS, 1) },
+        ];
         return Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Loss", note) });
     }
     let note = "Consistency plus sharpness minus diversity, as weighted by the recipe; it ends near its bound. \
@@ -92,7 +96,7 @@ fn loss(run: &Run) -> Option<Chart> {
     let lam2 = run.recipe.as_ref().map(|recipe| recipe.number("loss.lam2").unwrap_or(1.0));
     let bound = lam2.zip(log_outputs(run)).map(|(lam2, log_k)| ("lowest possible".to_owned(), -lam2 * log_k));
     Chart::new(ChartInput {
-        lines: vec![line(run, "loss", "loss", 0)],
+        lines: vec![line(run, figure::LOSS, 0)],
         bounds: bound.into_iter().collect(),
         ..base(run, "Loss", note)
     })
@@ -101,11 +105,8 @@ fn loss(run: &Run) -> Option<Chart> {
 fn terms(run: &Run) -> Option<Chart> {
     let note = "Diversity should climb to ln K (all classes used alike), sharpness and consistency fall to 0 \
                 (each image sure, both views agreeing).";
-    let lines = vec![
-        line(run, "diversity", "diversity", 2),
-        line(run, "sharpness", "sharpness", 1),
-        line(run, "kl", "consistency", 0),
-    ];
+    let lines =
+        vec![line(run, figure::DIVERSITY, 2), line(run, figure::SHARPNESS, 1), line(run, figure::KL, 0)];
     let bounds = log_outputs(run).map(|log_k| ("ln K".to_owned(), log_k)).into_iter().collect();
     Chart::new(ChartInput { lines, bounds, from_zero: true, ..base(run, "The three terms", note) })
 }
@@ -113,17 +114,20 @@ fn terms(run: &Run) -> Option<Chart> {
 /// Where labels say the classes.
 fn accuracy(run: &Run) -> Option<Chart> {
     let note = "On the random crops that are learned from, while they are learned from; and on the test images (`--test`).";
-    let lines = vec![score(run, "train_top1", "training", 1), score(run, "test_top1", "test", 0)];
+    let lines = vec![
+        Line { name: "training".into(), ..score(run, figure::TRAIN_TOP1, 1) },
+        Line { name: "test".into(), ..score(run, figure::TEST_TOP1, 0) },
+    ];
     Chart::new(ChartInput { lines, unit: Unit::Fraction, from_zero: true, ..base(run, "Accuracy", note) })
 }
 
 fn scores(run: &Run) -> Option<Chart> {
     let note = "Measured on labelled data while training; the labels are used for nothing else.";
     let lines = vec![
-        score(run, "knn_top1", "k-NN", 0),
-        score(run, "accuracy_one_to_one", "ACC", 1),
-        score(run, "nmi", "NMI", 2),
-        score(run, "ari", "ARI", 3),
+        score(run, figure::KNN_TOP1, 0),
+        score(run, figure::ACC, 1),
+        score(run, figure::NMI, 2),
+        score(run, figure::ARI, 3),
     ];
     Chart::new(ChartInput {
         lines,
@@ -136,15 +140,15 @@ fn scores(run: &Run) -> Option<Chart> {
 fn classes(run: &Run) -> Option<Chart> {
     let note = "Classes that at least one image falls into; far fewer than wanted means that classes died.";
     let lines = vec![
-        line(run, "classes_in_use", "in a batch", 0),
-        score(run, "classes_in_use", "in the evaluation", 1),
+        Line { name: "in a batch".into(), ..line(run, figure::CLASSES_IN_USE, 0) },
+        Line { name: "in the evaluation".into(), ..score(run, figure::CLASSES_IN_USE, 1) },
     ];
     let bounds = run.outputs().map(|k| ("K".to_owned(), k as f64)).into_iter().collect();
     Chart::new(ChartInput { lines, bounds, from_zero: true, ..base(run, "Classes in use", note) })
 }
 
 fn rate(run: &Run) -> Option<Chart> {
-    let lines = vec![line(run, "learning_rate", "learning rate", 0)];
+    let lines = vec![line(run, figure::LEARNING_RATE, 0)];
     let note = match from_labels(run) {
         true => "That of the classifier: a cosine, in steps of an epoch.",
         false => "Warm-up, then a cosine.",
@@ -153,13 +157,13 @@ fn rate(run: &Run) -> Option<Chart> {
 }
 
 fn speed(run: &Run) -> Option<Chart> {
-    let lines = vec![line(run, "images_per_second", "images/s", 2)];
+    let lines = vec![line(run, figure::IMAGES_PER_SECOND, 2)];
     let note = "Source images per second; every image gives all views.";
     Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Speed", note) })
 }
 
 fn gradient(run: &Run) -> Option<Chart> {
-    let lines = vec![line(run, "grad_norm", "norm", 4)];
+    let lines = vec![line(run, figure::GRAD_NORM, 4)];
     let note = "Before clipping. Sudden jumps come before trouble.";
     Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Gradient norm", note) })
 }

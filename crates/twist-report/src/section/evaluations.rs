@@ -4,11 +4,13 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use twist_run::evaluations::{CLASS_NAMES, KINDS, TRANSFER};
+use twist_run::{Evaluation, Figure};
 
-use super::evidence::{figure_name, write_figure, write_measured};
+use super::evidence::{write_figure, write_measured};
 use super::measured_on::{images_by, number as images};
 use crate::published::{self, DataSet, Ours, Published};
-use crate::run::{Evaluation, Run, flatten_json};
+use crate::run::{Run, flatten_json};
 
 /// Longest value of a protocol by which measurements are told apart, in characters.
 const LONGEST_WORD: usize = 24;
@@ -63,22 +65,9 @@ struct Row {
     compared_with: String,
 }
 
-/// The kind whose published figures have this name too.
-const TRANSFER: &str = "transfer";
-
-/// Kinds in the order in which they are shown, with their titles.
-const KINDS: [(&str, &str); 6] = [
-    ("knn", "k-NN on frozen features"),
-    ("linear", "Linear classifier on frozen features"),
-    ("cluster", "Discovered classes against labels"),
-    ("finetune", "Fine-tuned with labels"),
-    ("classifier", "The model's own classifier"),
-    (TRANSFER, "Transfer to other data"),
-];
-
 /// The evaluations of `run`; `None` when nothing was evaluated.
 pub(crate) fn evaluations(run: &Run) -> Option<Evaluations> {
-    let mut kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
+    let mut kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
     for evaluation in &run.evaluations {
         if !kinds.contains(&evaluation.kind.as_str()) {
             kinds.push(&evaluation.kind);
@@ -113,8 +102,8 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
 
     // Columns are the figures that this run has, in the order in which they are first met.
     let mut keys: Vec<&str> = Vec::new();
-    for (key, _) in own.iter().flat_map(|one| &one.figures) {
-        if !keys.contains(&key.as_str()) {
+    for (key, _) in own.iter().flat_map(|one| one.figures.iter()) {
+        if !keys.contains(&key) {
             keys.push(key);
         }
     }
@@ -143,7 +132,7 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
                 let write = |value| write_measured(key, value, images(&one.protocol, key));
                 let images = images_by(&one.protocol, key);
                 Cell {
-                    text: one.number(key).map_or_else(|| "–".to_owned(), write),
+                    text: one.figures.by_key(key).map_or_else(|| "–".to_owned(), write),
                     title: images.map(|images| format!("on {images}")).unwrap_or_default(),
                 }
             })
@@ -157,7 +146,8 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
             method: row.method.clone(),
             about: about(row),
             cells: cells(&|key| {
-                let is_it = |name: &str| name == key || (name == TRANSFER && key == first);
+                // Where a source does not say how transfer was measured, it stands under the first of ours.
+                let is_it = |name: &str| name == key || (name == TRANSFER.name && key == first);
                 row.figures.iter().find(|(name, _)| is_it(name)).map(|(_, value)| *value)
             }),
             source: row.source.clone(),
@@ -176,7 +166,7 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
         }
         (Some(data), _) => format!("Published numbers are for {}, as their sources print them.", data.name()),
     };
-    let title = KINDS.iter().find(|(name, _)| *name == kind).map_or(kind, |(_, title)| title);
+    let title = KINDS.iter().find(|known| known.name == kind).map_or(kind, |known| known.title);
     let named = own[0].protocol.get("data_set").and_then(Value::as_str);
     let title = match named {
         Some(word) => format!("{title}: {}", data.map_or(word, |data| data.name())),
@@ -184,7 +174,7 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
     };
     Some(Group {
         title,
-        columns: keys.iter().map(|key| figure_name(key)).collect(),
+        columns: keys.iter().map(|key| Figure::title_of(key)).collect(),
         own: measured.collect(),
         published,
         more,
@@ -233,7 +223,7 @@ fn data_set(run: &Run, evaluation: &Evaluation) -> Option<DataSet> {
     if let Some(word) = ["dataset", "data_set"].iter().find_map(|key| protocol.get(key)?.as_str()) {
         return DataSet::of_word(word);
     }
-    for key in ["class_names", "classes"] {
+    for key in [CLASS_NAMES, "classes"] {
         if let Some(Value::Array(names)) = protocol.get(key) {
             return DataSet::of_names(names.iter().filter_map(Value::as_str));
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use twist_run::{LogLine, StartFigures, What};
 
-use crate::run::{Log, LogEvent};
+use crate::run::History;
 use crate::text::{count, minutes, plural};
 
 /// Events shown at most, from the end; skipped images and checkpoints are counted instead.
@@ -49,29 +50,30 @@ impl Events {
 }
 
 /// The events of `log`.
-pub(crate) fn events(log: &Log) -> Events {
+pub(crate) fn events(log: &History) -> Events {
     let mut rows: Vec<Row> = log.events.iter().filter_map(row).collect();
     let earlier = rows.len().saturating_sub(MOST_EVENTS);
     rows.drain(..earlier);
 
-    let of_kind = |kind: &'static str| log.events.iter().filter(move |event| event.kind == kind);
-    // A run that went on after a kill saves some of them a second time.
-    let saved = of_kind("checkpoint").map(|event| event.step).collect::<BTreeSet<_>>().len();
-    let checkpoints = of_kind("checkpoint").next_back().map(|last| {
-        let many = plural(saved, "checkpoint was saved", "checkpoints were saved");
-        format!("{many}, the last at step {}.", count(last.step))
+    let saves = log.events.iter().filter(|line| matches!(line.event.what, What::Checkpoint { .. }));
+    let saved: Vec<u64> = saves.map(|line| line.event.step).collect();
+    let checkpoints = saved.last().map(|last| {
+        // A run that went on after a kill saves some of them a second time.
+        let different = saved.iter().collect::<BTreeSet<_>>().len();
+        let many = plural(different, "checkpoint was saved", "checkpoints were saved");
+        format!("{many}, the last at step {}.", count(*last))
     });
 
     let mut skipped: Vec<Skipped> = Vec::new();
     let mut different = 0;
-    for event in of_kind("skipped_image") {
-        let path = event.text("path");
-        if skipped.iter().any(|known| known.path == path) {
+    for line in &log.events {
+        let What::SkippedImage { path, reason } = &line.event.what else { continue };
+        if skipped.iter().any(|known| known.path == *path) {
             continue;
         }
         different += 1;
         if skipped.len() < MOST_SKIPPED {
-            skipped.push(Skipped { path, reason: event.text("reason") });
+            skipped.push(Skipped { path: path.clone(), reason: reason.clone() });
         }
     }
     let skipped_text = match different {
@@ -93,42 +95,42 @@ pub(crate) fn events(log: &Log) -> Events {
 }
 
 /// One row of the table; `None` for events that are counted.
-fn row(event: &LogEvent) -> Option<Row> {
-    let (tone, kind, text) = match event.kind.as_str() {
-        "start" => ("plain", "start", started(event)),
-        "resumed" => {
-            ("plain", "resumed", format!("Continued from the checkpoint of step {}.", count(event.step)))
+fn row(line: &LogLine) -> Option<Row> {
+    let step = count(line.event.step);
+    let (tone, kind, text) = match &line.event.what {
+        What::Start(start) => ("plain", "start", started(start)),
+        What::Resumed { .. } => {
+            ("plain", "resumed", format!("Continued from the checkpoint of step {step}."))
         }
-        "warning" => ("warn", "warning", event.text("message")),
-        "collapse" => {
-            let saved = event.text("saved");
-            let saved =
-                if saved.is_empty() { String::new() } else { format!(" The offending step is in {saved}.") };
-            ("bad", "collapse", format!("{}: {}{saved}", event.text("kind"), event.text("advice")))
+        What::Warning { message } => ("warn", "warning", message.clone()),
+        What::Collapse { kind, advice, saved } => {
+            let saved = match saved.as_str() {
+                "" => String::new(),
+                saved => format!(" The offending step is in {saved}."),
+            };
+            ("bad", "collapse", format!("{kind}: {advice}{saved}"))
         }
-        "stopped" => {
-            ("warn", "stopped", format!("Stopped ({}); `--resume` continues.", event.text("reason")))
-        }
-        "done" => {
-            let took = event.fields.get("seconds").and_then(serde_json::Value::as_f64);
-            let took = took.map(|s| format!(" after {}", minutes(s / 60.0))).unwrap_or_default();
+        What::Stopped { reason } => ("warn", "stopped", format!("Stopped ({reason}); `--resume` continues.")),
+        What::Done { seconds } => {
+            let took = Some(seconds).filter(|seconds| seconds.is_finite());
+            let took = took.map(|seconds| format!(" after {}", minutes(seconds / 60.0))).unwrap_or_default();
             ("good", "done", format!("All epochs trained{took}."))
         }
-        _ => return None,
+        What::Step(_) | What::Eval(_) | What::Checkpoint { .. } | What::SkippedImage { .. } => return None,
     };
-    Some(Row { tone, kind, step: count(event.step), time: readable(&event.time), text })
+    Some(Row { tone, kind, step, time: readable(&line.time), text })
 }
 
-fn started(event: &LogEvent) -> String {
-    let about =
-        [("version", "Twist "), ("recipe_name", "recipe "), ("device", "on "), ("images", "images: ")];
-    let parts: Vec<String> = about
-        .into_iter()
-        .map(|(key, lead)| (lead, event.text(key)))
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(lead, value)| format!("{lead}{value}"))
-        .collect();
-    parts.join(", ")
+fn started(start: &StartFigures) -> String {
+    let images = if start.images > 0 { start.images.to_string() } else { String::new() };
+    let about = [
+        ("Twist ", &start.version),
+        ("recipe ", &start.recipe_name),
+        ("on ", &start.device),
+        ("images: ", &images),
+    ];
+    let known = about.into_iter().filter(|(_, value)| !value.is_empty());
+    known.map(|(lead, value)| format!("{lead}{value}")).collect::<Vec<_>>().join(", ")
 }
 
 /// `2026-01-31T12:30:45.123Z` → `2026-01-31 12:30:45`.

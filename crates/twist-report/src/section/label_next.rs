@@ -38,8 +38,7 @@ pub(crate) fn view(run: &Run, samples: &Samples, classes: &Classes, book: &mut B
         "{}, the most useful to label: for each class, those that the network is least sure about.",
         plural(rows.len(), "image", "images")
     );
-    let held_out =
-        run.figures.as_ref().and_then(|figures| figures.raw("protocol")?.get("evaluated_on")?.as_str());
+    let held_out = run.protocol().and_then(|protocol| protocol.get("evaluated_on")?.as_str());
     let caution = match held_out {
         Some(on) if on.contains("held-out") => {
             "They are held-out images: a classifier that learns from them has to be measured on others."

@@ -1,6 +1,7 @@
 //! The head of a run: what happened in words, whether its classes can be used, and a row of tiles.
 
 use serde::Serialize;
+use twist_run::figure;
 
 use super::progress::{spent_minutes, unfinished};
 use super::tiles::{Tile, tiles};
@@ -90,10 +91,10 @@ fn sorted(run: &Run, classes: Option<&Classes>) -> Option<String> {
 
 /// How well that agrees with labels.
 fn judged(run: &Run, classes: Option<&Classes>) -> Option<String> {
-    let accuracy = run.figures.as_ref().and_then(|figures| figures.number("accuracy_one_to_one"));
+    let accuracy = run.figure(figure::ACC);
     match accuracy {
         Some(accuracy) => {
-            let rival = run.figures.as_ref().and_then(|figures| rival(figures.values(), run.outputs()));
+            let rival = run.metrics().and_then(|metrics| rival(metrics, run.outputs()));
             let beside = rival.map(|rival| beside(run, &rival)).unwrap_or_default();
             let counted = match classes.map(Classes::figures_count) {
                 None | Some("") => String::new(),
@@ -126,7 +127,7 @@ fn beside(run: &Run, rival: &KMeans) -> String {
 /// What it took.
 fn trained(run: &Run) -> Option<String> {
     let took = spent_minutes(run)?;
-    let on = run.log.start.as_ref().map(|start| start.text("device")).filter(|device| !device.is_empty());
+    let on = run.log.start.as_ref().map(|start| &start.device).filter(|device| !device.is_empty());
     let on = on.map(|device| format!(" on {device}")).unwrap_or_default();
     let so_far = if run.log.is_finished() { "" } else { " so far" };
     Some(format!("Training took {}{on}{so_far}.", minutes(took)))

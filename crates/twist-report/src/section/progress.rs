@@ -1,6 +1,7 @@
 //! How far a run came, and how to resume one that did not end.
 
 use twist_io::shell_word;
+use twist_run::{What, figure};
 
 use crate::run::{Ending, Run};
 use crate::text::{count, epochs_done, number};
@@ -11,7 +12,7 @@ pub(super) fn spent_minutes(run: &Run) -> Option<f64> {
         Ending::Finished(seconds) => seconds.map(|s| s / 60.0),
         _ => None,
     };
-    run.figures.as_ref().and_then(|figures| figures.number("minutes")).or(logged)
+    run.figure(figure::MINUTES).or(logged)
 }
 
 /// "400 epochs" of a run that ended, "12.6 of 400 epochs" of one that did not.
@@ -42,7 +43,8 @@ pub(super) fn unfinished(run: &Run) -> Option<String> {
             Some(format!("Not finished: the run was stopped{at}{by}. `{go_on}` goes on."))
         }
         Ending::Collapsed { kind, advice } => {
-            let saved = run.log.events.iter().any(|event| event.kind == "checkpoint");
+            let saved =
+                run.log.events.iter().any(|event| matches!(event.event.what, What::Checkpoint { .. }));
             let begins = if saved { "goes on from the last checkpoint" } else { "starts again" };
             let advice = advice.trim_end_matches('.');
             Some(format!(
@@ -67,7 +69,7 @@ fn reached(run: &Run) -> Option<String> {
 
 /// The command that resumes `run`.
 fn resume_command(run: &Run) -> String {
-    let recipe = run.log.start.as_ref().map(|start| start.text("recipe_name"));
-    let command = if recipe.as_deref() == Some("finetune") { "finetune" } else { "train" };
+    let recipe = run.log.start.as_ref().map(|start| start.recipe_name.as_str());
+    let command = if recipe == Some("finetune") { "finetune" } else { "train" };
     format!("twist {command} --resume --out {}", shell_word(&run.path))
 }

@@ -25,14 +25,11 @@ struct Piece {
 
 /// The set-up of `run`.
 pub(crate) fn setup(run: &Run) -> Setup {
-    let hidden = ["event", "step", "epoch", "time"];
     let environment = run.log.start.as_ref().map(|start| {
-        let fields = start.fields.iter().filter(|(key, _)| !hidden.contains(&key.as_str()));
-        let object: serde_json::Map<_, _> = fields.map(|(key, value)| (key.clone(), value.clone())).collect();
-        crate::run::flatten_json(&object.into())
-            .into_iter()
-            .map(|(key, value)| (words(&key), value))
-            .collect()
+        let fields = crate::run::flatten_json(&serde_json::to_value(start).unwrap_or_default());
+        // What an old log does not say is empty or 0.
+        let known = fields.into_iter().filter(|(_, value)| !value.is_empty() && value != "0");
+        known.map(|(key, value)| (words(&key), value)).collect()
     });
     Setup {
         recipe: run.recipe.as_ref().map(|recipe| pieces(&recipe.text)),

@@ -1,13 +1,14 @@
 //! The figures that people ask for first, a tile each.
 
 use serde::Serialize;
+use twist_run::{Figure, figure};
 
-use super::evidence::write_measured;
+use super::evidence::{write_figure, write_measured};
 use super::measured_on::{images_of, number_of};
 use super::progress::{epochs, spent_minutes};
 use crate::baselines::rival;
 use crate::classes::Classes;
-use crate::run::{Figures, Origin, Run};
+use crate::run::{Measured, Origin, Run};
 use crate::text::{count, epochs_done, minutes, number, percent};
 
 #[derive(Serialize)]
@@ -22,63 +23,41 @@ pub(super) struct Tile {
     spark: String,
 }
 
+/// The scores that have a tile.
+const SCORES: [&Figure; 5] = [figure::KNN_TOP1, figure::ACC, figure::FINETUNE_TOP1, figure::NMI, figure::ARI];
+
 /// The tiles of `run`, whose classes a user sees as `classes`.
 pub(super) fn tiles(run: &Run, classes: Option<&Classes>) -> Vec<Tile> {
-    let rival = run.figures.as_ref().and_then(|figures| rival(figures.values(), run.outputs()));
+    let rival = run.metrics().and_then(|metrics| rival(metrics, run.outputs()));
     let rival = rival.map(|one| {
         let told = one.clusters.map(|clusters| format!(", K = {}", count(clusters))).unwrap_or_default();
         format!("{}{told}: {}", one.name, percent(one.accuracy))
     });
-    let figure = |key: &str| run.figures.as_ref().and_then(|figures| figures.number(key));
-    let scores = [
-        (
-            "knn_top1",
-            "k-NN",
-            "accuracy of a weighted vote of the nearest training images",
-            Some("knn_pixels_top1"),
-        ),
-        (
-            "accuracy_one_to_one",
-            "ACC",
-            "accuracy of the discovered classes, each matched with one label",
-            None,
-        ),
-        ("finetune_top1", "accuracy", "accuracy on the test images after learning from labels", None),
-        ("nmi", "NMI", "normalised mutual information of classes and labels", None),
-        ("ari", "ARI", "adjusted Rand index of classes and labels; 0 is chance", None),
-    ];
-    let mut tiles: Vec<Tile> = scores
+    let mut tiles: Vec<Tile> = SCORES
         .into_iter()
-        .filter_map(|(key, name, title, baseline)| {
-            let value = write_measured(key, figure(key)?, number_of(run, key));
-            let beside = run.figures.as_ref().zip(baseline).and_then(|(figures, key)| figures.baseline(key));
-            let beside = beside.zip(baseline);
-            let beside = beside.map(|(value, key)| write_measured(key, value, number_of(run, key)));
+        .filter_map(|figure| {
+            let value = write_measured(figure.key, run.figure(figure)?, number_of(run, figure.key));
+            let beside = (figure == figure::KNN_TOP1).then(|| pixels(run)).flatten();
             let notes = [
-                online(run.figures.as_ref()),
-                beside.map(|value| format!("raw pixels: {value}")),
-                rival.clone().filter(|_| key == "accuracy_one_to_one"),
-                images_of(run, key).map(|images| format!("on {images}")),
+                online(run.measured.as_ref()),
+                beside,
+                rival.clone().filter(|_| figure == figure::ACC),
+                images_of(run, figure.key).map(|images| format!("on {images}")),
             ];
             let note = notes.into_iter().flatten().collect::<Vec<_>>().join(", ");
-            let spark = spark(run.log.evals.values().filter_map(|record| record.values.get(key).copied()));
-            Some(Tile { name, title, value, note, spark })
+            let spark = spark(run.log.evals.values().filter_map(|record| record.figures.get(figure)));
+            Some(Tile { name: figure.title, title: figure.meaning, value, note, spark })
         })
         .collect();
-    let in_batches =
-        || run.log.steps.values().filter_map(|record| record.values.get("classes_in_use").copied());
-    if let Some(used) = figure("classes_in_use").or_else(|| in_batches().next_back()) {
+    let in_steps =
+        |figure: &'static Figure| run.log.steps.values().filter_map(|record| record.figures.get(figure));
+    let used = figure::CLASSES_IN_USE;
+    if let Some(value) = run.figure(used).or_else(|| in_steps(used).next_back()) {
         let of = run.outputs().map(|k| format!("of {} possible", count(k)));
         let counted = classes.map(Classes::figures_count).filter(|counted| !counted.is_empty());
         let note = of.into_iter().chain(counted.map(str::to_owned)).collect::<Vec<_>>().join(", ");
-        let title = "classes that at least one image falls into";
-        tiles.push(Tile {
-            name: "classes in use",
-            title,
-            value: number(used),
-            note,
-            spark: spark(in_batches()),
-        });
+        let (value, spark) = (number(value), spark(in_steps(used)));
+        tiles.push(Tile { name: used.title, title: used.meaning, value, note, spark });
     }
     if let Some(took) = spent_minutes(run) {
         tiles.push(Tile {
@@ -86,28 +65,34 @@ pub(super) fn tiles(run: &Run, classes: Option<&Classes>) -> Vec<Tile> {
             title: "wall-clock time; the line is the loss",
             value: minutes(took),
             note: epochs(run).unwrap_or_default(),
-            spark: spark(run.log.steps.values().filter_map(|record| record.values.get("loss").copied())),
+            spark: spark(run.log.steps.values().filter_map(|record| record.figures.get(figure::LOSS))),
         });
     }
-    let speeds =
-        || run.log.steps.values().filter_map(|record| record.values.get("images_per_second").copied());
-    if let Some(speed) = figure("images_per_second").or_else(|| speeds().next_back()) {
-        let note = figure("peak_memory_gib")
-            .map(|gib| format!("peak memory {} GiB", number((gib * 10.0).round() / 10.0)));
+    let speed = figure::IMAGES_PER_SECOND;
+    if let Some(value) = run.figure(speed).or_else(|| in_steps(speed).next_back()) {
+        let memory = run.figure(figure::PEAK_MEMORY);
+        let note = memory.map(|gib| format!("peak memory {} GiB", number((gib * 10.0).round() / 10.0)));
         tiles.push(Tile {
-            name: "images/s",
-            title: "source images per second while training; every image gives all views",
-            value: number(speed.round()),
+            name: speed.title,
+            title: speed.meaning,
+            value: write_figure(speed.key, value),
             note: note.unwrap_or_default(),
-            spark: spark(speeds()),
+            spark: spark(in_steps(speed)),
         });
     }
     tiles
 }
 
+/// What k-NN on raw pixels reaches.
+fn pixels(run: &Run) -> Option<String> {
+    let baseline = figure::KNN_PIXELS_TOP1;
+    let value = run.metrics()?.baselines.get(baseline)?;
+    Some(format!("raw pixels: {}", write_measured(baseline.key, value, number_of(run, baseline.key))))
+}
+
 /// Says when a figure is not a final one.
-fn online(figures: Option<&Figures>) -> Option<String> {
-    match figures.map(|figures| &figures.origin) {
+fn online(measured: Option<&Measured>) -> Option<String> {
+    match measured.map(|measured| &measured.origin) {
         Some(Origin::Online(epoch)) => Some(format!("while training, epoch {}", epochs_done(*epoch))),
         _ => None,
     }

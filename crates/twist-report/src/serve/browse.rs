@@ -133,7 +133,7 @@ pub(super) fn labelled(site: &Site, request: &Request) -> Reply {
     let label = |row: usize| site.labels.of(&site.samples.path[row]).unwrap_or_default();
     let mut rows: Vec<usize> = site.labelled_rows().into_iter().collect();
     rows.sort_by(|a, b| (label(*a), &site.samples.path[*a]).cmp(&(label(*b), &site.samples.path[*b])));
-    let (total, elsewhere) = (rows.len(), site.labels.len().saturating_sub(rows.len()));
+    let (total, elsewhere) = (rows.len(), site.labels.count().saturating_sub(rows.len()));
     let shown: Vec<Value> =
         rows.into_iter().skip(page.saturating_mul(PAGE)).take(PAGE).map(|row| site.item(row)).collect();
     Reply::json(&json!({
@@ -151,5 +151,5 @@ pub(super) fn next(site: &Site) -> Reply {
         .into_iter()
         .map(|(label, number)| json!({ "label": label, "images": number }))
         .collect();
-    Reply::json(&json!({ "images": images, "labels": counts, "labelled": site.labels.len() }))
+    Reply::json(&json!({ "images": images, "labels": counts, "labelled": site.labels.count() }))
 }

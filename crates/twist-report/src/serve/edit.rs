@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::json;
-use twist_io::{ClusterError, text_to_cell};
-use twist_run::files;
+use twist_io::text_to_cell;
+use twist_run::samples::column::FOR_PEOPLE;
+use twist_run::{ClusterError, files};
 
 use super::message::{Reply, Request};
 use super::site::Site;
@@ -81,7 +82,10 @@ pub(super) fn changed(result: Result<(), ClusterError>) -> Reply {
 /// Why names stay as they are.
 pub(super) fn refusal(error: &ClusterError) -> Reply {
     let status = match error {
-        ClusterError::Io(_) | ClusterError::Damaged { .. } | ClusterError::OtherModel { .. } => 500,
+        ClusterError::File(_)
+        | ClusterError::Io(_)
+        | ClusterError::Damaged { .. }
+        | ClusterError::OtherModel { .. } => 500,
         _ => 409,
     };
     Reply::refuse(status, error.to_string())
@@ -126,7 +130,7 @@ pub(super) fn label(site: &mut Site, request: &Request) -> Reply {
             let before: Vec<_> =
                 before.into_iter().map(|(label, rows)| json!({ "label": label, "rows": rows })).collect();
             match site.labels.set(&paths, &label) {
-                Ok(()) => Reply::json(&json!({ "labelled": site.labels.len(), "before": before })),
+                Ok(()) => Reply::json(&json!({ "labelled": site.labels.count(), "before": before })),
                 Err(why) => Reply::refuse(409, why),
             }
         }
@@ -139,7 +143,7 @@ pub(super) fn export(site: &Site) -> Reply {
     rows.sort_unstable();
     let mut table = csv::Writer::from_writer(Vec::new());
     let mut write = |record: [&str; 5]| table.write_record(record).is_ok();
-    let mut whole = write(["path", "cluster", "name", "label", "probability"]);
+    let mut whole = write(FOR_PEOPLE);
     for row in rows {
         let path = &site.samples.path[row];
         let (class, probability, ..) = site.samples.verdict(row);

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use twist_io::{ClusterError, ClusterNames};
+use twist_run::{ClusterError, ClusterNames};
 
 use super::edit::{changed, refusal};
 use super::message::{Reply, Request};

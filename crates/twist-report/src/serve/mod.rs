@@ -31,7 +31,6 @@ mod pictures;
 mod search;
 
 mod archive;
-mod labels;
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +38,6 @@ mod tests;
 use std::path::Path;
 
 pub use self::helpers::{Embed, Helpers, Pictures};
-pub(crate) use self::labels::given as given_labels;
 
 use self::guard::Guard;
 use self::site::Site;

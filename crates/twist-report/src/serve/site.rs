@@ -4,12 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use twist_io::{ClusterError, ClusterNames, UpdateLock, clusters_file};
-use twist_run::files;
+use twist_io::UpdateLock;
+use twist_run::{ClusterError, ClusterNames, Labels, clusters_file, files};
 
 use super::archive::Archive;
 use super::helpers::Helpers;
-use super::labels::Labels;
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::run::{Naming, Run, Samples, load_names};
@@ -39,10 +38,8 @@ impl Site {
     /// It is not a run, or it has no embeddings, so there is nothing to browse.
     pub(super) fn open(folder: &Path, helpers: Helpers) -> Result<Self, ReportError> {
         let run = Run::open_without_pictures(folder)?;
-        let evaluated_on = run
-            .figures
-            .as_ref()
-            .and_then(|figures| Some(figures.raw("protocol")?.get("evaluated_on")?.as_str()?.to_owned()));
+        let evaluated_on =
+            run.protocol().and_then(|protocol| Some(protocol.get("evaluated_on")?.as_str()?.to_owned()));
         let verdict = Judged::of(&run);
         let Some(samples) = run.samples else {
             return Err(ReportError::NothingToBrowse { path: folder.to_owned() });

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use twist_io::ClusterNames;
+use twist_run::ClusterNames;
 
 use super::archive::Archive;
 use super::helpers::{Embed, Helpers, Pictures};

@@ -1,6 +1,6 @@
 //! What a verdict rests on, out of `metrics.json`.
 
-use serde_json::{Map, Value};
+use twist_run::{Figure, Metrics, figure};
 
 use crate::baselines::{KMeans, rival};
 
@@ -28,19 +28,18 @@ pub(super) struct Facts {
 
 impl Facts {
     /// The facts in `metrics`; `None` for a classifier that learned from labels.
-    pub(super) fn of(metrics: &Map<String, Value>) -> Option<Self> {
-        let protocol = metrics.get("protocol").unwrap_or(&Value::Null);
-        if protocol.pointer("/labels/images").is_some() {
+    pub(super) fn of(metrics: &Metrics) -> Option<Self> {
+        if metrics.count("/labels/images").is_some() {
             return None;
         }
-        let number = |key: &str| metrics.get(key)?.as_f64().filter(|value| value.is_finite());
-        let whole = |pointer: &str| protocol.pointer(pointer)?.as_u64().filter(|value| *value > 0);
+        let number = |figure: &Figure| metrics.figures.get(figure);
+        let whole = |place: &str| metrics.count(place).filter(|value| *value > 0);
         let clusters = whole("/clusters");
         Some(Self {
             clusters,
-            in_use: number("classes_in_use").map(|used| used as u64),
-            confidence: number("mean_confidence"),
-            accuracy: number("accuracy_one_to_one"),
+            in_use: number(figure::CLASSES_IN_USE).map(|used| used as u64),
+            confidence: number(figure::MEAN_CONFIDENCE),
+            accuracy: number(figure::ACC),
             rival: rival(metrics, clusters).filter(|one| clusters.is_some() && one.clusters == clusters),
             steps: whole("/steps"),
             is_head: whole("/heads").is_some(),

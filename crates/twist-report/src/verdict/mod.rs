@@ -10,7 +10,7 @@ mod of_run;
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use twist_run::Metrics;
 
 use self::facts::Facts;
 use crate::baselines::KMeans;
@@ -86,7 +86,7 @@ const MANY_DEAD: f64 = 0.5;
 /// Judges the discovered classes of a run by `metrics`, which is the content of its `metrics.json` or of an evaluation
 /// while training, and by how far training came. `None` for a finished run whose figures say nothing of classes, and for a
 /// classifier that learned from labels: its classes are those of the labels.
-pub fn verdict(metrics: &Map<String, Value>, training: Training<'_>) -> Option<Verdict> {
+pub fn verdict(metrics: &Metrics, training: Training<'_>) -> Option<Verdict> {
     let facts = Facts::of(metrics)?;
     if facts.are_empty() && training == Training::Finished {
         return None;
@@ -207,7 +207,7 @@ fn in_words(rival: &KMeans) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, Value, json};
 
     use super::*;
 
@@ -220,7 +220,7 @@ mod tests {
         });
         let metrics = metrics.as_object_mut().unwrap();
         metrics.extend(change.as_object().unwrap().clone());
-        verdict(metrics, training).unwrap()
+        verdict(&metrics.clone().into(), training).unwrap()
     }
 
     #[test]
@@ -377,8 +377,8 @@ mod tests {
     fn a_classifier_and_figures_of_nothing_are_not_judged() {
         let classifier =
             json!({"mean_confidence": 0.1, "protocol": {"labels": {"images": 20}, "clusters": 10}});
-        assert_eq!(verdict(classifier.as_object().unwrap(), Training::Finished), None);
-        assert_eq!(verdict(&Map::new(), Training::Finished), None);
-        assert_eq!(verdict(&Map::new(), Training::Unfinished(None)).unwrap().grade, Grade::NotYet);
+        assert_eq!(verdict(&classifier.as_object().unwrap().clone().into(), Training::Finished), None);
+        assert_eq!(verdict(&Map::new().into(), Training::Finished), None);
+        assert_eq!(verdict(&Map::new().into(), Training::Unfinished(None)).unwrap().grade, Grade::NotYet);
     }
 }

@@ -1,40 +1,20 @@
 //! The verdict on a run folder.
 
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+use twist_run::{Metrics, figure};
 
 use super::{Training, Verdict, verdict};
-use crate::run::{Ending, Run};
+use crate::run::{Ending, Run, Samples};
 
 /// The verdict on `run`: by its figures, and where an older version or a kill left one out, by its images and its log.
 pub(crate) fn verdict_on(run: &Run) -> Option<Verdict> {
-    let mut metrics = run.figures.as_ref().map(|figures| figures.values().clone()).unwrap_or_default();
-    let mut missing = |key: &str, value: Option<Value>| {
-        if let (false, Some(value)) = (metrics.contains_key(key), value) {
-            metrics.insert(key.into(), value);
-        }
-    };
-    let samples = run.samples.as_ref();
-    missing(
-        "mean_confidence",
-        samples.map(|samples| {
-            let sum: f64 = samples.said.confidence.iter().map(|p| f64::from(*p)).sum();
-            json!(sum / samples.len() as f64)
-        }),
-    );
-    missing(
-        "classes_in_use",
-        samples.map(|samples| {
-            let mut used = samples.said.cluster.clone();
-            used.sort_unstable();
-            used.dedup();
-            json!(used.len())
-        }),
-    );
-    missing("protocol", Some(json!({})));
-    if let Some(Value::Object(protocol)) = metrics.get_mut("protocol")
-        && let (false, Some(outputs)) = (protocol.contains_key("clusters"), run.outputs())
-    {
-        protocol.insert("clusters".into(), outputs.into());
+    let mut metrics = run.metrics().cloned().unwrap_or_default();
+    if let Some(samples) = &run.samples {
+        fill_in(&mut metrics, samples);
+    }
+    if let (None, Some(outputs)) = (metrics.count("/clusters"), run.outputs()) {
+        metrics.protocol["clusters"] = outputs.into();
     }
     let training = match &run.log.ending {
         // Without a log nothing says that the figures are not final.
@@ -46,9 +26,21 @@ pub(crate) fn verdict_on(run: &Run) -> Option<Verdict> {
     verdict(&metrics, training)
 }
 
+/// Works out of `samples` what `metrics` does not say.
+fn fill_in(metrics: &mut Metrics, samples: &Samples) {
+    if metrics.figures.get(figure::MEAN_CONFIDENCE).is_none() {
+        let sum: f64 = samples.said.confidence.iter().map(|p| f64::from(*p)).sum();
+        metrics.figures.set(figure::MEAN_CONFIDENCE, sum / samples.len() as f64);
+    }
+    if metrics.figures.get(figure::CLASSES_IN_USE).is_none() {
+        let used: BTreeSet<u32> = samples.said.cluster.iter().copied().collect();
+        metrics.figures.set(figure::CLASSES_IN_USE, used.len() as f64);
+    }
+}
+
 /// The part of the steps that is done.
 fn done(run: &Run) -> Option<f64> {
     let last = *run.log.steps.keys().next_back()? as f64;
-    let total = run.log.start.as_ref()?.fields.get("total_steps")?.as_f64()?;
+    let total = run.log.start.as_ref()?.total_steps as f64;
     (total > 0.0).then(|| (last / total).min(1.0))
 }

@@ -110,10 +110,18 @@ fn runs_on_the_same_held_out_images_are_judged() {
     let runs = seeds(folder.path());
     for run in &runs {
         edit(&run.join("metrics.json"), "training images", "held-out images");
-        fs_err::write(run.join("data.json"), r#"{"held_out": "photos/test"}"#).unwrap();
+        fs_err::write(
+            run.join("data.json"),
+            r#"{"recipe": "x", "train": "photos", "held_out": "photos/test", "labels": "auto"}"#,
+        )
+        .unwrap();
     }
     assert_eq!(marked(&runs, "held-out").0, 4);
-    fs_err::write(runs[1].join("data.json"), r#"{"held_out": "photos/other"}"#).unwrap();
+    fs_err::write(
+        runs[1].join("data.json"),
+        r#"{"recipe": "x", "train": "photos", "held_out": "photos/other", "labels": "auto"}"#,
+    )
+    .unwrap();
     assert_eq!(marked(&runs, "held-out-others").0, 0);
 }
 

@@ -85,7 +85,10 @@ impl Fixture {
         let put = |name: &str, bytes: Vec<u8>| fs_err::write(folder.join(name), bytes).unwrap();
         put("config.toml", self.recipe().into_bytes());
         put("plan.json", self.plan().into_bytes());
-        put("data.json", br#"{"train": "shapes:train", "held_out": null}"#.to_vec());
+        put(
+            "data.json",
+            br#"{"recipe": "demo", "train": "shapes:train", "held_out": null, "labels": "auto"}"#.to_vec(),
+        );
         put("log.jsonl", self.log().into_bytes());
         put("metrics.json", self.metrics().into_bytes());
         put("augmentation.png", contact_sheet());

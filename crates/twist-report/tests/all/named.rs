@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use twist_io::ClusterNames;
 use twist_report::report;
+use twist_run::ClusterNames;
 
 use crate::fixture::Fixture;
 use crate::markup::Markup;

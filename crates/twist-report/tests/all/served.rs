@@ -9,9 +9,9 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use twist_io::ClusterNames;
 use twist_report::serve::Helpers;
 use twist_report::{ReportError, serve};
+use twist_run::ClusterNames;
 
 use crate::fixture::Fixture;
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use fs_err::File;
 use twist_io::append_lines;
 
-use super::{Recorder, clock};
-use crate::{Event, RunError, What};
+use super::Recorder;
+use crate::{Event, RunError, What, time};
 
 /// Appends every event to a file as one JSON object with its time, flushed line by line.
 ///
@@ -40,7 +40,7 @@ impl JsonLines {
     fn write(&mut self, event: &Event) -> Result<(), RunError> {
         let mut line = serde_json::to_value(event).map_err(std::io::Error::from)?;
         if let Some(fields) = line.as_object_mut() {
-            fields.insert("time".into(), clock::now().into());
+            fields.insert("time".into(), time::now().into());
         }
         // One write for the whole line: a reader that follows the file never sees half of it.
         self.file.write_all(format!("{line}\n").as_bytes())?;

@@ -1,13 +1,9 @@
 //! Where events go: one small trait, its implementations beside it.
 
-mod clock;
 mod jsonl;
-mod look_up;
 mod tensorboard;
 
-pub use clock::seconds_of;
 pub use jsonl::JsonLines;
-pub use look_up::{says_done, says_saved};
 pub use tensorboard::TensorBoard;
 
 use crate::{Event, RunError};

@@ -87,15 +87,12 @@ impl Recorder for TensorBoard {
 /// The numbers of an event under the group that TensorBoard shows them in.
 fn scalars(what: &What) -> Vec<SummaryValue> {
     let (group, figures) = match what {
-        What::Step(figures) => ("train", serde_json::to_value(figures)),
-        What::Eval(scores) => ("eval", Ok(serde_json::Value::Object(scores.clone()))),
+        What::Step(figures) => ("train", figures),
+        What::Eval(figures) => ("eval", figures),
         _ => return Vec::new(),
     };
-    let Ok(serde_json::Value::Object(figures)) = figures else {
-        return Vec::new();
-    };
-    let numbers = figures.into_iter().filter_map(|(key, value)| Some((key, value.as_f64()?)));
-    numbers
+    let finite = figures.iter().filter(|(_, value)| value.is_finite());
+    finite
         .map(|(key, value)| SummaryValue { tag: format!("{group}/{key}"), simple_value: Some(value as f32) })
         .collect()
 }
@@ -123,7 +120,7 @@ fn wall_time() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClassFigures, StepFigures};
+    use crate::{Figures, figure};
 
     /// The bytes that TensorBoard's own writer makes of the same events:
     ///
@@ -149,16 +146,11 @@ mod tests {
     #[test]
     fn steps_and_evaluations_become_scalars_and_nothing_else_does() {
         let names = |what: &What| scalars(what).into_iter().map(|value| value.tag).collect::<Vec<_>>();
-        let figures = StepFigures {
-            classes: Some(ClassFigures::default()),
-            grad_norm: Some(1.0),
-            ..StepFigures::default()
-        };
-        let step = names(&What::Step(figures));
-        assert!(step.contains(&"train/loss".to_string()) && step.len() == 9, "{step:?}");
-        let mut scores = serde_json::Map::new();
-        scores.insert("knn_top1".into(), 0.5.into());
-        assert_eq!(names(&What::Eval(scores)), ["eval/knn_top1"]);
+        let step: Figures = [(figure::LOSS, 1.0), (figure::KL, f64::NAN), (figure::CLASSES_IN_USE, 9.0)]
+            .into_iter()
+            .collect();
+        assert_eq!(names(&What::Step(step)), ["train/loss", "train/classes_in_use"]);
+        assert_eq!(names(&What::Eval([(figure::KNN_TOP1, 0.5)].into_iter().collect())), ["eval/knn_top1"]);
         assert!(names(&What::Done { seconds: 1.0 }).is_empty());
     }
 }

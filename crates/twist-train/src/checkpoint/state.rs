@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use twist_io::StateDict;
+use twist_run::{Figure, figure};
 
 use crate::guard::Streaks;
 use crate::step::TrainState;
@@ -21,6 +22,11 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// What `figure` came to.
+    pub fn by(figure: &Figure, value: f64) -> Self {
+        Self { metric: figure.key.into(), value, higher: figure.better == figure::Better::Higher }
+    }
+
     /// Whether this beats the best so far. A first figure of another metric always does, one that is not finite never.
     pub fn beats(&self, best: Option<&Measured>) -> bool {
         let better = |best: &Measured| {

@@ -193,6 +193,8 @@ fn read<F: DeserializeOwned>(path: &Path) -> Result<(StateDict, F), String> {
 
 #[cfg(test)]
 mod tests {
+    use twist_run::figure;
+
     use super::*;
     use crate::config::Recipe;
 
@@ -232,7 +234,7 @@ mod tests {
     }
 
     fn knn(value: f64) -> Measured {
-        Measured { metric: "knn_top1".into(), value, higher: true }
+        Measured::by(figure::KNN_TOP1, value)
     }
 
     fn save(store: &mut CheckpointStore, step: u64, score: f64) -> bool {
@@ -251,7 +253,7 @@ mod tests {
         assert_eq!(steps(&store), [4, 5]);
         let (best, best_facts): (_, CheckpointFacts) = read(&folder.path().join(files::BEST)).unwrap();
         assert_eq!((best, best_facts.step, best_facts.measured), (state(2.0), 2, Some(knn(0.5))));
-        let other = Measured { metric: "loss".into(), value: 9.0, higher: false };
+        let other = Measured::by(figure::LOSS, 9.0);
         assert!(store.offer_best(&store.list().unwrap()[1].1, &other).unwrap(), "another metric");
     }
 

@@ -7,6 +7,7 @@ pub use kind::CollapseKind;
 pub(crate) use saved::{LogitStatistics, SavedStep, save};
 
 use serde::{Deserialize, Serialize};
+use twist_run::figure;
 
 use crate::config::GuardConfig;
 use crate::metrics::StepReading;
@@ -77,20 +78,22 @@ impl Guard {
         if !self.limits.enabled {
             return None;
         }
-        if !reading.loss.is_finite() {
+        if !reading.get(figure::LOSS).is_finite() {
             return Some(CollapseKind::NonFiniteLoss);
         }
-        if reading.grad_norm.is_some_and(|norm| !norm.is_finite()) {
+        if reading.figures.get(figure::GRAD_NORM).is_some_and(|norm| !norm.is_finite()) {
             return Some(CollapseKind::NonFiniteGradient);
         }
         // Labels keep the classes apart, so that nothing else is judged where they say them.
-        let reading = reading.classes?;
+        let of = |figure| reading.figures.get(figure);
+        let (sharpness, diversity) = (of(figure::SHARPNESS)?, of(figure::DIVERSITY)?);
+        let in_use = of(figure::CLASSES_IN_USE)?;
         let gap = self.limits.uniform_gap / self.temperature.powi(2).max(1.0);
         let few = (self.limits.dead_fraction * self.reachable).max(1.0);
-        let worth = reading.diversity.exp();
-        let one_hot = worth < self.limits.one_hot_classes && reading.classes_in_use <= 1;
-        let uniform = reading.diversity - reading.sharpness < gap;
-        let dead_classes = worth < few && (reading.classes_in_use as f64) < few;
+        let worth = diversity.exp();
+        let one_hot = worth < self.limits.one_hot_classes && in_use <= 1.0;
+        let uniform = diversity - sharpness < gap;
+        let dead_classes = worth < few && in_use < few;
 
         let longer = |streak: u64, sign: bool| if sign { streak + 1 } else { 0 };
         self.streaks = Streaks {
@@ -111,8 +114,6 @@ impl Guard {
 
 #[cfg(test)]
 mod tests {
-    use twist_run::ClassFigures;
-
     use super::*;
 
     const WINDOW: u64 = 20;
@@ -122,9 +123,14 @@ mod tests {
     }
 
     fn reading(step: u64, sharpness: f64, diversity: f64, classes_in_use: u64) -> StepReading {
-        let loss = sharpness - diversity;
-        let classes = ClassFigures { kl: 0.1, sharpness, diversity, classes_in_use, confident: None };
-        StepReading { step, loss, classes: Some(classes), grad_norm: Some(1.0), ..Default::default() }
+        let figures = [
+            (figure::LOSS, sharpness - diversity),
+            (figure::SHARPNESS, sharpness),
+            (figure::DIVERSITY, diversity),
+            (figure::GRAD_NORM, 1.0),
+            (figure::CLASSES_IN_USE, classes_in_use as f64),
+        ];
+        StepReading { step, figures: figures.into_iter().collect(), answers: None }
     }
 
     /// The step (counted from 1) at which the guard fires on figures that do not change.
@@ -147,10 +153,10 @@ mod tests {
     #[test]
     fn non_finite_numbers_fire_at_once() {
         let mut bad = reading(1, 1.0, 2.0, 8);
-        bad.loss = f64::NAN;
+        bad.figures.set(figure::LOSS, f64::NAN);
         assert_eq!(guard(10, 64).observe(&bad), Some(CollapseKind::NonFiniteLoss));
         let mut bad = reading(1, 1.0, 2.0, 8);
-        bad.grad_norm = Some(f64::INFINITY);
+        bad.figures.set(figure::GRAD_NORM, f64::INFINITY);
         assert_eq!(guard(10, 64).observe(&bad), Some(CollapseKind::NonFiniteGradient));
     }
 
@@ -197,7 +203,7 @@ mod tests {
     fn switched_off_it_says_nothing() {
         let limits = GuardConfig { enabled: false, window_steps: 1, ..GuardConfig::default() };
         let mut bad = reading(1, 0.0, 0.0, 1);
-        bad.loss = f64::NAN;
+        bad.figures.set(figure::LOSS, f64::NAN);
         assert_eq!(Guard::new(limits, 10, 64, 1.0).observe(&bad), None);
     }
 }

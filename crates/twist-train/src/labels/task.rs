@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 use twist_data::{Batch, Dataset, Loader, LoaderOptions, Pipeline, Tags};
 use twist_io::StateDict;
-use twist_run::What;
+use twist_run::{What, figure};
 
 use super::{Student, SupervisedPlan, Targets, supervised_step};
 use crate::TrainError;
@@ -238,7 +238,7 @@ impl Task for Supervised {
     fn watch(&mut self, readings: &[StepReading]) -> Option<String> {
         for (reading, answers) in readings.iter().filter_map(|reading| Some((reading, reading.answers?))) {
             let images = answers.images as f64;
-            self.sums[0] += reading.loss * images;
+            self.sums[0] += reading.get(figure::LOSS) * images;
             self.sums[1] += answers.correct as f64;
             self.sums[2] += images;
         }

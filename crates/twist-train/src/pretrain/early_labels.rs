@@ -4,6 +4,8 @@
 //! network does, they are mostly noise, and learning them takes more from the features than it gives to the classes: on
 //! CIFAR-10, after two epochs that had come to 0.3 nats, k-NN fell from 0.391 to 0.355 on average over three seeds.
 
+use twist_run::figure;
+
 use crate::TrainPlan;
 use crate::metrics::StepReading;
 
@@ -19,8 +21,8 @@ pub(super) fn warning(plan: &TrainPlan, readings: &[StepReading]) -> Option<Stri
 /// At the first step of the stage: classes that say no more of an image than untrained ones.
 fn vague_start(plan: &TrainPlan, reading: &StepReading) -> Option<String> {
     let begins = plan.self_label().is_some_and(|stage| stage.first_step == reading.step);
-    let classes = reading.classes?;
-    let (told, most) = (classes.diversity - classes.sharpness, (plan.net().head.dim as f64).ln());
+    let told = reading.figures.get(figure::DIVERSITY)? - reading.figures.get(figure::SHARPNESS)?;
+    let most = (plan.net().head.dim as f64).ln();
     let untrained = UNTRAINED / plan.config().loss.temperature.powi(2);
     (begins && told < untrained.min(most / 2.0)).then(|| {
         format!(
@@ -34,7 +36,7 @@ fn vague_start(plan: &TrainPlan, reading: &StepReading) -> Option<String> {
 
 /// The threshold is strict: where all confidences are rounded to the same number, nobody is above it.
 fn nobody(reading: &StepReading) -> Option<String> {
-    (reading.classes?.confident == Some(0.0)).then(|| {
+    (reading.figures.get(figure::CONFIDENT) == Some(0.0)).then(|| {
         "no image of a batch is surer than the others, so nothing is learned from it: confidences that are all rounded \
          to 1 want a shorter stage before (schedule.epochs)"
             .into()
@@ -43,8 +45,6 @@ fn nobody(reading: &StepReading) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use twist_run::ClassFigures;
-
     use super::*;
     use crate::config::Recipe;
     use crate::{DataFacts, DeviceRequest, Machine};
@@ -61,15 +61,15 @@ mod tests {
         let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
         let data = DataFacts { images: 32, ..DataFacts::default() };
         let plan = TrainPlan::new(recipe.config(), &data, &machine).unwrap();
-        let classes = ClassFigures { sharpness, diversity: 10f64.ln(), ..ClassFigures::default() };
-        warning(&plan, &[StepReading { step, classes: Some(classes), ..StepReading::default() }])
+        let figures = [(figure::SHARPNESS, sharpness), (figure::DIVERSITY, 10f64.ln())].into_iter().collect();
+        warning(&plan, &[StepReading { step, figures, answers: None }])
     }
 
     #[test]
     fn a_step_without_a_confident_image_is_named() {
-        let reading = |confident| StepReading {
-            classes: Some(ClassFigures { confident, ..ClassFigures::default() }),
-            ..StepReading::default()
+        let reading = |confident: Option<f64>| {
+            let figures = confident.map(|value| (figure::CONFIDENT, value)).into_iter().collect();
+            StepReading { figures, ..StepReading::default() }
         };
         assert!(nobody(&reading(Some(0.0))).is_some());
         assert_eq!((nobody(&reading(Some(0.5))), nobody(&reading(None))), (None, None));

@@ -1,9 +1,6 @@
 //! How the loop asks how well a task does, without knowing what that means.
 
-use serde_json::{Map, Value};
-
-/// Named scores as fractions, in the order in which they are to be shown: `knn_top1`, `nmi`, ….
-pub type Scores = Map<String, Value>;
+use twist_run::{Figure, Figures};
 
 /// An evaluator's own error.
 pub type EvalError = Box<dyn std::error::Error + Send + Sync>;
@@ -19,25 +16,25 @@ pub struct Moment {
 
 /// Measures a task while it is trained.
 pub trait Evaluator<T> {
-    /// The score that decides which checkpoint is the best, more being better; where there is none, the loss decides.
-    fn decides(&self) -> Option<&'static str> {
+    /// The figure that decides which checkpoint is the best; where there is none, the loss decides.
+    fn decides(&self) -> Option<&'static Figure> {
         None
     }
 
-    /// The scores of the task as it is now. What it trains must be left as it is: evaluation uses [`twist_nn::Mode::Eval`], which
-    /// changes no statistics.
+    /// The figures of the task as it is now, in the order in which they are to be shown. What it trains must be left as it is:
+    /// evaluation uses [`twist_nn::Mode::Eval`], which changes no statistics.
     ///
     /// # Errors
     /// Whatever keeps the evaluator from its figures; it stops the run.
-    fn evaluate(&mut self, task: &mut T, moment: &Moment) -> Result<Scores, EvalError>;
+    fn evaluate(&mut self, task: &mut T, moment: &Moment) -> Result<Figures, EvalError>;
 }
 
 /// A function that measures; the loss decides which checkpoint is the best.
 impl<T, F> Evaluator<T> for F
 where
-    F: FnMut(&mut T, &Moment) -> Result<Scores, EvalError>,
+    F: FnMut(&mut T, &Moment) -> Result<Figures, EvalError>,
 {
-    fn evaluate(&mut self, task: &mut T, moment: &Moment) -> Result<Scores, EvalError> {
+    fn evaluate(&mut self, task: &mut T, moment: &Moment) -> Result<Figures, EvalError> {
         self(task, moment)
     }
 }

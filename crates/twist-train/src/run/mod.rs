@@ -31,9 +31,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tch::Tensor;
-use twist_run::{Event, Recorder, What, files};
+use twist_run::{Event, Figure, Recorder, What, figure, files};
 
-pub use measure::{EvalError, Evaluator, Moment, Scores};
+pub use measure::{EvalError, Evaluator, Moment};
 pub use outcome::{Outcome, StopReason};
 pub use place::Place;
 pub use plan::{CheckpointPlan, RunKeys, RunPlan, RunSettings};
@@ -270,7 +270,7 @@ impl<T: Task> Run<T> {
     fn evaluate(
         &mut self,
         evaluator: &mut dyn Evaluator<T>,
-        decides: Option<&'static str>,
+        decides: Option<&'static Figure>,
         recorders: Recorders<'_, '_>,
         readings: &Readings,
     ) -> Result<Option<Measured>, TrainError> {
@@ -279,9 +279,9 @@ impl<T: Task> Run<T> {
         let scores = evaluator
             .evaluate(&mut self.task, &moment)
             .map_err(|source| TrainError::Evaluation { step, source })?;
-        let score = decides.and_then(|key| Some((key, scores.get(key)?.as_f64()?)));
+        let score = decides.and_then(|figure| Some(Measured::by(figure, scores.get(figure)?)));
         self.record(recorders, What::Eval(scores))?;
-        Ok(score.map(|(metric, value)| Measured { metric: metric.into(), value, higher: true }))
+        Ok(score)
     }
 
     /// Writes a checkpoint, and what follows it.
@@ -313,10 +313,10 @@ impl<T: Task> Run<T> {
     /// The mean loss since the last checkpoint, where nothing else is measured. Losses of two stages cannot be compared.
     fn by_loss(&self, loss: f64) -> Measured {
         let metric = match self.plan.second_stage {
-            Some(first) if self.step() > first => "self_label_loss",
-            _ => "loss",
+            Some(first) if self.step() > first => figure::SELF_LABEL_LOSS,
+            _ => figure::LOSS,
         };
-        Measured { metric: metric.into(), value: loss, higher: false }
+        Measured::by(metric, loss)
     }
 
     fn collapse(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use twist_run::{RunFolder, says_saved};
+use twist_run::{Log, RunFolder};
 
 use crate::TrainError;
 use crate::checkpoint::CheckpointStore;
@@ -48,6 +48,6 @@ impl Place {
 
     /// Whether the log says that the checkpoint after `step` steps is on disk; without a log it does not.
     pub(super) fn says_saved(&self, step: u64) -> Result<bool, TrainError> {
-        self.folder.as_ref().map_or(Ok(false), |folder| Ok(says_saved(folder, step)?))
+        self.folder.as_ref().map_or(Ok(false), |folder| Ok(Log::read(folder)?.says_saved(step)))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tch::{Tensor, no_grad};
 use twist_io::StateDict;
 use twist_nn::tensor_to_host;
-use twist_run::StepFigures;
+use twist_run::{Figures, figure};
 
 use super::Taken;
 use crate::TrainError;
@@ -81,7 +81,7 @@ impl Readings {
     }
 
     /// Reads everything unread, shows it to the guard, and returns the figures of the last step.
-    pub(super) fn read(&mut self) -> Result<StepFigures, TrainError> {
+    pub(super) fn read(&mut self) -> Result<Figures, TrainError> {
         let all = StepMetrics::read(&self.unread)?;
         let steps = self.unread.len() / self.networks;
         self.unread.clear();
@@ -90,9 +90,10 @@ impl Readings {
         let mut sums = vec![0.0; self.networks];
         self.read.clear();
         for of_step in all.chunks_exact(self.networks) {
-            sums.iter_mut().zip(of_step).for_each(|(sum, reading)| *sum += reading.loss);
-            let reading = of_step[least(of_step.iter().map(|reading| reading.loss))];
-            self.losses = (self.losses.0 + reading.loss, self.losses.1 + 1);
+            sums.iter_mut().zip(of_step).for_each(|(sum, reading)| *sum += reading.get(figure::LOSS));
+            let losses = of_step.iter().map(|reading| reading.get(figure::LOSS));
+            let reading = of_step[least(losses)].clone();
+            self.losses = (self.losses.0 + reading.get(figure::LOSS), self.losses.1 + 1);
             if self.collapsed.is_none() {
                 self.collapsed = self.guard.observe(&reading).map(|kind| (kind, reading.step));
             }
@@ -101,7 +102,7 @@ impl Readings {
         if steps > 0 {
             self.leader = least(sums.into_iter());
         }
-        Ok(self.read.last().map_or_else(StepFigures::default, |last| last.figures(rate)))
+        Ok(self.read.last().map_or_else(Figures::default, |last| last.figures(rate)))
     }
 
     /// What was read last, step by step.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 use twist_io::{HostTensor, StateDict};
 use twist_nn::LossTerms;
-use twist_run::{Event, OnExisting, RunFolder, What};
+use twist_run::{Event, Figures, OnExisting, RunFolder, What};
 
 use super::*;
 use crate::config::{CheckpointConfig, GuardConfig};
@@ -32,7 +32,7 @@ fn metrics(step: u64, loss: f64) -> StepMetrics {
         LossTerms { total: number(loss), kl: number(0.0), sharpness: number(0.5), diversity: number(1.0) };
     let rates = Rates { weights: 0.1, vectors: 0.1, weight_decay: 0.0 };
     let logits = Tensor::eye(4, (Kind::Float, tch::Device::Cpu));
-    StepMetrics::new(step, rates, &LossValue { terms, confident: None }, &number(1.0), &logits).unwrap()
+    StepMetrics::new(step, rates, &LossValue::from(terms), &number(1.0), &logits).unwrap()
 }
 
 impl Task for Counting {
@@ -140,9 +140,9 @@ fn the_network_with_the_least_loss_is_the_one_that_is_judged_and_measured() {
     let folder = RunFolder::open(root.path().join("run"), OnExisting::Refuse).unwrap();
     let mut run = open(&folder, losses, World::one());
     let mut leaders = Vec::new();
-    let mut ask = |_: &mut Counting, moment: &Moment| -> Result<Scores, EvalError> {
+    let mut ask = |_: &mut Counting, moment: &Moment| -> Result<Figures, EvalError> {
         leaders.push((moment.step, moment.leader));
-        Ok(Scores::new())
+        Ok(Figures::default())
     };
     let outcome = run.run(Some(&mut ask), &mut [], &StopFlag::new(), None).unwrap();
     assert_eq!(outcome, Outcome::Finished { steps: 8 });

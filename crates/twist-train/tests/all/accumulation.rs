@@ -1,6 +1,7 @@
 //! However the backbone's part of a batch is cut, the step is that of the whole batch.
 
 use tch::{Device, Tensor};
+use twist_run::figure;
 use twist_train::{DeviceNormalize, Recipe, StepMetrics, TrainPlan, TrainState, train_step};
 
 use crate::data::{multi_crop, plan, recipe, self_labelling, stages};
@@ -32,10 +33,9 @@ fn two_steps(plan: &TrainPlan, first: u64) -> (Vec<(String, Tensor)>, Vec<f64>) 
     let mut figures = Vec::new();
     for step in first..first + 2 {
         let metrics = train_step(&mut state, plan, &normalize, step, &pixels(plan, step)).unwrap();
-        let reading = StepMetrics::read(&[metrics]).unwrap()[0];
-        let classes = reading.classes.unwrap();
-        let norm = reading.grad_norm.unwrap();
-        figures = vec![reading.loss, classes.kl, classes.sharpness, classes.diversity, norm];
+        let reading = StepMetrics::read(&[metrics]).unwrap().remove(0);
+        let names = [figure::LOSS, figure::KL, figure::SHARPNESS, figure::DIVERSITY, figure::GRAD_NORM];
+        figures = names.map(|figure| reading.get(figure)).to_vec();
     }
     let nets = [("model", Some(&state.net)), ("teacher", state.teacher.as_ref().map(|teacher| &teacher.net))];
     let nets = nets.into_iter().filter_map(|(who, net)| Some((who, net?)));
@@ -70,7 +70,7 @@ fn gradients(plan: &TrainPlan, step: u64) -> (Vec<(String, Tensor)>, f64) {
         trained.then(|| (entry.name.clone(), entry.tensor.detach() - before))
     };
     let moved = state.net.store.entries().iter().zip(&before).filter_map(moved).collect();
-    (moved, StepMetrics::read(&[metrics]).unwrap()[0].loss)
+    (moved, StepMetrics::read(&[metrics]).unwrap()[0].get(figure::LOSS))
 }
 
 /// The loss and the gradient of each parameter within 1e-4 of its largest element: sums are taken in another order.

@@ -5,13 +5,11 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 use twist_nn::{Init, Mode, fill};
-use twist_run::{Event, OnExisting, Recorder, RunFolder, What};
+use twist_run::{Event, Figures, OnExisting, Recorder, RunFolder, What, figure};
 use twist_train::frozen::{
     FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer, Heads, Neighbourhood,
 };
-use twist_train::{
-    DeviceRequest, EvalError, Evaluator, Machine, Moment, Outcome, Scores, StopFlag, StopReason,
-};
+use twist_train::{DeviceRequest, EvalError, Evaluator, Machine, Moment, Outcome, StopFlag, StopReason};
 
 const GROUPS: i64 = 5;
 const EACH: i64 = 60;
@@ -100,11 +98,11 @@ fn five_groups_become_five_classes() {
     let unit = &rows / rows.norm_scalaropt_dim(2, [1i64].as_slice(), true);
     let mut pairs = BTreeSet::new();
     // Asked once, after the last step.
-    let mut evaluator = |task: &mut Heads, moment: &Moment| -> Result<Scores, EvalError> {
+    let mut evaluator = |task: &mut Heads, moment: &Moment| -> Result<Figures, EvalError> {
         let logits = tch::no_grad(|| task.head(moment.leader).forward(&unit, 1, Mode::Eval))?;
         let classes = Vec::<i64>::try_from(logits.argmax(1, false))?;
         pairs.extend(classes.into_iter().enumerate().map(|(row, class)| (row as i64 % GROUPS, class)));
-        Ok(Scores::from_iter([("nmi".to_string(), 1.0.into())]))
+        Ok([(figure::NMI, 1.0)].into_iter().collect())
     };
     let last = ["eval.every_epochs=12"];
     let (mut trainer, outcome) = watched(folder.path(), None, &last, Some(&mut evaluator));
@@ -224,10 +222,10 @@ fn a_led_head_learns_its_guide_and_the_others_are_as_without_it() {
     let rows = mixture();
     let unit = &rows / rows.norm_scalaropt_dim(2, [1i64].as_slice(), true);
     let mut found = Vec::new();
-    let mut evaluator = |task: &mut Heads, moment: &Moment| -> Result<Scores, EvalError> {
+    let mut evaluator = |task: &mut Heads, moment: &Moment| -> Result<Figures, EvalError> {
         let logits = tch::no_grad(|| task.head(moment.leader).forward(&unit, 1, Mode::Eval))?;
         found = Vec::<i64>::try_from(logits.argmax(1, false))?;
-        Ok(Scores::from_iter([("nmi".to_string(), 1.0.into())]))
+        Ok([(figure::NMI, 1.0)].into_iter().collect())
     };
     let only = ["model.heads=1", "guide.heads=1", "guide.part=1.0", "eval.every_epochs=12"];
     watched(folder.path(), None, &only, Some(&mut evaluator));

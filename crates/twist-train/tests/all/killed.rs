@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use twist_data::{DataError, Dataset, Stored};
-use twist_run::{OnExisting, Recorder, RunFolder};
+use twist_run::{Figure, Figures, OnExisting, Recorder, RunFolder, figure};
 use twist_train::{
-    EvalError, Evaluator, Moment, Outcome, Pretraining, Recipe, Scores, StopFlag, TrainOptions, Trainer,
+    EvalError, Evaluator, Moment, Outcome, Pretraining, Recipe, StopFlag, TrainOptions, Trainer,
 };
 
 use crate::data::{Stripes, log, machine, plan, recipe, stages, trainer};
@@ -17,12 +17,12 @@ use crate::data::{Stripes, log, machine, plan, recipe, stages, trainer};
 struct Scored(Option<[f64; 7]>);
 
 impl Evaluator<Pretraining> for Scored {
-    fn decides(&self) -> Option<&'static str> {
-        self.0.map(|_| "knn_top1")
+    fn decides(&self) -> Option<&'static Figure> {
+        self.0.map(|_| figure::KNN_TOP1)
     }
 
-    fn evaluate(&mut self, _: &mut Pretraining, moment: &Moment) -> Result<Scores, EvalError> {
-        let score = self.0.map(|scores| ("knn_top1".to_string(), scores[moment.step as usize].into()));
+    fn evaluate(&mut self, _: &mut Pretraining, moment: &Moment) -> Result<Figures, EvalError> {
+        let score = self.0.map(|scores| (figure::KNN_TOP1, scores[moment.step as usize]));
         Ok(score.into_iter().collect())
     }
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use tch::{Device, Kind, Tensor};
-use twist_run::{Event, OnExisting, Recorder, RunError, RunFolder, What};
+use twist_run::{Event, Figure, Figures, OnExisting, Recorder, RunError, RunFolder, What, figure};
 use twist_train::{
-    DeviceNormalize, EvalError, Evaluator, Gradients, Moment, Optimizer, Pretraining, Rates, Scores,
-    StepMetrics, StopFlag, TrainError, TrainOptions, TrainState, train_step,
+    DeviceNormalize, EvalError, Evaluator, Gradients, Moment, Optimizer, Pretraining, Rates, StepMetrics,
+    StopFlag, TrainError, TrainOptions, TrainState, train_step,
 };
 
 use crate::data::{plan, recipe, trainer};
@@ -57,14 +57,14 @@ fn a_step_is_schedule_forward_backward_clip_update() {
         );
         assert_eq!(rates.vectors, rates.weights / 4.0);
         assert_eq!(rates.weight_decay, plan.rates().weight_decay.at(step));
-        let before = reading.grad_norm.unwrap();
+        let before = reading.get(figure::GRAD_NORM);
         assert!(before > 0.02, "backward ran, and this is the norm before clipping: {reading:?}");
         assert!((norm - 0.01).abs() < 1e-5, "the update sees clipped gradients: {norm}");
-        assert_eq!((reading.step, reading.learning_rate), (step, rates.weights));
+        assert_eq!((reading.step, reading.get(figure::LEARNING_RATE)), (step, rates.weights));
     }
     assert_eq!(seen[0].0.weights, 0.0, "warm-up begins at exactly 0");
     // Nothing moved, so every forward pass saw the same: gradients are not left from step to step.
-    let norm = |step: usize| readings[step].grad_norm.unwrap();
+    let norm = |step: usize| readings[step].get(figure::GRAD_NORM);
     assert!((norm(3) - norm(0)).abs() < 1e-3 * norm(0));
     let counter =
         state.net.store.entries().iter().find(|entry| entry.name == "backbone.bn1.num_batches_tracked");
@@ -100,14 +100,14 @@ impl Recorder for Notes {
 struct Score(Effects);
 
 impl Evaluator<Pretraining> for Score {
-    fn decides(&self) -> Option<&'static str> {
-        Some("knn_top1")
+    fn decides(&self) -> Option<&'static Figure> {
+        Some(figure::KNN_TOP1)
     }
 
-    fn evaluate(&mut self, _: &mut Pretraining, moment: &Moment) -> Result<Scores, EvalError> {
+    fn evaluate(&mut self, _: &mut Pretraining, moment: &Moment) -> Result<Figures, EvalError> {
         self.0.borrow_mut().push(format!("evaluate {}", moment.step));
         let score = if moment.step == 2 { 0.9 } else { 0.5 };
-        Ok(Scores::from_iter([("knn_top1".to_string(), score.into())]))
+        Ok([(figure::KNN_TOP1, score)].into_iter().collect())
     }
 }
 

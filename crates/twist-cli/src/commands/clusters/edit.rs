@@ -1,7 +1,8 @@
 //! `twist clusters MODEL rename`, `merge`, `unmerge` and `unsure`: each changes one thing and writes the file.
 
-use twist_eval::{Assignment, assignments};
+use twist_run::samples::Sample;
 
+use super::images_of;
 use crate::commands::predict::probability;
 use crate::exit::Exit;
 use crate::names::{Named, called, usage};
@@ -130,8 +131,8 @@ impl Unsure {
 }
 
 /// The images that the run of the model was evaluated on, where it was. Names can be changed without them.
-fn evaluated(named: &Named, talk: &Talk) -> Option<Vec<Assignment>> {
-    let read = assignments(named.run.as_deref()?);
+fn evaluated(named: &Named, talk: &Talk) -> Option<Vec<Sample>> {
+    let read = images_of(named.run.as_deref());
     read.unwrap_or_else(|error| {
         talk.warn(error.to_string());
         None

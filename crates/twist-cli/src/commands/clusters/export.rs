@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use serde_json::{Map, Value, json};
-use twist_eval::{Assignment, assignments};
 use twist_io::text_to_cell;
+use twist_run::samples::Sample;
 
+use super::images_of;
 use super::show::classes;
 use crate::exit::{Exit, Usage};
 use crate::names::Named;
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exi
         None => false,
     };
     args.out.as_deref().map_or(Ok(()), |out| out_file::check(out, args.force))?;
-    let known = named.run.as_deref().map(assignments).transpose()?.flatten();
+    let known = images_of(named.run.as_deref())?;
     let rows = match (args.labels, &known) {
         (true, Some(images)) => labels(named, images),
         (true, None) => bail!(
@@ -74,7 +75,7 @@ fn is_json(path: &Path) -> anyhow::Result<bool> {
 type Row = Map<String, Value>;
 
 /// One row a class: `cluster` (its number), `name`, `members`, and `count` where it is known.
-fn table(named: &Named, images: Option<&[Assignment]>) -> Vec<Row> {
+fn table(named: &Named, images: Option<&[Sample]>) -> Vec<Row> {
     let classes = classes(&named.names.groups(), images.unwrap_or_default());
     let row = |class: &super::show::Class| {
         let count = images.map(|_| class.rows.len());
@@ -86,9 +87,9 @@ fn table(named: &Named, images: Option<&[Assignment]>) -> Vec<Row> {
 
 /// One row an image, in the order of the evaluation, with the columns of `twist predict`: `path`, `cluster` (the class's
 /// number), `name`, `label` (what the data set says), `probability` and `unsure`.
-fn labels(named: &Named, images: &[Assignment]) -> Vec<Row> {
+fn labels(named: &Named, images: &[Sample]) -> Vec<Row> {
     let groups = named.names.groups();
-    let label = |image: &Assignment| {
+    let label = |image: &Sample| {
         let (class, probability) = image.class(&groups);
         let group = groups.group_of(class)?;
         let unsure = named.names.unsure().is_some_and(|threshold| f64::from(probability) < threshold);

@@ -4,7 +4,10 @@ mod edit;
 mod export;
 mod show;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use twist_run::samples::Sample;
+use twist_run::{RunError, Samples};
 
 use crate::exit::Exit;
 use crate::names::Named;
@@ -55,4 +58,13 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Action::Unsure(args) => args.run(&mut to_change()?, talk),
         Action::Export(args) => export::run(args, &Named::open(model)?, talk),
     }
+}
+
+/// What the network said of the images that the run in `folder` was evaluated on; `None` where it was not.
+///
+/// # Errors
+/// The table is damaged or cannot be read.
+fn images_of(folder: Option<&Path>) -> Result<Option<Vec<Sample>>, RunError> {
+    let samples = folder.map(|folder| Samples::read(folder, false)).transpose()?.flatten();
+    Ok(samples.map(|samples| samples.rows()))
 }

@@ -1,9 +1,11 @@
 //! `twist clusters MODEL show`: the classes, with what the run's evaluation knows of them.
 
 use serde_json::{Value, json};
-use twist_eval::{Assignment, assignments};
-use twist_io::{Group, Groups, printable};
+use twist_io::printable;
+use twist_run::samples::Sample;
+use twist_run::{Group, Groups};
 
+use super::images_of;
 use crate::exit::Exit;
 use crate::names::Named;
 use crate::talk::to_stdout;
@@ -33,7 +35,7 @@ pub(super) struct Class {
 }
 
 /// Every class with its images, in the order of the numbers.
-pub(super) fn classes(groups: &Groups, images: &[Assignment]) -> Vec<Class> {
+pub(super) fn classes(groups: &Groups, images: &[Sample]) -> Vec<Class> {
     let mut classes: Vec<Class> =
         groups.iter().map(|group| Class { group: group.clone(), rows: Vec::new() }).collect();
     let found: Vec<(u32, f32)> = images.iter().map(|image| image.class(groups)).collect();
@@ -50,7 +52,7 @@ pub(super) fn classes(groups: &Groups, images: &[Assignment]) -> Vec<Class> {
 
 /// Prints.
 pub(super) fn run(args: &Args, named: &Named) -> anyhow::Result<Exit> {
-    let known = named.run.as_deref().map(assignments).transpose()?.flatten();
+    let known = images_of(named.run.as_deref())?;
     let images = known.as_deref().unwrap_or_default();
     let classes = classes(&named.names.groups(), images);
     if args.json {
@@ -63,12 +65,12 @@ pub(super) fn run(args: &Args, named: &Named) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn examples<'a>(class: &'a Class, images: &'a [Assignment]) -> impl Iterator<Item = &'a str> {
+fn examples<'a>(class: &'a Class, images: &'a [Sample]) -> impl Iterator<Item = &'a str> {
     let paths = class.rows.iter().filter_map(|&row| images.get(row)).map(|image| image.path.as_str());
     paths.filter(|path| !path.is_empty()).take(EXAMPLES)
 }
 
-fn as_json(named: &Named, classes: &[Class], images: Option<&[Assignment]>) -> Value {
+fn as_json(named: &Named, classes: &[Class], images: Option<&[Sample]>) -> Value {
     let class = |class: &Class| {
         let mut value = json!({
             "cluster": class.group.class,
@@ -90,7 +92,7 @@ fn as_json(named: &Named, classes: &[Class], images: Option<&[Assignment]>) -> V
     })
 }
 
-fn for_people(named: &Named, mut classes: Vec<Class>, images: Option<&[Assignment]>) -> Vec<String> {
+fn for_people(named: &Named, mut classes: Vec<Class>, images: Option<&[Sample]>) -> Vec<String> {
     let all = classes.len();
     classes.sort_by_key(|class| std::cmp::Reverse(class.rows.len())); // stable: by number where equal
     if images.is_some() {

@@ -3,6 +3,7 @@
 use serde_json::{Map, json};
 use twist_eval::classifier_scores;
 use twist_model::FeatureKind;
+use twist_run::{evaluations, figure};
 
 use crate::args::ModelArgs;
 use crate::digits::{share, thousands};
@@ -42,8 +43,8 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let scores = classifier_scores(&opened.model, &features, &*test)?;
 
     let mut figures = Map::new();
-    figures.insert("top1".into(), scores.top1.into());
-    figures.insert("top5".into(), scores.top5.into());
+    figures.insert(figure::TOP1.key.into(), scores.top1.into());
+    figures.insert(figure::TOP5.key.into(), scores.top5.into());
     let mut protocol = opened.protocol();
     protocol["images"] = scores.images.into();
     protocol["right"] = scores.right.into();
@@ -59,6 +60,6 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         thousands(images),
         share(scores.top5, images)
     );
-    results::emit(&opened, "classifier", test.classes(), figures, args.json, &[line], talk)?;
+    results::emit(&opened, evaluations::CLASSIFIER, test.classes(), figures, args.json, &[line], talk)?;
     Ok(Exit::Done)
 }

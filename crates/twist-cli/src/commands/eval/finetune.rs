@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use twist_eval::LabelBudget;
 use twist_eval::finetune::finetune_seeds;
+use twist_run::{evaluations, figure};
 
 use crate::args::{BudgetArgs, TeachArgs, TeachMachineArgs, at_least};
 use crate::exit::Exit;
@@ -75,10 +76,10 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         &mut progress,
     )?;
     drop(counting);
-    let mut lines = result_lines("finetune", &figures);
+    let mut lines = result_lines(figure::FINETUNE, &figures);
     let begin = if options.from_scratch { "from scratch" } else { "fine-tuned" };
     lines[0] =
         format!("{begin}, {} labels, {seeds} seeds: {}", figures["protocol"]["labels"]["images"], lines[0]);
-    results::emit(&opened, "finetune", test.classes(), figures, args.json, &lines, talk)?;
+    results::emit(&opened, evaluations::FINETUNE, test.classes(), figures, args.json, &lines, talk)?;
     Ok(Exit::Done)
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, json};
 use twist_eval::{KnnProtocol, knn_top1_each};
+use twist_metrics::margin;
 use twist_model::FeatureKind;
+use twist_run::{evaluations, figure};
 
 use super::DataArgs;
 use crate::args::{ModelArgs, at_least};
@@ -10,7 +12,6 @@ use crate::digits::{share, thousands};
 use crate::exit::Exit;
 use crate::results;
 use crate::talk::Talk;
-use twist_metrics::margin;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -91,7 +92,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     for (vote, top1) in votes.iter().zip(&top1) {
         let KnnProtocol { k, temperature } = *vote;
         let k = k.min(voters);
-        each.push(json!({"k": k, "temperature": temperature, "knn_top1": top1}));
+        each.push(json!({"k": k, "temperature": temperature, figure::KNN_TOP1.key: top1}));
         let images = asked as u64;
         lines.push(format!(
             "k-NN (k {k}, T {temperature}) {} ± {} on {} images, {} vote",
@@ -101,7 +102,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             thousands(voters as u64)
         ));
     }
-    figures.insert("knn_top1".into(), top1.first().copied().into());
+    figures.insert(figure::KNN_TOP1.key.into(), top1.first().copied().into());
     if each.len() > 1 {
         // Which k is best is known after the fact only; knn_top1 is that of the first.
         figures.insert("knn".into(), each.into());
@@ -116,7 +117,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     });
     facts["classes"] = classes.into();
     figures.insert("protocol".into(), facts);
-    results::emit(&opened, "knn", test.classes(), figures, args.json, &lines, talk)?;
+    results::emit(&opened, evaluations::KNN, test.classes(), figures, args.json, &lines, talk)?;
     Ok(Exit::Done)
 }
 

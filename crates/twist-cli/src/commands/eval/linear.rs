@@ -8,6 +8,7 @@ use twist_data::Dataset;
 use twist_eval::Surroundings;
 use twist_eval::linear::{AugmentedLinear, FastLinear, augmented_linear, fast_linear};
 use twist_model::FeatureKind;
+use twist_run::{evaluations, figure};
 use twist_train::Precision;
 
 use super::DataArgs;
@@ -105,7 +106,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     let name = figures["protocol"]["name"].as_str().unwrap_or_default().to_owned();
     lines[0] = format!("linear ({name}): {}", lines[0]);
-    results::emit(&opened, "linear", test.classes(), figures, args.json, &lines, talk)?;
+    results::emit(&opened, evaluations::LINEAR, test.classes(), figures, args.json, &lines, talk)?;
     Ok(Exit::Done)
 }
 
@@ -138,7 +139,7 @@ fn fast(
     let result = fast_linear((&rows, &labels), (&asked, &truth), classes, &how, &mut progress)?;
     drop(counting);
     let metrics = result.metrics();
-    let mut lines = result_lines("linear", &metrics);
+    let mut lines = result_lines(figure::LINEAR, &metrics);
     let chosen = result.rates[result.chosen];
     if let Some(held_out) = chosen.held_out_top1 {
         lines.push(format!(
@@ -174,6 +175,6 @@ fn augmented(
     let ended = augmented_linear(model, train, test, &how, &opened.machine, kept, &mut around)?;
     drop(around);
     let metrics = ended.unwrap_or_default().metrics;
-    let lines = result_lines("linear", &metrics);
+    let lines = result_lines(figure::LINEAR, &metrics);
     Ok((metrics, lines))
 }

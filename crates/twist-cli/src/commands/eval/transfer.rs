@@ -9,6 +9,7 @@ use twist_eval::{
     linear_transfer, transfer_transform,
 };
 use twist_model::FeatureKind;
+use twist_run::evaluations;
 use twist_train::Precision;
 
 use crate::args::{ModelArgs, at_least};
@@ -155,7 +156,12 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             Mode::Finetune => finetune(&opened, set, args, talk)?,
         });
         // Recorded at once: what goes wrong with a later set costs none of the earlier ones.
-        results::record(&opened, "transfer", &figures(&opened, &measured[measured.len() - 1..]), talk);
+        results::record(
+            &opened,
+            evaluations::TRANSFER,
+            &figures(&opened, &measured[measured.len() - 1..]),
+            talk,
+        );
     }
     results::print(figures(&opened, &measured), args.json, &table(&measured))?;
     Ok(Exit::Done)

@@ -9,6 +9,8 @@ use twist_eval::{
     ClassRow, ClusterFigures, FeatureClusters, FigureSummary, KMeansProtocol, Ranking, class_rows,
     label_numbers,
 };
+use twist_run::evaluations::{self, CLASS_NAMES};
+use twist_run::figure;
 
 use crate::args::{UseArgs, at_least};
 use crate::exit::{Exit, Usage};
@@ -95,7 +97,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     for (opened, path) in models.iter().zip(&args.models) {
         let mut found = measure(args, opened, clusters, (train.as_ref(), &test), talk)?;
         found.model = path.display().to_string();
-        results::record(opened, "cluster", &figures_of(std::slice::from_ref(&found))?, talk);
+        results::record(opened, evaluations::CLUSTER, &figures_of(std::slice::from_ref(&found))?, talk);
         measured.push(found);
     }
     results::print(figures_of(&measured)?, args.json, &table::lines(&measured)?)?;
@@ -148,12 +150,12 @@ fn measure(
     let mut protocol = opened.protocol();
     protocol["clusters"] = clusters.into();
     protocol["classes"] = classes.len().into();
-    protocol[results::CLASS_NAMES] = test.classes().into();
+    protocol[CLASS_NAMES] = test.classes().into();
     protocol["images"] = labels.len().into();
     protocol["assignment"] = "most probable cluster, evaluation mode".into();
     protocol["naming"] = "one to one, after the fact, on the same images".into();
     let top = format!("the class is among those of the {} most probable clusters", ranking.per_image);
-    protocol["top5"] = top.into();
+    protocol[figure::TOP5.key] = top.into();
     let mut references = Vec::new();
     if args.kmeans_seeds > 0 {
         let bank = train.map(|train| train.features(opened, "training features", talk));
@@ -166,7 +168,7 @@ fn measure(
             "seeds": kmeans.seeds,
             "restarts": kmeans.restarts,
             "iterations": kmeans.iterations,
-            "top5": "nearest centroids",
+            figure::TOP5.key: "nearest centroids",
         });
         references = reference_rows(&points, [classes.len() as i64, clusters], kmeans, talk)?;
     }

@@ -1,19 +1,20 @@
 //! The table that people read.
 
 use twist_eval::FigureSummary;
+use twist_run::figure::{self, Figure, Unit};
 
 use super::{Measured, figures, references};
 
-/// Scores in the order of the columns, with their headings.
-const COLUMNS: [(&str, &str); 8] = [
-    ("accuracy_one_to_one", "ACC"),
-    ("top5", "top-5"),
-    ("accuracy_many_to_one", "many-to-one"),
-    ("nmi", "NMI"),
-    ("ami", "AMI"),
-    ("ari", "ARI"),
-    ("fowlkes_mallows", "FM"),
-    ("classes_in_use", "in use"),
+/// Scores in the order of the columns.
+const COLUMNS: [&Figure; 8] = [
+    figure::ACC,
+    figure::TOP5,
+    figure::ACC_MANY_TO_ONE,
+    figure::NMI,
+    figure::AMI,
+    figure::ARI,
+    figure::FOWLKES_MALLOWS,
+    figure::CLASSES_IN_USE,
 ];
 /// Classes that are listed, the worst first; `--json` has all.
 const CLASSES_LISTED: usize = 20;
@@ -25,7 +26,7 @@ pub(super) fn lines(measured: &[Measured]) -> anyhow::Result<Vec<String>> {
     let mut lines = vec![format!("{images} images, {} classes", first.classes.len()), String::new()];
 
     let mut header = vec![String::new()];
-    header.extend(COLUMNS.map(|(_, heading)| heading.to_string()));
+    header.extend(COLUMNS.map(|figure| figure.title.to_string()));
     let mut rows = vec![header];
     let clusters = first.protocol["clusters"].as_i64().unwrap_or(0);
     let name = match measured.len() {
@@ -46,9 +47,9 @@ pub(super) fn lines(measured: &[Measured]) -> anyhow::Result<Vec<String>> {
 }
 
 fn row(name: String, summary: &FigureSummary) -> Vec<String> {
-    let cell = |(key, _): (&str, &str)| match summary.get(key) {
-        Some(figure) if key == "classes_in_use" => format!("{figure:.0}"),
-        Some(figure) => figure.to_string(),
+    let cell = |figure: &Figure| match summary.get(figure.key) {
+        Some(found) if figure.unit == Unit::Count => format!("{found:.0}"),
+        Some(found) => found.to_string(),
         None => String::new(),
     };
     std::iter::once(name).chain(COLUMNS.map(cell)).collect()
@@ -58,7 +59,7 @@ fn row(name: String, summary: &FigureSummary) -> Vec<String> {
 fn notes(measured: &[Measured]) -> Vec<String> {
     let Some(first) = measured.first() else { return Vec::new() };
     let mut notes = vec![
-        "ACC: clusters named one to one after classes, on these images. many-to-one: each after its most frequent class."
+        "ACC: clusters named one to one after classes, on these images; many to one: each after its most frequent class."
             .to_string(),
     ];
     if let Some(kmeans) = first.protocol.get("kmeans") {

@@ -6,20 +6,21 @@
 mod table;
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use twist_io::{UpdateLock, printable};
+use twist_io::{UpdateLock, printable, write_atomic};
 
 use self::table::Table;
-use crate::error::ReportError;
+use crate::{RunError, RunFolder, files};
 
 /// Longest label in characters.
 const LONGEST: usize = 100;
 
 /// Labels by the path of the image, also of images that this run does not show.
-pub(super) struct Labels {
+#[derive(Debug)]
+pub struct Labels {
     file: PathBuf,
     given: BTreeMap<String, String>,
     /// Length and time of the file when it was read last.
@@ -31,7 +32,7 @@ impl Labels {
     ///
     /// # Errors
     /// The file is there and is not a table with the columns `path` and `label`: it is not ours to write.
-    pub(super) fn open(file: PathBuf) -> Result<Self, ReportError> {
+    pub fn open(file: PathBuf) -> Result<Self, RunError> {
         let mut labels = Self { file, given: BTreeMap::new(), seen: None };
         labels.seen = labels.stamp();
         labels.given = labels.read()?.labels();
@@ -39,7 +40,7 @@ impl Labels {
     }
 
     /// Takes over what others wrote meanwhile; a file that cannot be used is reported when something is to be changed.
-    pub(super) fn refresh(&mut self) {
+    pub fn refresh(&mut self) {
         let stamp = self.stamp();
         if stamp != self.seen
             && let Ok(table) = self.read()
@@ -49,17 +50,17 @@ impl Labels {
     }
 
     /// The label of an image.
-    pub(super) fn of(&self, path: &str) -> Option<&str> {
+    pub fn of(&self, path: &str) -> Option<&str> {
         self.given.get(path).map(String::as_str)
     }
 
     /// How many images have one.
-    pub(super) fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.given.len()
     }
 
     /// Every different label with its number of images, the most frequent first.
-    pub(super) fn counts(&self) -> Vec<(&str, usize)> {
+    pub fn counts(&self) -> Vec<(&str, usize)> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         self.given.values().for_each(|label| *counts.entry(label).or_default() += 1);
         let mut counts: Vec<_> = counts.into_iter().collect();
@@ -69,7 +70,10 @@ impl Labels {
 
     /// Gives the images at `paths` the label, or takes theirs away when it is empty, in the file as it is now. When that
     /// cannot be read or written nothing is changed.
-    pub(super) fn set(&mut self, paths: &[&str], label: &str) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// A sentence that says why the label cannot be given.
+    pub fn set(&mut self, paths: &[&str], label: &str) -> Result<(), String> {
         let label = label.trim();
         if label.chars().count() > LONGEST {
             return Err("a label has at most 100 characters".into());
@@ -80,7 +84,7 @@ impl Labels {
         let _lock = UpdateLock::of(&self.file).map_err(|error| error.to_string())?;
         let mut table = self.read().map_err(|error| error.to_string())?;
         table.set(paths, label);
-        twist_io::write_atomic(&self.file, |file| table.write(file)).map_err(|error| error.to_string())?;
+        write_atomic(&self.file, |file| table.write(file)).map_err(|error| error.to_string())?;
         (self.given, self.seen) = (table.labels(), self.stamp());
         Ok(())
     }
@@ -90,18 +94,38 @@ impl Labels {
         Some((found.len(), found.modified().ok()?))
     }
 
-    fn read(&self) -> Result<Table, ReportError> {
+    fn read(&self) -> Result<Table, RunError> {
         match fs_err::read(&self.file) {
-            Ok(bytes) => Table::read(&bytes).ok_or_else(|| ReportError::NoLabels { path: self.file.clone() }),
+            Ok(bytes) => Table::read(&bytes).ok_or_else(|| RunError::NotLabels { path: self.file.clone() }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Table::new()),
-            Err(source) => Err(ReportError::Read { source }),
+            Err(error) => Err(error.into()),
         }
     }
 }
 
 /// Labels by path in a table with the columns `path` and `label`; `None` for anything else.
-pub(crate) fn given(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
+pub fn labels_in(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
     Table::read(bytes).map(|table| table.labels())
+}
+
+/// Writes `labels.csv` of the run in `folder` anew, from paths and labels. A table with others, from a run that was here before, is
+/// set aside.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn replace_labels<'a>(
+    folder: &RunFolder,
+    labels: impl IntoIterator<Item = (String, &'a str)>,
+) -> Result<(), RunError> {
+    let mut table = Table::new();
+    labels.into_iter().for_each(|(path, label)| table.push(&path, label));
+    let mut bytes = Vec::new();
+    table.write(&mut bytes)?;
+    let file = folder.path().join(files::LABELS);
+    if fs_err::read(&file).is_ok_and(|known| known != bytes) {
+        folder.set_aside(files::LABELS)?;
+    }
+    Ok(write_atomic(file, |file| file.write_all(&bytes))?)
 }
 
 #[cfg(test)]
@@ -121,11 +145,11 @@ mod tests {
         }
         assert_eq!(fs_err::read_to_string(&file).unwrap(), "path,label\n\"b,c.png\",cat\nd.png,'=dog\n");
         let again = Labels::open(file.clone()).unwrap();
-        assert_eq!((again.of("b,c.png"), again.of("a.png"), again.len()), (Some("cat"), None, 2));
+        assert_eq!((again.of("b,c.png"), again.of("a.png"), again.count()), (Some("cat"), None, 2));
         assert_eq!(again.of("d.png"), Some("=dog"), "marked as text in the file, and read as it was");
 
         fs_err::write(&file, "something,else\n").unwrap();
-        assert!(matches!(Labels::open(file), Err(ReportError::NoLabels { .. })));
+        assert!(matches!(Labels::open(file), Err(RunError::NotLabels { .. })));
     }
 
     /// What an editor or a second page wrote meanwhile is there after the next click.
@@ -143,7 +167,7 @@ mod tests {
             "path,label,by\na.png,cat,Ann\nb.png,dog,\nx.png,,Ann\nc.png,cow,\n"
         );
         other.refresh();
-        assert_eq!((other.len(), other.of("c.png")), (3, Some("cow")));
+        assert_eq!((other.count(), other.of("c.png")), (3, Some("cow")));
 
         fs_err::write(&file, "{").unwrap();
         let why = one.set(&["d.png"], "cat").unwrap_err();
@@ -156,6 +180,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut labels = Labels::open(folder.path().join("gone/labels.csv")).unwrap();
         assert!(labels.set(&["a.png"], "cat").is_err());
-        assert_eq!(labels.len(), 0);
+        assert_eq!(labels.count(), 0);
     }
 }

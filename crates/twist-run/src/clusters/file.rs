@@ -6,11 +6,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use twist_io::write_atomic;
 
 use super::error::ClusterError;
 use super::names::ClusterNames;
-use crate::atomic::write_atomic;
-use crate::error::IoError;
+use crate::files;
 
 /// The version of the format that is written and read.
 const VERSION: u32 = 1;
@@ -40,10 +40,10 @@ struct WrittenMerge {
 /// Where the names of a model's classes are: `clusters.json` in a run folder, `FILE.clusters.json` beside a weight file.
 pub fn clusters_file(model: &Path) -> PathBuf {
     if model.is_dir() {
-        return model.join("clusters.json");
+        return model.join(files::CLUSTERS);
     }
     let mut name: OsString = model.as_os_str().to_owned();
-    name.push(".clusters.json");
+    name.push(format!(".{}", files::CLUSTERS));
     name.into()
 }
 
@@ -58,7 +58,7 @@ impl ClusterNames {
         let text = match fs_err::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::new(clusters)),
-            Err(error) => return Err(IoError::os("read", path, None, error).into()),
+            Err(error) => return Err(error.into()),
         };
         let damaged = |reason: String| ClusterError::Damaged { path: path.to_owned(), reason };
         let written: Written = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;

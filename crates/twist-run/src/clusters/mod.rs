@@ -20,7 +20,7 @@
 //! undone.
 //!
 //! ```
-//! use twist_io::ClusterNames;
+//! use twist_run::ClusterNames;
 //!
 //! let mut names = ClusterNames::new(10);
 //! names.rename(3, "red circles")?;
@@ -32,7 +32,7 @@
 //! let mut probabilities = [0.05; 10];
 //! (probabilities[3], probabilities[7]) = (0.2, 0.4);
 //! assert!((groups.probabilities(&probabilities)[3] - 0.6).abs() < 1e-6);
-//! # Ok::<(), twist_io::ClusterError>(())
+//! # Ok::<(), twist_run::ClusterError>(())
 //! ```
 
 mod names;

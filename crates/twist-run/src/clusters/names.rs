@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use twist_io::printable;
+
 use super::error::ClusterError;
 use super::group::{Group, Groups};
-use crate::printable::printable;
 
 /// Longest name in characters: it has to fit into tables and pictures.
 const LONGEST: usize = 100;

@@ -10,7 +10,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A CSV table with the columns `path` and `label`, and whatever else it has.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Table {
+pub(super) struct Table {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
     path_at: usize,
@@ -21,13 +21,13 @@ pub(crate) struct Table {
 
 impl Table {
     /// A table without rows.
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let header = ["path", "label"].map(str::to_owned).to_vec();
         Self { header, rows: Vec::new(), path_at: 0, label_at: 1, marked: false, crlf: false }
     }
 
     /// The table in `bytes`; `None` where it is not one with the columns `path` and `label`.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
         let owned = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
         let header = owned(reader.headers().ok()?);
@@ -41,29 +41,34 @@ impl Table {
     }
 
     /// Labels by the path of the image; of two rows for one image the later holds.
-    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+    pub(super) fn labels(&self) -> BTreeMap<String, String> {
         let labels = self.rows.iter().map(|row| (text(row, self.path_at), text(row, self.label_at)));
         let given = labels.filter(|(path, label)| !path.is_empty() && !label.is_empty());
         given.map(|(path, label)| (path.to_owned(), label.to_owned())).collect()
     }
 
+    /// Adds a row for an image that has none.
+    pub(super) fn push(&mut self, path: &str, label: &str) {
+        let width = self.header.len().max(self.path_at + 1).max(self.label_at + 1);
+        let mut row = vec![String::new(); width];
+        row[self.path_at] = text_to_cell(path).into_owned();
+        row[self.label_at] = text_to_cell(label).into_owned();
+        self.rows.push(row);
+    }
+
     /// Gives the images at `paths` the label, or takes theirs away when it is empty. A row that says nothing else then goes.
-    pub(crate) fn set(&mut self, paths: &[&str], label: &str) {
+    pub(super) fn set(&mut self, paths: &[&str], label: &str) {
         let mut places: HashMap<String, Vec<usize>> = HashMap::new();
         for (place, row) in self.rows.iter().enumerate() {
             places.entry(text(row, self.path_at).to_owned()).or_default().push(place);
         }
-        let width = self.header.len().max(self.path_at + 1).max(self.label_at + 1);
         for path in paths {
             match places.get(*path) {
                 Some(own) => own.iter().for_each(|place| self.write_label(*place, label)),
                 None if label.is_empty() => {}
                 None => {
-                    let mut row = vec![String::new(); width];
-                    row[self.path_at] = text_to_cell(path).into_owned();
-                    row[self.label_at] = text_to_cell(label).into_owned();
                     places.insert((*path).to_owned(), vec![self.rows.len()]);
-                    self.rows.push(row);
+                    self.push(path, label);
                 }
             }
         }
@@ -90,7 +95,7 @@ impl Table {
     }
 
     /// Writes the table as it was found, but for what was changed.
-    pub(crate) fn write(&self, mut out: impl Write) -> io::Result<()> {
+    pub(super) fn write(&self, mut out: impl Write) -> io::Result<()> {
         if self.marked {
             out.write_all(BYTE_ORDER_MARK)?;
         }

@@ -1,7 +1,8 @@
 //! Names and merges of discovered classes: what can be said, undone, written and read.
 
 use proptest::prelude::*;
-use twist_io::{ClusterError, ClusterNames, clusters_file};
+use twist_io::UpdateLock;
+use twist_run::{ClusterError, ClusterNames, clusters_file};
 
 fn names_of(names: &ClusterNames) -> Vec<(u32, Vec<u32>, String)> {
     names.groups().iter().map(|group| (group.class, group.members.clone(), group.name.clone())).collect()
@@ -248,4 +249,31 @@ proptest! {
         names.save(&path).unwrap();
         prop_assert_eq!(ClusterNames::load(&path, CLUSTERS).unwrap(), names);
     }
+}
+
+#[test]
+fn changes_made_at_the_same_time_are_all_kept() {
+    const WRITERS: u32 = 8;
+    const EACH: u32 = 10;
+    let folder = tempfile::tempdir().unwrap();
+    let file = clusters_file(folder.path());
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let file = &file;
+            scope.spawn(move || {
+                for cluster in writer * EACH..(writer + 1) * EACH {
+                    let _lock = UpdateLock::of(file).unwrap();
+                    let mut names = ClusterNames::load(file, WRITERS * EACH).unwrap();
+                    names.rename(cluster, &format!("name of {cluster}")).unwrap();
+                    names.save(file).unwrap();
+                }
+            });
+        }
+    });
+    let names = ClusterNames::load(&file, WRITERS * EACH).unwrap();
+    let lost: Vec<u32> =
+        (0..WRITERS * EACH).filter(|&cluster| !names.resolve(cluster).unwrap().named).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    let left = fs_err::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 1, "nothing but the file");
 }

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::error::IoError;
-
 /// A name, a merge or a file of them that cannot be.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -89,9 +87,12 @@ pub enum ClusterError {
         /// Classes of the model.
         model: u32,
     },
-    /// Reading or writing.
+    /// Reading.
+    #[error("{0}")]
+    File(#[from] std::io::Error),
+    /// Writing.
     #[error(transparent)]
-    Io(#[from] IoError),
+    Io(#[from] twist_io::IoError),
 }
 
 fn hint(similar: &[String]) -> String {

@@ -1,0 +1,139 @@
+//! `metrics.json`: the figures of a finished run, with the protocol that defines them.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+use twist_io::write_atomic;
+
+use crate::{Figures, RunError, files};
+
+/// Keys of the file that are not figures.
+const BASELINES: &str = "baselines";
+const PROTOCOL: &str = "protocol";
+/// Key of the protocol: finished steps of the network that was evaluated.
+const STEPS: &str = "steps";
+
+/// What the evaluation at the end of a run measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    /// The figures.
+    pub figures: Figures,
+    /// What is reached without learning, or by k-means on the same features.
+    pub baselines: Figures,
+    /// What is not a figure, such as the calibration of a classifier.
+    pub more: Map<String, Value>,
+    /// Every value that defines the figures; `null` where nothing says it.
+    pub protocol: Value,
+}
+
+impl Metrics {
+    /// Those of the run in `folder`; `None` where it was not evaluated.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub fn read(folder: &Path) -> Result<Option<Self>, RunError> {
+        let path = folder.join(files::METRICS);
+        match fs_err::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| RunError::Damaged { path, reason: error.to_string() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the file of the run in `folder`, atomically.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn write(&self, folder: &Path) -> Result<(), RunError> {
+        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from)?;
+        Ok(write_atomic(folder.join(files::METRICS), |file| writeln!(file, "{text}"))?)
+    }
+
+    /// Sets how many steps the evaluated network had made.
+    pub fn set_steps(&mut self, steps: u64) {
+        self.protocol[STEPS] = steps.into();
+    }
+
+    /// Whether these are of the network after `steps` steps: a run that was stopped, evaluated and resumed has older ones until
+    /// it is evaluated again. Those of old versions do not say it, and are believed.
+    pub fn are_of(&self, steps: u64) -> bool {
+        self.protocol[STEPS].as_u64().is_none_or(|known| known == steps)
+    }
+
+    /// A count of the protocol by its place in it, such as `/knn/queries`.
+    pub fn count(&self, place: &str) -> Option<u64> {
+        self.protocol.pointer(place)?.as_u64()
+    }
+}
+
+impl From<Map<String, Value>> for Metrics {
+    fn from(mut fields: Map<String, Value>) -> Self {
+        let protocol = fields.shift_remove(PROTOCOL).unwrap_or_default();
+        let baselines = match fields.shift_remove(BASELINES) {
+            Some(Value::Object(baselines)) => Figures::of_fields(&baselines),
+            _ => Figures::default(),
+        };
+        let figures = Figures::of_fields(&fields);
+        fields.retain(|key, value| figures.by_key(key).is_none() && !value.is_null());
+        Self { figures, baselines, more: fields, protocol }
+    }
+}
+
+impl Serialize for Metrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = self.figures.fields();
+        if !self.baselines.is_empty() {
+            fields.insert(BASELINES.into(), self.baselines.fields().into());
+        }
+        fields.extend(self.more.clone());
+        fields.insert(PROTOCOL.into(), self.protocol.clone());
+        fields.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Metrics {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Map::deserialize(deserializer)?.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::figure;
+
+    #[test]
+    fn metrics_are_read_as_they_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Metrics::read(folder.path()).unwrap(), None);
+        let mut metrics = Metrics {
+            figures: [(figure::NMI, 0.5), (figure::CLASSES_IN_USE, 9.0)].into_iter().collect(),
+            baselines: [(figure::KMEANS_PIXELS, 0.25)].into_iter().collect(),
+            more: json!({"calibration": {"folds": 2}}).as_object().unwrap().clone(),
+            protocol: json!({"knn": {"queries": 4}}),
+        };
+        metrics.set_steps(8);
+        metrics.write(folder.path()).unwrap();
+        let read = Metrics::read(folder.path()).unwrap().unwrap();
+        assert_eq!(read, metrics);
+        assert!(read.are_of(8) && !read.are_of(9) && Metrics::default().are_of(9));
+        assert_eq!((read.count("/knn/queries"), read.count("/knn")), (Some(4), None));
+        let text = fs_err::read_to_string(folder.path().join(files::METRICS)).unwrap();
+        let keys: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&keys["classes_in_use"], &keys["protocol"]["steps"]), (&json!(9), &json!(8)));
+    }
+
+    #[test]
+    fn a_damaged_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join(files::METRICS), "[1]").unwrap();
+        let message = Metrics::read(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("metrics.json") && message.contains("damaged"), "{message}");
+    }
+}

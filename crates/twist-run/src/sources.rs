@@ -1,0 +1,51 @@
+//! `data.json`: where the images of a run come from, so that a run resumes without being told again.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use twist_io::write_atomic;
+
+use crate::{RunError, files};
+
+/// What the command line said that is not in the recipe. Paths begin at the root.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sources {
+    /// Name or file of the recipe.
+    pub recipe: String,
+    /// The images to learn from.
+    pub train: String,
+    /// The images to measure on.
+    pub held_out: Option<String>,
+    /// Where labels come from.
+    pub labels: String,
+    /// The model whose features a head learns from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
+}
+
+impl Sources {
+    /// What the run in `folder` was started with; `None` where there is no run.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub fn read(folder: &Path) -> Result<Option<Self>, RunError> {
+        let path = folder.join(files::DATA);
+        match fs_err::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| RunError::DamagedSources { path, reason: error.to_string() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the file of the run in `folder`, atomically.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn write(&self, folder: &Path) -> Result<(), RunError> {
+        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from)?;
+        Ok(write_atomic(folder.join(files::DATA), |file| writeln!(file, "{text}"))?)
+    }
+}
