@@ -214,7 +214,7 @@ figures! {
     COMPLETENESS = "completeness", "completeness", Fraction, Higher, Labelled,
         "1 when all images of a label are in one class";
     CLASSES_IN_USE = "classes_in_use", "classes in use", Count, Neither, Unstated,
-        "classes that at least one image falls into";
+        "classes with at least one image";
     MEAN_CONFIDENCE = "mean_confidence", "mean probability", Probability, Neither, Unstated,
         "of the winning class; one over the number of classes is a guess";
     KNN_BANK = "knn_bank", "images that vote", Count, Neither, Unstated, "training images that vote in k-NN";
@@ -227,20 +227,20 @@ figures! {
         "accuracy of a linear classifier on frozen features";
     LINEAR_TOP5 = "linear_top5", "linear, top-5", Share, Higher, TestImages,
         "the label is among the five most probable ones";
-    LINEAR_TOP1_BEST_EPOCH = "linear_top1_best_epoch", "best epoch, no result", Fraction, Neither, TestImages,
-        "the best of the tested epochs, which the test set chose";
+    LINEAR_TOP1_BEST_EPOCH = "linear_top1_best_epoch", "best epoch (not the result)", Fraction, Neither, TestImages,
+        "the best of the tested epochs, chosen with the test set";
     LINEAR_MEAN_PER_CLASS = "linear_mean_per_class", "linear, mean per class", Fraction, Higher, TestImages,
-        "every class counts alike, however many images it has";
+        "mean over classes of the accuracy in each class";
     LINEAR_MAP = "linear_map_11_point", "linear, 11-point mAP", Fraction, Higher, TestImages,
         "mean over classes of the precision at eleven recalls";
     FINETUNE_TOP1 = "finetune_top1", "fine-tuned", Share, Higher, TestImages,
         "accuracy on the test images of the network trained further with labels";
     FINETUNE_TOP5 = "finetune_top5", "fine-tuned, top-5", Share, Higher, TestImages,
         "the label is among the five most probable ones";
-    FINETUNE_TOP1_BEST_EPOCH = "finetune_top1_best_epoch", "best epoch, no result", Fraction, Neither, TestImages,
-        "the best of the tested epochs, which the test set chose";
+    FINETUNE_TOP1_BEST_EPOCH = "finetune_top1_best_epoch", "best epoch (not the result)", Fraction, Neither, TestImages,
+        "the best of the tested epochs, chosen with the test set";
     FINETUNE_MEAN_PER_CLASS = "finetune_mean_per_class", "fine-tuned, mean per class", Fraction, Higher, TestImages,
-        "every class counts alike, however many images it has";
+        "mean over classes of the accuracy in each class";
     FINETUNE_MAP = "finetune_map_11_point", "fine-tuned, 11-point mAP", Fraction, Higher, TestImages,
         "mean over classes of the precision at eleven recalls";
 
@@ -259,7 +259,7 @@ figures! {
         BaselineImages, "ACC of k-means with as many clusters as the network has";
     KMEANS_FEATURES = "kmeans_features_accuracy", "k-means on the same features", Fraction, Higher, BaselineImages,
         "ACC of k-means with as many clusters as the head has";
-    KMEANS_UNIT_FEATURES = "kmeans_unit_features_accuracy", "k-means on the same features, of unit length", Fraction,
+    KMEANS_UNIT_FEATURES = "kmeans_unit_features_accuracy", "k-means on the same features with unit length", Fraction,
         Higher, BaselineImages, "ACC of k-means with as many clusters as the head has";
 
     // What a run costs.

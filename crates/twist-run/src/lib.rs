@@ -1,12 +1,12 @@
 //! A run folder as a type: the names of its files, its lock, and the events that a run writes into it.
 //!
-//! Training, evaluation, the report and the command line meet in the run folder. This crate owns what they agree on, so that
-//! whoever writes a file and whoever reads it use the same type, and no name is spelt twice. [`files`] lists the files;
-//! [`RunFolder`] opens a folder for one process; [`Event`]s say what happens, and [`Recorder`]s keep them; [`figure`] declares every
-//! figure that is measured, once.
+//! Training, evaluation, the report and the command line share the run folder. This crate owns what they agree on: a file is
+//! written and read with the same type, and each name is declared once. [`files`] lists the files; [`RunFolder`] opens a
+//! folder for one process; [`Event`]s report what happens, and [`Recorder`]s store them; [`figure`] declares every measured
+//! figure once.
 //!
-//! It deliberately knows nothing of libtorch, images or networks: a report, or a tool of somebody else, reads a run without
-//! them.
+//! The crate deliberately knows nothing of libtorch, images or networks, so a report or an external tool can read a run
+//! without them.
 //!
 //! ```
 //! use twist_run::{Event, OnExisting, RunFolder, What, files};

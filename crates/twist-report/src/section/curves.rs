@@ -92,7 +92,7 @@ fn loss(run: &Run) -> Option<Chart> {
         return Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Loss", note) });
     }
     let note = "Consistency plus sharpness minus diversity, as weighted by the recipe; it ends near its bound. \
-         While self-labelling, the cross entropy to the labels of the surest images.";
+         During self-labelling, the cross entropy to the labels of the most confident images.";
     let lam2 = run.recipe.as_ref().map(|recipe| recipe.number("loss.lam2").unwrap_or(1.0));
     let bound = lam2.zip(log_outputs(run)).map(|(lam2, log_k)| ("lowest possible".to_owned(), -lam2 * log_k));
     Chart::new(ChartInput {
@@ -103,8 +103,8 @@ fn loss(run: &Run) -> Option<Chart> {
 }
 
 fn terms(run: &Run) -> Option<Chart> {
-    let note = "Diversity should climb to ln K (all classes used alike), sharpness and consistency fall to 0 \
-                (each image sure, both views agreeing).";
+    let note = "Diversity should rise to ln K (all classes used equally); sharpness and consistency should \
+                fall to 0 (confident images, agreeing views).";
     let lines =
         vec![line(run, figure::DIVERSITY, 2), line(run, figure::SHARPNESS, 1), line(run, figure::KL, 0)];
     let bounds = log_outputs(run).map(|log_k| ("ln K".to_owned(), log_k)).into_iter().collect();
@@ -122,7 +122,7 @@ fn accuracy(run: &Run) -> Option<Chart> {
 }
 
 fn scores(run: &Run) -> Option<Chart> {
-    let note = "Measured on labelled data while training; the labels are used for nothing else.";
+    let note = "Measured on labelled data during training; the labels are used for nothing else.";
     let lines = vec![
         score(run, figure::KNN_TOP1, 0),
         score(run, figure::ACC, 1),
@@ -138,7 +138,7 @@ fn scores(run: &Run) -> Option<Chart> {
 }
 
 fn classes(run: &Run) -> Option<Chart> {
-    let note = "Classes that at least one image falls into; far fewer than wanted means that classes died.";
+    let note = "Classes with at least one image. Far fewer than requested means that classes died.";
     let lines = vec![
         Line { name: "in a batch".into(), ..line(run, figure::CLASSES_IN_USE, 0) },
         Line { name: "in the evaluation".into(), ..score(run, figure::CLASSES_IN_USE, 1) },
@@ -164,6 +164,6 @@ fn speed(run: &Run) -> Option<Chart> {
 
 fn gradient(run: &Run) -> Option<Chart> {
     let lines = vec![line(run, figure::GRAD_NORM, 4)];
-    let note = "Before clipping. Sudden jumps come before trouble.";
+    let note = "Before clipping. Sudden jumps are a warning sign.";
     Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Gradient norm", note) })
 }

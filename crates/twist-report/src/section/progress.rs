@@ -40,12 +40,12 @@ pub(super) fn unfinished(run: &Run) -> Option<String> {
                 "max_time" => " by `--max-time`".into(),
                 signal => format!(" by {signal}"),
             };
-            Some(format!("Not finished: the run was stopped{at}{by}. `{go_on}` goes on."))
+            Some(format!("Not finished: the run was stopped{at}{by}. Continue with `{go_on}`."))
         }
         Ending::Collapsed { kind, advice } => {
             let saved =
                 run.log.events.iter().any(|event| matches!(event.event.what, What::Checkpoint { .. }));
-            let begins = if saved { "goes on from the last checkpoint" } else { "starts again" };
+            let begins = if saved { "resumes from the last checkpoint" } else { "starts again" };
             let advice = advice.trim_end_matches('.');
             Some(format!(
                 "Not finished: the run collapsed{at}, {kind}: {advice}. With such a change, `{go_on} --set …` {begins}."
@@ -53,7 +53,8 @@ pub(super) fn unfinished(run: &Run) -> Option<String> {
         }
         Ending::Open => Some(match reached(run) {
             Some(place) => format!(
-                "The run has not finished: the log reaches {place}. If it no longer runs, `{go_on}` goes on."
+                "The run has not finished: the log reaches {place}. If it no longer runs, continue \
+                 with `{go_on}`."
             ),
             None => "The run has not logged a step yet.".into(),
         }),
