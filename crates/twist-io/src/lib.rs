@@ -16,8 +16,7 @@
 //! checkpoint is in memory only once. Each tensor is stored with a checksum, which is compared on reading. If a file is not
 //! a weight file, [`weight_format`] says what it is.
 //!
-//! The crate also reads the MATLAB label files of published data sets ([`load_mat`]), and the names that people give to
-//! discovered classes ([`ClusterNames`]): names and merges in a small JSON file that all commands and the report share.
+//! The crate also reads the MATLAB label files of published data sets ([`load_mat`]).
 //!
 //! It also has what every crate needs and no other crate can hold: text for terminals and tables ([`printable`],
 //! [`text_to_cell`], [`thousands`]) and random numbers that depend only on a counter ([`splitmix`]).

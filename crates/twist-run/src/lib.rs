@@ -1,9 +1,12 @@
-//! A run folder as a type: the names of its files, its lock, and the events that a run writes into it.
+//! A run folder as a type: what its files are called, what stands in them, and who may change them.
 //!
 //! Training, evaluation, the report and the command line share the run folder. This crate owns what they agree on: a file is
-//! written and read with the same type, and each name is declared once. [`files`] lists the files; [`RunFolder`] opens a
-//! folder for one process; [`Event`]s report what happens, and [`Recorder`]s store them; [`figure`] declares every measured
-//! figure once.
+//! written and read with the same type, and each name is declared once. [`files`] names the files; [`figure`] declares every
+//! measured figure.
+//!
+//! [`RunFolder`] opens a folder for one process. [`Event`]s report what happens, [`Recorder`]s store them, and [`Log`] reads them.
+//! [`Metrics`] holds what the end of a run measured, [`Evaluations`] what was measured later, [`Samples`] what the network said
+//! about every image, [`Sources`] where the images come from. [`Labels`] and [`ClusterNames`] hold what people say.
 //!
 //! The crate deliberately knows nothing of libtorch, images or networks, so a report or an external tool can read a run
 //! without them.

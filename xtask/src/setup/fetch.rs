@@ -9,7 +9,7 @@ pub(super) fn ensure(cache: &Cache, flavour: Flavour, check: Check) -> Result<Pa
     ensure_by(cache, flavour, check, fetch)
 }
 
-/// [`ensure`] with another way to fill `staging/ready`.
+/// [`ensure()`] with another way to fill `staging/ready`.
 fn ensure_by(
     cache: &Cache,
     flavour: Flavour,

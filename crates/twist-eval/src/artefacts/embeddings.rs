@@ -1,6 +1,6 @@
 //! `embeddings.parquet`: what the network said of every evaluated image.
 //!
-//! [`column`] says what stands in each column.
+//! [`column`](mod@column) says what stands in each column.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What the network said of every evaluated image: `embeddings.parquet`, and the same for people in `images.csv`.
 //!
-//! [`column`] names the columns. Older tables have the number of the label as `label` and its name and the path in `images.csv`
-//! (`index,path,label,class`), `confidence` for `probability`, the second class as `second_cluster` and `second_confidence`, and
+//! [`column`](mod@column) names the columns. Older tables have the number of the label as `label` and its name and the path in
+//! `images.csv` (`index,path,label,class`), `confidence` for `probability`, the second class as `second_cluster` and `second_confidence`, and
 //! perhaps no lists. Other widths of the same kind are read as well.
 
 mod cells;
