@@ -96,7 +96,7 @@ impl Facts {
 fn make(facts: Facts) -> Made {
     let Facts { rows, width, classes, asked } = facts;
     let (clusters, batch, epochs) = (facts.clusters(), facts.batch_size(), facts.epochs());
-    let (neighbours, (heads, led), each) = (facts.neighbours(), facts.heads(), facts.rows_each());
+    let (neighbours, (heads, guided), each) = (facts.neighbours(), facts.heads(), facts.rows_each());
     let steps = epochs.saturating_mul(facts.steps_per_epoch());
     let mut reasons = vec![
         format!("made for {rows} rows of {width} numbers; --recipe names another"),
@@ -129,15 +129,15 @@ fn make(facts: Facts) -> Made {
         },
         format!("{neighbours} neighbours: half of the rows of a cluster ({each}), at most {NEIGHBOURS}"),
     ];
-    reasons.push(match led {
+    reasons.push(match guided {
         0 => format!("{}: as asked for", counted(heads as u64, "head")),
         _ if facts.is_led() => format!(
-            "{}, led to the end by k-means on rows averaged with {AVERAGED} neighbours: with {each} rows for a cluster, \
+            "{}, guided to the end by k-means on rows averaged with {AVERAGED} neighbours: with {each} rows for a cluster, \
              fewer than {FEW_ROWS}, what a head finds alone is mostly chance",
             counted(heads as u64, "head")
         ),
         _ => format!(
-            "{heads} heads, {led} of them led by k-means at first: the one with the least loss is kept, without labels"
+            "{heads} heads, {guided} of them guided by k-means at first: the one with the least loss is kept, without labels"
         ),
     });
     reasons.push("AdamW at 0.002, dropout 0.2: as in the recipe frozen; --set changes any value".into());
@@ -147,7 +147,7 @@ fn make(facts: Facts) -> Made {
     let text = format!(
         "# Chosen for these features.\n#\n{head}\n\
          [model]\ndim = {clusters}\nhidden_dim = 256\nheads = {heads}\n\n\
-         [guide]\nheads = {led}\nneighbours = {averaged}\nrest = {rest:?}\n\n\
+         [guide]\nheads = {guided}\nneighbours = {averaged}\nrest = {rest:?}\n\n\
          [pairs]\nneighbours = {neighbours}\ndropout = 0.2\n\n\
          [optim]\nname = \"adamw\"\nlr = 2e-3\nscale_lr = false\nweight_decay = 1e-4\n\n\
          [schedule]\nepochs = {epochs}\nwarmup_epochs = {warmup}\n\n\
@@ -209,17 +209,18 @@ mod tests {
     }
 
     #[test]
-    fn k_means_leads_to_the_end_where_rows_are_few_for_a_cluster() {
+    fn k_means_guides_to_the_end_where_rows_are_few_for_a_cluster() {
         // 10, 2, 19 and 20 rows for a cluster.
-        for (rows, k, led) in [(100, 10, true), (300, 101, true), (1_999, 100, true), (2_000, 100, false)] {
+        for (rows, k, guided) in [(100, 10, true), (300, 101, true), (1_999, 100, true), (2_000, 100, false)]
+        {
             let (made, plan) = plan_of(rows, clusters(k));
             let guide = plan.config().guide;
             let end = plan.guidance_at(plan.run.total_steps - 1);
-            let wanted = if led { (1.0, 10, 1, 300) } else { (0.0, 0, 4, 600) };
+            let wanted = if guided { (1.0, 10, 1, 300) } else { (0.0, 0, 4, 600) };
             let found = (end, guide.neighbours, plan.heads(), plan.run.total_steps);
             assert_eq!(found, wanted, "{rows} rows, {k} clusters");
-            let said = made.reasons.iter().any(|reason| reason.contains("led to the end by k-means"));
-            assert_eq!(said, led, "{:?}", made.reasons);
+            let said = made.reasons.iter().any(|reason| reason.contains("guided to the end by k-means"));
+            assert_eq!(said, guided, "{:?}", made.reasons);
         }
         let asked = Asked { heads: Some(3), ..clusters(10) };
         let (_, plan) = plan_of(100, asked);

@@ -17,7 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   twist demo                      1 to 3 minutes on 2 cores, no download
   twist demo --seed 1             other weights and draws; the pictures stay the same
-  twist demo --resume             go on with the latest demo after Ctrl-C
+  twist demo --resume             resume the latest demo after Ctrl-C
 
 The pictures show ten kinds of figures with random colour, size, place, rotation, clutter and
 noise, so that clustering their pixels or colours fails. Labels only serve to measure.";

@@ -85,11 +85,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 fn config(args: &Args, folder: &Path) -> anyhow::Result<FinetuneConfig> {
     let before = if args.folder.resume { FinetuneConfig::read(folder)? } else { None };
     let missing = |what: &str| {
-        let hint = if args.folder.resume {
-            "; --resume without it needs --out RUN, a run to go on with"
-        } else {
-            ""
-        };
+        let hint =
+            if args.folder.resume { "; --resume without it needs --out RUN, the run to resume" } else { "" };
         Usage(format!(
             "{what} is missing: `twist finetune MODEL --train DATA`, see `twist finetune --help`{hint}"
         ))

@@ -247,7 +247,7 @@ fn sources(args: &Args) -> anyhow::Result<Sources> {
                     out.display(),
                     shell_word(out)
                 ),
-                None => "--resume without DATA needs --out RUN, the folder of a run to go on with".into(),
+                None => "--resume without DATA needs --out RUN, the folder of the run to resume".into(),
             })
             .into());
         }

@@ -120,7 +120,7 @@ fn early_exit<B: Begun>(
         Outcome::Finished { .. } => None,
         Outcome::Stopped { reason, step } => {
             let percent = 100 * step / total.max(1);
-            talk.say(format!("stopped and saved after step {step} of {total} ({percent} %); go on with:"));
+            talk.say(format!("stopped and saved after step {step} of {total} ({percent} %); resume with:"));
             talk.say(format!("  {again} {}", shell_word(folder)));
             match reason {
                 StopReason::Signal(signal) => Some(Exit::Signal(signal)),

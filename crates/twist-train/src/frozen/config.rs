@@ -17,7 +17,7 @@ pub struct HeadConfig {
     /// Which rows are compared.
     #[serde(default)]
     pub pairs: PairConfig,
-    /// Which heads are led by k-means.
+    /// Which heads are guided by k-means.
     #[serde(default)]
     pub guide: GuideConfig,
     /// Weights of the loss terms.
@@ -97,7 +97,7 @@ impl Default for PairConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GuideConfig {
-    /// How many heads are led, the last ones.
+    /// How many heads are guided, the last ones.
     pub heads: usize,
     /// k-means sees each row averaged with so many of its neighbours, the nearer the more; 0: the rows alone.
     pub neighbours: usize,

@@ -7,7 +7,7 @@
 //!
 //! A small head ends in one of several minima, some of which put two groups of images into one class. So several heads
 //! with starts of their own learn from the same batches, and the one whose loss over the whole data is least is kept
-//! ([`HeadTrainer::losses`]). Labels have no part in that. Some heads may be led: they learn the clusters of a k-means at
+//! ([`HeadTrainer::losses`]). Labels have no part in that. Some heads may be guided: they learn the clusters of a k-means at
 //! first ([`GuideConfig`]), while the loss takes over.
 //!
 //! ```text

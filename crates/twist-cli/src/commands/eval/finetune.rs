@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// Repetitions with the seeds SEED, SEED + 1, …: mean and standard deviation are reported
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least::<u64>(1))]
     seeds: u64,
-    /// Folder that keeps what is done; the same command goes on from there
+    /// Folder that keeps what is done; the same command resumes from there
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Print one JSON object

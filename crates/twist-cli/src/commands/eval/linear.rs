@@ -69,7 +69,7 @@ pub(super) struct Args {
     /// Seed of the order, the crops and what is held out
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Folder that keeps what is done by resnet and vit; the same command goes on from there
+    /// Folder that keeps what is done by resnet and vit; the same command resumes from there
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Print one JSON object

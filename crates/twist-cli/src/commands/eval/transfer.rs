@@ -88,7 +88,7 @@ struct FinetuneArgs {
     /// Begin with random weights instead of the model's: the same network for comparison
     #[arg(long)]
     from_scratch: bool,
-    /// Folder that keeps what is done; the same command goes on from there
+    /// Folder that keeps what is done; the same command resumes from there
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 }
