@@ -149,7 +149,7 @@ mod tests {
             file
         };
         let cases: [(Shapes, &[&str]); 7] = [
-            (vec![("a".into(), vec![1])], &["such as a", "resnet50", "vit_s", "--arch"]),
+            (vec![("a".into(), vec![1])], &["but one tensor, a", "resnet50", "vit_s", "--arch"]),
             (shaped("conv1.weight", &[8, 3, 5, 5]), &["stem of 5×5", "basic blocks [2, 2, 2, 2]"]),
             (shaped("conv1.weight", &[8, 1, 7, 7]), &["colour images"]),
             (without(file("resnet20", 8, ""), "layer3.2."), &["[3, 3, 2]"]),

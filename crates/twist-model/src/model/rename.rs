@@ -76,7 +76,10 @@ impl TensorNames for Names {
     fn summary(&self) -> String {
         let few: Vec<_> =
             self.shapes.iter().take(4).map(|(name, _)| twist_io::shown(self.original(name))).collect();
-        format!("{} tensors such as {}", self.shapes.len(), few.join(", "))
+        match self.shapes.len() {
+            1 => format!("one tensor, {}", few.join(", ")),
+            count => format!("{count} tensors such as {}", few.join(", ")),
+        }
     }
 }
 
