@@ -145,7 +145,7 @@ pub(crate) fn left_over(seconds: f64, limit: Duration, epochs: u64) -> Option<St
     let fill = (epochs as f64 * FILLED * limit / seconds.max(1e-9)) as u64;
     (seconds * MUCH < FILLED * limit).then(|| {
         format!(
-            "steps are faster than those measured before the run, which will take {} of {}: another run with --epochs {fill} would fill them",
+            "steps are faster than those measured before the run, so it will take {} of {}: a run with --epochs {fill} would use all of that time",
             about(seconds),
             about(limit)
         )

@@ -120,7 +120,13 @@ fn early_exit<B: Begun>(
         Outcome::Finished { .. } => None,
         Outcome::Stopped { reason, step } => {
             let percent = 100 * step / total.max(1);
-            talk.say(format!("stopped and saved after step {step} of {total} ({percent} %); resume with:"));
+            let why = match reason {
+                StopReason::Signal(_) => "",
+                StopReason::MaxTime => ", because the time of --max-time is over",
+            };
+            talk.say(format!(
+                "stopped and saved after step {step} of {total} ({percent} %){why}; resume with:"
+            ));
             talk.say(format!("  {again} {}", shell_word(folder)));
             match reason {
                 StopReason::Signal(signal) => Some(Exit::Signal(signal)),

@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         count => anyhow::bail!(
-            "{count} of {} images cannot be read: replace or remove them, or train without --strict, which skips them",
+            "{count} of {} images cannot be read: replace or remove them, or train without --strict: unreadable images are then skipped",
             report.images
         ),
     }

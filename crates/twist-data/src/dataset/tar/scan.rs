@@ -1,6 +1,6 @@
 //! The members of an archive, from its headers alone.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Seek, SeekFrom};
 
 use tar::EntryType;
@@ -15,6 +15,8 @@ const BLOCK: u64 = 512;
 const WINDOW: u64 = 8 << 10;
 /// Largest name, extended header or label that is read into memory: a damaged size must not ask for gigabytes.
 const SMALL: u64 = 16 << 20;
+/// Bytes behind the last member that are looked at: `tar` fills its last record with zeros, of 10 KiB unless asked otherwise.
+const PADDING: u64 = 1 << 20;
 /// Key of the class names that [`crate::pack`] writes into the global header of each shard, as a JSON list.
 pub(crate) const CLASSES_KEY: &str = "TWIST.classes";
 
@@ -66,11 +68,12 @@ pub(crate) fn scan(
     size: u64,
     read_exact_at: impl Fn(&mut [u8], u64) -> io::Result<()>,
 ) -> Result<Scan, Damage> {
-    let refused = RefCell::new(None);
-    let window = Window { size, read_exact_at, refused: &refused, at: 0, start: 0, bytes: Vec::new() };
+    let (refused, read) = (RefCell::new(None), Cell::new(0));
+    let window =
+        Window { size, read_exact_at, refused: &refused, read: &read, at: 0, start: 0, bytes: Vec::new() };
     let mut archive = tar::Archive::new(window);
     let mut scan = Scan::default();
-    let mut at = 0;
+    let (mut at, mut end) = (0, 0);
     let damage = |offset: u64, reason: String| Damage::Format { offset, reason };
     // An error of the operating system does not mean that the archive is damaged.
     let told = |error: io::Error, offset: u64| match refused.take() {
@@ -86,6 +89,7 @@ pub(crate) fn scan(
     };
     for entry in archive.entries_with_seek().map_err(Damage::Io)? {
         let mut entry = entry.map_err(|error| told(error, at))?;
+        read.set(0);
         let (header, offset, length) = (entry.raw_header_position(), entry.raw_file_position(), entry.size());
         let name = tidy(&entry.path_bytes());
         if entry.header().entry_type().is_file() && length > size.saturating_sub(offset) {
@@ -129,17 +133,45 @@ pub(crate) fn scan(
             }
             _ => scan.leftovers.add(["special member", "special members"], readable(&name)),
         }
+        // Of a sparse file, `length` counts the holes too, which are not in the archive.
+        let stored = match entry.header().entry_type() {
+            EntryType::GNUSparse => entry.header().entry_size().unwrap_or(0),
+            _ => length,
+        };
         // Padding may be missing after the last member only; then the end mark is missing too.
-        at = offset + length.div_ceil(BLOCK) * BLOCK;
+        at = offset + stored.div_ceil(BLOCK) * BLOCK;
+        end = at;
+        if entry.header().entry_type() == EntryType::GNUSparse {
+            // How many blocks its map of holes takes is not told, so what follows it is not looked at.
+            end = size;
+        }
     }
+    read.set(0);
     match size.checked_sub(at) {
-        Some(BLOCK..) => Ok(scan),
+        Some(BLOCK..) => match behind_the_end(archive.into_inner(), end, size) {
+            Ok(None) => Ok(scan),
+            Ok(Some(offset)) => Err(damage(
+                offset,
+                "the archive goes on behind its end mark: it was joined from several, or a part of it was overwritten by \
+                 zeros; copy it again, or unpack it and pack it anew"
+                    .into(),
+            )),
+            Err(error) => Err(told(error, end)),
+        },
         _ if size == 0 => Err(damage(0, "the file is empty: copy it again".into())),
         _ => Err(damage(
             at.min(size),
             "the archive has no end mark, so it is probably cut off: copy it again".into(),
         )),
     }
+}
+
+/// The place of the first byte behind the end mark at `end` that is not zero, if there is one near it.
+fn behind_the_end(mut archive: impl Read + Seek, end: u64, size: u64) -> io::Result<Option<u64>> {
+    let mut bytes = vec![0; PADDING.min(size.saturating_sub(end)) as usize];
+    archive.seek(SeekFrom::Start(end))?;
+    archive.read_exact(&mut bytes)?;
+    Ok(bytes.iter().position(|&byte| byte != 0).map(|place| end + place as u64))
 }
 
 /// Whether a member is a sparse file, whose bytes are not those of the file.
@@ -178,6 +210,8 @@ struct Window<'a, R> {
     read_exact_at: R,
     /// What the operating system refused, if it did.
     refused: &'a RefCell<Option<io::Error>>,
+    /// Bytes read since the last member: contents are passed over, so more than a header is a header that lies about its size.
+    read: &'a Cell<u64>,
     at: u64,
     start: u64,
     bytes: Vec<u8>,
@@ -202,6 +236,10 @@ impl<R: Fn(&mut [u8], u64) -> io::Result<()>> Read for Window<'_, R> {
         }
         let rest = self.bytes.get((self.at - self.start) as usize..).unwrap_or_default();
         let count = rest.len().min(buffer.len());
+        self.read.set(self.read.get() + count as u64);
+        if self.read.get() > SMALL + WINDOW {
+            return Err(io::Error::other(format!("a header of more than {SMALL} bytes")));
+        }
         buffer[..count].copy_from_slice(&rest[..count]);
         self.at += count as u64;
         Ok(count)
@@ -280,5 +318,42 @@ mod tests {
             bytes[at] = value;
             let _ = scan_bytes(&bytes);
         }
+    }
+
+    #[test]
+    fn a_long_name_of_gigabytes_is_not_read() {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("././@LongLink").unwrap();
+        header.set_entry_type(EntryType::GNULongName);
+        header.set_size(2 << 30);
+        header.set_cksum();
+        let first = *header.as_bytes();
+        let read = Cell::new(0u64);
+        let found = scan((2 << 30) + 4096, |buffer, offset| {
+            read.set(read.get() + buffer.len() as u64);
+            buffer.fill(b'a');
+            if offset == 0 {
+                buffer[..512].copy_from_slice(&first);
+            }
+            Ok(())
+        });
+        let Err(Damage::Format { reason, .. }) = found else { panic!("it has to be refused") };
+        assert!(reason.contains("a header of more than"), "{reason}");
+        assert!(read.get() < 2 * SMALL, "{} bytes were read", read.get());
+    }
+
+    #[test]
+    fn what_lies_behind_the_end_mark_is_not_lost_in_silence() {
+        let one = archive(&[("a.png".into(), vec![1; 700]), ("b.png".into(), vec![2; 3])]);
+        let twice = [one.clone(), one.clone()].concat();
+        let mut zeroed = one.clone();
+        zeroed[1536..2048].fill(0);
+        for (bytes, place) in [(&twice, one.len()), (&zeroed, 2048)] {
+            let Err(Damage::Format { offset, reason }) = scan_bytes(bytes) else { panic!("images are lost") };
+            assert!(reason.contains("behind its end mark"), "{reason}");
+            assert_eq!(offset, place as u64);
+        }
+        let padded = [one, vec![0; 9 << 10]].concat();
+        assert_eq!(scan_bytes(&padded).unwrap().members.len(), 2);
     }
 }
