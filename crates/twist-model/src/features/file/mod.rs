@@ -109,7 +109,7 @@ impl FeatureFile {
         }
         finite(&content.rows).map_err(|error| match error {
             Unfit::NotFinite { first, count } => wrong(format!(
-                "row {first} (from 0) has a number that is NaN or infinite, {count} of {len} rows have; leave them out"
+                "row {first} (from 0) has a number that is NaN, infinite or too large for float32, {count} of {len} rows have; leave them out, or scale them"
             )),
             Unfit::Torch(error) => error.into(),
         })?;
