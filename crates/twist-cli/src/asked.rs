@@ -16,7 +16,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// The flags, and `--set` of the same keys where there is no flag. A value that is not a number is left to the recipe to refuse.
+    /// The flags, and `--set` of the same keys where there is no flag. The recipe refuses a value that is not a number.
     pub(crate) fn of(args: &RecipeArgs, clusters: Option<i64>) -> Self {
         Self {
             clusters: clusters.or(set(&args.set, "model.dim")),

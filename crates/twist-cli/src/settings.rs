@@ -43,7 +43,7 @@ impl Written {
         Self { name: name.to_string(), text }
     }
 
-    /// The recipe that the run in `folder` was started with, under the name of its file; `None` where there is no run.
+    /// The recipe of the run in `folder`, named after its file. `None` if the folder has no run.
     ///
     /// # Errors
     /// The file cannot be read.

@@ -42,7 +42,7 @@ pub(crate) fn write(sources: &Sources, folder: &Path) -> anyhow::Result<()> {
 /// Opens both data sets. What a walk left out is told.
 ///
 /// # Errors
-/// There is no data, or labels of both do not fit.
+/// The data are missing, or the labels of the two sets do not match.
 pub(crate) fn open_both(sources: &Sources, talk: &Talk) -> anyhow::Result<EvalData> {
     if let Some(held_out) = &sources.held_out {
         lasting(held_out, "--eval-data")?;
@@ -74,7 +74,7 @@ pub(crate) fn open_both(sources: &Sources, talk: &Talk) -> anyhow::Result<EvalDa
 /// Opens DATA, to learn from it or to measure on it, with its labels. What is left out is told.
 ///
 /// # Errors
-/// There is no data, it is not of a known kind, or there are several splits.
+/// The data are missing, of an unknown kind, or in several splits.
 pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<dyn Dataset>> {
     let dataset = opened(data, labels, Splits::Refuse)?;
     tell_left_out(data, &*dataset, talk);
@@ -84,7 +84,7 @@ pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<
 /// Opens DATA, to look at it whole, with its labels. What is left out is told.
 ///
 /// # Errors
-/// There is no data, or it is not of a known kind.
+/// The data are missing or of an unknown kind.
 pub(crate) fn open_all(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<dyn Dataset>> {
     let dataset = opened(data, labels, Splits::Together)?;
     tell_left_out(data, &*dataset, talk);
@@ -94,7 +94,7 @@ pub(crate) fn open_all(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<
 /// Opens DATA with its labels and says nothing.
 ///
 /// # Errors
-/// There is no data, it is not of a known kind, or it has splits that are refused.
+/// The data are missing, of an unknown kind, or in splits that are refused.
 pub(crate) fn opened(data: &str, labels: &str, splits: Splits) -> anyhow::Result<Arc<dyn Dataset>> {
     let options = OpenOptions { labels: label_source(labels), splits };
     match data {

@@ -112,7 +112,7 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
     job::run(job, &target, talk)
 }
 
-/// A head goes on with the features of the model whose features it learned on: those of another one mean something else.
+/// A head can only be resumed with features of the model that it was trained on. Features of another model mean something else.
 fn refuse_other_model(folder: &Path, fingerprint: &str) -> anyhow::Result<()> {
     let model = |fingerprint: &str| Some(fingerprint.rsplit_once(" by ")?.1.to_owned());
     let Some(before) = planned(folder, FINGERPRINT).as_deref().and_then(model) else { return Ok(()) };
