@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-import clusterings, losses, networks, pictures, training
+import clusterings, layouts, losses, networks, pictures, training
 from cases import Case
 
 FAMILIES = [losses.FAMILY, networks.HEAD, networks.BACKBONE, training.OPTIM, training.SCHEDULES, clusterings.FAMILY,
-            pictures.IMAGE_OPS, pictures.CROPS]
+            pictures.IMAGE_OPS, pictures.CROPS, layouts.FAMILY]
 
 
 def read(folder, file):

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::cifar_resnet::CifarDepth;
+use crate::convnext::ConvNextArch;
+use crate::efficientnet_lite::EfficientNetLiteArch;
 use crate::resnet::ResNetArch;
 use crate::vit::VitArch;
 use crate::{Activation, Backbone, BackboneConfig, Builder, NnError};
@@ -24,6 +26,10 @@ pub enum Arch {
     ResNet(ResNetArch),
     /// A residual network for CIFAR, with shortcuts without parameters.
     CifarResNet(CifarDepth),
+    /// A convolutional network with the outline of a transformer.
+    ConvNext(ConvNextArch),
+    /// An EfficientNet for phones.
+    EfficientNetLite(EfficientNetLiteArch),
     /// A vision transformer.
     Vit(VitArch),
 }
@@ -33,7 +39,9 @@ impl Arch {
     pub fn all() -> impl Iterator<Item = Arch> {
         let resnets = ResNetArch::published().map(Arch::ResNet);
         let cifar = CifarDepth::ALL.into_iter().map(Arch::CifarResNet);
-        resnets.chain(cifar).chain(VitArch::published().map(Arch::Vit))
+        let convnexts = ConvNextArch::published().map(Arch::ConvNext);
+        let lites = EfficientNetLiteArch::published().map(Arch::EfficientNetLite);
+        resnets.chain(cifar).chain(convnexts).chain(lites).chain(VitArch::published().map(Arch::Vit))
     }
 
     /// What it says of itself.
@@ -41,6 +49,8 @@ impl Arch {
         match self {
             Arch::ResNet(kind) => kind,
             Arch::CifarResNet(kind) => kind,
+            Arch::ConvNext(kind) => kind,
+            Arch::EfficientNetLite(kind) => kind,
             Arch::Vit(kind) => kind,
         }
     }
@@ -53,10 +63,12 @@ impl Arch {
         let arch = None
             .or_else(|| CifarDepth::recognise(names).map(|found| found.map(Arch::CifarResNet)))
             .or_else(|| ResNetArch::recognise(names).map(|found| found.map(Arch::ResNet)))
+            .or_else(|| ConvNextArch::recognise(names).map(|found| found.map(Arch::ConvNext)))
+            .or_else(|| EfficientNetLiteArch::recognise(names).map(|found| found.map(Arch::EfficientNetLite)))
             .or_else(|| VitArch::recognise(names).map(|found| found.map(Arch::Vit)));
         let arch = arch.unwrap_or_else(|| {
             Err(Unrecognised::seen(format!(
-                "there is neither `conv1.weight` nor `patch_embed.proj.weight` for colour images, but {}",
+                "there is no first layer of a known network for colour images, but {}",
                 names.summary()
             )))
         })?;
@@ -73,6 +85,8 @@ impl Arch {
     fn parse(name: &str) -> Option<Self> {
         None.or_else(|| CifarDepth::parse(name).map(Arch::CifarResNet))
             .or_else(|| ResNetArch::parse(name).map(Arch::ResNet))
+            .or_else(|| ConvNextArch::parse(name).map(Arch::ConvNext))
+            .or_else(|| EfficientNetLiteArch::parse(name).map(Arch::EfficientNetLite))
             .or_else(|| VitArch::parse(name).map(Arch::Vit))
     }
 }
@@ -113,7 +127,7 @@ pub trait Architecture: fmt::Display + fmt::Debug {
 }
 
 /// What the authors of an architecture use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usual {
     /// The non-linearity of the projection head.
     pub activation: Activation,
@@ -121,7 +135,31 @@ pub struct Usual {
     pub filter: Filter,
     /// Side of the images in pixels.
     pub side: u32,
+    /// Shorter side in pixels that images have before the centre crop to that.
+    pub resize: u32,
+    /// What pixels are normalised by.
+    pub normalisation: Normalisation,
 }
+
+impl Usual {
+    /// As torchvision evaluates convolutional networks: on the centre of images whose shorter side has `resize` pixels.
+    pub(crate) const fn bilinear(side: u32, resize: u32) -> Self {
+        Self { activation: Activation::Relu, filter: Filter::Bilinear, side, resize, normalisation: IMAGENET }
+    }
+}
+
+/// Mean and standard deviation of each channel, of pixels in [0, 1].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalisation {
+    /// Subtracted.
+    pub mean: [f64; 3],
+    /// Divides what is left.
+    pub std: [f64; 3],
+}
+
+/// That of ImageNet, which nearly all published weights expect.
+pub(crate) const IMAGENET: Normalisation =
+    Normalisation { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /// How images are resized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +246,7 @@ mod tests {
 
     #[test]
     fn every_name_parses_to_its_architecture() {
-        assert_eq!(Arch::all().count(), 22);
+        assert!(Arch::all().count() > 30);
         for arch in Arch::all() {
             assert_eq!(arch.to_string().parse::<Arch>().unwrap(), arch);
         }
@@ -217,6 +255,7 @@ mod tests {
             "resnet_bottleneck_1_1_1_1",
             "resnet_bottleneck128_3_4_6_3",
             "resnet_basic_1_2_3_4_cifar",
+            "convnext_8_1_1_2_1",
             "vit_48x2x3",
             "vit_64x4x2p8",
         ];
@@ -226,6 +265,7 @@ mod tests {
         let synonyms = [
             ("resnet_bottleneck64_3_4_6_3", "resnet50"),
             ("resnet_basic_2_2_2_2_cifar", "resnet18_cifar"),
+            ("convnext_96_3_3_9_3", "convnext_t"),
             ("vit_384x12x6", "vit_s"),
             ("vit_384x12x6p8", "vit_s8"),
         ];
@@ -237,6 +277,11 @@ mod tests {
             "resnet_basic64_1_1_1_1",
             "resnet_bottleneck0_1_1_1_1",
             "resnet_basic_1_0_1_1",
+            "convnext_0_1_1_1_1",
+            "convnext_8_1_0_1_1",
+            "convnext_8193_1_1_1_1",
+            "convnext_8_1_1_1",
+            "efficientnet_lite5",
             "vit_50x2x3",
             "vit_48x2",
             "vit_48x2x3p0",

@@ -11,9 +11,7 @@ use tch::Tensor;
 
 use crate::arch::Unrecognised;
 use crate::layers::{BatchNorm, Conv};
-use crate::{
-    Activation, Architecture, Backbone, BackboneConfig, Builder, Filter, Mode, NnError, TensorNames, Usual,
-};
+use crate::{Architecture, Backbone, BackboneConfig, Builder, Mode, NnError, TensorNames, Usual};
 
 /// Stages of every depth.
 const STAGES: usize = 3;
@@ -104,11 +102,12 @@ impl Architecture for CifarDepth {
 
     fn check(&self, config: &BackboneConfig) -> Result<(), NnError> {
         self.check_width(config.width)?;
-        config.refuse_regularisation()
+        config.refuse_drop_path()?;
+        config.refuse_freezing()
     }
 
     fn usual(&self) -> Usual {
-        Usual { activation: Activation::Relu, filter: Filter::Bilinear, side: 32 }
+        Usual::bilinear(32, 32)
     }
 
     fn width_tensor(&self) -> Option<&'static str> {

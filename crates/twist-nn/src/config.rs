@@ -19,10 +19,10 @@ pub struct BackboneConfig {
     /// Which one.
     pub arch: Arch,
     /// Channels of a ResNet's first stage, or of the last one of a ResNet for CIFAR: 64 as published, 128 for `w2`,
-    /// fewer for small machines. Transformers have the one width of their size.
+    /// fewer for small machines. Other architectures have the one width of their size.
     pub width: i64,
     /// Chance that the last block's branches are left out for an image of a training batch; earlier blocks' chances
-    /// rise to it linearly from 0 (stochastic depth, arXiv:1603.09382). Transformers only.
+    /// rise to it linearly from 0 (stochastic depth, arXiv:1603.09382). ResNets have none.
     pub drop_path: f64,
     /// Leaves the projection of patches at its random start, which steadies training (MoCo v3, arXiv:2104.02057).
     /// Transformers only.
@@ -90,13 +90,18 @@ impl BackboneConfig {
         }
     }
 
-    /// For architectures that are not regularised as transformers are.
-    pub(crate) fn refuse_regularisation(&self) -> Result<(), NnError> {
-        let rule = || format!("{} is not a transformer; omit it", self.arch);
-        if self.drop_path != 0.0 {
-            let value = self.drop_path.to_string();
-            return Err(NnError::Misfit { field: "drop_path", value, rule: rule() });
+    /// For architectures without stochastic depth.
+    pub(crate) fn refuse_drop_path(&self) -> Result<(), NnError> {
+        let rule = || format!("{} has no stochastic depth; omit it", self.arch);
+        match self.drop_path {
+            0.0 => Ok(()),
+            chance => Err(NnError::Misfit { field: "drop_path", value: chance.to_string(), rule: rule() }),
         }
+    }
+
+    /// For architectures that are not transformers.
+    pub(crate) fn refuse_freezing(&self) -> Result<(), NnError> {
+        let rule = || format!("{} is not a transformer; omit it", self.arch);
         match self.freeze_embedding {
             true => Err(NnError::Misfit { field: "freeze_embedding", value: "true".into(), rule: rule() }),
             false => Ok(()),

@@ -39,6 +39,8 @@ mod backbone;
 mod depth;
 
 mod cifar_resnet;
+mod convnext;
+mod efficientnet_lite;
 mod resnet;
 mod vit;
 
@@ -53,11 +55,13 @@ mod init;
 
 mod error;
 
-pub use arch::{Arch, Architecture, Filter, TensorNames, Unrecognised, Usual};
+pub use arch::{Arch, Architecture, Filter, Normalisation, TensorNames, Unrecognised, Usual};
 pub use backbone::{Backbone, Mode, build as build_backbone};
 pub use cifar_resnet::{CifarDepth, CifarResNet};
 pub use config::{Activation, BackboneConfig, HeadConfig, MOST_CHANNELS, MOST_OUTPUTS, NetConfig};
+pub use convnext::{ConvNext, ConvNextArch};
 pub use depth::{BlockKind, Depth, Stem};
+pub use efficientnet_lite::{EfficientNetLite, EfficientNetLiteArch};
 pub use error::NnError;
 pub use head::ProjectionHead;
 pub use host::{tensor_from_host, tensor_to_host};

@@ -10,8 +10,8 @@ use tch::Tensor;
 use crate::arch::Unrecognised;
 use crate::layers::{BatchNorm, Conv};
 use crate::{
-    Activation, Architecture, Backbone, BackboneConfig, BlockKind, Builder, Depth, Filter, Mode, NnError,
-    Stem, TensorNames, Usual,
+    Architecture, Backbone, BackboneConfig, BlockKind, Builder, Depth, Mode, NnError, Stem, TensorNames,
+    Usual,
 };
 
 /// Which ResNet.
@@ -98,12 +98,13 @@ impl Architecture for ResNetArch {
     }
 
     fn check(&self, config: &BackboneConfig) -> Result<(), NnError> {
-        config.refuse_regularisation()
+        config.refuse_drop_path()?;
+        config.refuse_freezing()
     }
 
     fn usual(&self) -> Usual {
-        let side = if self.stem == Stem::Cifar { 32 } else { 224 };
-        Usual { activation: Activation::Relu, filter: Filter::Bilinear, side }
+        let (side, resize) = if self.stem == Stem::Cifar { (32, 32) } else { (224, 256) };
+        Usual::bilinear(side, resize)
     }
 
     fn width_tensor(&self) -> Option<&'static str> {

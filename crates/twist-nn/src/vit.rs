@@ -6,10 +6,10 @@
 
 use std::fmt;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::arch::{Unrecognised, length};
-use crate::layers::{LayerNorm, Linear};
+use crate::layers::{LayerNorm, Linear, thinned};
 use crate::{
     Activation, Architecture, Backbone, BackboneConfig, Builder, Filter, Init, MOST_CHANNELS, Mode, NnError,
     TensorNames, Usual,
@@ -171,7 +171,11 @@ impl Architecture for VitArch {
     }
 
     fn usual(&self) -> Usual {
-        Usual { activation: Activation::Gelu, filter: Filter::Bicubic, side: TABLE_SIDE as u32 }
+        Usual {
+            activation: Activation::Gelu,
+            filter: Filter::Bicubic,
+            ..Usual::bilinear(TABLE_SIDE as u32, 256)
+        }
     }
 
     fn side_multiple(&self) -> i64 {
@@ -361,22 +365,9 @@ impl Block {
 
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         let branch = self.attention.forward(&self.norm1.forward(x)?)?;
-        let x = x.f_add(&self.thin(branch, mode)?)?;
+        let x = x.f_add(&thinned(branch, self.drop, mode)?)?;
         let hidden = self.fc1.forward(&self.norm2.forward(&x)?)?.f_gelu("none")?;
-        Ok(x.f_add(&self.thin(self.fc2.forward(&hidden)?, mode)?)?)
-    }
-
-    /// Stochastic depth: in training, leaves the branch out for a random part of the images and scales the rest, so
-    /// that its mean stays. The random numbers are libtorch's; who wants them repeatable seeds it before.
-    fn thin(&self, branch: Tensor, mode: Mode) -> Result<Tensor, NnError> {
-        if self.drop == 0.0 || mode == Mode::Eval {
-            return Ok(branch);
-        }
-        let keep = 1.0 - self.drop;
-        let shape = [branch.size()[0], 1, 1];
-        let lots = Tensor::f_rand(shape, (Kind::Float, branch.device()))?;
-        let scale = lots.f_lt(keep)?.f_to_kind(branch.f_kind()?)?.f_div_scalar(keep)?;
-        Ok(branch.f_mul(&scale)?)
+        Ok(x.f_add(&thinned(self.fc2.forward(&hidden)?, self.drop, mode)?)?)
     }
 }
 

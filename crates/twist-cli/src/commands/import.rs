@@ -21,8 +21,9 @@ Examples:
   twist eval classifier resnet50.safetensors --test 'val-*.tar'
 
 The network is recognised from the names and shapes of its tensors: ResNet-18 to -200 of any width,
-with the stem for ImageNet or for CIFAR; ResNet-20 to -56 for CIFAR; ViT-T, -S and -B. A classifier
-(fc, linear, head, classifier) and TWIST's projection head come along. Nothing in FILE is executed.";
+with the stem for ImageNet or for CIFAR; ResNet-20 to -56 for CIFAR; ConvNeXt-T to -L;
+EfficientNet-Lite0 to -4; ViT-T, -S and -B. A classifier (fc, linear, head, classifier) and TWIST's
+projection head come along. Nothing in FILE is executed.";
 
 /// Turn foreign weights (.pth, .pt, .th or .safetensors) into a model
 #[derive(Debug, clap::Args)]
@@ -70,12 +71,11 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Some(key) => key.clone(),
         None => weights.choose(args.arch).with_context(|| format!("{file}{}", keys(&weights)))?,
     };
-    let defaults = ImportOptions::default();
     let options = ImportOptions {
         arch: args.arch,
         activation: weights.activation(),
-        mean: args.mean.map_or(defaults.mean, |rgb| rgb.0),
-        std: args.std.map_or(defaults.std, |rgb| rgb.0),
+        mean: args.mean.map(|rgb| rgb.0),
+        std: args.std.map(|rgb| rgb.0),
         size: args.size,
         resize: args.resize,
         class_names,

@@ -13,37 +13,25 @@ use super::rename::{Names, computes};
 use super::{ClassifierCard, FeatureScaling, Model, ModelCard};
 use crate::ModelError;
 
-/// Mean and standard deviation of ImageNet's channels, which nearly all published weights expect.
-const IMAGENET: ([f64; 3], [f64; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
-
 /// What a file of tensors does not say of itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
     /// The architecture; `None`: it is recognised.
     pub arch: Option<Arch>,
     /// The projection head's activation; `None`: GELU for transformers, else ReLU.
     pub activation: Option<Activation>,
-    /// Mean of each channel, subtracted from pixels in [0, 1].
-    pub mean: [f64; 3],
-    /// Standard deviation of each channel.
-    pub std: [f64; 3],
-    /// Side of the images in pixels; `None`: 32 with a stem for CIFAR, else 224.
+    /// Mean of each channel, subtracted from pixels in [0, 1]; `None`: what the network's authors use, mostly ImageNet's.
+    pub mean: Option<[f64; 3]>,
+    /// Standard deviation of each channel; `None`: likewise.
+    pub std: Option<[f64; 3]>,
+    /// Side of the images in pixels; `None`: what the network's authors use (32 with a stem for CIFAR, mostly 224).
     pub size: Option<u32>,
-    /// Shorter side before the centre crop; `None`: the size for small images, else 8/7 of it (256 for 224).
+    /// Shorter side before the centre crop; `None`: in the proportion that the authors use (256 for 224, all of small images).
     pub resize: Option<u32>,
     /// Names of the classifier's classes in the order of its outputs; empty: unknown.
     pub class_names: Vec<String>,
     /// Where the weights come from, in one line.
     pub origin: String,
-}
-
-impl Default for ImportOptions {
-    fn default() -> Self {
-        let (mean, std) = IMAGENET;
-        let (arch, activation, size, resize) = (None, None, None, None);
-        let (class_names, origin) = (Vec::new(), String::new());
-        Self { arch, activation, mean, std, size, resize, class_names, origin }
-    }
 }
 
 /// A model, and what became of each tensor of the file.
@@ -68,6 +56,7 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
     let names = Names::of(&state.shapes())?;
     let found = recognise(&names, options.arch, options.activation)?;
     let arch = found.backbone.arch;
+    let usual = arch.kind().usual();
     let classifier = found.classes.map(|classes| {
         let names = options.class_names.clone();
         ClassifierCard { classes, names, temperature: None }
@@ -80,8 +69,8 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
         feature_dim: found.feature_dim,
         head: found.head,
         classifier,
-        mean: options.mean,
-        std: options.std,
+        mean: options.mean.unwrap_or(usual.normalisation.mean),
+        std: options.std.unwrap_or(usual.normalisation.std),
         transform: transform(arch, options),
         precision: Precision::Fp32,
         feature_scaling: FeatureScaling::None,
@@ -95,7 +84,8 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
     let expected = card.shapes()?;
     let counters = add_counters(&mut renamed, &names, &expected);
     let found = match_names(&expected, &renamed.shapes());
-    let computing: Vec<String> = found.unused.iter().filter(|name| computes(name)).cloned().collect();
+    let computing: Vec<String> =
+        found.unused.iter().filter(|name| computes(name, &expected)).cloned().collect();
     let report = in_words_of_the_file(found, &names);
     if !report.is_complete() {
         return Err(ModelError::Incomplete { arch: arch.to_string(), report: Box::new(report) });
@@ -137,15 +127,12 @@ fn in_words_of_the_file(mut report: LoadReport, names: &Names) -> LoadReport {
     report
 }
 
-/// Networks for images of this side or more are evaluated on the centre of a larger one, those for smaller images on all of it.
-const PHOTOGRAPH: u32 = 224;
-
-/// Resizing and centre crop: as the published evaluations do it, bicubic for transformers and bilinear for ResNets.
+/// Resizing and centre crop, as the published evaluations do it.
 fn transform(arch: Arch, options: &ImportOptions) -> EvalTransform {
-    let usual = arch.kind().usual().side;
-    let crop = options.size.unwrap_or(usual);
-    let whole = usual < PHOTOGRAPH;
-    let resize = options.resize.unwrap_or(if whole { crop } else { (u64::from(crop) * 8 / 7) as u32 });
+    let usual = arch.kind().usual();
+    let crop = options.size.unwrap_or(usual.side);
+    let in_proportion = u64::from(crop) * u64::from(usual.resize) / u64::from(usual.side);
+    let resize = options.resize.unwrap_or(u32::try_from(in_proportion).unwrap_or(u32::MAX));
     EvalTransform::new(resize, crop, released_filter(arch))
 }
 

@@ -78,7 +78,7 @@ mod tests {
     /// Names and shapes as a file of this network would have them, behind `prefix`.
     fn file(arch: &str, width: i64, prefix: &str) -> Shapes {
         let config = BackboneCard { arch: arch.parse().unwrap(), width }.config();
-        let mut store = Store::new(tch::Device::Cpu, 0);
+        let mut store = Store::outline();
         let _ = build_backbone(&mut store.builder(""), &config).unwrap();
         store.shapes().into_iter().map(|(name, shape)| (format!("{prefix}{name}"), shape)).collect()
     }
@@ -99,7 +99,7 @@ mod tests {
             assert_eq!((found.head, found.classes), (None, None));
             checked += 1;
         }
-        assert_eq!(checked, 22);
+        assert!(checked > 30);
         for name in
             ["resnet_bottleneck_1_2_1_1", "resnet_bottleneck8_1_1_1_1", "resnet_bottleneck128_3_4_6_3"]
         {

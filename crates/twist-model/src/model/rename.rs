@@ -14,7 +14,7 @@ const WRAPPERS: [&str; 7] =
 const PAIR: [&str; 2] = ["teacher.", "student."];
 
 /// What the linear classifier is called by those who publish weights.
-const CLASSIFIERS: [&str; 4] = ["fc", "linear", "head", "classifier"];
+const CLASSIFIERS: [&str; 7] = ["fc", "linear", "head", "classifier", "head.fc", "classifier.2", "_fc"];
 
 /// TWIST's projection head, which keeps its name.
 pub(super) const HEAD: &str = "projection_heads.";
@@ -97,17 +97,20 @@ fn inner<'a>(name: &'a str, of_pair: Option<&str>) -> &'a str {
     of_pair.and_then(|one| name.strip_prefix(one)).map_or(name, unwrapped)
 }
 
-/// A ResNet whose modules were put into a `Sequential`, so that they have numbers instead of names: `0` the stem, `1` its
-/// norm, and four or three stages from `first` on (4 behind an activation and a pool).
+/// How a network's modules are numbered: a ResNet's that were put into a `Sequential`, so that they have numbers instead of
+/// names (`0` the stem, `1` its norm, and four or three stages from `first` on, 4 behind an activation and a pool), and a
+/// transformer's blocks that lie in chunks.
 struct Sequence {
     first: Option<usize>,
+    chunks: bool,
 }
 
 impl Sequence {
     fn of(names: &HashSet<&str>) -> Self {
         let has = |name: &str| names.contains(name);
         let first = (2..=4).find(|stage| has(&format!("{stage}.0.conv1.weight")));
-        Self { first: first.filter(|_| has("0.weight") && has("1.weight")) }
+        let first = first.filter(|_| has("0.weight") && has("1.weight"));
+        Self { first, chunks: has("patch_embed.proj.weight") }
     }
 
     /// The usual name of a numbered module's tensor.
@@ -132,7 +135,7 @@ fn renamed(name: &str, shape: &[usize], sequence: &Sequence) -> String {
             OLD_HEAD.iter().find_map(|(old, new)| Some(format!("{HEAD}{new}{}", part.strip_prefix(old)?)));
         return old.unwrap_or_else(|| name.to_owned());
     }
-    if let Some((module, part)) = name.split_once('.')
+    if let Some((module, part)) = name.rsplit_once('.')
         && CLASSIFIERS.contains(&module)
         && matches!((part, shape.len()), ("weight", 2) | ("bias", 1))
     {
@@ -141,7 +144,7 @@ fn renamed(name: &str, shape: &[usize], sequence: &Sequence) -> String {
     if let Some(named) = sequence.named(name) {
         return format!("{BACKBONE}{named}");
     }
-    if let Some(named) = without_chunk(name) {
+    if let Some(named) = without_chunk(name).filter(|_| sequence.chunks) {
         return format!("{BACKBONE}{named}");
     }
     // Some implementations for CIFAR call a shortcut with parameters what it is.
@@ -162,8 +165,9 @@ fn without_chunk(name: &str) -> Option<String> {
 const BYSTANDERS: [&str; 7] =
     ["mask_token", "queue", "queue_ptr", "center", "logit_scale", "temperature", "num_batches_tracked"];
 
-/// Modules that transform what flows through a backbone, beside those that hold one of ours.
-const IN_THE_WAY: [&str; 9] = [
+/// Modules that transform what flows through a backbone, beside those that the network here has as well.
+const IN_THE_WAY: [&str; 10] = [
+    "norm",
     "norm_pre",
     "ln_pre",
     "fc_norm",
@@ -175,16 +179,21 @@ const IN_THE_WAY: [&str; 9] = [
     "stem",
 ];
 
-/// Whether a tensor that no network of Twist has, by Twist's name, changes what its own network computes: it lies in a module
-/// that exists here as well (`backbone.blocks.0.ls1.gamma`), or beside the modules (`backbone.register_tokens`), or in one
-/// that everything flows through.
-pub(super) fn computes(name: &str) -> bool {
+/// Whether a tensor that the recognised network, with its `expected` tensors, does not have changes what its own network
+/// computes, by Twist's name: it lies in a module that the recognised one has as well (`backbone.blocks.0.ls1.gamma`), or
+/// beside the modules (`backbone.register_tokens`), or in one that everything flows through.
+pub(super) fn computes(name: &str, expected: &[(String, Vec<usize>)]) -> bool {
     let Some(name) = name.strip_prefix(BACKBONE) else { return false };
     let Some((module, _)) = name.split_once('.') else { return !BYSTANDERS.contains(&name) };
-    let is_stage = module.strip_prefix("layer").is_some_and(|stage| stage.parse::<u8>().is_ok());
-    is_stage
-        || ["conv1", "bn1", "blocks", "patch_embed", "norm"].contains(&module)
-        || IN_THE_WAY.contains(&module)
+    let modules = expected.iter().filter_map(|(name, _)| name.strip_prefix(BACKBONE)?.split_once('.'));
+    IN_THE_WAY.contains(&module)
+        || number_of_stage(module).is_some()
+        || modules.map(|(module, _)| module).any(|own| own == module)
+}
+
+/// A stage of a ResNet that has more of them than the recognised one.
+fn number_of_stage(module: &str) -> Option<u8> {
+    module.strip_prefix("layer")?.parse().ok()
 }
 
 #[cfg(test)]
@@ -220,11 +229,17 @@ mod tests {
             ("head.mlp.0.weight", 2, "backbone.head.mlp.0.weight"),
             ("classifier.weight", 4, "backbone.classifier.weight"),
             ("layer2.0.shortcut.0.weight", 4, "backbone.layer2.0.downsample.0.weight"),
-            ("blocks.1.7.attn.qkv.weight", 2, "backbone.blocks.7.attn.qkv.weight"),
+            ("blocks.1.7.conv_dw.weight", 4, "backbone.blocks.1.7.conv_dw.weight"),
         ];
         for (original, axes, expected) in cases {
             assert_eq!(names(&[(original.to_owned(), vec![1; axes])]), [expected], "{original}");
         }
+    }
+
+    #[test]
+    fn blocks_of_a_transformer_come_out_of_their_chunks() {
+        let chunked = file(&["patch_embed.proj.weight", "blocks.1.7.attn.qkv.weight"]);
+        assert_eq!(names(&chunked)[1], "backbone.blocks.7.attn.qkv.weight");
     }
 
     #[test]
@@ -268,6 +283,10 @@ mod tests {
 
     #[test]
     fn tensors_that_change_the_features_are_told_from_bystanders() {
+        let expected =
+            ["conv1.weight", "layer1.0.conv1.weight", "blocks.0.norm1.bias", "patch_embed.proj.bias"];
+        let expected: Shapes = expected.map(|name| (format!("{BACKBONE}{name}"), vec![1])).into();
+        let computes = |name: &str| computes(name, &expected);
         let computing = [
             "blocks.0.ls1.gamma",
             "blocks.11.attn.q_norm.weight",

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use twist_io::{PickleFile, StateDict, WeightFormat, load_pickle, load_safetensors, weight_format};
-use twist_nn::{Activation, Arch};
+use twist_nn::{Activation, Arch, BackboneConfig, Store, TensorNames, build_backbone};
 
 use super::recognise::recognise;
 use super::rename::Names;
@@ -68,12 +68,14 @@ impl Weights {
         keys.sort_by_key(|key| rank(key));
         let mut first = None;
         for key in keys {
-            // Without an architecture in mind, or with one, the network is where a backbone's first tensor is.
-            match Names::of(&self.shapes(&key)).and_then(|names| recognise(&names, None, None)) {
+            let names = Names::of(&self.shapes(&key));
+            if let (Some(arch), Ok(names)) = (arch, &names)
+                && has_first_layer(arch, names)
+            {
+                return Ok(key);
+            }
+            match names.and_then(|names| recognise(&names, None, None)) {
                 Ok(_) => return Ok(key),
-                Err(ModelError::Unrecognised { .. }) if arch.is_some() && self.begins_a_network(&key) => {
-                    return Ok(key);
-                }
                 Err(error) => {
                     first.get_or_insert(error);
                 }
@@ -83,12 +85,6 @@ impl Weights {
             reason: "the file holds no tensors that have names".into(),
             remedy: "save the network's state_dict(), not the network itself".into(),
         }))
-    }
-
-    /// Whether there is a first layer of a known kind under a key.
-    fn begins_a_network(&self, key: &str) -> bool {
-        let first = ["conv1.weight", "patch_embed.proj.weight"];
-        self.shapes(key).iter().any(|(name, _)| first.iter().any(|first| name.ends_with(first)))
     }
 
     fn shapes(&self, key: &str) -> Vec<(String, Vec<usize>)> {
@@ -125,4 +121,12 @@ impl Weights {
             _ => None,
         }
     }
+}
+
+/// Whether the first convolution of an architecture is among the tensors.
+fn has_first_layer(arch: Arch, names: &Names) -> bool {
+    let mut store = Store::outline();
+    let built = build_backbone(&mut store.builder("backbone"), &BackboneConfig::new(arch));
+    let first = store.entries().iter().find(|entry| entry.tensor.dim() == 4);
+    built.is_ok() && first.is_some_and(|entry| names.has(&entry.name))
 }

@@ -1,5 +1,10 @@
 //! Models, features and tables of pictures made here.
 
 mod feature_files;
+mod layouts;
 mod pictures;
 mod tables;
+
+#[allow(dead_code)]
+#[path = "../../../twist-nn/tests/all/reference.rs"]
+mod reference;

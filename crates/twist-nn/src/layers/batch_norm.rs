@@ -8,7 +8,7 @@ use torch_ext::{NormAct, norm_act};
 use super::pooled::Pooled;
 use crate::{Builder, Init, Mode, NnError};
 
-/// Added to variances.
+/// Added to variances where a network does not say otherwise.
 const EPS: f64 = 1e-5;
 
 /// Share of the newest batch in the running statistics.
@@ -25,6 +25,7 @@ pub struct BatchNorm {
     running_var: Tensor,
     /// 0-d int64: batches that were tracked, each counted once however many pieces it came in.
     batches: Tensor,
+    eps: f64,
     /// Of the pieces of a batch that is on its way; empty between batches.
     pooled: RefCell<Option<Pooled>>,
 }
@@ -54,8 +55,15 @@ impl BatchNorm {
             running_mean: b.buffer("running_mean", &[channels], 0.0, Kind::Float)?,
             running_var: b.buffer("running_var", &[channels], 1.0, Kind::Float)?,
             batches: b.buffer("num_batches_tracked", &[], 0.0, Kind::Int64)?,
+            eps: EPS,
             pooled: RefCell::default(),
         })
+    }
+
+    /// The same with another number that is added to variances.
+    #[must_use]
+    pub fn with_eps(self, eps: f64) -> Self {
+        Self { eps, ..self }
     }
 
     /// `[B, C]` or `[B, C, H, W]`, of the same shape.
@@ -94,7 +102,7 @@ impl BatchNorm {
             running: (mode != Mode::TrainUntracked).then_some((mean, var)),
             training: mode != Mode::Eval,
             momentum: if in_pieces { 1.0 } else { MOMENTUM },
-            eps: EPS,
+            eps: self.eps,
             residual,
             relu,
         };
@@ -131,7 +139,7 @@ impl BatchNorm {
         let (mean, var) = (mean.f_repeat([bunches])?, var.f_repeat([bunches])?);
         let none = None::<&Tensor>;
         // With momentum 1 the running statistics are the statistics of this batch.
-        let y = wide.f_batch_norm(none, none, Some(&mean), Some(&var), true, 1.0, EPS, true)?;
+        let y = wide.f_batch_norm(none, none, Some(&mean), Some(&var), true, 1.0, self.eps, true)?;
         let over_bunches =
             |x: &Tensor| x.f_view([bunches, channels])?.f_mean_dim([0i64].as_slice(), false, None);
         self.take_in(&over_bunches(&mean)?, &over_bunches(&var)?, rows, mode)?;

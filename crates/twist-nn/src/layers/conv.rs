@@ -1,15 +1,17 @@
-//! A convolution without bias, as batch-normalised networks use it.
+//! Convolutions: without a bias as batch-normalised networks use them, and with one.
 
 use tch::Tensor;
 
 use crate::{Builder, Init, NnError};
 
-/// A square kernel `[out, in, k, k]`.
+/// A square kernel `[out, in, k, k]`; `[out, 1, k, k]` where each channel has its own.
 #[derive(Debug)]
 pub struct Conv {
     weight: Tensor,
+    bias: Option<Tensor>,
     stride: i64,
     padding: i64,
+    groups: i64,
 }
 
 impl Conv {
@@ -27,7 +29,43 @@ impl Conv {
     ) -> Result<Self, NnError> {
         let init = Init::kaiming_fan_out(outputs, kernel);
         let weight = b.parameter("weight", &[outputs, inputs, kernel, kernel], init)?;
-        Ok(Self { weight, stride, padding })
+        Ok(Self { weight, bias: None, stride, padding, groups: 1 })
+    }
+
+    /// As [`Conv::new`], with a kernel of its own for each channel.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn depthwise(
+        b: &mut Builder<'_>,
+        channels: i64,
+        kernel: i64,
+        stride: i64,
+        padding: i64,
+    ) -> Result<Self, NnError> {
+        let init = Init::kaiming_fan_out(1, kernel);
+        let weight = b.parameter("weight", &[channels, 1, kernel, kernel], init)?;
+        Ok(Self { weight, bias: None, stride, padding, groups: channels })
+    }
+
+    /// A linear map of each patch of `side` × `side` pixels, with a bias, that starts as a transformer's.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn patches(b: &mut Builder<'_>, inputs: i64, outputs: i64, side: i64) -> Result<Self, NnError> {
+        let weight = b.parameter("weight", &[outputs, inputs, side, side], Init::TRANSFORMER)?;
+        let bias = Some(b.parameter("bias", &[outputs], Init::Const(0.0))?);
+        Ok(Self { weight, bias, stride: side, padding: 0, groups: 1 })
+    }
+
+    /// A kernel for each channel that keeps the resolution, with a bias, and starts as a transformer's linear maps.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn depthwise_same(b: &mut Builder<'_>, channels: i64, kernel: i64) -> Result<Self, NnError> {
+        let weight = b.parameter("weight", &[channels, 1, kernel, kernel], Init::TRANSFORMER)?;
+        let bias = Some(b.parameter("bias", &[channels], Init::Const(0.0))?);
+        Ok(Self { weight, bias, stride: 1, padding: kernel / 2, groups: channels })
     }
 
     /// `[B, in, H, W]` to `[B, out, H', W']`.
@@ -36,6 +74,6 @@ impl Conv {
     /// Shapes or kinds that do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, NnError> {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        Ok(x.f_conv2d(&self.weight, None::<&Tensor>, stride, padding, [1, 1], 1)?)
+        Ok(x.f_conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], self.groups)?)
     }
 }

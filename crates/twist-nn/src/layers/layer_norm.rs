@@ -31,4 +31,17 @@ impl LayerNorm {
         let shape = self.weight.size();
         Ok(x.f_layer_norm(shape, Some(&self.weight), Some(&self.bias), self.eps, true)?)
     }
+
+    /// `[B, D, H, W]`, of the same shape: each position for itself.
+    ///
+    /// # Errors
+    /// There are not `D` channels.
+    pub fn forward_channels(&self, x: &Tensor) -> Result<Tensor, NnError> {
+        Ok(self.forward(&x.f_permute([0, 2, 3, 1])?)?.f_permute([0, 3, 1, 2])?)
+    }
+
+    /// `D`.
+    pub fn features(&self) -> i64 {
+        self.weight.size()[0]
+    }
 }

@@ -5,8 +5,10 @@ mod conv;
 mod layer_norm;
 mod linear;
 mod pooled;
+mod thinned;
 
 pub use batch_norm::BatchNorm;
 pub use conv::Conv;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub(crate) use thinned::thinned;

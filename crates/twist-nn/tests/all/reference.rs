@@ -1,6 +1,6 @@
 //! The reference folder: its tensors, its parameters, and the rule that generates what is too large to store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tch::{Kind, Tensor};
 use twist_io::{StateDict, load_safetensors};
@@ -15,8 +15,8 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 /// The number in the names of generated inputs: the file `seed`, 0 without it.
-pub(crate) fn seed() -> u64 {
-    match fs_err::read_to_string(folder().join("seed")) {
+fn seed_of(folder: &Path) -> u64 {
+    match fs_err::read_to_string(folder.join("seed")) {
         Ok(text) => text.trim().parse().expect("the file `seed` holds a number"),
         Err(error) => {
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "the file `seed` is there or is not");
@@ -25,8 +25,16 @@ pub(crate) fn seed() -> u64 {
     }
 }
 
+pub(crate) fn seed() -> u64 {
+    seed_of(&folder())
+}
+
 pub(crate) fn json(name: &str) -> serde_json::Map<String, serde_json::Value> {
-    let text = fs_err::read_to_string(folder().join(name)).expect("a reference file");
+    json_in(&folder(), name)
+}
+
+pub(crate) fn json_in(folder: &Path, name: &str) -> serde_json::Map<String, serde_json::Value> {
+    let text = fs_err::read_to_string(folder.join(name)).expect("a reference file");
     serde_json::from_str(&text).expect("a JSON object")
 }
 
@@ -35,7 +43,11 @@ pub(crate) struct Values(StateDict);
 
 impl Values {
     pub(crate) fn load(name: &str) -> Self {
-        Self(load_safetensors(folder().join(name)).expect("a reference file").0)
+        Self::in_folder(&folder(), name)
+    }
+
+    pub(crate) fn in_folder(folder: &Path, name: &str) -> Self {
+        Self(load_safetensors(folder.join(name)).expect("a reference file").0)
     }
 
     pub(crate) fn get(&self, name: &str) -> Tensor {
@@ -101,7 +113,29 @@ pub(crate) fn normal(name: &str, shape: &[i64]) -> Tensor {
 
 /// Images `[batch, 3, size, size]` of the rule.
 pub(crate) fn images(batch: i64, size: i64) -> Tensor {
-    ruled(&format!("image.{}.{size}", seed()), &[batch, 3, size, size]) * 2.0
+    images_of(&folder(), batch, size)
+}
+
+pub(crate) fn images_of(folder: &Path, batch: i64, size: i64) -> Tensor {
+    ruled(&format!("image.{}.{size}", seed_of(folder)), &[batch, 3, size, size]) * 2.0
+}
+
+/// The weight of this name, float32 as all that it is made of.
+pub(crate) fn ruled_weight(key: &str, shape: &[i64]) -> Tensor {
+    let u = ruled(key, shape);
+    if key.ends_with("running_mean") {
+        u * 0.1
+    } else if key.ends_with("running_var") {
+        u.abs() * 0.5 + 1.0
+    } else if shape.len() <= 1 && key.ends_with("weight") {
+        u * 0.1 + 1.0
+    } else if shape.len() <= 1 {
+        u * 0.1
+    } else if key.contains("pos_embed") || key.contains("cls_token") {
+        u * 0.05
+    } else {
+        u * (3.0 / shape[1..].iter().product::<i64>() as f64).sqrt()
+    }
 }
 
 /// Gives every floating-point tensor of a store its value by the rule, under its name without `prefix`.
@@ -112,21 +146,7 @@ pub(crate) fn apply_rule(store: &Store, prefix: &str) {
                 continue;
             }
             let key = entry.name.strip_prefix(prefix).expect("every name has the prefix");
-            let shape = entry.tensor.size();
-            let u = ruled(key, &shape); // float32, and so is all that follows
-            let value = if key.ends_with("running_mean") {
-                u * 0.1
-            } else if key.ends_with("running_var") {
-                u.abs() * 0.5 + 1.0
-            } else if shape.len() <= 1 && key.ends_with("weight") {
-                u * 0.1 + 1.0
-            } else if shape.len() <= 1 {
-                u * 0.1
-            } else if key.contains("pos_embed") || key.contains("cls_token") {
-                u * 0.05
-            } else {
-                u * (3.0 / shape[1..].iter().product::<i64>() as f64).sqrt()
-            };
+            let value = ruled_weight(key, &entry.tensor.size());
             entry.tensor.shallow_clone().copy_(&value);
         }
     });

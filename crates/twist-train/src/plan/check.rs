@@ -548,7 +548,7 @@ solarize = 0.0
             (1000, &["self_label={ epochs = 5, lr = 0.1 }"], "below self_label.epochs"),
             (1000, &["self_label={ epochs = 9, lr = 0.1, quantile = [0.5, 1.0] }"], "self_label.quantile"),
             (1000, &["self_label={ epochs = 9, lr = 0.1, threshold_images = 24 }"], "does not divide"),
-            (1000, &["model.drop_path=0.1"], "resnet18_cifar is not a transformer"),
+            (1000, &["model.drop_path=0.1"], "resnet18_cifar has no stochastic depth"),
             (1000, &["model.arch=vit_s", "model.width=8"], "model.width"),
             (
                 1000,

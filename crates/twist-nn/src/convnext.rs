@@ -1,0 +1,225 @@
+//! ConvNeXt (Liu et al., arXiv:2201.03545), read top-down: network, stages, blocks.
+//!
+//! A convolutional network with the outline of a transformer: patches of 4×4 pixels, four stages of blocks with a depthwise
+//! 7×7 convolution and an MLP for each position, and layer norms. The feature is what the authors' classifier reads, and
+//! what DINOv3 calls the class token of its ConvNeXts: the mean over positions, normalised. Names are timm's.
+
+use std::fmt;
+
+use tch::Tensor;
+
+use crate::arch::{Unrecognised, length};
+use crate::layers::{Conv, LayerNorm, Linear, thinned};
+use crate::{
+    Activation, Architecture, Backbone, BackboneConfig, Builder, Filter, Init, MOST_CHANNELS, Mode, NnError,
+    TensorNames, Usual,
+};
+
+/// Added to variances.
+const EPS: f64 = 1e-6;
+
+/// What scales the branches of a new network.
+const FIRST_SCALE: f64 = 1e-6;
+
+/// Stages of every size.
+const STAGES: usize = 4;
+
+/// Which ConvNeXt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConvNextArch {
+    /// Channels of the first stage; each of the others has twice those of the one before.
+    pub channels: u16,
+    /// Blocks of each stage.
+    pub blocks: [u8; STAGES],
+}
+
+/// The published sizes and their letters.
+const NAMED: [(&str, ConvNextArch); 4] = [
+    ("t", ConvNextArch { channels: 96, blocks: [3, 3, 9, 3] }),
+    ("s", ConvNextArch { channels: 96, blocks: [3, 3, 27, 3] }),
+    ("b", ConvNextArch { channels: 128, blocks: [3, 3, 27, 3] }),
+    ("l", ConvNextArch { channels: 192, blocks: [3, 3, 27, 3] }),
+];
+
+impl ConvNextArch {
+    /// Every published size.
+    pub(crate) fn published() -> impl Iterator<Item = Self> {
+        NAMED.into_iter().map(|(_, arch)| arch)
+    }
+
+    /// `convnext_t`; `convnext_8_1_1_2_1`, the channels of the first stage and the blocks of each.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let size = name.strip_prefix("convnext_")?;
+        if let Some((_, named)) = NAMED.into_iter().find(|(letter, _)| *letter == size) {
+            return Some(named);
+        }
+        let (channels, blocks) = size.split_once('_')?;
+        let blocks: Vec<u8> = blocks.split('_').map(|count| count.parse().ok()).collect::<Option<_>>()?;
+        Self::of(channels.parse().ok()?, blocks.try_into().ok()?)
+    }
+
+    fn of(channels: i64, blocks: [u8; STAGES]) -> Option<Self> {
+        let possible = (1..=MOST_CHANNELS >> (STAGES - 1)).contains(&channels) && !blocks.contains(&0);
+        possible.then(|| Self { channels: channels as u16, blocks })
+    }
+
+    /// Four stages behind patches of 4×4.
+    pub(crate) fn recognise(names: &dyn TensorNames) -> Option<Result<Self, Unrecognised>> {
+        let &[channels, 3, side, _] = names.shape("backbone.stem.0.weight")? else { return None };
+        let blocks: Vec<usize> = (0..=STAGES)
+            .map(|stage| names.count(&format!("backbone.stages.{stage}.blocks.*.conv_dw.weight")))
+            .take_while(|&blocks| blocks > 0)
+            .collect();
+        let known = || -> Option<Self> {
+            let counts: Option<Vec<u8>> = blocks.iter().map(|&count| u8::try_from(count).ok()).collect();
+            Self::of(length(channels), counts?.try_into().ok()?).filter(|_| side == 4)
+        };
+        let seen = || {
+            format!("a ConvNeXt of {channels} channels with patches of {side}×{side} and blocks {blocks:?}")
+        };
+        Some(known().ok_or_else(|| Unrecognised::seen(seen())))
+    }
+
+    /// Channels of a stage.
+    fn width(self, stage: usize) -> i64 {
+        i64::from(self.channels) << stage
+    }
+}
+
+impl fmt::Display for ConvNextArch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((letter, _)) = NAMED.into_iter().find(|(_, arch)| arch == self) {
+            return write!(f, "convnext_{letter}");
+        }
+        let [a, b, c, d] = self.blocks;
+        write!(f, "convnext_{}_{a}_{b}_{c}_{d}", self.channels)
+    }
+}
+
+impl Architecture for ConvNextArch {
+    fn build(&self, b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError> {
+        Ok(Box::new(ConvNext::new(b, *self, config.drop_path)?))
+    }
+
+    fn feature_dim(&self, _width: i64) -> i64 {
+        self.width(STAGES - 1)
+    }
+
+    fn check(&self, config: &BackboneConfig) -> Result<(), NnError> {
+        config.refuse_width()?;
+        config.refuse_freezing()
+    }
+
+    fn usual(&self) -> Usual {
+        Usual { activation: Activation::Gelu, filter: Filter::Bicubic, ..Usual::bilinear(224, 256) }
+    }
+
+    fn width_tensor(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// A ConvNeXt without its classifier.
+#[derive(Debug)]
+pub struct ConvNext {
+    stem: (Conv, LayerNorm),
+    parts: Vec<Part>,
+    norm: LayerNorm,
+}
+
+/// What follows the stem, in order.
+#[derive(Debug)]
+enum Part {
+    /// Between two stages: half the resolution, twice the channels.
+    Downsample(LayerNorm, Conv),
+    Block(Block),
+}
+
+impl ConvNext {
+    /// Adds the network's tensors under the builder's prefix. Branches are left out with a chance that rises from 0 to
+    /// `drop_path` at the last block.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn new(b: &mut Builder<'_>, arch: ConvNextArch, drop_path: f64) -> Result<Self, NnError> {
+        let conv = Conv::patches(&mut b.sub("stem.0"), 3, arch.width(0), 4)?;
+        let stem = (conv, LayerNorm::new(&mut b.sub("stem.1"), arch.width(0), EPS)?);
+        let last = arch.blocks.iter().map(|&count| i64::from(count)).sum::<i64>() - 1;
+        let (mut parts, mut index) = (Vec::new(), 0);
+        for (stage, count) in arch.blocks.into_iter().enumerate() {
+            let (mut b, width) = (b.sub(format_args!("stages.{stage}")), arch.width(stage));
+            if stage > 0 {
+                let norm = LayerNorm::new(&mut b.sub("downsample.0"), width / 2, EPS)?;
+                let conv = Conv::patches(&mut b.sub("downsample.1"), width / 2, width, 2)?;
+                parts.push(Part::Downsample(norm, conv));
+            }
+            for block in 0..count {
+                let drop = drop_path * f64::from(index) / last.max(1) as f64;
+                let block = Block::new(&mut b.sub(format_args!("blocks.{block}")), width, drop)?;
+                parts.push(Part::Block(block));
+                index += 1;
+            }
+        }
+        let norm = LayerNorm::new(&mut b.sub("head.norm"), arch.width(STAGES - 1), EPS)?;
+        Ok(Self { stem, parts, norm })
+    }
+}
+
+impl Backbone for ConvNext {
+    /// The stem, each block and each step between stages, and the norm of the mean over positions.
+    fn segments(&self) -> usize {
+        2 + self.parts.len()
+    }
+
+    fn segment(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        if index == 0 {
+            let (conv, norm) = &self.stem;
+            return norm.forward_channels(&conv.forward(x)?);
+        }
+        match self.parts.get(index - 1) {
+            Some(Part::Downsample(norm, conv)) => conv.forward(&norm.forward_channels(x)?),
+            Some(Part::Block(block)) => block.forward(x, mode),
+            None if index + 1 == self.segments() => {
+                self.norm.forward(&x.f_mean_dim([2i64, 3].as_slice(), false, None)?)
+            }
+            None => Err(NnError::Segment { index, segments: self.segments() }),
+        }
+    }
+
+    fn feature_dim(&self) -> i64 {
+        self.norm.features()
+    }
+}
+
+/// `x + gamma * mlp(norm(conv_dw(x)))`, the MLP at each position for itself.
+#[derive(Debug)]
+struct Block {
+    conv: Conv,
+    norm: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+    /// `[C]`.
+    gamma: Tensor,
+    drop: f64,
+}
+
+impl Block {
+    fn new(b: &mut Builder<'_>, width: i64, drop: f64) -> Result<Self, NnError> {
+        Ok(Self {
+            gamma: b.parameter("gamma", &[width], Init::Const(FIRST_SCALE))?,
+            conv: Conv::depthwise_same(&mut b.sub("conv_dw"), width, 7)?,
+            norm: LayerNorm::new(&mut b.sub("norm"), width, EPS)?,
+            fc1: Linear::small_normal(&mut b.sub("mlp.fc1"), width, 4 * width)?,
+            fc2: Linear::small_normal(&mut b.sub("mlp.fc2"), 4 * width, width)?,
+            drop,
+        })
+    }
+
+    /// `[B, C, H, W]`, of the same shape.
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        // Channels last: [B, H, W, C].
+        let y = self.norm.forward(&self.conv.forward(x)?.f_permute([0, 2, 3, 1])?)?;
+        let y = self.fc2.forward(&self.fc1.forward(&y)?.f_gelu("none")?)?.f_mul(&self.gamma)?;
+        Ok(x.f_add(&thinned(y.f_permute([0, 3, 1, 2])?, self.drop, mode)?)?)
+    }
+}
