@@ -5,6 +5,23 @@ use tch::{Kind, Tensor};
 
 use crate::TorchError;
 
+/// The tensors of `list`, each with its position and the one of `first` in the same place.
+///
+/// # Errors
+/// [`TorchError::ListLength`]; [`TorchError::Misfit`] for one that is undefined.
+fn paired<'a>(
+    op: &'static str,
+    what: &'static str,
+    first: &'a [Tensor],
+    list: &'a [Tensor],
+) -> Result<impl Iterator<Item = (usize, (&'a Tensor, &'a Tensor))>, TorchError> {
+    if list.len() != first.len() {
+        return Err(TorchError::ListLength { op, expected: first.len(), got: list.len() });
+    }
+    defined(op, what, list)?;
+    Ok(list.iter().zip(first).enumerate())
+}
+
 /// That no tensor of `list` is undefined.
 ///
 /// # Errors
@@ -27,11 +44,7 @@ pub(crate) fn alike(
     first: &[Tensor],
     list: &[Tensor],
 ) -> Result<(), TorchError> {
-    if list.len() != first.len() {
-        return Err(TorchError::ListLength { op, expected: first.len(), got: list.len() });
-    }
-    defined(op, what, list)?;
-    for (index, (tensor, model)) in list.iter().zip(first).enumerate() {
+    for (index, (tensor, model)) in paired(op, what, first, list)? {
         let misfit = |reason: String| Err(TorchError::Misfit { op, what, index, reason });
         let (size, expected) = (tensor.size(), model.size());
         if size != expected {
@@ -69,11 +82,7 @@ pub(crate) fn counters(
     first: &[Tensor],
     list: &[Tensor],
 ) -> Result<(), TorchError> {
-    if list.len() != first.len() {
-        return Err(TorchError::ListLength { op, expected: first.len(), got: list.len() });
-    }
-    defined(op, what, list)?;
-    for (index, (tensor, model)) in list.iter().zip(first).enumerate() {
+    for (index, (tensor, model)) in paired(op, what, first, list)? {
         let plain = !tensor.is_sparse() && !tensor.is_mkldnn();
         let one = plain && tensor.size().is_empty() && tensor.f_kind()? == Kind::Float;
         if !one || tensor.device() != model.device() {

@@ -11,129 +11,55 @@ pub(crate) struct Foreign {
     pub(crate) remedy: &'static str,
 }
 
-const HEIC: Foreign = Foreign {
-    name: "a HEIC image",
-    extensions: &["heic", "heif", "hif"],
-    remedy: "convert it, for example with `heif-convert FILE FILE.jpg` or `magick mogrify -format jpg FILE`",
-};
-const AVIF: Foreign = Foreign {
-    name: "an AVIF image",
-    extensions: &["avif", "avifs"],
-    remedy: "convert it, for example with `avifdec FILE FILE.png` or `magick mogrify -format png FILE`",
-};
-const GIF: Foreign = Foreign {
-    name: "a GIF image",
-    extensions: &["gif"],
-    remedy: "convert it, for example its first frame with `magick 'FILE[0]' FILE.png`",
-};
-const JPEG_XL: Foreign = Foreign {
-    name: "a JPEG XL image",
-    extensions: &["jxl"],
-    remedy: "convert it, for example with `djxl FILE FILE.png`",
-};
-const JPEG_2000: Foreign = Foreign {
-    name: "a JPEG 2000 image",
-    extensions: &["jp2", "j2k", "j2c", "jpf", "jpx"],
-    remedy: "convert it, for example with `magick mogrify -format png FILE`",
-};
-const PHOTOSHOP: Foreign = Foreign {
-    name: "a Photoshop document",
-    extensions: &["psd", "psb"],
-    remedy: "convert it, for example with `magick 'FILE[0]' FILE.png`",
-};
-const RAW: Foreign = Foreign {
-    name: "a camera raw image",
-    extensions: &["cr2", "cr3", "nef", "arw", "dng", "raf", "orf", "rw2", "pef", "srw"],
-    remedy: "develop it, for example with `darktable-cli FILE FILE.jpg`",
-};
-const PORTABLE: Foreign = Foreign {
-    name: "a PNM image",
-    extensions: &["pnm", "pbm", "pgm", "ppm", "pam"],
-    remedy: "convert it, for example with `magick mogrify -format png FILE`",
-};
-const HIGH_RANGE: Foreign = Foreign {
-    name: "an image with high dynamic range",
-    extensions: &["exr", "hdr"],
-    remedy: "convert it to 8 bits with a tone mapping of your choice",
-};
-const OTHER_IMAGE: Foreign = Foreign {
-    name: "an image of an unsupported format",
-    extensions: &["ico", "cur", "tga", "dds", "qoi", "pcx", "xbm", "xpm", "jxr", "wdp"],
-    remedy: "convert it, for example with `magick mogrify -format png FILE`",
-};
-const DICOM: Foreign = Foreign {
-    name: "a DICOM image",
-    extensions: &["dcm", "dicom"],
-    remedy: "convert it with the window that you look at, for example with `dcmj2pnm +on +Wm FILE FILE.png`",
-};
-const VECTOR: Foreign = Foreign {
-    name: "an SVG drawing",
-    extensions: &["svg", "svgz"],
-    remedy: "render it, for example with `rsvg-convert FILE -o FILE.png`",
-};
-const PDF: Foreign = Foreign {
-    name: "a PDF document",
-    extensions: &["pdf"],
-    remedy: "render its pages, for example with `pdftoppm -png FILE FILE`",
-};
-const VIDEO: Foreign = Foreign {
-    name: "a video",
-    extensions: &["mp4", "mov", "m4v", "avi", "mkv", "webm", "mpg"],
-    remedy: "take images out of it, for example one a second with `ffmpeg -i FILE -vf fps=1 frame-%05d.jpg`",
-};
-const LFS: Foreign = Foreign {
-    name: "a pointer of git-lfs",
-    extensions: &[],
-    remedy: "fetch the image that it stands for with `git lfs pull`",
-};
-const HTML: Foreign = Foreign {
-    name: "an HTML page",
-    extensions: &[],
-    remedy: "a server answered with a page instead of the image; download the image again",
-};
-const XML: Foreign = Foreign {
-    name: "an XML text",
-    extensions: &[],
-    remedy: "a server answered with a message instead of the image; download the image again",
-};
-const APPLE_DOUBLE: Foreign = Foreign {
-    name: "a macOS resource file",
-    extensions: &[],
-    remedy: "it belongs to the image whose name lacks the first two characters; remove it",
-};
-const ARCHIVE: Foreign = Foreign {
-    name: "a compressed archive",
-    extensions: &["zip", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar"],
-    remedy: "unpack it first",
-};
-const ZEROS: Foreign = Foreign {
-    name: "a file of zeros",
-    extensions: &[],
-    remedy: "a copy or download was interrupted; copy the image again",
-};
+/// Declares the kinds and the list of them all: what one is called, its extensions, and what to do.
+macro_rules! kinds {
+    ($($kind:ident = $name:literal, $extensions:expr, $remedy:literal;)*) => {
+        $(const $kind: Foreign = Foreign { name: $name, extensions: &$extensions, remedy: $remedy };)*
+        const ALL: &[&Foreign] = &[$(&$kind),*];
+    };
+}
 
-/// Kinds that an extension tells.
-const NAMED: [&Foreign; 15] = [
-    &HEIC,
-    &AVIF,
-    &GIF,
-    &JPEG_XL,
-    &JPEG_2000,
-    &PHOTOSHOP,
-    &RAW,
-    &PORTABLE,
-    &HIGH_RANGE,
-    &OTHER_IMAGE,
-    &DICOM,
-    &VECTOR,
-    &PDF,
-    &VIDEO,
-    &ARCHIVE,
-];
+kinds! {
+    HEIC = "a HEIC image", ["heic", "heif", "hif"],
+        "convert it, for example with `heif-convert FILE FILE.jpg` or `magick mogrify -format jpg FILE`";
+    AVIF = "an AVIF image", ["avif", "avifs"],
+        "convert it, for example with `avifdec FILE FILE.png` or `magick mogrify -format png FILE`";
+    GIF = "a GIF image", ["gif"], "convert it, for example its first frame with `magick 'FILE[0]' FILE.png`";
+    JPEG_XL = "a JPEG XL image", ["jxl"], "convert it, for example with `djxl FILE FILE.png`";
+    JPEG_2000 = "a JPEG 2000 image", ["jp2", "j2k", "j2c", "jpf", "jpx"],
+        "convert it, for example with `magick mogrify -format png FILE`";
+    PHOTOSHOP = "a Photoshop document", ["psd", "psb"],
+        "convert it, for example with `magick 'FILE[0]' FILE.png`";
+    RAW = "a camera raw image", ["cr2", "cr3", "nef", "arw", "dng", "raf", "orf", "rw2", "pef", "srw"],
+        "develop it, for example with `darktable-cli FILE FILE.jpg`";
+    PORTABLE = "a PNM image", ["pnm", "pbm", "pgm", "ppm", "pam"],
+        "convert it, for example with `magick mogrify -format png FILE`";
+    HIGH_RANGE = "an image with high dynamic range", ["exr", "hdr"],
+        "convert it to 8 bits with a tone mapping of your choice";
+    OTHER_IMAGE = "an image of an unsupported format", ["ico", "cur", "tga", "dds", "qoi", "pcx", "xbm", "xpm", "jxr", "wdp"],
+        "convert it, for example with `magick mogrify -format png FILE`";
+    DICOM = "a DICOM image", ["dcm", "dicom"],
+        "convert it with the window that you look at, for example with `dcmj2pnm +on +Wm FILE FILE.png`";
+    VECTOR = "an SVG drawing", ["svg", "svgz"],
+        "render it, for example with `rsvg-convert FILE -o FILE.png`";
+    PDF = "a PDF document", ["pdf"], "render its pages, for example with `pdftoppm -png FILE FILE`";
+    VIDEO = "a video", ["mp4", "mov", "m4v", "avi", "mkv", "webm", "mpg"],
+        "take images out of it, for example one a second with `ffmpeg -i FILE -vf fps=1 frame-%05d.jpg`";
+    LFS = "a pointer of git-lfs", [], "fetch the image that it stands for with `git lfs pull`";
+    HTML = "an HTML page", [],
+        "a server answered with a page instead of the image; download the image again";
+    XML = "an XML text", [],
+        "a server answered with a message instead of the image; download the image again";
+    APPLE_DOUBLE = "a macOS resource file", [],
+        "it belongs to the image whose name lacks the first two characters; remove it";
+    ARCHIVE = "a compressed archive", ["zip", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar"],
+        "unpack it first";
+    ZEROS = "a file of zeros", [], "a copy or download was interrupted; copy the image again";
+}
 
 /// The kind with this extension, which is given in lower case.
 pub(crate) fn by_extension(extension: &str) -> Option<&'static Foreign> {
-    NAMED.into_iter().find(|kind| kind.extensions.contains(&extension))
+    ALL.iter().copied().find(|kind| kind.extensions.contains(&extension))
 }
 
 /// The kind that begins with these bytes.
@@ -233,7 +159,7 @@ mod tests {
 
     #[test]
     fn extensions_have_one_kind() {
-        let all: Vec<&str> = NAMED.iter().flat_map(|kind| kind.extensions).copied().collect();
+        let all: Vec<&str> = ALL.iter().flat_map(|kind| kind.extensions).copied().collect();
         assert_eq!(by_extension("heic"), Some(&HEIC));
         assert_eq!(by_extension("jpg"), None);
         assert!(all.iter().all(|e| all.iter().filter(|other| *other == e).count() == 1), "{all:?}");
