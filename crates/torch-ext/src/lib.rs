@@ -3,10 +3,10 @@
 //! `tch` gives Twist tensors and their operations. Training needs a little more: bf16 autocast on the CPU, one call that
 //! updates every parameter, gradients that can be removed instead of zeroed, a CPU allocator that keeps the pages of a step
 //! for the next one, and a CUDA library that is loaded at run time instead of linked. This crate provides these behind safe
-//! functions that return `Result`.
+//! functions that return `Result`. A [`Machine`] says which device there is and what it is fast at.
 //!
-//! It is the only crate that contains `unsafe` or C++. It deliberately holds no networks, no optimizers and no policy, so
-//! everything above it can be read without knowing C++.
+//! It is the only crate that contains `unsafe` or C++. It deliberately holds no networks and no optimizers, so everything
+//! above it can be read without knowing C++.
 //!
 //! Data is passed as [`tch::Tensor`] handles; lists are slices of them. Every C++ function returns either nothing or a
 //! message, which one macro turns into a [`TorchError`], so no exception ever unwinds into Rust.
@@ -34,6 +34,7 @@ mod error;
 
 pub mod autocast;
 pub mod cuda;
+mod device;
 pub mod foreach;
 pub mod fused;
 pub mod grad;
@@ -42,12 +43,15 @@ pub mod layout;
 pub mod machine;
 pub mod memory;
 mod norm_act;
+mod precision;
 
 mod ffi;
 mod fits;
 
 pub use autocast::Autocast;
 pub use cuda::CudaStatus;
+pub use device::{DeviceError, DeviceRequest, Machine, device_name};
 pub use error::TorchError;
 pub use machine::{CpuFeatures, cpu_features, version};
 pub use norm_act::{NormAct, norm_act};
+pub use precision::Precision;

@@ -231,7 +231,8 @@ pub(crate) fn make(facts: Facts) -> Made {
 
 #[cfg(test)]
 mod tests {
-    use twist_train::{DataFacts, DeviceRequest, Machine, Recipe, TrainPlan};
+    use torch_ext::{DeviceRequest, Machine};
+    use twist_train::{DataFacts, Recipe, TrainPlan};
 
     use super::*;
 

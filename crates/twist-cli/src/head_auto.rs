@@ -162,8 +162,8 @@ fn make(facts: Facts) -> Made {
 
 #[cfg(test)]
 mod tests {
+    use torch_ext::{DeviceRequest, Machine};
     use twist_train::frozen::{HeadPlan, HeadRecipe};
-    use twist_train::{DeviceRequest, Machine};
 
     use super::*;
 

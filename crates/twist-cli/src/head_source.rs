@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use twist_data::Dataset;
-use twist_model::{FeatureFile, FeatureKind, FeatureTable, Model};
+use twist_model::{FeatureFile, FeatureTable, Model};
+use twist_nn::FeatureKind;
 use twist_run::Sources;
 use twist_train::frozen::FeatureFacts;
 

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use torch_ext::{Machine, Precision};
 use twist_data::{Dataset, Skipped};
 use twist_model::{
-    EvalInput, FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Model, ModelCard,
-    ModelError, ModelName,
+    EvalInput, FeatureCache, FeatureFile, FeatureSet, FeatureTable, Model, ModelCard, ModelError, ModelName,
 };
-use twist_train::{Machine, Precision};
+use twist_nn::FeatureKind;
 
 use crate::args::{ModelArgs, PrecisionArg, UseArgs};
 use crate::exit::Usage;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use torch_ext::{DeviceRequest, Machine};
 use twist_io::UpdateLock;
 use twist_model::{ClassSource, Model, ModelName};
 use twist_run::{ClusterError, ClusterNames, Group, clusters_file};
-use twist_train::{DeviceRequest, Machine};
 
 use crate::exit::Usage;
 

@@ -4,12 +4,12 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
+use torch_ext::{DeviceRequest, Machine};
 use twist_data::Dataset;
 use twist_eval::thumbnail;
 use twist_model::{EvalInput, Model};
 use twist_report::serve::{Embed, Helpers, Pictures};
 use twist_run::Sources;
-use twist_train::{DeviceRequest, Machine};
 
 use crate::sources::open_both;
 use crate::talk::{Talk, chain};

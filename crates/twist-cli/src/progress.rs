@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
+use torch_ext::Machine;
 use twist_model::Watch;
 use twist_run::{Event, Figure, Figures, Recorder, RunError, StartFigures, What, figure};
-use twist_train::Machine;
 
 use crate::bar;
 use crate::contention::Contention;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use twist_data::{Dataset, Skipped};
-use twist_model::{
-    FeatureBatch, FeatureKind, FeatureTable, ModelError, StreamEvents, TableSink, stream_features,
-};
+use twist_model::{FeatureBatch, FeatureTable, ModelError, StreamEvents, TableSink, stream_features};
+use twist_nn::FeatureKind;
 
 use crate::model::Opened;
 use crate::progress::Counting;

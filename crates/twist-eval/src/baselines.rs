@@ -6,13 +6,13 @@ use serde::Serialize;
 use tch::{Kind, Tensor};
 use twist_data::{Dataset, EvalTransform, Interpolation};
 use twist_metrics::cluster_scores;
+use twist_model::EvalInput;
+use twist_model::{Features, Rows, unit_rows};
 use twist_nn::{NetConfig, TwistNet};
 
 use crate::labels::label_tensor;
 use crate::split::{EvalData, Split};
 use crate::{EvalError, KMeans, KnnProtocol, knn_top1};
-use twist_model::EvalInput;
-use twist_model::{Features, Rows, unit_rows};
 
 /// Pixels are compared at this size at most: larger images are reduced, as usual for pixel baselines.
 const SIDE: u32 = 32;
@@ -167,9 +167,10 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tch::Device;
-    use twist_train::DeviceNormalize;
+    use twist_nn::DeviceNormalize;
+
+    use super::*;
 
     #[test]
     fn a_histogram_counts_shares_of_colours() {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use twist_data::{Dataset, subset};
 use twist_model::EvalInput;
-use twist_train::{DeviceNormalize, TrainPlan};
+use twist_nn::DeviceNormalize;
+use twist_train::TrainPlan;
 
 use crate::EvalError;
 use crate::baselines::KMEANS_IMAGES;

@@ -187,9 +187,9 @@ pub enum ModelError {
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// The run's normalisation.
+    /// The run folder.
     #[error(transparent)]
-    Train(#[from] twist_train::TrainError),
+    Run(#[from] twist_run::RunError),
     /// The network refused its input.
     #[error(transparent)]
     Net(#[from] twist_nn::NnError),

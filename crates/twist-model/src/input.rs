@@ -4,10 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
-use torch_ext::Autocast;
+use torch_ext::{Autocast, Machine, Precision};
 use twist_data::{BatchRequest, Dataset, EvalTransform, Loader, LoaderOptions, Pipeline, Skipped};
-use twist_nn::{Mode, TwistNet};
-use twist_train::{DeviceNormalize, Machine, Precision};
+use twist_nn::{DeviceNormalize, Mode, TwistNet};
 
 use crate::{ModelCard, ModelError, Watch};
 

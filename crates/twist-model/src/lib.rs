@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod checkpoint;
 mod export;
 mod model;
 
@@ -44,17 +45,17 @@ mod tables;
 
 mod error;
 
+pub use checkpoint::{CheckpointFacts, NetworkRecipe, Resizing};
 pub use embed::{embedding_column, embedding_rows, embedding_schema};
 pub use error::ModelError;
 pub use export::{Exporter, export, exporter};
 pub use features::{
-    FeatureCache, FeatureFile, FeatureKind, FeatureSet, FeatureTable, Features, Rows, most_probable,
-    unit_rows,
+    FeatureCache, FeatureFile, FeatureSet, FeatureTable, Features, Rows, most_probable, unit_rows,
 };
 pub use input::{EvalInput, KeptCrops, ReadBatch};
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, Model, ModelCard,
-    ModelName, Weights, hex, import,
+    ModelName, Weights, hex, import, released_filter,
 };
 pub use neighbours::{Neighbours, nearest};
 pub use predict::{ClassSource, Predictions, Predictor, given_labels};

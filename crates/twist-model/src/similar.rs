@@ -4,11 +4,11 @@ use std::path::Path;
 
 use tch::Tensor;
 use twist_data::Skipped;
+use twist_nn::FeatureKind;
 
 use crate::image_files::image_files;
 use crate::{
-    EvalInput, FeatureKind, FeatureSet, Model, ModelError, Predictor, StreamEvents, nearest, stream_features,
-    unit_rows,
+    EvalInput, FeatureSet, Model, ModelError, Predictor, StreamEvents, nearest, stream_features, unit_rows,
 };
 
 /// Frozen features that can be searched by cosine similarity.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tch::{Device, Tensor};
 use twist_data::{Dataset, Skipped};
+use twist_nn::FeatureKind;
 
-use crate::{EvalInput, FeatureKind, Model, ModelError};
+use crate::{EvalInput, Model, ModelError};
 
 /// Some rows of features on their way.
 #[derive(Debug)]

@@ -4,6 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NnError {
+    /// Whatever no program has to tell from the rest.
+    #[error(transparent)]
+    Refused(#[from] twist_io::Refused),
     /// A tensor operation failed.
     #[error(transparent)]
     Torch(#[from] torch_ext::TorchError),

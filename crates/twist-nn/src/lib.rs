@@ -30,13 +30,16 @@
 //! # }
 //! ```
 
+mod normalize;
 mod twist;
 
 mod config;
+mod model_config;
 
 mod arch;
 mod backbone;
 mod depth;
+mod feature_kind;
 
 mod cifar_resnet;
 mod convnext;
@@ -63,11 +66,14 @@ pub use convnext::{ConvNext, ConvNextArch};
 pub use depth::{BlockKind, Depth, Stem};
 pub use efficientnet_lite::{EfficientNetLite, EfficientNetLiteArch};
 pub use error::NnError;
+pub use feature_kind::FeatureKind;
 pub use head::ProjectionHead;
 pub use host::{tensor_from_host, tensor_to_host};
 pub use init::{Init, fill};
 pub use layers::{BatchNorm, Conv, LayerNorm, Linear};
 pub use loss::{LossTerms, SelfLabelLoss, SelfLabelTerms, TeacherLoss, TwistLoss, classes_in_use};
+pub use model_config::ModelConfig;
+pub use normalize::DeviceNormalize;
 pub use resnet::{ResNet, ResNetArch};
 pub use store::{Builder, Entry, Role, Store};
 pub use twist::TwistNet;

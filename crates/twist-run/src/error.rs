@@ -7,6 +7,9 @@ use thiserror::Error;
 /// Why a run folder cannot be opened, read or written.
 #[derive(Debug, Error)]
 pub enum RunError {
+    /// Whatever no program has to tell from the rest.
+    #[error(transparent)]
+    Refused(#[from] twist_io::Refused),
     /// The run folder exists.
     #[error(
         "{path}: this run exists already; continue it with --resume, replace it with --force, or name another folder with --out"

@@ -4,7 +4,7 @@
 //! written and read with the same type, and each name is declared once. [`files`] names the files; [`figure`] declares every
 //! measured figure.
 //!
-//! [`RunFolder`] opens a folder for one process. [`Event`]s report what happens, [`Recorder`]s store them, and [`Log`] reads them.
+//! [`RunFolder`] opens a folder for one process, [`CheckpointStore`] writes and finds its checkpoints. [`Event`]s report what happens, [`Recorder`]s store them, and [`Log`] reads them.
 //! [`Metrics`] holds what the end of a run measured, [`Evaluations`] what was measured later, [`Samples`] what the network said
 //! about every image, [`Sources`] where the images come from. [`Labels`] and [`ClusterNames`] hold what people say.
 //!
@@ -26,6 +26,7 @@
 
 pub mod files;
 
+mod checkpoint;
 mod folder;
 mod lock;
 
@@ -46,6 +47,7 @@ mod time;
 
 mod error;
 
+pub use checkpoint::{CheckpointStore, Loaded, Measured, Rejected, Standing, Streaks};
 pub use clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
 pub use error::RunError;
 pub use evaluations::{Evaluation, Evaluations};

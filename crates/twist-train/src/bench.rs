@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use serde::Serialize;
 use tch::{Cuda, Device, Kind, Tensor};
+use torch_ext::Machine;
 use twist_data::ViewPolicy;
+use twist_nn::DeviceNormalize;
+use twist_nn::ModelConfig;
 
 use crate::{
-    CheckpointConfig, DataConfig, DataFacts, DeviceNormalize, EvalConfig, GuardConfig, LossConfig, Machine,
-    ModelConfig, OptimConfig, OptimName, RunConfig, ScheduleConfig, TrainConfig, TrainError, TrainPlan,
-    TrainState, peak_memory_gib, train_step,
+    CheckpointConfig, DataConfig, DataFacts, EvalConfig, GuardConfig, LossConfig, OptimConfig, OptimName,
+    RunConfig, ScheduleConfig, TrainConfig, TrainError, TrainPlan, TrainState, peak_memory_gib, train_step,
 };
 
 /// What to measure.
@@ -117,7 +119,7 @@ pub fn step(bench: &StepBench, machine: &Machine) -> Result<StepTiming, TrainErr
         peak_memory_gib: peak_memory_gib(device),
         precision: plan.precision().name(),
         channels_last: plan.channels_last(),
-        device: crate::machine::device_name(device),
+        device: torch_ext::device_name(device),
         threads: machine.threads,
     })
 }

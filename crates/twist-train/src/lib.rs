@@ -37,7 +37,6 @@
 //! ```
 
 mod config;
-mod machine;
 mod plan;
 mod schedule;
 
@@ -54,7 +53,6 @@ mod features;
 mod objective;
 mod teacher;
 
-mod normalize;
 mod optim;
 
 mod metrics;
@@ -72,26 +70,21 @@ pub mod bench;
 
 mod error;
 
-pub use checkpoint::{CheckpointFacts, CheckpointStore, Loaded, Measured, Rejected, capture, restore};
+pub use checkpoint::{capture, restore};
 pub use config::{
-    CheckpointConfig, ConfigError, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig,
-    OptimConfig, OptimName, Override, Recipe, RecipeOf, RunConfig, ScheduleConfig, SelfLabelConfig,
-    TeacherConfig, TrainConfig, warmup_that_fits,
+    CheckpointConfig, ConfigError, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, OptimConfig,
+    OptimName, Override, Recipe, RecipeOf, RunConfig, ScheduleConfig, SelfLabelConfig, TeacherConfig,
+    TrainConfig, warmup_that_fits,
 };
 pub use error::TrainError;
-pub use guard::{CollapseKind, Guard, Streaks};
+pub use guard::{CollapseKind, Guard};
 pub use init::init_from;
-pub use machine::{DeviceError, DeviceRequest, Machine};
 pub use memory::{HostMemory, host_memory, peak_memory_gib};
 pub use metrics::{StepMetrics, StepReading};
-pub use normalize::DeviceNormalize;
 pub use objective::{LossValue, Objective};
 pub use optim::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
 pub use pace::Pace;
-pub use plan::{
-    DataFacts, EvalPlan, PlanError, Precision, RatePlan, SelfLabelPlan, TrainPlan, network_of,
-    released_filter,
-};
+pub use plan::{DataFacts, EvalPlan, PlanError, RatePlan, SelfLabelPlan, TrainPlan};
 pub use pretrain::{Pretraining, TrainOptions, Trainer, seconds_per_step};
 pub use resume::changes;
 pub use run::{EvalError, Evaluator, Moment, Outcome, RunPlan, StopFlag, StopReason};

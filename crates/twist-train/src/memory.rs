@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use tch::Device;
+use torch_ext::device_name;
 
-use crate::machine::device_name;
 use crate::{TrainError, TrainPlan};
 
 /// Main memory in bytes.
@@ -137,9 +137,11 @@ fn pieces_for_half(batch: usize, at_a_time: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use torch_ext::Machine;
+
     use super::*;
+    use crate::DataFacts;
     use crate::config::Recipe;
-    use crate::{DataFacts, Machine};
 
     #[test]
     fn the_limit_of_a_container_is_the_memory_there_is() {

@@ -4,17 +4,22 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
+use twist_model::CheckpointFacts;
+use twist_nn::ModelConfig;
+use twist_run::{Loaded, Rejected};
 
-use crate::checkpoint::{CheckpointFacts, Loaded, Rejected};
-use crate::config::ModelConfig;
-use crate::{TrainError, TrainPlan};
+use crate::{TrainConfig, TrainError, TrainPlan};
 
 /// Refuses what would put the run at another place than it was (a step counts batches, whatever their size) and what makes
 /// its weights those of another network.
 ///
 /// # Errors
 /// [`TrainError::WrongCheckpoint`] for another batch size, [`TrainError::OtherNetwork`] for other sizes of the network.
-pub(crate) fn check(path: &Path, facts: &CheckpointFacts, plan: &TrainPlan) -> Result<(), TrainError> {
+pub(crate) fn check(
+    path: &Path,
+    facts: &CheckpointFacts<TrainConfig>,
+    plan: &TrainPlan,
+) -> Result<(), TrainError> {
     let (old, new) = (&facts.recipe.model, &plan.config().model);
     same_clusters(path, old.dim, new.dim)?;
     let sizes = |model: &ModelConfig| {
@@ -78,7 +83,7 @@ pub(crate) fn unreadable_best(bad: &Rejected) -> String {
 }
 
 /// Everything about machine, stage and data that is not as it was when a checkpoint was written.
-pub(crate) fn warnings(facts: &CheckpointFacts, plan: &TrainPlan) -> Vec<String> {
+pub(crate) fn warnings(facts: &CheckpointFacts<TrainConfig>, plan: &TrainPlan) -> Vec<String> {
     let mut warnings = Vec::new();
     let stated = facts.recipe.train.precision != plan.config().train.precision;
     if let Some(before) = facts.precision.filter(|before| *before != plan.precision() && !stated) {

@@ -1,8 +1,8 @@
 //! What identifies a run, for its log.
 
+use torch_ext::device_name;
 use twist_run::StartFigures;
 
-use crate::machine::device_name;
 use crate::run::RunPlan;
 
 /// What a task says of itself when its run begins.

@@ -1,11 +1,10 @@
 //! The training step: everything that happens to one batch, in one function.
 
 use tch::Tensor;
-use twist_nn::{Mode, TwistNet};
+use twist_nn::{DeviceNormalize, Mode, TwistNet};
 
 use crate::features::Features;
 use crate::metrics::StepMetrics;
-use crate::normalize::DeviceNormalize;
 use crate::objective::Objective;
 use crate::optim::{self, Optimizer, Parameters, Rates};
 use crate::teacher::Teacher;

@@ -65,10 +65,12 @@ impl Teacher {
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+    use torch_ext::Machine;
+
     use super::*;
     use crate::config::Recipe;
-    use crate::{DataFacts, Machine, TrainState};
-    use tch::Device;
+    use crate::{DataFacts, TrainState};
 
     fn state() -> (TrainPlan, TrainState) {
         let text = "model = { arch = \"resnet18_cifar\", width = 8, hidden_dim = 16, dim = 8 }\n\

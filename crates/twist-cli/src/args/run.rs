@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use torch_ext::DeviceRequest;
 use twist_run::OnExisting;
-use twist_train::DeviceRequest;
 
 use super::{Duration, PrecisionArg, at_least, device, recipe};
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use twist_train::DeviceRequest;
+use torch_ext::DeviceRequest;
 
 use super::{PrecisionArg, UseArgs, at_least, device};
 use crate::model::Opened;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use torch_ext::{DeviceRequest, Precision};
 use twist_eval::finetune::FinetuneOptions;
 use twist_model::ModelName;
-use twist_train::{DeviceRequest, Precision};
 
 use super::{PrecisionArg, UseArgs, at_least, device};
 use crate::model::Opened;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, TypedValueParser};
+use torch_ext::DeviceRequest;
 use twist_data::bench::PipelineMode;
-use twist_train::DeviceRequest;
 
 use crate::recipes;
 
@@ -129,7 +129,7 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Completed<T> {
 pub(crate) fn device() -> Completed<DeviceRequest> {
     Completed {
         usual: || vec!["auto", "cpu", "cuda"],
-        parse: |text| text.parse().map_err(|error: twist_train::DeviceError| error.to_string()),
+        parse: |text| text.parse().map_err(|error: torch_ext::DeviceError| error.to_string()),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use anyhow::Context;
 use serde_json::{Value, json};
+use torch_ext::{DeviceRequest, Machine};
 use twist_data::bench::{PipelineMode, pipeline};
 use twist_data::{OpenOptions, Splits, Stored};
 use twist_train::bench::{StepBench, step};
-use twist_train::{DeviceRequest, Machine};
 
 use crate::args::{PrecisionArg, at_least, device, pipeline_mode};
 use crate::exit::Exit;

@@ -1,7 +1,8 @@
 //! `twist demo`: training, evaluation and report on pictures that Twist draws itself.
 
+use torch_ext::Machine;
 use twist_run::Sources;
-use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
+use twist_train::{DataFacts, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
 use crate::asked::Asked;

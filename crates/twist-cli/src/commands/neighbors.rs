@@ -6,7 +6,8 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use twist_data::{Dataset, class_name};
 use twist_io::printable;
-use twist_model::{ClassSource, FeatureKind, FeatureSet, Predictor, Similar, SimilarImages};
+use twist_model::{ClassSource, FeatureSet, Predictor, Similar, SimilarImages};
+use twist_nn::FeatureKind;
 
 use crate::args::{ModelArgs, at_least};
 use crate::exit::{Exit, Usage};

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use torch_ext::Machine;
 use twist_data::Dataset;
 use twist_io::shell_word;
 use twist_run::{Sources, files};
-use twist_train::{DataFacts, Machine, Recipe, TrainPlan};
+use twist_train::{DataFacts, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
 use crate::asked::Asked;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
+use torch_ext::Machine;
 use twist_model::FeatureFile;
 use twist_run::Sources;
-use twist_train::Machine;
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
 
 use super::train::{AGAIN, Args, planned, refuse_other_data, written};

@@ -14,10 +14,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tch::{Kind, Tensor};
+use torch_ext::Machine;
 use twist_data::Dataset;
 use twist_io::splitmix;
-use twist_model::{EvalInput, FeatureCache, FeatureKind, FeatureSet, Model, ModelCard};
-use twist_train::Machine;
+use twist_model::{EvalInput, FeatureCache, FeatureSet, Model, ModelCard};
+use twist_nn::FeatureKind;
 use twist_train::labels::Targets;
 
 use crate::labels::label_tensor;

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use torch_ext::Precision;
 use twist_run::files;
-use twist_train::Precision;
 
 use super::FinetuneOptions;
 use crate::{EvalError, LabelBudget};

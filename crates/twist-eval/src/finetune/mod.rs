@@ -17,12 +17,13 @@ mod seeds;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use torch_ext::{Machine, Precision};
 use twist_data::Dataset;
-use twist_model::{FeatureKind, Model, ModelCard};
+use twist_model::{Model, ModelCard};
+use twist_nn::FeatureKind;
 use twist_run::Figures;
 use twist_run::figure::{self, Tested};
 use twist_train::labels::{EpochFigures, Order, Student, SupervisedConfig, SupervisedPlan, crop_and_flip};
-use twist_train::{Machine, Precision};
 
 pub use calibration::Calibration;
 pub use config::{FinetuneConfig, Kind};

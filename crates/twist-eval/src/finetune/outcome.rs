@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use torch_ext::Machine;
 use twist_data::{Dataset, DecodeLimits, Decoder, subset};
+use twist_model::{EvalInput, FeatureCache, FeatureSet, Features, Model, Watch};
+use twist_model::{most_probable, unit_rows};
+use twist_nn::FeatureKind;
 use twist_run::{RunFolder, clusters_file, replace_labels};
-use twist_train::Machine;
 
 use crate::labels::spread;
 use crate::{EvalError, LabelledImages, artefacts};
-use twist_model::{EvalInput, FeatureCache, FeatureKind, FeatureSet, Features, Model, Watch};
-use twist_model::{most_probable, unit_rows};
 
 /// Images that are asked at most.
 const MOST: usize = 50_000;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use torch_ext::Machine;
 use twist_data::Dataset;
 use twist_model::{FeatureSet, Model, ModelCard, Watch, export};
 use twist_run::{Metrics, Recorder, RunFolder, files};
+use twist_train::StopFlag;
 use twist_train::labels::{Supervised, refuse_older};
 use twist_train::run::{Outcome, Place, Run, RunPlan};
-use twist_train::{Machine, StopFlag};
 
 use super::{Calibration, FinetuneConfig, Finetuned, calibration, finetuned, outcome, training};
 use crate::supervised::FromLabels;

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use torch_ext::Machine;
 use twist_data::Dataset;
 use twist_model::Model;
 use twist_run::figure;
-use twist_train::Machine;
 
 use super::{FinetuneOptions, Finetuned, finetune, training};
 use crate::supervised::{Kept, StepsDone, Surroundings};

@@ -1,13 +1,13 @@
 //! The model that a trained head becomes.
 
 use tch::Device;
+use torch_ext::Precision;
 use twist_data::{EvalTransform, Interpolation};
 use twist_io::StateDict;
-use twist_train::Precision;
+use twist_model::{FeatureScaling, HeadCard, Model, ModelCard};
 use twist_train::frozen::HeadPlan;
 
 use crate::EvalError;
-use twist_model::{FeatureScaling, HeadCard, Model, ModelCard};
 
 /// A model of `backbone`'s images, or of features from elsewhere, with the head of `plan` whose tensors are `head`
 /// (`projection_heads.*`). `recipe` is named in its card.

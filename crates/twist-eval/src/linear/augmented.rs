@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use torch_ext::{Machine, Precision};
 use twist_data::Dataset;
-use twist_model::{FeatureKind, Model, ModelCard};
-use twist_nn::{Arch, VitArch, VitSize};
+use twist_model::{Model, ModelCard};
+use twist_nn::{Arch, FeatureKind, VitArch, VitSize};
 use twist_run::figure;
 use twist_train::labels::{EpochFigures, SupervisedConfig, SupervisedPlan, crop_and_flip};
-use twist_train::{Machine, Precision};
 
 use crate::EvalError;
 use crate::finetune::{say_selection, tested};

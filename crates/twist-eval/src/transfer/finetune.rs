@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use torch_ext::{Machine, Precision};
 use twist_data::{Dataset, OfficialSet, Tags, subset};
 use twist_model::{Model, ModelCard, hex};
+use twist_nn::FeatureKind;
 use twist_run::{Event, Recorder, RunError, What};
-use twist_train::labels::{FeatureKind, Order, SupervisedConfig, SupervisedPlan, crop_and_flip};
+use twist_train::TrainError;
+use twist_train::labels::{Order, SupervisedConfig, SupervisedPlan, crop_and_flip};
 use twist_train::run::Place;
-use twist_train::{Machine, Precision, TrainError};
 
 use super::holdout::HoldOut;
 use super::result::{Selection, TransferMethod, TransferResult};

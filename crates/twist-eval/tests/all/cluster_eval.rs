@@ -1,11 +1,11 @@
 //! Discovered classes of a head with weights made here, and k-means on the same features.
 
 use tch::{Device, Kind, Tensor};
+use torch_ext::Precision;
 use twist_data::{EvalTransform, Interpolation};
 use twist_eval::{ClusterFigures, EvalError, FeatureClusters, KMeansProtocol, Ranking, class_rows};
 use twist_model::{FeatureScaling, HeadCard, Model, ModelCard, ModelError};
 use twist_nn::Activation;
-use twist_train::Precision;
 
 const CLASSES: i64 = 6;
 

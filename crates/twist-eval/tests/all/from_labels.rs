@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tch::Device;
+use torch_ext::{DeviceRequest, Machine, Precision};
 use twist_data::{DataError, Dataset, EvalTransform, Interpolation, Rgb8, Stored};
 use twist_eval::finetune::{
     FinetuneConfig, FinetuneOptions, FinetuneRun, Finetuned, Kind, finetune, finetune_seeds,
@@ -15,12 +16,12 @@ use twist_eval::linear::{AugmentedLinear, AugmentedResult, augmented_linear};
 use twist_eval::{EvalError, LabelBudget, LabelledImages, Surroundings};
 use twist_io::splitmix;
 use twist_model::{
-    BackboneCard, ClassSource, EvalInput, FeatureCache, FeatureKind, FeatureScaling, Model, ModelCard,
-    Predictor, Watch,
+    BackboneCard, ClassSource, EvalInput, FeatureCache, FeatureScaling, Model, ModelCard, Predictor, Watch,
 };
+use twist_nn::FeatureKind;
 use twist_run::{ClusterNames, Event, Metrics, OnExisting, Recorder, RunError, RunFolder, What};
 use twist_train::run::{Outcome, Place};
-use twist_train::{DeviceRequest, Machine, Precision, StopFlag, StopReason, TrainError};
+use twist_train::{StopFlag, StopReason, TrainError};
 
 use crate::pictures::{Pictures, labelled};
 

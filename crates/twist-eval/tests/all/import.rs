@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use tch::{Device, Kind, Tensor};
+use torch_ext::{DeviceRequest, Machine, Precision};
 use twist_eval::{EvalError, MatchedBy, classifier_scores};
 use twist_io::{HostTensor, StateDict, load_safetensors, save_safetensors};
-use twist_model::{
-    EvalInput, FeatureCache, FeatureKind, ImportOptions, Model, ModelError, Weights, export, import,
+use twist_model::{EvalInput, FeatureCache, ImportOptions, Model, ModelError, Weights, export, import};
+use twist_nn::{
+    Activation, BackboneConfig, FeatureKind, Mode, Store, build_backbone, tensor_from_host, tensor_to_host,
 };
-use twist_nn::{Activation, BackboneConfig, Mode, Store, build_backbone, tensor_from_host, tensor_to_host};
-use twist_train::{DeviceRequest, Machine, Precision};
 
 use crate::pictures::{Pictures, labelled};
 

@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fs_err as fs;
 use tch::Device;
+use torch_ext::{DeviceRequest, Machine, Precision};
 use twist_data::{DataError, Dataset, EvalTransform, Interpolation, Stored};
 use twist_eval::EvalData;
 use twist_io::{AtomicFile, StateDict, save_safetensors};
 use twist_model::{
-    BackboneCard, ClassifierCard, EvalInput, FeatureCache, FeatureKind, Features, HeadCard, Model, ModelCard,
-    ModelError, ModelName, export,
+    BackboneCard, CheckpointFacts, ClassifierCard, EvalInput, FeatureCache, Features, HeadCard, Model,
+    ModelCard, ModelError, ModelName, export,
 };
-use twist_nn::Activation;
-use twist_train::{CheckpointFacts, DeviceRequest, Machine, Precision, Streaks};
+use twist_nn::{Activation, FeatureKind};
 
 use crate::pictures::{Pictures, labelled};
-use crate::support::{net, plan};
+use crate::support::{facts, net, plan};
 
 fn card() -> ModelCard {
     ModelCard {
@@ -74,7 +74,7 @@ fn a_run_is_its_newest_checkpoint() {
     fs::write(run.path().join("config.toml"), "").unwrap();
     let mut state = StateDict::default();
     state.extend_prefixed("model.", net.store.state_dict().unwrap());
-    let facts = serde_json::to_value(CheckpointFacts::of(&plan, "test", 3, Streaks::default())).unwrap();
+    let facts = facts(&plan);
     let file = checkpoints.join("step-00000003.safetensors");
     save_safetensors(&file, &state, Some(&facts)).unwrap();
 
@@ -103,7 +103,7 @@ fn the_teacher_of_a_checkpoint_is_a_model_of_its_own() {
     let run = tempfile::tempdir().unwrap();
     let checkpoints = run.path().join("checkpoints");
     fs::create_dir(&checkpoints).unwrap();
-    let facts = serde_json::to_value(CheckpointFacts::of(&plan, "test", 3, Streaks::default())).unwrap();
+    let facts = facts(&plan);
     let file = checkpoints.join("step-00000003.safetensors");
     let save = |with_teacher: bool| {
         let mut state = StateDict::default();
@@ -141,7 +141,7 @@ fn the_teacher_of_a_checkpoint_is_a_model_of_its_own() {
 #[test]
 fn the_filter_follows_the_network_and_what_was_recorded_stays() {
     let plan = plan(&EvalData::new(labelled(10, 0), None).unwrap());
-    let mut facts = CheckpointFacts::of(&plan, "test", 3, Streaks::default());
+    let mut facts: CheckpointFacts = serde_json::from_value(facts(&plan)).unwrap();
     let filter = |facts: &CheckpointFacts| ModelCard::of_run(facts, 32).unwrap().transform.interpolation;
     assert_eq!(plan.eval().transform.interpolation, Interpolation::Bilinear);
     assert_eq!(

@@ -1,9 +1,11 @@
 //! A plan and a network that has never been trained.
 
 use tch::Device;
+use torch_ext::{DeviceRequest, Machine};
 use twist_eval::{EvalData, OnlineEvaluator};
 use twist_nn::TwistNet;
-use twist_train::{DataFacts, DeviceRequest, Machine, Recipe, TrainPlan};
+use twist_run::Standing;
+use twist_train::{DataFacts, Recipe, TrainPlan};
 
 const RECIPE: &str = r#"
 model = { arch = "resnet18_cifar", width = 4, hidden_dim = 8, dim = 5 }
@@ -37,4 +39,10 @@ pub(crate) fn net(plan: &TrainPlan) -> TwistNet {
 
 pub(crate) fn evaluator(data: EvalData) -> OnlineEvaluator {
     OnlineEvaluator::new(data)
+}
+
+/// The metadata of this plan's checkpoint after three steps.
+pub(crate) fn facts(plan: &TrainPlan) -> serde_json::Value {
+    let standing = Standing { step: 3, ..Standing::default() };
+    serde_json::to_value(plan.checkpoint_facts("test", &standing)).unwrap()
 }

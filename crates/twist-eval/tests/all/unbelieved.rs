@@ -6,18 +6,18 @@ use std::time::Instant;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
+use torch_ext::Precision;
 use twist_data::EvalTransform;
 use twist_eval::EvalData;
 use twist_io::{HostTensor, IoError, StateDict, load_safetensors, save_safetensors};
 use twist_model::{
-    BackboneCard, ClassifierCard, FeatureKind, HeadCard, ImportOptions, Model, ModelCard, ModelError, export,
-    import,
+    BackboneCard, ClassifierCard, HeadCard, ImportOptions, Model, ModelCard, ModelError, export, import,
 };
-use twist_nn::{Activation, Arch, BackboneConfig, NetConfig, Store, TwistNet, build_backbone};
-use twist_train::{CheckpointFacts, Precision, Streaks, init_from};
+use twist_nn::{Activation, Arch, BackboneConfig, FeatureKind, NetConfig, Store, TwistNet, build_backbone};
+use twist_train::init_from;
 
 use crate::pictures::labelled;
-use crate::support::{net, plan};
+use crate::support::{facts, net, plan};
 
 fn card() -> ModelCard {
     ModelCard {
@@ -104,7 +104,7 @@ fn the_recipe_of_a_checkpoint_is_believed_no_more() {
     let plan = plan(&data);
     let mut state = StateDict::default();
     state.extend_prefixed("model.", net(&plan).store.state_dict().unwrap());
-    let facts = serde_json::to_value(CheckpointFacts::of(&plan, "test", 3, Streaks::default())).unwrap();
+    let facts = facts(&plan);
     let with = |place: &str, value: Value| {
         let mut facts = facts.clone();
         *facts.pointer_mut(place).unwrap() = value;

@@ -17,9 +17,10 @@ use tch::{Device, Kind, Tensor};
 use torch_ext::Autocast;
 use twist_data::{Dataset, Skipped};
 use twist_io::{Dtype, NpyWriter, npy_checksum, read_npy_header, remove_leftovers};
+use twist_nn::FeatureKind;
 
 use super::content::{Witness, content_hash};
-use super::{FeatureKind, FeatureSet, Rows};
+use super::{FeatureSet, Rows};
 use crate::model::hex;
 use crate::{EvalInput, Model, ModelError};
 

@@ -16,4 +16,3 @@ pub use file::{FeatureFile, FeatureTable};
 pub use outputs::{Features, most_probable};
 pub use rows::{Rows, unit_rows};
 pub use set::FeatureSet;
-pub use twist_train::labels::FeatureKind;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tch::{Device, Tensor};
 use twist_data::{DataError, Dataset, DecodeLimits, Decoder, Rgb8, Stored};
+use twist_nn::FeatureKind;
 
-use super::FeatureKind;
 use crate::{EvalInput, Model, ModelError};
 
 impl EvalInput {

@@ -1,13 +1,13 @@
 //! The card of a weight file.
 
 use serde::{Deserialize, Serialize};
+use torch_ext::Precision;
 use twist_data::{EvalTransform, Interpolation};
-use twist_nn::{Activation, Arch, BackboneConfig, HeadConfig, MOST_OUTPUTS, Store};
+use twist_nn::{Activation, Arch, BackboneConfig, Filter, HeadConfig, MOST_OUTPUTS, Store};
 use twist_run::ClusterNames;
-use twist_train::{CheckpointFacts, Precision, network_of, released_filter};
 
 use super::Parts;
-use crate::ModelError;
+use crate::{CheckpointFacts, ModelError};
 
 /// The parts of a model and how images become its input; JSON in the metadata of its weight file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -202,7 +202,7 @@ impl ModelCard {
     /// # Errors
     /// The recipe in the checkpoint names an architecture that this version does not know.
     pub fn of_run(facts: &CheckpointFacts, feature_dim: i64) -> Result<Self, ModelError> {
-        let net = network_of(&facts.recipe.model, None).map_err(twist_train::TrainError::from)?;
+        let net = facts.recipe.model.net(None)?;
         let interpolation =
             facts.recipe.eval.interpolation.unwrap_or_else(|| released_filter(net.backbone.arch));
         Ok(Self {
@@ -235,5 +235,13 @@ impl ModelCard {
     /// Resizing and centre crop of this model's sizes, with the filter of the released evaluations.
     pub fn released_transform(&self) -> EvalTransform {
         EvalTransform::new(self.transform.resize, self.transform.crop, self.released_filter())
+    }
+}
+
+/// The filter that the released evaluations resize with: bilinear for convolutional networks, bicubic for transformers.
+pub fn released_filter(arch: Arch) -> Interpolation {
+    match arch.kind().usual().filter {
+        Filter::Bicubic => Interpolation::Bicubic,
+        Filter::Bilinear => Interpolation::Bilinear,
     }
 }

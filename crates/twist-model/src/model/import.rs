@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use tch::Device;
+use torch_ext::Precision;
 use twist_data::EvalTransform;
 use twist_io::{HostTensor, LoadReport, StateDict, match_names};
 use twist_nn::{Activation, Arch, TensorNames};
-use twist_train::{Precision, released_filter};
 
 use super::recognise::recognise;
 use super::rename::{Names, computes};
-use super::{ClassifierCard, FeatureScaling, Model, ModelCard};
+use super::{ClassifierCard, FeatureScaling, Model, ModelCard, released_filter};
 use crate::ModelError;
 
 /// What a file of tensors does not say of itself.

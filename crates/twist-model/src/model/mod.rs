@@ -17,9 +17,9 @@ mod weights;
 use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
-use twist_nn::{Backbone, Linear, Mode, ProjectionHead, Store};
+use twist_nn::{Backbone, FeatureKind, Linear, Mode, ProjectionHead, Store};
 
-pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard};
+pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard, released_filter};
 pub use import::{ImportOptions, Imported, import};
 pub use name::ModelName;
 pub(crate) use open::hash_of;
@@ -27,7 +27,7 @@ pub use open::hex;
 pub use weights::Weights;
 
 use crate::ModelError;
-use crate::features::{FeatureKind, unit_rows};
+use crate::features::unit_rows;
 
 /// The key of a weight file's metadata below which its [`ModelCard`] stands.
 pub(crate) const CARD_KEY: &str = "twist_model";

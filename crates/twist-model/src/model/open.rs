@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tch::Device;
 use twist_io::{StateDict, load_safetensors, match_names, shown};
-use twist_run::files;
-use twist_train::{CheckpointFacts, CheckpointStore, Loaded};
+use twist_run::{CheckpointStore, Loaded, files};
 
 use super::{CARD_KEY, Model, ModelCard, ModelName};
-use crate::ModelError;
+use crate::{CheckpointFacts, ModelError};
 
 pub(super) fn open(written: &Path, device: Device) -> Result<Model, ModelError> {
     let ModelName { path, teacher } = ModelName::of(written);
@@ -35,8 +34,8 @@ pub(super) fn open(written: &Path, device: Device) -> Result<Model, ModelError> 
 }
 
 /// The newest checkpoint of a network that was trained on images.
-fn newest(store: &CheckpointStore, run: &Path) -> Result<Option<Loaded>, ModelError> {
-    store.newest_good().map_err(|error| match store.newest_step() {
+fn newest(store: &CheckpointStore, run: &Path) -> Result<Option<Loaded<CheckpointFacts>>, ModelError> {
+    store.newest().map_err(|error| match store.newest_step() {
         Ok(_) => ModelError::Unfinished { path: run.to_owned() },
         Err(_) => error.into(),
     })

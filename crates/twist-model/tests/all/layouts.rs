@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use twist_io::{HostTensor, StateDict};
-use twist_model::{FeatureKind, ImportOptions, Imported, import};
-use twist_nn::tensor_to_host;
+use twist_model::{ImportOptions, Imported, import};
+use twist_nn::{FeatureKind, tensor_to_host};
 
 use crate::reference::{Values, close, distance, folder, images_of, json_in, ruled_weight};
 

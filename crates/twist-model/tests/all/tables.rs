@@ -9,16 +9,16 @@ use arrow_array::types::{Float32Type, Int32Type};
 use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tch::{Device, Kind, Tensor};
+use torch_ext::{DeviceRequest, Machine, Precision};
 use twist_data::{Dataset, EvalTransform, Interpolation};
 use twist_io::{load_safetensors, read_npy};
 use twist_model::{
-    BackboneCard, ClassSource, ClassifierCard, EvalInput, FeatureBatch, FeatureKind, FeatureScaling,
-    HeadCard, Model, ModelCard, ModelError, Predictor, StreamEvents, TableFormat, embedding_rows,
-    embedding_schema, stream_features, table_in_file, table_in_stream,
+    BackboneCard, ClassSource, ClassifierCard, EvalInput, FeatureBatch, FeatureScaling, HeadCard, Model,
+    ModelCard, ModelError, Predictor, StreamEvents, TableFormat, embedding_rows, embedding_schema,
+    stream_features, table_in_file, table_in_stream,
 };
-use twist_nn::Activation;
+use twist_nn::{Activation, FeatureKind};
 use twist_run::ClusterNames;
-use twist_train::{DeviceRequest, Machine, Precision};
 
 use crate::pictures::{Pictures, labelled, unlabelled};
 

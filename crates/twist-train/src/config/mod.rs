@@ -9,12 +9,13 @@ mod sections;
 
 pub use read::{ConfigError, Override, RecipeOf, warmup_that_fits};
 pub use sections::{
-    CheckpointConfig, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, ModelConfig, OptimConfig,
-    OptimName, RunConfig, ScheduleConfig, SelfLabelConfig, TeacherConfig,
+    CheckpointConfig, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, OptimConfig, OptimName,
+    RunConfig, ScheduleConfig, SelfLabelConfig, TeacherConfig,
 };
 
 use serde::{Deserialize, Serialize};
 use twist_data::ViewPolicy;
+use twist_nn::ModelConfig;
 
 /// The recipe of a network.
 pub type Recipe = RecipeOf<TrainConfig>;

@@ -3,42 +3,6 @@
 use serde::{Deserialize, Serialize};
 use twist_data::{Interpolation, ViewPolicy};
 
-/// `[model]`: backbone and projection head.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelConfig {
-    /// Backbone, for example `resnet18_cifar` or `resnet50`.
-    pub arch: String,
-    /// Channels of the stem, or of the last stage of a ResNet for CIFAR; the backbone's other widths follow from it.
-    #[serde(default = "defaults::width")]
-    pub width: i64,
-    /// Width of the head's two hidden layers (released: `hid_dim`).
-    #[serde(default = "defaults::hidden_dim")]
-    pub hidden_dim: i64,
-    /// Number of clusters K (released: `dim`).
-    #[serde(default = "defaults::dim")]
-    pub dim: i64,
-    /// Activation of the head: `relu` or `gelu`.
-    #[serde(default = "defaults::activation")]
-    pub activation: String,
-    /// Start of the head's linear maps: `default` (PyTorch's) or `small_normal` (a transformer's; released:
-    /// `proj_trunc_init`).
-    #[serde(default = "defaults::head_init")]
-    pub head_init: String,
-    /// Whether the head ends in its norm before softmax; without it training collapses.
-    #[serde(default = "defaults::yes")]
-    pub norm: bool,
-    /// A transformer's stochastic depth: the chance that the last block is left out for an image.
-    #[serde(default)]
-    pub drop_path: f64,
-    /// Whether a transformer's projection of patches stays at its random start.
-    #[serde(default)]
-    pub freeze_embedding: bool,
-    /// Images that share the statistics of the norm before softmax; silent, or more than a batch: the whole batch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bunch: Option<usize>,
-}
-
 /// `[loss]`: weights of the terms; the paper's alpha is `1 + lam1` and its beta is `lam2`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -320,26 +284,11 @@ impl Default for GuardConfig {
 
 /// Defaults of single fields, named after them.
 mod defaults {
-    pub(super) fn width() -> i64 {
-        64
-    }
-    pub(super) fn hidden_dim() -> i64 {
-        4096
-    }
-    pub(super) fn dim() -> i64 {
-        4096
-    }
     pub(super) fn self_label_warmup() -> u64 {
         5
     }
     pub(super) fn quantile() -> [f64; 2] {
         [0.5, 0.6]
-    }
-    pub(super) fn head_init() -> String {
-        "default".into()
-    }
-    pub(super) fn activation() -> String {
-        "relu".into()
     }
     pub(super) fn yes() -> bool {
         true

@@ -1,10 +1,10 @@
 //! The metadata of a checkpoint of heads.
 
 use serde::{Deserialize, Serialize};
+use twist_run::Standing;
 
 use super::{HeadConfig, HeadPlan};
 use crate::resume;
-use crate::run::Standing;
 
 /// The metadata of a checkpoint of heads: everything that is not a tensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,11 +1,11 @@
 //! Every number that a run of heads derives from its recipe, its features and its machine, checked once.
 
 use serde::Serialize;
+use torch_ext::Machine;
 use twist_nn::TwistLoss;
 
 use super::HeadConfig;
 use super::check::check_values;
-use crate::machine::Machine;
 use crate::plan::RatePlan;
 use crate::run::{RunKeys, RunPlan, RunSettings};
 use crate::{PlanError, Rates};

@@ -5,11 +5,12 @@ use std::path::Path;
 use tch::Tensor;
 use twist_io::{StateDict, match_names};
 use twist_nn::ProjectionHead;
+use twist_run::Standing;
 
 use super::step::{HeadState, head_step, mean_loss};
 use super::{HeadFacts, HeadPlan, Pairs};
 use crate::metrics::StepMetrics;
-use crate::run::{Restored, Standing, Taken, Task};
+use crate::run::{Restored, Taken, Task};
 use crate::start::TaskFigures;
 use crate::{Pace, TrainError, pace, resume};
 

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use tch::Tensor;
 use twist_io::StateDict;
-use twist_run::{Recorder, RunFolder};
+use twist_run::{CheckpointStore, Recorder, RunFolder};
 
 use super::{HeadFacts, HeadPlan, Heads, Neighbourhood, Pairs};
-use crate::checkpoint::CheckpointStore;
 use crate::run::{Evaluator, Outcome, Place, Run, StopFlag, World, least};
 use crate::{Pace, TrainError};
 

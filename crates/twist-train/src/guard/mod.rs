@@ -6,8 +6,7 @@ mod saved;
 pub use kind::CollapseKind;
 pub(crate) use saved::{LogitStatistics, SavedStep, save};
 
-use serde::{Deserialize, Serialize};
-use twist_run::figure;
+use twist_run::{Streaks, figure};
 
 use crate::config::GuardConfig;
 use crate::metrics::StepReading;
@@ -36,18 +35,6 @@ pub struct Guard {
     /// Logits are divided by this before entropies are taken, which shrinks an untrained gap by its square.
     temperature: f64,
     streaks: Streaks,
-}
-
-/// How many steps in a row have shown each sign that must hold for a window. Checkpoints carry them, so that a run cut
-/// into pieces shorter than the window is judged like one in one piece.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Streaks {
-    /// Of [`CollapseKind::OneHot`].
-    pub one_hot: u64,
-    /// Of [`CollapseKind::Uniform`].
-    pub uniform: u64,
-    /// Of [`CollapseKind::DeadClasses`].
-    pub dead_classes: u64,
 }
 
 impl Guard {

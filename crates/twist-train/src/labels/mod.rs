@@ -14,12 +14,10 @@ mod task;
 mod step;
 mod student;
 
-mod features;
 mod targets;
 
 mod order;
 
-pub use features::FeatureKind;
 pub use order::Order;
 pub use plan::{SupervisedConfig, SupervisedPlan, crop_and_flip};
 pub use step::supervised_step;

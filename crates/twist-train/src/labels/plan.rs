@@ -2,14 +2,15 @@
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
+use torch_ext::{Machine, Precision};
 use twist_data::{EvalTransform, Interpolation, ViewPolicy};
+use twist_nn::FeatureKind;
 
-use super::{FeatureKind, Order};
+use super::Order;
+use crate::TrainError;
 use crate::config::{CheckpointConfig, GuardConfig};
-use crate::machine::Machine;
 use crate::plan::PlanError;
 use crate::run::{RunKeys, RunPlan, RunSettings};
-use crate::{Precision, TrainError};
 
 /// Steps between two readings of the figures.
 const LOG_EVERY: u64 = 10;

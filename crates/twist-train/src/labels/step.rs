@@ -2,12 +2,11 @@
 
 use tch::{Kind, Tensor};
 use torch_ext::Autocast;
-use twist_nn::Mode;
+use twist_nn::{DeviceNormalize, Mode};
 
 use super::{Student, SupervisedPlan, Targets};
 use crate::TrainError;
 use crate::metrics::StepMetrics;
-use crate::normalize::DeviceNormalize;
 use crate::optim::{Optimizer, Rates};
 
 /// One update from the crops `pixels` `[B, S, S, 3]` (u8) and what they show, both on the device. Nothing is read from the

@@ -1,13 +1,13 @@
 //! What learns: a backbone under a fresh linear classifier.
 
 use tch::{Device, Tensor};
+use torch_ext::Precision;
 use twist_io::StateDict;
-use twist_nn::{Backbone, Init, Linear, Mode, Store, fill};
+use twist_nn::{Backbone, FeatureKind, Init, Linear, Mode, Store, fill};
 
-use super::{FeatureKind, SupervisedConfig};
+use super::SupervisedConfig;
 use crate::TrainError;
 use crate::optim::{Optimizer, Parameters, Sgd};
-use crate::plan::Precision;
 
 /// Standard deviation of the classifier's first weights.
 const CLASSIFIER_STD: f64 = 0.01;

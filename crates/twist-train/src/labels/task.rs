@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
+use torch_ext::Precision;
 use twist_data::{Batch, Dataset, Loader, LoaderOptions, Pipeline, Tags};
 use twist_io::StateDict;
-use twist_run::{What, figure};
+use twist_nn::DeviceNormalize;
+use twist_run::{Standing, What, figure};
 
 use super::{Student, SupervisedPlan, Targets, supervised_step};
 use crate::TrainError;
 use crate::guard::CollapseKind;
 use crate::metrics::StepReading;
-use crate::normalize::DeviceNormalize;
-use crate::plan::Precision;
-use crate::run::{Restored, Standing, Taken, Task};
+use crate::run::{Restored, Taken, Task};
 use crate::start::TaskFigures;
 
 /// Batches that are loaded ahead of the step.

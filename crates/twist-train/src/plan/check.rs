@@ -2,10 +2,10 @@
 
 use thiserror::Error;
 use twist_data::ViewPolicy;
-use twist_nn::{Activation, Arch, BackboneConfig, MOST_CHANNELS, NnError};
+use twist_nn::{Arch, BackboneConfig, MOST_CHANNELS, NnError};
 
 use super::shared::{Shared, check};
-use crate::config::{LossConfig, ModelConfig, SelfLabelConfig, TeacherConfig, TrainConfig};
+use crate::config::{LossConfig, SelfLabelConfig, TeacherConfig, TrainConfig};
 
 /// Why a recipe cannot be run.
 #[derive(Debug, Error)]
@@ -91,6 +91,9 @@ pub enum PlanError {
         /// Its side in pixels.
         second_size: u32,
     },
+    /// The network.
+    #[error(transparent)]
+    Net(#[from] NnError),
     /// A view's probabilities or ranges are impossible.
     #[error(transparent)]
     Policy(#[from] twist_data::PolicyError),
@@ -191,35 +194,6 @@ pub(super) fn divides(
         None => format!("{below} would"),
     };
     Err(PlanError::Indivisible { divisor_key, divisor, of_key, of, hint })
-}
-
-/// The architecture and the channels of its stem; a ResNet's name may say them as published, `resnet50w2`.
-pub(super) fn parse_backbone(model: &ModelConfig) -> Result<(Arch, i64), PlanError> {
-    let widths = [("w2", 128), ("w4", 256), ("w5", 320)];
-    let named = widths.into_iter().find_map(|(mark, width)| match model.arch.split_once(mark) {
-        Some((depth, stem @ ("" | "_cifar"))) if depth.starts_with("resnet") => {
-            Some((format!("{depth}{stem}"), width))
-        }
-        _ => None,
-    });
-    match named {
-        None => Ok((parse_arch(&model.arch)?, model.width)),
-        Some((name, width)) if model.width == 64 => Ok((parse_arch(&name)?, width)),
-        Some(_) => Err(PlanError::Value {
-            key: "model.width",
-            value: model.width.to_string(),
-            rule: format!("the name says the width ({}); leave the key out", model.arch),
-        }),
-    }
-}
-
-fn parse_arch(name: &str) -> Result<Arch, PlanError> {
-    let wrong = |error: <Arch as std::str::FromStr>::Err| PlanError::Value {
-        key: "model.arch",
-        value: format!("{name:?}"),
-        rule: error.to_string(),
-    };
-    name.parse().map_err(wrong)
 }
 
 /// A piece of a batch is what shares the statistics of the backbone's norms, so with several pieces both keys are one number.
@@ -328,31 +302,6 @@ pub(super) fn check_teacher(teacher: TeacherConfig, loss: &LossConfig) -> Result
     Ok(())
 }
 
-/// Whether the head starts as a transformer's.
-pub(super) fn parse_head_init(name: &str) -> Result<bool, PlanError> {
-    match name {
-        "default" => Ok(false),
-        "small_normal" => Ok(true),
-        other => Err(PlanError::Value {
-            key: "model.head_init",
-            value: format!("{other:?}"),
-            rule: "must be default or small_normal".into(),
-        }),
-    }
-}
-
-pub(super) fn parse_activation(name: &str) -> Result<Activation, PlanError> {
-    match name {
-        "relu" => Ok(Activation::Relu),
-        "gelu" => Ok(Activation::Gelu),
-        other => Err(PlanError::Value {
-            key: "model.activation",
-            value: format!("{other:?}"),
-            rule: "must be relu or gelu".into(),
-        }),
-    }
-}
-
 /// Resolves `auto` and one of two names to a choice of the first.
 pub(super) fn choose(
     key: &'static str,
@@ -380,8 +329,9 @@ pub(super) fn choose(
 #[cfg(test)]
 mod tests {
     use tch::Device;
+    use torch_ext::{Machine, Precision};
 
-    use crate::{DataFacts, Machine, Precision, Recipe, TrainPlan};
+    use crate::{DataFacts, Recipe, TrainPlan};
 
     const TEXT: &str = r#"
 model = { arch = "resnet18_cifar", width = 8, hidden_dim = 16, dim = 8 }

@@ -8,16 +8,17 @@ pub use check::PlanError;
 pub use rates::RatePlan;
 pub(crate) use shared::{Rule, Shared, check, from_0};
 
-use serde::{Deserialize, Serialize};
-use twist_data::{EvalTransform, Interpolation, ViewPolicy};
-use twist_nn::{Arch, BackboneConfig, Filter, HeadConfig, NetConfig};
+use serde::Serialize;
+use torch_ext::{Machine, Precision};
+use twist_data::{EvalTransform, ViewPolicy};
+use twist_model::released_filter;
+use twist_nn::{Arch, NetConfig};
 
 use self::check::{
     check_backbone, check_pieces, check_self_label, check_side, check_teacher, check_values, check_views,
-    choose, divides, parse_activation, parse_backbone, parse_head_init,
+    choose, divides,
 };
-use crate::config::{ModelConfig, OptimConfig, TrainConfig};
-use crate::machine::Machine;
+use crate::config::{OptimConfig, TrainConfig};
 use crate::run::{RunKeys, RunPlan, RunSettings};
 use crate::schedule::{Cosine, Stage};
 
@@ -37,34 +38,6 @@ impl DataFacts {
     pub fn of(dataset: &dyn twist_data::Dataset) -> Self {
         let classes = dataset.classes().to_vec();
         Self { images: dataset.len(), classes, fingerprint: dataset.fingerprint() }
-    }
-}
-
-/// The element type of the backbone's and the head's matrix products. The loss is always computed in fp32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 32-bit floats throughout.
-    Fp32,
-    /// bf16 autocast: fp32 weights, bf16 products; it needs no loss scaling.
-    Bf16,
-}
-
-impl Precision {
-    /// The element type for [`torch_ext::Autocast::scope`].
-    pub fn kind(self) -> tch::Kind {
-        match self {
-            Self::Fp32 => tch::Kind::Float,
-            Self::Bf16 => tch::Kind::BFloat16,
-        }
-    }
-
-    /// `fp32` or `bf16`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fp32 => "fp32",
-            Self::Bf16 => "bf16",
-        }
     }
 }
 
@@ -92,34 +65,6 @@ pub struct SelfLabelPlan {
     pub threshold_images: Option<usize>,
     /// One policy for each view of this stage.
     pub views: Vec<ViewPolicy>,
-}
-
-/// The network that a recipe's `[model]` describes, with the images that share the statistics of its last norm.
-///
-/// # Errors
-/// [`PlanError`] for an unknown name.
-pub fn network_of(model: &ModelConfig, bunch: Option<i64>) -> Result<NetConfig, PlanError> {
-    let (arch, width) = parse_backbone(model)?;
-    let (drop_path, freeze_embedding) = (model.drop_path, model.freeze_embedding);
-    Ok(NetConfig {
-        backbone: BackboneConfig { arch, width, drop_path, freeze_embedding },
-        head: HeadConfig {
-            hidden_dim: model.hidden_dim,
-            dim: model.dim,
-            activation: parse_activation(&model.activation)?,
-            norm: model.norm,
-            bunch,
-            small_normal: parse_head_init(&model.head_init)?,
-        },
-    })
-}
-
-/// The filter that the released evaluations resize with: bilinear for convolutional networks, bicubic for transformers.
-pub fn released_filter(arch: Arch) -> Interpolation {
-    match arch.kind().usual().filter {
-        Filter::Bicubic => Interpolation::Bicubic,
-        Filter::Bilinear => Interpolation::Bilinear,
-    }
 }
 
 /// A checked run. It is made once, by [`TrainPlan::new`], and never changes; `plan.json` is its serialised form.
@@ -217,7 +162,7 @@ impl TrainPlan {
             steps: first_stage,
         });
 
-        let net = network_of(model, Some(bunch as i64))?;
+        let net = model.net(Some(bunch as i64))?;
         check_backbone(&net.backbone, &views)?;
         if let Some(stage) = &self_label {
             check_backbone(&net.backbone, &stage.views)?;

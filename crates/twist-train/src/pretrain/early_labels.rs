@@ -45,9 +45,11 @@ fn nobody(reading: &StepReading) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use torch_ext::{DeviceRequest, Machine};
+
     use super::*;
+    use crate::DataFacts;
     use crate::config::Recipe;
-    use crate::{DataFacts, DeviceRequest, Machine};
 
     /// What is said at `step` when images have this entropy and their mean distribution that of ten equal classes.
     fn said(step: u64, sharpness: f64, temperature: f64) -> Option<String> {

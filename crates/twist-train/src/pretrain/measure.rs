@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use twist_data::Dataset;
+use twist_nn::DeviceNormalize;
 
 use super::feed::Feed;
 use crate::metrics::StepMetrics;
-use crate::normalize::DeviceNormalize;
 use crate::pace::{self, Pace};
 use crate::step::{TrainState, train_step};
 use crate::{TrainError, TrainPlan, memory};

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use tch::Tensor;
 use twist_data::Dataset;
 use twist_io::StateDict;
-use twist_nn::TwistNet;
-use twist_run::What;
+use twist_model::CheckpointFacts;
+use twist_nn::{DeviceNormalize, TwistNet};
+use twist_run::{Standing, What};
 
 use super::early_labels;
 use super::feed::Feed;
-use crate::checkpoint::{CheckpointFacts, capture, restore};
+use crate::checkpoint::{capture, restore};
 use crate::metrics::StepReading;
-use crate::normalize::DeviceNormalize;
-use crate::run::{Restored, Standing, Taken, Task};
+use crate::run::{Restored, Taken, Task};
 use crate::start::TaskFigures;
 use crate::step::{TrainState, train_step};
-use crate::{TrainError, TrainPlan, memory, resume};
+use crate::{TrainConfig, TrainError, TrainPlan, memory, resume};
 
 /// Odd images that are named one by one; of more, the number is told at the end.
 const ODD_NAMED: usize = 3;
@@ -85,7 +85,7 @@ impl Pretraining {
 }
 
 impl Task for Pretraining {
-    type Facts = CheckpointFacts;
+    type Facts = CheckpointFacts<TrainConfig>;
 
     fn step(&mut self, step: u64) -> Result<Taken, TrainError> {
         let feed = match &mut self.feed {
@@ -112,7 +112,7 @@ impl Task for Pretraining {
     fn restore(
         &mut self,
         path: &Path,
-        facts: &CheckpointFacts,
+        facts: &CheckpointFacts<TrainConfig>,
         state: StateDict,
     ) -> Result<Restored, TrainError> {
         resume::check(path, facts, &self.plan)?;
@@ -121,10 +121,8 @@ impl Task for Pretraining {
         Ok(Restored { changes, warnings: resume::warnings(facts, &self.plan) })
     }
 
-    fn facts(&self, standing: &Standing) -> CheckpointFacts {
-        let Standing { step, guard_streaks, measured, losses } = standing.clone();
-        let facts = CheckpointFacts::of(&self.plan, &self.recipe_name, step, guard_streaks);
-        CheckpointFacts { measured, losses, ..facts }
+    fn facts(&self, standing: &Standing) -> CheckpointFacts<TrainConfig> {
+        self.plan.checkpoint_facts(&self.recipe_name, standing)
     }
 
     fn figures(&self) -> TaskFigures {

@@ -15,8 +15,8 @@ mod task;
 
 mod world;
 
+mod facts;
 mod place;
-mod standing;
 
 mod readings;
 
@@ -31,21 +31,19 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tch::Tensor;
-use twist_run::{Event, Figure, Recorder, What, figure, files};
+use twist_run::{Event, Figure, Loaded, Measured, Recorder, Standing, What, figure, files};
 
 pub use measure::{EvalError, Evaluator, Moment};
 pub use outcome::{Outcome, StopReason};
 pub use place::Place;
 pub use plan::{CheckpointPlan, RunKeys, RunPlan, RunSettings};
 pub(crate) use readings::least;
-pub use standing::Standing;
 pub use stop::StopFlag;
 pub use task::{Restored, Taken, Task};
 pub use world::World;
 
+use self::facts::Facts;
 use self::readings::Readings;
-use self::standing::Facts;
-use crate::checkpoint::{Loaded, Measured};
 use crate::guard::{self, CollapseKind, SavedStep};
 use crate::start::start_figures;
 use crate::{TrainError, resume};

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use twist_run::{Log, RunFolder};
+use twist_run::{CheckpointStore, Log, RunFolder};
 
 use crate::TrainError;
-use crate::checkpoint::CheckpointStore;
 
 /// Least time between two states in one file, whose epochs may be shorter than writing it.
 const PAUSE: Duration = Duration::from_secs(20);

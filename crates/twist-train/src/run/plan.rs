@@ -1,11 +1,11 @@
 //! What every run has, whatever it trains: how long it is, and when it is logged, saved, measured and judged.
 
 use serde::{Serialize, Serializer};
+use torch_ext::Machine;
 
 use super::length;
 use crate::config::{CheckpointConfig, GuardConfig};
 use crate::guard::Guard;
-use crate::machine::Machine;
 use crate::plan::{PlanError, Rule, check, from_0};
 
 /// The numbers of a run that its loop goes by. It is made once, by [`RunPlan::new`], and never changes.

@@ -5,11 +5,11 @@ use std::time::Instant;
 use tch::{Tensor, no_grad};
 use twist_io::StateDict;
 use twist_nn::tensor_to_host;
-use twist_run::{Figures, figure};
+use twist_run::{Figures, Streaks, figure};
 
 use super::Taken;
 use crate::TrainError;
-use crate::guard::{CollapseKind, Guard, LogitStatistics, Streaks};
+use crate::guard::{CollapseKind, Guard, LogitStatistics};
 use crate::metrics::{StepMetrics, StepReading};
 
 /// Steps that were taken and not yet read, the readings before them, and the weights of the last healthy reading.

@@ -6,9 +6,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Tensor;
 use twist_io::StateDict;
-use twist_run::What;
+use twist_run::{Standing, What};
 
-use super::Standing;
 use crate::TrainError;
 use crate::guard::CollapseKind;
 use crate::metrics::{StepMetrics, StepReading};

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
+use torch_ext::{DeviceRequest, Machine};
 use twist_io::{HostTensor, StateDict};
 use twist_nn::LossTerms;
 use twist_run::{Event, Figures, OnExisting, RunFolder, What};
@@ -12,7 +13,7 @@ use super::*;
 use crate::config::{CheckpointConfig, GuardConfig};
 use crate::objective::LossValue;
 use crate::start::TaskFigures;
-use crate::{DeviceRequest, Machine, Rates, StepMetrics};
+use crate::{Rates, StepMetrics};
 
 /// Adds 1 at every step, and has two networks whose losses are written down.
 struct Counting {

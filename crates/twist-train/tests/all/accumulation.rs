@@ -1,8 +1,9 @@
 //! However the backbone's part of a batch is cut, the step is that of the whole batch.
 
 use tch::{Device, Tensor};
+use twist_nn::DeviceNormalize;
 use twist_run::figure;
-use twist_train::{DeviceNormalize, Recipe, StepMetrics, TrainPlan, TrainState, train_step};
+use twist_train::{Recipe, StepMetrics, TrainPlan, TrainState, train_step};
 
 use crate::data::{multi_crop, plan, recipe, self_labelling, stages};
 

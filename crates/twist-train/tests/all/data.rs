@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tch::Device;
+use torch_ext::Machine;
 use twist_data::{DataError, Dataset, Rgb8, Stored};
 use twist_run::{OnExisting, Recorder, RunFolder};
 use twist_train::{
-    DataFacts, Evaluator, Machine, Outcome, Override, Pretraining, Recipe, StopFlag, TrainError,
-    TrainOptions, TrainPlan, Trainer,
+    DataFacts, Evaluator, Outcome, Override, Pretraining, Recipe, StopFlag, TrainError, TrainOptions,
+    TrainPlan, Trainer,
 };
 
 /// Coloured stripes whose direction is the class, 16 × 16 pixels.

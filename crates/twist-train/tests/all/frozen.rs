@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
+use torch_ext::{DeviceRequest, Machine};
 use twist_nn::{Init, Mode, fill};
 use twist_run::{Event, Figures, OnExisting, Recorder, RunFolder, What, figure};
 use twist_train::frozen::{
     FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer, Heads, Neighbourhood,
 };
-use twist_train::{DeviceRequest, EvalError, Evaluator, Machine, Moment, Outcome, StopFlag, StopReason};
+use twist_train::{EvalError, Evaluator, Moment, Outcome, StopFlag, StopReason};
 
 const GROUPS: i64 = 5;
 const EACH: i64 = 60;

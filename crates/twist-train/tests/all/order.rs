@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use tch::{Device, Kind, Tensor};
+use twist_nn::DeviceNormalize;
 use twist_run::{Event, Figure, Figures, OnExisting, Recorder, RunError, RunFolder, What, figure};
 use twist_train::{
-    DeviceNormalize, EvalError, Evaluator, Gradients, Moment, Optimizer, Pretraining, Rates, StepMetrics,
-    StopFlag, TrainError, TrainOptions, TrainState, train_step,
+    EvalError, Evaluator, Gradients, Moment, Optimizer, Pretraining, Rates, StepMetrics, StopFlag,
+    TrainError, TrainOptions, TrainState, train_step,
 };
 
 use crate::data::{plan, recipe, trainer};
@@ -143,6 +144,6 @@ fn a_run_records_then_evaluates_then_saves() {
     let (_, best) = twist_io::load_safetensors(folder.checkpoints().join("best.safetensors")).unwrap();
     let best = &best.unwrap()["measured"];
     assert!(best["metric"] == "knn_top1" && best["value"] == 0.9, "{best}");
-    let kept = twist_train::CheckpointStore::new(folder.checkpoints(), 1).list().unwrap();
+    let kept = twist_run::CheckpointStore::new(folder.checkpoints(), 1).list().unwrap();
     assert_eq!(kept.len(), 1, "retention");
 }

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use tch::Device;
+use torch_ext::Machine;
 use twist_nn::Activation;
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
-use twist_train::{DataFacts, Machine, OptimName, Recipe, TrainPlan};
+use twist_train::{DataFacts, OptimName, Recipe, TrainPlan};
 
 fn folder() -> PathBuf {
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../recipes").into()

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 use twist_eval::classifier_scores;
-use twist_model::FeatureKind;
+use twist_nn::FeatureKind;
 use twist_run::{evaluations, figure};
 
 use crate::args::ModelArgs;

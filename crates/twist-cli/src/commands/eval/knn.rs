@@ -3,7 +3,7 @@
 use serde_json::{Map, json};
 use twist_eval::{KnnProtocol, knn_top1_each};
 use twist_metrics::margin;
-use twist_model::FeatureKind;
+use twist_nn::FeatureKind;
 use twist_run::{evaluations, figure};
 
 use super::DataArgs;

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use torch_ext::Precision;
 use twist_data::Dataset;
 use twist_eval::Surroundings;
 use twist_eval::linear::{AugmentedLinear, FastLinear, augmented_linear, fast_linear};
-use twist_model::FeatureKind;
+use twist_nn::FeatureKind;
 use twist_run::{evaluations, figure};
-use twist_train::Precision;
 
 use super::DataArgs;
 use crate::args::{ModelArgs, at_least};

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
+use torch_ext::Precision;
 use twist_data::{OfficialKind, OfficialSet, TransferMetric, find_official, open_official};
 use twist_eval::{
     FinetuneTransferProtocol, LinearTransferProtocol, TransferMethod, TransferResult, finetune_transfer,
     linear_transfer, transfer_transform,
 };
-use twist_model::FeatureKind;
+use twist_nn::FeatureKind;
 use twist_run::evaluations;
-use twist_train::Precision;
 
 use crate::args::{ModelArgs, at_least};
 use crate::exit::{Exit, Usage};

@@ -1,9 +1,9 @@
-//! What the training runs on, found by features and never by timing.
+//! What networks run on, found by features and never by timing.
 
 use serde::Serialize;
 use tch::Device;
-use thiserror::Error;
-use torch_ext::{CudaStatus, cuda};
+
+use crate::{CudaStatus, TorchError, cpu_features, cuda, machine, memory};
 
 /// The device that the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum DeviceRequest {
 }
 
 /// A device that cannot be used.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// The name is none of the known ones.
     #[error("unknown device `{given}`: expected auto, cpu, cuda or cuda:N")]
@@ -92,25 +92,24 @@ impl Machine {
         let most = if device.is_cuda() { cores } else { openmp_threads().unwrap_or(cores).min(cores) };
         let threads = threads.unwrap_or(most).max(1);
         let loader_threads = if device.is_cuda() { threads } else { (threads / 2).max(1) };
-        let fast_bf16 =
-            device.is_cuda() || torch_ext::cpu_features().is_ok_and(|features| features.fast_bf16());
+        let fast_bf16 = device.is_cuda() || cpu_features().is_ok_and(|features| features.fast_bf16());
         Ok(Self { device, threads, loader_threads, fast_bf16 })
     }
 }
 
 impl Machine {
     /// Sets up libtorch for training on this machine: threads, pages that are kept between steps, cuDNN's search for
-    /// the fastest algorithm. [`crate::TrainState::new`] calls it; calling it again changes nothing.
+    /// the fastest algorithm. Calling it again changes nothing.
     ///
     /// # Errors
     /// libtorch's own.
-    pub fn prepare(&self) -> Result<(), torch_ext::TorchError> {
-        if torch_ext::machine::threads() != self.threads {
-            torch_ext::machine::set_threads(self.threads);
+    pub fn prepare(&self) -> Result<(), TorchError> {
+        if machine::threads() != self.threads {
+            machine::set_threads(self.threads);
         }
         match self.device {
-            Device::Cuda(_) => torch_ext::machine::set_benchmark_cudnn(true),
-            _ => torch_ext::memory::keep_freed_pages(),
+            Device::Cuda(_) => machine::set_benchmark_cudnn(true),
+            _ => memory::keep_freed_pages(),
         }
     }
 }
@@ -122,7 +121,7 @@ fn openmp_threads() -> Option<usize> {
 }
 
 /// `cpu` or `cuda:0`.
-pub(crate) fn device_name(device: Device) -> String {
+pub fn device_name(device: Device) -> String {
     match device {
         Device::Cuda(index) => format!("cuda:{index}"),
         _ => "cpu".into(),

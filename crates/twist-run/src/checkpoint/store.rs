@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use twist_io::{StateDict, load_safetensors, save_safetensors, second_name};
-use twist_run::files;
+use twist_io::{Refused, StateDict, load_safetensors, save_safetensors, second_name};
 
-use super::{CheckpointFacts, Measured};
-use crate::TrainError;
-use crate::run::Standing;
+use super::{Measured, Standing};
+use crate::{RunError, files};
 
 /// Writes, finds and retires the checkpoints of a folder.
 #[derive(Clone, Debug)]
@@ -24,7 +22,7 @@ pub struct CheckpointStore {
 
 /// A checkpoint that was read, with its facts `F`.
 #[derive(Debug)]
-pub struct Loaded<F = CheckpointFacts> {
+pub struct Loaded<F> {
     /// The file.
     pub path: PathBuf,
     /// Network and optimizer.
@@ -51,7 +49,7 @@ impl CheckpointStore {
     }
 
     /// One file that every checkpoint replaces.
-    pub(crate) fn file(path: PathBuf) -> Self {
+    pub fn file(path: PathBuf) -> Self {
         let folder = path.parent().map(PathBuf::from).unwrap_or_default();
         Self { folder, keep: 1, file: Some(path), best: None }
     }
@@ -60,12 +58,7 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// When the file cannot be written; the older checkpoints are untouched then.
-    pub(crate) fn write(
-        &self,
-        step: u64,
-        facts: &impl Serialize,
-        state: &StateDict,
-    ) -> Result<PathBuf, TrainError> {
+    pub fn write(&self, step: u64, facts: &impl Serialize, state: &StateDict) -> Result<PathBuf, RunError> {
         let path = self.file.clone().unwrap_or_else(|| self.folder.join(files::checkpoint(step)));
         let metadata = serde_json::to_value(facts).map_err(std::io::Error::from)?;
         save_safetensors(&path, state, Some(&metadata))?;
@@ -77,7 +70,7 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// When the folder cannot be listed, or a file not removed.
-    pub fn retire(&self, step: u64) -> Result<(), TrainError> {
+    pub fn retire(&self, step: u64) -> Result<(), RunError> {
         if self.file.is_some() {
             return Ok(());
         }
@@ -110,7 +103,7 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn offer_best(&mut self, path: &Path, measured: &Measured) -> Result<bool, TrainError> {
+    pub fn offer_best(&mut self, path: &Path, measured: &Measured) -> Result<bool, RunError> {
         if !measured.beats(self.best.as_ref()) {
             return Ok(false);
         }
@@ -123,7 +116,7 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// When the name cannot be given.
-    pub fn keep_before_self_label(&self, path: &Path) -> Result<(), TrainError> {
+    pub fn keep_before_self_label(&self, path: &Path) -> Result<(), RunError> {
         Ok(second_name(path, self.folder.join(files::BEFORE_SELF_LABEL))?)
     }
 
@@ -131,7 +124,7 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// When the folder cannot be listed.
-    pub fn list(&self) -> Result<Vec<(u64, PathBuf)>, TrainError> {
+    pub fn list(&self) -> Result<Vec<(u64, PathBuf)>, RunError> {
         if let Some(file) = &self.file {
             // The step stands in it.
             return Ok(file.is_file().then(|| (0, file.clone())).into_iter().collect());
@@ -150,21 +143,17 @@ impl CheckpointStore {
     /// The finished steps of the newest checkpoint that can be read, whatever it is of; 0 when there is no checkpoint.
     ///
     /// # Errors
-    /// As [`CheckpointStore::newest_good`].
-    pub fn newest_step(&self) -> Result<u64, TrainError> {
+    /// As [`CheckpointStore::newest`].
+    pub fn newest_step(&self) -> Result<u64, RunError> {
         Ok(self.newest::<Standing>()?.map_or(0, |loaded| loaded.facts.step))
     }
 
-    /// The newest checkpoint that can be read, with the newer ones that cannot; `None` when there is no checkpoint.
+    /// The newest checkpoint that can be read, with facts of this kind and the newer ones that cannot; `None` when there is no
+    /// checkpoint.
     ///
     /// # Errors
-    /// [`TrainError::NoGoodCheckpoint`] when there are checkpoints and none can be read.
-    pub fn newest_good(&self) -> Result<Option<Loaded>, TrainError> {
-        self.newest()
-    }
-
-    /// As [`CheckpointStore::newest_good`], with facts of any kind.
-    pub(crate) fn newest<F: DeserializeOwned>(&self) -> Result<Option<Loaded<F>>, TrainError> {
+    /// When there are checkpoints and none can be read.
+    pub fn newest<F: DeserializeOwned>(&self) -> Result<Option<Loaded<F>>, RunError> {
         let list = self.list()?;
         let mut rejected = Vec::new();
         for (_, path) in list.iter().rev() {
@@ -176,7 +165,9 @@ impl CheckpointStore {
         match rejected.into_iter().next() {
             None => Ok(None),
             Some(Rejected { reason: newest, .. }) => {
-                Err(TrainError::NoGoodCheckpoint { folder: self.folder.clone(), count: list.len(), newest })
+                let why = format!("none of the {} checkpoints can be read", list.len());
+                let remedy = format!("start again with --force. The newest says: {newest}");
+                Err(Refused::new(self.folder.display().to_string()).because(why).remedy(remedy).into())
             }
         }
     }
@@ -193,34 +184,11 @@ fn read<F: DeserializeOwned>(path: &Path) -> Result<(StateDict, F), String> {
 
 #[cfg(test)]
 mod tests {
-    use twist_run::figure;
-
     use super::*;
-    use crate::config::Recipe;
+    use crate::figure;
 
-    fn facts(step: u64) -> CheckpointFacts {
-        let text = "model = { arch = \"resnet18_cifar\" }\noptim = { name = \"sgd\", lr = 0.1 }\n\
-                    schedule = { epochs = 1 }\ntrain = { batch_size = 2 }\nviews = []\n";
-        CheckpointFacts {
-            images: Some(8),
-            step,
-            epoch: 0.0,
-            total_steps: 100,
-            recipe_name: "x".into(),
-            recipe: Recipe::read("x", text, &[]).unwrap().config().clone(),
-            precision: None,
-            guard_streaks: Default::default(),
-            measured: None,
-            losses: (0.0, 0),
-            class_names: vec![],
-            data_fingerprint: String::new(),
-            mean: [0.5; 3],
-            std: [0.5; 3],
-            resize: 32,
-            crop: 32,
-            twist: "0".into(),
-            libtorch: "2".into(),
-        }
+    fn facts(step: u64) -> Standing {
+        Standing { step, ..Standing::default() }
     }
 
     fn state(value: f32) -> StateDict {
@@ -238,7 +206,7 @@ mod tests {
     }
 
     fn save(store: &mut CheckpointStore, step: u64, score: f64) -> bool {
-        let facts = CheckpointFacts { measured: Some(knn(score)), ..facts(step) };
+        let facts = Standing { measured: Some(knn(score)), ..facts(step) };
         let path = store.write(step, &facts, &state(step as f32)).unwrap();
         store.offer_best(&path, &knn(score)).unwrap()
     }
@@ -251,7 +219,7 @@ mod tests {
             save(&mut store, step, score);
         }
         assert_eq!(steps(&store), [4, 5]);
-        let (best, best_facts): (_, CheckpointFacts) = read(&folder.path().join(files::BEST)).unwrap();
+        let (best, best_facts): (_, Standing) = read(&folder.path().join(files::BEST)).unwrap();
         assert_eq!((best, best_facts.step, best_facts.measured), (state(2.0), 2, Some(knn(0.5))));
         let other = Measured::by(figure::LOSS, 9.0);
         assert!(store.offer_best(&store.list().unwrap()[1].1, &other).unwrap(), "another metric");
@@ -292,11 +260,11 @@ mod tests {
     fn a_cut_newest_checkpoint_is_reported_and_the_one_before_is_used() {
         let folder = tempfile::tempdir().unwrap();
         let store = CheckpointStore::new(folder.path().into(), 3);
-        assert!(store.newest_good().unwrap().is_none());
+        assert!(store.newest::<Standing>().unwrap().is_none());
         let paths = [10, 20, 30].map(|step| store.write(step, &facts(step), &state(step as f32)).unwrap());
         let whole = fs_err::read(&paths[2]).unwrap();
         fs_err::write(&paths[2], &whole[..whole.len() / 2]).unwrap();
-        let loaded = store.newest_good().unwrap().unwrap();
+        let loaded = store.newest::<Standing>().unwrap().unwrap();
         assert_eq!((loaded.facts.step, &loaded.state), (20, &state(20.0)));
         assert_eq!(loaded.rejected.len(), 1);
         assert!(loaded.rejected[0].path == paths[2] && !loaded.rejected[0].reason.is_empty());
@@ -305,12 +273,12 @@ mod tests {
         let mut flipped = whole;
         *flipped.last_mut().unwrap() ^= 0x40;
         fs_err::write(&paths[2], flipped).unwrap();
-        let loaded = store.newest_good().unwrap().unwrap();
+        let loaded = store.newest::<Standing>().unwrap().unwrap();
         assert_eq!(loaded.facts.step, 20);
         assert!(loaded.rejected[0].reason.contains("tensor `model.a`"), "{}", loaded.rejected[0].reason);
 
         paths.iter().for_each(|path| fs_err::write(path, "nonsense").unwrap());
-        let message = store.newest_good().unwrap_err().to_string();
+        let message = store.newest::<Standing>().unwrap_err().to_string();
         assert!(message.contains("none of the 3 checkpoints") && message.contains("--force"), "{message}");
     }
 

@@ -7,8 +7,8 @@
 //! The last ones stay, and under names of their own the best one and, in a run that labels itself, the one at the end of
 //! the stage before.
 
-mod state;
+mod standing;
 mod store;
 
-pub use state::{CheckpointFacts, Measured, capture, restore};
+pub use standing::{Measured, Standing, Streaks};
 pub use store::{CheckpointStore, Loaded, Rejected};

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::TrainError;
+use crate::NnError;
 
 /// `(x / 255 - mean) / std` for batches that are already on the device.
 #[derive(Debug)]
@@ -19,13 +19,8 @@ impl DeviceNormalize {
     ///
     /// # Errors
     /// libtorch's own.
-    pub fn new(
-        mean: [f64; 3],
-        std: [f64; 3],
-        channels_last: bool,
-        device: Device,
-    ) -> Result<Self, TrainError> {
-        let per_channel = |value: &dyn Fn(usize) -> f64| -> Result<Tensor, TrainError> {
+    pub fn new(mean: [f64; 3], std: [f64; 3], channels_last: bool, device: Device) -> Result<Self, NnError> {
+        let per_channel = |value: &dyn Fn(usize) -> f64| -> Result<Tensor, NnError> {
             let values = [value(0) as f32, value(1) as f32, value(2) as f32];
             Ok(Tensor::f_from_slice(&values)?.f_view([1, 3, 1, 1])?.f_to_device(device)?)
         };
@@ -40,7 +35,7 @@ impl DeviceNormalize {
     ///
     /// # Errors
     /// libtorch's, for other shapes.
-    pub fn apply(&self, pixels: &Tensor) -> Result<Tensor, TrainError> {
+    pub fn apply(&self, pixels: &Tensor) -> Result<Tensor, NnError> {
         let size = pixels.size();
         let [.., height, width, channels] = size[..] else {
             return Err(tch::TchError::Shape(format!("expected […, S, S, 3], got {size:?}")).into());

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use tch::Tensor;
-use twist_nn::{Backbone, Mode, NnError};
+
+use crate::{Backbone, Mode, NnError};
 
 /// Which features of a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
