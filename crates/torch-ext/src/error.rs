@@ -9,7 +9,7 @@ pub enum TorchError {
     #[error("libtorch: {0}")]
     Torch(String),
     /// An operation of `tch` failed.
-    #[error(transparent)]
+    #[error("libtorch: {0}")]
     Tch(#[from] tch::TchError),
     /// Two lists that go together differ in length.
     #[error("`{op}` takes lists of equal length, got {expected} and {got} tensors")]

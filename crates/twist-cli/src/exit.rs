@@ -38,7 +38,7 @@ pub(crate) struct Usage(pub(crate) String);
 /// Whether the command asks for what must not be: by [`Usage`], or by what a library says of the place of `--out` and of the
 /// run in it.
 fn is_usage(cause: &(dyn Error + 'static)) -> bool {
-    let of_run = matches!(cause.downcast_ref(), Some(RunError::Exists { .. } | RunError::NotARun { .. }));
+    let of_run = matches!(cause.downcast_ref(), Some(RunError::Exists(_) | RunError::NotARun(_)));
     let of_network = matches!(cause.downcast_ref(), Some(TrainError::OtherNetwork { .. }));
     let of_shards = matches!(cause.downcast_ref(), Some(DataError::Exists { .. }));
     let of_flag = matches!(cause.downcast_ref(), Some(EvalError::Percent { .. }));

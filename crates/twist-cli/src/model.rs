@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use torch_ext::{Machine, Precision};
 use twist_data::{Dataset, Skipped};
+use twist_io::Refused;
 use twist_model::{
     EvalInput, FeatureCache, FeatureFile, FeatureSet, FeatureTable, Model, ModelCard, ModelError, ModelName,
 };
@@ -197,7 +198,11 @@ impl Opened {
         if got == expected {
             return Ok(());
         }
-        Err(ModelError::FeatureWidth { path: self.model.path.clone(), expected, got })
+        let what = format!(
+            "{} takes features of {expected} numbers, and these have {got}",
+            self.model.path.display()
+        );
+        Err(Refused::new(what).because("they come from another backbone").into())
     }
 }
 

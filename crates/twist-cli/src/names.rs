@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use torch_ext::{DeviceRequest, Machine};
-use twist_io::UpdateLock;
+use twist_io::{Refused, UpdateLock};
 use twist_model::{ClassSource, Model, ModelName};
-use twist_run::{ClusterError, ClusterNames, Group, clusters_file};
+use twist_run::{ClusterNames, Group, clusters_file};
 
 use crate::exit::Usage;
 
@@ -79,15 +79,9 @@ pub(crate) fn of_model(model: &Model, path: &Path) -> anyhow::Result<ClusterName
     })
 }
 
-/// What a person asked for and cannot be is wrong usage; a damaged file is not.
-pub(crate) fn usage<T>(result: Result<T, ClusterError>) -> anyhow::Result<T> {
-    result.map_err(|error| match error {
-        ClusterError::File(_)
-        | ClusterError::Io(_)
-        | ClusterError::Damaged { .. }
-        | ClusterError::OtherModel { .. } => error.into(),
-        asked => Usage(asked.to_string()).into(),
-    })
+/// What a person asked for and cannot be is wrong usage.
+pub(crate) fn usage<T>(result: Result<T, Refused>) -> anyhow::Result<T> {
+    result.map_err(|asked| Usage(asked.to_string()).into())
 }
 
 /// "class 3", or "class 3 `red circles`".

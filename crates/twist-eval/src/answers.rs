@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 use twist_data::{Dataset, Tag, Tags, TransferMetric};
+use twist_io::Refused;
 use twist_metrics::{average_precision_11_point, mean_per_class_accuracy};
 use twist_train::labels::Targets;
 
@@ -26,7 +27,12 @@ impl Answers {
             None => {
                 let label = |&index: &u32| {
                     let index = index as usize;
-                    dataset.label(index).ok_or_else(|| EvalError::Unlabelled { path: dataset.path(index) })
+                    dataset.label(index).ok_or_else(|| {
+                        Refused::new(format!(
+                            "{} has no label, and every image of this set needs one",
+                            dataset.path(index)
+                        ))
+                    })
                 };
                 let labels = indices.iter().map(label).collect::<Result<_, _>>()?;
                 Ok(Self::Classes(labels, dataset.classes().len()))

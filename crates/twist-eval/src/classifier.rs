@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 use twist_data::Dataset;
+use twist_io::Refused;
+use twist_model::{ClassifierCard, FeatureSet, Model, ModelError};
 
 use crate::EvalError;
-use twist_model::{ClassifierCard, FeatureSet, Model, ModelError};
 
 /// Rows that go through the classifier at once.
 const ROWS: i64 = 4096;
@@ -51,7 +52,7 @@ pub fn classifier_scores(
 ) -> Result<ClassifierScores, EvalError> {
     model.classifier()?;
     let Some(card) = &model.card.classifier else {
-        return Err(ModelError::NoClassifier { path: model.path.clone() }.into());
+        return Err(ModelError::no_classifier(&model.path).into());
     };
     let (rows, labels) = features.labelled(dataset)?;
     let inhabited: BTreeSet<u32> =
@@ -89,18 +90,20 @@ fn outputs_of(
     let is_named = wanted().any(|name| place(name).is_some());
     if card.names.is_empty() || (are_numbers && !is_named) {
         if card.classes != classes.len() as i64 {
-            return Err(ModelError::ClassCount { model: card.classes, data: classes.len() }.into());
+            return Err(ModelError::class_count(card.classes, classes.len()).into());
         }
         return Ok(((0..card.classes).collect(), MatchedBy::Numbers));
     }
     let unknown: Vec<String> = wanted().filter(|name| place(name).is_none()).cloned().collect();
     if !unknown.is_empty() {
-        let known = card.names.iter().take(3).cloned().collect();
-        return Err(EvalError::ClassNames {
-            count: unknown.len(),
-            unknown: unknown[..unknown.len().min(3)].into(),
-            known,
-        });
+        let first = |names: &[String]| names[..names.len().min(3)].join(", ");
+        let what = format!(
+            "the classifier does not know {} of the data set's classes, such as {}; it knows {} and others",
+            unknown.len(),
+            first(&unknown),
+            first(&card.names)
+        );
+        return Err(Refused::new(what).into());
     }
     // A class without images and without an output is asked for by no label.
     Ok((classes.iter().map(|name| place(name).unwrap_or(0)).collect(), MatchedBy::Names))

@@ -5,7 +5,7 @@
 
 use tch::{Kind, Tensor};
 
-use twist_model::{Neighbours, nearest};
+use twist_model::{ModelError, Neighbours, nearest};
 
 use crate::EvalError;
 
@@ -74,7 +74,7 @@ pub fn knn_top1(
     protocol: KnnProtocol,
 ) -> Result<f64, EvalError> {
     let each = knn_top1_each(bank, queries, classes, &[protocol])?;
-    each.first().copied().ok_or(EvalError::NoFeatures)
+    Ok(each.first().copied().ok_or(ModelError::NoFeatures)?)
 }
 
 /// [`knn_top1`] by several protocols from one search for neighbours, the costly part.
@@ -99,8 +99,9 @@ pub fn knn_top1_each(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tch::Device;
+
+    use super::*;
 
     fn normalised(rows: i64, width: i64, seed: i64) -> Tensor {
         tch::manual_seed(seed);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use twist_data::{Dataset, subset};
+use twist_io::Refused;
 use twist_model::EvalInput;
 use twist_nn::DeviceNormalize;
 use twist_train::TrainPlan;
@@ -45,7 +46,7 @@ impl EvalData {
     /// images, found by their names.
     ///
     /// # Errors
-    /// [`EvalError::ClassesDiffer`] when held-out images have a class that the training images do not know.
+    /// Held-out images have a class that the training images do not know.
     pub fn new(train: Arc<dyn Dataset>, held_out: Option<Arc<dyn Dataset>>) -> Result<Self, EvalError> {
         let held_out = match held_out {
             Some(test) => Some(in_order_of(train.classes(), test)?),
@@ -121,14 +122,24 @@ fn in_order_of(ours: &[String], test: Arc<dyn Dataset>) -> Result<Arc<dyn Datase
     match members.filter(|_| place.len() == ours.len()) {
         Some(members) => Ok(subset(Arc::clone(&test), &members, ours.to_vec())?),
         None => {
-            let only =
-                |a: &[String], b: &[String]| a.iter().filter(|x| !b.contains(x)).take(3).cloned().collect();
-            Err(EvalError::ClassesDiffer {
-                train: ours.len(),
-                held_out: theirs.len(),
-                only_train: only(ours, theirs),
-                only_held_out: only(theirs, ours),
-            })
+            let only = |which: &str, a: &[String], b: &[String]| {
+                let names: Vec<&str> =
+                    a.iter().filter(|x| !b.contains(x)).take(3).map(String::as_str).collect();
+                if names.is_empty() {
+                    String::new()
+                } else {
+                    format!(", only in the {which} data: {}", names.join(", "))
+                }
+            };
+            let what = format!(
+                "the training data has {} classes and the evaluation data {}, and they are not the same{}{}; give both the \
+                 same class names, or use --labels none",
+                ours.len(),
+                theirs.len(),
+                only("training", ours, theirs),
+                only("evaluation", theirs, ours)
+            );
+            Err(Refused::new(what).into())
         }
     }
 }

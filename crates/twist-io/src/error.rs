@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::mat::MatLie;
 use crate::pickle::PickleLie;
 use crate::printable;
+use crate::refused::some_of;
 use crate::tensor::Dtype;
 
 /// A tensor whose parts contradict each other, or that was asked for as what it is not.
@@ -53,13 +54,6 @@ fn place(key: &str) -> String {
 
 /// Most keys that an error lists.
 const LISTED: usize = 8;
-
-/// The first few keys.
-fn some(keys: &[String]) -> String {
-    let few: Vec<_> = keys.iter().take(LISTED).map(|key| shown(key)).collect();
-    let more = if keys.len() > LISTED { format!(" and {} more", keys.len() - LISTED) } else { String::new() };
-    format!("{}{more}", few.join(", "))
-}
 
 /// Longest text from a file that an error shows, in characters: names of tensors are shorter.
 const SHOWN: usize = 160;
@@ -236,7 +230,7 @@ pub enum IoError {
         if found.is_empty() {
             "save the network's state_dict(), not the network itself".to_owned()
         } else {
-            format!("there are some under {}", some(found))
+            format!("there are some under {}", some_of(found, LISTED))
         }
     )]
     NoState {

@@ -88,7 +88,7 @@ pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::npy::{NpyHeader, NpyWriter, npy_checksum, read_npy, read_npy_header};
 pub use crate::pickle::{PickleFile, PickleLie, PickleStates, PickleValue, load_pickle};
 pub use crate::printable::{printable, printable_lines};
-pub use crate::refused::Refused;
+pub use crate::refused::{Refused, some_of};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors};
 pub use crate::shell::shell_word;
 pub use crate::splitmix::{GOLDEN, splitmix};

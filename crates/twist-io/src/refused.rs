@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 
 /// Something that cannot be done: what, why not, and what helps. Shown as `what: why; remedy` without the parts that nobody
 /// gave.
@@ -28,6 +29,16 @@ impl Refused {
         Self { what: what.into(), why: String::new(), remedy: String::new(), source: None }
     }
 
+    /// This file cannot be read, for this reason.
+    pub fn reading(path: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(format!("cannot read {}", path.display())).caused_by(source)
+    }
+
+    /// This file cannot be written, for this reason.
+    pub fn writing(path: &Path, why: impl Into<String>) -> Self {
+        Self::new(format!("cannot write {}", path.display())).because(why)
+    }
+
     /// Why not.
     #[must_use]
     pub fn because(self, why: impl Into<String>) -> Self {
@@ -47,6 +58,13 @@ impl Refused {
         let why = if self.why.is_empty() { source.to_string() } else { self.why };
         Self { why, source: Some(source), ..self }
     }
+}
+
+/// The first of several names from a file, and how many more there are.
+pub fn some_of(names: &[String], most: usize) -> String {
+    let few: Vec<_> = names.iter().take(most).map(|name| crate::shown(name)).collect();
+    let more = if names.len() > most { format!(" and {} more", names.len() - most) } else { String::new() };
+    format!("{}{more}", few.join(", "))
 }
 
 impl fmt::Display for Refused {

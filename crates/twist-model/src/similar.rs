@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tch::Tensor;
 use twist_data::Skipped;
+use twist_io::Refused;
 use twist_nn::FeatureKind;
 
 use crate::image_files::image_files;
@@ -52,7 +53,7 @@ impl<'a> SimilarImages<'a> {
     /// The `k` images most like the one in this file, the most similar first.
     ///
     /// # Errors
-    /// [`ModelError::Query`] when the file is not an image; libtorch fails.
+    /// The file is not an image; libtorch fails.
     pub fn to_file(&self, file: &Path, k: usize) -> Result<Vec<Similar>, ModelError> {
         self.search(&unit_rows(&self.features_of(file)?)?, k)
     }
@@ -88,9 +89,10 @@ impl<'a> SimilarImages<'a> {
             row = Some(batch.features.shallow_clone());
             Ok(())
         });
-        let query = |reason: String| ModelError::Query { path: file.to_owned(), reason };
+        let query =
+            |why: String| Refused::new(format!("{} cannot be searched for", file.display())).because(why);
         match (reason.0, read) {
-            (Some(reason), _) => Err(query(reason)),
+            (Some(reason), _) => Err(query(reason).into()),
             (None, Err(error)) => Err(error),
             (None, Ok(_)) => row.ok_or(ModelError::NoFeatures),
         }

@@ -1,12 +1,14 @@
 //! The error of this crate.
 
+use twist_io::Refused;
+
 /// What can go wrong in a network.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NnError {
     /// Whatever no program has to tell from the rest.
     #[error(transparent)]
-    Refused(#[from] twist_io::Refused),
+    Refused(#[from] Refused),
     /// A tensor operation failed.
     #[error(transparent)]
     Torch(#[from] torch_ext::TorchError),

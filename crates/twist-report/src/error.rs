@@ -61,10 +61,6 @@ pub enum ReportError {
         path: PathBuf,
     },
 
-    /// Names and merges of classes cannot be used.
-    #[error(transparent)]
-    Clusters(#[from] twist_run::ClusterError),
-
     /// A file of the run cannot be used.
     #[error(transparent)]
     Run(#[from] twist_run::RunError),

@@ -40,10 +40,10 @@ impl RunFolder {
         let exists = path.is_dir() && is_used(&path)?;
         let is_run = [files::PLAN, files::LOG, files::LOCK].iter().any(|name| path.join(name).is_file());
         if exists && !is_run {
-            return Err(RunError::NotARun { path });
+            return Err(RunError::NotARun(path));
         }
         if exists && on_existing == OnExisting::Refuse {
-            return Err(RunError::Exists { path });
+            return Err(RunError::Exists(path));
         }
         fs_err::create_dir_all(path.join(files::CHECKPOINTS))?;
         let lock = RunLock::take(&path)?;

@@ -48,7 +48,7 @@ mod time;
 mod error;
 
 pub use checkpoint::{CheckpointStore, Loaded, Measured, Rejected, Standing, Streaks};
-pub use clusters::{ClusterError, ClusterNames, Group, Groups, clusters_file};
+pub use clusters::{ClusterNames, Group, Groups, clusters_file};
 pub use error::RunError;
 pub use evaluations::{Evaluation, Evaluations};
 pub use event::{Event, StartFigures, What};

@@ -6,7 +6,7 @@ use std::path::Path;
 use fs_err::{File, OpenOptions};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use twist_io::open_own;
+use twist_io::{Refused, open_own};
 
 use crate::{RunError, files};
 
@@ -27,12 +27,20 @@ impl RunLock {
     /// Takes the lock of `folder`, in which `checkpoints` must exist.
     ///
     /// # Errors
-    /// `RunError::Locked` with the other process's id when the run is being worked on.
+    /// Another process works on the run; its id is said.
     pub(crate) fn take(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join(files::LOCK);
         let busy = || {
-            let pid = fs_err::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-            RunError::Locked { path: folder.into(), pid }
+            let text = fs_err::read_to_string(&path).ok();
+            let pid: Option<u32> = text.and_then(|text| text.trim().parse().ok());
+            let (who, stop) = match pid {
+                Some(pid) => (format!("process {pid}"), format!("stop it with `kill {pid}`")),
+                None => ("another process".into(), "stop it".into()),
+            };
+            let remedy = format!("wait for it, {stop}, or name another folder with --out");
+            Refused::new(folder.display().to_string())
+                .because(format!("{who} is working on this run"))
+                .remedy(remedy)
         };
         let checkpoints = File::open(folder.join(files::CHECKPOINTS))?;
         let folder_is_held = is_held(flock(&checkpoints, FlockOperation::NonBlockingLockExclusive));

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use twist_io::write_atomic;
+use twist_io::{Refused, write_atomic};
 
 use crate::{RunError, files};
 
@@ -32,9 +32,10 @@ impl Sources {
     pub fn read(folder: &Path) -> Result<Option<Self>, RunError> {
         let path = folder.join(files::DATA);
         match fs_err::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| RunError::DamagedSources { path, reason: error.to_string() }),
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).map_err(|error| {
+                let remedy = "remove it and give DATA on the command line";
+                Refused::new(format!("{} is damaged ({error})", path.display())).remedy(remedy)
+            })?)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use image::imageops::{FilterType, crop_imm, replace, resize};
 use image::{ImageFormat, Rgb, RgbImage};
 use twist_data::{Augmenter, Dataset, Decoder, DrawKey, Rgb8, ViewPolicy, draw};
+use twist_model::ModelError;
 
 use super::thumbnails::{fit, pixels};
 use crate::EvalError;
@@ -58,7 +59,7 @@ pub(crate) fn write(
         rows += 1;
     }
     if rows == 0 {
-        return Err(EvalError::NoFeatures);
+        return Err(ModelError::NoFeatures.into());
     }
     let sheet = crop_imm(&sheet, 0, 0, sheet.width(), height_of(rows as u32)).to_image();
     let mut bytes = std::io::Cursor::new(Vec::new());

@@ -9,7 +9,9 @@ use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array,
 use arrow_schema::{DataType, Field, Schema};
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
-use twist_model::{Features, TableFormat, embedding_column, embedding_field, given_labels, table_in_file};
+use twist_model::{
+    Features, ModelError, TableFormat, embedding_column, embedding_field, given_labels, table_in_file,
+};
 use twist_run::samples::column;
 
 use crate::EvalError;
@@ -60,20 +62,20 @@ fn batch(
     (dataset, names): (&dyn Dataset, &[String]),
     start: i64,
     len: i64,
-) -> Result<RecordBatch, EvalError> {
+) -> Result<RecordBatch, ModelError> {
     let indices = &features.indices[start as usize..(start + len) as usize];
     let labels: Int32Array =
         indices.iter().map(|&i| dataset.label(i as usize).map(|label| label as i32)).collect();
     let (_, kept) = features.clusters.size2()?;
     let clusters = features.clusters.f_narrow(0, start, len)?.f_to_kind(Kind::Int)?;
     let probabilities = features.confidences.f_narrow(0, start, len)?;
-    let integers = |tensor: Tensor| -> Result<_, EvalError> {
+    let integers = |tensor: Tensor| -> Result<_, ModelError> {
         Ok(Int32Array::from(Vec::<i32>::try_from(&tensor.f_contiguous()?.f_flatten(0, -1)?)?))
     };
-    let reals = |tensor: Tensor| -> Result<_, EvalError> {
+    let reals = |tensor: Tensor| -> Result<_, ModelError> {
         Ok(Float32Array::from(Vec::<f32>::try_from(&tensor.f_contiguous()?.f_flatten(0, -1)?)?))
     };
-    let list = |values: ArrayRef| -> Result<ArrayRef, EvalError> {
+    let list = |values: ArrayRef| -> Result<ArrayRef, ModelError> {
         let element = Arc::new(Field::new("item", values.data_type().clone(), false));
         Ok(Arc::new(FixedSizeListArray::try_new(element, kept as i32, values, None)?))
     };

@@ -1,9 +1,9 @@
 //! The most probable clusters of each image.
 
 use tch::{Kind, Tensor};
+use twist_model::{Model, ModelError};
 
 use crate::EvalError;
-use twist_model::Model;
 
 /// Clusters that are kept of each image: what top-5 needs.
 pub(super) const KEPT: i64 = 5;
@@ -39,7 +39,7 @@ impl Ranking {
             confidence.push(probability.f_select(1, 0)?.f_sum(Kind::Double)?);
         }
         if clusters.is_empty() {
-            return Err(EvalError::NoFeatures);
+            return Err(ModelError::NoFeatures.into());
         }
         let sum: f64 = confidence.iter().map(f64::try_from).sum::<Result<f64, _>>()?;
         Ok(Self { mean_confidence: Some(sum / len as f64), ..Self::of_rows(&Tensor::f_cat(&clusters, 0)?)? })

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use torch_ext::Precision;
+use twist_io::Refused;
 use twist_run::files;
 
 use super::FinetuneOptions;
@@ -69,6 +70,12 @@ pub enum Kind {
     Finetune,
 }
 
+/// A run folder of another kind.
+fn not_finetuning(path: &Path, why: &str) -> Refused {
+    let what = format!("{} does not describe a run of `twist finetune`", path.display());
+    Refused::new(what).because(why).remedy("name another folder with --out")
+}
+
 impl FinetuneConfig {
     /// What the run in `folder` was begun with; `None` where there is none.
     ///
@@ -79,12 +86,10 @@ impl FinetuneConfig {
         if !path.is_file() {
             return Ok(None);
         }
-        let unreadable = |source| EvalError::Unreadable { path: path.clone(), source };
+        let unreadable = |source| Refused::reading(&path, source);
         let text = fs_err::read_to_string(&path).map_err(unreadable)?;
-        toml::from_str(&text).map(Some).map_err(|error| EvalError::NotFinetuning {
-            path: path.clone(),
-            reason: error.message().to_owned(),
-        })
+        let config = toml::from_str(&text).map_err(|error| not_finetuning(&path, error.message()))?;
+        Ok(Some(config))
     }
 
     /// Writes `config.toml`.
@@ -93,8 +98,7 @@ impl FinetuneConfig {
     /// The disk is full or read-only.
     pub fn write(&self, folder: &Path) -> Result<(), EvalError> {
         let path = folder.join(files::CONFIG);
-        let text = toml::to_string(self)
-            .map_err(|error| EvalError::NotFinetuning { path: path.clone(), reason: error.to_string() })?;
+        let text = toml::to_string(self).map_err(|error| not_finetuning(&path, &error.to_string()))?;
         Ok(twist_io::write_atomic(path, |file| file.write_all(text.as_bytes()))?)
     }
 

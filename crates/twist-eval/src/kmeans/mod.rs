@@ -9,6 +9,8 @@ mod points;
 mod start;
 
 use tch::Tensor;
+use twist_io::Refused;
+use twist_model::ModelError;
 
 use self::points::{Nearest, Points};
 use self::start::{Random, start};
@@ -48,7 +50,9 @@ impl KMeans {
     pub fn fit(&self, points: &Tensor) -> Result<KMeansFit, EvalError> {
         let (len, _) = points.size2()?;
         if self.clusters < 1 || len < self.clusters {
-            return Err(EvalError::TooFewPoints { points: len, clusters: self.clusters });
+            let why = format!("{len} images for {} clusters", self.clusters);
+            let what = "k-means needs at least as many images as clusters";
+            return Err(Refused::new(what).because(why).into());
         }
         tch::no_grad(|| {
             let points = Points::new(points)?;
@@ -60,7 +64,7 @@ impl KMeans {
                     best = Some(fit);
                 }
             }
-            let best = best.ok_or(EvalError::NoFeatures)?;
+            let best = best.ok_or(ModelError::NoFeatures)?;
             let mut random = Random(!self.seed);
             let best = exchange::improve(self, &points, best, &mut random)?;
             let best = settle(&points, best, self.iterations)?;
@@ -158,8 +162,9 @@ impl KMeansFit {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tch::{Device, Kind};
+
+    use super::*;
 
     /// `per_group` points around each of `groups` far corners.
     fn groups(groups: i64, per_group: i64) -> (Tensor, Vec<i64>) {
@@ -222,6 +227,7 @@ mod tests {
     #[test]
     fn too_few_points_are_an_error() {
         let (points, _) = groups(2, 2);
-        assert!(matches!(settings(5).fit(&points), Err(EvalError::TooFewPoints { points: 4, clusters: 5 })));
+        let error = settings(5).fit(&points).unwrap_err().to_string();
+        assert!(error.ends_with("4 images for 5 clusters"), "{error}");
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
+use twist_io::Refused;
 use twist_run::figure;
 
 use twist_train::labels::Order;
@@ -167,8 +168,7 @@ pub fn fast_linear(
         .flat_map(|&lr| how.weight_decays.iter().map(move |&weight_decay| (lr, weight_decay)))
         .collect();
     if let Some(epochs) = how.epochs.filter(|epochs| !(1..=MOST_EPOCHS).contains(epochs)) {
-        let (what, rule) = ("epochs", "1 to 1000000");
-        return Err(EvalError::PlanValue { what, rule, value: epochs.to_string() });
+        return Err(Refused::new(format!("epochs is {epochs}, but it has to be 1 to {MOST_EPOCHS}")).into());
     }
     let labels: Vec<i64> = Vec::try_from(train_labels)?;
     let all: Vec<i64> = (0..labels.len() as i64).collect();
@@ -181,7 +181,12 @@ pub fn fast_linear(
     if settings.len() > 1 {
         let (learn, choose) = hold_out(&labels, classes as usize, how.held_out, how.seed, |row| row as u64);
         if choose.is_empty() {
-            return Err(EvalError::NothingHeldOut { images: labels.len() });
+            let what = format!(
+                "none of the {} training images can be held out to choose a learning rate by",
+                labels.len()
+            );
+            let remedy = "name a rate with --lr, or label more images";
+            return Err(Refused::new(what).because("each class has one").remedy(remedy).into());
         }
         let rows = Standardised::new(train, &learn, how.device)?;
         let bank = how.learn(&rows, &labels, &learn, classes, &settings, &mut |epoch, _| {
@@ -420,10 +425,8 @@ mod tests {
         let (train, labels) = features(3, 5);
         let how = FastLinear { epochs: Some(2), ..FastLinear::default() };
         let pair = (&train, &labels);
-        assert!(matches!(
-            fast_linear(pair, pair, 3, &how, &mut |_, _| {}),
-            Err(EvalError::NothingHeldOut { images: 3 })
-        ));
+        let error = fast_linear(pair, pair, 3, &how, &mut |_, _| {}).unwrap_err().to_string();
+        assert!(error.contains("none of the 3 training images") && error.contains("--lr"), "{error}");
         let one = FastLinear { learning_rates: vec![0.1], weight_decays: vec![0.0], ..how };
         assert_eq!(fast_linear(pair, pair, 3, &one, &mut |_, _| {}).unwrap().rates.len(), 1);
     }
@@ -433,8 +436,8 @@ mod tests {
         let (train, labels) = features(30, 5);
         let how = FastLinear { epochs: Some(u64::MAX), ..FastLinear::default() };
         let pair = (&train, &labels);
-        let refused = fast_linear(pair, pair, 3, &how, &mut |_, _| {});
-        assert!(matches!(refused, Err(EvalError::PlanValue { what: "epochs", .. })));
+        let error = fast_linear(pair, pair, 3, &how, &mut |_, _| {}).unwrap_err().to_string();
+        assert_eq!(error, "epochs is 18446744073709551615, but it has to be 1 to 1000000");
     }
 
     #[test]

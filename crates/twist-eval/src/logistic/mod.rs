@@ -16,6 +16,7 @@ mod lbfgs;
 mod objective;
 
 use tch::{Kind, Tensor};
+use twist_model::ModelError;
 use twist_train::labels::Targets;
 
 use self::objective::Objective;
@@ -68,7 +69,7 @@ impl Logistic {
         let _no_grad = tch::no_grad_guard();
         let (images, width) = rows.size2()?;
         if images == 0 {
-            return Err(EvalError::NoFeatures);
+            return Err(ModelError::NoFeatures.into());
         }
         let objective = Objective::new(rows, targets, protocol.l2)?;
         let classes = targets.classes()?;
@@ -152,7 +153,7 @@ mod tests {
         let targets = Targets::Classes { labels, classes: 2 };
         assert!(matches!(
             Logistic::fit(&rows, &targets, LogisticProtocol::default(), None),
-            Err(EvalError::NoFeatures)
+            Err(EvalError::Model(ModelError::NoFeatures))
         ));
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use twist_data::{Dataset, listed, subset};
+use twist_io::Refused;
+use twist_model::ModelError;
 
 use super::balanced::draw;
 use crate::EvalError;
@@ -48,11 +50,11 @@ impl LabelledImages {
 
     fn drawn(dataset: &Arc<dyn Dataset>, percent: f64, seed: u64) -> Result<Self, EvalError> {
         if !(percent > 0.0 && percent <= 100.0) {
-            return Err(EvalError::Percent { percent });
+            return Err(EvalError::Percent(percent));
         }
         let all = labelled(&**dataset);
         if all.is_empty() {
-            return Err(EvalError::NoLabels);
+            return Err(ModelError::no_labels().into());
         }
         let wanted = (all.len() as f64 * percent / 100.0).round() as usize;
         let classes = dataset.classes();
@@ -99,8 +101,11 @@ impl LabelledImages {
         images.iter().for_each(|(_, class)| counts[*class as usize] += 1);
         let inhabited: Vec<usize> = (0..classes.len()).filter(|&class| counts[class] > 0).collect();
         if inhabited.len() < 2 {
-            let name = inhabited.first().map_or_else(String::new, |&class| classes[class].clone());
-            return Err(EvalError::OneClass { name });
+            let named = inhabited
+                .first()
+                .map_or("no class".into(), |&class| format!("one class, {}", classes[class]));
+            let remedy = "a classifier needs images of at least two classes";
+            return Err(Refused::new(format!("the labels name {named}; {remedy}")).into());
         }
         chosen["images"] = images.len().into();
         chosen["of"] = of.into();

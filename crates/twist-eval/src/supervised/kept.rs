@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use twist_io::Refused;
 use twist_train::TrainError;
 use twist_train::labels::refuse_older;
 use twist_train::run::Place;
@@ -32,9 +33,10 @@ impl Kept {
     /// # Errors
     /// The folder cannot be created.
     pub(crate) fn new(folder: &Path, name: &str, of: String) -> Result<Self, EvalError> {
-        fs_err::create_dir_all(folder).map_err(|source| EvalError::Output {
-            path: folder.to_owned(),
-            reason: format!("{source}; name another folder with --state"),
+        fs_err::create_dir_all(folder).map_err(|source| {
+            Refused::writing(folder, source.to_string())
+                .caused_by(source)
+                .remedy("name another folder with --state")
         })?;
         let file = |ending: &str| folder.join(format!("{name}.{ending}"));
         let kept = Self { result: file("json"), state: file("safetensors"), of };
@@ -61,7 +63,7 @@ impl Kept {
             return Ok(None);
         }
         let other = |reason: &str| EvalError::from(TrainError::other_run(&self.result, reason));
-        let unreadable = |source| EvalError::Unreadable { path: self.result.clone(), source };
+        let unreadable = |source| Refused::reading(&self.result, source);
         let text = fs_err::read_to_string(&self.result).map_err(unreadable)?;
         let kept: ResultFile<T> = serde_json::from_str(&text).map_err(|error| other(&error.to_string()))?;
         if kept.of != self.of {
@@ -86,10 +88,11 @@ impl Kept {
         if !self.state.is_file() {
             return Ok(());
         }
-        fs_err::remove_file(&self.state).map_err(|error| EvalError::Output {
-            path: self.state.clone(),
-            reason: format!("{error}; remove it, its training is done"),
-        })
+        Ok(fs_err::remove_file(&self.state).map_err(|source| {
+            Refused::writing(&self.state, source.to_string())
+                .caused_by(source)
+                .remedy("remove it, its training is done")
+        })?)
     }
 }
 

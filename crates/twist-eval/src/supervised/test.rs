@@ -1,12 +1,12 @@
 //! How many test images a student gets right.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 use torch_ext::Autocast;
 use twist_data::{Dataset, Skipped};
+use twist_io::{Refused, some_of};
 use twist_model::{EvalInput, ModelError};
 use twist_nn::Mode;
 use twist_train::labels::Student;
@@ -30,7 +30,7 @@ pub(crate) struct ClassMap(Vec<Option<i64>>);
 
 impl ClassMap {
     /// # Errors
-    /// [`EvalError::ClassesUnknown`] when a class with test images is none of `known`; [`EvalError::NoLabels`] when no
+    /// A class with test images is none of `known`; no
     /// test image has a label.
     pub(crate) fn new(known: &[String], test: &dyn Dataset) -> Result<Self, EvalError> {
         let place = |name: &String| known.iter().position(|other| other == name).map(|place| place as i64);
@@ -40,7 +40,7 @@ impl ClassMap {
             .filter_map(|index| test.label(index))
             .for_each(|label| inhabited[label as usize] = true);
         if !inhabited.contains(&true) {
-            return Err(EvalError::NoLabels);
+            return Err(ModelError::no_labels().into());
         }
         let unknown: Vec<String> = (0..map.len())
             .filter(|&class| inhabited[class] && map[class].is_none())
@@ -48,7 +48,14 @@ impl ClassMap {
             .collect();
         match unknown.is_empty() {
             true => Ok(Self(map)),
-            false => Err(EvalError::ClassesUnknown { unknown, known: known.len() }),
+            false => {
+                let what = format!(
+                    "the test images have classes that none of the {} labelled classes is called",
+                    known.len()
+                );
+                let remedy = "label an image of each, or give both data sets the same class names";
+                Err(Refused::new(what).because(some_of(&unknown, 5)).remedy(remedy).into())
+            }
         }
     }
 
@@ -107,9 +114,7 @@ fn for_each_logits(
         let logits = student.logits(&images, Mode::Eval)?.f_to_kind(Kind::Float)?;
         match bool::try_from(&logits.f_isfinite()?.f_all()?)? {
             true => use_logits(&logits),
-            false => {
-                Err(ModelError::FeaturesNotFinite { path: PathBuf::from("the network that learns") }.into())
-            }
+            false => Err(ModelError::not_finite("the network that learns").into()),
         }
     })
 }

@@ -223,7 +223,7 @@ fn copy(from: &Store, to: &Store, prefix: &str) -> Result<(), EvalError> {
         for entry in to.entries().iter().filter(|entry| entry.name.starts_with(prefix)) {
             let source = known
                 .get(entry.name.as_str())
-                .ok_or_else(|| ModelError::Card { reason: format!("it has no tensor `{}`", entry.name) })?;
+                .ok_or_else(|| ModelError::card(format!("it has no tensor `{}`", entry.name)))?;
             entry.tensor.shallow_clone().f_copy_(source)?;
         }
         Ok(())

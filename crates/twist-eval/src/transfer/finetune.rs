@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use torch_ext::{Machine, Precision};
 use twist_data::{Dataset, OfficialSet, Tags, subset};
+use twist_io::Refused;
 use twist_model::{Model, ModelCard, hex};
 use twist_nn::FeatureKind;
 use twist_run::{Event, Recorder, RunError, What};
@@ -15,7 +16,7 @@ use twist_train::TrainError;
 use twist_train::labels::{Order, SupervisedConfig, SupervisedPlan, crop_and_flip};
 use twist_train::run::Place;
 
-use super::holdout::HoldOut;
+use super::holdout::{HoldOut, nothing_to_validate};
 use super::result::{Selection, TransferMethod, TransferResult};
 use crate::EvalError;
 use crate::answers::Answers;
@@ -122,8 +123,8 @@ pub fn finetune_transfer(
     // What is wrong with the last setting is better known now than in a day.
     for &(lr, weight_decay) in &settings {
         if !(weight_decay.is_finite() && weight_decay >= 0.0) {
-            let (what, rule, value) = ("the weight decay", "a number from 0 on", weight_decay.to_string());
-            return Err(EvalError::PlanValue { what, rule, value });
+            let what = format!("the weight decay is {weight_decay}, but it has to be a number from 0 on");
+            return Err(Refused::new(what).into());
         }
         let config = protocol.config(&source.card, every.images.len(), (lr, weight_decay));
         SupervisedPlan::new(config, every.images.len(), set.classes().len(), machine)?;
@@ -132,12 +133,15 @@ pub fn finetune_transfer(
     let trainings = Trainings { source, set, protocol, machine, kept };
 
     // Choose.
-    let (mut chosen, mut selection) = (*settings.first().ok_or(EvalError::NothingToTry)?, None);
+    let nothing_to_try = || {
+        Refused::new("there is nothing to try").remedy("name at least one learning rate and one weight decay")
+    };
+    let (mut chosen, mut selection) = (*settings.first().ok_or_else(nothing_to_try)?, None);
     if settings.len() > 1 {
         let answers = every.answers(&every.asked)?;
         let held = HoldOut::new(&every.asked, set.validation.as_deref(), &answers, protocol.seed);
         if held.fitted.is_empty() || held.validating.is_empty() {
-            return Err(EvalError::NothingToValidate { set: set.kind.title(), images: answers.len() });
+            return Err(nothing_to_validate(set, answers.len()).into());
         }
         let fitted = every.of(&held.fitted)?.remembered();
         let validating =
@@ -157,7 +161,7 @@ pub fn finetune_transfer(
         match (best, failed) {
             (Some(figure), _) => selection = Some(Selection::new(figure, held)),
             (None, Some(error)) => return Err(error),
-            (None, None) => return Err(EvalError::NothingToTry),
+            (None, None) => return Err(nothing_to_try().into()),
         }
     }
 

@@ -1,10 +1,22 @@
 //! Which training images choose the settings.
 
+use twist_data::OfficialSet;
+use twist_io::Refused;
+
 use crate::answers::Answers;
 use crate::supervised::hold_out;
 
 /// The share of each class that is held out where the authors of a set name no validation images.
 pub(super) const SHARE: f64 = 0.2;
+
+/// Of so few images of a set none can be held out, or none is left.
+pub(super) fn nothing_to_validate(set: &OfficialSet, images: usize) -> Refused {
+    let why = format!(
+        "of {images} training images none can be held out, or none is left: two of each class are needed at least (fine-tuning \
+         with one rate and one weight decay needs none)"
+    );
+    Refused::new(set.kind.title()).because(why)
+}
 
 /// Rows that are fitted and rows that validate, both ascending.
 #[derive(Debug, PartialEq, Eq)]

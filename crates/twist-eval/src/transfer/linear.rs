@@ -2,13 +2,13 @@
 
 use tch::{Device, Tensor};
 use twist_data::{EvalTransform, Interpolation, OfficialSet, TransferMetric};
+use twist_model::{FeatureSet, ModelError};
 
-use super::holdout::HoldOut;
+use super::holdout::{HoldOut, nothing_to_validate};
 use super::result::{Selection, TransferMethod, TransferResult};
 use crate::answers::Answers;
 use crate::logistic::logarithmic;
 use crate::{EvalError, Logistic, LogisticProtocol};
-use twist_model::FeatureSet;
 
 /// What defines the linear figure beside model and data.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +56,7 @@ pub fn linear_transfer(
     let right = Answers::of(&*set.test, tags.map(|tags| &tags.test), &test.indices)?;
     let held = HoldOut::new(&train.indices, set.validation.as_deref(), &answers, protocol.seed);
     if held.fitted.is_empty() || held.validating.is_empty() {
-        return Err(EvalError::NothingToValidate { set: set.kind.title(), images: answers.len() });
+        return Err(nothing_to_validate(set, answers.len()).into());
     }
 
     let chosen = choose(&rows, &answers, &held, set.metric(), protocol, progress)?;
@@ -118,5 +118,5 @@ fn choose(
         before = Some(classifier);
     }
     progress(candidates.len(), candidates.len());
-    best.ok_or(EvalError::NoFeatures)
+    Ok(best.ok_or(ModelError::NoFeatures)?)
 }

@@ -3,8 +3,8 @@
 use tch::{Device, Kind, Tensor};
 use torch_ext::Precision;
 use twist_data::{EvalTransform, Interpolation};
-use twist_eval::{ClusterFigures, EvalError, FeatureClusters, KMeansProtocol, Ranking, class_rows};
-use twist_model::{FeatureScaling, HeadCard, Model, ModelCard, ModelError};
+use twist_eval::{ClusterFigures, FeatureClusters, KMeansProtocol, Ranking, class_rows};
+use twist_model::{FeatureScaling, HeadCard, Model, ModelCard};
 use twist_nn::Activation;
 
 const CLASSES: i64 = 6;
@@ -96,8 +96,8 @@ fn k_means_finds_the_groups_by_direction() {
         points.measure(8, protocol, &mut |_, _| {}).unwrap(),
         points.measure(8, protocol, &mut |_, _| {}).unwrap()
     );
-    let too_many = points.measure(901, protocol, &mut |_, _| {});
-    assert!(matches!(too_many, Err(EvalError::TooFewPoints { points: 900, clusters: 901 })));
+    let too_many = points.measure(901, protocol, &mut |_, _| {}).unwrap_err().to_string();
+    assert!(too_many.ends_with("900 images for 901 clusters"), "{too_many}");
 }
 
 #[test]
@@ -114,5 +114,6 @@ fn a_model_without_a_head_discovered_nothing() {
     let mut card = head().card;
     card.head = None;
     let model = Model::new(card, Device::Cpu, 1).unwrap();
-    assert!(matches!(Ranking::of_model(&model, &rows), Err(EvalError::Model(ModelError::NoHead { .. }))));
+    let error = Ranking::of_model(&model, &rows).unwrap_err().to_string();
+    assert!(error.contains("has no projection head"), "{error}");
 }

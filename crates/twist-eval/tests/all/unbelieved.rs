@@ -217,7 +217,7 @@ fn a_tensor_that_changes_the_computation_is_never_left_over() {
         let mut state = vit();
         state.push(name, scalar());
         let error = import(state, &small_vit()).unwrap_err();
-        assert!(matches!(error, ModelError::OtherNetwork { .. }), "{error}");
+        assert!(error.to_string().starts_with("the network computes with tensors that"), "{error}");
         assert!(error.to_string().contains(name) && error.to_string().contains("vit_48x2x3"), "{error}");
     }
     let mut resnet = tensors("resnet18", 8, |name| format!("module.{name}"));
@@ -325,10 +325,12 @@ fn finite_weights_that_give_no_numbers_are_refused_as_well() {
     model.path = "loud.safetensors".into();
     let images = Tensor::ones([2, 3, 16, 16], (tch::Kind::Float, Device::Cpu)) * 1e30;
     let error = model.features(&images, FeatureKind::Last).unwrap_err();
-    assert!(matches!(&error, ModelError::FeaturesNotFinite { .. }), "{error}");
+    assert!(error.to_string().contains("that are NaN or infinite"), "{error}");
     assert!(error.to_string().contains("loud.safetensors"), "{error}");
     let rows = Tensor::full([1, 32], f64::from(f32::MAX), (tch::Kind::Float, Device::Cpu));
-    assert!(matches!(model.classifier_logits(&(rows * 8)), Err(ModelError::FeaturesNotFinite { .. })));
+    assert!(
+        model.classifier_logits(&(rows * 8)).unwrap_err().to_string().contains("that are NaN or infinite")
+    );
 }
 
 #[test]

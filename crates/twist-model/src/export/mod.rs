@@ -6,6 +6,8 @@ mod safetensors;
 
 use std::path::Path;
 
+use twist_io::Refused;
+
 use crate::{Model, ModelError};
 
 /// Writes models in one format.
@@ -27,7 +29,7 @@ const FORMATS: [&dyn Exporter; 1] = [&safetensors::Safetensors];
 /// command opens it.
 ///
 /// # Errors
-/// [`ModelError::Output`] for an ending that no format has, whose files other programs would take for what they are not; the
+/// An ending that no format has, whose files other programs would take for what they are not; the
 /// disk is full or read-only.
 pub fn export(model: &Model, path: &Path) -> Result<(), ModelError> {
     exporter(path)?.write(model, path)
@@ -36,18 +38,14 @@ pub fn export(model: &Model, path: &Path) -> Result<(), ModelError> {
 /// The format of a file of this name, before there is anything to write.
 ///
 /// # Errors
-/// [`ModelError::Output`] for an ending that no format has.
+/// An ending that no format has.
 pub fn exporter(path: &Path) -> Result<&'static dyn Exporter, ModelError> {
     let Some(ending) = path.extension() else { return Ok(FORMATS[0]) };
     let found = FORMATS.into_iter().find(|format| ending.eq_ignore_ascii_case(format.ending()));
-    found.ok_or_else(|| ModelError::Output {
-        path: path.to_owned(),
-        reason: format!(
-            "a model is not written as .{}; use {}",
-            ending.display(),
-            path.with_extension(FORMATS[0].ending()).display()
-        ),
-    })
+    Ok(found.ok_or_else(|| {
+        let remedy = format!("use {}", path.with_extension(FORMATS[0].ending()).display());
+        Refused::writing(path, format!("a model is not written as .{}", ending.display())).remedy(remedy)
+    })?)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 use torch_ext::Autocast;
 use twist_data::{Dataset, Skipped};
-use twist_io::{Dtype, NpyWriter, npy_checksum, read_npy_header, remove_leftovers};
+use twist_io::{Dtype, NpyWriter, Refused, npy_checksum, read_npy_header, remove_leftovers};
 use twist_nn::FeatureKind;
 
 use super::content::{Witness, content_hash};
@@ -114,12 +114,18 @@ impl FeatureCache {
         if let Some(known) = read(&place, dataset.len())? {
             return Ok(known);
         }
-        fs_err::create_dir_all(folder)
-            .map_err(|source| ModelError::Cache { path: folder.clone(), source })?;
+        fs_err::create_dir_all(folder).map_err(|source| unusable(folder, source))?;
         remove_leftovers(folder)?;
         compute(&place, model, input, kind, dataset, &content, progress)?;
         read(&place, dataset.len())?.ok_or(ModelError::NoFeatures)
     }
+}
+
+/// The cache cannot be used.
+fn unusable(path: &Path, source: std::io::Error) -> Refused {
+    Refused::new(format!("cannot use the cache of features in {}", path.display()))
+        .caused_by(source)
+        .remedy("set TWIST_CACHE to another folder, or use --no-cache")
 }
 
 /// Everything that decides the numbers.
@@ -169,10 +175,7 @@ fn read(place: &Path, images: usize) -> Result<Option<FeatureSet>, ModelError> {
 fn mapped(path: &Path, offset: u64, shape: &[usize]) -> Result<Tensor, ModelError> {
     let bytes = shape.iter().product::<usize>() as i64 * 4;
     let end = offset as i64 + bytes;
-    let name = path.to_str().ok_or_else(|| ModelError::Cache {
-        path: path.to_owned(),
-        source: std::io::Error::new(std::io::ErrorKind::InvalidInput, "the path is not UTF-8"),
-    })?;
+    let name = path.to_str().ok_or_else(|| unusable(path, std::io::Error::other("the path is not UTF-8")))?;
     // Private: writing to the tensor would not reach the file.
     let file = Tensor::f_from_file(name, false, Some(end), (Kind::Uint8, Device::Cpu))?;
     let floats = file.f_narrow(0, offset as i64, bytes)?.f_view_dtype(Kind::Float)?;
@@ -208,7 +211,9 @@ fn compute(
         }
     })?;
     if witness.content_hash() != content {
-        return Err(ModelError::ImagesChanged);
+        let why = "run this again when nothing changes them any more";
+        let what = "the images changed while their features were computed, so nothing was kept";
+        return Err(Refused::new(what).because(why).into());
     }
     let table = table.ok_or(ModelError::NoFeatures)?;
     let checksum = table.checksum();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tch::{Device, Tensor};
 use twist_data::{DataError, Dataset, DecodeLimits, Decoder, Rgb8, Stored};
+use twist_io::Refused;
 use twist_nn::FeatureKind;
 
 use crate::{EvalInput, Model, ModelError};
@@ -12,10 +13,11 @@ impl EvalInput {
     /// Features of the image file in `bytes`, as [`EvalInput::features`] gives them: not normalised.
     ///
     /// # Errors
-    /// [`ModelError::OneImage`] when the bytes are not an image that can be read; the model has no backbone; libtorch fails.
+    /// The bytes are not an image that can be read; the model has no backbone; libtorch fails.
     pub fn features_of_image(&self, model: &Model, bytes: &[u8]) -> Result<Vec<f32>, ModelError> {
         let image = Decoder::new(DecodeLimits::default()).decode(bytes);
-        let image = image.map_err(|reason| ModelError::OneImage { reason: reason.to_string() })?;
+        let image = image
+            .map_err(|source| Refused::new("the file is not an image that Twist reads").caused_by(source))?;
         let dataset: Arc<dyn Dataset> = Arc::new(OneImage(Arc::new(image)));
         let mut found: Vec<f32> = Vec::new();
         self.for_each_batch(&dataset, &[0], |bytes| {

@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 use twist_data::{Dataset, Skipped};
+use twist_io::Refused;
 
 use super::unit_rows;
 use crate::ModelError;
@@ -34,7 +35,7 @@ impl FeatureSet {
     /// The rows that have a label `[M, D]`, and their labels `[M]` (int64).
     ///
     /// # Errors
-    /// [`ModelError::NoLabels`] when none has one.
+    /// None has one.
     pub fn labelled(&self, dataset: &dyn Dataset) -> Result<(Tensor, Tensor), ModelError> {
         let labels = self.labels(dataset);
         let rows: Vec<i64> = labels
@@ -44,7 +45,7 @@ impl FeatureSet {
             .map(|(row, _)| row as i64)
             .collect();
         if rows.is_empty() {
-            return Err(ModelError::NoLabels);
+            return Err(ModelError::no_labels());
         }
         let known: Vec<i64> = labels.iter().flatten().map(|&label| i64::from(label)).collect();
         let chosen = match rows.len() == labels.len() {
@@ -57,7 +58,7 @@ impl FeatureSet {
     /// [`FeatureSet::labelled`] of images that are of several classes.
     ///
     /// # Errors
-    /// The same, and [`ModelError::NothingToMeasure`] when all are of one class.
+    /// The same; all are of one class.
     pub fn labelled_apart(&self, dataset: &dyn Dataset) -> Result<(Tensor, Tensor), ModelError> {
         let labels = self.labels(dataset);
         let mut known = labels.iter().flatten();
@@ -65,7 +66,11 @@ impl FeatureSet {
             && known.all(|label| label == first)
         {
             let name = dataset.classes().get(*first as usize).cloned().unwrap_or_default();
-            return Err(ModelError::NothingToMeasure { name });
+            let why =
+                "measure with images of several classes (`twist data info DATA` shows which ones there are)";
+            let what =
+                format!("all labelled images are of one class, {name}, so that every answer would be right");
+            return Err(Refused::new(what).because(why).into());
         }
         self.labelled(dataset)
     }

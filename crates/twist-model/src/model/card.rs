@@ -125,11 +125,11 @@ const MOST_FEATURES: i64 = 1 << 22;
 /// Checks a normalisation.
 ///
 /// # Errors
-/// [`ModelError::Card`] says which channel is out of range.
+/// A channel is out of range.
 pub(super) fn check_normalisation(mean: [f64; 3], std: [f64; 3]) -> Result<(), ModelError> {
     let fail = |what: &str, value: f64, range: &str| {
         let reason = format!("{what} is {value:e}, expected a number in {range} for each channel");
-        Err(ModelError::Card { reason })
+        Err(ModelError::card(reason))
     };
     if let Some(&value) = mean.iter().find(|&value| !MEANS.contains(value)) {
         return fail("mean", value, "[0, 1]");
@@ -144,9 +144,9 @@ impl ModelCard {
     /// Checks every number for itself: a card comes from a file, and sizes the network that is made of it.
     ///
     /// # Errors
-    /// [`ModelError::Card`] names the number that is out of range.
+    /// A number is out of range.
     pub fn check(&self) -> Result<(), ModelError> {
-        let fail = |reason: String| Err(ModelError::Card { reason });
+        let fail = |reason: String| Err(ModelError::card(reason));
         check_normalisation(self.mean, self.std)?;
         if let Err(error) = self.transform.check() {
             return fail(error.to_string());

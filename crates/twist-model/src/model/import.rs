@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tch::Device;
 use torch_ext::Precision;
 use twist_data::EvalTransform;
-use twist_io::{HostTensor, LoadReport, StateDict, match_names};
+use twist_io::{HostTensor, LoadReport, Refused, StateDict, match_names, shown, some_of};
 use twist_nn::{Activation, Arch, TensorNames};
 
 use super::recognise::recognise;
@@ -49,9 +49,9 @@ pub struct Imported {
 /// each that the network needs. Counters of batches, which old files lack and evaluation ignores, begin at 0.
 ///
 /// # Errors
-/// [`ModelError::Unrecognised`]; [`ModelError::Incomplete`] with the report when a tensor is missing or has another
-/// shape; [`ModelError::OtherNetwork`] when the file has tensors that its network computes with and Twist's does not;
-/// [`ModelError::BadTensor`] for numbers that are not finite; names of classes that are not as many as the classifier has outputs; a size that does not fit.
+/// [`ModelError::Unrecognised`]; a tensor is missing or has another shape, with the report; the file has tensors that its network
+/// computes with and Twist's does not; numbers that are not finite; names of classes that are not as many as the classifier has
+/// outputs; a size that does not fit.
 pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, ModelError> {
     let names = Names::of(&state.shapes())?;
     let found = recognise(&names, options.arch, options.activation)?;
@@ -63,7 +63,7 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
     });
     let outputs = classifier.as_ref().map_or(0, |classifier| classifier.classes);
     if !options.class_names.is_empty() && options.class_names.len() as i64 != outputs {
-        return Err(ModelError::ClassCount { model: outputs, data: options.class_names.len() });
+        return Err(ModelError::class_count(outputs, options.class_names.len()));
     }
     let card = ModelCard {
         feature_dim: found.feature_dim,
@@ -88,15 +88,25 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
         found.unused.iter().filter(|name| computes(name, &expected)).cloned().collect();
     let report = in_words_of_the_file(found, &names);
     if !report.is_complete() {
-        return Err(ModelError::Incomplete { arch: arch.to_string(), report: Box::new(report) });
+        let what = format!(
+            "the file does not hold a whole {arch}, and nothing was written; --arch names another network\n{report}"
+        );
+        return Err(Refused::new(what).into());
     }
     if !computing.is_empty() {
-        let tensors = computing.iter().map(|name| names.original(name).to_owned()).collect();
-        return Err(ModelError::OtherNetwork { arch: arch.to_string(), tensors });
+        let tensors: Vec<String> = computing.iter().map(|name| names.original(name).to_owned()).collect();
+        let why = format!(
+            "{}. Its features would be others, so nothing was written; convert a network without them, or remove them from the \
+             file if you know that they change nothing",
+            some_of(&tensors, 5)
+        );
+        let what = format!("the network computes with tensors that {arch} of Twist does not have");
+        return Err(Refused::new(what).because(why).into());
     }
     let used: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
     for (name, tensor) in renamed.iter().filter(|(name, _)| used.contains(name)) {
-        let bad = |source| ModelError::BadTensor { name: names.original(name).to_owned(), source };
+        let bad =
+            |source| Refused::new(format!("tensor `{}`", shown(names.original(name)))).caused_by(source);
         tensor.check_finite().map_err(bad)?;
     }
     let model = Model::new(card, Device::Cpu, 0)?;

@@ -17,6 +17,7 @@ mod weights;
 use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
+use twist_io::Refused;
 use twist_nn::{Backbone, FeatureKind, Linear, Mode, ProjectionHead, Store};
 
 pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard, released_filter};
@@ -72,13 +73,11 @@ impl Parts {
         if let Some(backbone) = &backbone
             && backbone.feature_dim() != card.feature_dim
         {
-            return Err(ModelError::Card {
-                reason: format!(
-                    "the backbone has {} features, the card says {}",
-                    backbone.feature_dim(),
-                    card.feature_dim
-                ),
-            });
+            return Err(ModelError::card(format!(
+                "the backbone has {} features, the card says {}",
+                backbone.feature_dim(),
+                card.feature_dim
+            )));
         }
         let head = match &card.head {
             Some(head) => {
@@ -96,6 +95,12 @@ impl Parts {
         };
         Ok(Self { backbone, head, classifier })
     }
+}
+
+/// Images were given to a model of features.
+fn no_backbone(path: &Path) -> ModelError {
+    let why = "it was trained on features that another program computed, so give it features (.npy or .parquet), not images";
+    Refused::new(format!("{} has no backbone", path.display())).because(why).into()
 }
 
 impl Model {
@@ -126,40 +131,42 @@ impl Model {
     /// Images to features.
     ///
     /// # Errors
-    /// [`ModelError::NoBackbone`] for a model of features that come from elsewhere.
+    /// The model is of features that come from elsewhere.
     pub fn backbone(&self) -> Result<&dyn Backbone, ModelError> {
-        self.backbone.as_deref().ok_or_else(|| ModelError::NoBackbone { path: self.path.clone() })
+        self.backbone.as_deref().ok_or_else(|| no_backbone(&self.path))
     }
 
     /// The backbone with every tensor of the model, for training.
     ///
     /// # Errors
-    /// [`ModelError::NoBackbone`].
+    /// As [`Model::backbone`].
     pub fn into_backbone(self) -> Result<(Box<dyn Backbone>, Store), ModelError> {
         let Self { path, store, backbone, .. } = self;
-        Ok((backbone.ok_or(ModelError::NoBackbone { path })?, store))
+        Ok((backbone.ok_or_else(|| no_backbone(&path))?, store))
     }
 
     /// Features to the logits of discovered classes.
     ///
     /// # Errors
-    /// [`ModelError::NoHead`].
+    /// There is none.
     pub fn head(&self) -> Result<&ProjectionHead, ModelError> {
-        self.head.as_ref().ok_or_else(|| ModelError::NoHead { path: self.path.clone() })
+        let what = "has no projection head, so it discovered no classes; `twist train DATA --frozen MODEL --clusters K` trains one";
+        let refused = || Refused::new(format!("{} {what}", self.path.display()));
+        Ok(self.head.as_ref().ok_or_else(refused)?)
     }
 
     /// Features to the logits of classes that labels taught.
     ///
     /// # Errors
-    /// [`ModelError::NoClassifier`].
+    /// There is none.
     pub fn classifier(&self) -> Result<&Linear, ModelError> {
-        self.classifier.as_ref().ok_or_else(|| ModelError::NoClassifier { path: self.path.clone() })
+        self.classifier.as_ref().ok_or_else(|| ModelError::no_classifier(&self.path))
     }
 
     /// Features `[B, D]` (float32) of normalised images `[B, 3, S, S]`, in evaluation mode.
     ///
     /// # Errors
-    /// No backbone; images that do not fit; class tokens of a network that has none; [`ModelError::FeaturesNotFinite`].
+    /// No backbone; images that do not fit; class tokens of a network that has none; numbers that are not finite.
     pub fn features(&self, images: &Tensor, kind: FeatureKind) -> Result<Tensor, ModelError> {
         let backbone = self.backbone()?;
         let features = tch::no_grad(|| kind.of(backbone, images, Mode::Eval))?;
@@ -170,14 +177,15 @@ impl Model {
     fn finite(&self, result: Tensor) -> Result<Tensor, ModelError> {
         match bool::try_from(&result.f_isfinite()?.f_all()?)? {
             true => Ok(result),
-            false => Err(ModelError::FeaturesNotFinite { path: self.path.clone() }),
+            false if self.path.as_os_str().is_empty() => Err(ModelError::not_finite("the model")),
+            false => Err(ModelError::not_finite(&self.path.display().to_string())),
         }
     }
 
     /// Probabilities `[B, K]` (float32) of the discovered classes, from features `[B, D]` as the backbone gives them.
     ///
     /// # Errors
-    /// No head; features of another width; [`ModelError::FeaturesNotFinite`].
+    /// No head; features of another width; numbers that are not finite.
     pub fn head_probabilities(&self, features: &Tensor) -> Result<Tensor, ModelError> {
         let head = self.head()?;
         let scaled = match self.card.feature_scaling {
@@ -191,7 +199,7 @@ impl Model {
     /// Logits `[B, C]` (float32) of the classifier, from features `[B, D]` as the backbone gives them.
     ///
     /// # Errors
-    /// No classifier; features of another width; [`ModelError::FeaturesNotFinite`].
+    /// No classifier; features of another width; numbers that are not finite.
     pub fn classifier_logits(&self, features: &Tensor) -> Result<Tensor, ModelError> {
         let classifier = self.classifier()?;
         self.finite(tch::no_grad(|| classifier.forward(features))?.f_to_kind(Kind::Float)?)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tch::Device;
-use twist_io::{StateDict, load_safetensors, match_names, shown};
+use twist_io::{Refused, StateDict, load_safetensors, match_names, shown};
 use twist_run::{CheckpointStore, Loaded, files};
 
 use super::{CARD_KEY, Model, ModelCard, ModelName};
@@ -27,7 +27,11 @@ pub(super) fn open(written: &Path, device: Device) -> Result<Model, ModelError> 
         true => newest(&CheckpointStore::new(checkpoints, 1), &path)?,
         false => None,
     };
-    let loaded = newest.ok_or_else(|| ModelError::NoModel { path: path.to_owned() })?;
+    let loaded = newest.ok_or_else(|| {
+        let why = "no model.safetensors and no checkpoint in checkpoints/";
+        let remedy = "give a run folder or a weight file";
+        Refused::new(format!("{} has no model", path.display())).because(why).remedy(remedy)
+    })?;
     let left_out = loaded.rejected.iter().map(|newer| newer.reason.clone()).collect();
     let model = of_run(loaded.path, Some(path), loaded.state, &loaded.facts, teacher, device)?;
     Ok(Model { left_out, ..model })
@@ -36,9 +40,27 @@ pub(super) fn open(written: &Path, device: Device) -> Result<Model, ModelError> 
 /// The newest checkpoint of a network that was trained on images.
 fn newest(store: &CheckpointStore, run: &Path) -> Result<Option<Loaded<CheckpointFacts>>, ModelError> {
     store.newest().map_err(|error| match store.newest_step() {
-        Ok(_) => ModelError::Unfinished { path: run.to_owned() },
+        Ok(_) => {
+            let remedy = format!(
+                "its run has not come to its end, and continues with --resume --out {}",
+                twist_io::shell_word(run)
+            );
+            Refused::new(format!("{} has no model yet", run.display())).remedy(remedy).into()
+        }
         Err(_) => error.into(),
     })
+}
+
+/// A weight file that does not say what it is.
+fn unknown(path: &Path, reason: String) -> ModelError {
+    let remedy = "`twist import` turns foreign weights into a model";
+    Refused::new(path.display().to_string()).because(reason).remedy(remedy).into()
+}
+
+/// A momentum teacher was asked for and there is none.
+fn no_teacher(path: &Path) -> ModelError {
+    let what = "has no momentum teacher, which only a recipe with [teacher] trains; leave out --teacher (or `:teacher`)";
+    Refused::new(format!("{} {what}", path.display())).into()
 }
 
 /// The run folder of a checkpoint.
@@ -60,11 +82,11 @@ fn of_file(
     teacher: bool,
     device: Device,
 ) -> Result<Model, ModelError> {
-    let unknown = |reason: String| ModelError::UnknownModel { path: path.clone(), reason };
+    let unknown = |reason: String| unknown(&path, reason);
     let metadata = metadata.ok_or_else(|| unknown("its metadata is not Twist's".into()))?;
     if let Some(card) = metadata.get(CARD_KEY) {
         if teacher {
-            return Err(ModelError::NoTeacher { path });
+            return Err(no_teacher(&path));
         }
         let card: ModelCard = serde_json::from_value(card.clone())
             .map_err(|error| unknown(shown(&error.to_string()).into()))?;
@@ -86,19 +108,15 @@ fn of_run(
     // How wide its features are is what the head's first layer takes.
     let first = "model.projection_heads.projection_head.0.weight";
     let width = state.get(first).and_then(|weight| weight.shape.get(1).copied());
-    let width = width.ok_or_else(|| ModelError::UnknownModel {
-        path: path.clone(),
-        reason: format!("it has no tensor `{first}`"),
-    })?;
-    let described =
-        |error: ModelError| ModelError::UnknownModel { path: path.clone(), reason: error.to_string() };
-    let mut card = ModelCard::of_run(facts, i64::try_from(width).unwrap_or(i64::MAX)).map_err(described)?;
+    let width = width.ok_or_else(|| unknown(&path, format!("it has no tensor `{first}`")))?;
+    let mut card = ModelCard::of_run(facts, i64::try_from(width).unwrap_or(i64::MAX))
+        .map_err(|error| unknown(&path, error.to_string()))?;
     if !teacher {
         return filled(path, folder, state.split_prefix("model."), card, device);
     }
     let weights = state.split_prefix("teacher.");
     if weights.is_empty() {
-        return Err(ModelError::NoTeacher { path });
+        return Err(no_teacher(&path));
     }
     card.origin.push_str(", momentum teacher");
     let mut model = filled(path, folder, weights, card, device)?;
@@ -115,7 +133,7 @@ fn filled(
     card: ModelCard,
     device: Device,
 ) -> Result<Model, ModelError> {
-    let unknown = |reason: String| ModelError::UnknownModel { path: path.clone(), reason };
+    let unknown = |reason: String| unknown(&path, reason);
     let expected = card.shapes().map_err(|error| unknown(error.to_string()))?;
     let report = match_names(&expected, &state.shapes());
     if !report.is_complete() {
@@ -143,7 +161,7 @@ fn hash_of_backbone(state: &StateDict) -> String {
 
 /// SHA-256 of a file, the first 32 hexadecimal digits.
 pub(crate) fn hash_of(path: &Path) -> Result<String, ModelError> {
-    let unreadable = |source| ModelError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |source| Refused::reading(path, source);
     let mut file = fs_err::File::open(path).map_err(unreadable)?;
     let mut hash = Sha256::new();
     std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(unreadable)?;

@@ -2,7 +2,9 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
+use twist_io::Refused;
 
+use super::NOT_WRITTEN;
 use super::TableSink;
 use super::cells::{cell, field};
 use super::destination::Destination;
@@ -33,10 +35,10 @@ impl TableSink for Csv {
 }
 
 fn lines<R: IntoIterator<Item = String>>(rows: impl IntoIterator<Item = R>) -> Result<Vec<u8>, ModelError> {
-    let in_memory = |source: std::io::Error| ModelError::Stream { source };
+    let in_memory = |source: std::io::Error| Refused::new(NOT_WRITTEN).caused_by(source);
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     for row in rows {
         writer.write_record(row).map_err(|error| in_memory(error.into()))?;
     }
-    writer.into_inner().map_err(|error| in_memory(error.into_error()))
+    Ok(writer.into_inner().map_err(|error| in_memory(error.into_error()))?)
 }

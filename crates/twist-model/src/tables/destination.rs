@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use twist_io::AtomicFile;
+use twist_io::{AtomicFile, Refused};
 
+use super::NOT_WRITTEN;
 use crate::ModelError;
 
 /// Takes bytes.
@@ -27,7 +28,7 @@ impl Destination {
             Self::File(file) => Ok(file.write(|out| out.write_all(bytes))?),
             Self::Stream(stream) => {
                 let written = stream.write_all(bytes).and_then(|()| stream.flush());
-                written.map_err(|source| ModelError::Stream { source })
+                Ok(written.map_err(|source| Refused::new(NOT_WRITTEN).caused_by(source))?)
             }
         }
     }

@@ -19,9 +19,13 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Schema};
+use twist_io::Refused;
 
 use self::destination::Destination;
 use crate::ModelError;
+
+/// A stream, such as stdout, takes no more.
+pub(crate) const NOT_WRITTEN: &str = "cannot write the table";
 
 /// The column of embeddings, where a table has one.
 pub(crate) const EMBEDDING: &str = "embedding";
@@ -112,7 +116,7 @@ pub fn beside(path: &Path) -> PathBuf {
 
 /// Finds out whether `path` can become a file, and removes what a killed process left there.
 fn check_place(path: &Path) -> Result<(), ModelError> {
-    let output = |reason: &str| ModelError::Output { path: path.to_owned(), reason: reason.to_owned() };
+    let output = |why: &str| ModelError::from(Refused::writing(path, why));
     if path.is_dir() {
         return Err(output("it is a folder: give the name of a file in it"));
     }
@@ -137,10 +141,9 @@ pub fn embedding_field(width: i32) -> Field {
 fn embedding_width(schema: &Schema, path: &Path) -> Result<usize, ModelError> {
     match schema.field_with_name(EMBEDDING).map(Field::data_type) {
         Ok(DataType::FixedSizeList(_, width)) => Ok(*width as usize),
-        _ => Err(ModelError::Output {
-            path: path.to_owned(),
-            reason: "this format holds embeddings, and the table has none: write .csv, .jsonl or .parquet"
-                .into(),
-        }),
+        _ => {
+            let why = "this format holds embeddings, and the table has none: write .csv, .jsonl or .parquet";
+            Err(Refused::writing(path, why).into())
+        }
     }
 }

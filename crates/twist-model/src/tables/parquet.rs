@@ -11,7 +11,7 @@ use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::WriterProperties;
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
-use twist_io::AtomicFile;
+use twist_io::{AtomicFile, Refused};
 
 use super::TableSink;
 use crate::ModelError;
@@ -77,5 +77,5 @@ impl TableSink for Parquet {
 }
 
 fn table(error: ParquetError) -> ModelError {
-    ModelError::Parquet { reason: error.to_string() }
+    Refused::new("cannot make the parquet file").caused_by(error).into()
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use twist_run::{ClusterError, ClusterNames, Groups, clusters_file};
+use twist_run::{ClusterNames, Groups, RunError, clusters_file};
 
 use super::Note;
 
@@ -81,6 +81,6 @@ pub(super) fn read(folder: &Path, clusters: u32, notes: &mut Vec<Note>) -> Namin
 ///
 /// # Errors
 /// The file is damaged, of another model, or cannot be read.
-pub(crate) fn load(folder: &Path, clusters: u32) -> Result<ClusterNames, ClusterError> {
+pub(crate) fn load(folder: &Path, clusters: u32) -> Result<ClusterNames, RunError> {
     ClusterNames::load(clusters_file(folder), clusters)
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::json;
-use twist_io::text_to_cell;
+use twist_io::{Refused, text_to_cell};
 use twist_run::samples::column::FOR_PEOPLE;
-use twist_run::{ClusterError, files};
+use twist_run::{RunError, files};
 
 use super::message::{Reply, Request};
 use super::site::Site;
@@ -71,22 +71,30 @@ pub(super) fn threshold(site: &mut Site, request: &Request) -> Reply {
     }
 }
 
+/// Why names stay as they are.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotChanged {
+    /// What was asked for cannot be.
+    #[error(transparent)]
+    Asked(#[from] Refused),
+    /// The file cannot be used, whatever is asked for.
+    #[error(transparent)]
+    File(#[from] RunError),
+}
+
 /// The reply to a change that went well, or was refused.
-pub(super) fn changed(result: Result<(), ClusterError>) -> Reply {
+pub(super) fn changed(result: Result<(), NotChanged>) -> Reply {
     match result {
         Ok(()) => Reply::json(&json!({})),
         Err(error) => refusal(&error),
     }
 }
 
-/// Why names stay as they are.
-pub(super) fn refusal(error: &ClusterError) -> Reply {
+/// The reply that says why names stay as they are.
+pub(super) fn refusal(error: &NotChanged) -> Reply {
     let status = match error {
-        ClusterError::File(_)
-        | ClusterError::Io(_)
-        | ClusterError::Damaged { .. }
-        | ClusterError::OtherModel { .. } => 500,
-        _ => 409,
+        NotChanged::File(_) => 500,
+        NotChanged::Asked(_) => 409,
     };
     Reply::refuse(status, error.to_string())
 }

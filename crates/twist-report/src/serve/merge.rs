@@ -3,7 +3,8 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use twist_run::{ClusterError, ClusterNames};
+use twist_io::Refused;
+use twist_run::ClusterNames;
 
 use super::edit::{changed, refusal};
 use super::message::{Reply, Request};
@@ -29,7 +30,7 @@ struct Seen {
 impl Merge {
     /// Merges, if each class still is what the user saw: another page may have merged it meanwhile. Returns the number of the
     /// result.
-    fn apply(&self, names: &mut ClusterNames) -> Result<u32, ClusterError> {
+    fn apply(&self, names: &mut ClusterNames) -> Result<u32, Refused> {
         for Seen { class, parts } in &self.classes {
             names.expect(*class, parts)?;
         }
@@ -66,7 +67,7 @@ pub(super) fn preview(site: &Site, request: &Request) -> Reply {
     let mut names = site.naming.names().clone();
     match asked.apply(&mut names) {
         Ok(result) => Reply::json(&asked.outcome(site, names, result)),
-        Err(error) => refusal(&error),
+        Err(error) => refusal(&error.into()),
     }
 }
 
@@ -80,7 +81,7 @@ pub(super) fn merge(site: &mut Site, request: &Request) -> Reply {
     let mut names = site.naming.names().clone();
     let outcome = match asked.apply(&mut names) {
         Ok(result) => asked.outcome(site, names, result),
-        Err(error) => return refusal(&error),
+        Err(error) => return refusal(&error.into()),
     };
     match site.change(|names| asked.apply(names).map(drop)) {
         Ok(()) => Reply::json(&outcome),

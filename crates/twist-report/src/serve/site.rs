@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use twist_io::UpdateLock;
-use twist_run::{ClusterError, ClusterNames, Labels, clusters_file, files};
+use twist_io::{Refused, UpdateLock};
+use twist_run::{ClusterNames, Labels, RunError, clusters_file, files};
 
 use super::archive::Archive;
+use super::edit::NotChanged;
 use super::helpers::Helpers;
 use crate::classes::Classes;
 use crate::error::ReportError;
@@ -91,10 +92,10 @@ impl Site {
     /// Changes the names as they are on the disk now, and writes them; nothing is changed when that fails.
     pub(super) fn change(
         &mut self,
-        change: impl FnOnce(&mut ClusterNames) -> Result<(), ClusterError>,
-    ) -> Result<(), ClusterError> {
+        change: impl FnOnce(&mut ClusterNames) -> Result<(), Refused>,
+    ) -> Result<(), NotChanged> {
         let file = clusters_file(&self.folder);
-        let _lock = UpdateLock::of(&file)?;
+        let _lock = UpdateLock::of(&file).map_err(RunError::from)?;
         let mut names = load_names(&self.folder, self.naming.names().clusters())?;
         change(&mut names)?;
         names.save(file)?;

@@ -6,11 +6,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use twist_io::write_atomic;
+use twist_io::{Refused, write_atomic};
 
-use super::error::ClusterError;
 use super::names::ClusterNames;
-use crate::files;
+use crate::{RunError, files};
 
 /// The version of the format that is written and read.
 const VERSION: u32 = 1;
@@ -51,38 +50,40 @@ impl ClusterNames {
     /// Reads the file at `path` for a model with `clusters` classes; without a file, nobody said anything yet.
     ///
     /// # Errors
-    /// [`ClusterError::OtherModel`] when it is of a model with another number of classes, [`ClusterError::Damaged`] for
-    /// everything in it that could not have been written.
-    pub fn load(path: impl AsRef<Path>, clusters: u32) -> Result<Self, ClusterError> {
+    /// It is of a model with another number of classes, or there is something in it that could not have been written.
+    pub fn load(path: impl AsRef<Path>, clusters: u32) -> Result<Self, RunError> {
         let path = path.as_ref();
         let text = match fs_err::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::new(clusters)),
             Err(error) => return Err(error.into()),
         };
-        let damaged = |reason: String| ClusterError::Damaged { path: path.to_owned(), reason };
+        let damaged = |reason: String| {
+            let remedy = "correct it, or move it away to start without names";
+            Refused::new(format!("{} cannot be used", path.display())).because(reason).remedy(remedy)
+        };
         let written: Written = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
         if written.version != VERSION {
-            return Err(damaged(format!(
-                "it has version {}, but only version {VERSION} is known",
-                written.version
-            )));
+            let why = format!("it has version {}, but only version {VERSION} is known", written.version);
+            return Err(damaged(why).into());
         }
         if written.clusters != clusters {
-            return Err(ClusterError::OtherModel {
-                path: path.to_owned(),
-                file: written.clusters,
-                model: clusters,
-            });
+            let what = format!(
+                "{} belongs to a model with {} classes, but this one has {clusters}",
+                path.display(),
+                written.clusters
+            );
+            let remedy = "move it away, or give the model that it belongs to";
+            return Err(Refused::new(what).remedy(remedy).into());
         }
-        written.into_names().map_err(|error| damaged(error.to_string()))
+        Ok(written.into_names().map_err(|error| damaged(error.to_string()))?)
     }
 
     /// Writes the file, atomically.
     ///
     /// # Errors
     /// The disk is full or read-only.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ClusterError> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RunError> {
         let path = path.as_ref();
         let merges = self.merges.iter().cloned();
         let written = Written {
@@ -102,7 +103,7 @@ impl ClusterNames {
 
 impl Written {
     /// Makes names and merges anew, one after the other, so that the file can hold nothing that commands refuse.
-    fn into_names(self) -> Result<ClusterNames, ClusterError> {
+    fn into_names(self) -> Result<ClusterNames, Refused> {
         let mut names = ClusterNames::new(self.clusters);
         for (cluster, name) in &self.names {
             names.rename(*cluster, name)?;

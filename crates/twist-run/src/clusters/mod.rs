@@ -32,7 +32,7 @@
 //! let mut probabilities = [0.05; 10];
 //! (probabilities[3], probabilities[7]) = (0.2, 0.4);
 //! assert!((groups.probabilities(&probabilities)[3] - 0.6).abs() < 1e-6);
-//! # Ok::<(), twist_run::ClusterError>(())
+//! # Ok::<(), twist_io::Refused>(())
 //! ```
 
 mod names;
@@ -41,9 +41,6 @@ mod group;
 
 mod file;
 
-mod error;
-
-pub use error::ClusterError;
 pub use file::clusters_file;
 pub use group::{Group, Groups};
 pub use names::ClusterNames;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use twist_io::printable;
+use twist_io::{Refused, printable};
 
-use super::error::ClusterError;
 use super::group::{Group, Groups};
 
 /// Longest name in characters: it has to fit into tables and pictures.
@@ -70,16 +69,16 @@ impl ClusterNames {
     /// The group that has this cluster. For many images, ask [`ClusterNames::groups`] once.
     ///
     /// # Errors
-    /// [`ClusterError::NoClass`].
-    pub fn resolve(&self, cluster: u32) -> Result<Group, ClusterError> {
+    /// There is no such cluster.
+    pub fn resolve(&self, cluster: u32) -> Result<Group, Refused> {
         Ok(as_group(self.part_of(cluster)?))
     }
 
     /// The group that `text` means: a number of one of its clusters, or its name.
     ///
     /// # Errors
-    /// [`ClusterError::NoClass`] with names that look like it.
-    pub fn find(&self, text: &str) -> Result<Group, ClusterError> {
+    /// There is none; names that look like it are suggested.
+    pub fn find(&self, text: &str) -> Result<Group, Refused> {
         let text = text.trim();
         if let Ok(cluster) = text.parse() {
             return self.resolve(cluster);
@@ -96,8 +95,8 @@ impl ClusterNames {
             .filter(|(edits, name)| *edits <= name.len().max(text.len()) / 3)
             .collect();
         similar.sort();
-        let similar = similar.into_iter().take(SUGGESTED).map(|(_, name)| name.to_owned()).collect();
-        Err(ClusterError::NoClass { given: text.to_owned(), clusters: self.clusters, similar })
+        let similar: Vec<&str> = similar.into_iter().take(SUGGESTED).map(|(_, name)| name).collect();
+        Err(no_class(text, self.clusters, &similar))
     }
 
     /// The probability below which an image is unsure.
@@ -112,8 +111,8 @@ impl ClusterNames {
     /// The name of a group that was merged belongs to the merge: the names of its parts come back when it is undone.
     ///
     /// # Errors
-    /// [`ClusterError::NoClass`], [`ClusterError::NameTaken`], [`ClusterError::BadName`]; nothing is changed then.
-    pub fn rename(&mut self, cluster: u32, name: &str) -> Result<(), ClusterError> {
+    /// There is no such cluster, the name is taken, or it cannot be a name; nothing is changed then.
+    pub fn rename(&mut self, cluster: u32, name: &str) -> Result<(), Refused> {
         let part = self.part_of(cluster)?;
         let name = self.allowed(name, &part.members)?;
         match (part.merge, name) {
@@ -128,9 +127,8 @@ impl ClusterNames {
     /// named one of them.
     ///
     /// # Errors
-    /// [`ClusterError::NothingToMerge`] when they are one group already, and as [`ClusterNames::rename`]; nothing is
-    /// changed then.
-    pub fn merge(&mut self, clusters: &[u32], name: Option<&str>) -> Result<Group, ClusterError> {
+    /// They are one group already, and as [`ClusterNames::rename`]; nothing is changed then.
+    pub fn merge(&mut self, clusters: &[u32], name: Option<&str>) -> Result<Group, Refused> {
         let (mut of, mut members): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
         for &cluster in clusters {
             let part = self.part_of(cluster)?;
@@ -142,7 +140,9 @@ impl ClusterNames {
         let [first, _, ..] = of[..] else {
             let given: Vec<String> = clusters.iter().map(u32::to_string).collect();
             let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
-            return Err(ClusterError::NothingToMerge { given });
+            return Err(Refused::new(format!(
+                "a merge needs two classes that are not merged yet; got {given}"
+            )));
         };
         let name = match name {
             Some(name) => self.allowed(name, &members)?,
@@ -155,21 +155,27 @@ impl ClusterNames {
     /// Makes sure that the group that has this cluster is made of `members`, in whichever order.
     ///
     /// # Errors
-    /// [`ClusterError::Changed`] when it is another one, [`ClusterError::NoClass`].
-    pub fn expect(&self, cluster: u32, members: &[u32]) -> Result<(), ClusterError> {
+    /// It is another one, as after others merged or took apart something meanwhile; there is no such cluster.
+    pub fn expect(&self, cluster: u32, members: &[u32]) -> Result<(), Refused> {
         let (mut now, mut seen) = (self.part_of(cluster)?.members, members.to_vec());
         now.sort_unstable();
         seen.sort_unstable();
-        if now == seen { Ok(()) } else { Err(ClusterError::Changed { class: cluster }) }
+        if now == seen {
+            return Ok(());
+        }
+        let why = "someone merged it or undid a merge in the meantime; look at it again";
+        Err(Refused::new(format!("class {cluster} has changed since you saw it")).because(why))
     }
 
     /// Undoes the last merge of the group that has this cluster; what it was made of comes back with its names.
     ///
     /// # Errors
-    /// [`ClusterError::NotMerged`], [`ClusterError::NoClass`].
-    pub fn unmerge(&mut self, cluster: u32) -> Result<(), ClusterError> {
+    /// It is not merged; there is no such cluster.
+    pub fn unmerge(&mut self, cluster: u32) -> Result<(), Refused> {
         let part = self.part_of(cluster)?;
-        let merge = part.merge.ok_or(ClusterError::NotMerged { class: cluster })?;
+        let merge = part
+            .merge
+            .ok_or_else(|| Refused::new(format!("class {cluster} is not merged with any other")))?;
         self.merges.remove(merge);
         Ok(())
     }
@@ -177,10 +183,12 @@ impl ClusterNames {
     /// Sets the probability below which an image is unsure; `None`: no image is.
     ///
     /// # Errors
-    /// [`ClusterError::Threshold`] for what is not a probability.
-    pub fn set_unsure(&mut self, threshold: Option<f64>) -> Result<(), ClusterError> {
+    /// It is not a probability.
+    pub fn set_unsure(&mut self, threshold: Option<f64>) -> Result<(), Refused> {
         match threshold {
-            Some(got) if !(0.0..=1.0).contains(&got) => Err(ClusterError::Threshold { got }),
+            Some(got) if !(0.0..=1.0).contains(&got) => Err(Refused::new(format!(
+                "the threshold for unsure images must be a probability from 0 to 1; got {got}"
+            ))),
             _ => {
                 self.unsure = threshold;
                 Ok(())
@@ -213,10 +221,9 @@ impl ClusterNames {
         Part { members: vec![cluster], name: self.names.get(&cluster).cloned(), merge: None }
     }
 
-    fn part_of(&self, cluster: u32) -> Result<Part, ClusterError> {
+    fn part_of(&self, cluster: u32) -> Result<Part, Refused> {
         if cluster >= self.clusters {
-            let (given, clusters) = (cluster.to_string(), self.clusters);
-            return Err(ClusterError::NoClass { given, clusters, similar: Vec::new() });
+            return Err(no_class(&cluster.to_string(), self.clusters, &[]));
         }
         let merged = self.merged().into_iter().find(|part| part.members.contains(&cluster));
         Ok(merged.unwrap_or_else(|| self.single(cluster)))
@@ -225,9 +232,9 @@ impl ClusterNames {
     /// The name that the group of these members may have; `None` for its default.
     ///
     /// A name must be free of every other group, hidden names included, because a merge can be undone.
-    fn allowed(&self, name: &str, members: &[u32]) -> Result<Option<String>, ClusterError> {
+    fn allowed(&self, name: &str, members: &[u32]) -> Result<Option<String>, Refused> {
         let name = name.trim();
-        let bad = |reason: &str| ClusterError::BadName { name: name.to_owned(), reason: reason.to_owned() };
+        let bad = |why: &str| Refused::new(format!("`{name}` cannot be the name of a class")).because(why);
         if name.is_empty() {
             return Err(bad("it is empty"));
         }
@@ -257,10 +264,24 @@ impl ClusterNames {
             .chain(of_merges)
             .find(|(cluster, known)| *known == name && !members.contains(cluster))
         {
-            Some((class, _)) => Err(ClusterError::NameTaken { name: name.to_owned(), class }),
+            Some((class, _)) => {
+                let what = format!("`{name}` is already the name of class {class}");
+                Err(Refused::new(what).remedy("choose another one, or merge the two"))
+            }
             None => Ok(Some(name.to_owned())),
         }
     }
+}
+
+/// The class that was asked for, by number or name, is not one of so many.
+fn no_class(given: &str, clusters: u32, similar: &[&str]) -> Refused {
+    let hint = if similar.is_empty() {
+        String::new()
+    } else {
+        format!("; did you mean `{}`?", similar.join("` or `"))
+    };
+    let why = format!("the classes are 0 to {}{hint}", clusters.saturating_sub(1));
+    Refused::new(format!("there is no class `{given}`")).because(why)
 }
 
 fn as_group(part: Part) -> Group {

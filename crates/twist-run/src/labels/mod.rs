@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use twist_io::{UpdateLock, printable, write_atomic};
+use twist_io::{Refused, UpdateLock, printable, write_atomic};
 
 use self::table::Table;
 use crate::{RunError, RunFolder, files};
@@ -96,7 +96,11 @@ impl Labels {
 
     fn read(&self) -> Result<Table, RunError> {
         match fs_err::read(&self.file) {
-            Ok(bytes) => Table::read(&bytes).ok_or_else(|| RunError::NotLabels { path: self.file.clone() }),
+            Ok(bytes) => Ok(Table::read(&bytes).ok_or_else(|| {
+                let what =
+                    format!("{} is not a table with the columns `path` and `label`", self.file.display());
+                Refused::new(what).remedy("move it away, or correct it")
+            })?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Table::new()),
             Err(error) => Err(error.into()),
         }
@@ -149,7 +153,8 @@ mod tests {
         assert_eq!(again.of("d.png"), Some("=dog"), "marked as text in the file, and read as it was");
 
         fs_err::write(&file, "something,else\n").unwrap();
-        assert!(matches!(Labels::open(file), Err(RunError::NotLabels { .. })));
+        let error = Labels::open(file).unwrap_err().to_string();
+        assert!(error.contains("is not a table with the columns `path` and `label`"), "{error}");
     }
 
     /// What an editor or a second page wrote meanwhile is there after the next click.

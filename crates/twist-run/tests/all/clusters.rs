@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use twist_io::UpdateLock;
-use twist_run::{ClusterError, ClusterNames, clusters_file};
+use twist_run::{ClusterNames, clusters_file};
 
 fn names_of(names: &ClusterNames) -> Vec<(u32, Vec<u32>, String)> {
     names.groups().iter().map(|group| (group.class, group.members.clone(), group.name.clone())).collect()
@@ -30,7 +30,7 @@ fn names_and_merges_are_what_people_see() {
     names.unmerge(3).unwrap();
     assert_eq!(names.resolve(3).unwrap().name, "red circles");
     assert_eq!(names.resolve(5).unwrap().name, "blue circles");
-    assert!(matches!(names.unmerge(3), Err(ClusterError::NotMerged { class: 3 })));
+    assert_eq!(names.unmerge(3).unwrap_err().to_string(), "class 3 is not merged with any other");
     names.rename(3, "class 3").unwrap();
     assert!(!names.resolve(3).unwrap().named, "the default takes a name away");
 }
@@ -60,9 +60,10 @@ fn a_group_that_is_not_what_was_seen_is_refused() {
     names.merge(&[2, 4], None).unwrap();
     names.expect(4, &[4, 2]).unwrap();
     for (class, seen) in [(2, vec![2]), (4, vec![4]), (1, vec![1, 2]), (1, vec![])] {
-        assert!(matches!(names.expect(class, &seen), Err(ClusterError::Changed { .. })), "{class} {seen:?}");
+        let error = names.expect(class, &seen).unwrap_err().to_string();
+        assert!(error.contains("has changed since you saw it"), "{class} {seen:?}: {error}");
     }
-    assert!(matches!(names.expect(5, &[5]), Err(ClusterError::NoClass { .. })));
+    assert!(names.expect(5, &[5]).unwrap_err().to_string().starts_with("there is no class `5`"));
 }
 
 /// What a terminal acts upon, and what changes how the text around it is read, is not a name.
@@ -70,7 +71,8 @@ fn a_group_that_is_not_what_was_seen_is_refused() {
 fn names_have_only_characters_that_can_be_seen() {
     let mut names = ClusterNames::new(5);
     for name in ["a\nb", "\u{1b}[31mred", "invoice\u{202e}gpj.exe", "a\u{2066}b", "\u{feff}cat"] {
-        assert!(matches!(names.rename(1, name), Err(ClusterError::BadName { .. })), "{name:?}");
+        let error = names.rename(1, name).unwrap_err().to_string();
+        assert!(error.contains("cannot be the name of a class"), "{name:?}: {error}");
     }
     names.rename(1, "Füchse 🦊, rot").unwrap();
 }
@@ -96,11 +98,14 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     }
     assert!(names.rename(1, &"x".repeat(101)).is_err());
     for clusters in [&[][..], &[1], &[1, 1], &[2, 4]] {
-        assert!(matches!(names.merge(clusters, None), Err(ClusterError::NothingToMerge { .. })));
+        let error = names.merge(clusters, None).unwrap_err().to_string();
+        assert!(error.starts_with("a merge needs two classes"), "{error}");
     }
-    assert!(matches!(names.merge(&[1, 6], None), Err(ClusterError::NoClass { .. })));
-    assert!(matches!(names.set_unsure(Some(1.5)), Err(ClusterError::Threshold { .. })));
-    assert!(matches!(names.set_unsure(Some(f64::NAN)), Err(ClusterError::Threshold { .. })));
+    assert!(names.merge(&[1, 6], None).unwrap_err().to_string().starts_with("there is no class `6`"));
+    for threshold in [1.5, f64::NAN] {
+        let error = names.set_unsure(Some(threshold)).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("from 0 to 1; got {threshold}")), "{error}");
+    }
     let error = names.find("plamts").unwrap_err().to_string();
     assert!(error.contains("did you mean `plants`?") && error.contains("0 to 5"), "{error}");
     assert_eq!(names, before);

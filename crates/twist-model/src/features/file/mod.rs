@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use tch::{Kind, Tensor};
 use twist_data::{DataError, Dataset, Stored};
+use twist_io::Refused;
 
 use super::FeatureSet;
 use crate::ModelError;
@@ -75,6 +76,11 @@ pub(super) struct Content {
     classes: Vec<String>,
 }
 
+/// A file of features that cannot be used: what is wrong, and what would be right.
+fn wrong(path: &Path, reason: String) -> ModelError {
+    Refused::new(path.display().to_string()).because(reason).into()
+}
+
 impl FeatureFile {
     /// `data` as a file of features; `None` for images. A parquet file is one when it has a column `embedding`.
     pub fn recognise(data: &str) -> Option<Self> {
@@ -95,7 +101,7 @@ impl FeatureFile {
     /// Reads and checks it. Without `with_labels` its labels are not looked at.
     ///
     /// # Errors
-    /// [`ModelError::FeatureFile`] says what is wrong with it and what would be right: another type or shape, rows of
+    /// It has another type or shape, rows of
     /// unequal length, numbers that are not finite, labels that do not fit.
     pub fn read(&self, with_labels: bool) -> Result<FeatureTable, ModelError> {
         let content = match self.path.extension().and_then(|extension| extension.to_str()) {
@@ -103,7 +109,7 @@ impl FeatureFile {
             _ => parquet::read(&self.path, with_labels)?,
         };
         let (len, width) = content.rows.size2()?;
-        let wrong = |reason: String| ModelError::FeatureFile { path: self.path.clone(), reason };
+        let wrong = |reason: String| wrong(&self.path, reason);
         if let Some(reason) = nothing_in(len, width) {
             return Err(wrong(reason));
         }

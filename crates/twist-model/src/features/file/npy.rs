@@ -6,13 +6,13 @@ use tch::{Kind, Tensor};
 use twist_data::text_labels;
 use twist_io::{Dtype, read_npy, text_of_cell};
 
-use super::{Content, label_of, nothing_in};
+use super::{Content, label_of, nothing_in, wrong};
 use crate::ModelError;
 use crate::tables::beside;
 
 /// Reads a table, and the labels beside it.
 pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, ModelError> {
-    let wrong = |reason: String| ModelError::FeatureFile { path: path.to_owned(), reason };
+    let wrong = |reason: String| wrong(path, reason);
     let (header, bytes) = read_npy(path)?;
     let &[len, width] = header.shape.as_slice() else {
         let shape = &header.shape;
@@ -50,7 +50,7 @@ fn table(kind: Kind, bytes: Vec<u8>, shape: [i64; 2]) -> Result<Tensor, ModelErr
 
 /// Paths and labels of `x.npy.csv`, names of classes or their numbers.
 fn read_table(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<Option<String>>), ModelError> {
-    let wrong = |reason: String| ModelError::FeatureFile { path: path.to_owned(), reason };
+    let wrong = |reason: String| wrong(path, reason);
     let unreadable = |error: csv::Error| wrong(error.to_string());
     let mut reader = csv::Reader::from_path(path).map_err(unreadable)?;
     let header = reader.headers().map_err(unreadable)?.clone();
@@ -79,7 +79,7 @@ fn labels_of(path: &Path) -> PathBuf {
 }
 
 fn read_labels(path: &Path, rows: usize) -> Result<Vec<Option<String>>, ModelError> {
-    let wrong = |reason: String| ModelError::FeatureFile { path: path.to_owned(), reason };
+    let wrong = |reason: String| wrong(path, reason);
     let (header, bytes) = read_npy(path)?;
     if header.shape != [rows] {
         let shape = &header.shape;

@@ -13,8 +13,9 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tch::Tensor;
 use twist_data::text_labels;
+use twist_io::Refused;
 
-use super::{Content, label_of};
+use super::{Content, label_of, wrong};
 use crate::ModelError;
 
 /// The columns that are looked at.
@@ -32,9 +33,8 @@ pub(super) fn has_embeddings(path: &Path) -> bool {
 
 /// Reads the table. Other columns are not read.
 pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, ModelError> {
-    let wrong = |reason: String| ModelError::FeatureFile { path: path.to_owned(), reason };
-    let file = fs_err::File::open(path)
-        .map_err(|source| ModelError::Unreadable { path: path.to_owned(), source })?;
+    let wrong = |reason: String| wrong(path, reason);
+    let file = fs_err::File::open(path).map_err(|source| Refused::reading(path, source))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file.into_parts().0)
         .map_err(|error| wrong(error.to_string()))?;
     let wanted = [EMBEDDING, PATH, LABEL];
