@@ -68,8 +68,8 @@ impl Written {
         talk: &Talk,
     ) -> anyhow::Result<RecipeOf<C>> {
         let usage = |error: ConfigError| match error {
-            ConfigError::Invalid { .. } => anyhow::Error::new(error),
-            other => anyhow::Error::new(Usage(other.to_string())),
+            ConfigError::Text(_) => anyhow::Error::new(error),
+            ConfigError::Override(text) => anyhow::Error::new(Usage(text)),
         };
         let given: Result<Vec<Override>, _> = args.set.iter().map(|given| given.parse()).collect();
         let mut changes = given.map_err(usage)?;

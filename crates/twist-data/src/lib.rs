@@ -77,7 +77,7 @@ pub use crate::official::{
     OfficialKind, OfficialSet, SetTags, Tag, Tags, TransferMetric, find_official, open_official,
 };
 pub use crate::pack::{PackOptions, PackReport, pack};
-pub use crate::sampler::{BatchRequest, Sampler, SamplerError};
+pub use crate::sampler::{BatchRequest, Sampler};
 pub use crate::survey::{
     ClassCount, DataInfo, Duplicates, InfoOptions, Progress, Remark, Shade, Spread, Unreadable,
     VerifyOptions, VerifyReport, info, verify,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use twist_io::Refused;
+
 use crate::augment::Draws;
 
 /// The images of one batch.
@@ -11,30 +13,6 @@ pub struct BatchRequest {
     pub epoch: u64,
     /// Indices into the data set, in the order of the batch.
     pub indices: Vec<u32>,
-}
-
-/// Why a [`Sampler`] cannot be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SamplerError {
-    /// Not one full batch.
-    #[error(
-        "{images} images do not fill a batch of {batch_size}: choose a batch size of at most {images}, or add images"
-    )]
-    TooFewImages {
-        /// Images in the data set.
-        images: usize,
-        /// Images in a batch.
-        batch_size: usize,
-    },
-    /// A batch without images.
-    #[error("the batch size is 0: choose at least 1")]
-    EmptyBatch,
-    /// Indices are 32 bits wide.
-    #[error("{images} images are more than the {} that a sampler can number: split the data set", u32::MAX)]
-    TooManyImages {
-        /// Images in the data set.
-        images: usize,
-    },
 }
 
 /// Shuffled full batches: every epoch is a fresh permutation of all images, and the last incomplete batch is dropped.
@@ -62,14 +40,20 @@ impl Sampler {
     ///
     /// # Errors
     /// When there is not one full batch, or `len` does not fit 32 bits.
-    pub fn new(len: usize, batch_size: usize, seed: u64) -> Result<Self, SamplerError> {
+    pub fn new(len: usize, batch_size: usize, seed: u64) -> Result<Self, Refused> {
         if batch_size == 0 {
-            return Err(SamplerError::EmptyBatch);
+            return Err(Refused::new("the batch size is 0").remedy("choose at least 1"));
         }
         if batch_size > len {
-            return Err(SamplerError::TooFewImages { images: len, batch_size });
+            let remedy = format!("choose a batch size of at most {len}, or add images");
+            return Err(
+                Refused::new(format!("{len} images do not fill a batch of {batch_size}")).remedy(remedy)
+            );
         }
-        let len = u32::try_from(len).map_err(|_| SamplerError::TooManyImages { images: len })?;
+        let len = u32::try_from(len).map_err(|_| {
+            let what = format!("{len} images are more than the {} that a sampler can number", u32::MAX);
+            Refused::new(what).remedy("split the data set")
+        })?;
         Ok(Self { len, batch_size, seed, cached: None })
     }
 
@@ -141,10 +125,8 @@ mod tests {
 
     #[test]
     fn impossible_batches_are_refused() {
-        assert_eq!(
-            Sampler::new(3, 4, 0).unwrap_err(),
-            SamplerError::TooFewImages { images: 3, batch_size: 4 }
-        );
-        assert_eq!(Sampler::new(3, 0, 0).unwrap_err(), SamplerError::EmptyBatch);
+        let refusal = |len, batch_size| Sampler::new(len, batch_size, 0).unwrap_err().to_string();
+        assert!(refusal(3, 4).starts_with("3 images do not fill a batch of 4"));
+        assert!(refusal(3, 0).starts_with("the batch size is 0"));
     }
 }

@@ -18,7 +18,7 @@ pub enum EvalError {
          later than the epoch before was saved",
         if *backbone_lr > 0.0 { format!(", --backbone-lr {backbone_lr}") } else { String::new() }
     )]
-    #[allow(missing_docs, reason = "said above")]
+    #[expect(missing_docs, reason = "said above")]
     NotFinite { epoch: u64, lr: f64, backbone_lr: f64 },
     /// The model, its features, or a table of them.
     #[error(transparent)]

@@ -16,10 +16,6 @@ pub enum ModelError {
         "there is nothing to evaluate: no image of the data set could be read; `twist data info DATA` lists the reasons"
     )]
     NoFeatures,
-    /// Weights of a network that is not known.
-    #[error("cannot tell which network these weights belong to: {reason}; {remedy}")]
-    #[allow(missing_docs, reason = "what was seen, and what to do")]
-    Unrecognised { reason: String, remedy: String },
     /// The images.
     #[error(transparent)]
     Data(#[from] twist_data::DataError),
@@ -64,6 +60,11 @@ impl ModelError {
         let why = "sub-folders, a list or the files must say the classes";
         let remedy = "`twist data info DATA` shows what was found";
         Refused::new("no image has a label").because(why).remedy(remedy).into()
+    }
+
+    /// Weights of a network that is not known.
+    pub(crate) fn unrecognised(why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Refused::new("cannot tell which network these weights belong to").because(why).remedy(remedy).into()
     }
 
     /// A card with a number out of range, or whose parts contradict each other.

@@ -23,7 +23,7 @@ pub enum RunError {
     NotARun(PathBuf),
     /// A file of the run holds something else.
     #[error("{path} is damaged ({reason}): remove metrics.json, and --resume evaluates the run again")]
-    #[allow(missing_docs, reason = "the file, and what is wrong with it")]
+    #[expect(missing_docs, reason = "the file, and what is wrong with it")]
     Damaged { path: PathBuf, reason: String },
     /// A file could not be read or written.
     #[error("{0}")]

@@ -54,9 +54,9 @@ pub fn capture(state: &TrainState) -> Result<StateDict, TrainError> {
 /// Copies a captured state back, after checking that all of it fits.
 ///
 /// # Errors
-/// [`TrainError::WrongCheckpoint`] when network or optimizer differ from the checkpoint's.
+/// Network or optimizer differ from the checkpoint's.
 pub fn restore(state: &mut TrainState, path: &Path, mut saved: StateDict) -> Result<(), TrainError> {
-    let wrong = |reason: String| TrainError::WrongCheckpoint { path: path.into(), reason };
+    let wrong = |reason: String| TrainError::wrong_checkpoint(path, reason);
     let model = saved.split_prefix("model.");
     let optim = saved.split_prefix("optim.");
     let teacher = saved.split_prefix("teacher.");

@@ -136,7 +136,7 @@ impl Piece {
             let x = backbone.segment(segment, &self.inputs[segment], Mode::TrainUntracked)?;
             self.inputs.push(x);
         }
-        self.inputs.pop().ok_or(TrainError::NoViews)
+        self.inputs.pop().ok_or_else(TrainError::no_views)
     }
 
     /// Takes the images forward again with gradient, and the gradient back; segment by segment, the last one first, when

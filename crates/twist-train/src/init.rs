@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use twist_io::{IoError, LoadReport, StateDict, load_safetensors, match_names};
+use twist_io::{IoError, LoadReport, Refused, StateDict, load_safetensors, match_names};
 use twist_nn::TwistNet;
 
 use crate::TrainError;
@@ -32,7 +32,8 @@ pub fn init_from(net: &TwistNet, path: &Path) -> Result<LoadReport, TrainError> 
     let report = match_names(&own.shapes(), &found.shapes());
     if report.applied.is_empty() {
         let arch = net.config.backbone.arch.to_string();
-        return Err(TrainError::NothingApplied { path: path.into(), arch, report: report.to_string() });
+        let what = format!("no weight in this file fits {arch}.\n{report}");
+        return Err(Refused::new(path.display().to_string()).because(what).into());
     }
     let used: HashSet<&str> = report.applied.iter().map(String::as_str).collect();
     for (name, tensor) in found.iter().filter(|(name, _)| used.contains(name)) {

@@ -84,7 +84,7 @@ pub use metrics::{StepMetrics, StepReading};
 pub use objective::{LossValue, Objective};
 pub use optim::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
 pub use pace::Pace;
-pub use plan::{DataFacts, EvalPlan, PlanError, RatePlan, SelfLabelPlan, TrainPlan};
+pub use plan::{DataFacts, EvalPlan, RatePlan, SelfLabelPlan, TrainPlan};
 pub use pretrain::{Pretraining, TrainOptions, Trainer, seconds_per_step};
 pub use resume::changes;
 pub use run::{EvalError, Evaluator, Moment, Outcome, RunPlan, StopFlag, StopReason};

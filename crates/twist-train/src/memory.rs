@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tch::Device;
 use torch_ext::device_name;
+use twist_io::Refused;
 
 use crate::{TrainError, TrainPlan};
 
@@ -80,13 +81,15 @@ pub fn peak_memory_gib(device: Device) -> Option<f64> {
 /// Turns libtorch's "out of memory" into advice; other errors stay as they are.
 pub(crate) fn explain(error: TrainError, plan: &TrainPlan) -> TrainError {
     // libtorch says it in words alone. Those of other errors may be the name of a file.
-    let of_torch = matches!(error, TrainError::Torch(_) | TrainError::TorchExt(_) | TrainError::Net(_));
+    let of_torch = matches!(error, TrainError::Net(_));
     let text = error.to_string();
     if !of_torch || !(text.contains("out of memory") || text.contains("can't allocate memory")) {
         return error;
     }
     let device = device_name(plan.run.machine.device);
-    TrainError::OutOfMemory { device, micro_batch: at_a_time(plan), advice: advice(plan) }
+    let what =
+        format!("out of memory on {device} with {} images at a time; {}", at_a_time(plan), advice(plan));
+    Refused::new(what).into()
 }
 
 /// Images whose activations are in memory together.
@@ -201,7 +204,7 @@ mod tests {
         let machine = Machine { device: Device::Cuda(1), threads: 1, loader_threads: 1, fast_bf16: true };
         let facts = DataFacts { images: 64, ..DataFacts::default() };
         let plan = TrainPlan::new(recipe.config(), &facts, &machine).unwrap();
-        let torch = |text: &str| TrainError::Torch(tch::TchError::Torch(text.into()));
+        let torch = |text: &str| TrainError::from(tch::TchError::Torch(text.into()));
         let message = explain(torch("CUDA out of memory. Tried to allocate 2.00 GiB"), &plan).to_string();
         let first = "; try --set train.checkpoint_activations=true";
         for part in ["cuda:1 with 32 images", first, "accumulation=4"] {
@@ -211,8 +214,8 @@ mod tests {
         let message = explain(torch("CUDA out of memory"), &of_norms).to_string();
         assert!(message.contains("train.accumulation=4 (the same result, 16 images at a time)"), "{message}");
         let other = explain(torch("shapes do not match"), &plan);
-        assert!(matches!(other, TrainError::Torch(_)), "{other}");
-        let file = TrainError::File(std::io::Error::other("cannot read out of memory.png"));
-        assert!(matches!(explain(file, &plan), TrainError::File(_)));
+        assert!(matches!(other, TrainError::Net(_)), "{other}");
+        let file = TrainError::from(std::io::Error::other("cannot read out of memory.png"));
+        assert!(matches!(explain(file, &plan), TrainError::Run(_)));
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
+use twist_io::Refused;
 use twist_model::CheckpointFacts;
 use twist_nn::ModelConfig;
 use twist_run::{Loaded, Rejected};
@@ -14,7 +15,7 @@ use crate::{TrainConfig, TrainError, TrainPlan};
 /// its weights those of another network.
 ///
 /// # Errors
-/// [`TrainError::WrongCheckpoint`] for another batch size, [`TrainError::OtherNetwork`] for other sizes of the network.
+/// Another batch size; [`TrainError::OtherNetwork`] for other sizes of the network.
 pub(crate) fn check(
     path: &Path,
     facts: &CheckpointFacts<TrainConfig>,
@@ -29,12 +30,8 @@ pub(crate) fn check(
     };
     for ((key, before), (_, now)) in sizes(old).into_iter().zip(sizes(new)) {
         if before != now {
-            return Err(TrainError::OtherNetwork {
-                path: path.into(),
-                before: format!("{key} = {before}"),
-                now: format!("{now} is"),
-                flag: format!("--set {key}"),
-            });
+            let flag = format!("--set {key}");
+            return Err(other_network(path, &format!("{key} = {before}"), &format!("{now} is"), &flag));
         }
     }
     let (before, now) = (facts.recipe.train.batch_size, plan.run.batch_size);
@@ -45,7 +42,7 @@ pub(crate) fn check(
         "train.batch_size was {before} and is {now} now, and steps are counted in batches: keep it (train.accumulation \
          cuts a batch into pieces that fit the memory), or begin another run with --init"
     );
-    Err(TrainError::WrongCheckpoint { path: path.into(), reason })
+    Err(TrainError::wrong_checkpoint(path, reason))
 }
 
 /// Refuses another number of clusters than the run in the checkpoint `path` has.
@@ -53,12 +50,15 @@ pub(crate) fn same_clusters(path: &Path, before: i64, now: i64) -> Result<(), Tr
     if before == now {
         return Ok(());
     }
-    Err(TrainError::OtherNetwork {
-        path: path.into(),
-        before: format!("{before} clusters"),
-        now: format!("{now} are"),
-        flag: "--clusters".into(),
-    })
+    Err(other_network(path, &format!("{before} clusters"), &format!("{now} are"), "--clusters"))
+}
+
+/// What the run in the checkpoint `path` has, such as `8 clusters`, and what is asked for with its verb, such as `12 are`, by this
+/// flag.
+fn other_network(path: &Path, before: &str, now: &str, flag: &str) -> TrainError {
+    let why = format!("this run has {before}, and {now} now asked for: that is another network");
+    let remedy = format!("Leave {flag} out to resume the run, or begin another run with another --out");
+    TrainError::OtherNetwork(Refused::new(path.display().to_string()).because(format!("{why}. {remedy}")))
 }
 
 /// The newer checkpoints that could not be read.

@@ -46,8 +46,11 @@ impl Teacher {
         step: u64,
     ) -> Result<Tensor, TrainError> {
         no_grad(|| {
-            let globals =
-                images.first().ok_or(TrainError::NoViews)?.f_narrow(0, 0, 2 * plan.run.batch_size as i64)?;
+            let globals = images.first().ok_or_else(TrainError::no_views)?.f_narrow(
+                0,
+                0,
+                2 * plan.run.batch_size as i64,
+            )?;
             let features = Features::without_gradient(&self.net, plan, &[globals], step)?;
             let _autocast = Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
             Ok(self.net.head.forward(&features, 2, Mode::Train)?)

@@ -348,7 +348,7 @@ impl Trainings<'_> {
             other => other?,
         };
         drop(around);
-        let (student, _) = trained.ok_or(TrainError::NoBatch { step: training.plan.run.total_steps })?;
+        let (student, _) = trained.ok_or_else(|| TrainError::no_batch(training.plan.run.total_steps))?;
         let (scores, seen, unreadable) = scores(&student, &training.input()?, &asked.images, &asked.asked)?;
         let answers = asked.answers(&seen)?;
         Ok(TrainingEnd::Measured(Measured {

@@ -49,7 +49,7 @@ pub struct Imported {
 /// each that the network needs. Counters of batches, which old files lack and evaluation ignores, begin at 0.
 ///
 /// # Errors
-/// [`ModelError::Unrecognised`]; a tensor is missing or has another shape, with the report; the file has tensors that its network
+/// The network is not recognised; a tensor is missing or has another shape, with the report; the file has tensors that its network
 /// computes with and Twist's does not; numbers that are not finite; names of classes that are not as many as the classifier has
 /// outputs; a size that does not fit.
 pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, ModelError> {

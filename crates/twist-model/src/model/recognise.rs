@@ -21,7 +21,7 @@ pub(super) struct Recognised {
 /// `None`: the usual one of the architecture.
 ///
 /// # Errors
-/// [`ModelError::Unrecognised`] says what was seen, and which architectures there are.
+/// None is recognised; the error says what was seen, and which architectures there are.
 pub(super) fn recognise(
     names: &Names,
     asked: Option<Arch>,
@@ -32,9 +32,8 @@ pub(super) fn recognise(
         None => Arch::recognise(names).map_err(unknown)?,
     };
     let backbone = BackboneCard { arch, width };
-    backbone.config().check().map_err(|error| ModelError::Unrecognised {
-        reason: format!("as {arch}, {error}"),
-        remedy: "--arch says another architecture".into(),
+    backbone.config().check().map_err(|error| {
+        ModelError::unrecognised(format!("as {arch}, {error}"), "--arch says another architecture")
     })?;
     let feature_dim = arch.kind().feature_dim(width);
     let usual = arch.kind().usual().activation;
@@ -64,7 +63,7 @@ fn unknown(found: Unrecognised) -> ModelError {
         let known: Vec<String> = Arch::all().map(|arch| arch.to_string()).collect();
         format!("known are {} (ResNets of any width); --arch says which where names differ", known.join(", "))
     };
-    ModelError::Unrecognised { reason: found.reason, remedy: found.remedy.unwrap_or_else(known) }
+    ModelError::unrecognised(found.reason, found.remedy.unwrap_or_else(known))
 }
 
 #[cfg(test)]

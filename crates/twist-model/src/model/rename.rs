@@ -38,7 +38,7 @@ impl Names {
     /// Renames every tensor of a file.
     ///
     /// # Errors
-    /// [`ModelError::Unrecognised`] when two tensors get one name: the file holds two networks.
+    /// Two tensors get one name: the file holds two networks.
     pub(super) fn of(file: &[(String, Vec<usize>)]) -> Result<Self, ModelError> {
         let of_pair =
             PAIR.into_iter().find(|one| file.iter().any(|(name, _)| unwrapped(name).starts_with(one)));
@@ -48,14 +48,9 @@ impl Names {
         for (place, (original, shape)) in file.iter().enumerate() {
             let name = renamed(inner(original), shape, &sequence);
             if let Some((_, other)) = names.places.insert(name.clone(), (place, original.clone())) {
-                return Err(ModelError::Unrecognised {
-                    reason: format!(
-                        "`{}` and `{}` are one name without their prefixes",
-                        twist_io::shown(&other),
-                        twist_io::shown(original)
-                    ),
-                    remedy: "keep one of the two networks in the file".into(),
-                });
+                let (other, original) = (twist_io::shown(&other), twist_io::shown(original));
+                let why = format!("`{other}` and `{original}` are one name without their prefixes");
+                return Err(ModelError::unrecognised(why, "keep one of the two networks in the file"));
             }
             names.shapes.push((name, shape.clone()));
         }

@@ -61,7 +61,7 @@ impl Weights {
     /// The key of the network in the file: the first of the usual ones, then of all, whose tensors are recognised.
     ///
     /// # Errors
-    /// [`ModelError::Unrecognised`] for none of them.
+    /// None of them is recognised.
     pub fn choose(&self, arch: Option<Arch>) -> Result<String, ModelError> {
         let mut keys: Vec<String> = self.keys().into_iter().map(|(key, _)| key).collect();
         let rank = |key: &str| KEYS.iter().position(|known| *known == key).unwrap_or(KEYS.len());
@@ -81,9 +81,9 @@ impl Weights {
                 }
             }
         }
-        Err(first.unwrap_or_else(|| ModelError::Unrecognised {
-            reason: "the file holds no tensors that have names".into(),
-            remedy: "save the network's state_dict(), not the network itself".into(),
+        Err(first.unwrap_or_else(|| {
+            let remedy = "save the network's state_dict(), not the network itself";
+            ModelError::unrecognised("the file holds no tensors that have names", remedy)
         }))
     }
 
@@ -101,13 +101,13 @@ impl Weights {
     pub fn state(&mut self, key: &str) -> Result<StateDict, ModelError> {
         match &mut self.kind {
             Kind::Safetensors(state) if key.is_empty() => Ok(std::mem::take(state)),
-            Kind::Safetensors(_) => Err(ModelError::Unrecognised {
-                reason: format!(
+            Kind::Safetensors(_) => {
+                let why = format!(
                     "{} is a safetensors file, which is one list of tensors and has no key `{key}`",
                     self.path.display()
-                ),
-                remedy: "leave --key out".into(),
-            }),
+                );
+                Err(ModelError::unrecognised(why, "leave --key out"))
+            }
             Kind::Pickle(file) => Ok(file.state_dict(key)?),
         }
     }

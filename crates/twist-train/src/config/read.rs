@@ -25,43 +25,22 @@ pub struct Override {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The text is not TOML, or not this configuration.
-    #[error("{name}:{line}: {message}{hint}")]
-    Invalid {
-        /// The recipe's file or name.
-        name: String,
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong, with the key.
-        message: String,
-        /// The nearest known key, as a question, or nothing.
-        hint: String,
-    },
-    /// An override does not fit.
-    #[error("--set {key}={value}: {message}{hint}; `--print-config` shows every key and its value")]
-    Override {
-        /// The key as given.
-        key: String,
-        /// The value as given.
-        value: String,
-        /// What is wrong.
-        message: String,
-        /// The nearest known key, as a question, or nothing.
-        hint: String,
-    },
-    /// `--set` without `=`.
-    #[error("--set {given}: expected KEY=VALUE, for example `--set optim.lr=0.1`")]
-    NoEquals {
-        /// The argument as given.
-        given: String,
-    },
+    #[error("{0}")]
+    Text(String),
+    /// What `--set` says does not fit.
+    #[error("{0}")]
+    Override(String),
 }
 
 impl std::str::FromStr for Override {
     type Err = ConfigError;
 
     fn from_str(given: &str) -> Result<Self, ConfigError> {
-        let (key, value) =
-            given.split_once('=').ok_or_else(|| ConfigError::NoEquals { given: given.into() })?;
+        let (key, value) = given.split_once('=').ok_or_else(|| {
+            ConfigError::Override(format!(
+                "--set {given}: expected KEY=VALUE, for example `--set optim.lr=0.1`"
+            ))
+        })?;
         Ok(Self { key: key.trim().into(), value: value.trim().into() })
     }
 }
@@ -81,7 +60,10 @@ impl<C: DeserializeOwned> RecipeOf<C> {
                 [] => did_you_mean(&message),
                 whole => format!("; did you mean {}?", whole.join(" or ")),
             };
-            ConfigError::Override { key: change.key.clone(), value: change.value.clone(), message, hint }
+            let Override { key, value } = change;
+            ConfigError::Override(format!(
+                "--set {key}={value}: {message}{hint}; `--print-config` shows every key and its value"
+            ))
         };
         // All of them, and then one look at the whole: a section may need several to be complete. What is wrong with
         // the whole was first wrong after one of them, which is the one to name.
@@ -128,7 +110,7 @@ fn parse<C: DeserializeOwned>(name: &str, text: &str) -> Result<C, ConfigError> 
         let offset = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = 1 + text.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count();
         let message = error.message().trim().to_string();
-        ConfigError::Invalid { name: name.into(), line, hint: did_you_mean(&message), message }
+        ConfigError::Text(format!("{name}:{line}: {message}{}", did_you_mean(&message)))
     })
 }
 

@@ -1,10 +1,11 @@
 //! What a plan of heads refuses.
 
+use twist_io::Refused;
+
 use super::{FeatureFacts, HeadConfig};
-use crate::PlanError;
 use crate::plan::{Shared, check};
 
-pub(super) fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Result<(), PlanError> {
+pub(super) fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Result<(), Refused> {
     let (model, pairs, guide) = (&config.model, &config.pairs, &config.guide);
     let shared = Shared {
         hidden_dim: model.hidden_dim,

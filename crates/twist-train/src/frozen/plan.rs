@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use torch_ext::Machine;
+use twist_io::Refused;
 use twist_nn::TwistLoss;
 
 use super::HeadConfig;
 use super::check::check_values;
+use crate::Rates;
 use crate::plan::RatePlan;
 use crate::run::{RunKeys, RunPlan, RunSettings};
-use crate::{PlanError, Rates};
 
 /// What a plan needs to know about the features.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -43,8 +44,8 @@ impl HeadPlan {
     /// Derives and checks everything.
     ///
     /// # Errors
-    /// [`PlanError`], with the key, its value and a value that would do.
-    pub fn new(config: &HeadConfig, features: &FeatureFacts, machine: &Machine) -> Result<Self, PlanError> {
+    /// The first value that cannot be, with the key, its value and a value that would do.
+    pub fn new(config: &HeadConfig, features: &FeatureFacts, machine: &Machine) -> Result<Self, Refused> {
         check_values(config, features)?;
         let train = config.train;
         let run = RunPlan::new(RunSettings {

@@ -87,7 +87,7 @@ impl Heads {
             "a batch had {before} rows and has {now} now, and steps are counted in batches: keep --batch-size and the \
              features, or begin another run with another --out"
         );
-        Err(TrainError::WrongCheckpoint { path: path.into(), reason })
+        Err(TrainError::wrong_checkpoint(path, reason))
     }
 }
 
@@ -116,7 +116,7 @@ impl Task for Heads {
         mut state: StateDict,
     ) -> Result<Restored, TrainError> {
         self.check(path, facts)?;
-        let wrong = |reason: String| TrainError::WrongCheckpoint { path: path.into(), reason };
+        let wrong = |reason: String| TrainError::wrong_checkpoint(path, reason);
         for (number, head) in self.heads.iter_mut().enumerate() {
             let model = state.split_prefix(&format!("heads.{number}.model."));
             let report = match_names(&head.store.shapes(), &model.shapes());

@@ -9,7 +9,7 @@ use twist_nn::FeatureKind;
 use super::Order;
 use crate::TrainError;
 use crate::config::{CheckpointConfig, GuardConfig};
-use crate::plan::PlanError;
+use crate::plan::refused;
 use crate::run::{RunKeys, RunPlan, RunSettings};
 
 /// Steps between two readings of the figures.
@@ -116,7 +116,7 @@ impl SupervisedConfig {
     /// Checks what a command line can get wrong, but the numbers of a [`RunPlan`].
     fn check(&self) -> Result<(), TrainError> {
         let wrong = |key: &'static str, rule: &str, value: String| {
-            Err(PlanError::Value { key, value, rule: format!("must be {rule}") }.into())
+            Err(refused(key, value, format!("must be {rule}")).into())
         };
         if let Some(images) = self.norm_batch.filter(|images| *images < 3) {
             // A batch that is cut into pairs may leave one image alone, which has no variance.

@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind, Reduction, Tensor};
 use twist_data::{Dataset, Tag, Tags};
+use twist_io::Refused;
 
 use crate::TrainError;
 
@@ -41,7 +42,12 @@ impl Targets {
         }
         let label = |&index: &u32| {
             let label = images.label(index as usize);
-            label.ok_or_else(|| TrainError::NoLabel { path: images.path(index as usize) })
+            label.ok_or_else(|| {
+                Refused::new(format!(
+                    "{} has no label, and labels are learned from",
+                    images.path(index as usize)
+                ))
+            })
         };
         let labels = indices.iter().map(label).collect::<Result<Vec<_>, _>>()?;
         Self::labelled(&labels, images.classes().len(), device)

@@ -72,7 +72,7 @@ pub struct SupervisedFacts {
 /// Refuses the state in `path`, if there is one, where an older version of Twist wrote it.
 ///
 /// # Errors
-/// [`TrainError::OtherRun`], with the remedy; the file cannot be read.
+/// It is such a state; the file cannot be read.
 pub fn refuse_older(path: &Path) -> Result<(), TrainError> {
     if !path.is_file() {
         return Ok(());
@@ -82,9 +82,9 @@ pub fn refuse_older(path: &Path) -> Result<(), TrainError> {
         return Ok(());
     }
     let why = "an older version of Twist wrote it, which kept its figures in another form; finish it with that version";
-    let reason =
+    let why =
         format!("{why}, or begin anew (with --force, or where there is no such flag by removing the file)");
-    Err(TrainError::OtherRun { path: path.into(), reason })
+    Err(TrainError::not_resumed(path, &why).into())
 }
 
 /// A student that learns from labelled images.
@@ -161,7 +161,7 @@ impl Supervised {
     /// Crops `[B, S, S, 3]` (u8) and what they show, on the device.
     fn on_device(&self, batch: &Batch) -> Result<(Tensor, Targets), TrainError> {
         let device = self.plan.run.machine.device;
-        let group = batch.groups.first().ok_or(TrainError::NoViews)?;
+        let group = batch.groups.first().ok_or_else(TrainError::no_views)?;
         let side = i64::from(group.size);
         let shape = [i64::from(group.batch), side, side, 3];
         let bytes = torch_ext::host::from_bytes(Kind::Uint8, &shape, &group.pixels)?;
@@ -179,7 +179,7 @@ impl Task for Supervised {
             Some(loader) => loader,
             None => self.loader_from(step)?,
         };
-        let mut batch = loader.next().ok_or(TrainError::NoBatch { step })??;
+        let mut batch = loader.next().ok_or_else(|| TrainError::no_batch(step))??;
         let skipped: Vec<_> = batch.skipped.drain(..).collect();
         let skipped = skipped.into_iter().filter(|image| self.reported.insert(image.index));
         let events = skipped.map(|image| What::SkippedImage { path: image.path, reason: image.reason });

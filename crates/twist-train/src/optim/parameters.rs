@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 use torch_ext::{foreach, grad};
-use twist_io::{Dtype, HostTensor, StateDict};
+use twist_io::{Dtype, HostTensor, Refused, StateDict};
 use twist_nn::{Role, Store};
 
 use crate::TrainError;
@@ -161,5 +161,5 @@ impl Gradients {
 
 /// A state that is not this optimizer's.
 pub(super) fn misfit(reason: impl ToString) -> TrainError {
-    TrainError::OptimizerState { reason: reason.to_string() }
+    Refused::new("the optimizer's state does not fit").because(reason.to_string()).into()
 }

@@ -1,108 +1,17 @@
-//! What a plan refuses, with the key, its value and a value that would do.
+//! What a plan of a network refuses, with the key, its value and a value that would do.
 
-use thiserror::Error;
-use twist_data::ViewPolicy;
+use twist_data::{DataError, ViewPolicy};
+use twist_io::Refused;
 use twist_nn::{Arch, BackboneConfig, MOST_CHANNELS, NnError};
 
-use super::shared::{Shared, check};
+use super::shared::{Shared, check, refused};
+use crate::TrainError;
 use crate::config::{LossConfig, SelfLabelConfig, TeacherConfig, TrainConfig};
-
-/// Why a recipe cannot be run.
-#[derive(Debug, Error)]
-pub enum PlanError {
-    /// A value outside its range.
-    #[error("{key} = {value}: {rule}")]
-    Value {
-        /// Dotted key.
-        key: &'static str,
-        /// Its value.
-        value: String,
-        /// What it must be, or what to do.
-        rule: String,
-    },
-    /// Fewer images than one batch.
-    #[error(
-        "train.batch_size = {batch_size}, but there are only {images} images and an epoch needs at least one whole batch; use --batch-size {fits} or less"
-    )]
-    TooFewImages {
-        /// Images of a step.
-        batch_size: usize,
-        /// Images there are.
-        images: usize,
-        /// The largest power of two that they fill: what divides a usual batch divides it.
-        fits: usize,
-    },
-    /// Nothing to tell apart.
-    #[error(
-        "there is only one image: classes are found by telling images apart, which takes at least 2, and some hundreds to be of use"
-    )]
-    OneImage,
-    /// One number must divide another.
-    #[error("{divisor_key} = {divisor} does not divide {of_key} = {of}; {hint}")]
-    Indivisible {
-        /// The key that must divide.
-        divisor_key: &'static str,
-        /// Its value.
-        divisor: usize,
-        /// The key that is divided.
-        of_key: &'static str,
-        /// Its value.
-        of: usize,
-        /// Values that would.
-        hint: String,
-    },
-    /// The warm-up leaves no time to train.
-    #[error(
-        "schedule.warmup_epochs = {warmup} is not below schedule.epochs = {epochs}; the learning rate would never reach its peak: use fewer warm-up epochs (--set schedule.warmup_epochs=0)"
-    )]
-    Warmup {
-        /// Epochs of warm-up.
-        warmup: u64,
-        /// Epochs of the run.
-        epochs: u64,
-    },
-    /// There is nothing to compare.
-    #[error("{count} [[views]] in the recipe: the loss compares at least 2 views of an image")]
-    Views {
-        /// How many there are.
-        count: usize,
-    },
-    /// Views of one size are not side by side.
-    #[error(
-        "view `{name}` of {size} pixels comes after views of another size: views of one size go through the network together, write them one after the other"
-    )]
-    ViewOrder {
-        /// Name of the view.
-        name: String,
-        /// Its side in pixels.
-        size: u32,
-    },
-    /// The two global views differ in size.
-    #[error(
-        "views `{first}` and `{second}` have {first_size} and {second_size} pixels: the first two views are the global ones, give them one size"
-    )]
-    ViewSizes {
-        /// Name of the first view.
-        first: String,
-        /// Its side in pixels.
-        first_size: u32,
-        /// Name of the second view.
-        second: String,
-        /// Its side in pixels.
-        second_size: u32,
-    },
-    /// The network.
-    #[error(transparent)]
-    Net(#[from] NnError),
-    /// A view's probabilities or ranges are impossible.
-    #[error(transparent)]
-    Policy(#[from] twist_data::PolicyError),
-}
 
 /// Least side of a view: on smaller ones every network ends in a single pixel after its first stage.
 const LEAST_VIEW: u32 = 8;
 
-pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
+pub(super) fn check_values(config: &TrainConfig) -> Result<(), Refused> {
     let (model, data, train, eval) = (&config.model, &config.data, &config.train, &config.eval);
     let shared = Shared {
         hidden_dim: model.hidden_dim,
@@ -154,25 +63,32 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), PlanError> {
 }
 
 /// One policy for each view: two global ones of one size, then views in runs of one size each.
-pub(super) fn check_views(policies: &[ViewPolicy]) -> Result<Vec<ViewPolicy>, PlanError> {
-    policies.iter().try_for_each(ViewPolicy::check)?;
+pub(super) fn check_views(policies: &[ViewPolicy]) -> Result<Vec<ViewPolicy>, TrainError> {
+    policies.iter().try_for_each(ViewPolicy::check).map_err(DataError::from)?;
     let views = ViewPolicy::each(policies);
     if let Some(small) = views.iter().find(|view| view.size < LEAST_VIEW) {
         let rule = format!("view `{}` must have at least {LEAST_VIEW} pixels", small.name);
-        return Err(PlanError::Value { key: "views.size", value: small.size.to_string(), rule });
+        return Err(refused("views.size", small.size, rule).into());
     }
     let [first, second, ..] = &views[..] else {
-        return Err(PlanError::Views { count: views.len() });
+        let why = "the loss compares at least 2 views of an image";
+        return Err(Refused::new(format!("{} [[views]] in the recipe", views.len())).because(why).into());
     };
     if first.size != second.size {
-        let (first_size, second_size) = (first.size, second.size);
-        let (first, second) = (first.name.clone(), second.name.clone());
-        return Err(PlanError::ViewSizes { first, first_size, second, second_size });
+        let what = format!(
+            "views `{}` and `{}` have {} and {} pixels",
+            first.name, second.name, first.size, second.size
+        );
+        let why = "the first two views are the global ones, give them one size";
+        return Err(Refused::new(what).because(why).into());
     }
     for (index, view) in views.iter().enumerate().skip(1) {
         let seen = views[..index].iter().any(|earlier| earlier.size == view.size);
         if seen && views[index - 1].size != view.size {
-            return Err(PlanError::ViewOrder { name: view.name.clone(), size: view.size });
+            let what =
+                format!("view `{}` of {} pixels comes after views of another size", view.name, view.size);
+            let why = "views of one size go through the network together, write them one after the other";
+            return Err(Refused::new(what).because(why).into());
         }
     }
     Ok(views)
@@ -183,7 +99,7 @@ pub(super) fn divides(
     divisor: usize,
     of_key: &'static str,
     of: usize,
-) -> Result<(), PlanError> {
+) -> Result<(), Refused> {
     if divisor > 0 && of.is_multiple_of(divisor) {
         return Ok(());
     }
@@ -193,26 +109,24 @@ pub(super) fn divides(
         Some(above) => format!("{below} or {above} would"),
         None => format!("{below} would"),
     };
-    Err(PlanError::Indivisible { divisor_key, divisor, of_key, of, hint })
+    let what = format!("{divisor_key} = {divisor} does not divide {of_key} = {of}; {hint}");
+    Err(Refused::new(what))
 }
 
 /// A piece of a batch is what shares the statistics of the backbone's norms, so with several pieces both keys are one number.
-pub(super) fn check_pieces(pieces: usize, norm_batch: usize, batch_size: usize) -> Result<(), PlanError> {
+pub(super) fn check_pieces(pieces: usize, norm_batch: usize, batch_size: usize) -> Result<(), Refused> {
     if pieces == 1 || pieces * norm_batch == batch_size {
         return Ok(());
     }
     let (images, fits) = (batch_size / pieces, batch_size / norm_batch);
-    Err(PlanError::Value {
-        key: "train.norm_batch",
-        value: norm_batch.to_string(),
-        rule: format!(
-            "must be {images}, the images of one of the {pieces} pieces (leave it out), or train.accumulation {fits}"
-        ),
-    })
+    let rule = format!(
+        "must be {images}, the images of one of the {pieces} pieces (leave it out), or train.accumulation {fits}"
+    );
+    Err(refused("train.norm_batch", norm_batch, rule))
 }
 
 /// What fits the kind of backbone: its width and regularisation, and the sides of the views.
-pub(super) fn check_backbone(backbone: &BackboneConfig, views: &[ViewPolicy]) -> Result<(), PlanError> {
+pub(super) fn check_backbone(backbone: &BackboneConfig, views: &[ViewPolicy]) -> Result<(), Refused> {
     // Sizes alone are checked with the other numbers.
     if let Err(NnError::Misfit { field, value, rule }) = backbone.check() {
         let key = match field {
@@ -220,7 +134,7 @@ pub(super) fn check_backbone(backbone: &BackboneConfig, views: &[ViewPolicy]) ->
             "freeze_embedding" => "model.freeze_embedding",
             _ => "model.width",
         };
-        return Err(PlanError::Value { key, value, rule });
+        return Err(refused(key, value, rule));
     }
     let whole = |view: &ViewPolicy| {
         check_side(backbone.arch, "views.size", &format!("view `{}`", view.name), view.size)
@@ -229,19 +143,16 @@ pub(super) fn check_backbone(backbone: &BackboneConfig, views: &[ViewPolicy]) ->
 }
 
 /// A transformer cuts a picture of `side` pixels into whole patches.
-pub(super) fn check_side(arch: Arch, key: &'static str, what: &str, side: u32) -> Result<(), PlanError> {
+pub(super) fn check_side(arch: Arch, key: &'static str, what: &str, side: u32) -> Result<(), Refused> {
     let multiple = arch.kind().side_multiple();
     if i64::from(side) % multiple == 0 {
         return Ok(());
     }
-    Err(PlanError::Value {
-        key,
-        value: side.to_string(),
-        rule: format!("{arch} cuts {what} into patches of {multiple} pixels; choose a multiple"),
-    })
+    let rule = format!("{arch} cuts {what} into patches of {multiple} pixels; choose a multiple");
+    Err(refused(key, side, rule))
 }
 
-pub(super) fn check_self_label(stage: &SelfLabelConfig, batch_size: usize) -> Result<(), PlanError> {
+pub(super) fn check_self_label(stage: &SelfLabelConfig, batch_size: usize) -> Result<(), Refused> {
     let [base, end] = stage.quantile;
     let rules: [(&'static str, String, bool, &str); 4] = [
         (
@@ -271,32 +182,28 @@ pub(super) fn check_self_label(stage: &SelfLabelConfig, batch_size: usize) -> Re
     ];
     for (key, value, holds, rule) in rules {
         if !holds {
-            return Err(PlanError::Value { key, value, rule: format!("must be {rule}") });
+            return Err(refused(key, value, format!("must be {rule}")));
         }
     }
     let images = stage.threshold_images.unwrap_or(batch_size);
     divides("self_label.threshold_images", images, "train.batch_size", batch_size)?;
     // The threshold is strict: with rank 0 it is the largest confidence itself, and nobody is above it.
     if (base.min(end) * images as f64) < 1.0 {
-        return Err(PlanError::Value {
-            key: "self_label.quantile",
-            value: format!("[{base}, {end}]"),
-            rule: format!("must leave at least one of {images} images confident"),
-        });
+        let rule = format!("must leave at least one of {images} images confident");
+        return Err(refused("self_label.quantile", format!("[{base}, {end}]"), rule));
     }
     Ok(())
 }
 
-pub(super) fn check_teacher(teacher: TeacherConfig, loss: &LossConfig) -> Result<(), PlanError> {
+pub(super) fn check_teacher(teacher: TeacherConfig, loss: &LossConfig) -> Result<(), Refused> {
     if loss.one_sided {
-        let rule = "views learn from a teacher in one direction anyway; leave it out".into();
-        return Err(PlanError::Value { key: "loss.one_sided", value: "true".into(), rule });
+        let rule = "views learn from a teacher in one direction anyway; leave it out";
+        return Err(refused("loss.one_sided", true, rule));
     }
     let [base, end] = [teacher.momentum, teacher.momentum_end];
     for (key, value) in [("teacher.momentum", base), ("teacher.momentum_end", end)] {
         if !(0.0..=1.0).contains(&value) {
-            let rule = "must be in [0, 1]".into();
-            return Err(PlanError::Value { key, value: value.to_string(), rule });
+            return Err(refused(key, value, "must be in [0, 1]"));
         }
     }
     Ok(())
@@ -309,20 +216,16 @@ pub(super) fn choose(
     yes: &str,
     no: &str,
     auto: bool,
-) -> Result<bool, PlanError> {
+) -> Result<bool, Refused> {
     match given {
         "auto" => Ok(auto),
         given if given == yes => Ok(true),
         given if given == no => Ok(false),
-        "fp16" => Err(PlanError::Value {
-            key,
-            value: "\"fp16\"".into(),
-            rule: "Twist has no loss scaling, which fp16 needs; bf16 is as fast and needs none".into(),
-        }),
-        other => {
-            let rule = format!("must be auto, {yes} or {no}");
-            Err(PlanError::Value { key, value: format!("{other:?}"), rule })
+        "fp16" => {
+            let rule = "Twist has no loss scaling, which fp16 needs; bf16 is as fast and needs none";
+            Err(refused(key, "\"fp16\"", rule))
         }
+        other => Err(refused(key, format!("{other:?}"), format!("must be auto, {yes} or {no}"))),
     }
 }
 

@@ -4,13 +4,13 @@ mod check;
 mod rates;
 mod shared;
 
-pub use check::PlanError;
 pub use rates::RatePlan;
-pub(crate) use shared::{Rule, Shared, check, from_0};
+pub(crate) use shared::{Rule, Shared, check, from_0, refused};
 
 use serde::Serialize;
 use torch_ext::{Machine, Precision};
-use twist_data::{EvalTransform, ViewPolicy};
+use twist_data::{DataError, EvalTransform, ViewPolicy};
+use twist_io::Refused;
 use twist_model::released_filter;
 use twist_nn::{Arch, NetConfig};
 
@@ -18,6 +18,7 @@ use self::check::{
     check_backbone, check_pieces, check_self_label, check_side, check_teacher, check_values, check_views,
     choose, divides,
 };
+use crate::TrainError;
 use crate::config::{OptimConfig, TrainConfig};
 use crate::run::{RunKeys, RunPlan, RunSettings};
 use crate::schedule::{Cosine, Stage};
@@ -97,13 +98,14 @@ impl TrainPlan {
     /// Derives and checks everything.
     ///
     /// # Errors
-    /// [`PlanError`], with the key, its value and a value that would do.
-    pub fn new(config: &TrainConfig, data: &DataFacts, machine: &Machine) -> Result<Self, PlanError> {
+    /// The first value that cannot be, with the key, its value and a value that would do.
+    pub fn new(config: &TrainConfig, data: &DataFacts, machine: &Machine) -> Result<Self, TrainError> {
         check_values(config)?;
         let views = check_views(&config.views)?;
         let (model, train, schedule) = (&config.model, &config.train, &config.schedule);
         if data.images == 1 {
-            return Err(PlanError::OneImage);
+            let why = "classes are found by telling images apart, which takes at least 2, and some hundreds to be of use";
+            return Err(Refused::new("there is only one image").because(why).into());
         }
         let run = RunPlan::new(RunSettings {
             keys: RunKeys::RECIPE,
@@ -300,14 +302,14 @@ impl TrainPlan {
 }
 
 /// The evaluation's defaults: small images are used whole, larger ones as ImageNet's 256 to 224.
-fn eval_plan(config: &TrainConfig, arch: Arch, view_size: u32) -> Result<EvalPlan, PlanError> {
+fn eval_plan(config: &TrainConfig, arch: Arch, view_size: u32) -> Result<EvalPlan, TrainError> {
     let eval = &config.eval;
     let crop = eval.crop.unwrap_or(view_size);
     let usual = if crop >= 96 { crop.saturating_mul(8) / 7 } else { crop };
     let resize = eval.resize.unwrap_or(usual);
     let transform =
         EvalTransform::new(resize, crop, eval.interpolation.unwrap_or_else(|| released_filter(arch)));
-    transform.check()?;
+    transform.check().map_err(DataError::from)?;
     check_side(arch, "eval.crop", "the evaluation", crop)?;
     Ok(EvalPlan {
         knn_k: eval.knn_k,

@@ -1,8 +1,8 @@
 //! The learning rates and the weight decay of recipes with an optimizer and a schedule.
 
 use serde::Serialize;
+use twist_io::Refused;
 
-use super::PlanError;
 use crate::Rates;
 use crate::config::{OptimConfig, ScheduleConfig};
 use crate::run::RunPlan;
@@ -25,16 +25,20 @@ impl RatePlan {
     /// Those of the first stage of a run; the weight decay is that of all stages.
     ///
     /// # Errors
-    /// [`PlanError::Warmup`] for a warm-up that leaves no time to train.
+    /// The warm-up leaves no time to train.
     pub(crate) fn new(
         schedule: &ScheduleConfig,
         optim: &OptimConfig,
         run: &RunPlan,
-    ) -> Result<Self, PlanError> {
+    ) -> Result<Self, Refused> {
         let (warmup_epochs, epochs) = (schedule.warmup_epochs, schedule.epochs);
         let warmup_epochs = warmup_epochs.unwrap_or_else(|| silent_warmup_epochs(run.epochs, epochs));
         if warmup_epochs >= epochs {
-            return Err(PlanError::Warmup { warmup: warmup_epochs, epochs });
+            let what = format!(
+                "schedule.warmup_epochs = {warmup_epochs} is not below schedule.epochs = {epochs}; the learning rate would never reach its peak"
+            );
+            let remedy = "use fewer warm-up epochs (--set schedule.warmup_epochs=0)";
+            return Err(Refused::new(what).remedy(remedy));
         }
         let peak_learning_rate = scaled(optim.lr, optim, run);
         let learning_rate = LearningRate::new(Stage {

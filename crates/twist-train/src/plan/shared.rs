@@ -1,8 +1,8 @@
 //! The rules of sections that recipes of networks and of heads both have.
 
+use twist_io::Refused;
 use twist_nn::MOST_OUTPUTS;
 
-use super::PlanError;
 use crate::config::{LossConfig, OptimConfig, ScheduleConfig};
 
 /// A key, its value, whether the rule holds, and the rule.
@@ -19,7 +19,7 @@ pub(crate) struct Shared<'a> {
 
 impl Shared<'_> {
     /// Refuses the first value that is out of its range.
-    pub(crate) fn check(&self) -> Result<(), PlanError> {
+    pub(crate) fn check(&self) -> Result<(), Refused> {
         let Self { loss, optim, schedule, .. } = self;
         let above_0 = |value: f64| value > 0.0 && value.is_finite();
         let [first, second] = optim.betas;
@@ -87,11 +87,14 @@ pub(crate) fn from_0(value: f64) -> bool {
 }
 
 /// Refuses the first value whose rule does not hold.
-pub(crate) fn check(rules: &[Rule<'_>]) -> Result<(), PlanError> {
+pub(crate) fn check(rules: &[Rule<'_>]) -> Result<(), Refused> {
     match rules.iter().find(|(.., holds, _)| !holds) {
         None => Ok(()),
-        Some((key, value, _, rule)) => {
-            Err(PlanError::Value { key, value: value.to_string(), rule: format!("must be {rule}") })
-        }
+        Some((key, value, _, rule)) => Err(refused(key, value, format!("must be {rule}"))),
     }
+}
+
+/// A value that a plan refuses: its key, what it is, and what it must be or what to do.
+pub(crate) fn refused(key: &str, value: impl std::fmt::Display, rule: impl Into<String>) -> Refused {
+    Refused::new(format!("{key} = {value}")).because(rule)
 }

@@ -73,7 +73,7 @@ impl Feed {
 
     /// The batch of `step`, which must be the one after the last.
     pub(super) fn next(&mut self, step: u64, device: Device) -> Result<FedBatch, TrainError> {
-        let mut batch = self.loader.next().ok_or(TrainError::NoBatch { step })??;
+        let mut batch = self.loader.next().ok_or_else(|| TrainError::no_batch(step))??;
         let on_device = |group: &ViewGroup| -> Result<Tensor, TrainError> {
             let side = i64::from(group.size);
             let shape = [i64::from(group.views), i64::from(group.batch), side, side, 3];

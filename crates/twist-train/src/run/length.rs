@@ -1,6 +1,8 @@
 //! The length of a run in steps.
 
-use crate::plan::PlanError;
+use twist_io::Refused;
+
+use crate::plan::refused;
 
 /// Most steps of a run: every number up to here is exact in float64, as schedules and logs hold it.
 const MOST_STEPS: u64 = 1 << 53;
@@ -8,16 +10,15 @@ const MOST_STEPS: u64 = 1 << 53;
 /// `epochs` in steps; `key` says where they are written.
 ///
 /// # Errors
-/// [`PlanError::Value`] for more steps than can be counted.
-pub(crate) fn steps(key: &'static str, epochs: u64, steps_per_epoch: u64) -> Result<u64, PlanError> {
+/// More steps than can be counted.
+pub(crate) fn steps(key: &'static str, epochs: u64, steps_per_epoch: u64) -> Result<u64, Refused> {
     let steps = epochs.checked_mul(steps_per_epoch).filter(|steps| *steps <= MOST_STEPS);
-    steps.ok_or_else(|| PlanError::Value {
-        key,
-        value: epochs.to_string(),
-        rule: format!(
-            "must be at most {}: an epoch has {steps_per_epoch} steps, and a run at most {MOST_STEPS}",
-            MOST_STEPS / steps_per_epoch.max(1)
-        ),
+    steps.ok_or_else(|| {
+        let most = MOST_STEPS / steps_per_epoch.max(1);
+        let rule = format!(
+            "must be at most {most}: an epoch has {steps_per_epoch} steps, and a run at most {MOST_STEPS}"
+        );
+        refused(key, epochs, rule)
     })
 }
 

@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tch::Tensor;
+use twist_io::Refused;
 use twist_run::{Event, Figure, Loaded, Measured, Recorder, Standing, What, figure, files};
 
 pub use measure::{EvalError, Evaluator, Moment};
@@ -276,7 +277,7 @@ impl<T: Task> Run<T> {
         let moment = Moment { step, leader: readings.leader() };
         let scores = evaluator
             .evaluate(&mut self.task, &moment)
-            .map_err(|source| TrainError::Evaluation { step, source })?;
+            .map_err(|source| Refused::new(format!("evaluation at step {step} failed")).caused_by(source))?;
         let score = decides.and_then(|figure| Some(Measured::by(figure, scores.get(figure)?)));
         self.record(recorders, What::Eval(scores))?;
         Ok(score)

@@ -2,11 +2,12 @@
 
 use serde::{Serialize, Serializer};
 use torch_ext::Machine;
+use twist_io::Refused;
 
 use super::length;
 use crate::config::{CheckpointConfig, GuardConfig};
 use crate::guard::Guard;
-use crate::plan::{PlanError, Rule, check, from_0};
+use crate::plan::{Rule, check, from_0};
 
 /// The numbers of a run that its loop goes by. It is made once, by [`RunPlan::new`], and never changes.
 #[derive(Clone, Debug, Serialize)]
@@ -97,15 +98,17 @@ impl RunPlan {
     /// Derives and checks everything.
     ///
     /// # Errors
-    /// [`PlanError`], with the key, its value and a value that would do.
-    pub fn new(settings: RunSettings<'_>) -> Result<Self, PlanError> {
+    /// The first value that cannot be, with the key, its value and a value that would do.
+    pub fn new(settings: RunSettings<'_>) -> Result<Self, Refused> {
         let RunSettings { seed, samples, batch_size, epochs, log_every, checkpoint, guard, .. } = settings;
         check(&settings.rules())?;
         let steps_per_epoch = (settings.steps_per_epoch)(samples, batch_size);
         if steps_per_epoch == 0 {
             // The largest power of two that they fill: what divides a usual batch divides it.
-            let fits = 1 << samples.max(2).ilog2();
-            return Err(PlanError::TooFewImages { batch_size, images: samples, fits });
+            let fits = 1usize << samples.max(2).ilog2();
+            return Err(Refused::new(format!(
+                "train.batch_size = {batch_size}, but there are only {samples} images and an epoch needs at least one whole batch; use --batch-size {fits} or less"
+            )));
         }
         let steps_of = |key, epochs| length::steps(key, epochs, steps_per_epoch);
         let first_stage = steps_of(settings.keys.epochs, epochs)?;
@@ -139,8 +142,8 @@ impl RunPlan {
     /// `epochs` in steps; `key` says where they are written.
     ///
     /// # Errors
-    /// [`PlanError::Value`] for more steps than can be counted.
-    pub(crate) fn steps_of(&self, key: &'static str, epochs: u64) -> Result<u64, PlanError> {
+    /// More steps than can be counted.
+    pub(crate) fn steps_of(&self, key: &'static str, epochs: u64) -> Result<u64, Refused> {
         length::steps(key, epochs, self.steps_per_epoch)
     }
 
