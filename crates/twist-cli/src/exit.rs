@@ -40,7 +40,7 @@ pub(crate) struct Usage(pub(crate) String);
 fn is_usage(cause: &(dyn Error + 'static)) -> bool {
     let of_run = matches!(cause.downcast_ref(), Some(RunError::Exists(_) | RunError::NotARun(_)));
     let of_network = matches!(cause.downcast_ref(), Some(TrainError::OtherNetwork(_)));
-    let of_shards = matches!(cause.downcast_ref(), Some(DataError::Exists { .. }));
+    let of_shards = matches!(cause.downcast_ref(), Some(DataError::Exists(_)));
     let of_flag = matches!(cause.downcast_ref(), Some(EvalError::Percent { .. }));
     cause.is::<Usage>() || of_run || of_network || of_shards || of_flag
 }

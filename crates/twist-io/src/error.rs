@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::mat::MatLie;
-use crate::pickle::PickleLie;
+use crate::mat::MatDamage;
+use crate::pickle::PickleDamage;
 use crate::printable;
-use crate::refused::some_of;
+use crate::refused::Refused;
 use crate::tensor::Dtype;
 
 /// A tensor whose parts contradict each other, or that was asked for as what it is not.
@@ -47,14 +47,6 @@ pub enum TensorError {
     },
 }
 
-/// Where tensors were looked for.
-fn place(key: &str) -> String {
-    if key.is_empty() { "at its top".to_owned() } else { format!("under the key `{}`", shown(key)) }
-}
-
-/// Most keys that an error lists.
-const LISTED: usize = 8;
-
 /// Longest text from a file that an error shows, in characters: names of tensors are shorter.
 const SHOWN: usize = 160;
 
@@ -76,209 +68,60 @@ fn count(bytes: Option<usize>) -> String {
 /// A file that could not be written or read, with its path and what to do.
 #[derive(Debug, Error)]
 pub enum IoError {
-    /// The operating system refused.
+    /// Whatever no program has to tell from the rest.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The operating system refused an action, such as `read`.
     #[error("cannot {action} {}: {}", path.display(), reason(path, source))]
-    Os {
-        /// What was tried, for example `read`.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: io::Error,
-    },
-    /// There is no room for the file. The unfinished copy is gone, and whatever had this name before is untouched.
+    #[expect(missing_docs, reason = "the text says what they are")]
+    Os { action: &'static str, path: PathBuf, source: io::Error },
+    /// There is no room for the file, of so many bytes where that is known beforehand, with so many free where the system tells. The
+    /// unfinished copy is gone, and whatever had this name before is untouched.
     #[error(
         "no space left to write {}{}: existing files were not changed; free some space or choose another folder, then run again",
         path.display(),
         room(*needed, *available)
     )]
-    StorageFull {
-        /// The file that was to be written.
-        path: PathBuf,
-        /// Its size in bytes, when that is known beforehand.
-        needed: Option<u64>,
-        /// Bytes that are free now, when the system tells.
-        available: Option<u64>,
-    },
-    /// The file is larger than the shell or the file system allows. Whatever had this name before is untouched.
-    #[error(
-        "{} would exceed the size limit for files: raise the limit (`ulimit -f unlimited`) or choose another disk, then run again",
-        path.display()
-    )]
-    FileTooLarge {
-        /// The file that was to be written.
-        path: PathBuf,
-    },
-    /// A symbolic link where Twist keeps a file of its own.
-    #[error(
-        "{} is a symbolic link, and Twist does not write through links in its own folders: remove it, or put the file itself there",
-        path.display()
-    )]
-    Link {
-        /// The link.
-        path: PathBuf,
-    },
-    /// Another process holds the lock of a folder.
-    #[error(
-        "another process has been working in {} for half a minute, so nothing was changed: wait until it ends, then try again",
-        folder.display()
-    )]
-    Busy {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// Not a table of NumPy, or one of a kind that is not read.
-    #[error("{} is not a table that Twist reads: {reason}", path.display())]
-    NotNpy {
-        /// The file.
-        path: PathBuf,
-        /// Why, with the remedy where there is one.
-        reason: String,
-    },
+    #[expect(missing_docs, reason = "said above")]
+    StorageFull { path: PathBuf, needed: Option<u64>, available: Option<u64> },
     /// The file has no bytes.
     #[error(
         "{} is empty: the write that made it was interrupted; use another copy, or resume from an older checkpoint",
-        path.display()
+        _0.display()
     )]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
+    Empty(PathBuf),
     /// The file ends early.
     #[error(
         "{} is cut short: {got} bytes are there, at least {expected} are expected; copy it again, or resume from an older checkpoint",
         path.display()
     )]
-    Truncated {
-        /// The file.
-        path: PathBuf,
-        /// Bytes that the part that is there promises.
-        expected: u64,
-        /// Bytes in the file.
-        got: u64,
-    },
-    /// Not a weight file.
-    #[error("{} is not a weight file (.pth, .pt, .th, .safetensors): {what}; {remedy}", path.display())]
-    NotWeights {
-        /// The file.
-        path: PathBuf,
-        /// What it is instead.
-        what: String,
-        /// What to do.
-        remedy: String,
-    },
-    /// A weight file of PyTorch where one of ours is needed.
-    #[error("{} is a weight file of PyTorch, not a safetensors file; `twist import` makes a model from it", path.display())]
-    NotSafetensors {
-        /// The file.
-        path: PathBuf,
-    },
+    #[expect(missing_docs, reason = "the text says what they are")]
+    Truncated { path: PathBuf, expected: u64, got: u64 },
     /// The header contradicts itself or the file.
-    #[error("{} has a damaged header: {lie}; do not use this file, get it again from its source", path.display())]
-    Header {
-        /// The file.
-        path: PathBuf,
-        /// In which way.
-        lie: HeaderLie,
-    },
-    /// What the file holds is not what was written.
+    #[error("{} has a damaged header: {damage}; do not use this file, get it again from its source", path.display())]
+    #[expect(missing_docs, reason = "the text says what they are")]
+    Header { path: PathBuf, damage: HeaderDamage },
+    /// A part of the file, as in `tensor fc.weight is`, is not what was written.
     #[error(
         "{} is damaged: {what} not what was written, because its checksum differs; use another copy, or resume \
          from an older checkpoint (a program that changes such a file must remove its metadata `twist_crc32c`)",
         path.display()
     )]
-    Checksum {
-        /// The file.
-        path: PathBuf,
-        /// The part, as in `tensor fc.weight is`.
-        what: String,
-    },
-    /// A tensor that cannot be used.
-    #[error("{}: tensor `{}`: {source}", path.display(), shown(name))]
-    BadTensor {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// Why.
-        source: TensorError,
-    },
-    /// The first bytes are not those of a PyTorch weight file.
-    #[error(
-        "{} is not a PyTorch weight file: {reason}; give a file written by torch.save or safetensors",
-        path.display()
-    )]
-    NotPickle {
-        /// The file.
-        path: PathBuf,
-        /// What gives it away.
-        reason: String,
-    },
+    #[expect(missing_docs, reason = "said above")]
+    Checksum { path: PathBuf, what: String },
     /// A PyTorch weight file contradicts itself.
-    #[error("{} is damaged: {lie}; do not use this file, get it again from its source", path.display())]
-    Pickle {
-        /// The file.
-        path: PathBuf,
-        /// In which way.
-        lie: PickleLie,
-    },
-    /// There is no state dict where one was looked for.
-    #[error(
-        "{} has no tensors {}; {}",
-        path.display(),
-        place(key),
-        if found.is_empty() {
-            "save the network's state_dict(), not the network itself".to_owned()
-        } else {
-            format!("there are some under {}", some_of(found, LISTED))
-        }
-    )]
-    NoState {
-        /// The file.
-        path: PathBuf,
-        /// The key that was given, empty for the saved object itself.
-        key: String,
-        /// Keys under which there are tensors.
-        found: Vec<String>,
-    },
-    /// A tensor has a type that this crate does not know.
-    #[error(
-        "{}: tensor `{}` has type {}, which Twist does not read; convert it to F32, F16 or BF16 first",
-        path.display(),
-        shown(name),
-        shown(dtype)
-    )]
-    UnknownDtype {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// Its type, as written there.
-        dtype: String,
-    },
+    #[error("{} is damaged: {damage}; do not use this file, get it again from its source", path.display())]
+    #[expect(missing_docs, reason = "the text says what they are")]
+    Pickle { path: PathBuf, damage: PickleDamage },
     /// A MATLAB file that contradicts itself, or holds what is not read.
-    #[error("{} cannot be read: {lie}. Get it again from its source", path.display())]
-    Mat {
-        /// The file.
-        path: PathBuf,
-        /// In which way.
-        lie: MatLie,
-    },
-    /// A state that cannot be written: the caller's mistake, found before any file is touched.
-    #[error("cannot write {}: tensor `{}`: {reason}", path.display(), shown(name))]
-    BadState {
-        /// The file that was to be written.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error("{} cannot be read: {damage}. Get it again from its source", path.display())]
+    #[expect(missing_docs, reason = "the text says what they are")]
+    Mat { path: PathBuf, damage: MatDamage },
 }
 
-/// The ways in which a safetensors header can lie.
+/// The ways in which a safetensors header can be damaged.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub enum HeaderLie {
+pub enum HeaderDamage {
     /// Not the JSON that the format asks for.
     #[error("it is not the JSON of a safetensors header ({})", shown(_0))]
     Json(String),
@@ -343,9 +186,25 @@ impl IoError {
                 let available = path.parent().and_then(free_bytes);
                 IoError::StorageFull { path, needed, available }
             }
-            io::ErrorKind::FileTooLarge => IoError::FileTooLarge { path },
+            io::ErrorKind::FileTooLarge => {
+                let remedy = "raise the limit (`ulimit -f unlimited`) or choose another disk, then run again";
+                let what = format!("{} would exceed the size limit for files", path.display());
+                Refused::new(what).remedy(remedy).into()
+            }
             _ => IoError::Os { action, path, source },
         }
+    }
+    /// A tensor that cannot be used.
+    pub fn bad_tensor(path: &Path, name: &str, source: TensorError) -> Self {
+        Refused::new(format!("{}: tensor `{}`", path.display(), shown(name))).caused_by(source).into()
+    }
+
+    /// A tensor of a type that this crate does not know.
+    pub(crate) fn unknown_dtype(path: &Path, name: &str, dtype: &str) -> Self {
+        let (path, name, dtype) = (path.display(), shown(name), shown(dtype));
+        let remedy = "convert it to F32, F16 or BF16 first";
+        let what = format!("{path}: tensor `{name}` has type {dtype}, which Twist does not read; {remedy}");
+        Refused::new(what).into()
     }
 }
 

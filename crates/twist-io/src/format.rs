@@ -7,6 +7,7 @@ use fs_err::File;
 
 use crate::error::IoError;
 use crate::pickle::begins_pickle;
+use crate::refused::Refused;
 use crate::safetensors::begins_safetensors;
 use crate::shell::shell_word;
 
@@ -25,14 +26,13 @@ pub enum WeightFormat {
 /// Tells by its first bytes, never by its name, which kind of weight file a file is.
 ///
 /// # Errors
-/// [`IoError::NotWeights`] says what another file is and what to do with it: a folder, a part of a network in several
-/// files, a git-lfs pointer, a web page, an archive, text; [`IoError::Empty`].
+/// Says what another file is and what to do with it: a folder, a part of a network in several files, a git-lfs pointer, a
+/// web page, an archive, text; [`IoError::Empty`].
 pub fn weight_format(path: impl AsRef<Path>) -> Result<WeightFormat, IoError> {
     let path = path.as_ref();
-    let other = |(what, remedy): (&str, String)| IoError::NotWeights {
-        path: path.to_owned(),
-        what: what.to_owned(),
-        remedy,
+    let other = |(what, remedy): (&str, String)| {
+        let file = format!("{} is not a weight file (.pth, .pt, .th, .safetensors)", path.display());
+        IoError::from(Refused::new(file).because(what).remedy(remedy))
     };
     let os = |source| IoError::os("read", path, None, source);
     if fs_err::metadata(path).map_err(os)?.is_dir() {
@@ -41,7 +41,7 @@ pub fn weight_format(path: impl AsRef<Path>) -> Result<WeightFormat, IoError> {
     let mut start = Vec::new();
     File::open(path).map_err(os)?.take(LOOKED_AT).read_to_end(&mut start).map_err(os)?;
     if start.is_empty() {
-        return Err(IoError::Empty { path: path.to_owned() });
+        return Err(IoError::Empty(path.to_owned()));
     }
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     if let Some(part) = part(&name) {

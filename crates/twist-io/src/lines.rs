@@ -8,6 +8,7 @@ use fs_err::{File, OpenOptions};
 use rustix::fs::OFlags;
 
 use crate::error::IoError;
+use crate::refused::Refused;
 
 /// Opens the file at `path`, which is ours, to append lines to it; it is created if it is missing.
 ///
@@ -15,7 +16,7 @@ use crate::error::IoError;
 /// stands by itself.
 ///
 /// # Errors
-/// [`IoError::Link`] for a symbolic link, [`IoError::Os`] when the file cannot be opened or its half line not be removed.
+/// It is a symbolic link; [`IoError::Os`] when the file cannot be opened or its half line not be removed.
 pub fn append_lines(path: impl AsRef<Path>) -> Result<File, IoError> {
     let path = path.as_ref();
     let mut file = open_own(path, OpenOptions::new().read(true).append(true).create(true))?;
@@ -31,12 +32,16 @@ pub fn append_lines(path: impl AsRef<Path>) -> Result<File, IoError> {
 /// written nor emptied.
 ///
 /// # Errors
-/// [`IoError::Link`] for a symbolic link, [`IoError::Os`] for everything else.
+/// It is a symbolic link; [`IoError::Os`] for everything else.
 pub fn open_own(path: impl AsRef<Path>, options: &mut OpenOptions) -> Result<File, IoError> {
     let path = path.as_ref();
     options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path).map_err(|source| {
         match fs_err::symlink_metadata(path) {
-            Ok(found) if found.is_symlink() => IoError::Link { path: path.to_owned() },
+            Ok(found) if found.is_symlink() => {
+                let what = "is a symbolic link, and Twist does not write through links in its own folders";
+                let remedy = "remove it, or put the file itself there";
+                Refused::new(format!("{} {what}", path.display())).remedy(remedy).into()
+            }
             _ => IoError::os("open", path, None, source),
         }
     })

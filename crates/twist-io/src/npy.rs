@@ -7,6 +7,8 @@
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use crate::refused::Refused;
+
 use crate::atomic::AtomicFile;
 use crate::error::IoError;
 use crate::tensor::Dtype;
@@ -38,14 +40,18 @@ impl NpyHeader {
 /// Reads the head of a `.npy` file and checks it against the file's length.
 ///
 /// # Errors
-/// [`IoError::NotNpy`] for other files and for what this reader does not take (Fortran order, big-endian numbers,
+/// It is another file, or has what this reader does not take (Fortran order, big-endian numbers,
 /// structures); [`IoError::Truncated`] when there are fewer elements than promised.
 pub fn read_npy_header(path: impl AsRef<Path>) -> Result<NpyHeader, IoError> {
     let path = path.as_ref();
     let os = |source| IoError::os("read", path, None, source);
     let mut file = fs_err::File::open(path).map_err(os)?;
     let length = file.metadata().map_err(os)?.len();
-    let not = |reason: &str| IoError::NotNpy { path: path.to_owned(), reason: reason.to_owned() };
+    let not = |why: &str| {
+        IoError::from(
+            Refused::new(format!("{} is not a table that Twist reads", path.display())).because(why),
+        )
+    };
 
     let mut start = [0; 8];
     if length < 10 {
@@ -295,6 +301,7 @@ mod tests {
         fs_err::write(&path, &whole[..60]).unwrap();
         assert!(matches!(read_npy_header(&path), Err(IoError::Truncated { .. })));
         fs_err::write(&path, b"PK\x03\x04 and so on").unwrap();
-        assert!(matches!(read_npy_header(&path), Err(IoError::NotNpy { .. })));
+        let error = read_npy_header(&path).unwrap_err().to_string();
+        assert!(error.contains("is not a table that Twist reads"), "{error}");
     }
 }

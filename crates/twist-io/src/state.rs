@@ -28,11 +28,10 @@ impl StateDict {
     /// That every number is finite: weights that are not finite make features and classes that mean nothing.
     ///
     /// # Errors
-    /// [`IoError::BadTensor`] names the first tensor that is not; `path` is where the state comes from.
+    /// Names the first tensor that is not; `path` is where the state comes from.
     pub fn check_finite(&self, path: &Path) -> Result<(), IoError> {
         self.iter().try_for_each(|(name, tensor)| {
-            let bad = |source| IoError::BadTensor { path: path.to_owned(), name: name.to_owned(), source };
-            tensor.check_finite().map_err(bad)
+            tensor.check_finite().map_err(|source| IoError::bad_tensor(path, name, source))
         })
     }
 

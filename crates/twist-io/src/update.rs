@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use crate::atomic::folder_of;
 use crate::error::IoError;
+use crate::refused::Refused;
 
 /// A change takes milliseconds: a process that holds the lock for longer than this is doing something else.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,7 +40,7 @@ impl UpdateLock {
     /// Waits until nobody else changes a file of the folder of `path`, which need not exist yet.
     ///
     /// # Errors
-    /// [`IoError::Os`] when the folder cannot be opened, [`IoError::Busy`] when somebody holds it for half a minute.
+    /// The folder cannot be opened; somebody holds it for half a minute.
     pub fn of(path: impl AsRef<Path>) -> Result<Self, IoError> {
         let folder = folder_of(path.as_ref());
         let opened = fs::File::open(folder).map_err(|source| IoError::os("open", folder, None, source))?;
@@ -47,7 +48,11 @@ impl UpdateLock {
         loop {
             match flock(&opened, FlockOperation::NonBlockingLockExclusive) {
                 Err(Errno::WOULDBLOCK) if began.elapsed() > PATIENCE => {
-                    return Err(IoError::Busy { folder: folder.to_owned() });
+                    let folder = folder.display();
+                    let what = format!(
+                        "another process has been working in {folder} for half a minute, so nothing was changed"
+                    );
+                    return Err(Refused::new(what).remedy("wait until it ends, then try again").into());
                 }
                 Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(Duration::from_millis(2)),
                 // A file system without locks refuses; the change is then made without a lock.

@@ -37,8 +37,7 @@ pub fn init_from(net: &TwistNet, path: &Path) -> Result<LoadReport, TrainError> 
     }
     let used: HashSet<&str> = report.applied.iter().map(String::as_str).collect();
     for (name, tensor) in found.iter().filter(|(name, _)| used.contains(name)) {
-        let bad = |source| IoError::BadTensor { path: path.to_owned(), name: name.to_owned(), source };
-        tensor.check_finite().map_err(bad)?;
+        tensor.check_finite().map_err(|source| IoError::bad_tensor(path, name, source))?;
     }
     let mut merged = StateDict::default();
     for (name, tensor) in own.0 {

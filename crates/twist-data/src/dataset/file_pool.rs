@@ -88,7 +88,7 @@ pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     reason = "the errors of this crate name the path, fs_err's would name it again"
 )]
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
-    std::fs::read(path).map_err(|source| DataError::Read { path: path.to_path_buf(), source })
+    std::fs::read(path).map_err(|source| DataError::read(path, source))
 }
 
 /// A whole image file, unless it is larger than any image that could be decoded.
@@ -96,9 +96,8 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
 /// # Errors
 /// It cannot be read, or is too large: then nothing of it is read.
 pub fn read_image(path: &Path) -> Result<Vec<u8>, DataError> {
-    let failed = |source| DataError::Read { path: path.to_path_buf(), source };
-    let too_large =
-        |bytes| DataError::TooLargeFile { path: path.display().to_string(), bytes, most: MAX_FILE_BYTES };
+    let failed = |source| DataError::read(path, source);
+    let too_large = |bytes| DataError::too_large_file(path.display(), bytes, MAX_FILE_BYTES);
     let file = open_file(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     if size > MAX_FILE_BYTES {
@@ -116,7 +115,7 @@ pub fn read_image(path: &Path) -> Result<Vec<u8>, DataError> {
 /// Memory for an image of `size` bytes inside of a larger file, unless that is larger than any image that could be decoded.
 pub(crate) fn room(path: impl FnOnce() -> String, size: u64) -> Result<Vec<u8>, DataError> {
     if size > MAX_FILE_BYTES {
-        return Err(DataError::TooLargeFile { path: path(), bytes: size, most: MAX_FILE_BYTES });
+        return Err(DataError::too_large_file(path(), size, MAX_FILE_BYTES));
     }
     Ok(vec![0; size as usize])
 }

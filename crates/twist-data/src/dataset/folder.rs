@@ -37,11 +37,11 @@ impl Folder {
     pub(crate) fn open(root: &Path, folders: Folders, splits: Splits) -> Result<Self, DataError> {
         let found_below = walk(root)?;
         if found_below.images.len() == 0 {
-            return Err(DataError::NoImages {
-                path: root.display().to_string(),
-                found: found(&found_below.left_out),
-                remedy: remedy(&found_below.left_out),
-            });
+            return Err(DataError::no_images(
+                root.display(),
+                found(&found_below.left_out),
+                remedy(&found_below.left_out),
+            ));
         }
         Self::labelled(root.to_path_buf(), String::new(), found_below, folders, splits)
     }

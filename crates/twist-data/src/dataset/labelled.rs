@@ -36,7 +36,7 @@ impl Relabelled {
     /// When the file cannot be read, has no label column, or fits no image, or when a row fits several.
     pub(crate) fn from_file(images: Arc<dyn Dataset>, file: &Path) -> Result<Self, DataError> {
         let rows = read_table(file)?;
-        let misfit = |reason: String| DataError::Labels { path: file.to_path_buf(), reason };
+        let misfit = |reason: String| DataError::labels(file, reason);
         if rows.iter().all(|r| r.label.is_none() && r.class.is_none()) {
             return Err(misfit("it has no labels. Its first line must be path,label".to_owned()));
         }
@@ -49,7 +49,7 @@ impl Relabelled {
                 Some(image) if row_of[image].is_some() => {
                     let first = row_of[image].map_or(0, |r| rows[r].line);
                     let reason = format!("{} already has a label in line {first}", paths[image]);
-                    return Err(DataError::Line { path: file.to_path_buf(), line: row.line, reason });
+                    return Err(DataError::line(file, row.line, reason));
                 }
                 Some(image) => row_of[image] = Some(number),
                 None => {
@@ -119,7 +119,7 @@ impl Paths {
                     "\"{}\" matches both {} and {}: give more of the path",
                     row.path, self.paths[one], self.paths[other]
                 );
-                Err(DataError::Line { path: file.to_path_buf(), line: row.line, reason })
+                Err(DataError::line(file, row.line, reason))
             }
             (found, _) => Ok(found),
         }

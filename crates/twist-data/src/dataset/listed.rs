@@ -35,8 +35,8 @@ pub struct Listed {
 pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
     let is_table = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
     let rows = if is_table { read_table(file)? } else { read_lines(file)? };
-    let misfit = |reason: String| DataError::Labels { path: file.to_path_buf(), reason };
-    let bad = |row: &Row, reason: String| DataError::Line { path: file.into(), line: row.line, reason };
+    let misfit = |reason: String| DataError::labels(file, reason);
+    let bad = |row: &Row, reason: String| DataError::line(file, row.line, reason);
     if rows.is_empty() {
         return Err(misfit("it is empty. Write one image per line".into()));
     }

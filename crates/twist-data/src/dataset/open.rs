@@ -125,7 +125,7 @@ pub fn open_lines(text: &[u8], what: &Path, options: &OpenOptions) -> Result<Arc
 /// The error of data that have labels of one kind alone.
 fn no_coarse_labels(path: &Path) -> DataError {
     let reason = "only CIFAR-100 and tables with a column coarse_label have coarse labels".to_owned();
-    DataError::Labels { path: path.to_path_buf(), reason }
+    DataError::labels(path, reason)
 }
 
 /// The images with labels from elsewhere, or from nowhere, where that was asked for.
@@ -146,5 +146,7 @@ fn open_parquet(paths: Vec<PathBuf>, labels: &LabelSource) -> Result<Arc<dyn Dat
 /// Parquet files, where the build does not read them.
 #[cfg(not(feature = "parquet"))]
 fn open_parquet(paths: Vec<PathBuf>, _labels: &LabelSource) -> Result<Arc<dyn Dataset>, DataError> {
-    Err(DataError::FeatureOff { path: paths.into_iter().next().unwrap_or_default(), feature: "parquet" })
+    let path = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+    let what = format!("{path} needs the feature `parquet` of twist-data, which this build lacks");
+    Err(twist_io::Refused::new(what).remedy("build with it").into())
 }

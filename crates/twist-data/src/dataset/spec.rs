@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use strsim::levenshtein;
+use twist_io::Refused;
 
 use super::Splits;
 use super::cifar::Batches;
@@ -12,6 +13,7 @@ use super::kinds::{extension, is_image};
 use super::pattern::{expand, is_pattern};
 use super::suggest::near;
 use crate::DataError;
+use crate::error::SUPPORTED;
 use crate::synth::Split;
 
 /// Files of one kind that make up a data set.
@@ -54,9 +56,9 @@ pub(crate) fn resolve(spec: &str, splits: Splits) -> Result<Source, DataError> {
             if levenshtein(spec, "shapes:train").min(levenshtein(spec, "shapes")) <= 2 {
                 suggestions.push("shapes:train".to_owned());
             }
-            Err(DataError::NotFound { path: spec.to_owned(), suggestions })
+            Err(DataError::not_found(spec, suggestions))
         }
-        Err(source) => Err(DataError::Read { path: path.to_path_buf(), source }),
+        Err(source) => Err(DataError::read(path, source)),
     }
 }
 
@@ -64,10 +66,10 @@ pub(crate) fn resolve(spec: &str, splits: Splits) -> Result<Source, DataError> {
 fn embedded(spec: &str, split: &str) -> Result<Source, DataError> {
     match [Split::Train, Split::Test].into_iter().find(|s| s.name() == split) {
         Some(split) => Ok(Source::Shapes(split)),
-        None => Err(DataError::NotFound {
-            path: spec.to_owned(),
-            suggestions: vec!["shapes:train".to_owned(), "shapes:test".to_owned()],
-        }),
+        None => Err(DataError::not_found(
+            spec.to_owned(),
+            vec!["shapes:train".to_owned(), "shapes:test".to_owned()],
+        )),
     }
 }
 
@@ -78,8 +80,8 @@ fn folder(path: &Path, splits: Splits) -> Result<Source, DataError> {
     }
     let listed = fs_err::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let entries = listed.map_err(|error| match path.read_dir() {
-        Err(source) => DataError::Folder { path: path.to_path_buf(), source },
-        Ok(_) => DataError::Folder { path: path.to_path_buf(), source: error },
+        Err(source) => DataError::folder(path, source),
+        Ok(_) => DataError::folder(path, error),
     })?;
     let mut paths: Vec<PathBuf> = entries.into_iter().map(|e| e.path()).collect();
     paths.sort();
@@ -131,19 +133,18 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<Source, DataError> {
     let kinds: BTreeSet<String> = paths.iter().map(|p| name_extension(p).unwrap_or_default()).collect();
     if kinds.len() > 1 {
         let found = kinds.iter().map(|k| format!(".{k}")).collect::<Vec<_>>().join(" and ");
-        return Err(DataError::Pattern {
-            pattern: spec.to_owned(),
-            reason: format!("it matches both {found} files"),
-        });
+        return Err(DataError::pattern(spec, format!("it matches both {found} files")));
     }
     let only = |paths: Vec<PathBuf>| match <[PathBuf; 1]>::try_from(paths) {
         Ok([path]) => Ok(path),
-        Err(several) => Err(DataError::Pattern {
-            pattern: spec.to_owned(),
-            reason: format!("it matches {} lists, but a data set is one list: join them", several.len()),
-        }),
+        Err(several) => Err(DataError::pattern(
+            spec,
+            format!("it matches {} lists, but a data set is one list: join them", several.len()),
+        )),
     };
-    let unknown = |found: &str| Err(DataError::UnknownKind { path: spec.into(), found: found.to_owned() });
+    let unknown = |found: &str| {
+        Err(Refused::new(format!("{spec} is not a data set")).because(format!("{found}. {SUPPORTED}")).into())
+    };
     match kinds.first().map_or("", String::as_str) {
         "tar" => Ok(Source::Tar(paths)),
         "parquet" => Ok(Source::Parquet(paths)),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use twist_io::Refused;
+
 use super::classes::Labels;
 use super::identity::Identity;
 use super::left_out::LeftOut;
@@ -26,13 +28,13 @@ struct Subset {
 /// ```
 ///
 /// # Errors
-/// [`DataError::Subset`] when there is no image of an index, no class of a label, or nothing at all.
+/// There is no image of an index, no class of a label, or nothing at all.
 pub fn subset(
     images: Arc<dyn Dataset>,
     members: &[(u32, Option<u32>)],
     classes: Vec<String>,
 ) -> Result<Arc<dyn Dataset>, DataError> {
-    let wrong = |reason: String| Err(DataError::Subset { reason });
+    let wrong = |why: String| Err(Refused::new("this is not a part of the data set").because(why).into());
     if members.is_empty() {
         return wrong("it has no image".into());
     }

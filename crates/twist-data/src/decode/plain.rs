@@ -44,7 +44,7 @@ pub(super) fn dimensions(
     Ok((decoder.dimensions(), orientation))
 }
 
-/// Reads the header. Memory is limited beside the number of pixels, because a header may also lie about what surrounds
+/// Reads the header. Memory is limited beside the number of pixels, because a header may also be wrong about what surrounds
 /// them.
 fn open<'a>(
     bytes: &'a [u8],

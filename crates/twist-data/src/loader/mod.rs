@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use twist_io::Refused;
 
 use self::assembly::{Assembly, Layout};
 use self::worker::{Job, Shared, Worker};
@@ -228,7 +229,12 @@ impl Loader {
             // All senders are gone once the feeder has ended and every worker has run out of jobs.
             match self.finished.recv().ok()? {
                 Finished::Batch(sequence, batch) => drop(self.early.insert(sequence, batch)),
-                Finished::Panicked => break Err(DataError::WorkerLost),
+                Finished::Panicked => {
+                    let what = "a loader thread stopped with the panic printed above";
+                    break Err(Refused::new(what)
+                        .because("please report it with the image that causes it")
+                        .into());
+                }
             }
         };
         self.next += 1;
@@ -256,15 +262,19 @@ impl Drop for Loader {
     }
 }
 
+fn cannot_start(why: &str) -> DataError {
+    Refused::new("the loader cannot start").because(why).into()
+}
+
 /// Starts a named thread.
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, DataError> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|source| DataError::Loader {
-        reason: format!("the system cannot start another thread ({source}): use fewer"),
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|source| {
+        cannot_start(&format!("the system cannot start another thread ({source}): use fewer"))
     })
 }
 
 fn check(pipeline: &Pipeline, options: &LoaderOptions) -> Result<(), DataError> {
-    let fail = |reason: &str| Err(DataError::Loader { reason: reason.to_owned() });
+    let fail = |why: &str| Err(cannot_start(why));
     if options.threads == 0 {
         return fail("threads = 0: choose at least 1");
     }

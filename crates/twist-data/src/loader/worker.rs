@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
+use twist_io::Refused;
 
 use super::assembly::{Assembly, Layout, Outcome};
 use super::{Finished, Pipeline, Skipped};
@@ -99,7 +100,8 @@ impl Worker {
         }
         let first = skipped.first();
         let example = first.map_or_else(String::new, |image| format!("{}: {}", image.path, image.reason));
-        Outcome::Failed(DataError::NothingReadable { images: len, example })
+        let why = format!("the first: {example}");
+        Outcome::Failed(Refused::new(format!("none of the {len} images can be read; {why}")).into())
     }
 
     fn read(&mut self, index: usize) -> Result<Arc<Rgb8>, DataError> {

@@ -30,7 +30,7 @@ pub(super) fn open(layout: &Layout, seed: u64) -> Result<OfficialSet, DataError>
                 "{} images, of which {TRAINING} are for training and the others for testing: unpack the archive again",
                 of_class.len()
             );
-            return Err(layout.lie(&layout.path(FOLDER).join(class), reason));
+            return Err(layout.damaged(&layout.path(FOLDER).join(class), reason));
         }
         let draws = Draws::new(&[u64::from_be_bytes(*b"caltech1"), seed, u64::from(label)]);
         // The place in the class, so that the draw does not depend on other classes.

@@ -22,7 +22,7 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     let classes: Option<Vec<String>> =
         names.cells().and_then(|cells| cells.iter().map(|cell| cell.text().map(str::to_owned)).collect());
     let classes = classes.ok_or_else(|| {
-        layout.lie(&meta, format!("`class_names` holds {} instead of cells with text", names.kind()))
+        layout.damaged(&meta, format!("`class_names` holds {} instead of cells with text", names.kind()))
     })?;
     let train = layout.find("devkit/cars_train_annos.mat", DEVKIT)?;
     let test = layout.find_one(&[TEST_LABELS, "devkit/cars_test_annos_withlabels.mat"], TEST_LABELS)?;
@@ -46,8 +46,10 @@ fn entries(layout: &Layout, path: &Path) -> Result<Vec<Entry>, DataError> {
     let field = |name: &str| {
         annotations.field(name).ok_or_else(|| {
             let kind = annotations.kind();
-            layout
-                .lie(path, format!("`annotations` holds {kind} instead of structures with a field `{name}`"))
+            layout.damaged(
+                path,
+                format!("`annotations` holds {kind} instead of structures with a field `{name}`"),
+            )
         })
     };
     let entry = |(number, (class, name)): (usize, (&MatValue, &MatValue))| {
@@ -56,7 +58,7 @@ fn entries(layout: &Layout, path: &Path) -> Result<Vec<Entry>, DataError> {
             (Some(label), Some(name)) if label <= f64::from(u16::MAX) => {
                 Ok(Entry { name: name.to_owned(), label: Some(label as u32 - 1) })
             }
-            _ => Err(layout.lie(path, format!("annotation {} has no class or no file name", number + 1))),
+            _ => Err(layout.damaged(path, format!("annotation {} has no class or no file name", number + 1))),
         }
     };
     field("class")?.into_iter().zip(field("fname")?).enumerate().map(entry).collect()

@@ -26,7 +26,7 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
         ),
     };
     if !layout.path(train[0]).exists() && layout.path(pickled).is_file() {
-        return Err(layout.lie(
+        return Err(layout.damaged(
             &layout.path(pickled),
             format!(
                 "this is the Python version, which contains pickles; download the binary version: {archive}"
@@ -45,7 +45,7 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     let expected = if layout.kind == OfficialKind::Cifar100 { 100 } else { 10 };
     if train.classes().len() != expected {
         let path: &Path = &layout.path(names);
-        return Err(layout.lie(path, format!("these are batches of {} classes", train.classes().len())));
+        return Err(layout.damaged(path, format!("these are batches of {} classes", train.classes().len())));
     }
     Ok(OfficialSet {
         kind: layout.kind,

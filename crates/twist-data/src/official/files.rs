@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use twist_io::Refused;
 
 use super::layout::{Archive, Layout};
 use crate::DataError;
@@ -39,7 +40,7 @@ impl Files {
     ) -> Result<Self, DataError> {
         let folder = layout.find(folder, archive)?;
         if entries.is_empty() {
-            return Err(layout.lie(&folder, "no image is listed for one of the splits"));
+            return Err(layout.damaged(&folder, "no image is listed for one of the splits"));
         }
         let missing = |entry: &&Entry| !folder.join(&entry.name).is_file();
         let absent = entries.par_iter().with_min_len(64).filter(missing).collect::<Vec<_>>();
@@ -47,20 +48,23 @@ impl Files {
             let path = folder.join(&first.name);
             return Err(match absent.len() {
                 1 => layout.missing(path, archive),
-                several => DataError::OfficialIncomplete {
-                    set: layout.kind.title(),
-                    missing: several,
-                    listed: entries.len(),
-                    path,
-                    archive,
-                },
+                several => {
+                    let (listed, first) = (entries.len(), path.display());
+                    let why = format!(
+                        "{several} of {listed} images are missing, the first is {first}. Unpack {archive} again"
+                    );
+                    Refused::new(layout.kind.title()).because(why).into()
+                }
             });
         }
         let mut names = NameTable::default();
         entries.iter().for_each(|entry| names.push(entry.name.as_bytes()));
         let labels = Labels::from_indices(entries.iter().map(|entry| entry.label), classes.to_vec());
         let labels = labels.map_err(|beyond| {
-            layout.lie(&folder, format!("label {beyond} is listed, but there are {} classes", classes.len()))
+            layout.damaged(
+                &folder,
+                format!("label {beyond} is listed, but there are {} classes", classes.len()),
+            )
         })?;
         Ok(Self { folder, names, labels })
     }

@@ -20,7 +20,7 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
             None => {
                 let reason =
                     format!("`{variable}` names image {number}, imagelabels.mat has {}", labels.len());
-                Err(layout.lie(&layout.path("setid.mat"), reason))
+                Err(layout.damaged(&layout.path("setid.mat"), reason))
             }
         };
         whole_numbers(layout, "setid.mat", variable)?.into_iter().map(entry).collect()
@@ -48,5 +48,5 @@ fn whole_numbers(layout: &Layout, file: &'static str, variable: &str) -> Result<
         whole.then_some(number as u32)
     };
     let numbers: Option<Vec<u32>> = value.numbers().and_then(|numbers| numbers.iter().map(number).collect());
-    numbers.ok_or_else(|| layout.lie(&path, format!("`{variable}` is not a list of numbers from 1 on")))
+    numbers.ok_or_else(|| layout.damaged(&path, format!("`{variable}` is not a list of numbers from 1 on")))
 }

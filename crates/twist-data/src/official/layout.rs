@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use twist_io::{MatValue, load_mat};
+use twist_io::{MatValue, Refused, load_mat};
 
 use super::kind::OfficialKind;
 use crate::DataError;
@@ -44,12 +44,14 @@ impl Layout {
 
     /// The error for a file that is not there.
     pub(super) fn missing(&self, path: PathBuf, archive: Archive) -> DataError {
-        DataError::OfficialMissing { set: self.kind.title(), path, archive, page: self.kind.page() }
+        let why =
+            format!("{} is missing. It comes with {archive}, from {}", path.display(), self.kind.page());
+        Refused::new(self.kind.title()).because(why).into()
     }
 
     /// The error for files that contradict each other.
-    pub(super) fn lie(&self, path: &Path, reason: impl Into<String>) -> DataError {
-        DataError::Official { set: self.kind.title(), path: path.to_path_buf(), reason: reason.into() }
+    pub(super) fn damaged(&self, path: &Path, reason: impl Into<String>) -> DataError {
+        Refused::new(format!("{}: {}", self.kind.title(), path.display())).because(reason).into()
     }
 
     /// The lines of a text file that are not empty.
@@ -61,9 +63,9 @@ impl Layout {
     pub(super) fn variable(&self, path: &Path, name: &str) -> Result<MatValue, DataError> {
         let mut variables = load_mat(path)?;
         let found = variables.keys().cloned().collect::<Vec<_>>().join(", ");
-        variables
-            .remove(name)
-            .ok_or_else(|| self.lie(path, format!("it has no variable `{name}`; its variables are {found}")))
+        variables.remove(name).ok_or_else(|| {
+            self.damaged(path, format!("it has no variable `{name}`; its variables are {found}"))
+        })
     }
 }
 
@@ -87,10 +89,8 @@ impl Lines {
         let bytes = read_file(&path)?;
         let mut lines = Vec::new();
         for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
-            let text = str::from_utf8(line).map_err(|_| DataError::Line {
-                path: path.clone(),
-                line: number,
-                reason: "not UTF-8 text: unpack the archive again".to_owned(),
+            let text = str::from_utf8(line).map_err(|_| {
+                DataError::line(path.clone(), number, "not UTF-8 text: unpack the archive again")
             })?;
             if !text.trim().is_empty() {
                 lines.push(Line { number, text: text.trim().to_owned() });
@@ -101,7 +101,7 @@ impl Lines {
 
     /// The error for a line.
     pub(super) fn bad(&self, line: &Line, reason: impl Into<String>) -> DataError {
-        DataError::Line { path: self.path.clone(), line: line.number, reason: reason.into() }
+        DataError::line(self.path.clone(), line.number, reason.into())
     }
 
     /// What `read` makes of every line.

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use twist_io::Refused;
+
 use super::kind::{OfficialKind, TransferMetric};
 use super::layout::Layout;
 use super::tags::Tags;
@@ -67,12 +69,11 @@ pub fn open_official(kind: Option<OfficialKind>, root: &Path, seed: u64) -> Resu
                 OfficialKind::ALL.into_iter().filter(|kind| kind.base(root).is_some()).collect();
             match found[..] {
                 [kind] => kind,
-                [] => return Err(DataError::NoOfficialSet { path: root.to_path_buf(), known: known() }),
+                [] => return Err(DataError::no_official_set(root, known())),
                 [_, ..] => {
-                    return Err(DataError::SeveralOfficialSets {
-                        path: root.to_path_buf(),
-                        sets: found.into_iter().map(OfficialKind::name).collect(),
-                    });
+                    let sets: Vec<&str> = found.into_iter().map(OfficialKind::name).collect();
+                    let what = format!("{} holds the transfer data sets {}", root.display(), sets.join(", "));
+                    return Err(Refused::new(what).remedy("name one of them").into());
                 }
             }
         }
@@ -99,7 +100,7 @@ pub fn open_official(kind: Option<OfficialKind>, root: &Path, seed: u64) -> Resu
 /// # Errors
 /// The folder cannot be listed, or none of the sets is there.
 pub fn find_official(root: &Path) -> Result<Vec<(OfficialKind, PathBuf)>, DataError> {
-    let refused = |source| DataError::Folder { path: root.to_path_buf(), source };
+    let refused = |source| DataError::folder(root, source);
     let mut folders = vec![root.to_path_buf()];
     for entry in root.read_dir().map_err(refused)? {
         folders.push(entry.map_err(refused)?.path());
@@ -109,7 +110,7 @@ pub fn find_official(root: &Path) -> Result<Vec<(OfficialKind, PathBuf)>, DataEr
     let found: Vec<(OfficialKind, PathBuf)> =
         OfficialKind::ALL.into_iter().filter_map(|kind| Some((kind, place_of(kind)?))).collect();
     match found.is_empty() {
-        true => Err(DataError::NoOfficialSet { path: root.to_path_buf(), known: known() }),
+        true => Err(DataError::no_official_set(root, known())),
         false => Ok(found),
     }
 }

@@ -85,7 +85,7 @@ fn split(layout: &Layout, split: &str, archive: &'static str) -> Result<(Vec<Str
         }
         if let Some(without) = seen.iter().position(|seen| !seen) {
             let reason = format!("it lacks {}, which ImageSets/Main/{split}.txt lists", images[without]);
-            return Err(layout.lie(&lines.path, reason));
+            return Err(layout.damaged(&lines.path, reason));
         }
     }
     Ok((images, tags))

@@ -16,7 +16,7 @@ pub(super) struct Destination {
 impl Destination {
     /// From `folder/name-%06d.tar` or `folder/name.tar`.
     pub(super) fn parse(out: &str) -> Result<Self, DataError> {
-        let bad = |reason: &str| DataError::Pattern { pattern: out.to_owned(), reason: reason.to_owned() };
+        let bad = |reason: &str| DataError::pattern(out, reason);
         let path = Path::new(out);
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let stem = name.strip_suffix(".tar").filter(|stem| !stem.is_empty());
@@ -73,13 +73,12 @@ impl Destination {
             .map(|e| self.folder.join(e.file_name()))
             .collect();
         found.sort();
-        found.into_iter().next().map_or(Ok(()), |path| Err(DataError::Exists { path }))
+        found.into_iter().next().map_or(Ok(()), |path| Err(DataError::Exists(path)))
     }
 
     /// Makes the folder if it is not there.
     pub(super) fn create_folder(&self) -> Result<(), DataError> {
-        fs_err::create_dir_all(&self.folder)
-            .map_err(|source| DataError::Write { path: self.folder.clone(), source })
+        fs_err::create_dir_all(&self.folder).map_err(|source| DataError::write(self.folder.clone(), source))
     }
 }
 

@@ -12,6 +12,7 @@ mod shard;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
+use twist_io::Refused;
 
 use self::destination::Destination;
 use self::nursery::Nursery;
@@ -92,7 +93,7 @@ fn write(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Result<
             let sample = match sample {
                 Ok(sample) => sample,
                 Err(Unreadable { path, reason }) if options.strict => {
-                    return Err(DataError::Pack { path, reason });
+                    return Err(Refused::new(format!("{path} cannot be packed")).because(reason).into());
                 }
                 Err(unreadable) => {
                     skipped.push(unreadable);
@@ -124,11 +125,11 @@ fn write(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Result<
         shards.push(last.finish()?);
     }
     if images == 0 {
-        return Err(DataError::NoImages {
-            path: skipped.first().map_or_else(String::new, |s| s.path.clone()),
-            found: format!("none of the {} images can be packed", dataset.len()),
-            remedy: skipped.first().map_or_else(String::new, |s| format!("The first: {}", s.reason)),
-        });
+        return Err(DataError::no_images(
+            skipped.first().map_or_else(String::new, |s| s.path.clone()),
+            format!("none of the {} images can be packed", dataset.len()),
+            skipped.first().map_or_else(String::new, |s| format!("The first: {}", s.reason)),
+        ));
     }
     let bytes = shards.iter().map(|shard| shard.bytes).sum();
     let shards = shard::publish(&nursery, shards)?;

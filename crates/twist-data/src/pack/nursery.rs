@@ -25,7 +25,7 @@ pub(super) struct Nursery {
 impl Nursery {
     /// Makes one in `folder`, after what killed processes left there is gone.
     pub(super) fn in_folder(folder: &Path) -> Result<Self, DataError> {
-        let write = |source| DataError::Write { path: folder.to_path_buf(), source };
+        let write = |source| DataError::write(folder, source);
         remove_abandoned(folder).map_err(write)?;
         loop {
             let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(folder).map_err(write)?;

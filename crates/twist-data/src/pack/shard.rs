@@ -72,8 +72,7 @@ pub(super) struct Complete {
 impl ShardWriter {
     /// Starts the shard that will be called `path` in a new file at `place`.
     pub(super) fn create(place: PathBuf, path: PathBuf, classes: &[String]) -> Result<Self, DataError> {
-        let file =
-            File::create_new(&place).map_err(|source| DataError::Write { path: path.clone(), source })?;
+        let file = File::create_new(&place).map_err(|source| DataError::write(&path, source))?;
         let archive = Builder::new(BufWriter::with_capacity(1 << 20, file));
         let mut writer = Self { archive, place, path, images: 0, bytes: 1024 };
         if !classes.is_empty() {
@@ -112,7 +111,7 @@ impl ShardWriter {
             header.set_cksum();
             self.archive.append(&header, content)
         });
-        written.map_err(|source| DataError::Write { path: self.path.clone(), source })?;
+        written.map_err(|source| DataError::write(self.path.clone(), source))?;
         self.bytes += 512 + (content.len() as u64).next_multiple_of(512);
         Ok(())
     }
@@ -126,7 +125,7 @@ impl ShardWriter {
         });
         match written {
             Ok(()) => Ok(Complete { place, path, bytes }),
-            Err(source) => Err(DataError::Write { path, source }),
+            Err(source) => Err(DataError::write(path, source)),
         }
     }
 }
@@ -135,28 +134,23 @@ impl ShardWriter {
 pub(super) fn publish(nursery: &Nursery, shards: Vec<Complete>) -> Result<Vec<PathBuf>, DataError> {
     let listed = nursery.will_publish(shards.iter().map(|shard| (&*shard.place, &*shard.path)));
     if let (Err(source), Some(Complete { path, .. })) = (listed, shards.first()) {
-        return Err(DataError::Write { path: path.clone(), source });
+        return Err(DataError::write(&path, source));
     }
     let mut published: Vec<PathBuf> = Vec::with_capacity(shards.len());
     for Complete { place, path, .. } in shards {
         if let Err(error) = name_new(&place, &path) {
             for ours in &published {
-                fs_err::remove_file(ours)
-                    .map_err(|source| DataError::Write { path: ours.clone(), source })?;
+                fs_err::remove_file(ours).map_err(|source| DataError::write(ours.clone(), source))?;
             }
             let exists = error.kind() == ErrorKind::AlreadyExists;
-            return Err(if exists {
-                DataError::Exists { path }
-            } else {
-                DataError::Write { path, source: error }
-            });
+            return Err(if exists { DataError::Exists(path) } else { DataError::write(path, error) });
         }
         published.push(path);
     }
     // The names are only safe from a power cut when the folder is on the disk too.
     if let Some(folder) = published.first().and_then(|p| p.parent()) {
         let synced = fs_err::File::open(folder).and_then(|f| f.sync_all());
-        synced.map_err(|source| DataError::Write { path: folder.to_path_buf(), source })?;
+        synced.map_err(|source| DataError::write(folder, source))?;
     }
     Ok(published)
 }

@@ -91,10 +91,7 @@ fn nothing_is_overwritten_and_nothing_half_done_stays() {
     pack(data.as_ref(), &out, &PackOptions::default()).unwrap();
     let first = fs_err::read(place.path("out/a-000000.tar")).unwrap();
     let error = pack(data.as_ref(), &out, &PackOptions::default()).unwrap_err();
-    assert!(
-        matches!(&error, DataError::Exists { path } if *path == place.path("out/a-000000.tar")),
-        "{error}"
-    );
+    assert!(matches!(&error, DataError::Exists(path) if *path == place.path("out/a-000000.tar")), "{error}");
     assert_eq!(fs_err::read(place.path("out/a-000000.tar")).unwrap(), first);
 
     // The same data gives the same bytes.
@@ -124,7 +121,7 @@ fn what_is_no_image_is_left_out_and_reported() {
     fs_err::remove_dir_all(place.path("out")).unwrap();
     let error = pack(place.open("").unwrap().as_ref(), &place.spec("out/a.tar"), &PackOptions::default())
         .unwrap_err();
-    assert!(matches!(error, DataError::NoImages { .. }), "{error}");
+    assert!(error.to_string().contains("holds no image"), "{error}");
 }
 
 #[test]

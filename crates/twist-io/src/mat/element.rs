@@ -1,6 +1,6 @@
 //! Elements: a tag, bytes, padding.
 
-use super::lie::MatLie;
+use super::damage::MatDamage;
 
 /// Types of elements, by their number in a tag.
 pub(super) mod kind {
@@ -64,8 +64,8 @@ impl<'a> Elements<'a> {
     }
 
     /// The next element. What pads it is skipped, and may be missing at the very end.
-    pub(super) fn next(&mut self) -> Result<Element<'a>, MatLie> {
-        let short = |promised: u64| MatLie::Short { promised, left: self.rest.len() as u64 };
+    pub(super) fn next(&mut self) -> Result<Element<'a>, MatDamage> {
+        let short = |promised: u64| MatDamage::Short { promised, left: self.rest.len() as u64 };
         let (tag, body) = self.rest.split_at_checked(8).ok_or_else(|| short(8))?;
         let first = self.order.unsigned(&tag[..4]) as u32;
         let (kind, inside) = (first & 0xffff, first >> 16);
@@ -96,8 +96,8 @@ impl Element<'_> {
     }
 
     /// The numbers of this element. 64-bit integers beyond 2^53 are rounded.
-    pub(super) fn numbers(&self, order: Order, what: &'static str) -> Result<Vec<f64>, MatLie> {
-        let width = self.width().ok_or(MatLie::Type { what, got: self.kind })?;
+    pub(super) fn numbers(&self, order: Order, what: &'static str) -> Result<Vec<f64>, MatDamage> {
+        let width = self.width().ok_or(MatDamage::Type { what, got: self.kind })?;
         let number = |bytes: &[u8]| -> f64 {
             let bits = order.unsigned(bytes);
             match self.kind {
@@ -114,17 +114,17 @@ impl Element<'_> {
     }
 
     /// The characters of this element, each a Unicode scalar value or half of a UTF-16 pair.
-    pub(super) fn units(&self, order: Order) -> Result<Vec<u32>, MatLie> {
+    pub(super) fn units(&self, order: Order) -> Result<Vec<u32>, MatDamage> {
         let wide = |width| self.data.chunks_exact(width).map(|bytes| order.unsigned(bytes) as u32).collect();
         match self.kind {
             kind::INT8 | kind::UINT8 => Ok(wide(1)),
             kind::UTF8 => match std::str::from_utf8(self.data) {
                 Ok(text) => Ok(text.chars().map(u32::from).collect()),
-                Err(error) => Err(MatLie::Text(u32::from(self.data[error.valid_up_to()]))),
+                Err(error) => Err(MatDamage::Text(u32::from(self.data[error.valid_up_to()]))),
             },
             kind::UINT16 | kind::UTF16 => Ok(wide(2)),
             kind::UINT32 | kind::UTF32 => Ok(wide(4)),
-            got => Err(MatLie::Type { what: "text", got }),
+            got => Err(MatDamage::Type { what: "text", got }),
         }
     }
 }

@@ -17,13 +17,13 @@
 //! and functions have errors that name them. Files are read whole: a label file has a few megabytes at most, and
 //! 16 MiB is the limit for the file and for what it unpacks to.
 
+mod damage;
 mod element;
-mod lie;
 mod matrix;
 mod read;
 mod value;
 
-pub use lie::MatLie;
+pub use damage::MatDamage;
 pub use read::load_mat;
 pub use value::MatValue;
 

@@ -6,7 +6,7 @@ use fs_err::File;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::lie::{Fault, PickleLie};
+use super::damage::{Fault, PickleDamage};
 use super::machine;
 use super::node::{Heap, Id};
 use super::source::Source;
@@ -39,7 +39,7 @@ pub(super) fn open(file: File, length: u64) -> Result<(Heap, Id, Storages), Faul
     if let Some(order) = archive.word("byteorder")? {
         match order.trim() {
             "little" => {}
-            "big" => return Err(PickleLie::BigEndian.into()),
+            "big" => return Err(PickleDamage::BigEndian.into()),
             other => return Err(wrong(&format!("byteorder is `{other}`"))),
         }
     }
@@ -97,7 +97,7 @@ impl Archive {
                 _ => Err(wrong(&format!("{name} is longer than it says"))),
             }
         })?;
-        bytes.ok_or_else(|| PickleLie::NoStorage { key: key.to_owned() }.into())
+        bytes.ok_or_else(|| PickleDamage::NoStorage { key: key.to_owned() }.into())
     }
 
     /// Hands the reader of an entry and its size to `read`; `None` where there is no such entry.
@@ -124,7 +124,7 @@ impl Archive {
 }
 
 fn wrong(reason: &str) -> Fault {
-    PickleLie::Archive(reason.to_owned()).into()
+    PickleDamage::Archive(reason.to_owned()).into()
 }
 
 fn fault(error: ZipError) -> Fault {

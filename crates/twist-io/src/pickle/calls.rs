@@ -2,17 +2,17 @@
 
 use std::rc::Rc;
 
-use super::lie::PickleLie;
+use super::damage::PickleDamage;
 use super::node::{ElementType, Heap, Id, Node, Storage, TensorPlan};
 
 /// Most axes of a tensor, as in PyTorch.
 const MAX_AXES: usize = 64;
 
 /// What calling `function` (a class or function that the file names) would have made.
-pub(super) fn call(heap: &Heap, at: u64, function: Id, arguments: Id) -> Result<Node, PickleLie> {
+pub(super) fn call(heap: &Heap, at: u64, function: Id, arguments: Id) -> Result<Node, PickleDamage> {
     let opaque = Node::Object { class: Some(function), state: None };
     let Some((module, name)) = heap.global(function) else { return Ok(opaque) };
-    let wrong = || PickleLie::Call { at, function: format!("{module}.{name}") };
+    let wrong = || PickleDamage::Call { at, function: format!("{module}.{name}") };
     let items = heap.sequence(arguments).ok_or_else(wrong)?;
     match (module, &**name) {
         ("collections", "OrderedDict" | "defaultdict") | ("builtins" | "__builtin__", "dict") => {

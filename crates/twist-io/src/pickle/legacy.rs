@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use fs_err::File;
 
-use super::lie::{Fault, PickleLie};
+use super::damage::{Fault, PickleDamage};
 use super::machine;
 use super::node::{Heap, Id, Node, Storage};
 use super::source::Source;
@@ -46,8 +46,8 @@ pub(super) fn open(mut file: File, length: u64) -> Result<(Heap, Id, Storages), 
 /// In this format a pickle ends where the file does.
 fn cut_short(fault: Fault, length: u64) -> Fault {
     match fault {
-        Fault::Lie(PickleLie::Cut { .. }) => Fault::Truncated { expected: length + 1, got: length },
-        Fault::Lie(PickleLie::Claim { at, claimed, .. }) => {
+        Fault::Damage(PickleDamage::Cut { .. }) => Fault::Truncated { expected: length + 1, got: length },
+        Fault::Damage(PickleDamage::Claim { at, claimed, .. }) => {
             Fault::Truncated { expected: at.saturating_add(claimed), got: length }
         }
         other => other,
@@ -70,7 +70,7 @@ fn check_head(source: &mut Source<impl Read>) -> Result<(), Fault> {
         _ => None,
     };
     match little.map(|(_, value)| heap.get(*value)) {
-        Some(Node::Bool(false)) => Err(PickleLie::BigEndian.into()),
+        Some(Node::Bool(false)) => Err(PickleDamage::BigEndian.into()),
         _ => Ok(()),
     }
 }
@@ -78,7 +78,7 @@ fn check_head(source: &mut Source<impl Read>) -> Result<(), Fault> {
 /// The keys of the storages, in the order of their bytes.
 fn keys(source: &mut Source<impl Read>) -> Result<Vec<Rc<str>>, Fault> {
     let (heap, root) = machine::run(source)?;
-    let wrong = || Fault::Lie(PickleLie::Storages("it is not a list of keys".to_owned()));
+    let wrong = || Fault::Damage(PickleDamage::Storages("it is not a list of keys".to_owned()));
     let keys = heap.sequence(root).ok_or_else(wrong)?;
     keys.iter().map(|&key| heap.shared_text(key).map(Rc::clone)).collect::<Option<_>>().ok_or_else(wrong)
 }
@@ -90,10 +90,10 @@ fn elements(heap: &Heap) -> Result<HashMap<&str, u64>, Fault> {
         let Node::Storage(storage) = node else { continue };
         let Storage { key, element, .. } = &**storage;
         let size = element.size().ok_or_else(|| {
-            PickleLie::Storages(format!("storage `{key}` has elements of unknown size ({element:?})"))
+            PickleDamage::Storages(format!("storage `{key}` has elements of unknown size ({element:?})"))
         })?;
         if sizes.insert(&**key, size).is_some_and(|before| before != size) {
-            return Err(PickleLie::Storages(format!("storage `{key}` has two types")).into());
+            return Err(PickleDamage::Storages(format!("storage `{key}` has two types")).into());
         }
     }
     Ok(sizes)
@@ -109,7 +109,7 @@ fn places(
 ) -> Result<HashMap<Rc<str>, (u64, u64)>, Fault> {
     let mut places = HashMap::new();
     for key in keys {
-        let wrong = |reason: &str| Fault::Lie(PickleLie::Storages(format!("storage `{key}` {reason}")));
+        let wrong = |reason: &str| Fault::Damage(PickleDamage::Storages(format!("storage `{key}` {reason}")));
         let &size = elements.get(&*key).ok_or_else(|| wrong("belongs to no tensor"))?;
         let begin = at + COUNT_BYTES;
         if begin > length {
@@ -135,7 +135,7 @@ impl Stream {
     /// All bytes of a storage.
     pub(super) fn storage(&mut self, key: &str) -> Result<Vec<u8>, Fault> {
         let &(begin, length) =
-            self.places.get(key).ok_or_else(|| PickleLie::NoStorage { key: key.to_owned() })?;
+            self.places.get(key).ok_or_else(|| PickleDamage::NoStorage { key: key.to_owned() })?;
         self.file.seek(SeekFrom::Start(begin)).map_err(Fault::Os)?;
         let mut bytes = vec![0; length as usize];
         self.file.read_exact(&mut bytes).map_err(Fault::Os)?;

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::rc::Rc;
 
 use super::calls;
-use super::lie::{Fault, PickleLie};
+use super::damage::{Fault, PickleDamage};
 use super::node::{Heap, Id, Node};
 use super::opcode as op;
 use super::source::Source;
@@ -18,7 +18,7 @@ pub(super) fn run(source: &mut Source<impl Read>) -> Result<(Heap, Id), Fault> {
     let mut machine = Machine { source, begin, at: begin, heap, stack, marks, memo };
     loop {
         if machine.source.at() - begin > MAX_PICKLE {
-            return Err(PickleLie::Limit { what: "bytes of pickle", most: MAX_PICKLE }.into());
+            return Err(PickleDamage::Limit { what: "bytes of pickle", most: MAX_PICKLE }.into());
         }
         machine.at = machine.source.at();
         machine.heap.justify(machine.at - begin);
@@ -48,7 +48,7 @@ impl<R: Read> Machine<'_, R> {
         match self.source.byte()? {
             op::PROTO => match self.source.byte()? {
                 0..=5 => {}
-                protocol => return Err(PickleLie::Protocol(protocol).into()),
+                protocol => return Err(PickleDamage::Protocol(protocol).into()),
             },
             op::FRAME => {
                 let _length: [u8; 8] = self.source.array()?;
@@ -139,14 +139,14 @@ impl<R: Read> Machine<'_, R> {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let text = |id| self.heap.shared_text(id).map(Rc::clone);
                 let (Some(module), Some(name)) = (text(module), text(name)) else {
-                    return Err(PickleLie::Text { at: self.at }.into());
+                    return Err(PickleDamage::Text { at: self.at }.into());
                 };
                 self.push(Node::Global(module, name))?;
             }
             op::BINPERSID => {
                 let reference = self.pop()?;
                 let storage = calls::storage(&self.heap, reference);
-                self.push(Node::Storage(Rc::new(storage.ok_or(PickleLie::Reference { at: self.at })?)))?;
+                self.push(Node::Storage(Rc::new(storage.ok_or(PickleDamage::Reference { at: self.at })?)))?;
             }
             op::REDUCE | op::NEWOBJ => {
                 let (arguments, function) = (self.pop()?, self.pop()?);
@@ -175,7 +175,7 @@ impl<R: Read> Machine<'_, R> {
 
     /// The value that an instruction spells out.
     fn value(&mut self, code: u8) -> Result<Node, Fault> {
-        let wrong = PickleLie::Text { at: self.at };
+        let wrong = PickleDamage::Text { at: self.at };
         let long = |bytes: [u8; 4]| u64::from(u32::from_le_bytes(bytes));
         Ok(match code {
             op::NONE => Node::None,
@@ -240,7 +240,7 @@ impl<R: Read> Machine<'_, R> {
                 self.source.bytes(length)?;
                 UNKNOWN
             }
-            code => return Err(PickleLie::Instruction { at: self.at, code }.into()),
+            code => return Err(PickleDamage::Instruction { at: self.at, code }.into()),
         })
     }
 
@@ -252,7 +252,7 @@ impl<R: Read> Machine<'_, R> {
 
     fn push_id(&mut self, id: Id) -> Result<(), Fault> {
         if self.stack.len() >= MAX_NODES {
-            return Err(PickleLie::Limit { what: "values on its stack", most: MAX_NODES as u64 }.into());
+            return Err(PickleDamage::Limit { what: "values on its stack", most: MAX_NODES as u64 }.into());
         }
         self.stack.push(id);
         Ok(())
@@ -260,7 +260,7 @@ impl<R: Read> Machine<'_, R> {
 
     fn mark(&mut self) -> Result<(), Fault> {
         if self.marks.len() >= MAX_NODES {
-            return Err(PickleLie::Limit { what: "marks on its stack", most: MAX_NODES as u64 }.into());
+            return Err(PickleDamage::Limit { what: "marks on its stack", most: MAX_NODES as u64 }.into());
         }
         self.marks.push(self.stack.len());
         Ok(())
@@ -275,8 +275,8 @@ impl<R: Read> Machine<'_, R> {
         let at = self.at;
         let floor = self.marks.last().copied().unwrap_or(0);
         match self.stack.len() > floor {
-            true => self.stack.pop().ok_or(PickleLie::Stack { at }.into()),
-            false => Err(PickleLie::Stack { at }.into()),
+            true => self.stack.pop().ok_or(PickleDamage::Stack { at }.into()),
+            false => Err(PickleDamage::Stack { at }.into()),
         }
     }
 
@@ -291,20 +291,20 @@ impl<R: Read> Machine<'_, R> {
         let floor = self.marks.last().copied().unwrap_or(0);
         match self.stack.len().checked_sub(count) {
             Some(begin) if begin >= floor => Ok(self.stack.split_off(begin)),
-            _ => Err(PickleLie::Stack { at: self.at }.into()),
+            _ => Err(PickleDamage::Stack { at: self.at }.into()),
         }
     }
 
     /// All values since the last mark.
     fn group(&mut self) -> Result<Vec<Id>, Fault> {
-        let begin = self.marks.pop().ok_or(PickleLie::Stack { at: self.at })?;
+        let begin = self.marks.pop().ok_or(PickleDamage::Stack { at: self.at })?;
         Ok(self.stack.split_off(begin))
     }
 
     fn put(&mut self, slot: u64) -> Result<(), Fault> {
         let top = self.top()?;
         if self.memo.len() >= MAX_NODES {
-            return Err(PickleLie::Limit { what: "memos", most: MAX_NODES as u64 }.into());
+            return Err(PickleDamage::Limit { what: "memos", most: MAX_NODES as u64 }.into());
         }
         self.heap.make(size_of::<(u64, Id)>())?;
         self.memo.insert(slot, top);
@@ -312,20 +312,20 @@ impl<R: Read> Machine<'_, R> {
     }
 
     fn get(&mut self, slot: u64) -> Result<(), Fault> {
-        let id = self.memo.get(&slot).copied().ok_or(PickleLie::Memo { at: self.at, slot })?;
+        let id = self.memo.get(&slot).copied().ok_or(PickleDamage::Memo { at: self.at, slot })?;
         self.push_id(id)
     }
 
     fn number_line(&mut self) -> Result<u64, Fault> {
         let at = self.at;
-        self.source.line()?.trim().parse().map_err(|_| PickleLie::Text { at }.into())
+        self.source.line()?.trim().parse().map_err(|_| PickleDamage::Text { at }.into())
     }
 
     fn pairs(&self, items: &[Id]) -> Result<Vec<(Id, Id)>, Fault> {
         let (pairs, rest) = items.as_chunks::<2>();
         match rest {
             [] => Ok(pairs.iter().map(|&[key, value]| (key, value)).collect()),
-            _ => Err(PickleLie::Pairs { at: self.at }.into()),
+            _ => Err(PickleDamage::Pairs { at: self.at }.into()),
         }
     }
 
@@ -336,7 +336,7 @@ impl<R: Read> Machine<'_, R> {
         match self.heap.get_mut(target) {
             Node::Sequence(list) => list.extend(items),
             Node::Object { .. } => {}
-            _ => return Err(PickleLie::Stack { at: self.at }.into()),
+            _ => return Err(PickleDamage::Stack { at: self.at }.into()),
         }
         Ok(())
     }
@@ -348,7 +348,7 @@ impl<R: Read> Machine<'_, R> {
         match self.heap.get_mut(target) {
             Node::Dict(dict) => dict.extend(pairs),
             Node::Object { .. } => {}
-            _ => return Err(PickleLie::Stack { at: self.at }.into()),
+            _ => return Err(PickleDamage::Stack { at: self.at }.into()),
         }
         Ok(())
     }

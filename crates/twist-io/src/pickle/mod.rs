@@ -30,22 +30,25 @@ mod tensors;
 
 mod value;
 
-mod lie;
+mod damage;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use fs_err::File;
 
-pub use lie::PickleLie;
+use crate::refused::{Refused, some_of};
+
+pub use damage::PickleDamage;
 pub use value::{PickleStates, PickleValue};
 
-use crate::error::IoError;
-use crate::state::StateDict;
-use lie::Fault;
+use damage::Fault;
 use node::{Heap, Id};
 use tensors::Storages;
 use value::State;
+
+use crate::error::{IoError, shown};
+use crate::state::StateDict;
 
 /// Most bytes of one pickle: its strings, names and numbers, without tensors. A network of a million tensors has fewer.
 const MAX_PICKLE: u64 = 256 << 20;
@@ -73,17 +76,20 @@ pub struct PickleFile {
     storages: Storages,
 }
 
+/// Most keys that an error lists.
+const LISTED: usize = 8;
+
 /// Opens a weight file of PyTorch, of either format. No tensor is read yet.
 ///
 /// # Errors
-/// [`IoError::NotPickle`] for other files, [`IoError::Pickle`] with one [`PickleLie`] for each way a file can lie.
+/// It is another file; [`IoError::Pickle`] with one [`PickleDamage`] for each way in which a file can be damaged.
 pub fn load_pickle(path: impl AsRef<Path>) -> Result<PickleFile, IoError> {
     let path = path.as_ref();
     let os = |source| IoError::os("read", path, None, source);
     let mut file = File::open(path).map_err(os)?;
     let length = file.metadata().map_err(os)?.len();
     if length == 0 {
-        return Err(IoError::Empty { path: path.to_owned() });
+        return Err(IoError::Empty(path.to_owned()));
     }
 
     let mut start = [0; 4];
@@ -95,7 +101,7 @@ pub fn load_pickle(path: impl AsRef<Path>) -> Result<PickleFile, IoError> {
         _ => Err(Fault::Not("it starts neither like a zip archive nor like a pickle".to_owned())),
     };
     let (heap, root, storages) = opened.map_err(|fault| fault.at(path))?;
-    let states = value::states(&heap, root).map_err(|lie| Fault::from(lie).at(path))?;
+    let states = value::states(&heap, root).map_err(|damage| Fault::from(damage).at(path))?;
     Ok(PickleFile { path: path.to_owned(), length, heap, root, states, storages })
 }
 
@@ -120,12 +126,19 @@ impl PickleFile {
     /// tensors are passed over.
     ///
     /// # Errors
-    /// [`IoError::NoState`] where no tensor is; as [`load_pickle`] for what only shows now: storages that are missing or
+    /// There is no tensor; as [`load_pickle`] for what only shows now: storages that are missing or
     /// too short, and types that Twist does not read.
     pub fn state_dict(&mut self, key: &str) -> Result<StateDict, IoError> {
         let Some(id) = self.place(key) else {
-            let found = self.states.iter().map(|state| state.key.clone()).collect();
-            return Err(IoError::NoState { path: self.path.clone(), key: key.to_owned(), found });
+            let found: Vec<String> = self.states.iter().map(|state| state.key.clone()).collect();
+            let place =
+                if key.is_empty() { "at its top".into() } else { format!("under the key `{}`", shown(key)) };
+            let others = match found.is_empty() {
+                true => "save the network's state_dict(), not the network itself".into(),
+                false => format!("there are some under {}", some_of(&found, LISTED)),
+            };
+            let what = format!("{} has no tensors {place}; {others}", self.path.display());
+            return Err(Refused::new(what).into());
         };
         let named = value::tensors(&self.heap, id);
         let most = self.length.saturating_mul(MAX_SHARING);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::MAX_NODES;
-use super::lie::PickleLie;
+use super::damage::PickleDamage;
 use crate::tensor::Dtype;
 
 /// Place of a node in its [`Heap`].
@@ -143,15 +143,15 @@ impl Heap {
     /// Counts bytes that are about to be made.
     ///
     /// # Errors
-    /// [`PickleLie::Amplifies`] when what was read does not justify them.
-    pub(super) fn make(&mut self, bytes: usize) -> Result<(), PickleLie> {
+    /// [`PickleDamage::Amplifies`] when what was read does not justify them.
+    pub(super) fn make(&mut self, bytes: usize) -> Result<(), PickleDamage> {
         self.made = self.made.saturating_add(bytes as u64);
-        if self.made > self.most { Err(PickleLie::Amplifies { most: self.most }) } else { Ok(()) }
+        if self.made > self.most { Err(PickleDamage::Amplifies { most: self.most }) } else { Ok(()) }
     }
 
-    pub(super) fn push(&mut self, node: Node) -> Result<Id, PickleLie> {
+    pub(super) fn push(&mut self, node: Node) -> Result<Id, PickleDamage> {
         if self.nodes.len() >= MAX_NODES {
-            return Err(PickleLie::Limit { what: "values", most: MAX_NODES as u64 });
+            return Err(PickleDamage::Limit { what: "values", most: MAX_NODES as u64 });
         }
         self.make(size_of::<Node>() + node.owned())?;
         self.nodes.push(node);

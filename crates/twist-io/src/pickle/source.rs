@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::MAX_PICKLE;
-use super::lie::{Fault, PickleLie};
+use super::damage::{Fault, PickleDamage};
 
 /// A reader that knows where it is and where it must end.
 pub(super) struct Source<R> {
@@ -35,7 +35,7 @@ impl<R: Read> Source<R> {
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         let mut bytes = [0; N];
         if self.end - self.at < N as u64 {
-            return Err(PickleLie::Cut { at: self.end }.into());
+            return Err(PickleDamage::Cut { at: self.end }.into());
         }
         self.fill(&mut bytes)?;
         Ok(bytes)
@@ -45,10 +45,10 @@ impl<R: Read> Source<R> {
     pub(super) fn bytes(&mut self, length: u64) -> Result<Vec<u8>, Fault> {
         let left = self.end - self.at;
         if length > left {
-            return Err(PickleLie::Claim { at: self.at, claimed: length, left }.into());
+            return Err(PickleDamage::Claim { at: self.at, claimed: length, left }.into());
         }
         if length > MAX_PICKLE {
-            return Err(PickleLie::Limit { what: "bytes of text", most: MAX_PICKLE }.into());
+            return Err(PickleDamage::Limit { what: "bytes of text", most: MAX_PICKLE }.into());
         }
         let mut bytes = vec![0; length as usize];
         self.fill(&mut bytes)?;
@@ -58,7 +58,7 @@ impl<R: Read> Source<R> {
     /// Text as long as it claims.
     pub(super) fn text(&mut self, length: u64) -> Result<String, Fault> {
         let at = self.at;
-        String::from_utf8(self.bytes(length)?).map_err(|_| PickleLie::Text { at }.into())
+        String::from_utf8(self.bytes(length)?).map_err(|_| PickleDamage::Text { at }.into())
     }
 
     /// Text up to the end of its line, without it.
@@ -69,20 +69,20 @@ impl<R: Read> Source<R> {
             match self.byte()? {
                 b'\n' => break,
                 _ if line.len() as u64 >= MAX_PICKLE => {
-                    return Err(PickleLie::Limit { what: "bytes of text", most: MAX_PICKLE }.into());
+                    return Err(PickleDamage::Limit { what: "bytes of text", most: MAX_PICKLE }.into());
                 }
                 byte => line.push(byte),
             }
         }
-        String::from_utf8(line).map_err(|_| PickleLie::Text { at }.into())
+        String::from_utf8(line).map_err(|_| PickleDamage::Text { at }.into())
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Fault> {
         self.reader.read_exact(bytes).map_err(|source| match source.kind() {
-            io::ErrorKind::UnexpectedEof => Fault::Lie(PickleLie::Cut { at: self.at }),
+            io::ErrorKind::UnexpectedEof => Fault::Damage(PickleDamage::Cut { at: self.at }),
             // How the zip crate says that a checksum is wrong.
             io::ErrorKind::InvalidData | io::ErrorKind::Other => {
-                Fault::Lie(PickleLie::Archive(source.to_string()))
+                Fault::Damage(PickleDamage::Archive(source.to_string()))
             }
             _ => Fault::Os(source),
         })?;

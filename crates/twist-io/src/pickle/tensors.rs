@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::archive::Archive;
+use super::damage::{Fault, PickleDamage};
 use super::legacy::Stream;
-use super::lie::{Fault, PickleLie};
 use super::node::{ElementType, Storage, TensorPlan};
 use crate::state::StateDict;
 use crate::tensor::{HostTensor, byte_len};
@@ -43,14 +43,14 @@ pub(super) fn read(
         let place = place(name, plan)?;
         total = total.saturating_add(place.bytes as u64);
         if total > most {
-            return Err(PickleLie::Limit { what: "bytes of tensors", most }.into());
+            return Err(PickleDamage::Limit { what: "bytes of tensors", most }.into());
         }
         let bytes = match open.remove(key) {
             Some(bytes) => bytes,
             None => storages.read(key)?,
         };
         let (begin, end) = visible(&plan.storage, place.size, bytes.len() as u64)?;
-        let beyond = || PickleLie::Bounds { name: (*name).to_owned(), key: key.to_owned() };
+        let beyond = || PickleDamage::Bounds { name: (*name).to_owned(), key: key.to_owned() };
         if place.end > end - begin {
             return Err(beyond().into());
         }
@@ -86,7 +86,7 @@ struct Place {
 }
 
 fn place(name: &str, plan: &TensorPlan) -> Result<Place, Fault> {
-    let beyond = || PickleLie::Bounds { name: name.to_owned(), key: plan.storage.key.to_string() };
+    let beyond = || PickleDamage::Bounds { name: name.to_owned(), key: plan.storage.key.to_string() };
     let ElementType::Known(dtype) = plan.element else { return Err(unknown(name, plan)) };
     let bytes = byte_len(dtype, &plan.shape).ok_or_else(beyond)?;
     let mut contiguous = true;
@@ -138,7 +138,7 @@ impl Place {
 /// First byte and byte after the last of what a reference to a storage of `got` bytes may see.
 fn visible(storage: &Storage, size: usize, got: u64) -> Result<(u64, u64), Fault> {
     let size = storage.element.size().unwrap_or(size as u64);
-    let short = |needed| PickleLie::StorageSize { key: storage.key.to_string(), needed, got };
+    let short = |needed| PickleDamage::StorageSize { key: storage.key.to_string(), needed, got };
     let bytes = |elements: u64| elements.checked_mul(size).ok_or_else(|| short(u64::MAX));
     let needed = bytes(storage.numel)?;
     if got < needed {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::lie::PickleLie;
+use super::damage::PickleDamage;
 use super::node::{Heap, Id, Node, TensorPlan};
 use crate::safetensors::{MAX_NAME, MAX_TENSORS};
 
@@ -100,8 +100,8 @@ pub(super) struct State {
 /// Every dictionary with tensors in it, in the order of the file.
 ///
 /// # Errors
-/// [`PickleLie::Limit`] for more tensors in one than any network has.
-pub(super) fn states(heap: &Heap, root: Id) -> Result<Vec<State>, PickleLie> {
+/// [`PickleDamage::Limit`] for more tensors in one than any network has.
+pub(super) fn states(heap: &Heap, root: Id) -> Result<Vec<State>, PickleDamage> {
     let mut search = Search { heap, way: Vec::new(), looks: 0, found: Vec::new() };
     search.visit(root)?;
     Ok(search.found)
@@ -117,7 +117,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn visit(&mut self, id: Id) -> Result<(), PickleLie> {
+    fn visit(&mut self, id: Id) -> Result<(), PickleDamage> {
         let heap = self.heap;
         let Node::Dict(entries) = heap.get(id) else { return Ok(()) };
         self.looks += entries.len();
@@ -126,7 +126,7 @@ impl<'a> Search<'a> {
         }
         let tensors = entries.iter().filter(|(_, value)| matches!(heap.get(*value), Node::Tensor(_))).count();
         if tensors > MAX_TENSORS {
-            return Err(PickleLie::Limit { what: "tensors under one key", most: MAX_TENSORS as u64 });
+            return Err(PickleDamage::Limit { what: "tensors under one key", most: MAX_TENSORS as u64 });
         }
         if tensors > 0 {
             self.found.push(State { key: self.way.join("/"), id, tensors });

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::error::HeaderLie;
+use crate::error::HeaderDamage;
 use crate::tensor::Dtype;
 
 /// The metadata key under which the checksums stand.
@@ -23,8 +23,8 @@ pub(super) struct Checksums {
 
 impl Checksums {
     /// Reads what [`metadata_of`] wrote.
-    pub(super) fn parse(text: &str) -> Result<Self, HeaderLie> {
-        serde_json::from_str(text).map_err(|source| HeaderLie::Checksums(source.to_string()))
+    pub(super) fn parse(text: &str) -> Result<Self, HeaderDamage> {
+        serde_json::from_str(text).map_err(|source| HeaderDamage::Checksums(source.to_string()))
     }
 
     /// Whether the text of the metadata is what was written.

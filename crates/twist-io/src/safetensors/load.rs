@@ -9,8 +9,9 @@ use fs_err::File;
 use super::MAX_HEADER;
 use super::checksum::Checksums;
 use super::header::RawHeader;
-use crate::error::{HeaderLie, IoError, shown};
+use crate::error::{HeaderDamage, IoError, shown};
 use crate::format::weight_format;
+use crate::refused::Refused;
 use crate::state::StateDict;
 use crate::tensor::{Dtype, HostTensor, byte_len};
 
@@ -33,14 +34,14 @@ pub(crate) fn begins_safetensors(start: &[u8]) -> bool {
 pub fn load_safetensors(path: impl AsRef<Path>) -> Result<(StateDict, Option<serde_json::Value>), IoError> {
     let path = path.as_ref();
     let os = |source| IoError::os("read", path, None, source);
-    let lies = |lie| IoError::Header { path: path.to_owned(), lie };
+    let damaged_header = |damage| IoError::Header { path: path.to_owned(), damage };
     let damaged = |what: String| IoError::Checksum { path: path.to_owned(), what };
     let mut file = File::open(path).map_err(os)?;
     let length = file.metadata().map_err(os)?.len();
 
     let (header, begin) = read_header(&mut file, path, length)?;
     let places = check(&header, length - begin).map_err(|wrong| wrong.at(path, begin, length))?;
-    let sums = header.checksums.as_deref().map(Checksums::parse).transpose().map_err(lies)?;
+    let sums = header.checksums.as_deref().map(Checksums::parse).transpose().map_err(damaged_header)?;
     if let Some(sums) = &sums {
         if !sums.fits_metadata(header.metadata.as_deref()) {
             return Err(damaged("its metadata is".to_owned()));
@@ -50,7 +51,7 @@ pub fn load_safetensors(path: impl AsRef<Path>) -> Result<(StateDict, Option<ser
         }
     }
     let metadata = header.metadata.as_deref().map(serde_json::from_str).transpose();
-    let metadata = metadata.map_err(|source| lies(HeaderLie::Metadata(source.to_string())))?;
+    let metadata = metadata.map_err(|source| damaged_header(HeaderDamage::Metadata(source.to_string())))?;
 
     // Data are contiguous, so reading in the order of their offsets is one pass; `slots` restores the header's order.
     let mut slots: Vec<Option<(String, HostTensor)>> = header.tensors.iter().map(|_| None).collect();
@@ -72,7 +73,7 @@ fn read_header(file: &mut File, path: &Path, length: u64) -> Result<(RawHeader, 
     let os = |source| IoError::os("read", path, None, source);
     let truncated = |expected| IoError::Truncated { path: path.to_owned(), expected, got: length };
     if length == 0 {
-        return Err(IoError::Empty { path: path.to_owned() });
+        return Err(IoError::Empty(path.to_owned()));
     }
     if length < 8 {
         return Err(truncated(8));
@@ -95,7 +96,7 @@ fn read_header(file: &mut File, path: &Path, length: u64) -> Result<(RawHeader, 
     }
     let header = serde_json::from_slice(&text).map_err(|source| IoError::Header {
         path: path.to_owned(),
-        lie: HeaderLie::Json(source.to_string()),
+        damage: HeaderDamage::Json(source.to_string()),
     })?;
     Ok((header, 8 + header_length))
 }
@@ -104,7 +105,11 @@ fn read_header(file: &mut File, path: &Path, length: u64) -> Result<(RawHeader, 
 fn not_safetensors(path: &Path) -> IoError {
     match weight_format(path) {
         Err(error) => error,
-        Ok(_) => IoError::NotSafetensors { path: path.to_owned() },
+        Ok(_) => {
+            let what =
+                "is a weight file of PyTorch, not a safetensors file; `twist import` makes a model from it";
+            Refused::new(format!("{} {what}", path.display())).into()
+        }
     }
 }
 
@@ -118,7 +123,7 @@ struct Place {
 
 /// What is wrong with a header, before it is known which file it belongs to.
 enum Wrong {
-    Lie(HeaderLie),
+    Damage(HeaderDamage),
     Dtype { name: String, dtype: String },
     Short { data: u64 },
 }
@@ -127,8 +132,8 @@ impl Wrong {
     fn at(self, path: &Path, begin: u64, length: u64) -> IoError {
         let path = path.to_owned();
         match self {
-            Wrong::Lie(lie) => IoError::Header { path, lie },
-            Wrong::Dtype { name, dtype } => IoError::UnknownDtype { path, name, dtype },
+            Wrong::Damage(damage) => IoError::Header { path, damage },
+            Wrong::Dtype { name, dtype } => IoError::unknown_dtype(&path, &name, &dtype),
             Wrong::Short { data } => {
                 IoError::Truncated { path, expected: begin.saturating_add(data), got: length }
             }
@@ -142,20 +147,20 @@ fn check(header: &RawHeader, available: u64) -> Result<Vec<Place>, Wrong> {
     let mut places = Vec::with_capacity(header.tensors.len());
     for (index, (name, raw)) in header.tensors.iter().enumerate() {
         if !seen.insert(name.as_str()) {
-            return Err(Wrong::Lie(HeaderLie::DuplicateName(name.clone())));
+            return Err(Wrong::Damage(HeaderDamage::DuplicateName(name.clone())));
         }
         let Some(dtype) = Dtype::from_name(&raw.dtype) else {
             return Err(Wrong::Dtype { name: name.clone(), dtype: raw.dtype.clone() });
         };
         let (begin, end) = raw.data_offsets;
         let Some(got) = end.checked_sub(begin) else {
-            return Err(Wrong::Lie(HeaderLie::Offsets { name: name.clone(), begin, end }));
+            return Err(Wrong::Damage(HeaderDamage::Offsets { name: name.clone(), begin, end }));
         };
         match byte_len(dtype, &raw.shape) {
             Some(bytes) if bytes as u64 == got => places.push(Place { index, dtype, begin, bytes }),
             _ => {
                 let (name, shape) = (name.clone(), raw.shape.clone());
-                return Err(Wrong::Lie(HeaderLie::Size { name, dtype, shape, got }));
+                return Err(Wrong::Damage(HeaderDamage::Size { name, dtype, shape, got }));
             }
         }
     }
@@ -166,17 +171,17 @@ fn check(header: &RawHeader, available: u64) -> Result<Vec<Place>, Wrong> {
     for (position, place) in places.iter().enumerate() {
         let name = &header.tensors[place.index].0;
         if place.begin > end {
-            return Err(Wrong::Lie(HeaderLie::Gap { name: name.clone(), bytes: place.begin - end }));
+            return Err(Wrong::Damage(HeaderDamage::Gap { name: name.clone(), bytes: place.begin - end }));
         }
         if place.begin < end {
             let first = header.tensors[places[position - 1].index].0.clone();
-            return Err(Wrong::Lie(HeaderLie::Overlap { first, second: name.clone() }));
+            return Err(Wrong::Damage(HeaderDamage::Overlap { first, second: name.clone() }));
         }
         end += place.bytes as u64;
     }
     match available {
         _ if available < end => Err(Wrong::Short { data: end }),
-        _ if available > end => Err(Wrong::Lie(HeaderLie::Trailing(available - end))),
+        _ if available > end => Err(Wrong::Damage(HeaderDamage::Trailing(available - end))),
         _ => Ok(places),
     }
 }

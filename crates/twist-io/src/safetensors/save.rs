@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::checksum::{metadata_of, sum_of};
 use crate::atomic::write_sized;
-use crate::error::IoError;
+use crate::error::{IoError, shown};
+use crate::refused::Refused;
 use crate::state::StateDict;
 
 /// Writes a state and, under one key, a JSON value of the caller's as a safetensors file, atomically.
@@ -17,7 +18,7 @@ use crate::state::StateDict;
 /// a checksum each, which [`load_safetensors`](crate::load_safetensors) compares.
 ///
 /// # Errors
-/// [`IoError::BadState`] when a name comes twice, is reserved, or a tensor contradicts itself (no file is touched then);
+/// A name comes twice, is reserved, or a tensor contradicts itself (no file is touched then);
 /// otherwise those of [`write_atomic`](crate::write_atomic).
 pub fn save_safetensors(
     path: impl AsRef<Path>,
@@ -39,10 +40,9 @@ pub fn save_safetensors(
 }
 
 fn check(path: &Path, state: &StateDict) -> Result<(), IoError> {
-    let bad = |name: &str, reason: String| IoError::BadState {
-        path: path.to_owned(),
-        name: name.to_owned(),
-        reason,
+    // The caller's mistake, found before any file is touched.
+    let bad = |name: &str, why: String| {
+        IoError::from(Refused::writing(path, format!("tensor `{}`: {why}", shown(name))))
     };
     let mut seen = HashSet::with_capacity(state.len());
     for (name, tensor) in state.iter() {

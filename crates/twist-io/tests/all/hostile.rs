@@ -1,8 +1,8 @@
-//! Files that are damaged or lie: each way has its own error, and none costs more memory than the file is long.
+//! Files that are damaged or damage: each way has its own error, and none costs more memory than the file is long.
 
 use proptest::prelude::*;
 use serde_json::json;
-use twist_io::{HeaderLie, HostTensor, IoError, StateDict, load_safetensors, save_safetensors};
+use twist_io::{HeaderDamage, HostTensor, IoError, StateDict, load_safetensors, save_safetensors};
 
 /// Loads bytes as a file; the error's text names the file.
 fn load(bytes: &[u8]) -> Result<StateDict, IoError> {
@@ -28,9 +28,9 @@ fn entry(dtype: &str, shape: &str, begin: u64, end: u64) -> String {
     format!(r#"{{"dtype":"{dtype}","shape":{shape},"data_offsets":[{begin},{end}]}}"#)
 }
 
-fn lie(header: &str, data: usize) -> HeaderLie {
+fn damage(header: &str, data: usize) -> HeaderDamage {
     match load(&file(header, data)) {
-        Err(IoError::Header { lie, .. }) => lie,
+        Err(IoError::Header { damage, .. }) => damage,
         other => panic!("{header}: {other:?}"),
     }
 }
@@ -50,7 +50,7 @@ fn checkpoint() -> Vec<u8> {
 fn a_file_cut_anywhere_says_so() {
     let whole = checkpoint();
     assert_eq!(load(&whole).unwrap().len(), 2);
-    assert!(matches!(load(&[]), Err(IoError::Empty { .. })));
+    assert!(matches!(load(&[]), Err(IoError::Empty(_))));
     for length in 1..whole.len() {
         match load(&whole[..length]) {
             Err(error @ IoError::Truncated { got, expected, .. }) => {
@@ -66,46 +66,50 @@ fn a_file_cut_anywhere_says_so() {
 #[test]
 fn other_files_are_named_as_such() {
     let png = b"\x89PNG\r\n\x1a\n and so on";
-    assert!(matches!(load(png), Err(IoError::NotWeights { .. })));
-    assert!(matches!(load(b"this is some text, not tensors"), Err(IoError::NotWeights { .. })));
-    assert!(matches!(load(&file("[1, 2, 3]", 0)), Err(IoError::NotWeights { .. })));
-    assert!(matches!(load(&file("", 0)), Err(IoError::NotWeights { .. })));
-    assert!(matches!(load(&[0xff; 16]), Err(IoError::NotWeights { .. })));
-    let pickle = load(b"PK\x03\x04\x14\0\0\0 and so on").unwrap_err();
-    assert!(matches!(pickle, IoError::NotSafetensors { .. }) && pickle.to_string().contains("twist import"));
+    let others: [&[u8]; 5] =
+        [png, b"this is some text, not tensors", &file("[1, 2, 3]", 0), &file("", 0), &[0xff; 16]];
+    for bytes in others {
+        let error = load(bytes).unwrap_err().to_string();
+        assert!(error.contains("is not a weight file"), "{error}");
+    }
+    let pickle = load(b"PK\x03\x04\x14\0\0\0 and so on").unwrap_err().to_string();
+    assert!(pickle.contains("not a safetensors file") && pickle.contains("twist import"), "{pickle}");
 }
 
 #[test]
-fn every_lie_of_a_header_has_its_name() {
+fn every_damage_of_a_header_has_its_name() {
     let good = entry("F32", "[2]", 0, 8);
     let pair = |first: &str, second: &str| format!(r#"{{"a":{first},"b":{second}}}"#);
     let one = |tensor: &str| format!(r#"{{"a":{tensor}}}"#);
     assert_eq!(load(&file(&one(&good), 8)).unwrap().len(), 1);
 
-    assert!(matches!(lie("{", 0), HeaderLie::Json(_)));
-    assert!(matches!(lie(r#"{"a":3}"#, 0), HeaderLie::Json(_)));
-    assert!(matches!(lie(&one(&entry("F32", "[-2]", 0, 8)), 8), HeaderLie::Json(_)));
-    assert!(matches!(lie(r#"{"__metadata__":{"a":1}}"#, 0), HeaderLie::Json(_)));
-    assert!(matches!(lie(&format!("{}garbage", one(&good)), 8), HeaderLie::Json(_)));
-    assert!(matches!(lie(r#"{"__metadata__":{"twist":"{"}}"#, 0), HeaderLie::Metadata(_)));
-    assert_eq!(lie(&format!(r#"{{"a":{good},"a":{good}}}"#), 8), HeaderLie::DuplicateName("a".into()));
+    assert!(matches!(damage("{", 0), HeaderDamage::Json(_)));
+    assert!(matches!(damage(r#"{"a":3}"#, 0), HeaderDamage::Json(_)));
+    assert!(matches!(damage(&one(&entry("F32", "[-2]", 0, 8)), 8), HeaderDamage::Json(_)));
+    assert!(matches!(damage(r#"{"__metadata__":{"a":1}}"#, 0), HeaderDamage::Json(_)));
+    assert!(matches!(damage(&format!("{}garbage", one(&good)), 8), HeaderDamage::Json(_)));
+    assert!(matches!(damage(r#"{"__metadata__":{"twist":"{"}}"#, 0), HeaderDamage::Metadata(_)));
+    assert_eq!(damage(&format!(r#"{{"a":{good},"a":{good}}}"#), 8), HeaderDamage::DuplicateName("a".into()));
     assert_eq!(
-        lie(&one(&entry("F32", "[2]", 8, 0)), 8),
-        HeaderLie::Offsets { name: "a".into(), begin: 8, end: 0 }
+        damage(&one(&entry("F32", "[2]", 8, 0)), 8),
+        HeaderDamage::Offsets { name: "a".into(), begin: 8, end: 0 }
     );
-    assert!(matches!(lie(&one(&entry("F32", "[3]", 0, 8)), 8), HeaderLie::Size { got: 8, .. }));
+    assert!(matches!(damage(&one(&entry("F32", "[3]", 0, 8)), 8), HeaderDamage::Size { got: 8, .. }));
     let huge = "[4294967296,4294967296,4294967296]";
-    assert!(matches!(lie(&one(&entry("F32", huge, 0, 8)), 8), HeaderLie::Size { got: 8, .. }));
+    assert!(matches!(damage(&one(&entry("F32", huge, 0, 8)), 8), HeaderDamage::Size { got: 8, .. }));
     assert_eq!(
-        lie(&pair(&good, &entry("F32", "[2]", 4, 12)), 12),
-        HeaderLie::Overlap { first: "a".into(), second: "b".into() }
+        damage(&pair(&good, &entry("F32", "[2]", 4, 12)), 12),
+        HeaderDamage::Overlap { first: "a".into(), second: "b".into() }
     );
-    assert_eq!(lie(&pair(&good, &good), 16), HeaderLie::Overlap { first: "a".into(), second: "b".into() });
     assert_eq!(
-        lie(&pair(&good, &entry("F32", "[2]", 12, 20)), 20),
-        HeaderLie::Gap { name: "b".into(), bytes: 4 }
+        damage(&pair(&good, &good), 16),
+        HeaderDamage::Overlap { first: "a".into(), second: "b".into() }
     );
-    assert_eq!(lie(&one(&good), 9), HeaderLie::Trailing(1));
+    assert_eq!(
+        damage(&pair(&good, &entry("F32", "[2]", 12, 20)), 20),
+        HeaderDamage::Gap { name: "b".into(), bytes: 4 }
+    );
+    assert_eq!(damage(&one(&good), 9), HeaderDamage::Trailing(1));
 }
 
 #[test]
@@ -124,7 +128,6 @@ fn promises_beyond_the_file_take_no_memory() {
 fn unknown_types_are_told_with_the_tensor() {
     let header = format!(r#"{{"fc.weight":{}}}"#, entry("F8_E4M3", "[2]", 0, 2));
     let error = load(&file(&header, 2)).unwrap_err();
-    assert!(matches!(&error, IoError::UnknownDtype { .. }));
     assert!(error.to_string().contains("fc.weight") && error.to_string().contains("F8_E4M3"), "{error}");
 }
 
@@ -195,7 +198,10 @@ fn a_checksum_is_compared_where_it_is_and_only_there() {
     damaged(r#"{"metadata":null,"tensors":{"a":659652522,"b":1}}"#, "list of its tensors");
     damaged(r#"{"metadata":1,"tensors":{"a":659652522}}"#, "metadata");
     for wrong in ["", "[]", r#"{"tensors":{"a":-1}}"#] {
-        assert!(matches!(with(wrong), Err(IoError::Header { lie: HeaderLie::Checksums(_), .. })), "{wrong}");
+        assert!(
+            matches!(with(wrong), Err(IoError::Header { damage: HeaderDamage::Checksums(_), .. })),
+            "{wrong}"
+        );
     }
     assert!(load(&file(&format!(r#"{{"a":{tensor}}}"#), 1)).is_ok(), "files of other programs have none");
 }

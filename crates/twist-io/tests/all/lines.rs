@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use fs_err::OpenOptions;
-use twist_io::{IoError, append_lines, open_own};
+use twist_io::{append_lines, open_own};
 
 #[test]
 fn half_a_line_is_cut_off_before_the_next_one() {
@@ -36,11 +36,8 @@ fn a_link_in_our_folder_is_refused_and_its_target_untouched() {
         open_own(&link, OpenOptions::new().write(true).create(true).truncate(true)).unwrap_err(),
     ];
     for error in refusals {
-        assert!(matches!(error, IoError::Link { .. }), "{error}");
-        assert!(
-            error.to_string().contains("log.jsonl") && error.to_string().contains("remove it"),
-            "{error}"
-        );
+        let error = error.to_string();
+        assert!(error.contains("log.jsonl is a symbolic link") && error.contains("remove it"), "{error}");
     }
     assert_eq!(fs_err::read_to_string(&target).unwrap(), "dear diary");
 }

@@ -1,9 +1,9 @@
-//! MATLAB files: what SciPy wrote, both orders of bytes, and files that lie.
+//! MATLAB files: what SciPy wrote, both orders of bytes, and damaged files.
 
 use std::path::Path;
 
 use proptest::prelude::*;
-use twist_io::{IoError, MatLie, MatValue, load_mat};
+use twist_io::{IoError, MatDamage, MatValue, load_mat};
 
 /// A file that `files/make_mat.py` wrote.
 fn file(name: &str) -> std::path::PathBuf {
@@ -102,9 +102,9 @@ fn load(bytes: &[u8]) -> Result<std::collections::BTreeMap<String, MatValue>, Io
     loaded
 }
 
-fn lie(bytes: &[u8]) -> MatLie {
+fn damage(bytes: &[u8]) -> MatDamage {
     match load(bytes) {
-        Err(IoError::Mat { lie, .. }) => lie,
+        Err(IoError::Mat { damage, .. }) => damage,
         other => panic!("{other:?}"),
     }
 }
@@ -128,44 +128,50 @@ fn every_lie_has_its_name() {
     let byte = w.element(2, &[1]);
     assert_eq!(load(&one(9, &[1, 1], std::slice::from_ref(&byte))).unwrap().len(), 1);
 
-    assert!(matches!(load(b""), Err(IoError::Empty { .. })));
-    assert_eq!(lie(b"P5 10 10"), MatLie::NotMat);
-    assert_eq!(lie(&[b' '; 200]), MatLie::NotMat);
+    assert!(matches!(load(b""), Err(IoError::Empty(_))));
+    assert_eq!(damage(b"P5 10 10"), MatDamage::NotMat);
+    assert_eq!(damage(&[b' '; 200]), MatDamage::NotMat);
     let mut hdf5 = b"MATLAB 7.3 MAT-file".to_vec();
     hdf5.resize(600, 0);
-    assert_eq!(lie(&hdf5), MatLie::Hdf5);
+    assert_eq!(damage(&hdf5), MatDamage::Hdf5);
     let mut version = w.file(&[]);
     version[125] = 9;
-    assert_eq!(lie(&version), MatLie::Version(0x0900));
+    assert_eq!(damage(&version), MatDamage::Version(0x0900));
 
-    assert!(matches!(lie(&w.file(&[vec![1, 2, 3]])), MatLie::Short { promised: 8, left: 3 }));
+    assert!(matches!(damage(&w.file(&[vec![1, 2, 3]])), MatDamage::Short { promised: 8, left: 3 }));
     let whole = one(9, &[1, 1], std::slice::from_ref(&byte));
-    assert!(matches!(lie(&whole[..whole.len() - 8]), MatLie::Short { .. }));
-    assert!(matches!(lie(&w.file(&[w.element(15, b"not zlib")])), MatLie::Compressed(_)));
-    assert_eq!(lie(&w.file(std::slice::from_ref(&byte))), MatLie::Type { what: "a variable", got: 2 });
-    assert_eq!(lie(&one(9, &[-1, 1], std::slice::from_ref(&byte))), MatLie::Axes(vec![-1, 1]));
-    assert_eq!(lie(&one(9, &[1], std::slice::from_ref(&byte))), MatLie::Axes(vec![1]));
+    assert!(matches!(damage(&whole[..whole.len() - 8]), MatDamage::Short { .. }));
+    assert!(matches!(damage(&w.file(&[w.element(15, b"not zlib")])), MatDamage::Compressed(_)));
+    assert_eq!(damage(&w.file(std::slice::from_ref(&byte))), MatDamage::Type { what: "a variable", got: 2 });
+    assert_eq!(damage(&one(9, &[-1, 1], std::slice::from_ref(&byte))), MatDamage::Axes(vec![-1, 1]));
+    assert_eq!(damage(&one(9, &[1], std::slice::from_ref(&byte))), MatDamage::Axes(vec![1]));
     let most = i32::MAX;
-    assert!(matches!(lie(&one(9, &[most, most, most], std::slice::from_ref(&byte))), MatLie::Axes(_)));
-    assert_eq!(lie(&one(9, &[2, 1], std::slice::from_ref(&byte))), MatLie::Count { expected: 2, got: 1 });
+    assert!(matches!(damage(&one(9, &[most, most, most], std::slice::from_ref(&byte))), MatDamage::Axes(_)));
+    assert_eq!(
+        damage(&one(9, &[2, 1], std::slice::from_ref(&byte))),
+        MatDamage::Count { expected: 2, got: 1 }
+    );
     // A billion cells in no bytes, and a structure of as many.
-    assert_eq!(lie(&one(1, &[1_000_000_000, 1], &[])), MatLie::Count { expected: 1_000_000_000, got: 0 });
+    assert_eq!(
+        damage(&one(1, &[1_000_000_000, 1], &[])),
+        MatDamage::Count { expected: 1_000_000_000, got: 0 }
+    );
     let fields = [w.words(5, &[4]), w.element(1, b"a\0\0\0b\0\0\0")];
     assert_eq!(
-        lie(&one(2, &[most, most], &fields)),
-        MatLie::Count { expected: 2 * (most as u64) * (most as u64), got: 0 }
+        damage(&one(2, &[most, most], &fields)),
+        MatDamage::Count { expected: 2 * (most as u64) * (most as u64), got: 0 }
     );
-    assert_eq!(lie(&one(2, &[1, 1], &[w.words(5, &[0]), w.element(1, b"")])), MatLie::Fields);
-    assert_eq!(lie(&one(2, &[1, 1], &[w.words(5, &[3]), w.element(1, b"abcd")])), MatLie::Fields);
-    assert_eq!(lie(&one(4, &[1, 1], &[w.element(16, &[0xff])])), MatLie::Text(0xff));
-    assert_eq!(lie(&one(4, &[1, 1], &[w.words(18, &[0x7fff_ffff])])), MatLie::Text(0x7fff_ffff));
+    assert_eq!(damage(&one(2, &[1, 1], &[w.words(5, &[0]), w.element(1, b"")])), MatDamage::Fields);
+    assert_eq!(damage(&one(2, &[1, 1], &[w.words(5, &[3]), w.element(1, b"abcd")])), MatDamage::Fields);
+    assert_eq!(damage(&one(4, &[1, 1], &[w.element(16, &[0xff])])), MatDamage::Text(0xff));
+    assert_eq!(damage(&one(4, &[1, 1], &[w.words(18, &[0x7fff_ffff])])), MatDamage::Text(0x7fff_ffff));
     for (class, what) in
         [(3, "an object"), (5, "a sparse matrix"), (16, "a function"), (17, "an opaque object")]
     {
-        assert_eq!(lie(&one(class, &[1, 1], &[])), MatLie::Class(what));
+        assert_eq!(damage(&one(class, &[1, 1], &[])), MatDamage::Class(what));
     }
     let twice = w.matrix(9, &[1, 1], "x", &[byte]);
-    assert_eq!(lie(&w.file(&[twice.clone(), twice])), MatLie::Twice("x".into()));
+    assert_eq!(damage(&w.file(&[twice.clone(), twice])), MatDamage::Twice("x".into()));
 }
 
 #[test]
@@ -175,12 +181,12 @@ fn deep_nesting_and_bombs_end_early() {
     for _ in 0..40 {
         nested = w.matrix(1, &[1, 1], "", &[nested]);
     }
-    assert!(matches!(lie(&w.file(&[nested])), MatLie::Depth(16)));
+    assert!(matches!(damage(&w.file(&[nested])), MatDamage::Depth(16)));
 
     // Zeros that unpack to more than is ever read: 40 MiB in 40 KiB.
     let mut bomb = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut bomb, &vec![0; 40 << 20]).unwrap();
-    assert!(matches!(lie(&w.file(&[w.element(15, &bomb.finish().unwrap())])), MatLie::TooLarge(_)));
+    assert!(matches!(damage(&w.file(&[w.element(15, &bomb.finish().unwrap())])), MatDamage::TooLarge(_)));
 }
 
 #[test]

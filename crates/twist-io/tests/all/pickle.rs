@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use twist_io::{Dtype, IoError, PickleFile, PickleLie, StateDict, load_pickle, load_safetensors};
+use twist_io::{Dtype, IoError, PickleDamage, PickleFile, StateDict, load_pickle, load_safetensors};
 use zip::CompressionMethod;
 
 use crate::pickles::{Pickle, SIX, View, archive, floats, legacy, zip_of};
@@ -31,9 +31,9 @@ fn state(bytes: &[u8]) -> Result<StateDict, IoError> {
 }
 
 #[track_caller]
-fn lie(bytes: &[u8]) -> PickleLie {
+fn damage(bytes: &[u8]) -> PickleDamage {
     match state(bytes) {
-        Err(IoError::Pickle { lie, .. }) => lie,
+        Err(IoError::Pickle { damage, .. }) => damage,
         other => panic!("{other:?}"),
     }
 }
@@ -160,7 +160,7 @@ fn every_type_of_elements_is_read_and_others_are_named() {
     }
     let complex = View { class: "ComplexFloatStorage", numel: 1, shape: &[1], strides: &[1], ..SIX };
     let error = state(&legacy(&one(&complex), &[("0", 1, &[0; 8])])).unwrap_err();
-    assert!(matches!(&error, IoError::UnknownDtype { name, .. } if name == "w"), "{error}");
+    assert!(error.to_string().contains("tensor `w` has type "), "{error}");
 }
 
 #[test]
@@ -173,12 +173,13 @@ fn state_dicts_are_found_by_their_keys() {
     let mut file = read(&archive(&pickle, &[("0", &floats(6))]), |mut file| {
         file.state_dict("model")?;
         file.state_dict("ema/state_dict")?;
-        assert!(matches!(file.state_dict(""), Err(IoError::NoState { .. })));
+        assert!(file.state_dict("").unwrap_err().to_string().contains("has no tensors at its top"));
         Ok(file)
     })
     .unwrap();
     assert_eq!(file.states(), [("model".to_owned(), 1), ("ema/state_dict".to_owned(), 1)]);
-    assert!(matches!(file.state_dict("ema"), Err(IoError::NoState { found, .. }) if found.len() == 2));
+    let error = file.state_dict("ema").unwrap_err().to_string();
+    assert!(error.ends_with("there are some under model, ema/state_dict"), "{error}");
 
     // A network that was pickled whole has no state dict; its class is told to those who ask.
     let whole = Pickle::new().global("models", "Net").op(b")\x81}(").text("training").op(b"\x88ub").stop();
@@ -201,7 +202,7 @@ fn a_name_that_comes_twice_has_its_last_value() {
 
 #[test]
 fn other_files_are_named_as_such() {
-    assert!(matches!(open(b""), Err(IoError::Empty { .. })));
+    assert!(matches!(open(b""), Err(IoError::Empty(_))));
     let others: [&[u8]; 5] = [
         b"this is some text",
         b"\x80\x02}.",
@@ -210,7 +211,8 @@ fn other_files_are_named_as_such() {
         &zip_of(&[("a/b/data.pkl".to_owned(), b"\x80\x02}.")], CompressionMethod::Stored),
     ];
     for bytes in others {
-        assert!(matches!(open(bytes), Err(IoError::NotPickle { .. })), "{bytes:?}: {:?}", open(bytes));
+        let error = open(bytes).err().unwrap().to_string();
+        assert!(error.contains("is not a PyTorch weight file"), "{bytes:?}: {error}");
     }
     // And a pickle is not a safetensors file.
     assert!(load_safetensors(reference().join("resnet_tiny.pth")).is_err());
@@ -220,38 +222,38 @@ fn other_files_are_named_as_such() {
 fn every_lie_has_its_name() {
     let good = one(&SIX);
     let six = floats(6);
-    let with = |pickle: &[u8]| lie(&archive(pickle, &[("0", &six)]));
+    let with = |pickle: &[u8]| damage(&archive(pickle, &[("0", &six)]));
     assert!(state(&archive(&good, &[("0", &six)])).is_ok());
 
-    assert_eq!(with(&good[..good.len() - 1]), PickleLie::Cut { at: good.len() as u64 - 1 });
-    assert_eq!(with(&[0x80, 9, b'}', b'.']), PickleLie::Protocol(9));
-    assert_eq!(with(b"}\xff."), PickleLie::Instruction { at: 1, code: 0xff });
-    assert_eq!(with(b"}Pid\n."), PickleLie::Instruction { at: 1, code: b'P' });
-    assert_eq!(with(b"."), PickleLie::Stack { at: 0 });
-    assert_eq!(with(b"}0u."), PickleLie::Stack { at: 2 });
-    assert_eq!(with(b"K\x01K\x02a."), PickleLie::Stack { at: 4 }, "a number is not a list");
-    assert_eq!(with(b"K\x01(0R."), PickleLie::Stack { at: 4 });
-    assert_eq!(with(b"h\x05."), PickleLie::Memo { at: 0, slot: 5 });
-    assert_eq!(with(b"X\x02\0\0\0\xff\xff."), PickleLie::Text { at: 5 });
-    assert_eq!(with(b"Ione\n."), PickleLie::Text { at: 0 });
-    assert_eq!(with(b"K\x01K\x02\x93."), PickleLie::Text { at: 4 });
-    assert_eq!(with(b"}(K\x01u."), PickleLie::Pairs { at: 4 });
-    assert_eq!(with(b"K\x01Q."), PickleLie::Reference { at: 2 });
+    assert_eq!(with(&good[..good.len() - 1]), PickleDamage::Cut { at: good.len() as u64 - 1 });
+    assert_eq!(with(&[0x80, 9, b'}', b'.']), PickleDamage::Protocol(9));
+    assert_eq!(with(b"}\xff."), PickleDamage::Instruction { at: 1, code: 0xff });
+    assert_eq!(with(b"}Pid\n."), PickleDamage::Instruction { at: 1, code: b'P' });
+    assert_eq!(with(b"."), PickleDamage::Stack { at: 0 });
+    assert_eq!(with(b"}0u."), PickleDamage::Stack { at: 2 });
+    assert_eq!(with(b"K\x01K\x02a."), PickleDamage::Stack { at: 4 }, "a number is not a list");
+    assert_eq!(with(b"K\x01(0R."), PickleDamage::Stack { at: 4 });
+    assert_eq!(with(b"h\x05."), PickleDamage::Memo { at: 0, slot: 5 });
+    assert_eq!(with(b"X\x02\0\0\0\xff\xff."), PickleDamage::Text { at: 5 });
+    assert_eq!(with(b"Ione\n."), PickleDamage::Text { at: 0 });
+    assert_eq!(with(b"K\x01K\x02\x93."), PickleDamage::Text { at: 4 });
+    assert_eq!(with(b"}(K\x01u."), PickleDamage::Pairs { at: 4 });
+    assert_eq!(with(b"K\x01Q."), PickleDamage::Reference { at: 2 });
     assert_eq!(
         with(b"X\xff\xff\xff\x7fabc."),
-        PickleLie::Claim { at: 5, claimed: 0x7fff_ffff, left: 4 },
+        PickleDamage::Claim { at: 5, claimed: 0x7fff_ffff, left: 4 },
         "no memory is taken for it"
     );
     assert_eq!(
         with(b"ctorch._utils\n_rebuild_tensor_v2\n)R."),
-        PickleLie::Call { at: 34, function: "torch._utils._rebuild_tensor_v2".into() }
+        PickleDamage::Call { at: 34, function: "torch._utils._rebuild_tensor_v2".into() }
     );
     let negative = one(&View { shape: &[-2, 3], ..SIX });
-    assert!(matches!(with(&negative), PickleLie::Call { .. }));
+    assert!(matches!(with(&negative), PickleDamage::Call { .. }));
     let uneven = one(&View { shape: &[2], ..SIX });
-    assert!(matches!(with(&uneven), PickleLie::Call { .. }));
+    assert!(matches!(with(&uneven), PickleDamage::Call { .. }));
 
-    let bounds = PickleLie::Bounds { name: "w".into(), key: "0".into() };
+    let bounds = PickleDamage::Bounds { name: "w".into(), key: "0".into() };
     assert_eq!(with(&one(&View { shape: &[3, 3], ..SIX })), bounds);
     assert_eq!(with(&one(&View { offset: 1, ..SIX })), bounds);
     assert_eq!(with(&one(&View { strides: &[i32::MAX, i32::MAX], ..SIX })), bounds);
@@ -259,12 +261,12 @@ fn every_lie_has_its_name() {
     assert_eq!(with(&one(&View { shape: &huge, strides: &huge, ..SIX })), bounds);
     assert_eq!(
         with(&one(&View { numel: 7, ..SIX })),
-        PickleLie::StorageSize { key: "0".into(), needed: 28, got: 24 }
+        PickleDamage::StorageSize { key: "0".into(), needed: 28, got: 24 }
     );
-    assert_eq!(with(&one(&View { key: "1", ..SIX })), PickleLie::NoStorage { key: "1".into() });
+    assert_eq!(with(&one(&View { key: "1", ..SIX })), PickleDamage::NoStorage { key: "1".into() });
     // Views of one element can be as large as anybody likes, and so can many views of one storage.
     let wide = one(&View { shape: &[30_000, 30_000], strides: &[0, 0], ..SIX });
-    assert!(matches!(with(&wide), PickleLie::Limit { what: "bytes of tensors", .. }));
+    assert!(matches!(with(&wide), PickleDamage::Limit { what: "bytes of tensors", .. }));
     let many = (0..2000).fold(Pickle::new().op(b"}("), |pickle, number| match number {
         0 => {
             pickle.text("0").tensor(&View { numel: 1000, shape: &[1000], strides: &[1], ..SIX }).op(b"q\x01")
@@ -272,7 +274,7 @@ fn every_lie_has_its_name() {
         _ => pickle.text(&number.to_string()).op(b"h\x01"),
     });
     let many = archive(&many.op(b"u").stop(), &[("0", &floats(1000))]);
-    assert!(matches!(lie(&many), PickleLie::Limit { what: "bytes of tensors", .. }));
+    assert!(matches!(damage(&many), PickleDamage::Limit { what: "bytes of tensors", .. }));
 }
 
 #[test]
@@ -285,10 +287,10 @@ fn archives_that_are_not_pytorchs_are_refused() {
     };
     let stored = CompressionMethod::Stored;
     assert!(state(&zip_of(&entries(little), stored)).is_ok());
-    assert_eq!(lie(&zip_of(&entries(b"big"), stored)), PickleLie::BigEndian);
-    assert!(matches!(lie(&zip_of(&entries(b"middle"), stored)), PickleLie::Archive(_)));
-    assert!(matches!(lie(&zip_of(&entries(&[b'x'; 100]), stored)), PickleLie::Archive(_)));
-    let PickleLie::Archive(reason) = lie(&zip_of(&entries(little), CompressionMethod::Deflated)) else {
+    assert_eq!(damage(&zip_of(&entries(b"big"), stored)), PickleDamage::BigEndian);
+    assert!(matches!(damage(&zip_of(&entries(b"middle"), stored)), PickleDamage::Archive(_)));
+    assert!(matches!(damage(&zip_of(&entries(&[b'x'; 100]), stored)), PickleDamage::Archive(_)));
+    let PickleDamage::Archive(reason) = damage(&zip_of(&entries(little), CompressionMethod::Deflated)) else {
         panic!("compressed entries are not bombs here")
     };
     assert!(reason.contains("compressed"), "{reason}");
@@ -297,7 +299,7 @@ fn archives_that_are_not_pytorchs_are_refused() {
     let mut bytes = zip_of(&entries(little), stored);
     let place = bytes.windows(six.len()).position(|window| window == six).unwrap();
     bytes[place + 5] ^= 1;
-    assert!(matches!(lie(&bytes), PickleLie::Archive(reason) if reason.contains("checksum")));
+    assert!(matches!(damage(&bytes), PickleDamage::Archive(reason) if reason.contains("checksum")));
     let twice = [("data.pkl".to_owned(), good.as_slice()), ("../data.pkl".to_owned(), &good)];
     let _ = open(&zip_of(&twice, stored)); // whichever is meant, nothing is written anywhere
 }
@@ -313,20 +315,23 @@ fn legacy_files_are_checked_against_their_length() {
             Err(IoError::Truncated { expected, got, .. }) => {
                 assert!(got == length as u64 && expected > got, "cut at {length}: {expected}");
             }
-            Err(IoError::NotPickle { .. }) if length == 1 => {}
+            Err(IoError::Refused(_)) if length == 1 => {}
             other => panic!("cut at {length}: {other:?}"),
         }
     }
-    let storages = |bytes: &[u8]| match lie(bytes) {
-        PickleLie::Storages(reason) => reason,
+    let storages = |bytes: &[u8]| match damage(bytes) {
+        PickleDamage::Storages(reason) => reason,
         other => panic!("{other:?}"),
     };
     assert!(storages(&legacy(&good, &[("0", 6, &six), ("0", 6, &six)])).contains("twice"));
     assert!(storages(&legacy(&good, &[("9", 6, &six)])).contains("no tensor"));
     assert!(storages(&legacy(&good, &[("0", u64::MAX, &six)])).contains("no end"));
-    assert_eq!(lie(&legacy(&good, &[])), PickleLie::NoStorage { key: "0".into() });
+    assert_eq!(damage(&legacy(&good, &[])), PickleDamage::NoStorage { key: "0".into() });
     assert!(matches!(state(&legacy(&good, &[("0", 1 << 40, &six)])), Err(IoError::Truncated { .. })));
-    assert!(matches!(lie(&legacy(&good, &[("0", 5, &six)])), PickleLie::StorageSize { needed: 24, .. }));
+    assert!(matches!(
+        damage(&legacy(&good, &[("0", 5, &six)])),
+        PickleDamage::StorageSize { needed: 24, .. }
+    ));
     let two = Pickle::new().op(b"}(").entry("w", &SIX).entry("v", &View { class: "HalfStorage", ..SIX });
     assert!(storages(&legacy(&two.op(b"u").stop(), &[("0", 6, &six)])).contains("two types"));
 }

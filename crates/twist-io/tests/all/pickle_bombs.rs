@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use twist_io::{IoError, PickleFile, PickleLie, load_pickle};
+use twist_io::{IoError, PickleDamage, PickleFile, load_pickle};
 
 use crate::pickles::{Pickle, SIX, archive, floats};
 
@@ -87,7 +87,7 @@ fn lists_that_are_made_of_a_long_one_are_refused() {
     };
     for pickle in [ones(("torch", "Size")), pairs] {
         let error = open(&pickle).unwrap_err();
-        assert!(matches!(&error, IoError::Pickle { lie: PickleLie::Amplifies { .. }, .. }), "{error}");
+        assert!(matches!(&error, IoError::Pickle { damage: PickleDamage::Amplifies { .. }, .. }), "{error}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use twist_io::{Dtype, HostTensor, IoError, StateDict, load_safetensors, save_safetensors};
+use twist_io::{Dtype, HostTensor, StateDict, load_safetensors, save_safetensors};
 
 fn tensor() -> impl Strategy<Value = HostTensor> {
     (prop::sample::select(&Dtype::ALL[..]), prop::collection::vec(0usize..4, 0..4)).prop_flat_map(
@@ -104,7 +104,10 @@ fn a_state_that_contradicts_itself_touches_no_file() {
     ];
     for (state, reason) in cases {
         let error = save_safetensors(&path, &state, None).unwrap_err();
-        assert!(matches!(error, IoError::BadState { .. }) && error.to_string().contains(reason), "{error}");
+        assert!(
+            error.to_string().starts_with("cannot write ") && error.to_string().contains(reason),
+            "{error}"
+        );
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -48,11 +48,10 @@ impl Batches {
         for path in &paths {
             let this = variant_of(path);
             if *variant.get_or_insert(this) != this {
-                return Err(DataError::Cifar {
-                    path: path.clone(),
-                    reason: "it is CIFAR-100 and others are CIFAR-10, or the reverse: give them separately"
-                        .to_owned(),
-                });
+                return Err(DataError::cifar(
+                    path.clone(),
+                    "it is CIFAR-100 and others are CIFAR-10, or the reverse: give them separately",
+                ));
             }
         }
         let variant = variant.unwrap_or(Variant::Cifar10);

@@ -62,9 +62,9 @@ impl Cifar {
         let Batches { variant, paths, names, left_out } = batches;
         if coarse && variant == Variant::Cifar10 {
             let path = paths.into_iter().next().unwrap_or_default();
-            return Err(DataError::Labels { path, reason: "CIFAR-10 has no coarse labels".to_owned() });
+            return Err(DataError::labels(path, "CIFAR-10 has no coarse labels"));
         }
-        let files = FilePool::open(paths).map_err(|(path, source)| DataError::Read { path, source })?;
+        let files = FilePool::open(paths).map_err(|(path, source)| DataError::read(path, source))?;
         let names = names.for_labels(variant, coarse);
         let mut starts = Vec::with_capacity(files.len());
         let mut labels = Vec::new();
@@ -97,9 +97,9 @@ fn read_labels(
     labels: &mut Vec<u32>,
 ) -> Result<(), DataError> {
     let (path, size, record) = (files.path(file), files.size(file), variant.record() as u64);
-    let lie = |reason: String| DataError::Cifar { path: path.to_path_buf(), reason };
+    let damaged = |reason: String| DataError::cifar(path, reason);
     if size == 0 || !size.is_multiple_of(record) {
-        return Err(lie(format!(
+        return Err(damaged(format!(
             "its {size} bytes are not a whole number of records of {record} bytes ({} and {} over): it was cut off or is \
              something else; download it again",
             size / record,
@@ -110,9 +110,9 @@ fn read_labels(
     for number in 0..size / record {
         let mut label = [0];
         let read = files.read_exact_at(file, &mut label, number * record + at);
-        read.map_err(|source| DataError::Read { path: path.to_path_buf(), source })?;
+        read.map_err(|source| DataError::read(path, source))?;
         if usize::from(label[0]) >= classes {
-            return Err(lie(format!(
+            return Err(damaged(format!(
                 "record {number} has the label {}, but there are {classes} classes",
                 label[0]
             )));
@@ -132,7 +132,7 @@ impl Dataset for Cifar {
         let (file, offset) = self.locate(index)?;
         let mut planes = [0; 3 * PLANE];
         let read = self.files.read_exact_at(file, &mut planes, offset + self.variant.label_bytes() as u64);
-        read.map_err(|source| DataError::Read { path: self.files.path(file).to_path_buf(), source })?;
+        read.map_err(|source| DataError::read(self.files.path(file), source))?;
         let pixels = (0..PLANE).flat_map(|i| [planes[i], planes[PLANE + i], planes[2 * PLANE + i]]).collect();
         Ok(Stored::Pixels(Arc::new(Rgb8 { width: SIDE as u32, height: SIDE as u32, pixels })))
     }

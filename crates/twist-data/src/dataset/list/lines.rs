@@ -14,11 +14,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
 
 /// Reads the text of a list; `path` is where it comes from.
 pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<Row>, DataError> {
-    let bad = |line: usize, reason: &str| DataError::Line {
-        path: path.to_path_buf(),
-        line: line as u64,
-        reason: reason.to_owned(),
-    };
+    let bad = |line: usize, reason: &str| DataError::line(path, line as u64, reason);
     let mut rows = Vec::new();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     for (number, line) in (1..).zip(bytes.split(|&b| b == b'\n')) {

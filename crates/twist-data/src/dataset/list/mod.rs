@@ -56,11 +56,11 @@ impl List {
 
     fn of_rows(rows: Vec<Row>, path: &Path, folder: PathBuf) -> Result<Self, DataError> {
         if rows.is_empty() {
-            return Err(DataError::NoImages {
-                path: path.display().to_string(),
-                found: "the list is empty".to_owned(),
-                remedy: "Write one path per line; a label may follow after a tab".to_owned(),
-            });
+            return Err(DataError::no_images(
+                path.display(),
+                "the list is empty",
+                "Write one path per line; a label may follow after a tab",
+            ));
         }
         refuse_duplicates(path, &rows)?;
         let (rows, left_out) = present(path, &folder, rows)?;
@@ -75,7 +75,7 @@ fn refuse_duplicates(path: &Path, rows: &[Row]) -> Result<(), DataError> {
     for row in rows {
         if let Some(first) = seen.insert(&row.path, row.line) {
             let reason = format!("{} is already listed in line {first}: remove one of them", row.path);
-            return Err(DataError::Line { path: path.to_path_buf(), line: row.line, reason });
+            return Err(DataError::line(path, row.line, reason));
         }
     }
     Ok(())
@@ -100,7 +100,7 @@ fn present(path: &Path, folder: &Path, rows: Vec<Row>) -> Result<(Vec<Row>, Vec<
             folder.join(&first.path).display(),
             if folder.as_os_str().is_empty() { "the working directory" } else { "the folder of the list" }
         );
-        return Err(DataError::Line { path: path.to_path_buf(), line: first.line, reason });
+        return Err(DataError::line(path, first.line, reason));
     }
     let mut leftovers = Leftovers::default();
     let kind = ["line of the list whose file is missing", "lines of the list whose file is missing"];

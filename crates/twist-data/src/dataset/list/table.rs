@@ -18,7 +18,7 @@ use crate::dataset::unicode::composed;
 pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
     let bytes = read_file(path)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let bad = |line: u64, reason: String| DataError::Line { path: path.to_path_buf(), line, reason };
+    let bad = |line: u64, reason: String| DataError::line(path, line, reason);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
     let header = reader.headers().map_err(|e| bad(1, plain(&e)))?.clone();
     let column = |name: &str| header.iter().position(|h| h.eq_ignore_ascii_case(name));
@@ -70,10 +70,9 @@ pub(crate) fn labels(path: &Path, rows: &[Row], known: &[String]) -> Result<Labe
     let named = rows.iter().any(|r| r.class.is_some());
     if !(numbered && named) {
         return Labels::from_text(rows.iter().map(|r| r.label.as_deref().or(r.class.as_deref())), known)
-            .map_err(|reason| DataError::Labels { path: path.to_path_buf(), reason });
+            .map_err(|reason| DataError::labels(path, reason));
     }
-    let bad =
-        |row: &Row, reason: String| DataError::Line { path: path.to_path_buf(), line: row.line, reason };
+    let bad = |row: &Row, reason: String| DataError::line(path, row.line, reason);
     let mut names: BTreeMap<u32, (Cow<'_, str>, u64)> = BTreeMap::new();
     let mut indices = Vec::with_capacity(rows.len());
     for row in rows {

@@ -91,7 +91,7 @@ impl Tables {
             if let Some(first) = files.first() {
                 table.columns.agree(&first.columns).map_err(|reason| {
                     let reason = format!("{reason}, unlike {}: open them separately", first.path.display());
-                    DataError::Parquet { path: table.path.clone(), reason }
+                    DataError::parquet(&table.path, reason)
                 })?;
             }
             for (number, group) in table.reader.metadata().row_groups().iter().enumerate() {
@@ -103,23 +103,24 @@ impl Tables {
             files.push(table);
         }
         let Some(first) = files.first() else {
-            return Err(DataError::Pattern { pattern: String::new(), reason: "it names no file".to_owned() });
+            return Err(DataError::pattern("", "it names no file"));
         };
         if len == 0 {
-            return Err(DataError::NoImages {
-                path: first.path.display().to_string(),
-                found: "its tables have no rows".to_owned(),
-                remedy: "Download them again, or give other files".to_owned(),
-            });
+            return Err(DataError::no_images(
+                first.path.display(),
+                "its tables have no rows",
+                "Download them again, or give other files",
+            ));
         }
         first.columns.note(&mut leftovers);
         let texts = || texts.iter().map(Option::as_deref);
-        let labels = match &first.columns.classes {
-            None => Labels::from_text(texts(), &[])
-                .map_err(|reason| DataError::Parquet { path: first.path.clone(), reason })?,
-            Some(names) => of_class_names(texts(), names)
-                .map_err(|reason| DataError::Parquet { path: first.path.clone(), reason })?,
-        };
+        let labels =
+            match &first.columns.classes {
+                None => Labels::from_text(texts(), &[])
+                    .map_err(|reason| DataError::parquet(&first.path, reason))?,
+                Some(names) => of_class_names(texts(), names)
+                    .map_err(|reason| DataError::parquet(&first.path, reason))?,
+            };
         Ok(Self { files, groups, len, labels, left_out: leftovers.finish(), cache: PageCache::default() })
     }
 
@@ -190,20 +191,20 @@ fn check_rows(groups: &[RowGroupMetaData], size: u64) -> Result<(), String> {
 /// Opens one file and reads its labels, as text.
 fn open_table(path: PathBuf, kept: bool, source: &LabelSource) -> Result<Opened, DataError> {
     let file = SharedFile::open(&path, kept);
-    let file = file.map_err(|source| DataError::Read { path: path.clone(), source })?;
+    let file = file.map_err(|source| DataError::read(&path, source))?;
     let size = file.len();
-    let lie = |error: &dyn std::fmt::Display| {
+    let damaged = |error: &dyn std::fmt::Display| {
         let reason = format!("{error}; if it was cut off, copy it again");
-        DataError::Parquet { path: path.clone(), reason }
+        DataError::parquet(&path, reason)
     };
-    let reader = caught(|| SerializedFileReader::new(file.clone())).map_err(|e| lie(&e))?;
-    check_rows(reader.metadata().row_groups(), size).map_err(|reason| lie(&reason))?;
+    let reader = caught(|| SerializedFileReader::new(file.clone())).map_err(|e| damaged(&e))?;
+    check_rows(reader.metadata().row_groups(), size).map_err(|reason| damaged(&reason))?;
     let columns = Columns::choose(reader.metadata().file_metadata(), source)
-        .map_err(|reason| DataError::Parquet { path: path.clone(), reason })?;
+        .map_err(|reason| DataError::parquet(&path, reason))?;
     let labels = match columns.label {
         Some(column) => {
             caught(|| read_labels(&file, reader.metadata(), column)).map_err(|unread| match unread {
-                Unread::Damaged(error) => lie(&error),
+                Unread::Damaged(error) => damaged(&error),
                 Unread::Other(what) => {
                     let kind = reader.metadata().file_metadata().schema_descr().column(column).physical_type();
                     let called = columns.label_called().unwrap_or_default();
@@ -211,7 +212,7 @@ fn open_table(path: PathBuf, kept: bool, source: &LabelSource) -> Result<Opened,
                         "its column of labels {called} ({kind}) {what}. Labels are whole numbers, text, or true and false: \
                          convert the column, or read the images without labels (`--labels none`)"
                     );
-                    DataError::Parquet { path: path.clone(), reason }
+                    DataError::parquet(&path, reason)
                 }
             })?
         }
@@ -236,16 +237,13 @@ impl Dataset for Tables {
         let path = || self.files[self.groups[group].file].path.clone();
         match caught(|| self.bytes(group, row)) {
             Ok(Some(bytes)) => Ok(Stored::Encoded(bytes)),
-            Ok(None) => Err(DataError::Parquet {
-                path: path(),
-                reason: format!(
-                    "{} contains no bytes; it may only refer to a file elsewhere",
-                    self.path(index)
-                ),
-            }),
+            Ok(None) => Err(DataError::parquet(
+                path(),
+                format!("{} contains no bytes; it may only refer to a file elsewhere", self.path(index)),
+            )),
             Err(error) => {
                 let reason = format!("{}: {error}; if the file was damaged, copy it again", self.path(index));
-                Err(DataError::Parquet { path: path(), reason })
+                Err(DataError::parquet(path(), reason))
             }
         }
     }

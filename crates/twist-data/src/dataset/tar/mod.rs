@@ -41,7 +41,7 @@ pub(crate) struct TarShards {
 impl TarShards {
     /// Indexes the archives.
     pub(crate) fn open(paths: Vec<PathBuf>, folders: Folders, splits: Splits) -> Result<Self, DataError> {
-        let files = FilePool::open(paths).map_err(|(path, source)| DataError::Read { path, source })?;
+        let files = FilePool::open(paths).map_err(|(path, source)| DataError::read(path, source))?;
         let indexed: Vec<Result<(Vec<Sample>, Scan), DataError>> =
             (0..files.len()).into_par_iter().map(|file| index(&files, file)).collect();
         let mut leftovers = Leftovers::default();
@@ -55,11 +55,11 @@ impl TarShards {
             shards.push(samples);
         }
         if shards.iter().all(Vec::is_empty) {
-            return Err(DataError::NoImages {
-                path: files.path(0).display().to_string(),
-                found: found(&leftovers.finish()),
-                remedy: "Pack images with `twist data pack`, or name the archive that holds them".to_owned(),
-            });
+            return Err(DataError::no_images(
+                files.path(0).display(),
+                found(&leftovers.finish()),
+                "Pack images with `twist data pack`, or name the archive that holds them",
+            ));
         }
         let labels = match written_labels(&files, &shards, classes)? {
             Some(labels) => labels,
@@ -70,14 +70,14 @@ impl TarShards {
                 let names = names.map(|name| &name[skip..]);
                 let found = folder_labels(names, folders, &mut leftovers);
                 if splits == Splits::Refuse && !found.splits.is_empty() {
-                    return Err(DataError::Labels {
-                        path: files.path(0).to_path_buf(),
-                        reason: format!(
+                    return Err(DataError::labels(
+                        files.path(0),
+                        format!(
                             "the archives mix the splits {}, but training and measuring need separate splits: \
                              pack each split by itself",
                             found.splits.join(", ")
                         ),
-                    });
+                    ));
                 }
                 found.labels
             }
@@ -112,12 +112,12 @@ fn index(files: &FilePool, file: usize) -> Result<(Vec<Sample>, Scan), DataError
     let path = || files.path(file).to_path_buf();
     let read = |buffer: &mut [u8], offset| files.read_exact_at(file, buffer, offset);
     let mut scan = scan(files.size(file), read).map_err(|damage| match damage {
-        Damage::Io(source) => DataError::Read { path: path(), source },
-        Damage::Format { offset, reason } => DataError::Tar { path: path(), offset, reason },
+        Damage::Io(source) => DataError::read(path(), source),
+        Damage::Format { offset, reason } => DataError::tar(path(), offset, reason),
     })?;
     let members = std::mem::take(&mut scan.members);
     let samples = samples::group(members, &mut scan.leftovers)
-        .map_err(|(offset, reason)| DataError::Tar { path: path(), offset, reason })?;
+        .map_err(|(offset, reason)| DataError::tar(path(), offset, reason))?;
     Ok((samples, scan))
 }
 
@@ -129,15 +129,15 @@ fn agree(
     these: Vec<String>,
 ) -> Result<(), DataError> {
     match classes {
-        Some((first, those)) if *those != these => Err(DataError::Labels {
-            path: files.path(file).to_path_buf(),
-            reason: format!(
+        Some((first, those)) if *those != these => Err(DataError::labels(
+            files.path(file),
+            format!(
                 "its {} classes differ from the {} of {}: pack both together, or open them separately",
                 these.len(),
                 those.len(),
                 files.path(*first).display()
             ),
-        }),
+        )),
         Some(_) => Ok(()),
         None => {
             *classes = Some((file, these));
@@ -153,8 +153,7 @@ fn written_labels(
     classes: Option<(usize, Vec<String>)>,
 ) -> Result<Option<Labels>, DataError> {
     let samples = || shards.iter().flatten();
-    let misfit =
-        |file: usize, reason: String| DataError::Labels { path: files.path(file).to_path_buf(), reason };
+    let misfit = |file: usize, reason: String| DataError::labels(files.path(file), reason);
     if let Some((file, names)) = classes {
         // Where the archive numbers its classes itself, a number is that; the name of a class is the class.
         let place: HashMap<&str, u32> = names.iter().map(String::as_str).zip(0..).collect();
@@ -211,7 +210,7 @@ impl Dataset for TarShards {
         let file = self.shard_of(index);
         let mut bytes = room(|| self.path(index), size)?;
         let read = self.files.read_exact_at(file, &mut bytes, offset);
-        read.map_err(|source| DataError::Read { path: self.files.path(file).to_path_buf(), source })?;
+        read.map_err(|source| DataError::read(self.files.path(file), source))?;
         Ok(Stored::Encoded(bytes))
     }
 

@@ -210,7 +210,7 @@ struct Window<'a, R> {
     read_exact_at: R,
     /// What the operating system refused, if it did.
     refused: &'a RefCell<Option<io::Error>>,
-    /// Bytes read since the last member: contents are passed over, so more than a header is a header that lies about its size.
+    /// Bytes read since the last member: contents are passed over, so more than a header is a header with a false size.
     read: &'a Cell<u64>,
     at: u64,
     start: u64,

@@ -177,7 +177,7 @@ impl Dataset for Rows {
             return Err(DataError::OutOfRange { index, len: self.len });
         }
         let source = std::io::Error::other("it is a file of features and has no images");
-        Err(DataError::Read { path: self.path.clone(), source })
+        Err(DataError::read(self.path.clone(), source))
     }
 
     fn path(&self, index: usize) -> String {

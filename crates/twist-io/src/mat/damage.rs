@@ -4,7 +4,7 @@ use thiserror::Error;
 
 /// What is wrong with a MATLAB file, or what in it is not read.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub enum MatLie {
+pub enum MatDamage {
     /// It does not begin as such files do.
     #[error("it is not a MATLAB file of level 5")]
     NotMat,

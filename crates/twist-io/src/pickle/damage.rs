@@ -1,4 +1,4 @@
-//! The ways in which a PyTorch file can lie.
+//! The ways in which a PyTorch file can be damaged.
 
 use std::io;
 use std::path::Path;
@@ -6,11 +6,12 @@ use std::path::Path;
 use thiserror::Error;
 
 use crate::error::{IoError, shown};
+use crate::refused::Refused;
 
 /// What is wrong with a PyTorch weight file. Offsets count bytes from the beginning of the pickle's stream.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum PickleLie {
+pub enum PickleDamage {
     /// The pickle ends before its last instruction.
     #[error("its pickle ends in the middle, after {at} bytes")]
     Cut {
@@ -130,7 +131,7 @@ pub enum PickleLie {
 /// What is wrong, before it is known which file it belongs to.
 #[derive(Debug)]
 pub(super) enum Fault {
-    Lie(PickleLie),
+    Damage(PickleDamage),
     Os(io::Error),
     /// Another kind of file.
     Not(String),
@@ -150,17 +151,21 @@ impl Fault {
     pub(super) fn at(self, path: &Path) -> IoError {
         let path = path.to_owned();
         match self {
-            Fault::Lie(lie) => IoError::Pickle { path, lie },
+            Fault::Damage(damage) => IoError::Pickle { path, damage },
             Fault::Os(source) => IoError::os("read", &path, None, source),
-            Fault::Not(reason) => IoError::NotPickle { path, reason },
+            Fault::Not(reason) => {
+                let remedy = "give a file written by torch.save or safetensors";
+                let what = format!("{} is not a PyTorch weight file", path.display());
+                Refused::new(what).because(reason).remedy(remedy).into()
+            }
             Fault::Truncated { expected, got } => IoError::Truncated { path, expected, got },
-            Fault::Dtype { name, dtype } => IoError::UnknownDtype { path, name, dtype },
+            Fault::Dtype { name, dtype } => IoError::unknown_dtype(&path, &name, &dtype),
         }
     }
 }
 
-impl From<PickleLie> for Fault {
-    fn from(lie: PickleLie) -> Self {
-        Fault::Lie(lie)
+impl From<PickleDamage> for Fault {
+    fn from(damage: PickleDamage) -> Self {
+        Fault::Damage(damage)
     }
 }
