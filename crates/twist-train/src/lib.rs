@@ -1,14 +1,13 @@
 //! Training: the part of Twist that owns time, state and side effects.
 //!
 //! A [`Recipe`] is the configuration as the user wrote it. [`TrainPlan::new`] combines it with the size of the data and the
-//! features of the machine into a checked plan that holds every derived number. A [`Trainer`] executes the plan: the loader
-//! delivers batches of bytes, and [`train_step`] makes one update from each. The one loop of this crate, [`run::Run`], calls
-//! the steps. It sends [`Event`](twist_run::Event)s to [`Recorder`](twist_run::Recorder)s, calls an [`Evaluator`] at
+//! features of the machine into a checked plan that holds every derived number. The loader delivers batches of
+//! bytes, and [`train_step`] makes one update from each. The one loop of this crate, [`run::Run`], calls the steps. It sends [`Event`](twist_run::Event)s to [`Recorder`](twist_run::Recorder)s, calls an [`Evaluator`] at
 //! intervals, writes checkpoints atomically, and stops a run when the [`Guard`] finds that it has collapsed.
 //!
 //! ```text
-//! recipe.toml ─ Recipe ─ TrainPlan ─ Trainer ─ Run ─┬─ Pretraining ─ Loader ─ train_step ─ Optimizer
-//!                                                   └─ Guard, Recorder, Evaluator, CheckpointStore
+//! recipe.toml ─ Recipe ─ TrainPlan ─ Run ─┬─ Pretraining ─ Loader ─ train_step ─ Optimizer
+//!                                         └─ Guard, Recorder, Evaluator, CheckpointStore
 //! ```
 //!
 //! The crate deliberately prints nothing, parses no arguments and implements no evaluation protocol. Schedules are
@@ -17,6 +16,7 @@
 //!
 //! ```no_run
 //! use twist_run::{OnExisting, RunFolder};
+//! use twist_train::run::Run;
 //! use twist_train::*;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,9 +28,9 @@
 //!
 //! let folder = RunFolder::open("runs/demo", OnExisting::Refuse)?;
 //! let options = TrainOptions { recipe_name: "demo".into(), ..TrainOptions::default() };
-//! let mut trainer = Trainer::new(plan, dataset, &folder, options)?;
-//! folder.describe(recipe.text(), trainer.plan())?;
-//! let outcome = trainer.run(None, &mut folder.recorders()?, &StopFlag::new())?;
+//! let mut run = Run::of_network(plan, dataset, &folder, options)?;
+//! folder.describe(recipe.text(), run.task().plan())?;
+//! let outcome = run.run(None, &mut folder.recorders()?, &StopFlag::new(), None)?;
 //! assert!(matches!(outcome, Outcome::Finished { .. }));
 //! # Ok(())
 //! # }
@@ -85,7 +85,7 @@ pub use objective::{LossValue, Objective};
 pub use optim::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
 pub use pace::Pace;
 pub use plan::{DataFacts, EvalPlan, RatePlan, SelfLabelPlan, TrainPlan};
-pub use pretrain::{Pretraining, TrainOptions, Trainer, seconds_per_step};
+pub use pretrain::{Pretraining, TrainOptions, seconds_per_step};
 pub use resume::changes;
 pub use run::{EvalError, Evaluator, Moment, Outcome, RunPlan, StopFlag, StopReason};
 pub use schedule::{Cosine, LearningRate, Stage, released_warmup_epochs, silent_warmup_epochs};

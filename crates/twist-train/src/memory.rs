@@ -194,13 +194,8 @@ mod tests {
 
     #[test]
     fn only_a_lack_of_memory_is_explained() {
-        let text = "model = { arch = \"resnet18_cifar\" }\noptim = { name = \"sgd\", lr = 0.1 }\n\
-                    schedule = { epochs = 8 }\ntrain = { batch_size = 64, accumulation = 2 }\n\
-                    [[views]]\nname = \"a\"\nsize = 8\nscale = [0.2, 1.0]\nblur = 0.0\nsolarize = 0.0\n\
-                    [[views]]\nname = \"b\"\nsize = 8\nscale = [0.2, 1.0]\nblur = 0.0\nsolarize = 0.0\n";
-        let recipe = Recipe::read("x", text, &[]).unwrap();
-        let small_norms = text.replace("accumulation = 2", "norm_batch = 16");
-        let small_norms = Recipe::read("x", &small_norms, &[]).unwrap();
+        let recipe = |piece: &str| Recipe::tiny(&["train.batch_size=64", piece]).unwrap();
+        let (recipe, small_norms) = (recipe("train.accumulation=2"), recipe("train.norm_batch=16"));
         let machine = Machine { device: Device::Cuda(1), threads: 1, loader_threads: 1, fast_bf16: true };
         let facts = DataFacts { images: 64, ..DataFacts::default() };
         let plan = TrainPlan::new(recipe.config(), &facts, &machine).unwrap();

@@ -194,13 +194,7 @@ mod tests {
 
     #[test]
     fn every_changed_key_is_listed_with_old_and_new() {
-        let text = "model = { arch = \"resnet18_cifar\" }\noptim = { name = \"sgd\", lr = 0.1 }\n\
-                    schedule = { epochs = 8 }\ntrain = { batch_size = 2 }\n[[views]]\nname = \"a\"\nsize = 8\n\
-                    scale = [0.2, 1.0]\nblur = 0.0\nsolarize = 0.0\n";
-        let read = |overrides: &[&str]| {
-            let overrides: Vec<_> = overrides.iter().map(|text| text.parse().unwrap()).collect();
-            Recipe::read("x", text, &overrides).unwrap().config().clone()
-        };
+        let read = |overrides: &[&str]| Recipe::tiny(overrides).unwrap().config().clone();
         let old = read(&[]);
         assert!(changes(&old, &read(&[])).is_empty());
         let new = read(&["optim.lr=0.2", "model.bunch=2", "views.0.blur=0.5", "model.arch=resnet50"]);

@@ -76,12 +76,9 @@ mod tests {
     use crate::{DataFacts, TrainState};
 
     fn state() -> (TrainPlan, TrainState) {
-        let text = "model = { arch = \"resnet18_cifar\", width = 8, hidden_dim = 16, dim = 8 }\n\
-                    optim = { name = \"sgd\", lr = 0.1 }\nschedule = { epochs = 2, warmup_epochs = 0 }\n\
-                    train = { batch_size = 4, precision = \"fp32\" }\nteacher = { momentum = 0.9 }\n[[views]]\n\
-                    name = \"global\"\ncount = 2\nsize = 16\nscale = [0.3, 1.0]\nblur = 0.0\nsolarize = 0.0\n[[views]]\n\
-                    name = \"same\"\nsize = 16\nscale = [0.3, 1.0]\nblur = 0.0\nsolarize = 0.0\n";
-        let recipe = Recipe::read("test", text, &[]).unwrap();
+        let overrides =
+            ["teacher.momentum=0.9", "train.batch_size=4", "train.precision=fp32", "views.0.count=2"];
+        let recipe = Recipe::tiny(&overrides).unwrap();
         let machine = Machine { device: Device::Cpu, threads: 1, loader_threads: 1, fast_bf16: false };
         let data = DataFacts { images: 8, ..DataFacts::default() };
         let plan = TrainPlan::new(recipe.config(), &data, &machine).unwrap();

@@ -1,11 +1,14 @@
 //! A run of heads on frozen features.
 
+use std::time::Duration;
+
 use twist_eval::{
     ChosenHead, RunFigures, guides, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head,
 };
 use twist_model::export;
 use twist_run::{Figures, Recorder, RunFolder, Sources, files};
-use twist_train::frozen::{FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer, Heads};
+use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe, Heads};
+use twist_train::run::Run;
 use twist_train::{EvalError, Moment, Outcome, RunPlan, StopFlag};
 
 use super::{Begun, Job, tell_results, write_report};
@@ -30,7 +33,8 @@ pub(crate) struct HeadJob<'a> {
 
 /// Heads that are ready for their next step.
 pub(crate) struct BegunHeads {
-    trainer: HeadTrainer,
+    run: Run<Heads>,
+    max_time: Option<Duration>,
     tables: Tables,
     source: HeadSource,
     recipe_name: String,
@@ -47,23 +51,23 @@ impl Job for HeadJob<'_> {
         let begins = !folder.resume() || !folder.path().join(files::PLAN).is_file();
         let (tables, facts) = self.source.tables(self.strict, talk)?;
         let plan = HeadPlan::new(self.recipe.config(), &facts, &self.plan.run.machine)?;
-        let mut trainer = self.trainer(plan, &tables, folder, talk)?;
+        let mut run = self.run(plan, &tables, folder, talk)?;
         if begins && self.time.wants_to_know(talk) {
-            trainer = self.timed(trainer, &facts, talk)?;
+            run = self.timed(run, &facts, talk)?;
         }
-        folder.describe(self.recipe.text(), trainer.plan())?.iter().for_each(|aside| talk.say(aside));
+        folder.describe(self.recipe.text(), run.task().plan())?.iter().for_each(|aside| talk.say(aside));
         sources::write(&self.sources, folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
-        warn_of_few_steps(trainer.plan(), talk);
-        let (source, recipe_name) = (self.source, self.sources.recipe);
-        Ok(Some(BegunHeads { trainer, tables, source, recipe_name }))
+        warn_of_few_steps(run.task().plan(), talk);
+        let (source, recipe_name, max_time) = (self.source, self.sources.recipe, self.time.limit);
+        Ok(Some(BegunHeads { run, max_time, tables, source, recipe_name }))
     }
 }
 
 impl HeadJob<'_> {
     /// Whether nothing is left to train and evaluate, found out without making the features.
     fn is_finished(&self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<bool> {
-        let (path, (steps, changed)) = (folder.path(), HeadTrainer::state_of(folder, &self.plan)?);
+        let (path, (steps, changed)) = (folder.path(), self.plan.standing_in(folder)?);
         let trained = steps >= self.plan.run.total_steps && folder.says_done(steps)?;
         if let (true, Some(changed)) = (trained, changed) {
             talk.warn(changed);
@@ -74,27 +78,27 @@ impl HeadJob<'_> {
     /// Says how long the run takes, and shortens it to `--max-time` where nobody said how many epochs it has.
     fn timed(
         &mut self,
-        mut trainer: HeadTrainer,
+        mut run: Run<Heads>,
         facts: &FeatureFacts,
         talk: &Talk,
-    ) -> anyhow::Result<HeadTrainer> {
-        let pace = trainer.seconds_per_step()?;
-        let plan = trainer.plan();
+    ) -> anyhow::Result<Run<Heads>> {
+        let pace = run.task_mut().seconds_per_step()?;
+        let plan = run.task().plan();
         let estimate =
             Estimate { pace, per_epoch: plan.run.steps_per_epoch, epochs: plan.run.epochs, fixed: 0 };
-        let Some(epochs) = estimate.tell(self.time, talk) else { return Ok(trainer) };
+        let Some(epochs) = estimate.tell(self.time, talk) else { return Ok(run) };
         self.recipe = (self.make)(epochs)?;
         let plan = HeadPlan::new(self.recipe.config(), facts, &plan.run.machine)?;
-        Ok(trainer.replanned(plan))
+        Ok(run.of_plan(plan))
     }
 
-    fn trainer(
+    fn run(
         &self,
         plan: HeadPlan,
         tables: &Tables,
         folder: &RunFolder,
         talk: &Talk,
-    ) -> anyhow::Result<HeadTrainer> {
+    ) -> anyhow::Result<Run<Heads>> {
         let (pairs, device) = (plan.config().pairs, plan.run.machine.device);
         let rows = &tables.train.features.rows;
         let mut counting = Counting::new(talk, "neighbours");
@@ -104,8 +108,8 @@ impl HeadJob<'_> {
         let mut counting = Counting::new(talk, "k-means that lead");
         let guides = guides(rows, &plan, &mut |done, all| counting.at(done, all))?;
         drop(counting);
-        let options = HeadOptions { recipe_name: self.sources.recipe.clone(), max_time: self.time.limit };
-        Ok(HeadTrainer::new(plan, rows.shallow_clone(), neighbours, &guides, folder, options)?)
+        let name = self.sources.recipe.clone();
+        Ok(Run::of_heads(plan, rows.shallow_clone(), neighbours, &guides, folder, name)?)
     }
 }
 
@@ -113,35 +117,35 @@ impl Begun for BegunHeads {
     const EVALUATED_EARLY: bool = true;
 
     fn plan(&self) -> &RunPlan {
-        &self.trainer.plan().run
+        &self.run.task().plan().run
     }
 
     fn step(&self) -> u64 {
-        self.trainer.step()
+        self.run.step()
     }
 
     fn train(&mut self, recorders: &mut [Box<dyn Recorder>], stop: &StopFlag) -> anyhow::Result<Outcome> {
-        let Self { trainer, tables, .. } = self;
+        let Self { run, tables, max_time, .. } = self;
         let table = tables.held_out.as_ref().unwrap_or(&tables.train);
-        let (unit_length, device) =
-            (trainer.plan().config().features.unit_length, trainer.plan().run.machine.device);
+        let plan = run.task().plan();
+        let (unit_length, device) = (plan.config().features.unit_length, plan.run.machine.device);
         let mut evaluate = |task: &mut Heads, moment: &Moment| -> Result<Figures, EvalError> {
             Ok(head_scores(task.head(moment.leader), table, unit_length, device)?)
         };
-        Ok(trainer.run(Some(&mut evaluate), recorders, stop)?)
+        Ok(run.run(Some(&mut evaluate), recorders, stop, *max_time)?)
     }
 
     /// The head with the least loss becomes the run's model; figures and report.
     fn finish(mut self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<()> {
-        let losses = self.trainer.losses()?;
-        let number = HeadTrainer::best(&losses);
+        let losses = self.run.task_mut().losses()?;
+        let number = Heads::best(&losses);
         if let [_, _, ..] = losses.as_slice() {
             let each: Vec<String> = losses.iter().map(|loss| format!("{loss:.4}")).collect();
             talk.say(format!("head {number} has the least loss and is kept: {}", each.join("  ")));
         }
         let chosen = ChosenHead { number, losses };
-        let (plan, step) = (self.trainer.plan(), self.trainer.step());
-        let head = self.trainer.head_state(number)?;
+        let (heads, step) = (self.run.task(), self.run.step());
+        let (plan, head) = (heads.plan(), heads.head_state(number)?);
         let device = plan.run.machine.device;
         let model = with_head(self.source.backbone(), plan, head, &self.recipe_name, device)?;
         export(&model, &folder.path().join(files::MODEL))?;

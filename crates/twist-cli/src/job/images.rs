@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use twist_eval::{EvalData, OnlineEvaluator, RunFigures, final_evaluation, is_evaluated};
 use twist_run::{Recorder, RunFolder, Sources};
-use twist_train::{Outcome, Recipe, RunPlan, StopFlag, TrainOptions, TrainPlan, Trainer};
+use twist_train::run::Run;
+use twist_train::{Outcome, Pretraining, Recipe, RunPlan, StopFlag, TrainOptions, TrainPlan};
 
 use super::{Begun, Job, tell_results, write_report};
 use crate::progress;
@@ -27,7 +28,8 @@ pub(crate) struct ImageJob {
 
 /// A network that is ready for its next step.
 pub(crate) struct BegunImages {
-    trainer: Trainer,
+    run: Run<Pretraining>,
+    max_time: Option<Duration>,
     data: EvalData,
     fitted_to: Option<Duration>,
 }
@@ -37,23 +39,23 @@ impl Job for ImageJob {
 
     fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<BegunImages>> {
         let Self { recipe, plan, sources, data, max_time, fitted_to, strict, init } = self;
-        let options = TrainOptions { recipe_name: sources.recipe.clone(), strict, max_time, init };
-        let trainer = Trainer::new(plan, data.train.clone(), folder, options)?;
-        if let Some(report) = trainer.init_report() {
+        let options = TrainOptions { recipe_name: sources.recipe.clone(), strict, init };
+        let run = Run::of_network(plan, data.train.clone(), folder, options)?;
+        if let Some(report) = run.task().init_report() {
             talk.say(report.to_string());
         }
-        let step = trainer.step();
-        if trainer.is_finished() && folder.says_done(step)? {
+        let step = run.step();
+        if run.is_finished() && folder.says_done(step)? {
             // Nothing is trained that would record them.
-            trainer.notes().iter().for_each(|note| talk.warn(note));
+            run.warnings().iter().for_each(|note| talk.warn(note));
             if is_evaluated(folder.path(), step) {
                 return Ok(None);
             }
         }
-        folder.describe(recipe.text(), trainer.plan())?.iter().for_each(|aside| talk.say(aside));
+        folder.describe(recipe.text(), run.task().plan())?.iter().for_each(|aside| talk.say(aside));
         sources::write(&sources, folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
-        Ok(Some(BegunImages { trainer, data, fitted_to }))
+        Ok(Some(BegunImages { run, max_time, data, fitted_to }))
     }
 }
 
@@ -65,23 +67,24 @@ impl Begun for BegunImages {
     }
 
     fn plan(&self) -> &RunPlan {
-        &self.trainer.plan().run
+        &self.run.task().plan().run
     }
 
     fn step(&self) -> u64 {
-        self.trainer.step()
+        self.run.step()
     }
 
     fn train(&mut self, recorders: &mut [Box<dyn Recorder>], stop: &StopFlag) -> anyhow::Result<Outcome> {
         let mut evaluator = OnlineEvaluator::new(self.data.clone());
-        Ok(self.trainer.run(Some(&mut evaluator), recorders, stop)?)
+        Ok(self.run.run(Some(&mut evaluator), recorders, stop, self.max_time)?)
     }
 
     fn finish(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<()> {
-        let (trainer, plan) = (&self.trainer, self.trainer.plan());
+        let (task, step) = (self.run.task(), self.run.step());
+        let plan = task.plan();
         let watch = progress::watch(talk, &plan.run.machine);
-        let run = RunFigures::of(folder.path(), trainer.step(), plan.run.machine.device)?;
-        let metrics = final_evaluation(trainer.net(), plan, &self.data, folder.path(), run, &watch)?;
+        let run = RunFigures::of(folder.path(), step, plan.run.machine.device)?;
+        let metrics = final_evaluation(task.net(), plan, &self.data, folder.path(), run, &watch)?;
         drop(watch);
         tell_results(&metrics, &write_report(folder.path(), talk)?)
     }

@@ -7,29 +7,23 @@ use twist_nn::TwistNet;
 use twist_run::Standing;
 use twist_train::{DataFacts, Recipe, TrainPlan};
 
-const RECIPE: &str = r#"
-model = { arch = "resnet18_cifar", width = 4, hidden_dim = 8, dim = 5 }
-optim = { name = "sgd", lr = 0.1 }
-schedule = { epochs = 2, warmup_epochs = 0 }
-train = { batch_size = 4, precision = "fp32" }
-eval = { knn_k = 5 }
-[[views]]
-name = "a"
-size = 16
-scale = [0.2, 1.0]
-blur = 0.0
-solarize = 0.0
-[[views]]
-name = "b"
-size = 16
-scale = [0.2, 1.0]
-blur = 0.5
-solarize = 0.2
-"#;
+const OVERRIDES: [&str; 9] = [
+    "model.width=4",
+    "model.hidden_dim=8",
+    "model.dim=5",
+    "schedule.warmup_epochs=0",
+    "train.batch_size=4",
+    "train.precision=fp32",
+    "eval.knn_k=5",
+    "views.1.blur=0.5",
+    "views.1.solarize=0.2",
+];
 
 pub(crate) fn plan(data: &EvalData) -> TrainPlan {
     let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
-    let recipe = Recipe::read("test", RECIPE, &[]).unwrap();
+    let overrides = OVERRIDES.map(|text| text.parse().unwrap());
+    let text = include_str!("../../../twist-train/tests/tiny.toml");
+    let recipe = Recipe::read("test", text, &overrides).unwrap();
     TrainPlan::new(recipe.config(), &DataFacts::of(&*data.train), &machine).unwrap()
 }
 

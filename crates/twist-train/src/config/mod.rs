@@ -95,3 +95,17 @@ impl TrainConfig {
 pub(crate) fn to_toml(config: &impl Serialize) -> String {
     toml::to_string_pretty(config).unwrap_or_else(|error| format!("# not expressible as TOML: {error}\n"))
 }
+
+#[cfg(test)]
+impl Recipe {
+    /// The recipe of tests, with these overrides.
+    pub(crate) fn tiny(overrides: &[&str]) -> Result<Self, ConfigError> {
+        Self::tiny_and("", overrides)
+    }
+
+    /// The same with more text behind it.
+    pub(crate) fn tiny_and(more: &str, overrides: &[&str]) -> Result<Self, ConfigError> {
+        let overrides: Result<Vec<_>, _> = overrides.iter().map(|text| text.parse()).collect();
+        Self::read("tiny", &format!("{}{more}", include_str!("../../tests/tiny.toml")), &overrides?)
+    }
+}

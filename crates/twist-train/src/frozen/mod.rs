@@ -7,11 +7,11 @@
 //!
 //! A small head ends in one of several minima, some of which put two groups of images into one class. So several heads
 //! with starts of their own learn from the same batches, and the one whose loss over the whole data is least is kept
-//! ([`HeadTrainer::losses`]). Labels have no part in that. Some heads may be guided: they learn the clusters of a k-means at
+//! ([`Heads::losses`]). Labels have no part in that. Some heads may be guided: they learn the clusters of a k-means at
 //! first ([`GuideConfig`]), while the loss takes over.
 //!
 //! ```text
-//! head recipe ─ HeadConfig ─ HeadPlan ─ HeadTrainer ─ Run ─ Heads ─ Pairs ─ head_step ─ Optimizer
+//! head recipe ─ HeadConfig ─ HeadPlan ─ Run ─ Heads ─ Pairs ─ head_step ─ Optimizer
 //! ```
 //!
 //! As in the rest of the crate nothing remembers time: order and neighbours are functions of seed and step, so a resumed
@@ -23,7 +23,7 @@ mod plan;
 
 mod check;
 
-mod trainer;
+mod run;
 
 mod task;
 
@@ -40,7 +40,6 @@ pub use facts::HeadFacts;
 pub use pairs::{Neighbourhood, Pairs};
 pub use plan::{FeatureFacts, HeadPlan};
 pub use task::Heads;
-pub use trainer::{HeadOptions, HeadTrainer};
 
 use crate::config::RecipeOf;
 

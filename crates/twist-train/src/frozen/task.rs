@@ -10,7 +10,7 @@ use twist_run::Standing;
 use super::step::{HeadState, head_step, mean_loss};
 use super::{HeadFacts, HeadPlan, Pairs};
 use crate::metrics::StepMetrics;
-use crate::run::{Restored, Taken, Task};
+use crate::run::{Restored, Taken, Task, least};
 use crate::start::TaskFigures;
 use crate::{Pace, TrainError, pace, resume};
 
@@ -51,20 +51,36 @@ impl Heads {
     }
 
     /// Its tensors under the names of a model, `projection_heads.*`.
-    pub(super) fn head_state(&self, number: usize) -> Result<StateDict, TrainError> {
+    ///
+    /// # Errors
+    /// Copying from the device fails.
+    pub fn head_state(&self, number: usize) -> Result<StateDict, TrainError> {
         Ok(self.heads[number].store.state_dict()?)
     }
 
-    /// The mean loss of each head over one pass with pairs that no step of the run has.
-    pub(super) fn losses(&mut self) -> Result<Vec<f64>, TrainError> {
+    /// The mean loss of each head, in evaluation mode, over one pass through the data with pairs that no step of the run has.
+    /// Labels have no part in it. The head with the least is the one to keep: [`Heads::best`].
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn losses(&mut self) -> Result<Vec<f64>, TrainError> {
         let first = self.plan.run.total_steps;
         let steps = first..first + self.plan.run.steps_per_epoch;
         let each = self.heads.iter().map(|head| mean_loss(head, &self.plan, &mut self.pairs, steps.clone()));
         each.collect()
     }
 
-    /// Seconds that a step takes on this machine, measured with heads that are thrown away.
-    pub(super) fn seconds_per_step(&mut self) -> Result<Pace, TrainError> {
+    /// Which of `losses` is the least.
+    pub fn best(losses: &[f64]) -> usize {
+        least(losses.iter().copied())
+    }
+
+    /// Seconds that a step takes on this machine, measured with heads that are thrown away; see
+    /// [`crate::seconds_per_step`].
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn seconds_per_step(&mut self) -> Result<Pace, TrainError> {
         let heads = (0..self.plan.heads()).map(|number| HeadState::new(&self.plan, number, None));
         let mut heads = heads.collect::<Result<Vec<_>, _>>()?;
         let (seconds, _) = pace::seconds_of(self.plan.run.total_steps, |step| {

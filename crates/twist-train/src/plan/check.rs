@@ -236,30 +236,17 @@ mod tests {
 
     use crate::{DataFacts, Recipe, TrainPlan};
 
-    const TEXT: &str = r#"
-model = { arch = "resnet18_cifar", width = 8, hidden_dim = 16, dim = 8 }
-schedule = { epochs = 30 }
-train = { batch_size = 64 }
-[optim]
-name = "lars"
-lr = 0.5
-[[views]]
-name = "a"
-size = 32
-scale = [0.2, 1.0]
-blur = 0.0
-solarize = 0.0
-[[views]]
-name = "b"
-size = 32
-scale = [0.2, 1.0]
-blur = 0.0
-solarize = 0.0
-"#;
+    const USUAL: [&str; 6] = [
+        "schedule.epochs=30",
+        "train.batch_size=64",
+        "optim.name=lars",
+        "optim.lr=0.5",
+        "views.0.size=32",
+        "views.1.size=32",
+    ];
 
     fn plan(images: usize, fast_bf16: bool, overrides: &[&str]) -> Result<TrainPlan, String> {
-        let overrides: Vec<_> = overrides.iter().map(|text| text.parse().unwrap()).collect();
-        let recipe = Recipe::read("x", TEXT, &overrides).map_err(|error| error.to_string())?;
+        let recipe = Recipe::tiny(&[&USUAL, overrides].concat()).map_err(|error| error.to_string())?;
         let machine = Machine { device: Device::Cpu, threads: 1, loader_threads: 1, fast_bf16 };
         let facts = DataFacts { images, ..DataFacts::default() };
         TrainPlan::new(recipe.config(), &facts, &machine).map_err(|error| error.to_string())
@@ -338,7 +325,7 @@ solarize = 0.0
         };
         let machine = Machine { device: Device::Cpu, threads: 1, loader_threads: 1, fast_bf16: false };
         let plan = |more: &[String]| {
-            let recipe = Recipe::read("x", &format!("{TEXT}{}", more.concat()), &[]).unwrap();
+            let recipe = Recipe::tiny_and(&more.concat(), &USUAL).unwrap();
             let facts = DataFacts { images: 1000, ..DataFacts::default() };
             TrainPlan::new(recipe.config(), &facts, &machine).map_err(|error| error.to_string())
         };

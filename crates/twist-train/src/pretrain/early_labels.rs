@@ -53,13 +53,9 @@ mod tests {
 
     /// What is said at `step` when images have this entropy and their mean distribution that of ten equal classes.
     fn said(step: u64, sharpness: f64, temperature: f64) -> Option<String> {
-        let text = format!(
-            "model = {{ arch = \"resnet18_cifar\", dim = 10 }}\nloss = {{ temperature = {temperature:?} }}\n\
-             optim = {{ name = \"sgd\", lr = 0.1 }}\nschedule = {{ epochs = 2, warmup_epochs = 0 }}\n\
-             train = {{ batch_size = 8 }}\nself_label = {{ epochs = 1, lr = 0.1, warmup_epochs = 0 }}\n[[views]]\n\
-             name = \"global\"\ncount = 2\nsize = 16\nscale = [0.3, 1.0]\nblur = 0.0\nsolarize = 0.0\n"
-        );
-        let recipe = Recipe::read("test", &text, &[]).unwrap();
+        let temperature = format!("loss.temperature={temperature:?}");
+        let stage = ["self_label.epochs=1", "self_label.lr=0.1", "self_label.warmup_epochs=0"];
+        let recipe = Recipe::tiny(&[&["model.dim=10", &temperature], &stage[..]].concat()).unwrap();
         let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
         let data = DataFacts { images: 32, ..DataFacts::default() };
         let plan = TrainPlan::new(recipe.config(), &data, &machine).unwrap();

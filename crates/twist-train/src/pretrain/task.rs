@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tch::Tensor;
 use twist_data::Dataset;
-use twist_io::StateDict;
+use twist_io::{LoadReport, StateDict};
 use twist_model::CheckpointFacts;
 use twist_nn::{DeviceNormalize, TwistNet};
 use twist_run::{Standing, What};
@@ -35,6 +35,7 @@ pub struct Pretraining {
     feed: Option<Feed>,
     /// Images that are odd and were read all the same.
     odd: HashSet<String>,
+    pub(super) init_report: Option<LoadReport>,
 }
 
 impl Pretraining {
@@ -52,8 +53,8 @@ impl Pretraining {
         let state = TrainState::new(&plan).map_err(|error| memory::explain(error, &plan))?;
         let (data, device) = (plan.config().data, plan.run.machine.device);
         let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last(), device)?;
-        let (feed, odd) = (None, HashSet::new());
-        Ok(Self { plan, state, recipe_name, dataset, strict, normalize, feed, odd })
+        let (feed, odd, init_report) = (None, HashSet::new(), None);
+        Ok(Self { plan, state, recipe_name, dataset, strict, normalize, feed, odd, init_report })
     }
 
     /// The plan.
@@ -66,9 +67,9 @@ impl Pretraining {
         &self.state.net
     }
 
-    /// Ends the loading of images, and gives back the memory that holds them.
-    pub(super) fn put_down(&mut self) {
-        self.feed = None;
+    /// What became of the weights that the run began from, where there were any.
+    pub fn init_report(&self) -> Option<&LoadReport> {
+        self.init_report.as_ref()
     }
 
     /// The events of images that are odd and were met for the first time.
@@ -103,6 +104,10 @@ impl Task for Pretraining {
         let mut events: Vec<What> = skipped.collect();
         events.extend(self.odd_images(batch.odd));
         Ok(Taken { metrics: vec![metrics], indices: batch.indices, events })
+    }
+
+    fn put_down(&mut self) {
+        self.feed = None;
     }
 
     fn capture(&self) -> Result<StateDict, TrainError> {

@@ -155,6 +155,18 @@ impl<T: Task> Run<T> {
     /// The first error of task, evaluator, recorder or disk. The last checkpoint stays what it is.
     pub fn run(
         &mut self,
+        evaluator: Option<&mut dyn Evaluator<T>>,
+        recorders: Recorders<'_, '_>,
+        stop: &StopFlag,
+        max_time: Option<Duration>,
+    ) -> Result<Outcome, TrainError> {
+        let outcome = self.train(evaluator, recorders, stop, max_time);
+        self.task.put_down();
+        outcome
+    }
+
+    fn train(
+        &mut self,
         mut evaluator: Option<&mut dyn Evaluator<T>>,
         recorders: Recorders<'_, '_>,
         stop: &StopFlag,

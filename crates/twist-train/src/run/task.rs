@@ -25,6 +25,9 @@ pub trait Task {
     /// The first of data or network; out of memory comes with advice.
     fn step(&mut self, step: u64) -> Result<Taken, TrainError>;
 
+    /// Ends what only steps need, such as the loading of images, and gives back its memory.
+    fn put_down(&mut self) {}
+
     /// Everything that the next step depends on, copied to the host.
     ///
     /// # Errors
@@ -34,7 +37,7 @@ pub trait Task {
     /// Takes back what [`Task::capture`] gave, after checking that the checkpoint belongs to this task.
     ///
     /// # Errors
-    /// [`TrainError::WrongCheckpoint`] or [`TrainError::OtherNetwork`], with what differs and the remedy.
+    /// It is another task's, with what differs and the remedy; [`TrainError::OtherNetwork`].
     fn restore(&mut self, path: &Path, facts: &Self::Facts, state: StateDict)
     -> Result<Restored, TrainError>;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use twist_run::{OnExisting, RunFolder};
 use twist_train::{CollapseKind, Outcome, StopFlag, TrainOptions};
 
-use crate::data::{log, recipe, run, trainer};
+use crate::data::{begun, log, recipe, run};
 
 /// How a run of 128 images in batches of 32 ends, and the line of its log that names a collapse.
 fn end_of(overrides: &[&str]) -> (Outcome, Option<serde_json::Value>) {
@@ -14,8 +14,8 @@ fn end_of(overrides: &[&str]) -> (Outcome, Option<serde_json::Value>) {
     let folder = RunFolder::open(&path, OnExisting::Refuse).unwrap();
     let common = ["guard.window_steps=20", "train.batch_size=32", "schedule.epochs=50"];
     let recipe = recipe(&[&common[..], overrides].concat());
-    let mut trainer = trainer(&folder, &recipe, 128, TrainOptions::default()).unwrap();
-    let outcome = trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+    let mut run = begun(&folder, &recipe, 128, TrainOptions::default()).unwrap();
+    let outcome = run.run(None, &mut folder.recorders().unwrap(), &StopFlag::new(), None).unwrap();
     let line = log(&path).into_iter().find(|line| line["event"] == "collapse");
     (outcome, line)
 }
@@ -79,9 +79,10 @@ fn a_run_in_short_pieces_is_stopped_at_the_same_step() {
     let mut on_existing = OnExisting::Refuse;
     for piece in 0..=expected {
         let folder = RunFolder::open(&parts, on_existing).unwrap();
-        let options = TrainOptions { max_time: Some(Duration::ZERO), ..TrainOptions::default() };
-        let mut trainer = trainer(&folder, &recipe(&overrides), 16, options).unwrap();
-        let outcome = trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+        let options = TrainOptions::default();
+        let mut run = begun(&folder, &recipe(&overrides), 16, options).unwrap();
+        let outcome =
+            run.run(None, &mut folder.recorders().unwrap(), &StopFlag::new(), Some(Duration::ZERO)).unwrap();
         match outcome {
             Outcome::Stopped { step, .. } => assert!(step == piece + 1 && step <= expected, "{step}"),
             Outcome::Collapsed { step, kind, .. } => {
@@ -106,8 +107,8 @@ fn healthy_early_training_is_left_alone() {
         "optim.lr=0.002",
         "schedule.epochs=20",
     ];
-    let mut trainer = trainer(&folder, &recipe(&overrides), 64, TrainOptions::default()).unwrap();
-    let outcome = trainer.run(None, &mut [], &StopFlag::new()).unwrap();
+    let mut run = begun(&folder, &recipe(&overrides), 64, TrainOptions::default()).unwrap();
+    let outcome = run.run(None, &mut [], &StopFlag::new(), None).unwrap();
     assert_eq!(outcome, Outcome::Finished { steps: 40 });
 }
 

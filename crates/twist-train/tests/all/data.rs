@@ -7,9 +7,10 @@ use tch::Device;
 use torch_ext::Machine;
 use twist_data::{DataError, Dataset, Rgb8, Stored};
 use twist_run::{OnExisting, Recorder, RunFolder};
+use twist_train::run::Run;
 use twist_train::{
     DataFacts, Evaluator, Outcome, Override, Pretraining, Recipe, StopFlag, TrainError, TrainOptions,
-    TrainPlan, Trainer,
+    TrainPlan,
 };
 
 /// Coloured stripes whose direction is the class, 16 × 16 pixels.
@@ -46,44 +47,27 @@ impl Dataset for Stripes {
     }
 }
 
-pub(crate) const RECIPE: &str = r#"
-[model]
-arch = "resnet18_cifar"
-width = 8
-hidden_dim = 16
-dim = 8
-[data]
-mean = [0.5, 0.5, 0.5]
-std = [0.25, 0.25, 0.25]
-in_memory = "off"
-[optim]
-name = "lars"
-lr = 0.5
-scale_lr = false
-weight_decay = 1e-4
-clip_norm = 3.0
-[schedule]
-epochs = 3
-warmup_epochs = 1
-[train]
-batch_size = 8
-precision = "fp32"
-log_every = 2
-[checkpoint]
-every_steps = 3
-[[views]]
-name = "view1"
-size = 16
-scale = [0.3, 1.0]
-blur = 0.5
-solarize = 0.0
-[[views]]
-name = "view2"
-size = 16
-scale = [0.3, 1.0]
-blur = 0.1
-solarize = 0.2
-"#;
+pub(crate) const RECIPE: &str = include_str!("../tiny.toml");
+
+/// What these tests have in common.
+const USUAL: [&str; 16] = [
+    "data.mean=[0.5, 0.5, 0.5]",
+    "data.std=[0.25, 0.25, 0.25]",
+    "data.in_memory=off",
+    "optim.name=lars",
+    "optim.lr=0.5",
+    "optim.scale_lr=false",
+    "optim.weight_decay=1e-4",
+    "optim.clip_norm=3.0",
+    "schedule.epochs=3",
+    "schedule.warmup_epochs=1",
+    "train.precision=fp32",
+    "train.log_every=2",
+    "checkpoint.every_steps=3",
+    "views.0.blur=0.5",
+    "views.1.blur=0.1",
+    "views.1.solarize=0.2",
+];
 
 pub(crate) fn recipe(overrides: &[&str]) -> Recipe {
     read(RECIPE, overrides)
@@ -138,8 +122,8 @@ pub(crate) fn stages(overrides: &[&str]) -> Recipe {
 }
 
 fn read(text: &str, overrides: &[&str]) -> Recipe {
-    let overrides: Vec<Override> = overrides.iter().map(|text| text.parse().unwrap()).collect();
-    Recipe::read("tiny", text, &overrides).unwrap()
+    let overrides = USUAL.iter().chain(overrides).map(|text| text.parse::<Override>().unwrap());
+    Recipe::read("tiny", text, &overrides.collect::<Vec<_>>()).unwrap()
 }
 
 /// One thread computes: these nets are too small for more.
@@ -151,16 +135,16 @@ pub(crate) fn plan(recipe: &Recipe, images: usize) -> TrainPlan {
     TrainPlan::new(recipe.config(), &DataFacts::of(&Stripes(images)), &machine()).unwrap()
 }
 
-pub(crate) fn trainer(
+pub(crate) fn begun(
     folder: &RunFolder,
     recipe: &Recipe,
     images: usize,
     options: TrainOptions,
-) -> Result<Trainer, TrainError> {
+) -> Result<Run<Pretraining>, TrainError> {
     let plan = plan(recipe, images);
-    let trainer = Trainer::new(plan, Arc::new(Stripes(images)), folder, options)?;
-    folder.describe(recipe.text(), trainer.plan())?;
-    Ok(trainer)
+    let run = Run::of_network(plan, Arc::new(Stripes(images)), folder, options)?;
+    folder.describe(recipe.text(), run.task().plan())?;
+    Ok(run)
 }
 
 /// A run from its folder to its outcome, with its two recorders.
@@ -184,12 +168,12 @@ pub(crate) fn run_recipe(
 ) -> Result<Outcome, TrainError> {
     let folder = RunFolder::open(path, on_existing)?;
     let options = TrainOptions { recipe_name: "tiny".into(), ..TrainOptions::default() };
-    let mut trainer = trainer(&folder, recipe, 16, options)?;
-    if trainer.is_finished() {
-        return trainer.run(None, &mut [], stop);
+    let mut run = begun(&folder, recipe, 16, options)?;
+    if run.is_finished() {
+        return run.run(None, &mut [], stop, None);
     }
     let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders()?;
-    trainer.run(evaluator, &mut recorders, stop)
+    run.run(evaluator, &mut recorders, stop, None)
 }
 
 /// The lines of a run's log.

@@ -7,9 +7,8 @@ use tch::{Device, Kind, Tensor};
 use torch_ext::{DeviceRequest, Machine};
 use twist_nn::{Init, Mode, fill};
 use twist_run::{Event, Figures, OnExisting, Recorder, RunFolder, What, figure};
-use twist_train::frozen::{
-    FeatureFacts, HeadOptions, HeadPlan, HeadRecipe, HeadTrainer, Heads, Neighbourhood,
-};
+use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe, Heads, Neighbourhood};
+use twist_train::run::Run;
 use twist_train::{EvalError, Evaluator, Moment, Outcome, StopFlag, StopReason};
 
 const GROUPS: i64 = 5;
@@ -65,7 +64,7 @@ impl Recorder for StopAt {
     }
 }
 
-fn run(folder: &Path, stop_at: Option<u64>, overrides: &[&str]) -> (HeadTrainer, Outcome) {
+fn run(folder: &Path, stop_at: Option<u64>, overrides: &[&str]) -> (Run<Heads>, Outcome) {
     watched(folder, stop_at, overrides, None)
 }
 
@@ -74,22 +73,21 @@ fn watched(
     stop_at: Option<u64>,
     overrides: &[&str],
     evaluator: Option<&mut dyn Evaluator<Heads>>,
-) -> (HeadTrainer, Outcome) {
+) -> (Run<Heads>, Outcome) {
     let rows = mixture();
     let folder = RunFolder::open(folder, OnExisting::Resume).unwrap();
     let (recipe, plan) = plan(overrides).unwrap();
     let neighbours = neighbours(&rows);
     let guides = vec![(0..GROUPS * EACH).map(|row| (row % GROUPS) as u32).collect(); plan.guided()];
-    let mut trainer =
-        HeadTrainer::new(plan, rows, neighbours, &guides, &folder, HeadOptions::default()).unwrap();
-    folder.describe(recipe.text(), trainer.plan()).unwrap();
+    let mut run = Run::of_heads(plan, rows, neighbours, &guides, &folder, String::new()).unwrap();
+    folder.describe(recipe.text(), run.task().plan()).unwrap();
     let stop = StopFlag::new();
     let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders().unwrap();
     if let Some(step) = stop_at {
         recorders.push(Box::new(StopAt(step, stop.clone())));
     }
-    let outcome = trainer.run(evaluator, &mut recorders, &stop).unwrap();
-    (trainer, outcome)
+    let outcome = run.run(evaluator, &mut recorders, &stop, None).unwrap();
+    (run, outcome)
 }
 
 #[test]
@@ -106,16 +104,16 @@ fn five_groups_become_five_classes() {
         Ok([(figure::NMI, 1.0)].into_iter().collect())
     };
     let last = ["eval.every_epochs=12"];
-    let (mut trainer, outcome) = watched(folder.path(), None, &last, Some(&mut evaluator));
+    let (mut run, outcome) = watched(folder.path(), None, &last, Some(&mut evaluator));
     assert_eq!(outcome, Outcome::Finished { steps: 36 });
     let groups: BTreeSet<i64> = pairs.iter().map(|(group, _)| *group).collect();
     let classes: BTreeSet<i64> = pairs.iter().map(|(_, class)| *class).collect();
     assert_eq!((pairs.len(), groups.len(), classes.len()), (5, 5, 5), "one class for each group: {pairs:?}");
 
-    let losses = trainer.losses().unwrap();
+    let losses = run.task_mut().losses().unwrap();
     assert_eq!(losses.len(), 2);
     // The norm before softmax keeps five equal classes from getting sharper than this.
-    assert!(losses[HeadTrainer::best(&losses)] < -0.3, "{losses:?}");
+    assert!(losses[Heads::best(&losses)] < -0.3, "{losses:?}");
     let log = fs_err::read_to_string(folder.path().join("log.jsonl")).unwrap();
     assert_eq!(log.lines().filter(|line| line.contains("\"event\":\"step\"")).count(), 36);
     assert_eq!(log.lines().filter(|line| line.contains("\"event\":\"eval\"")).count(), 1);
@@ -132,11 +130,11 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
     assert_eq!(outcome, Outcome::Finished { steps: 36 - 18 });
     let bytes = |folder: &Path| fs_err::read(folder.join("checkpoints/step-00000036.safetensors")).unwrap();
     assert!(bytes(calm.path()) == bytes(stopped.path()), "the last checkpoints differ");
-    assert_eq!(first.losses().unwrap(), second.losses().unwrap());
+    assert_eq!(first.task_mut().losses().unwrap(), second.task_mut().losses().unwrap());
     let log = fs_err::read_to_string(stopped.path().join("log.jsonl")).unwrap();
     assert!(log.contains("\"event\":\"resumed\"") && !log.contains("\"event\":\"warning\""), "{log}");
     let folder = RunFolder::open(calm.path(), OnExisting::Resume).unwrap();
-    assert_eq!(HeadTrainer::state_of(&folder, first.plan()).unwrap(), (36, None));
+    assert_eq!(first.task().plan().standing_in(&folder).unwrap(), (36, None));
     assert!(folder.says_done(36).unwrap());
 }
 
@@ -144,7 +142,11 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
 fn heads_start_apart_and_seeds_decide() {
     let state = |overrides: &[&str], number| {
         let folder = tempfile::tempdir().unwrap();
-        run(folder.path(), None, &[&["schedule.epochs=2"], overrides].concat()).0.head_state(number).unwrap()
+        run(folder.path(), None, &[&["schedule.epochs=2"], overrides].concat())
+            .0
+            .task()
+            .head_state(number)
+            .unwrap()
     };
     let first = state(&[], 0);
     assert_eq!(first, state(&[], 0));
@@ -211,7 +213,7 @@ fn what_does_not_fit_is_refused_with_a_remedy() {
 
 #[test]
 fn a_led_head_learns_its_guide_and_the_others_are_as_without_it() {
-    let clusters_of = |trainer: &HeadTrainer, number: usize| trainer.head_state(number).unwrap();
+    let clusters_of = |run: &Run<Heads>, number: usize| run.task().head_state(number).unwrap();
     let (alone, beside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (first, _) = run(alone.path(), None, &[]);
     let (second, _) = run(beside.path(), None, &["guide.heads=1", "guide.rest=1.0"]);
@@ -244,7 +246,7 @@ fn another_batch_size_is_refused_on_resume() {
         let folder = RunFolder::open(folder.path(), OnExisting::Resume).unwrap();
         let (_, plan) = plan(overrides).unwrap();
         let neighbours = neighbours(&rows);
-        HeadTrainer::new(plan, rows, neighbours, &[], &folder, HeadOptions::default()).map(|_| ())
+        Run::of_heads(plan, rows, neighbours, &[], &folder, String::new()).map(|_| ())
     };
     let message = again(&["train.batch_size=50"]).unwrap_err().to_string();
     assert!(message.contains("100 rows") && message.contains("50 now"), "{message}");

@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 use twist_data::{DataError, Dataset, Stored};
 use twist_run::{Figure, Figures, OnExisting, Recorder, RunFolder, figure};
-use twist_train::{
-    EvalError, Evaluator, Moment, Outcome, Pretraining, Recipe, StopFlag, TrainOptions, Trainer,
-};
+use twist_train::run::Run;
+use twist_train::{EvalError, Evaluator, Moment, Outcome, Pretraining, Recipe, StopFlag, TrainOptions};
 
-use crate::data::{Stripes, log, machine, plan, recipe, stages, trainer};
+use crate::data::{Stripes, begun, log, machine, plan, recipe, stages};
 
 /// Scores that are given for each step, or none that measure.
 struct Scored(Option<[f64; 7]>);
@@ -31,9 +30,9 @@ impl Evaluator<Pretraining> for Scored {
 fn run(path: &Path, recipe: &Recipe, scores: Option<[f64; 7]>) -> u64 {
     let folder = RunFolder::open(path, OnExisting::Resume).unwrap();
     let options = TrainOptions { recipe_name: "tiny".into(), ..TrainOptions::default() };
-    let mut trainer = trainer(&folder, recipe, 16, options).unwrap();
+    let mut run = begun(&folder, recipe, 16, options).unwrap();
     let mut recorders = folder.recorders().unwrap();
-    let outcome = trainer.run(Some(&mut Scored(scores)), &mut recorders, &StopFlag::new()).unwrap();
+    let outcome = run.run(Some(&mut Scored(scores)), &mut recorders, &StopFlag::new(), None).unwrap();
     let Outcome::Finished { steps } = outcome else { panic!("{outcome:?}") };
     steps
 }
@@ -145,13 +144,13 @@ fn without_labels_the_best_checkpoint_has_the_least_loss() {
     // A stop in the middle of an interval changes neither the figures nor the best one.
     let folder = RunFolder::open(&killed, OnExisting::Refuse).unwrap();
     let options = TrainOptions { recipe_name: "tiny".into(), ..TrainOptions::default() };
-    let mut trainer = trainer(&folder, &evaluated(), 16, options).unwrap();
+    let mut stopped = begun(&folder, &evaluated(), 16, options).unwrap();
     let stop = StopFlag::new();
     let mut recorders = folder.recorders().unwrap();
     recorders.push(Box::new(StopAfter(2, stop.clone())));
-    trainer.run(Some(&mut Scored(None)), &mut recorders, &stop).unwrap();
-    assert_eq!(trainer.step(), 3);
-    drop((trainer, recorders, folder));
+    stopped.run(Some(&mut Scored(None)), &mut recorders, &stop, None).unwrap();
+    assert_eq!(stopped.step(), 3);
+    drop((stopped, recorders, folder));
     assert_eq!(run(&killed, &evaluated(), None), 3);
     for name in ["best.safetensors", "step-00000004.safetensors", "step-00000006.safetensors"] {
         assert!(bytes(&killed, name) == bytes(&whole, name), "{name} differs");
@@ -227,8 +226,8 @@ fn the_second_stage_goes_on_with_the_images_in_memory() {
     let plan = plan(&stages(&["data.in_memory=on"]), 16);
     assert_eq!((plan.run.total_steps, machine().loader_threads), (6, 1));
     let images = Arc::new(Counted(Stripes(16), AtomicUsize::new(0)));
-    let mut trainer = Trainer::new(plan, images.clone(), &folder, TrainOptions::default()).unwrap();
-    trainer.run(None, &mut [], &StopFlag::new()).unwrap();
+    let mut run = Run::of_network(plan, images.clone(), &folder, TrainOptions::default()).unwrap();
+    run.run(None, &mut [], &StopFlag::new(), None).unwrap();
     // All 16 are looked at to estimate whether they fit, then each is read once, for both stages.
     assert_eq!(images.1.load(Ordering::Relaxed), 16 + 16);
 }

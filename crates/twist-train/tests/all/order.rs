@@ -12,7 +12,7 @@ use twist_train::{
     TrainError, TrainOptions, TrainState, train_step,
 };
 
-use crate::data::{plan, recipe, trainer};
+use crate::data::{begun, plan, recipe};
 
 /// An optimizer that notes what it is given instead of changing anything.
 struct Spy(Rc<RefCell<Vec<(Rates, f64)>>>);
@@ -122,10 +122,10 @@ fn a_run_records_then_evaluates_then_saves() {
         "checkpoint.every_steps=3",
         "checkpoint.keep=1",
     ]);
-    let mut trainer = trainer(&folder, &recipe, 16, TrainOptions::default()).unwrap();
+    let mut run = begun(&folder, &recipe, 16, TrainOptions::default()).unwrap();
     let effects = Effects::default();
     let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(Notes(effects.clone(), folder.path().into()))];
-    trainer.run(Some(&mut Score(effects.clone())), &mut recorders, &StopFlag::new()).unwrap();
+    run.run(Some(&mut Score(effects.clone())), &mut recorders, &StopFlag::new(), None).unwrap();
     let expected = [
         "start",
         "step 2",

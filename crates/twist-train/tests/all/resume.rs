@@ -5,7 +5,7 @@ use std::time::Duration;
 use twist_run::{OnExisting, RunFolder};
 use twist_train::{Outcome, Recipe, StopFlag, StopReason, TrainOptions};
 
-use crate::data::{log, recipe, run, run_recipe, stages, trainer};
+use crate::data::{begun, log, recipe, run, run_recipe, stages};
 
 fn events(path: &std::path::Path, kind: &str) -> Vec<serde_json::Value> {
     log(path).into_iter().filter(|line| line["event"] == kind).collect()
@@ -20,11 +20,11 @@ fn half(path: &std::path::Path, overrides: &[&str]) {
 fn steps(path: &std::path::Path, recipe: &Recipe, count: u64) {
     let folder = RunFolder::open(path, OnExisting::Refuse).unwrap();
     let options = TrainOptions { recipe_name: "tiny".into(), ..TrainOptions::default() };
-    let mut trainer = trainer(&folder, recipe, 16, options).unwrap();
+    let mut run = begun(&folder, recipe, 16, options).unwrap();
     let stop = StopFlag::new();
     let mut recorders = folder.recorders().unwrap();
     recorders.push(Box::new(StopAt { step: count, stop: stop.clone() }));
-    let outcome = trainer.run(None, &mut recorders, &stop).unwrap();
+    let outcome = run.run(None, &mut recorders, &stop, None).unwrap();
     assert!(matches!(outcome, Outcome::Stopped { reason: StopReason::Signal(15), .. }), "{outcome:?}");
 }
 
@@ -164,9 +164,9 @@ fn changed_data_and_a_cut_checkpoint_are_reported() {
 
     let folder = RunFolder::open(&path, OnExisting::Resume).unwrap();
     let options = TrainOptions { recipe_name: "tiny".into(), ..TrainOptions::default() };
-    let mut trainer = trainer(&folder, &recipe(&[]), 17, options).unwrap();
-    assert_eq!(trainer.step(), 3);
-    trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+    let mut run = begun(&folder, &recipe(&[]), 17, options).unwrap();
+    assert_eq!(run.step(), 3);
+    run.run(None, &mut folder.recorders().unwrap(), &StopFlag::new(), None).unwrap();
     let warnings = events(&path, "warning");
     assert_eq!(warnings.len(), 2);
     let texts: Vec<&str> = warnings.iter().map(|warning| warning["message"].as_str().unwrap()).collect();
@@ -224,9 +224,10 @@ fn time_that_is_over_saves_and_stops() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("run");
     let folder = RunFolder::open(&path, OnExisting::Refuse).unwrap();
-    let options = TrainOptions { max_time: Some(Duration::ZERO), ..TrainOptions::default() };
-    let mut trainer = trainer(&folder, &recipe(&[]), 16, options).unwrap();
-    let outcome = trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+    let options = TrainOptions::default();
+    let mut run = begun(&folder, &recipe(&[]), 16, options).unwrap();
+    let outcome =
+        run.run(None, &mut folder.recorders().unwrap(), &StopFlag::new(), Some(Duration::ZERO)).unwrap();
     assert_eq!(outcome, Outcome::Stopped { reason: StopReason::MaxTime, step: 1 });
     assert!(path.join("checkpoints/step-00000001.safetensors").is_file());
     assert_eq!(events(&path, "stopped")[0]["reason"], "max_time");
@@ -240,12 +241,12 @@ fn weights_of_a_run_begin_another_one() {
     let weights = path.join("checkpoints/step-00000003.safetensors");
     let folder = RunFolder::open(root.path().join("next"), OnExisting::Refuse).unwrap();
     let options = TrainOptions { init: Some(weights.clone()), ..TrainOptions::default() };
-    let next = trainer(&folder, &recipe(&["train.seed=5", "model.dim=12"]), 16, options).unwrap();
-    let report = next.init_report().unwrap();
+    let next = begun(&folder, &recipe(&["train.seed=5", "model.dim=12"]), 16, options).unwrap();
+    let report = next.task().init_report().unwrap();
     assert!(report.applied.iter().all(|name| !name.contains("last_linear")));
     assert!(report.mismatched.iter().any(|bad| bad.name.contains("last_linear")), "{report}");
     let (saved, _) = twist_io::load_safetensors(&weights).unwrap();
-    let (now, name) = (next.net().store.state_dict().unwrap(), "backbone.conv1.weight");
+    let (now, name) = (next.task().net().store.state_dict().unwrap(), "backbone.conv1.weight");
     assert_eq!(now.get(name), saved.get(&format!("model.{name}")));
 }
 
@@ -255,13 +256,13 @@ fn the_teacher_follows_the_updated_student_by_the_momentum_of_the_step() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("run");
     let folder = RunFolder::open(&path, OnExisting::Refuse).unwrap();
-    let options = TrainOptions { max_time: Some(Duration::ZERO), ..TrainOptions::default() };
+    let options = TrainOptions::default();
     let recipe = stages(&["teacher.momentum=0.9", "schedule.warmup_epochs=0"]);
-    let mut trainer = trainer(&folder, &recipe, 16, options).unwrap();
+    let mut run = begun(&folder, &recipe, 16, options).unwrap();
     let name = "backbone.layer1.0.conv1.weight";
     let values = |state: &twist_io::StateDict, name: &str| state.get(name).unwrap().to_vec::<f32>().unwrap();
-    let began = values(&trainer.net().store.state_dict().unwrap(), name);
-    trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+    let began = values(&run.task().net().store.state_dict().unwrap(), name);
+    run.run(None, &mut folder.recorders().unwrap(), &StopFlag::new(), Some(Duration::ZERO)).unwrap();
     let (saved, _) = twist_io::load_safetensors(path.join("checkpoints/step-00000001.safetensors")).unwrap();
     let (student, teacher) =
         (values(&saved, &format!("model.{name}")), values(&saved, &format!("teacher.{name}")));
@@ -282,14 +283,10 @@ fn a_teacher_begins_with_the_given_weights_too() {
     let weights = path.join("checkpoints/step-00000003.safetensors");
     let next = root.path().join("next");
     let folder = RunFolder::open(&next, OnExisting::Refuse).unwrap();
-    let options = TrainOptions {
-        init: Some(weights.clone()),
-        max_time: Some(Duration::ZERO),
-        ..TrainOptions::default()
-    };
+    let options = TrainOptions { init: Some(weights.clone()), ..TrainOptions::default() };
     let recipe = stages(&["train.seed=5", "teacher.momentum=1.0", "schedule.warmup_epochs=0"]);
-    let mut trainer = trainer(&folder, &recipe, 16, options).unwrap();
-    trainer.run(None, &mut folder.recorders().unwrap(), &StopFlag::new()).unwrap();
+    let mut run = begun(&folder, &recipe, 16, options).unwrap();
+    run.run(None, &mut folder.recorders().unwrap(), &StopFlag::new(), Some(Duration::ZERO)).unwrap();
     let (saved, _) = twist_io::load_safetensors(&weights).unwrap();
     let (now, _) = twist_io::load_safetensors(next.join("checkpoints/step-00000001.safetensors")).unwrap();
     let name = "backbone.conv1.weight";
