@@ -4,7 +4,7 @@ use crate::args::RecipeArgs;
 
 /// What the user has said: the rules follow it, and what depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Asked {
+pub(crate) struct UserChoices {
     /// Number of clusters.
     pub(crate) clusters: Option<i64>,
     /// Passes over the data.
@@ -15,7 +15,7 @@ pub(crate) struct Asked {
     pub(crate) heads: Option<usize>,
 }
 
-impl Asked {
+impl UserChoices {
     /// The flags, and `--set` of the same keys where there is no flag. The recipe refuses a value that is not a number.
     pub(crate) fn of(args: &RecipeArgs, clusters: Option<i64>) -> Self {
         Self {

@@ -6,7 +6,7 @@
 
 use twist_data::{DataInfo, Dataset, InfoOptions, info};
 
-use crate::asked::Asked;
+use crate::asked::UserChoices;
 use crate::digits::counted;
 
 /// What the recipe is called in run folders and logs.
@@ -22,7 +22,7 @@ const GPU_IMAGES: u64 = 10_000_000;
 
 /// A recipe with the reasons for its values.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Made {
+pub(crate) struct AutoRecipe {
     /// One sentence for each group of values.
     pub(crate) reasons: Vec<String>,
     /// The recipe as TOML, the reasons in its head.
@@ -39,19 +39,19 @@ pub(crate) struct Facts {
     mean: [f64; 3],
     std: [f64; 3],
     gpu: bool,
-    asked: Asked,
+    asked: UserChoices,
     /// Whether the epochs are those that `--max-time` leaves time for.
     timed: bool,
 }
 
 /// Looks at some images for a recipe of all of them.
-pub(crate) fn look(dataset: &dyn Dataset, gpu: bool, asked: Asked) -> Facts {
+pub(crate) fn look(dataset: &dyn Dataset, gpu: bool, asked: UserChoices) -> Facts {
     let seen = info(dataset, &InfoOptions { sample: Some(LOOKED_AT), ..InfoOptions::default() });
     Facts::of(&seen, gpu, asked)
 }
 
 impl Facts {
-    fn of(seen: &DataInfo, gpu: bool, asked: Asked) -> Self {
+    fn of(seen: &DataInfo, gpu: bool, asked: UserChoices) -> Self {
         let gray = !seen.channels.is_empty() && seen.channels.keys().all(|kind| kind.starts_with("gray"));
         Self {
             images: seen.images,
@@ -128,7 +128,7 @@ impl Facts {
 }
 
 /// The recipe that the rules give.
-pub(crate) fn make(facts: Facts) -> Made {
+pub(crate) fn make(facts: Facts) -> AutoRecipe {
     let Facts { images, side, gray, mean, std, gpu, asked, timed } = facts;
     let (size, (arch, width), batch) = (facts.size(), facts.backbone(), facts.batch_size());
     let (clusters, epochs, reduce_to) = (facts.clusters(), facts.epochs(), facts.reduce_to());
@@ -226,7 +226,7 @@ pub(crate) fn make(facts: Facts) -> Made {
          [eval]\nevery_epochs = {every}\nknn_k = {knn_k}\n",
         (epochs / 20).max(1),
     );
-    Made { reasons, text }
+    AutoRecipe { reasons, text }
 }
 
 #[cfg(test)]
@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     fn facts(images: usize, side: u32, gpu: bool) -> Facts {
-        let asked = Asked::default();
+        let asked = UserChoices::default();
         Facts { images, side, gray: false, mean: [0.5; 3], std: [0.25; 3], gpu, asked, timed: false }
     }
 
@@ -284,10 +284,12 @@ mod tests {
                 photos.reasons
             );
         }
-        let asked =
-            make(Facts { asked: Asked { clusters: Some(7), ..Asked::default() }, ..facts(1000, 375, false) });
+        let asked = make(Facts {
+            asked: UserChoices { clusters: Some(7), ..UserChoices::default() },
+            ..facts(1000, 375, false)
+        });
         assert!(asked.text.contains("dim = 7\n") && asked.text.contains("temperature = 0.5"));
-        let asked = Asked { epochs: Some(3), batch_size: Some(20), ..Asked::default() };
+        let asked = UserChoices { epochs: Some(3), batch_size: Some(20), ..UserChoices::default() };
         let short = make(Facts { asked, ..facts(1000, 3000, false) });
         for line in ["warmup_epochs = 0", "batch_size = 20", "dim = 20", "epochs = 3", "reduce_to = 256"] {
             assert!(short.text.lines().any(|known| known == line), "{line}: {}", short.text);

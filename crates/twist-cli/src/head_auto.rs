@@ -6,9 +6,9 @@
 
 use twist_train::frozen::FeatureFacts;
 
-use crate::asked::Asked;
+use crate::asked::UserChoices;
 use crate::digits::counted;
-use crate::folder_auto::Made;
+use crate::folder_auto::AutoRecipe;
 
 /// What the recipe is called in run folders and logs.
 pub(crate) const NAME: &str = "frozen_auto";
@@ -36,11 +36,11 @@ struct Facts {
     width: i64,
     /// Classes of the labels, 0 without labels.
     classes: usize,
-    asked: Asked,
+    asked: UserChoices,
 }
 
 /// Makes the recipe for features like these.
-pub(crate) fn recipe_for(features: &FeatureFacts, asked: Asked) -> Made {
+pub(crate) fn recipe_for(features: &FeatureFacts, asked: UserChoices) -> AutoRecipe {
     let FeatureFacts { rows, width, classes, .. } = features;
     make(Facts { rows: *rows, width: *width, classes: classes.len(), asked })
 }
@@ -93,7 +93,7 @@ impl Facts {
     }
 }
 
-fn make(facts: Facts) -> Made {
+fn make(facts: Facts) -> AutoRecipe {
     let Facts { rows, width, classes, asked } = facts;
     let (clusters, batch, epochs) = (facts.clusters(), facts.batch_size(), facts.epochs());
     let (neighbours, (heads, guided), each) = (facts.neighbours(), facts.heads(), facts.rows_each());
@@ -157,7 +157,7 @@ fn make(facts: Facts) -> Made {
         epochs.div_ceil(10).max(1),
         epochs.div_ceil(5).max(1),
     );
-    Made { reasons, text }
+    AutoRecipe { reasons, text }
 }
 
 #[cfg(test)]
@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    fn plan_of(rows: usize, asked: Asked) -> (Made, HeadPlan) {
+    fn plan_of(rows: usize, asked: UserChoices) -> (AutoRecipe, HeadPlan) {
         let features = FeatureFacts { rows, width: 64, ..FeatureFacts::default() };
         let made = recipe_for(&features, asked);
         let recipe = HeadRecipe::read(NAME, &made.text, &[]).unwrap_or_else(|e| panic!("{e}\n{}", made.text));
@@ -177,8 +177,8 @@ mod tests {
         (made, plan)
     }
 
-    fn clusters(k: i64) -> Asked {
-        Asked { clusters: Some(k), ..Asked::default() }
+    fn clusters(k: i64) -> UserChoices {
+        UserChoices { clusters: Some(k), ..UserChoices::default() }
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
             let said = made.reasons.iter().any(|reason| reason.contains("guided to the end by k-means"));
             assert_eq!(said, guided, "{:?}", made.reasons);
         }
-        let asked = Asked { heads: Some(3), ..clusters(10) };
+        let asked = UserChoices { heads: Some(3), ..clusters(10) };
         let (_, plan) = plan_of(100, asked);
         assert_eq!((plan.heads(), plan.guided()), (3, 3), "all that are asked for");
     }
@@ -235,7 +235,7 @@ mod tests {
                 if k.is_some_and(|k| k > rows as i64) {
                     continue;
                 }
-                let (_, plan) = plan_of(rows, Asked { clusters: k, ..Asked::default() });
+                let (_, plan) = plan_of(rows, UserChoices { clusters: k, ..UserChoices::default() });
                 assert!(
                     plan.run.total_steps >= STEPS / 2
                         && plan.run.checkpoint.every_steps * 11 >= plan.run.total_steps
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_wins_and_the_rest_follows() {
-        let asked = Asked { clusters: None, epochs: Some(1), batch_size: Some(50), heads: Some(1) };
+        let asked = UserChoices { clusters: None, epochs: Some(1), batch_size: Some(50), heads: Some(1) };
         let (made, plan) = plan_of(1_000, asked);
         assert_eq!((plan.run.batch_size, plan.run.total_steps, plan.heads(), plan.guided()), (50, 20, 1, 0));
         assert_eq!(plan.net().dim, 40);
@@ -263,7 +263,7 @@ mod tests {
             classes: vec!["a".into(), "b".into()],
             ..Default::default()
         };
-        let said = recipe_for(&labelled, Asked::default());
+        let said = recipe_for(&labelled, UserChoices::default());
         assert!(said.reasons.iter().any(|reason| reason.contains("the labels have 2 classes")), "{said:?}");
         assert!(said.text.contains("dim = 40\n"));
     }

@@ -117,12 +117,12 @@ impl Opened {
 }
 
 /// DATA of a command that works on features: images, or a file of features from elsewhere.
-pub(crate) enum Source {
+pub(crate) enum Input {
     Images(Arc<dyn Dataset>),
     Features(FeatureTable),
 }
 
-impl Source {
+impl Input {
     /// Opens DATA, to measure on it, with its labels. A file of features brings its own, or has none.
     pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Self> {
         Ok(match FeatureFile::recognise(data) {
@@ -185,10 +185,10 @@ pub(crate) fn own_labels(labels: &str) -> Result<(), Usage> {
 
 impl Opened {
     /// Checks that the model can take what there is: images want a backbone, features the width of its head.
-    pub(crate) fn takes(&self, source: &Source) -> Result<(), ModelError> {
+    pub(crate) fn takes(&self, source: &Input) -> Result<(), ModelError> {
         match source {
-            Source::Images(_) => self.model.backbone().map(drop),
-            Source::Features(table) => self.accepts(table),
+            Input::Images(_) => self.model.backbone().map(drop),
+            Input::Features(table) => self.accepts(table),
         }
     }
 

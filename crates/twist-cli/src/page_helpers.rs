@@ -16,8 +16,8 @@ use crate::talk::{Talk, chain};
 
 /// What can be had of both; the page works without, and says so.
 pub(crate) fn of_run(folder: &Path, talk: &Talk) -> Helpers {
-    let embed = Eyes::open(folder).map(|eyes| Box::new(eyes) as Box<dyn Embed>);
-    let pictures = Data::open(folder, talk).map(|data| Box::new(data) as Box<dyn Pictures>);
+    let embed = RunModel::open(folder).map(|model| Box::new(model) as Box<dyn Embed>);
+    let pictures = RunImages::open(folder, talk).map(|data| Box::new(data) as Box<dyn Pictures>);
     Helpers {
         embed: embed
             .inspect_err(|why| talk.warn(format!("no search by files of yours: {}", chain(why))))
@@ -29,12 +29,12 @@ pub(crate) fn of_run(folder: &Path, talk: &Talk) -> Helpers {
 }
 
 /// The model of the run.
-struct Eyes {
+struct RunModel {
     model: Model,
     input: EvalInput,
 }
 
-impl Eyes {
+impl RunModel {
     fn open(folder: &Path) -> anyhow::Result<Self> {
         let machine = Machine::detect(DeviceRequest::Auto, None)?;
         machine.prepare()?;
@@ -45,23 +45,23 @@ impl Eyes {
     }
 }
 
-impl Embed for Eyes {
+impl Embed for RunModel {
     fn embed(&self, bytes: &[u8]) -> Result<Vec<f32>, Box<dyn Error>> {
         Ok(self.input.features_of_image(&self.model, bytes)?)
     }
 }
 
 /// The images that the run was evaluated on.
-struct Data(Arc<dyn Dataset>);
+struct RunImages(Arc<dyn Dataset>);
 
-impl Data {
+impl RunImages {
     fn open(folder: &Path, talk: &Talk) -> anyhow::Result<Self> {
         let sources = Sources::read(folder)?.ok_or_else(|| anyhow::anyhow!("the run has no data.json"))?;
         Ok(Self(Arc::clone(open_both(&sources, talk)?.evaluated())))
     }
 }
 
-impl Pictures for Data {
+impl Pictures for RunImages {
     fn picture(&self, index: u32, path: &str, side: u32) -> Option<Vec<u8>> {
         let index = index as usize;
         let same = index < self.0.len() && self.0.path(index) == path;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 use torch_ext::Machine;
 use twist_model::Watch;
-use twist_run::{Event, Figure, Figures, Recorder, RunError, StartFigures, What, figure};
+use twist_run::{Event, EventKind, Figure, Figures, Recorder, RunError, StartFigures, figure};
 
 use crate::bar;
 use crate::contention::Contention;
@@ -208,19 +208,21 @@ impl Drop for Progress {
 
 impl Recorder for Progress {
     fn record(&mut self, event: &Event) -> Result<(), RunError> {
-        match &event.what {
-            What::Start(start) => self.begin(start),
-            What::Step(figures) => self.step(event, figures),
-            What::Eval(figures) if self.start.from_labels => self.epoch(figures),
-            What::Eval(scores) => self.say(&format!("epoch {:.1}: {}", event.epoch, summary::line(scores))),
-            What::Resumed { path } => self.say(&format!("resumed at step {} from {path}", event.step)),
-            What::SkippedImage { path, reason } => self.skip(path, reason),
-            What::Warning { message } => self.warn(message),
-            What::Checkpoint { path } if self.talk.is_verbose() => {
+        match &event.kind {
+            EventKind::Start(start) => self.begin(start),
+            EventKind::Step(figures) => self.step(event, figures),
+            EventKind::Eval(figures) if self.start.from_labels => self.epoch(figures),
+            EventKind::Eval(scores) => {
+                self.say(&format!("epoch {:.1}: {}", event.epoch, summary::line(scores)))
+            }
+            EventKind::Resumed { path } => self.say(&format!("resumed at step {} from {path}", event.step)),
+            EventKind::SkippedImage { path, reason } => self.skip(path, reason),
+            EventKind::Warning { message } => self.warn(message),
+            EventKind::Checkpoint { path } if self.talk.is_verbose() => {
                 self.over_the_bar(&format!("saved {path}"))
             }
-            What::Collapse { .. } | What::Stopped { .. } | What::Done { .. } => self.finish(),
-            What::Checkpoint { .. } => {}
+            EventKind::Collapse { .. } | EventKind::Stopped { .. } | EventKind::Done { .. } => self.finish(),
+            EventKind::Checkpoint { .. } => {}
         }
         Ok(())
     }

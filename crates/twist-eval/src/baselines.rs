@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use twist_data::{Dataset, EvalTransform, Interpolation};
 use twist_metrics::cluster_scores;
 use twist_model::EvalInput;
-use twist_model::{Features, Rows, unit_rows};
+use twist_model::{NetworkOutputs, RowBuffer, unit_rows};
 use twist_nn::{NetConfig, TwistNet};
 
 use crate::labels::label_tensor;
@@ -67,7 +67,7 @@ pub(crate) fn measure(
     input.watch.now("a random backbone");
     let random = TwistNet::new(net, input.device, seed)?;
     let features = |dataset: &Arc<dyn Dataset>, indices: &[u32]| -> Result<Table, EvalError> {
-        let features = Features::of(&random, input, dataset, indices)?;
+        let features = NetworkOutputs::of(&random, input, dataset, indices)?;
         Ok(Table { labels: label_tensor(&**dataset, &features.indices), rows: features.embeddings })
     };
     let knn_random_backbone_top1 =
@@ -120,7 +120,7 @@ fn table(
     indices: &[u32],
     describe: fn(&EvalInput, &Tensor) -> Result<Tensor, EvalError>,
 ) -> Result<Table, EvalError> {
-    let mut rows = Rows::default();
+    let mut rows = RowBuffer::default();
     let (seen, _) = input.for_each_batch(dataset, indices, |bytes| -> Result<(), EvalError> {
         Ok(rows.push(&describe(input, bytes)?, indices.len())?)
     })?;

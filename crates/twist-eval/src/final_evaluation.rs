@@ -13,7 +13,7 @@ use crate::baselines::{self, KMEANS_RESTARTS, pixel_transform};
 use crate::scores::{self, Scores};
 use crate::split::{EvalData, Split};
 use crate::{EvalError, KnnProtocol, artefacts};
-use twist_model::{EvalInput, Features, Watch};
+use twist_model::{EvalInput, NetworkOutputs, Watch};
 
 /// Without held-out data, at most this many training images are scored and kept as embeddings.
 const TRAINING_IMAGES_SCORED: usize = 50_000;
@@ -106,7 +106,7 @@ pub fn final_evaluation(
 fn write_artefacts(
     plan: &TrainPlan,
     data: &EvalData,
-    features: &Features,
+    features: &NetworkOutputs,
     folder: &Path,
 ) -> Result<(), EvalError> {
     let mut decoder = Decoder::new(DecodeLimits::default());
@@ -119,7 +119,13 @@ fn write_artefacts(
 }
 
 /// Every value that defines the figures.
-fn protocol(plan: &TrainPlan, data: &EvalData, split: &Split, scores: &Scores, features: &Features) -> Value {
+fn protocol(
+    plan: &TrainPlan,
+    data: &EvalData,
+    split: &Split,
+    scores: &Scores,
+    features: &NetworkOutputs,
+) -> Value {
     let normalisation = &plan.config().data;
     let mut protocol = json!({
         "evaluated_on": data.evaluated_on(),

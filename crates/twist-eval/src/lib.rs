@@ -1,6 +1,6 @@
 //! Evaluation protocols: they measure a network, frozen or fine-tuned, and baselines without learning.
 //!
-//! [`Features`](twist_model::Features) are the outputs of a network in evaluation mode for every image: L2-normalised
+//! [`NetworkOutputs`](twist_model::NetworkOutputs) are the outputs of a network in evaluation mode for every image: L2-normalised
 //! backbone features and the most probable clusters. From them this crate computes weighted k-NN ([`knn_top1`]) and the
 //! agreement of discovered classes with labels ([`clusters_against_labels`]; [`ClusterFigures`] has everything that a table
 //! needs). [`Baselines`] measure pixels, colour histograms and a backbone with random weights on the same images. The

@@ -10,7 +10,7 @@ use twist_nn::TwistNet;
 use crate::labels::{label_tensor, tell_apart};
 use crate::split::{EvalData, Split};
 use crate::{EvalError, KnnProtocol, knn_top1};
-use twist_model::{EvalInput, Features};
+use twist_model::{EvalInput, NetworkOutputs};
 
 /// What one evaluation found; field names are the keys of `metrics.json`, and what cannot be measured without labels
 /// is absent.
@@ -36,9 +36,9 @@ pub(crate) fn measure(
     data: &EvalData,
     split: &Split,
     protocol: KnnProtocol,
-) -> Result<(Scores, Features), EvalError> {
+) -> Result<(Scores, NetworkOutputs), EvalError> {
     let evaluated = data.evaluated();
-    let features = Features::of(net, input, evaluated, &split.scored)?;
+    let features = NetworkOutputs::of(net, input, evaluated, &split.scored)?;
     let knn = match split.has_knn() {
         true => Some(knn_of(net, input, data, split, protocol, &features)?),
         false => None,
@@ -61,9 +61,9 @@ fn knn_of(
     data: &EvalData,
     split: &Split,
     protocol: KnnProtocol,
-    scored: &Features,
+    scored: &NetworkOutputs,
 ) -> Result<f64, EvalError> {
-    let bank = Features::of(net, input, &data.train, &split.bank)?;
+    let bank = NetworkOutputs::of(net, input, &data.train, &split.bank)?;
     let place = |index: &u32| scored.indices.binary_search(index).ok().map(|row| row as i64);
     let known: Option<Vec<i64>> = split.queries.iter().map(place).collect();
     let (queries, rows) = match known {
@@ -71,7 +71,7 @@ fn knn_of(
             (split.queries.clone(), scored.embeddings.f_index_select(0, &tch::Tensor::f_from_slice(&rows)?)?)
         }
         None => {
-            let asked = Features::of(net, input, data.evaluated(), &split.queries)?;
+            let asked = NetworkOutputs::of(net, input, data.evaluated(), &split.queries)?;
             (asked.indices, asked.embeddings)
         }
     };
@@ -89,7 +89,7 @@ fn knn_of(
 /// # Errors
 /// libtorch fails.
 pub fn clusters_against_labels(
-    features: &Features,
+    features: &NetworkOutputs,
     dataset: &dyn Dataset,
 ) -> Result<Option<ClusterScores>, EvalError> {
     let predictions = features.predictions()?;

@@ -50,7 +50,7 @@ pub use embed::{embedding_column, embedding_rows, embedding_schema};
 pub use error::ModelError;
 pub use export::{Exporter, export, exporter};
 pub use features::{
-    FeatureCache, FeatureFile, FeatureSet, FeatureTable, Features, Rows, most_probable, unit_rows,
+    FeatureCache, FeatureFile, FeatureSet, FeatureTable, NetworkOutputs, RowBuffer, most_probable, unit_rows,
 };
 pub use input::{EvalInput, KeptCrops, ReadBatch};
 pub use model::{

@@ -9,9 +9,9 @@ type Hear = dyn FnMut(&str, usize, usize);
 
 /// Tells somebody what an evaluation is doing. Clones tell the same one; the default tells nobody.
 #[derive(Clone, Default)]
-pub struct Watch(Option<Rc<RefCell<Told>>>);
+pub struct Watch(Option<Rc<RefCell<Listener>>>);
 
-struct Told {
+struct Listener {
     what: &'static str,
     hear: Box<Hear>,
 }
@@ -19,7 +19,7 @@ struct Told {
 impl Watch {
     /// Tells `hear`.
     pub fn new(hear: impl FnMut(&str, usize, usize) + 'static) -> Self {
-        Self(Some(Rc::new(RefCell::new(Told { what: "images", hear: Box::new(hear) }))))
+        Self(Some(Rc::new(RefCell::new(Listener { what: "images", hear: Box::new(hear) }))))
     }
 
     /// From now on `what` is done.
@@ -33,7 +33,7 @@ impl Watch {
     /// `done` of `all` images are done.
     pub fn at(&self, done: usize, all: usize) {
         if let Some(told) = &self.0 {
-            let Told { what, hear } = &mut *told.borrow_mut();
+            let Listener { what, hear } = &mut *told.borrow_mut();
             hear(what, done, all);
         }
     }

@@ -15,14 +15,14 @@ pub struct Event {
     pub epoch: f64,
     /// What happened, tagged as `event` in JSON.
     #[serde(flatten)]
-    pub what: What,
+    pub kind: EventKind,
 }
 
 /// The kinds of events and their fields, as they stand in `log.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum What {
-    /// The run begins (also written after a resume, followed by [`What::Resumed`]).
+pub enum EventKind {
+    /// The run begins (also written after a resume, followed by [`EventKind::Resumed`]).
     Start(Box<StartFigures>),
     /// One of every `log_every` steps.
     Step(Figures),
@@ -135,15 +135,18 @@ mod tests {
     #[test]
     fn an_event_is_one_flat_object_and_is_read_as_it_was_written() {
         let figures = |figure, value| [(figure, value)].into_iter().collect::<Figures>();
-        let event = |what| Event { step: 3, epoch: 0.5, what };
+        let event = |what| Event { step: 3, epoch: 0.5, kind: what };
         let cases = [
-            (What::Step(figures(figure::LOSS, 1.5)), r#"{"step":3,"epoch":0.5,"event":"step","loss":1.5}"#),
             (
-                What::Eval(figures(figure::KNN_TOP1, 0.5)),
+                EventKind::Step(figures(figure::LOSS, 1.5)),
+                r#"{"step":3,"epoch":0.5,"event":"step","loss":1.5}"#,
+            ),
+            (
+                EventKind::Eval(figures(figure::KNN_TOP1, 0.5)),
                 r#"{"step":3,"epoch":0.5,"event":"eval","knn_top1":0.5}"#,
             ),
             (
-                What::Resumed { path: "checkpoints/x".into() },
+                EventKind::Resumed { path: "checkpoints/x".into() },
                 r#"{"step":3,"epoch":0.5,"event":"resumed","path":"checkpoints/x"}"#,
             ),
         ];
@@ -151,7 +154,8 @@ mod tests {
             assert_eq!(serde_json::to_string(&event(what.clone())).unwrap(), text);
             assert_eq!(serde_json::from_str::<Event>(text).unwrap(), event(what));
         }
-        let start = event(What::Start(Box::new(StartFigures { clusters: 10, ..StartFigures::default() })));
+        let start =
+            event(EventKind::Start(Box::new(StartFigures { clusters: 10, ..StartFigures::default() })));
         let text = serde_json::to_string(&start).unwrap();
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), start);
     }

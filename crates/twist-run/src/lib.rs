@@ -12,13 +12,13 @@
 //! without them.
 //!
 //! ```
-//! use twist_run::{Event, OnExisting, RunFolder, What, files};
+//! use twist_run::{Event, OnExisting, RunFolder, EventKind, files};
 //!
 //! let root = tempfile::tempdir()?;
 //! let folder = RunFolder::open(root.path().join("demo"), OnExisting::Refuse)?;
 //! folder.describe("[model]\narch = \"resnet18\"\n", &serde_json::json!({ "steps": 1 }))?;
 //! for recorder in &mut folder.recorders()? {
-//!     recorder.record(&Event { step: 1, epoch: 1.0, what: What::Done { seconds: 0.5 } })?;
+//!     recorder.record(&Event { step: 1, epoch: 1.0, kind: EventKind::Done { seconds: 0.5 } })?;
 //! }
 //! assert!(folder.says_done(1)? && folder.path().join(files::CONFIG).is_file());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -51,7 +51,7 @@ pub use checkpoint::{CheckpointStore, Loaded, Measured, Rejected, Standing, Stre
 pub use clusters::{ClusterNames, Group, Groups, clusters_file};
 pub use error::RunError;
 pub use evaluations::{Evaluation, Evaluations};
-pub use event::{Event, StartFigures, What};
+pub use event::{Event, EventKind, StartFigures};
 pub use figure::Figure;
 pub use figures::Figures;
 pub use folder::{OnExisting, RunFolder};

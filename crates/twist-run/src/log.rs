@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{Event, RunError, What, figure, files, time};
+use crate::{Event, EventKind, RunError, figure, files, time};
 
 /// An event with the time at which it was recorded.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -57,16 +57,16 @@ impl Log {
     /// Whether it says that the run ended after `step` steps. A process that was killed right after its last checkpoint did not
     /// come to say so.
     pub fn says_done(&self, step: u64) -> bool {
-        self.has(step, |what| matches!(what, What::Done { .. }))
+        self.has(step, |what| matches!(what, EventKind::Done { .. }))
     }
 
     /// Whether it says that the checkpoint after `step` steps is on disk.
     pub fn says_saved(&self, step: u64) -> bool {
-        self.has(step, |what| matches!(what, What::Checkpoint { .. }))
+        self.has(step, |what| matches!(what, EventKind::Checkpoint { .. }))
     }
 
-    fn has(&self, step: u64, is: impl Fn(&What) -> bool) -> bool {
-        self.lines.iter().any(|line| line.event.step == step && is(&line.event.what))
+    fn has(&self, step: u64, is: impl Fn(&EventKind) -> bool) -> bool {
+        self.lines.iter().any(|line| line.event.step == step && is(&line.event.kind))
     }
 
     /// Source images per second: the median over the logged steps, so that a pause or a busy minute does not count.
@@ -74,8 +74,8 @@ impl Log {
         let mut rates: Vec<f64> = self
             .lines
             .iter()
-            .filter_map(|line| match &line.event.what {
-                What::Step(figures) => figures.get(figure::IMAGES_PER_SECOND),
+            .filter_map(|line| match &line.event.kind {
+                EventKind::Step(figures) => figures.get(figure::IMAGES_PER_SECOND),
                 _ => None,
             })
             .collect();
@@ -88,7 +88,7 @@ impl Log {
         let (mut total, mut begun, mut last) = (0.0, None, None);
         for line in &self.lines {
             let time = time::seconds(&line.time)?;
-            if matches!(line.event.what, What::Start(_)) {
+            if matches!(line.event.kind, EventKind::Start(_)) {
                 total += span(begun, last);
                 begun = Some(time);
             }

@@ -21,11 +21,11 @@ use twist_nn::{Backbone, Mode, TwistNet};
 use crate::{TrainError, TrainPlan};
 
 /// The features of a batch and what is needed to send their gradient further down.
-pub(crate) struct Features {
+pub(crate) struct BatchFeatures {
     /// `[V*B, D]`: with the backbone's graph, or a leaf that collects its gradient.
     pub(crate) all: Tensor,
-    /// What [`Features::backward`] has to compute again; empty when there is a graph.
-    again: Vec<Piece>,
+    /// What [`BatchFeatures::backward`] has to compute again; empty when there is a graph.
+    recomputed: Vec<Piece>,
 }
 
 /// Images that pass through the backbone together, and where their features lie.
@@ -34,13 +34,13 @@ struct Piece {
     inputs: Vec<Tensor>,
     /// Which of its resolution's pieces it is, for the pass whose statistics are kept.
     tracked: Mode,
-    rows: Rows,
-    lots: Lots,
+    rows: ImageRange,
+    drop_path: DropPathSeed,
 }
 
 /// The same `images` images of `views` views, beginning with `first`, out of `[…, batch]` in view-major order.
 #[derive(Clone, Copy)]
-struct Rows {
+struct ImageRange {
     /// Views of earlier resolutions.
     views_before: i64,
     views: i64,
@@ -49,8 +49,8 @@ struct Rows {
     images: i64,
 }
 
-impl Features {
-    /// Features of the views `images`, one tensor `[V_r*B, 3, S_r, S_r]` per resolution. Random numbers of the backbone
+impl BatchFeatures {
+    /// BatchFeatures of the views `images`, one tensor `[V_r*B, 3, S_r, S_r]` per resolution. Random numbers of the backbone
     /// follow from the plan's seed and `step`.
     ///
     /// # Errors
@@ -64,28 +64,28 @@ impl Features {
         let backbone = net.backbone.as_ref();
         // The scope ends with this function, before the second pass: it keeps weights that were cast without a graph.
         let _autocast = Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
-        let pieces = pieces(plan, images, step, Who::Student)?;
+        let pieces = pieces(plan, images, step, Network::Student)?;
         if plan.accumulation() == 1 && !plan.checkpoint_activations() {
             let features = pieces.iter().map(|piece| piece.forward(backbone, piece.tracked));
             let features = features.collect::<Result<Vec<_>, _>>()?;
-            return Ok(Self { all: in_view_order(&pieces, features)?, again: Vec::new() });
+            return Ok(Self { all: in_view_order(&pieces, features)?, recomputed: Vec::new() });
         }
         no_grad(|| {
-            let (mut again, mut features) = (Vec::new(), Vec::new());
+            let (mut recomputed, mut features) = (Vec::new(), Vec::new());
             for mut piece in pieces {
                 features.push(if plan.checkpoint_activations() && plan.accumulation() == 1 {
                     piece.forward_keeping_inputs(backbone)?
                 } else {
                     piece.forward(backbone, Mode::TrainUntracked)?
                 });
-                again.push(piece);
+                recomputed.push(piece);
             }
-            let all = in_view_order(&again, features)?.f_detach()?.f_set_requires_grad(true)?;
-            Ok(Self { all, again })
+            let all = in_view_order(&recomputed, features)?.f_detach()?.f_set_requires_grad(true)?;
+            Ok(Self { all, recomputed })
         })
     }
 
-    /// As [`Features::of`] for a teacher, which nothing is sent back through: with random numbers of its own; its running
+    /// As [`BatchFeatures::of`] for a teacher, which nothing is sent back through: with random numbers of its own; its running
     /// statistics take the images in.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl Features {
         step: u64,
     ) -> Result<Tensor, TrainError> {
         let _autocast = Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
-        let pieces = pieces(plan, images, step, Who::Teacher)?;
+        let pieces = pieces(plan, images, step, Network::Teacher)?;
         let features = pieces.iter().map(|piece| piece.forward(net.backbone.as_ref(), piece.tracked));
         in_view_order(&pieces, features.collect::<Result<Vec<_>, _>>()?)
     }
@@ -107,11 +107,11 @@ impl Features {
     /// # Errors
     /// libtorch's own.
     pub(crate) fn backward(self, net: &TwistNet, plan: &TrainPlan) -> Result<(), TrainError> {
-        if self.again.is_empty() {
+        if self.recomputed.is_empty() {
             return Ok(());
         }
         let gradient = self.all.f_grad()?;
-        for piece in self.again {
+        for piece in self.recomputed {
             let share = piece.rows.of_features(&gradient)?;
             piece.backward(net.backbone.as_ref(), plan, share)?;
         }
@@ -123,7 +123,7 @@ impl Piece {
     fn forward(&self, backbone: &dyn Backbone, mode: Mode) -> Result<Tensor, TrainError> {
         let mut x = self.inputs[0].shallow_clone();
         for segment in 0..backbone.segments() {
-            self.lots.draw(segment);
+            self.drop_path.apply(segment);
             x = backbone.segment(segment, &x, mode)?;
         }
         Ok(x)
@@ -132,7 +132,7 @@ impl Piece {
     /// As [`Piece::forward`], untracked, and remembers what enters each segment. Needs no gradient.
     fn forward_keeping_inputs(&mut self, backbone: &dyn Backbone) -> Result<Tensor, TrainError> {
         for segment in 0..backbone.segments() {
-            self.lots.draw(segment);
+            self.drop_path.apply(segment);
             let x = backbone.segment(segment, &self.inputs[segment], Mode::TrainUntracked)?;
             self.inputs.push(x);
         }
@@ -164,7 +164,7 @@ impl Piece {
             let input = input.f_detach()?.f_set_requires_grad(segment > 0)?;
             let output = {
                 let _autocast = Autocast::scope(device, kind)?;
-                self.lots.draw(segment);
+                self.drop_path.apply(segment);
                 backbone.segment(segment, &input, self.tracked)?
             };
             grad::backward(&output, &gradient.f_to_kind(output.f_kind()?)?)?;
@@ -177,7 +177,12 @@ impl Piece {
 }
 
 /// Cuts the views into pieces of `norm_batch` images: all of the first resolution, then the next.
-fn pieces(plan: &TrainPlan, images: &[Tensor], step: u64, who: Who) -> Result<Vec<Piece>, TrainError> {
+fn pieces(
+    plan: &TrainPlan,
+    images: &[Tensor],
+    step: u64,
+    network: Network,
+) -> Result<Vec<Piece>, TrainError> {
     let (batch, together) = (plan.run.batch_size as i64, plan.norm_batch() as i64);
     let mut pieces = Vec::new();
     let mut views_before = 0;
@@ -185,10 +190,10 @@ fn pieces(plan: &TrainPlan, images: &[Tensor], step: u64, who: Who) -> Result<Ve
         let views = of_resolution.size()[0] / batch;
         for (index, first) in (0..batch).step_by(together as usize).enumerate() {
             let tracked = Mode::TrainPiece { index, pieces: (batch / together) as usize };
-            let rows = Rows { views_before, views, batch, first, images: together };
-            let lots = Lots::new(plan, step, who, pieces.len() as u64);
+            let rows = ImageRange { views_before, views, batch, first, images: together };
+            let drop_path = DropPathSeed::new(plan, step, network, pieces.len() as u64);
             let inputs = vec![rows.of_resolution(of_resolution)?];
-            pieces.push(Piece { inputs, tracked, rows, lots });
+            pieces.push(Piece { inputs, tracked, rows, drop_path });
         }
         views_before += views;
     }
@@ -214,7 +219,7 @@ fn in_view_order(pieces: &[Piece], features: Vec<Tensor>) -> Result<Tensor, Trai
     Ok(Tensor::f_cat(&resolutions, 0)?)
 }
 
-impl Rows {
+impl ImageRange {
     /// Out of one resolution's images `[V_r*B, …]`.
     fn of_resolution(self, whole: &Tensor) -> Result<Tensor, TrainError> {
         self.take(whole, 0)
@@ -238,7 +243,7 @@ impl Rows {
 
 /// Whose random numbers.
 #[derive(Clone, Copy)]
-enum Who {
+enum Network {
     Student,
     Teacher,
 }
@@ -246,24 +251,24 @@ enum Who {
 /// The random numbers of stochastic depth, a function of seed, step, piece and segment: both passes draw the same, and a
 /// resumed run draws what the uninterrupted one would have drawn.
 #[derive(Clone, Copy)]
-struct Lots {
+struct DropPathSeed {
     /// `None` for a backbone that draws nothing.
     seed: Option<u64>,
 }
 
-impl Lots {
-    fn new(plan: &TrainPlan, step: u64, who: Who, piece: u64) -> Self {
+impl DropPathSeed {
+    fn new(plan: &TrainPlan, step: u64, network: Network, piece: u64) -> Self {
         let draws = plan.net().backbone.drop_path > 0.0;
         Self {
             seed: draws.then(|| {
-                [step, who as u64, piece]
+                [step, network as u64, piece]
                     .into_iter()
                     .fold(splitmix(plan.run.seed), |seed, part| splitmix(seed ^ part))
             }),
         }
     }
 
-    fn draw(self, segment: usize) {
+    fn apply(self, segment: usize) {
         if let Some(seed) = self.seed {
             tch::manual_seed(splitmix(seed ^ segment as u64) as i64);
         }

@@ -16,14 +16,14 @@ pub struct StepMetrics {
     pub step: u64,
     /// The rates that it used.
     pub rates: Rates,
-    found: Found,
+    found: StepFigures,
     /// The logits `[V*B, K]`, without their graph; whoever collects metrics takes them, for they are large.
     logits: Option<Tensor>,
 }
 
 /// What a step found.
 #[derive(Debug)]
-enum Found {
+enum StepFigures {
     /// Figures with their values `[figures]`, fp32.
     Discovered(Vec<&'static Figure>, Tensor),
     /// Loss and correct answers, `[2]`, fp32, of so many images.
@@ -80,7 +80,7 @@ impl StepMetrics {
             let own = value.figures.iter().map(|(figure, value)| (*figure, value));
             let common = [(figure::CLASSES_IN_USE, &in_use), (figure::GRAD_NORM, grad_norm)];
             let (figures, values): (Vec<_>, Vec<_>) = own.chain(common).unzip();
-            let found = Found::Discovered(figures, stacked(&values)?);
+            let found = StepFigures::Discovered(figures, stacked(&values)?);
             Ok(Self { step, rates, found, logits: Some(logits) })
         })
     }
@@ -95,7 +95,7 @@ impl StepMetrics {
         logits: &Tensor,
     ) -> Result<Self, TrainError> {
         no_grad(|| {
-            let found = Found::Labelled(stacked(&[loss, correct])?, logits.size()[0] as u64);
+            let found = StepFigures::Labelled(stacked(&[loss, correct])?, logits.size()[0] as u64);
             Ok(Self { step, rates, found, logits: Some(logits.f_detach()?) })
         })
     }
@@ -123,8 +123,8 @@ impl StepMetrics {
     /// The reading whose numbers come next.
     fn reading(&self, values: &mut impl Iterator<Item = f64>) -> StepReading {
         let (mut figures, answers): (Figures, _) = match &self.found {
-            Found::Discovered(figures, _) => (figures.iter().copied().zip(values).collect(), None),
-            Found::Labelled(_, images) => {
+            StepFigures::Discovered(figures, _) => (figures.iter().copied().zip(values).collect(), None),
+            StepFigures::Labelled(_, images) => {
                 let [loss, correct] = std::array::from_fn(|_| values.next().unwrap_or(f64::NAN));
                 let top1 = correct / (*images).max(1) as f64;
                 let answers = Answers { correct: correct as u64, images: *images };
@@ -137,7 +137,7 @@ impl StepMetrics {
     }
 }
 
-impl Found {
+impl StepFigures {
     fn values(&self) -> &Tensor {
         match self {
             Self::Discovered(_, values) | Self::Labelled(values, _) => values,

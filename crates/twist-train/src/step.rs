@@ -3,7 +3,7 @@
 use tch::Tensor;
 use twist_nn::{DeviceNormalize, Mode, TwistNet};
 
-use crate::features::Features;
+use crate::features::BatchFeatures;
 use crate::metrics::StepMetrics;
 use crate::objective::Objective;
 use crate::optim::{self, Optimizer, Parameters, Rates};
@@ -70,7 +70,7 @@ pub fn train_step(
     let images = pixels.iter().map(|pixels| normalize.apply(pixels)).collect::<Result<Vec<_>, _>>()?;
 
     // Features [V*B, D]: one pass of the backbone per resolution, or in pieces without gradient.
-    let features = Features::of(&state.net, plan, &images, step)?;
+    let features = BatchFeatures::of(&state.net, plan, &images, step)?;
 
     // Head once over all views: logits [V*B, K].
     let logits = {

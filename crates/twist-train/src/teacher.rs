@@ -8,7 +8,7 @@ use tch::{Tensor, no_grad};
 use torch_ext::{Autocast, foreach};
 use twist_nn::{Mode, TwistNet};
 
-use crate::features::Features;
+use crate::features::BatchFeatures;
 use crate::{TrainError, TrainPlan};
 
 /// The slower copy.
@@ -51,7 +51,7 @@ impl Teacher {
                 0,
                 2 * plan.run.batch_size as i64,
             )?;
-            let features = Features::without_gradient(&self.net, plan, &[globals], step)?;
+            let features = BatchFeatures::without_gradient(&self.net, plan, &[globals], step)?;
             let _autocast = Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
             Ok(self.net.head.forward(&features, 2, Mode::Train)?)
         })

@@ -25,11 +25,11 @@ times over.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    subject: Subject,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum Subject {
     Pipeline(PipelineArgs),
     Step(StepArgs),
 }
@@ -110,9 +110,9 @@ struct StepArgs {
 
 /// Measures and prints.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
-    match &args.what {
-        What::Pipeline(args) => bench_pipeline(args),
-        What::Step(args) => bench_step(args),
+    match &args.subject {
+        Subject::Pipeline(args) => bench_pipeline(args),
+        Subject::Step(args) => bench_step(args),
     }
 }
 

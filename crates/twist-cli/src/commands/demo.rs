@@ -5,7 +5,7 @@ use twist_run::Sources;
 use twist_train::{DataFacts, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
-use crate::asked::Asked;
+use crate::asked::UserChoices;
 use crate::estimate::{self, TimeAsked};
 use crate::exit::Exit;
 use crate::job::{self, ImageJob, Target};
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let mut fitted_to = None;
     if estimate::begins(&folder, args.folder.on_existing()) {
         let limit = args.machine.max_time.map(|time| time.0);
-        let asked = TimeAsked { limit, epochs: Asked::of(&args.recipe, None).epochs.is_some() };
+        let asked = TimeAsked { limit, epochs: UserChoices::of(&args.recipe, None).epochs.is_some() };
         let again = |epochs| make(Some(epochs));
         ((recipe, plan), fitted_to) = estimate::timed((recipe, plan), &data.train, asked, talk, again)?;
     }

@@ -45,7 +45,7 @@ pub(crate) struct Args {
 }
 
 /// One image and what is like it.
-struct Found {
+struct SimilarToOne {
     query: String,
     /// The most similar first.
     similar: Vec<Similar>,
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let mut all = Vec::with_capacity(args.query.len());
     for query in &args.query {
         let similar = look(query, args.k as usize, &images, &*dataset, &bank)?;
-        all.push(Found { query: query.clone(), similar });
+        all.push(SimilarToOne { query: query.clone(), similar });
     }
     let rows: Vec<usize> = all.iter().flat_map(|found| &found.similar).map(|similar| similar.row).collect();
     let classes: Vec<Class> = match ClassSource::of(&opened.model) {
@@ -116,7 +116,12 @@ fn look(
     Ok(images.to_row(row, k)?)
 }
 
-fn for_people(dataset: &dyn Dataset, bank: &FeatureSet, all: &[Found], classes: &[Class]) -> Vec<String> {
+fn for_people(
+    dataset: &dyn Dataset,
+    bank: &FeatureSet,
+    all: &[SimilarToOne],
+    classes: &[Class],
+) -> Vec<String> {
     // The class that the model says; of a model without classes, what the data says.
     let said = |class: &Class, row: usize| match class {
         Some((_, name)) => printable(name).into_owned(),
@@ -142,7 +147,7 @@ fn as_json(
     opened: &Opened,
     dataset: &dyn Dataset,
     bank: &FeatureSet,
-    all: &[Found],
+    all: &[SimilarToOne],
     classes: &[Class],
 ) -> Value {
     let mut classes = classes.iter();

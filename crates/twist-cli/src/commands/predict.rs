@@ -8,7 +8,7 @@ use twist_model::{
 
 use crate::args::{StreamingArgs, at_least};
 use crate::exit::{Exit, Usage};
-use crate::model::{Opened, Source};
+use crate::model::{Input, Opened};
 use crate::talk::Talk;
 use crate::{names, out_file, sources, stream};
 
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         }
         _ => None,
     };
-    let source = Source::open_all(&args.data, &args.labels, talk)?;
+    let source = Input::open_all(&args.data, &args.labels, talk)?;
     opened.takes(&source)?;
     let sink = file.map_or_else(|| table_in_stream(Box::new(std::io::stdout()), &schema), Ok)?;
     talk.say(format!("{}: {} of them", predictor.source(), predictor.len()));
@@ -85,10 +85,10 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         sink.push(&predictor.rows(&schema, &opened.model, batch, &**source.dataset())?)
     };
     let (count, what) = match &source {
-        Source::Images(dataset) => {
+        Input::Images(dataset) => {
             (stream::into_table(&opened, dataset, sink, "predicting", talk, write)?, "images")
         }
-        Source::Features(table) => (stream::features_into_table(&opened, table, sink, write)?, "rows"),
+        Input::Features(table) => (stream::features_into_table(&opened, table, sink, write)?, "rows"),
     };
     if let Some(path) = &args.out {
         talk.say(format!("{count} {what} in {}", path.display()));

@@ -10,7 +10,7 @@ use twist_run::{Sources, files};
 use twist_train::{DataFacts, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
-use crate::asked::Asked;
+use crate::asked::UserChoices;
 use crate::estimate::{self, TimeAsked};
 use crate::exit::{Exit, Usage};
 use crate::job::{self, ImageJob, Target};
@@ -94,7 +94,7 @@ impl Args {
     pub(super) fn time(&self) -> TimeAsked {
         TimeAsked {
             limit: self.machine.max_time.map(|time| time.0),
-            epochs: Asked::of(&self.recipe, self.clusters).epochs.is_some(),
+            epochs: UserChoices::of(&self.recipe, self.clusters).epochs.is_some(),
         }
     }
 
@@ -296,7 +296,7 @@ fn auto(args: &Args, train: &dyn Dataset, gpu: bool, talk: &Talk) -> anyhow::Res
     {
         return Ok(Base::Written(written));
     }
-    let facts = folder_auto::look(train, gpu, Asked::of(&args.recipe, args.clusters));
+    let facts = folder_auto::look(train, gpu, UserChoices::of(&args.recipe, args.clusters));
     let reasons = folder_auto::make(facts).reasons;
     reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));
     Ok(Base::Rules(facts))

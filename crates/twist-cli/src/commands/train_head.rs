@@ -10,7 +10,7 @@ use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
 
 use super::train::{AGAIN, Args, planned, refuse_other_data, written};
 use crate::args::{RecipeArgs, UseArgs};
-use crate::asked::Asked;
+use crate::asked::UserChoices;
 use crate::exit::{Exit, Usage};
 use crate::head_auto;
 use crate::head_source::HeadSource;
@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         refuse_other_model(&folder, &facts.fingerprint)?;
     }
     let plan = HeadPlan::new(recipe.config(), &facts, &machine)?;
-    if !auto && Asked::of(&args.recipe, args.clusters).clusters.is_none() && !args.folder.resume {
+    if !auto && UserChoices::of(&args.recipe, args.clusters).clusters.is_none() && !args.folder.resume {
         talk.say(format!(
             "{} clusters: as recipe {} says; --clusters sets it",
             plan.net().dim,
@@ -135,7 +135,7 @@ fn made(args: &Args, features: &FeatureFacts, talk: &Talk) -> anyhow::Result<Wri
     {
         return Ok(written);
     }
-    let made = head_auto::recipe_for(features, Asked::of(&args.recipe, args.clusters));
+    let made = head_auto::recipe_for(features, UserChoices::of(&args.recipe, args.clusters));
     made.reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));
     Ok(Written::made(name, made.text))
 }

@@ -1,17 +1,17 @@
 //! Filtering along columns: weighted sums of rows.
 
-use super::resize::Source;
+use super::resize::PixelRows;
 use super::simd::{Kernel, dispatch, mul_add, round_to_u8};
 use super::taps::Taps;
 
 /// Filters `width` bytes of each row into rows of the same length without gaps, one for each of `taps`. The first row of
 /// `source` is row `first` of the taps' input.
-pub(crate) fn filter_columns(source: Source<'_>, first: usize, taps: &Taps, out: &mut [u8], width: usize) {
+pub(crate) fn filter_columns(source: PixelRows<'_>, first: usize, taps: &Taps, out: &mut [u8], width: usize) {
     dispatch(Columns { source, first, taps, out, width });
 }
 
 struct Columns<'a> {
-    source: Source<'a>,
+    source: PixelRows<'a>,
     first: usize,
     taps: &'a Taps,
     out: &'a mut [u8],

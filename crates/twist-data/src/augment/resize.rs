@@ -29,7 +29,7 @@ pub(crate) struct Target {
 
 /// Bytes of an image, or of a part of it.
 #[derive(Clone, Copy)]
-pub(crate) struct Source<'a> {
+pub(crate) struct PixelRows<'a> {
     /// From the first byte of the part to the end of the image.
     pub(crate) bytes: &'a [u8],
     /// Bytes from one row to the next.
@@ -60,7 +60,7 @@ impl Resizer {
         self.horizontal.prepare(across, interpolation);
         self.vertical.prepare(down, interpolation);
         let pitch = 3 * source.width as usize;
-        let source = |row: usize| Source {
+        let source = |row: usize| PixelRows {
             bytes: &source.pixels[(crop.top as usize + row) * pitch + 3 * crop.left as usize..],
             pitch,
         };
@@ -68,7 +68,7 @@ impl Resizer {
             let pitch = 3 * crop.width as usize;
             self.middle.resize(pitch * height, 0);
             filter_columns(source(0), 0, &self.vertical, &mut self.middle, pitch);
-            let middle = Source { bytes: &self.middle, pitch };
+            let middle = PixelRows { bytes: &self.middle, pitch };
             filter_rows(
                 middle,
                 &self.horizontal,
@@ -93,7 +93,7 @@ impl Resizer {
                 rows.len(),
             );
             for (channel, plane) in planes.channels_mut().into_iter().enumerate() {
-                let middle = Source { bytes: &self.middle[channel * width..], pitch: 3 * width };
+                let middle = PixelRows { bytes: &self.middle[channel * width..], pitch: 3 * width };
                 filter_columns(middle, rows.start, &self.vertical, plane, width);
             }
         }

@@ -5,7 +5,7 @@
 
 use wide::u8x16;
 
-use super::resize::Source;
+use super::resize::PixelRows;
 use super::simd::{Kernel, dispatch, mul_add, round_to_u8};
 use super::taps::Taps;
 
@@ -15,7 +15,7 @@ pub(crate) const LANES: usize = 16;
 /// Filters `rows` rows of interleaved pixels. Channel `c` of row `y` goes to
 /// `out[y * row_pitch + c * channel_pitch..]`, as many bytes as there are taps.
 pub(crate) fn filter_rows(
-    source: Source<'_>,
+    source: PixelRows<'_>,
     taps: &Taps,
     columns: &mut Vec<[f32; LANES]>,
     out: &mut [u8],
@@ -24,11 +24,11 @@ pub(crate) fn filter_rows(
     rows: usize,
 ) {
     columns.resize(3 * taps.input(), [0.0; LANES]);
-    dispatch(Rows { source, taps, columns, out, row_pitch, channel_pitch, rows });
+    dispatch(RowKernel { source, taps, columns, out, row_pitch, channel_pitch, rows });
 }
 
-struct Rows<'a> {
-    source: Source<'a>,
+struct RowKernel<'a> {
+    source: PixelRows<'a>,
     taps: &'a Taps,
     /// Element `3 * x + c` holds channel `c` of column `x` of all sixteen rows.
     columns: &'a mut [[f32; LANES]],
@@ -38,7 +38,7 @@ struct Rows<'a> {
     rows: usize,
 }
 
-impl Kernel for Rows<'_> {
+impl Kernel for RowKernel<'_> {
     #[inline(always)]
     fn run<const FUSED: bool>(self) {
         let bytes = self.columns.len();

@@ -11,7 +11,7 @@ use super::class_folders::Folders;
 use super::folder::Folder;
 use super::labelled::Relabelled;
 use super::list::List;
-use super::spec::{Source, resolve};
+use super::spec::{FoundFiles, resolve};
 use super::tar::TarShards;
 use crate::DataError;
 use crate::synth::Shapes;
@@ -95,17 +95,17 @@ pub fn open(spec: &str, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataE
         _ => Folders::Judged,
     };
     let source = resolve(spec, options.splits)?;
-    if coarse && !matches!(source, Source::Cifar(_) | Source::Parquet(_)) {
+    if coarse && !matches!(source, FoundFiles::Cifar(_) | FoundFiles::Parquet(_)) {
         return Err(no_coarse_labels(Path::new(spec)));
     }
     let images: Arc<dyn Dataset> = match source {
-        Source::Shapes(split) => Arc::new(Shapes::new(split, split.default_count())),
-        Source::Folder(path) => Arc::new(Folder::open(&path, folders, splits)?),
-        Source::Images(images, others) => Arc::new(Folder::of_files(&images, &others, folders, splits)?),
-        Source::List(path) => Arc::new(List::open(&path)?),
-        Source::Cifar(batches) => Arc::new(Cifar::open(batches, coarse)?),
-        Source::Tar(paths) => Arc::new(TarShards::open(paths, folders, splits)?),
-        Source::Parquet(paths) => open_parquet(paths, &options.labels)?,
+        FoundFiles::Shapes(split) => Arc::new(Shapes::new(split, split.default_count())),
+        FoundFiles::Folder(path) => Arc::new(Folder::open(&path, folders, splits)?),
+        FoundFiles::Images(images, others) => Arc::new(Folder::of_files(&images, &others, folders, splits)?),
+        FoundFiles::List(path) => Arc::new(List::open(&path)?),
+        FoundFiles::Cifar(batches) => Arc::new(Cifar::open(batches, coarse)?),
+        FoundFiles::Tar(paths) => Arc::new(TarShards::open(paths, folders, splits)?),
+        FoundFiles::Parquet(paths) => open_parquet(paths, &options.labels)?,
     };
     with_labels(images, &options.labels)
 }

@@ -18,7 +18,7 @@ use crate::synth::Split;
 
 /// Files of one kind that make up a data set.
 #[derive(Debug)]
-pub(crate) enum Source {
+pub(crate) enum FoundFiles {
     /// The embedded data set.
     Shapes(Split),
     /// A folder of images.
@@ -39,7 +39,7 @@ pub(crate) enum Source {
 const EMBEDDED: &str = "shapes:";
 
 /// Finds out what `spec` names. An existing path wins over its reading as a pattern.
-pub(crate) fn resolve(spec: &str, splits: Splits) -> Result<Source, DataError> {
+pub(crate) fn resolve(spec: &str, splits: Splits) -> Result<FoundFiles, DataError> {
     if let Some(split) = spec.strip_prefix(EMBEDDED) {
         return embedded(spec, split);
     }
@@ -63,9 +63,9 @@ pub(crate) fn resolve(spec: &str, splits: Splits) -> Result<Source, DataError> {
 }
 
 /// `shapes:train` or `shapes:test`.
-fn embedded(spec: &str, split: &str) -> Result<Source, DataError> {
+fn embedded(spec: &str, split: &str) -> Result<FoundFiles, DataError> {
     match [Split::Train, Split::Test].into_iter().find(|s| s.name() == split) {
-        Some(split) => Ok(Source::Shapes(split)),
+        Some(split) => Ok(FoundFiles::Shapes(split)),
         None => Err(DataError::not_found(
             spec.to_owned(),
             vec!["shapes:train".to_owned(), "shapes:test".to_owned()],
@@ -74,9 +74,9 @@ fn embedded(spec: &str, split: &str) -> Result<Source, DataError> {
 }
 
 /// A folder is CIFAR batches, shards that lie directly in it, or a tree of images.
-fn folder(path: &Path, splits: Splits) -> Result<Source, DataError> {
+fn folder(path: &Path, splits: Splits) -> Result<FoundFiles, DataError> {
     if let Some(batches) = Batches::of_folder(path)? {
-        return Ok(Source::Cifar(batches));
+        return Ok(FoundFiles::Cifar(batches));
     }
     let listed = fs_err::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let entries = listed.map_err(|error| match path.read_dir() {
@@ -100,7 +100,7 @@ fn folder(path: &Path, splits: Splits) -> Result<Source, DataError> {
             }
         }
     }
-    Ok(Source::Folder(path.to_path_buf()))
+    Ok(FoundFiles::Folder(path.to_path_buf()))
 }
 
 /// A folder with `train-….tar` and `test-….tar` is two data sets, and one trained on both measures nothing.
@@ -120,7 +120,7 @@ fn refuse_splits(folder: &Path, shards: &[PathBuf], kind: &str) -> Result<(), Da
 }
 
 /// Files named one by one or by a pattern: images, or all of one kind, told by the extension.
-fn files(spec: &str, paths: Vec<PathBuf>) -> Result<Source, DataError> {
+fn files(spec: &str, paths: Vec<PathBuf>) -> Result<FoundFiles, DataError> {
     // A pattern may fit one file twice, and fits the hidden files that macOS leaves everywhere.
     let mut seen = HashSet::new();
     let once = paths.iter().filter(|path| seen.insert(*path)).cloned();
@@ -128,7 +128,7 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<Source, DataError> {
     let (images, others): (Vec<PathBuf>, Vec<PathBuf>) =
         once.partition(|path| is_image(name(path).as_bytes()) && is_shown(path));
     if !images.is_empty() {
-        return Ok(Source::Images(images, others));
+        return Ok(FoundFiles::Images(images, others));
     }
     let kinds: BTreeSet<String> = paths.iter().map(|p| name_extension(p).unwrap_or_default()).collect();
     if kinds.len() > 1 {
@@ -146,10 +146,10 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<Source, DataError> {
         Err(Refused::new(format!("{spec} is not a data set")).because(format!("{found}. {SUPPORTED}")).into())
     };
     match kinds.first().map_or("", String::as_str) {
-        "tar" => Ok(Source::Tar(paths)),
-        "parquet" => Ok(Source::Parquet(paths)),
-        "bin" => Batches::of_files(paths).map(Source::Cifar),
-        "txt" | "csv" => only(paths).map(Source::List),
+        "tar" => Ok(FoundFiles::Tar(paths)),
+        "parquet" => Ok(FoundFiles::Parquet(paths)),
+        "bin" => Batches::of_files(paths).map(FoundFiles::Cifar),
+        "txt" | "csv" => only(paths).map(FoundFiles::List),
         "gz" | "tgz" | "xz" | "bz2" | "zst" | "zip" | "7z" => unknown(
             "a compressed archive has no random access; unpack it (tar xf, unzip) and give the folder",
         ),

@@ -19,7 +19,7 @@ use self::nursery::Nursery;
 use self::shard::{Sample, ShardWriter};
 use crate::dataset::{Dataset, Stored};
 use crate::error::DataError;
-use crate::survey::{Progress, Unreadable, extension_of, in_threads};
+use crate::survey::{OnProgress, Unreadable, extension_of, in_threads};
 
 /// How to pack.
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ pub struct PackOptions<'a> {
     /// Threads that read and encode; 0 for one per core.
     pub threads: usize,
     /// Told how many images are done.
-    pub progress: Option<Progress<'a>>,
+    pub progress: Option<OnProgress<'a>>,
 }
 
 impl Default for PackOptions<'_> {

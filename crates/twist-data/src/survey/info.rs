@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
-use super::pass::{Pass, Progress, Remark, Unreadable};
+use super::pass::{OnProgress, Pass, Remark, Unreadable};
 use super::pixels::Moments;
 use super::probe::probe;
 use crate::dataset::{Dataset, LeftOut, Stored};
@@ -20,7 +20,7 @@ pub struct InfoOptions<'a> {
     /// Limits of decoding; what exceeds them counts as unreadable.
     pub limits: DecodeLimits,
     /// Told how many images are done.
-    pub progress: Option<Progress<'a>>,
+    pub progress: Option<OnProgress<'a>>,
 }
 
 /// Smallest, middle and largest of a set of numbers.

@@ -8,6 +8,6 @@ mod verify;
 
 pub use self::info::{ClassCount, DataInfo, Duplicates, InfoOptions, Shade, Spread, info};
 pub(crate) use self::pass::in_threads;
-pub use self::pass::{Progress, Remark, Unreadable};
+pub use self::pass::{OnProgress, Remark, Unreadable};
 pub(crate) use self::probe::extension_of;
 pub use self::verify::{VerifyOptions, VerifyReport, verify};

@@ -9,7 +9,7 @@ use crate::decode::{DecodeLimits, DecodeNote, Decoder};
 use crate::image::Rgb8;
 
 /// Called with the number of images done so far, from any thread.
-pub type Progress<'a> = &'a (dyn Fn(usize) + Sync);
+pub type OnProgress<'a> = &'a (dyn Fn(usize) + Sync);
 
 /// An image that could not be read or decoded.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -40,7 +40,7 @@ impl Remark {
 pub(super) struct Pass<'a> {
     pub(super) threads: usize,
     pub(super) limits: DecodeLimits,
-    pub(super) progress: Option<Progress<'a>>,
+    pub(super) progress: Option<OnProgress<'a>>,
 }
 
 impl Pass<'_> {

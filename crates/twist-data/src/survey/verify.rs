@@ -1,6 +1,6 @@
 //! Whether every image can be read.
 
-use super::pass::{Pass, Progress, Remark, Unreadable};
+use super::pass::{OnProgress, Pass, Remark, Unreadable};
 use crate::dataset::{Dataset, LeftOut};
 use crate::decode::DecodeLimits;
 
@@ -12,7 +12,7 @@ pub struct VerifyOptions<'a> {
     /// Limits of decoding; what exceeds them counts as unreadable.
     pub limits: DecodeLimits,
     /// Told how many images are done.
-    pub progress: Option<Progress<'a>>,
+    pub progress: Option<OnProgress<'a>>,
 }
 
 /// The outcome.

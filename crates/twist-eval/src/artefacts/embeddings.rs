@@ -10,7 +10,7 @@ use arrow_schema::{DataType, Field, Schema};
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
 use twist_model::{
-    Features, ModelError, TableFormat, embedding_column, embedding_field, given_labels, table_in_file,
+    ModelError, NetworkOutputs, TableFormat, embedding_column, embedding_field, given_labels, table_in_file,
 };
 use twist_run::samples::column;
 
@@ -25,7 +25,7 @@ const ROWS: i64 = 4_096;
 /// The disk is full or read-only.
 pub(crate) fn write(
     path: &Path,
-    features: &Features,
+    features: &NetworkOutputs,
     dataset: &dyn Dataset,
     names: &[String],
 ) -> Result<(), EvalError> {
@@ -58,7 +58,7 @@ fn schema(kept: i32, width: i32) -> Arc<Schema> {
 /// Rows `start..start + len` as a record batch.
 fn batch(
     schema: &Arc<Schema>,
-    features: &Features,
+    features: &NetworkOutputs,
     (dataset, names): (&dyn Dataset, &[String]),
     start: i64,
     len: i64,

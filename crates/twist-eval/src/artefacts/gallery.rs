@@ -6,7 +6,7 @@ use tch::Tensor;
 
 use crate::EvalError;
 use crate::labels::spread;
-use twist_model::{Features, nearest};
+use twist_model::{NetworkOutputs, nearest};
 
 /// Most thumbnails of one run: about 10 MB.
 const MOST: usize = 4_000;
@@ -35,7 +35,7 @@ const LONELY: usize = 48;
 ///
 /// # Errors
 /// libtorch fails.
-pub(crate) fn wanted(features: &Features) -> Result<Vec<usize>, EvalError> {
+pub(crate) fn wanted(features: &NetworkOutputs) -> Result<Vec<usize>, EvalError> {
     let rows = features.indices.len();
     let mut wanted = Wanted { taken: vec![false; rows], order: Vec::new() };
     let groups = groups(features)?;
@@ -68,7 +68,7 @@ impl Wanted {
 }
 
 /// The rows of each discovered class, most confident first (ties in row order), the largest class first.
-fn groups(features: &Features) -> Result<Vec<Vec<usize>>, EvalError> {
+fn groups(features: &NetworkOutputs) -> Result<Vec<Vec<usize>>, EvalError> {
     let confidence = column::<f32>(&features.confidences, 0)?;
     let mut members: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     for (row, cluster) in column::<i64>(&features.clusters, 0)?.into_iter().enumerate() {
@@ -81,7 +81,7 @@ fn groups(features: &Features) -> Result<Vec<Vec<usize>>, EvalError> {
 }
 
 /// The most confident and the borderline rows of each class.
-fn gallery(features: &Features, groups: &[Vec<usize>]) -> Result<Vec<usize>, EvalError> {
+fn gallery(features: &NetworkOutputs, groups: &[Vec<usize>]) -> Result<Vec<usize>, EvalError> {
     let (first, second) =
         (column::<f32>(&features.confidences, 0)?, column::<f32>(&features.confidences, 1)?);
     let mut rows = Vec::new();
@@ -96,7 +96,10 @@ fn gallery(features: &Features, groups: &[Vec<usize>]) -> Result<Vec<usize>, Eva
 
 /// The image of middling confidence of each of the largest classes with its nearest neighbours: the same choice as the
 /// report's.
-fn queries_with_neighbours(features: &Features, groups: &[Vec<usize>]) -> Result<Vec<usize>, EvalError> {
+fn queries_with_neighbours(
+    features: &NetworkOutputs,
+    groups: &[Vec<usize>],
+) -> Result<Vec<usize>, EvalError> {
     let samples: Vec<i64> = groups.iter().take(QUERIES).map(|group| group[group.len() / 2] as i64).collect();
     let queries = features.embeddings.f_index_select(0, &Tensor::f_from_slice(&samples)?)?;
     let found = nearest(&features.embeddings, &queries, NEIGHBOURS + 1)?; // the nearest is the image itself
@@ -105,7 +108,7 @@ fn queries_with_neighbours(features: &Features, groups: &[Vec<usize>]) -> Result
 
 /// Pairs of images with nearly the same features, the closest first, then images that are like no other: the same search
 /// as the report's.
-fn copies_and_oddities(features: &Features) -> Result<Vec<usize>, EvalError> {
+fn copies_and_oddities(features: &NetworkOutputs) -> Result<Vec<usize>, EvalError> {
     let (len, width) = features.embeddings.size2()?;
     let rows = spread(len as usize, (COMPARISONS / width.max(1) as f64).sqrt() as usize);
     let chosen: Vec<i64> = rows.iter().map(|row| i64::from(*row)).collect();

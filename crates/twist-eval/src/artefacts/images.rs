@@ -7,7 +7,7 @@ use twist_io::text_to_cell;
 use twist_run::samples::column;
 
 use crate::EvalError;
-use twist_model::Features;
+use twist_model::NetworkOutputs;
 
 /// Writes `path,cluster,name,label,probability,index`, one row an image: the discovered class with its number, name and
 /// probability, the class that the data set gives it (empty without one), and its place in the data set. `names` are those
@@ -17,7 +17,7 @@ use twist_model::Features;
 /// The disk is full or read-only.
 pub(crate) fn write(
     path: &Path,
-    features: &Features,
+    features: &NetworkOutputs,
     dataset: &dyn Dataset,
     names: &[String],
 ) -> Result<(), EvalError> {

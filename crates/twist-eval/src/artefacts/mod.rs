@@ -16,7 +16,7 @@ pub(crate) use self::thumbnails::run_thumbnail;
 pub use self::thumbnails::thumbnail;
 use crate::EvalError;
 use crate::crops::Crops;
-use twist_model::Features;
+use twist_model::NetworkOutputs;
 
 /// What discovered classes are called before anybody names them.
 pub(crate) fn numbered(classes: i64) -> Vec<String> {
@@ -30,7 +30,7 @@ pub(crate) fn numbered(classes: i64) -> Vec<String> {
 /// # Errors
 /// libtorch fails, or the disk is full or read-only.
 pub(crate) fn write(
-    features: &Features,
+    features: &NetworkOutputs,
     dataset: &dyn Dataset,
     names: &[String],
     folder: &Path,

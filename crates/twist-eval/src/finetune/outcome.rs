@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use torch_ext::Machine;
 use twist_data::{Dataset, DecodeLimits, Decoder, subset};
-use twist_model::{EvalInput, FeatureCache, FeatureSet, Features, Model, Watch};
+use twist_model::{EvalInput, FeatureCache, FeatureSet, Model, NetworkOutputs, Watch};
 use twist_model::{most_probable, unit_rows};
 use twist_nn::FeatureKind;
 use twist_run::{RunFolder, clusters_file, replace_labels};
@@ -64,10 +64,10 @@ pub(super) fn write(
 }
 
 /// The most probable classes of every readable image, with its features.
-fn classes_of(model: &Model, set: FeatureSet, machine: &Machine) -> Result<Features, EvalError> {
+fn classes_of(model: &Model, set: FeatureSet, machine: &Machine) -> Result<NetworkOutputs, EvalError> {
     let probabilities = model.classifier_probabilities(&set.rows.f_to_device(machine.device)?)?;
     let (clusters, confidences) = most_probable(&probabilities)?;
-    Ok(Features {
+    Ok(NetworkOutputs {
         embeddings: unit_rows(&set.rows)?,
         indices: set.indices,
         clusters,

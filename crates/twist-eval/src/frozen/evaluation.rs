@@ -13,7 +13,7 @@ use super::outputs::{self, HeadInput};
 use crate::labels::spread;
 use crate::{EvalError, KMeans, RunFigures, artefacts};
 use twist_model::{FeatureScaling, Model, Watch};
-use twist_model::{FeatureTable, Features, unit_rows};
+use twist_model::{FeatureTable, NetworkOutputs, unit_rows};
 
 /// Without held-out features, at most this many training rows are scored and kept as embeddings.
 const TRAINING_ROWS_SCORED: usize = 50_000;
@@ -101,7 +101,7 @@ fn protocol(
     model: &Model,
     plan: &HeadPlan,
     chosen: &ChosenHead,
-    features: &Features,
+    features: &NetworkOutputs,
     held_out: bool,
 ) -> Value {
     json!({
@@ -139,7 +139,7 @@ struct Baseline {
 fn baselines(
     train: &FeatureTable,
     evaluated: &FeatureTable,
-    features: &Features,
+    features: &NetworkOutputs,
     plan: &HeadPlan,
 ) -> Result<Option<[Baseline; 2]>, EvalError> {
     let places: Vec<i64> = spread(train.len(), KMEANS_ROWS).into_iter().map(i64::from).collect();
@@ -171,7 +171,7 @@ fn baselines(
 }
 
 /// The row of `table` that is row `place` of `features`.
-fn place_of(table: &FeatureTable, features: &Features, place: i64) -> Option<i64> {
+fn place_of(table: &FeatureTable, features: &NetworkOutputs, place: i64) -> Option<i64> {
     let index = features.indices[place as usize];
     table.features.indices.binary_search(&index).ok().map(|row| row as i64)
 }

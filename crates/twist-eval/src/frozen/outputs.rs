@@ -9,7 +9,7 @@ use twist_run::Figures;
 use crate::EvalError;
 use crate::labels::spread;
 use crate::scores::{Scores, clusters_against_labels};
-use twist_model::{FeatureTable, Features, most_probable, unit_rows};
+use twist_model::{FeatureTable, NetworkOutputs, most_probable, unit_rows};
 
 /// Rows in one pass of the head.
 const BLOCK: i64 = 8_192;
@@ -42,7 +42,7 @@ pub fn head_scores(
 }
 
 /// Figures of `features`, which are rows of `table`.
-pub(super) fn scores(features: &Features, table: &FeatureTable) -> Result<Scores, EvalError> {
+pub(super) fn scores(features: &NetworkOutputs, table: &FeatureTable) -> Result<Scores, EvalError> {
     let clusters = clusters_against_labels(features, &*table.dataset)?;
     let in_use = features.predictions()?.into_iter().collect::<BTreeSet<_>>().len();
     Ok(Scores {
@@ -59,7 +59,7 @@ pub(super) fn outputs(
     table: &FeatureTable,
     wanted: &[u32],
     input: HeadInput,
-) -> Result<Features, EvalError> {
+) -> Result<NetworkOutputs, EvalError> {
     let set = &table.features;
     let rows = match wanted.len() == table.len() {
         true => set.rows.shallow_clone(),
@@ -78,7 +78,7 @@ pub(super) fn outputs(
         clusters.push(cluster);
         confidences.push(confidence);
     }
-    Ok(Features {
+    Ok(NetworkOutputs {
         indices: wanted.iter().map(|&row| set.indices[row as usize]).collect(),
         embeddings: unit_rows(&rows)?,
         clusters: Tensor::f_cat(&clusters, 0)?,

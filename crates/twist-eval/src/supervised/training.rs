@@ -8,7 +8,7 @@ use tch::Tensor;
 use twist_data::{Dataset, Tags};
 use twist_model::{ClassifierCard, EvalInput, Model, ModelCard, ModelError, hex};
 use twist_nn::Store;
-use twist_run::{Event, Figure, Figures, Recorder, RunError, What, figure};
+use twist_run::{Event, EventKind, Figure, Figures, Recorder, RunError, figure};
 use twist_train::labels::{EpochFigures, LabelledData, Student, Supervised, SupervisedPlan};
 use twist_train::run::{Outcome, Place, Run, World};
 use twist_train::{Evaluator, Moment, StopFlag};
@@ -52,9 +52,9 @@ impl<'a> StepsDone<'a> {
 
 impl Recorder for StepsDone<'_> {
     fn record(&mut self, event: &Event) -> Result<(), RunError> {
-        match &event.what {
-            What::Start(start) => self.all = start.total_steps as usize,
-            What::Step(_) => (self.tell)(event.step as usize, self.all),
+        match &event.kind {
+            EventKind::Start(start) => self.all = start.total_steps as usize,
+            EventKind::Step(_) => (self.tell)(event.step as usize, self.all),
             _ => {}
         }
         Ok(())

@@ -11,7 +11,7 @@ use twist_data::{Dataset, OfficialSet, Tags, subset};
 use twist_io::Refused;
 use twist_model::{Model, ModelCard, hex};
 use twist_nn::FeatureKind;
-use twist_run::{Event, Recorder, RunError, What};
+use twist_run::{Event, EventKind, Recorder, RunError};
 use twist_train::TrainError;
 use twist_train::labels::{Order, SupervisedConfig, SupervisedPlan, crop_and_flip};
 use twist_train::run::Place;
@@ -262,7 +262,7 @@ struct Unread<'a>(&'a mut usize);
 
 impl Recorder for Unread<'_> {
     fn record(&mut self, event: &Event) -> Result<(), RunError> {
-        *self.0 += usize::from(matches!(event.what, What::SkippedImage { .. }));
+        *self.0 += usize::from(matches!(event.kind, EventKind::SkippedImage { .. }));
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use twist_model::{
     BackboneCard, ClassSource, EvalInput, FeatureCache, FeatureScaling, Model, ModelCard, Predictor, Watch,
 };
 use twist_nn::FeatureKind;
-use twist_run::{ClusterNames, Event, Metrics, OnExisting, Recorder, RunError, RunFolder, What};
+use twist_run::{ClusterNames, Event, EventKind, Metrics, OnExisting, Recorder, RunError, RunFolder};
 use twist_train::run::{Outcome, Place};
 use twist_train::{StopFlag, StopReason};
 
@@ -240,9 +240,9 @@ fn a_stopped_training_goes_on_to_the_same_end() {
         finetune(&model(), &all(&train), Some(&test), &short(), &machine(), around).unwrap()
     };
     // An epoch has 3 steps. In the middle of one; after the first step, at the end of an epoch, and in a later one.
-    let step_3: fn(&Event) -> bool = |event| matches!(event.what, What::Step(_)) && event.step == 3;
-    let step_9: fn(&Event) -> bool = |event| matches!(event.what, What::Step(_)) && event.step == 9;
-    let start: fn(&Event) -> bool = |event| matches!(event.what, What::Start(_));
+    let step_3: fn(&Event) -> bool = |event| matches!(event.kind, EventKind::Step(_)) && event.step == 3;
+    let step_9: fn(&Event) -> bool = |event| matches!(event.kind, EventKind::Step(_)) && event.step == 9;
+    let start: fn(&Event) -> bool = |event| matches!(event.kind, EventKind::Start(_));
     for (name, stops, last) in [("once", vec![step_3], 4), ("often", vec![start, start, start, step_9], 10)] {
         let place = || Place::file(folder.path().join(format!("{name}.safetensors")));
         for at in stops {
@@ -310,10 +310,10 @@ struct Kinds<'a>(&'a Cell<[usize; 3]>);
 impl Recorder for Kinds<'_> {
     fn record(&mut self, event: &Event) -> Result<(), RunError> {
         let mut counts = self.0.get();
-        match event.what {
-            What::Eval(_) => counts[0] += 1,
-            What::SkippedImage { .. } => counts[1] += 1,
-            What::Done { .. } => counts[2] += 1,
+        match event.kind {
+            EventKind::Eval(_) => counts[0] += 1,
+            EventKind::SkippedImage { .. } => counts[1] += 1,
+            EventKind::Done { .. } => counts[2] += 1,
             _ => {}
         }
         self.0.set(counts);
@@ -520,7 +520,7 @@ fn a_linear_evaluation_that_was_cut_off_goes_on_to_the_same_result() {
 
     let kept = Some(folder.path());
     // An epoch has 5 steps; after the tenth one more is made.
-    let step_10: fn(&Event) -> bool = |event| matches!(event.what, What::Step(_)) && event.step == 10;
+    let step_10: fn(&Event) -> bool = |event| matches!(event.kind, EventKind::Step(_)) && event.step == 10;
     assert_eq!(run(&how, kept, step_10).unwrap(), (None, Some(0)));
     // The state has accuracies on these test images.
     let error = run_on(&elsewhere, &how, kept, never).unwrap_err().to_string();

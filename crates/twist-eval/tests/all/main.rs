@@ -18,7 +18,7 @@ use support::{evaluator, net, plan};
 use tch::{Device, Kind, Tensor};
 use twist_data::subset;
 use twist_eval::{EvalData, clusters_against_labels};
-use twist_model::{EvalInput, Features, ModelError};
+use twist_model::{EvalInput, ModelError, NetworkOutputs};
 use twist_run::Figures;
 
 fn evaluate(data: EvalData) -> Figures {
@@ -33,13 +33,13 @@ fn features_are_unit_rows_in_the_order_of_the_data() {
     let input = data.input(&plan).unwrap();
     let net = net(&plan);
     let all: Vec<u32> = (0..30).collect();
-    let features = Features::of(&net, &input, &data.train, &all).unwrap();
+    let features = NetworkOutputs::of(&net, &input, &data.train, &all).unwrap();
     assert_eq!(features.indices, all);
     let norms = features.embeddings.norm_scalaropt_dim(2, [1i64].as_slice(), false);
     assert!(norms.allclose(&Tensor::ones([30], (Kind::Float, Device::Cpu)), 1e-5, 1e-5, false));
     // Smaller batches and fewer images give the same rows.
     let few = EvalInput { batch_size: 7, ..input };
-    let some = Features::of(&net, &few, &data.train, &[3, 11, 29]).unwrap();
+    let some = NetworkOutputs::of(&net, &few, &data.train, &[3, 11, 29]).unwrap();
     let rows = features.embeddings.index_select(0, &Tensor::from_slice(&[3i64, 11, 29]));
     assert!(some.embeddings.allclose(&rows, 1e-4, 1e-5, false));
     assert!(
@@ -58,13 +58,14 @@ fn unreadable_images_are_left_out_and_named() {
     let data = EvalData::new(Pictures::broken(12, &[0, 5]), None).unwrap();
     let plan = plan(&data);
     let input = data.input(&plan).unwrap();
-    let features = Features::of(&net(&plan), &input, &data.train, &(0..12).collect::<Vec<_>>()).unwrap();
+    let features =
+        NetworkOutputs::of(&net(&plan), &input, &data.train, &(0..12).collect::<Vec<_>>()).unwrap();
     assert_eq!(features.indices, [1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
     assert_eq!(features.embeddings.size()[0], 10);
     let skipped: Vec<&str> = features.skipped.iter().map(|skipped| skipped.path.as_str()).collect();
     assert_eq!(skipped, ["picture 0", "picture 5"]);
     assert!(clusters_against_labels(&features, &*data.train).unwrap().is_some());
-    let nothing = Features::of(&net(&plan), &input, &data.train, &[0, 5]);
+    let nothing = NetworkOutputs::of(&net(&plan), &input, &data.train, &[0, 5]);
     assert!(matches!(nothing, Err(ModelError::NoFeatures)));
 }
 

@@ -10,8 +10,8 @@ use twist_data::{DataError, Dataset, EvalTransform, Interpolation, Stored};
 use twist_eval::EvalData;
 use twist_io::{AtomicFile, StateDict, save_safetensors};
 use twist_model::{
-    BackboneCard, CheckpointFacts, ClassifierCard, EvalInput, FeatureCache, Features, HeadCard, Model,
-    ModelCard, ModelName, export,
+    BackboneCard, CheckpointFacts, ClassifierCard, EvalInput, FeatureCache, HeadCard, Model, ModelCard,
+    ModelName, NetworkOutputs, export,
 };
 use twist_nn::{Activation, FeatureKind};
 
@@ -85,7 +85,7 @@ fn a_run_is_its_newest_checkpoint() {
 
     // It says what the network in training says.
     let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
-    let expected = Features::of(&net, &data.input(&plan).unwrap(), &data.train, &[0, 1, 2]).unwrap();
+    let expected = NetworkOutputs::of(&net, &data.input(&plan).unwrap(), &data.train, &[0, 1, 2]).unwrap();
     let rows = FeatureCache::off().features(&model, &input, FeatureKind::Last, &data.train, &mut |_, _| {});
     let rows = rows.unwrap();
     let unit = rows.unit_rows().unwrap().narrow(0, 0, 3);

@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::damage::{Fault, PickleDamage};
 use super::machine;
 use super::node::{Heap, Id};
-use super::source::Source;
+use super::source::ByteReader;
 use super::tensors::Storages;
 
 /// How a zip archive begins.
@@ -69,7 +69,9 @@ impl Archive {
     /// The nodes of `data.pkl`.
     fn pickle(&mut self) -> Result<(Heap, Id), Fault> {
         let name = format!("{}data.pkl", self.folder);
-        match self.with(&name, |reader, size| machine::run(&mut Source::new(BufReader::new(reader), size)))? {
+        match self
+            .with(&name, |reader, size| machine::run(&mut ByteReader::new(BufReader::new(reader), size)))?
+        {
             Some(read) => Ok(read),
             None => Err(wrong("data.pkl is missing")),
         }
@@ -79,7 +81,7 @@ impl Archive {
     fn word(&mut self, name: &str) -> Result<Option<String>, Fault> {
         let name = format!("{}{name}", self.folder);
         self.with(&name, |reader, size| match size {
-            0..=MAX_WORD => Source::new(reader, size).text(size),
+            0..=MAX_WORD => ByteReader::new(reader, size).text(size),
             _ => Err(wrong(&format!("{name} has {size} bytes"))),
         })
     }

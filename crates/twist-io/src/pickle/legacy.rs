@@ -9,7 +9,7 @@ use fs_err::File;
 use super::damage::{Fault, PickleDamage};
 use super::machine;
 use super::node::{Heap, Id, Node, Storage};
-use super::source::Source;
+use super::source::ByteReader;
 use super::tensors::Storages;
 
 /// What the first pickle says.
@@ -32,7 +32,7 @@ pub(super) struct Stream {
 /// Reads the pickles and finds the storages.
 pub(super) fn open(mut file: File, length: u64) -> Result<(Heap, Id, Storages), Fault> {
     file.rewind().map_err(Fault::Os)?;
-    let mut source = Source::new(BufReader::new(file), length);
+    let mut source = ByteReader::new(BufReader::new(file), length);
     let truncated = |fault| cut_short(fault, length);
     check_head(&mut source).map_err(truncated)?;
     let (heap, root) = machine::run(&mut source).map_err(truncated)?;
@@ -55,7 +55,7 @@ fn cut_short(fault: Fault, length: u64) -> Fault {
 }
 
 /// Magic number, protocol, and what the machine was like that wrote the file.
-fn check_head(source: &mut Source<impl Read>) -> Result<(), Fault> {
+fn check_head(source: &mut ByteReader<impl Read>) -> Result<(), Fault> {
     let (heap, root) = machine::run(source)?;
     if !matches!(heap.get(root), Node::Int(MAGIC)) {
         return Err(Fault::Not("it is a pickle, but not one of PyTorch's".to_owned()));
@@ -76,7 +76,7 @@ fn check_head(source: &mut Source<impl Read>) -> Result<(), Fault> {
 }
 
 /// The keys of the storages, in the order of their bytes.
-fn keys(source: &mut Source<impl Read>) -> Result<Vec<Rc<str>>, Fault> {
+fn keys(source: &mut ByteReader<impl Read>) -> Result<Vec<Rc<str>>, Fault> {
     let (heap, root) = machine::run(source)?;
     let wrong = || Fault::Damage(PickleDamage::Storages("it is not a list of keys".to_owned()));
     let keys = heap.sequence(root).ok_or_else(wrong)?;

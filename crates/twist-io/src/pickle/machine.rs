@@ -8,11 +8,11 @@ use super::calls;
 use super::damage::{Fault, PickleDamage};
 use super::node::{Heap, Id, Node};
 use super::opcode as op;
-use super::source::Source;
+use super::source::ByteReader;
 use super::{MAX_NODES, MAX_PICKLE};
 
 /// Reads one pickle up to its last instruction; returns its nodes and the one that it is about.
-pub(super) fn run(source: &mut Source<impl Read>) -> Result<(Heap, Id), Fault> {
+pub(super) fn run(source: &mut ByteReader<impl Read>) -> Result<(Heap, Id), Fault> {
     let begin = source.at();
     let (heap, stack, marks, memo) = (Heap::default(), Vec::new(), Vec::new(), HashMap::new());
     let mut machine = Machine { source, begin, at: begin, heap, stack, marks, memo };
@@ -30,7 +30,7 @@ pub(super) fn run(source: &mut Source<impl Read>) -> Result<(Heap, Id), Fault> {
 }
 
 struct Machine<'a, R> {
-    source: &'a mut Source<R>,
+    source: &'a mut ByteReader<R>,
     /// Where the pickle began.
     begin: u64,
     /// Where the instruction began.

@@ -6,13 +6,13 @@ use super::MAX_PICKLE;
 use super::damage::{Fault, PickleDamage};
 
 /// A reader that knows where it is and where it must end.
-pub(super) struct Source<R> {
+pub(super) struct ByteReader<R> {
     reader: R,
     at: u64,
     end: u64,
 }
 
-impl<R: Read> Source<R> {
+impl<R: Read> ByteReader<R> {
     /// A source of the `length` bytes that the reader still has.
     pub(super) fn new(reader: R, length: u64) -> Self {
         Self { reader, at: 0, end: length }

@@ -20,7 +20,7 @@ use twist_io::{Dtype, NpyWriter, Refused, npy_checksum, read_npy_header, remove_
 use twist_nn::FeatureKind;
 
 use super::content::{Witness, content_hash};
-use super::{FeatureSet, Rows};
+use super::{FeatureSet, RowBuffer};
 use crate::model::hex;
 use crate::{EvalInput, Model, ModelError};
 
@@ -244,7 +244,7 @@ fn in_memory(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<FeatureSet, ModelError> {
     let all: Vec<u32> = (0..dataset.len() as u32).collect();
-    let mut rows = Rows::default();
+    let mut rows = RowBuffer::default();
     let (indices, skipped) =
         each_batch(model, input, kind, dataset, &all, progress, |features| rows.push(features, all.len()))?;
     let count = indices.len() as i64;

@@ -13,6 +13,6 @@ mod rows;
 
 pub use cache::FeatureCache;
 pub use file::{FeatureFile, FeatureTable};
-pub use outputs::{Features, most_probable};
-pub use rows::{Rows, unit_rows};
+pub use outputs::{NetworkOutputs, most_probable};
+pub use rows::{RowBuffer, unit_rows};
 pub use set::FeatureSet;

@@ -6,7 +6,7 @@ use tch::{Device, Tensor};
 use twist_data::{Dataset, Skipped};
 use twist_nn::TwistNet;
 
-use super::{Rows, unit_rows};
+use super::{RowBuffer, unit_rows};
 use crate::{EvalInput, ModelError};
 
 /// Clusters of each image that are kept: with so many, the probability of merged ones is the sum of all that matter.
@@ -25,7 +25,7 @@ pub fn most_probable(probabilities: &Tensor) -> Result<(Tensor, Tensor), ModelEr
 
 /// What a frozen network says about the readable images of a data set; all tensors lie on the CPU.
 #[derive(Debug)]
-pub struct Features {
+pub struct NetworkOutputs {
     /// Index of each row in its data set, ascending.
     pub indices: Vec<u32>,
     /// L2-normalised backbone features `[N, D]`.
@@ -38,7 +38,7 @@ pub struct Features {
     pub skipped: Vec<Skipped>,
 }
 
-impl Features {
+impl NetworkOutputs {
     /// How many of the images have a label in `dataset`, whose images they are: accuracies are of these.
     pub fn labelled(&self, dataset: &dyn Dataset) -> usize {
         self.indices.iter().filter(|&&index| dataset.label(index as usize).is_some()).count()
@@ -56,7 +56,7 @@ impl Features {
         indices: &[u32],
     ) -> Result<Self, ModelError> {
         let (mut embeddings, mut clusters, mut confidences) =
-            (Rows::default(), Rows::default(), Rows::default());
+            (RowBuffer::default(), RowBuffer::default(), RowBuffer::default());
         let (seen, skipped) = input.for_each_batch(dataset, indices, |bytes| {
             let (features, probabilities) = input.forward(net, &input.normalised(bytes)?)?;
             let (cluster, confidence) = most_probable(&probabilities)?;

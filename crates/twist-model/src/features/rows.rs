@@ -6,12 +6,12 @@ use crate::ModelError;
 
 /// Rows gathered batch by batch into one tensor of the final size, so that the peak is not twice the result.
 #[derive(Debug, Default)]
-pub struct Rows {
+pub struct RowBuffer {
     all: Option<Tensor>,
     filled: i64,
 }
 
-impl Rows {
+impl RowBuffer {
     /// Appends a batch `[B, …]` of at most `capacity` rows in all.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use twist_run::{Figures, Log, LogLine, StartFigures, What};
+use twist_run::{EventKind, Figures, Log, LogLine, StartFigures};
 
 use super::Note;
 use crate::error::ReportError;
@@ -104,29 +104,29 @@ impl History {
     /// Files one line where it belongs.
     fn take(&mut self, line: LogLine) {
         let (step, epoch) = (line.event.step, line.event.epoch);
-        match &line.event.what {
-            What::Step(figures) | What::Eval(figures) => {
-                let of_step = matches!(line.event.what, What::Step(_));
+        match &line.event.kind {
+            EventKind::Step(figures) | EventKind::Eval(figures) => {
+                let of_step = matches!(line.event.kind, EventKind::Step(_));
                 let table = if of_step { &mut self.steps } else { &mut self.evals };
                 let mut figures = figures.clone();
                 figures.retain(|value| value.abs() <= LARGEST);
                 table.insert(step, Record { epoch, figures });
                 return;
             }
-            What::Start(start) => self.start = Some((**start).clone()),
-            What::Resumed { .. } => {
+            EventKind::Start(start) => self.start = Some((**start).clone()),
+            EventKind::Resumed { .. } => {
                 self.steps.split_off(&step.saturating_add(1));
                 self.evals.split_off(&step.saturating_add(1));
                 self.ending = Ending::Open;
             }
-            What::Done { seconds } => {
+            EventKind::Done { seconds } => {
                 self.ending = Ending::Finished(Some(*seconds).filter(|seconds| seconds.is_finite()));
             }
-            What::Stopped { reason } => self.ending = Ending::Stopped(reason.clone()),
-            What::Collapse { kind, advice, .. } => {
+            EventKind::Stopped { reason } => self.ending = Ending::Stopped(reason.clone()),
+            EventKind::Collapse { kind, advice, .. } => {
                 self.ending = Ending::Collapsed { kind: kind.clone(), advice: advice.clone() };
             }
-            What::Checkpoint { .. } | What::SkippedImage { .. } | What::Warning { .. } => {}
+            EventKind::Checkpoint { .. } | EventKind::SkippedImage { .. } | EventKind::Warning { .. } => {}
         }
         self.events.push(line);
     }

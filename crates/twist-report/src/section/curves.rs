@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use twist_run::{Figure, What, figure};
+use twist_run::{EventKind, Figure, figure};
 
 use crate::chart::{Chart, ChartInput, Line, Unit};
 use crate::run::{Record, Run};
@@ -66,7 +66,7 @@ fn score(run: &Run, figure: &Figure, color: usize) -> Line {
 
 /// What all charts of a run share.
 fn base(run: &Run, title: &str, note: &str) -> ChartInput {
-    let resumed = run.log.events.iter().filter(|line| matches!(line.event.what, What::Resumed { .. }));
+    let resumed = run.log.events.iter().filter(|line| matches!(line.event.kind, EventKind::Resumed { .. }));
     let marks =
         resumed.filter_map(|line| Some(("resumed".to_owned(), run.log.epoch_at(line.event.step)?))).collect();
     ChartInput { title: title.into(), note: note.into(), x_name: "epoch".into(), marks, ..Default::default() }

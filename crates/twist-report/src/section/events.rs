@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use twist_run::{LogLine, StartFigures, What};
+use twist_run::{EventKind, LogLine, StartFigures};
 
 use crate::run::History;
 use crate::text::{count, minutes, plural};
@@ -55,7 +55,7 @@ pub(crate) fn events(log: &History) -> Events {
     let earlier = rows.len().saturating_sub(MOST_EVENTS);
     rows.drain(..earlier);
 
-    let saves = log.events.iter().filter(|line| matches!(line.event.what, What::Checkpoint { .. }));
+    let saves = log.events.iter().filter(|line| matches!(line.event.kind, EventKind::Checkpoint { .. }));
     let saved: Vec<u64> = saves.map(|line| line.event.step).collect();
     let checkpoints = saved.last().map(|last| {
         // A run that went on after a kill saves some of them a second time.
@@ -67,7 +67,7 @@ pub(crate) fn events(log: &History) -> Events {
     let mut skipped: Vec<Skipped> = Vec::new();
     let mut different = 0;
     for line in &log.events {
-        let What::SkippedImage { path, reason } = &line.event.what else { continue };
+        let EventKind::SkippedImage { path, reason } = &line.event.kind else { continue };
         if skipped.iter().any(|known| known.path == *path) {
             continue;
         }
@@ -97,26 +97,31 @@ pub(crate) fn events(log: &History) -> Events {
 /// One row of the table; `None` for events that are counted.
 fn row(line: &LogLine) -> Option<Row> {
     let step = count(line.event.step);
-    let (tone, kind, text) = match &line.event.what {
-        What::Start(start) => ("plain", "start", started(start)),
-        What::Resumed { .. } => {
+    let (tone, kind, text) = match &line.event.kind {
+        EventKind::Start(start) => ("plain", "start", started(start)),
+        EventKind::Resumed { .. } => {
             ("plain", "resumed", format!("Continued from the checkpoint of step {step}."))
         }
-        What::Warning { message } => ("warn", "warning", message.clone()),
-        What::Collapse { kind, advice, saved } => {
+        EventKind::Warning { message } => ("warn", "warning", message.clone()),
+        EventKind::Collapse { kind, advice, saved } => {
             let saved = match saved.as_str() {
                 "" => String::new(),
                 saved => format!(" The offending step is in {saved}."),
             };
             ("bad", "collapse", format!("{kind}: {advice}{saved}"))
         }
-        What::Stopped { reason } => ("warn", "stopped", format!("Stopped ({reason}); `--resume` continues.")),
-        What::Done { seconds } => {
+        EventKind::Stopped { reason } => {
+            ("warn", "stopped", format!("Stopped ({reason}); `--resume` continues."))
+        }
+        EventKind::Done { seconds } => {
             let took = Some(seconds).filter(|seconds| seconds.is_finite());
             let took = took.map(|seconds| format!(" after {}", minutes(seconds / 60.0))).unwrap_or_default();
             ("good", "done", format!("All epochs trained{took}."))
         }
-        What::Step(_) | What::Eval(_) | What::Checkpoint { .. } | What::SkippedImage { .. } => return None,
+        EventKind::Step(_)
+        | EventKind::Eval(_)
+        | EventKind::Checkpoint { .. }
+        | EventKind::SkippedImage { .. } => return None,
     };
     Some(Row { tone, kind, step, time: readable(&line.time), text })
 }

@@ -1,7 +1,7 @@
 //! How far a run came, and how to resume one that did not end.
 
 use twist_io::shell_word;
-use twist_run::{What, figure};
+use twist_run::{EventKind, figure};
 
 use crate::run::{Ending, Run};
 use crate::text::{count, epochs_done, number};
@@ -44,7 +44,7 @@ pub(super) fn unfinished(run: &Run) -> Option<String> {
         }
         Ending::Collapsed { kind, advice } => {
             let saved =
-                run.log.events.iter().any(|event| matches!(event.event.what, What::Checkpoint { .. }));
+                run.log.events.iter().any(|event| matches!(event.event.kind, EventKind::Checkpoint { .. }));
             let begins = if saved { "resumes from the last checkpoint" } else { "starts again" };
             let advice = advice.trim_end_matches('.');
             Some(format!(

@@ -18,7 +18,7 @@ pub(super) struct Guard {
 
 /// The parts of a request that decide whether it is let in.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Knock<'a> {
+pub(super) struct Credentials<'a> {
     pub(super) post: bool,
     /// The whole path.
     pub(super) path: &'a str,
@@ -45,18 +45,18 @@ impl Guard {
     }
 
     /// The path behind the token, or why the request is turned away.
-    pub(super) fn admit<'a>(&self, knock: &Knock<'a>) -> Result<&'a str, Reply> {
+    pub(super) fn admit<'a>(&self, credentials: &Credentials<'a>) -> Result<&'a str, Reply> {
         let hosts = [format!("127.0.0.1:{}", self.port), format!("localhost:{}", self.port)];
-        let host = knock.host.filter(|host| hosts.iter().any(|own| own == host));
+        let host = credentials.host.filter(|host| hosts.iter().any(|own| own == host));
         let Some(host) = host else {
             return Err(Reply::refuse(421, "this server answers only at its own address"));
         };
-        let behind = knock.path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        let behind = credentials.path.strip_prefix('/').and_then(|path| path.split_once('/'));
         let Some((_, path)) = behind.filter(|(token, _)| same(token, &self.token)) else {
             return Err(Reply::refuse(403, "use the whole address that `twist report --serve` printed"));
         };
-        let own = knock.origin == Some(format!("http://{host}").as_str());
-        if knock.post && !own || !matches!(knock.site, None | Some("same-origin" | "none")) {
+        let own = credentials.origin == Some(format!("http://{host}").as_str());
+        if credentials.post && !own || !matches!(credentials.site, None | Some("same-origin" | "none")) {
             return Err(Reply::refuse(403, "only pages of this server may request this"));
         }
         Ok(path)
@@ -76,30 +76,32 @@ mod tests {
     fn only_its_own_pages_get_in() {
         let guard = Guard { port: 4000, token: "abc".into() };
         assert_eq!(guard.url(), "http://127.0.0.1:4000/abc/");
-        let fine = Knock { path: "/abc/api/run", host: Some("127.0.0.1:4000"), ..Knock::default() };
+        let fine =
+            Credentials { path: "/abc/api/run", host: Some("127.0.0.1:4000"), ..Credentials::default() };
         assert_eq!(guard.admit(&fine), Ok("api/run"));
-        assert_eq!(guard.admit(&Knock { path: "/abc/", site: Some("none"), ..fine }), Ok(""));
-        let post = Knock { post: true, origin: Some("http://127.0.0.1:4000"), ..fine };
+        assert_eq!(guard.admit(&Credentials { path: "/abc/", site: Some("none"), ..fine }), Ok(""));
+        let post = Credentials { post: true, origin: Some("http://127.0.0.1:4000"), ..fine };
         assert_eq!(guard.admit(&post), Ok("api/run"));
-        let by_name = Knock { host: Some("localhost:4000"), origin: Some("http://localhost:4000"), ..post };
+        let by_name =
+            Credentials { host: Some("localhost:4000"), origin: Some("http://localhost:4000"), ..post };
         assert!(guard.admit(&by_name).is_ok());
 
         let refused = [
-            Knock { host: Some("evil.example:4000"), ..fine },
-            Knock { host: Some("127.0.0.1:80"), ..fine },
-            Knock { host: None, ..fine },
-            Knock { path: "/abd/api/run", ..fine },
-            Knock { path: "/api/run", ..fine },
-            Knock { path: "/abc", ..fine },
-            Knock { path: "", ..fine },
-            Knock { site: Some("cross-site"), ..fine },
-            Knock { site: Some("same-site"), ..fine },
-            Knock { origin: None, ..post },
-            Knock { origin: Some("http://evil.example"), ..post },
-            Knock { origin: Some("http://localhost:4000"), ..post },
+            Credentials { host: Some("evil.example:4000"), ..fine },
+            Credentials { host: Some("127.0.0.1:80"), ..fine },
+            Credentials { host: None, ..fine },
+            Credentials { path: "/abd/api/run", ..fine },
+            Credentials { path: "/api/run", ..fine },
+            Credentials { path: "/abc", ..fine },
+            Credentials { path: "", ..fine },
+            Credentials { site: Some("cross-site"), ..fine },
+            Credentials { site: Some("same-site"), ..fine },
+            Credentials { origin: None, ..post },
+            Credentials { origin: Some("http://evil.example"), ..post },
+            Credentials { origin: Some("http://localhost:4000"), ..post },
         ];
-        for knock in refused {
-            assert!(guard.admit(&knock).is_err(), "{knock:?}");
+        for credentials in refused {
+            assert!(guard.admit(&credentials).is_err(), "{credentials:?}");
         }
     }
 

@@ -23,7 +23,7 @@ use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
 use super::connections::{Connections, Known};
-use super::guard::{Guard, Knock};
+use super::guard::{Credentials, Guard};
 use super::message::{Reply, Request};
 use super::routes::answer;
 use super::site::Site;
@@ -111,7 +111,7 @@ async fn respond(
 ) -> hyper::Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let text = |name: &HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let knock = Knock {
+    let credentials = Credentials {
         post: head.method == Method::POST,
         path: head.uri.path(),
         host: text(&header::HOST),
@@ -121,7 +121,7 @@ async fn respond(
     if !matches!(head.method, Method::GET | Method::POST) {
         return write(Reply::refuse(405, "only GET and POST are supported"));
     }
-    let path = match guard.admit(&knock) {
+    let path = match guard.admit(&credentials) {
         Ok(path) => path.to_owned(),
         Err(refusal) => return write(refusal),
     };
@@ -134,7 +134,7 @@ async fn respond(
         return write(Reply::refuse(413, "the file did not arrive completely, or is larger than 64 MiB"));
     };
     let query = head.uri.query().unwrap_or_default().to_owned();
-    let request = Request { post: knock.post, path, query, body: body.to_bytes().to_vec() };
+    let request = Request { post: credentials.post, path, query, body: body.to_bytes().to_vec() };
     write(answer(&mut site.borrow_mut(), &request))
 }
 

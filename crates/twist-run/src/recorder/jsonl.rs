@@ -8,7 +8,7 @@ use fs_err::File;
 use twist_io::append_lines;
 
 use super::Recorder;
-use crate::{Event, RunError, What, time};
+use crate::{Event, EventKind, RunError, time};
 
 /// Appends every event to a file as one JSON object with its time, flushed line by line.
 ///
@@ -55,8 +55,8 @@ impl Recorder for JsonLines {
             self.file = append_lines(&self.path)?;
             let message =
                 "log.jsonl was removed or replaced while the run was going on: what it said before is lost";
-            let what = What::Warning { message: message.into() };
-            self.write(&Event { step: event.step, epoch: event.epoch, what })?;
+            let what = EventKind::Warning { message: message.into() };
+            self.write(&Event { step: event.step, epoch: event.epoch, kind: what })?;
         }
         self.write(event)
     }
@@ -70,7 +70,7 @@ mod tests {
         Event {
             step,
             epoch: step as f64 / 4.0,
-            what: What::Warning { message: "a \"quoted\" line\nbreak".into() },
+            kind: EventKind::Warning { message: "a \"quoted\" line\nbreak".into() },
         }
     }
 

@@ -17,7 +17,7 @@ use prost::Message;
 use twist_io::open_own;
 
 use super::Recorder;
-use crate::{Event, RunError, What, files};
+use crate::{Event, EventKind, RunError, files};
 
 /// Writes the figures of steps and evaluations as scalars.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl TensorBoard {
 
 impl Recorder for TensorBoard {
     fn record(&mut self, event: &Event) -> Result<(), RunError> {
-        let value = scalars(&event.what);
+        let value = scalars(&event.kind);
         if value.is_empty() {
             return Ok(());
         }
@@ -85,10 +85,10 @@ impl Recorder for TensorBoard {
 }
 
 /// The numbers of an event under the group that TensorBoard shows them in.
-fn scalars(what: &What) -> Vec<SummaryValue> {
+fn scalars(what: &EventKind) -> Vec<SummaryValue> {
     let (group, figures) = match what {
-        What::Step(figures) => ("train", figures),
-        What::Eval(figures) => ("eval", figures),
+        EventKind::Step(figures) => ("train", figures),
+        EventKind::Eval(figures) => ("eval", figures),
         _ => return Vec::new(),
     };
     let finite = figures.iter().filter(|(_, value)| value.is_finite());
@@ -145,12 +145,15 @@ mod tests {
 
     #[test]
     fn steps_and_evaluations_become_scalars_and_nothing_else_does() {
-        let names = |what: &What| scalars(what).into_iter().map(|value| value.tag).collect::<Vec<_>>();
+        let names = |what: &EventKind| scalars(what).into_iter().map(|value| value.tag).collect::<Vec<_>>();
         let step: Figures = [(figure::LOSS, 1.0), (figure::KL, f64::NAN), (figure::CLASSES_IN_USE, 9.0)]
             .into_iter()
             .collect();
-        assert_eq!(names(&What::Step(step)), ["train/loss", "train/classes_in_use"]);
-        assert_eq!(names(&What::Eval([(figure::KNN_TOP1, 0.5)].into_iter().collect())), ["eval/knn_top1"]);
-        assert!(names(&What::Done { seconds: 1.0 }).is_empty());
+        assert_eq!(names(&EventKind::Step(step)), ["train/loss", "train/classes_in_use"]);
+        assert_eq!(
+            names(&EventKind::Eval([(figure::KNN_TOP1, 0.5)].into_iter().collect())),
+            ["eval/knn_top1"]
+        );
+        assert!(names(&EventKind::Done { seconds: 1.0 }).is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use twist_run::{
-    ClusterNames, Evaluations, Log, Metrics, Samples, Sources, What, clusters_file, figure, files,
+    ClusterNames, Evaluations, EventKind, Log, Metrics, Samples, Sources, clusters_file, figure, files,
 };
 
 /// `tests/run_folder`: a run of 12 steps on 24 images of three classes, evaluated twice more.
@@ -18,10 +18,10 @@ fn every_file_is_read() {
     assert_eq!(log.damaged, 0);
     assert!(log.says_done(12) && log.says_saved(12));
     assert!(log.images_per_second().unwrap() > 0.0 && log.minutes().unwrap() > 0.0);
-    let What::Start(start) = &log.lines[0].event.what else { panic!("{:?}", log.lines[0]) };
+    let EventKind::Start(start) = &log.lines[0].event.kind else { panic!("{:?}", log.lines[0]) };
     assert_eq!((start.images, start.clusters, start.total_steps), (24, 3, 12));
-    let steps = log.lines.iter().filter_map(|line| match &line.event.what {
-        What::Step(figures) => figures.get(figure::LOSS),
+    let steps = log.lines.iter().filter_map(|line| match &line.event.kind {
+        EventKind::Step(figures) => figures.get(figure::LOSS),
         _ => None,
     });
     assert_eq!(steps.count(), 8);

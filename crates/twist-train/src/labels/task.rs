@@ -10,7 +10,7 @@ use torch_ext::Precision;
 use twist_data::{Batch, Dataset, Loader, LoaderOptions, Pipeline, Tags};
 use twist_io::StateDict;
 use twist_nn::DeviceNormalize;
-use twist_run::{Standing, What, figure};
+use twist_run::{EventKind, Standing, figure};
 
 use super::{Student, SupervisedPlan, Targets, supervised_step};
 use crate::TrainError;
@@ -182,7 +182,7 @@ impl Task for Supervised {
         let mut batch = loader.next().ok_or_else(|| TrainError::no_batch(step))??;
         let skipped: Vec<_> = batch.skipped.drain(..).collect();
         let skipped = skipped.into_iter().filter(|image| self.reported.insert(image.index));
-        let events = skipped.map(|image| What::SkippedImage { path: image.path, reason: image.reason });
+        let events = skipped.map(|image| EventKind::SkippedImage { path: image.path, reason: image.reason });
         let events = events.collect();
         let (pixels, targets) = self.on_device(&batch)?;
         let metrics =

@@ -9,7 +9,7 @@ use twist_data::Dataset;
 use twist_io::{LoadReport, StateDict};
 use twist_model::CheckpointFacts;
 use twist_nn::{DeviceNormalize, TwistNet};
-use twist_run::{Standing, What};
+use twist_run::{EventKind, Standing};
 
 use super::early_labels;
 use super::feed::Feed;
@@ -73,12 +73,12 @@ impl Pretraining {
     }
 
     /// The events of images that are odd and were met for the first time.
-    fn odd_images(&mut self, odd: Vec<(String, String)>) -> Vec<What> {
+    fn odd_images(&mut self, odd: Vec<(String, String)>) -> Vec<EventKind> {
         let mut named = Vec::new();
         for (path, what) in odd {
             self.odd.insert(path.clone());
             if self.odd.len() <= ODD_NAMED {
-                named.push(What::Warning { message: format!("{path}: {what}") });
+                named.push(EventKind::Warning { message: format!("{path}: {what}") });
             }
         }
         named
@@ -100,8 +100,9 @@ impl Task for Pretraining {
         let batch = feed.next(step, self.plan.run.machine.device)?;
         let metrics = train_step(&mut self.state, &self.plan, &self.normalize, step, &batch.pixels)
             .map_err(|error| memory::explain(error, &self.plan))?;
-        let skipped = batch.skipped.into_iter().map(|(path, reason)| What::SkippedImage { path, reason });
-        let mut events: Vec<What> = skipped.collect();
+        let skipped =
+            batch.skipped.into_iter().map(|(path, reason)| EventKind::SkippedImage { path, reason });
+        let mut events: Vec<EventKind> = skipped.collect();
         events.extend(self.odd_images(batch.odd));
         Ok(Taken { metrics: vec![metrics], indices: batch.indices, events })
     }

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 
 use tch::Tensor;
 use twist_io::Refused;
-use twist_run::{Event, Figure, Loaded, Measured, Recorder, Standing, What, figure, files};
+use twist_run::{Event, EventKind, Figure, Loaded, Measured, Recorder, Standing, figure, files};
 
 pub use measure::{EvalError, Evaluator, Moment};
 pub use outcome::{Outcome, StopReason};
@@ -207,13 +207,13 @@ impl<T: Task> Run<T> {
             if self.is_due(self.plan.log_every) || saving || evaluating {
                 let figures = readings.read()?;
                 self.standing.guard_streaks = readings.guard_streaks();
-                self.record(recorders, What::Step(figures))?;
+                self.record(recorders, EventKind::Step(figures))?;
                 if let Some(collapsed) = readings.collapsed() {
                     return self.collapse(recorders, &readings, collapsed);
                 }
                 let warning = self.task.watch(readings.last_read());
                 if let Some(message) = warning.filter(|message| warned.insert(message.clone())) {
-                    self.record(recorders, What::Warning { message })?;
+                    self.record(recorders, EventKind::Warning { message })?;
                 }
                 readings.keep_weights(&self.weights(), self.step())?;
             }
@@ -244,7 +244,7 @@ impl<T: Task> Run<T> {
             // Stop.
             if let (Some(reason), false) = (reason, last) {
                 self.close(recorders)?;
-                self.record(recorders, What::Stopped { reason: reason.to_string() })?;
+                self.record(recorders, EventKind::Stopped { reason: reason.to_string() })?;
                 return Ok(Outcome::Stopped { reason, step: self.step() });
             }
         }
@@ -254,12 +254,12 @@ impl<T: Task> Run<T> {
 
     fn announce(&self, recorders: Recorders<'_, '_>) -> Result<(), TrainError> {
         let figures = start_figures(&self.plan, self.task.figures());
-        self.record(recorders, What::Start(Box::new(figures)))?;
+        self.record(recorders, EventKind::Start(Box::new(figures)))?;
         if let Some(path) = &self.resumed_from {
-            self.record(recorders, What::Resumed { path: self.place.relative(path) })?;
+            self.record(recorders, EventKind::Resumed { path: self.place.relative(path) })?;
         }
         for message in &self.warnings {
-            self.record(recorders, What::Warning { message: message.clone() })?;
+            self.record(recorders, EventKind::Warning { message: message.clone() })?;
         }
         Ok(())
     }
@@ -274,7 +274,7 @@ impl<T: Task> Run<T> {
         if self.place.says_saved(self.step())? {
             return Ok(());
         }
-        self.record(recorders, What::Checkpoint { path: self.place.relative(&path) })
+        self.record(recorders, EventKind::Checkpoint { path: self.place.relative(&path) })
     }
 
     /// Runs the evaluator; returns the score that decides which checkpoint is the best, when it is among the scores.
@@ -291,7 +291,7 @@ impl<T: Task> Run<T> {
             .evaluate(&mut self.task, &moment)
             .map_err(|source| Refused::new(format!("evaluation at step {step} failed")).caused_by(source))?;
         let score = decides.and_then(|figure| Some(Measured::by(figure, scores.get(figure)?)));
-        self.record(recorders, What::Eval(scores))?;
+        self.record(recorders, EventKind::Eval(scores))?;
         Ok(score)
     }
 
@@ -303,7 +303,7 @@ impl<T: Task> Run<T> {
         let facts = self.task.facts(&self.standing);
         let path = store.write(self.step(), &facts, &self.task.capture()?)?;
         self.settle(&path)?;
-        self.record(recorders, What::Checkpoint { path: self.place.relative(&path) })
+        self.record(recorders, EventKind::Checkpoint { path: self.place.relative(&path) })
     }
 
     /// Offers a written checkpoint as the best one, if it was measured, and keeps the one that a second stage begins with.
@@ -357,12 +357,15 @@ impl<T: Task> Run<T> {
             _ => None,
         };
         let (kind_name, place) = (kind.name().into(), files::COLLAPSE.into());
-        self.record(recorders, What::Collapse { kind: kind_name, advice: advice.clone(), saved: place })?;
+        self.record(
+            recorders,
+            EventKind::Collapse { kind: kind_name, advice: advice.clone(), saved: place },
+        )?;
         Ok(Outcome::Collapsed { kind, step, advice, saved })
     }
 
     fn close(&self, recorders: Recorders<'_, '_>) -> Result<(), TrainError> {
-        self.task.closing().map_or(Ok(()), |message| self.record(recorders, What::Warning { message }))
+        self.task.closing().map_or(Ok(()), |message| self.record(recorders, EventKind::Warning { message }))
     }
 
     fn finish(
@@ -371,7 +374,7 @@ impl<T: Task> Run<T> {
         began: Instant,
         first: u64,
     ) -> Result<Outcome, TrainError> {
-        self.record(recorders, What::Done { seconds: began.elapsed().as_secs_f64() })?;
+        self.record(recorders, EventKind::Done { seconds: began.elapsed().as_secs_f64() })?;
         Ok(Outcome::Finished { steps: self.step() - first })
     }
 
@@ -389,12 +392,12 @@ impl<T: Task> Run<T> {
         self.step().is_multiple_of(every)
     }
 
-    fn record(&self, recorders: Recorders<'_, '_>, what: What) -> Result<(), TrainError> {
+    fn record(&self, recorders: Recorders<'_, '_>, kind: EventKind) -> Result<(), TrainError> {
         if !self.world.owns_outputs() {
             return Ok(());
         }
         let step = self.step();
-        let event = Event { step, epoch: self.plan.epoch_of(step), what };
+        let event = Event { step, epoch: self.plan.epoch_of(step), kind };
         Ok(recorders.iter_mut().try_for_each(|recorder| recorder.record(&event))?)
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Tensor;
 use twist_io::StateDict;
-use twist_run::{Standing, What};
+use twist_run::{EventKind, Standing};
 
 use crate::TrainError;
 use crate::guard::CollapseKind;
@@ -75,7 +75,7 @@ pub struct Taken {
     /// The samples that it learned from, by their index in the data.
     pub indices: Vec<u32>,
     /// What was met on the way, such as images that cannot be read.
-    pub events: Vec<What>,
+    pub events: Vec<EventKind>,
 }
 
 /// What is not as it was when a checkpoint was written, and is no obstacle.

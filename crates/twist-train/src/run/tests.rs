@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use torch_ext::{DeviceRequest, Machine};
 use twist_io::{HostTensor, StateDict};
 use twist_nn::LossTerms;
-use twist_run::{Event, Figures, OnExisting, RunFolder, What};
+use twist_run::{Event, EventKind, Figures, OnExisting, RunFolder};
 
 use super::*;
 use crate::config::{CheckpointConfig, GuardConfig};
@@ -125,7 +125,7 @@ fn a_process_that_is_not_the_first_makes_the_steps_and_leaves_nothing() {
     assert_eq!((heard.len(), checkpoints()), (0, 0));
     let mut first = open(&folder, |_| [1.0, 2.0], World { rank: 0, size: 2 });
     let (_, heard) = events(&mut first);
-    assert_eq!(heard.iter().filter(|event| matches!(event.what, What::Step(_))).count(), 8);
+    assert_eq!(heard.iter().filter(|event| matches!(event.kind, EventKind::Step(_))).count(), 8);
     assert_eq!(checkpoints(), 3, "two and the best one");
 }
 
@@ -162,7 +162,9 @@ fn the_network_with_the_least_loss_is_the_one_that_is_judged_and_measured() {
         panic!("{outcome:?}")
     };
     assert!(advice.contains("NaN") && saved.join("step.json").is_file());
-    assert!(matches!(&heard.last().unwrap().what, What::Collapse { advice: said, .. } if *said == advice));
+    assert!(
+        matches!(&heard.last().unwrap().kind, EventKind::Collapse { advice: said, .. } if *said == advice)
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 use torch_ext::{DeviceRequest, Machine};
 use twist_nn::{Init, Mode, fill};
-use twist_run::{Event, Figures, OnExisting, Recorder, RunFolder, What, figure};
+use twist_run::{Event, EventKind, Figures, OnExisting, Recorder, RunFolder, figure};
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe, Heads, Neighbourhood};
 use twist_train::run::Run;
 use twist_train::{EvalError, Evaluator, Moment, Outcome, StopFlag, StopReason};
@@ -57,7 +57,7 @@ struct StopAt(u64, StopFlag);
 
 impl Recorder for StopAt {
     fn record(&mut self, event: &Event) -> Result<(), twist_run::RunError> {
-        if event.step == self.0 && matches!(event.what, What::Step(_)) {
+        if event.step == self.0 && matches!(event.kind, EventKind::Step(_)) {
             self.1.raise(2);
         }
         Ok(())

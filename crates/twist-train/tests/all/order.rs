@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use tch::{Device, Kind, Tensor};
 use twist_nn::DeviceNormalize;
-use twist_run::{Event, Figure, Figures, OnExisting, Recorder, RunError, RunFolder, What, figure};
+use twist_run::{Event, EventKind, Figure, Figures, OnExisting, Recorder, RunError, RunFolder, figure};
 use twist_train::{
     EvalError, Evaluator, Gradients, Moment, Optimizer, Pretraining, Rates, StepMetrics, StopFlag,
     TrainError, TrainOptions, TrainState, train_step,
@@ -79,18 +79,18 @@ struct Notes(Effects, PathBuf);
 
 impl Recorder for Notes {
     fn record(&mut self, event: &Event) -> Result<(), RunError> {
-        let note = match &event.what {
-            What::Start(_) => "start".to_string(),
-            What::Step(_) => format!("step {}", event.step),
-            What::Eval(_) => format!("eval {}", event.step),
-            What::Checkpoint { path } => {
+        let note = match &event.kind {
+            EventKind::Start(_) => "start".to_string(),
+            EventKind::Step(_) => format!("step {}", event.step),
+            EventKind::Eval(_) => format!("eval {}", event.step),
+            EventKind::Checkpoint { path } => {
                 format!(
                     "checkpoint {} {}",
                     event.step,
                     if self.1.join(path).is_file() { "safe" } else { "missing" }
                 )
             }
-            What::Done { .. } => "done".to_string(),
+            EventKind::Done { .. } => "done".to_string(),
             other => format!("{other:?}"),
         };
         self.0.borrow_mut().push(note);

@@ -22,7 +22,7 @@ use super::FeatureSet;
 use crate::ModelError;
 use crate::model::hash_of;
 
-/// Rows of features with what is known of each: names, labels, and the images if they are available.
+/// RowsOfFile of features with what is known of each: names, labels, and the images if they are available.
 #[derive(Clone)]
 pub struct FeatureTable {
     /// `[N, D]`, not normalised.
@@ -120,7 +120,7 @@ impl FeatureFile {
             Unfit::Torch(error) => error.into(),
         })?;
         let rows = content.rows;
-        let known = Rows {
+        let known = RowsOfFile {
             path: self.path.clone(),
             len: len as usize,
             names: content.names,
@@ -158,7 +158,7 @@ fn finite(rows: &Tensor) -> Result<(), Unfit> {
 }
 
 /// The rows of a file as a data set without pictures.
-struct Rows {
+struct RowsOfFile {
     path: PathBuf,
     len: usize,
     names: Vec<String>,
@@ -167,7 +167,7 @@ struct Rows {
     hash: String,
 }
 
-impl Dataset for Rows {
+impl Dataset for RowsOfFile {
     fn len(&self) -> usize {
         self.len
     }

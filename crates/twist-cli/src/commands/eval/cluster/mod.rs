@@ -14,7 +14,7 @@ use twist_run::figure;
 
 use crate::args::{UseArgs, at_least};
 use crate::exit::{Exit, Usage};
-use crate::model::{Opened, Source};
+use crate::model::{Input, Opened};
 use crate::progress::Counting;
 use crate::results;
 use crate::talk::Talk;
@@ -78,8 +78,8 @@ struct Reference {
 
 /// Measures and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    let test = Source::open(&args.test, &args.labels, talk)?;
-    if matches!(test, Source::Features(_)) && test.dataset().classes().is_empty() {
+    let test = Input::open(&args.test, &args.labels, talk)?;
+    if matches!(test, Input::Features(_)) && test.dataset().classes().is_empty() {
         return Err(Usage(format!(
             "{} has no labels to measure by: labels of features are the column `label`, or x.labels.npy beside x.npy",
             args.test
@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         .into());
     }
     // k-means looks at no label, so a list of the test images' labels is none of the training images'.
-    let open = |data: &String| Source::open(data, crate::sources::DEFAULT_LABELS, talk);
+    let open = |data: &String| Input::open(data, crate::sources::DEFAULT_LABELS, talk);
     let train = args.train.as_ref().map(open).transpose()?;
 
     let models = args.models.iter().map(|path| args.machine.open(path, talk));
@@ -134,7 +134,7 @@ fn measure(
     args: &Args,
     opened: &Opened,
     clusters: i64,
-    (train, test): (Option<&Source>, &Source),
+    (train, test): (Option<&Input>, &Input),
     talk: &Talk,
 ) -> anyhow::Result<Measured> {
     let features = test.features(opened, "test features", talk)?;
