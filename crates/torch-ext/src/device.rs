@@ -19,23 +19,14 @@ pub enum DeviceRequest {
 
 /// A device that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum DeviceError {
     /// The name is none of the known ones.
     #[error("unknown device `{given}`: expected auto, cpu, cuda or cuda:N")]
-    Unknown {
-        /// The name as given.
-        given: String,
-    },
+    Unknown { given: String },
     /// CUDA was asked for and is not there.
     #[error("cuda:{index} is not available: {status}. Use --device cpu{remedy}")]
-    NoCuda {
-        /// The index asked for.
-        index: usize,
-        /// What came of opening CUDA.
-        status: String,
-        /// What else helps, as the rest of the sentence.
-        remedy: String,
-    },
+    NoCuda { index: usize, status: String, remedy: String },
 }
 
 impl std::str::FromStr for DeviceRequest {

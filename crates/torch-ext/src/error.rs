@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char};
 
 /// What can go wrong between Rust and libtorch.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum TorchError {
     /// libtorch refused an operation; the text is its own.
     #[error("libtorch: {0}")]
@@ -13,70 +14,27 @@ pub enum TorchError {
     Tch(#[from] tch::TchError),
     /// Two lists that go together differ in length.
     #[error("`{op}` takes lists of equal length, got {expected} and {got} tensors")]
-    ListLength {
-        /// The function that was called.
-        op: &'static str,
-        /// Length of its first list.
-        expected: usize,
-        /// Length of the list that differs.
-        got: usize,
-    },
+    ListLength { op: &'static str, expected: usize, got: usize },
     /// A tensor that C++ would read or write beyond its end, or in the wrong order.
     #[error("`{op}` cannot use tensor {index} of its {what}: {reason}")]
-    Misfit {
-        /// The function that was called.
-        op: &'static str,
-        /// Which of its lists.
-        what: &'static str,
-        /// Position in the list.
-        index: usize,
-        /// What does not fit.
-        reason: String,
-    },
+    Misfit { op: &'static str, what: &'static str, index: usize, reason: String },
     /// A tensor has no gradient where one is required.
     #[error(
         "tensor {index} of {count} has no gradient: it took no part in the loss, or `backward` was not called"
     )]
-    NoGradient {
-        /// Position in the list.
-        index: usize,
-        /// Length of the list.
-        count: usize,
-    },
+    NoGradient { index: usize, count: usize },
     /// Bytes do not fill the tensor they are for.
     #[error("a tensor of shape {shape:?} and kind {kind:?} takes {expected} bytes, got {got}")]
-    ByteCount {
-        /// Shape asked for.
-        shape: Vec<i64>,
-        /// Element type asked for.
-        kind: tch::Kind,
-        /// Bytes that shape and kind need.
-        expected: usize,
-        /// Bytes given.
-        got: usize,
-    },
+    ByteCount { shape: Vec<i64>, kind: tch::Kind, expected: usize, got: usize },
     /// A shape that no tensor can have: a negative side, or more bytes than an address can count.
     #[error("no tensor has the shape {shape:?}")]
-    Shape {
-        /// Shape asked for.
-        shape: Vec<i64>,
-    },
+    Shape { shape: Vec<i64> },
     /// An element type that this function does not handle.
     #[error("element type {kind:?} is not supported {context}")]
-    Kind {
-        /// The element type.
-        kind: tch::Kind,
-        /// Where it was met.
-        context: &'static str,
-    },
+    Kind { kind: tch::Kind, context: &'static str },
     /// A device that this function does not handle.
     #[error("device {device:?} is not supported {context}; use the CPU or CUDA")]
-    Device {
-        /// The device.
-        device: tch::Device,
-        /// Where it was met.
-        context: &'static str,
-    },
+    Device { device: tch::Device, context: &'static str },
 }
 
 /// Turns the message that a C++ function returned into a `Result`, and frees it.

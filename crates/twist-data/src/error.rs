@@ -12,17 +12,16 @@ use crate::decode::DecodeError;
 /// An error of this crate. The text names the file and says what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum DataError {
     /// Whatever no program has to tell from the rest.
     #[error(transparent)]
     Refused(#[from] Refused),
     /// An index beyond the end.
     #[error("image {index} was requested, but the data set has {len} images")]
-    #[expect(missing_docs, reason = "the text says what they are")]
     OutOfRange { index: usize, len: usize },
     /// An image, of this path, whose bytes could be read but not decoded.
     #[error("cannot decode {path}: {source}")]
-    #[expect(missing_docs, reason = "the text says what they are")]
     Decode { path: String, source: DecodeError },
     /// This file exists, and nothing is ever overwritten.
     #[error("{0} exists already: remove it or choose another name")]

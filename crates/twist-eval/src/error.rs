@@ -5,6 +5,7 @@ use twist_io::Refused;
 /// An evaluation that could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum EvalError {
     /// Whatever no program has to tell from the rest.
     #[error(transparent)]
@@ -18,7 +19,6 @@ pub enum EvalError {
          later than the epoch before was saved",
         if *backbone_lr > 0.0 { format!(", --backbone-lr {backbone_lr}") } else { String::new() }
     )]
-    #[expect(missing_docs, reason = "said above")]
     NotFinite { epoch: u64, lr: f64, backbone_lr: f64 },
     /// The model, its features, or a table of them.
     #[error(transparent)]

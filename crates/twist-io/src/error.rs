@@ -14,37 +14,19 @@ use crate::tensor::Dtype;
 
 /// A tensor whose parts contradict each other, or that was asked for as what it is not.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum TensorError {
     /// The bytes are not as many as type and shape say.
     #[error("{got} bytes for a tensor of {dtype} with shape {shape:?}; expected {}", count(*expected))]
-    Length {
-        /// Type of the elements.
-        dtype: Dtype,
-        /// Length of each axis.
-        shape: Vec<usize>,
-        /// Bytes that type and shape ask for; `None` when no memory holds as many.
-        expected: Option<usize>,
-        /// Bytes that are there.
-        got: usize,
-    },
+    Length { dtype: Dtype, shape: Vec<usize>, expected: Option<usize>, got: usize },
     /// Numbers that are NaN or infinite.
     #[error(
         "{count} of {numbers} numbers are NaN or infinite, so the training that made them failed; use an earlier checkpoint of it"
     )]
-    NotFinite {
-        /// How many are not finite.
-        count: usize,
-        /// How many there are.
-        numbers: usize,
-    },
+    NotFinite { count: usize, numbers: usize },
     /// The elements are of another type.
     #[error("the tensor holds {got}, but {expected} was asked for: convert it first")]
-    Dtype {
-        /// Type that was asked for.
-        expected: Dtype,
-        /// Type that is there.
-        got: Dtype,
-    },
+    Dtype { expected: Dtype, got: Dtype },
 }
 
 /// Longest text from a file that an error shows, in characters: names of tensors are shorter.
@@ -67,13 +49,13 @@ fn count(bytes: Option<usize>) -> String {
 
 /// A file that could not be written or read, with its path and what to do.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum IoError {
     /// Whatever no program has to tell from the rest.
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The operating system refused an action, such as `read`.
     #[error("cannot {action} {}: {}", path.display(), reason(path, source))]
-    #[expect(missing_docs, reason = "the text says what they are")]
     Os { action: &'static str, path: PathBuf, source: io::Error },
     /// There is no room for the file, of so many bytes where that is known beforehand, with so many free where the system tells. The
     /// unfinished copy is gone, and whatever had this name before is untouched.
@@ -82,7 +64,6 @@ pub enum IoError {
         path.display(),
         room(*needed, *available)
     )]
-    #[expect(missing_docs, reason = "said above")]
     StorageFull { path: PathBuf, needed: Option<u64>, available: Option<u64> },
     /// The file has no bytes.
     #[error(
@@ -95,11 +76,9 @@ pub enum IoError {
         "{} is cut short: {got} bytes are there, at least {expected} are expected; copy it again, or resume from an older checkpoint",
         path.display()
     )]
-    #[expect(missing_docs, reason = "the text says what they are")]
     Truncated { path: PathBuf, expected: u64, got: u64 },
     /// The header contradicts itself or the file.
     #[error("{} has a damaged header: {damage}; do not use this file, get it again from its source", path.display())]
-    #[expect(missing_docs, reason = "the text says what they are")]
     Header { path: PathBuf, damage: HeaderDamage },
     /// A part of the file, as in `tensor fc.weight is`, is not what was written.
     #[error(
@@ -107,20 +86,18 @@ pub enum IoError {
          from an older checkpoint (a program that changes such a file must remove its metadata `twist_crc32c`)",
         path.display()
     )]
-    #[expect(missing_docs, reason = "said above")]
     Checksum { path: PathBuf, what: String },
     /// A PyTorch weight file contradicts itself.
     #[error("{} is damaged: {damage}; do not use this file, get it again from its source", path.display())]
-    #[expect(missing_docs, reason = "the text says what they are")]
     Pickle { path: PathBuf, damage: PickleDamage },
     /// A MATLAB file that contradicts itself, or holds what is not read.
     #[error("{} cannot be read: {damage}. Get it again from its source", path.display())]
-    #[expect(missing_docs, reason = "the text says what they are")]
     Mat { path: PathBuf, damage: MatDamage },
 }
 
 /// The ways in which a safetensors header can be damaged.
 #[derive(Debug, Error, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum HeaderDamage {
     /// Not the JSON that the format asks for.
     #[error("it is not the JSON of a safetensors header ({})", shown(_0))]
@@ -130,42 +107,16 @@ pub enum HeaderDamage {
     DuplicateName(String),
     /// A tensor that ends before it begins, or beyond the address space.
     #[error("tensor `{}` has impossible offsets {begin}..{end}", shown(name))]
-    Offsets {
-        /// The tensor.
-        name: String,
-        /// First byte.
-        begin: u64,
-        /// Byte after the last.
-        end: u64,
-    },
+    Offsets { name: String, begin: u64, end: u64 },
     /// A tensor whose bytes are not as many as its type and shape say.
     #[error("tensor `{}` has {got} bytes, which does not fit {dtype} with shape {shape:?}", shown(name))]
-    Size {
-        /// The tensor.
-        name: String,
-        /// Its type.
-        dtype: Dtype,
-        /// Its shape.
-        shape: Vec<usize>,
-        /// Bytes between its offsets.
-        got: u64,
-    },
+    Size { name: String, dtype: Dtype, shape: Vec<usize>, got: u64 },
     /// Two tensors that share bytes.
     #[error("tensors `{}` and `{}` overlap", shown(first), shown(second))]
-    Overlap {
-        /// The tensor that begins first.
-        first: String,
-        /// The one that begins before the first ends.
-        second: String,
-    },
+    Overlap { first: String, second: String },
     /// Bytes between tensors that belong to none.
     #[error("{bytes} bytes before tensor `{}` belong to no tensor", shown(name))]
-    Gap {
-        /// The tensor after the gap.
-        name: String,
-        /// Length of the gap.
-        bytes: u64,
-    },
+    Gap { name: String, bytes: u64 },
     /// Bytes behind the last tensor.
     #[error("{0} bytes after the last tensor belong to no tensor")]
     Trailing(u64),

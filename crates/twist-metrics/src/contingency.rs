@@ -4,25 +4,14 @@ use thiserror::Error;
 
 /// Input that cannot be compared.
 #[derive(Debug, Error, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum MetricsError {
     /// The lists do not belong to the same images.
     #[error("{labels} labels but {predictions} predictions: give one of each per image")]
-    Lengths {
-        /// Number of labels.
-        labels: usize,
-        /// Number of predictions.
-        predictions: usize,
-    },
+    Lengths { labels: usize, predictions: usize },
     /// The ranks do not belong to the same images.
     #[error("{ranked} ranked classes do not fit {labels} labels: give {k} of each image, and at least one")]
-    Ranked {
-        /// Number of labels.
-        labels: usize,
-        /// Number of ranked classes, all images together.
-        ranked: usize,
-        /// Ranked classes of one image.
-        k: usize,
-    },
+    Ranked { labels: usize, ranked: usize, k: usize },
 }
 
 /// The contingency table of labels and predictions. Only pairs that occur are kept, so memory is O(images)

@@ -5,6 +5,7 @@ use twist_io::Refused;
 /// What can go wrong in a network.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum NnError {
     /// Whatever no program has to tell from the rest.
     #[error(transparent)]
@@ -14,12 +15,7 @@ pub enum NnError {
     Torch(#[from] torch_ext::TorchError),
     /// No such architecture.
     #[error("unknown architecture `{name}`; the known ones are {known}")]
-    UnknownArch {
-        /// What was asked for.
-        name: String,
-        /// What there is, separated by commas.
-        known: String,
-    },
+    UnknownArch { name: String, known: String },
     /// A transformer's class tokens were asked of another network.
     #[error(
         "this network has no class tokens: only vision transformers have them; use the features of the last \
@@ -28,93 +24,41 @@ pub enum NnError {
     NoClassTokens,
     /// A size that must be positive is not.
     #[error("`{field}` must be at least 1, got {got}")]
-    NotPositive {
-        /// Name in the configuration.
-        field: &'static str,
-        /// Its value.
-        got: i64,
-    },
+    NotPositive { field: &'static str, got: i64 },
     /// A size that no network has.
     #[error("`{field}` must be at most {most}, got {got}")]
-    TooLarge {
-        /// Name in the configuration.
-        field: &'static str,
-        /// Its value.
-        got: i64,
-        /// The largest that is possible.
-        most: i64,
-    },
+    TooLarge { field: &'static str, got: i64, most: i64 },
     /// Sizes that are possible each, and not together.
     #[error("the network would have more than {most} parameters; make it narrower, or its head smaller")]
-    TooManyNumbers {
-        /// The largest number that is possible.
-        most: i64,
-    },
+    TooManyNumbers { most: i64 },
     /// Something that an architecture does not have.
     #[error("`{field}` is {value}: {rule}")]
-    Misfit {
-        /// Name in the configuration.
-        field: &'static str,
-        /// Its value.
-        value: String,
-        /// Why it does not fit, and what to do.
-        rule: String,
-    },
+    Misfit { field: &'static str, value: String, rule: String },
     /// A batch that cannot be cut as asked.
     #[error(
         "{what}: {rows} rows cannot be cut into {parts} equal parts; choose a batch size that is a multiple"
     )]
-    Indivisible {
-        /// What the parts are.
-        what: &'static str,
-        /// Number of rows.
-        rows: i64,
-        /// Number of parts.
-        parts: i64,
-    },
+    Indivisible { what: &'static str, rows: i64, parts: i64 },
     /// A tensor that does not have the shape its use requires.
     #[error("{what} must have shape {expected}, got {got:?}")]
-    Shape {
-        /// Which tensor.
-        what: &'static str,
-        /// Its shape in words.
-        expected: &'static str,
-        /// The shape it has.
-        got: Vec<i64>,
-    },
+    Shape { what: &'static str, expected: &'static str, got: Vec<i64> },
     /// Images that cannot be cut into patches.
     #[error(
         "images must have shape [B, 3, H, W] with sides that are multiples of the patch of {patch} pixels, got {got:?}"
     )]
-    Patches {
-        /// Side of a patch.
-        patch: i64,
-        /// The shape they have.
-        got: Vec<i64>,
-    },
+    Patches { patch: i64, got: Vec<i64> },
     /// A part of a backbone that it does not have.
     #[error("the backbone has {segments} segments, so there is no segment {index}")]
-    Segment {
-        /// The segment asked for.
-        index: usize,
-        /// How many there are.
-        segments: usize,
-    },
+    Segment { index: usize, segments: usize },
     /// A quantile that is not a part of a batch.
     #[error("the quantile of self-labelling must be in [0, 1), got {quantile}")]
-    Quantile {
-        /// Its value.
-        quantile: f64,
-    },
+    Quantile { quantile: f64 },
     /// A state does not fit the network; nothing was changed.
     #[error("the state does not fit the network, nothing was loaded\n{0}")]
     Mismatch(Box<twist_io::LoadReport>),
     /// An element type without a counterpart on the other side.
     #[error("a tensor has element type {got}, which weight files do not support")]
-    ElementType {
-        /// The type.
-        got: String,
-    },
+    ElementType { got: String },
 }
 
 impl From<tch::TchError> for NnError {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 /// Why no report was written.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum ReportError {
     /// The list of runs is empty.
     #[error("no run was given: name at least one run folder, as in `twist report runs/demo`")]
@@ -16,10 +17,7 @@ pub enum ReportError {
 
     /// The path is missing, or is a file.
     #[error("{} is not a folder: give the run folder that `twist train --out RUN` or `twist demo` wrote", path.display())]
-    NotAFolder {
-        /// What was given.
-        path: PathBuf,
-    },
+    NotAFolder { path: PathBuf },
 
     /// The folder holds none of the files by which a run is known.
     #[error(
@@ -27,15 +25,11 @@ pub enum ReportError {
          give the folder that `twist train --out RUN` or `twist demo` wrote",
         path.display()
     )]
-    NotARun {
-        /// What was given.
-        path: PathBuf,
-    },
+    NotARun { path: PathBuf },
 
     /// A file that is there could not be read.
     #[error("cannot read the run: {source}; check the permissions of the run folder")]
     Read {
-        /// The cause; it names the path.
         #[source]
         source: io::Error,
     },
@@ -56,10 +50,7 @@ pub enum ReportError {
          (`twist train … --resume` finishes a run)",
         path.display()
     )]
-    NothingToBrowse {
-        /// The run folder.
-        path: PathBuf,
-    },
+    NothingToBrowse { path: PathBuf },
 
     /// A file of the run cannot be used.
     #[error(transparent)]
@@ -71,9 +62,7 @@ pub enum ReportError {
         one"
     )]
     Port {
-        /// What was asked for.
         port: u16,
-        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -81,7 +70,6 @@ pub enum ReportError {
     /// The server ended.
     #[error("the server failed: {source}")]
     Serve {
-        /// The cause.
         #[source]
         source: io::Error,
     },

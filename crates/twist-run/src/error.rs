@@ -7,6 +7,7 @@ use twist_io::Refused;
 
 /// Why a run folder cannot be opened, read or written.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum RunError {
     /// Whatever no program has to tell from the rest.
     #[error(transparent)]
@@ -23,7 +24,6 @@ pub enum RunError {
     NotARun(PathBuf),
     /// A file of the run holds something else.
     #[error("{path} is damaged ({reason}): remove metrics.json, and --resume evaluates the run again")]
-    #[expect(missing_docs, reason = "the file, and what is wrong with it")]
     Damaged { path: PathBuf, reason: String },
     /// A file could not be read or written.
     #[error("{0}")]

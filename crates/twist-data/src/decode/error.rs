@@ -2,54 +2,33 @@
 
 /// Why an image could not be decoded. The caller, which knows the path, adds it.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum DecodeError {
     /// Nothing to decode.
     #[error("the file is empty (0 bytes): remove it or copy it again")]
     Empty,
     /// The first bytes belong to a format that is known and not read.
     #[error("its content is {name}, not JPEG, PNG, WebP, BMP or TIFF: {remedy}")]
-    OtherFormat {
-        /// What it is, with its article.
-        name: &'static str,
-        /// What to do.
-        remedy: &'static str,
-    },
+    OtherFormat { name: &'static str, remedy: &'static str },
     /// The first bytes do not belong to any format that is known.
     #[error(
         "not an image of a supported format (JPEG, PNG, WebP, BMP, TIFF): it starts with \"{start}\"; convert it or \
          remove it"
     )]
-    UnknownFormat {
-        /// The first bytes, printable.
-        start: String,
-    },
+    UnknownFormat { start: String },
     /// More pixels than the limits allow, seen in the header, before any pixel memory is allocated.
     #[error(
         "{width} x {height} = {} pixels are more than the limit of {max_pixels}: if the image is genuine, make a \
          smaller copy of it or cut it into tiles",
         u64::from(*width) * u64::from(*height)
     )]
-    TooLarge {
-        /// Pixels per row.
-        width: u32,
-        /// Number of rows.
-        height: u32,
-        /// [`DecodeLimits::max_pixels`](super::DecodeLimits::max_pixels).
-        max_pixels: u64,
-    },
+    TooLarge { width: u32, height: u32, max_pixels: u64 },
     /// A side that is longer than the limits allow.
     #[error(
         "{width} x {height} pixels: a side may have at most {max_side}; if the image is genuine, make a smaller copy of \
          it or cut it into tiles"
     )]
-    TooLong {
-        /// Pixels per row.
-        width: u32,
-        /// Number of rows.
-        height: u32,
-        /// [`DecodeLimits::max_side`](super::DecodeLimits::max_side).
-        max_side: u32,
-    },
+    TooLong { width: u32, height: u32, max_side: u32 },
     /// More memory than the limits allow, computed from the header.
     #[error(
         "decoding its {width} x {height} pixels takes {} MB of memory, more than the limit of {} MB: make a smaller copy \
@@ -57,50 +36,19 @@ pub enum DecodeError {
         bytes.div_ceil(1_000_000),
         max_bytes / 1_000_000
     )]
-    TooMuchMemory {
-        /// Pixels per row.
-        width: u32,
-        /// Number of rows.
-        height: u32,
-        /// What it takes.
-        bytes: u64,
-        /// [`DecodeLimits::max_bytes`](super::DecodeLimits::max_bytes).
-        max_bytes: u64,
-    },
+    TooMuchMemory { width: u32, height: u32, bytes: u64, max_bytes: u64 },
     /// A width or height of zero.
     #[error("an image of {width} x {height} pixels is empty")]
-    NoPixels {
-        /// Pixels per row.
-        width: u32,
-        /// Number of rows.
-        height: u32,
-    },
+    NoPixels { width: u32, height: u32 },
     /// Cut off or damaged: what is missing would be shown as gray, so nothing is shown.
     #[error("damaged or cut-off {format}: {reason}; copy the file again or remove it")]
-    Damaged {
-        /// Name of the format.
-        format: &'static str,
-        /// What the format's decoder says.
-        reason: String,
-    },
+    Damaged { format: &'static str, reason: String },
     /// Samples that have no place between black and white.
     #[error("{format} with {what}: {remedy}")]
-    Values {
-        /// Name of the format.
-        format: &'static str,
-        /// The samples.
-        what: String,
-        /// What to do.
-        remedy: &'static str,
-    },
+    Values { format: &'static str, what: String, remedy: &'static str },
     /// A valid file that uses what is not supported.
     #[error(
         "{format} with {what} is not supported: convert the file, for example with `magick FILE OUT.png`"
     )]
-    Unsupported {
-        /// Name of the format.
-        format: &'static str,
-        /// The unsupported feature, a noun.
-        what: String,
-    },
+    Unsupported { format: &'static str, what: String },
 }

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// What is wrong with a MATLAB file, or what in it is not read.
 #[derive(Debug, Error, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum MatDamage {
     /// It does not begin as such files do.
     #[error("it is not a MATLAB file of level 5")]
@@ -19,34 +20,19 @@ pub enum MatDamage {
     TooLarge(u64),
     /// An element that promises more bytes than are left.
     #[error("an element claims {promised} bytes, but {left} are left")]
-    Short {
-        /// What its tag says.
-        promised: u64,
-        /// What there is.
-        left: u64,
-    },
+    Short { promised: u64, left: u64 },
     /// Compressed bytes that do not unpack.
     #[error("its compressed part cannot be decompressed ({0})")]
     Compressed(String),
     /// An element of one type where the format has another.
     #[error("{what} has the unexpected type {got}")]
-    Type {
-        /// The part of a matrix.
-        what: &'static str,
-        /// The type that its tag says.
-        got: u32,
-    },
+    Type { what: &'static str, got: u32 },
     /// Axes that are missing, negative, or more than can be.
     #[error("a matrix has impossible dimensions {0:?}")]
     Axes(Vec<i64>),
     /// As many elements as the axes say are not there.
     #[error("a matrix should have {expected} elements, but has {got}")]
-    Count {
-        /// What the axes say.
-        expected: u64,
-        /// What is there.
-        got: u64,
-    },
+    Count { expected: u64, got: u64 },
     /// The table of a structure's fields.
     #[error("the field names of a structure are damaged")]
     Fields,

@@ -11,112 +11,53 @@ use crate::refused::Refused;
 /// What is wrong with a PyTorch weight file. Offsets count bytes from the beginning of the pickle's stream.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum PickleDamage {
     /// The pickle ends before its last instruction.
     #[error("its pickle ends in the middle, after {at} bytes")]
-    Cut {
-        /// Where.
-        at: u64,
-    },
+    Cut { at: u64 },
     /// A string longer than what is left.
     #[error("a string at byte {at} claims {claimed} bytes, {left} are left")]
-    Claim {
-        /// Where.
-        at: u64,
-        /// Length as written.
-        claimed: u64,
-        /// Bytes that are left.
-        left: u64,
-    },
+    Claim { at: u64, claimed: u64, left: u64 },
     /// A pickle protocol that does not exist yet.
     #[error("it is written in pickle protocol {0}; protocols 0 to 5 are known")]
     Protocol(u8),
     /// No instruction, or one that no weight file has.
     #[error("byte {at} is the instruction {code:#04x}, which no weight file has")]
-    Instruction {
-        /// Where.
-        at: u64,
-        /// The instruction.
-        code: u8,
-    },
+    Instruction { at: u64, code: u8 },
     /// More is taken from the stack than lies on it.
     #[error("the instruction at byte {at} needs values that are not on the stack")]
-    Stack {
-        /// Where.
-        at: u64,
-    },
+    Stack { at: u64 },
     /// A value is fetched that was never stored.
     #[error("the instruction at byte {at} fetches memo {slot}, where nothing was stored")]
-    Memo {
-        /// Where.
-        at: u64,
-        /// Number of the memo.
-        slot: u64,
-    },
+    Memo { at: u64, slot: u64 },
     /// Bytes that should be text or a number.
     #[error("the text at byte {at} is not valid for its instruction")]
-    Text {
-        /// Where.
-        at: u64,
-    },
+    Text { at: u64 },
     /// A dictionary with a key and no value.
     #[error("the dictionary at byte {at} has a key without a value")]
-    Pairs {
-        /// Where.
-        at: u64,
-    },
+    Pairs { at: u64 },
     /// More of something than any weight file has.
     #[error("it has more than {most} {what}, which no weight file needs")]
-    Limit {
-        /// Of what.
-        what: &'static str,
-        /// How many are read.
-        most: u64,
-    },
+    Limit { what: &'static str, most: u64 },
     /// It makes far more than it says.
     #[error("it makes more than {most} bytes of values from a few instructions, which no weight file does")]
-    Amplifies {
-        /// Bytes that the file justifies.
-        most: u64,
-    },
+    Amplifies { most: u64 },
     /// A reference to something outside that is not a storage.
     #[error("the reference at byte {at} does not refer to a storage of tensors")]
-    Reference {
-        /// Where.
-        at: u64,
-    },
+    Reference { at: u64 },
     /// A tensor is rebuilt from what no tensor is made of.
     #[error("at byte {at}, {} is called with arguments that make no tensor", shown(function))]
-    Call {
-        /// Where.
-        at: u64,
-        /// The function.
-        function: String,
-    },
+    Call { at: u64, function: String },
     /// A storage that a tensor needs is not in the file.
     #[error("the bytes of storage `{}` are missing", shown(key))]
-    NoStorage {
-        /// Key of the storage.
-        key: String,
-    },
+    NoStorage { key: String },
     /// A storage shorter than it claims.
     #[error("storage `{}` has {got} bytes, but its elements need {needed}", shown(key))]
-    StorageSize {
-        /// Key of the storage.
-        key: String,
-        /// Bytes that its elements need.
-        needed: u64,
-        /// Bytes that are there.
-        got: u64,
-    },
+    StorageSize { key: String, needed: u64, got: u64 },
     /// A tensor that reaches beyond its storage.
     #[error("tensor `{}` reaches beyond its storage `{}`", shown(name), shown(key))]
-    Bounds {
-        /// The tensor.
-        name: String,
-        /// Key of its storage.
-        key: String,
-    },
+    Bounds { name: String, key: String },
     /// A list of storages that contradicts itself or the pickle.
     #[error("its list of storages is wrong: {}", shown(_0))]
     Storages(String),
