@@ -104,7 +104,7 @@ pub(crate) fn pixel_transform(transform: &EvalTransform) -> EvalTransform {
         return transform.clone();
     }
     let resize = (u64::from(transform.resize) * u64::from(SIDE)).div_ceil(u64::from(transform.crop)) as u32;
-    EvalTransform::new(resize, SIDE, Interpolation::Bilinear)
+    EvalTransform::new(resize, SIDE, Interpolation::Bilinear).with_whole(transform.whole)
 }
 
 /// Vectors `[N, D]` with their labels `[N]`.

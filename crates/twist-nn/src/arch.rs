@@ -9,8 +9,8 @@ use crate::cifar_resnet::CifarDepth;
 use crate::convnext::ConvNextArch;
 use crate::efficientnet_lite::EfficientNetLiteArch;
 use crate::resnet::ResNetArch;
-use crate::vit::VitArch;
-use crate::{Activation, Backbone, BackboneConfig, Builder, NnError};
+use crate::vit::{VitArch, VitFeature};
+use crate::{Activation, Backbone, BackboneConfig, Builder, Layout, NnError};
 
 /// A backbone's architecture, written `resnet18`, `resnet50_cifar`, `resnet20`, `vit_s`, `vit_b8`, …
 ///
@@ -75,6 +75,11 @@ impl Arch {
         Ok((arch, arch.width_in(names)))
     }
 
+    /// Every layout in which publishers store one of these, in the order in which a file is compared with them.
+    pub fn layouts() -> impl Iterator<Item = &'static Layout> {
+        crate::vit::layouts()
+    }
+
     /// The width of this architecture in a file; the published one where no tensor tells.
     pub fn width_in(&self, names: &dyn TensorNames) -> i64 {
         let channels = |name: &str| names.shape(name)?.first().copied();
@@ -120,6 +125,11 @@ pub trait Architecture: fmt::Display + fmt::Debug {
     /// the architecture has only one width.
     fn width_tensor(&self) -> Option<&'static str>;
 
+    /// How publishers store its tensors; none: only as Twist does.
+    fn layouts(&self) -> Vec<&'static Layout> {
+        Vec::new()
+    }
+
     /// What tensors cannot tell and is assumed of weights from elsewhere, as a sentence.
     fn assumption(&self) -> Option<&'static str> {
         None
@@ -137,14 +147,26 @@ pub struct Usual {
     pub side: u32,
     /// Shorter side in pixels that images have before the centre crop to that.
     pub resize: u32,
+    /// Whether both sides are resized to that, instead of the shorter one.
+    pub whole: bool,
     /// What pixels are normalised by.
     pub normalisation: Normalisation,
+    /// Which feature they use, of a network that could give others.
+    pub feature: Option<VitFeature>,
 }
 
 impl Usual {
     /// As torchvision evaluates convolutional networks: on the centre of images whose shorter side has `resize` pixels.
     pub(crate) const fn bilinear(side: u32, resize: u32) -> Self {
-        Self { activation: Activation::Relu, filter: Filter::Bilinear, side, resize, normalisation: IMAGENET }
+        Self {
+            activation: Activation::Relu,
+            filter: Filter::Bilinear,
+            side,
+            resize,
+            whole: false,
+            normalisation: IMAGENET,
+            feature: None,
+        }
     }
 }
 
@@ -174,6 +196,11 @@ pub enum Filter {
 pub trait TensorNames {
     /// The shape of a tensor, if there is one of this name.
     fn shape(&self, name: &str) -> Option<&[usize]>;
+
+    /// The layout in which the file was found, where it is not Twist's own.
+    fn layout(&self) -> Option<&'static Layout> {
+        None
+    }
 
     /// What the file has, in a few words, for people.
     fn summary(&self) -> String;
@@ -246,7 +273,7 @@ mod tests {
 
     #[test]
     fn every_name_parses_to_its_architecture() {
-        assert!(Arch::all().count() > 30);
+        assert!(Arch::all().count() > 70);
         for arch in Arch::all() {
             assert_eq!(arch.to_string().parse::<Arch>().unwrap(), arch);
         }
@@ -258,6 +285,14 @@ mod tests {
             "convnext_8_1_1_2_1",
             "vit_48x2x3",
             "vit_64x4x2p8",
+            "vit_48x2x3m100p8_64_avg",
+            "vit_b_384",
+            "dinov2_48x2x3p14_reg4_56",
+            "dinov2_48x2x3m128gp14_56",
+            "dinov3_48x2x3gp16_reg2",
+            "clip_48x2x3p16_64",
+            "openclip_l14_336_class",
+            "siglip2_48x2x3m100p16_64",
         ];
         for name in unpublished {
             assert_eq!(name.parse::<Arch>().unwrap().to_string(), name);
@@ -268,6 +303,9 @@ mod tests {
             ("convnext_96_3_3_9_3", "convnext_t"),
             ("vit_384x12x6", "vit_s"),
             ("vit_384x12x6p8", "vit_s8"),
+            ("vit_l16_224", "vit_l"),
+            ("dinov2_1536x40x24m4096gp14_518", "dinov2_g14"),
+            ("clip_b32_projected", "clip_b32"),
         ];
         for (long, short) in synonyms {
             assert_eq!(long.parse::<Arch>().unwrap(), short.parse().unwrap());
@@ -288,6 +326,16 @@ mod tests {
             "vit_8x1000000000000x2",
             "vit_9223372036854775807x1x1",
             "vit_48x2x96",
+            "vit_s_reg4",
+            "vit_s_projected",
+            "dinov2_s",
+            "dinov2_s14_520",
+            "dinov2_s14_reg0",
+            "dinov2_s14_reg9999",
+            "dinov3_s16_224",
+            "dinov3_48x2x8p16",
+            "clip_b32_0",
+            "siglip2_b16_reg4",
             "",
         ] {
             assert!(name.parse::<Arch>().is_err(), "{name}");

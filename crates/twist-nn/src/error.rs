@@ -56,6 +56,14 @@ pub enum NnError {
     /// A state does not fit the network; nothing was changed.
     #[error("the state does not fit the network, nothing was loaded\n{0}")]
     Mismatch(Box<twist_io::LoadReport>),
+    /// Numbers that a publisher's files have no place for.
+    #[error("the layout of {layout} has no place for the values of `{name}`; export in another layout")]
+    NotInLayout {
+        /// Our name of the tensor.
+        name: String,
+        /// Whose layout.
+        layout: &'static str,
+    },
     /// An element type without a counterpart on the other side.
     #[error("a tensor has element type {got}, which weight files do not support")]
     ElementType { got: String },

@@ -11,8 +11,8 @@
 //! Data is passed as tensors, and every function states their shapes: images `[V*B, 3, H, W]`, features `[V*B, D]`, logits
 //! `[V*B, K]`. `V` views of `B` images are stacked **view-major** (all images of view 1, then all of view 2).
 //!
-//! The names, order and shapes of parameters and buffers are those of the released PyTorch checkpoints, so weights need no
-//! conversion table.
+//! The names, order and shapes of parameters and buffers are those of the released PyTorch checkpoints, so their weights need no
+//! conversion table; a [`Layout`] is the table of another publisher.
 //!
 //! ```no_run
 //! use tch::{Device, Kind, Tensor};
@@ -40,6 +40,7 @@ mod arch;
 mod backbone;
 mod depth;
 mod feature_kind;
+mod layout;
 
 mod cifar_resnet;
 mod convnext;
@@ -71,10 +72,11 @@ pub use head::ProjectionHead;
 pub use host::{tensor_from_host, tensor_to_host};
 pub use init::{Init, fill};
 pub use layers::{BatchNorm, Conv, LayerNorm, Linear};
+pub use layout::{Absent, Form, Layout, Planned, Rest, Rule, host_values, zeros};
 pub use loss::{LossTerms, SelfLabelLoss, SelfLabelTerms, TeacherLoss, TwistLoss, classes_in_use};
 pub use model_config::ModelConfig;
 pub use normalize::DeviceNormalize;
 pub use resnet::{ResNet, ResNetArch};
 pub use store::{Builder, Entry, Role, Store};
 pub use twist::TwistNet;
-pub use vit::{VisionTransformer, VitArch, VitSize};
+pub use vit::{VisionTransformer, VitArch, VitFeature, VitSize};

@@ -216,6 +216,18 @@ impl Builder<'_> {
         Ok(self.push(name, tensor, Role::Buffer))
     }
 
+    /// A buffer of known values `[N]`.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn constant(&mut self, name: &str, values: &[f32]) -> Result<Tensor, NnError> {
+        let buffer = self.buffer(name, &[values.len() as i64], 0.0, Kind::Float)?;
+        if !self.store.outline {
+            buffer.shallow_clone().f_copy_(&Tensor::f_from_slice(values)?)?;
+        }
+        Ok(buffer)
+    }
+
     /// Numbers of a tensor, added to those of the network.
     fn count(&mut self, shape: &[i64]) -> Result<usize, NnError> {
         let count = shape.iter().try_fold(1i64, |count, &axis| count.checked_mul(axis));

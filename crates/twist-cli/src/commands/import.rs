@@ -22,7 +22,8 @@ Examples:
 
 The network is recognised from the names and shapes of its tensors: ResNet-18 to -200 of any width,
 with the stem for ImageNet or for CIFAR; ResNet-20 to -56 for CIFAR; ConvNeXt-T to -L;
-EfficientNet-Lite0 to -4; ViT-T, -S and -B. A classifier (fc, linear, head, classifier) and TWIST's
+EfficientNet-Lite0 to -4; ViT of timm, DINO, MoCo v3 and MAE; DINOv2, DINOv3, CLIP and SigLIP 2.
+A classifier (fc, linear, head, classifier) and TWIST's
 projection head come along. Nothing in FILE is executed.";
 
 /// Turn foreign weights (.pth, .pt, .th or .safetensors) into a model
@@ -41,19 +42,19 @@ pub(crate) struct Args {
     /// Which state dict of the file [default: the first of model, state_dict, teacher, … that is a network]
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
-    /// The architecture, where names and shapes do not tell, for example vit_s8 or resnet50_cifar
+    /// The architecture, where names and shapes do not tell, for example clip_b32 or resnet50_cifar
     #[arg(long, value_name = "ARCH")]
     arch: Option<Arch>,
-    /// Mean of each channel in [0, 1] that the network expects [default: ImageNet's]
+    /// Mean of each channel in [0, 1] that the network expects [default: its authors']
     #[arg(long, value_name = "R,G,B")]
     mean: Option<Rgb>,
-    /// Standard deviation of each channel [default: ImageNet's]
+    /// Standard deviation of each channel [default: its authors']
     #[arg(long, value_name = "R,G,B")]
     std: Option<Rgb>,
-    /// Side of its images in pixels [default: 32 with a stem for CIFAR, else 224]
+    /// Side of its images in pixels [default: its authors', mostly 224]
     #[arg(long, value_name = "N")]
     size: Option<u32>,
-    /// Shorter side before the centre crop to --size [default: 256 for 224, in this proportion]
+    /// Shorter side before the centre crop to --size [default: in its authors' proportion]
     #[arg(long, value_name = "N")]
     resize: Option<u32>,
     /// Names of the classifier's classes, one a line in the order of its outputs
@@ -103,6 +104,9 @@ fn tell(imported: &Imported, key: &str, talk: &Talk) {
         let width = if backbone.width == 64 { String::new() } else { format!(", width {}", backbone.width) };
         let features = card.feature_dim;
         talk.say(format!("network     {}{width}, {features} features{}", backbone.arch, named(key)));
+        if let Some(feature) = backbone.arch.kind().usual().feature {
+            talk.say(format!("feature     {feature}"));
+        }
     }
     if let Some(head) = &card.head {
         talk.say(format!("head        {} discovered classes, {} hidden units", head.dim, head.hidden_dim));
@@ -114,7 +118,8 @@ fn tell(imported: &Imported, key: &str, talk: &Talk) {
     }
     let t = &card.transform;
     let interpolation = format!("{:?}", t.interpolation).to_lowercase();
-    talk.say(format!("images      shorter side {} ({interpolation}), centre {}", t.resize, t.crop));
+    let sides = if t.whole { "both sides" } else { "shorter side" };
+    talk.say(format!("images      {sides} {} ({interpolation}), centre {}", t.resize, t.crop));
     talk.say(format!("            mean {:?}, std {:?}", card.mean, card.std));
     talk.say(format!("tensors     {}", indented(&imported.report)));
     for note in &imported.notes {

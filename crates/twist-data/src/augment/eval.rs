@@ -9,7 +9,8 @@ use super::resize::{Resizer, Target};
 use crate::image::Rgb8;
 
 /// torchvision's `Resize(resize)` and `CenterCrop(crop)` on Pillow images. With `resize == crop ==` both sides of the
-/// image it is the identity.
+/// image it is the identity. With [`whole`](Self::whole) it is `Resize((resize, resize))`, which keeps all of an image and
+/// not its proportions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvalTransform {
@@ -20,6 +21,9 @@ pub struct EvalTransform {
     /// Resampling filter.
     #[serde(default)]
     pub interpolation: Interpolation,
+    /// Whether both sides are resized to `resize`, instead of the shorter one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
     #[serde(skip)]
     buffers: Buffers,
 }
@@ -46,7 +50,14 @@ impl PartialEq for Buffers {
 impl EvalTransform {
     /// A transform from its two sizes.
     pub fn new(resize: u32, crop: u32, interpolation: Interpolation) -> Self {
-        Self { resize, crop, interpolation, buffers: Buffers::default() }
+        Self { resize, crop, interpolation, whole: false, buffers: Buffers::default() }
+    }
+
+    /// The same with [`whole`](Self::whole) as it is said.
+    #[must_use]
+    pub fn with_whole(mut self, whole: bool) -> Self {
+        self.whole = whole;
+        self
     }
 
     /// Checks the sizes.
@@ -74,7 +85,10 @@ impl EvalTransform {
         let crop = self.crop;
         assert_eq!(out.len(), 3 * (crop as usize).pow(2), "an evaluation crop of {crop} x {crop} pixels");
         assert!(crop <= self.resize, "a crop of {crop} from a shorter side of {}", self.resize);
-        let resized = resized_size(source.width, source.height, self.resize);
+        let resized = match self.whole {
+            true => (self.resize, self.resize),
+            false => resized_size(source.width, source.height, self.resize),
+        };
         let target = Target {
             interpolation: self.interpolation,
             resized,
@@ -107,6 +121,32 @@ fn centre(length: u32, crop: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_images_lose_their_proportions_and_no_part() {
+        // Left half black, right half white, twice as wide as high.
+        let pixels = (0..3 * 8 * 4).map(|at| if at / 3 % 8 < 4 { 0 } else { 255 }).collect();
+        let image = Rgb8::new(8, 4, pixels).unwrap();
+        let row = |transform: EvalTransform| {
+            let mut out = vec![0; 3 * 4 * 4];
+            transform.clone().apply(&image, &mut out);
+            out[..12].iter().step_by(3).copied().collect::<Vec<u8>>()
+        };
+        let centre = EvalTransform::new(4, 4, Interpolation::Bilinear);
+        assert_eq!(row(centre.clone()), [0, 0, 255, 255]);
+        let whole = centre.with_whole(true);
+        let squeezed = row(whole.clone());
+        assert!(
+            squeezed[0] == 0 && squeezed[1] > 0 && squeezed[2] < 255 && squeezed[3] == 255,
+            "{squeezed:?}"
+        );
+        let text = serde_json::to_string(&whole).unwrap();
+        assert_eq!(serde_json::from_str::<EvalTransform>(&text).unwrap(), whole);
+        assert!(
+            text.contains("whole")
+                && !serde_json::to_string(&whole.with_whole(false)).unwrap().contains("whole")
+        );
+    }
 
     #[test]
     fn extreme_proportions_do_not_overflow() {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use torch_ext::{Machine, Precision};
 use twist_data::Dataset;
 use twist_model::{Model, ModelCard};
-use twist_nn::{Arch, FeatureKind, VitArch, VitSize};
+use twist_nn::{Arch, FeatureKind, VitArch};
 use twist_run::figure;
 use twist_train::labels::{EpochFigures, SupervisedConfig, SupervisedPlan, crop_and_flip};
 
@@ -101,7 +101,7 @@ impl AugmentedLinear {
         let classifier_lr = match (self.network, arch) {
             (ReleasedFor::Convolutional, _) => self.lr.unwrap_or(RESNET_LR),
             (ReleasedFor::Transformer, Some(Arch::Vit(VitArch { size, .. }))) => {
-                let released = VIT_LR[usize::from(size == VitSize::Base)];
+                let released = VIT_LR[usize::from(size.dim == 768)];
                 self.lr.unwrap_or(released) * batch_size as f64 / 256.0
             }
             _ => return Err(twist_nn::NnError::NoClassTokens.into()),

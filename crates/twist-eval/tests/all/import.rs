@@ -14,17 +14,22 @@ use twist_nn::{
 use crate::pictures::{Pictures, labelled};
 
 /// `TWIST_REFERENCE`, else `tests/reference` of the workspace.
-fn reference(name: &str) -> PathBuf {
+pub(super) fn reference(name: &str) -> PathBuf {
     let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference");
     std::env::var_os("TWIST_REFERENCE").map_or(own, PathBuf::from).join(name)
 }
 
-/// Two images of the reference rule, `[2, 3, size, size]`; the folder's README states it.
+/// Two images of the reference rule with the folder's seed.
 fn images(size: i64) -> Tensor {
     let seed = match fs_err::read_to_string(reference("seed")) {
         Ok(text) => text.trim().parse().expect("the file `seed` holds a number"),
         Err(_) => 0u64,
     };
+    images_of(seed, size)
+}
+
+/// Two images of the reference rule, `[2, 3, size, size]`; the folder's README states it.
+pub(super) fn images_of(seed: u64, size: i64) -> Tensor {
     let mut h = 0xcbf2_9ce4_8422_2325u64;
     for byte in format!("image.{seed}.{size}").bytes() {
         h = (h ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);

@@ -2,6 +2,7 @@
 
 mod artefacts;
 mod cluster_eval;
+mod foundation;
 mod from_labels;
 mod import;
 mod kmeans;

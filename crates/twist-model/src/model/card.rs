@@ -1,6 +1,7 @@
 //! The card of a weight file.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 use torch_ext::Precision;
 use twist_data::{EvalTransform, Interpolation};
 use twist_nn::{Activation, Arch, BackboneConfig, Filter, HeadConfig, MOST_OUTPUTS, Store};
@@ -35,8 +36,8 @@ pub struct ModelCard {
     pub origin: String,
 }
 
-/// Which backbone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Which backbone. In a file, `feature` says beside it what the backbone gives for an image; it follows from the architecture.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct BackboneCard {
     /// Its architecture.
     pub arch: Arch,
@@ -79,6 +80,19 @@ pub enum FeatureScaling {
     None,
     /// Each row is divided by its L2 norm.
     UnitLength,
+}
+
+impl Serialize for BackboneCard {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let feature = self.arch.kind().usual().feature;
+        let mut card = serializer.serialize_struct("BackboneCard", 2 + usize::from(feature.is_some()))?;
+        card.serialize_field("arch", &self.arch)?;
+        card.serialize_field("width", &self.width)?;
+        if let Some(feature) = feature {
+            card.serialize_field("feature", &feature.to_string())?;
+        }
+        card.end()
+    }
 }
 
 impl BackboneCard {
@@ -234,7 +248,8 @@ impl ModelCard {
 
     /// Resizing and centre crop of this model's sizes, with the filter of the released evaluations.
     pub fn released_transform(&self) -> EvalTransform {
-        EvalTransform::new(self.transform.resize, self.transform.crop, self.released_filter())
+        let EvalTransform { resize, crop, whole, .. } = self.transform;
+        EvalTransform::new(resize, crop, self.released_filter()).with_whole(whole)
     }
 }
 

@@ -9,7 +9,7 @@ use twist_io::{HostTensor, LoadReport, Refused, StateDict, match_names, shown, s
 use twist_nn::{Activation, Arch, TensorNames};
 
 use super::recognise::recognise;
-use super::rename::{Names, computes};
+use super::rename::Names;
 use super::{ClassifierCard, FeatureScaling, Model, ModelCard, released_filter};
 use crate::ModelError;
 
@@ -77,15 +77,12 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
         origin: options.origin.clone(),
         backbone: Some(found.backbone),
     };
-    let mut renamed = StateDict::default();
-    for ((name, _), (_, tensor)) in names.shapes.iter().zip(state.0) {
-        renamed.push(name.clone(), tensor);
-    }
     let expected = card.shapes()?;
-    let counters = add_counters(&mut renamed, &names, &expected);
+    let mut renamed = names.renamed(state)?;
+    let counters = add_known(&mut renamed, &names, &expected)?;
     let found = match_names(&expected, &renamed.shapes());
     let computing: Vec<String> =
-        found.unused.iter().filter(|name| computes(name, &expected)).cloned().collect();
+        found.unused.iter().filter(|name| names.computes(name, &expected)).cloned().collect();
     let report = in_words_of_the_file(found, &names);
     if !report.is_complete() {
         let what = format!(
@@ -115,17 +112,24 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
     Ok(Imported { model, report, notes })
 }
 
-/// Adds the counters of batches that the network has and the file has not; how many.
-fn add_counters(state: &mut StateDict, names: &Names, expected: &[(String, Vec<usize>)]) -> usize {
-    let counters =
-        expected.iter().map(|(name, _)| name).filter(|name| name.ends_with(".num_batches_tracked"));
-    let missing: Vec<&String> = counters.filter(|name| !names.has(name)).collect();
-    let count = missing.len();
-    for name in missing {
-        let zero = HostTensor { dtype: twist_io::Dtype::I64, shape: Vec::new(), data: vec![0; 8] };
-        state.push(name.clone(), zero);
+/// Adds what the network has and the file does not store: tensors that its layout knows, and the counters of batches, which
+/// are counted.
+fn add_known(
+    state: &mut StateDict,
+    names: &Names,
+    expected: &[(String, Vec<usize>)],
+) -> Result<usize, ModelError> {
+    let mut counters = 0;
+    for (name, shape) in expected.iter().filter(|(name, _)| !names.has(name)) {
+        if let Some(values) = names.absent(name, shape) {
+            state.push(name.clone(), twist_nn::host_values(&values, shape)?);
+        } else if name.ends_with(".num_batches_tracked") {
+            let zero = HostTensor { dtype: twist_io::Dtype::I64, shape: Vec::new(), data: vec![0; 8] };
+            state.push(name.clone(), zero);
+            counters += 1;
+        }
     }
-    count
+    Ok(counters)
 }
 
 /// The report with the file's own names for what found no place.
@@ -137,13 +141,14 @@ fn in_words_of_the_file(mut report: LoadReport, names: &Names) -> LoadReport {
     report
 }
 
-/// Resizing and centre crop, as the published evaluations do it.
+/// Resizing and crop, as the published evaluations do it; a shorter side that somebody says means a centre crop.
 fn transform(arch: Arch, options: &ImportOptions) -> EvalTransform {
     let usual = arch.kind().usual();
     let crop = options.size.unwrap_or(usual.side);
     let in_proportion = u64::from(crop) * u64::from(usual.resize) / u64::from(usual.side);
     let resize = options.resize.unwrap_or(u32::try_from(in_proportion).unwrap_or(u32::MAX));
-    EvalTransform::new(resize, crop, released_filter(arch))
+    let whole = usual.whole && options.resize.is_none();
+    EvalTransform::new(resize, crop, released_filter(arch)).with_whole(whole)
 }
 
 fn notes(card: &ModelCard, arch: Arch, counters: usize) -> Vec<String> {

@@ -93,18 +93,40 @@ mod tests {
         for (arch, prefix) in Arch::all().zip(prefixes.into_iter().cycle()) {
             // Narrow, for speed; transformers have one width.
             let width = if arch.kind().width_tensor().is_none() { 64 } else { 8 };
-            let found = recognised(&file(&arch.to_string(), width, prefix)).unwrap();
+            let file = file(&arch.to_string(), width, prefix);
+            let asked = SILENT.iter().any(|family| arch.to_string().starts_with(family));
+            let found = recognise(&Names::of(&file).unwrap(), asked.then_some(arch), None).unwrap();
             assert_eq!(found.backbone, BackboneCard { arch, width }, "{prefix}");
             assert_eq!((found.head, found.classes), (None, None));
             checked += 1;
         }
-        assert!(checked > 30);
+        assert!(checked > 70);
         for name in
             ["resnet_bottleneck_1_2_1_1", "resnet_bottleneck8_1_1_1_1", "resnet_bottleneck128_3_4_6_3"]
         {
             let other = recognised(&file(name, 8, "module.")).unwrap();
             assert_eq!(other.backbone.arch.to_string(), name);
         }
+    }
+
+    /// What no tensor says: the heads of MoCo v3, the activation of CLIP.
+    const SILENT: [&str; 3] = ["mocov3_", "clip_", "openclip_"];
+
+    #[test]
+    fn what_leaves_no_trace_is_asked_for() {
+        let message = recognised(&file("clip_l14_336", 64, "")).unwrap_err().to_string();
+        assert!(message.contains("--arch clip_l14_336 for OpenAI's"), "{message}");
+        assert!(message.contains("--arch openclip_l14_336 for"), "{message}");
+        // OpenAI's own files say it by what lies beside the network.
+        let mut openai = file("clip_b32", 64, "");
+        openai.push(("input_resolution".into(), vec![]));
+        assert_eq!(recognised(&openai).unwrap().backbone.arch.to_string(), "clip_b32");
+        // MoCo v3's files by both of its encoders; its ViT-S has other heads than everyone else's.
+        let mut moco = file("mocov3_s16", 64, "module.momentum_encoder.");
+        moco.extend(file("mocov3_s16", 64, "module.base_encoder."));
+        assert_eq!(recognised(&moco).unwrap().backbone.arch.to_string(), "mocov3_s16");
+        let message = recognised(&file("dinov2_48x2x3m100gp14_reg2_56", 64, "")).unwrap_err().to_string();
+        assert!(message.contains("--arch dinov2_48x2xHEADSm100gp14_reg2_56"), "{message}");
     }
 
     #[test]

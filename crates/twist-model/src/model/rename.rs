@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use twist_nn::TensorNames;
+use twist_io::{HostTensor, StateDict};
+use twist_nn::{Arch, Layout, Planned, Rest, TensorNames};
 
 use crate::ModelError;
 
@@ -30,8 +31,35 @@ pub(super) const BACKBONE: &str = "backbone.";
 pub(super) struct Names {
     /// Twist's names and shapes, in the order of the file.
     pub(super) shapes: Vec<(String, Vec<usize>)>,
+    /// What each of them is made of.
+    sources: Vec<Source>,
     /// From Twist's names to the place above and the name in the file.
     places: HashMap<String, (usize, String)>,
+    /// How the file is laid out, where not in Twist's own way.
+    layout: Option<&'static Layout>,
+    /// Twist's names of those that lie in a publisher's network, and have no place in his layout.
+    strangers: HashSet<String>,
+    /// Twist's names of those that lie beside it.
+    beside: HashSet<String>,
+}
+
+/// What a tensor is made of.
+#[derive(Debug)]
+enum Source {
+    /// The tensor at this place of the file.
+    Tensor(usize),
+    /// Several, or one in another form.
+    Made(Planned),
+}
+
+/// Where a tensor of the file lies in relation to its layout.
+enum Side {
+    /// In the network, under Twist's name or one like it.
+    Ours,
+    /// In the network, under the publisher's name.
+    Theirs,
+    /// Beside the network.
+    Beside,
 }
 
 impl Names {
@@ -40,21 +68,107 @@ impl Names {
     /// # Errors
     /// Two tensors get one name: the file holds two networks.
     pub(super) fn of(file: &[(String, Vec<usize>)]) -> Result<Self, ModelError> {
-        let of_pair =
-            PAIR.into_iter().find(|one| file.iter().any(|(name, _)| unwrapped(name).starts_with(one)));
-        let inner = |name| inner(name, of_pair);
-        let sequence = Sequence::of(&file.iter().map(|(name, _)| inner(name)).collect());
-        let mut names = Self::default();
-        for (place, (original, shape)) in file.iter().enumerate() {
-            let name = renamed(inner(original), shape, &sequence);
-            if let Some((_, other)) = names.places.insert(name.clone(), (place, original.clone())) {
-                let (other, original) = (twist_io::shown(&other), twist_io::shown(original));
-                let why = format!("`{other}` and `{original}` are one name without their prefixes");
-                return Err(ModelError::unrecognised(why, "keep one of the two networks in the file"));
+        // Convolutional networks number their blocks in stages; only transformers have chunks.
+        let chunks = file.iter().any(|(name, _)| name.ends_with("patch_embed.proj.weight"));
+        let plain = |name: &String| if chunks { without_chunk(name) } else { name.clone() };
+        let plain: Vec<(String, Vec<usize>)> =
+            file.iter().map(|(name, shape)| (plain(name), shape.clone())).collect();
+        let all: Vec<&str> = plain.iter().map(|(name, _)| name.as_str()).collect();
+        let of_pair = PAIR.into_iter().find(|one| all.iter().any(|name| unwrapped(name).starts_with(one)));
+        let found =
+            Layout::find(Arch::layouts(), &all, |prefix| usize::from(!inner(prefix, of_pair).is_empty()));
+        let mut names = Self { layout: found.map(|(layout, _)| layout), ..Self::default() };
+        // A layout without rules only says whose file it is: its names are Twist's.
+        let strict = found.filter(|(layout, _)| !layout.rules.is_empty());
+        let sequence = Sequence::of(&all.iter().map(|name| inner(name, of_pair)).collect());
+        let planned = strict.map_or_else(Vec::new, |(layout, prefix)| layout.plan(&plain, prefix));
+        let first = |made: &Planned| made.parts.iter().flatten().next().copied();
+        let used: HashSet<usize> =
+            planned.iter().flat_map(|made| made.parts.iter().flatten().copied()).collect();
+        let mut made: HashMap<usize, Planned> =
+            planned.into_iter().filter_map(|made| Some((first(&made)?, made))).collect();
+        for (place, (name, shape)) in plain.iter().enumerate() {
+            if let Some(made) = made.remove(&place) {
+                let parts: Vec<&str> =
+                    made.parts.iter().flatten().map(|&part| file[part].0.as_str()).collect();
+                let (ours, shape, original) =
+                    (format!("{BACKBONE}{}", made.name), made.shape.clone(), parts.join(", "));
+                names.add(ours, shape, Source::Made(made), original)?;
+                continue;
             }
-            names.shapes.push((name, shape.clone()));
+            if used.contains(&place) {
+                continue;
+            }
+            let (side, within) = match strict {
+                None => (Side::Ours, inner(name, of_pair)),
+                Some((layout, prefix)) => match (name.strip_prefix(prefix), layout.rest) {
+                    (Some(within), Rest::Ours) => (Side::Ours, within),
+                    (Some(within), Rest::Theirs(beside))
+                        if beside.iter().all(|one| !within.starts_with(one)) =>
+                    {
+                        (Side::Theirs, within)
+                    }
+                    _ => (Side::Beside, inner(name, of_pair)),
+                },
+            };
+            let ours = match side {
+                Side::Theirs => format!("{BACKBONE}{within}"),
+                Side::Ours | Side::Beside => renamed(within, shape, &sequence),
+            };
+            match side {
+                Side::Ours => false,
+                Side::Theirs => names.strangers.insert(ours.clone()),
+                Side::Beside => names.beside.insert(ours.clone()),
+            };
+            names.add(ours, shape.clone(), Source::Tensor(place), file[place].0.clone())?;
         }
         Ok(names)
+    }
+
+    fn add(
+        &mut self,
+        ours: String,
+        shape: Vec<usize>,
+        source: Source,
+        original: String,
+    ) -> Result<(), ModelError> {
+        if let Some((_, other)) = self.places.insert(ours.clone(), (self.shapes.len(), original.clone())) {
+            let (other, original) = (twist_io::shown(&other), twist_io::shown(&original));
+            let why = format!("`{other}` and `{original}` are one name without their prefixes");
+            return Err(ModelError::unrecognised(why, "keep one of the two networks in the file"));
+        }
+        self.shapes.push((ours, shape));
+        self.sources.push(source);
+        Ok(())
+    }
+
+    /// The tensors of the file under Twist's names.
+    ///
+    /// # Errors
+    /// libtorch fails.
+    pub(super) fn renamed(&self, state: StateDict) -> Result<StateDict, ModelError> {
+        let mut file: Vec<Option<HostTensor>> = state.0.into_iter().map(|(_, tensor)| Some(tensor)).collect();
+        let mut renamed = StateDict::default();
+        for ((name, _), source) in self.shapes.iter().zip(&self.sources) {
+            match source {
+                Source::Made(made) => renamed.push(name.clone(), made.convert(|place| file[place].take())?),
+                Source::Tensor(place) => {
+                    file[*place].take().into_iter().for_each(|tensor| renamed.push(name.clone(), tensor))
+                }
+            }
+        }
+        Ok(renamed)
+    }
+
+    /// Whether a tensor that no network of Twist has, by Twist's name, changes what its own network computes.
+    /// `expected` are the tensors of the network that was recognised.
+    pub(super) fn computes(&self, name: &str, expected: &[(String, Vec<usize>)]) -> bool {
+        self.strangers.contains(name) || (!self.beside.contains(name) && computes(name, expected))
+    }
+
+    /// The values of a tensor that the layout of the file does not store.
+    pub(super) fn absent(&self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
+        self.layout?.absent(name.strip_prefix(BACKBONE)?, shape)
     }
 
     /// The name in the file.
@@ -66,6 +180,10 @@ impl Names {
 impl TensorNames for Names {
     fn shape(&self, name: &str) -> Option<&[usize]> {
         self.places.get(name).map(|&(place, _)| self.shapes[place].1.as_slice())
+    }
+
+    fn layout(&self) -> Option<&'static Layout> {
+        self.layout
     }
 
     fn summary(&self) -> String {
@@ -92,20 +210,17 @@ fn inner<'a>(name: &'a str, of_pair: Option<&str>) -> &'a str {
     of_pair.and_then(|one| name.strip_prefix(one)).map_or(name, unwrapped)
 }
 
-/// How a network's modules are numbered: a ResNet's that were put into a `Sequential`, so that they have numbers instead of
-/// names (`0` the stem, `1` its norm, and four or three stages from `first` on, 4 behind an activation and a pool), and a
-/// transformer's blocks that lie in chunks.
+/// A ResNet whose modules were put into a `Sequential`, so that they have numbers instead of names: `0` the stem, `1` its
+/// norm, and four or three stages from `first` on (4 behind an activation and a pool).
 struct Sequence {
     first: Option<usize>,
-    chunks: bool,
 }
 
 impl Sequence {
     fn of(names: &HashSet<&str>) -> Self {
         let has = |name: &str| names.contains(name);
         let first = (2..=4).find(|stage| has(&format!("{stage}.0.conv1.weight")));
-        let first = first.filter(|_| has("0.weight") && has("1.weight"));
-        Self { first, chunks: has("patch_embed.proj.weight") }
+        Self { first: first.filter(|_| has("0.weight") && has("1.weight")) }
     }
 
     /// The usual name of a numbered module's tensor.
@@ -139,20 +254,21 @@ fn renamed(name: &str, shape: &[usize], sequence: &Sequence) -> String {
     if let Some(named) = sequence.named(name) {
         return format!("{BACKBONE}{named}");
     }
-    if let Some(named) = without_chunk(name).filter(|_| sequence.chunks) {
-        return format!("{BACKBONE}{named}");
-    }
     // Some implementations for CIFAR call a shortcut with parameters what it is.
     format!("{BACKBONE}{}", name.replace(".shortcut.", ".downsample."))
 }
 
 /// `blocks.7.norm1.weight` of `blocks.1.7.norm1.weight`: transformers that are trained in several processes keep their blocks
 /// in chunks, and count them through.
-fn without_chunk(name: &str) -> Option<String> {
+fn without_chunk(name: &str) -> String {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let (chunk, rest) = name.strip_prefix("blocks.")?.split_once('.')?;
-    let (block, _) = rest.split_once('.')?;
-    (is_number(chunk) && is_number(block)).then(|| format!("blocks.{rest}"))
+    let chunked = || {
+        let at = name.find("blocks.").filter(|&at| at == 0 || name[..at].ends_with('.'))? + "blocks.".len();
+        let (chunk, rest) = name[at..].split_once('.')?;
+        let (block, _) = rest.split_once('.')?;
+        (is_number(chunk) && is_number(block)).then(|| format!("{}{rest}", &name[..at]))
+    };
+    chunked().unwrap_or_else(|| name.to_owned())
 }
 
 /// Tensors of a network that do not take part in computing its features: what masks patches in pretraining, and what losses
@@ -161,8 +277,9 @@ const BYSTANDERS: [&str; 7] =
     ["mask_token", "queue", "queue_ptr", "center", "logit_scale", "temperature", "num_batches_tracked"];
 
 /// Modules that transform what flows through a backbone, beside those that the network here has as well.
-const IN_THE_WAY: [&str; 10] = [
+const IN_THE_WAY: [&str; 11] = [
     "norm",
+    "cls_norm",
     "norm_pre",
     "ln_pre",
     "fc_norm",
@@ -177,7 +294,7 @@ const IN_THE_WAY: [&str; 10] = [
 /// Whether a tensor that the recognised network, with its `expected` tensors, does not have changes what its own network
 /// computes, by Twist's name: it lies in a module that the recognised one has as well (`backbone.blocks.0.ls1.gamma`), or
 /// beside the modules (`backbone.register_tokens`), or in one that everything flows through.
-pub(super) fn computes(name: &str, expected: &[(String, Vec<usize>)]) -> bool {
+fn computes(name: &str, expected: &[(String, Vec<usize>)]) -> bool {
     let Some(name) = name.strip_prefix(BACKBONE) else { return false };
     let Some((module, _)) = name.split_once('.') else { return !BYSTANDERS.contains(&name) };
     let modules = expected.iter().filter_map(|(name, _)| name.strip_prefix(BACKBONE)?.split_once('.'));

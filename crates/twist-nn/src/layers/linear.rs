@@ -34,6 +34,23 @@ impl Linear {
         Ok(Self { weight, bias })
     }
 
+    /// As [`Linear::forward`], with the bias multiplied by a constant `[out]`.
+    ///
+    /// # Errors
+    /// As [`Linear::forward`].
+    pub(crate) fn forward_masked(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor, NnError> {
+        Ok(x.f_linear(&self.weight, Some(&self.bias.f_mul(mask)?))?)
+    }
+
+    /// Only the outputs from `first` on, so many of them.
+    ///
+    /// # Errors
+    /// As [`Linear::forward`]; there are fewer outputs.
+    pub(crate) fn forward_rows(&self, x: &Tensor, first: i64, count: i64) -> Result<Tensor, NnError> {
+        let bias = self.bias.f_narrow(0, first, count)?;
+        Ok(x.f_linear(&self.weight.f_narrow(0, first, count)?, Some(&bias))?)
+    }
+
     /// `[…, in]` to `[…, out]`.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 use twist_nn::{
     Arch, Backbone, BackboneConfig, CifarDepth, CifarResNet, Depth, Mode, ResNet, Role, Stem, Store,
-    VisionTransformer, VitArch, VitSize, build_backbone,
+    VisionTransformer, build_backbone,
 };
 
 use crate::keys::configuration;
@@ -100,10 +100,12 @@ fn class_tokens_of_the_last_blocks() {
 #[test]
 fn transformers_take_any_size_of_whole_patches() {
     let mut store = Store::new(Device::Cpu, 0);
-    let arch = VitArch { size: VitSize::Tiny, patch: 8 };
-    let config =
-        BackboneConfig { drop_path: 0.5, freeze_embedding: true, ..BackboneConfig::new(Arch::Vit(arch)) };
-    let net = VisionTransformer::new(&mut store.builder(""), arch, &config).unwrap();
+    let config = BackboneConfig {
+        drop_path: 0.5,
+        freeze_embedding: true,
+        ..BackboneConfig::new("vit_t8".parse().unwrap())
+    };
+    let net = build_backbone(&mut store.builder(""), &config).unwrap();
     for (height, width) in [(8, 8), (32, 48)] {
         let images = images(2, 48).narrow(2, 0, height).narrow(3, 0, width);
         assert_eq!(net.forward(&images, Mode::Eval).unwrap().size(), [2, 192]);

@@ -58,9 +58,12 @@ fn depths_have_their_published_sizes() {
         ("vit_t", 5_717_416, 192),
         ("vit_s", 22_050_664, 384),
         ("vit_b", 86_567_656, 768),
+        ("vit_l", 304_326_632, 1024),
+        ("vit_h14", 632_045_800, 1280),
+        ("vit_b32", 88_224_232, 768),
     ];
     for (name, published, width) in sizes {
-        let mut store = Store::new(Device::Cpu, 0);
+        let mut store = Store::outline();
         let net = build_backbone(&mut store.builder(""), &configuration(name)).unwrap();
         let parameters: usize = store.parameters().iter().map(|tensor| tensor.numel()).sum();
         assert_eq!(net.feature_dim(), width, "{name}");

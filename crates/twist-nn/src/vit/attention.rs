@@ -1,0 +1,59 @@
+//! Multi-head self-attention by libtorch's fused kernel.
+
+use tch::Tensor;
+
+use super::rope::Rotation;
+use crate::layers::Linear;
+use crate::{Builder, NnError};
+
+/// The factors of the biases of queries, keys and values, from their shape: keys have no bias.
+pub(super) fn bias_mask(shape: &[usize]) -> Vec<f32> {
+    let third = shape.iter().product::<usize>() / 3;
+    (0..3 * third).map(|index| f32::from(index / third.max(1) != 1)).collect()
+}
+
+/// Multi-head self-attention.
+#[derive(Debug)]
+pub(super) struct Attention {
+    qkv: Linear,
+    /// What the biases are multiplied by, `[3 D]`.
+    mask: Option<Tensor>,
+    proj: Linear,
+    heads: i64,
+}
+
+impl Attention {
+    /// `masked`: keys have no bias.
+    pub(super) fn new(b: &mut Builder<'_>, dim: i64, heads: i64, masked: bool) -> Result<Self, NnError> {
+        let qkv = Linear::small_normal(&mut b.sub("qkv"), dim, 3 * dim)?;
+        let mask = match masked {
+            true => Some(b.sub("qkv").constant("bias_mask", &bias_mask(&[3 * dim as usize]))?),
+            false => None,
+        };
+        Ok(Self { qkv, mask, proj: Linear::small_normal(&mut b.sub("proj"), dim, dim)?, heads })
+    }
+
+    /// `[B, N, D]`, of the same shape.
+    pub(super) fn forward(&self, x: &Tensor, rotation: Option<&Rotation>) -> Result<Tensor, NnError> {
+        let (batch, tokens, dim) = x.size3()?;
+        let qkv = match &self.mask {
+            Some(mask) => self.qkv.forward_masked(x, mask)?,
+            None => self.qkv.forward(x)?,
+        };
+        let qkv = qkv.f_reshape([batch, tokens, 3, self.heads, dim / self.heads])?;
+        // [3, B, heads, N, D / heads]
+        let mut parts = qkv.f_permute([2, 0, 3, 1, 4])?.f_unbind(0)?;
+        if let Some(rotation) = rotation {
+            parts[0] = rotation.apply(&parts[0])?;
+            parts[1] = rotation.apply(&parts[1])?;
+        }
+        let mixed = mixed(&parts[0], &parts[1], &parts[2])?;
+        self.proj.forward(&mixed.f_transpose(1, 2)?.f_reshape([batch, tokens, dim])?)
+    }
+}
+
+/// Values `[B, heads, M, C]` mixed for queries `[B, heads, N, C]` by their likeness to keys `[B, heads, M, C]`.
+pub(super) fn mixed(queries: &Tensor, keys: &Tensor, values: &Tensor) -> Result<Tensor, NnError> {
+    let none = None::<&Tensor>;
+    Ok(Tensor::f_scaled_dot_product_attention(queries, keys, values, none, 0.0, false, None, false)?)
+}

@@ -1,0 +1,66 @@
+//! One block of a transformer.
+
+use tch::Tensor;
+
+use super::attention::Attention;
+use super::mlp::Mlp;
+use super::rope::Rotation;
+use super::{Facts, VitSize};
+use crate::layers::{LayerNorm, thinned};
+use crate::{Builder, Init, Mode, NnError};
+
+/// `x + s₁ attention(norm1(x))`, then `x + s₂ mlp(norm2(x))`; the scales `s` (LayerScale, arXiv:2103.17239) are 1 where a
+/// family does not have them.
+#[derive(Debug)]
+pub(super) struct Block {
+    norm1: LayerNorm,
+    attention: Attention,
+    scale1: Option<Tensor>,
+    norm2: LayerNorm,
+    mlp: Mlp,
+    scale2: Option<Tensor>,
+    drop: f64,
+}
+
+impl Block {
+    pub(super) fn new(
+        b: &mut Builder<'_>,
+        size: &VitSize,
+        facts: &Facts,
+        drop: f64,
+    ) -> Result<Self, NnError> {
+        let scale = |b: &mut Builder<'_>, name| match facts.layer_scale {
+            Some(start) => b.sub(name).parameter("gamma", &[size.dim], Init::Const(start)).map(Some),
+            None => Ok(None),
+        };
+        Ok(Self {
+            norm1: LayerNorm::new(&mut b.sub("norm1"), size.dim, facts.eps)?,
+            attention: Attention::new(&mut b.sub("attn"), size.dim, size.heads, facts.masked_keys)?,
+            scale1: scale(b, "ls1")?,
+            norm2: LayerNorm::new(&mut b.sub("norm2"), size.dim, facts.eps)?,
+            mlp: Mlp::new(&mut b.sub("mlp"), size, facts.gelu)?,
+            scale2: scale(b, "ls2")?,
+            drop,
+        })
+    }
+
+    /// Tokens `[B, N, D]`, of the same shape.
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        rotation: Option<&Rotation>,
+        mode: Mode,
+    ) -> Result<Tensor, NnError> {
+        let branch = self.attention.forward(&self.norm1.forward(x)?, rotation)?;
+        let x = x.f_add(&thinned(scaled(branch, &self.scale1)?, self.drop, mode)?)?;
+        let branch = self.mlp.forward(&self.norm2.forward(&x)?)?;
+        Ok(x.f_add(&thinned(scaled(branch, &self.scale2)?, self.drop, mode)?)?)
+    }
+}
+
+fn scaled(branch: Tensor, scale: &Option<Tensor>) -> Result<Tensor, NnError> {
+    Ok(match scale {
+        Some(scale) => branch.f_mul(scale)?,
+        None => branch,
+    })
+}

@@ -1,0 +1,51 @@
+//! The perceptron behind the attention.
+
+use tch::Tensor;
+
+use super::VitSize;
+use crate::layers::Linear;
+use crate::{Builder, NnError};
+
+/// The non-linearity between two layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gelu {
+    /// `x Φ(x)`.
+    Exact,
+    /// The approximation by a hyperbolic tangent.
+    Tanh,
+    /// The approximation `x σ(1.702 x)` of CLIP.
+    Quick,
+}
+
+/// Two layers with a non-linearity between them; the first one may be gated.
+#[derive(Debug)]
+pub(super) struct Mlp {
+    fc1: Linear,
+    fc2: Linear,
+    gelu: Gelu,
+    gated: bool,
+}
+
+impl Mlp {
+    pub(super) fn new(b: &mut Builder<'_>, size: &VitSize, gelu: Gelu) -> Result<Self, NnError> {
+        let VitSize { dim, hidden, gated, .. } = *size;
+        let width = if gated { 2 * hidden } else { hidden };
+        let fc1 = Linear::small_normal(&mut b.sub("fc1"), dim, width)?;
+        Ok(Self { fc1, fc2: Linear::small_normal(&mut b.sub("fc2"), hidden, dim)?, gelu, gated })
+    }
+
+    /// `[…, D]`, of the same shape.
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor, NnError> {
+        let hidden = self.fc1.forward(x)?;
+        if self.gated {
+            let halves = hidden.f_chunk(2, -1)?;
+            return self.fc2.forward(&halves[0].f_silu()?.f_mul(&halves[1])?);
+        }
+        let hidden = match self.gelu {
+            Gelu::Exact => hidden.f_gelu("none")?,
+            Gelu::Tanh => hidden.f_gelu("tanh")?,
+            Gelu::Quick => hidden.f_mul(&hidden.f_mul_scalar(1.702)?.f_sigmoid()?)?,
+        };
+        self.fc2.forward(&hidden)
+    }
+}
