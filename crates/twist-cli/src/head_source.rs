@@ -89,6 +89,7 @@ impl HeadSource {
                 width: model.model.card.feature_dim,
                 classes: train.classes().to_vec(),
                 fingerprint: fingerprint(&model.model, &**train),
+                origin: model.model.card.origin.clone(),
             }),
         }
     }
@@ -118,6 +119,7 @@ impl HeadSource {
                 let train = table(train, "features")?;
                 let held_out = held_out.as_ref().map(|data| table(data, "held-out features")).transpose()?;
                 let facts = facts_of(&train, fingerprint(&model.model, &*train.dataset))?;
+                let facts = FeatureFacts { origin: model.model.card.origin.clone(), ..facts };
                 Ok((Tables { train, held_out }, facts))
             }
         }
@@ -134,7 +136,7 @@ impl HeadSource {
 
 fn facts_of(table: &FeatureTable, fingerprint: String) -> anyhow::Result<FeatureFacts> {
     let classes = table.dataset.classes().to_vec();
-    Ok(FeatureFacts { rows: table.len(), width: table.width()?, classes, fingerprint })
+    Ok(FeatureFacts { rows: table.len(), width: table.width()?, classes, fingerprint, origin: String::new() })
 }
 
 /// Identity of features: whose they are, and of which images.

@@ -9,6 +9,7 @@ use twist_data::{Dataset, Skipped};
 use twist_io::Refused;
 use twist_model::{
     EvalInput, FeatureCache, FeatureFile, FeatureSet, FeatureTable, Model, ModelCard, ModelError, ModelName,
+    STARTER,
 };
 use twist_nn::FeatureKind;
 
@@ -52,7 +53,13 @@ impl UseArgs {
         for reason in &model.left_out {
             talk.warn(format!("{reason}. {} is used instead", model.path.display()));
         }
-        talk.detail(format!("{}: {}", model.path.display(), model.card.origin));
+        let whose = format!("{}: {}", model.path.display(), model.card.origin);
+        // What it learned from labels is said each time, not only to those who ask.
+        if STARTER.is_meant(&path) {
+            talk.say(whose)
+        } else {
+            talk.detail(whose)
+        }
         let input = EvalInput::of_card(&model.card, self.precision(&machine)?, &machine)?;
         let cache = if self.no_cache { FeatureCache::off() } else { FeatureCache::of_user() };
         Ok(Opened { model, input, cache, machine })

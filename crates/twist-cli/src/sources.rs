@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::Context;
 use twist_data::{Dataset, LabelSource, OpenOptions, Splits};
 use twist_eval::EvalData;
-use twist_model::FeatureFile;
+use twist_model::{FeatureFile, STARTER};
 use twist_run::{Sources, files};
 
 use crate::exit::Usage;
@@ -34,7 +34,7 @@ pub(crate) fn write(sources: &Sources, folder: &Path) -> anyhow::Result<()> {
         _ => sources.labels.clone(),
     };
     let held_out = sources.held_out.as_deref().map(absolute);
-    let frozen = sources.frozen.as_deref().map(absolute);
+    let frozen = sources.frozen.as_deref().map(model_to_keep);
     let kept = Sources { recipe: sources.recipe.clone(), train, held_out, labels, frozen };
     Ok(kept.write(folder)?)
 }
@@ -166,6 +166,11 @@ fn label_source(text: &str) -> LabelSource {
         Ok(source) => source,
         Err(never) => match never {},
     }
+}
+
+/// A MODEL as it is kept: a path that begins at the root; the starter by its name.
+fn model_to_keep(model: &str) -> String {
+    if STARTER.is_meant(Path::new(model)) { model.to_owned() } else { absolute(model) }
 }
 
 /// A path or pattern from the root on; names such as `shapes:train` stay.

@@ -55,7 +55,7 @@ pub use features::{
 pub use input::{EvalInput, KeptCrops, ReadBatch};
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, Model, ModelCard,
-    ModelName, Weights, hex, import, released_filter,
+    ModelName, STARTER, Starter, Weights, hex, import, released_filter,
 };
 pub use neighbours::{Neighbours, nearest};
 pub use predict::{ClassSource, Predictions, Predictor, given_labels};

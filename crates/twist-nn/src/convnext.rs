@@ -11,8 +11,8 @@ use tch::Tensor;
 use crate::arch::{Unrecognised, length};
 use crate::layers::{Conv, LayerNorm, Linear, thinned};
 use crate::{
-    Activation, Architecture, Backbone, BackboneConfig, Builder, Filter, Init, MOST_CHANNELS, Mode, NnError,
-    TensorNames, Usual,
+    Activation, Architecture, Backbone, BackboneConfig, Builder, Filter, Form, Init, Layout, MOST_CHANNELS,
+    Mode, NnError, Rest, Rule, TensorNames, Usual,
 };
 
 /// Added to variances.
@@ -117,7 +117,123 @@ impl Architecture for ConvNextArch {
     fn width_tensor(&self) -> Option<&'static str> {
         None
     }
+
+    fn layouts(&self) -> Vec<&'static Layout> {
+        LAYOUTS.iter().collect()
+    }
 }
+
+/// What torchvision calls the blocks of one of our stages, which it numbers together with the steps between them.
+macro_rules! torchvision_blocks {
+    ($stage:literal, $module:literal) => {
+        &[
+            Rule::form(
+                concat!("stages.", $stage, ".blocks.*.gamma"),
+                Form::Positions,
+                &[concat!("features.", $module, ".*.layer_scale")],
+            ),
+            Rule::same(
+                concat!("stages.", $stage, ".blocks.*.conv_dw."),
+                &[concat!("features.", $module, ".*.block.0.")],
+            ),
+            Rule::same(
+                concat!("stages.", $stage, ".blocks.*.norm."),
+                &[concat!("features.", $module, ".*.block.2.")],
+            ),
+            Rule::same(
+                concat!("stages.", $stage, ".blocks.*.mlp.fc1."),
+                &[concat!("features.", $module, ".*.block.3.")],
+            ),
+            Rule::same(
+                concat!("stages.", $stage, ".blocks.*.mlp.fc2."),
+                &[concat!("features.", $module, ".*.block.5.")],
+            ),
+        ]
+    };
+}
+
+/// How publishers store one; the first as Twist does.
+pub(crate) static LAYOUTS: [Layout; 5] = [
+    Layout { name: "timm", ..Layout::OURS },
+    Layout {
+        name: "the authors",
+        marks: &["downsample_layers.0.0.weight", "stages.0.0.dwconv.weight"],
+        rules: &[&[
+            Rule::same("stem.0.", &["downsample_layers.0.0."]),
+            Rule::same("stem.1.", &["downsample_layers.0.1."]),
+            Rule::same("stages.*.downsample.0.", &["downsample_layers.*.0."]),
+            Rule::same("stages.*.downsample.1.", &["downsample_layers.*.1."]),
+            Rule::same("stages.*.blocks.*.gamma", &["stages.*.*.gamma"]),
+            Rule::same("stages.*.blocks.*.conv_dw.", &["stages.*.*.dwconv."]),
+            Rule::same("stages.*.blocks.*.norm.", &["stages.*.*.norm."]),
+            Rule::same("stages.*.blocks.*.mlp.fc1.", &["stages.*.*.pwconv1."]),
+            Rule::same("stages.*.blocks.*.mlp.fc2.", &["stages.*.*.pwconv2."]),
+            Rule::same("head.norm.", &["norm."]),
+        ]],
+        absent: &[],
+        // DINOv3 stores its last norm a second time.
+        rest: Rest::Theirs(&["head.", "norms."]),
+    },
+    Layout {
+        name: "torchvision",
+        marks: &["features.0.0.weight", "features.1.0.layer_scale"],
+        rules: &[
+            &[
+                Rule::same("stem.0.", &["features.0.0."]),
+                Rule::same("stem.1.", &["features.0.1."]),
+                Rule::same("stages.1.downsample.0.", &["features.2.0."]),
+                Rule::same("stages.1.downsample.1.", &["features.2.1."]),
+                Rule::same("stages.2.downsample.0.", &["features.4.0."]),
+                Rule::same("stages.2.downsample.1.", &["features.4.1."]),
+                Rule::same("stages.3.downsample.0.", &["features.6.0."]),
+                Rule::same("stages.3.downsample.1.", &["features.6.1."]),
+                Rule::same("head.norm.", &["classifier.0."]),
+            ],
+            torchvision_blocks!(0, 1),
+            torchvision_blocks!(1, 3),
+            torchvision_blocks!(2, 5),
+            torchvision_blocks!(3, 7),
+        ],
+        absent: &[],
+        rest: Rest::Theirs(&["classifier.2."]),
+    },
+    Layout {
+        name: "Hugging Face",
+        marks: &["embeddings.patch_embeddings.weight", "encoder.stages.0.layers.0.dwconv.weight"],
+        rules: &[&[
+            Rule::same("stem.0.", &["embeddings.patch_embeddings."]),
+            Rule::same("stem.1.", &["embeddings.layernorm."]),
+            Rule::same("stages.*.downsample.0.", &["encoder.stages.*.downsampling_layer.0."]),
+            Rule::same("stages.*.downsample.1.", &["encoder.stages.*.downsampling_layer.1."]),
+            Rule::same("stages.*.blocks.*.gamma", &["encoder.stages.*.layers.*.layer_scale_parameter"]),
+            Rule::same("stages.*.blocks.*.conv_dw.", &["encoder.stages.*.layers.*.dwconv."]),
+            Rule::same("stages.*.blocks.*.norm.", &["encoder.stages.*.layers.*.layernorm."]),
+            Rule::same("stages.*.blocks.*.mlp.fc1.", &["encoder.stages.*.layers.*.pwconv1."]),
+            Rule::same("stages.*.blocks.*.mlp.fc2.", &["encoder.stages.*.layers.*.pwconv2."]),
+            Rule::same("head.norm.", &["layernorm."]),
+        ]],
+        absent: &[],
+        rest: Rest::Theirs(&[]),
+    },
+    Layout {
+        name: "Hugging Face, DINOv3",
+        marks: &["stages.0.downsample_layers.0.weight", "stages.0.layers.0.depthwise_conv.weight"],
+        rules: &[&[
+            Rule::same("stem.0.", &["stages.0.downsample_layers.0."]),
+            Rule::same("stem.1.", &["stages.0.downsample_layers.1."]),
+            Rule::same("stages.*.downsample.0.", &["stages.*.downsample_layers.0."]),
+            Rule::same("stages.*.downsample.1.", &["stages.*.downsample_layers.1."]),
+            Rule::same("stages.*.blocks.*.gamma", &["stages.*.layers.*.gamma"]),
+            Rule::same("stages.*.blocks.*.conv_dw.", &["stages.*.layers.*.depthwise_conv."]),
+            Rule::same("stages.*.blocks.*.norm.", &["stages.*.layers.*.layer_norm."]),
+            Rule::same("stages.*.blocks.*.mlp.fc1.", &["stages.*.layers.*.pointwise_conv1."]),
+            Rule::same("stages.*.blocks.*.mlp.fc2.", &["stages.*.layers.*.pointwise_conv2."]),
+            Rule::same("head.norm.", &["^layer_norm."]),
+        ]],
+        absent: &[],
+        rest: Rest::Theirs(&[]),
+    },
+];
 
 /// A ConvNeXt without its classifier.
 #[derive(Debug)]

@@ -6,13 +6,15 @@
 //! and on the right. The feature is what the authors' classifier reads: the mean over positions. Names are timm's.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use tch::Tensor;
 
 use crate::arch::{Unrecognised, length};
 use crate::layers::{BatchNorm, Conv, thinned};
 use crate::{
-    Architecture, Backbone, BackboneConfig, Builder, Filter, Mode, NnError, Normalisation, TensorNames, Usual,
+    Architecture, Backbone, BackboneConfig, Builder, Filter, Layout, Mode, NnError, Normalisation, Rest,
+    Rule, TensorNames, Usual,
 };
 
 /// Added to variances.
@@ -138,11 +140,82 @@ impl Architecture for EfficientNetLiteArch {
         None
     }
 
+    fn layouts(&self) -> Vec<&'static Layout> {
+        let own = PACKAGE.iter().filter(|(depth, _)| *depth == self.depth());
+        std::iter::once(&TIMM).chain(own.map(|(_, layout)| layout)).collect()
+    }
+
     fn assumption(&self) -> Option<&'static str> {
         Some(
             "padding as TensorFlow's and an epsilon of 0.001 are assumed, as the authors published it (timm's \
              tf_efficientnet_lite…): the tensors do not say",
         )
+    }
+}
+
+/// timm, whose names are Twist's.
+static TIMM: Layout = Layout { name: "timm", ..Layout::OURS };
+
+/// What the package `efficientnet_lite_pytorch` calls the parts of a block: without expansion, and with it.
+const NARROW: &[(&str, &str)] =
+    &[("conv_dw", "_depthwise_conv"), ("bn1", "_bn1"), ("conv_pw", "_project_conv"), ("bn2", "_bn2")];
+const WIDE: &[(&str, &str)] = &[
+    ("conv_pw", "_expand_conv"),
+    ("bn1", "_bn0"),
+    ("conv_dw", "_depthwise_conv"),
+    ("bn2", "_bn1"),
+    ("conv_pwl", "_project_conv"),
+    ("bn3", "_bn2"),
+];
+
+/// The layouts of that package. It counts blocks through all stages, so there is one for each depth, the deepest first: a file of
+/// a deeper network has the marks of a shallower one as well.
+static PACKAGE: LazyLock<Vec<(i64, Layout)>> = LazyLock::new(|| {
+    let mut by_depth: Vec<(i64, Layout)> =
+        EfficientNetLiteArch::published().map(|arch| (arch.depth(), arch.package())).collect();
+    by_depth.sort_by_key(|(depth, _)| -depth);
+    by_depth.dedup_by_key(|(depth, _)| *depth);
+    by_depth
+});
+
+/// Every layout of every size.
+pub(crate) fn layouts() -> impl Iterator<Item = &'static Layout> {
+    std::iter::once(&TIMM).chain(PACKAGE.iter().map(|(_, layout)| layout))
+}
+
+impl EfficientNetLiteArch {
+    /// Blocks of all stages.
+    fn depth(self) -> i64 {
+        (0..STAGES.len()).map(|stage| self.blocks(stage)).sum()
+    }
+
+    /// The package's layout of this depth. Its table is made once and kept until the program ends.
+    fn package(self) -> Layout {
+        let same = |ours: String, theirs: String| -> Rule {
+            Rule::same(ours.leak(), Box::leak(Box::new([&*theirs.leak()])))
+        };
+        let around =
+            [("conv_stem", "_conv_stem"), ("bn1", "_bn0"), ("conv_head", "_conv_head"), ("bn2", "_bn1")];
+        let mut rules: Vec<Rule> =
+            around.into_iter().map(|(ours, theirs)| same(format!("{ours}."), format!("{theirs}."))).collect();
+        let blocks =
+            (0..STAGES.len()).flat_map(|stage| (0..self.blocks(stage)).map(move |block| (stage, block)));
+        for (number, (stage, block)) in blocks.enumerate() {
+            for (ours, theirs) in if STAGES[stage].3 == 1 { NARROW } else { WIDE } {
+                rules.push(same(
+                    format!("blocks.{stage}.{block}.{ours}."),
+                    format!("_blocks.{number}.{theirs}."),
+                ));
+            }
+        }
+        let last = format!("_blocks.{}._project_conv.weight", self.depth() - 1);
+        Layout {
+            name: "efficientnet_lite_pytorch",
+            marks: vec!["_conv_stem.weight", last.leak()].leak(),
+            rules: vec![&*rules.leak()].leak(),
+            absent: &[],
+            rest: Rest::Theirs(&["_fc."]),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! the numbers lie. [`Layout::plan`] reads it towards our names, by names and shapes alone; [`Planned::convert`] then makes
 //! each tensor. [`Layout::export`] reads the same table the other way.
 //!
-//! A pattern may contain one `*`, which stands for a number, and may end in a dot: then it stands for every tensor directly
+//! A pattern may contain `*`, which stands for a number, and may end in a dot: then it stands for every tensor directly
 //! below (`blocks.*.norm1.` for `blocks.0.norm1.weight` and `blocks.0.norm1.bias`).
 
 use std::collections::HashMap;
@@ -53,6 +53,8 @@ pub enum Form {
     Transposed,
     /// Without this many leading axes of length 1.
     Squeezed(usize),
+    /// With two axes of length 1 behind the only one, for all positions of an image.
+    Positions,
     /// A convolution's kernel as a matrix: `[out, height × width × in]` for our `[out, 3, side, side]`.
     PixelRows,
     /// A table of positions `[1, N, D]` without the row of the class token, which is part of the class token `cls_token` there.
@@ -116,27 +118,29 @@ fn pattern(part: &'static str) -> &'static str {
     part.strip_prefix(['?', '^']).unwrap_or(part)
 }
 
-/// What stands for the star and behind the last dot of a pattern, where `name` fits it.
-fn captures<'a>(pattern: &str, name: &'a str) -> Option<(&'a str, &'a str)> {
-    let (star, rest) = match pattern.split_once('*') {
-        None => ("", name.strip_prefix(pattern)?),
-        Some((before, after)) => {
-            let behind = name.strip_prefix(before)?;
-            let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
-            let (star, rest) = behind.split_at(digits);
-            (Some(star).filter(|star| !star.is_empty())?, rest.strip_prefix(after)?)
-        }
-    };
+/// What stands for the stars and behind the last dot of a pattern, where `name` fits it.
+fn captures<'a>(pattern: &str, name: &'a str) -> Option<(Vec<&'a str>, &'a str)> {
+    let (before, pieces) = pattern.split_once('*').map_or((pattern, None), |(a, b)| (a, Some(b)));
+    let mut rest = name.strip_prefix(before)?;
+    let mut stars = Vec::new();
+    for piece in pieces.into_iter().flat_map(|pieces| pieces.split('*')) {
+        let (star, behind) = rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count());
+        stars.push(Some(star).filter(|star| !star.is_empty())?);
+        rest = behind.strip_prefix(piece)?;
+    }
     let is_leaf = !rest.is_empty() && !rest.contains('.');
-    (if pattern.ends_with('.') { is_leaf } else { rest.is_empty() }).then_some((star, rest))
+    (if pattern.ends_with('.') { is_leaf } else { rest.is_empty() }).then_some((stars, rest))
 }
 
 /// The name of a pattern.
-fn filled(pattern: &str, (star, rest): (&str, &str)) -> String {
-    pattern.replacen('*', star, 1) + rest
+fn filled(pattern: &str, (stars, rest): &(Vec<&str>, &str)) -> String {
+    stars.iter().fold(pattern.to_owned(), |name, star| name.replacen('*', star, 1)) + rest
 }
 
 impl Layout {
+    /// Twist's own, to be given a name; it is found by nothing.
+    pub(crate) const OURS: Self = Self { name: "", marks: &[], rules: &[], absent: &[], rest: Rest::Ours };
+
     /// The layout of a file with these names, with what stands in front of each of the network's: the first of `layouts`
     /// whose marks are all there. Where a file has several networks of one layout, the one that `prefer` ranks lowest.
     pub fn find<'a>(
@@ -166,7 +170,7 @@ impl Layout {
         let outer =
             prefix.trim_end_matches('.').rsplit_once('.').map_or("", |(outer, _)| &prefix[..=outer.len()]);
         let behind = |part: &str| if part.starts_with('^') { outer } else { prefix };
-        let place_of = |part: &'static str, found| {
+        let place_of = |part: &'static str, found: &(Vec<&str>, &str)| {
             places.get((behind(part).to_owned() + &filled(pattern(part), found)).as_str())
         };
         let mut planned = Vec::new();
@@ -178,7 +182,7 @@ impl Layout {
                 });
                 let Some((_, found)) = seen else { continue };
                 let parts: Vec<Option<usize>> =
-                    rule.theirs.iter().map(|part| place_of(part, found).copied()).collect();
+                    rule.theirs.iter().map(|part| place_of(part, &found).copied()).collect();
                 let first = parts.iter().flatten().next().map(|&place| file[place].0.as_str());
                 let complete = rule
                     .theirs
@@ -191,7 +195,7 @@ impl Layout {
                     continue;
                 }
                 if let Some(shape) = rule.form.shape(&shapes, rule.theirs.len()) {
-                    planned.push(Planned { name: filled(rule.ours, found), shape, parts, form: rule.form });
+                    planned.push(Planned { name: filled(rule.ours, &found), shape, parts, form: rule.form });
                     break;
                 }
             }
@@ -244,7 +248,7 @@ impl Layout {
                     (false, part) => {
                         let front = if part.starts_with('^') { outer } else { prefix };
                         written.push(
-                            format!("{front}{}", filled(pattern(part), found)),
+                            format!("{front}{}", filled(pattern(part), &found)),
                             tensor_to_host(&tensor)?,
                         );
                     }
@@ -292,6 +296,7 @@ impl Form {
             Self::Same => Some(first.to_vec()),
             Self::Transposed => <[usize; 2]>::try_from(first).ok().map(|[rows, columns]| vec![columns, rows]),
             Self::Squeezed(axes) => Some([&vec![1; axes], first].concat()),
+            Self::Positions => first.strip_suffix(&[1, 1]).filter(|rest| rest.len() == 1).map(<[_]>::to_vec),
             Self::PixelRows => {
                 let &[out, pixels] = first else { return None };
                 let side = (pixels / 3).isqrt();
@@ -315,7 +320,7 @@ impl Form {
         let zeros = |shape: &[i64]| Ok::<_, NnError>(Tensor::f_zeros(shape, (first.f_kind()?, Device::Cpu))?);
         let fit = |tensor: Tensor| if tensor.size() == shape { Ok(tensor) } else { Err(missing()) };
         match self {
-            Self::Same | Self::Squeezed(_) => Ok(first.f_view(shape)?),
+            Self::Same | Self::Squeezed(_) | Self::Positions => Ok(first.f_view(shape)?),
             Self::Transposed => fit(first.f_transpose(0, 1)?),
             Self::PixelRows => {
                 let rows = first.f_view([shape[0], shape[2], shape[3], shape[1]])?;
@@ -337,6 +342,7 @@ impl Form {
             Self::Same => vec![tensor.shallow_clone()],
             Self::Transposed => vec![tensor.f_transpose(0, 1)?],
             Self::Squeezed(axes) => vec![tensor.f_view(&shape[axes..])?],
+            Self::Positions => vec![tensor.f_view([&shape[..], &[1, 1]].concat().as_slice())?],
             Self::PixelRows => vec![tensor.f_permute([0, 2, 3, 1])?.f_reshape([shape[0], -1])?],
             Self::ClassRow => vec![tensor.f_narrow(1, 1, shape[1] - 1)?],
             Self::Rows(lengths) => {
@@ -388,6 +394,7 @@ mod tests {
             Rule::qkv("blocks.*.qkv.", &["layer.*.q.", "?layer.*.k.", "layer.*.v."]),
             Rule::form("projection.weight", Form::Transposed, &["^proj"]),
             Rule::form("cls_token", Form::Squeezed(2), &["class"]),
+            Rule::form("stages.*.blocks.*.gamma", Form::Positions, &["s.*.*.scale"]),
             Rule::form("patch.weight", Form::PixelRows, &["embed.weight"]),
             Rule::form("pool.kv.weight", Form::Rows(&[1, 2]), &["q.weight", "kv.weight"]),
             Rule::form("pos_embed", Form::ClassRow, &["pos"]),
@@ -398,7 +405,8 @@ mod tests {
 
     fn ours() -> StateDict {
         let mut state = StateDict::default();
-        let shapes: [(&str, &[i64]); 9] = [
+        let shapes: [(&str, &[i64]); 10] = [
+            ("stages.2.blocks.11.gamma", &[3]),
             ("blocks.0.qkv.weight", &[6, 2]),
             ("blocks.0.qkv.bias", &[6]),
             ("blocks.11.qkv.weight", &[6, 2]),
@@ -432,6 +440,7 @@ mod tests {
         assert_eq!(shapes["net.visual.layer.11.k.bias"], [2]);
         assert_eq!(shapes["net.proj"], [2, 3]);
         assert_eq!(shapes["net.visual.class"], [2]);
+        assert_eq!(shapes["net.visual.s.2.11.scale"], [3, 1, 1]);
         assert_eq!(shapes["net.visual.embed.weight"], [2, 12]);
         assert_eq!(
             (&shapes["net.visual.q.weight"][..], &shapes["net.visual.kv.weight"][..]),
@@ -443,7 +452,7 @@ mod tests {
         let (found, prefix) = Layout::find([&LAYOUT], &names, |_| 0).unwrap();
         assert_eq!((found.name, prefix), ("test", "net.visual."));
         let planned = LAYOUT.plan(&file, prefix);
-        assert_eq!(planned.len(), 9);
+        assert_eq!(planned.len(), 10);
         for tensor in planned {
             let host = tensor.convert(|place| Some(theirs.0[place].1.clone())).unwrap();
             assert_eq!(Some(&host), ours.get(&tensor.name), "{}", tensor.name);
@@ -472,6 +481,7 @@ mod tests {
         assert!(LAYOUT.plan(&file, "").is_empty());
         assert_eq!(captures("layer.*.q.", "layer.x.q.weight"), None);
         assert_eq!(captures("layer.*.q.", "layer.0.q.inner.weight"), None);
-        assert_eq!(captures("layer.*.q.", "layer.10.q.bias"), Some(("10", "bias")));
+        assert_eq!(captures("stages.*.*.norm.", "stages.2.10.norm.bias"), Some((vec!["2", "10"], "bias")));
+        assert_eq!(captures("layer.*.q.", "layer.10.q.bias"), Some((vec!["10"], "bias")));
     }
 }

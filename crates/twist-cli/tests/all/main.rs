@@ -2,7 +2,7 @@
 //! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, `import`
 //! foreign weights, `using` what a trained model is used for, `eval_cluster` and `transfer` evaluations,
 //! `labels` what DATA and labels mean, `from_labels` what is trained from labels, `frozen` heads on frozen features, `interruption` kills, signals and
-//! locks, `time` how long a run takes, `old_folder` a run folder of an older version, `killed` what a kill leaves between two files, and `shared` folders that others use too.
+//! locks, `time` how long a run takes, `old_folder` a run folder of an older version, `killed` what a kill leaves between two files, and `shared` folders that others use too, `starter` the model for those who have none.
 
 mod damage;
 mod eval_cluster;
@@ -17,6 +17,7 @@ mod labels;
 mod old_folder;
 mod run;
 mod shared;
+mod starter;
 mod support;
 mod teacher;
 mod time;

@@ -33,6 +33,18 @@ pub struct FeatureCache {
     folder: Option<PathBuf>,
 }
 
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// A folder of the user's that Twist keeps things in: `$TWIST_CACHE/NAME`, else `$XDG_CACHE_HOME/twist/NAME`, else
+/// `~/.cache/twist/NAME`.
+pub(crate) fn user_folder(name: &str) -> Option<PathBuf> {
+    let base = || variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+    let folder = variable("TWIST_CACHE").or_else(|| Some(base()?.join("twist")))?;
+    Some(folder.join(name))
+}
+
 /// `KEY.json`.
 #[derive(Serialize, Deserialize)]
 struct Entry {
@@ -60,12 +72,7 @@ impl FeatureCache {
     /// The user's: `$TWIST_CACHE`, else `$XDG_CACHE_HOME/twist/features`, else `~/.cache/twist/features`; off where there
     /// is none of them.
     pub fn of_user() -> Self {
-        let variable =
-            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let folder = variable("TWIST_CACHE").or_else(|| {
-            let base = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
-            Some(base.join("twist").join("features"))
-        });
+        let folder = variable("TWIST_CACHE").or_else(|| user_folder("features"));
         Self { folder }
     }
 

@@ -12,6 +12,7 @@ mod open;
 mod import;
 mod recognise;
 mod rename;
+mod starter;
 mod weights;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub use import::{ImportOptions, Imported, import};
 pub use name::ModelName;
 pub(crate) use open::hash_of;
 pub use open::hex;
+pub use starter::{STARTER, Starter};
 pub use weights::Weights;
 
 use crate::ModelError;
@@ -118,7 +120,7 @@ impl Model {
         Ok(Self { path, folder, left_out, hash, backbone_hash, card, store, backbone, head, classifier })
     }
 
-    /// Opens MODEL: a run folder (its `model.safetensors`, else its newest good checkpoint), a checkpoint, or a weight
+    /// Opens MODEL: the [`STARTER`] by its name, a run folder (its `model.safetensors`, else its newest good checkpoint), a checkpoint, or a weight
     /// file that `twist import` or `twist finetune` wrote. With `:teacher` behind the path of a run or checkpoint it is the
     /// momentum teacher in it, see [`ModelName`].
     ///

@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::STARTER;
+
 /// What follows a path that means the teacher in it.
 const TEACHER: &str = ":teacher";
 
-/// A path, and whether its momentum teacher is meant.
+/// A path, and whether its momentum teacher is meant. The name of the starter stands for the file in the user's cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelName {
     /// The run folder, checkpoint or weight file.
@@ -19,10 +21,12 @@ impl ModelName {
     /// Reads `PATH` or `PATH:teacher`. Whatever lies under exactly that name comes first.
     pub fn of(written: &Path) -> Self {
         let path = written.to_str().and_then(|text| text.strip_suffix(TEACHER));
-        match path.filter(|path| !path.is_empty() && !written.exists()) {
-            Some(path) => Self { path: path.into(), teacher: true },
-            None => Self { path: written.to_owned(), teacher: false },
-        }
+        let (path, teacher) = match path.filter(|path| !path.is_empty() && !written.exists()) {
+            Some(path) => (Path::new(path), true),
+            None => (written, false),
+        };
+        let starter = STARTER.path().filter(|_| STARTER.is_meant(path));
+        Self { path: starter.unwrap_or_else(|| path.to_owned()), teacher }
     }
 
     /// How the teacher of `written` is written; the same again where it means a teacher already.

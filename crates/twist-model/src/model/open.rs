@@ -7,11 +7,15 @@ use tch::Device;
 use twist_io::{Refused, StateDict, load_safetensors, match_names, shown};
 use twist_run::{CheckpointStore, Loaded, files};
 
-use super::{CARD_KEY, Model, ModelCard, ModelName};
+use super::{CARD_KEY, Model, ModelCard, ModelName, STARTER};
 use crate::{CheckpointFacts, ModelError};
 
 pub(super) fn open(written: &Path, device: Device) -> Result<Model, ModelError> {
     let ModelName { path, teacher } = ModelName::of(written);
+    let is_starter = STARTER.is_meant(&path) || STARTER.path().as_ref() == Some(&path);
+    if is_starter && !path.exists() {
+        return Err(ModelError::no_starter());
+    }
     if !path.is_dir() {
         let (state, metadata) = load_safetensors(&path)?;
         let run = run_of(&path);

@@ -8,8 +8,17 @@ use twist_nn::{Arch, Layout, Planned, Rest, TensorNames};
 use crate::ModelError;
 
 /// What wrappers put in front of every name: data parallelism, compilation, and modules that hold a network.
-const WRAPPERS: [&str; 7] =
-    ["module.", "_orig_mod.", "model.", "backbone.", "encoder_q.", "base_encoder.", "encoder."];
+const WRAPPERS: [&str; 9] = [
+    "module.",
+    "_orig_mod.",
+    "model.",
+    "backbone.",
+    "encoder_q.",
+    "base_encoder.",
+    "online_encoder.net.",
+    "online_net.0.",
+    "encoder.",
+];
 
 /// The networks of self-distillation, the better one first: where a file holds both, it is the one that is meant.
 const PAIR: [&str; 2] = ["teacher.", "student."];

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use twist_io::{HostTensor, StateDict};
-use twist_model::{ImportOptions, Imported, import};
-use twist_nn::{FeatureKind, tensor_to_host};
+use twist_model::{ImportOptions, Imported, Model, import};
+use twist_nn::{Arch, BackboneConfig, FeatureKind, Layout, Store, build_backbone, tensor_to_host};
 
 use crate::reference::{Values, close, distance, folder, images_of, json_in, ruled_weight};
 
@@ -38,14 +38,13 @@ fn networks_of_other_programs_say_what_they_said_there() {
     let folder = folder_with("layouts.json");
     let values = Values::in_folder(&folder, "layouts.safetensors");
     let (mut computed, mut recognised, mut classifiers) = (0, 0, 0);
-    for (name, case) in
-        json_in(&folder, "layouts.json").into_iter().filter(|(name, _)| name.contains("_timm."))
-    {
+    for (name, case) in json_in(&folder, "layouts.json") {
         let (arch, size) = (case["arch"].as_str().unwrap(), case["size"].as_i64().unwrap());
         let Imported { model, report, .. } = imported(&case["names"], &name);
         assert_eq!(model.card.backbone.as_ref().unwrap().arch.to_string(), arch, "{name}");
         assert!(report.unused.is_empty(), "{name}: {report}");
         recognised += 1;
+        exports_as_it_was(&model, &state(&case["names"]), &name);
         if size == 0 {
             continue;
         }
@@ -59,7 +58,26 @@ fn networks_of_other_programs_say_what_they_said_there() {
             classifiers += 1;
         }
     }
-    assert!(computed >= 2 && recognised >= 6 && classifiers >= 2, "{computed} {recognised} {classifiers}");
+    assert!(computed >= 7 && recognised >= 15 && classifiers >= 6, "{computed} {recognised} {classifiers}");
+}
+
+/// The layout of a file writes the network as it was, but for its classifier.
+fn exports_as_it_was(model: &Model, file: &StateDict, what: &str) {
+    let names: Vec<&str> = file.iter().map(|(name, _)| name).collect();
+    let own = model.card.backbone.as_ref().unwrap().arch.kind().layouts();
+    let (layout, prefix) = Layout::find(Arch::layouts(), &names, |_| 0).unwrap_or((own[0], ""));
+    assert!(
+        own.iter().any(|one| std::ptr::eq(*one, layout)),
+        "{what}: {} is a layout of another network",
+        layout.name
+    );
+    let backbone = model.store.state_dict().unwrap().split_prefix("backbone.");
+    let written = layout.export(&backbone, prefix).unwrap();
+    let classifier = if model.card.classifier.is_some() { 2 } else { 0 };
+    assert_eq!(written.len() + classifier, file.len(), "{what}");
+    for (name, tensor) in written.iter() {
+        assert_eq!(Some(tensor), file.get(name), "{what}: {name}");
+    }
 }
 
 #[test]
@@ -74,7 +92,7 @@ fn every_parameter_of_a_network_matters() {
             continue;
         }
         let model = imported(&case["names"], &name).model;
-        let images = images_of(&folder, 2, size) * 4.0;
+        let images = images_of(&folder, 1, size) * 4.0;
         let features = || model.features(&images, FeatureKind::Last).unwrap();
         let before = features();
         for entry in model.store.entries().iter().filter(|entry| entry.name.starts_with("backbone.")) {
@@ -90,4 +108,108 @@ fn every_parameter_of_a_network_matters() {
         }
     }
     assert!(checked > 200, "{checked}");
+}
+
+/// A ResNet-18 of width 8.
+fn resnet() -> StateDict {
+    let mut store = Store::new(tch::Device::Cpu, 3);
+    let config = BackboneConfig { width: 8, ..BackboneConfig::new("resnet18".parse().unwrap()) };
+    let _ = build_backbone(&mut store.builder(""), &config).unwrap();
+    store.state_dict().unwrap()
+}
+
+/// `4.0.conv1.weight` of `layer1.0.conv1.weight`: the modules of a ResNet in a `Sequential`.
+fn numbered(name: &str) -> String {
+    let (module, part) = name.split_once('.').unwrap();
+    let modules = ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"];
+    format!("{}.{part}", modules.iter().position(|known| *known == module).unwrap())
+}
+
+#[test]
+fn resnets_of_every_publisher_are_the_same_network() {
+    let images = images_of(&folder(), 2, 64);
+    let features =
+        |state| import(state, &ImportOptions::default()).map(|imported| (imported.model, imported.report));
+    let plain = features(resnet()).unwrap().0.features(&images, FeatureKind::Last).unwrap();
+    // Whose, a name in front of each tensor of the network, whether its modules are numbered, and what lies beside it.
+    let publishers: [(&str, &str, bool, &[&str]); 17] = [
+        ("torchvision and timm", "", false, &["fc.weight"]),
+        ("DINO, weights", "", false, &[]),
+        (
+            "DINO, checkpoint",
+            "teacher.backbone.",
+            false,
+            &["teacher.head.mlp.0.weight", "student.module.backbone.*"],
+        ),
+        ("SwAV", "module.", false, &["module.projection_head.0.weight", "module.prototypes.weight"]),
+        (
+            "DeepCluster-v2",
+            "module.",
+            false,
+            &["module.projection_head.1.running_mean", "module.prototypes.prototypes0.weight"],
+        ),
+        ("Barlow Twins", "module.backbone.", false, &["module.projector.0.weight", "module.bn.running_mean"]),
+        ("VICReg", "module.backbone.", false, &["module.projector.1.bias"]),
+        (
+            "MoCo v1",
+            "module.encoder_q.",
+            false,
+            &["module.encoder_q.fc.weight", "module.encoder_k.*", "module.queue"],
+        ),
+        (
+            "MoCo v2",
+            "module.encoder_q.",
+            false,
+            &[
+                "module.encoder_q.fc.0.weight",
+                "module.encoder_q.fc.2.weight",
+                "module.encoder_k.*",
+                "module.queue_ptr",
+            ],
+        ),
+        (
+            "MoCo v3",
+            "module.base_encoder.",
+            false,
+            &["module.base_encoder.fc.0.weight", "module.momentum_encoder.*", "module.predictor.0.weight"],
+        ),
+        (
+            "BYOL of lucidrains",
+            "online_encoder.net.",
+            false,
+            &["online_encoder.projector.0.weight", "target_encoder.net.*"],
+        ),
+        ("BYOL of sthalles", "encoder.", true, &["projetion.net.0.weight"]),
+        ("BYOL of yaox12", "module.encoder.", true, &["module.projetion.net.3.bias"]),
+        (
+            "BYOL of MMSelfSup",
+            "online_net.0.",
+            false,
+            &["online_net.1.fc0.weight", "target_net.0.*", "head.predictor.fc0.weight"],
+        ),
+        ("OpenMMLab", "backbone.", false, &["neck.fc0.weight"]),
+        ("solo-learn", "backbone.", false, &["momentum_backbone.*", "projector.0.weight"]),
+        ("lightly", "backbone.", true, &["backbone_momentum.0.weight", "projection_head.layers.0.weight"]),
+    ];
+    for (whose, prefix, in_sequence, beside) in publishers {
+        let ours = resnet();
+        let theirs = |name: &str| if in_sequence { numbered(name) } else { name.to_owned() };
+        let mut state = StateDict::default();
+        for (name, tensor) in ours.iter() {
+            state.push(format!("{prefix}{}", theirs(name)), tensor.clone());
+        }
+        for name in beside {
+            match name.strip_suffix('*') {
+                // Another network of the same kind, with other weights.
+                Some(other) => ours.iter().for_each(|(name, tensor)| {
+                    let data = vec![0; tensor.data.len()];
+                    state.push(format!("{other}{name}"), HostTensor { data, ..tensor.clone() });
+                }),
+                None => state.push(*name, HostTensor::from_slice(vec![1], &[0.5f32]).unwrap()),
+            }
+        }
+        let (model, report) = features(state).unwrap_or_else(|error| panic!("{whose}: {error}"));
+        assert_eq!(model.features(&images, FeatureKind::Last).unwrap(), plain, "{whose}");
+        assert!(report.missing.is_empty(), "{whose}: {report}");
+    }
 }

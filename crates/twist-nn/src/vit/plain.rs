@@ -64,7 +64,7 @@ pub(super) const FACTS: Facts = Facts {
 };
 
 /// Our own names.
-pub(super) const OURS: Layout = Layout { name: "", marks: &[], rules: &[], absent: &[], rest: Rest::Ours };
+pub(super) const OURS: Layout = Layout::OURS;
 
 /// timm, DeiT, DINO and MAE: our own names.
 pub(super) static TIMM: Layout = Layout { name: "timm", ..OURS };

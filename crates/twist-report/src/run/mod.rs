@@ -154,6 +154,11 @@ impl Run {
         entry.map(|(_, value)| value.as_str())
     }
 
+    /// Where the weights come from that made the features of a head; `None` where nobody says it.
+    pub(crate) fn features_come_from(&self) -> Option<&str> {
+        self.plan.iter().find(|(key, _)| key == "features.origin").map(|(_, value)| value.as_str())
+    }
+
     /// Epochs of the whole run, as logged at the start, else as the recipe says.
     pub(crate) fn epochs(&self) -> Option<f64> {
         let logged = self.log.start.as_ref().and_then(|start| {

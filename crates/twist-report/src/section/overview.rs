@@ -57,7 +57,7 @@ pub(crate) fn overview(run: &Run, classes: Option<&Classes>) -> Overview {
         Ending::Collapsed { .. } => ("bad", "collapsed"),
         Ending::Open => ("open", "not finished"),
     };
-    let sentences = [sorted(run, classes), judged(run, classes), trained(run)];
+    let sentences = [sorted(run, classes), seen_by(run), judged(run, classes), trained(run)];
     let sentence = sentences.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let unfinished = unfinished(run).unwrap_or_default();
     let verdict = Judged::of(run);
@@ -87,6 +87,12 @@ fn sorted(run: &Run, classes: Option<&Classes>) -> Option<String> {
         }
         None => format!("Twist sorted {images} into {classes} that it discovered without labels.{unsure}"),
     })
+}
+
+/// Which network a head's features come from, and what that one learned from.
+fn seen_by(run: &Run) -> Option<String> {
+    let origin = run.features_come_from()?;
+    Some(format!("It sees them through the features of a network that was not trained here: {origin}."))
 }
 
 /// How well that agrees with labels.

@@ -22,6 +22,9 @@ pub struct FeatureFacts {
     pub classes: Vec<String>,
     /// Identity of the features; a change is reported on resume.
     pub fingerprint: String,
+    /// Where the weights come from that made them, in one line; empty where nobody says it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub origin: String,
 }
 
 /// A checked run of heads. It is made once and never changes; `plan.json` is its serialised form.

