@@ -29,6 +29,14 @@ pub(crate) fn counting(all: u64, what: &str, talk: &Talk) -> ProgressBar {
     bar
 }
 
+/// How much of a file is there: `WHAT ━━━── 12 MiB/88 MiB  3 MiB/s  ETA 25s`.
+pub(crate) fn bytes(all: u64, what: &str, talk: &Talk) -> ProgressBar {
+    let template = "{prefix}  {wide_bar:.cyan/dim} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}";
+    let bar = new(all, template, talk);
+    bar.set_prefix(what.to_string());
+    bar
+}
+
 /// Steps of a training, with two texts: one behind the bar, one in the line below.
 pub(crate) fn steps(all: u64, talk: &Talk) -> ProgressBar {
     new(all, "{wide_bar:.cyan/dim} {percent:>3}%  {prefix}\n{wide_msg}", talk)

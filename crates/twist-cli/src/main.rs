@@ -17,6 +17,7 @@ mod settings;
 mod sources;
 
 mod model;
+mod named_model;
 mod names;
 mod results;
 mod stream;

@@ -15,6 +15,7 @@ use twist_nn::FeatureKind;
 
 use crate::args::{ModelArgs, PrecisionArg, UseArgs};
 use crate::exit::Usage;
+use crate::named_model;
 use crate::progress::Counting;
 use crate::talk::Talk;
 
@@ -48,7 +49,8 @@ impl UseArgs {
     pub(crate) fn open(&self, path: &Path, talk: &Talk) -> anyhow::Result<Opened> {
         let machine = Machine::detect(self.device, self.threads.map(usize::from))?;
         machine.prepare()?;
-        let path = if self.teacher { ModelName::teacher_of(path) } else { path.to_owned() };
+        let path = named_model::resolved(path, talk)?;
+        let path = if self.teacher { ModelName::teacher_of(&path) } else { path };
         let model = Model::load(&path, machine.device)?;
         for reason in &model.left_out {
             talk.warn(format!("{reason}. {} is used instead", model.path.display()));

@@ -173,9 +173,9 @@ fn model_to_keep(model: &str) -> String {
     if STARTER.is_meant(Path::new(model)) { model.to_owned() } else { absolute(model) }
 }
 
-/// A path or pattern from the root on; names such as `shapes:train` stay.
+/// A path or pattern from the root on; names such as `shapes:train` and `hf:ORG/NAME` stay.
 pub(crate) fn absolute(data: &str) -> String {
-    if data.starts_with("shapes:") || data == STDIN {
+    if data.starts_with("shapes:") || data.starts_with("hf:") || data == STDIN {
         return data.to_string();
     }
     let path = std::path::absolute(data).map(|path| path.to_string_lossy().into_owned());

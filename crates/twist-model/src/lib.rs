@@ -26,7 +26,10 @@
 
 mod checkpoint;
 mod export;
+mod hub;
+mod library;
 mod model;
+mod published;
 
 mod input;
 mod watch;
@@ -52,13 +55,16 @@ pub use export::{Exporter, export, exporter};
 pub use features::{
     FeatureCache, FeatureFile, FeatureSet, FeatureTable, NetworkOutputs, RowBuffer, most_probable, unit_rows,
 };
+pub use hub::{HubError, HubName, Progress, Snapshot, fetch};
 pub use input::{EvalInput, KeptCrops, ReadBatch};
+pub use library::Library;
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, Model, ModelCard,
     ModelName, STARTER, Starter, Weights, hex, import, released_filter,
 };
 pub use neighbours::{Neighbours, nearest};
 pub use predict::{ClassSource, Predictions, Predictor, given_labels};
+pub use published::{Description, Sizes};
 pub use similar::{Similar, SimilarImages};
 pub use stream::{FeatureBatch, StreamEvents, stream_features};
 pub use tables::{TableFormat, TableSink, beside, embedding_field, table_in_file, table_in_stream};

@@ -9,7 +9,7 @@ use super::{PrecisionArg, at_least, device};
 /// Which model, and what of the machine it uses.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModelArgs {
-    /// A run folder, a checkpoint, or a weight file (`twist import` makes one of foreign weights)
+    /// A run folder, a checkpoint, a weight file (`twist import` makes one of foreign weights), or hf:ORG/NAME
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
     #[command(flatten)]

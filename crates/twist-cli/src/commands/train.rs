@@ -14,6 +14,7 @@ use crate::asked::UserChoices;
 use crate::estimate::{self, TimeAsked};
 use crate::exit::{Exit, Usage};
 use crate::job::{self, ImageJob, Target};
+use crate::named_model;
 use crate::settings::{Base, Written};
 use crate::sources::{DEFAULT_LABELS, absolute, open_both};
 use crate::talk::{Talk, to_stdout};
@@ -165,7 +166,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         max_time: args.machine.max_time.map(|time| time.0),
         fitted_to,
         strict: args.strict,
-        init: args.init.clone(),
+        init: args.init.as_deref().map(|model| named_model::resolved(model, talk)).transpose()?,
     };
     job::run(job, &target, talk)
 }

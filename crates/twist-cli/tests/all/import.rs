@@ -1,6 +1,6 @@
 //! Weights from elsewhere through the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::support::Place;
 
@@ -95,4 +95,63 @@ fn published_weights_have_their_published_accuracy() {
     let right = figures["protocol"]["right"].as_i64().unwrap();
     assert!((right - 9_173).abs() <= 3 && figures["protocol"]["images"] == 10_000, "{figures}");
     assert_eq!(figures["top1"], right as f64 / 10_000.0);
+}
+
+/// A repository as the hub's cache keeps it: a commit behind the branch, and a file.
+fn cached_repository(home: &Path, description: &str) {
+    let repository = home.join("hub/models--org--net");
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let snapshot = repository.join("snapshots").join(commit);
+    fs_err::create_dir_all(repository.join("refs")).unwrap();
+    fs_err::create_dir_all(&snapshot).unwrap();
+    fs_err::write(repository.join("refs/main"), commit).unwrap();
+    fs_err::copy(checkpoint("resnet_tiny.pth"), snapshot.join("pytorch_model.bin")).unwrap();
+    fs_err::write(snapshot.join("preprocessor_config.json"), description).unwrap();
+}
+
+#[test]
+fn a_name_of_the_hub_is_a_model_and_its_description_is_followed() {
+    let place = Place::new();
+    let description = r#"{"size": {"shortest_edge": 80}, "crop_size": {"height": 64, "width": 64}, "resample": 3,
+        "image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.25, 0.25]}"#;
+    cached_repository(&place.path("hf"), description);
+    let home = place.path("hf").display().to_string();
+    let models = place.path("cache").display().to_string();
+    let set = [("HF_HOME", home.as_str()), ("HF_HUB_OFFLINE", "1"), ("XDG_CACHE_HOME", models.as_str())];
+    place
+        .run_with("predict hf:org/other absent --device cpu", &set)
+        .exits(1)
+        .says(&["hf:org/other", "HF_HUB_OFFLINE"]);
+    let imported = place.run_with("import hf:org/net --key backbone", &set);
+    imported
+        .exits(0)
+        .says(&["shorter side 80 (bicubic), centre 64", "mean [0.5, 0.5, 0.5], std [0.25, 0.25, 0.25]"]);
+    let file = place.path("cache/twist/models/hf--org--net.safetensors");
+    assert_eq!(imported.out.trim(), file.display().to_string());
+    // Kept under its name: the hub's cache is not asked again.
+    fs_err::remove_dir_all(place.path("hf")).unwrap();
+    place.pictures("photos", 4);
+    place.run_with("embed hf:org/net photos --device cpu --out rows.npy", &set).exits(0);
+    assert!(place.path("rows.npy").is_file());
+}
+
+#[test]
+fn a_folder_is_imported_with_what_it_says_or_refused() {
+    let place = Place::new();
+    let folder = place.path("net");
+    fs_err::create_dir(&folder).unwrap();
+    place.run("import net --out m.safetensors").exits(1).says(&["net", "no weights"]);
+    fs_err::copy(checkpoint("resnet_tiny.pth"), folder.join("model.pth")).unwrap();
+    fs_err::write(folder.join("preprocessor_config.json"), r#"{"size": 64, "resample": 1}"#).unwrap();
+    place.run("import net --out m.safetensors").exits(1).says(&[
+        "preprocessor_config.json",
+        "filter 1",
+        "import the weight file itself",
+    ]);
+    fs_err::write(folder.join("preprocessor_config.json"), r#"{"size": 64, "do_normalize": false}"#).unwrap();
+    place.run("import net --out m.safetensors").exits(0).says(&["mean [0.0, 0.0, 0.0], std [1.0, 1.0, 1.0]"]);
+    place
+        .run("import net --revision v1 --out n.safetensors")
+        .exits(2)
+        .says(&["--revision is for hf:ORG/NAME"]);
 }

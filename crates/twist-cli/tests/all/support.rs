@@ -77,7 +77,12 @@ impl Place {
 
     /// Runs `twist` with the words of `line`.
     pub(crate) fn run(&self, line: &str) -> Done {
-        let output = self.twist(line.split_whitespace()).output().unwrap();
+        self.run_with(line, &[])
+    }
+
+    /// Runs `twist` with the words of `line` and these variables.
+    pub(crate) fn run_with(&self, line: &str, variables: &[(&str, &str)]) -> Done {
+        let output = self.twist(line.split_whitespace()).envs(variables.iter().copied()).output().unwrap();
         Done {
             code: output.status.code(),
             out: String::from_utf8(output.stdout).unwrap(),

