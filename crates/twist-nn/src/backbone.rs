@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{BackboneConfig, Builder, NnError};
+use crate::{BackboneConfig, Builder, Graph, NnError, Value};
 
 /// How a network treats batch statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,12 @@ pub trait Backbone: std::fmt::Debug + Send {
         }
         Ok(x)
     }
+
+    /// Adds what [`Backbone::forward`] does in evaluation to a graph, from images `[B, 3, S, S]` to features `[B, D]`.
+    ///
+    /// # Errors
+    /// Images of this side do not fit; libtorch's own.
+    fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError>;
 
     /// The class tokens `[B, n D]` of a transformer's last `n` blocks after its final norm, in order: what its linear
     /// evaluation reads.

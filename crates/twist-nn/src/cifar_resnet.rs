@@ -11,7 +11,9 @@ use tch::Tensor;
 
 use crate::arch::Unrecognised;
 use crate::layers::{BatchNorm, Conv};
-use crate::{Architecture, Backbone, BackboneConfig, Builder, Mode, NnError, TensorNames, Usual};
+use crate::{
+    Architecture, Backbone, BackboneConfig, Builder, Graph, Mode, NnError, TensorNames, Usual, Value,
+};
 
 /// Stages of every depth.
 const STAGES: usize = 3;
@@ -165,6 +167,16 @@ impl Backbone for CifarResNet {
         }
     }
 
+    fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
+        let (conv, norm) = &self.stem;
+        let x = conv.record(graph, images);
+        let mut x = norm.record_relu(graph, &x)?;
+        for block in &self.blocks {
+            x = block.record(graph, &x)?;
+        }
+        Ok(graph.mean_of_positions(&x))
+    }
+
     fn feature_dim(&self) -> i64 {
         self.width
     }
@@ -204,5 +216,26 @@ impl Block {
             }
         };
         norm.forward_add_relu(&y, &shortcut, mode)
+    }
+
+    fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let (conv, norm) = &self.first;
+        let y = conv.record(graph, x);
+        let y = norm.record_relu(graph, &y)?;
+        let (conv, norm) = &self.second;
+        let y = conv.record(graph, &y);
+        let y = norm.record(graph, &y)?;
+        let shortcut = match self.fill {
+            None => x.clone(),
+            Some(fill) => {
+                let halved = (x.shape[1] + 1) / 2;
+                let rows = graph.slice(x, 2, 0, halved, 2)?;
+                let every_second = graph.slice(&rows, 3, 0, (x.shape[2] + 1) / 2, 2)?;
+                let pads = graph.numbers(&[0, fill, 0, 0, 0, fill, 0, 0])?;
+                graph.node("Pad", &[&every_second.name, &pads], &[], y.shape.clone())
+            }
+        };
+        let sum = graph.with("Add", &y, &shortcut.name);
+        Ok(graph.each("Relu", &sum))
     }
 }

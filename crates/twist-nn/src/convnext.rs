@@ -12,7 +12,7 @@ use crate::arch::{Unrecognised, length};
 use crate::layers::{Conv, LayerNorm, Linear, thinned};
 use crate::{
     Activation, Architecture, Backbone, BackboneConfig, Builder, Filter, Form, Init, Layout, MOST_CHANNELS,
-    Mode, NnError, Rest, Rule, TensorNames, Usual,
+    Mode, NnError, Rest, Rule, TensorNames, Usual, Graph, Value,
 };
 
 /// Added to variances.
@@ -302,6 +302,23 @@ impl Backbone for ConvNext {
         }
     }
 
+    fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
+        let (conv, norm) = &self.stem;
+        let x = conv.record(graph, images);
+        let mut x = norm.record_channels(graph, &x);
+        for part in &self.parts {
+            x = match part {
+                Part::Downsample(norm, conv) => {
+                    let normed = norm.record_channels(graph, &x);
+                    conv.record(graph, &normed)
+                }
+                Part::Block(block) => block.record(graph, &x)?,
+            };
+        }
+        let mean = graph.mean_of_positions(&x);
+        Ok(self.norm.record(graph, &mean))
+    }
+
     fn feature_dim(&self) -> i64 {
         self.norm.features()
     }
@@ -337,5 +354,18 @@ impl Block {
         let y = self.norm.forward(&self.conv.forward(x)?.f_permute([0, 2, 3, 1])?)?;
         let y = self.fc2.forward(&self.fc1.forward(&y)?.f_gelu("none")?)?.f_mul(&self.gamma)?;
         Ok(x.f_add(&thinned(y.f_permute([0, 3, 1, 2])?, self.drop, mode)?)?)
+    }
+
+    fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let y = self.conv.record(graph, x);
+        let y = graph.transpose(&y, &[0, 2, 3, 1]);
+        let y = self.norm.record(graph, &y);
+        let y = self.fc1.record(graph, &y);
+        let y = graph.gelu(&y)?;
+        let y = self.fc2.record(graph, &y);
+        let gamma = graph.constant(&self.gamma);
+        let y = graph.with("Mul", &y, &gamma);
+        let y = graph.transpose(&y, &[0, 3, 1, 2]);
+        Ok(graph.with("Add", x, &y.name))
     }
 }

@@ -14,7 +14,7 @@ use crate::arch::{Unrecognised, length};
 use crate::layers::{BatchNorm, Conv, thinned};
 use crate::{
     Architecture, Backbone, BackboneConfig, Builder, Filter, Layout, Mode, NnError, Normalisation, Rest,
-    Rule, TensorNames, Usual,
+    Rule, TensorNames, Usual, Graph, Value,
 };
 
 /// Added to variances.
@@ -271,6 +271,15 @@ impl Backbone for EfficientNetLite {
         }
     }
 
+    fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
+        let mut x = self.stem.record_relu6(graph, images)?;
+        for block in &self.blocks {
+            x = block.record(graph, &x)?;
+        }
+        let x = self.head.record_relu6(graph, &x)?;
+        Ok(graph.mean_of_positions(&x))
+    }
+
     fn feature_dim(&self) -> i64 {
         FEATURES
     }
@@ -316,6 +325,15 @@ impl Block {
         let y = self.last.forward(&y, mode)?;
         Ok(if self.shortcut { x.f_add(&thinned(y, self.drop, mode)?)? } else { y })
     }
+
+    fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let mut y = x.clone();
+        for layer in &self.body {
+            y = layer.record_relu6(graph, &y)?;
+        }
+        let y = self.last.record(graph, &y)?;
+        Ok(if self.shortcut { graph.with("Add", x, &y.name) } else { y })
+    }
 }
 
 /// Side and stride of a convolution in pixels.
@@ -340,13 +358,27 @@ impl Kernel {
             return Ok(x.shallow_clone());
         }
         let (_, _, height, width) = x.size4()?;
-        let around = |length: i64| {
-            let outputs = (length + self.stride - 1) / self.stride;
-            let all = ((outputs - 1) * self.stride + self.side - length).max(0);
-            (all / 2, all - all / 2)
-        };
-        let ((top, bottom), (left, right)) = (around(height), around(width));
+        let ((top, bottom), (left, right)) = (self.around(height), self.around(width));
         Ok(x.f_constant_pad_nd([left, right, top, bottom])?)
+    }
+
+    /// Zeros before and behind an axis of this length.
+    fn around(self, length: i64) -> (i64, i64) {
+        let outputs = (length + self.stride - 1) / self.stride;
+        let all = ((outputs - 1) * self.stride + self.side - length).max(0);
+        (all / 2, all - all / 2)
+    }
+
+    /// [`Kernel::padded`] in a graph.
+    fn record(self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        if self.stride == 1 {
+            return Ok(x.clone());
+        }
+        let (height, width) = (x.shape[1], x.shape[2]);
+        let ((top, bottom), (left, right)) = (self.around(height), self.around(width));
+        let pads = graph.numbers(&[0, 0, top, left, 0, 0, bottom, right])?;
+        let shape = vec![x.shape[0], height + top + bottom, width + left + right];
+        Ok(graph.node("Pad", &[&x.name, &pads], &[], shape))
     }
 }
 
@@ -388,5 +420,17 @@ impl Layer {
 
     fn forward_relu6(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         Ok(self.forward(x, mode)?.f_relu6()?)
+    }
+
+    fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let x = self.kernel.record(graph, x)?;
+        let x = self.conv.record(graph, &x);
+        self.norm.record(graph, &x)
+    }
+
+    fn record_relu6(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let x = self.record(graph, x)?;
+        let (low, high) = (graph.number(0.0)?, graph.number(6.0)?);
+        Ok(graph.node("Clip", &[&x.name, &low, &high], &[], x.shape.clone()))
     }
 }

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use crate::layers::{BatchNorm, Linear};
-use crate::{Activation, Builder, HeadConfig, Mode, NnError};
+use crate::{Activation, Builder, Graph, HeadConfig, Mode, NnError, Value};
 
 /// Linear, norm, activation, twice; then a linear map to `K` classes and a batch norm without scale and shift.
 ///
@@ -75,5 +75,23 @@ impl ProjectionHead {
             (Some(norm), None) => norm.forward(&x, mode),
             (None, _) => Ok(x),
         }
+    }
+
+    /// Logits `[B, K]` of features `[B, D]` by the running statistics, in a graph.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub fn record(&self, graph: &mut Graph, features: &Value) -> Result<Value, NnError> {
+        let mut x = features.clone();
+        for (linear, norm) in &self.hidden {
+            x = linear.record(graph, &x);
+            x = norm.record(graph, &x)?;
+            x = match self.activation {
+                Activation::Relu => graph.each("Relu", &x),
+                Activation::Gelu => graph.gelu(&x)?,
+            };
+        }
+        let x = self.last_linear.record(graph, &x);
+        self.norm.as_ref().map_or(Ok(x.clone()), |norm| norm.record(graph, &x))
     }
 }

@@ -48,6 +48,7 @@ mod efficientnet_lite;
 mod resnet;
 mod vit;
 
+mod graph;
 mod head;
 mod loss;
 
@@ -68,6 +69,7 @@ pub use depth::{BlockKind, Depth, Stem};
 pub use efficientnet_lite::{EfficientNetLite, EfficientNetLiteArch};
 pub use error::NnError;
 pub use feature_kind::FeatureKind;
+pub use graph::{Attribute, Graph, Node, Value};
 pub use head::ProjectionHead;
 pub use host::{tensor_from_host, tensor_to_host};
 pub use init::{Init, fill};

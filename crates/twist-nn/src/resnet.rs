@@ -8,10 +8,11 @@ use std::fmt;
 use tch::Tensor;
 
 use crate::arch::Unrecognised;
+use crate::graph::Attribute;
 use crate::layers::{BatchNorm, Conv};
 use crate::{
-    Architecture, Backbone, BackboneConfig, BlockKind, Builder, Depth, Mode, NnError, Stem, TensorNames,
-    Usual,
+    Architecture, Backbone, BackboneConfig, BlockKind, Builder, Depth, Graph, Mode, NnError, Stem,
+    TensorNames, Usual, Value,
 };
 
 /// Which ResNet.
@@ -170,6 +171,14 @@ impl Backbone for ResNet {
         }
     }
 
+    fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
+        let mut x = self.stem.record(graph, images)?;
+        for block in &self.blocks {
+            x = block.record(graph, &x)?;
+        }
+        Ok(graph.mean_of_positions(&x))
+    }
+
     fn feature_dim(&self) -> i64 {
         self.feature_dim
     }
@@ -199,6 +208,19 @@ impl StemLayers {
     fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         let x = self.bn1.forward_relu(&self.conv1.forward(images)?, mode)?;
         Ok(if self.pool { x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)? } else { x })
+    }
+
+    fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
+        let x = self.conv1.record(graph, images);
+        let x = self.bn1.record_relu(graph, &x)?;
+        if !self.pool {
+            return Ok(x);
+        }
+        let shape = vec![x.shape[0], (x.shape[1] - 1) / 2 + 1, (x.shape[2] - 1) / 2 + 1];
+        let (kernel, stride, pads) = (vec![3; 2], vec![2; 2], vec![1; 4]);
+        let attributes = [("kernel_shape", kernel), ("strides", stride), ("pads", pads)];
+        let attributes = attributes.map(|(name, numbers)| (name, Attribute::Ints(numbers)));
+        Ok(graph.node("MaxPool", &[&x.name], &attributes, shape))
     }
 }
 
@@ -267,5 +289,21 @@ impl Block {
             None => x.shallow_clone(),
         };
         norm.forward_add_relu(&y, &identity, mode)
+    }
+
+    fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let mut y = x.clone();
+        for (conv, norm) in &self.body {
+            y = conv.record(graph, &y);
+            y = norm.record_relu(graph, &y)?;
+        }
+        let mut layer = |(conv, norm): &(Conv, BatchNorm), x: &Value| {
+            let x = conv.record(graph, x);
+            norm.record(graph, &x)
+        };
+        let y = layer(&self.last, &y)?;
+        let identity = self.shortcut.as_ref().map_or(Ok(x.clone()), |shortcut| layer(shortcut, x))?;
+        let sum = graph.with("Add", &y, &identity.name);
+        Ok(graph.each("Relu", &sum))
     }
 }

@@ -6,7 +6,8 @@ use tch::{Kind, Tensor};
 use torch_ext::{NormAct, norm_act};
 
 use super::pooled::Pooled;
-use crate::{Builder, Init, Mode, NnError};
+use crate::graph::Attribute;
+use crate::{Builder, Graph, Init, Mode, NnError, Value};
 
 /// Added to variances where a network does not say otherwise.
 const EPS: f64 = 1e-5;
@@ -72,6 +73,35 @@ impl BatchNorm {
     /// The channels are not `C`; one value per channel in a training mode.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         self.run(x, None, false, mode)
+    }
+
+    /// The norm by the running statistics in a graph.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub(crate) fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let (scale, shift) = match &self.affine {
+            Some((scale, shift)) => (scale.shallow_clone(), shift.shallow_clone()),
+            None => (self.running_var.f_ones_like()?, self.running_mean.f_zeros_like()?),
+        };
+        let constants =
+            [&scale, &shift, &self.running_mean, &self.running_var].map(|one| graph.constant(one));
+        let inputs: Vec<&str> = std::iter::once(&x.name).chain(&constants).map(String::as_str).collect();
+        Ok(graph.node(
+            "BatchNormalization",
+            &inputs,
+            &[("epsilon", Attribute::Float(self.eps))],
+            x.shape.clone(),
+        ))
+    }
+
+    /// `relu(norm(x))` in a graph.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub(crate) fn record_relu(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let normed = self.record(graph, x)?;
+        Ok(graph.each("Relu", &normed))
     }
 
     /// `relu(norm(x))`.

@@ -2,7 +2,8 @@
 
 use tch::Tensor;
 
-use crate::{Builder, Init, NnError};
+use crate::graph::Attribute;
+use crate::{Builder, Graph, Init, NnError, Value};
 
 /// A square kernel `[out, in, k, k]`; `[out, 1, k, k]` where each channel has its own.
 #[derive(Debug)]
@@ -75,5 +76,22 @@ impl Conv {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, NnError> {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         Ok(x.f_conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], self.groups)?)
+    }
+
+    /// The same in a graph.
+    pub(crate) fn record(&self, graph: &mut Graph, x: &Value) -> Value {
+        let kernel = self.weight.size();
+        let outputs = |length: i64| (length + 2 * self.padding - kernel[2]) / self.stride + 1;
+        let shape = vec![kernel[0], outputs(x.shape[1]), outputs(x.shape[2])];
+        let mut inputs = vec![x.name.clone(), graph.constant(&self.weight)];
+        inputs.extend(self.bias.as_ref().map(|bias| graph.constant(bias)));
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let attributes = [
+            ("kernel_shape", Attribute::Ints(kernel[2..].to_vec())),
+            ("strides", Attribute::Ints(vec![self.stride; 2])),
+            ("pads", Attribute::Ints(vec![self.padding; 4])),
+            ("group", Attribute::Int(self.groups)),
+        ];
+        graph.node("Conv", &inputs, &attributes, shape)
     }
 }

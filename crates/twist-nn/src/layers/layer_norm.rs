@@ -2,7 +2,8 @@
 
 use tch::Tensor;
 
-use crate::{Builder, Init, NnError};
+use crate::graph::Attribute;
+use crate::{Builder, Graph, Init, NnError, Value};
 
 /// Normalises the last axis to mean 0 and variance 1, then scales and shifts it.
 #[derive(Debug)]
@@ -38,6 +39,20 @@ impl LayerNorm {
     /// There are not `D` channels.
     pub fn forward_channels(&self, x: &Tensor) -> Result<Tensor, NnError> {
         Ok(self.forward(&x.f_permute([0, 2, 3, 1])?)?.f_permute([0, 3, 1, 2])?)
+    }
+
+    /// [`LayerNorm::forward`] in a graph.
+    pub(crate) fn record(&self, graph: &mut Graph, x: &Value) -> Value {
+        let (weight, bias) = (graph.constant(&self.weight), graph.constant(&self.bias));
+        let attributes = [("axis", Attribute::Int(-1)), ("epsilon", Attribute::Float(self.eps))];
+        graph.node("LayerNormalization", &[&x.name, &weight, &bias], &attributes, x.shape.clone())
+    }
+
+    /// [`LayerNorm::forward_channels`] in a graph.
+    pub(crate) fn record_channels(&self, graph: &mut Graph, x: &Value) -> Value {
+        let last = graph.transpose(x, &[0, 2, 3, 1]);
+        let normed = self.record(graph, &last);
+        graph.transpose(&normed, &[0, 3, 1, 2])
     }
 
     /// `D`.

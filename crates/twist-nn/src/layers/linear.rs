@@ -2,7 +2,8 @@
 
 use tch::Tensor;
 
-use crate::{Builder, Init, NnError};
+use crate::graph::Attribute;
+use crate::{Builder, Graph, Init, NnError, Value};
 
 /// `y = x Wᵀ + b`, `W` of shape `[out, in]`.
 #[derive(Debug)]
@@ -51,6 +52,33 @@ impl Linear {
         Ok(x.f_linear(&self.weight.f_narrow(0, first, count)?, Some(&bias))?)
     }
 
+    /// [`Linear::forward`] in a graph.
+    pub fn record(&self, graph: &mut Graph, x: &Value) -> Value {
+        recorded(graph, x, &self.weight, Some(&self.bias))
+    }
+
+    /// [`Linear::forward_masked`] in a graph.
+    pub(crate) fn record_masked(
+        &self,
+        graph: &mut Graph,
+        x: &Value,
+        mask: &Tensor,
+    ) -> Result<Value, NnError> {
+        Ok(recorded(graph, x, &self.weight, Some(&self.bias.f_mul(mask)?)))
+    }
+
+    /// [`Linear::forward_rows`] in a graph.
+    pub(crate) fn record_rows(
+        &self,
+        graph: &mut Graph,
+        x: &Value,
+        first: i64,
+        count: i64,
+    ) -> Result<Value, NnError> {
+        let bias = self.bias.f_narrow(0, first, count)?;
+        Ok(recorded(graph, x, &self.weight.f_narrow(0, first, count)?, Some(&bias)))
+    }
+
     /// `[…, in]` to `[…, out]`.
     ///
     /// # Errors
@@ -58,4 +86,19 @@ impl Linear {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, NnError> {
         Ok(x.f_linear(&self.weight, Some(&self.bias))?)
     }
+}
+
+/// `x Wᵀ + b` in a graph.
+pub(crate) fn recorded(graph: &mut Graph, x: &Value, weight: &Tensor, bias: Option<&Tensor>) -> Value {
+    let outputs = weight.size()[0];
+    let weight = graph.constant(weight);
+    let turned = graph.node("Transpose", &[&weight], &[("perm", Attribute::Ints(vec![1, 0]))], vec![]);
+    let mut shape = x.shape.clone();
+    if let Some(last) = shape.last_mut() {
+        *last = outputs;
+    }
+    let product = graph.node("MatMul", &[&x.name, &turned.name], &[], shape);
+    let Some(bias) = bias else { return product };
+    let bias = graph.constant(bias);
+    graph.with("Add", &product, &bias)
 }

@@ -11,4 +11,5 @@ pub use batch_norm::BatchNorm;
 pub use conv::Conv;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub(crate) use linear::recorded;
 pub(crate) use thinned::thinned;

@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::rope::Rotation;
 use crate::layers::Linear;
-use crate::{Builder, NnError};
+use crate::{Builder, Graph, NnError, Value};
 
 /// The factors of the biases of queries, keys and values, from their shape: keys have no bias.
 pub(super) fn bias_mask(shape: &[usize]) -> Vec<f32> {
@@ -49,6 +49,34 @@ impl Attention {
         }
         let mixed = mixed(&parts[0], &parts[1], &parts[2])?;
         self.proj.forward(&mixed.f_transpose(1, 2)?.f_reshape([batch, tokens, dim])?)
+    }
+
+    /// The same in a graph.
+    pub(super) fn record(
+        &self,
+        graph: &mut Graph,
+        x: &Value,
+        rotation: Option<&Rotation>,
+    ) -> Result<Value, NnError> {
+        let (tokens, dim) = (x.shape[0], x.shape[1]);
+        let qkv = match &self.mask {
+            Some(mask) => self.qkv.record_masked(graph, x, mask)?,
+            None => self.qkv.record(graph, x),
+        };
+        let qkv = graph.reshape(&qkv, &[tokens, 3, self.heads, dim / self.heads])?;
+        let mut parts = Vec::new();
+        for part in 0..3 {
+            let part = graph.select(&qkv, 2, part)?;
+            parts.push(graph.transpose(&part, &[0, 2, 1, 3]));
+        }
+        if let Some(rotation) = rotation {
+            parts[0] = rotation.record(graph, &parts[0])?;
+            parts[1] = rotation.record(graph, &parts[1])?;
+        }
+        let mixed = graph.attention(&parts[0], &parts[1], &parts[2])?;
+        let mixed = graph.transpose(&mixed, &[0, 2, 1, 3]);
+        let mixed = graph.reshape(&mixed, &[tokens, dim])?;
+        Ok(self.proj.record(graph, &mixed))
     }
 }
 

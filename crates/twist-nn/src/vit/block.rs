@@ -7,7 +7,7 @@ use super::mlp::Mlp;
 use super::rope::Rotation;
 use super::{Facts, VitSize};
 use crate::layers::{LayerNorm, thinned};
-use crate::{Builder, Init, Mode, NnError};
+use crate::{Builder, Graph, Init, Mode, NnError, Value};
 
 /// `x + s₁ attention(norm1(x))`, then `x + s₂ mlp(norm2(x))`; the scales `s` (LayerScale, arXiv:2103.17239) are 1 where a
 /// family does not have them.
@@ -56,6 +56,29 @@ impl Block {
         let branch = self.mlp.forward(&self.norm2.forward(&x)?)?;
         Ok(x.f_add(&thinned(scaled(branch, &self.scale2)?, self.drop, mode)?)?)
     }
+
+    /// The same in a graph, in evaluation.
+    pub(super) fn record(
+        &self,
+        graph: &mut Graph,
+        x: &Value,
+        rotation: Option<&Rotation>,
+    ) -> Result<Value, NnError> {
+        let normed = self.norm1.record(graph, x);
+        let branch = self.attention.record(graph, &normed, rotation)?;
+        let branch = record_scaled(graph, branch, &self.scale1);
+        let x = graph.with("Add", x, &branch.name);
+        let normed = self.norm2.record(graph, &x);
+        let branch = self.mlp.record(graph, &normed)?;
+        let branch = record_scaled(graph, branch, &self.scale2);
+        Ok(graph.with("Add", &x, &branch.name))
+    }
+}
+
+fn record_scaled(graph: &mut Graph, branch: Value, scale: &Option<Tensor>) -> Value {
+    let Some(scale) = scale else { return branch };
+    let scale = graph.constant(scale);
+    graph.with("Mul", &branch, &scale)
 }
 
 fn scaled(branch: Tensor, scale: &Option<Tensor>) -> Result<Tensor, NnError> {

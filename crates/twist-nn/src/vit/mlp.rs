@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::VitSize;
 use crate::layers::Linear;
-use crate::{Builder, NnError};
+use crate::{Builder, Graph, NnError, Value};
 
 /// The non-linearity between two layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,5 +47,30 @@ impl Mlp {
             Gelu::Quick => hidden.f_mul(&hidden.f_mul_scalar(1.702)?.f_sigmoid()?)?,
         };
         self.fc2.forward(&hidden)
+    }
+
+    /// The same in a graph.
+    pub(super) fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let hidden = self.fc1.record(graph, x);
+        let gate = |graph: &mut Graph, inner: &Value, x: &Value| {
+            let open = graph.each("Sigmoid", inner);
+            graph.with("Mul", &open, &x.name)
+        };
+        let hidden = match (self.gated, self.gelu) {
+            (true, _) => {
+                let (axis, half) = (hidden.shape.len() as i64, hidden.shape[hidden.shape.len() - 1] / 2);
+                let first = graph.slice(&hidden, axis, 0, half, 1)?;
+                let second = graph.slice(&hidden, axis, half, half, 1)?;
+                let silu = gate(graph, &first, &first);
+                graph.with("Mul", &silu, &second.name)
+            }
+            (false, Gelu::Exact) => graph.gelu(&hidden)?,
+            (false, Gelu::Tanh) => graph.gelu_tanh(&hidden)?,
+            (false, Gelu::Quick) => {
+                let inner = graph.by("Mul", &hidden, 1.702)?;
+                gate(graph, &inner, &hidden)
+            }
+        };
+        Ok(self.fc2.record(graph, &hidden))
     }
 }

@@ -38,7 +38,7 @@ use positions::Positions;
 use rope::{Rope, Rotation};
 
 use crate::layers::LayerNorm;
-use crate::{Backbone, BackboneConfig, Builder, Init, Mode, NnError};
+use crate::{Backbone, BackboneConfig, Builder, Graph, Init, Mode, NnError, Value};
 
 /// A vision transformer without its classifier.
 #[derive(Debug)]
@@ -139,6 +139,30 @@ impl VisionTransformer {
         }
     }
 
+    /// [`Self::embed`] in a graph.
+    fn record_embedding(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
+        let (height, width, patch) = (images.shape[1], images.shape[2], self.patches.side);
+        if height != width || height % patch != 0 {
+            return Err(NnError::Patches { patch, got: images.shape.clone() });
+        }
+        let mut tokens = self.patches.record(graph, images)?;
+        if let Some(class) = &self.class_token {
+            let class = graph.for_each(class, &tokens)?;
+            tokens = graph.cat(&[&class, &tokens], 1);
+        }
+        if let Some(positions) = &self.positions {
+            let positions = graph.constant(&positions.of(height / patch, width / patch)?);
+            tokens = graph.with("Add", &tokens, &positions);
+        }
+        if let Some(registers) = &self.registers {
+            let class = graph.slice(&tokens, 1, 0, 1, 1)?;
+            let patches = graph.slice(&tokens, 1, 1, tokens.shape[0] - 1, 1)?;
+            let registers = graph.for_each(registers, &tokens)?;
+            tokens = graph.cat(&[&class, &registers, &patches], 1);
+        }
+        Ok(self.pre_norm.as_ref().map_or(tokens.clone(), |norm| norm.record(graph, &tokens)))
+    }
+
     /// The rotations for the patches of a square among these tokens.
     fn rotation(&self, tokens: &Tensor) -> Result<Option<Rotation>, NnError> {
         let Some(rope) = &self.rope else { return Ok(None) };
@@ -177,6 +201,16 @@ impl Backbone for VisionTransformer {
             None if index + 1 == self.segments() => self.pool.forward(x),
             None => Err(NnError::Segment { index, segments: self.segments() }),
         }
+    }
+
+    fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
+        let mut x = self.record_embedding(graph, images)?;
+        let rotation =
+            self.rope.as_ref().map(|rope| rope.of(images.shape[1] / self.patches.side)).transpose()?;
+        for block in &self.blocks {
+            x = block.record(graph, &x, rotation.as_ref())?;
+        }
+        self.pool.record(graph, &x)
     }
 
     fn last_class_tokens(&self, images: &Tensor, n: usize, mode: Mode) -> Result<Tensor, NnError> {

@@ -2,7 +2,8 @@
 
 use tch::Tensor;
 
-use crate::{Builder, Init, NnError};
+use crate::graph::Attribute;
+use crate::{Builder, Graph, Init, NnError, Value};
 
 /// Patches of the image to tokens: a convolution whose stride is its kernel.
 #[derive(Debug)]
@@ -35,5 +36,19 @@ impl Patches {
         let stride = [self.side; 2];
         let x = images.f_conv2d(&self.weight, self.bias.as_ref(), stride, [0, 0], [1, 1], 1)?;
         Ok(x.f_flatten(2, 3)?.f_transpose(1, 2)?)
+    }
+
+    /// The same in a graph.
+    pub(super) fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
+        let (rows, columns, dim) =
+            (images.shape[1] / self.side, images.shape[2] / self.side, self.weight.size()[0]);
+        let mut inputs = vec![images.name.clone(), graph.constant(&self.weight)];
+        inputs.extend(self.bias.as_ref().map(|bias| graph.constant(bias)));
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let side = Attribute::Ints(vec![self.side; 2]);
+        let attributes = [("kernel_shape", side.clone()), ("strides", side)];
+        let x = graph.node("Conv", &inputs, &attributes, vec![dim, rows, columns]);
+        let x = graph.reshape(&x, &[dim, rows * columns])?;
+        Ok(graph.transpose(&x, &[0, 2, 1]))
     }
 }

@@ -5,8 +5,9 @@ use tch::Tensor;
 use super::attention::mixed;
 use super::mlp::Mlp;
 use super::{Facts, VitArch, VitFeature};
-use crate::layers::{LayerNorm, Linear};
-use crate::{Builder, Init, NnError};
+use crate::graph::Attribute;
+use crate::layers::{LayerNorm, Linear, recorded};
+use crate::{Builder, Graph, Init, NnError, Value};
 
 /// The last part of a network.
 #[derive(Debug)]
@@ -50,6 +51,28 @@ impl Pool {
                 norm.forward(&patches.f_mean_dim([1i64].as_slice(), false, x.f_kind()?)?)?
             }
             Self::Attention(norm, pool) => pool.forward(&norm.forward(x)?)?,
+        })
+    }
+
+    /// [`Pool::forward`] in a graph.
+    pub(super) fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        Ok(match self {
+            Self::Class(norm, projection) => {
+                let class = graph.select(x, 1, 0)?;
+                let class = norm.record(graph, &class);
+                projection.as_ref().map_or(class.clone(), |weight| recorded(graph, &class, weight, None))
+            }
+            Self::Mean(norm, prefix) => {
+                let patches = graph.slice(x, 1, *prefix, x.shape[0] - prefix, 1)?;
+                let axes = graph.numbers(&[1])?;
+                let kept = [("keepdims", Attribute::Int(0))];
+                let mean = graph.node("ReduceMean", &[&patches.name, &axes], &kept, vec![x.shape[1]]);
+                norm.record(graph, &mean)
+            }
+            Self::Attention(norm, pool) => {
+                let normed = norm.record(graph, x);
+                pool.record(graph, &normed)?
+            }
         })
     }
 
@@ -101,5 +124,27 @@ impl AttentionPool {
         let mixed = mixed(&split(queries, 1)?, &split(keys, tokens)?, &split(values, tokens)?)?;
         let x = self.proj.forward(&mixed.f_transpose(1, 2)?.f_reshape([batch, dim])?)?;
         Ok(x.f_add(&self.mlp.forward(&self.norm.forward(&x)?)?)?)
+    }
+
+    /// The same in a graph.
+    fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let (tokens, dim) = (x.shape[0], x.shape[1]);
+        let split = |graph: &mut Graph, x: &Value, tokens: i64| {
+            let heads = graph.reshape(x, &[tokens, self.heads, dim / self.heads])?;
+            Ok::<_, NnError>(graph.transpose(&heads, &[0, 2, 1, 3]))
+        };
+        let latent = graph.for_each(&self.latent, x)?;
+        let queries = self.qkv.record_rows(graph, &latent, 0, dim)?;
+        let keys = self.qkv.record_rows(graph, x, dim, dim)?;
+        let values = self.qkv.record_rows(graph, x, 2 * dim, dim)?;
+        let queries = split(graph, &queries, 1)?;
+        let (keys, values) = (split(graph, &keys, tokens)?, split(graph, &values, tokens)?);
+        let mixed = graph.attention(&queries, &keys, &values)?;
+        let mixed = graph.transpose(&mixed, &[0, 2, 1, 3]);
+        let mixed = graph.reshape(&mixed, &[dim])?;
+        let x = self.proj.record(graph, &mixed);
+        let normed = self.norm.record(graph, &x);
+        let more = self.mlp.record(graph, &normed)?;
+        Ok(graph.with("Add", &x, &more.name))
     }
 }

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::{Builder, NnError};
+use crate::{Builder, Graph, NnError, Value};
 
 /// The base of the periods.
 const BASE: f64 = 100.0;
@@ -60,6 +60,20 @@ impl Rotation {
         let across = Tensor::f_cat(&[&halves[1].f_neg()?, &halves[0]], -1)?;
         let turned = turned.f_mul(&self.cos)?.f_add(&across.f_mul(&self.sin)?)?;
         Ok(Tensor::f_cat(&[prefix, turned.f_to_kind(x.f_kind()?)?], 2)?)
+    }
+
+    /// The same in a graph.
+    pub(super) fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let (tokens, patches, half) = (x.shape[1], self.sin.size()[0], x.shape[2] / 2);
+        let prefix = graph.slice(x, 2, 0, tokens - patches, 1)?;
+        let turned = graph.slice(x, 2, tokens - patches, patches, 1)?;
+        let (first, second) = (graph.slice(&turned, 3, 0, half, 1)?, graph.slice(&turned, 3, half, half, 1)?);
+        let negative = graph.each("Neg", &second);
+        let across = graph.cat(&[&negative, &first], 3);
+        let (sin, cos) = (graph.constant(&self.sin), graph.constant(&self.cos));
+        let (turned, across) = (graph.with("Mul", &turned, &cos), graph.with("Mul", &across, &sin));
+        let turned = graph.with("Add", &turned, &across.name);
+        Ok(graph.cat(&[&prefix, &turned], 2))
     }
 }
 
