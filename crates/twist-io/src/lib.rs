@@ -86,7 +86,7 @@ pub use crate::lines::{append_lines, open_own};
 pub use crate::mat::{MatDamage, MatValue, load_mat};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::npy::{NpyHeader, NpyWriter, npy_checksum, read_npy, read_npy_header};
-pub use crate::pickle::{PickleDamage, PickleFile, PickleStates, PickleValue, load_pickle};
+pub use crate::pickle::{PickleDamage, PickleFile, PickleStates, PickleValue, load_pickle, save_pickle};
 pub use crate::printable::{printable, printable_lines};
 pub use crate::refused::{Refused, some_of};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors};

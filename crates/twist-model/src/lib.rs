@@ -51,7 +51,7 @@ mod error;
 pub use checkpoint::{CheckpointFacts, NetworkRecipe, Resizing};
 pub use embed::{embedding_column, embedding_rows, embedding_schema};
 pub use error::ModelError;
-pub use export::{Exporter, export, exporter};
+pub use export::{ExportOptions, Exporter, export, export_formats, exporter};
 pub use features::{
     FeatureCache, FeatureFile, FeatureSet, FeatureTable, NetworkOutputs, RowBuffer, most_probable, unit_rows,
 };
@@ -60,7 +60,7 @@ pub use input::{EvalInput, KeptCrops, ReadBatch};
 pub use library::Library;
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, Model, ModelCard,
-    ModelName, STARTER, Starter, Weights, hex, import, released_filter,
+    ModelName, STARTER, Starter, Weights, hex, import, released_filter, sha256_of,
 };
 pub use neighbours::{Neighbours, nearest};
 pub use predict::{ClassSource, Predictions, Predictor, given_labels};

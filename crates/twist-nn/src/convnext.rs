@@ -11,8 +11,8 @@ use tch::Tensor;
 use crate::arch::{Unrecognised, length};
 use crate::layers::{Conv, LayerNorm, Linear, thinned};
 use crate::{
-    Activation, Architecture, Backbone, BackboneConfig, Builder, Filter, Form, Init, Layout, MOST_CHANNELS,
-    Mode, NnError, Rest, Rule, TensorNames, Usual, Graph, Value,
+    Activation, Architecture, Backbone, BackboneConfig, Builder, Filter, Form, Graph, Init, Layout,
+    MOST_CHANNELS, Mode, NnError, Rest, Rule, TensorNames, Usual, Value,
 };
 
 /// Added to variances.

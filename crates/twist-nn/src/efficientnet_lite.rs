@@ -13,8 +13,8 @@ use tch::Tensor;
 use crate::arch::{Unrecognised, length};
 use crate::layers::{BatchNorm, Conv, thinned};
 use crate::{
-    Architecture, Backbone, BackboneConfig, Builder, Filter, Layout, Mode, NnError, Normalisation, Rest,
-    Rule, TensorNames, Usual, Graph, Value,
+    Architecture, Backbone, BackboneConfig, Builder, Filter, Graph, Layout, Mode, NnError, Normalisation,
+    Rest, Rule, TensorNames, Usual, Value,
 };
 
 /// Added to variances.

@@ -16,8 +16,8 @@ pub(crate) use values::{Duration, PrecisionArg, Rgb, ShellArg, at_least, device,
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, clusters, completions, data, demo, doctor, embed, eval, finetune, import, neighbors, predict,
-    recipes, report, train,
+    bench, clusters, completions, data, demo, doctor, embed, eval, export, finetune, import, neighbors,
+    predict, recipes, report, train,
 };
 
 const ABOUT: &str = "Discovers classes in images that nobody labelled (self-supervised TWIST)";
@@ -68,6 +68,7 @@ pub(crate) enum Command {
     Clusters(clusters::Args),
     Report(report::Args),
     Import(import::Args),
+    Export(export::Args),
     Data(data::Args),
     Bench(bench::Args),
     Recipes(recipes::Args),

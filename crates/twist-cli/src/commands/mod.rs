@@ -18,6 +18,8 @@ pub(crate) mod report;
 
 pub(crate) mod import;
 
+pub(crate) mod export;
+
 pub(crate) mod data;
 
 pub(crate) mod bench;
@@ -45,6 +47,7 @@ pub(crate) fn run(command: Command, talk: &Talk) -> anyhow::Result<Exit> {
         Command::Clusters(args) => clusters::run(&args, talk),
         Command::Report(args) => report::run(&args, talk),
         Command::Import(args) => import::run(&args, talk),
+        Command::Export(args) => export::run(&args, talk),
         Command::Data(args) => data::run(&args, talk),
         Command::Bench(args) => bench::run(&args),
         Command::Recipes(args) => recipes::run(&args),

@@ -30,6 +30,8 @@ mod tensors;
 
 mod value;
 
+mod write;
+
 mod damage;
 
 use std::io::Read;
@@ -41,6 +43,7 @@ use crate::refused::{Refused, some_of};
 
 pub use damage::PickleDamage;
 pub use value::{PickleStates, PickleValue};
+pub use write::save_pickle;
 
 use damage::Fault;
 use node::{Heap, Id};

@@ -1,64 +1,132 @@
 //! Models as files, one format a file of this folder.
 //!
-//! A format is an [`Exporter`] and its line in [`FORMATS`]. The ending of the file's name chooses it.
+//! A format is an [`Exporter`] and its line in [`FORMATS`].
 
+mod onnx;
+mod pytorch;
 mod safetensors;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use twist_io::Refused;
 
 use crate::{Model, ModelError};
 
+/// What a format may leave open.
+#[derive(Clone, Debug, Default)]
+pub struct ExportOptions {
+    /// ONNX: whether images come as bytes and are normalised inside.
+    pub bytes: bool,
+    /// ONNX: whether classes are left out.
+    pub features_only: bool,
+    /// The names of the classes that the model predicts, in the order of its outputs; empty: unknown.
+    pub class_names: Vec<String>,
+}
+
 /// Writes models in one format.
 pub trait Exporter: Sync {
+    /// What people call it.
+    fn name(&self) -> &'static str;
+
     /// The ending of its files, without the dot.
     fn ending(&self) -> &'static str;
 
-    /// Writes the model, atomically.
+    /// Writes the model; the files that it has become, each of them whole or not there.
     ///
     /// # Errors
     /// The disk is full or read-only; the format has no room for a part of the model.
-    fn write(&self, model: &Model, path: &Path) -> Result<(), ModelError>;
+    fn write(&self, model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError>;
 }
 
 /// Every format.
-const FORMATS: [&dyn Exporter; 1] = [&safetensors::Safetensors];
+const FORMATS: [&dyn Exporter; 5] = [
+    &safetensors::Safetensors,
+    &pytorch::Released,
+    &pytorch::Publisher { name: "torchvision", ending: "pth" },
+    &pytorch::Publisher { name: "timm", ending: "safetensors" },
+    &onnx::Onnx,
+];
 
-/// Writes a model in the format that the ending of the file's name says; without an ending as safetensors, in which every
-/// command opens it.
+/// Writes a model in the format of Twist's own models, in which every command opens it.
 ///
 /// # Errors
-/// An ending that no format has, whose files other programs would take for what they are not; the
-/// disk is full or read-only.
+/// An ending that other programs would take for something else; the disk is full or read-only.
 pub fn export(model: &Model, path: &Path) -> Result<(), ModelError> {
-    exporter(path)?.write(model, path)
+    check_ending(FORMATS[0], path)?;
+    FORMATS[0].write(model, &ExportOptions::default(), path).map(drop)
 }
 
-/// The format of a file of this name, before there is anything to write.
+/// The names of all formats.
+pub fn export_formats() -> Vec<&'static str> {
+    FORMATS.iter().map(|format| format.name()).collect()
+}
+
+/// The format that is called `name`; without a name the first one with the ending of the file.
 ///
 /// # Errors
-/// An ending that no format has.
-pub fn exporter(path: &Path) -> Result<&'static dyn Exporter, ModelError> {
-    let Some(ending) = path.extension() else { return Ok(FORMATS[0]) };
-    let found = FORMATS.into_iter().find(|format| ending.eq_ignore_ascii_case(format.ending()));
-    Ok(found.ok_or_else(|| {
-        let remedy = format!("use {}", path.with_extension(FORMATS[0].ending()).display());
-        Refused::writing(path, format!("a model is not written as .{}", ending.display())).remedy(remedy)
-    })?)
+/// The ending is not the format's, or is that of none.
+pub fn exporter(name: Option<&str>, path: &Path) -> Result<&'static dyn Exporter, ModelError> {
+    let called = |format: &&'static dyn Exporter| match name {
+        Some(name) => format.name() == name,
+        None => check_ending(*format, path).is_ok(),
+    };
+    let found = FORMATS.into_iter().find(called).unwrap_or(FORMATS[0]);
+    check_ending(found, path).map(|()| found)
+}
+
+/// Whether a file of this name is taken for what it is. Without an ending nobody takes it for something else.
+fn check_ending(format: &dyn Exporter, path: &Path) -> Result<(), ModelError> {
+    let Some(ending) = path.extension() else { return Ok(()) };
+    if ending.eq_ignore_ascii_case(format.ending()) {
+        return Ok(());
+    }
+    let remedy = format!("use {}", path.with_extension(format.ending()).display());
+    Err(Refused::writing(path, format!("a model is not written as .{}", ending.display()))
+        .remedy(remedy)
+        .into())
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     #[test]
-    fn the_ending_chooses_the_format() {
-        for name in ["model.safetensors", "model.SafeTensors", "model"] {
-            assert_eq!(exporter(Path::new(name)).unwrap().ending(), "safetensors", "{name}");
+    fn the_name_or_the_ending_chooses_the_format() {
+        for (name, path, format) in [
+            (None, "model.safetensors", "twist"),
+            (None, "model.SafeTensors", "twist"),
+            (None, "model", "twist"),
+            (None, "model.pth", "pth"),
+            (None, "model.onnx", "onnx"),
+            (Some("timm"), "model.safetensors", "timm"),
+            (Some("torchvision"), "model.pth", "torchvision"),
+        ] {
+            assert_eq!(exporter(name, Path::new(path)).unwrap().name(), format, "{path}");
         }
-        let Err(error) = exporter(Path::new("a/model.pth")) else { panic!("PyTorch's files are others") };
-        let text = error.to_string();
-        assert!(text.contains("not written as .pth") && text.contains("use a/model.safetensors"), "{text}");
+        let refused =
+            [(None, "a/model.npy", "use a/model.safetensors"), (Some("onnx"), "m.pth", "use m.onnx")];
+        for (name, path, remedy) in refused {
+            let Err(error) = exporter(name, Path::new(path)) else { panic!("{path} is of no such format") };
+            assert!(error.to_string().contains(remedy), "{error}");
+        }
+        assert!(
+            export(&model("resnet18_cifar", 32), Path::new("m.onnx")).is_err(),
+            "no command would open it"
+        );
+    }
+
+    /// A model with everything that a format can hold.
+    pub(crate) fn model(arch: &str, side: u32) -> Model {
+        let arch: twist_nn::Arch = arch.parse().unwrap();
+        let width = if arch.kind().width_tensor().is_some() { 8 } else { 64 };
+        let feature_dim = arch.kind().feature_dim(width);
+        let card = serde_json::json!({
+            "backbone": { "arch": arch, "width": width }, "feature_dim": feature_dim,
+            "head": { "hidden_dim": 16, "dim": 5, "activation": "gelu", "norm": true },
+            "classifier": null, "mean": [0.5, 0.4, 0.3], "std": [0.25, 0.2, 0.3],
+            "transform": { "resize": side, "crop": side }, "precision": "fp32",
+            "feature_scaling": "unit_length", "origin": "a test",
+        });
+        Model::new(serde_json::from_value(card).unwrap(), tch::Device::Cpu, 0).unwrap()
     }
 }

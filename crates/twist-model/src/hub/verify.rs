@@ -2,19 +2,15 @@
 
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use super::{HubError, HubName};
-use crate::model::{HashWriter, hex};
+use crate::model::sha256_of;
 
 /// The SHA-256 of a file of a snapshot, compared with the name of the blob behind it: the hub names large files by their
 /// SHA-256, and small ones by an identity of git that says nothing about transfers. A file that differs is removed, so
 /// that the next transfer brings it anew.
 pub(super) fn checked(name: &HubName, folder: &Path, file: &str) -> Result<String, HubError> {
     let path = folder.join(file);
-    let mut hash = Sha256::new();
-    std::io::copy(&mut fs_err::File::open(&path)?, &mut HashWriter(&mut hash))?;
-    let got = hex(&hash.finalize());
+    let got = sha256_of(&path)?;
     let Ok(blob) = fs_err::canonicalize(&path) else { return Ok(got) };
     let stated = blob.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if stated.len() != got.len() || stated == got {

@@ -24,7 +24,8 @@ use twist_nn::{Backbone, FeatureKind, Linear, Mode, ProjectionHead, Store};
 pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard, released_filter};
 pub use import::{ImportOptions, Imported, import};
 pub use name::ModelName;
-pub use open::hex;
+pub(crate) use open::hash_of;
+pub use open::{hex, sha256_of};
 pub use starter::{STARTER, Starter};
 pub use weights::Weights;
 

@@ -165,11 +165,18 @@ fn hash_of_backbone(state: &StateDict) -> String {
 
 /// SHA-256 of a file, the first 32 hexadecimal digits.
 pub(crate) fn hash_of(path: &Path) -> Result<String, ModelError> {
-    let unreadable = |source| Refused::reading(path, source);
-    let mut file = fs_err::File::open(path).map_err(unreadable)?;
+    let hash = sha256_of(path).map_err(|source| Refused::reading(path, source))?;
+    Ok(hash[..32].to_owned())
+}
+
+/// SHA-256 of a file, 64 hexadecimal digits.
+///
+/// # Errors
+/// The file cannot be read; the error names it.
+pub fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut hash = Sha256::new();
-    std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(unreadable)?;
-    Ok(hex(&hash.finalize()[..16]))
+    std::io::copy(&mut fs_err::File::open(path)?, &mut HashWriter(&mut hash))?;
+    Ok(hex(&hash.finalize()))
 }
 
 /// Lower-case hexadecimal digits.
@@ -177,7 +184,7 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(crate) struct HashWriter<'a>(pub(crate) &'a mut Sha256);
+struct HashWriter<'a>(&'a mut Sha256);
 
 impl std::io::Write for HashWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

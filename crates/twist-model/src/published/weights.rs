@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use twist_io::{StateDict, load_pickle, load_safetensors};
+use twist_io::{Refused, StateDict, WeightFormat, load_pickle, load_safetensors, shown, weight_format};
 
 use super::{Description, Wanted, files_in};
 use crate::ModelError;
@@ -21,19 +21,17 @@ impl PublishedFolder {
     /// # Errors
     /// It holds no network; what describes the network cannot be followed.
     pub(crate) fn open(folder: &Path) -> Result<Self, ModelError> {
-        let unreadable = |source| ModelError::Unreadable { path: folder.to_owned(), source };
+        let unreadable = |source: std::io::Error| ModelError::from(Refused::reading(folder, source));
         let files = files_in(folder).map_err(unreadable)?;
         let wanted =
             Wanted::of(&files, |index| fs_err::read_to_string(folder.join(index))).map_err(unreadable)?;
-        let wanted = wanted.map_err(|none| ModelError::Unrecognised {
-            reason: format!("{}: {}", folder.display(), none.reason),
-            remedy: none.remedy.into(),
+        let wanted = wanted.map_err(|none| {
+            ModelError::unrecognised(format!("{}: {}", folder.display(), none.reason), none.remedy)
         })?;
+        let remedy =
+            "import the weight file itself and say with --size, --resize, --mean and --std what is meant";
         let description = Description::of_folder(folder, &wanted.descriptions)
-            .map_err(|unclear| ModelError::Unrecognised {
-                reason: unclear.to_string(),
-                remedy: "import the weight file itself and say with --size, --resize, --mean and --std what is meant".into(),
-            })?;
+            .map_err(|unclear| ModelError::unrecognised(unclear.to_string(), remedy))?;
         let weights = wanted.weights.iter().map(|file| folder.join(file)).collect();
         Ok(Self { weights, description })
     }
@@ -47,20 +45,17 @@ pub(crate) fn joined(files: &[PathBuf]) -> Result<StateDict, ModelError> {
     let mut all = StateDict::default();
     let mut seen = HashSet::new();
     for path in files {
-        let state = match twist_io::weight_format(path)? {
-            twist_io::WeightFormat::Safetensors => load_safetensors(path)?.0,
-            twist_io::WeightFormat::Pickle => load_pickle(path)?.state_dict("")?,
+        let state = match weight_format(path)? {
+            WeightFormat::Safetensors => load_safetensors(path)?.0,
+            WeightFormat::Pickle => load_pickle(path)?.state_dict("")?,
         };
         for (name, tensor) in state.0 {
             if !seen.insert(name.clone()) {
-                return Err(ModelError::Unrecognised {
-                    reason: format!(
-                        "{}: an earlier file has a tensor `{}` too",
-                        path.display(),
-                        twist_io::shown(&name)
-                    ),
-                    remedy: "the files do not belong together: fetch them again".into(),
-                });
+                let why = format!("{}: an earlier file has a tensor `{}` too", path.display(), shown(&name));
+                return Err(ModelError::unrecognised(
+                    why,
+                    "the files do not belong together: fetch them again",
+                ));
             }
             all.push(name, tensor);
         }

@@ -200,7 +200,7 @@ fn make(
 fn check_out(out: &Path, force: bool) -> Result<(), Usage> {
     out_file::check(out, force)?;
     // Under another ending, other programs would take it for what it is not.
-    exporter(out).map(drop).map_err(|error| Usage(format!("--out: {error}")))
+    exporter(Some("twist"), out).map(drop).map_err(|error| Usage(format!("--out: {error}")))
 }
 
 /// What was recognised, what became of the tensors, and what is assumed of the images.

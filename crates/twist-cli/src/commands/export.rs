@@ -1,0 +1,94 @@
+//! `twist export`: a model leaves for other programs.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
+use twist_model::{ExportOptions, Model, export_formats, exporter, sha256_of};
+use twist_train::DeviceRequest;
+
+use crate::args::UseArgs;
+use crate::exit::{Exit, Usage};
+use crate::talk::{Talk, to_stdout};
+use crate::{names, out_file};
+
+const EXAMPLES: &str = "\
+Examples:
+  twist export runs/RUN --out classes.onnx               images in, features and class probabilities out
+  twist export runs/RUN --out classes.onnx --bytes       takes uint8 pixels, normalises inside
+  twist export runs/RUN --out backbone.pth               as the released TWIST: keys `model` and `backbone`
+  twist export runs/RUN --to timm --out vit.safetensors  timm.create_model(…, checkpoint_path=…)
+  twist export runs/RUN --to torchvision --out r50.pth   load_state_dict(torch.load(…))
+
+The last line of the output has the SHA-256 and the name of each file.";
+
+/// Write a model for other programs: ONNX, PyTorch, torchvision, timm
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// A run folder, a checkpoint, a weight file (`twist import` makes one of foreign weights), or hf:ORG/NAME
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// Use the momentum teacher of MODEL instead of its student
+    #[arg(long)]
+    teacher: bool,
+    /// Whose format [default: by the ending of --out: .onnx, .pth, .safetensors]
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(export_formats()))]
+    to: Option<String>,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace the file of --out if there is one
+    #[arg(long)]
+    force: bool,
+    /// ONNX: take images as uint8 [batch, S, S, 3] and normalise them inside
+    #[arg(long)]
+    bytes: bool,
+    /// ONNX: leave the classes out
+    #[arg(long)]
+    features_only: bool,
+}
+
+/// Opens, writes, and says what was written.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    out_file::check(&args.out, args.force)?;
+    let format = exporter(args.to.as_deref(), &args.out).map_err(|error| Usage(format!("--out: {error}")))?;
+    if format.name() != "onnx" && (args.bytes || args.features_only) {
+        let name = format.name();
+        return Err(
+            Usage(format!("--bytes and --features-only are for ONNX; {name} holds weights alone")).into()
+        );
+    }
+    let machine = UseArgs {
+        teacher: args.teacher,
+        device: DeviceRequest::Cpu,
+        precision: None,
+        threads: None,
+        no_cache: true,
+    };
+    let model = machine.open(&args.model, talk)?.model;
+    let options = ExportOptions {
+        bytes: args.bytes,
+        features_only: args.features_only,
+        class_names: class_names(&model, &args.model)?,
+    };
+    for file in format.write(&model, &options, &twist_io::followed(&args.out))? {
+        to_stdout(format!("{}  {}", sha256_of(&file)?, file.display()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The names of the model's classes, in the order of its outputs; merged ones have one name. None where nobody named any.
+fn class_names(model: &Model, path: &Path) -> anyhow::Result<Vec<String>> {
+    let names = names::of_model(model, path)?;
+    let groups = names.groups();
+    if groups.is_plain() && groups.iter().all(|group| !group.named) {
+        return Ok(Vec::new());
+    }
+    let mut all = vec![String::new(); names.clusters() as usize];
+    for group in groups.iter() {
+        for &class in &group.members {
+            all[class as usize].clone_from(&group.name);
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,193 @@
+//! Writes what [`load_pickle`](super::load_pickle) reads: state dicts as `torch.save` stores them.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::{Dtype, HostTensor, IoError, StateDict, write_atomic};
+
+/// The folder in the archive that everything lies in.
+const FOLDER: &str = "archive";
+
+/// Where PyTorch puts the bytes of tensors, so that they can be mapped into memory.
+const ALIGNMENT: u16 = 64;
+
+/// Instructions of a pickle of protocol 2.
+mod op {
+    pub(super) const PROTOCOL: &[u8] = b"\x80\x02";
+    pub(super) const EMPTY_DICT: u8 = b'}';
+    pub(super) const MARK: u8 = b'(';
+    pub(super) const SET_ITEMS: u8 = b'u';
+    pub(super) const TEXT: u8 = b'X';
+    pub(super) const GLOBAL: u8 = b'c';
+    pub(super) const TUPLE: u8 = b't';
+    pub(super) const EMPTY_TUPLE: u8 = b')';
+    pub(super) const REDUCE: u8 = b'R';
+    pub(super) const PERSISTENT: u8 = b'Q';
+    pub(super) const INT: u8 = b'J';
+    pub(super) const LONG: u8 = 0x8a;
+    pub(super) const FALSE: u8 = 0x89;
+    pub(super) const STOP: u8 = b'.';
+}
+
+/// Writes state dicts under keys, or with an empty key one that is the file itself, as PyTorch does since version 1.6.
+/// `torch.load(…, weights_only=True)` reads the file. It appears under its name complete or not at all.
+///
+/// # Errors
+/// The disk is full or read-only.
+pub fn save_pickle(path: &Path, states: &[(&str, &StateDict)]) -> Result<(), IoError> {
+    write_atomic(path, |out| {
+        let stored = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .large_file(true)
+            .with_alignment(ALIGNMENT);
+        let mut zip = ZipWriter::new(out);
+        let mut entry = |name: &str, bytes: &[u8]| -> io::Result<()> {
+            zip.start_file(format!("{FOLDER}/{name}"), stored)?;
+            zip.write_all(bytes)
+        };
+        entry("data.pkl", &program(states))?;
+        entry("byteorder", b"little")?;
+        let tensors = states.iter().flat_map(|(_, state)| state.iter());
+        for (key, (_, tensor)) in tensors.enumerate() {
+            entry(&format!("data/{key}"), &tensor.data)?;
+        }
+        entry("version", b"3\n")?;
+        zip.finish()?;
+        Ok(())
+    })
+}
+
+/// The program that builds the state dicts.
+fn program(states: &[(&str, &StateDict)]) -> Vec<u8> {
+    let mut program = Program(op::PROTOCOL.to_vec());
+    let mut key = 0;
+    if let [("", state)] = states {
+        program.state(state, &mut key);
+    } else {
+        program.dict(states, |program, (name, state)| {
+            program.text(name);
+            program.state(state, &mut key);
+        });
+    }
+    program.0.push(op::STOP);
+    program.0
+}
+
+struct Program(Vec<u8>);
+
+impl Program {
+    fn dict<T>(&mut self, entries: impl IntoIterator<Item = T>, mut add: impl FnMut(&mut Self, T)) {
+        self.0.extend([op::EMPTY_DICT, op::MARK]);
+        for entry in entries {
+            add(self, entry);
+        }
+        self.0.push(op::SET_ITEMS);
+    }
+
+    fn state(&mut self, state: &StateDict, key: &mut usize) {
+        self.dict(state.iter(), |program, (name, tensor)| {
+            program.text(name);
+            program.tensor(tensor, *key);
+            *key += 1;
+        });
+    }
+
+    /// `torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())`.
+    fn tensor(&mut self, tensor: &HostTensor, key: usize) {
+        self.global("torch._utils", "_rebuild_tensor_v2");
+        self.0.extend([op::MARK, op::MARK]);
+        self.text("storage");
+        self.global("torch", storage(tensor.dtype));
+        self.text(&key.to_string());
+        self.text("cpu");
+        self.number((tensor.data.len() / tensor.dtype.size()) as i64);
+        self.0.extend([op::TUPLE, op::PERSISTENT]);
+        self.number(0);
+        let strides = (0..tensor.shape.len()).map(|axis| tensor.shape[axis + 1..].iter().product());
+        self.numbers(tensor.shape.iter().copied());
+        self.numbers(strides);
+        self.0.push(op::FALSE);
+        self.global("collections", "OrderedDict");
+        self.0.extend([op::EMPTY_TUPLE, op::REDUCE, op::TUPLE, op::REDUCE]);
+    }
+
+    fn numbers(&mut self, numbers: impl Iterator<Item = usize>) {
+        self.0.push(op::MARK);
+        numbers.for_each(|number| self.number(number as i64));
+        self.0.push(op::TUPLE);
+    }
+
+    fn number(&mut self, number: i64) {
+        if let Ok(short) = i32::try_from(number) {
+            self.0.push(op::INT);
+            self.0.extend(short.to_le_bytes());
+        } else {
+            self.0.extend([op::LONG, 8]);
+            self.0.extend(number.to_le_bytes());
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0.push(op::TEXT);
+        self.0.extend((text.len() as u32).to_le_bytes());
+        self.0.extend(text.as_bytes());
+    }
+
+    fn global(&mut self, module: &str, name: &str) {
+        self.0.push(op::GLOBAL);
+        self.0.extend(format!("{module}\n{name}\n").bytes());
+    }
+}
+
+fn storage(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::Bool => "BoolStorage",
+        Dtype::U8 => "ByteStorage",
+        Dtype::I8 => "CharStorage",
+        Dtype::I16 => "ShortStorage",
+        Dtype::F16 => "HalfStorage",
+        Dtype::BF16 => "BFloat16Storage",
+        Dtype::I32 => "IntStorage",
+        Dtype::F32 => "FloatStorage",
+        Dtype::I64 => "LongStorage",
+        Dtype::F64 => "DoubleStorage",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load_pickle;
+
+    #[test]
+    fn every_type_and_shape_comes_back() {
+        let mut state = StateDict::default();
+        let shapes: [&[usize]; 4] = [&[], &[0], &[3], &[2, 1, 3]];
+        for dtype in Dtype::ALL {
+            for shape in shapes {
+                let bytes = shape.iter().product::<usize>() * dtype.size();
+                let data = (0..bytes).map(|at| if dtype == Dtype::Bool { 1 } else { at as u8 }).collect();
+                let tensor = HostTensor::new(dtype, shape.to_vec(), data).unwrap();
+                state.push(format!("layer.{}", state.len()), tensor);
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.pth");
+        save_pickle(&path, &[("", &state)]).unwrap();
+        assert_eq!(load_pickle(&path).unwrap().state_dict("").unwrap(), state);
+        save_pickle(&path, &[("model", &state), ("backbone", &state)]).unwrap();
+        let mut file = load_pickle(&path).unwrap();
+        assert_eq!(file.state_dict("model").unwrap(), state);
+        assert_eq!(file.state_dict("backbone").unwrap(), state);
+    }
+
+    #[test]
+    fn long_numbers_have_their_own_instruction() {
+        let mut program = Program(Vec::new());
+        program.number(1 << 40);
+        assert_eq!(program.0, [0x8a, 8, 0, 0, 0, 0, 0, 1, 0, 0]);
+    }
+}

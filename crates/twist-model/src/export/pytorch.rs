@@ -1,0 +1,95 @@
+//! State dicts by the names that PyTorch libraries give to tensors.
+
+use std::path::{Path, PathBuf};
+
+use twist_io::{Refused, save_pickle, save_safetensors};
+use twist_nn::{Arch, Layout, Stem};
+
+use super::{ExportOptions, Exporter};
+use crate::{Model, ModelError};
+
+/// What Twist's names of a backbone and a classifier begin with.
+const BACKBONE: &str = "backbone.";
+const CLASSIFIER: &str = "classifier.";
+
+/// A checkpoint of the released TWIST: `model` with all tensors, `backbone` with those of the backbone alone.
+pub(super) struct Released;
+
+impl Exporter for Released {
+    fn name(&self) -> &'static str {
+        "pth"
+    }
+
+    fn ending(&self) -> &'static str {
+        "pth"
+    }
+
+    fn write(&self, model: &Model, _: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
+        let all = model.store.state_dict()?;
+        let backbone = all.clone().split_prefix(BACKBONE);
+        let mut states = vec![("model", &all)];
+        if !backbone.is_empty() {
+            states.push(("backbone", &backbone));
+        }
+        save_pickle(path, &states)?;
+        Ok(vec![path.to_owned()])
+    }
+}
+
+/// A backbone, with its classifier where it has one, as a library loads it with `strict=True` (without a classifier into a
+/// network that was made with `num_classes = 0`, or whose `fc` is `Identity()`).
+pub(super) struct Publisher {
+    pub(super) name: &'static str,
+    pub(super) ending: &'static str,
+}
+
+impl Exporter for Publisher {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn ending(&self) -> &'static str {
+        self.ending
+    }
+
+    fn write(&self, model: &Model, _: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
+        let refuse = |why: String| ModelError::from(Refused::writing(path, why));
+        let Some(card) = &model.card.backbone else {
+            return Err(refuse(
+                "the model has no backbone, and heads alone have no place in other libraries".into(),
+            ));
+        };
+        let arch = card.arch;
+        let classifier = self.classifier(arch).ok_or_else(|| {
+            refuse(format!("{} does not have {arch}; --to pth has Twist's own names", self.name))
+        })?;
+        let mut state = model.store.state_dict()?;
+        let backbone = state.split_prefix(BACKBONE);
+        // Without a layout the library has Twist's names.
+        let mut named =
+            self.layout(arch).map_or(Ok(backbone.clone()), |layout| layout.export(&backbone, ""))?;
+        named.extend_prefixed(classifier, state.split_prefix(CLASSIFIER));
+        match self.ending {
+            "pth" => save_pickle(path, &[("", &named)])?,
+            _ => save_safetensors(path, &named, None)?,
+        }
+        Ok(vec![path.to_owned()])
+    }
+}
+
+impl Publisher {
+    fn layout(&self, arch: Arch) -> Option<&'static Layout> {
+        arch.kind().layouts().into_iter().find(|layout| layout.name == self.name)
+    }
+
+    /// What the library calls the classifier of an architecture; `None` for networks that it does not have.
+    fn classifier(&self, arch: Arch) -> Option<&'static str> {
+        match (self.name, arch) {
+            ("torchvision" | "timm", Arch::ResNet(arch)) if arch.stem == Stem::ImageNet => Some("fc."),
+            ("timm", Arch::Vit(_)) => self.layout(arch).map(|_| "head."),
+            ("timm", Arch::ConvNext(_)) => Some("head.fc."),
+            ("timm", Arch::EfficientNetLite(_)) => Some("classifier."),
+            _ => None,
+        }
+    }
+}
