@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use twist_io::Refused;
+use twist_io::{Refused, did_you_mean, near_paths};
 
 use crate::augment::PolicyError;
 use crate::decode::DecodeError;
@@ -39,7 +39,7 @@ impl DataError {
     pub(crate) fn not_found(path: impl Display, suggestions: Vec<String>) -> Self {
         let hint = match &suggestions[..] {
             [] => ": check the spelling and that the disk is mounted".into(),
-            some => format!("; did you mean {}?", some.join(" or ")),
+            some => did_you_mean(some),
         };
         Refused::new(format!("there is no {path}{hint}")).into()
     }
@@ -78,8 +78,15 @@ impl DataError {
 
     /// A file cannot be opened or read.
     pub fn read(path: impl AsRef<Path>, source: io::Error) -> Self {
-        let why = format!("{source}{}", permission_hint(&source));
+        let why = format!("{source}{}", read_hint(path.as_ref(), &source));
         Refused::reading(path.as_ref(), source).because(why).into()
+    }
+
+    /// A row of a table, counted from 0, has no image in the column of images.
+    pub(crate) fn empty_row(path: &Path, row: usize, column: &str) -> Self {
+        let what = format!("row {row} of {} (counted from 0) has no image", path.display());
+        let remedy = "fill it, or leave the row out. A table that only refers to files elsewhere has to be written with their bytes";
+        Refused::new(what).because(format!("its column `{column}` is empty")).remedy(remedy).into()
     }
 
     /// A file is larger than any image that could be decoded.
@@ -138,11 +145,12 @@ impl DataError {
 pub(crate) const SUPPORTED: &str = "Supported are JPEG, PNG, WebP, BMP or TIFF images, a folder or a pattern of them, a list (.txt or .csv), \
      CIFAR binary batches (.bin), tar shards (.tar), parquet files (.parquet), \"shapes:train\" and \"shapes:test\"";
 
-/// What to do when access to a file is refused.
-fn permission_hint(source: &std::io::Error) -> &'static str {
+/// What to do when access to a file is refused, or when it does not exist.
+fn read_hint(path: &Path, source: &io::Error) -> String {
     match source.kind() {
-        std::io::ErrorKind::PermissionDenied => ". Make it readable (chmod u+r) or leave it out",
-        _ => "",
+        io::ErrorKind::PermissionDenied => ". Make it readable (chmod u+r) or leave it out".into(),
+        io::ErrorKind::NotFound => did_you_mean(&near_paths(path)),
+        _ => String::new(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Files that are not read here: what they are, by their first bytes or their extension, and what to do with them.
+//! Files that are not read here: what they are, by their first bytes or else by their extension, and what to do with them.
 
 /// A kind of file that people keep among their images.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,9 +52,25 @@ kinds! {
         "a server answered with a message instead of the image; download the image again";
     APPLE_DOUBLE = "a macOS resource file", [],
         "it belongs to the image whose name lacks the first two characters; remove it";
-    ARCHIVE = "a compressed archive", ["zip", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar"],
-        "unpack it first";
+    GZIP = "an archive compressed with gzip", ["gz", "tgz"],
+        "unpack it with `tar xf FILE` (a single file with `gunzip FILE`) and give what comes out";
+    XZ = "an archive compressed with xz", ["xz", "txz"],
+        "unpack it with `tar xf FILE` (a single file with `unxz FILE`) and give what comes out";
+    ZSTD = "an archive compressed with zstd", ["zst", "tzst"],
+        "unpack it with `tar --zstd -xf FILE` (a single file with `unzstd FILE`) and give what comes out";
+    BZIP2 = "an archive compressed with bzip2", ["bz2", "tbz", "tbz2"],
+        "unpack it with `tar xf FILE` (a single file with `bunzip2 FILE`) and give what comes out";
+    ZIP = "a ZIP archive", ["zip"], "unpack it with `unzip FILE` and give the folder that comes out";
+    SEVEN_ZIP = "a 7z archive", ["7z"], "unpack it with `7z x FILE` and give the folder that comes out";
+    RAR = "a RAR archive", ["rar"], "unpack it with `unrar x FILE` and give the folder that comes out";
     ZEROS = "a file of zeros", [], "a copy or download was interrupted; copy the image again";
+}
+
+impl Foreign {
+    /// Whether it is an image as the sensor of a camera saw it.
+    pub(crate) fn is_raw(&self) -> bool {
+        *self == RAW
+    }
 }
 
 /// The kind with this extension, which is given in lower case.
@@ -83,15 +99,14 @@ pub(crate) fn by_content(bytes: &[u8]) -> Option<&'static Foreign> {
         _ if starts(b"\x1a\x45\xdf\xa3") || (starts(b"RIFF") && bytes.get(8..12) == Some(b"AVI ")) => &VIDEO,
         _ if starts(b"version https://git-lfs") => &LFS,
         _ if starts(b"\0\x05\x16\x07") => &APPLE_DOUBLE,
-        _ if starts(b"PK\x03\x04")
-            || starts(b"\x1f\x8b")
-            || starts(b"\xfd7zXZ")
-            || starts(b"\x28\xb5\x2f\xfd") =>
-        {
-            &ARCHIVE
-        }
-        _ if starts(b"BZh") || starts(b"7z\xbc\xaf\x27\x1c") || starts(b"Rar!") => &ARCHIVE,
-        _ if bytes.iter().take(512).all(|&byte| byte == 0) => &ZEROS,
+        _ if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") => &ZIP,
+        _ if starts(b"\x1f\x8b") => &GZIP,
+        _ if starts(b"\xfd7zXZ\0") => &XZ,
+        _ if starts(b"\x28\xb5\x2f\xfd") => &ZSTD,
+        [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', ..] => &BZIP2,
+        _ if starts(b"7z\xbc\xaf\x27\x1c") => &SEVEN_ZIP,
+        _ if starts(b"Rar!\x1a\x07") => &RAR,
+        [_, ..] if bytes.iter().take(512).all(|&byte| byte == 0) => &ZEROS,
         _ => return markup(bytes),
     })
 }
@@ -130,7 +145,7 @@ mod tests {
 
     #[test]
     fn contents_are_told_apart() {
-        let cases: [(&[u8], &Foreign); 17] = [
+        let cases: [(&[u8], &Foreign); 21] = [
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", &HEIC),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", &HEIC),
             (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif", &AVIF),
@@ -147,7 +162,11 @@ mod tests {
             (b"<?xml version=\"1.0\"?><svg xmlns=", &VECTOR),
             (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied", &XML),
             (b"\0\0\0\0\0\0\0\0\0\0\0\0", &ZEROS),
-            (b"PK\x03\x04\x14\0", &ARCHIVE),
+            (b"PK\x03\x04\x14\0", &ZIP),
+            (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", &GZIP),
+            (b"\xfd7zXZ\0\0\x04", &XZ),
+            (b"\x28\xb5\x2f\xfd\x04", &ZSTD),
+            (b"BZh91AY&SY", &BZIP2),
         ];
         for (bytes, kind) in cases {
             assert_eq!(by_content(bytes), Some(kind), "{}", bytes.escape_ascii());

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::mat::MatDamage;
+use crate::near::{did_you_mean, near_paths};
 use crate::pickle::PickleDamage;
 use crate::printable;
 use crate::refused::Refused;
@@ -67,14 +68,18 @@ pub enum IoError {
     StorageFull { path: PathBuf, needed: Option<u64>, available: Option<u64> },
     /// The file has no bytes.
     #[error(
-        "{} is empty: the write that made it was interrupted; use another copy, or resume from an older checkpoint",
-        _0.display()
+        "{} is empty: the write that made this {} was interrupted; {}",
+        _0.display(),
+        what_and_remedy(_0).0,
+        what_and_remedy(_0).1
     )]
     Empty(PathBuf),
     /// The file ends early.
     #[error(
-        "{} is cut short: {got} bytes are there, at least {expected} are expected; copy it again, or resume from an older checkpoint",
-        path.display()
+        "{} is cut short: this {} has {got} bytes, at least {expected} are expected; {}",
+        path.display(),
+        what_and_remedy(path).0,
+        what_and_remedy(path).1
     )]
     Truncated { path: PathBuf, expected: u64, got: u64 },
     /// The header contradicts itself or the file.
@@ -159,11 +164,23 @@ impl IoError {
     }
 }
 
-/// What the operating system says, without the path that `fs_err` puts before it: [`IoError`] has named it already.
+/// What a file that ends early is, by its extension, and what to do.
+fn what_and_remedy(path: &Path) -> (&'static str, &'static str) {
+    match path.extension().map(|extension| extension.to_ascii_lowercase()) {
+        Some(extension) if extension == "npy" => ("table of NumPy", "copy it again, or compute it again"),
+        Some(extension) if extension == "mat" => ("file of MATLAB", "copy or download it again"),
+        _ => ("weight file", "copy it again, or resume from an older checkpoint"),
+    }
+}
+
+/// What the operating system says, without the path that `fs_err` puts before it: [`IoError`] has named it already. Of a
+/// path that does not exist, those that look like it.
 fn reason(path: &Path, source: &io::Error) -> String {
     let text = source.to_string();
     let named = format!("`{}`: ", path.display());
-    text.split_once(&named).map_or(text.as_str(), |(_, reason)| reason).to_owned()
+    let reason = text.split_once(&named).map_or(text.as_str(), |(_, reason)| reason);
+    let near = if source.kind() == io::ErrorKind::NotFound { near_paths(path) } else { Vec::new() };
+    format!("{reason}{}", did_you_mean(&near))
 }
 
 /// Bytes that an ordinary user can still write in this folder.

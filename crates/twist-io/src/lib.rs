@@ -63,6 +63,8 @@ mod shell;
 
 mod names;
 
+mod near;
+
 mod cells;
 
 mod printable;
@@ -85,6 +87,7 @@ pub use crate::format::{WeightFormat, weight_format};
 pub use crate::lines::{append_lines, open_own};
 pub use crate::mat::{MatDamage, MatValue, load_mat};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
+pub use crate::near::{did_you_mean, near_paths};
 pub use crate::npy::{NpyHeader, NpyWriter, npy_checksum, read_npy, read_npy_header};
 pub use crate::pickle::{PickleDamage, PickleFile, PickleStates, PickleValue, load_pickle, save_pickle};
 pub use crate::printable::{printable, printable_lines};

@@ -297,7 +297,10 @@ mod tests {
         table.finish().unwrap();
         let whole = fs_err::read(&path).unwrap();
         fs_err::write(&path, &whole[..whole.len() - 1]).unwrap();
-        assert!(matches!(read_npy_header(&path), Err(IoError::Truncated { .. })));
+        let error = read_npy_header(&path).unwrap_err();
+        assert!(matches!(error, IoError::Truncated { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("this table of NumPy") && !text.contains("checkpoint"), "{text}");
         fs_err::write(&path, &whole[..60]).unwrap();
         assert!(matches!(read_npy_header(&path), Err(IoError::Truncated { .. })));
         fs_err::write(&path, b"PK\x03\x04 and so on").unwrap();

@@ -95,7 +95,7 @@ fn remedy(left_out: &[LeftOut]) -> String {
     let of_kind = |kind: &str| left_out.iter().any(|l| l.what == kind);
     if of_kind(".tar files") || of_kind(".parquet files") || of_kind(".bin files") {
         "Name the files themselves, for example \"folder/train-*.tar\"".to_owned()
-    } else if left_out.iter().any(|l| l.kind().is_some()) {
+    } else if left_out.iter().any(|l| l.kind.is_some()) {
         "Convert or unpack them first, with the commands named here".to_owned()
     } else {
         "Give the folder that holds the images: .jpg, .png, .webp, .bmp or .tif files, sub-folders included"

@@ -6,7 +6,7 @@ use twist_io::printable;
 
 use super::kinds::extension;
 use super::names::readable;
-use crate::foreign::{self, Foreign};
+use crate::foreign::Foreign;
 
 /// Something found beside the images and left out, so that nothing vanishes silently.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -20,13 +20,9 @@ pub struct LeftOut {
     pub count: u64,
     /// The first few of them.
     pub examples: Vec<String>,
-}
-
-impl LeftOut {
-    /// What files with this extension are, where that is known.
-    pub(crate) fn kind(&self) -> Option<&'static Foreign> {
-        foreign::by_extension(self.what.strip_prefix('.')?.strip_suffix(" files")?)
-    }
+    /// What each of them is, where that is known.
+    #[serde(skip)]
+    pub(crate) kind: Option<&'static Foreign>,
 }
 
 impl std::fmt::Display for LeftOut {
@@ -35,7 +31,7 @@ impl std::fmt::Display for LeftOut {
         let examples: Vec<_> = self.examples.iter().map(|name| printable(name)).collect();
         let (what, each) = if self.count == 1 { (&self.one, "it") } else { (&self.what, "each") };
         write!(f, "{} {} ({}{more})", self.count, printable(what), examples.join(", "))?;
-        match self.kind() {
+        match self.kind {
             Some(Foreign { name, remedy, .. }) => write!(f, ": {each} is {name}; {remedy}"),
             None => Ok(()),
         }
@@ -47,16 +43,23 @@ const EXAMPLES: usize = 3;
 
 /// Collects what is left out while a reader goes over its source.
 #[derive(Debug, Default)]
-pub(crate) struct Leftovers(BTreeMap<String, LeftOut>);
+pub(crate) struct Leftovers(BTreeMap<(String, &'static str), LeftOut>);
 
 impl Leftovers {
     /// Notes another of a kind, which is called so where there is one and where there are many.
-    pub(crate) fn add(&mut self, [one, what]: [&str; 2], example: String) {
-        let entry = self.0.entry(what.to_owned()).or_insert_with(|| LeftOut {
+    pub(crate) fn add(&mut self, words: [&str; 2], example: String) {
+        self.add_known(words, None, example);
+    }
+
+    /// Notes another of a kind that is known.
+    fn add_known(&mut self, [one, what]: [&str; 2], kind: Option<&'static Foreign>, example: String) {
+        let key = (what.to_owned(), kind.map_or("", |kind| kind.name));
+        let entry = self.0.entry(key).or_insert_with(|| LeftOut {
             what: what.to_owned(),
             one: one.to_owned(),
             count: 0,
             examples: Vec::new(),
+            kind,
         });
         entry.count += 1;
         if entry.examples.len() < EXAMPLES {
@@ -88,13 +91,13 @@ impl Leftovers {
     }
 }
 
-/// Notes a file or member (`what`) of another kind, by its extension.
-pub(crate) fn add_kind(leftovers: &mut Leftovers, what: &str, name: &[u8]) {
-    let kind = |what: &str| match extension(name) {
+/// Notes a file or member (`what`) that is not an image, by its extension and what it is.
+pub(crate) fn add_kind(leftovers: &mut Leftovers, what: &str, name: &[u8], kind: Option<&'static Foreign>) {
+    let called = |what: &str| match extension(name) {
         Some(extension) => format!(".{extension} {what}"),
         None => format!("{what} without extension"),
     };
-    leftovers.add([&kind(what), &kind(&format!("{what}s"))], readable(name));
+    leftovers.add_known([&called(what), &called(&format!("{what}s"))], kind, readable(name));
 }
 
 /// One phrase for an error message about a place without images.
@@ -108,6 +111,7 @@ pub(crate) fn found(left_out: &[LeftOut]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::kinds::Kind;
 
     #[test]
     fn counts_all_and_names_some() {
@@ -124,7 +128,9 @@ mod tests {
     #[test]
     fn files_of_a_known_kind_come_with_a_command() {
         let mut leftovers = Leftovers::default();
-        leftovers.add([".heic file", ".heic files"], "a\u{1b}.heic".into());
+        let name = b"a\x1b.heic";
+        let Kind::Other(kind) = Kind::of(name, Vec::new) else { panic!("an image") };
+        add_kind(&mut leftovers, "file", name, kind);
         let text = leftovers.finish()[0].to_string();
         assert!(text.starts_with("1 .heic file (a\\u{1b}.heic): it is a HEIC image; convert it"), "{text}");
         assert!(text.contains("heif-convert"), "{text}");

@@ -37,7 +37,6 @@ mod kinds;
 mod left_out;
 mod names;
 mod pattern;
-mod suggest;
 mod unicode;
 
 use std::path::PathBuf;

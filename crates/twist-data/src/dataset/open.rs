@@ -9,11 +9,13 @@ use super::Dataset;
 use super::cifar::Cifar;
 use super::class_folders::Folders;
 use super::folder::Folder;
+use super::kinds::begin_of_file;
 use super::labelled::Relabelled;
 use super::list::List;
 use super::spec::{FoundFiles, resolve};
 use super::tar::TarShards;
 use crate::DataError;
+use crate::foreign::{self, Foreign};
 use crate::synth::Shapes;
 
 /// Where the labels come from. They are never needed to train, only to measure.
@@ -87,6 +89,32 @@ pub enum Splits {
 /// # Errors
 /// When nothing is there, it is of another kind, damaged, or holds no image; the text says which and what to do.
 pub fn open(spec: &str, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataError> {
+    opened(spec, options).map_err(seen_through)
+}
+
+/// What a file is that is not what its name says, in place of how it is damaged.
+fn seen_through(error: DataError) -> DataError {
+    use DataError::{Cifar, Line, Parquet, Tar};
+    let (Cifar { path, .. }
+    | Parquet { path, .. }
+    | Tar { path, offset: 0, .. }
+    | Line { path, line: 1, .. }) = &error
+    else {
+        return error;
+    };
+    let begin = begin_of_file(path);
+    // A list of paths is text, and may begin with any letters.
+    let is_text = matches!(error, Line { .. }) && begin.iter().all(|byte| *byte > 8);
+    match foreign::by_content(&begin).filter(|_| !is_text) {
+        Some(Foreign { name, remedy, .. }) => {
+            DataError::UnknownKind { path: path.clone(), found: format!("its content is {name}; {remedy}") }
+        }
+        None => error,
+    }
+}
+
+/// As [`open()`], where a file that is something else than its name says is damaged.
+fn opened(spec: &str, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataError> {
     let coarse = options.labels == LabelSource::Coarse;
     // `folder`, `none` or a file says already what folders mean.
     let splits = if options.labels == LabelSource::Auto { options.splits } else { Splits::Together };

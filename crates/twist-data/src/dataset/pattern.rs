@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::suggest::near;
+use twist_io::near_paths;
+
 use crate::DataError;
 
 /// Most names a pattern may stand for.
@@ -28,7 +29,7 @@ pub(crate) fn expand(spec: &str) -> Result<Vec<PathBuf>, DataError> {
         if !name.contains(['*', '?', '[']) {
             let path = PathBuf::from(name);
             if !path.exists() {
-                return Err(DataError::not_found(format!("{name} (of {spec})"), near(&path)));
+                return Err(DataError::not_found(format!("{name} (of {spec})"), near_paths(&path)));
             }
             files.push(path);
             continue;
@@ -47,7 +48,7 @@ pub(crate) fn expand(spec: &str) -> Result<Vec<PathBuf>, DataError> {
             let reason = match folder.to_string_lossy().contains(['*', '?', '[']) || folder.is_dir() {
                 true => format!("no file matches {name}"),
                 false => {
-                    return Err(DataError::not_found(folder.display(), near(folder)));
+                    return Err(DataError::not_found(folder.display(), near_paths(folder)));
                 }
             };
             return Err(bad(reason));

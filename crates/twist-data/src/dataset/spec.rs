@@ -4,16 +4,17 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use strsim::levenshtein;
-use twist_io::Refused;
+use twist_io::{Refused, near_paths};
 
 use super::Splits;
 use super::cifar::Batches;
 use super::class_folders::is_split;
-use super::kinds::{extension, is_image};
+use super::kinds::{Kind, begin_of_file, extension, is_image};
 use super::pattern::{expand, is_pattern};
-use super::suggest::near;
 use crate::DataError;
+use crate::decode::known_format;
 use crate::error::SUPPORTED;
+use crate::foreign::{self, Foreign};
 use crate::synth::Split;
 
 /// Files of one kind that make up a data set.
@@ -52,7 +53,7 @@ pub(crate) fn resolve(spec: &str, splits: Splits) -> Result<FoundFiles, DataErro
         Err(error)
             if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
         {
-            let mut suggestions = near(path);
+            let mut suggestions = near_paths(path);
             if levenshtein(spec, "shapes:train").min(levenshtein(spec, "shapes")) <= 2 {
                 suggestions.push("shapes:train".to_owned());
             }
@@ -125,8 +126,9 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<FoundFiles, DataError> {
     let mut seen = HashSet::new();
     let once = paths.iter().filter(|path| seen.insert(*path)).cloned();
     let is_shown = |path: &PathBuf| paths.len() == 1 || !is_hidden(path);
-    let (images, others): (Vec<PathBuf>, Vec<PathBuf>) =
-        once.partition(|path| is_image(name(path).as_bytes()) && is_shown(path));
+    let (images, others): (Vec<PathBuf>, Vec<PathBuf>) = once.partition(|path| {
+        Kind::of(name(path).as_bytes(), || begin_of_file(path)) == Kind::Image && is_shown(path)
+    });
     if !images.is_empty() {
         return Ok(FoundFiles::Images(images, others));
     }
@@ -150,14 +152,20 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<FoundFiles, DataError> {
         "parquet" => Ok(FoundFiles::Parquet(paths)),
         "bin" => Batches::of_files(paths).map(FoundFiles::Cifar),
         "txt" | "csv" => only(paths).map(FoundFiles::List),
-        "gz" | "tgz" | "xz" | "bz2" | "zst" | "zip" | "7z" => unknown(
-            "a compressed archive has no random access; unpack it (tar xf, unzip) and give the folder",
-        ),
         "" if paths.iter().all(|p| name(p).starts_with("data_batch_") || name(p) == "test_batch") => {
             unknown("CIFAR for Python; download the binary version")
         }
-        "" => unknown("the file has no extension"),
-        other => unknown(&format!("the file ends in .{other}")),
+        // What somebody names one by one is told by its content, whatever it is called.
+        _ if paths.iter().all(|path| known_format(&begin_of_file(path)).is_some()) => {
+            Ok(Source::Images(paths, Vec::new()))
+        }
+        extension => {
+            match foreign::by_content(&begin_of_file(&paths[0])).or(foreign::by_extension(extension)) {
+                Some(Foreign { name, remedy, .. }) => unknown(&format!("it is {name}; {remedy}")),
+                None if extension.is_empty() => unknown("the file has no extension"),
+                None => unknown(&format!("the file ends in .{extension}")),
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::kinds::{base_name, is_image};
+use super::kinds::{Kind, base_name, begin_of_file};
 use super::left_out::{LeftOut, Leftovers, add_kind};
 use super::names::{NameTable, readable};
 use crate::DataError;
@@ -22,8 +22,8 @@ pub(crate) struct Walk {
 
 /// Lists the images below `root`, following links.
 ///
-/// Hidden files and folders (`.name`), folders of operating systems and servers, files that are not named like images, broken
-/// links and links that lead back to a folder they are in are left out and noted. So are folders right below `root` that hold
+/// Hidden files and folders (`.name`), folders of operating systems and servers, files that are neither named like images nor
+/// images under the name of another format, broken links and links that lead back to a folder they are in are left out and noted. So are folders right below `root` that hold
 /// no image: each would have been a class.
 ///
 /// # Errors
@@ -59,13 +59,14 @@ pub(crate) fn walk(root: &Path) -> Result<Walk, DataError> {
         } else if is_folder && entry.depth() == 1 {
             without_images.insert(name.to_vec());
         } else if entry.file_type().is_file() {
-            if is_image(name) {
-                if let Some(slash) = name.iter().position(|&b| b == b'/') {
-                    without_images.remove(&name[..slash]);
+            match Kind::of(name, || begin_of_file(entry.path())) {
+                Kind::Image => {
+                    if let Some(slash) = name.iter().position(|&b| b == b'/') {
+                        without_images.remove(&name[..slash]);
+                    }
+                    images.push(name);
                 }
-                images.push(name);
-            } else {
-                add_kind(&mut leftovers, "file", name);
+                Kind::Other(kind) => add_kind(&mut leftovers, "file", name, kind),
             }
         } else if !is_folder {
             leftovers.add(["special file", "special files"], readable(name));

@@ -171,6 +171,30 @@ fn folders_without_images_say_what_they_hold() {
     assert!(error.contains("2 .heic files (a/x.heic, a/y.heic)") && error.contains("Convert"), "{error}");
 }
 
+const HEIC: &[u8] = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic";
+
+#[test]
+fn an_image_under_the_name_of_another_format_is_read() {
+    let place = Workplace::with_images(&["cat/1.heic", "dog/2.gif", "dog/3.png", "photo", "4.xyz"]);
+    place.write("dog/4.heic", HEIC);
+    place.write("dog/5.avif", HEIC);
+    let data = place.open("").unwrap();
+    assert_eq!(paths(&*data), ["cat/1.heic", "dog/2.gif", "dog/3.png"]);
+    assert_eq!(data.classes(), ["cat", "dog"]);
+    let left_out: Vec<String> = data.left_out().iter().map(ToString::to_string).collect();
+    for file in
+        ["1 .avif file (dog/5.avif): it is a HEIC image", "1 .heic file (dog/4.heic): it is a HEIC image"]
+    {
+        assert!(left_out.iter().any(|line| line.starts_with(file)), "{left_out:?}");
+    }
+    // A file that is named by itself is told by its content, whatever it is called.
+    for name in ["cat/1.heic", "photo", "4.xyz"] {
+        assert_eq!(place.open(name).unwrap().len(), 1, "{name}");
+    }
+    let error = place.error("dog/4.heic");
+    assert!(error.contains("it is a HEIC image; convert it") && error.contains("heif-convert"), "{error}");
+}
+
 #[test]
 fn misspelt_paths_suggest_what_exists() {
     let place = Workplace::with_images(&["train/cat/1.png"]);

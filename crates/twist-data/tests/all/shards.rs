@@ -19,6 +19,48 @@ fn archive(path: &Path, members: &[(&str, &[u8])]) {
 }
 
 #[test]
+fn a_member_under_the_name_of_another_format_is_told_by_its_content() {
+    let place = Workplace::new();
+    let heic: &[u8] = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic";
+    archive(
+        &place.path("a.tar"),
+        &[("1.heic", &png(1)), ("1.cls", b"2"), ("2.avif", heic), ("3.png", &png(3))],
+    );
+    let data = place.open("a.tar").unwrap();
+    assert_eq!(paths(&*data), ["a.tar/1.heic", "a.tar/3.png"]);
+    assert_eq!(bytes(&*data, 0), png(1));
+    let left_out = data.left_out()[0].to_string();
+    assert!(left_out.starts_with("1 .avif member (2.avif): it is a HEIC image"), "{left_out}");
+}
+
+/// Begins as what the tools write, under the names that people give.
+#[test]
+fn compressed_archives_say_how_to_unpack_them() {
+    let place = Workplace::new();
+    let cases: [(&[u8], &str, &str); 6] = [
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", "compressed with gzip", "tar xf FILE"),
+        (b"\xfd7zXZ\0\0\x04", "compressed with xz", "tar xf FILE"),
+        (b"\x28\xb5\x2f\xfd\x04", "compressed with zstd", "tar --zstd -xf FILE"),
+        (b"BZh91AY&SY", "compressed with bzip2", "tar xf FILE"),
+        (b"PK\x03\x04\x14\0", "a ZIP archive", "unzip FILE"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x FILE"),
+    ];
+    for (begin, what, command) in cases {
+        let content = [begin, &[7; 2000]].concat();
+        for name in ["a.tar", "a.tar.gz", "a.tgz", "a.zip", "a.parquet", "a.csv", "a.bin", "a"] {
+            place.write(name, &content);
+            let error = place.error(name);
+            assert!(error.contains(what) && error.contains(command), "{name}: {error}");
+            assert!(!error.contains("damaged"), "{name}: {error}");
+            fs_err::remove_file(place.path(name)).unwrap();
+        }
+        place.write("shards/a.tar", &content);
+        let error = place.error("shards");
+        assert!(error.contains(what) && error.contains("a.tar is not a data set"), "{error}");
+    }
+}
+
+#[test]
 fn samples_with_labels() {
     let place = Workplace::new();
     let (one, two, three) = (png(1), png(2), png(3));

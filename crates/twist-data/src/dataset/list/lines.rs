@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Row;
 use crate::DataError;
 use crate::dataset::file_pool::read_file;
-use crate::dataset::kinds::is_image;
+use crate::dataset::kinds::is_known;
 
 /// Reads the list. Empty lines are skipped.
 pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
@@ -48,11 +48,11 @@ fn split(line: &str) -> (&str, Option<&str>) {
         return (path.trim(), Some(label.trim()));
     }
     let line = line.trim();
-    if is_image(line.as_bytes()) {
+    if is_known(line.as_bytes()) {
         return (line, None);
     }
     match line.rsplit_once(' ') {
-        Some((path, label)) if is_image(path.trim_end().as_bytes()) => (path.trim_end(), Some(label)),
+        Some((path, label)) if is_known(path.trim_end().as_bytes()) => (path.trim_end(), Some(label)),
         _ => (line, None),
     }
 }
@@ -65,6 +65,7 @@ mod tests {
     fn paths_with_and_without_labels() {
         assert_eq!(split("a/b.jpg"), ("a/b.jpg", None));
         assert_eq!(split("a/b.jpg 3"), ("a/b.jpg", Some("3")));
+        assert_eq!(split("a b.HEIC 3"), ("a b.HEIC", Some("3")));
         assert_eq!(split("my pictures/b c.JPEG 3"), ("my pictures/b c.JPEG", Some("3")));
         assert_eq!(split("my pictures/b c.jpg"), ("my pictures/b c.jpg", None));
         assert_eq!(split("odd name\tblue whale"), ("odd name", Some("blue whale")));

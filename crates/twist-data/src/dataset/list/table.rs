@@ -19,23 +19,25 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
     let bytes = read_file(path)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let bad = |line: u64, reason: String| DataError::line(path, line, reason);
+    let mut lines = Lines { bytes, at: 0, line: 1 };
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
-    let header = reader.headers().map_err(|e| bad(1, plain(&e)))?.clone();
+    let header = reader.headers().map_err(|e| bad(lines.of(e.position()), plain(&e)))?.clone();
+    let first = lines.of(header.position());
     let column = |name: &str| header.iter().position(|h| h.eq_ignore_ascii_case(name));
     let Some(path_column) = column("path") else {
         let found = header.iter().collect::<Vec<_>>().join(",");
         let reason = format!(
             "the first line must name a column \"path\" (and \"label\", if known); it is \"{found}\""
         );
-        return Err(bad(1, reason));
+        return Err(bad(first, reason));
     };
     let (label_column, class_column) = (column("label"), column("class"));
     let predicted = predictions(&column);
     let unsure_column = predicted.and(column("unsure"));
     let mut rows = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|e| bad(e.position().map_or(0, csv::Position::line), plain(&e)))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let record = record.map_err(|e| bad(lines.of(e.position()), plain(&e)))?;
+        let line = lines.of(record.position());
         let field = |column: Option<usize>| {
             let cell = column.and_then(|c| record.get(c)).filter(|cell| !cell.is_empty());
             cell.map(|cell| text_of_cell(cell).to_owned())
@@ -50,6 +52,31 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
         rows.push(Row { line, path: name, label, class });
     }
     Ok(rows)
+}
+
+/// The lines of a table as an editor counts them, from 1. The position that the reader of records gives lies before the second
+/// half of a CRLF and before empty lines, so its own count is that of an earlier line.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    /// What is counted.
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line in which the record at `position` begins; positions come in their order.
+    fn of(&mut self, position: Option<&csv::Position>) -> u64 {
+        let begin = position.map_or(0, |position| position.byte() as usize);
+        while let Some(byte) = self.bytes.get(self.at) {
+            if self.at >= begin && !b"\r\n".contains(byte) {
+                break;
+            }
+            let ends_line = *byte == b'\n' || (*byte == b'\r' && self.bytes.get(self.at + 1) != Some(&b'\n'));
+            self.line += u64::from(ends_line);
+            self.at += 1;
+        }
+        self.line
+    }
 }
 
 /// The column with the name of the class, in a table of predictions: `name` beside `cluster` (older ones say `class`),
@@ -149,6 +176,31 @@ mod tests {
         fs_err::write(&file, "path,cluster,name,label,probability,margin\na.png,3,red,dog,0.9,0.1\n")
             .unwrap();
         assert_eq!(read(&file).unwrap()[0].label.as_deref(), Some("dog"));
+    }
+
+    /// Line 5 is wrong, as `grep -n` counts, whatever a line ends with and whatever is before it.
+    #[test]
+    fn errors_name_the_line_that_an_editor_shows() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("labels.csv");
+        for (what, text) in [
+            ("plain", "path,label\na.png,1\nb.png,2\nc.png,3\nd.png,4,5\ne.png,6\n"),
+            ("an empty path", "path,label\na.png,1\nb.png,2\nc.png,3\n,4\ne.png,6\n"),
+            ("a quoted line break", "path,label\n\"a\nb.png\",1\nc.png,3\nd.png,4,5\ne.png,6\n"),
+            ("empty lines", "\npath,label\n\nc.png,3\nd.png,4,5\ne.png,6\n"),
+            ("no header", "\n\n\n\na.png,1\nb.png,2\n"),
+        ] {
+            for (ending, name) in [("\n", "LF"), ("\r\n", "CRLF"), ("\r", "CR")] {
+                for mark in ["", "\u{feff}"] {
+                    fs_err::write(&file, format!("{mark}{}", text.replace('\n', ending))).unwrap();
+                    let error = read(&file).unwrap_err().to_string();
+                    assert!(error.contains("labels.csv, line 5: "), "{what}, {name}, {mark:?}: {error}");
+                }
+            }
+        }
+        fs_err::write(&file, b"path,label\r\na.png,1\r\nb.png,2\r\nc.png,3\r\nd\xff.png,4\r\n").unwrap();
+        let error = read(&file).unwrap_err().to_string();
+        assert!(error.contains("line 5: not UTF-8"), "{error}");
     }
 
     #[test]

@@ -133,6 +133,13 @@ impl Tables {
         Ok((group, index - self.groups[group].start))
     }
 
+    /// The row in its file of an image that is in row group `group`.
+    fn row_of(&self, index: usize, group: usize) -> usize {
+        let file = self.groups[group].file;
+        let start = self.groups.iter().find(|other| other.file == file).map_or(0, |first| first.start);
+        index - start
+    }
+
     /// The bytes of a row, or `None` where the table has none.
     fn bytes(&self, group: usize, row: usize) -> Result<Option<Vec<u8>>, ParquetError> {
         let Group { file, number, images, .. } = &self.groups[group];
@@ -237,10 +244,12 @@ impl Dataset for Tables {
         let path = || self.files[self.groups[group].file].path.clone();
         match caught(|| self.bytes(group, row)) {
             Ok(Some(bytes)) => Ok(Stored::Encoded(bytes)),
-            Ok(None) => Err(DataError::parquet(
-                path(),
-                format!("{} contains no bytes; it may only refer to a file elsewhere", self.path(index)),
-            )),
+            Ok(None) => {
+                let table = &self.files[self.groups[group].file];
+                let schema = table.reader.metadata().file_metadata().schema_descr();
+                let column = schema.column(table.columns.image).path().string();
+                Err(DataError::empty_row(&path(), self.row_of(index, group), &column))
+            }
             Err(error) => {
                 let reason = format!("{}: {error}; if the file was damaged, copy it again", self.path(index));
                 Err(DataError::parquet(path(), reason))
@@ -253,13 +262,12 @@ impl Dataset for Tables {
         let Ok((group, _)) = self.locate(index) else {
             return String::new();
         };
-        let file = self.groups[group].file;
-        let start = self.groups.iter().find(|g| g.file == file).map_or(0, |g| g.start);
+        let (file, row) = (self.groups[group].file, self.row_of(index, group));
         let name = self.files[file].path.file_name().unwrap_or_default().to_string_lossy();
         let same_name = |other: &Table| other.path.file_name() == self.files[file].path.file_name();
         match self.files.iter().filter(|t| same_name(t)).count() {
-            1 => format!("{name}/{:07}", index - start),
-            _ => format!("{}/{:07}", self.files[file].path.display(), index - start),
+            1 => format!("{name}/{row:07}"),
+            _ => format!("{}/{row:07}", self.files[file].path.display()),
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::scan::Member;
 use crate::dataset::classes::small_number;
-use crate::dataset::kinds::{base_name, has_extension, is_image};
+use crate::dataset::kinds::{Kind, base_name, has_extension};
 use crate::dataset::left_out::{Leftovers, add_kind};
 use crate::dataset::names::readable;
 
@@ -90,7 +90,7 @@ pub(super) fn group(members: Vec<Member>, leftovers: &mut Leftovers) -> Result<V
     // Of several images of one key (`0001.jpg`, `0001.seg.png`), the one that is called like the label is the image, or else
     // the one with the plainest extension.
     for (position, member) in
-        members.iter().enumerate().filter(|(_, m)| is_image(&m.name) && !is_hidden(&m.name))
+        members.iter().enumerate().filter(|(_, m)| m.kind == Kind::Image && !is_hidden(&m.name))
     {
         if let Some(written) = keys.get_mut(key(&member.name)) {
             let label = written.cls_of.as_ref().or(written.json_of.as_ref());
@@ -104,15 +104,16 @@ pub(super) fn group(members: Vec<Member>, leftovers: &mut Leftovers) -> Result<V
     let mut samples = Vec::new();
     let mut seen: HashMap<Vec<u8>, u64> = HashMap::with_capacity(members.len());
     for (position, member) in members.into_iter().enumerate() {
-        let Member { name, header, offset, size, label: content } = member;
+        let Member { name, header, offset, size, kind, label: content } = member;
         if content.is_some() {
             continue;
         }
-        if is_hidden(&name) || !is_image(&name) {
-            match is_hidden(&name) {
-                true => leftovers.add(["hidden member", "hidden members"], readable(&name)),
-                false => add_kind(leftovers, "member", &name),
-            }
+        if is_hidden(&name) {
+            leftovers.add(["hidden member", "hidden members"], readable(&name));
+            continue;
+        }
+        if let Kind::Other(kind) = kind {
+            add_kind(leftovers, "member", &name, kind);
             continue;
         }
         let written = keys.get(key(&name));
@@ -239,7 +240,8 @@ mod tests {
 
     fn member(name: &str, label: Option<&str>) -> Member {
         let label = label.map(|l| l.as_bytes().to_vec());
-        Member { name: name.into(), header: 0, offset: 512, size: 10, label }
+        let kind = Kind::of(name.as_bytes(), Vec::new);
+        Member { name: name.into(), header: 0, offset: 512, size: 10, kind, label }
     }
 
     fn names(samples: &[Sample]) -> Vec<(String, Option<&str>)> {

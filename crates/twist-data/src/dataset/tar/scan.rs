@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use tar::EntryType;
 
-use crate::dataset::kinds::has_extension;
+use crate::dataset::kinds::{Kind, begin_of, has_extension};
 use crate::dataset::left_out::Leftovers;
 use crate::dataset::names::readable;
 
@@ -31,6 +31,8 @@ pub(crate) struct Member {
     pub(crate) offset: u64,
     /// Bytes of content.
     pub(crate) size: u64,
+    /// What the content is.
+    pub(crate) kind: Kind,
     /// The content, for labels (`.cls`, `.json`).
     pub(crate) label: Option<Vec<u8>>,
 }
@@ -126,7 +128,8 @@ pub(crate) fn scan(
             EntryType::Regular | EntryType::Continuous => {
                 let is_label = has_extension(&name, "cls") || has_extension(&name, "json");
                 let label = if is_label { Some(content(&mut entry)?) } else { None };
-                scan.members.push(Member { name, header, offset, size: length, label });
+                let kind = Kind::of(&name, || begin_of(&mut entry));
+                scan.members.push(Member { name, header, offset, size: length, kind, label });
             }
             EntryType::Link | EntryType::Symlink => {
                 scan.leftovers.add(["link in an archive", "links in archives"], readable(&name));

@@ -1,13 +1,13 @@
-//! "Did you mean …?" for paths.
+//! "Did you mean …?" for paths that do not exist.
 
 use std::path::{Path, PathBuf};
 
 /// Most names suggested.
 const MOST: usize = 3;
 
-/// Existing paths that look like `missing`: the first component that does not exist is compared with its neighbours.
-/// Empty when nothing is close, or the folder cannot be listed.
-pub(crate) fn near(missing: &Path) -> Vec<String> {
+/// Existing paths that look like `missing`, best first: the first component that does not exist is compared with its
+/// neighbours. Empty when nothing is close, or the folder cannot be listed.
+pub fn near_paths(missing: &Path) -> Vec<String> {
     let mut below = PathBuf::new();
     let mut absent = missing.to_path_buf();
     while let Some(parent) = absent.parent() {
@@ -19,6 +19,11 @@ pub(crate) fn near(missing: &Path) -> Vec<String> {
         absent = parent.to_path_buf();
     }
     Vec::new()
+}
+
+/// `; did you mean a or b?`, or nothing where nothing is close.
+pub fn did_you_mean(near: &[String]) -> String {
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
 }
 
 /// The names in `folder` nearest to the last component of `absent`; the rest of the path is appended where it exists.
@@ -54,8 +59,8 @@ mod tests {
     fn a_misspelt_folder_in_the_middle() {
         let folder = tempfile::tempdir().unwrap();
         fs_err::create_dir_all(folder.path().join("cifar10/train")).unwrap();
-        let suggestions = near(&folder.path().join("cifar01/train"));
+        let suggestions = near_paths(&folder.path().join("cifar01/train"));
         assert_eq!(suggestions, [folder.path().join("cifar10/train").to_string_lossy()]);
-        assert!(near(&folder.path().join("something-else")).is_empty());
+        assert!(near_paths(&folder.path().join("something-else")).is_empty());
     }
 }
