@@ -162,18 +162,20 @@ pub(crate) fn make(facts: Facts) -> AutoRecipe {
         ),
         match asked.clusters {
             Some(_) => format!("{clusters} clusters: as asked for"),
+            None if images < 50 => {
+                format!("{clusters} clusters: the fewest, for so few images; --clusters sets it")
+            }
             None => format!(
-                "{clusters} clusters: one for 25 images, at least 2 and at most {}; --clusters sets it",
+                "{clusters} clusters: one for 25 images, at most {}; --clusters sets it",
                 facts.most_clusters()
             ),
         },
         match asked.batch_size {
             Some(_) => format!("batches of {batch}: as asked for"),
-            None => {
-                format!(
-                    "batches of {batch}: a power of two, a quarter of the images at most unless there are few"
-                )
+            None if images < 64 => {
+                format!("batches of {batch}: a power of two, at most 16 where there are few images")
             }
+            None => format!("batches of {batch}: a power of two, a quarter of the images at most"),
         },
         match asked.epochs {
             Some(_) if timed => {

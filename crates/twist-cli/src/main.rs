@@ -40,6 +40,7 @@ mod contention;
 mod exit;
 mod machine;
 mod out_file;
+mod shell_pattern;
 mod talk;
 
 use std::process::ExitCode;
@@ -50,7 +51,16 @@ use crate::args::Cli;
 use crate::talk::Talk;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse(); // prints help or a usage error itself, and exits with 0 or 2
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        let args: Vec<_> = std::env::args_os().skip(1).collect();
+        match shell_pattern::instead_of(&error, &args) {
+            Some(words) => {
+                Talk::new(false, false).error(&exit::Usage(words).into());
+                std::process::exit(2)
+            }
+            None => error.exit(), // prints help or a usage error, and exits with 0 or 2
+        }
+    });
     let talk = Talk::new(cli.quiet, cli.verbose);
     match signals::survive_file_limit().and_then(|()| commands::run(cli.command, &talk)) {
         Ok(end) => end.code(),

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use torch_ext::{DeviceRequest, Machine};
 use twist_io::{Refused, UpdateLock};
 use twist_model::{ClassSource, Model, ModelName};
-use twist_run::{ClusterNames, Group, clusters_file};
+use twist_run::{ClusterNames, Group, NamedWeights, RunError, clusters_file};
 
 use crate::exit::Usage;
+use crate::talk::Talk;
 
 /// Names, where they are kept, and what the model is.
 pub(crate) struct Named {
@@ -16,25 +16,44 @@ pub(crate) struct Named {
     pub(crate) file: PathBuf,
     /// The run that the model belongs to.
     pub(crate) run: Option<PathBuf>,
+    /// The weights of the model.
+    pub(crate) own: Option<NamedWeights>,
+    /// The weights whose classes are shown and named: those that the run was evaluated with, else those of the model.
+    pub(crate) shown: Option<NamedWeights>,
     /// Held when the names are to be changed.
     _lock: Option<UpdateLock>,
 }
 
 impl Named {
-    /// Opens MODEL for its number of classes, and their names.
-    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        Self::of(&model(path)?, path, None)
+    /// Opens MODEL for its number of classes, and their names. Names of the classes of other weights are warned of and not used.
+    pub(crate) fn open(path: &Path, talk: &Talk) -> anyhow::Result<Self> {
+        let (model, file) = (model(path)?, names_file(path));
+        let (own, shown) = (weights_of(&model, path), shown_weights(&model, path));
+        let names = used(load(&model, &file, shown.clone()), &model, talk)?;
+        Ok(Self { names, file, run: model.folder, own, shown, _lock: None })
     }
 
     /// As [`Named::open`], to change the names: until this value is dropped, nobody else changes them.
+    ///
+    /// # Errors
+    /// Names of the classes of other weights: a change would mix both.
     pub(crate) fn to_change(path: &Path) -> anyhow::Result<Self> {
-        let model = model(path)?;
-        Self::of(&model, path, Some(UpdateLock::of(names_file(path))?))
+        let (model, file) = (model(path)?, names_file(path));
+        let lock = Some(UpdateLock::of(&file)?);
+        let (own, shown) = (weights_of(&model, path), shown_weights(&model, path));
+        let names = load(&model, &file, shown.clone())?;
+        Ok(Self { names, file, run: model.folder, own, shown, _lock: lock })
     }
 
-    fn of(model: &Model, path: &Path, lock: Option<UpdateLock>) -> anyhow::Result<Self> {
-        let (names, file) = (of_model(model, path)?, names_file(path));
-        Ok(Self { names, file, run: model.folder.clone(), _lock: lock })
+    /// As [`Named::to_change`], with names of the classes of any weights. They are said of these from now on.
+    pub(crate) fn to_keep(path: &Path) -> anyhow::Result<(Self, Option<NamedWeights>)> {
+        let (model, file) = (model(path)?, names_file(path));
+        let lock = Some(UpdateLock::of(&file)?);
+        let (own, shown) = (weights_of(&model, path), shown_weights(&model, path));
+        let mut names = load(&model, &file, None)?;
+        let before = names.weights().cloned();
+        shown.iter().for_each(|now| names.set_weights(now.clone()));
+        Ok((Self { names, file, run: model.folder, own, shown, _lock: lock }, before))
     }
 
     /// Writes the file.
@@ -63,20 +82,66 @@ fn model(path: &Path) -> anyhow::Result<Model> {
     Ok(model)
 }
 
-/// The names that belong to `model`, which was opened as `path`: those in the file beside it, else what the labels of a
-/// classifier are called. None for a model without classes.
-pub(crate) fn of_model(model: &Model, path: &Path) -> anyhow::Result<ClusterNames> {
-    let (classes, learned) = match (ClassSource::named(model), &model.card.classifier) {
-        (Some((ClassSource::Labels, classes)), Some(card)) => (classes, Some(card)),
-        (Some((_, classes)), _) => (classes, None),
-        (None, _) => return Ok(ClusterNames::new(0)),
-    };
-    let classes = u32::try_from(classes).context("the model has too many classes")?;
-    let names = ClusterNames::load(names_file(path), classes)?;
-    Ok(match learned {
-        Some(card) if names.is_untouched() => card.cluster_names(),
-        _ => names,
-    })
+/// The weights of `model`, which was opened as `path`. Of a run folder with one model file, that of its last evaluation.
+fn weights_of(model: &Model, path: &Path) -> Option<NamedWeights> {
+    let is_run = ModelName::of(path).path.is_dir();
+    match (model.step, &model.folder) {
+        (Some(step), _) => Some(NamedWeights::Step(step)),
+        (None, Some(folder)) if is_run => NamedWeights::evaluated(folder),
+        _ => Some(NamedWeights::Sha256(model.hash.clone())),
+    }
+}
+
+/// The weights whose classes people see: a run shows those of its last evaluation, which may be older than its newest
+/// checkpoint.
+fn shown_weights(model: &Model, path: &Path) -> Option<NamedWeights> {
+    let run = model.folder.as_deref().filter(|_| ModelName::of(path).path.is_dir());
+    run.and_then(NamedWeights::evaluated).or_else(|| weights_of(model, path))
+}
+
+/// The names of the classes that `model` itself has: those in the file beside it, else what the labels of a classifier are
+/// called. Names of the classes of other weights are warned of and not used. None for a model without classes.
+pub(crate) fn of_model(model: &Model, path: &Path, talk: &Talk) -> anyhow::Result<ClusterNames> {
+    used(load(model, &names_file(path), weights_of(model, path)), model, talk)
+}
+
+/// The names in `file` of the classes of `weights`.
+fn load(model: &Model, file: &Path, weights: Option<NamedWeights>) -> Result<ClusterNames, RunError> {
+    let classes = classes_of(model);
+    if classes == 0 {
+        return Ok(ClusterNames::new(0));
+    }
+    let mut names = ClusterNames::load_for(file, classes, weights.clone())?;
+    if names.is_untouched() {
+        names = unnamed(model);
+        weights.into_iter().for_each(|weights| names.set_weights(weights));
+    }
+    Ok(names)
+}
+
+/// How many classes there are.
+fn classes_of(model: &Model) -> u32 {
+    // A number that does not fit was refused when the model was opened.
+    ClassSource::named(model).map_or(0, |(_, classes)| u32::try_from(classes).unwrap_or(u32::MAX))
+}
+
+/// The classes as training or labels left them.
+fn unnamed(model: &Model) -> ClusterNames {
+    match (ClassSource::named(model), &model.card.classifier) {
+        (Some((ClassSource::Labels, _)), Some(card)) => card.cluster_names(),
+        _ => ClusterNames::new(classes_of(model)),
+    }
+}
+
+/// The names that were loaded. Of those of other weights nothing is used but the warning.
+fn used(loaded: Result<ClusterNames, RunError>, model: &Model, talk: &Talk) -> anyhow::Result<ClusterNames> {
+    match loaded {
+        Err(other @ RunError::OtherWeights(_)) => {
+            talk.warn(format!("classes appear without their names: {other}"));
+            Ok(unnamed(model))
+        }
+        loaded => Ok(loaded?),
+    }
 }
 
 /// What a person asked for and cannot be is wrong usage.

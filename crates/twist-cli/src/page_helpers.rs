@@ -9,7 +9,7 @@ use twist_data::Dataset;
 use twist_eval::thumbnail;
 use twist_model::{EvalInput, Model};
 use twist_report::serve::{Embed, Helpers, Pictures};
-use twist_run::Sources;
+use twist_run::{NamedWeights, Sources};
 
 use crate::sources::open_both;
 use crate::talk::{Talk, chain};
@@ -40,6 +40,16 @@ impl RunModel {
         machine.prepare()?;
         let model = Model::load(folder, machine.device)?;
         model.backbone()?;
+        // Features of other weights are not near those of the same images.
+        if let (Some(own), Some(NamedWeights::Step(evaluated))) =
+            (model.step, NamedWeights::evaluated(folder))
+            && own != evaluated
+        {
+            anyhow::bail!(
+                "the images are those of step {evaluated}, and the newest checkpoint is of step {own}; the run evaluates it at \
+                 its end (--resume)"
+            );
+        }
         let input = EvalInput::of_card(&model.card, None, &machine)?;
         Ok(Self { model, input })
     }

@@ -2,13 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use twist_run::Sources;
+use twist_run::{RUNS, Sources};
 
 use crate::args::RunFolderArgs;
 use crate::sources::absolute;
-
-/// Folder of the runs that were given no `--out`.
-const RUNS: &str = "runs";
 
 /// The run's folder: `--out`; else, when one is to be resumed, the latest `runs/NAME-N` (on `data`, where that is said);
 /// else the first that is free.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use serde::de::DeserializeOwned;
+use twist_io::{did_you_mean, near_paths};
 use twist_run::files;
 use twist_train::{ConfigError, Override, Recipe, RecipeOf, warmup_that_fits};
 
@@ -30,12 +30,22 @@ impl Written {
     /// [`Usage`] for an unknown name; a file that cannot be read.
     pub(crate) fn named(given: &str) -> anyhow::Result<Self> {
         if Path::new(given).extension().is_some_and(|extension| extension == "toml") {
-            let text = fs_err::read_to_string(given)
-                .context("--recipe takes the name of a built-in recipe (`twist recipes`) or a file")?;
+            if !Path::new(given).exists() {
+                anyhow::bail!(
+                    "there is no recipe {given}{}: --recipe takes the name of a built-in recipe (`twist recipes`) or a file",
+                    did_you_mean(&near_paths(Path::new(given)))
+                );
+            }
+            let text = fs_err::read_to_string(given)?;
             return Ok(Self { name: given.to_string(), text });
         }
         let recipe = recipes::named(given)?;
         Ok(Self { name: recipe.name.to_string(), text: recipe.text.to_string() })
+    }
+
+    /// Whether it is a recipe for training on images, and not one for a head.
+    pub(crate) fn is_of_images(&self) -> bool {
+        Recipe::read(&self.name, &self.text, &[]).is_ok()
     }
 
     /// A recipe that was made for the data at hand.

@@ -41,8 +41,13 @@ pub(crate) fn lines(metrics: &Metrics) -> Vec<String> {
     // What the figures rest on, where that is not what the line says of them all.
     let note = |figure: &Figure| {
         if figure == figure::KNN_TOP1 {
-            let asked = asked.filter(|&asked| asked != images)?;
-            return Some(format!(" (measured on {} images)", thousands(asked)));
+            let on = asked.filter(|&asked| asked != images);
+            let on = on.map(|asked| format!("measured on {} images", thousands(asked)));
+            let fewer = metrics.count("/knn/k_asked").zip(metrics.count("/knn/k"));
+            let fewer = fewer
+                .map(|(asked, k)| format!("k = {asked} is the recipe's, but only {k} images vote: k = {k}"));
+            let notes: Vec<String> = on.into_iter().chain(fewer).collect();
+            return (!notes.is_empty()).then(|| format!(" ({})", notes.join("; ")));
         }
         let (clusters, classes) = (metrics.count("/clusters")?, metrics.count("/baselines/kmeans_clusters")?);
         (figure == figure::ACC && clusters != classes)
@@ -96,6 +101,10 @@ mod tests {
         }));
         let line = "on 1,000 training images: k-NN 0.350 ± 0.092 (measured on 100 images)  ACC 0.200 (40 clusters, 10 classes)";
         assert_eq!(lines(&metrics), [line]);
+        let mut few = metrics;
+        few.protocol["knn"] = json!({"queries": 1000, "k": 96, "k_asked": 200});
+        let line = &lines(&few)[0];
+        assert!(line.contains("(k = 200 is the recipe's, but only 96 images vote: k = 96)  ACC"), "{line}");
     }
 
     #[test]

@@ -18,8 +18,9 @@ const ROWS: i64 = 4096;
 pub struct ClassifierScores {
     /// Images whose most probable class is right.
     pub top1: f64,
-    /// Images whose class is among the five most probable ones.
-    pub top5: f64,
+    /// Images whose class is among the five most probable ones; of five classes or fewer, every one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
     /// Labelled images.
     #[serde(skip)]
     pub images: usize,
@@ -73,7 +74,8 @@ pub fn classifier_scores(
     }
     let share = |count: i64| count as f64 / images as f64;
     let (images, right) = (images as usize, first as usize);
-    Ok(ClassifierScores { top1: share(first), top5: share(among), images, right, matched_by })
+    let top5 = (card.classes > 5).then(|| share(among));
+    Ok(ClassifierScores { top1: share(first), top5, images, right, matched_by })
 }
 
 /// The output that stands for each class of a data set: the one of the same name, also where that is a number. Where one

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tch::Device;
 use twist_data::{DecodeLimits, Decoder};
 use twist_nn::TwistNet;
-use twist_run::{Figures, Log, Metrics, figure, files};
+use twist_run::{Carried, Figures, Log, Metrics, figure, files};
 use twist_train::TrainPlan;
 
 use crate::baselines::{self, KMEANS_RESTARTS, pixel_transform};
@@ -53,9 +53,17 @@ impl RunFigures {
     }
 }
 
+/// What the evaluation at the end of a run leaves.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// The content of `metrics.json`.
+    pub metrics: Metrics,
+    /// What became of the names that people gave to classes of an earlier evaluation; `None` where there were none.
+    pub names: Option<Carried>,
+}
+
 /// Evaluates the trained `net` and writes `metrics.json`, `embeddings.parquet`, `images.csv`, `thumbnails.tar` and
-/// `augmentation.png` into the run folder. Returns the content of `metrics.json`, which is written last. `watch` hears how far
-/// it is.
+/// `augmentation.png` into the run folder; `metrics.json` is written last. `watch` hears how far it is.
 ///
 /// # Errors
 /// No image can be read, libtorch fails, or the disk is full or read-only.
@@ -66,7 +74,7 @@ pub fn final_evaluation(
     folder: &Path,
     run: RunFigures,
     watch: &Watch,
-) -> Result<Metrics, EvalError> {
+) -> Result<Evaluated, EvalError> {
     let input = EvalInput { watch: watch.clone(), ..data.input(plan)? };
     watch.now("features");
     let most = if data.held_out.is_some() { usize::MAX } else { TRAINING_IMAGES_SCORED };
@@ -74,7 +82,9 @@ pub fn final_evaluation(
     let knn = KnnProtocol::of_plan(plan);
     let (scores, features) = scores::measure(net, &input, data, &split, knn)?;
     watch.now("thumbnails");
-    write_artefacts(plan, data, &features, folder)?;
+    let names =
+        artefacts::carry_names(&features, &**data.evaluated(), folder, plan.net().head.dim, run.steps)?;
+    write_artefacts(plan, data, (&features, run.steps), folder)?;
 
     let mut metrics = Metrics {
         figures: Figures::of(&scores),
@@ -99,20 +109,27 @@ pub fn final_evaluation(
         });
     }
     metrics.write(folder)?;
-    Ok(metrics)
+    Ok(Evaluated { metrics, names })
 }
 
 /// The files that the report draws from.
 fn write_artefacts(
     plan: &TrainPlan,
     data: &EvalData,
-    features: &NetworkOutputs,
+    (features, steps): (&NetworkOutputs, u64),
     folder: &Path,
 ) -> Result<(), EvalError> {
     let mut decoder = Decoder::new(DecodeLimits::default());
     let names = artefacts::numbered(plan.net().head.dim);
     let crops = Some(&*data.crops);
-    artefacts::write(features, &**data.evaluated(), &names, folder, Some(&mut decoder), crops)?;
+    artefacts::write(
+        (features, Some(steps)),
+        &**data.evaluated(),
+        &names,
+        folder,
+        Some(&mut decoder),
+        crops,
+    )?;
     let views = plan.views();
     let sheet = folder.join(files::AUGMENTATION);
     artefacts::contact_sheet::write(&sheet, &*data.train, views, plan.run.seed, &mut decoder)
@@ -142,13 +159,17 @@ fn protocol(
         "twist": env!("CARGO_PKG_VERSION"),
     });
     if scores.knn_top1.is_some() {
+        let (k_asked, voters) = (plan.eval().knn_k, split.bank.len());
         protocol["knn"] = json!({
-            "k": plan.eval().knn_k.min(split.bank.len()),
+            "k": k_asked.min(voters),
             "temperature": plan.eval().knn_temperature,
             "features": "backbone, L2-normalised",
-            "bank": split.bank.len(),
+            "bank": voters,
             "queries": split.queries.len(),
         });
+        if k_asked > voters {
+            protocol["knn"]["k_asked"] = k_asked.into();
+        }
     }
     protocol
 }

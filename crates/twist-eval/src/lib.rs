@@ -69,7 +69,7 @@ pub use cluster_eval::{
 };
 pub use crops::Crops;
 pub use error::EvalError;
-pub use final_evaluation::{RunFigures, final_evaluation, is_evaluated};
+pub use final_evaluation::{Evaluated, RunFigures, final_evaluation, is_evaluated};
 pub use frozen::{ChosenHead, guides, head_evaluation, head_scores, neighbourhood, with_head};
 pub use kmeans::{KMeans, KMeansFit};
 pub use knn::{KnnProtocol, knn_top1, knn_top1_each};

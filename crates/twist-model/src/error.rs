@@ -57,9 +57,19 @@ impl From<serde_json::Error> for ModelError {
 impl ModelError {
     /// Labels were needed and there are none.
     pub fn no_labels() -> Self {
-        let why = "sub-folders, a list or the files must say the classes";
+        let why = "give a CSV file with the columns path,label (--labels FILE, or as DATA itself), or put the images of each \
+                   class into a folder of its own";
         let remedy = "`twist data info DATA` shows what was found";
         Refused::new("no image has a label").because(why).remedy(remedy).into()
+    }
+
+    /// Nothing is at the path of a model; `near` is what may have been meant.
+    pub fn not_found(path: &Path, near: &[String]) -> Self {
+        let what = format!("there is no model {}", path.display());
+        if near.is_empty() {
+            return Refused::new(what).because("give a run folder, a checkpoint or a weight file").into();
+        }
+        Refused::new(format!("{what}{}", twist_io::did_you_mean(near))).into()
     }
 
     /// Weights of a network that is not known.

@@ -15,7 +15,15 @@ pub enum ReportError {
     #[error("no run was given: name at least one run folder, as in `twist report runs/demo`")]
     NoRuns,
 
-    /// The path is missing, or is a file.
+    /// Nothing is at the path of a run.
+    #[error(
+        "there is no run {}{}",
+        path.display(),
+        if near.is_empty() { ": give the folder that `twist train --out RUN` or `twist demo` wrote".into() } else { twist_io::did_you_mean(near) }
+    )]
+    NotFound { path: PathBuf, near: Vec<String> },
+
+    /// The path is a file.
     #[error("{} is not a folder: give the run folder that `twist train --out RUN` or `twist demo` wrote", path.display())]
     NotAFolder { path: PathBuf },
 

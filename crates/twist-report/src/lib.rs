@@ -86,7 +86,7 @@ use twist_run::files;
 pub use self::error::ReportError;
 pub use self::serve::serve;
 use self::study::Study;
-pub use self::verdict::{Grade, Training, Verdict, verdict};
+pub use self::verdict::{FEW_IMAGES, Grade, Subject, Training, Verdict, verdict};
 
 /// What was written.
 #[derive(Clone, Debug)]
@@ -99,10 +99,12 @@ pub struct ReportSummary {
     pub pictures: usize,
     /// The table of images to label next, beside the page; only a page of one run has one.
     pub labels: Option<PathBuf>,
-    /// Whether the discovered classes of each run can be used, by the run's name; runs without such classes have none.
+    /// Whether the discovered classes or the classifier of each run can be used, by the run's name.
     pub verdicts: Vec<(String, Verdict)>,
     /// What is missing from it, one sentence each, with the run's name when there are several.
     pub notes: Vec<String>,
+    /// The same of files that are damaged.
+    pub damaged: Vec<String>,
 }
 
 /// Writes the report of `runs`, one run folder or several side by side, to `out`.
@@ -112,7 +114,7 @@ pub struct ReportSummary {
 /// # Errors
 ///
 /// [`ReportError`] when a folder is not a run, or something cannot be read or written. Missing and damaged parts of a run are
-/// no errors; they are named on the page and in [`ReportSummary::notes`].
+/// no errors; they are named on the page, in [`ReportSummary::notes`] and [`ReportSummary::damaged`].
 pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> {
     if runs.is_empty() {
         return Err(ReportError::NoRuns);
@@ -129,14 +131,19 @@ pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> 
     // The page comes last: where it is newer than the figures, nothing is missing.
     twist_io::write_atomic(out, |file| file.write_all(page.html.as_bytes()))?;
     let several = runs.len() > 1;
-    let missing = runs.iter().flat_map(|run| {
-        run.notes.iter().map(move |note| if several { format!("{}: {note}", run.name) } else { note.clone() })
-    });
-    notes.extend(missing);
+    let of_run = |run: &run::Run, note: &String| match several {
+        true => format!("{}: {note}", run.name),
+        false => note.clone(),
+    };
+    let mut damaged = Vec::new();
+    for run in &runs {
+        notes.extend(run.notes.missing.iter().map(|note| of_run(run, note)));
+        damaged.extend(run.notes.damaged.iter().map(|note| of_run(run, note)));
+    }
     let (path, bytes) = (out.to_owned(), page.html.len() as u64);
     let verdicts =
         runs.iter().filter_map(|run| Some((run.name.clone(), verdict::verdict_on(run)?))).collect();
-    Ok(ReportSummary { path, bytes, pictures: page.pictures, labels, verdicts, notes })
+    Ok(ReportSummary { path, bytes, pictures: page.pictures, labels, verdicts, notes, damaged })
 }
 
 /// Whether `path` is there and not a file: a device or a pipe takes the page and nothing else.

@@ -31,4 +31,7 @@ pub enum RunError {
     /// A file could not be put in its place.
     #[error(transparent)]
     Io(#[from] twist_io::IoError),
+    /// Names of the classes of other weights.
+    #[error(transparent)]
+    OtherWeights(Refused),
 }

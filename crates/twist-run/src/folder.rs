@@ -37,14 +37,7 @@ impl RunFolder {
     /// A folder that exists and is not a run, is locked, or cannot be written.
     pub fn open(path: impl Into<PathBuf>, on_existing: OnExisting) -> Result<Self, RunError> {
         let path = path.into();
-        let exists = path.is_dir() && is_used(&path)?;
-        let is_run = [files::PLAN, files::LOG, files::LOCK].iter().any(|name| path.join(name).is_file());
-        if exists && !is_run {
-            return Err(RunError::NotARun(path));
-        }
-        if exists && on_existing == OnExisting::Refuse {
-            return Err(RunError::Exists(path));
-        }
+        Self::check(&path, on_existing)?;
         fs_err::create_dir_all(path.join(files::CHECKPOINTS))?;
         let lock = RunLock::take(&path)?;
         for folder in [path.clone(), path.join(files::CHECKPOINTS), path.join(files::COLLAPSE)] {
@@ -53,6 +46,24 @@ impl RunFolder {
             }
         }
         Ok(Self { path, on_existing, lock })
+    }
+
+    /// Whether [`RunFolder::open`] refuses `path` for what is there, before anything is read or made for the run.
+    ///
+    /// # Errors
+    /// A folder that holds something else, or a run that is neither to be resumed nor replaced.
+    pub fn check(path: &Path, on_existing: OnExisting) -> Result<(), RunError> {
+        if !path.is_dir() || !is_used(path)? {
+            return Ok(());
+        }
+        let path = path.to_owned();
+        if ![files::PLAN, files::LOG, files::LOCK].iter().any(|name| path.join(name).is_file()) {
+            return Err(RunError::NotARun(path));
+        }
+        match on_existing {
+            OnExisting::Refuse => Err(RunError::Exists(path)),
+            _ => Ok(()),
+        }
     }
 
     /// Where the run lives.
@@ -101,30 +112,19 @@ impl RunFolder {
         }))
     }
 
-    /// Renames a file that holds what people said and that would be replaced: `clusters.json` becomes
-    /// `clusters.replaced-1.json`, or of the next number that is free. Of equal files one is kept. Returns where it is then;
-    /// `None` when there is no such file.
+    /// Moves a file that holds what people said and that would be replaced out of the way: see [`keep_copy`]. Returns where
+    /// it is then; `None` when there is no such file.
     ///
     /// # Errors
-    /// A file cannot be read, renamed or removed.
+    /// A file cannot be read, written or removed.
     pub fn set_aside(&self, name: &str) -> Result<Option<PathBuf>, RunError> {
         let path = self.path.join(name);
         if !path.is_file() {
             return Ok(None);
         }
-        let bytes = fs_err::read(&path)?;
-        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-        for number in 1u32.. {
-            let aside = self.path.join(format!("{stem}.replaced-{number}.{extension}"));
-            match fs_err::read(&aside) {
-                Ok(known) if known == bytes => fs_err::remove_file(&path)?,
-                Ok(_) => continue,
-                Err(error) if error.kind() == ErrorKind::NotFound => fs_err::rename(&path, &aside)?,
-                Err(error) => return Err(error.into()),
-            }
-            return Ok(Some(aside));
-        }
-        Ok(None)
+        let aside = keep_copy(&self.path, name)?;
+        fs_err::remove_file(path)?;
+        Ok(Some(aside))
     }
 
     /// Writes `config.toml`, the recipe as written, and `plan.json`, everything derived from it. Call it when nothing can be
@@ -186,6 +186,30 @@ impl RunFolder {
             }
         }
         Ok(())
+    }
+}
+
+/// Copies the file `name` of the run in `folder`, which people wrote: `clusters.json` to `clusters.replaced-1.json`, or to the
+/// next number that is free. Of equal copies one is kept. Returns where it is.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub(crate) fn keep_copy(folder: &Path, name: &str) -> Result<PathBuf, RunError> {
+    let bytes = fs_err::read(folder.join(name))?;
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    let place = |number: u32| folder.join(format!("{stem}.replaced-{number}.{extension}"));
+    let mut number = 1;
+    loop {
+        let aside = place(number);
+        match fs_err::read(&aside) {
+            Ok(known) if known == bytes => return Ok(aside),
+            Ok(_) => number += 1,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                write_atomic(&aside, |file| file.write_all(&bytes))?;
+                return Ok(aside);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub mod files;
 mod checkpoint;
 mod folder;
 mod lock;
+mod near;
 
 mod clusters;
 mod labels;
@@ -48,7 +49,7 @@ mod time;
 mod error;
 
 pub use checkpoint::{CheckpointStore, Loaded, Measured, Rejected, Standing, Streaks};
-pub use clusters::{ClusterNames, Group, Groups, clusters_file};
+pub use clusters::{Carried, ClusterNames, Group, Groups, NamedWeights, carry_names, clusters_file};
 pub use error::RunError;
 pub use evaluations::{Evaluation, Evaluations};
 pub use event::{Event, EventKind, StartFigures};
@@ -58,6 +59,7 @@ pub use folder::{OnExisting, RunFolder};
 pub use labels::{Labels, labels_in, replace_labels};
 pub use log::{Log, LogLine};
 pub use metrics::Metrics;
+pub use near::{RUNS, near_runs};
 pub use recorder::{JsonLines, Recorder, TensorBoard};
 pub use samples::Samples;
 pub use sources::Sources;

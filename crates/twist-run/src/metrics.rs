@@ -7,13 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use twist_io::write_atomic;
 
+use crate::samples::STEPS;
 use crate::{Figures, RunError, files};
 
 /// Keys of the file that are not figures.
 const BASELINES: &str = "baselines";
 const PROTOCOL: &str = "protocol";
-/// Key of the protocol: finished steps of the network that was evaluated.
-const STEPS: &str = "steps";
 
 /// What the evaluation at the end of a run measured.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,10 +57,15 @@ impl Metrics {
         self.protocol[STEPS] = steps.into();
     }
 
+    /// How many steps the evaluated network had made; old versions did not say it.
+    pub fn steps(&self) -> Option<u64> {
+        self.protocol[STEPS].as_u64()
+    }
+
     /// Whether these are of the network after `steps` steps: a run that was stopped, evaluated and resumed has older ones until
     /// it is evaluated again. Those of old versions do not say it, and are believed.
     pub fn are_of(&self, steps: u64) -> bool {
-        self.protocol[STEPS].as_u64().is_none_or(|known| known == steps)
+        self.steps().is_none_or(|known| known == steps)
     }
 
     /// A count of the protocol by its place in it, such as `/knn/queries`.

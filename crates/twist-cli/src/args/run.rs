@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use torch_ext::DeviceRequest;
-use twist_run::OnExisting;
+use twist_run::{OnExisting, RunError, RunFolder};
 
 use super::{Duration, PrecisionArg, at_least, device, recipe};
 
@@ -31,6 +31,11 @@ impl RunFolderArgs {
             (_, true) => OnExisting::Replace,
             _ => OnExisting::Refuse,
         }
+    }
+
+    /// Whether --out names a folder that the run may have, found out before anything is read for it.
+    pub(crate) fn check(&self) -> Result<(), RunError> {
+        self.out.as_deref().map_or(Ok(()), |out| RunFolder::check(out, self.on_existing()))
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) struct Args {
 
 /// Trains on `shapes:train`, evaluates on `shapes:test`, writes the report and says what came out.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    args.folder.check()?;
     let machine = Machine::detect(args.machine.device, args.machine.threads.map(usize::from))?;
     let name = args.recipe.recipe.clone().unwrap_or_else(|| "demo".into());
     let folder = place::of_run(&args.folder, &name, None);

@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let options = ExportOptions {
         bytes: args.bytes,
         features_only: args.features_only,
-        class_names: class_names(&model, &args.model)?,
+        class_names: class_names(&model, &args.model, talk)?,
     };
     for file in format.write(&model, &options, &twist_io::followed(&args.out))? {
         to_stdout(format!("{}  {}", sha256_of(&file)?, file.display()))?;
@@ -78,8 +78,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 }
 
 /// The names of the model's classes, in the order of its outputs; merged ones have one name. None where nobody named any.
-fn class_names(model: &Model, path: &Path) -> anyhow::Result<Vec<String>> {
-    let names = names::of_model(model, path)?;
+fn class_names(model: &Model, path: &Path, talk: &Talk) -> anyhow::Result<Vec<String>> {
+    let names = names::of_model(model, path, talk)?;
     let groups = names.groups();
     if groups.is_plain() && groups.iter().all(|group| !group.named) {
         return Ok(Vec::new());

@@ -58,6 +58,7 @@ pub(crate) struct Args {
 
 /// Trains, tests, and leaves a model in the run folder.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    args.folder.check()?;
     let path = place::of_run(&args.folder, NAME, None);
     let mut config = config(args, &path)?;
     let (opened, precision) = args.machine.open(&config.model, talk)?;

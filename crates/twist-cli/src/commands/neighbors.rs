@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let rows: Vec<usize> = all.iter().flat_map(|found| &found.similar).map(|similar| similar.row).collect();
     let classes: Vec<Class> = match ClassSource::of(&opened.model) {
         Some(source) => {
-            let names = names::of_model(&opened.model, &args.model.model)?;
+            let names = names::of_model(&opened.model, &args.model.model, talk)?;
             let predictor = Predictor::new(&opened.model, source, &names, 1)?;
             let places = images.classes(&predictor, &rows)?;
             let class = |place| predictor.class(place);

@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let format = args.out.as_deref().map(format_of).transpose()?;
     args.out.as_deref().map_or(Ok(()), |out| out_file::check(out, args.force))?;
     let opened = args.model.open(talk)?;
-    let predictor = predictor(args, &opened)?;
+    let predictor = predictor(args, &opened, talk)?;
     let schema = predictor.schema();
     // A file that cannot be written is noticed before the work; stdout gets nothing before there is something to say.
     let file = match (&args.out, format) {
@@ -80,7 +80,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let source = Input::open_all(&args.data, &args.labels, talk)?;
     opened.takes(&source)?;
     let sink = file.map_or_else(|| table_in_stream(Box::new(std::io::stdout()), &schema), Ok)?;
-    talk.say(format!("{}: {} of them", predictor.source(), predictor.len()));
+    let step = opened.model.step.map_or_else(String::new, |step| format!(", of step {step}"));
+    talk.say(format!("{}: {} of them{step}", predictor.source(), predictor.len()));
     let write = |batch: &FeatureBatch<'_>, sink: &mut dyn TableSink| {
         sink.push(&predictor.rows(&schema, &opened.model, batch, &**source.dataset())?)
     };
@@ -96,7 +97,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn predictor(args: &Args, opened: &Opened) -> anyhow::Result<Predictor> {
+fn predictor(args: &Args, opened: &Opened, talk: &Talk) -> anyhow::Result<Predictor> {
     let model = &opened.model;
     let source = match args.classes {
         Some(ClassesArg::Discovered) => ClassSource::Discovered,
@@ -104,7 +105,7 @@ fn predictor(args: &Args, opened: &Opened) -> anyhow::Result<Predictor> {
         // Without either, the error of a missing head says what to do.
         None => ClassSource::of(model).unwrap_or(ClassSource::Discovered),
     };
-    let names = names::of_model(model, &args.model.model)?;
+    let names = names::of_model(model, &args.model.model, talk)?;
     let predictor = Predictor::new(model, source, &names, usize::from(args.top))?;
     Ok(match args.unsure {
         Some(threshold) => predictor.with_unsure(Some(threshold)),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use twist_report::ReportSummary;
 use twist_run::files;
 
 use crate::exit::{Exit, Usage};
@@ -63,9 +64,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     let runs: Vec<&Path> = args.runs.iter().map(PathBuf::as_path).collect();
     let summary = twist_report::report(&runs, &out)?;
-    for note in &summary.notes {
-        talk.detail(note);
-    }
+    tell_notes(&summary, talk);
     for (name, verdict) in &summary.verdicts {
         talk.say(format!("{}: {verdict}", twist_io::printable(name)));
     }
@@ -76,6 +75,12 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Says what the page lacks: what is damaged always, what is not there when more was asked for.
+pub(crate) fn tell_notes(summary: &ReportSummary, talk: &Talk) {
+    summary.damaged.iter().for_each(|note| talk.warn(note));
+    summary.notes.iter().for_each(|note| talk.detail(note));
+}
+
 /// Serves until Ctrl-C or SIGTERM, which end it as they should: nothing is left to save.
 fn serve(run: &Path, port: u16, talk: &Talk) -> anyhow::Result<Exit> {
     let stop = Arc::new(AtomicBool::new(false));
@@ -83,7 +88,8 @@ fn serve(run: &Path, port: u16, talk: &Talk) -> anyhow::Result<Exit> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle Ctrl-C")?;
     }
     let helpers = page_helpers::of_run(run, talk);
-    let announce = |address: &str| {
+    let announce = |address: &str, damaged: &[String]| {
+        damaged.iter().for_each(|note| talk.warn(note));
         to_stdout(address)?;
         talk.say("open this address in a browser; Ctrl-C ends the server");
         Ok(())

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use torch_ext::Machine;
 use twist_data::Dataset;
-use twist_io::shell_word;
-use twist_run::{Sources, files};
+use twist_io::{did_you_mean, shell_word};
+use twist_model::{HubName, ModelError};
+use twist_report::FEW_IMAGES;
+use twist_run::{Sources, files, near_runs};
 use twist_train::{DataFacts, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
@@ -41,8 +43,6 @@ kept out of training for that.";
 /// The command that resumes a run, up to the folder.
 pub(super) const AGAIN: &str = "twist train --resume --out";
 
-/// With fewer images any result is chance.
-const FEW_IMAGES: usize = 50;
 /// With fewer images a class on average, classes are not seen often enough to be told apart.
 const FEW_IN_A_CLASS: f64 = 5.0;
 
@@ -51,8 +51,8 @@ const FEW_IN_A_CLASS: f64 = 5.0;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Folder, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches, or a file of features; can be left out with --resume --out RUN
-    #[arg(value_name = "DATA", num_args = 0..)]
-    data: Vec<String>,
+    #[arg(value_name = "DATA")]
+    data: Option<String>,
     /// Number of classes to discover
     #[arg(long, value_name = "K", value_parser = at_least::<i64>(2))]
     pub(super) clusters: Option<i64>,
@@ -88,7 +88,7 @@ pub(crate) struct Args {
 impl Args {
     /// Whether the command line says DATA.
     pub(super) fn names_data(&self) -> bool {
-        !self.data.is_empty()
+        self.data.is_some()
     }
 
     /// What the command line says of time.
@@ -101,13 +101,22 @@ impl Args {
 
     /// Where the run of this recipe goes, or lies when it is resumed.
     pub(super) fn run_folder(&self, recipe: &str) -> PathBuf {
-        place::of_run(&self.folder, recipe, self.data.first().map(String::as_str))
+        place::of_run(&self.folder, recipe, self.data.as_deref())
     }
 }
 
 /// Trains, evaluates and reports.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let machine = Machine::detect(args.machine.device, args.machine.threads.map(usize::from))?;
+    if !args.print_config {
+        args.folder.check()?;
+    }
+    let of_hub = |init: &Path| init.to_str().and_then(HubName::of).is_some();
+    if let Some(init) =
+        args.init.as_deref().filter(|init| matches!(init.try_exists(), Ok(false)) && !of_hub(init))
+    {
+        return Err(ModelError::not_found(init, &near_runs(init))).context("--init");
+    }
     let mut sources = sources(args)?;
     if train_head::is_meant(&sources)? {
         return train_head::run(args, sources, machine, talk);
@@ -119,7 +128,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     let opened = open_both(&sources, talk);
     let data =
-        if args.data.is_empty() { opened.with_context(|| kept_place(args, &sources))? } else { opened? };
+        if args.data.is_none() { opened.with_context(|| kept_place(args, &sources))? } else { opened? };
     let base = if is_auto(&sources) {
         sources.recipe = folder_auto::NAME.into();
         auto(args, &*data.train, machine.device.is_cuda(), talk)?
@@ -130,7 +139,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         return print_config(args, &sources.recipe, &base, talk);
     }
     let folder = args.run_folder(&sources.recipe);
-    if args.folder.resume && !args.data.is_empty() {
+    if args.folder.resume && args.data.is_some() {
         refuse_other_data(&folder, &sources.train, &data.train.fingerprint(), "/data_fingerprint")?;
     }
     let facts = DataFacts::of(&*data.train);
@@ -184,11 +193,14 @@ fn warn_of_few_images(images: usize, clusters: i64, talk: &Talk) {
         talk.warn(format!(
             "only {images} images: classes that are found among so few say little, some hundreds are needed"
         ));
-    } else if each < FEW_IN_A_CLASS {
+    }
+    // Two are the fewest that there can be.
+    if each < FEW_IN_A_CLASS && clusters > 2 {
+        let fewer = ((images as f64 / FEW_IN_A_CLASS) as i64).max(2);
+        let each_then = (images as f64 / fewer as f64).min(FEW_IN_A_CLASS);
         talk.warn(format!(
             "{clusters} clusters for {images} images are {each:.1} images a class on average: most classes stay empty or hold \
-             chance; --clusters {} or fewer have {FEW_IN_A_CLASS} and more",
-            (images as f64 / FEW_IN_A_CLASS) as i64
+             chance; --clusters {fewer} or fewer have {each_then:.0} and more"
         ));
     }
 }
@@ -234,38 +246,30 @@ fn sources(args: &Args) -> anyhow::Result<Sources> {
         Some(folder) if args.folder.resume => Sources::read(&folder)?,
         _ => None,
     };
-    let train = match (args.data.as_slice(), &before) {
-        ([data], _) => data.clone(),
-        ([], Some(before)) => before.train.clone(),
-        ([], None) if args.print_config && args.recipe.recipe.is_some() => String::new(),
-        ([], None) if args.folder.resume => {
+    let train = match (&args.data, &before) {
+        (Some(data), _) => data.clone(),
+        (None, Some(before)) => before.train.clone(),
+        (None, None) if args.print_config && args.recipe.recipe.is_some() => String::new(),
+        (None, None) if args.folder.resume => {
             return Err(Usage(match &args.folder.out {
                 Some(out) if out.join(files::CONFIG).is_file() => format!(
                     "the run in {} ended before it had begun: give the whole command again, with DATA and with --resume",
                     out.display()
                 ),
                 Some(out) => format!(
-                    "there is no run in {} to resume: `twist train DATA --out {}` begins one",
+                    "there is no run in {} to resume{}: `twist train DATA --out {}` begins one",
                     out.display(),
+                    did_you_mean(&near_runs(out)),
                     shell_word(out)
                 ),
                 None => "--resume without DATA needs --out RUN, the folder of the run to resume".into(),
             })
             .into());
         }
-        ([], None) => {
+        (None, None) => {
             return Err(
                 Usage("DATA is missing: `twist train photos/`, or see `twist train --help`".into()).into()
             );
-        }
-        (several, _) => {
-            return Err(Usage(format!(
-                "got {} DATA arguments ({}, {}, …); put a pattern in quotes so that the shell leaves it to Twist: 'train-*.tar'",
-                several.len(),
-                several[0],
-                several[1]
-            ))
-            .into());
         }
     };
     let stored_labels = before.as_ref().map(|before| before.labels.clone());

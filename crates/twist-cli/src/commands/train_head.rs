@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use torch_ext::Machine;
 use twist_model::FeatureFile;
 use twist_run::Sources;
@@ -64,9 +63,13 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
     } else {
         written(args, &sources)?
     };
-    let recipe: HeadRecipe = written
-        .with(&args.recipe, None, args.clusters, talk)
-        .with_context(|| format!("features are trained on with the recipe of a head, such as `{RECIPE}`"))?;
+    let recipe: HeadRecipe = written.with(&args.recipe, None, args.clusters, talk).map_err(|error| {
+        match written.is_of_images() {
+            true => error
+                .context(format!("features are trained on with the recipe of a head, such as `{RECIPE}`")),
+            false => error,
+        }
+    })?;
     if args.print_config {
         let values = recipe.config().to_toml();
         to_stdout(format!("# Every value in force, made from {}.\n\n{}", sources.recipe, values.trim_end()))?;

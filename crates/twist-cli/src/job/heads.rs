@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use twist_eval::{
-    ChosenHead, RunFigures, guides, head_evaluation, head_scores, is_evaluated, neighbourhood, with_head,
+    ChosenHead, Evaluated, RunFigures, guides, head_evaluation, head_scores, is_evaluated, neighbourhood,
+    with_head,
 };
 use twist_model::export;
 use twist_run::{Figures, Recorder, RunFolder, Sources, files};
@@ -11,7 +12,7 @@ use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe, Heads};
 use twist_train::run::Run;
 use twist_train::{EvalError, Moment, Outcome, RunPlan, StopFlag};
 
-use super::{Begun, Job, tell_results, write_report};
+use super::{Begun, Job, tell_names, tell_results, write_report};
 use crate::estimate::{Estimate, TimeAsked};
 use crate::head_source::{HeadSource, Tables};
 use crate::progress::{self, Counting};
@@ -152,8 +153,10 @@ impl Begun for BegunHeads {
         let run = RunFigures::of(folder.path(), step, device)?;
         let both = (&self.tables.train, self.tables.held_out.as_ref());
         let watch = progress::watch(talk, &plan.run.machine);
-        let metrics = head_evaluation(&model, plan, &chosen, both, folder.path(), run, &watch)?;
+        let Evaluated { metrics, names } =
+            head_evaluation(&model, plan, &chosen, both, folder.path(), run, &watch)?;
         drop(watch);
+        tell_names(names.as_ref(), folder.path(), talk);
         tell_results(&metrics, &write_report(folder.path(), talk)?)
     }
 }

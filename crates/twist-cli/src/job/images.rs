@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use twist_eval::{EvalData, OnlineEvaluator, RunFigures, final_evaluation, is_evaluated};
+use twist_eval::{EvalData, Evaluated, OnlineEvaluator, RunFigures, final_evaluation, is_evaluated};
 use twist_run::{Recorder, RunFolder, Sources};
 use twist_train::run::Run;
 use twist_train::{Outcome, Pretraining, Recipe, RunPlan, StopFlag, TrainOptions, TrainPlan};
 
-use super::{Begun, Job, tell_results, write_report};
+use super::{Begun, Job, tell_names, tell_results, write_report};
 use crate::progress;
 use crate::sources;
 use crate::talk::Talk;
@@ -84,8 +84,10 @@ impl Begun for BegunImages {
         let plan = task.plan();
         let watch = progress::watch(talk, &plan.run.machine);
         let run = RunFigures::of(folder.path(), step, plan.run.machine.device)?;
-        let metrics = final_evaluation(task.net(), plan, &self.data, folder.path(), run, &watch)?;
+        let Evaluated { metrics, names } =
+            final_evaluation(task.net(), plan, &self.data, folder.path(), run, &watch)?;
         drop(watch);
+        tell_names(names.as_ref(), folder.path(), talk);
         tell_results(&metrics, &write_report(folder.path(), talk)?)
     }
 }

@@ -70,6 +70,7 @@ impl Begun for BegunLabels<'_> {
         }
         let lines = result_lines(figure::FINETUNE, &metrics).into_iter().chain(calibration_lines(&metrics));
         lines.into_iter().try_for_each(to_stdout)?;
+        report.verdicts.iter().try_for_each(|(_, verdict)| to_stdout(verdict.to_string()))?;
         to_stdout(format!("model: {}", model.display()))?;
         Ok(to_stdout(format!("report: {}", report.path.display()))?)
     }

@@ -7,14 +7,15 @@ mod labels;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use twist_io::shell_word;
+use twist_io::{printable, shell_word};
 use twist_report::ReportSummary;
-use twist_run::{Metrics, OnExisting, Recorder, RunFolder, files};
+use twist_run::{Carried, Metrics, OnExisting, Recorder, RunFolder, files};
 use twist_train::{Outcome, RunPlan, StopFlag, StopReason};
 
 pub(crate) use self::heads::HeadJob;
 pub(crate) use self::images::ImageJob;
 pub(crate) use self::labels::LabelJob;
+use crate::commands::report::tell_notes;
 use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::talk::{Talk, to_stdout};
@@ -151,10 +152,34 @@ fn early_exit<B: Begun>(
 /// Writes the report of a run, with what it has to say of missing parts.
 fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<ReportSummary> {
     let written = twist_report::report(&[run], &run.join(files::REPORT))?;
-    for note in &written.notes {
-        talk.detail(note);
-    }
+    tell_notes(&written, talk);
     Ok(written)
+}
+
+/// What became of the names that people gave to classes before the run went on.
+fn tell_names(names: Option<&Carried>, run: &Path, talk: &Talk) {
+    let Some(Carried { from, to, kept, lost, aside }) = names else { return };
+    if !kept.is_empty() {
+        let kept = printable_list(kept);
+        talk.say(format!(
+            "names of step {from} go on to the classes of step {to} that hold most of the same images: {kept}"
+        ));
+    }
+    if !lost.is_empty() {
+        let lost = printable_list(lost);
+        let rest = match aside {
+            Some(aside) => format!("the names as they were are in {}", aside.display()),
+            None => format!(
+                "they stay those of step {from} and are not used: `twist clusters {} keep` takes them over if they still fit",
+                shell_word(run)
+            ),
+        };
+        talk.warn(format!("no class of step {to} holds most of the images of {lost}; {rest}"));
+    }
+}
+
+fn printable_list(names: &[String]) -> String {
+    names.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ")
 }
 
 /// The figures that people ask for first, whether the classes can be used, as the report says it, and where everything else is.

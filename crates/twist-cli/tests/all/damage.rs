@@ -140,7 +140,7 @@ fn a_recipe_with_an_unknown_key_names_file_line_and_key() {
     let wrong = crate::support::TINY.replace("hidden_dim", "hiden_dim");
     fs_err::write(place.path("wrong.toml"), wrong).unwrap();
     let run = place.run("train photos --recipe wrong.toml");
-    run.exits(1).says(&["wrong.toml:5", "hiden_dim", "did you mean `hidden_dim`?"]);
+    run.exits(1).says(&["wrong.toml, line 5", "hiden_dim", "did you mean `hidden_dim`?"]);
     place.run("train photos --recipe missing.toml").exits(1).says(&["missing.toml", "twist recipes"]);
 }
 

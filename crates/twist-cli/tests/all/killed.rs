@@ -179,7 +179,7 @@ fn a_recipe_cut_in_half_is_named_by_its_file() {
     place.run(&format!("train train --recipe tiny.toml --out net {CPU}")).exits(0);
     let recipe = String::from_utf8(read(&place, "net", "config.toml")).unwrap();
     fs_err::write(place.path("net/config.toml"), &recipe[..recipe.find("[model]").unwrap()]).unwrap();
-    resume(&place, "net", "train").exits(1).says(&["net/config.toml:1", "missing field"]);
+    resume(&place, "net", "train").exits(1).says(&["net/config.toml, line 1", "missing field"]);
 
     fs_err::write(place.path("net/config.toml"), recipe).unwrap();
     fs_err::rename(place.path("train"), place.path("moved")).unwrap();

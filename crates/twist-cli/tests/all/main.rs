@@ -1,8 +1,8 @@
 //! The binary from outside: every test runs `twist` as a user would and looks at its output, its exit code and what it
 //! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, `import`
 //! foreign weights, `using` what a trained model is used for, `eval_cluster` and `transfer` evaluations,
-//! `labels` what DATA and labels mean, `from_labels` what is trained from labels, `frozen` heads on frozen features, `interruption` kills, signals and
-//! locks, `time` how long a run takes, `old_folder` a run folder of an older version, `killed` what a kill leaves between two files, and `shared` folders that others use too, `starter` the model for those who have none.
+//! `labels` what DATA and labels mean, `from_labels` what is trained from labels, `frozen` heads on frozen features, `newcomer` what someone meets first, `interruption` kills, signals and
+//! locks, `time` how long a run takes, `old_folder` a run folder of an older version, `resumed_names` names of classes when a run goes on, `killed` what a kill leaves between two files, and `shared` folders that others use too, `starter` the model for those who have none.
 
 mod damage;
 mod eval_cluster;
@@ -14,7 +14,9 @@ mod import;
 mod interruption;
 mod killed;
 mod labels;
+mod newcomer;
 mod old_folder;
+mod resumed_names;
 mod run;
 mod shared;
 mod starter;

@@ -7,19 +7,20 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
+use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
 use twist_model::{
     ModelError, NetworkOutputs, TableFormat, embedding_column, embedding_field, given_labels, table_in_file,
 };
-use twist_run::samples::column;
+use twist_run::samples::{STEPS, column};
 
 use crate::EvalError;
 
 /// Rows turned into one record batch: 4,096 × 2,048 floats are 32 MiB.
 const ROWS: i64 = 4_096;
 
-/// Writes the table atomically.
+/// Writes the table atomically. `steps` are those of the network, where it is one of a run that can go on.
 ///
 /// # Errors
 /// The disk is full or read-only.
@@ -28,11 +29,13 @@ pub(crate) fn write(
     features: &NetworkOutputs,
     dataset: &dyn Dataset,
     names: &[String],
+    steps: Option<u64>,
 ) -> Result<(), EvalError> {
     let (len, width) = features.embeddings.size2()?;
     let (_, kept) = features.clusters.size2()?;
     let schema = schema(kept as i32, width as i32);
-    let mut table = table_in_file(path, TableFormat::Parquet, &schema, &serde_json::Value::Null)?;
+    let facts = steps.map_or(Value::Null, |steps| json!({ STEPS: steps }));
+    let mut table = table_in_file(path, TableFormat::Parquet, &schema, &facts)?;
     for start in (0..len).step_by(ROWS as usize) {
         table.push(&batch(&schema, features, (dataset, names), start, ROWS.min(len - start))?)?;
     }

@@ -31,8 +31,9 @@ pub struct ClusterFigures {
     /// Share of the clusters' information that the labels have.
     pub completeness: f64,
     /// Share of images whose class is among the classes of their five most probable clusters
-    /// ([`twist_metrics::cluster_top_k`]).
-    pub top5: f64,
+    /// ([`twist_metrics::cluster_top_k`]); of five classes or clusters it says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
     /// Mean probability of the winning cluster; k-means has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean_confidence: Option<f64>,
@@ -50,7 +51,10 @@ impl ClusterFigures {
             scores: cluster_scores(labels, &predictions)?,
             homogeneity: table.homogeneity(),
             completeness: table.completeness(),
-            top5: cluster_top_k(labels, &ranking.clusters, ranking.per_image)?,
+            top5: match table.classes().len().min(ranking.all) {
+                0..=5 => None,
+                _ => Some(cluster_top_k(labels, &ranking.clusters, ranking.per_image)?),
+            },
             mean_confidence: ranking.mean_confidence,
         })
     }

@@ -17,6 +17,8 @@ pub struct Ranking {
     pub clusters: Vec<u32>,
     /// Clusters of one image: 5, or all where there are fewer.
     pub per_image: usize,
+    /// Clusters that there are.
+    pub all: usize,
     /// Mean probability of the first; `None` without probabilities.
     pub mean_confidence: Option<f64>,
 }
@@ -28,12 +30,13 @@ impl Ranking {
     /// The model has no head, there are no features, or they have another width.
     pub fn of_model(model: &Model, features: &Tensor) -> Result<Self, EvalError> {
         let (len, _) = features.size2()?;
-        let (mut clusters, mut confidence) = (Vec::new(), Vec::new());
+        let (mut clusters, mut confidence, mut all) = (Vec::new(), Vec::new(), 0);
         let _no_grad = tch::no_grad_guard();
         for start in (0..len).step_by(BLOCK as usize) {
             let block = features.f_narrow(0, start, BLOCK.min(len - start))?;
             let probabilities = model.head_probabilities(&block.f_to_device(model.store.device())?)?;
-            let k = KEPT.min(probabilities.size2()?.1);
+            all = probabilities.size2()?.1;
+            let k = KEPT.min(all);
             let (probability, cluster) = probabilities.f_topk(k, 1, true, true)?;
             clusters.push(cluster);
             confidence.push(probability.f_select(1, 0)?.f_sum(Kind::Double)?);
@@ -42,19 +45,23 @@ impl Ranking {
             return Err(ModelError::NoFeatures.into());
         }
         let sum: f64 = confidence.iter().map(f64::try_from).sum::<Result<f64, _>>()?;
-        Ok(Self { mean_confidence: Some(sum / len as f64), ..Self::of_rows(&Tensor::f_cat(&clusters, 0)?)? })
+        Ok(Self {
+            mean_confidence: Some(sum / len as f64),
+            ..Self::of_rows(&Tensor::f_cat(&clusters, 0)?, all)?
+        })
     }
 
-    /// Of clusters `[N, k]` (int64), the first ones first, with no probabilities.
+    /// Of clusters `[N, k]` (int64) among `all`, the first ones first, with no probabilities.
     ///
     /// # Errors
     /// Another shape or kind.
-    pub fn of_rows(clusters: &Tensor) -> Result<Self, EvalError> {
+    pub fn of_rows(clusters: &Tensor, all: i64) -> Result<Self, EvalError> {
         let (_, per_image) = clusters.size2()?;
         let numbers = Vec::<i64>::try_from(&clusters.f_flatten(0, -1)?.f_contiguous()?)?;
         Ok(Self {
             clusters: numbers.into_iter().map(|cluster| cluster as u32).collect(),
             per_image: per_image as usize,
+            all: all as usize,
             mean_confidence: None,
         })
     }

@@ -61,7 +61,7 @@ impl FeatureClusters {
         let mut figures = Vec::new();
         for seed in 0..seeds {
             let fit = KMeans { clusters, restarts, iterations, seed }.fit(&self.fitted_to)?;
-            let ranking = Ranking::of_rows(&fit.ranked(&self.scored, KEPT)?)?;
+            let ranking = Ranking::of_rows(&fit.ranked(&self.scored, KEPT)?, clusters)?;
             figures.push(ClusterFigures::new(&self.labels, &ranking)?);
             progress(figures.len(), seeds as usize);
         }

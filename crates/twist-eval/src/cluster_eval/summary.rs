@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     fn figures(clusters: &[u32], mean_confidence: Option<f64>) -> ClusterFigures {
-        let ranking = Ranking { clusters: clusters.to_vec(), per_image: 1, mean_confidence };
+        let ranking = Ranking { clusters: clusters.to_vec(), per_image: 1, all: 8, mean_confidence };
         ClusterFigures::new(&[0, 0, 1, 1], &ranking).unwrap()
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use torch_ext::Precision;
 use twist_io::Refused;
 use twist_run::files;
+use twist_train::{RecipeOf, TrainError};
 
 use super::FinetuneOptions;
 use crate::{EvalError, LabelBudget};
@@ -88,6 +89,8 @@ impl FinetuneConfig {
         }
         let unreadable = |source| Refused::reading(&path, source);
         let text = fs_err::read_to_string(&path).map_err(unreadable)?;
+        // A text that is not TOML says nothing of the kind of run.
+        RecipeOf::<toml::Table>::read(&path.display().to_string(), &text, &[]).map_err(TrainError::from)?;
         let config = toml::from_str(&text).map_err(|error| not_finetuning(&path, error.message()))?;
         Ok(Some(config))
     }

@@ -56,7 +56,7 @@ pub(super) fn write(
     let mut decoder = Decoder::new(DecodeLimits::default());
     let classifier = model.card.classifier.as_ref();
     let names = classifier.map_or(&[][..], |classifier| &classifier.names);
-    artefacts::write(&features, &*dataset, names, folder.path(), Some(&mut decoder), None)?;
+    artefacts::write((&features, None), &*dataset, names, folder.path(), Some(&mut decoder), None)?;
     match classifier {
         Some(classifier) => Ok(classifier.cluster_names().save(clusters_file(folder.path()))?),
         None => Ok(()),

@@ -11,7 +11,7 @@ use twist_train::frozen::HeadPlan;
 
 use super::outputs::{self, HeadInput};
 use crate::labels::spread;
-use crate::{EvalError, KMeans, RunFigures, artefacts};
+use crate::{EvalError, Evaluated, KMeans, RunFigures, artefacts};
 use twist_model::{FeatureScaling, Model, Watch};
 use twist_model::{FeatureTable, NetworkOutputs, unit_rows};
 
@@ -32,8 +32,8 @@ pub struct ChosenHead {
 }
 
 /// Evaluates the head of `model` on `held_out`, or on the training features where there are none, and writes `metrics.json`,
-/// `embeddings.parquet`, `images.csv` and, where there are pictures, `thumbnails.tar` into the run folder. Returns the
-/// content of `metrics.json`, which is written last. `watch` hears what is done.
+/// `embeddings.parquet`, `images.csv` and, where there are pictures, `thumbnails.tar` into the run folder;
+/// `metrics.json` is written last. `watch` hears what is done.
 ///
 /// Where there are labels, k-means on the same features stands beside: fitted to the training features, told the same
 /// number of clusters, on the features as they are and divided by their norm.
@@ -48,7 +48,7 @@ pub fn head_evaluation(
     folder: &Path,
     run: RunFigures,
     watch: &Watch,
-) -> Result<Metrics, EvalError> {
+) -> Result<Evaluated, EvalError> {
     let evaluated = held_out.unwrap_or(train);
     let most = if held_out.is_some() { usize::MAX } else { TRAINING_ROWS_SCORED };
     let rows = spread(evaluated.len(), most);
@@ -59,7 +59,15 @@ pub fn head_evaluation(
     let mut decoder = evaluated.has_images.then(|| Decoder::new(DecodeLimits::default()));
     let names = artefacts::numbered(plan.net().dim);
     watch.now("thumbnails and tables");
-    artefacts::write(&features, &*evaluated.dataset, &names, folder, decoder.as_mut(), None)?;
+    let named = artefacts::carry_names(&features, &*evaluated.dataset, folder, plan.net().dim, run.steps)?;
+    artefacts::write(
+        (&features, Some(run.steps)),
+        &*evaluated.dataset,
+        &names,
+        folder,
+        decoder.as_mut(),
+        None,
+    )?;
 
     let scores = outputs::scores(&features, evaluated)?;
     let mut metrics = Metrics {
@@ -93,7 +101,7 @@ pub fn head_evaluation(
         metrics.protocol["baselines"] = facts;
     }
     metrics.write(folder)?;
-    Ok(metrics)
+    Ok(Evaluated { metrics, names: named })
 }
 
 /// Every value that defines the figures.

@@ -11,7 +11,9 @@ use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use twist_eval::{EvalData, RunFigures, final_evaluation};
 use twist_model::Watch;
-use twist_run::{Metrics, figure};
+use twist_nn::TwistNet;
+use twist_run::{ClusterNames, Metrics, NamedWeights, RunError, Samples, clusters_file, figure};
+use twist_train::TrainPlan;
 
 use crate::pictures::{Pictures, labelled, unlabelled};
 use crate::support::{net, plan};
@@ -19,7 +21,7 @@ use crate::support::{net, plan};
 fn evaluate(data: &EvalData, folder: &Path) -> Metrics {
     let plan = plan(data);
     let run = RunFigures { costs: [(figure::MINUTES, 1.5)].into_iter().collect(), ..RunFigures::default() };
-    final_evaluation(&net(&plan), &plan, data, folder, run, &Watch::default()).unwrap()
+    final_evaluation(&net(&plan), &plan, data, folder, run, &Watch::default()).unwrap().metrics
 }
 
 fn table(folder: &Path) -> RecordBatch {
@@ -178,4 +180,70 @@ fn somebody_hears_how_far_the_evaluation_is() {
     assert!(said("features", 12, 12) && said("features", 30, 30), "{heard:?}");
     assert!(said("baselines", 30, 30) && said("k-means", 0, 0) && said("thumbnails", 0, 0), "{heard:?}");
     assert!(heard.iter().all(|(_, done, all)| done <= all));
+}
+
+/// The network with its classes numbered the other way round.
+fn turned(plan: &TrainPlan) -> TwistNet {
+    let (net, dim) = (net(plan), plan.net().head.dim as usize);
+    let mut state = net.store.state_dict().unwrap();
+    let of_classes =
+        |name: &str, shape: &[usize]| name.starts_with("projection_heads.") && shape.first() == Some(&dim);
+    let mut turned = 0;
+    for (_, tensor) in state.0.iter_mut().filter(|(name, tensor)| of_classes(name, &tensor.shape)) {
+        let row = tensor.data.len() / dim;
+        tensor.data = tensor.data.chunks(row).rev().flatten().copied().collect();
+        turned += 1;
+    }
+    assert!(turned > 0);
+    net.store.load(&state).unwrap();
+    net
+}
+
+#[test]
+fn names_go_on_to_the_classes_of_the_same_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = EvalData::new(labelled(30, 0), None).unwrap();
+    let plan = plan(&data);
+    let clusters = plan.net().head.dim as u32;
+    let evaluate = |net: &TwistNet, steps: u64| {
+        let run = RunFigures { steps, ..RunFigures::default() };
+        final_evaluation(net, &plan, &data, folder.path(), run, &Watch::default()).unwrap().names
+    };
+    assert_eq!(evaluate(&net(&plan), 10), None, "nothing was named");
+    let image = Samples::read(folder.path(), false).unwrap().unwrap().rows().remove(0);
+    let class = image.clusters[0].0;
+    let empty = (0..clusters).find(|other| !classes_of(folder.path()).contains(other));
+    let path = clusters_file(folder.path());
+    let mut names = ClusterNames::load_for(&path, clusters, Some(NamedWeights::Step(10))).unwrap();
+    names.rename(class, "one").unwrap();
+    empty.iter().for_each(|empty| names.rename(*empty, "nothing").unwrap());
+    names.set_unsure(Some(0.25)).unwrap();
+    names.save(&path).unwrap();
+    let before = fs_err::read(&path).unwrap();
+
+    let carried = evaluate(&turned(&plan), 20).unwrap();
+    assert_eq!((carried.from, carried.to, carried.kept), (10, 20, vec!["`one`".to_owned()]));
+    let lost: Vec<String> = empty.iter().map(|_| "`nothing`".to_owned()).collect();
+    assert_eq!(carried.lost, lost, "a class without images has no images to go on with");
+    assert_eq!(carried.aside.map(|aside| fs_err::read(aside).unwrap()), empty.map(|_| before.clone()));
+    let now = ClusterNames::load(&path, clusters).unwrap();
+    assert_eq!(now.resolve(clusters - 1 - class).unwrap().name, "one");
+    assert_eq!((now.weights(), now.unsure()), (Some(&NamedWeights::Step(20)), Some(0.25)));
+    assert_eq!(evaluate(&turned(&plan), 20), None, "they are its own");
+
+    // A kill after the table of step 20 and before the figures: what the names of step 10 meant is not known any more.
+    let mut metrics = Metrics::read(folder.path()).unwrap().unwrap();
+    metrics.set_steps(10);
+    metrics.write(folder.path()).unwrap();
+    fs_err::write(&path, &before).unwrap();
+    assert_eq!(evaluate(&turned(&plan), 20), None);
+    assert_eq!(fs_err::read(&path).unwrap(), before, "they stay those of step 10");
+    let stale = ClusterNames::load_for(&path, clusters, Some(NamedWeights::Step(20)));
+    assert!(matches!(stale, Err(RunError::OtherWeights(_))), "{stale:?}");
+}
+
+/// The classes that hold an image.
+fn classes_of(folder: &Path) -> HashSet<u32> {
+    let samples = Samples::read(folder, false).unwrap().unwrap();
+    (0..samples.len()).map(|row| samples.clusters(row)[0].0).collect()
 }

@@ -66,11 +66,15 @@ fn a_ranking_is_what_the_head_says() {
             }));
     }
     assert!((ranking.mean_confidence.unwrap() - confidence / 5_000.0).abs() < 1e-6);
-    assert_eq!(figures.top5, right as f64 / 5_000.0);
-    assert!(figures.top5 >= figures.scores.accuracy_one_to_one);
+    assert_eq!(figures.top5, Some(right as f64 / 5_000.0));
+    assert!(figures.top5 >= Some(figures.scores.accuracy_one_to_one));
+    // Five classes or fewer are all among the five most probable ones.
+    let five: Vec<u32> = labels.iter().map(|label| label.min(&4)).copied().collect();
+    assert_eq!(ClusterFigures::new(&five, &ranking).unwrap().top5, None);
+    assert_eq!(ClusterFigures::new(&labels, &Ranking { all: 5, ..ranking.clone() }).unwrap().top5, None);
     // Fewer clusters than five are all there are.
     let few = Tensor::from_slice(&[1i64, 0, 0, 1]).view([2, 2]);
-    assert_eq!(Ranking::of_rows(&few).unwrap().per_image, 2);
+    assert_eq!(Ranking::of_rows(&few, 2).unwrap().per_image, 2);
 }
 
 #[test]
@@ -84,7 +88,7 @@ fn k_means_finds_the_groups_by_direction() {
     assert_eq!(heard, [(1, 3), (2, 3), (3, 3)]);
     for figures in &figures {
         assert_eq!((figures.scores.accuracy_one_to_one, figures.scores.classes_in_use), (1.0, 6));
-        assert!(figures.mean_confidence.is_none() && figures.top5 == 1.0);
+        assert!(figures.mean_confidence.is_none() && figures.top5 == Some(1.0));
     }
     // Fitted elsewhere, the centroids are the same up to noise.
     let (elsewhere, _) = groups(900);
@@ -102,7 +106,7 @@ fn k_means_finds_the_groups_by_direction() {
 
 #[test]
 fn classes_have_names_where_there_are_some() {
-    let ranking = Ranking { clusters: vec![4, 4, 2, 4], per_image: 1, mean_confidence: None };
+    let ranking = Ranking { clusters: vec![4, 4, 2, 4], per_image: 1, all: 5, mean_confidence: None };
     let rows = class_rows(&[0, 0, 1, 1], &ranking, &["dog".into()]).unwrap();
     assert_eq!((rows[0].class.as_str(), rows[1].class.as_str()), ("dog", "1"));
     assert_eq!((rows[1].cluster, rows[1].taken_for.as_deref()), (Some(2), Some("dog")));

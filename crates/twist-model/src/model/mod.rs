@@ -42,6 +42,8 @@ pub struct Model {
     pub path: PathBuf,
     /// The run folder that it belongs to, if any.
     pub folder: Option<PathBuf>,
+    /// Finished steps of the run, where it is a checkpoint.
+    pub step: Option<u64>,
     /// Newer checkpoints of the run that cannot be used, each with the reason.
     pub left_out: Vec<String>,
     /// SHA-256 of the weight file, 32 hexadecimal digits (of a checkpoint's teacher: a hash of that one); empty for a model that
@@ -116,8 +118,20 @@ impl Model {
         let mut store = Store::new(device, seed);
         let Parts { backbone, head, classifier } = Parts::new(&card, &mut store)?;
         let (path, folder, hash, backbone_hash) = (PathBuf::new(), None, String::new(), String::new());
-        let left_out = Vec::new();
-        Ok(Self { path, folder, left_out, hash, backbone_hash, card, store, backbone, head, classifier })
+        let (step, left_out) = (None, Vec::new());
+        Ok(Self {
+            path,
+            folder,
+            step,
+            left_out,
+            hash,
+            backbone_hash,
+            card,
+            store,
+            backbone,
+            head,
+            classifier,
+        })
     }
 
     /// Opens MODEL: the [`STARTER`] by its name, a run folder (its `model.safetensors`, else its newest good checkpoint), a checkpoint, or a weight

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tch::Device;
 use twist_io::{Refused, StateDict, load_safetensors, match_names, shown};
-use twist_run::{CheckpointStore, Loaded, files};
+use twist_run::{CheckpointStore, Loaded, files, near_runs};
 
 use super::{CARD_KEY, Model, ModelCard, ModelName, STARTER};
 use crate::{CheckpointFacts, ModelError};
@@ -15,6 +15,9 @@ pub(super) fn open(written: &Path, device: Device) -> Result<Model, ModelError> 
     let is_starter = STARTER.is_meant(&path) || STARTER.path().as_ref() == Some(&path);
     if is_starter && !path.exists() {
         return Err(ModelError::no_starter());
+    }
+    if let Ok(false) = path.try_exists() {
+        return Err(ModelError::not_found(&path, &meant(&path)));
     }
     if !path.is_dir() {
         let (state, metadata) = load_safetensors(&path)?;
@@ -39,6 +42,16 @@ pub(super) fn open(written: &Path, device: Device) -> Result<Model, ModelError> 
     let left_out = loaded.rejected.iter().map(|newer| newer.reason.clone()).collect();
     let model = of_run(loaded.path, Some(path), loaded.state, &loaded.facts, teacher, device)?;
     Ok(Model { left_out, ..model })
+}
+
+/// What a path that does not exist may have meant; behind a colon, the teacher of the model before it.
+fn meant(missing: &Path) -> Vec<String> {
+    match missing.to_str().and_then(|text| text.rsplit_once(':')) {
+        Some((model, _)) if Path::new(model).exists() => {
+            vec![ModelName::teacher_of(Path::new(model)).display().to_string()]
+        }
+        _ => near_runs(missing),
+    }
 }
 
 /// The newest checkpoint of a network that was trained on images.
@@ -115,8 +128,10 @@ fn of_run(
     let width = width.ok_or_else(|| unknown(&path, format!("it has no tensor `{first}`")))?;
     let mut card = ModelCard::of_run(facts, i64::try_from(width).unwrap_or(i64::MAX))
         .map_err(|error| unknown(&path, error.to_string()))?;
+    let step = Some(facts.step);
     if !teacher {
-        return filled(path, folder, state.split_prefix("model."), card, device);
+        let model = filled(path, folder, state.split_prefix("model."), card, device)?;
+        return Ok(Model { step, ..model });
     }
     let weights = state.split_prefix("teacher.");
     if weights.is_empty() {
@@ -125,7 +140,7 @@ fn of_run(
     card.origin.push_str(", momentum teacher");
     let mut model = filled(path, folder, weights, card, device)?;
     model.hash = hex(&Sha256::digest(format!("the teacher in {}", model.hash))[..16]);
-    Ok(model)
+    Ok(Model { step, ..model })
 }
 
 /// A model of `card` with the weights of `state`. The two are compared before anything is allocated: a card of a few

@@ -12,6 +12,7 @@ use ::parquet::file::properties::WriterProperties;
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use twist_io::{AtomicFile, Refused};
+use twist_run::samples::FACTS_KEY;
 
 use super::TableSink;
 use crate::ModelError;
@@ -19,8 +20,6 @@ use crate::ModelError;
 /// A row group ends after this many bytes or rows, whichever comes first: it is what memory holds of the file.
 const GROUP_BYTES: usize = 16 << 20;
 const GROUP_ROWS: usize = 65_536;
-/// The key of the file's metadata below which the facts stand.
-const FACTS_KEY: &str = "twist";
 
 /// A table in a file of its own.
 pub(super) struct Parquet {

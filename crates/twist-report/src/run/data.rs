@@ -4,16 +4,16 @@ use std::path::Path;
 
 use twist_run::Sources;
 
-use super::Note;
+use super::Notes;
 use crate::error::ReportError;
 
 /// The held-out images that the file at `path` names; `None` when there are none, or no such file.
-pub(super) fn held_out(path: &Path, notes: &mut Vec<Note>) -> Result<Option<String>, ReportError> {
+pub(super) fn held_out(path: &Path, notes: &mut Notes) -> Result<Option<String>, ReportError> {
     let Some(text) = super::read_optional_text(path)? else { return Ok(None) };
     match serde_json::from_str::<Sources>(&text) {
         Ok(sources) => Ok(sources.held_out),
         Err(error) => {
-            notes.push(format!(
+            notes.damaged(format!(
                 "data.json is damaged ({error}), so what the run was measured on is not known."
             ));
             Ok(None)

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use twist_run::{Evaluation, Evaluations};
 
-use super::{Measured, Note, Origin};
+use super::{Measured, Notes, Origin};
 use crate::error::ReportError;
 
 /// Evaluations that a page shows, the last ones.
@@ -14,7 +14,7 @@ const MOST: usize = 200;
 pub(super) fn read(
     path: &Path,
     measured: Option<&Measured>,
-    notes: &mut Vec<Note>,
+    notes: &mut Notes,
 ) -> Result<Vec<Evaluation>, ReportError> {
     let mut all = Evaluations::default();
     let last = measured.filter(|measured| measured.origin == Origin::Final);
@@ -22,14 +22,14 @@ pub(super) fn read(
     all.add_lines(&super::read_optional_text(path)?.unwrap_or_default());
     if all.damaged > 0 {
         let lines = if all.damaged == 1 { "line" } else { "lines" };
-        notes.push(format!(
+        notes.damaged(format!(
             "{} {lines} of evaluations.jsonl could not be read and were left out.",
             all.damaged
         ));
     }
     let mut all = all.list;
     if all.len() > MOST {
-        notes.push(format!(
+        notes.missing(format!(
             "evaluations.jsonl and metrics.json hold {} evaluations by different protocols; the last {MOST} are shown.",
             all.len()
         ));

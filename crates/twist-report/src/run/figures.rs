@@ -4,7 +4,7 @@ use std::path::Path;
 
 use twist_run::Metrics;
 
-use super::{History, Note};
+use super::{History, Notes};
 use crate::error::ReportError;
 
 /// Where the figures come from.
@@ -25,30 +25,25 @@ pub(crate) struct Measured {
 }
 
 /// Reads `metrics.json`; without it, takes the last evaluation from `log`.
-pub(super) fn read(
-    path: &Path,
-    log: &History,
-    notes: &mut Vec<Note>,
-) -> Result<Option<Measured>, ReportError> {
+pub(super) fn read(path: &Path, log: &History, notes: &mut Notes) -> Result<Option<Measured>, ReportError> {
     if let Some(text) = super::read_optional_text(path)? {
         match serde_json::from_str(&text) {
             Ok(metrics) => return Ok(Some(Measured { origin: Origin::Final, metrics })),
-            Err(error) => notes.push(format!("metrics.json is damaged ({error}), so it was left out.")),
+            Err(error) => notes.damaged(format!(
+                "metrics.json is damaged ({error}), so it was left out; the command of the run with `--resume` measures the \
+                 figures again."
+            )),
         }
+    } else {
+        notes.missing(
+            "There are no final figures (metrics.json) yet: they are written when training ends.".into(),
+        );
     }
     let Some((_, last)) = log.evals.iter().next_back() else {
-        notes.push(
-            "There are no final figures (metrics.json) yet, and no evaluation was logged: \
-             they are written when training ends."
-                .into(),
-        );
+        notes.missing("No evaluation was logged while training.".into());
         return Ok(None);
     };
-    notes.push(
-        "There are no final figures (metrics.json) yet; the figures shown are those of the last evaluation \
-         while training."
-            .into(),
-    );
+    notes.missing("The figures shown are those of the last evaluation while training.".into());
     let metrics = Metrics { figures: last.figures.clone(), ..Metrics::default() };
     Ok(Some(Measured { origin: Origin::Online(last.epoch), metrics }))
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use twist_run::{EventKind, Figures, Log, LogLine, StartFigures};
 
-use super::Note;
+use super::Notes;
 use crate::error::ReportError;
 
 /// Numbers beyond this count as infinite: neither sums of them nor axes can be worked out.
@@ -69,15 +69,16 @@ impl History {
 }
 
 /// Reads the log at `path`; without one the history is empty and a note says so.
-pub(super) fn read(path: &Path, notes: &mut Vec<Note>) -> Result<History, ReportError> {
+pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<History, ReportError> {
     let text = super::read_optional_text(path)?;
     if text.is_none() {
-        notes.push("There is no log.jsonl in the run folder, so there are no curves and no events.".into());
+        notes
+            .missing("There is no log.jsonl in the run folder, so there are no curves and no events.".into());
     }
     let log = Log::parse(text.as_deref().unwrap_or_default());
     if log.damaged > 0 {
         let lines = if log.damaged == 1 { "line" } else { "lines" };
-        notes.push(format!(
+        notes.missing(format!(
             "{} {lines} of log.jsonl could not be read and were left out; a run that is killed while it writes leaves such \
              a line, and `--resume` continues behind it.",
             log.damaged

@@ -1,6 +1,6 @@
 //! Reads a run folder into memory: one file here per file there.
 //!
-//! Every part is optional. What is absent or damaged becomes a [`Note`], which the page shows as a sentence with its
+//! Every part is optional. What is absent or damaged becomes one of the [`Notes`], which the page shows as a sentence with its
 //! remedy, so that nothing is left out silently.
 
 mod data;
@@ -16,7 +16,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use twist_run::samples::MOST_CLASSES;
-use twist_run::{Evaluation, Figure, Metrics, files};
+use twist_run::{Evaluation, Figure, Metrics, NamedWeights, files, labels_in, near_runs};
 
 use crate::error::ReportError;
 
@@ -29,8 +29,29 @@ pub(crate) use self::samples::Samples;
 pub(crate) use self::samples::Verdicts;
 pub(crate) use self::thumbnails::{Thumbnail, Thumbnails};
 
-/// One sentence about a missing or damaged part of a run, with what to do about it.
-pub(crate) type Note = String;
+/// Sentences about missing and damaged parts of a run, with what to do about it.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// About files that are there and cannot be used: nobody expects these.
+    pub(crate) damaged: Vec<String>,
+    /// About the others.
+    pub(crate) missing: Vec<String>,
+}
+
+impl Notes {
+    fn damaged(&mut self, sentence: String) {
+        self.damaged.push(sentence);
+    }
+
+    fn missing(&mut self, sentence: String) {
+        self.missing.push(sentence);
+    }
+
+    /// All of them, the gravest first.
+    pub(crate) fn all(&self) -> Vec<String> {
+        [self.damaged.clone(), self.missing.clone()].concat()
+    }
+}
 
 /// Everything the page needs to know about one run.
 pub(crate) struct Run {
@@ -52,6 +73,8 @@ pub(crate) struct Run {
     pub(crate) evaluations: Vec<Evaluation>,
     /// `clusters.json`: names and merges of discovered classes.
     pub(crate) naming: Naming,
+    /// The weights that the run was evaluated with.
+    pub(crate) weights: Option<NamedWeights>,
     /// `embeddings.parquet` with the paths and class names of `images.csv`.
     pub(crate) samples: Option<Samples>,
     /// `thumbnails.tar`.
@@ -59,7 +82,7 @@ pub(crate) struct Run {
     /// `augmentation.png`, encoded as it was.
     pub(crate) augmentation: Option<Vec<u8>>,
     /// What is missing.
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Notes,
 }
 
 impl Run {
@@ -67,7 +90,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`ReportError::NotAFolder`] and [`ReportError::NotARun`] when it is not a run.
+    /// [`ReportError::NotFound`], [`ReportError::NotAFolder`] and [`ReportError::NotARun`] when it is not a run.
     pub(crate) fn open(path: &Path) -> Result<Self, ReportError> {
         let mut run = Self::open_without_pictures(path)?;
         let has_samples = run.samples.is_some();
@@ -82,13 +105,16 @@ impl Run {
     ///
     /// As [`Run::open`].
     pub(crate) fn open_without_pictures(path: &Path) -> Result<Self, ReportError> {
+        if let Ok(false) = path.try_exists() {
+            return Err(ReportError::NotFound { path: path.to_owned(), near: near_runs(path) });
+        }
         if !path.is_dir() {
             return Err(ReportError::NotAFolder { path: path.to_owned() });
         }
         if ![files::LOG, files::CONFIG, files::METRICS].iter().any(|file| path.join(file).is_file()) {
             return Err(ReportError::NotARun { path: path.to_owned() });
         }
-        let mut notes = Vec::new();
+        let mut notes = Notes::default();
         let recipe = recipe::read(&path.join(files::CONFIG), &mut notes)?;
         let plan = recipe::read_plan(&path.join(files::PLAN), &mut notes)?;
         let held_out = data::held_out(&path.join(files::DATA), &mut notes)?;
@@ -99,13 +125,30 @@ impl Run {
         if let Some(claimed) = log.start.as_ref().map(|start| start.clusters)
             && claimed > MOST_CLASSES as i64
         {
-            notes.push(format!(
+            notes.damaged(format!(
                 "log.jsonl claims {claimed} classes, which is not believed: at most {MOST_CLASSES} are."
             ));
         }
         let outputs = outputs(&log, recipe.as_ref()).or(samples.as_ref().map(Samples::most_outputs));
-        let naming = names::read(path, outputs.unwrap_or(0) as u32, &mut notes);
+        let evaluated = measured.as_ref().and_then(|measured| measured.metrics.steps());
+        let weights = evaluated.map(NamedWeights::Step);
+        if let (Some(evaluated), Some((last, _))) = (evaluated, log.steps.last_key_value())
+            && evaluated < *last
+        {
+            notes.missing(format!(
+                "Figures, classes and images are old: they are those of step {evaluated}, and training has gone on to step \
+                 {last} since; `--resume` evaluates the run at its end."
+            ));
+        }
+        let naming = names::read(path, outputs.unwrap_or(0) as u32, weights.clone(), &mut notes);
         samples.iter_mut().for_each(|samples| samples.merge(&naming));
+        if read_optional(&path.join(files::LABELS))?.is_some_and(|table| labels_in(&table).is_none()) {
+            notes.damaged(
+                "labels.csv is not a table with the columns path and label, so the labels in it were left out; correct it, or \
+                 move it away."
+                    .into(),
+            );
+        }
         let absolute = fs_err::canonicalize(path).map_err(|source| ReportError::Read { source })?;
         let name =
             absolute.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
@@ -120,6 +163,7 @@ impl Run {
             measured,
             evaluations,
             naming,
+            weights,
             samples,
             thumbnails: Thumbnails::new(),
             augmentation: None,
@@ -186,7 +230,7 @@ fn outputs(log: &History, recipe: Option<&Recipe>) -> Option<u64> {
 const MOST_PIXELS: u64 = 1 << 25;
 
 /// The contact sheet at `path`, if it is a PNG whose pixels can be read.
-fn read_contact_sheet(path: &Path, notes: &mut Vec<Note>) -> Result<Option<Vec<u8>>, ReportError> {
+fn read_contact_sheet(path: &Path, notes: &mut Notes) -> Result<Option<Vec<u8>>, ReportError> {
     let sheet = read_optional(path)?;
     let small = |bytes: &Vec<u8>| {
         let size =
@@ -199,7 +243,7 @@ fn read_contact_sheet(path: &Path, notes: &mut Vec<Note>) -> Result<Option<Vec<u
     let found = sheet.is_some();
     let sheet = sheet.filter(sound);
     if found && sheet.is_none() {
-        notes.push(
+        notes.damaged(
             "augmentation.png is damaged, so the contact sheet of the augmentation was left out.".into(),
         );
     }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use twist_run::{ClusterNames, Groups, RunError, clusters_file};
+use twist_run::{ClusterNames, Groups, NamedWeights, RunError, clusters_file};
 
-use super::Note;
+use super::Notes;
 
 /// Names and merges, ready to be asked for every image.
 #[derive(Clone, Debug)]
@@ -68,10 +68,11 @@ impl Naming {
     }
 }
 
-/// Reads the names of the run in `folder`, whose network has `clusters` outputs; a file that cannot be used becomes a note.
-pub(super) fn read(folder: &Path, clusters: u32, notes: &mut Vec<Note>) -> Naming {
-    let names = load(folder, clusters).unwrap_or_else(|error| {
-        notes.push(format!("Classes appear without their names: {error}."));
+/// Reads the names of the run in `folder`, whose network has `clusters` outputs and was evaluated with these `weights`; a file
+/// that cannot be used becomes a note.
+pub(super) fn read(folder: &Path, clusters: u32, weights: Option<NamedWeights>, notes: &mut Notes) -> Naming {
+    let names = load(folder, clusters, weights).unwrap_or_else(|error| {
+        notes.damaged(format!("Classes appear without their names: {error}."));
         ClusterNames::new(clusters)
     });
     names.into()
@@ -80,7 +81,11 @@ pub(super) fn read(folder: &Path, clusters: u32, notes: &mut Vec<Note>) -> Namin
 /// Reads the names of the run in `folder`.
 ///
 /// # Errors
-/// The file is damaged, of another model, or cannot be read.
-pub(crate) fn load(folder: &Path, clusters: u32) -> Result<ClusterNames, RunError> {
-    ClusterNames::load(clusters_file(folder), clusters)
+/// The file is damaged, of another model or of other weights, or cannot be read.
+pub(crate) fn load(
+    folder: &Path,
+    clusters: u32,
+    weights: Option<NamedWeights>,
+) -> Result<ClusterNames, RunError> {
+    ClusterNames::load_for(clusters_file(folder), clusters, weights)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Note;
+use super::Notes;
 use crate::error::ReportError;
 
 /// The recipe of a run.
@@ -23,15 +23,20 @@ impl Recipe {
 }
 
 /// Reads the recipe at `path`.
-pub(super) fn read(path: &Path, notes: &mut Vec<Note>) -> Result<Option<Recipe>, ReportError> {
+pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<Option<Recipe>, ReportError> {
     let Some(text) = super::read_optional_text(path)? else {
-        notes.push("There is no config.toml in the run folder, so the recipe cannot be shown.".into());
+        notes.missing("There is no config.toml in the run folder, so the recipe cannot be shown.".into());
         return Ok(None);
     };
     let entries = match text.parse::<toml::Table>() {
         Ok(table) => serde_json::to_value(&table).map(|value| flatten_json(&value)).unwrap_or_default(),
         Err(error) => {
-            notes.push(format!("config.toml is not valid TOML ({}); it is shown as it is.", error.message()));
+            let at = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = 1 + text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count();
+            notes.damaged(format!(
+                "config.toml is not valid TOML (line {line}: {}); it is shown as it is.",
+                error.message().trim()
+            ));
             Vec::new()
         }
     };
@@ -39,15 +44,17 @@ pub(super) fn read(path: &Path, notes: &mut Vec<Note>) -> Result<Option<Recipe>,
 }
 
 /// Reads the plan at `path`, flattened.
-pub(super) fn read_plan(path: &Path, notes: &mut Vec<Note>) -> Result<Vec<(String, String)>, ReportError> {
+pub(super) fn read_plan(path: &Path, notes: &mut Notes) -> Result<Vec<(String, String)>, ReportError> {
     let Some(text) = super::read_optional_text(path)? else {
-        notes.push("There is no plan.json in the run folder, so the derived numbers cannot be shown.".into());
+        notes.missing(
+            "There is no plan.json in the run folder, so the derived numbers cannot be shown.".into(),
+        );
         return Ok(Vec::new());
     };
     match serde_json::from_str::<Value>(&text) {
         Ok(value) => Ok(flatten_json(&value)),
         Err(error) => {
-            notes.push(format!("plan.json is damaged ({error}), so the derived numbers cannot be shown."));
+            notes.damaged(format!("plan.json is damaged ({error}), so the derived numbers cannot be shown."));
             Ok(Vec::new())
         }
     }

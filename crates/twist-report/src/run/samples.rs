@@ -6,7 +6,7 @@ use std::path::Path;
 use twist_io::printable;
 use twist_run::RunError;
 
-use super::{Naming, Note};
+use super::{Naming, Notes};
 
 /// One entry per evaluated image in each vector, in file order.
 #[derive(Clone, Debug, Default)]
@@ -126,14 +126,14 @@ impl Samples {
 }
 
 /// Reads the table from the run folder; damage becomes a note.
-pub(super) fn read(folder: &Path, notes: &mut Vec<Note>) -> Option<Samples> {
+pub(super) fn read(folder: &Path, notes: &mut Notes) -> Option<Samples> {
     match twist_run::Samples::read(folder, true) {
         Ok(Some(read)) => {
             let mut samples = Samples::from(read);
             samples.merge(&Naming::default());
             return Some(samples);
         }
-        Ok(None) => notes.push(
+        Ok(None) => notes.missing(
             "There are no embeddings (embeddings.parquet) in the run folder yet, so there is no gallery, no \
              confusion, no neighbours and no map: they are written by the final evaluation, when training ends."
                 .into(),
@@ -143,7 +143,7 @@ pub(super) fn read(folder: &Path, notes: &mut Vec<Note>) -> Option<Samples> {
                 RunError::Damaged { reason, .. } => reason,
                 other => other.to_string(),
             };
-            notes.push(format!(
+            notes.damaged(format!(
                 "embeddings.parquet could not be read ({reason}), so there is no gallery, no confusion, no \
                  neighbours and no map: `twist train … --resume` writes it again."
             ));

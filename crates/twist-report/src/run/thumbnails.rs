@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use image::ImageReader;
 
-use super::Note;
+use super::Notes;
 use crate::error::ReportError;
 
 /// One small image, encoded as it was found.
@@ -30,10 +30,10 @@ pub(crate) type Thumbnails = HashMap<u32, Thumbnail>;
 const MEMBER_LIMIT: u64 = 4 << 20;
 
 /// Reads the archive at `path`. `wanted` says whether its absence is worth a note.
-pub(super) fn read(path: &Path, wanted: bool, notes: &mut Vec<Note>) -> Result<Thumbnails, ReportError> {
+pub(super) fn read(path: &Path, wanted: bool, notes: &mut Notes) -> Result<Thumbnails, ReportError> {
     let Some(bytes) = super::read_optional(path)? else {
         if wanted {
-            notes.push(
+            notes.missing(
                 "There are no thumbnails (thumbnails.tar) in the run folder, so images appear by name."
                     .into(),
             );
@@ -59,7 +59,7 @@ pub(super) fn read(path: &Path, wanted: bool, notes: &mut Vec<Note>) -> Result<T
         }
     }
     if damaged > 0 {
-        notes.push(format!(
+        notes.damaged(format!(
             "{damaged} members of thumbnails.tar could not be read; those images appear by name."
         ));
     }

@@ -17,7 +17,7 @@ use crate::verdict::verdict_on;
 #[derive(Serialize)]
 pub(crate) struct Comparison {
     names: Vec<String>,
-    /// Whether the classes of each run can be used.
+    /// Whether the classes or the classifier of each run can be used.
     verdicts: Vec<(String, String)>,
     /// Among which runs the best values are marked.
     marked: String,
@@ -50,8 +50,9 @@ struct Difference {
 }
 
 /// The figures that runs are compared by.
-const COMPARED: [&Figure; 11] = [
+const COMPARED: [&Figure; 12] = [
     figure::KNN_TOP1,
+    figure::FINETUNE_TOP1,
     figure::ACC,
     figure::ACC_MANY_TO_ONE,
     figure::NMI,

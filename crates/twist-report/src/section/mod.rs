@@ -100,7 +100,7 @@ impl RunView {
             evidence: evidence::evidence(run, classes),
             evaluations: evaluations::evaluations(run),
             setup: setup::setup(run),
-            notes: run.notes.clone(),
+            notes: run.notes.all(),
             has_samples: run.samples.is_some(),
             has_labels: run.samples.as_ref().is_some_and(|samples| samples.has_labels()),
         };

@@ -44,7 +44,7 @@ use self::site::Site;
 use crate::error::ReportError;
 
 /// Serves the run in `folder` on 127.0.0.1 until `stop` says so. `port` 0 is any free one; `announce` gets the address to
-/// open, which holds a secret.
+/// open, which holds a secret, and a sentence about each damaged file of the run.
 ///
 /// # Errors
 /// The folder is not a run or has no embeddings, one of its files cannot be used, or the port is taken.
@@ -52,13 +52,13 @@ pub fn serve(
     folder: &Path,
     port: u16,
     helpers: Helpers,
-    announce: impl FnOnce(&str) -> std::io::Result<()>,
+    announce: impl FnOnce(&str, &[String]) -> std::io::Result<()>,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), ReportError> {
     let site = Site::open(folder, helpers)?;
     let (listener, taken) = socket::listen(port).map_err(|source| ReportError::Port { port, source })?;
     let failed = |source| ReportError::Serve { source };
     let guard = Guard::new(taken).map_err(failed)?;
-    announce(&guard.url()).map_err(failed)?;
+    announce(&guard.url(), &site.damaged).map_err(failed)?;
     socket::run(listener, guard, site, stop).map_err(failed)
 }

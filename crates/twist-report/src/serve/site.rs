@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use twist_io::{Refused, UpdateLock};
-use twist_run::{ClusterNames, Labels, RunError, clusters_file, files};
+use twist_run::{ClusterNames, Labels, NamedWeights, RunError, clusters_file, files};
 
 use super::archive::Archive;
 use super::edit::NotChanged;
@@ -29,6 +29,10 @@ pub(super) struct Site {
     pub(super) evaluated_on: String,
     /// Whether the classes can be used, as the report says it.
     pub(super) verdict: Option<Judged>,
+    /// Those whose classes are shown.
+    weights: Option<NamedWeights>,
+    /// A sentence about each file of the run that is damaged.
+    pub(super) damaged: Vec<String>,
     rows: HashMap<String, usize>,
 }
 
@@ -47,12 +51,13 @@ impl Site {
         };
         // The static page ignores a file that it cannot use; a change of names must not lose its content.
         let outputs = run.naming.names().clusters();
-        load_names(folder, outputs)?;
+        load_names(folder, outputs, run.weights.clone())?;
         let archive =
             Archive::open(&folder.join(files::THUMBNAILS)).map_err(|source| ReportError::Read { source })?;
         let mut site = Self::of_parts(folder, samples, run.naming, archive, helpers)?;
         (site.name, site.evaluated_on) = (run.name, evaluated_on.unwrap_or_default());
-        site.verdict = verdict;
+        site.weights = run.weights;
+        (site.verdict, site.damaged) = (verdict, run.notes.damaged);
         Ok(site)
     }
 
@@ -75,6 +80,8 @@ impl Site {
             helpers,
             evaluated_on: String::new(),
             verdict: None,
+            weights: None,
+            damaged: Vec::new(),
             rows,
             samples,
         })
@@ -83,7 +90,7 @@ impl Site {
     /// Takes over what `twist clusters`, an editor or another page may have written meanwhile; a file that cannot be used is
     /// reported when something is to be changed.
     pub(super) fn refresh(&mut self) {
-        if let Ok(names) = load_names(&self.folder, self.naming.names().clusters()) {
+        if let Ok(names) = self.load_names() {
             self.take(names);
         }
         self.labels.refresh();
@@ -96,11 +103,15 @@ impl Site {
     ) -> Result<(), NotChanged> {
         let file = clusters_file(&self.folder);
         let _lock = UpdateLock::of(&file).map_err(RunError::from)?;
-        let mut names = load_names(&self.folder, self.naming.names().clusters())?;
+        let mut names = self.load_names()?;
         change(&mut names)?;
         names.save(file)?;
         self.take(names);
         Ok(())
+    }
+
+    fn load_names(&self) -> Result<ClusterNames, RunError> {
+        load_names(&self.folder, self.naming.names().clusters(), self.weights.clone())
     }
 
     fn take(&mut self, names: ClusterNames) {

@@ -19,6 +19,8 @@ pub(super) struct Facts {
     pub(super) rival: Option<KMeans>,
     /// Updates of the network.
     pub(super) steps: Option<u64>,
+    /// Images that training saw.
+    pub(super) trained_on: Option<u64>,
     /// Whether it is a head alone, on features that stay.
     pub(super) is_head: bool,
     images: Option<u64>,
@@ -27,25 +29,23 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// The facts in `metrics`; `None` for a classifier that learned from labels.
-    pub(super) fn of(metrics: &Metrics) -> Option<Self> {
-        if metrics.count("/labels/images").is_some() {
-            return None;
-        }
+    /// The facts in `metrics`.
+    pub(super) fn of(metrics: &Metrics) -> Self {
         let number = |figure: &Figure| metrics.figures.get(figure);
         let whole = |place: &str| metrics.count(place).filter(|value| *value > 0);
         let clusters = whole("/clusters");
-        Some(Self {
+        Self {
             clusters,
             in_use: number(figure::CLASSES_IN_USE).map(|used| used as u64),
             confidence: number(figure::MEAN_CONFIDENCE),
             accuracy: number(figure::ACC),
             rival: rival(metrics, clusters).filter(|one| clusters.is_some() && one.clusters == clusters),
             steps: whole("/steps"),
+            trained_on: whole("/training_images"),
             is_head: whole("/heads").is_some(),
             images: whole("/evaluated_images"),
             labelled: whole("/labelled_images").or(whole("/evaluated_images")),
-        })
+        }
     }
 
     /// Whether no figure says anything of classes.

@@ -1,10 +1,11 @@
-//! Whether the discovered classes of a run can be used, in plain words.
+//! Whether the discovered classes of a run, or the classifier that it trained, can be used, in plain words.
 //!
 //! One rule for the report, the served page and the terminal. It asks, in this order, what must not be overlooked: did
 //! training end, are most classes in use, does the network decide, and, where there are labels, do the classes agree with
 //! them better than k-means with the same number of clusters, which learns nothing. What cannot be known is not judged:
 //! figures without labels can only speak against classes, never for them.
 
+mod classifier;
 mod facts;
 mod of_run;
 
@@ -43,9 +44,20 @@ pub enum Grade {
     NotYet,
 }
 
+/// What is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Classes that training discovered.
+    Classes,
+    /// A classifier that learned from labels.
+    Classifier,
+}
+
 /// A judgement with its reasons; shown, it is one or two sentences.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
+    /// What is judged.
+    pub subject: Subject,
     /// What may be done with the classes.
     pub grade: Grade,
     /// What it rests on, each a clause: `training is 3 % done`.
@@ -56,15 +68,15 @@ pub struct Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reasons = self.reasons.join("; ");
+        let (reasons, next) = (self.reasons.join("; "), &self.next);
+        let (them, they_are) = match self.subject {
+            Subject::Classes => ("these classes", "These classes are"),
+            Subject::Classifier => ("this classifier", "This classifier is"),
+        };
         match self.grade {
-            Grade::Usable => write!(f, "No figure speaks against these classes: {reasons}. {}.", self.next),
-            Grade::Doubtful => {
-                write!(f, "Use these classes with care: {reasons}. Do this next: {}.", self.next)
-            }
-            Grade::NotYet => {
-                write!(f, "These classes are not usable yet: {reasons}. Do this next: {}.", self.next)
-            }
+            Grade::Usable => write!(f, "No figure speaks against {them}: {reasons}. {next}."),
+            Grade::Doubtful => write!(f, "Use {them} with care: {reasons}. Do this next: {next}."),
+            Grade::NotYet => write!(f, "{they_are} not usable yet: {reasons}. Do this next: {next}."),
         }
     }
 }
@@ -78,40 +90,54 @@ const UNDECIDED: f64 = 0.1;
 const HESITATES: f64 = 0.6;
 /// Updates below which no network has learned classes, however sure it is.
 const FEW_STEPS: u64 = 50;
+/// With fewer images than this, the classes that are found say little.
+pub const FEW_IMAGES: usize = 50;
+const FEW: u64 = FEW_IMAGES as u64;
+/// What helps where images are few.
+const MORE_IMAGES: &str =
+    "train on some hundreds of images, or train a head on a pretrained network (`--frozen MODEL`)";
 /// Part of the classes in use at which most of them are dead …
 const DEAD: f64 = 0.25;
 /// … and at which many are.
 const MANY_DEAD: f64 = 0.5;
 
 /// Judges the discovered classes of a run by `metrics`, which is the content of its `metrics.json` or of an evaluation
-/// while training, and by how far training came. `None` for a finished run whose figures say nothing of classes, and for a
-/// classifier that learned from labels: its classes are those of the labels.
+/// while training, and by how far training came; the classifier of a run that learned from labels. `None` for a finished run
+/// whose figures say nothing of classes.
 pub fn verdict(metrics: &Metrics, training: Training<'_>) -> Option<Verdict> {
-    let facts = Facts::of(metrics)?;
+    let mut found = Findings::default();
+    found.add_training(training);
+    if classifier::labels(metrics).is_some() {
+        return Some(classifier::judge(metrics, found));
+    }
+    let facts = Facts::of(metrics);
     if facts.are_empty() && training == Training::Finished {
         return None;
     }
-    let mut found = Findings::default();
-    match training {
-        Training::Finished => {}
-        Training::Collapsed { kind } => found.add(
-            Grade::NotYet,
-            format!("training collapsed ({kind})"),
-            "change the recipe as the collapse advises, and train again",
-        ),
-        Training::Unfinished(done) => {
-            let nearly = done.is_some_and(|done| done >= NEARLY_DONE);
-            let part = done.map(|done| format!("training is {:.0}\u{a0}% done", (done * 100.0).floor()));
-            found.add(
-                if nearly { Grade::Doubtful } else { Grade::NotYet },
-                part.unwrap_or_else(|| "training has not ended".into()),
-                "let training end (resume it with `--resume`)",
-            );
+    let longer = match (facts.trained_on, facts.is_head) {
+        (Some(..FEW), true) => "train on some hundreds of images",
+        (Some(..FEW), false) => MORE_IMAGES,
+        (_, true) => {
+            "train longer (`--epochs`), or use the features of a network pretrained on similar images"
         }
+        (_, false) => "train longer (`--epochs`), or train a head on a pretrained network (`--frozen MODEL`)",
+    };
+    if let Some(images @ ..FEW) = facts.trained_on {
+        found.add(
+            Grade::Doubtful,
+            format!("training saw only {}", plural(images as usize, "image", "images")),
+            longer,
+        );
     }
     if let (Some(used), Some(reachable)) = (facts.in_use, facts.reachable()) {
         let share = used as f64 / reachable as f64;
-        let next = "ask for fewer classes (`--clusters`), or train longer (`--epochs`)";
+        // Two classes are the fewest.
+        let next = match facts.clusters {
+            Some(3..) if longer != MORE_IMAGES => {
+                "ask for fewer classes (`--clusters`), or train longer (`--epochs`)"
+            }
+            _ => longer,
+        };
         if used == 1 && reachable > 1 {
             found.add(Grade::NotYet, "all images are in one class".into(), next);
         } else if share <= MANY_DEAD {
@@ -123,10 +149,6 @@ pub fn verdict(metrics: &Metrics, training: Training<'_>) -> Option<Verdict> {
             );
         }
     }
-    let longer = match facts.is_head {
-        true => "train longer (`--epochs`), or use the features of a network pretrained on similar images",
-        false => "train longer (`--epochs`), or train a head on a pretrained network (`--frozen MODEL`)",
-    };
     if let (Some(sure), Some(decided)) = (facts.confidence, facts.decided())
         && decided < HESITATES
     {
@@ -156,7 +178,7 @@ pub fn verdict(metrics: &Metrics, training: Training<'_>) -> Option<Verdict> {
             found.add(Grade::NotYet, format!("ACC {ours} is {than} {beside}"), longer);
         }
     }
-    Some(found.verdict().unwrap_or_else(|| usable(&facts)))
+    Some(found.verdict(Subject::Classes).unwrap_or_else(|| usable(&facts)))
 }
 
 /// What speaks against the classes.
@@ -168,11 +190,37 @@ impl Findings {
         self.0.push((grade, reason, next));
     }
 
+    /// That training has not come to its end.
+    fn add_training(&mut self, training: Training<'_>) {
+        match training {
+            Training::Finished => {}
+            Training::Collapsed { kind } => self.add(
+                Grade::NotYet,
+                format!("training collapsed ({kind})"),
+                "change the recipe as the collapse advises, and train again",
+            ),
+            Training::Unfinished(done) => {
+                let nearly = done.is_some_and(|done| done >= NEARLY_DONE);
+                let part = done.map(|done| format!("training is {:.0}\u{a0}% done", (done * 100.0).floor()));
+                self.add(
+                    if nearly { Grade::Doubtful } else { Grade::NotYet },
+                    part.unwrap_or_else(|| "training has not ended".into()),
+                    "let training end (resume it with `--resume`)",
+                );
+            }
+        }
+    }
+
     /// The gravest grade with all reasons; the first of the gravest says what to do.
-    fn verdict(self) -> Option<Verdict> {
+    fn verdict(self, subject: Subject) -> Option<Verdict> {
         let grade = self.0.iter().map(|(grade, ..)| *grade).max()?;
         let next = self.0.iter().find(|(own, ..)| *own == grade).map(|(.., next)| (*next).to_owned())?;
-        Some(Verdict { grade, reasons: self.0.into_iter().map(|(_, reason, _)| reason).collect(), next })
+        Some(Verdict {
+            subject,
+            grade,
+            reasons: self.0.into_iter().map(|(_, reason, _)| reason).collect(),
+            next,
+        })
     }
 }
 
@@ -193,7 +241,7 @@ fn usable(facts: &Facts) -> Verdict {
         }
         Some(_) => "Look at the images of each class before you rely on them",
     };
-    Verdict { grade: Grade::Usable, reasons, next: next.into() }
+    Verdict { subject: Subject::Classes, grade: Grade::Usable, reasons, next: next.into() }
 }
 
 /// Two decimals, and four of what would be 0.00.
@@ -374,10 +422,33 @@ mod tests {
     }
 
     #[test]
-    fn a_classifier_and_figures_of_nothing_are_not_judged() {
-        let classifier =
-            json!({"mean_confidence": 0.1, "protocol": {"labels": {"images": 20}, "clusters": 10}});
-        assert_eq!(verdict(&classifier.as_object().unwrap().clone().into(), Training::Finished), None);
+    fn few_images_are_said_and_the_advice_is_more_of_them() {
+        let few = |images: u64, change: Value| {
+            let protocol = json!({"clusters": 2, "evaluated_images": images, "training_images": images});
+            let mut figures =
+                json!({"classes_in_use": 2, "mean_confidence": 0.95, "protocol": protocol, "steps": 400});
+            figures.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            verdict(&figures.as_object().unwrap().clone().into(), Training::Finished).unwrap()
+        };
+        let sure = few(13, json!({}));
+        assert_eq!(sure.grade, Grade::Doubtful);
+        assert!(sure.to_string().contains("training saw only 13 images"), "{sure}");
+        for change in [json!({}), json!({"classes_in_use": 1}), json!({"mean_confidence": 0.51})] {
+            let found = few(13, change);
+            assert_eq!(found.next, MORE_IMAGES, "{found}");
+            assert!(
+                !found.to_string().contains("--clusters") && !found.to_string().contains("--epochs"),
+                "{found}"
+            );
+        }
+        assert_eq!(few(50, json!({})).grade, Grade::Usable);
+        // Fewer than two classes cannot be asked for.
+        let one = few(500, json!({"classes_in_use": 1}));
+        assert!(one.next.starts_with("train longer") && !one.to_string().contains("--clusters"), "{one}");
+    }
+
+    #[test]
+    fn figures_of_nothing_are_not_judged() {
         assert_eq!(verdict(&Map::new().into(), Training::Finished), None);
         assert_eq!(verdict(&Map::new().into(), Training::Unfinished(None)).unwrap().grade, Grade::NotYet);
     }

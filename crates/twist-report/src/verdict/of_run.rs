@@ -16,6 +16,9 @@ pub(crate) fn verdict_on(run: &Run) -> Option<Verdict> {
     if let (None, Some(outputs)) = (metrics.count("/clusters"), run.outputs()) {
         metrics.protocol["clusters"] = outputs.into();
     }
+    if let Some(start) = &run.log.start {
+        metrics.protocol["training_images"] = start.images.into();
+    }
     let training = match &run.log.ending {
         // Without a log nothing says that the figures are not final.
         Ending::Finished(_) => Training::Finished,

@@ -31,7 +31,7 @@ impl Server {
         let (sender, receiver) = mpsc::channel();
         let (run, flag) = (run.to_owned(), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
-            let announce = |address: &str| {
+            let announce = |address: &str, _: &[String]| {
                 sender.send(address.to_owned()).unwrap();
                 Ok(())
             };
@@ -146,7 +146,8 @@ fn strangers_that_say_nothing_do_not_keep_the_owner_out() {
 fn what_cannot_be_served_is_refused_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let run = Fixture { images: 60, ..Fixture::default() }.write(folder.path());
-    let refusal = |run: &Path, port| serve(run, port, Helpers::default(), |_| Ok(()), &|| true).unwrap_err();
+    let refusal =
+        |run: &Path, port| serve(run, port, Helpers::default(), |_, _| Ok(()), &|| true).unwrap_err();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     assert!(matches!(refusal(&run, port), ReportError::Port { .. }));
@@ -155,5 +156,5 @@ fn what_cannot_be_served_is_refused_with_a_remedy() {
     fs_err::remove_file(run.join("clusters.json")).unwrap();
     fs_err::remove_file(run.join("embeddings.parquet")).unwrap();
     assert!(refusal(&run, 0).to_string().contains("twist train"));
-    assert!(matches!(refusal(&folder.path().join("gone"), 0), ReportError::NotAFolder { .. }));
+    assert!(matches!(refusal(&folder.path().join("gone"), 0), ReportError::NotFound { .. }));
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use twist_io::{Refused, write_atomic};
 
 use super::names::ClusterNames;
+use super::weights::NamedWeights;
 use crate::{RunError, files};
 
 /// The version of the format that is written and read.
@@ -26,6 +27,8 @@ struct Written {
     merges: Vec<WrittenMerge>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unsure: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weights: Option<NamedWeights>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,7 +50,36 @@ pub fn clusters_file(model: &Path) -> PathBuf {
 }
 
 impl ClusterNames {
-    /// Reads the file at `path` for a model with `clusters` classes; without a file, nobody said anything yet.
+    /// Reads the file at `path` for a model with `clusters` classes and these `weights`, where that is known; without a file,
+    /// nobody said anything yet. What is written later is said of these weights.
+    ///
+    /// # Errors
+    /// As [`ClusterNames::load`]; [`RunError::OtherWeights`] when its names were given to the classes of others.
+    pub fn load_for(
+        path: impl AsRef<Path>,
+        clusters: u32,
+        weights: Option<NamedWeights>,
+    ) -> Result<Self, RunError> {
+        let mut names = Self::load(&path, clusters)?;
+        match (&names.weights, weights) {
+            (Some(given), Some(now)) if *given != now && names.names_classes() => {
+                let path = path.as_ref().display();
+                let what = format!("the names in {path} were given to the classes of {given}");
+                let what = format!("{what}, and these are the classes of {now}, which may hold other images");
+                let remedy = "`twist clusters MODEL keep` takes them over if they still fit; or move the file away to start \
+                              without names";
+                Err(RunError::OtherWeights(Refused::new(what).remedy(remedy)))
+            }
+            (_, Some(now)) => {
+                names.weights = Some(now);
+                Ok(names)
+            }
+            (_, None) => Ok(names),
+        }
+    }
+
+    /// Reads the file at `path` for a model with `clusters` classes, whatever its weights; without a file, nobody said anything
+    /// yet.
     ///
     /// # Errors
     /// It is of a model with another number of classes, or there is something in it that could not have been written.
@@ -92,6 +124,7 @@ impl ClusterNames {
             names: self.names.clone(),
             merges: merges.map(|merge| WrittenMerge { of: merge.of, name: merge.name }).collect(),
             unsure: self.unsure,
+            weights: self.weights.clone(),
         };
         write_atomic(path, |file| {
             serde_json::to_writer_pretty(&mut *file, &written)?;
@@ -112,6 +145,7 @@ impl Written {
             names.merge(&merge.of, merge.name.as_deref())?;
         }
         names.set_unsure(self.unsure)?;
+        names.weights = self.weights;
         Ok(names)
     }
 }

@@ -9,9 +9,14 @@
 //!   "clusters": 10,
 //!   "names": { "3": "red circles", "7": "blue circles" },
 //!   "merges": [{ "of": [3, 7], "name": "circles" }],
-//!   "unsure": 0.6
+//!   "unsure": 0.6,
+//!   "weights": { "step": 1200 }
 //! }
 //! ```
+//!
+//! Names belong to the `weights` that they were given for ([`NamedWeights`]): training that goes on changes which images have
+//! number 3. For other weights they are not used ([`ClusterNames::load_for`]). When a run is evaluated again, they go on to
+//! the classes that hold the same images ([`carry_names`]).
 //!
 //! The network's outputs are *clusters*, `0..K`. A *group* is what people see: one cluster, or several that were merged.
 //! `merges` is a history: each entry unites the groups that its clusters are in, in order, and taking the last one of
@@ -41,6 +46,12 @@ mod group;
 
 mod file;
 
+mod weights;
+
+mod carry;
+
+pub use carry::{Carried, carry_names};
 pub use file::clusters_file;
 pub use group::{Group, Groups};
 pub use names::ClusterNames;
+pub use weights::NamedWeights;

@@ -1,10 +1,11 @@
 //! Names and merges, and the operations on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use twist_io::{Refused, printable};
 
 use super::group::{Group, Groups};
+use super::weights::NamedWeights;
 
 /// Longest name in characters: it has to fit into tables and pictures.
 const LONGEST: usize = 100;
@@ -20,6 +21,8 @@ pub struct ClusterNames {
     /// Oldest first. Each united at least two groups when it was made.
     pub(super) merges: Vec<Merge>,
     pub(super) unsure: Option<f64>,
+    /// Those whose classes these are; files of older versions do not say it.
+    pub(super) weights: Option<NamedWeights>,
 }
 
 /// One step of the history.
@@ -42,7 +45,7 @@ struct Part {
 impl ClusterNames {
     /// A model's `clusters` classes as training left them: no names, no merges, no threshold.
     pub fn new(clusters: u32) -> Self {
-        Self { clusters, names: BTreeMap::new(), merges: Vec::new(), unsure: None }
+        Self { clusters, names: BTreeMap::new(), merges: Vec::new(), unsure: None, weights: None }
     }
 
     /// How many clusters the model has.
@@ -52,7 +55,22 @@ impl ClusterNames {
 
     /// Whether nobody said anything yet.
     pub fn is_untouched(&self) -> bool {
-        self.names.is_empty() && self.merges.is_empty() && self.unsure.is_none()
+        !self.names_classes() && self.unsure.is_none()
+    }
+
+    /// Whether anything is said of single classes.
+    pub fn names_classes(&self) -> bool {
+        !(self.names.is_empty() && self.merges.is_empty())
+    }
+
+    /// The weights whose classes these are, where that is known.
+    pub fn weights(&self) -> Option<&NamedWeights> {
+        self.weights.as_ref()
+    }
+
+    /// Says whose classes these are.
+    pub fn set_weights(&mut self, weights: NamedWeights) {
+        self.weights = Some(weights);
     }
 
     // === Asking ===
@@ -194,6 +212,34 @@ impl ClusterNames {
                 Ok(())
             }
         }
+    }
+
+    /// The same for classes that have other numbers, with what went on and what did not: each name, and each merge by its name
+    /// or numbers. A merge goes on with all of its parts.
+    pub(super) fn renumbered(&self, numbers: &HashMap<u32, u32>) -> (Self, Vec<String>, Vec<String>) {
+        let mut new = Self { unsure: self.unsure, ..Self::new(self.clusters) };
+        let (mut kept, mut lost) = (Vec::new(), Vec::new());
+        for (cluster, name) in &self.names {
+            let named = numbers.get(cluster).is_some_and(|number| new.rename(*number, name).is_ok());
+            if named { &mut kept } else { &mut lost }.push(format!("`{name}`"));
+        }
+        // Clusters whose merge did not go on: what was made of it later does not either.
+        let mut apart: Vec<u32> = Vec::new();
+        for merge in &self.merges {
+            let numbers: Option<Vec<u32>> = merge.of.iter().map(|old| numbers.get(old).copied()).collect();
+            let whole = numbers.filter(|_| !merge.of.iter().any(|old| apart.contains(old)));
+            let merged = whole.is_some_and(|numbers| new.merge(&numbers, merge.name.as_deref()).is_ok());
+            if !merged {
+                apart.extend(&merge.of);
+            }
+            let of: Vec<String> = merge.of.iter().map(u32::to_string).collect();
+            let called = merge
+                .name
+                .as_ref()
+                .map_or_else(|| format!("the merge of {}", of.join(", ")), |name| format!("`{name}`"));
+            if merged { &mut kept } else { &mut lost }.push(called);
+        }
+        (new, kept, lost)
     }
 
     // === Inside ===

@@ -36,6 +36,11 @@ pub mod column {
     pub const FOR_PEOPLE: [&str; 5] = [PATH, CLUSTER, NAME, LABEL, PROBABILITY];
 }
 
+/// The key of the file's metadata below which facts about all rows stand, as a JSON object.
+pub const FACTS_KEY: &str = "twist";
+/// Of these, and of the protocol of the figures, the finished steps of the network that was evaluated.
+pub const STEPS: &str = "steps";
+
 /// Classes that a network of a run can have: every one of them is named and counted, so a damaged number must not be believed.
 pub const MOST_CLASSES: u64 = 1 << 20;
 
@@ -58,6 +63,8 @@ pub struct Samples {
     pub embedding: Vec<f32>,
     /// Numbers per embedding.
     pub width: usize,
+    /// Finished steps of the network that said it; older tables do not say it.
+    pub steps: Option<u64>,
 }
 
 /// One image of them.

@@ -9,7 +9,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::cells::{floats, integers, list_values};
-use super::{MOST_CLASSES, Samples, column};
+use super::{FACTS_KEY, MOST_CLASSES, STEPS, Samples, column};
 use crate::{RunError, files};
 
 /// Columns that older tables have instead of the lists.
@@ -60,7 +60,11 @@ fn read_parquet(file: fs_err::File, with_embeddings: bool) -> Result<Samples, St
     let builder = ParquetRecordBatchReaderBuilder::try_new(file.into_parts().0).map_err(said)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), COLUMNS);
     let builder = if with_embeddings { builder } else { builder.with_projection(mask) };
-    let mut samples = Samples::default();
+    let facts = builder.metadata().file_metadata().key_value_metadata().into_iter().flatten();
+    let facts = facts.filter(|entry| entry.key == FACTS_KEY).find_map(|entry| entry.value.as_deref());
+    let facts = facts.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    let mut samples =
+        Samples { steps: facts.and_then(|facts| facts.get(STEPS)?.as_u64()), ..Samples::default() };
     for batch in builder.build().map_err(said)? {
         let batch = batch.map_err(|error| error.to_string())?;
         append(&mut samples, &batch)?;

@@ -46,7 +46,7 @@ pub type Recipe = RecipeOf<TrainConfig>;
 /// let recipe = Recipe::read("small", text, &[]).unwrap();
 /// assert_eq!(recipe.config().optim.momentum, 0.9);
 /// let typo = Recipe::read("small.toml", &text.replace("epochs", "epoch"), &[]).unwrap_err().to_string();
-/// assert!(typo.contains("small.toml:4") && typo.contains("did you mean `epochs`?"), "{typo}");
+/// assert!(typo.contains("small.toml, line 4") && typo.contains("did you mean `epochs`?"), "{typo}");
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

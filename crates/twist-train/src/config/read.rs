@@ -110,7 +110,11 @@ fn parse<C: DeserializeOwned>(name: &str, text: &str) -> Result<C, ConfigError> 
         let offset = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = 1 + text.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count();
         let message = error.message().trim().to_string();
-        ConfigError::Text(format!("{name}:{line}: {message}{}", did_you_mean(&message)))
+        let hint = match did_you_mean(&message) {
+            hint if hint.is_empty() => "; correct this line".to_owned(),
+            hint => hint,
+        };
+        ConfigError::Text(format!("{name}, line {line}: {message}{hint}"))
     })
 }
 
@@ -296,11 +300,11 @@ solarize = 0.0
     #[test]
     fn errors_in_the_text_name_file_line_and_key() {
         let cases = [
-            ("lr = 0.1", "learning_rte = 0.1", "small.toml:6", "learning_rte"),
-            ("name = \"sgd\"", "name = \"sgdd\"", "small.toml:5", "did you mean `sgd`?"),
-            ("epochs = 4", "epochs = \"four\"", "small.toml:8", "invalid type"),
-            ("epochs = 4", "epochs 4", "small.toml:8", ""),
-            ("batch_size = 64", "", "small.toml:9", "missing field `batch_size`"),
+            ("lr = 0.1", "learning_rte = 0.1", "small.toml, line 6", "learning_rte"),
+            ("name = \"sgd\"", "name = \"sgdd\"", "small.toml, line 5", "did you mean `sgd`?"),
+            ("epochs = 4", "epochs = \"four\"", "small.toml, line 8", "invalid type"),
+            ("epochs = 4", "epochs 4", "small.toml, line 8", ""),
+            ("batch_size = 64", "", "small.toml, line 9", "missing field `batch_size`"),
         ];
         for (from, to, place, what) in cases {
             let message =

@@ -2,6 +2,7 @@
 
 mod edit;
 mod export;
+mod keep;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -20,10 +21,13 @@ Examples:
   twist clusters runs/demo-1 merge 3 7 12 --name circles     they count as one class from now on
   twist clusters runs/demo-1 unmerge circles                 undoes the last merge of a class
   twist clusters runs/demo-1 unsure 0.6                      less probable ones are marked unsure
+  twist clusters runs/demo-1 keep                            names of before a resume still fit
   twist clusters runs/demo-1 export --labels --out labels.csv
 
 The names are kept in clusters.json of a run folder, or in FILE.clusters.json beside a weight file.
 `twist predict`, `twist neighbors` and `twist report` use them; the network is not changed.
+A run that is resumed changes its classes: when it is evaluated at its end, names go on to the
+classes that hold the same images. Names of other weights are not used until `keep` says so.
 Of a model with a classifier alone (`twist finetune`) they are the classes that labels taught.";
 
 /// Name and merge classes
@@ -44,6 +48,7 @@ enum Action {
     Merge(edit::Merge),
     Unmerge(edit::Unmerge),
     Unsure(edit::Unsure),
+    Keep(keep::Args),
     Export(export::Args),
 }
 
@@ -51,12 +56,13 @@ enum Action {
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let (model, to_change) = (&args.model, || Named::to_change(&args.model));
     match &args.action {
-        Action::Show(args) => show::run(args, &Named::open(model)?),
+        Action::Show(args) => show::run(args, &Named::open(model, talk)?, talk),
         Action::Rename(args) => args.run(&mut to_change()?, talk),
         Action::Merge(args) => args.run(&mut to_change()?, talk),
         Action::Unmerge(args) => args.run(&mut to_change()?, talk),
         Action::Unsure(args) => args.run(&mut to_change()?, talk),
-        Action::Export(args) => export::run(args, &Named::open(model)?, talk),
+        Action::Keep(_) => keep::run(model, talk),
+        Action::Export(args) => export::run(args, &Named::open(model, talk)?, talk),
     }
 }
 

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 use twist_io::printable;
 use twist_run::samples::Sample;
-use twist_run::{Group, Groups};
+use twist_run::{Group, Groups, NamedWeights};
 
 use super::images_of;
 use crate::exit::Exit;
 use crate::names::Named;
-use crate::talk::to_stdout;
+use crate::talk::{Talk, to_stdout};
 
 /// Paths that are shown of each class, the surest images first.
 const EXAMPLES: usize = 3;
@@ -51,12 +51,26 @@ pub(super) fn classes(groups: &Groups, images: &[Sample]) -> Vec<Class> {
 }
 
 /// Prints.
-pub(super) fn run(args: &Args, named: &Named) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exit> {
     let known = images_of(named.run.as_deref())?;
+    let evaluated = named.run.as_deref().and_then(NamedWeights::evaluated);
+    match (&evaluated, &named.own) {
+        (Some(shown), Some(own)) if shown != own => talk.warn(format!(
+            "this is old: classes and images are those of {shown}, which the run was evaluated with, and the model that \
+             `twist predict` uses is of {own}; the run evaluates it at its end (--resume)"
+        )),
+        (Some(shown), _) => talk.say(format!("classes and images of {shown}")),
+        (None, Some(NamedWeights::Step(step))) => talk.say(format!("classes of step {step}, which is not evaluated")),
+        (None, _) => {}
+    }
     let images = known.as_deref().unwrap_or_default();
     let classes = classes(&named.names.groups(), images);
     if args.json {
-        to_stdout(serde_json::to_string_pretty(&as_json(named, &classes, known.as_deref()))?)?;
+        let mut shown = as_json(named, &classes, known.as_deref());
+        for (key, weights) in [("evaluated", &evaluated), ("model", &named.own)] {
+            shown[key] = serde_json::to_value(weights)?;
+        }
+        to_stdout(serde_json::to_string_pretty(&shown)?)?;
     } else {
         for line in for_people(named, classes, known.as_deref()) {
             to_stdout(line)?;

@@ -44,7 +44,9 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 
     let mut figures = Map::new();
     figures.insert(figure::TOP1.key.into(), scores.top1.into());
-    figures.insert(figure::TOP5.key.into(), scores.top5.into());
+    if let Some(top5) = scores.top5 {
+        figures.insert(figure::TOP5.key.into(), top5.into());
+    }
     let mut protocol = opened.protocol();
     protocol["images"] = scores.images.into();
     protocol["right"] = scores.right.into();
@@ -53,12 +55,12 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     protocol["classes_matched_by"] = json!(scores.matched_by);
     figures.insert("protocol".into(), protocol);
     let images = scores.images as u64;
+    let top5 = scores.top5.map_or_else(String::new, |top5| format!(", top-5 {}", share(top5, images)));
     let line = format!(
-        "top-1 {} ({} of {} images), top-5 {}",
+        "top-1 {} ({} of {} images){top5}",
         share(scores.top1, images),
         thousands(scores.right as u64),
         thousands(images),
-        share(scores.top5, images)
     );
     results::emit(&opened, evaluations::CLASSIFIER, test.classes(), figures, args.json, &[line], talk)?;
     Ok(Exit::Done)

@@ -90,8 +90,14 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let mut lines = Vec::new();
     let mut each = Vec::new();
     for (vote, top1) in votes.iter().zip(&top1) {
-        let KnnProtocol { k, temperature } = *vote;
-        let k = k.min(voters);
+        let KnnProtocol { k: wanted, temperature } = *vote;
+        let k = wanted.min(voters);
+        if k < wanted {
+            let source = if args.k.is_empty() { "is the protocol's" } else { "was asked for" };
+            talk.warn(format!(
+                "k = {wanted} {source}, but only {voters} images can vote: k = {k}, all of them; --k gives a smaller one"
+            ));
+        }
         each.push(json!({"k": k, "temperature": temperature, figure::KNN_TOP1.key: top1}));
         let images = asked as u64;
         lines.push(format!(

@@ -90,7 +90,14 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let open = |data: &String| Input::open(data, crate::sources::DEFAULT_LABELS, talk);
     let train = args.train.as_ref().map(open).transpose()?;
 
-    let models = args.models.iter().map(|path| args.machine.open(path, talk));
+    // The shell makes models of images where a pattern has no quotes.
+    let quotes = |error: anyhow::Error| match args.models.len() {
+        1 => error,
+        several => {
+            error.context(format!("got {several} MODELs; put a pattern of --test or --train in quotes"))
+        }
+    };
+    let models = args.models.iter().map(|path| args.machine.open(path, talk).map_err(quotes));
     let models = models.collect::<anyhow::Result<Vec<Opened>>>()?;
     let clusters = clusters_of_all(&models)?;
     let mut measured = Vec::new();
@@ -154,8 +161,9 @@ fn measure(
     protocol["images"] = labels.len().into();
     protocol["assignment"] = "most probable cluster, evaluation mode".into();
     protocol["naming"] = "one to one, after the fact, on the same images".into();
-    let top = format!("the class is among those of the {} most probable clusters", ranking.per_image);
-    protocol[figure::TOP5.key] = top.into();
+    if figures.top5.is_some() {
+        protocol[figure::TOP5.key] = "the class is among those of the 5 most probable clusters".into();
+    }
     let mut references = Vec::new();
     if args.kmeans_seeds > 0 {
         let bank = train.map(|train| train.features(opened, "training features", talk));
@@ -168,8 +176,10 @@ fn measure(
             "seeds": kmeans.seeds,
             "restarts": kmeans.restarts,
             "iterations": kmeans.iterations,
-            figure::TOP5.key: "nearest centroids",
         });
+        if figures.top5.is_some() {
+            protocol["kmeans"][figure::TOP5.key] = "nearest centroids".into();
+        }
         references = reference_rows(&points, [classes.len() as i64, clusters], kmeans, talk)?;
     }
     Ok(Measured { model: String::new(), figures, classes, references, protocol })

@@ -25,19 +25,23 @@ pub(super) fn lines(measured: &[Measured]) -> anyhow::Result<Vec<String>> {
     let images: u64 = first.classes.iter().map(|class| class.images).sum();
     let mut lines = vec![format!("{images} images, {} classes", first.classes.len()), String::new()];
 
+    let summary = FigureSummary::of(&figures(measured))?;
+    // Of few classes there is no top-5.
+    let columns: Vec<&Figure> =
+        COLUMNS.into_iter().filter(|figure| summary.get(figure.key).is_some()).collect();
     let mut header = vec![String::new()];
-    header.extend(COLUMNS.map(|figure| figure.title.to_string()));
+    header.extend(columns.iter().map(|figure| figure.title.to_string()));
     let mut rows = vec![header];
     let clusters = first.protocol["clusters"].as_i64().unwrap_or(0);
     let name = match measured.len() {
         1 => format!("discovered, K = {clusters}"),
         several => format!("discovered, K = {clusters}, {several} models"),
     };
-    rows.push(row(name, &FigureSummary::of(&figures(measured))?));
+    rows.push(row(name, &columns, &summary));
     for (k, figures) in references(measured) {
         let told = if k == first.classes.len() as i64 { " (told)" } else { "" };
         let name = format!("k-means, K = {k}{told}, {} fits", figures.len());
-        rows.push(row(name, &FigureSummary::of(&figures)?));
+        rows.push(row(name, &columns, &FigureSummary::of(&figures)?));
     }
     lines.extend(aligned(&rows));
     lines.push(String::new());
@@ -46,13 +50,13 @@ pub(super) fn lines(measured: &[Measured]) -> anyhow::Result<Vec<String>> {
     Ok(lines)
 }
 
-fn row(name: String, summary: &FigureSummary) -> Vec<String> {
-    let cell = |figure: &Figure| match summary.get(figure.key) {
+fn row(name: String, columns: &[&Figure], summary: &FigureSummary) -> Vec<String> {
+    let cell = |figure: &&Figure| match summary.get(figure.key) {
         Some(found) if figure.unit == Unit::Count => format!("{found:.0}"),
         Some(found) => found.to_string(),
         None => String::new(),
     };
-    std::iter::once(name).chain(COLUMNS.map(cell)).collect()
+    std::iter::once(name).chain(columns.iter().map(cell)).collect()
 }
 
 /// What the numbers are by.

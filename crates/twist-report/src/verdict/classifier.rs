@@ -1,0 +1,122 @@
+//! The verdict on a classifier that learned from labels: whether it is better than a guess, as far as it was tested.
+
+use twist_metrics::margin;
+use twist_run::{Metrics, figure};
+
+use super::{Findings, Grade, Subject, Verdict};
+use crate::text::{count, percent, share};
+
+/// An accuracy, and what it was measured on.
+struct Tested {
+    accuracy: f64,
+    images: u64,
+    /// In words.
+    reason: String,
+    /// What to do where nothing speaks against it.
+    next: &'static str,
+}
+
+/// The number of labels that a classifier learned from; `None` for classes that training discovered.
+pub(super) fn labels(metrics: &Metrics) -> Option<u64> {
+    metrics.count("/labels/images")
+}
+
+/// Judges by the test images, else by the labels that were held out in turn.
+pub(super) fn judge(metrics: &Metrics, mut found: Findings) -> Verdict {
+    let guess =
+        metrics.count("/labels/classes").filter(|classes| *classes > 0).map(|classes| 1.0 / classes as f64);
+    let tested = on_test_images(metrics).or_else(|| cross_validated(metrics));
+    match (&tested, guess) {
+        (None, _) => found.add(
+            Grade::Doubtful,
+            "nothing says how often it is right".into(),
+            "test it on labelled images that it did not learn from (`twist eval classifier RUN --test DATA`)",
+        ),
+        (Some(Tested { accuracy, images, reason, .. }), Some(guess))
+            if accuracy - margin(*accuracy, *images) <= guess =>
+        {
+            found.add(
+                Grade::NotYet,
+                format!("{reason}, where {} is a guess", percent(guess)),
+                "label more images, or begin with a network pretrained on similar images",
+            );
+        }
+        _ => {}
+    }
+    let (reason, next) = tested.map(|tested| (tested.reason, tested.next)).unwrap_or_default();
+    found.verdict(Subject::Classifier).unwrap_or_else(|| Verdict {
+        subject: Subject::Classifier,
+        grade: Grade::Usable,
+        reasons: vec![reason],
+        next: next.into(),
+    })
+}
+
+fn on_test_images(metrics: &Metrics) -> Option<Tested> {
+    let accuracy = metrics.figures.get(figure::FINETUNE_TOP1)?;
+    let images = metrics.count("/test_images")?;
+    let reason = format!("top-1 {} on {} test images", share(accuracy, Some(images as usize)), count(images));
+    let next = "Look at the images that it is least sure of before you rely on it";
+    Some(Tested { accuracy, images, reason, next })
+}
+
+fn cross_validated(metrics: &Metrics) -> Option<Tested> {
+    let calibration = metrics.more.get("calibration")?;
+    let accuracy = calibration.get("cross_validated_top1")?.as_f64()?;
+    let images = calibration.get("labels")?.as_u64()?;
+    let accuracy_text = share(accuracy, Some(images as usize));
+    let reason = format!("cross-validated accuracy {accuracy_text} on {} labels", count(images));
+    let next = "Test it on labelled images that it did not learn from (`--test`)";
+    Some(Tested { accuracy, images, reason, next })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::{Grade, Training, verdict};
+
+    #[test]
+    fn a_classifier_is_judged_by_what_it_was_tested_on() {
+        let labels = json!({"images": 20, "classes": 10});
+        let cases = [
+            (
+                json!({"protocol": {"labels": labels}}),
+                Grade::Doubtful,
+                "nothing says how often it is right",
+                "--test DATA",
+            ),
+            (
+                json!({"calibration": {"cross_validated_top1": 0.11, "labels": 20}, "protocol": {"labels": labels}}),
+                Grade::NotYet,
+                "cross-validated accuracy 11\u{202f}±\u{202f}14\u{202f}% on 20 labels, where 10.0\u{202f}% is a guess",
+                "label more images",
+            ),
+            (
+                json!({"calibration": {"cross_validated_top1": 0.8, "labels": 20}, "protocol": {"labels": labels}}),
+                Grade::Usable,
+                "No figure speaks against this classifier: cross-validated accuracy 80",
+                "`--test`",
+            ),
+            (
+                json!({"finetune_top1": 0.5, "protocol": {"labels": labels, "test_images": 1000}}),
+                Grade::Usable,
+                "top-1 50\u{202f}±\u{202f}3\u{202f}% on 1,000 test images",
+                "least sure",
+            ),
+            (
+                json!({"finetune_top1": 0.1, "protocol": {"labels": labels, "test_images": 1000}}),
+                Grade::NotYet,
+                "This classifier is not usable yet: top-1 10",
+                "pretrained",
+            ),
+        ];
+        for (metrics, grade, words, next) in cases {
+            let Value::Object(fields) = metrics else { unreachable!() };
+            let found = verdict(&fields.into(), Training::Finished).unwrap();
+            let text = found.to_string();
+            assert_eq!(found.grade, grade, "{text}");
+            assert!(text.contains(words) && found.next.contains(next), "{text}");
+        }
+    }
+}
