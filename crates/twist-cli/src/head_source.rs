@@ -97,8 +97,16 @@ impl HeadSource {
     /// The features, from the cache where they are there.
     ///
     /// # Errors
-    /// No image can be read, or with `strict` one cannot.
+    /// No image can be read, or with `strict` one cannot; no classes can be found in them.
     pub(crate) fn tables(&self, strict: bool, talk: &Talk) -> anyhow::Result<(Tables, FeatureFacts)> {
+        let (tables, facts) = self.computed(strict, talk)?;
+        match tables.train.without_classes()? {
+            Some(reason) => anyhow::bail!("these features cannot be learned from: {reason}"),
+            None => Ok((tables, facts)),
+        }
+    }
+
+    fn computed(&self, strict: bool, talk: &Talk) -> anyhow::Result<(Tables, FeatureFacts)> {
         match self {
             Self::Files { train, held_out } => {
                 let facts = self.facts()?;

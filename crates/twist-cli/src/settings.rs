@@ -36,7 +36,7 @@ impl Written {
                     did_you_mean(&near_paths(Path::new(given)))
                 );
             }
-            let text = fs_err::read_to_string(given)?;
+            let text = twist_io::read_small_text(given)?;
             return Ok(Self { name: given.to_string(), text });
         }
         let recipe = recipes::named(given)?;
@@ -62,7 +62,7 @@ impl Written {
         if !path.is_file() {
             return Ok(None);
         }
-        Ok(Some(Self { name: path.display().to_string(), text: fs_err::read_to_string(path)? }))
+        Ok(Some(Self { name: path.display().to_string(), text: twist_io::read_small_text(path)? }))
     }
 
     /// Applies the changes of the command line: `--set` in order, then the named flags. A warm-up that does not fit into

@@ -29,10 +29,7 @@ pub(crate) fn write(sources: &Sources, folder: &Path) -> anyhow::Result<()> {
     } else {
         absolute(&sources.train)
     };
-    let labels = match label_source(&sources.labels) {
-        LabelSource::File(_) => absolute(&sources.labels),
-        _ => sources.labels.clone(),
-    };
+    let labels = label_place(&sources.labels);
     let held_out = sources.held_out.as_deref().map(absolute);
     let frozen = sources.frozen.as_deref().map(model_to_keep);
     let kept = Sources { recipe: sources.recipe.clone(), train, held_out, labels, frozen };
@@ -157,6 +154,14 @@ pub(crate) fn lasting(data: &str, flag: &str) -> anyhow::Result<()> {
 fn tell_left_out(data: &str, dataset: &dyn Dataset, talk: &Talk) {
     for left_out in dataset.left_out() {
         talk.say(format!("{data}: left out {left_out}"));
+    }
+}
+
+/// What `--labels` says, a file from the root on.
+pub(crate) fn label_place(labels: &str) -> String {
+    match label_source(labels) {
+        LabelSource::File(_) => absolute(labels),
+        _ => labels.to_owned(),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use twist_io::printable_lines;
+use twist_io::{printable_lines, shortened};
+
+/// Longest message, in bytes.
+const LONGEST: usize = 1 << 14;
 
 /// How much is said, and whether a person is looking.
 #[derive(Clone, Debug)]
@@ -45,12 +48,12 @@ impl Talk {
 
     /// Something that went not as it should, but not so badly as to stop.
     pub(crate) fn warn(&self, line: impl AsRef<str>) {
-        write_line(&format!("{} {}", paint("warning:", "33;1"), printable_lines(line.as_ref())));
+        write_line(&format!("{} {}", paint("warning:", "33;1"), for_people(line.as_ref())));
     }
 
     /// Why the command failed: the whole chain in one line.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        write_line(&format!("{} {}", paint("error:", "31;1"), printable_lines(&chain(error))));
+        write_line(&format!("{} {}", paint("error:", "31;1"), for_people(&chain(error))));
     }
 
     /// Whether progress is shown at all.
@@ -80,7 +83,12 @@ pub(crate) fn chain(error: &anyhow::Error) -> String {
 
 /// Writes one line, [printable](printable_lines).
 pub(crate) fn to_stderr(line: &str) {
-    write_line(&printable_lines(line));
+    write_line(&for_people(line));
+}
+
+/// A message that a terminal shows as it is, and that nobody has to scroll through: it may quote a file without line breaks.
+fn for_people(line: &str) -> String {
+    printable_lines(&shortened(line, LONGEST)).into_owned()
 }
 
 /// Writes one line as it is, colours included; a closed stderr is not a reason to fail.

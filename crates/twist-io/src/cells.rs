@@ -35,6 +35,12 @@ pub fn text_of_cell(cell: &str) -> &str {
     }
 }
 
+/// Whether a cell holds further lines of its table: a quote that opens and does not close takes in everything up to the next
+/// quote. A name may have a line break, but hardly a comma as well.
+pub fn has_further_lines(cell: &str) -> bool {
+    cell.contains(['\n', '\r']) && cell.contains(',')
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -55,6 +61,15 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!((&*text_to_cell(text), text_of_cell(cell)), (cell, text));
+        }
+    }
+
+    #[test]
+    fn a_quote_that_does_not_close_is_seen() {
+        for (cell, torn) in
+            [("cat\nb.png,dog\n", true), ("a.png,cat\r\nb.png", true), ("two\nlines", false), ("a, b", false)]
+        {
+            assert_eq!(has_further_lines(cell), torn, "{cell:?}");
         }
     }
 

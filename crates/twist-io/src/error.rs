@@ -36,12 +36,20 @@ const SHOWN: usize = 160;
 /// A name or text from a file as an error shows it: on one line, without what a terminal would act upon, its middle left
 /// out where it is long.
 pub fn shown(text: &str) -> Cow<'_, str> {
-    if text.len() <= SHOWN {
-        return printable(text);
+    match shortened(text, SHOWN) {
+        Cow::Borrowed(text) => printable(text),
+        Cow::Owned(text) => Cow::Owned(printable(&text).into_owned()),
+    }
+}
+
+/// A text without its middle where it has more than `most` bytes.
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
     }
     let cut = |at: usize| (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-    let (head, tail) = (&text[..cut(SHOWN / 2)], &text[cut(text.len() - SHOWN / 2)..]);
-    Cow::Owned(format!("{} … {} ({} bytes)", printable(head), printable(tail), text.len()))
+    let (head, tail) = (&text[..cut(most / 2)], &text[cut(text.len() - most / 2)..]);
+    Cow::Owned(format!("{head} … {tail} ({} bytes)", text.len()))
 }
 
 fn count(bytes: Option<usize>) -> String {

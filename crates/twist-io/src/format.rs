@@ -3,11 +3,10 @@
 use std::io::Read;
 use std::path::Path;
 
-use fs_err::File;
-
 use crate::error::IoError;
 use crate::pickle::begins_pickle;
 use crate::refused::Refused;
+use crate::regular::open_regular;
 use crate::safetensors::begins_safetensors;
 use crate::shell::shell_word;
 
@@ -39,7 +38,7 @@ pub fn weight_format(path: impl AsRef<Path>) -> Result<WeightFormat, IoError> {
         return Err(other(folder(path)));
     }
     let mut start = Vec::new();
-    File::open(path).map_err(os)?.take(LOOKED_AT).read_to_end(&mut start).map_err(os)?;
+    open_regular(path).map_err(os)?.take(LOOKED_AT).read_to_end(&mut start).map_err(os)?;
     if start.is_empty() {
         return Err(IoError::Empty(path.to_owned()));
     }

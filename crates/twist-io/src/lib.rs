@@ -57,6 +57,8 @@ mod atomic;
 
 mod update;
 
+mod regular;
+
 mod lines;
 
 mod shell;
@@ -80,9 +82,9 @@ mod refused;
 pub use crate::atomic::{
     AtomicFile, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
 };
-pub use crate::cells::{text_of_cell, text_to_cell};
+pub use crate::cells::{has_further_lines, text_of_cell, text_to_cell};
 pub use crate::digits::thousands;
-pub use crate::error::{HeaderDamage, IoError, TensorError, shown};
+pub use crate::error::{HeaderDamage, IoError, TensorError, shortened, shown};
 pub use crate::format::{WeightFormat, weight_format};
 pub use crate::lines::{append_lines, open_own};
 pub use crate::mat::{MatDamage, MatValue, load_mat};
@@ -92,6 +94,7 @@ pub use crate::npy::{NpyHeader, NpyWriter, npy_checksum, read_npy, read_npy_head
 pub use crate::pickle::{PickleDamage, PickleFile, PickleStates, PickleValue, load_pickle, save_pickle};
 pub use crate::printable::{printable, printable_lines};
 pub use crate::refused::{Refused, some_of};
+pub use crate::regular::{open_regular, read_small, read_small_text};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors};
 pub use crate::shell::shell_word;
 pub use crate::splitmix::{GOLDEN, splitmix};

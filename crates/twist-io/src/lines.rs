@@ -9,6 +9,10 @@ use rustix::fs::OFlags;
 
 use crate::error::IoError;
 use crate::refused::Refused;
+use crate::regular::regular;
+
+/// Longest line that is looked for, in bytes: an evaluation has some thousand.
+const LONGEST_LINE: u64 = 1 << 24;
 
 /// Opens the file at `path`, which is ours, to append lines to it; it is created if it is missing.
 ///
@@ -16,13 +20,16 @@ use crate::refused::Refused;
 /// stands by itself.
 ///
 /// # Errors
-/// It is a symbolic link; [`IoError::Os`] when the file cannot be opened or its half line not be removed.
+/// It is a symbolic link; [`IoError::Os`] when the file cannot be opened, has no line where one must end, or its half line cannot
+/// be removed.
 pub fn append_lines(path: impl AsRef<Path>) -> Result<File, IoError> {
     let path = path.as_ref();
     let mut file = open_own(path, OpenOptions::new().read(true).append(true).create(true))?;
-    let cut = end_of_last_line(&mut file).and_then(|whole| {
-        let length = file.metadata()?.len();
-        if whole < length { file.set_len(whole) } else { Ok(()) }
+    let length = file.metadata().map_err(|source| IoError::os("read", path, None, source))?.len();
+    let cut = end_of_last_line(&mut file).and_then(|whole| match whole {
+        None => Err(io::Error::other("it does not consist of lines; move it away")),
+        Some(whole) if whole < length => file.set_len(whole),
+        Some(_) => Ok(()),
     });
     cut.map_err(|source| IoError::os("write", path, None, source))?;
     Ok(file)
@@ -32,34 +39,35 @@ pub fn append_lines(path: impl AsRef<Path>) -> Result<File, IoError> {
 /// written nor emptied.
 ///
 /// # Errors
-/// It is a symbolic link; [`IoError::Os`] for everything else.
+/// It is a symbolic link; [`IoError::Os`] for everything else, a pipe or a device among it.
 pub fn open_own(path: impl AsRef<Path>, options: &mut OpenOptions) -> Result<File, IoError> {
     let path = path.as_ref();
-    options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path).map_err(|source| {
-        match fs_err::symlink_metadata(path) {
-            Ok(found) if found.is_symlink() => {
-                let what = "is a symbolic link, and Twist does not write through links in its own folders";
-                let remedy = "remove it, or put the file itself there";
-                Refused::new(format!("{} {what}", path.display())).remedy(remedy).into()
-            }
-            _ => IoError::os("open", path, None, source),
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = options.custom_flags(flags.bits() as i32).open(path).and_then(regular);
+    opened.map_err(|source| match fs_err::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => {
+            let what = "is a symbolic link, and Twist does not write through links in its own folders";
+            let remedy = "remove it, or put the file itself there";
+            Refused::new(format!("{} {what}", path.display())).remedy(remedy).into()
         }
+        _ => IoError::os("open", path, None, source),
     })
 }
 
-/// Offset behind the last newline, found from the end.
-fn end_of_last_line(file: &mut File) -> io::Result<u64> {
+/// Offset behind the last newline, found from the end; `None` where the last [`LONGEST_LINE`] bytes have none.
+fn end_of_last_line(file: &mut File) -> io::Result<Option<u64>> {
     let mut end = file.seek(SeekFrom::End(0))?;
+    let least = end.saturating_sub(LONGEST_LINE);
     let mut block = [0u8; 4096];
-    while end > 0 {
+    while end > least {
         let start = end.saturating_sub(block.len() as u64);
         let length = (end - start) as usize;
         file.seek(SeekFrom::Start(start))?;
         file.read_exact(&mut block[..length])?;
         if let Some(newline) = block[..length].iter().rposition(|&byte| byte == b'\n') {
-            return Ok(start + newline as u64 + 1);
+            return Ok(Some(start + newline as u64 + 1));
         }
         end = start;
     }
-    Ok(0)
+    Ok((least == 0).then_some(0))
 }

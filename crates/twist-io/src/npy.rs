@@ -7,10 +7,10 @@
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use crate::refused::Refused;
-
 use crate::atomic::AtomicFile;
-use crate::error::IoError;
+use crate::error::{IoError, shown};
+use crate::refused::Refused;
+use crate::regular::open_regular;
 use crate::tensor::Dtype;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -40,12 +40,12 @@ impl NpyHeader {
 /// Reads the head of a `.npy` file and checks it against the file's length.
 ///
 /// # Errors
-/// It is another file, or has what this reader does not take (Fortran order, big-endian numbers,
-/// structures); [`IoError::Truncated`] when there are fewer elements than promised.
+/// It is another file, has what this reader does not take (Fortran order, big-endian numbers, structures), or has more behind
+/// its elements; [`IoError::Truncated`] when there are fewer elements than promised.
 pub fn read_npy_header(path: impl AsRef<Path>) -> Result<NpyHeader, IoError> {
     let path = path.as_ref();
     let os = |source| IoError::os("read", path, None, source);
-    let mut file = fs_err::File::open(path).map_err(os)?;
+    let mut file = open_regular(path).map_err(os)?;
     let length = file.metadata().map_err(os)?.len();
     let not = |why: &str| {
         IoError::from(
@@ -58,6 +58,9 @@ pub fn read_npy_header(path: impl AsRef<Path>) -> Result<NpyHeader, IoError> {
         return Err(not("it is shorter than the shortest header"));
     }
     file.read_exact(&mut start).map_err(os)?;
+    if start.starts_with(b"PK") {
+        return Err(not("it is an archive of tables (.npz): save one of them with numpy.save"));
+    }
     if &start[..6] != MAGIC {
         return Err(not("its first bytes are not \\x93NUMPY"));
     }
@@ -88,7 +91,11 @@ pub fn read_npy_header(path: impl AsRef<Path>) -> Result<NpyHeader, IoError> {
     let header = NpyHeader { dtype, shape, data_offset };
     let bytes = header.data_bytes().ok_or_else(|| not("its shape does not fit into any memory"))? as u64;
     match data_offset.checked_add(bytes) {
-        Some(expected) if expected <= length => Ok(header),
+        Some(expected) if expected == length => Ok(header),
+        Some(expected) if expected < length => Err(not(&format!(
+            "{} bytes follow its table: save each table in a file of its own",
+            length - expected
+        ))),
         expected => Err(IoError::Truncated {
             path: path.to_owned(),
             expected: expected.unwrap_or(u64::MAX),
@@ -119,7 +126,11 @@ fn parse(header: &[u8]) -> Result<(Dtype, Vec<usize>), String> {
         Some("|i1") => Dtype::I8,
         Some("|b1") => Dtype::Bool,
         Some(other) => {
-            return Err(format!("its elements are `{other}`; save them as float32, x.astype('<f4')"));
+            return Err(format!(
+                "its elements are `{}`; save features as float32, x.astype('<f4'), and labels as int64, \
+                 x.astype('<i8')",
+                shown(other)
+            ));
         }
         None => return Err("its elements are structures; save a plain table of float32".to_owned()),
     };
@@ -131,7 +142,7 @@ fn parse(header: &[u8]) -> Result<(Dtype, Vec<usize>), String> {
     let (inside, _) = inside.ok_or_else(|| "its shape is not a tuple".to_owned())?;
     let axes = inside.split(',').map(str::trim).filter(|axis| !axis.is_empty());
     let shape: Result<Vec<usize>, _> = axes.map(str::parse).collect();
-    Ok((dtype, shape.map_err(|_| format!("its shape is ({inside})"))?))
+    Ok((dtype, shape.map_err(|_| format!("its shape is ({})", shown(inside)))?))
 }
 
 /// Writes a table `[N, D]` of float32 row by row, without knowing N beforehand; the file appears when it is finished.
@@ -208,7 +219,7 @@ pub fn npy_checksum(path: impl AsRef<Path>) -> Result<u32, IoError> {
     let path = path.as_ref();
     let header = read_npy_header(path)?;
     let read = || -> io::Result<u32> {
-        let mut file = fs_err::File::open(path)?;
+        let mut file = open_regular(path)?;
         file.seek(SeekFrom::Start(header.data_offset))?;
         let mut file = file.take(header.data_bytes().unwrap_or(0) as u64);
         let (mut checksum, mut part) = (0, vec![0; 1 << 20]);
@@ -230,7 +241,7 @@ pub fn read_npy(path: impl AsRef<Path>) -> Result<(NpyHeader, Vec<u8>), IoError>
     let path = path.as_ref();
     let header = read_npy_header(path)?;
     let read = || -> io::Result<Vec<u8>> {
-        let mut file = fs_err::File::open(path)?;
+        let mut file = open_regular(path)?;
         file.seek(SeekFrom::Start(header.data_offset))?;
         let mut bytes = vec![0; header.data_bytes().unwrap_or(0)];
         file.read_exact(&mut bytes)?;
@@ -303,8 +314,14 @@ mod tests {
         assert!(text.contains("this table of NumPy") && !text.contains("checkpoint"), "{text}");
         fs_err::write(&path, &whole[..60]).unwrap();
         assert!(matches!(read_npy_header(&path), Err(IoError::Truncated { .. })));
-        fs_err::write(&path, b"PK\x03\x04 and so on").unwrap();
-        let error = read_npy_header(&path).unwrap_err().to_string();
-        assert!(error.contains("is not a table that Twist reads"), "{error}");
+        for (bytes, word) in [
+            (b"PK\x03\x04 and so on".to_vec(), "numpy.save"),
+            (b"some other file".to_vec(), "NUMPY"),
+            ([whole.clone(), whole].concat(), "160 bytes follow"),
+        ] {
+            fs_err::write(&path, bytes).unwrap();
+            let error = read_npy_header(&path).unwrap_err().to_string();
+            assert!(error.contains("is not a table that Twist reads") && error.contains(word), "{error}");
+        }
     }
 }

@@ -5,9 +5,10 @@
 //! already is passed over.
 
 use std::collections::{BTreeMap, HashSet};
+use std::io::ErrorKind;
 use std::path::Path;
 
-use twist_io::text_to_cell;
+use twist_io::{read_small, text_to_cell};
 use twist_run::samples::column::FOR_PEOPLE;
 use twist_run::{files, labels_in};
 
@@ -61,7 +62,7 @@ pub(crate) fn propose(samples: &Samples, known: &HashSet<usize>) -> Vec<usize> {
 /// Rows of `samples` whose image has a label in the table of the served page or in a filled-in table of proposals, both in the
 /// folder `run`. A file that is not such a table has none.
 pub(crate) fn labelled(samples: &Samples, run: &Path) -> HashSet<usize> {
-    let read = |name: &str| labels_in(&fs_err::read(run.join(name)).ok()?);
+    let read = |name: &str| labels_in(&read_small(run.join(name)).ok()?);
     let given: Vec<_> = [files::LABELS, files::LABEL_NEXT].into_iter().filter_map(read).collect();
     let has = |row: &usize| given.iter().any(|given| given.contains_key(&samples.path[*row]));
     (0..samples.len()).filter(has).collect()
@@ -69,7 +70,11 @@ pub(crate) fn labelled(samples: &Samples, run: &Path) -> HashSet<usize> {
 
 /// Whether a user has begun to fill in the table at `path`, which then must not be overwritten.
 pub(crate) fn is_filled_in(path: &Path) -> bool {
-    let Ok(bytes) = fs_err::read(path) else { return false };
+    // What cannot be read may be filled in.
+    let bytes = match read_small(path) {
+        Ok(bytes) => bytes,
+        Err(error) => return error.kind() != ErrorKind::NotFound,
+    };
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes.as_slice());
     let Ok(header) = reader.byte_headers().cloned() else { return true };
     let Some(at) = header.iter().position(|name| name == b"label") else { return true };

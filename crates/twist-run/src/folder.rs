@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use twist_io::{remove_leftovers, write_atomic};
+use twist_io::{read_small, remove_leftovers, write_atomic};
 
 use crate::lock::RunLock;
 use crate::recorder::{JsonLines, Recorder, TensorBoard};
@@ -195,13 +195,13 @@ impl RunFolder {
 /// # Errors
 /// A file cannot be read or written.
 pub(crate) fn keep_copy(folder: &Path, name: &str) -> Result<PathBuf, RunError> {
-    let bytes = fs_err::read(folder.join(name))?;
+    let bytes = read_small(folder.join(name))?;
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
     let place = |number: u32| folder.join(format!("{stem}.replaced-{number}.{extension}"));
     let mut number = 1;
     loop {
         let aside = place(number);
-        match fs_err::read(&aside) {
+        match read_small(&aside) {
             Ok(known) if known == bytes => return Ok(aside),
             Ok(_) => number += 1,
             Err(error) if error.kind() == ErrorKind::NotFound => {

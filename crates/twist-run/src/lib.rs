@@ -33,6 +33,7 @@ mod near;
 
 mod clusters;
 mod labels;
+mod room;
 pub mod samples;
 mod sources;
 
@@ -61,5 +62,6 @@ pub use log::{Log, LogLine};
 pub use metrics::Metrics;
 pub use near::{RUNS, near_runs};
 pub use recorder::{JsonLines, Recorder, TensorBoard};
+pub use room::ParquetRoom;
 pub use samples::Samples;
 pub use sources::Sources;

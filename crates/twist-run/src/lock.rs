@@ -6,7 +6,7 @@ use std::path::Path;
 use fs_err::{File, OpenOptions};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use twist_io::{Refused, open_own};
+use twist_io::{Refused, open_own, read_small_text};
 
 use crate::{RunError, files};
 
@@ -31,7 +31,7 @@ impl RunLock {
     pub(crate) fn take(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join(files::LOCK);
         let busy = || {
-            let text = fs_err::read_to_string(&path).ok();
+            let text = read_small_text(&path).ok();
             let pid: Option<u32> = text.and_then(|text| text.trim().parse().ok());
             let (who, stop) = match pid {
                 Some(pid) => (format!("process {pid}"), format!("stop it with `kill {pid}`")),

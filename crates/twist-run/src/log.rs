@@ -35,7 +35,7 @@ impl Log {
     /// # Errors
     /// The file cannot be read.
     pub fn read(folder: &Path) -> Result<Self, RunError> {
-        match fs_err::read(folder.join(files::LOG)) {
+        match twist_io::read_small(folder.join(files::LOG)) {
             Ok(bytes) => Ok(Self::parse(&String::from_utf8_lossy(&bytes))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error.into()),

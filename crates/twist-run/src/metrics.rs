@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use twist_io::write_atomic;
+use twist_io::{read_small, write_atomic};
 
 use crate::samples::STEPS;
 use crate::{Figures, RunError, files};
@@ -34,7 +34,7 @@ impl Metrics {
     /// The file cannot be read, or is damaged.
     pub fn read(folder: &Path) -> Result<Option<Self>, RunError> {
         let path = folder.join(files::METRICS);
-        match fs_err::read(&path) {
+        match read_small(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map(Some)
                 .map_err(|error| RunError::Damaged { path, reason: error.to_string() }),

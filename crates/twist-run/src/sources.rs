@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use twist_io::{Refused, write_atomic};
+use twist_io::{Refused, read_small, write_atomic};
 
 use crate::{RunError, files};
 
@@ -31,7 +31,7 @@ impl Sources {
     /// The file cannot be read, or is damaged.
     pub fn read(folder: &Path) -> Result<Option<Self>, RunError> {
         let path = folder.join(files::DATA);
-        match fs_err::read(&path) {
+        match read_small(&path) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).map_err(|error| {
                 let remedy = "remove it and give DATA on the command line";
                 Refused::new(format!("{} is damaged ({error})", path.display())).remedy(remedy)

@@ -133,7 +133,7 @@ pub(crate) fn other_data(what: &str, before: Option<usize>, now: usize, ended: b
              trains on, and another --out begins a run of all {now}"
         ),
         false => format!(
-            "training continues with {now} {what}s in another order, and does not end where a run without that change does"
+            "training continues with {now} {what}s, and does not end where a run without that change does"
         ),
     };
     format!("{happened}; {follows}")

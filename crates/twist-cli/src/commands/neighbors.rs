@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::{Value, json};
 use twist_data::{Dataset, class_name};
-use twist_io::printable;
+use twist_io::{printable, shown};
 use twist_model::{ClassSource, FeatureSet, Predictor, Similar, SimilarImages};
 use twist_nn::FeatureKind;
 
@@ -124,8 +124,8 @@ fn for_people(
 ) -> Vec<String> {
     // The class that the model says; of a model without classes, what the data says.
     let said = |class: &Class, row: usize| match class {
-        Some((_, name)) => printable(name).into_owned(),
-        None => printable(class_name(dataset, bank.indices[row] as usize).unwrap_or("–")).into_owned(),
+        Some((_, name)) => shown(name).into_owned(),
+        None => shown(class_name(dataset, bank.indices[row] as usize).unwrap_or("–")).into_owned(),
     };
     let rows = all.iter().flat_map(|found| &found.similar).map(|similar| similar.row);
     let names: Vec<String> = classes.iter().zip(rows).map(|(class, row)| said(class, row)).collect();

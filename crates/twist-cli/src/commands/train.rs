@@ -18,7 +18,7 @@ use crate::exit::{Exit, Usage};
 use crate::job::{self, ImageJob, Target};
 use crate::named_model;
 use crate::settings::{Base, Written};
-use crate::sources::{DEFAULT_LABELS, absolute, open_both};
+use crate::sources::{DEFAULT_LABELS, absolute, label_place, open_both};
 use crate::talk::{Talk, to_stdout};
 use crate::{folder_auto, place, recipes};
 
@@ -142,6 +142,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     if args.folder.resume && args.data.is_some() {
         refuse_other_data(&folder, &sources.train, &data.train.fingerprint(), "/data_fingerprint")?;
     }
+    if args.folder.resume {
+        warn_of_other_measure(&folder, &sources, talk)?;
+    }
     let facts = DataFacts::of(&*data.train);
     let make = |epochs: Option<u64>| -> anyhow::Result<(Recipe, TrainPlan)> {
         let recipe = base.recipe(&args.recipe, args.machine.precision, args.clusters, epochs, talk)?;
@@ -228,9 +231,24 @@ pub(super) fn refuse_other_data(
     .into())
 }
 
+/// Says so when a resumed run is measured on other images, or with other labels, than before.
+pub(super) fn warn_of_other_measure(folder: &Path, sources: &Sources, talk: &Talk) -> anyhow::Result<()> {
+    let Some(before) = Sources::read(folder)? else { return Ok(()) };
+    let place = |data: &Option<String>| data.as_deref().map(absolute);
+    if place(&before.held_out) != place(&sources.held_out)
+        || label_place(&before.labels) != label_place(&sources.labels)
+    {
+        talk.warn(
+            "--eval-data or --labels is not what this run was measured with so far: figures before and after cannot be compared, and \
+             best.safetensors may be chosen by one of before",
+        );
+    }
+    Ok(())
+}
+
 /// The text that the plan of the run in `folder` has at `place`.
 pub(super) fn planned(folder: &Path, place: &str) -> Option<String> {
-    let plan = fs_err::read(folder.join(files::PLAN)).ok()?;
+    let plan = twist_io::read_small(folder.join(files::PLAN)).ok()?;
     let plan: serde_json::Value = serde_json::from_slice(&plan).ok()?;
     Some(plan.pointer(place)?.as_str()?.to_owned())
 }

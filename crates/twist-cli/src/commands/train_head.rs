@@ -7,7 +7,7 @@ use twist_model::FeatureFile;
 use twist_run::Sources;
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
 
-use super::train::{AGAIN, Args, planned, refuse_other_data, written};
+use super::train::{AGAIN, Args, planned, refuse_other_data, warn_of_other_measure, written};
 use crate::args::{RecipeArgs, UseArgs};
 use crate::asked::UserChoices;
 use crate::exit::{Exit, Usage};
@@ -85,6 +85,7 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
     }
     if args.folder.resume {
         refuse_other_model(&folder, &facts.fingerprint)?;
+        warn_of_other_measure(&folder, &sources, talk)?;
     }
     let plan = HeadPlan::new(recipe.config(), &facts, &machine)?;
     if !auto && UserChoices::of(&args.recipe, args.clusters).clusters.is_none() && !args.folder.resume {

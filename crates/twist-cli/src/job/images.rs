@@ -39,10 +39,13 @@ impl Job for ImageJob {
 
     fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<BegunImages>> {
         let Self { recipe, plan, sources, data, max_time, fitted_to, strict, init } = self;
+        let asked_to_init = init.is_some();
         let options = TrainOptions { recipe_name: sources.recipe.clone(), strict, init };
         let run = Run::of_network(plan, data.train.clone(), folder, options)?;
-        if let Some(report) = run.task().init_report() {
-            talk.say(report.to_string());
+        match run.task().init_report() {
+            Some(report) => talk.say(report.to_string()),
+            None if asked_to_init => talk.warn("--init is not used: the run resumes with weights of its own"),
+            None => {}
         }
         let step = run.step();
         if run.is_finished() && folder.says_done(step)? {

@@ -242,6 +242,21 @@ fn wrong_features_are_refused_with_what_would_be_right() {
         place.run(&format!("{line} --device cpu")).exits(code).says(words);
     }
     assert!(!place.names(".").contains(&"runs".to_string()), "nothing is left behind");
+    for (name, values, words) in [
+        ("equal", vec![1.5; 10 * WIDTH], "all 10 rows are equal"),
+        ("zeros", vec![0.0; 10 * WIDTH], "all 10 rows are equal"),
+        ("large", (0..10 * WIDTH).map(|i| i as f32 * 1e20).collect(), "its largest number is 2e22"),
+        ("small", (0..10 * WIDTH).map(|i| i as f32 * 1e-30).collect(), "its largest number is 2e-28"),
+    ] {
+        let mut table = NpyWriter::create(place.path(format!("{name}.npy")), WIDTH).unwrap();
+        table.push(&values).unwrap();
+        table.finish().unwrap();
+        place
+            .run(&format!("train {name}.npy --clusters 2 --device cpu --out {name}"))
+            .exits(1)
+            .says(&[words]);
+        assert!(!place.path(name).join("plan.json").exists(), "nothing was begun");
+    }
     save_labels(&place, "train", &[0; 99]);
     place.run("train train.npy").exits(1).says(&["train.labels.npy", "[99]", "[100]"]);
 }

@@ -48,9 +48,13 @@ fn folders_called_by_numbers_are_taught_by_their_names() {
     let rows: String = (0..36).map(|i| format!("{0}/{i:02}.png,0,{0},,0.9,false\n", i % 12)).collect();
     fs_err::write(place.path("own.csv"), format!("path,cluster,name,label,probability,unsure\n{rows}"))
         .unwrap();
-    // The folders themselves, and two files that repeat them, teach the same.
+    let rows: String = (0..36).map(|i| format!("{0}/{i:02}.png,{0}.0\n", i % 12)).collect();
+    fs_err::write(place.path("gaps.csv"), format!("path,label\n{rows}")).unwrap();
+    // The folders themselves, and files that repeat them, teach the same.
     let mut scores = Vec::new();
-    for (run, labels) in [("a", ""), ("b", "--labels l.csv"), ("c", "--labels own.csv")] {
+    for (run, labels) in
+        [("a", ""), ("b", "--labels l.csv"), ("c", "--labels own.csv"), ("e", "--labels gaps.csv")]
+    {
         let line = format!("finetune run --train d {labels} --epochs 1 --out {run} {CPU}");
         place.run(&line).exits(0);
         let scored = place.run(&format!("eval classifier {run} --test d --json --no-cache {CPU}"));
@@ -62,6 +66,27 @@ fn folders_called_by_numbers_are_taught_by_their_names() {
         assert!(names.clone().all(|name| name.parse::<u32>().is_ok_and(|name| name < 12)), "{images}");
     }
     assert!(scores.iter().all(|score| *score == scores[0]), "{scores:?}");
+}
+
+#[test]
+fn names_of_any_length_are_shown() {
+    let place = Place::new();
+    place.pictures("d", 16);
+    place.run(&format!("train d {SHORT} --out run")).exits(0);
+    let name = |i: usize| ["a", "b"][i % 2].repeat(70_000);
+    let rows: String =
+        (0..16).map(|i| format!("{}/{i:03}.png,{}\n", ["dots", "lines"][i % 2], name(i))).collect();
+    fs_err::write(place.path("long.csv"), format!("path,label\n{rows}")).unwrap();
+    for line in [
+        "data info d --labels long.csv".to_owned(),
+        format!("eval cluster run --test d --labels long.csv {CPU}"),
+        format!("finetune run --train d --labels long.csv --epochs 1 --out taught {CPU}"),
+        format!("neighbors taught d --query d/dots/004.png --k 2 --no-cache {CPU}"),
+    ] {
+        let done = place.run(&line);
+        done.exits(0);
+        assert!(done.out.len() < 10_000, "{line}: {} bytes", done.out.len());
+    }
 }
 
 #[test]

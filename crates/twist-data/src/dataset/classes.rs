@@ -44,8 +44,8 @@ impl Labels {
     ///
     /// `-1` means that there is no label. Labels that are all names of known classes are those classes, also when they look
     /// like numbers: the label `10` is the class that is called `10`. Otherwise, when every label is a small whole number,
-    /// the number is the class, as in the field's lists, and its decimal is the name (`3.0`, as tables with gaps write 3, is one too).
-    /// Otherwise labels are names, and classes are their sorted set.
+    /// the number is the class, as in the field's lists, and its decimal is the name.
+    /// Otherwise labels are names, and classes are their sorted set. A `3.0` that is not the name of a class is `3` in all of this.
     ///
     /// # Errors
     /// The labels are numbers, some of them names of known classes and some not, so that nobody can tell what they mean.
@@ -55,8 +55,9 @@ impl Labels {
     ) -> Result<Self, String> {
         let texts: Vec<Option<Cow<'_, str>>> =
             texts.map(|text| text.filter(|text| !is_no_label(text)).map(composed)).collect();
-        let written = || texts.iter().map(|text| text.as_deref());
         let place: HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).collect();
+        let one_form = |text| if place.contains_key(text) { text } else { whole_number(text) };
+        let written = || texts.iter().map(|text| text.as_deref().map(one_form));
         let distinct: BTreeSet<&str> = written().flatten().collect();
         if distinct.iter().all(|text| place.contains_key(text)) {
             let present: Vec<&str> =
@@ -136,10 +137,18 @@ pub(crate) fn is_no_label(text: &str) -> bool {
     matches!(text, "-1" | "-1.0")
 }
 
+/// A whole number as it is usually written, where it is one as tables with gaps write it: `3.0`.
+fn whole_number(text: &str) -> &str {
+    match text.strip_suffix(".0") {
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => digits,
+        _ => text,
+    }
+}
+
 /// A label written as a class number, perhaps as tables with gaps write whole numbers. `007` is a name: the zeros are there
 /// for a reason.
 pub(crate) fn small_number(text: &str) -> Option<u32> {
-    let digits = text.strip_suffix(".0").unwrap_or(text);
+    let digits = whole_number(text);
     digits.parse().ok().filter(|number: &u32| *number < MOST_CLASSES && number.to_string() == digits)
 }
 
@@ -178,9 +187,9 @@ mod tests {
 
     #[test]
     fn names_are_sorted() {
-        let labels = of(&[Some("dog"), Some("cat"), Some("7"), Some("dog")], &[]).unwrap();
+        let labels = of(&[Some("dog"), Some("cat"), Some("7"), Some("dog"), Some("7.0")], &[]).unwrap();
         assert_eq!(labels.names(), ["7", "cat", "dog"]);
-        assert_eq!(each(&labels, 4), [Some(2), Some(1), Some(0), Some(2)]);
+        assert_eq!(each(&labels, 5), [Some(2), Some(1), Some(0), Some(2), Some(0)]);
     }
 
     #[test]
@@ -196,6 +205,10 @@ mod tests {
             reason.contains("\"10\"") && reason.contains("\"7\"") && reason.contains("use the class names"),
             "{reason}"
         );
+        // A table with gaps means the same classes.
+        let labels = of(&[Some("10.0"), None, Some("2.0")], &folders).unwrap();
+        assert_eq!((labels.names(), labels.are_numbers()), (&["10", "2"].map(String::from)[..], false));
+        assert_eq!(of(&[Some("1.0")], &["1.0", "1"]).unwrap().names(), ["1.0"]);
         // Classes that are called by their number are the same either way.
         assert_eq!(each(&of(&[Some("1"), Some("2")], &["0", "1"]).unwrap(), 2), [Some(1), Some(2)]);
         // Numbers of other classes are numbers.

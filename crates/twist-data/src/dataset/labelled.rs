@@ -1,8 +1,10 @@
 //! Any data set with other labels than its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use twist_io::shown;
 
 use super::classes::Labels;
 use super::identity::Identity;
@@ -48,7 +50,7 @@ impl Relabelled {
             match index.find(row, file)? {
                 Some(image) if row_of[image].is_some() => {
                     let first = row_of[image].map_or(0, |r| rows[r].line);
-                    let reason = format!("{} already has a label in line {first}", paths[image]);
+                    let reason = format!("{} already has a label in line {first}", shown(&paths[image]));
                     return Err(DataError::line(file, row.line, reason));
                 }
                 Some(image) => row_of[image] = Some(number),
@@ -60,11 +62,11 @@ impl Relabelled {
             }
         }
         if row_of.iter().all(Option::is_none) {
-            let example = rows.first().map_or("", |r| &r.path);
+            let example = shown(rows.first().map_or("", |r| &r.path));
             return Err(misfit(format!(
                 "none of its {} rows names an image. The first is \"{example}\", the first image \"{}\"",
                 rows.len(),
-                paths.first().map_or("", String::as_str)
+                shown(paths.first().map_or("", String::as_str))
             )));
         }
         let unlabelled = Row { line: 0, path: String::new(), label: None, class: None };
@@ -83,6 +85,8 @@ pub(super) struct Paths {
     /// The files from the root on, in the same form; empty where an image has none.
     files: Vec<String>,
     exact: HashMap<String, usize>,
+    /// Paths in which several images are written alike: `é` in both forms, or bytes that are not UTF-8 beside their escapes.
+    shared: HashSet<String>,
     by_name: HashMap<Vec<u8>, Vec<usize>>,
 }
 
@@ -93,17 +97,29 @@ impl Paths {
         let whole = |index| std::path::absolute(dataset.file(index)?).ok();
         let text = |path: PathBuf| composed(&path.to_string_lossy()).into_owned();
         let files = (0..paths.len()).map(|index| whole(index).map(text).unwrap_or_default()).collect();
-        let exact = paths.iter().cloned().zip(0..).collect();
+        let (mut exact, mut shared) = (HashMap::with_capacity(paths.len()), HashSet::new());
+        for (index, path) in paths.iter().enumerate() {
+            if exact.insert(path.clone(), index).is_some() {
+                shared.insert(path.clone());
+            }
+        }
         let mut by_name: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
         for (index, path) in paths.iter().enumerate() {
             by_name.entry(base_name(path.as_bytes()).to_vec()).or_default().push(index);
         }
-        Self { paths, files, exact, by_name }
+        Self { paths, files, exact, shared, by_name }
     }
 
     /// The image that a row names.
     pub(super) fn find(&self, row: &Row, file: &Path) -> Result<Option<usize>, DataError> {
         let wanted = &*composed(row.path.trim_start_matches("./"));
+        let bad = |reason: String| DataError::line(file, row.line, reason);
+        if self.shared.contains(wanted) {
+            let name = shown(&row.path);
+            return Err(bad(format!(
+                "several images are called \"{name}\" alike: rename all but one of them"
+            )));
+        }
         if let Some(&index) = self.exact.get(wanted) {
             return Ok(Some(index));
         }
@@ -117,9 +133,11 @@ impl Paths {
             (Some(one), Some(other)) => {
                 let reason = format!(
                     "\"{}\" matches both {} and {}: give more of the path",
-                    row.path, self.paths[one], self.paths[other]
+                    shown(&row.path),
+                    shown(&self.paths[one]),
+                    shown(&self.paths[other])
                 );
-                Err(DataError::line(file, row.line, reason))
+                Err(bad(reason))
             }
             (found, _) => Ok(found),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use twist_io::printable;
+use twist_io::shown;
 
 use super::kinds::extension;
 use super::names::readable;
@@ -28,9 +28,9 @@ pub struct LeftOut {
 impl std::fmt::Display for LeftOut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let more = if self.count > self.examples.len() as u64 { ", …" } else { "" };
-        let examples: Vec<_> = self.examples.iter().map(|name| printable(name)).collect();
+        let examples: Vec<_> = self.examples.iter().map(|name| shown(name)).collect();
         let (what, each) = if self.count == 1 { (&self.one, "it") } else { (&self.what, "each") };
-        write!(f, "{} {} ({}{more})", self.count, printable(what), examples.join(", "))?;
+        write!(f, "{} {} ({}{more})", self.count, shown(what), examples.join(", "))?;
         match self.kind {
             Some(Foreign { name, remedy, .. }) => write!(f, ": {each} is {name}; {remedy}"),
             None => Ok(()),

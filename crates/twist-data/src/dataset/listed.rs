@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use twist_io::shown;
+
 use super::Dataset;
 use super::classes::is_no_label;
 use super::labelled::Paths;
@@ -50,7 +52,8 @@ pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
         match known.find(row, file)? {
             Some(image) => match row_of[image] {
                 Some(first) => {
-                    let reason = format!("{} is already named in line {}", paths[image], rows[first].line);
+                    let reason =
+                        format!("{} is already named in line {}", shown(&paths[image]), rows[first].line);
                     return Err(bad(row, format!("{reason}: remove one of them")));
                 }
                 None => row_of[image] = Some(number),
@@ -65,8 +68,8 @@ pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
             "none of its {} lines names an image. Line {} says \"{}\", the first image is \"{}\"",
             rows.len(),
             rows[0].line,
-            rows[0].path,
-            paths.first().map_or("", String::as_str)
+            shown(&rows[0].path),
+            shown(paths.first().map_or("", String::as_str))
         )));
     }
 
@@ -80,7 +83,7 @@ pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
         let is_open = |row: &Row| is_table || row.label.is_some();
         matched.retain(|(_, row)| has_label(row) || !is_open(row));
         if let Some((_, row)) = matched.iter().find(|(_, row)| !has_label(row)) {
-            return Err(bad(row, format!("{} has no label, but others have one", row.path)));
+            return Err(bad(row, format!("{} has no label, but others have one", shown(&row.path))));
         }
         let ordered: Vec<Row> = matched.iter().map(|(_, row)| (*row).clone()).collect();
         let labels = table_labels(file, &ordered, dataset.classes())?;
@@ -96,7 +99,7 @@ pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
         .iter()
         .zip(labels)
         .map(|(&(image, row), label)| {
-            let nowhere = || bad(row, format!("{} has no label, here or in the data set", row.path));
+            let nowhere = || bad(row, format!("{} has no label, here or in the data set", shown(&row.path)));
             Ok((image, label.ok_or_else(nowhere)?))
         })
         .collect();

@@ -10,6 +10,8 @@ use crate::DataError;
 const MOST: usize = 1 << 20;
 /// Most bytes of all those names.
 const MOST_BYTES: usize = 1 << 28;
+/// Longest name of a file, in bytes.
+const LONGEST_NAME: usize = 255;
 
 /// Whether the text can be a pattern.
 pub(crate) fn is_pattern(spec: &str) -> bool {
@@ -112,6 +114,9 @@ fn range(from: &str, to: &str) -> Result<Vec<String>, String> {
     }
     let padded = from.starts_with('0') && from.len() > 1 || to.starts_with('0') && to.len() > 1;
     let width = if padded { from.len().max(to.len()) } else { 0 };
+    if width > LONGEST_NAME {
+        return Err(format!("its numbers have {width} digits, and a name has at most {LONGEST_NAME} bytes"));
+    }
     Ok((first..=last).map(|n| format!("{n:0width$}")).collect())
 }
 
@@ -135,6 +140,7 @@ mod tests {
             "a}{1}",
             "{1}a}",
             "{2..1}",
+            &format!("{{0..{}1}}", "0".repeat(70_000)),
             "{a..c}",
             "{{1,2},3}",
             "{0..99999999}",

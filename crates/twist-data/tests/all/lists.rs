@@ -58,11 +58,68 @@ fn bad_lines_are_named() {
         ("d.csv", b"path,label,class\nx/1.png,0,cat\nx/2.png,0,dog\n", "line 3: class 0 is called \"dog\""),
         ("e.csv", b"path,label,class\nx/1.png,zero,cat\n", "line 2: if a class is given"),
         ("f.csv", b"", "line 1: "),
+        ("g.csv", b"path;label\nx/1.png;0\n", "with commas between the columns"),
+        ("h.csv", b"path,label,Label\nx/1.png,0,1\n", "line 1: there are several columns \"label\""),
+        ("i.csv", b"p\0a\0t\0h\0\n\0x\0", "line 1: not UTF-8"),
+        ("g.txt", b"x/1.png\nx\0/\x002\0\n", "line 2: not UTF-8"),
+        // One image by several names.
+        ("h.txt", b"x/1.png\nx/2.png\n./x//1.png\n", "line 3: ./x//1.png is already listed in line 1"),
+        // A quote that does not close takes in lines; what it takes in must not vanish.
+        ("j.csv", b"path,label\nx/1.png,\"0\nx/2.png,1\ny/2.png,2\n", "line 2: \"0\\nx/2.png,1\\ny/2.png,2"),
+        ("k.csv", b"path,label\nx/1.png,0\n\"x/2.png,1\ny/2.png,2\n", "line 3: \"x/2.png,1\\ny/2.png,2"),
+        (
+            "l.csv",
+            b"path\nx/1.png\na b.png\n\"x/2.png\ny/2.png\n",
+            "line 4: \"x/2.png\\ny/2.png\" is one cell",
+        ),
     ] {
         let path = place.write(name, content);
         let error = place.error(name);
         assert!(error.contains(expected) && error.contains(path.to_str().unwrap()), "{error}");
     }
+}
+
+#[test]
+fn one_image_is_listed_once_however_it_is_called() {
+    let place = Workplace::with_images(&["cafe\u{301}.png", "tea.png"]);
+    place.write("a.txt", "tea.png\ncaf\u{e9}.png\ncafe\u{301}.png\n".as_bytes());
+    assert!(place.error("a.txt").contains("line 3: "), "{}", place.error("a.txt"));
+    place.write("b.txt", format!("tea.png\n{}\n", place.spec("tea.png")).as_bytes());
+    assert!(place.error("b.txt").contains("already listed in line 1"), "{}", place.error("b.txt"));
+}
+
+#[test]
+fn rows_that_a_spreadsheet_emptied_are_nothing() {
+    let place = place();
+    place.write("a.csv", b"path,label,note\nx/1.png,cat,\n,,\n\nx/2.png,dog,\n  ,,\n");
+    let data = place.open("a.csv").unwrap();
+    assert_eq!((paths(data.as_ref()).len(), labels(data.as_ref())), (2, vec![Some(0), Some(1)]));
+}
+
+#[test]
+fn messages_stay_short_however_long_a_line_is() {
+    let place = place();
+    let long = "a".repeat(1 << 20);
+    place.write("a.txt", format!("{long}.png\n").as_bytes());
+    place.write("a.csv", format!("path,label\n{long}.png,0\n").as_bytes());
+    place.write("b.csv", format!("{long},label\nx/1.png,0\n").as_bytes());
+    for name in ["a.txt", "a.csv", "b.csv"] {
+        let said = place.error(name);
+        assert!(said.len() < 1_000, "{name}: {} bytes", said.len());
+    }
+    let said = place.open_with("", LabelSource::File(place.path("a.csv"))).err().unwrap().to_string();
+    assert!(said.len() < 1_000, "{} bytes", said.len());
+}
+
+/// Where two images are written alike, a label for one of them must not go to the other.
+#[test]
+fn images_that_are_written_alike_are_not_told_apart() {
+    let place = Workplace::with_images(&["a/caf\u{e9}.png", "a/cafe\u{301}.png", "b/tea.png"]);
+    place.write("l.csv", "path,label\na/caf\u{e9}.png,cat\nb/tea.png,dog\n".as_bytes());
+    let said = place.open_with("", LabelSource::File(place.path("l.csv"))).err().unwrap().to_string();
+    assert!(said.contains("line 2") && said.contains("rename"), "{said}");
+    place.write("m.csv", b"path,label\nb/tea.png,dog\n");
+    assert!(place.open_with("", LabelSource::File(place.path("m.csv"))).is_ok());
 }
 
 #[test]
@@ -117,7 +174,11 @@ fn folders_called_by_numbers_keep_their_names() {
     let rows = |name: &String| format!("{name},3,{},,0.9,false\n", name.split('/').next().unwrap());
     let table: String = names.iter().map(rows).collect();
     place.write("predicted.csv", format!("path,cluster,name,label,probability,unsure\n{table}").as_bytes());
-    for file in ["l.csv", "predicted.csv"] {
+    // What a table with gaps makes of numbers.
+    let rows = |name: &String| format!("{name},{}.0\n", name.split('/').next().unwrap());
+    let table: String = names.iter().map(rows).collect();
+    place.write("gaps.csv", format!("path,label\n{table}").as_bytes());
+    for file in ["l.csv", "predicted.csv", "gaps.csv"] {
         let found = listed(data.as_ref(), &place.path(file)).unwrap();
         assert_eq!((found.images.len(), found.classes.len()), (12, 12));
         for (image, class) in found.images {

@@ -88,7 +88,7 @@ impl FinetuneConfig {
             return Ok(None);
         }
         let unreadable = |source| Refused::reading(&path, source);
-        let text = fs_err::read_to_string(&path).map_err(unreadable)?;
+        let text = twist_io::read_small_text(&path).map_err(unreadable)?;
         // A text that is not TOML says nothing of the kind of run.
         RecipeOf::<toml::Table>::read(&path.display().to_string(), &text, &[]).map_err(TrainError::from)?;
         let config = toml::from_str(&text).map_err(|error| not_finetuning(&path, error.message()))?;

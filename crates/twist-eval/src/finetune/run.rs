@@ -169,7 +169,7 @@ fn calibrate(
 /// Whether the `plan.json` of a finished run says another identity. One of an older version says model and images alone, in
 /// `course`, or nothing; then it is taken at its word.
 fn is_other(file: &Path, identity: &str) -> bool {
-    let before = fs_err::read(file).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let before = twist_io::read_small(file).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
     let said = |key: &str| before.as_ref()?.get(key)?.as_str();
     match (said(IDENTITY), said("course")) {
         (Some(before), _) => before != identity,

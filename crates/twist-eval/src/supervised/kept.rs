@@ -64,7 +64,7 @@ impl Kept {
         }
         let other = |reason: &str| EvalError::from(TrainError::other_run(&self.result, reason));
         let unreadable = |source| Refused::reading(&self.result, source);
-        let text = fs_err::read_to_string(&self.result).map_err(unreadable)?;
+        let text = twist_io::read_small_text(&self.result).map_err(unreadable)?;
         let kept: ResultFile<T> = serde_json::from_str(&text).map_err(|error| other(&error.to_string()))?;
         if kept.of != self.of {
             return Err(other("model, images or settings are not those that it was begun with"));

@@ -5,7 +5,6 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::read::ZlibDecoder;
-use fs_err::File;
 
 use super::MAX_BYTES;
 use super::damage::MatDamage;
@@ -13,6 +12,7 @@ use super::element::{Elements, Order, kind};
 use super::matrix;
 use super::value::MatValue;
 use crate::error::IoError;
+use crate::regular::open_regular;
 
 /// Bytes before the first element.
 const HEADER: usize = 128;
@@ -26,7 +26,7 @@ const HEADER: usize = 128;
 pub fn load_mat(path: impl AsRef<Path>) -> Result<BTreeMap<String, MatValue>, IoError> {
     let path = path.as_ref();
     let os = |source| IoError::os("read", path, None, source);
-    let file = File::open(path).map_err(os)?;
+    let file = open_regular(path).map_err(os)?;
     let mut bytes = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(os)?;
     if bytes.is_empty() {

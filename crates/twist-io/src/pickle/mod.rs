@@ -37,9 +37,8 @@ mod damage;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use fs_err::File;
-
 use crate::refused::{Refused, some_of};
+use crate::regular::open_regular;
 
 pub use damage::PickleDamage;
 pub use value::{PickleStates, PickleValue};
@@ -89,7 +88,7 @@ const LISTED: usize = 8;
 pub fn load_pickle(path: impl AsRef<Path>) -> Result<PickleFile, IoError> {
     let path = path.as_ref();
     let os = |source| IoError::os("read", path, None, source);
-    let mut file = File::open(path).map_err(os)?;
+    let mut file = open_regular(path).map_err(os)?;
     let length = file.metadata().map_err(os)?.len();
     if length == 0 {
         return Err(IoError::Empty(path.to_owned()));

@@ -12,6 +12,7 @@ use super::header::RawHeader;
 use crate::error::{HeaderDamage, IoError, shown};
 use crate::format::weight_format;
 use crate::refused::Refused;
+use crate::regular::open_regular;
 use crate::state::StateDict;
 use crate::tensor::{Dtype, HostTensor, byte_len};
 
@@ -36,7 +37,7 @@ pub fn load_safetensors(path: impl AsRef<Path>) -> Result<(StateDict, Option<ser
     let os = |source| IoError::os("read", path, None, source);
     let damaged_header = |damage| IoError::Header { path: path.to_owned(), damage };
     let damaged = |what: String| IoError::Checksum { path: path.to_owned(), what };
-    let mut file = File::open(path).map_err(os)?;
+    let mut file = open_regular(path).map_err(os)?;
     let length = file.metadata().map_err(os)?.len();
 
     let (header, begin) = read_header(&mut file, path, length)?;

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use fs_err::OpenOptions;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use twist_io::{append_lines, open_own};
 
 #[test]
@@ -23,6 +24,24 @@ fn half_a_line_is_cut_off_before_the_next_one() {
     fs_err::remove_file(&path).unwrap();
     append_lines(&path).unwrap().write_all(b"first\n").unwrap();
     assert_eq!(fs_err::read_to_string(&path).unwrap(), "first\n");
+}
+
+#[test]
+fn what_has_no_lines_is_neither_searched_to_its_beginning_nor_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.jsonl");
+    fs_err::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    let error = append_lines(&path).unwrap_err().to_string();
+    assert!(error.contains("log.jsonl") && error.contains("move it away"), "{error}");
+    assert_eq!(fs_err::metadata(&path).unwrap().len(), 1 << 40);
+
+    fs_err::remove_file(&path).unwrap();
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let refusals = [
+        append_lines(&path).unwrap_err(),
+        open_own(&path, OpenOptions::new().append(true).create(true)).unwrap_err(),
+    ];
+    refusals.iter().for_each(|error| assert!(error.to_string().contains("log.jsonl"), "{error}"));
 }
 
 #[test]

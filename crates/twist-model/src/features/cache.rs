@@ -156,7 +156,7 @@ fn key(model: &Model, input: &EvalInput, kind: FeatureKind, images: usize, conte
 /// An entry that is whole; `None` where there is none, one of a process that was killed between its two files, or one that
 /// was damaged since.
 fn read(place: &Path, images: usize) -> Result<Option<FeatureSet>, ModelError> {
-    let Ok(text) = fs_err::read(place.with_extension("json")) else { return Ok(None) };
+    let Ok(text) = twist_io::read_small(place.with_extension("json")) else { return Ok(None) };
     let Ok(entry) = serde_json::from_slice::<Entry>(&text) else { return Ok(None) };
     let table = place.with_extension("npy");
     let Ok(header) = read_npy_header(&table) else { return Ok(None) };

@@ -190,7 +190,7 @@ pub(crate) fn hash_of(path: &Path) -> Result<String, ModelError> {
 /// The file cannot be read; the error names it.
 pub fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut hash = Sha256::new();
-    std::io::copy(&mut fs_err::File::open(path)?, &mut HashWriter(&mut hash))?;
+    std::io::copy(&mut twist_io::open_regular(path)?, &mut HashWriter(&mut hash))?;
     Ok(hex(&hash.finalize()))
 }
 

@@ -9,7 +9,7 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, DictionaryArray, FixedSizeListArray, Float64Array, Int8Array, Int32Array,
     LargeStringArray, RecordBatch, StringArray, UInt64Array,
 };
-use arrow_schema::{DataType, Field};
+use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use twist_model::{FeatureFile, FeatureTable, ModelError};
 
@@ -28,11 +28,14 @@ fn save_npy(path: &Path, descr: &str, shape: &str, bytes: &[u8]) {
 }
 
 fn save_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>) {
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    save(path, &RecordBatch::try_from_iter(columns).unwrap());
+}
+
+fn save(path: &Path, batch: &RecordBatch) {
     let mut writer =
         ArrowWriter::try_new(fs_err::File::create(path).unwrap().into_parts().0, batch.schema(), None)
             .unwrap();
-    writer.write(&batch).unwrap();
+    writer.write(batch).unwrap();
     writer.close().unwrap();
 }
 
@@ -95,6 +98,11 @@ fn the_csv_of_embed_names_and_labels_the_rows() {
     let table = read(path.clone()).unwrap();
     assert_eq!(labels(&table), [Some(1), None]);
     assert_eq!((table.dataset.path(0), table.dataset.path(1)), ("a, b.png".into(), "c.png".into()));
+    // Sorted in a spreadsheet, names and labels would be those of other rows.
+    fs_err::write(&csv, "row,path,index,label\n1,c.png,5,\n0,\"a, b.png\",3,1\n").unwrap();
+    let message = read(path.clone()).err().unwrap().to_string();
+    assert!(message.contains("x.npy.csv") && message.contains("line 3"), "{message}");
+    fs_err::write(&csv, "row,path,index,label\n0,\"a, b.png\",3,1\n1,c.png,5,\n").unwrap();
     // Labels of their own win; a table of other rows is refused.
     save_npy(&folder.path().join("x.labels.npy"), "<i4", "(2,)", &[0i32, 0].map(i32::to_le_bytes).concat());
     assert_eq!(labels(&read(path.clone()).unwrap()), [Some(0); 2]);
@@ -194,6 +202,13 @@ fn what_is_wrong_is_said_with_the_remedy() {
     fs_err::write(&names, "row,path,index,label\n").unwrap();
     refused(&npy, &["[1152921504606846976, 0]", "nothing in it"]);
     fs_err::remove_file(names).unwrap();
+    save_npy(&npy, "<f4", "(1, 2)", &[0; 12]);
+    let message = read(npy.clone()).map(|_| ()).unwrap_err().to_string();
+    assert!(message.contains("x.npy") && message.contains("4 bytes follow"), "{message}");
+    let archive = folder.path().join("x.NPZ");
+    fs_err::write(&archive, "PK\x03\x04 and more").unwrap();
+    let message = read(archive).map(|_| ()).unwrap_err().to_string();
+    assert!(message.contains("x.NPZ") && message.contains("numpy.save"), "{message}");
     let stray = [1.0f32, 2.0, f32::NAN, 4.0, f32::INFINITY, 6.0];
     save_npy(&npy, "<f4", "(3, 2)", &stray.map(f32::to_le_bytes).concat());
     refused(&npy, &["row 1", "2 of 3"]);
@@ -214,6 +229,16 @@ fn what_is_wrong_is_said_with_the_remedy() {
         vec![("embedding", lists(&[Some(&[1.0]), Some(&[2.0])])), ("label", lists(&[None, None]))],
     );
     refused(&parquet, &["`label`", "text or whole numbers"]);
+    let schema = Schema::new(
+        ["embedding"; 2]
+            .map(|name| {
+                Field::new(name, DataType::List(Arc::new(Field::new("item", DataType::Float32, true))), true)
+            })
+            .to_vec(),
+    );
+    let twice = [lists(&[Some(&[1.0])]), lists(&[Some(&[2.0])])].to_vec();
+    save(&parquet, &RecordBatch::try_new(Arc::new(schema), twice).unwrap());
+    refused(&parquet, &["several columns `embedding`"]);
     save_parquet(&parquet, vec![("image", plain)]);
     assert_eq!(FeatureFile::recognise(parquet.to_str().unwrap()), None, "a table of images");
     assert_eq!(FeatureFile::recognise("photos/"), None);

@@ -252,7 +252,7 @@ fn read_contact_sheet(path: &Path, notes: &mut Notes) -> Result<Option<Vec<u8>>,
 
 /// The bytes of `path`, or `None` when there is no such file.
 fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, ReportError> {
-    match fs_err::read(path) {
+    match twist_io::read_small(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ReportError::Read { source }),

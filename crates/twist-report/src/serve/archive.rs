@@ -21,7 +21,7 @@ impl Archive {
     /// # Errors
     /// The file is there and cannot be opened.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = match fs_err::File::open(path) {
+        let file = match twist_io::open_regular(path) {
             Ok(file) => file.into_parts().0,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Self { file: None, members: HashMap::new() });

@@ -1,5 +1,10 @@
 //! Names and texts from files that try to be markup, and numbers of any size.
 
+use std::error::Error;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use twist_report::report;
+
 use crate::fixture::Fixture;
 use crate::markup::{Markup, Tag};
 use crate::whole::{assert_links_hold, assert_self_contained, page_of};
@@ -48,6 +53,53 @@ fn nothing_from_a_file_becomes_markup() {
     assert_eq!(markup.tags.iter().filter(handlers).count(), 0);
     assert!(markup.text.contains(EVIL), "what was written is shown as it was written");
     assert!(markup.text.contains("{{ 7 * 7 }}"), "a template inside a class name must not run");
+}
+
+/// A run folder from elsewhere holds the report up with nothing, and fills no memory.
+#[test]
+fn pipes_devices_and_holes_in_the_place_of_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Fixture { classes: 4, images: 20, ..Default::default() }.write(folder.path());
+    fs_err::write(run.join("labels.csv"), "path,label\n").unwrap();
+    fs_err::write(run.join("clusters.json"), "{\"version\":1,\"clusters\":4}").unwrap();
+    let mut refused = 0;
+    for name in [
+        "config.toml",
+        "plan.json",
+        "data.json",
+        "log.jsonl",
+        "metrics.json",
+        "evaluations.jsonl",
+        "embeddings.parquet",
+        "clusters.json",
+        "labels.csv",
+        "label_next.csv",
+        "thumbnails.tar",
+        "augmentation.png",
+    ] {
+        let (path, aside) = (run.join(name), folder.path().join("aside"));
+        let held = fs_err::rename(&path, &aside).is_ok();
+        let pipe = || mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let device = || std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        let hole = || fs_err::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        for make in [&pipe as &dyn Fn(), &device, &hole] {
+            make();
+            match report(&[&run], &folder.path().join("report.html")) {
+                Ok(written) => assert!(written.bytes > 0),
+                Err(error) => {
+                    let said =
+                        format!("{error}: {}", error.source().map(ToString::to_string).unwrap_or_default());
+                    assert!(said.contains(name), "{said}");
+                    refused += 1;
+                }
+            }
+            fs_err::remove_file(&path).unwrap();
+        }
+        if held {
+            fs_err::rename(&aside, &path).unwrap();
+        }
+    }
+    assert!(refused >= 12, "{refused}");
 }
 
 /// What a diverging run logs is written out, drawn, and does not keep the report from ending.

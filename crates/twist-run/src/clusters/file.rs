@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use twist_io::{Refused, write_atomic};
+use twist_io::{Refused, read_small, write_atomic};
 
 use super::names::ClusterNames;
 use super::weights::NamedWeights;
@@ -85,8 +85,8 @@ impl ClusterNames {
     /// It is of a model with another number of classes, or there is something in it that could not have been written.
     pub fn load(path: impl AsRef<Path>, clusters: u32) -> Result<Self, RunError> {
         let path = path.as_ref();
-        let text = match fs_err::read_to_string(path) {
-            Ok(text) => text,
+        let bytes = match read_small(path) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::new(clusters)),
             Err(error) => return Err(error.into()),
         };
@@ -94,7 +94,7 @@ impl ClusterNames {
             let remedy = "correct it, or move it away to start without names";
             Refused::new(format!("{} cannot be used", path.display())).because(reason).remedy(remedy)
         };
-        let written: Written = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let written: Written = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         if written.version != VERSION {
             let why = format!("it has version {}, but only version {VERSION} is known", written.version);
             return Err(damaged(why).into());

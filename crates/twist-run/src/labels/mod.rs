@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use twist_io::{Refused, UpdateLock, printable, write_atomic};
+use twist_io::{Refused, UpdateLock, printable, read_small, write_atomic};
 
 use self::table::Table;
 use crate::{RunError, RunFolder, files};
@@ -95,11 +95,10 @@ impl Labels {
     }
 
     fn read(&self) -> Result<Table, RunError> {
-        match fs_err::read(&self.file) {
-            Ok(bytes) => Ok(Table::read(&bytes).ok_or_else(|| {
-                let what =
-                    format!("{} is not a table with the columns `path` and `label`", self.file.display());
-                Refused::new(what).remedy("move it away, or correct it")
+        match read_small(&self.file) {
+            Ok(bytes) => Ok(Table::read(&bytes).map_err(|reason| {
+                let what = format!("{} cannot be used as labels", self.file.display());
+                Refused::new(what).because(reason).remedy("correct it, or move it away")
             })?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Table::new()),
             Err(error) => Err(error.into()),
@@ -109,7 +108,7 @@ impl Labels {
 
 /// Labels by path in a table with the columns `path` and `label`; `None` for anything else.
 pub fn labels_in(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
-    Table::read(bytes).map(|table| table.labels())
+    Table::read(bytes).ok().map(|table| table.labels())
 }
 
 /// Writes `labels.csv` of the run in `folder` anew, from paths and labels. A table with others, from a run that was here before, is
@@ -126,7 +125,7 @@ pub fn replace_labels<'a>(
     let mut bytes = Vec::new();
     table.write(&mut bytes)?;
     let file = folder.path().join(files::LABELS);
-    if fs_err::read(&file).is_ok_and(|known| known != bytes) {
+    if read_small(&file).is_ok_and(|known| known != bytes) {
         folder.set_aside(files::LABELS)?;
     }
     Ok(write_atomic(file, |file| file.write_all(&bytes))?)
@@ -154,7 +153,7 @@ mod tests {
 
         fs_err::write(&file, "something,else\n").unwrap();
         let error = Labels::open(file).unwrap_err().to_string();
-        assert!(error.contains("is not a table with the columns `path` and `label`"), "{error}");
+        assert!(error.contains("labels.csv cannot be used as labels: its first line must name"), "{error}");
     }
 
     /// What an editor or a second page wrote meanwhile is there after the next click.

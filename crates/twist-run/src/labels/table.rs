@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Write};
 
-use twist_io::{text_of_cell, text_to_cell};
+use twist_io::{has_further_lines, shown, text_of_cell, text_to_cell};
 
 /// What Excel puts in front of a table in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -26,18 +26,41 @@ impl Table {
         Self { header, rows: Vec::new(), path_at: 0, label_at: 1, marked: false, crlf: false }
     }
 
-    /// The table in `bytes`; `None` where it is not one with the columns `path` and `label`.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    /// The table in `bytes`.
+    ///
+    /// # Errors
+    /// Why it is not one with the columns `path` and `label`, or cannot be read as it was meant.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
         let owned = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
-        let header = owned(reader.headers().ok()?);
-        let place = |name: &str| header.iter().position(|field| field.trim() == name);
+        let header = owned(reader.headers().map_err(|error| error.to_string())?);
+        let place = |name: &str| {
+            let mut places = (0..header.len()).filter(|&at| header[at].trim().eq_ignore_ascii_case(name));
+            let one = places.next().filter(|_| places.next().is_none());
+            one.ok_or_else(|| format!("its first line must name one column `{name}`"))
+        };
         let (path_at, label_at) = (place("path")?, place("label")?);
-        let rows = reader.records().map(|record| record.ok().map(|record| owned(&record)));
-        let rows = rows.collect::<Option<_>>()?;
+        let mut rows = Vec::new();
+        for record in reader.records() {
+            let record = record.map_err(|error| error.to_string())?;
+            let line = record.position().map_or(0, csv::Position::line);
+            if let Some(cell) = record.iter().find(|cell| has_further_lines(cell)) {
+                let cell = shown(cell);
+                return Err(format!(
+                    "in line {line}, \"{cell}\" is one cell: a quote that opens there does not close"
+                ));
+            }
+            if record.iter().skip(header.len()).any(|cell| !cell.trim().is_empty()) {
+                let (got, expected) = (record.len(), header.len());
+                return Err(format!(
+                    "line {line} has {got} columns and the first line {expected}: quote fields that contain commas"
+                ));
+            }
+            rows.push(owned(&record));
+        }
         let marked = bytes.starts_with(BYTE_ORDER_MARK);
         let crlf = bytes.split(|byte| *byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r"));
-        Some(Self { header, rows, path_at, label_at, marked, crlf })
+        Ok(Self { header, rows, path_at, label_at, marked, crlf })
     }
 
     /// Labels by the path of the image; of two rows for one image the later holds.
@@ -155,7 +178,22 @@ mod tests {
         let mut table = Table::read(b"path,note,label\na.png\n").unwrap();
         table.set(&["a.png"], "cat");
         assert_eq!(written(&table), "path,note,label\na.png,,cat\n");
-        assert_eq!(Table::read(b"something,else\n"), None);
-        assert_eq!(Table::read(b"path,label\n\xff,a\n"), None);
+    }
+
+    /// What is read in another way than it was meant would be labels that are lost or wrong.
+    #[test]
+    fn tables_that_are_not_what_they_seem_are_refused() {
+        for (bytes, reason) in [
+            (&b"something,else\n"[..], "one column `path`"),
+            (b"path;label\na.png;cat\n", "one column `path`"),
+            (b"path,label,Label\na.png,cat,dog\n", "one column `label`"),
+            (b"path,label\n\xff,a\n", "UTF-8"),
+            (b"path,label\na.png,\"cat\nb.png,dog\nc.png,cat\n", "line 2, \"cat\\nb.png,dog"),
+            (b"path,label\na.png,cat\nb, left.png,dog\n", "line 3 has 3 columns"),
+        ] {
+            let said = Table::read(bytes).unwrap_err();
+            assert!(said.contains(reason), "{said}");
+        }
+        assert_eq!(Table::read(b"Path, LABEL ,by\na.png,cat,,\n").unwrap().labels()["a.png"], "cat");
     }
 }

@@ -10,7 +10,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::cells::{floats, integers, list_values};
 use super::{FACTS_KEY, MOST_CLASSES, STEPS, Samples, column};
-use crate::{RunError, files};
+use crate::{ParquetRoom, RunError, files};
 
 /// Columns that older tables have instead of the lists.
 const CONFIDENCE: &str = "confidence";
@@ -43,12 +43,12 @@ impl Samples {
             return Ok(None);
         }
         let damaged = |reason| RunError::Damaged { path: path.clone(), reason };
-        let mut samples = read_parquet(fs_err::File::open(&path)?, with_embeddings).map_err(damaged)?;
+        let mut samples = read_parquet(twist_io::open_regular(&path)?, with_embeddings).map_err(damaged)?;
         if samples.path.is_empty() {
             samples.path = vec![String::new(); samples.len()];
             let names = folder.join(files::IMAGES);
             if names.is_file() {
-                read_names(&fs_err::read(names)?, &mut samples);
+                read_names(&twist_io::read_small(names)?, &mut samples);
             }
         }
         Ok(Some(samples))
@@ -57,17 +57,23 @@ impl Samples {
 
 fn read_parquet(file: fs_err::File, with_embeddings: bool) -> Result<Samples, String> {
     let said = |error: parquet::errors::ParquetError| error.to_string();
+    let stored = file.metadata().map_err(|error| error.to_string())?.len();
     let builder = ParquetRecordBatchReaderBuilder::try_new(file.into_parts().0).map_err(said)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), COLUMNS);
+    let wanted = |name: &str| with_embeddings || COLUMNS.contains(&name);
+    let mut room = ParquetRoom::of(builder.metadata(), stored, wanted)?;
     let builder = if with_embeddings { builder } else { builder.with_projection(mask) };
     let facts = builder.metadata().file_metadata().key_value_metadata().into_iter().flatten();
     let facts = facts.filter(|entry| entry.key == FACTS_KEY).find_map(|entry| entry.value.as_deref());
     let facts = facts.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
     let mut samples =
         Samples { steps: facts.and_then(|facts| facts.get(STEPS)?.as_u64()), ..Samples::default() };
-    for batch in builder.build().map_err(said)? {
+    for batch in builder.with_batch_size(ParquetRoom::BATCH).build().map_err(said)? {
         let batch = batch.map_err(|error| error.to_string())?;
+        let before = [samples.path.len(), samples.label_name.len()];
         append(&mut samples, &batch)?;
+        room.add(samples.path[before[0]..].iter().map(String::as_str))?;
+        room.add(samples.label_name[before[1]..].iter().flatten().map(String::as_str))?;
         if with_embeddings {
             append_embeddings(&mut samples, &batch)?;
         }

@@ -1,7 +1,7 @@
 //! `twist data info`: what is in a data set.
 
 use twist_data::{DataInfo, InfoOptions, Shade, Spread};
-use twist_io::printable;
+use twist_io::{printable, shown};
 
 use super::{Common, bar, damaged, remarked};
 use crate::args::at_least;
@@ -119,7 +119,7 @@ fn classes(info: &DataInfo) -> Vec<String> {
     };
     let mut lines = vec![format!("classes     {}{imbalance}{labelled}", info.classes.len())];
     let listed: Vec<_> =
-        info.classes.iter().take(LISTED).map(|class| (printable(&class.name), class.images)).collect();
+        info.classes.iter().take(LISTED).map(|class| (shown(&class.name), class.images)).collect();
     let width = listed.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     lines.extend(listed.iter().map(|(name, images)| format!("  {name:width$}  {images}")));
     lines.extend(more(info.classes.len()));

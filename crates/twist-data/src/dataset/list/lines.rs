@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Row;
+use super::{NOT_TEXT, Row};
 use crate::DataError;
 use crate::dataset::file_pool::read_file;
 use crate::dataset::kinds::is_known;
@@ -18,9 +18,8 @@ pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<Row>, DataError> {
     let mut rows = Vec::new();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     for (number, line) in (1..).zip(bytes.split(|&b| b == b'\n')) {
-        let text =
-            std::str::from_utf8(line).map_err(|_| bad(number, "not UTF-8 text: save the list as UTF-8"))?;
-        let text = text.trim_end_matches('\r');
+        let text = std::str::from_utf8(line).ok().filter(|text| !text.contains('\0'));
+        let text = text.ok_or_else(|| bad(number, NOT_TEXT))?.trim_end_matches('\r');
         if text.trim().is_empty() {
             continue;
         }

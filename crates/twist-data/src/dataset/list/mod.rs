@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use twist_io::shown;
 
 pub(crate) use self::lines::read as read_lines;
 pub(crate) use self::table::labels as table_labels;
@@ -18,6 +19,9 @@ use super::left_out::{LeftOut, Leftovers};
 use super::unicode::{composed, decomposed};
 use super::{Dataset, Stored};
 use crate::DataError;
+
+/// What to say of bytes that are not text. UTF-16 is full of zeros where it is not invalid.
+const NOT_TEXT: &str = "not UTF-8 text: save the list as UTF-8";
 
 /// One image of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,19 +66,23 @@ impl List {
                 "Write one path per line; a label may follow after a tab",
             ));
         }
-        refuse_duplicates(path, &rows)?;
         let (rows, left_out) = present(path, &folder, rows)?;
+        refuse_duplicates(path, &folder, &rows)?;
         let labels = table::labels(path, &rows, &[])?;
         Ok(Self { folder, names: rows.into_iter().map(|r| r.path).collect(), labels, left_out })
     }
 }
 
-/// An image listed twice would be counted twice in every figure.
-fn refuse_duplicates(path: &Path, rows: &[Row]) -> Result<(), DataError> {
-    let mut seen: HashMap<&str, u64> = HashMap::with_capacity(rows.len());
+/// An image listed twice would be counted twice in every figure, also where its path is written in another way.
+fn refuse_duplicates(path: &Path, folder: &Path, rows: &[Row]) -> Result<(), DataError> {
+    let from = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let mut seen: HashMap<PathBuf, u64> = HashMap::with_capacity(rows.len());
     for row in rows {
-        if let Some(first) = seen.insert(&row.path, row.line) {
-            let reason = format!("{} is already listed in line {first}: remove one of them", row.path);
+        // Components leave out `.` and repeated slashes.
+        let file = from.join(&row.path).components().collect();
+        if let Some(first) = seen.insert(file, row.line) {
+            let name = shown(&row.path);
+            let reason = format!("{name} is already listed in line {first}: remove one of them");
             return Err(DataError::line(path, row.line, reason));
         }
     }
@@ -88,6 +96,11 @@ fn present(path: &Path, folder: &Path, rows: Vec<Row>) -> Result<(Vec<Row>, Vec<
         rows.par_iter().with_min_len(64).map(|row| existing(folder, &row.path)).collect();
     let missing = || rows.iter().zip(&found).filter(|(_, name)| name.is_none()).map(|(row, _)| row);
     let (count, first) = (missing().count(), missing().next());
+    if let Some(torn) = missing().find(|row| row.path.contains('\n')) {
+        let reason =
+            format!("\"{}\" is one cell: a quote that opens there does not close", shown(&torn.path));
+        return Err(DataError::line(path, torn.line, reason));
+    }
     if let Some(first) = first
         && 2 * count >= rows.len()
     {
@@ -97,7 +110,7 @@ fn present(path: &Path, folder: &Path, rows: Vec<Row>) -> Result<(Vec<Row>, Vec<
         };
         let reason = format!(
             "the file {} is missing{others}. Relative paths start at {}",
-            folder.join(&first.path).display(),
+            shown(&folder.join(&first.path).to_string_lossy()),
             if folder.as_os_str().is_empty() { "the working directory" } else { "the folder of the list" }
         );
         return Err(DataError::line(path, first.line, reason));

@@ -5,32 +5,37 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use twist_io::text_of_cell;
+use twist_io::{has_further_lines, shown, text_of_cell};
 
-use super::Row;
+use super::{NOT_TEXT, Row};
 use crate::DataError;
 use crate::dataset::classes::{Labels, is_no_label, small_number};
 use crate::dataset::file_pool::read_file;
 use crate::dataset::unicode::composed;
 
+/// The columns that mean something here.
+const KNOWN: [&str; 7] = ["path", "label", "class", "name", "cluster", "probability", "unsure"];
+
 /// Reads the table. Columns other than `path`, `label` and `class` are of no concern here, unless it is one of predictions; an
-/// empty label is none.
+/// empty label is none, and an empty row, as spreadsheets write them, is nothing.
 pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
     let bytes = read_file(path)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let bad = |line: u64, reason: String| DataError::line(path, line, reason);
+    if let Some(zero) = bytes.iter().position(|&byte| byte == 0) {
+        let line = 1 + bytes[..zero].iter().filter(|&&byte| byte == b'\n').count();
+        return Err(bad(line as u64, NOT_TEXT.to_owned()));
+    }
     let mut lines = Lines { bytes, at: 0, line: 1 };
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
+    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(bytes);
     let header = reader.headers().map_err(|e| bad(lines.of(e.position()), plain(&e)))?.clone();
     let first = lines.of(header.position());
     let column = |name: &str| header.iter().position(|h| h.eq_ignore_ascii_case(name));
-    let Some(path_column) = column("path") else {
-        let found = header.iter().collect::<Vec<_>>().join(",");
-        let reason = format!(
-            "the first line must name a column \"path\" (and \"label\", if known); it is \"{found}\""
-        );
-        return Err(bad(first, reason));
-    };
+    let times = |name: &str| header.iter().filter(|h| h.eq_ignore_ascii_case(name)).count();
+    if let Some(name) = KNOWN.into_iter().find(|name| times(name) > 1) {
+        return Err(bad(first, format!("there are several columns \"{name}\": keep one of them")));
+    }
+    let path_column = column("path").ok_or_else(|| bad(first, no_path_column(&header)))?;
     let (label_column, class_column) = (column("label"), column("class"));
     let predicted = predictions(&column);
     let unsure_column = predicted.and(column("unsure"));
@@ -38,6 +43,19 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
     for record in reader.records() {
         let record = record.map_err(|e| bad(lines.of(e.position()), plain(&e)))?;
         let line = lines.of(record.position());
+        if record.iter().all(str::is_empty) {
+            continue;
+        }
+        if let Some(cell) = record.iter().find(|cell| has_further_lines(cell)) {
+            let reason = format!("\"{}\" is one cell: a quote that opens there does not close", shown(cell));
+            return Err(bad(line, reason));
+        }
+        if record.len() != header.len() {
+            let (got, expected) = (record.len(), header.len());
+            let reason =
+                format!("{got} columns, but the first line has {expected}: quote fields that contain commas");
+            return Err(bad(line, reason));
+        }
         let field = |column: Option<usize>| {
             let cell = column.and_then(|c| record.get(c)).filter(|cell| !cell.is_empty());
             cell.map(|cell| text_of_cell(cell).to_owned())
@@ -77,6 +95,17 @@ impl Lines<'_> {
         }
         self.line
     }
+/// What to say of a first line that is not the header of such a table.
+fn no_path_column(header: &csv::StringRecord) -> String {
+    let found = header.iter().collect::<Vec<_>>().join(",");
+    let separator = match found.contains([';', '\t']) {
+        true => "; save the table with commas between the columns",
+        false => "",
+    };
+    format!(
+        "the first line must name a column \"path\" (and \"label\", if known); it is \"{}\"{separator}",
+        shown(&found)
+    )
 }
 
 /// The column with the name of the class, in a table of predictions: `name` beside `cluster` (older ones say `class`),
@@ -120,7 +149,8 @@ pub(crate) fn labels(path: &Path, rows: &[Row], known: &[String]) -> Result<Labe
             bad(
                 row,
                 format!(
-                    "if a class is given, the label must be its number, counted from 0; it is \"{label}\""
+                    "if a class is given, the label must be its number, counted from 0; it is \"{}\"",
+                    shown(label)
                 ),
             )
         })?;
@@ -129,7 +159,11 @@ pub(crate) fn labels(path: &Path, rows: &[Row], known: &[String]) -> Result<Labe
         if *first != class {
             return Err(bad(
                 row,
-                format!("class {index} is called \"{class}\", in line {line} it is \"{first}\""),
+                format!(
+                    "class {index} is called \"{}\", in line {line} it is \"{}\"",
+                    shown(&class),
+                    shown(first)
+                ),
             ));
         }
         indices.push(Some(index));
@@ -142,10 +176,7 @@ pub(crate) fn labels(path: &Path, rows: &[Row], known: &[String]) -> Result<Labe
 /// The reader's message without the position, which ours states.
 fn plain(error: &csv::Error) -> String {
     match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} columns, but the first line has {expected_len}: quote fields that contain commas")
-        }
-        csv::ErrorKind::Utf8 { .. } => "not UTF-8 text: save the list as UTF-8".to_owned(),
+        csv::ErrorKind::Utf8 { .. } => NOT_TEXT.to_owned(),
         _ => error.to_string(),
     }
 }

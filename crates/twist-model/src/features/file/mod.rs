@@ -22,7 +22,11 @@ use super::FeatureSet;
 use crate::ModelError;
 use crate::model::hash_of;
 
-/// RowsOfFile of features with what is known of each: names, labels, and the images if they are available.
+/// Within these limits, sums of squares of a row's largest number neither overflow nor vanish in float32.
+const LEAST_SIZE: f64 = 1e-10;
+const MOST_SIZE: f64 = 1e15;
+
+/// Rows of features with what is known of each: names, labels, and the images if they are available.
 #[derive(Clone)]
 pub struct FeatureTable {
     /// `[N, D]`, not normalised.
@@ -47,6 +51,24 @@ impl FeatureTable {
     /// Whether there are no rows; no reader returns such a table.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Why no classes can be found in these features, where that is so: their rows are all equal, or their squares are
+    /// beyond what float32 holds.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub fn without_classes(&self) -> Result<Option<String>, ModelError> {
+        let rows = &self.features.rows;
+        let (most, least) = (rows.f_amax([0i64].as_slice(), false)?, rows.f_amin([0i64].as_slice(), false)?);
+        let largest = f64::try_from(&most.f_maximum(&least.f_neg()?)?.f_max()?)?;
+        Ok(if self.len() > 1 && most.f_equal(&least)? {
+            Some(format!("all {} rows are equal, so there is nothing to tell apart", self.len()))
+        } else if !(LEAST_SIZE..=MOST_SIZE).contains(&largest) {
+            Some(format!("its largest number is {largest:.0e}: scale the features to about 1"))
+        } else {
+            None
+        })
     }
 
     /// Numbers in a row, D.
@@ -85,8 +107,9 @@ impl FeatureFile {
     /// `data` as a file of features; `None` for images. A parquet file is one when it has a column `embedding`.
     pub fn recognise(data: &str) -> Option<Self> {
         let path = Path::new(data);
-        let is_one = match path.extension()?.to_str()? {
-            "npy" => true,
+        let is_one = match extension(path)?.as_str() {
+            // An archive of tables is refused by its reader, with the remedy.
+            "npy" | "npz" => true,
             "parquet" => path.is_file() && parquet::has_embeddings(path),
             _ => false,
         };
@@ -104,9 +127,9 @@ impl FeatureFile {
     /// It has another type or shape, rows of
     /// unequal length, numbers that are not finite, labels that do not fit.
     pub fn read(&self, with_labels: bool) -> Result<FeatureTable, ModelError> {
-        let content = match self.path.extension().and_then(|extension| extension.to_str()) {
-            Some("npy") => npy::read(&self.path, with_labels)?,
-            _ => parquet::read(&self.path, with_labels)?,
+        let content = match extension(&self.path).as_deref() {
+            Some("parquet") => parquet::read(&self.path, with_labels)?,
+            _ => npy::read(&self.path, with_labels)?,
         };
         let (len, width) = content.rows.size2()?;
         let wrong = |reason: String| wrong(&self.path, reason);
@@ -142,6 +165,11 @@ impl From<tch::TchError> for Unfit {
     fn from(error: tch::TchError) -> Self {
         Self::Torch(error)
     }
+}
+
+/// The extension of a file's name, in lower case.
+fn extension(path: &Path) -> Option<String> {
+    Some(path.extension()?.to_str()?.to_ascii_lowercase())
 }
 
 /// Looks for NaN and infinity in `[N, D]`, without a second table.

@@ -58,8 +58,17 @@ fn read_table(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<Option<Strin
     let path_column = column("path")
         .ok_or_else(|| wrong("it has no column \"path\": write both files again, or remove it".to_owned()))?;
     let (mut names, mut labels) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    let mut before = None;
     for record in reader.records() {
         let record = record.map_err(unreadable)?;
+        let index = column("index").and_then(|column| record.get(column)?.trim().parse::<u64>().ok());
+        if index.is_some() && before >= index {
+            let line = record.position().map_or(0, csv::Position::line);
+            return Err(wrong(format!(
+                "its rows are in another order than those of the table: in line {line}, `index` does not grow; sort it by `index`"
+            )));
+        }
+        before = index;
         names.push(text_of_cell(record.get(path_column).unwrap_or_default()).to_owned());
         let text = column("label").and_then(|column| record.get(column)).map(text_of_cell);
         labels.push(text.filter(|text| !text.is_empty()).map(str::to_owned));

@@ -14,6 +14,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tch::Tensor;
 use twist_data::text_labels;
 use twist_io::Refused;
+use twist_run::ParquetRoom;
 
 use super::{Content, label_of, wrong};
 use crate::ModelError;
@@ -25,7 +26,7 @@ const LABEL: &str = "label";
 
 /// Whether a file can be opened and has a column of embeddings.
 pub(super) fn has_embeddings(path: &Path) -> bool {
-    let builder = fs_err::File::open(path)
+    let builder = twist_io::open_regular(path)
         .ok()
         .and_then(|file| ParquetRecordBatchReaderBuilder::try_new(file.into_parts().0).ok());
     builder.is_some_and(|builder| builder.schema().column_with_name(EMBEDDING).is_some())
@@ -34,7 +35,9 @@ pub(super) fn has_embeddings(path: &Path) -> bool {
 /// Reads the table. Other columns are not read.
 pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, ModelError> {
     let wrong = |reason: String| wrong(path, reason);
-    let file = fs_err::File::open(path).map_err(|source| Refused::reading(path, source))?;
+    let unreadable = |source: std::io::Error| Refused::reading(path, source);
+    let file = twist_io::open_regular(path).map_err(unreadable)?;
+    let stored = file.metadata().map_err(unreadable)?.len();
     let builder = ParquetRecordBatchReaderBuilder::try_new(file.into_parts().0)
         .map_err(|error| wrong(error.to_string()))?;
     let wanted = [EMBEDDING, PATH, LABEL];
@@ -43,9 +46,20 @@ pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, ModelError
         let names: Vec<&str> = builder.schema().fields().iter().map(|field| field.name().as_str()).collect();
         return Err(wrong(format!("it has no column `{EMBEDDING}`, only {}", names.join(", "))));
     }
+    let doubled =
+        |name: &&str| builder.schema().fields().iter().filter(|field| field.name() == name).count() > 1;
+    if let Some(name) = wanted.iter().find(|name| doubled(name)) {
+        return Err(wrong(format!("it has several columns `{name}`: keep one of them")));
+    }
+    let mut room =
+        ParquetRoom::of(builder.metadata(), stored, |name| wanted.contains(&name)).map_err(wrong)?;
     let places: Vec<usize> = wanted.into_iter().filter_map(known).collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), places);
-    let reader = builder.with_projection(mask).build().map_err(|error| wrong(error.to_string()))?;
+    let reader = builder
+        .with_projection(mask)
+        .with_batch_size(ParquetRoom::BATCH)
+        .build()
+        .map_err(|error| wrong(error.to_string()))?;
 
     let mut read = Read::default();
     for batch in reader {
@@ -55,10 +69,12 @@ pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, ModelError
             read.embeddings(embedding).map_err(wrong)?;
         }
         if let Some(names) = column(PATH) {
-            read.names.extend(texts(names).ok_or_else(|| wrong(format!("column `{PATH}` holds no text")))?);
+            let names = texts(names).ok_or_else(|| wrong(format!("column `{PATH}` holds no text")))?;
+            room.add(names.iter().flatten().map(String::as_str)).map_err(wrong)?;
+            read.names.extend(names);
         }
         if let (Some(labels), true) = (column(LABEL), with_labels) {
-            read.labels(labels).map_err(wrong)?;
+            read.labels(labels, &mut room).map_err(wrong)?;
         }
     }
     read.finish()
@@ -117,7 +133,7 @@ impl Read {
         Ok(())
     }
 
-    fn labels(&mut self, column: &ArrayRef) -> Result<(), String> {
+    fn labels(&mut self, column: &ArrayRef, room: &mut ParquetRoom) -> Result<(), String> {
         let labels = match (texts(column), integers(column), floats(column)) {
             (Some(words), ..) => words,
             (_, Some(numbers), _) => numbers.into_iter().map(|value| label_of(value?)).collect(),
@@ -129,6 +145,7 @@ impl Read {
                 ));
             }
         };
+        room.add(labels.iter().flatten().map(String::as_str))?;
         self.labels.extend(labels);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The table that people read.
 
 use twist_eval::FigureSummary;
+use twist_io::shown;
 use twist_run::figure::{self, Figure, Unit};
 
 use super::{Measured, figures, references};
@@ -90,12 +91,12 @@ fn classes(measured: &[Measured]) -> Vec<String> {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     for class in worst.iter().take(CLASSES_LISTED) {
         rows.push(vec![
-            class.class.clone(),
+            shown(&class.class).into_owned(),
             class.images.to_string(),
             or_dash(class.cluster.map(|cluster| cluster.to_string())),
             format!("{:.3}", class.accuracy),
             or_dash(class.purity.map(|purity| format!("{purity:.3}"))),
-            or_dash(class.taken_for.clone()),
+            or_dash(class.taken_for.as_deref().map(|class| shown(class).into_owned())),
         ]);
     }
     let mut lines = vec![String::new()];
