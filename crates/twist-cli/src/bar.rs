@@ -24,7 +24,9 @@ pub(crate) fn columns() -> usize {
 
 /// How much of `all` is done: `WHAT ━━━── 12/600  1,065/s  ETA 2m`.
 pub(crate) fn counting(all: u64, what: &str, talk: &Talk) -> ProgressBar {
-    let bar = new(all, "{prefix}{wide_bar:.cyan/dim} {human_pos}/{human_len}  {rate}/s  ETA {eta}", talk);
+    let template =
+        "{spinner:.cyan} {prefix}{wide_bar:.cyan/dim} {human_pos}/{human_len}  {rate}/s  ETA {eta}";
+    let bar = new(all, template, talk);
     bar.set_prefix(if what.is_empty() { String::new() } else { format!("{what}  ") });
     bar
 }
@@ -39,17 +41,30 @@ pub(crate) fn bytes(all: u64, what: &str, talk: &Talk) -> ProgressBar {
 
 /// Steps of a training, with two texts: one behind the bar, one in the line below.
 pub(crate) fn steps(all: u64, talk: &Talk) -> ProgressBar {
-    new(all, "{wide_bar:.cyan/dim} {percent:>3}%  {prefix}\n{wide_msg}", talk)
+    new(all, "{spinner:.cyan} {wide_bar:.cyan/dim} {percent:>3}%  {prefix}\n{wide_msg}", talk)
 }
 
-/// Something that cannot be counted is done.
-pub(crate) fn busy(what: &str, talk: &Talk) -> ProgressBar {
-    let bar = new(0, "{spinner:.cyan} {prefix}", talk);
-    bar.set_prefix(what.to_string());
-    if !bar.is_hidden() {
-        bar.enable_steady_tick(TICK);
+/// Shows on a terminal that something which cannot be counted is done, as long as it lives.
+pub(crate) struct Busy(ProgressBar);
+
+impl Busy {
+    /// `what` is done from now on.
+    pub(crate) fn new(what: &str, talk: &Talk) -> Self {
+        let bar = new(0, "{spinner:.cyan} {prefix}", talk);
+        bar.set_prefix(what.to_string());
+        Self(bar)
     }
-    bar
+
+    /// Writes lines above it.
+    pub(crate) fn suspend(&self, write: impl FnOnce()) {
+        self.0.suspend(write);
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 fn new(all: u64, template: &str, talk: &Talk) -> ProgressBar {
@@ -63,5 +78,7 @@ fn new(all: u64, template: &str, talk: &Talk) -> ProgressBar {
         };
         bar.set_style(style.with_key("rate", rate).progress_chars("━━─"));
     }
+    // It moves as long as the program lives, also where one step takes minutes.
+    bar.enable_steady_tick(TICK);
     bar
 }

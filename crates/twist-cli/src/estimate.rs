@@ -5,15 +5,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use twist_data::Dataset;
+use twist_eval::{EvalData, OnlineEvaluator};
 use twist_run::{OnExisting, files};
-use twist_train::{Pace, Recipe, TrainPlan, seconds_per_step};
+use twist_train::run::Run;
+use twist_train::{Costs, Pace, Patience, Pretraining, Recipe, TrainPlan, Work};
 
+use crate::bar::Busy;
 use crate::talk::Talk;
 
-/// The part of `--max-time` that is filled with steps: evaluations, checkpoints and a busier machine take the rest.
+/// The part of `--max-time` that is planned for: what was measured may turn out slower.
 const FILLED: f64 = 0.9;
 
 /// What the command line says of time.
@@ -30,6 +33,11 @@ impl TimeAsked {
     pub(crate) fn wants_to_know(self, talk: &Talk) -> bool {
         self.limit.is_some() || talk.shows_progress()
     }
+
+    /// How long to measure.
+    pub(crate) fn patience(self) -> Patience {
+        Patience::of(self.limit)
+    }
 }
 
 /// Whether a run begins in `folder`, as opposed to one that goes on or is refused.
@@ -37,7 +45,13 @@ pub(crate) fn begins(folder: &Path, on_existing: OnExisting) -> bool {
     on_existing == OnExisting::Replace || !folder.join(files::PLAN).is_file()
 }
 
-/// Measures some steps of a run of images that begins, and says how long it takes. Where `--max-time` leaves time for fewer
+/// Shows that a run is rehearsed, as long as it lives.
+pub(crate) fn measuring(talk: &Talk) -> Busy {
+    talk.say("measuring how long a step takes");
+    Busy::new("measuring", talk)
+}
+
+/// Rehearses a run of images that begins in `folder`, and says how long it takes. Where `--max-time` leaves time for fewer
 /// epochs than the plan has and nobody chose those, `make` makes recipe and plan again for them; the time that they were
 /// fitted to is returned as well.
 ///
@@ -45,109 +59,209 @@ pub(crate) fn begins(folder: &Path, on_existing: OnExisting) -> bool {
 /// What the first steps of the run would fail with; those of `make`.
 pub(crate) fn timed(
     (recipe, plan): (Recipe, TrainPlan),
-    images: &Arc<dyn Dataset>,
+    data: &EvalData,
+    folder: &Path,
     asked: TimeAsked,
     talk: &Talk,
-    make: impl Fn(u64) -> anyhow::Result<(Recipe, TrainPlan)>,
+    make: impl Fn(u64, &Talk) -> anyhow::Result<(Recipe, TrainPlan)>,
 ) -> anyhow::Result<((Recipe, TrainPlan), Option<Duration>)> {
     if !asked.wants_to_know(talk) {
         return Ok(((recipe, plan), None));
     }
-    talk.say("measuring how long a step takes");
-    let estimate = Estimate {
-        pace: seconds_per_step(&plan, images)?,
-        per_epoch: plan.run.steps_per_epoch,
-        epochs: plan.run.epochs,
-        fixed: plan.config().self_label.as_ref().map_or(0, |stage| stage.epochs),
+    let busy = measuring(talk);
+    let evaluator = OnlineEvaluator::new(data.clone());
+    let mut evaluate = |task: &mut Pretraining| match plan.run.eval_every_steps {
+        Some(_) => Ok(evaluator.pace(task.net(), task.plan())?),
+        None => Ok(Pace::default()),
     };
-    match estimate.tell(asked, talk) {
-        Some(epochs) => Ok((make(epochs)?, asked.limit)),
-        None => Ok(((recipe, plan), None)),
-    }
+    let images: &Arc<dyn Dataset> = &data.train;
+    let run = Run::stand_in_for(&plan, images)?;
+    let costs = run.rehearse(asked.patience(), Some(existing(folder)), &mut evaluate)?;
+    drop(busy);
+    let fixed = plan.config().self_label.as_ref().map_or(0, |stage| stage.epochs);
+    let estimate = Estimate { costs, work: plan.run.work(), fixed };
+    let fitted = estimate.tell(asked, talk, |epochs, talk| {
+        let made = make(epochs, talk)?;
+        Ok((made.1.run.work(), made))
+    })?;
+    Ok(match fitted {
+        Some(made) => (made, asked.limit),
+        None => ((recipe, plan), None),
+    })
 }
 
-/// A run whose steps were measured.
+/// The nearest folder above a run that is there already.
+fn existing(run: &Path) -> &Path {
+    let there = run.ancestors().find(|folder| folder.is_dir());
+    there.unwrap_or(Path::new("."))
+}
+
+/// A run that was rehearsed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Estimate {
-    /// Seconds of a step.
-    pub(crate) pace: Pace,
-    /// Steps of an epoch.
-    pub(crate) per_epoch: u64,
-    /// Epochs of the plan.
-    pub(crate) epochs: u64,
-    /// Those among them that `--epochs` does not count: the second stage.
+    /// What its parts take.
+    pub(crate) costs: Costs,
+    /// What the plan has to do.
+    pub(crate) work: Work,
+    /// Epochs among them that `--epochs` does not count: the second stage.
     pub(crate) fixed: u64,
 }
 
 impl Estimate {
-    /// Seconds of `epochs` epochs.
-    fn seconds(self, epochs: u64) -> f64 {
-        let later = epochs.saturating_sub(1) as f64 * self.pace.later;
-        self.per_epoch as f64 * (epochs.min(1) as f64 * self.pace.first + later)
-    }
-
-    /// Epochs (of all stages) that end within `limit`.
-    fn fitting(self, limit: Duration) -> u64 {
-        let left = FILLED * limit.as_secs_f64() - self.seconds(1);
-        if left < 0.0 {
-            return 0;
+    /// Says how long the plan takes and what `--max-time` means for it. Where its epochs do not fit and the user did not choose
+    /// them, the run that `make` makes of those that do is returned; `make` also says how much work that is.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub(crate) fn tell<M>(
+        self,
+        asked: TimeAsked,
+        talk: &Talk,
+        make: impl Fn(u64, &Talk) -> anyhow::Result<(Work, M)>,
+    ) -> anyhow::Result<Option<M>> {
+        self.say(talk);
+        match asked.limit {
+            Some(limit) => self.fit(limit, asked.epochs, talk, make),
+            None => Ok(None),
         }
-        1u64.saturating_add((left / (self.per_epoch as f64 * self.pace.later).max(1e-9)) as u64)
     }
 
-    /// Says how long the plan takes; the rest as [`Estimate::fit`].
-    pub(crate) fn tell(self, asked: TimeAsked, talk: &Talk) -> Option<u64> {
-        let Pace { first, later } = self.pace;
-        let decoding = match self.epochs > 1 && first > 1.2 * later {
+    /// Says how long the plan takes.
+    pub(crate) fn say(self, talk: &Talk) {
+        let (Work { epochs, steps_per_epoch, .. }, Pace { first, later }) = (self.work, self.costs.step);
+        let decoding = match epochs > 1 && first > 1.2 * later {
             true => format!(" ({} in the first epoch, which decodes the images)", short(first)),
             false => String::new(),
         };
         talk.say(format!(
-            "time: {} for {} steps, {} each as measured here{decoding}; evaluations come on top",
-            about(self.seconds(self.epochs)),
-            self.per_epoch.saturating_mul(self.epochs),
-            short(if self.epochs > 1 { later } else { first })
+            "time: {} for {} steps, {} each as measured here{decoding}; evaluations and checkpoints are counted, what follows the last \
+             step is not",
+            about(self.costs.seconds(self.work)),
+            steps_per_epoch.saturating_mul(epochs),
+            short(if epochs > 1 { later } else { first })
         ));
-        self.fit(asked.limit?, asked.epochs, talk)
+        let Costs { evaluation, checkpoint, .. } = self.costs;
+        talk.detail(format!(
+            "an evaluation takes {}, the first one {}, a checkpoint {}",
+            short(evaluation.later),
+            short(evaluation.first),
+            short(checkpoint)
+        ));
     }
 
-    /// Says what `limit` means for the run, and returns the `--epochs` to use instead of the plan's, where those do not fit
-    /// and the user did not choose them.
-    fn fit(self, limit: Duration, chosen: bool, talk: &Talk) -> Option<u64> {
-        let (fits, limit) = (self.fitting(limit), about(limit.as_secs_f64()));
-        if fits >= self.epochs {
-            return None;
+    fn fit<M>(
+        self,
+        limit: Duration,
+        chosen: bool,
+        talk: &Talk,
+        make: impl Fn(u64, &Talk) -> anyhow::Result<(Work, M)>,
+    ) -> anyhow::Result<Option<M>> {
+        let (all, planned) = (self.work.epochs, self.costs.seconds(self.work));
+        if planned <= FILLED * limit.as_secs_f64() {
+            return Ok(None);
         }
-        let epochs = fits.saturating_sub(self.fixed);
-        if chosen || epochs == 0 {
-            let remedy = match epochs {
+        let (fits, time) = (self.fitting(limit, &make)?, about(limit.as_secs_f64()));
+        if chosen || fits == 0 {
+            let remedy = match fits {
                 0 => "not even one epoch fits".to_string(),
                 epochs => format!("--epochs {epochs} fits"),
             };
-            talk.warn(format!(
-                "--max-time, {limit}, ends the run at about epoch {fits} of {}, before its learning rate has come down: {remedy}",
-                self.epochs
-            ));
-            return None;
+            if planned > limit.as_secs_f64() {
+                let ends = all as f64 * limit.as_secs_f64() / planned;
+                talk.warn(format!(
+                    "--max-time, {time}, ends the run at about epoch {ends:.0} of {all}, before its learning rate has come down: {remedy}"
+                ));
+            }
+            return Ok(None);
         }
+        let (work, made) = make(fits, talk)?;
         talk.say(format!(
-            "--max-time, {limit}, leaves time for about {epochs} of {} epochs: the run has {epochs} (--epochs sets another number)",
-            self.epochs - self.fixed
+            "--max-time, {time}, leaves time for about {fits} of {} epochs: the run has {fits} and takes {} (--epochs sets another number)",
+            all - self.fixed,
+            about(self.costs.seconds(work))
         ));
-        Some(epochs)
+        Ok(Some(made))
+    }
+
+    /// The `--epochs` of the longest run within the planned part of `limit`; 0 where there is none. How often a run is evaluated
+    /// and saved depends on its epochs, so their number is approached from above, where only steps take time.
+    fn fitting<M>(
+        self,
+        limit: Duration,
+        make: &impl Fn(u64, &Talk) -> anyhow::Result<(Work, M)>,
+    ) -> anyhow::Result<u64> {
+        let (room, Pace { first, later }) = (FILLED * limit.as_secs_f64(), self.costs.step);
+        let epoch = |step: f64| (self.work.steps_per_epoch as f64 * step).max(1e-9);
+        let mut epochs = match room - epoch(first) {
+            left if left < 0.0 => 0,
+            left => 1u64.saturating_add((left / epoch(later)) as u64).min(self.work.epochs),
+        };
+        while epochs > self.fixed {
+            let seconds = self.costs.seconds(make(epochs - self.fixed, &Talk::silent())?.0);
+            if seconds <= room {
+                break;
+            }
+            epochs = (epochs - 1).min((epochs as f64 * room / seconds) as u64);
+        }
+        Ok(epochs.saturating_sub(self.fixed))
+    }
+}
+
+/// Watches how a run keeps to the time that its epochs were chosen for.
+#[derive(Debug)]
+pub(crate) struct Drift {
+    limit: Duration,
+    began: Instant,
+    /// After how many steps, and when, a fifth of them was made: the first epoch, which may be slower, is behind.
+    fifth: Option<(u64, Instant)>,
+}
+
+impl From<Duration> for Drift {
+    fn from(limit: Duration) -> Self {
+        Self { limit, began: Instant::now(), fifth: None }
+    }
+}
+
+impl Drift {
+    /// What to say after `step` of `total` steps of a run with so many epochs.
+    pub(crate) fn after(&mut self, step: u64, total: u64, epochs: u64) -> Option<String> {
+        if self.fifth.is_none() && step >= total.div_ceil(5) {
+            self.fifth = Some((step, Instant::now()));
+            let seconds = self.began.elapsed().as_secs_f64() * total as f64 / step.max(1) as f64;
+            return left_over(seconds, self.limit, epochs);
+        }
+        let (fifth, at) = self.fifth.filter(|(fifth, _)| step > *fifth && step >= total / 2)?;
+        let (spent, since) = (self.began.elapsed().as_secs_f64(), at.elapsed().as_secs_f64());
+        let to_come = since * total.saturating_sub(step) as f64 / (step - fifth) as f64;
+        falls_short(step as f64 / total.max(1) as f64, spent, to_come, self.limit)
     }
 }
 
 /// What to say where a run whose epochs were chosen for `limit` takes `seconds`: nothing when it fills most of that.
-pub(crate) fn left_over(seconds: f64, limit: Duration, epochs: u64) -> Option<String> {
+fn left_over(seconds: f64, limit: Duration, epochs: u64) -> Option<String> {
     const MUCH: f64 = 1.5;
     let limit = limit.as_secs_f64();
     let fill = (epochs as f64 * FILLED * limit / seconds.max(1e-9)) as u64;
     (seconds * MUCH < FILLED * limit).then(|| {
         format!(
-            "steps are faster than those measured before the run, so it will take {} of {}: a run with --epochs {fill} would use all of that time",
+            "this is faster than what was measured before the run, so it will take {} of {}: a run with --epochs {fill} would use all of \
+             that time",
             about(seconds),
             about(limit)
+        )
+    })
+}
+
+/// What to say where `part` of a run took `spent` seconds and the rest will take `to_come`: nothing when it ends in time, or so
+/// soon after it that the learning rate has come down.
+fn falls_short(part: f64, spent: f64, to_come: f64, limit: Duration) -> Option<String> {
+    const NEARLY: f64 = 1.05;
+    let limit = limit.as_secs_f64();
+    (spent + to_come > NEARLY * limit).then(|| {
+        let done = part + (1.0 - part) * ((limit - spent) / to_come.max(1e-9)).max(0.0);
+        format!(
+            "this is slower than what was measured before the run, so its time ends when about {:.0} % are done; --resume goes on from there",
+            100.0 * done
         )
     })
 }
@@ -179,16 +293,28 @@ fn short(seconds: f64) -> String {
 mod tests {
     use super::*;
 
-    const RUN: Estimate =
-        Estimate { pace: Pace { first: 0.5, later: 0.5 }, per_epoch: 10, epochs: 400, fixed: 0 };
+    /// 400 epochs of ten steps that take half a second each.
+    const RUN: Estimate = Estimate {
+        costs: Costs {
+            step: Pace { first: 0.5, later: 0.5 },
+            evaluation: Pace { first: 0.0, later: 0.0 },
+            checkpoint: 0.0,
+        },
+        work: Work { epochs: 400, steps_per_epoch: 10, evaluations: 0, checkpoints: 0 },
+        fixed: 0,
+    };
 
+    /// The `--epochs` of a run that is evaluated five times, or after every epoch if it has fewer than ten.
     fn fit(run: Estimate, seconds: u64, chosen: bool) -> Option<u64> {
-        run.fit(Duration::from_secs(seconds), chosen, &Talk::new(true, false))
+        let make = |epochs: u64, _: &Talk| {
+            let all = epochs + run.fixed;
+            Ok((Work { epochs: all, evaluations: all / (all / 5).max(1), ..run.work }, epochs))
+        };
+        run.fit(Duration::from_secs(seconds), chosen, &Talk::silent(), make).unwrap()
     }
 
     #[test]
     fn a_run_that_fits_stays_and_a_longer_one_gets_the_epochs_that_do() {
-        assert_eq!(RUN.seconds(400), 2_000.0);
         assert_eq!(fit(RUN, 3_000, false), None, "400 epochs fit");
         assert_eq!(fit(RUN, 1_000, false), Some(180), "of 5 s, in nine tenths of the time");
         assert_eq!(fit(RUN, 5, false), None, "not even one fits: the run stops at the time");
@@ -196,10 +322,26 @@ mod tests {
 
     #[test]
     fn an_epoch_that_decodes_takes_longer_than_those_that_follow() {
-        let run = Estimate { pace: Pace { first: 5.0, later: 0.5 }, ..RUN };
-        assert_eq!((run.seconds(0), run.seconds(1), run.seconds(400)), (0.0, 50.0, 50.0 + 399.0 * 5.0));
+        let costs = Costs { step: Pace { first: 5.0, later: 0.5 }, ..RUN.costs };
+        let run = Estimate { costs, ..RUN };
         assert_eq!(fit(run, 1_000, false), Some(171), "50 s for the first, 850 s for 170 more");
-        assert_eq!(run.fitting(Duration::from_secs(50)), 0);
+        assert_eq!(fit(run, 50, false), None);
+    }
+
+    #[test]
+    fn evaluations_and_checkpoints_take_their_part_of_the_time() {
+        let costs = Costs { evaluation: Pace { first: 60.0, later: 30.0 }, ..RUN.costs };
+        let run = Estimate { costs, ..RUN };
+        assert_eq!(fit(run, 1_000, false), Some(144), "900 s: 180 for five evaluations, 720 for the steps");
+        assert_eq!(
+            fit(run, 100, false),
+            Some(1),
+            "90 s: one epoch and its evaluation, a second would need 100 s"
+        );
+        let saved = |epochs: u64, _: &Talk| Ok((Work { epochs, checkpoints: epochs, ..RUN.work }, epochs));
+        let run = Estimate { costs: Costs { checkpoint: 4.0, ..RUN.costs }, ..RUN };
+        let found = run.fit(Duration::from_secs(1_000), false, &Talk::silent(), saved).unwrap();
+        assert_eq!(found, Some(100), "a checkpoint of 4 s after each epoch of 5 s");
     }
 
     #[test]
@@ -208,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn much_time_that_is_left_is_told() {
+    fn time_that_is_left_or_short_is_told() {
         let limit = Duration::from_secs(1_800);
         assert_eq!(left_over(1_500.0, limit, 40), None);
         let told = left_over(810.0, limit, 40).unwrap();
@@ -216,6 +358,20 @@ mod tests {
             told.contains("about 14 minutes of about 30 minutes") && told.contains("--epochs 80"),
             "{told}"
         );
+        assert_eq!(falls_short(0.5, 900.0, 950.0, limit), None);
+        let told = falls_short(0.5, 1_200.0, 1_200.0, limit).unwrap();
+        assert!(told.contains("ends when about 75 % are done") && told.contains("--resume"), "{told}");
+    }
+
+    #[test]
+    fn a_slow_first_epoch_is_no_drift() {
+        let mut drift = Drift::from(Duration::from_secs(3_600));
+        drift.began = Instant::now() - Duration::from_secs(1_200);
+        assert_eq!(drift.after(20, 100, 10), None, "a fifth after a third of the time");
+        assert_eq!(drift.after(50, 100, 10), None, "and the rest in no time");
+        let mut quick = Drift::from(Duration::from_secs(3_600));
+        assert_eq!(quick.after(10, 100, 10), None, "too early to say");
+        assert!(quick.after(20, 100, 10).unwrap().contains("faster"));
     }
 
     #[test]
@@ -223,6 +379,14 @@ mod tests {
         let staged = Estimate { fixed: 100, ..RUN };
         assert_eq!(fit(staged, 1_000, false), Some(80));
         assert_eq!(fit(staged, 500, false), None, "90 epochs are less than the second stage");
+    }
+
+    #[test]
+    fn a_folder_that_is_there_is_found_above_a_run() {
+        let place = tempfile::tempdir().unwrap();
+        assert_eq!(existing(&place.path().join("runs/demo-1")), place.path());
+        assert_eq!(existing(place.path()), place.path());
+        assert_eq!(existing(Path::new("no-such-folder/demo-1")), Path::new("."));
     }
 
     #[test]

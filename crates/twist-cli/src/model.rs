@@ -14,6 +14,7 @@ use twist_model::{
 use twist_nn::FeatureKind;
 
 use crate::args::{ModelArgs, PrecisionArg, UseArgs};
+use crate::bar::Busy;
 use crate::exit::Usage;
 use crate::named_model;
 use crate::progress::Counting;
@@ -51,7 +52,9 @@ impl UseArgs {
         machine.prepare()?;
         let path = named_model::resolved(path, talk)?;
         let path = if self.teacher { ModelName::teacher_of(&path) } else { path };
+        let busy = Busy::new(&format!("opening {}", path.display()), talk);
         let model = Model::load(&path, machine.device)?;
+        drop(busy);
         for reason in &model.left_out {
             talk.warn(format!("{reason}. {} is used instead", model.path.display()));
         }

@@ -8,10 +8,10 @@ use torch_ext::Machine;
 use twist_model::Watch;
 use twist_run::{Event, EventKind, Figure, Figures, Recorder, RunError, StartFigures, figure};
 
-use crate::bar;
+use crate::bar::{self, Busy};
 use crate::contention::Contention;
 use crate::digits::{rate, thousands};
-use crate::estimate;
+use crate::estimate::Drift;
 use crate::label_lines::epoch_line;
 use crate::summary;
 use crate::talk::{Talk, to_stderr};
@@ -30,16 +30,16 @@ pub(crate) struct Progress {
     start: StartFigures,
     /// Images per second, smoothed, for the remaining time.
     rate: Option<f64>,
+    /// Speed and remaining time as they were read last.
+    pace: String,
+    /// When there was a line of a step or an epoch.
     line_at: Option<Instant>,
-    epoch_at: Option<Instant>,
     /// Until it has said something.
     contention: Option<Contention>,
     skipped: BTreeSet<String>,
     warnings: BTreeSet<String>,
-    /// The time that the epochs were chosen for, until it is clear how much of it they need.
-    fitted_to: Option<Duration>,
-    /// When the run began and with which step, in this process.
-    began: Option<(Instant, u64)>,
+    /// How the run keeps to the time that its epochs were chosen for.
+    drift: Option<Drift>,
 }
 
 impl Progress {
@@ -51,19 +51,18 @@ impl Progress {
             bar: None,
             start: StartFigures::default(),
             rate: None,
+            pace: String::new(),
             line_at: None,
-            epoch_at: None,
             contention: None,
             skipped: BTreeSet::new(),
             warnings: BTreeSet::new(),
-            fitted_to: None,
-            began: None,
+            drift: None,
         }
     }
 
-    /// The number of epochs was chosen for this time, from measured steps: when they turn out to be faster, that is told.
+    /// The number of epochs was chosen for this time, from measured steps: what turns out otherwise is told.
     pub(crate) fn fitted_to(mut self, time: Option<Duration>) -> Self {
-        self.fitted_to = time;
+        self.drift = time.map(Drift::from);
         self
     }
 
@@ -102,8 +101,8 @@ impl Progress {
         let left =
             self.start.total_steps.saturating_sub(event.step) as f64 * self.start.batch_size as f64 / smooth;
         let epochs = self.start.total_steps as f64 / self.start.steps_per_epoch.max(1) as f64;
-        let head =
-            format!("epoch {:.1}/{epochs:.0}  {} images/s  ETA {}", event.epoch, rate(now), remaining(left));
+        self.pace = format!("{} images/s  ETA {}", rate(now), remaining(left));
+        let head = format!("epoch {:.1}/{epochs:.0}  {}", event.epoch, self.pace);
         let terms = terms(figures, self.start.clusters);
         if let Some(bar) = &self.bar {
             bar.set_position(event.step);
@@ -112,11 +111,11 @@ impl Progress {
                 true => short_terms(figures, self.start.clusters),
                 false => terms,
             });
-        } else if self.talk.is_verbose() || self.line_at.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
+        } else if !self.ends_with_epoch_line(event.step) && self.line_is_due() {
             self.line_at = Some(Instant::now());
             self.say(&format!("{head}  {terms}"));
         }
-        self.tell_time_left(event.step);
+        self.tell_drift(event.step);
         if let Some(advice) = self.contention.as_mut().and_then(Contention::look) {
             self.contention = None;
             let saves = if self.resumes { " (Ctrl-C saves, and --resume goes on)" } else { "" };
@@ -126,25 +125,30 @@ impl Progress {
 
     /// The end of an epoch of training from labels: few labels make hundreds of them, of which some are shown.
     fn epoch(&mut self, figures: &Figures) {
-        let due = self.epoch_at.is_none_or(|at| at.elapsed() >= LINE_EVERY);
-        if figures.get(figure::TEST_TOP1).is_some() || due || self.talk.is_verbose() {
-            self.epoch_at = Some(Instant::now());
-            self.say(&epoch_line(figures));
+        if figures.get(figure::TEST_TOP1).is_some() || self.line_is_due() {
+            self.line_at = Some(Instant::now());
+            let pace = if self.bar.is_none() { format!("  {}", self.pace) } else { String::new() };
+            let epochs = self.start.total_steps / self.start.steps_per_epoch.max(1);
+            self.say(&format!("{}{pace}", epoch_line(figures, epochs)));
         }
     }
 
-    /// Says once, when a part of the steps is done, that much of the time will be left.
-    fn tell_time_left(&mut self, step: u64) {
-        let Some(limit) = self.fitted_to else { return };
-        let &mut (began, first) = self.began.get_or_insert((Instant::now(), step));
-        let (total, made) = (self.start.total_steps, step - first);
-        if step < total / 5 || made == 0 {
-            return;
-        }
-        self.fitted_to = None;
-        let seconds = began.elapsed().as_secs_f64() * total as f64 / made as f64;
-        let epochs = total / self.start.steps_per_epoch.max(1);
-        if let Some(advice) = estimate::left_over(seconds, limit, epochs) {
+    /// Whether the line of an epoch follows that of this step and says the same.
+    fn ends_with_epoch_line(&self, step: u64) -> bool {
+        self.start.from_labels && step.is_multiple_of(self.start.steps_per_epoch.max(1))
+    }
+
+    /// Whether it is time for a line of a step or an epoch.
+    fn line_is_due(&self) -> bool {
+        self.talk.is_verbose() || self.line_at.is_none_or(|at| at.elapsed() >= LINE_EVERY)
+    }
+
+    /// Says once that the run will not take the time that it was fitted to.
+    fn tell_drift(&mut self, step: u64) {
+        let Some(drift) = &mut self.drift else { return };
+        let epochs = self.start.total_steps / self.start.steps_per_epoch.max(1);
+        if let Some(advice) = drift.after(step, self.start.total_steps, epochs) {
+            self.drift = None;
             self.say(&advice);
         }
     }
@@ -232,6 +236,8 @@ impl Recorder for Progress {
 pub(crate) struct Counting {
     talk: Talk,
     what: String,
+    /// Until something is done.
+    waiting: Option<Busy>,
     bar: Option<ProgressBar>,
     line_at: Instant,
     /// Until it has said something.
@@ -239,10 +245,10 @@ pub(crate) struct Counting {
 }
 
 impl Counting {
-    /// Nothing is shown before something is done.
+    /// Before something is done, a terminal shows what is waited for.
     pub(crate) fn new(talk: &Talk, what: &str) -> Self {
-        let (talk, what) = (talk.clone(), what.to_string());
-        Self { talk, what, bar: None, line_at: Instant::now(), contention: None }
+        let (waiting, what) = (Some(Busy::new(what, talk)), what.to_string());
+        Self { talk: talk.clone(), what, waiting, bar: None, line_at: Instant::now(), contention: None }
     }
 
     /// Watches for programs that slow the threads of this machine down.
@@ -257,6 +263,7 @@ impl Counting {
         if !self.talk.shows_progress() {
             return;
         }
+        self.waiting = None;
         let bar = self.bar.get_or_insert_with(|| bar::counting(all as u64, &self.what, &self.talk));
         bar.set_position(done as u64);
         if bar.is_hidden() && self.line_at.elapsed() >= LINE_EVERY {
@@ -278,7 +285,7 @@ pub(crate) fn watch(talk: &Talk, machine: &Machine) -> Watch {
         if !pass.goes_on(what, done, all) || shown.is_none() {
             shown = None; // the old bar goes before the new one comes
             shown = Some(match all {
-                0 => Stage::Busy(bar::busy(what, &talk)),
+                0 => Stage::Busy(Busy::new(what, &talk)),
                 _ => Stage::Counted(Counting::new(&talk, what).on(&machine)),
             });
         }
@@ -304,26 +311,19 @@ impl Pass {
     }
 }
 
-/// What is shown of a part of an evaluation.
+/// What is shown of a part of an evaluation, as long as it lives.
 enum Stage {
     Counted(Counting),
-    Busy(ProgressBar),
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        if let Self::Busy(bar) = self {
-            bar.finish_and_clear();
-        }
-    }
+    Busy(#[expect(dead_code, reason = "it shows itself")] Busy),
 }
 
 impl Counting {
     /// A warning above the bar.
     pub(crate) fn warn(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| self.talk.warn(line)),
-            None => self.talk.warn(line),
+        match (&self.bar, &self.waiting) {
+            (Some(bar), _) => bar.suspend(|| self.talk.warn(line)),
+            (None, Some(busy)) => busy.suspend(|| self.talk.warn(line)),
+            (None, None) => self.talk.warn(line),
         }
     }
 }

@@ -11,6 +11,7 @@ use twist_eval::EvalData;
 use twist_model::{FeatureFile, STARTER};
 use twist_run::{Sources, files};
 
+use crate::bar::Busy;
 use crate::exit::Usage;
 use crate::talk::Talk;
 
@@ -73,7 +74,7 @@ pub(crate) fn open_both(sources: &Sources, talk: &Talk) -> anyhow::Result<EvalDa
 /// # Errors
 /// The data are missing, of an unknown kind, or in several splits.
 pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<dyn Dataset>> {
-    let dataset = opened(data, labels, Splits::Refuse)?;
+    let dataset = shown(data, labels, Splits::Refuse, talk)?;
     tell_left_out(data, &*dataset, talk);
     Ok(dataset)
 }
@@ -83,9 +84,15 @@ pub(crate) fn open(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<
 /// # Errors
 /// The data are missing or of an unknown kind.
 pub(crate) fn open_all(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Arc<dyn Dataset>> {
-    let dataset = opened(data, labels, Splits::Together)?;
+    let dataset = shown(data, labels, Splits::Together, talk)?;
     tell_left_out(data, &*dataset, talk);
     Ok(dataset)
+}
+
+/// As [`opened`], where a terminal shows that it is done: a folder may hold millions of files.
+fn shown(data: &str, labels: &str, splits: Splits, talk: &Talk) -> anyhow::Result<Arc<dyn Dataset>> {
+    let _busy = Busy::new(&format!("opening {data}"), talk);
+    opened(data, labels, splits)
 }
 
 /// Opens DATA with its labels and says nothing.

@@ -32,6 +32,11 @@ impl Talk {
         }
     }
 
+    /// Nothing but warnings and errors.
+    pub(crate) fn silent() -> Self {
+        Self::new(true, false)
+    }
+
     /// A line that a user wants to read.
     pub(crate) fn say(&self, line: impl AsRef<str>) {
         if self.level >= Level::Normal {

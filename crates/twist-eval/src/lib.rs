@@ -51,6 +51,7 @@ mod frozen;
 
 mod crops;
 mod labels;
+mod probe;
 mod scores;
 mod split;
 

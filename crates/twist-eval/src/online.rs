@@ -2,8 +2,9 @@
 
 use twist_nn::TwistNet;
 use twist_run::{Figure, Figures, figure};
-use twist_train::{Evaluator, Moment, Pretraining, TrainPlan};
+use twist_train::{Evaluator, Moment, Pace, Pretraining, TrainPlan};
 
+use crate::probe::pace_of;
 use crate::scores;
 use crate::split::EvalData;
 use crate::{EvalError, KnnProtocol};
@@ -25,6 +26,21 @@ impl OnlineEvaluator {
     /// Evaluates on these images.
     pub fn new(data: EvalData) -> Self {
         Self { data }
+    }
+
+    /// Seconds of an evaluation of `net`, from a part of its images: the first one decodes the others, later ones need not.
+    ///
+    /// # Errors
+    /// As [`OnlineEvaluator::scores`].
+    pub fn pace(&self, net: &TwistNet, plan: &TrainPlan) -> Result<Pace, EvalError> {
+        let input = self.data.input(plan)?;
+        let (Pace { first, later }, part) = pace_of(self.data.split(BANK, QUERIES).read(), |images| {
+            let some = self.data.split(images, images);
+            scores::measure(net, &input, &self.data, &some, KnnProtocol::of_plan(plan))?;
+            Ok(some.read())
+        })?;
+        // The crops of what was looked at are kept.
+        Ok(Pace { first: part * later + (1.0 - part) * first, later })
     }
 
     /// The figures of `net`, in the order in which they are to be shown.

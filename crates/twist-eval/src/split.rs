@@ -163,6 +163,11 @@ impl Split {
         spread(labelled.len(), KMEANS_IMAGES).into_iter().map(|place| labelled[place as usize]).collect()
     }
 
+    /// Images that an evaluation of this part reads.
+    pub(crate) fn read(&self) -> usize {
+        self.scored.len() + if self.has_knn() { self.bank.len() } else { 0 }
+    }
+
     /// Whether there are labels enough for k-NN: one class is right whatever is answered.
     pub(crate) fn has_knn(&self) -> bool {
         self.several && !self.queries.is_empty()

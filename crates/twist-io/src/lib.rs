@@ -95,7 +95,7 @@ pub use crate::pickle::{PickleDamage, PickleFile, PickleStates, PickleValue, loa
 pub use crate::printable::{printable, printable_lines};
 pub use crate::refused::{Refused, some_of};
 pub use crate::regular::{open_regular, read_small, read_small_text};
-pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors};
+pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors, time_to_save};
 pub use crate::shell::shell_word;
 pub use crate::splitmix::{GOLDEN, splitmix};
 pub use crate::state::StateDict;

@@ -262,6 +262,9 @@ figures! {
     KMEANS_UNIT_FEATURES = "kmeans_unit_features_accuracy", "k-means on the same features with unit length", Fraction,
         Higher, BaselineImages, "ACC of k-means with as many clusters as the head has";
 
+    MOST_FREQUENT_TOP1 = "most_frequent_top1", "the most frequent class", Share, Higher, TestImages,
+        "accuracy of naming the most frequent class of the test images for each of them";
+
     // What a run costs.
     IMAGES_PER_SECOND = "images_per_second", "images/s", PerSecond, Higher, Unstated,
         "source images per second while training, not views";

@@ -11,8 +11,7 @@ use super::{Duration, PrecisionArg, at_least, device, recipe};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Run folder")]
 pub(crate) struct RunFolderArgs {
-    /// Folder of the run [default: the next free runs/RECIPE-N or runs/finetune-N; with --resume the latest of them, for train on
-    /// the same DATA]
+    /// Folder of the run [default: the next free runs/RECIPE-N; with --resume the latest of them]
     #[arg(long, value_name = "RUN")]
     pub(crate) out: Option<PathBuf>,
     /// Continue from the last good checkpoint; start if there is none, do nothing if the run is finished

@@ -56,18 +56,18 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let base = Base::Written(written);
     let data = open_both(&sources, talk)?;
     let facts = DataFacts::of(&*data.train);
-    let make = |epochs: Option<u64>| -> anyhow::Result<(Recipe, TrainPlan)> {
+    let make = |epochs: Option<u64>, talk: &Talk| -> anyhow::Result<(Recipe, TrainPlan)> {
         let recipe = base.recipe(&args.recipe, args.machine.precision, None, epochs, talk)?;
         let plan = TrainPlan::new(recipe.config(), &facts, &machine)?;
         Ok((recipe, plan))
     };
-    let (mut recipe, mut plan) = make(None)?;
+    let (mut recipe, mut plan) = make(None, talk)?;
     let mut fitted_to = None;
     if estimate::begins(&folder, args.folder.on_existing()) {
         let limit = args.machine.max_time.map(|time| time.0);
         let asked = TimeAsked { limit, epochs: UserChoices::of(&args.recipe, None).epochs.is_some() };
-        let again = |epochs| make(Some(epochs));
-        ((recipe, plan), fitted_to) = estimate::timed((recipe, plan), &data.train, asked, talk, again)?;
+        let again = |epochs, talk: &Talk| make(Some(epochs), talk);
+        ((recipe, plan), fitted_to) = estimate::timed((recipe, plan), &data, &folder, asked, talk, again)?;
     }
     let target =
         Target { folder, on_existing: args.folder.on_existing(), again: "twist demo --resume --out" };

@@ -6,6 +6,7 @@ use twist_eval::LabelledImages;
 use twist_eval::finetune::{FinetuneConfig, FinetuneRun, Kind};
 
 use crate::args::{BudgetArgs, Duration, RunFolderArgs, TeachArgs, TeachMachineArgs};
+use crate::estimate::TimeAsked;
 use crate::exit::{Exit, Usage};
 use crate::job::{self, LabelJob, Target};
 use crate::sources::{self, DEFAULT_LABELS};
@@ -14,6 +15,10 @@ use crate::{place, progress};
 
 /// Runs without `--out` are called so.
 const NAME: &str = "finetune";
+
+/// What `--out` is here: there is no recipe to call a run after.
+const OUT: &str =
+    "Folder of the run [default: the next free runs/finetune-N; with --resume the latest of them]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +34,7 @@ labels out gives.";
 
 /// Train a classifier from labels, the backbone with it
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("out", |out| out.help(OUT)))]
 pub(crate) struct Args {
     /// A run folder, a checkpoint, or a weight file; can be left out with --resume --out RUN
     #[arg(value_name = "MODEL")]
@@ -51,7 +56,8 @@ pub(crate) struct Args {
     folder: RunFolderArgs,
     #[command(flatten)]
     machine: TeachMachineArgs,
-    /// Stop after this time, such as 30m or 1h30m: the state is saved, and --resume continues it
+    /// Time for training, such as 30m or 1h30m: without --epochs the schedule is fitted to it; at its end the run is saved, and
+    /// --resume goes on
     #[arg(long, value_name = "TIME", help_heading = "Machine")]
     max_time: Option<Duration>,
 }
@@ -73,13 +79,14 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let (source, machine) = (&opened.model, &opened.machine);
     let watch = progress::watch(talk, machine);
     let run = FinetuneRun { config, source, labelled, images: train, test, machine, watch };
-    let max_time = args.max_time.map(|time| time.0);
+    let limit = args.max_time.map(|time| time.0);
+    let time = TimeAsked { limit, epochs: run.config.epochs.is_some() };
     let target = Target {
         folder: path,
         on_existing: args.folder.on_existing(),
         again: "twist finetune --resume --out",
     };
-    job::run(LabelJob { run, max_time, json: args.json }, &target, talk)
+    job::run(LabelJob { run, time, json: args.json }, &target, talk)
 }
 
 /// What the command line says; what it does not say comes from the run that is resumed.

@@ -9,6 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use twist_report::ReportSummary;
 use twist_run::files;
 
+use crate::bar::Busy;
 use crate::exit::{Exit, Usage};
 use crate::talk::{Talk, to_stdout};
 use crate::{out_file, page_helpers};
@@ -63,7 +64,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         out_file::check(&out, args.force)?;
     }
     let runs: Vec<&Path> = args.runs.iter().map(PathBuf::as_path).collect();
+    let busy = Busy::new("writing the page", talk);
     let summary = twist_report::report(&runs, &out)?;
+    drop(busy);
     tell_notes(&summary, talk);
     for (name, verdict) in &summary.verdicts {
         talk.say(format!("{}: {verdict}", twist_io::printable(name)));

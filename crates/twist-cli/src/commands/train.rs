@@ -13,6 +13,7 @@ use twist_train::{DataFacts, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
 use crate::asked::UserChoices;
+use crate::bar::Busy;
 use crate::estimate::{self, TimeAsked};
 use crate::exit::{Exit, Usage};
 use crate::job::{self, ImageJob, Target};
@@ -23,6 +24,9 @@ use crate::talk::{Talk, to_stdout};
 use crate::{folder_auto, place, recipes};
 
 use super::train_head;
+
+/// What `--out` is here: several data sets may have runs of one recipe.
+const OUT: &str = "Folder of the run [default: the next free runs/RECIPE-N; with --resume the latest of them on the same DATA]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +52,7 @@ const FEW_IN_A_CLASS: f64 = 5.0;
 
 /// Discover classes in images without labels
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("out", |out| out.help(OUT)))]
 pub(crate) struct Args {
     /// Folder, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches, or a file of features; can be left out with --resume --out RUN
     #[arg(value_name = "DATA")]
@@ -146,12 +150,12 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         warn_of_other_measure(&folder, &sources, talk)?;
     }
     let facts = DataFacts::of(&*data.train);
-    let make = |epochs: Option<u64>| -> anyhow::Result<(Recipe, TrainPlan)> {
+    let make = |epochs: Option<u64>, talk: &Talk| -> anyhow::Result<(Recipe, TrainPlan)> {
         let recipe = base.recipe(&args.recipe, args.machine.precision, args.clusters, epochs, talk)?;
         let plan = TrainPlan::new(recipe.config(), &facts, &machine)?;
         Ok((recipe, plan))
     };
-    let (mut recipe, mut plan) = make(None)?;
+    let (mut recipe, mut plan) = make(None, talk)?;
     let mut fitted_to = None;
     let made_for_gpu = recipes::ALL.iter().any(|known| known.name == sources.recipe && known.needs_gpu());
     if made_for_gpu && !machine.device.is_cuda() {
@@ -162,8 +166,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     warn_of_few_images(data.train.len(), plan.net().head.dim, talk);
     if (machine.device.is_cuda() || !made_for_gpu) && estimate::begins(&folder, args.folder.on_existing()) {
-        let again = |epochs| make(Some(epochs));
-        ((recipe, plan), fitted_to) = estimate::timed((recipe, plan), &data.train, args.time(), talk, again)?;
+        let again = |epochs, talk: &Talk| make(Some(epochs), talk);
+        ((recipe, plan), fitted_to) =
+            estimate::timed((recipe, plan), &data, &folder, args.time(), talk, again)?;
     }
     if args.dry_run {
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
@@ -319,7 +324,9 @@ fn auto(args: &Args, train: &dyn Dataset, gpu: bool, talk: &Talk) -> anyhow::Res
     {
         return Ok(Base::Written(written));
     }
+    let busy = Busy::new("looking at some images", talk);
     let facts = folder_auto::look(train, gpu, UserChoices::of(&args.recipe, args.clusters));
+    drop(busy);
     let reasons = folder_auto::make(facts).reasons;
     reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));
     Ok(Base::Rules(facts))

@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
         return Ok(Exit::Done);
     }
-    let make = |epochs: u64| -> anyhow::Result<HeadRecipe> {
+    let make = |epochs: u64, talk: &Talk| -> anyhow::Result<HeadRecipe> {
         let asked = RecipeArgs { epochs: Some(epochs), ..args.recipe.clone() };
         written.with(&asked, None, args.clusters, talk)
     };
@@ -111,6 +111,7 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         sources,
         time: args.time(),
         make: Box::new(make),
+        fitted_to: None,
         strict: args.strict,
     };
     job::run(job, &target, talk)

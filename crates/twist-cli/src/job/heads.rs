@@ -1,6 +1,6 @@
 //! A run of heads on frozen features.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use twist_eval::{
     ChosenHead, Evaluated, RunFigures, guides, head_evaluation, head_scores, is_evaluated, neighbourhood,
@@ -10,10 +10,10 @@ use twist_model::export;
 use twist_run::{Figures, Recorder, RunFolder, Sources, files};
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe, Heads};
 use twist_train::run::Run;
-use twist_train::{EvalError, Moment, Outcome, RunPlan, StopFlag};
+use twist_train::{EvalError, Moment, Outcome, Pace, RunPlan, StopFlag};
 
 use super::{Begun, Job, tell_names, tell_results, write_report};
-use crate::estimate::{Estimate, TimeAsked};
+use crate::estimate::{self, Estimate, TimeAsked};
 use crate::head_source::{HeadSource, Tables};
 use crate::progress::{self, Counting};
 use crate::sources;
@@ -28,7 +28,9 @@ pub(crate) struct HeadJob<'a> {
     pub(crate) sources: Sources,
     pub(crate) time: TimeAsked,
     /// The recipe for another number of epochs.
-    pub(crate) make: Box<dyn Fn(u64) -> anyhow::Result<HeadRecipe> + 'a>,
+    pub(crate) make: Box<dyn Fn(u64, &Talk) -> anyhow::Result<HeadRecipe> + 'a>,
+    /// The time that the number of epochs was chosen for.
+    pub(crate) fitted_to: Option<Duration>,
     pub(crate) strict: bool,
 }
 
@@ -39,6 +41,7 @@ pub(crate) struct BegunHeads {
     tables: Tables,
     source: HeadSource,
     recipe_name: String,
+    fitted_to: Option<Duration>,
 }
 
 impl Job for HeadJob<'_> {
@@ -48,20 +51,19 @@ impl Job for HeadJob<'_> {
         if folder.resume() && self.is_finished(folder, talk)? {
             return Ok(None);
         }
-        // A folder without a plan holds no run.
-        let begins = !folder.resume() || !folder.path().join(files::PLAN).is_file();
         let (tables, facts) = self.source.tables(self.strict, talk)?;
         let plan = HeadPlan::new(self.recipe.config(), &facts, &self.plan.run.machine)?;
         let mut run = self.run(plan, &tables, folder, talk)?;
-        if begins && self.time.wants_to_know(talk) {
-            run = self.timed(run, &facts, talk)?;
+        if super::begins(folder) && self.time.wants_to_know(talk) {
+            run = self.timed(run, (&tables, &facts), folder, talk)?;
         }
         folder.describe(self.recipe.text(), run.task().plan())?.iter().for_each(|aside| talk.say(aside));
         sources::write(&self.sources, folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
         warn_of_few_steps(run.task().plan(), talk);
-        let (source, recipe_name, max_time) = (self.source, self.sources.recipe, self.time.limit);
-        Ok(Some(BegunHeads { run, max_time, tables, source, recipe_name }))
+        let Self { source, sources, time, fitted_to, .. } = self;
+        let (max_time, recipe_name) = (time.limit, sources.recipe);
+        Ok(Some(BegunHeads { run, max_time, tables, source, recipe_name, fitted_to }))
     }
 }
 
@@ -79,17 +81,28 @@ impl HeadJob<'_> {
     /// Says how long the run takes, and shortens it to `--max-time` where nobody said how many epochs it has.
     fn timed(
         &mut self,
-        mut run: Run<Heads>,
-        facts: &FeatureFacts,
+        run: Run<Heads>,
+        (tables, facts): (&Tables, &FeatureFacts),
+        folder: &RunFolder,
         talk: &Talk,
     ) -> anyhow::Result<Run<Heads>> {
-        let pace = run.task_mut().seconds_per_step()?;
-        let plan = run.task().plan();
-        let estimate =
-            Estimate { pace, per_epoch: plan.run.steps_per_epoch, epochs: plan.run.epochs, fixed: 0 };
-        let Some(epochs) = estimate.tell(self.time, talk) else { return Ok(run) };
-        self.recipe = (self.make)(epochs)?;
-        let plan = HeadPlan::new(self.recipe.config(), facts, &plan.run.machine)?;
+        let busy = estimate::measuring(talk);
+        let evaluate = |task: &mut Heads| {
+            let clock = Instant::now();
+            scores(task, tables, 0)?;
+            Ok(Pace::constant(clock.elapsed().as_secs_f64()))
+        };
+        let costs = run.stand_in()?.rehearse(self.time.patience(), Some(folder.path()), evaluate)?;
+        drop(busy);
+        let numbers = &run.task().plan().run;
+        let make = |epochs: u64, talk: &Talk| {
+            let recipe = (self.make)(epochs, talk)?;
+            let plan = HeadPlan::new(recipe.config(), facts, &numbers.machine)?;
+            Ok((plan.run.work(), (recipe, plan)))
+        };
+        let estimate = Estimate { costs, work: numbers.work(), fixed: 0 };
+        let Some((recipe, plan)) = estimate.tell(self.time, talk, make)? else { return Ok(run) };
+        (self.recipe, self.fitted_to) = (recipe, self.time.limit);
         Ok(run.of_plan(plan))
     }
 
@@ -117,6 +130,10 @@ impl HeadJob<'_> {
 impl Begun for BegunHeads {
     const EVALUATED_EARLY: bool = true;
 
+    fn fitted_to(&self) -> Option<Duration> {
+        self.fitted_to
+    }
+
     fn plan(&self) -> &RunPlan {
         &self.run.task().plan().run
     }
@@ -127,12 +144,7 @@ impl Begun for BegunHeads {
 
     fn train(&mut self, recorders: &mut [Box<dyn Recorder>], stop: &StopFlag) -> anyhow::Result<Outcome> {
         let Self { run, tables, max_time, .. } = self;
-        let table = tables.held_out.as_ref().unwrap_or(&tables.train);
-        let plan = run.task().plan();
-        let (unit_length, device) = (plan.config().features.unit_length, plan.run.machine.device);
-        let mut evaluate = |task: &mut Heads, moment: &Moment| -> Result<Figures, EvalError> {
-            Ok(head_scores(task.head(moment.leader), table, unit_length, device)?)
-        };
+        let mut evaluate = |task: &mut Heads, moment: &Moment| scores(task, tables, moment.leader);
         Ok(run.run(Some(&mut evaluate), recorders, stop, *max_time)?)
     }
 
@@ -159,6 +171,14 @@ impl Begun for BegunHeads {
         tell_names(names.as_ref(), folder.path(), talk);
         tell_results(&metrics, &write_report(folder.path(), talk)?)
     }
+}
+
+/// The figures of one of the heads that are trained.
+fn scores(task: &Heads, tables: &Tables, head: usize) -> Result<Figures, EvalError> {
+    let table = tables.held_out.as_ref().unwrap_or(&tables.train);
+    let plan = task.plan();
+    let (unit_length, device) = (plan.config().features.unit_length, plan.run.machine.device);
+    Ok(head_scores(task.head(head), table, unit_length, device)?)
 }
 
 /// A head needs some hundred updates, whatever the number of rows.

@@ -6,14 +6,15 @@ use twist_eval::finetune::{FinetuneRun, FinetuneTrainer};
 use twist_run::{Recorder, RunFolder, figure};
 use twist_train::{Outcome, RunPlan, StopFlag};
 
-use super::{Begun, Job, write_report};
+use super::{Begun, Job, tell_verdicts, write_report};
+use crate::estimate::{self, Estimate, TimeAsked};
 use crate::label_lines::{calibration_lines, result_lines};
 use crate::talk::{Talk, to_stdout};
 
 /// Everything that is decided before anything is written.
 pub(crate) struct LabelJob<'a> {
     pub(crate) run: FinetuneRun<'a>,
-    pub(crate) max_time: Option<Duration>,
+    pub(crate) time: TimeAsked,
     /// Whether the figures are printed as one JSON object.
     pub(crate) json: bool,
 }
@@ -22,6 +23,8 @@ pub(crate) struct LabelJob<'a> {
 pub(crate) struct BegunLabels<'a> {
     trainer: FinetuneTrainer<'a>,
     max_time: Option<Duration>,
+    /// The time that the number of epochs was chosen for.
+    fitted_to: Option<Duration>,
     json: bool,
 }
 
@@ -29,7 +32,7 @@ impl<'a> Job for LabelJob<'a> {
     type Begun = BegunLabels<'a>;
 
     fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<BegunLabels<'a>>> {
-        let Self { run, max_time, json } = self;
+        let Self { mut run, time, json } = self;
         if let Some(changed) = run.finished(folder)? {
             if changed {
                 talk.warn(
@@ -39,16 +42,43 @@ impl<'a> Job for LabelJob<'a> {
             }
             return Ok(None);
         }
+        let mut fitted_to = None;
+        if super::begins(folder)
+            && time.wants_to_know(talk)
+            && let Some(fitted) = timed(&run, time, folder, talk)?
+        {
+            (run, fitted_to) = (fitted, time.limit);
+        }
         let trainer = run.open(folder)?;
         trainer.describe(folder)?.iter().for_each(|aside| talk.say(aside));
         talk.say(format!("run folder {}", folder.path().display()));
-        Ok(Some(BegunLabels { trainer, max_time, json }))
+        Ok(Some(BegunLabels { trainer, max_time: time.limit, fitted_to, json }))
     }
+}
+
+/// Says how long the run takes, and shortens it to `--max-time` where nobody said how many epochs it has.
+fn timed<'a>(
+    run: &FinetuneRun<'a>,
+    time: TimeAsked,
+    folder: &RunFolder,
+    talk: &Talk,
+) -> anyhow::Result<Option<FinetuneRun<'a>>> {
+    let busy = estimate::measuring(talk);
+    let estimate = Estimate { costs: run.rehearse(time.patience(), folder)?, work: run.work()?, fixed: 0 };
+    drop(busy);
+    estimate.tell(time, talk, |epochs, _| {
+        let fitted = run.of_epochs(epochs);
+        Ok((fitted.work()?, fitted))
+    })
 }
 
 impl Begun for BegunLabels<'_> {
     // The rates have not come down, so the classifier is of no use yet.
     const EVALUATED_EARLY: bool = false;
+
+    fn fitted_to(&self) -> Option<Duration> {
+        self.fitted_to
+    }
 
     fn plan(&self) -> &RunPlan {
         self.trainer.plan()
@@ -70,7 +100,7 @@ impl Begun for BegunLabels<'_> {
         }
         let lines = result_lines(figure::FINETUNE, &metrics).into_iter().chain(calibration_lines(&metrics));
         lines.into_iter().try_for_each(to_stdout)?;
-        report.verdicts.iter().try_for_each(|(_, verdict)| to_stdout(verdict.to_string()))?;
+        tell_verdicts(&report)?;
         to_stdout(format!("model: {}", model.display()))?;
         Ok(to_stdout(format!("report: {}", report.path.display()))?)
     }

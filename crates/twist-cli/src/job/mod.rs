@@ -15,6 +15,7 @@ use twist_train::{Outcome, RunPlan, StopFlag, StopReason};
 pub(crate) use self::heads::HeadJob;
 pub(crate) use self::images::ImageJob;
 pub(crate) use self::labels::LabelJob;
+use crate::bar::Busy;
 use crate::commands::report::tell_notes;
 use crate::exit::Exit;
 use crate::progress::Progress;
@@ -59,6 +60,11 @@ pub(crate) trait Begun {
 
     /// Evaluates, writes the report, and says what came of the run.
     fn finish(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<()>;
+}
+
+/// Whether a run begins in `folder`: one without a plan holds none.
+fn begins(folder: &RunFolder) -> bool {
+    !folder.resume() || !folder.path().join(files::PLAN).is_file()
 }
 
 /// Trains to the end (or to the first reason to stop), evaluates, and writes the report.
@@ -151,7 +157,9 @@ fn early_exit<B: Begun>(
 
 /// Writes the report of a run, with what it has to say of missing parts.
 fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<ReportSummary> {
+    let busy = Busy::new("writing the report", talk);
     let written = twist_report::report(&[run], &run.join(files::REPORT))?;
+    drop(busy);
     tell_notes(&written, talk);
     Ok(written)
 }
@@ -187,9 +195,12 @@ fn tell_results(metrics: &Metrics, report: &ReportSummary) -> anyhow::Result<()>
     for line in summary::lines(metrics) {
         to_stdout(line)?;
     }
-    for (_, verdict) in &report.verdicts {
-        to_stdout(verdict.to_string())?;
-    }
+    tell_verdicts(report)?;
     to_stdout(format!("report: {}", report.path.display()))?;
     Ok(())
+}
+
+/// Whether the classes or the classifier can be used, as the report says it.
+fn tell_verdicts(report: &ReportSummary) -> anyhow::Result<()> {
+    Ok(report.verdicts.iter().try_for_each(|(_, verdict)| to_stdout(verdict.to_string()))?)
 }

@@ -52,6 +52,27 @@ fn a_run_becomes_a_classifier_and_stays_as_it_was() {
 }
 
 #[test]
+fn an_epoch_has_one_line_and_the_end_a_verdict() {
+    let place = trained();
+    let done = place.run(&format!("{FINETUNE} --epochs 4 --out tuned -v"));
+    done.exits(0).says(&["time: about", "for 12 steps"]);
+    for epoch in 1..=4 {
+        let lines = [format!("epoch {epoch}/4: loss"), format!("epoch {epoch}.0/4 ")];
+        let count = |start: &str| done.err.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(lines.each_ref().map(|start| count(start)), [1, 0], "{}", done.err);
+    }
+    assert!(done.err.contains("epoch 3.3/4  "), "the tenth step is within an epoch: {}", done.err);
+    let verdict = "right on 12 test images, where the most frequent class alone is 50.0\u{202f}%";
+    assert!(done.out.contains("this classifier") || done.out.contains("This classifier"), "{}", done.out);
+    assert!(done.out.contains(verdict), "{}", done.out);
+    let metrics = fs_err::read_to_string(place.path("tuned/metrics.json")).unwrap();
+    assert_eq!(json(&metrics)["baselines"]["most_frequent_top1"], 0.5);
+    assert!(
+        fs_err::read_to_string(place.path("tuned/report.html")).unwrap().contains("right on 12 test images")
+    );
+}
+
+#[test]
 fn labels_come_from_a_file() {
     let place = trained();
     let names: Vec<String> =

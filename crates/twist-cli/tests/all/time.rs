@@ -29,7 +29,7 @@ fn max_time_fits_the_schedule_and_the_run_is_the_one_of_so_many_epochs() {
     ]);
     let epochs = epochs_of(&place, "r");
     assert!((1..100_000).contains(&epochs), "{epochs}");
-    fitted.says(&[&format!("the run has {epochs} (--epochs sets another number)")]);
+    fitted.says(&[&format!("the run has {epochs} and takes about")]);
     let config = fs_err::read_to_string(place.path("r/config.toml")).unwrap();
     assert!(config.contains(&format!("epochs = {epochs}\n")), "{config}");
 
@@ -116,6 +116,27 @@ fn classes_that_are_too_many_or_images_that_are_too_few_are_told() {
         .says(&["warning: 50 clusters for 100 images are 2.0 images a class", "--clusters 20 or fewer"]);
     let enough = place.run(&format!("train photos {line} --clusters 20"));
     assert!(!enough.exits(0).err.contains("warning"), "{}", enough.err);
+}
+
+#[test]
+fn fine_tuning_is_fitted_to_the_time_as_well() {
+    let place = Place::new();
+    place.pictures("train", 24);
+    place.run(&format!("train train --recipe tiny.toml --out base {RUN}")).exits(0);
+    let line = "finetune base --train train --test train --batch-size 8 --device cpu --threads 1";
+    let fitted = place.run(&format!("{line} --out f --max-time 2s"));
+    fitted.exits(0).says(&["time: about", "for 501 steps", "leaves time for about", "of 167 epochs"]);
+    let epochs = epochs_of(&place, "f");
+    assert!((1..167).contains(&epochs), "{epochs}");
+    let config = fs_err::read_to_string(place.path("f/config.toml")).unwrap();
+    assert!(config.contains(&format!("epochs = {epochs}\n")), "{config}");
+
+    place.run("finetune --resume --out f --device cpu --threads 1").exits(0);
+    place.run(&format!("{line} --out told --epochs {epochs}")).exits(0);
+    for name in ["model.safetensors", "metrics.json"] {
+        let [fitted, told] = ["f", "told"].map(|run| fs_err::read(place.path(run).join(name)).unwrap());
+        assert!(fitted == told, "{name} differs");
+    }
 }
 
 #[test]

@@ -205,8 +205,20 @@ fn metrics(
     (protocol["mean"], protocol["std"]) = (json!(source.card.mean), json!(source.card.std));
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();
     say_selection(&mut protocol, figure::FINETUNE, epochs);
+    if let Some(part) = training.test.as_deref().and_then(most_frequent) {
+        let baselines: Figures = [(figure::MOST_FREQUENT_TOP1, part)].into_iter().collect();
+        metrics.insert("baselines".into(), baselines.fields().into());
+    }
     metrics.insert("protocol".into(), protocol);
     metrics
+}
+
+/// The part of the labelled images that are of the most frequent class.
+fn most_frequent(test: &dyn Dataset) -> Option<f64> {
+    let mut counts = vec![0u64; test.classes().len()];
+    (0..test.len()).filter_map(|index| test.label(index)).for_each(|class| counts[class as usize] += 1);
+    let (most, all) = (counts.iter().max()?, counts.iter().sum::<u64>());
+    (all > 0).then(|| *most as f64 / all as f64)
 }
 
 /// Accuracy of the last epoch; that of the best one, which the test set chose, as a figure that says so; and the training's own

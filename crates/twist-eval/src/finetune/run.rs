@@ -10,9 +10,9 @@ use torch_ext::Machine;
 use twist_data::Dataset;
 use twist_model::{FeatureSet, Model, ModelCard, Watch, export};
 use twist_run::{Metrics, Recorder, RunFolder, files};
-use twist_train::StopFlag;
 use twist_train::labels::{Supervised, refuse_older};
 use twist_train::run::{Outcome, Place, Run, RunPlan};
+use twist_train::{Costs, Patience, StopFlag, Work};
 
 use super::{Calibration, FinetuneConfig, Finetuned, calibration, finetuned, outcome, training};
 use crate::supervised::FromLabels;
@@ -22,6 +22,7 @@ use crate::{EvalError, LabelledImages};
 const IDENTITY: &str = "identity";
 
 /// Everything that a run needs beside its folder.
+#[derive(Clone)]
 pub struct FinetuneRun<'a> {
     /// As written.
     pub config: FinetuneConfig,
@@ -62,6 +63,28 @@ impl<'a> FinetuneRun<'a> {
         }
         let training = self.training()?;
         Ok(Some(is_other(&folder.path().join(files::PLAN), &training.identity()?)))
+    }
+
+    /// How much work the run is.
+    ///
+    /// # Errors
+    /// A value out of its range.
+    pub fn work(&self) -> Result<Work, EvalError> {
+        let options = self.config.options();
+        Ok(options.plan(&self.source.card, &self.labelled, self.machine)?.work())
+    }
+
+    /// What the parts of the run take on this machine, measured on one that is thrown away; see [`Run::rehearse`].
+    ///
+    /// # Errors
+    /// What the first steps would fail with.
+    pub fn rehearse(&self, patience: Patience, folder: &RunFolder) -> Result<Costs, EvalError> {
+        self.training()?.rehearse(patience, Some(folder.path()))
+    }
+
+    /// The same run with this number of epochs, as if it had been asked for.
+    pub fn of_epochs(&self, epochs: u64) -> Self {
+        Self { config: FinetuneConfig { epochs: Some(epochs), ..self.config.clone() }, ..self.clone() }
     }
 
     fn training(&self) -> Result<FromLabels<'a>, EvalError> {
@@ -135,9 +158,11 @@ impl FinetuneTrainer<'_> {
         let Finetuned { mut model, mut metrics, .. } = finetuned(&training, &labelled, &student, epochs)?;
         let machine = &training.plan.run.machine;
         let (images, features) = outcome::features(&model, &images, machine, &watch)?;
+        watch.now("calibration");
         if let Some(found) = calibrate(&training, &labelled, &mut model, (&images, &features))? {
             metrics.insert("calibration".into(), serde_json::to_value(found)?);
         }
+        watch.now("files");
         outcome::write(&model, (images, features), machine, folder)?;
         if config.labels.is_some() {
             outcome::write_labels(&labelled, folder)?;

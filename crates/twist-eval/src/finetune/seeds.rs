@@ -8,6 +8,7 @@ use torch_ext::Machine;
 use twist_data::Dataset;
 use twist_model::Model;
 use twist_run::figure;
+use twist_train::{Costs, Work};
 
 use super::{FinetuneOptions, Finetuned, finetune, training};
 use crate::supervised::{Kept, StepsDone, Surroundings};
@@ -18,7 +19,7 @@ use crate::{EvalError, LabelBudget, LabelledImages};
 /// deviation under `finetune_top1_std`, every run under `runs`.
 ///
 /// `kept` is a folder for what is done: the same call goes on from there after a crash. `progress` hears of a seed's place
-/// among them and of finished steps.
+/// among them and of finished steps, `foretell` before the first step what one of the trainings takes.
 ///
 /// # Errors
 /// As [`finetune()`]; `kept` holds another evaluation's work.
@@ -30,6 +31,7 @@ pub fn finetune_seeds(
     machine: &Machine,
     kept: Option<&Path>,
     progress: &mut dyn FnMut(u64, usize, usize),
+    mut foretell: Option<&mut dyn FnMut(Costs, Work)>,
 ) -> Result<Map<String, Value>, EvalError> {
     let (mut runs, mut protocol) = (Vec::new(), Value::Null);
     for place in 0..seeds.max(1) {
@@ -47,9 +49,14 @@ pub fn finetune_seeds(
             (Some(metrics), _) => metrics,
             (None, kept) => {
                 let mut told = |done: usize, all: usize| progress(place, done, all);
+                let wants_to_know = foretell.is_some();
+                let mut tell = |costs: Costs, work: Work| {
+                    foretell.take().into_iter().for_each(|foretell| foretell(costs, work));
+                };
                 let mut around = Surroundings {
                     place: kept.as_ref().map(Kept::place).transpose()?.unwrap_or_default(),
                     recorders: vec![Box::new(StepsDone::new(&mut told))],
+                    foretell: if wants_to_know { Some(&mut tell) } else { None },
                     ..Surroundings::default()
                 };
                 // Nobody raises the flag, so the training ends by itself.

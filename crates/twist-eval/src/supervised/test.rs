@@ -59,23 +59,26 @@ impl ClassMap {
         }
     }
 
+    /// The test images that have a label.
+    pub(super) fn labelled(&self, test: &dyn Dataset) -> Vec<u32> {
+        (0..test.len() as u32).filter(|&index| self.label(test, index).is_some()).collect()
+    }
+
     /// The class that training knows of a test image.
     pub(crate) fn label(&self, test: &dyn Dataset, index: u32) -> Option<i64> {
         self.0.get(test.label(index as usize)? as usize).copied().flatten()
     }
 }
 
-/// Tests a student on the labelled images of `test`.
+/// Tests a student on the images `indices` of `test`, which have labels.
 pub(super) fn accuracy(
     student: &Student,
     input: &EvalInput,
-    test: &Arc<dyn Dataset>,
+    (test, indices): (&Arc<dyn Dataset>, &[u32]),
     map: &ClassMap,
 ) -> Result<Accuracy, EvalError> {
-    let indices: Vec<u32> =
-        (0..test.len() as u32).filter(|&index| map.label(&**test, index).is_some()).collect();
     let mut best: Vec<Tensor> = Vec::new();
-    let (seen, _) = for_each_logits(student, input, test, &indices, |logits| {
+    let (seen, _) = for_each_logits(student, input, test, indices, |logits| {
         let (_, classes) = logits.f_topk(5.min(logits.size()[1]), 1, true, true)?;
         best.push(classes.f_to_device(Device::Cpu)?);
         Ok(())

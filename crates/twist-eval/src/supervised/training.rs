@@ -1,5 +1,6 @@
 //! Training from labels, from a model to a student that has learned: what the protocols hand to the loop of `twist-train`.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,14 @@ use twist_nn::Store;
 use twist_run::{Event, EventKind, Figure, Figures, Recorder, RunError, figure};
 use twist_train::labels::{EpochFigures, LabelledData, Student, Supervised, SupervisedPlan};
 use twist_train::run::{Outcome, Place, Run, World};
-use twist_train::{Evaluator, Moment, StopFlag};
+use twist_train::{Costs, Evaluator, Moment, Pace, Patience, StopFlag, Work};
 
+use super::Accuracy;
 use super::ClassMap;
 use super::test::accuracy;
 use crate::EvalError;
+use crate::labels::spread;
+use crate::probe::pace_of;
 
 /// Decoded images stay in memory as long as they fit into this many bytes.
 const IN_MEMORY: u64 = 1 << 30;
@@ -36,6 +40,8 @@ pub struct Surroundings<'a> {
     pub stop: StopFlag,
     /// Stop after this time.
     pub max_time: Option<Duration>,
+    /// Who wants to know before the first step what the training takes, but for its checkpoints.
+    pub foretell: Option<&'a mut dyn FnMut(Costs, Work)>,
 }
 
 /// Tells of finished steps and their number, whenever figures are read.
@@ -131,12 +137,23 @@ impl FromLabels<'_> {
     /// # Errors
     /// As [`ClassMap::new`].
     pub(crate) fn tests(&self) -> Result<Tests, EvalError> {
-        let tested = |test: &Arc<dyn Dataset>| -> Result<_, EvalError> {
+        let tested = |test: &Arc<dyn Dataset>| -> Result<Test, EvalError> {
             let map = ClassMap::new(self.images.classes(), &**test)?;
-            Ok((in_memory(test), map))
+            let labelled = map.labelled(&**test);
+            Ok(Test { images: in_memory(test), map, labelled })
         };
         let test = self.test.as_ref().map(tested).transpose()?;
         Ok(Tests { test, input: self.input()? })
+    }
+
+    /// What the parts of the training take on this machine, see [`Run::rehearse`].
+    ///
+    /// # Errors
+    /// As [`FromLabels::open`] and [`FromLabels::tests`]; the first error of data or network.
+    pub(crate) fn rehearse(&self, patience: Patience, folder: Option<&Path>) -> Result<Costs, EvalError> {
+        let tests = self.tests()?;
+        let pace = |task: &mut Supervised| Ok(tests.pace(task.student())?);
+        Ok(self.open(Place::default())?.rehearse(patience, folder, pace)?)
     }
 
     /// How test images reach the student.
@@ -157,6 +174,9 @@ impl FromLabels<'_> {
     ) -> Result<Option<(Student, Vec<EpochFigures>)>, EvalError> {
         let mut tests = self.tests()?;
         let mut run = self.open(std::mem::take(&mut around.place))?;
+        if let (Some(tell), false) = (&mut around.foretell, run.is_resumed()) {
+            tell(self.rehearse(Patience::of(None), None)?, Work { checkpoints: 0, ..self.plan.work() });
+        }
         let outcome = run.run(Some(&mut tests), &mut around.recorders, &around.stop, around.max_time)?;
         match outcome {
             Outcome::Finished { .. } => Ok(Some(run.into_task().into_parts())),
@@ -172,8 +192,35 @@ impl FromLabels<'_> {
 
 /// Ends an epoch: its figures, with the accuracy on the test images where it is tested.
 pub(crate) struct Tests {
-    test: Option<(Arc<dyn Dataset>, ClassMap)>,
+    test: Option<Test>,
     input: EvalInput,
+}
+
+/// What is tested on.
+struct Test {
+    images: Arc<dyn Dataset>,
+    map: ClassMap,
+    /// The images that have a label.
+    labelled: Vec<u32>,
+}
+
+impl Tests {
+    fn accuracy(&self, student: &Student, test: &Test, indices: &[u32]) -> Result<Accuracy, EvalError> {
+        accuracy(student, &self.input, (&test.images, indices), &test.map)
+    }
+
+    /// Seconds of a test of `student`, from a part of the images: the first one decodes them, later ones need not.
+    fn pace(&self, student: &Student) -> Result<Pace, EvalError> {
+        let Some(test) = &self.test else { return Ok(Pace::default()) };
+        let all = &test.labelled;
+        let (pace, _) = pace_of(all.len(), |images| {
+            let some = spread(all.len(), images).into_iter();
+            let some: Vec<u32> = some.map(|place| all[place as usize]).collect();
+            self.accuracy(student, test, &some)?;
+            Ok(some.len())
+        })?;
+        Ok(pace)
+    }
 }
 
 impl Evaluator<Supervised> for Tests {
@@ -183,8 +230,8 @@ impl Evaluator<Supervised> for Tests {
 
     fn evaluate(&mut self, task: &mut Supervised, _: &Moment) -> Result<Figures, twist_train::EvalError> {
         let mut figures = task.take_epoch();
-        if let (Some((test, map)), true) = (&self.test, task.plan().config.tests_after(figures.epochs)) {
-            let tested = accuracy(task.student(), &self.input, test, map)?;
+        if let (Some(test), true) = (&self.test, task.plan().config.tests_after(figures.epochs)) {
+            let tested = self.accuracy(task.student(), test, &test.labelled)?;
             (figures.test_top1, figures.test_top5) = (Some(tested.top1), tested.top5);
             figures.test_images = Some(tested.images);
         }

@@ -228,7 +228,7 @@ impl Recorder for Heard<'_> {
 fn stopping(place: Place, at: fn(&Event) -> bool) -> Surroundings<'static> {
     let stop = StopFlag::new();
     let recorders: Vec<Box<dyn Recorder>> = vec![Box::new(StopAt(at, stop.clone()))];
-    Surroundings { place, recorders, stop, max_time: None }
+    Surroundings { place, recorders, stop, ..Surroundings::default() }
 }
 
 #[test]
@@ -544,7 +544,7 @@ fn seeds_that_are_done_are_not_done_again() {
         let budget = LabelBudget::Percent(50.0);
         let mut progress = |_, _, _| steps += 1;
         let (data, how) = ((&train, &test), (options, seeds));
-        let figures = finetune_seeds(&model(), data, &budget, how, &machine(), kept, &mut progress);
+        let figures = finetune_seeds(&model(), data, &budget, how, &machine(), kept, &mut progress, None);
         figures.map(|figures| (figures, steps))
     };
     let kept = Some(folder.path());

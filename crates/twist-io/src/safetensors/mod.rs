@@ -22,7 +22,7 @@ mod table;
 
 pub(crate) use load::begins_safetensors;
 pub use load::load_safetensors;
-pub use save::save_safetensors;
+pub use save::{save_safetensors, time_to_save};
 pub use table::SafetensorsTable;
 
 /// Longest header that is read, as in the format's own implementation.

@@ -1,8 +1,9 @@
 //! Writing a state so that equal states give equal bytes.
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -31,12 +32,26 @@ pub fn save_safetensors(
     let header = header(state, &order, metadata);
     let data: u64 = state.iter().map(|(_, tensor)| tensor.data.len() as u64).sum();
     let size = 8 + header.len() as u64 + data;
+    write_sized(path, Some(size), |file| write(file, state, &order, &header))
+}
 
-    write_sized(path, Some(size), |file| {
-        file.write_all(&(header.len() as u64).to_le_bytes())?;
-        file.write_all(header.as_bytes())?;
-        order.iter().try_for_each(|&index| file.write_all(&state.0[index].1.data))
-    })
+/// How long [`save_safetensors`] takes in `folder`, with a file that never has a name and is gone afterwards.
+///
+/// # Errors
+/// The folder cannot be written to, or has no room.
+pub fn time_to_save(folder: &Path, state: &StateDict) -> io::Result<Duration> {
+    let began = Instant::now();
+    let mut file = tempfile::tempfile_in(folder)?;
+    let order = data_order(state);
+    write(&mut file, state, &order, &header(state, &order, None))?;
+    file.sync_all()?;
+    Ok(began.elapsed())
+}
+
+fn write(file: &mut impl Write, state: &StateDict, order: &[usize], header: &str) -> io::Result<()> {
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    order.iter().try_for_each(|&index| file.write_all(&state.0[index].1.data))
 }
 
 fn check(path: &Path, state: &StateDict) -> Result<(), IoError> {

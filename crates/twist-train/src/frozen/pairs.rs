@@ -1,5 +1,7 @@
 //! What is compared: a row and one of its neighbours.
 
+use std::sync::Arc;
+
 use tch::{Device, Kind, Tensor};
 use twist_data::Sampler;
 use twist_io::splitmix;
@@ -55,7 +57,7 @@ impl Neighbourhood {
 pub struct Pairs {
     /// `[N, D]` float32 on the CPU.
     rows: Tensor,
-    neighbourhood: Neighbourhood,
+    neighbourhood: Arc<Neighbourhood>,
     sampler: Sampler,
     seed: u64,
     unit_length: bool,
@@ -90,7 +92,14 @@ impl Pairs {
             return Err(tch::TchError::Shape(reason).into());
         }
         let sampler = Sampler::new(len as usize, batch_size, seed)?;
+        let neighbourhood = Arc::new(neighbourhood);
         Ok(Self { rows, neighbourhood, sampler, seed, unit_length, device })
+    }
+
+    /// The same batches once more, of the same rows in memory.
+    pub(super) fn shared(&self) -> Self {
+        let (neighbourhood, sampler) = (Arc::clone(&self.neighbourhood), self.sampler.clone());
+        Self { rows: self.rows.shallow_clone(), neighbourhood, sampler, ..*self }
     }
 
     /// The batch of a step, with each number of its views 0 at the chance `dropout`, as training sees it. Which numbers

@@ -33,6 +33,16 @@ impl Run<Heads> {
         Run::open(task, numbers, place, World::one())
     }
 
+    /// A run of the same plan on the same rows that has no folder, with heads that are thrown away, for [`Run::rehearse`].
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn stand_in(&self) -> Result<Self, TrainError> {
+        let task = self.task().stand_ins()?;
+        let numbers = task.plan().run.clone();
+        Run::open(task, numbers, Place::default(), World::one())
+    }
+
     /// The same run, before its first step, under a plan with another number of epochs and no other difference.
     pub fn of_plan(mut self, plan: HeadPlan) -> Self {
         let numbers = plan.run.clone();

@@ -9,10 +9,9 @@ use twist_run::Standing;
 
 use super::step::{HeadState, head_step, mean_loss};
 use super::{HeadFacts, HeadPlan, Pairs};
-use crate::metrics::StepMetrics;
 use crate::run::{Restored, Taken, Task, least};
 use crate::start::TaskFigures;
-use crate::{Pace, TrainError, pace, resume};
+use crate::{TrainError, resume};
 
 /// Heads that learn side by side from the same pairs of rows.
 pub struct Heads {
@@ -75,20 +74,12 @@ impl Heads {
         least(losses.iter().copied())
     }
 
-    /// Seconds that a step takes on this machine, measured with heads that are thrown away; see
-    /// [`crate::seconds_per_step`].
-    ///
-    /// # Errors
-    /// libtorch's.
-    pub fn seconds_per_step(&mut self) -> Result<Pace, TrainError> {
+    /// Other heads of the same plan on the same rows, none of them led.
+    pub(super) fn stand_ins(&self) -> Result<Self, TrainError> {
         let heads = (0..self.plan.heads()).map(|number| HeadState::new(&self.plan, number, None));
-        let mut heads = heads.collect::<Result<Vec<_>, _>>()?;
-        let (seconds, _) = pace::seconds_of(self.plan.run.total_steps, |step| {
-            let (figures, _) = head_step(&mut heads, &self.plan, &mut self.pairs, step)?;
-            StepMetrics::read(&figures)?; // waits for the device
-            Ok(())
-        })?;
-        Ok(Pace { first: seconds, later: seconds })
+        let heads = heads.collect::<Result<Vec<_>, _>>()?;
+        let (plan, pairs) = (self.plan.clone(), self.pairs.shared());
+        Ok(Self { plan, recipe_name: String::new(), pairs, heads })
     }
 
     /// Refuses what would put the run at another place than it was: a step counts batches, whatever their size.

@@ -7,10 +7,10 @@ use twist_data::{EvalTransform, Interpolation, ViewPolicy};
 use twist_nn::FeatureKind;
 
 use super::Order;
-use crate::TrainError;
 use crate::config::{CheckpointConfig, GuardConfig};
 use crate::plan::refused;
 use crate::run::{RunKeys, RunPlan, RunSettings};
+use crate::{TrainError, Work};
 
 /// Steps between two readings of the figures.
 const LOG_EVERY: u64 = 10;
@@ -99,6 +99,16 @@ impl SupervisedPlan {
     /// Rates of classifier and backbone in the update that `step` makes.
     pub fn rates_at(&self, step: u64) -> [f64; 2] {
         self.config.rates(step / self.run.steps_per_epoch)
+    }
+
+    /// How often this run does what takes time; an evaluation is a test.
+    pub fn work(&self) -> Work {
+        let epochs = self.run.epochs;
+        let tests = match self.config.test_every {
+            0 => 1,
+            every => epochs.div_ceil(every),
+        };
+        Work { evaluations: tests, ..self.run.work() }
     }
 
     /// The whole plan as `plan.json` has it.
@@ -233,6 +243,17 @@ mod tests {
             let config = SupervisedConfig { test_every: every, ..config() };
             (1..=20).filter(|&epochs| config.tests_after(epochs)).collect::<Vec<u64>>()
         };
+        let planned = |every| {
+            let machine =
+                Machine { device: tch::Device::Cpu, threads: 1, loader_threads: 1, fast_bf16: false };
+            let config = SupervisedConfig { test_every: every, ..config() };
+            SupervisedPlan::new(config, 600, 10, &machine).unwrap().work()
+        };
+        for every in [0, 1, 7, 8, 20, 30] {
+            let work = planned(every);
+            assert_eq!(work.evaluations, tested(every).len() as u64, "every {every}");
+            assert_eq!((work.epochs, work.steps_per_epoch, work.checkpoints), (20, 3, 20));
+        }
         assert_eq!(tested(8), [8, 16, 20]);
         assert_eq!(tested(0), [20]);
         assert_eq!(tested(1).len(), 20);

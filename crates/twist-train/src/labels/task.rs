@@ -193,6 +193,11 @@ impl Task for Supervised {
         Ok(Taken { metrics: vec![metrics], indices, events })
     }
 
+    fn rewind(&mut self, _: u64) -> Result<(), TrainError> {
+        self.loader = None;
+        Ok(())
+    }
+
     fn capture(&self) -> Result<StateDict, TrainError> {
         self.student.state_dict()
     }

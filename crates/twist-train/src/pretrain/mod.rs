@@ -5,15 +5,12 @@ mod task;
 mod early_labels;
 mod feed;
 
-mod measure;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use twist_data::Dataset;
 use twist_run::RunFolder;
 
-pub use self::measure::seconds_per_step;
 pub use self::task::Pretraining;
 use crate::init::init_from;
 use crate::run::{Place, Run, World};
@@ -52,5 +49,14 @@ impl Run<Pretraining> {
             state.teach_again(plan)?;
         }
         Ok(run)
+    }
+
+    /// A run of `plan` that has no folder, for [`Run::rehearse`].
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn stand_in_for(plan: &TrainPlan, dataset: &Arc<dyn Dataset>) -> Result<Self, TrainError> {
+        let task = Pretraining::new(plan.clone(), Arc::clone(dataset), String::new(), false)?;
+        Run::open(task, plan.run.clone(), Place::default(), World::one())
     }
 }

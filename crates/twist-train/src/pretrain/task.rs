@@ -107,6 +107,10 @@ impl Task for Pretraining {
         Ok(Taken { metrics: vec![metrics], indices: batch.indices, events })
     }
 
+    fn rewind(&mut self, step: u64) -> Result<(), TrainError> {
+        self.feed.as_mut().map_or(Ok(()), |feed| feed.restart(&self.plan, step))
+    }
+
     fn put_down(&mut self) {
         self.feed = None;
     }

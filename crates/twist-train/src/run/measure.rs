@@ -1,9 +1,15 @@
 //! How the loop asks how well a task does, without knowing what that means.
 
+use twist_io::Refused;
 use twist_run::{Figure, Figures};
 
 /// An evaluator's own error.
 pub type EvalError = Box<dyn std::error::Error + Send + Sync>;
+
+/// An evaluator failed after `step` steps.
+pub(super) fn evaluation_failed(step: u64, source: EvalError) -> Refused {
+    Refused::new(format!("evaluation at step {step} failed")).caused_by(source)
+}
 
 /// When an evaluation happens.
 #[derive(Clone, Copy, Debug)]

@@ -22,6 +22,8 @@ mod readings;
 
 mod measure;
 
+mod rehearsal;
+
 mod length;
 mod outcome;
 mod stop;
@@ -31,7 +33,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tch::Tensor;
-use twist_io::Refused;
 use twist_run::{Event, EventKind, Figure, Loaded, Measured, Recorder, Standing, figure, files};
 
 pub use measure::{EvalError, Evaluator, Moment};
@@ -44,6 +45,7 @@ pub use task::{Restored, Taken, Task};
 pub use world::World;
 
 use self::facts::Facts;
+use self::measure::evaluation_failed;
 use self::readings::Readings;
 use crate::guard::{self, CollapseKind, SavedStep};
 use crate::start::start_figures;
@@ -287,9 +289,8 @@ impl<T: Task> Run<T> {
     ) -> Result<Option<Measured>, TrainError> {
         let step = self.step();
         let moment = Moment { step, leader: readings.leader() };
-        let scores = evaluator
-            .evaluate(&mut self.task, &moment)
-            .map_err(|source| Refused::new(format!("evaluation at step {step} failed")).caused_by(source))?;
+        let scores =
+            evaluator.evaluate(&mut self.task, &moment).map_err(|source| evaluation_failed(step, source))?;
         let score = decides.and_then(|figure| Some(Measured::by(figure, scores.get(figure)?)));
         self.record(recorders, EventKind::Eval(scores))?;
         Ok(score)

@@ -25,6 +25,15 @@ pub trait Task {
     /// The first of data or network; out of memory comes with advice.
     fn step(&mut self, step: u64) -> Result<Taken, TrainError>;
 
+    /// Makes ready for `step` as the next one, whichever was the last. What it trains stays as it is.
+    ///
+    /// # Errors
+    /// Those of the data.
+    fn rewind(&mut self, step: u64) -> Result<(), TrainError> {
+        let _ = step;
+        Ok(())
+    }
+
     /// Ends what only steps need, such as the loading of images, and gives back its memory.
     fn put_down(&mut self) {}
 

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use twist_eval::LabelBudget;
 use twist_eval::finetune::finetune_seeds;
 use twist_run::{evaluations, figure};
+use twist_train::{Costs, Work};
 
 use crate::args::{BudgetArgs, TeachArgs, TeachMachineArgs, at_least};
+use crate::estimate::Estimate;
 use crate::exit::Exit;
 use crate::label_lines::result_lines;
 use crate::progress::Counting;
@@ -61,8 +63,12 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         None => LabelBudget::Percent(args.budget.percent.unwrap_or(100.0)),
     };
     let options = args.teach.options(precision);
-    let mut counting = Counting::new(talk, "steps").on(&opened.machine);
     let seeds = args.seeds;
+    let mut foretell = |costs: Costs, work: Work| {
+        let all = Work { epochs: work.epochs * seeds, evaluations: work.evaluations * seeds, ..work };
+        Estimate { costs, work: all, fixed: 0 }.say(talk);
+    };
+    let mut counting = Counting::new(talk, "steps").on(&opened.machine);
     let mut progress = |place: u64, done: usize, all: usize| {
         counting.at(place as usize * all + done, seeds as usize * all);
     };
@@ -74,6 +80,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         &opened.machine,
         args.state.as_deref(),
         &mut progress,
+        talk.shows_progress().then_some(&mut foretell),
     )?;
     drop(counting);
     let mut lines = result_lines(figure::FINETUNE, &figures);

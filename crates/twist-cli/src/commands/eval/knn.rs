@@ -8,6 +8,7 @@ use twist_run::{evaluations, figure};
 
 use super::DataArgs;
 use crate::args::{ModelArgs, at_least};
+use crate::bar::Busy;
 use crate::digits::{share, thousands};
 use crate::exit::Exit;
 use crate::results;
@@ -78,12 +79,14 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let (queries, query_labels) = queries.labelled(&*test)?;
     let votes = args.votes();
     let classes = train.classes().len() as i64;
+    let busy = Busy::new("votes of the neighbours", talk);
     let top1 = knn_top1_each(
         (&twist_model::unit_rows(&bank)?, &bank_labels),
         (&twist_model::unit_rows(&queries)?, &query_labels),
         classes,
         &votes,
     )?;
+    drop(busy);
 
     let (voters, asked) = (bank.size()[0], queries.size()[0]);
     let mut figures = Map::new();

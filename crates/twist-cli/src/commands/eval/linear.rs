@@ -13,6 +13,7 @@ use twist_run::{evaluations, figure};
 
 use super::DataArgs;
 use crate::args::{ModelArgs, at_least};
+use crate::estimate::Estimate;
 use crate::exit::{Exit, Usage};
 use crate::label_lines::result_lines;
 use crate::model::Opened;
@@ -168,8 +169,12 @@ fn augmented(
         seed: args.seed,
         ..released
     };
-    let mut around =
-        Surroundings { recorders: vec![Box::new(Progress::of_evaluation(talk))], ..Surroundings::default() };
+    let mut foretell = |costs, work| Estimate { costs, work, fixed: 0 }.say(talk);
+    let mut around = Surroundings {
+        recorders: vec![Box::new(Progress::of_evaluation(talk))],
+        foretell: if talk.shows_progress() { Some(&mut foretell) } else { None },
+        ..Surroundings::default()
+    };
     let (model, kept) = (&opened.model, args.state.as_deref());
     // Nobody raises the flag to stop: a signal ends the process, and --state has what was done until then.
     let ended = augmented_linear(model, train, test, &how, &opened.machine, kept, &mut around)?;

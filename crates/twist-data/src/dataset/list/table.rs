@@ -95,6 +95,8 @@ impl Lines<'_> {
         }
         self.line
     }
+}
+
 /// What to say of a first line that is not the header of such a table.
 fn no_path_column(header: &csv::StringRecord) -> String {
     let found = header.iter().collect::<Vec<_>>().join(",");
