@@ -45,7 +45,6 @@ def open_clip_transform(size, images):
     return torch.stack([transform(image) for image in images])
 
 
-DINOV2 = partial(processor, "BitImageProcessor", size={"shortest_edge": 256}, **IMAGENET)
 DINOV3 = partial(processor, "DINOv3ViTImageProcessor")
 SIGLIP = lambda size: partial(processor, "SiglipImageProcessor", size={"height": size, "width": size}, resample=2)
 
@@ -112,7 +111,7 @@ NETWORKS = {
        for size, patch in [("b", 16), ("l", 16), ("h", 14)]},
     **{f"mocov3_{size}16": (lambda r, size=size: mocov3(r, size), base_encoder, bilinear) for size in "sb"},
     **{f"dinov2_{size}14{'_reg4' if registers else ''}":
-       (lambda r, size=size, registers=registers: dinov2(r, size, registers), call, DINOV2)
+       (lambda r, size=size, registers=registers: dinov2(r, size, registers), call, bicubic)
        for size in "sblg" for registers in (0, 4)},
     **{f"dinov3_{size}16": (lambda r, size=size: dinov3(r, size), call, DINOV3) for size in ("s", "splus", "b", "l", "hplus")
        },

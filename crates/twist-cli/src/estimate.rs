@@ -70,13 +70,13 @@ pub(crate) fn timed(
     }
     let busy = measuring(talk);
     let evaluator = OnlineEvaluator::new(data.clone());
-    let mut evaluate = |task: &mut Pretraining| match plan.run.eval_every_steps {
+    let evaluate = |task: &mut Pretraining| match plan.run.eval_every_steps {
         Some(_) => Ok(evaluator.pace(task.net(), task.plan())?),
         None => Ok(Pace::default()),
     };
     let images: &Arc<dyn Dataset> = &data.train;
     let run = Run::stand_in_for(&plan, images)?;
-    let costs = run.rehearse(asked.patience(), Some(existing(folder)), &mut evaluate)?;
+    let costs = run.rehearse(asked.patience(), Some(existing(folder)), evaluate)?;
     drop(busy);
     let fixed = plan.config().self_label.as_ref().map_or(0, |stage| stage.epochs);
     let estimate = Estimate { costs, work: plan.run.work(), fixed };

@@ -17,6 +17,9 @@ pub enum DataError {
     /// Whatever no program has to tell from the rest.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// A file that cannot be read as what its name says, from its beginning on.
+    #[error("{refused}")]
+    Content { path: PathBuf, is_text: bool, refused: Box<Refused> },
     /// An index beyond the end.
     #[error("image {index} was requested, but the data set has {len} images")]
     OutOfRange { index: usize, len: usize },
@@ -108,7 +111,18 @@ impl DataError {
 
     /// A list or label file with a bad line, counted from 1.
     pub(crate) fn line(path: impl AsRef<Path>, line: u64, why: impl Into<String>) -> Self {
-        Refused::new(format!("{}, line {line}", path.as_ref().display())).because(why).into()
+        let refused = Refused::new(format!("{}, line {line}", path.as_ref().display())).because(why);
+        if line == 1 { Self::content(path, true, refused) } else { refused.into() }
+    }
+
+    fn content(path: impl AsRef<Path>, is_text: bool, refused: Refused) -> Self {
+        Self::Content { path: path.as_ref().to_owned(), is_text, refused: Box::new(refused) }
+    }
+
+    /// What a file is that is not what its name says, in place of how it is damaged.
+    pub(crate) fn is_rather(path: &Path, name: &str, remedy: &str) -> Self {
+        let why = format!("its content is {name}; {remedy}. {SUPPORTED}");
+        Refused::new(format!("{} is not a data set", path.display())).because(why).into()
     }
 
     /// A label file that does not belong to this data set.
@@ -119,19 +133,22 @@ impl DataError {
 
     /// A CIFAR batch that is not one.
     pub(crate) fn cifar(path: impl AsRef<Path>, why: impl Into<String>) -> Self {
-        Refused::new(format!("{} is not a CIFAR binary batch", path.as_ref().display())).because(why).into()
+        let what = format!("{} is not a CIFAR binary batch", path.as_ref().display());
+        Self::content(path, false, Refused::new(what).because(why))
     }
 
     /// A damaged tar archive.
     pub(crate) fn tar(path: impl AsRef<Path>, offset: u64, why: impl Into<String>) -> Self {
-        Refused::new(format!("{} is damaged at byte {offset}", path.as_ref().display())).because(why).into()
+        let refused =
+            Refused::new(format!("{} is damaged at byte {offset}", path.as_ref().display())).because(why);
+        if offset == 0 { Self::content(path, false, refused) } else { refused.into() }
     }
 
     /// A parquet file that is damaged or has other columns than the image layout.
     #[cfg(feature = "parquet")]
     pub(crate) fn parquet(path: impl AsRef<Path>, why: impl Into<String>) -> Self {
         let what = format!("{} cannot be read as a parquet file of images", path.as_ref().display());
-        Refused::new(what).because(why).into()
+        Self::content(path, false, Refused::new(what).because(why))
     }
 
     /// A file cannot be written.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::features::user_folder;
+
 /// The ending of every model file.
 const ENDING: &str = "safetensors";
 
@@ -12,12 +14,10 @@ pub struct Library {
 }
 
 impl Library {
-    /// The user's: `$XDG_CACHE_HOME/twist/models`, else `~/.cache/twist/models`; `None` where there is neither.
+    /// The user's: `$TWIST_CACHE/models`, else `$XDG_CACHE_HOME/twist/models`, else `~/.cache/twist/models`; `None` where there
+    /// is none of them.
     pub fn of_user() -> Option<Self> {
-        let variable =
-            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let base = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
-        Some(Self::at(base.join("twist").join("models")))
+        user_folder("models").map(Self::at)
     }
 
     /// In this folder, which is made when it is needed.

@@ -60,7 +60,7 @@ impl ConvNextArch {
 
     fn of(channels: i64, blocks: [u8; STAGES]) -> Option<Self> {
         let possible = (1..=MOST_CHANNELS >> (STAGES - 1)).contains(&channels) && !blocks.contains(&0);
-        possible.then(|| Self { channels: channels as u16, blocks })
+        possible.then_some(Self { channels: channels as u16, blocks })
     }
 
     /// Four stages behind patches of 4×4.

@@ -112,7 +112,7 @@ impl RunFolder {
         }))
     }
 
-    /// Moves a file that holds what people said and that would be replaced out of the way: see [`keep_copy`]. Returns where
+    /// Moves a file that holds what people said and that would be replaced out of the way, under a name that says so. Returns where
     /// it is then; `None` when there is no such file.
     ///
     /// # Errors

@@ -15,6 +15,7 @@
 //! checkpoint needs no random state, and a resumed run equals an uninterrupted one, bit for bit on the CPU.
 //!
 //! ```no_run
+//! use torch_ext::{DeviceRequest, Machine};
 //! use twist_run::{OnExisting, RunFolder};
 //! use twist_train::run::Run;
 //! use twist_train::*;

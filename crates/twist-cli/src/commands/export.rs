@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
+use torch_ext::DeviceRequest;
 use twist_model::{ExportOptions, Model, export_formats, exporter, sha256_of};
-use twist_train::DeviceRequest;
 
 use crate::args::UseArgs;
 use crate::exit::{Exit, Usage};
@@ -13,13 +13,13 @@ use crate::{names, out_file};
 
 const EXAMPLES: &str = "\
 Examples:
-  twist export runs/RUN --out classes.onnx               images in, features and class probabilities out
-  twist export runs/RUN --out classes.onnx --bytes       takes uint8 pixels, normalises inside
-  twist export runs/RUN --out backbone.pth               as the released TWIST: keys `model` and `backbone`
-  twist export runs/RUN --to timm --out vit.safetensors  timm.create_model(…, checkpoint_path=…)
-  twist export runs/RUN --to torchvision --out r50.pth   load_state_dict(torch.load(…))
+  twist export runs/RUN --out classes.onnx              images in, features and classes out
+  twist export runs/RUN --out classes.onnx --bytes      takes uint8 pixels, normalises inside
+  twist export runs/RUN --out backbone.pth              as the released TWIST, for PyTorch
+  twist export runs/RUN --to timm --out vit.safetensors
+  twist export runs/RUN --to torchvision --out resnet50.pth
 
-The last line of the output has the SHA-256 and the name of each file.";
+The output is the SHA-256 and the name of each file.";
 
 /// Write a model for other programs: ONNX, PyTorch, torchvision, timm
 #[derive(Debug, clap::Args)]

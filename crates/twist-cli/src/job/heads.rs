@@ -19,6 +19,9 @@ use crate::progress::{self, Counting};
 use crate::sources;
 use crate::talk::Talk;
 
+/// Makes the recipe of a run with so many epochs.
+pub(crate) type RecipeOfEpochs<'a> = dyn Fn(u64, &Talk) -> anyhow::Result<HeadRecipe> + 'a;
+
 /// Everything that is decided before anything is written.
 pub(crate) struct HeadJob<'a> {
     pub(crate) recipe: HeadRecipe,
@@ -28,7 +31,7 @@ pub(crate) struct HeadJob<'a> {
     pub(crate) sources: Sources,
     pub(crate) time: TimeAsked,
     /// The recipe for another number of epochs.
-    pub(crate) make: Box<dyn Fn(u64, &Talk) -> anyhow::Result<HeadRecipe> + 'a>,
+    pub(crate) make: Box<RecipeOfEpochs<'a>>,
     /// The time that the number of epochs was chosen for.
     pub(crate) fitted_to: Option<Duration>,
     pub(crate) strict: bool,

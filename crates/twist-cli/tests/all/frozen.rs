@@ -230,7 +230,7 @@ fn wrong_features_are_refused_with_what_would_be_right() {
     let cases: [(&str, i32, &[&str]); 9] = [
         ("train photos --recipe frozen", 2, &["--frozen MODEL", ".npy"]),
         ("train train.npy --recipe demo", 1, &["recipe of a head", "frozen"]),
-        ("train train.npy --init x.safetensors", 2, &["--init"]),
+        ("train train.npy --init tiny.toml", 2, &["--init"]),
         ("train train.npy --frozen x", 2, &["--frozen"]),
         ("train train.npy --labels a.csv", 2, &["x.labels.npy"]),
         ("train train.npy --eval-data photos", 2, &["--eval-data", "photos"]),

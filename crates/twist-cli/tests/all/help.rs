@@ -27,6 +27,7 @@ const COMMANDS: &[&str] = &[
     "clusters MODEL export",
     "report",
     "import",
+    "export",
     "data",
     "data info",
     "data verify",

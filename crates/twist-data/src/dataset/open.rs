@@ -94,21 +94,12 @@ pub fn open(spec: &str, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataE
 
 /// What a file is that is not what its name says, in place of how it is damaged.
 fn seen_through(error: DataError) -> DataError {
-    use DataError::{Cifar, Line, Parquet, Tar};
-    let (Cifar { path, .. }
-    | Parquet { path, .. }
-    | Tar { path, offset: 0, .. }
-    | Line { path, line: 1, .. }) = &error
-    else {
-        return error;
-    };
+    let DataError::Content { path, is_text, .. } = &error else { return error };
     let begin = begin_of_file(path);
     // A list of paths is text, and may begin with any letters.
-    let is_text = matches!(error, Line { .. }) && begin.iter().all(|byte| *byte > 8);
+    let is_text = *is_text && begin.iter().all(|byte| *byte > 8);
     match foreign::by_content(&begin).filter(|_| !is_text) {
-        Some(Foreign { name, remedy, .. }) => {
-            DataError::UnknownKind { path: path.clone(), found: format!("its content is {name}; {remedy}") }
-        }
+        Some(Foreign { name, remedy, .. }) => DataError::is_rather(path, name, remedy),
         None => error,
     }
 }

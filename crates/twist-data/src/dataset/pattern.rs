@@ -39,7 +39,10 @@ pub(crate) fn expand(spec: &str) -> Result<Vec<PathBuf>, DataError> {
         let found = glob::glob(name).map_err(|e| bad(e.to_string()))?;
         let before = files.len();
         for path in found {
-            let path = path.map_err(|e| DataError::folder(e.path().to_path_buf(), e.into()))?;
+            let path = path.map_err(|e| {
+                let folder = e.path().to_owned();
+                DataError::folder(folder, e.into())
+            })?;
             if path.is_file() {
                 files.push(path);
             }

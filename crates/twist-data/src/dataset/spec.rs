@@ -157,7 +157,7 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<FoundFiles, DataError> {
         }
         // What somebody names one by one is told by its content, whatever it is called.
         _ if paths.iter().all(|path| known_format(&begin_of_file(path)).is_some()) => {
-            Ok(Source::Images(paths, Vec::new()))
+            Ok(FoundFiles::Images(paths, Vec::new()))
         }
         extension => {
             match foreign::by_content(&begin_of_file(&paths[0])).or(foreign::by_extension(extension)) {

@@ -134,7 +134,7 @@ impl ShardWriter {
 pub(super) fn publish(nursery: &Nursery, shards: Vec<Complete>) -> Result<Vec<PathBuf>, DataError> {
     let listed = nursery.will_publish(shards.iter().map(|shard| (&*shard.place, &*shard.path)));
     if let (Err(source), Some(Complete { path, .. })) = (listed, shards.first()) {
-        return Err(DataError::write(&path, source));
+        return Err(DataError::write(path, source));
     }
     let mut published: Vec<PathBuf> = Vec::with_capacity(shards.len());
     for Complete { place, path, .. } in shards {

@@ -14,6 +14,9 @@ use super::{FinetuneOptions, Finetuned, finetune, training};
 use crate::supervised::{Kept, StepsDone, Surroundings};
 use crate::{EvalError, LabelBudget, LabelledImages};
 
+/// Hears what a training takes before its first step.
+type Foretell<'a> = &'a mut dyn FnMut(Costs, Work);
+
 /// Fine-tunes once for each of `seeds` seeds, from `options.seed` on: the seed draws the labels, the classifier's first
 /// weights, the order and the crops. The mean stands under `finetune_top1` (and `finetune_top5`), the sample standard
 /// deviation under `finetune_top1_std`, every run under `runs`.
@@ -30,8 +33,7 @@ pub fn finetune_seeds(
     (options, seeds): (&FinetuneOptions, u64),
     machine: &Machine,
     kept: Option<&Path>,
-    progress: &mut dyn FnMut(u64, usize, usize),
-    mut foretell: Option<&mut dyn FnMut(Costs, Work)>,
+    (progress, mut foretell): (&mut dyn FnMut(u64, usize, usize), Option<Foretell<'_>>),
 ) -> Result<Map<String, Value>, EvalError> {
     let (mut runs, mut protocol) = (Vec::new(), Value::Null);
     for place in 0..seeds.max(1) {

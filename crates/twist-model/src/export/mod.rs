@@ -93,12 +93,12 @@ pub(crate) mod tests {
     #[test]
     fn the_name_or_the_ending_chooses_the_format() {
         for (name, path, format) in [
-            (None, "model.safetensors", "twist"),
+            (None, "net.safetensors", "twist"),
             (None, "model.SafeTensors", "twist"),
             (None, "model", "twist"),
             (None, "model.pth", "pth"),
             (None, "model.onnx", "onnx"),
-            (Some("timm"), "model.safetensors", "timm"),
+            (Some("timm"), "net.safetensors", "timm"),
             (Some("torchvision"), "model.pth", "torchvision"),
         ] {
             assert_eq!(exporter(name, Path::new(path)).unwrap().name(), format, "{path}");

@@ -280,10 +280,18 @@ fn without_chunk(name: &str) -> String {
     chunked().unwrap_or_else(|| name.to_owned())
 }
 
-/// Tensors of a network that do not take part in computing its features: what masks patches in pretraining, and what losses
-/// keep.
-const BYSTANDERS: [&str; 7] =
-    ["mask_token", "queue", "queue_ptr", "center", "logit_scale", "temperature", "num_batches_tracked"];
+/// Tensors of a network that do not take part in computing its features: what masks patches in pretraining, and what decoders
+/// and losses keep.
+const BYSTANDERS: [&str; 8] = [
+    "mask_token",
+    "decoder_pos_embed",
+    "queue",
+    "queue_ptr",
+    "center",
+    "logit_scale",
+    "temperature",
+    "num_batches_tracked",
+];
 
 /// Modules that transform what flows through a backbone, beside those that the network here has as well.
 const IN_THE_WAY: [&str; 11] = [

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Component, Path};
 
+use twist_run::files;
+
 /// The weight files of the libraries that publish, the preferred one first. Before a single file comes the index of
 /// several. Pickles come last; nothing in them is executed.
 pub(crate) const FIRST: [&str; 8] = [
     "model.safetensors.index.json",
-    "model.safetensors",
+    // The same name as that of a run's model.
+    files::MODEL,
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
     "pytorch_model.bin.index.json",
@@ -49,7 +52,7 @@ impl Wanted {
         let has = |wanted: &&str| files.iter().any(|file| file == wanted);
         let descriptions =
             DESCRIPTIONS.iter().filter(|file| has(file)).map(|file| (*file).to_owned()).collect();
-        let weights = match FIRST.into_iter().find(|file| has(&file)) {
+        let weights = match FIRST.into_iter().find(|file| has(file)) {
             Some(index) if index.ends_with(".index.json") => shards(index, &read(index)?),
             Some(file) => Ok(vec![file.to_owned()]),
             None => only(files).map(|file| vec![file]),
@@ -107,8 +110,8 @@ mod tests {
 
     #[test]
     fn safetensors_come_before_pickles_and_an_index_brings_its_files() {
-        let wanted = of(&["README.md", "config.json", "pytorch_model.bin", "model.safetensors"], "").unwrap();
-        assert_eq!(wanted.weights, ["model.safetensors"]);
+        let wanted = of(&["README.md", "config.json", "pytorch_model.bin", files::MODEL], "").unwrap();
+        assert_eq!(wanted.weights, [files::MODEL]);
         assert_eq!(wanted.descriptions, ["config.json"]);
         let index = r#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-1.safetensors"}}"#;
         let wanted = of(&["model.safetensors.index.json"], index).unwrap();

@@ -5,6 +5,6 @@ mod layouts;
 mod pictures;
 mod tables;
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "other test binaries use the rest")]
 #[path = "../../../twist-nn/tests/all/reference.rs"]
 mod reference;

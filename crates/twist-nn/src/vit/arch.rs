@@ -152,8 +152,8 @@ fn size_and_patch(text: &str, facts: &Facts) -> Option<(VitSize, i64)> {
         digits => digits.parse().ok().filter(|patch| (1..=MOST_PATCH).contains(patch)),
     };
     let named = facts.sizes.iter().filter_map(|size| Some((size, text.strip_prefix(size.name)?)));
-    let named = named.filter(|(_, digits)| digits.bytes().all(|byte| byte.is_ascii_digit()));
-    if let Some((size, digits)) = named.last() {
+    let mut named = named.filter(|(_, digits)| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    if let Some((size, digits)) = named.next_back() {
         return Some((*size, patch(digits)?));
     }
     let (size, digits) = text.split_once('p').unwrap_or((text, ""));

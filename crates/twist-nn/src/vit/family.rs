@@ -79,8 +79,11 @@ pub(super) struct Facts {
     /// What its authors use.
     pub(super) usual: Usual,
     /// How publishers store it, each with the networks that it is for.
-    pub(super) layouts: &'static [(fn(&VitArch) -> bool, &'static Layout)],
+    pub(super) layouts: &'static [(Fits, &'static Layout)],
 }
+
+/// Whether a layout is for a network.
+type Fits = fn(&VitArch) -> bool;
 
 /// What tells a family from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

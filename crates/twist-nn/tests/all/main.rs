@@ -3,6 +3,7 @@
 mod reference;
 
 mod backbone;
+mod graph;
 mod head;
 mod keys;
 mod literal;

@@ -23,21 +23,26 @@ pub(super) fn labels(metrics: &Metrics) -> Option<u64> {
 
 /// Judges by the test images, else by the labels that were held out in turn.
 pub(super) fn judge(metrics: &Metrics, mut found: Findings) -> Verdict {
-    let guess =
-        metrics.count("/labels/classes").filter(|classes| *classes > 0).map(|classes| 1.0 / classes as f64);
+    let alone = metrics.baselines.get(figure::MOST_FREQUENT_TOP1);
+    let alone = alone.map(|alone| (alone, format!("the most frequent class alone is {}", percent(alone))));
+    let guess = alone.or_else(|| {
+        let classes = metrics.count("/labels/classes").filter(|classes| *classes > 0)?;
+        let chance = 1.0 / classes as f64;
+        Some((chance, format!("{} is a guess", percent(chance))))
+    });
     let tested = on_test_images(metrics).or_else(|| cross_validated(metrics));
-    match (&tested, guess) {
+    match (&tested, &guess) {
         (None, _) => found.add(
             Grade::Doubtful,
             "nothing says how often it is right".into(),
             "test it on labelled images that it did not learn from (`twist eval classifier RUN --test DATA`)",
         ),
-        (Some(Tested { accuracy, images, reason, .. }), Some(guess))
-            if accuracy - margin(*accuracy, *images) <= guess =>
+        (Some(Tested { accuracy, images, reason, .. }), Some((guess, words)))
+            if accuracy - margin(*accuracy, *images) <= *guess =>
         {
             found.add(
                 Grade::NotYet,
-                format!("{reason}, where {} is a guess", percent(guess)),
+                format!("{reason}, where {words}"),
                 "label more images, or begin with a network pretrained on similar images",
             );
         }

@@ -29,7 +29,7 @@ impl Targets {
     /// Those of the images `indices`: their tags where there are any, else their labels.
     ///
     /// # Errors
-    /// [`TrainError::NoLabel`] for an image without a label; libtorch fails.
+    /// An image has no label; libtorch fails.
     pub fn of(
         images: &dyn Dataset,
         tags: Option<&Tags>,

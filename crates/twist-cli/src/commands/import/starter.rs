@@ -108,9 +108,6 @@ fn by_hand() -> String {
 /// What pip said at last, in one line.
 fn last_words(text: &str) -> String {
     let errors: Vec<&str> = text.lines().map(str::trim).filter(|line| line.starts_with("ERROR:")).collect();
-    let line = errors
-        .last()
-        .or(text.lines().map(str::trim).filter(|line| !line.is_empty()).last().as_ref())
-        .copied();
+    let line = errors.last().or(text.lines().map(str::trim).rfind(|line| !line.is_empty()).as_ref()).copied();
     twist_io::printable(line.unwrap_or("it said nothing")).into()
 }

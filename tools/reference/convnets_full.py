@@ -1,15 +1,13 @@
-"""Photographs through networks and preprocessing of other programs and of Twist: how far apart the numbers are.
+"""The published sizes of convolutional networks: Twist against the implementations that publish them.
 
-    cargo build --release; cargo build --release -p twist-data --example pixels
-    pip install torch torchvision pillow timm transformers efficientnet_lite_pytorch safetensors
-    python tools/parity/photographs.py PHOTOS --twist target/release/twist --pixels target/release/examples/pixels
+    cargo build --workspace --examples --bins
+    python tools/reference/convnets_full.py PHOTOS target/debug [--only NAME] > table.md
 
-PHOTOS is a folder of JPEG files of many sizes. First, 50 of them are resized and cropped by both, as each network's authors
-do: the mean and largest difference of pixels, of 255. Then each network, of full size and with random weights (layer
-scales and statistics of batches too), is saved under its own names, imported by `twist import`, and 16 photographs go
-through it: the largest difference of features relative to the largest feature, once with Pillow's pixels on one side
-(`twist embed` on the files, as people use it), and once with the same pixels on both sides (PNG files of the crops).
-Rows are Markdown, for docs/import.md.
+PHOTOS is a folder of JPEG files of many sizes. For each network: weights are drawn at random (layer scales and statistics of
+batches too, so that every part changes the features), the file is written to a temporary folder under the publisher's names and
+imported, and the photographs pass through both. The columns: how far the inputs are apart on average, in 1/255 of the pixels'
+range (50 photographs); the largest difference of features in relation to the largest feature for the same input, and with each
+side's own input (16).
 """
 import argparse, subprocess, tempfile
 from pathlib import Path
@@ -19,7 +17,7 @@ import timm
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision import models, transforms
 from torchvision.transforms import InterpolationMode
@@ -104,41 +102,42 @@ def relative(got, expected):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--twist", type=Path, required=True)
-    parser.add_argument("--pixels", type=Path, required=True)
+    parser.add_argument("built", type=Path, help="the folder with twist and examples/preprocess")
     parser.add_argument("--only", default="", help="networks whose name has this in it")
     args = parser.parse_args()
+    twist, preprocess = args.built / "twist", args.built / "examples" / "preprocess"
     photos = sorted(args.photos.glob("*.jpg"))[:50]
     assert len(photos) == 50, f"{len(photos)} photographs in {args.photos}, 50 are needed"
-    print("| preprocessing | mean difference of 255 | largest |\n|---|---|---|")
-    for resize, crop, kind in [(256, 224, "bilinear"), (256, 224, "bicubic"), (332, 300, "bicubic")]:
-        ours = np.frombuffer(run(args.pixels, resize, crop, kind, *photos), np.uint8).reshape(50, crop, crop, 3)
-        off = np.abs(ours.astype(int) - np.stack([crop_of(photo, resize, crop, kind) for photo in photos]))
-        print(f"| {kind} {resize}, centre {crop}, 50 photographs | {off.mean():.4f} | {off.max()} |")
-        assert off.mean() <= 1
-    print("\n| network | same pixels | from the files |\n|---|---|---|", flush=True)
+    print("| network | input, of 255 | same input | own input |\n|---|---|---|---|", flush=True)
     for name, make, features, resize, crop, kind, (mean, std) in networks():
         if args.only not in name:
             continue
+        mean, std = torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)
         with tempfile.TemporaryDirectory() as place:
             place = Path(place)
-            (place / "files").mkdir(), (place / "crops").mkdir()
-            net, pixels = randomised(make(), 7), []
-            for photo in photos[:16]:
-                (place / "files" / photo.name).symlink_to(photo.resolve())
-                pixels.append(crop_of(photo, resize, crop, kind))
-                Image.fromarray(pixels[-1]).save(place / "crops" / (photo.stem + ".png"))
+            folders = [place / "all", place / "few", place / "crops"]
+            for folder in folders:
+                folder.mkdir()
+            pixels = [crop_of(photo, resize, crop, kind) for photo in photos]
+            for number, photo in enumerate(photos):
+                (place / "all" / photo.name).symlink_to(photo.resolve())
+                if number < 16:
+                    (place / "few" / photo.name).symlink_to(photo.resolve())
+                    Image.fromarray(pixels[number]).save(place / "crops" / (photo.stem + ".png"))
+            net = randomised(make(), 7)
             save_file({key: v.contiguous() for key, v in net.state_dict().items()}, place / "theirs.safetensors")
-            run(args.twist, "import", place / "theirs.safetensors", "--out", place / "ours.safetensors")
-            x = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2) / 255
-            x = (x - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+            run(twist, "import", place / "theirs.safetensors", "--out", place / "ours.safetensors")
+            run(twist, "import", place / "theirs.safetensors", "--out", place / "whole.safetensors", "--resize", crop)
+            run(preprocess, place / "ours.safetensors", place / "all", place / "inputs.safetensors")
+            theirs = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2) / 255
+            ours = load_file(place / "inputs.safetensors")["pixels"] * std + mean
+            input_off = float((ours - theirs).abs().mean()) * 255
             with torch.no_grad():
-                expected = features(net, x).flatten(1).numpy()
-            run(args.twist, "import", place / "theirs.safetensors", "--out", place / "crops.safetensors", "--resize", crop)
-            same = relative(embed(args.twist, place / "crops.safetensors", place / "crops", place / "a.npy"), expected)
-            files = relative(embed(args.twist, place / "ours.safetensors", place / "files", place / "b.npy"), expected)
-        print(f"| {name} | {same:.1e} | {files:.1e} |", flush=True)
-        assert same <= 1e-4, name
+                expected = features(net, (theirs[:16] - mean) / std).flatten(1).numpy()
+            same = relative(embed(twist, place / "whole.safetensors", place / "crops", place / "a.npy"), expected)
+            own = relative(embed(twist, place / "ours.safetensors", place / "few", place / "b.npy"), expected)
+        print(f"| {name} | {input_off:.3f} | {same:.1e} | {own:.1e} |", flush=True)
+        assert same <= 1e-4 and input_off <= 1, name
 
 
 if __name__ == "__main__":
