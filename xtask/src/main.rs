@@ -27,7 +27,7 @@ Usage: cargo xtask COMMAND
   setup [--cuda]   download libtorch 2.11 and link it into this clone (once per user; --cuda: with the CUDA part)
   demo  [ARGS]     set up, build in release mode, run `twist demo ARGS`
   test  [ARGS]     set up, run every test; ARGS go to `cargo test`
-  lint             check format, lints and documentation; run every fuzz target for a minute
+  lint             check format, imports, lints and documentation; run every fuzz target for a minute
   fuzz  [SECONDS]  run every fuzz target for SECONDS (default 60), two at a time, with memory and time limits
   check            what CI runs: lint, then test
   accept           run three seeds of each demo; check the accuracies and times that the demos promise

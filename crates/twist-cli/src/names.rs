@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use torch_ext::{DeviceRequest, Machine};
 use twist_io::{Refused, UpdateLock};
 use twist_model::{ClassSource, Model, ModelName};
-use twist_run::{ClusterNames, Group, NamedWeights, RunError, clusters_file};
+use twist_run::samples::Sample;
+use twist_run::{ClusterNames, Group, NamedWeights, RunError, Samples, clusters_file};
 
 use crate::exit::Usage;
 use crate::talk::Talk;
@@ -54,6 +55,15 @@ impl Named {
         let before = names.weights().cloned();
         shown.iter().for_each(|now| names.set_weights(now.clone()));
         Ok((Self { names, file, run: model.folder, own, shown, _lock: lock }, before))
+    }
+
+    /// What the network said of the images that its run was evaluated on; `None` where it was not, or is not of a run.
+    ///
+    /// # Errors
+    /// The table is damaged or cannot be read.
+    pub(crate) fn images(&self) -> Result<Option<Vec<Sample>>, RunError> {
+        let samples = self.run.as_ref().map(|folder| Samples::read(folder, false)).transpose()?.flatten();
+        Ok(samples.map(|samples| samples.rows()))
     }
 
     /// Writes the file.

@@ -4,20 +4,17 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tch::{Kind, Tensor};
-use twist_data::{Dataset, EvalTransform, Interpolation};
+use twist_data::Dataset;
 use twist_metrics::cluster_scores;
 use twist_model::EvalInput;
 use twist_model::{NetworkOutputs, RowBuffer, unit_rows};
 use twist_nn::{NetConfig, TwistNet};
 
+use crate::crops::pixel_transform;
 use crate::labels::label_tensor;
 use crate::split::{EvalData, Split};
 use crate::{EvalError, KMeans, KnnProtocol, knn_top1};
 
-/// Pixels are compared at this size at most: larger images are reduced, as usual for pixel baselines.
-const SIDE: u32 = 32;
-/// k-means sees at most this many training images.
-pub(crate) const KMEANS_IMAGES: usize = 10_000;
 /// Independent starts of k-means, of which the best is kept.
 pub(crate) const KMEANS_RESTARTS: u32 = 5;
 /// With more clusters k-means takes longer than what it says is worth.
@@ -98,15 +95,6 @@ pub(crate) fn measure(
     })
 }
 
-/// The evaluation's own view of the image, reduced to [`SIDE`] pixels where it is larger.
-pub(crate) fn pixel_transform(transform: &EvalTransform) -> EvalTransform {
-    if transform.crop <= SIDE {
-        return transform.clone();
-    }
-    let resize = (u64::from(transform.resize) * u64::from(SIDE)).div_ceil(u64::from(transform.crop)) as u32;
-    EvalTransform::new(resize, SIDE, Interpolation::Bilinear).with_whole(transform.whole)
-}
-
 /// Vectors `[N, D]` with their labels `[N]`.
 struct Table {
     rows: Tensor,
@@ -168,6 +156,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use tch::Device;
+    use twist_data::{EvalTransform, Interpolation};
     use twist_nn::DeviceNormalize;
 
     use super::*;

@@ -8,11 +8,13 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use twist_data::{DataError, Dataset, Decoder, EvalTransform, Rgb8, Stored};
+use twist_data::{DataError, Dataset, Decoder, EvalTransform, Interpolation, Rgb8, Stored};
 use twist_model::KeptCrops;
 
 use crate::artefacts::run_thumbnail;
-use crate::baselines::pixel_transform;
+
+/// Pixels are compared at this size at most: larger images are reduced, as usual for pixel baselines.
+const SIDE: u32 = 32;
 
 /// Bytes of crops that are kept; images beyond it are decoded each time.
 const MOST_BYTES: u64 = 512 << 20;
@@ -160,6 +162,15 @@ impl Dataset for View {
     fn fingerprint(&self) -> String {
         self.set.dataset.fingerprint()
     }
+}
+
+/// The evaluation's own view of the image, reduced to [`SIDE`] pixels where it is larger.
+pub(crate) fn pixel_transform(transform: &EvalTransform) -> EvalTransform {
+    if transform.crop <= SIDE {
+        return transform.clone();
+    }
+    let resize = (u64::from(transform.resize) * u64::from(SIDE)).div_ceil(u64::from(transform.crop)) as u32;
+    EvalTransform::new(resize, SIDE, Interpolation::Bilinear).with_whole(transform.whole)
 }
 
 #[cfg(test)]

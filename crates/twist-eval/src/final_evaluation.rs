@@ -9,7 +9,8 @@ use twist_nn::TwistNet;
 use twist_run::{Carried, Figures, Log, Metrics, figure, files};
 use twist_train::TrainPlan;
 
-use crate::baselines::{self, KMEANS_RESTARTS, pixel_transform};
+use crate::baselines::{self, KMEANS_RESTARTS};
+use crate::crops::pixel_transform;
 use crate::scores::{self, Scores};
 use crate::split::{EvalData, Split};
 use crate::{EvalError, KnnProtocol, artefacts};

@@ -10,9 +10,11 @@ use twist_nn::DeviceNormalize;
 use twist_train::TrainPlan;
 
 use crate::EvalError;
-use crate::baselines::KMEANS_IMAGES;
 use crate::crops::Crops;
 use crate::labels::{labelled, spread, tell_apart};
+
+/// k-means sees at most this many training images.
+pub(crate) const KMEANS_IMAGES: usize = 10_000;
 
 /// Without held-out data, this share of the labelled training images is asked instead of voting.
 const ASKED_SHARE: usize = 10;

@@ -1,6 +1,5 @@
 //! Errors of reading and writing files.
 
-use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +8,7 @@ use thiserror::Error;
 use crate::mat::MatDamage;
 use crate::near::{did_you_mean, near_paths};
 use crate::pickle::PickleDamage;
-use crate::printable;
+use crate::printable::shown;
 use crate::refused::Refused;
 use crate::tensor::Dtype;
 
@@ -28,28 +27,6 @@ pub enum TensorError {
     /// The elements are of another type.
     #[error("the tensor holds {got}, but {expected} was asked for: convert it first")]
     Dtype { expected: Dtype, got: Dtype },
-}
-
-/// Longest text from a file that an error shows, in characters: names of tensors are shorter.
-const SHOWN: usize = 160;
-
-/// A name or text from a file as an error shows it: on one line, without what a terminal would act upon, its middle left
-/// out where it is long.
-pub fn shown(text: &str) -> Cow<'_, str> {
-    match shortened(text, SHOWN) {
-        Cow::Borrowed(text) => printable(text),
-        Cow::Owned(text) => Cow::Owned(printable(&text).into_owned()),
-    }
-}
-
-/// A text without its middle where it has more than `most` bytes.
-pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
-    if text.len() <= most {
-        return Cow::Borrowed(text);
-    }
-    let cut = |at: usize| (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-    let (head, tail) = (&text[..cut(most / 2)], &text[cut(text.len() - most / 2)..]);
-    Cow::Owned(format!("{head} … {tail} ({} bytes)", text.len()))
 }
 
 fn count(bytes: Option<usize>) -> String {

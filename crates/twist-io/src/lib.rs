@@ -84,7 +84,7 @@ pub use crate::atomic::{
 };
 pub use crate::cells::{has_further_lines, text_of_cell, text_to_cell};
 pub use crate::digits::thousands;
-pub use crate::error::{HeaderDamage, IoError, TensorError, shortened, shown};
+pub use crate::error::{HeaderDamage, IoError, TensorError};
 pub use crate::format::{WeightFormat, weight_format};
 pub use crate::lines::{append_lines, open_own};
 pub use crate::mat::{MatDamage, MatValue, load_mat};
@@ -92,7 +92,7 @@ pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::near::{did_you_mean, near_paths};
 pub use crate::npy::{NpyHeader, NpyWriter, npy_checksum, read_npy, read_npy_header};
 pub use crate::pickle::{PickleDamage, PickleFile, PickleStates, PickleValue, load_pickle, save_pickle};
-pub use crate::printable::{printable, printable_lines};
+pub use crate::printable::{printable, printable_lines, shortened, shown};
 pub use crate::refused::{Refused, some_of};
 pub use crate::regular::{open_regular, read_small, read_small_text};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors, time_to_save};

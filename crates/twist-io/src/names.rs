@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::error::shown;
+use crate::printable::shown;
 
 /// Most misplaced names for which the costly search for a similar one is made; more than that is another network.
 const SEARCHED: usize = 200;

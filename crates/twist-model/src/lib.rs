@@ -30,6 +30,7 @@ mod hub;
 mod library;
 mod model;
 mod published;
+mod user_folder;
 
 mod input;
 mod watch;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::features::user_folder;
+use crate::user_folder::user_folder;
 
 /// The ending of every model file.
 const ENDING: &str = "safetensors";

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::cifar_resnet::CifarDepth;
 use crate::convnext::ConvNextArch;
 use crate::efficientnet_lite::EfficientNetLiteArch;
+use crate::options::PUBLISHED_WIDTH;
 use crate::resnet::ResNetArch;
-use crate::vit::{VitArch, VitFeature};
-use crate::{Activation, Backbone, BackboneConfig, Builder, Layout, NnError};
+use crate::tensor_names::length;
+use crate::vit::VitArch;
+use crate::{Architecture, Layout, NnError, TensorNames, Unrecognised};
 
 /// A backbone's architecture, written `resnet18`, `resnet50_cifar`, `resnet20`, `vit_s`, `vit_b8`, …
 ///
@@ -84,7 +86,7 @@ impl Arch {
     pub fn width_in(&self, names: &dyn TensorNames) -> i64 {
         let channels = |name: &str| names.shape(name)?.first().copied();
         let found = self.kind().width_tensor().and_then(channels);
-        found.map_or(crate::config::PUBLISHED_WIDTH, length)
+        found.map_or(PUBLISHED_WIDTH, length)
     }
 
     fn parse(name: &str) -> Option<Self> {
@@ -94,146 +96,6 @@ impl Arch {
             .or_else(|| EfficientNetLiteArch::parse(name).map(Arch::EfficientNetLite))
             .or_else(|| VitArch::parse(name).map(Arch::Vit))
     }
-}
-
-/// What an architecture says of itself: all that the rest of Twist has to know of a kind of network.
-pub trait Architecture: fmt::Display + fmt::Debug {
-    /// Adds the network's tensors under the builder's prefix.
-    ///
-    /// # Errors
-    /// The device has no room.
-    fn build(&self, b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError>;
-
-    /// Width D of the features of a network of this [`width`](BackboneConfig::width).
-    fn feature_dim(&self, width: i64) -> i64;
-
-    /// Refuses what the configuration asks for and this architecture does not have.
-    ///
-    /// # Errors
-    /// [`NnError::Misfit`].
-    fn check(&self, config: &BackboneConfig) -> Result<(), NnError>;
-
-    /// What its authors use, which is assumed where nobody says anything else.
-    fn usual(&self) -> Usual;
-
-    /// Sides of its images are multiples of so many pixels.
-    fn side_multiple(&self) -> i64 {
-        1
-    }
-
-    /// The convolution whose output channels are the [`width`](BackboneConfig::width), `backbone.` in front; `None` where
-    /// the architecture has only one width.
-    fn width_tensor(&self) -> Option<&'static str>;
-
-    /// How publishers store its tensors; none: only as Twist does.
-    fn layouts(&self) -> Vec<&'static Layout> {
-        Vec::new()
-    }
-
-    /// What tensors cannot tell and is assumed of weights from elsewhere, as a sentence.
-    fn assumption(&self) -> Option<&'static str> {
-        None
-    }
-}
-
-/// What the authors of an architecture use.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Usual {
-    /// The non-linearity of the projection head.
-    pub activation: Activation,
-    /// How images are resized for an evaluation.
-    pub filter: Filter,
-    /// Side of the images in pixels.
-    pub side: u32,
-    /// Shorter side in pixels that images have before the centre crop to that.
-    pub resize: u32,
-    /// Whether both sides are resized to that, instead of the shorter one.
-    pub whole: bool,
-    /// What pixels are normalised by.
-    pub normalisation: Normalisation,
-    /// Which feature they use, of a network that could give others.
-    pub feature: Option<VitFeature>,
-}
-
-impl Usual {
-    /// As torchvision evaluates convolutional networks: on the centre of images whose shorter side has `resize` pixels.
-    pub(crate) const fn bilinear(side: u32, resize: u32) -> Self {
-        Self {
-            activation: Activation::Relu,
-            filter: Filter::Bilinear,
-            side,
-            resize,
-            whole: false,
-            normalisation: IMAGENET,
-            feature: None,
-        }
-    }
-}
-
-/// Mean and standard deviation of each channel, of pixels in [0, 1].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Normalisation {
-    /// Subtracted.
-    pub mean: [f64; 3],
-    /// Divides what is left.
-    pub std: [f64; 3],
-}
-
-/// That of ImageNet, which nearly all published weights expect.
-pub(crate) const IMAGENET: Normalisation =
-    Normalisation { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-
-/// How images are resized.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filter {
-    /// Triangle.
-    Bilinear,
-    /// Cubic convolution.
-    Bicubic,
-}
-
-/// The tensors of a file by Twist's names (`backbone.conv1.weight`).
-pub trait TensorNames {
-    /// The shape of a tensor, if there is one of this name.
-    fn shape(&self, name: &str) -> Option<&[usize]>;
-
-    /// The layout in which the file was found, where it is not Twist's own.
-    fn layout(&self) -> Option<&'static Layout> {
-        None
-    }
-
-    /// What the file has, in a few words, for people.
-    fn summary(&self) -> String;
-
-    /// Whether there is such a tensor.
-    fn has(&self, name: &str) -> bool {
-        self.shape(name).is_some()
-    }
-
-    /// How many of `0, 1, …` stand in for the star of a name.
-    fn count(&self, pattern: &str) -> usize {
-        (0..).take_while(|number: &usize| self.has(&pattern.replace('*', &number.to_string()))).count()
-    }
-}
-
-/// Tensors of a network that is not known, or not known well enough.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unrecognised {
-    /// What was seen.
-    pub reason: String,
-    /// What to do, where there is something better than to name a known architecture.
-    pub remedy: Option<String>,
-}
-
-impl Unrecognised {
-    pub(crate) fn seen(reason: String) -> Self {
-        Self { reason, remedy: None }
-    }
-}
-
-/// The length of an axis as a file claims it; whether a network can have it is checked later.
-pub(crate) fn length(axis: usize) -> i64 {
-    i64::try_from(axis).unwrap_or(i64::MAX)
 }
 
 impl fmt::Display for Arch {

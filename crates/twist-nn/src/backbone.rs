@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{BackboneConfig, Builder, Graph, NnError, Value};
+use crate::{Graph, NnError, Value};
 
 /// How a network treats batch statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +68,4 @@ pub trait Backbone: std::fmt::Debug + Send {
 
     /// `D`.
     fn feature_dim(&self) -> i64;
-}
-
-/// The backbone that a configuration names, its tensors under the builder's prefix.
-///
-/// # Errors
-/// The device has no room.
-pub fn build(b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError> {
-    config.arch.kind().build(b, config)
 }

@@ -9,10 +9,10 @@ use std::fmt;
 
 use tch::Tensor;
 
-use crate::arch::Unrecognised;
 use crate::layers::{BatchNorm, Conv};
+use crate::tensor_names::Unrecognised;
 use crate::{
-    Architecture, Backbone, BackboneConfig, Builder, Graph, Mode, NnError, TensorNames, Usual, Value,
+    Architecture, Backbone, BackboneOptions, Builder, Graph, Mode, NnError, TensorNames, Usual, Value,
 };
 
 /// Stages of every depth.
@@ -94,18 +94,18 @@ impl fmt::Display for CifarDepth {
 }
 
 impl Architecture for CifarDepth {
-    fn build(&self, b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError> {
-        Ok(Box::new(CifarResNet::new(b, *self, config.width)?))
+    fn build(&self, b: &mut Builder<'_>, options: &BackboneOptions) -> Result<Box<dyn Backbone>, NnError> {
+        Ok(Box::new(CifarResNet::new(b, *self, options.width)?))
     }
 
     fn feature_dim(&self, width: i64) -> i64 {
         width
     }
 
-    fn check(&self, config: &BackboneConfig) -> Result<(), NnError> {
-        self.check_width(config.width)?;
-        config.refuse_drop_path()?;
-        config.refuse_freezing()
+    fn check(&self, options: &BackboneOptions) -> Result<(), NnError> {
+        self.check_width(options.width)?;
+        options.refuse_drop_path(self)?;
+        options.refuse_freezing(self)
     }
 
     fn usual(&self) -> Usual {

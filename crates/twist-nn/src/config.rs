@@ -2,31 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Arch, NnError};
-
-/// Most channels of a transformer, and of the stage of a ResNet that its width counts.
-pub const MOST_CHANNELS: i64 = 1 << 16;
-
-/// Most units of a layer of the head, and most classes: beyond, no machine has the memory.
-pub const MOST_OUTPUTS: i64 = 1 << 20;
-
-/// Channels of every published ResNet's first stage.
-pub(crate) const PUBLISHED_WIDTH: i64 = 64;
+use crate::options::{BackboneOptions, MOST_CHANNELS, MOST_OUTPUTS};
+use crate::{Activation, Arch, Backbone, Builder, NnError};
 
 /// Images to features: everything that decides the shape of a [`Backbone`](crate::Backbone), and how it is regularised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackboneConfig {
     /// Which one.
     pub arch: Arch,
-    /// Channels of a ResNet's first stage, or of the last one of a ResNet for CIFAR: 64 as published, 128 for `w2`,
-    /// fewer for small machines. Other architectures have the one width of their size.
-    pub width: i64,
-    /// Chance that the last block's branches are left out for an image of a training batch; earlier blocks' chances
-    /// rise to it linearly from 0 (stochastic depth, arXiv:1603.09382). ResNets have none.
-    pub drop_path: f64,
-    /// Leaves the projection of patches at its random start, which steadies training (MoCo v3, arXiv:2104.02057).
-    /// Transformers only.
-    pub freeze_embedding: bool,
+    /// What that leaves open.
+    #[serde(flatten)]
+    pub options: BackboneOptions,
 }
 
 /// Features to logits: everything that decides the shape of a [`ProjectionHead`](crate::ProjectionHead).
@@ -55,21 +41,17 @@ pub struct NetConfig {
     pub head: HeadConfig,
 }
 
-/// The non-linearity of the projection head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Activation {
-    /// `max(x, 0)`, for convolutional networks.
-    #[default]
-    Relu,
-    /// `x Φ(x)`, for transformers.
-    Gelu,
-}
-
 impl BackboneConfig {
     /// As published.
     pub fn new(arch: Arch) -> Self {
-        Self { arch, width: PUBLISHED_WIDTH, drop_path: 0.0, freeze_embedding: false }
+        Self { arch, options: BackboneOptions::default() }
+    }
+
+    /// The same with another width.
+    #[must_use]
+    pub fn with_width(mut self, width: i64) -> Self {
+        self.options.width = width;
+        self
     }
 
     /// Checks the width.
@@ -77,35 +59,16 @@ impl BackboneConfig {
     /// # Errors
     /// [`NnError::NotPositive`], [`NnError::TooLarge`], or [`NnError::Misfit`] for what this architecture does not have.
     pub fn check(&self) -> Result<(), NnError> {
-        in_range("width", self.width, MOST_CHANNELS)?;
-        self.arch.kind().check(self)
+        in_range("width", self.options.width, MOST_CHANNELS)?;
+        self.arch.kind().check(&self.options)
     }
 
-    /// For architectures that have the one width of their size.
-    pub(crate) fn refuse_width(&self) -> Result<(), NnError> {
-        let rule = || format!("{} has a fixed width; omit it, or write 64", self.arch);
-        match self.width {
-            PUBLISHED_WIDTH => Ok(()),
-            width => Err(NnError::Misfit { field: "width", value: width.to_string(), rule: rule() }),
-        }
-    }
-
-    /// For architectures without stochastic depth.
-    pub(crate) fn refuse_drop_path(&self) -> Result<(), NnError> {
-        let rule = || format!("{} has no stochastic depth; omit it", self.arch);
-        match self.drop_path {
-            0.0 => Ok(()),
-            chance => Err(NnError::Misfit { field: "drop_path", value: chance.to_string(), rule: rule() }),
-        }
-    }
-
-    /// For architectures that are not transformers.
-    pub(crate) fn refuse_freezing(&self) -> Result<(), NnError> {
-        let rule = || format!("{} is not a transformer; omit it", self.arch);
-        match self.freeze_embedding {
-            true => Err(NnError::Misfit { field: "freeze_embedding", value: "true".into(), rule: rule() }),
-            false => Ok(()),
-        }
+    /// The backbone, its tensors under the builder's prefix.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn build(&self, b: &mut Builder<'_>) -> Result<Box<dyn Backbone>, NnError> {
+        self.arch.kind().build(b, &self.options)
     }
 }
 
@@ -144,7 +107,7 @@ impl NetConfig {
     /// The same with a backbone of another width.
     #[must_use]
     pub fn with_width(mut self, width: i64) -> Self {
-        self.backbone.width = width;
+        self.backbone.options.width = width;
         self
     }
 

@@ -8,10 +8,10 @@ use std::fmt;
 
 use tch::Tensor;
 
-use crate::arch::{Unrecognised, length};
 use crate::layers::{Conv, LayerNorm, Linear, thinned};
+use crate::tensor_names::{Unrecognised, length};
 use crate::{
-    Activation, Architecture, Backbone, BackboneConfig, Builder, Filter, Form, Graph, Init, Layout,
+    Activation, Architecture, Backbone, BackboneOptions, Builder, Filter, Form, Graph, Init, Layout,
     MOST_CHANNELS, Mode, NnError, Rest, Rule, TensorNames, Usual, Value,
 };
 
@@ -97,17 +97,17 @@ impl fmt::Display for ConvNextArch {
 }
 
 impl Architecture for ConvNextArch {
-    fn build(&self, b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError> {
-        Ok(Box::new(ConvNext::new(b, *self, config.drop_path)?))
+    fn build(&self, b: &mut Builder<'_>, options: &BackboneOptions) -> Result<Box<dyn Backbone>, NnError> {
+        Ok(Box::new(ConvNext::new(b, *self, options.drop_path)?))
     }
 
     fn feature_dim(&self, _width: i64) -> i64 {
         self.width(STAGES - 1)
     }
 
-    fn check(&self, config: &BackboneConfig) -> Result<(), NnError> {
-        config.refuse_width()?;
-        config.refuse_freezing()
+    fn check(&self, options: &BackboneOptions) -> Result<(), NnError> {
+        options.refuse_width(self)?;
+        options.refuse_freezing(self)
     }
 
     fn usual(&self) -> Usual {

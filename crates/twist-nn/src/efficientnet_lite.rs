@@ -10,10 +10,10 @@ use std::sync::LazyLock;
 
 use tch::Tensor;
 
-use crate::arch::{Unrecognised, length};
 use crate::layers::{BatchNorm, Conv, thinned};
+use crate::tensor_names::{Unrecognised, length};
 use crate::{
-    Architecture, Backbone, BackboneConfig, Builder, Filter, Graph, Layout, Mode, NnError, Normalisation,
+    Architecture, Backbone, BackboneOptions, Builder, Filter, Graph, Layout, Mode, NnError, Normalisation,
     Rest, Rule, TensorNames, Usual, Value,
 };
 
@@ -114,17 +114,17 @@ impl fmt::Display for EfficientNetLiteArch {
 }
 
 impl Architecture for EfficientNetLiteArch {
-    fn build(&self, b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError> {
-        Ok(Box::new(EfficientNetLite::new(b, *self, config.drop_path)?))
+    fn build(&self, b: &mut Builder<'_>, options: &BackboneOptions) -> Result<Box<dyn Backbone>, NnError> {
+        Ok(Box::new(EfficientNetLite::new(b, *self, options.drop_path)?))
     }
 
     fn feature_dim(&self, _width: i64) -> i64 {
         FEATURES
     }
 
-    fn check(&self, config: &BackboneConfig) -> Result<(), NnError> {
-        config.refuse_width()?;
-        config.refuse_freezing()
+    fn check(&self, options: &BackboneOptions) -> Result<(), NnError> {
+        options.refuse_width(self)?;
+        options.refuse_freezing(self)
     }
 
     fn usual(&self) -> Usual {

@@ -33,14 +33,18 @@
 mod normalize;
 mod twist;
 
+mod activation;
 mod config;
 mod model_config;
+mod options;
 
 mod arch;
+mod architecture;
 mod backbone;
 mod depth;
 mod feature_kind;
 mod layout;
+mod tensor_names;
 
 mod cifar_resnet;
 mod convnext;
@@ -60,10 +64,12 @@ mod init;
 
 mod error;
 
-pub use arch::{Arch, Architecture, Filter, Normalisation, TensorNames, Unrecognised, Usual};
-pub use backbone::{Backbone, Mode, build as build_backbone};
+pub use activation::Activation;
+pub use arch::Arch;
+pub use architecture::{Architecture, Filter, Normalisation, Usual};
+pub use backbone::{Backbone, Mode};
 pub use cifar_resnet::{CifarDepth, CifarResNet};
-pub use config::{Activation, BackboneConfig, HeadConfig, MOST_CHANNELS, MOST_OUTPUTS, NetConfig};
+pub use config::{BackboneConfig, HeadConfig, NetConfig};
 pub use convnext::{ConvNext, ConvNextArch};
 pub use depth::{BlockKind, Depth, Stem};
 pub use efficientnet_lite::{EfficientNetLite, EfficientNetLiteArch};
@@ -78,7 +84,9 @@ pub use layout::{Absent, Form, Layout, Planned, Rest, Rule, host_values, zeros};
 pub use loss::{LossTerms, SelfLabelLoss, SelfLabelTerms, TeacherLoss, TwistLoss, classes_in_use};
 pub use model_config::ModelConfig;
 pub use normalize::DeviceNormalize;
+pub use options::{BackboneOptions, MOST_CHANNELS, MOST_OUTPUTS};
 pub use resnet::{ResNet, ResNetArch};
 pub use store::{Builder, Entry, Role, Store};
+pub use tensor_names::{TensorNames, Unrecognised};
 pub use twist::TwistNet;
 pub use vit::{VisionTransformer, VitArch, VitFeature, VitSize};

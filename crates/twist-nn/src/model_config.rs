@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use twist_io::Refused;
 
-use crate::{Activation, Arch, BackboneConfig, HeadConfig, NetConfig, NnError};
+use crate::{Activation, Arch, BackboneConfig, BackboneOptions, HeadConfig, NetConfig, NnError};
 
 /// `[model]`: backbone and projection head.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,8 @@ impl ModelConfig {
     /// An unknown name; a width that contradicts the architecture's name.
     pub fn net(&self, bunch: Option<i64>) -> Result<NetConfig, NnError> {
         let (arch, width) = self.backbone()?;
-        let (drop_path, freeze_embedding) = (self.drop_path, self.freeze_embedding);
+        let Self { drop_path, freeze_embedding, .. } = *self;
+        let options = BackboneOptions { width, drop_path, freeze_embedding };
         let one_of = |key: &str, given: &str, names: [&str; 2]| match names
             .iter()
             .position(|name| *name == given)
@@ -58,7 +59,7 @@ impl ModelConfig {
         };
         let gelu = one_of("activation", &self.activation, ["relu", "gelu"])?;
         Ok(NetConfig {
-            backbone: BackboneConfig { arch, width, drop_path, freeze_embedding },
+            backbone: BackboneConfig { arch, options },
             head: HeadConfig {
                 hidden_dim: self.hidden_dim,
                 dim: self.dim,

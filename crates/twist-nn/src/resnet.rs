@@ -7,11 +7,11 @@ use std::fmt;
 
 use tch::Tensor;
 
-use crate::arch::Unrecognised;
 use crate::graph::Attribute;
 use crate::layers::{BatchNorm, Conv};
+use crate::tensor_names::Unrecognised;
 use crate::{
-    Architecture, Backbone, BackboneConfig, BlockKind, Builder, Depth, Graph, Mode, NnError, Stem,
+    Architecture, Backbone, BackboneOptions, BlockKind, Builder, Depth, Graph, Mode, NnError, Stem,
     TensorNames, Usual, Value,
 };
 
@@ -90,17 +90,17 @@ impl fmt::Display for ResNetArch {
 }
 
 impl Architecture for ResNetArch {
-    fn build(&self, b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError> {
-        Ok(Box::new(ResNet::new(b, self.depth, self.stem, config.width)?))
+    fn build(&self, b: &mut Builder<'_>, options: &BackboneOptions) -> Result<Box<dyn Backbone>, NnError> {
+        Ok(Box::new(ResNet::new(b, self.depth, self.stem, options.width)?))
     }
 
     fn feature_dim(&self, width: i64) -> i64 {
         8 * width * self.depth.blocks().0.expansion()
     }
 
-    fn check(&self, config: &BackboneConfig) -> Result<(), NnError> {
-        config.refuse_drop_path()?;
-        config.refuse_freezing()
+    fn check(&self, options: &BackboneOptions) -> Result<(), NnError> {
+        options.refuse_drop_path(self)?;
+        options.refuse_freezing(self)
     }
 
     fn usual(&self) -> Usual {

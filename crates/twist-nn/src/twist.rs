@@ -2,7 +2,7 @@
 
 use tch::{Device, Tensor};
 
-use crate::{Backbone, Mode, NetConfig, NnError, ProjectionHead, Store, backbone};
+use crate::{Backbone, Mode, NetConfig, NnError, ProjectionHead, Store};
 
 /// Backbone and head, with all of their tensors under the names of the released checkpoints: `backbone.*` and
 /// `projection_heads.*`.
@@ -31,7 +31,7 @@ impl TwistNet {
     }
 
     fn parts(config: &NetConfig, mut store: Store) -> Result<Self, NnError> {
-        let backbone = backbone::build(&mut store.builder("backbone"), &config.backbone)?;
+        let backbone = config.backbone.build(&mut store.builder("backbone"))?;
         let head = ProjectionHead::new(
             &mut store.builder("projection_heads"),
             backbone.feature_dim(),

@@ -258,7 +258,7 @@ struct DropPathSeed {
 
 impl DropPathSeed {
     fn new(plan: &TrainPlan, step: u64, network: Network, piece: u64) -> Self {
-        let draws = plan.net().backbone.drop_path > 0.0;
+        let draws = plan.net().backbone.options.drop_path > 0.0;
         Self {
             seed: draws.then(|| {
                 [step, network as u64, piece]

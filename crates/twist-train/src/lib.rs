@@ -57,6 +57,7 @@ mod teacher;
 mod optim;
 
 mod metrics;
+mod reading;
 
 mod guard;
 mod start;
@@ -81,12 +82,13 @@ pub use error::TrainError;
 pub use guard::{CollapseKind, Guard};
 pub use init::init_from;
 pub use memory::{HostMemory, host_memory, peak_memory_gib};
-pub use metrics::{StepMetrics, StepReading};
+pub use metrics::StepMetrics;
 pub use objective::{LossValue, Objective};
 pub use optim::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
 pub use pace::{Costs, Pace, Patience, Work};
 pub use plan::{DataFacts, EvalPlan, RatePlan, SelfLabelPlan, TrainPlan};
 pub use pretrain::{Pretraining, TrainOptions};
+pub use reading::StepReading;
 pub use resume::changes;
 pub use run::{EvalError, Evaluator, Moment, Outcome, RunPlan, StopFlag, StopReason};
 pub use schedule::{Cosine, LearningRate, Stage, released_warmup_epochs, silent_warmup_epochs};

@@ -6,7 +6,7 @@ use twist_nn::{DeviceNormalize, Mode, TwistNet};
 use crate::features::BatchFeatures;
 use crate::metrics::StepMetrics;
 use crate::objective::Objective;
-use crate::optim::{self, Optimizer, Parameters, Rates};
+use crate::optim::{self, Optimizer, Parameters};
 use crate::teacher::Teacher;
 use crate::{TrainError, TrainPlan};
 
@@ -63,7 +63,7 @@ pub fn train_step(
     pixels: &[Tensor],
 ) -> Result<StepMetrics, TrainError> {
     // Schedules: pure functions of the step.
-    let (rates, objective) = (Rates::at(plan, step), Objective::at(plan, step));
+    let (rates, objective) = (plan.rates().at(step, plan.optim()), Objective::at(plan, step));
     let views = plan.views_at(step).len() as i64;
 
     // Normalise on the device: u8 [V_r, B, S_r, S_r, 3] to float [V_r*B, 3, S_r, S_r].

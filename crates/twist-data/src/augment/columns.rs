@@ -1,6 +1,6 @@
 //! Filtering along columns: weighted sums of rows.
 
-use super::resize::PixelRows;
+use super::rows::PixelRows;
 use super::simd::{Kernel, dispatch, mul_add, round_to_u8};
 use super::taps::Taps;
 

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::draw::Crop;
+use super::interpolation::Interpolation;
 use super::planes::Planes;
-use super::policy::{Interpolation, MAX_SIZE, PolicyError};
+use super::policy::{MAX_SIZE, PolicyError};
 use super::resize::{Resizer, Target};
 use crate::image::Rgb8;
 

@@ -9,6 +9,8 @@ mod operation;
 
 mod erase;
 
+mod interpolation;
+
 mod policy;
 
 mod draw;
@@ -48,9 +50,10 @@ mod normalize;
 pub use draw::{ColorOp, Crop, DrawKey, Jitter, ViewDraw, draw};
 pub use erase::Erase;
 pub use eval::EvalTransform;
+pub use interpolation::Interpolation;
 pub use normalize::Normalize;
 pub use operation::Operation;
-pub use policy::{Interpolation, PolicyError, ViewPolicy};
+pub use policy::{PolicyError, ViewPolicy};
 pub use rand_augment::{Operations, RandAugment};
 pub use view::Augmenter;
 

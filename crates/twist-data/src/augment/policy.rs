@@ -2,18 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::interpolation::Interpolation;
 use super::rand_augment::RandAugment;
-
-/// The resampling filter of a crop, both antialiased as in Pillow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Interpolation {
-    /// Keys' cubic with a = -1/2, support 2: the paper's choice.
-    #[default]
-    Bicubic,
-    /// The triangle filter, support 1.
-    Bilinear,
-}
 
 /// The augmentation of one view: random resized crop, flip, RandAugment, colour jitter, grayscale, blur, solarisation,
 /// erasing, in that order.

@@ -2,8 +2,8 @@
 
 use super::draw::Crop;
 use super::eval::resized_size;
+use super::interpolation::Interpolation;
 use super::planes::Planes;
-use super::policy::Interpolation;
 use super::resize::{Resizer, Target};
 use crate::image::Rgb8;
 

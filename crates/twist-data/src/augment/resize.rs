@@ -6,9 +6,9 @@
 
 use super::columns::filter_columns;
 use super::draw::Crop;
+use super::interpolation::Interpolation;
 use super::planes::Planes;
-use super::policy::Interpolation;
-use super::rows::{LANES, filter_rows};
+use super::rows::{LANES, PixelRows, filter_rows};
 use super::taps::{Axis, Taps};
 use crate::image::Rgb8;
 
@@ -25,15 +25,6 @@ pub(crate) struct Target {
     pub(crate) size: (u32, u32),
     /// Mirror left and right.
     pub(crate) flip: bool,
-}
-
-/// Bytes of an image, or of a part of it.
-#[derive(Clone, Copy)]
-pub(crate) struct PixelRows<'a> {
-    /// From the first byte of the part to the end of the image.
-    pub(crate) bytes: &'a [u8],
-    /// Bytes from one row to the next.
-    pub(crate) pitch: usize,
 }
 
 /// Resamples; keeps its buffers from image to image.

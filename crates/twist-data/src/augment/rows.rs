@@ -5,12 +5,20 @@
 
 use wide::u8x16;
 
-use super::resize::PixelRows;
 use super::simd::{Kernel, dispatch, mul_add, round_to_u8};
 use super::taps::Taps;
 
 /// Rows that are filtered together, and bytes that are transposed together.
 pub(crate) const LANES: usize = 16;
+
+/// Bytes of an image, or of a part of it.
+#[derive(Clone, Copy)]
+pub(crate) struct PixelRows<'a> {
+    /// From the first byte of the part to the end of the image.
+    pub(crate) bytes: &'a [u8],
+    /// Bytes from one row to the next.
+    pub(crate) pitch: usize,
+}
 
 /// Filters `rows` rows of interleaved pixels. Channel `c` of row `y` goes to
 /// `out[y * row_pitch + c * channel_pitch..]`, as many bytes as there are taps.

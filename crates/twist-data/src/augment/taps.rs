@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::policy::Interpolation;
+use super::interpolation::Interpolation;
 
 /// One direction of a resize.
 #[derive(Clone, Copy, Debug)]
@@ -83,36 +83,6 @@ impl Taps {
                 weights.iter_mut().for_each(|weight| *weight /= sum);
             }
             self.starts.push(start as u32);
-        }
-    }
-}
-
-impl Interpolation {
-    /// Half the width of the filter in input samples, when not shrinking.
-    fn support(self) -> f64 {
-        match self {
-            Self::Bicubic => 2.0,
-            Self::Bilinear => 1.0,
-        }
-    }
-
-    /// The filter at a distance from its centre.
-    #[inline(always)]
-    fn weight(self, x: f32) -> f32 {
-        let x = x.abs();
-        match self {
-            Self::Bicubic => {
-                let near = (1.5 * x - 2.5) * x * x + 1.0;
-                let far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0;
-                if x < 1.0 {
-                    near
-                } else if x < 2.0 {
-                    far
-                } else {
-                    0.0
-                }
-            }
-            Self::Bilinear => (1.0 - x).max(0.0),
         }
     }
 }

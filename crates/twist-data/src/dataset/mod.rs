@@ -1,6 +1,7 @@
 //! Where images come from: one trait, one reader per file.
 
 mod open;
+mod options;
 mod spec;
 
 mod folder;
@@ -55,7 +56,8 @@ pub use self::left_out::LeftOut;
 pub use self::listed::{Listed, listed};
 pub(crate) use self::names::NameTable;
 pub use self::noted::{Notes, noted};
-pub use self::open::{LabelSource, OpenOptions, Splits, open, open_lines};
+pub use self::open::{open, open_lines};
+pub use self::options::{LabelSource, OpenOptions, Splits};
 pub use self::reduced::reduced;
 pub use self::subset::subset;
 pub(crate) use self::tar::CLASSES_KEY;

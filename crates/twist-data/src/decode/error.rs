@@ -1,5 +1,7 @@
 //! Reasons why bytes cannot be decoded as an image.
 
+use image::ImageFormat;
+
 /// Why an image could not be decoded. The caller, which knows the path, adds it.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the texts say what the fields are")]
@@ -51,4 +53,15 @@ pub enum DecodeError {
         "{format} with {what} is not supported: convert the file, for example with `magick FILE OUT.png`"
     )]
     Unsupported { format: &'static str, what: String },
+}
+
+/// Name of a supported format, for messages.
+pub(super) fn name_of(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Png => "PNG",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Bmp => "BMP",
+        _ => "TIFF",
+    }
 }

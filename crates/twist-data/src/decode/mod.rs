@@ -14,6 +14,7 @@
 //! recipe does not have [reduced](crate::reduced) first), and no libjpeg with its build tools is needed: `zune-jpeg` takes
 //! as long as libjpeg-turbo for large images and less for small ones.
 
+mod decoded;
 mod error;
 mod limits;
 mod note;
@@ -25,23 +26,16 @@ mod tiff;
 
 mod samples;
 
-use image::metadata::Orientation;
-use image::{DynamicImage, ImageFormat, RgbImage};
+use image::ImageFormat;
 
+use self::decoded::{Decoded, swaps_sides, upright};
 pub use self::error::DecodeError;
+use self::error::name_of;
 pub use self::limits::DecodeLimits;
 pub(crate) use self::limits::MAX_FILE_BYTES;
 pub use self::note::DecodeNote;
 use crate::foreign;
 use crate::image::Rgb8;
-
-/// An image as its file stores it.
-struct Decoded {
-    image: Rgb8,
-    /// How to turn it.
-    orientation: Orientation,
-    note: Option<DecodeNote>,
-}
 
 /// Decodes images, one after another.
 ///
@@ -146,41 +140,4 @@ fn format_of(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
         Some(kind) => DecodeError::OtherFormat { name: kind.name, remedy: kind.remedy },
         None => DecodeError::UnknownFormat { start: bytes[..bytes.len().min(16)].escape_ascii().to_string() },
     })
-}
-
-/// Name of a supported format, for messages.
-fn name_of(format: ImageFormat) -> &'static str {
-    match format {
-        ImageFormat::Jpeg => "JPEG",
-        ImageFormat::Png => "PNG",
-        ImageFormat::WebP => "WebP",
-        ImageFormat::Bmp => "BMP",
-        _ => "TIFF",
-    }
-}
-
-/// Whether width and height change places.
-fn swaps_sides(orientation: Orientation) -> bool {
-    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    matches!(orientation, Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH)
-}
-
-/// Turns and mirrors the image as its EXIF orientation asks.
-fn upright(image: Rgb8, orientation: Orientation) -> Rgb8 {
-    if orientation == Orientation::NoTransforms {
-        return image;
-    }
-    let Rgb8 { width, height, pixels } = image;
-    let Some(buffer) = RgbImage::from_raw(width, height, pixels) else {
-        return Rgb8::default();
-    };
-    let mut image = DynamicImage::ImageRgb8(buffer);
-    image.apply_orientation(orientation);
-    from_dynamic(image)
-}
-
-/// 8-bit RGB of any image: alpha dropped, gray repeated, 16-bit values divided by 257 and rounded.
-fn from_dynamic(image: DynamicImage) -> Rgb8 {
-    let buffer = image.into_rgb8();
-    Rgb8 { width: buffer.width(), height: buffer.height(), pixels: buffer.into_raw() }
 }

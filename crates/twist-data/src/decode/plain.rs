@@ -6,7 +6,9 @@ use image::error::{ImageError, LimitErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::{DecodeError, DecodeLimits, DecodeNote, Decoded, from_dynamic, name_of};
+use super::decoded::{Decoded, from_dynamic};
+use super::error::name_of;
+use super::{DecodeError, DecodeLimits, DecodeNote};
 
 /// Bytes for each pixel: what the decoder works with, what it returns, and 8-bit RGB.
 const EACH: u64 = 4 + 4 + 3;

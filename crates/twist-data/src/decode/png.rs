@@ -5,8 +5,9 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use png::{ColorType, DecodingError, InterlaceInfo, Limits, Reader, Transformations};
 
+use super::decoded::Decoded;
 use super::samples::Narrow;
-use super::{DecodeError, DecodeLimits, DecodeNote, Decoded};
+use super::{DecodeError, DecodeLimits, DecodeNote};
 use crate::image::Rgb8;
 
 /// What a PNG may need beside its file: rows and tables.

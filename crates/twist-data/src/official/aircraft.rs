@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::files::{Entry, Files};
 use super::layout::Layout;
-use super::open::OfficialSet;
+use super::set::OfficialSet;
 use crate::DataError;
 
 const ARCHIVE: &str = "fgvc-aircraft-2013b.tar.gz";

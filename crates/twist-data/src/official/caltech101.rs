@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::files::{Entry, Files};
 use super::layout::Layout;
-use super::open::OfficialSet;
+use super::set::OfficialSet;
 use crate::augment::Draws;
 use crate::dataset::{Folder, Folders, Splits};
 use crate::{DataError, Dataset};

@@ -10,7 +10,7 @@ use twist_io::MatValue;
 
 use super::files::{Entry, Files};
 use super::layout::Layout;
-use super::open::OfficialSet;
+use super::set::OfficialSet;
 use crate::DataError;
 
 const DEVKIT: &str = "car_devkit.tgz";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::kind::OfficialKind;
 use super::layout::Layout;
-use super::open::OfficialSet;
+use super::set::OfficialSet;
 use crate::dataset::{Batches, Cifar};
 use crate::{DataError, Dataset};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::files::{Entry, Files};
 use super::layout::Layout;
-use super::open::OfficialSet;
+use super::set::OfficialSet;
 use crate::DataError;
 
 const IMAGES: &str = "102flowers.tgz";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::files::{Entry, Files};
 use super::layout::Layout;
-use super::open::OfficialSet;
+use super::set::OfficialSet;
 use crate::DataError;
 
 const ARCHIVE: &str = "food-101.tar.gz";

@@ -24,6 +24,7 @@
 
 mod kind;
 mod open;
+mod set;
 
 mod layout;
 
@@ -42,5 +43,6 @@ mod sun397;
 mod voc2007;
 
 pub use self::kind::{OfficialKind, TransferMetric};
-pub use self::open::{OfficialSet, SetTags, find_official, open_official};
+pub use self::open::{find_official, open_official};
+pub use self::set::{OfficialSet, SetTags};
 pub use self::tags::{Tag, Tags};

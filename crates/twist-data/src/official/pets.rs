@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::files::{Entry, Files};
 use super::layout::{Layout, Lines};
-use super::open::OfficialSet;
+use super::set::OfficialSet;
 use crate::DataError;
 
 const IMAGES: &str = "images.tar.gz";

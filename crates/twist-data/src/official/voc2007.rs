@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::files::{Entry, Files};
 use super::layout::{Layout, Lines};
-use super::open::{OfficialSet, SetTags};
+use super::set::{OfficialSet, SetTags};
 use super::tags::{Tag, Tags};
 use crate::DataError;
 

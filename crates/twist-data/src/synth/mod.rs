@@ -8,6 +8,8 @@
 //! Image `index` of a split is a pure function of both, the same on every machine: integers decide, and the floating-point
 //! arithmetic uses only operations that IEEE 754 defines exactly (no sine, no exponential).
 
+mod split;
+
 mod random;
 
 mod scene;
@@ -23,42 +25,14 @@ mod tests;
 
 use self::figure::Figure;
 use self::render::render;
+pub use self::scene::SHAPES_SIZE;
 use self::scene::Scene;
+pub use self::split::Split;
 use crate::dataset::{Dataset, Stored};
 use crate::error::DataError;
 
-/// Width and height of each image in pixels.
-pub const SHAPES_SIZE: u32 = 32;
-
 /// Version of the drawings. Images of different versions differ, and so do fingerprints.
 const VERSION: u32 = 1;
-
-/// Which images of the embedded data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// Those to train on.
-    Train,
-    /// Those held out, to evaluate on.
-    Test,
-}
-
-impl Split {
-    /// `train` or `test`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Split::Train => "train",
-            Split::Test => "test",
-        }
-    }
-
-    /// Number of images that the demo uses.
-    pub fn default_count(self) -> usize {
-        match self {
-            Split::Train => 5_000,
-            Split::Test => 1_000,
-        }
-    }
-}
 
 /// The embedded data set of procedurally drawn shapes, drawn again at every read (about 0.2 ms).
 #[derive(Clone, Debug)]

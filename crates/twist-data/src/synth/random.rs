@@ -2,7 +2,7 @@
 
 use twist_io::{GOLDEN, splitmix};
 
-use super::Split;
+use super::split::Split;
 
 /// SplitMix64: a counter through a mixer, so that near seeds give unrelated streams.
 pub(super) struct Random(u64);

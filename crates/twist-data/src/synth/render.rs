@@ -1,8 +1,7 @@
 //! A scene and a figure to pixels.
 
-use super::SHAPES_SIZE;
 use super::figure::{Figure, Tone};
-use super::scene::{Color, Distractor, Scene};
+use super::scene::{Color, Distractor, SHAPES_SIZE, Scene};
 use crate::image::Rgb8;
 
 /// Samples per pixel along each axis, to smooth edges.

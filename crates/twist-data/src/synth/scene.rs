@@ -1,7 +1,10 @@
 //! Everything about an image that is not its class.
 
 use super::random::Random;
-use super::{SHAPES_SIZE, Split};
+use super::split::Split;
+
+/// Width and height of each image in pixels.
+pub const SHAPES_SIZE: u32 = 32;
 
 /// An sRGB colour, 0 to 255.
 pub(super) type Color = [f32; 3];

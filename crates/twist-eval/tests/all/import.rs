@@ -7,9 +7,7 @@ use torch_ext::{DeviceRequest, Machine, Precision};
 use twist_eval::{MatchedBy, classifier_scores};
 use twist_io::{HostTensor, StateDict, load_safetensors, save_safetensors};
 use twist_model::{EvalInput, FeatureCache, ImportOptions, Model, Weights, export, import};
-use twist_nn::{
-    Activation, BackboneConfig, FeatureKind, Mode, Store, build_backbone, tensor_from_host, tensor_to_host,
-};
+use twist_nn::{Activation, BackboneConfig, FeatureKind, Mode, Store, tensor_from_host, tensor_to_host};
 
 use crate::pictures::{Pictures, labelled};
 
@@ -100,7 +98,7 @@ fn what_no_tensor_tells_must_be_said() {
 fn resnet20(classes: i64) -> StateDict {
     let mut store = Store::new(Device::Cpu, 5);
     let config = BackboneConfig::new("resnet20".parse().unwrap());
-    let _ = build_backbone(&mut store.builder(""), &config).unwrap();
+    let _ = config.build(&mut store.builder("")).unwrap();
     let mut state = StateDict::default();
     state.extend_prefixed("module.", store.state_dict().unwrap());
     tch::manual_seed(1);

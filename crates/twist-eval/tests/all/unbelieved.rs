@@ -13,7 +13,7 @@ use twist_io::{HostTensor, IoError, StateDict, load_safetensors, save_safetensor
 use twist_model::{
     BackboneCard, ClassifierCard, HeadCard, ImportOptions, Model, ModelCard, ModelError, export, import,
 };
-use twist_nn::{Activation, Arch, BackboneConfig, FeatureKind, NetConfig, Store, TwistNet, build_backbone};
+use twist_nn::{Activation, Arch, BackboneConfig, FeatureKind, NetConfig, Store, TwistNet};
 use twist_train::init_from;
 
 use crate::pictures::labelled;
@@ -189,8 +189,8 @@ proptest! {
 /// The tensors of a network without a head, under these names.
 fn tensors(arch: &str, width: i64, name: impl Fn(&str) -> String) -> StateDict {
     let mut store = Store::new(Device::Cpu, 5);
-    let config = BackboneConfig { width, ..BackboneConfig::new(arch.parse().unwrap()) };
-    let _ = build_backbone(&mut store.builder(""), &config).unwrap();
+    let config = BackboneConfig::new(arch.parse().unwrap()).with_width(width);
+    let _ = config.build(&mut store.builder("")).unwrap();
     StateDict(
         store.state_dict().unwrap().0.into_iter().map(|(known, tensor)| (name(&known), tensor)).collect(),
     )

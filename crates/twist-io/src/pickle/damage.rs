@@ -5,7 +5,8 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use crate::error::{IoError, shown};
+use crate::error::IoError;
+use crate::printable::shown;
 use crate::refused::Refused;
 
 /// What is wrong with a PyTorch weight file. Offsets count bytes from the beginning of the pickle's stream.

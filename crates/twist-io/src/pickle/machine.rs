@@ -6,10 +6,9 @@ use std::rc::Rc;
 
 use super::calls;
 use super::damage::{Fault, PickleDamage};
-use super::node::{Heap, Id, Node};
+use super::node::{Heap, Id, MAX_NODES, Node};
 use super::opcode as op;
-use super::source::ByteReader;
-use super::{MAX_NODES, MAX_PICKLE};
+use super::source::{ByteReader, MAX_PICKLE};
 
 /// Reads one pickle up to its last instruction; returns its nodes and the one that it is about.
 pub(super) fn run(source: &mut ByteReader<impl Read>) -> Result<(Heap, Id), Fault> {

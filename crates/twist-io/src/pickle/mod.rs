@@ -49,14 +49,9 @@ use node::{Heap, Id};
 use tensors::Storages;
 use value::State;
 
-use crate::error::{IoError, shown};
+use crate::error::IoError;
+use crate::printable::shown;
 use crate::state::StateDict;
-
-/// Most bytes of one pickle: its strings, names and numbers, without tensors. A network of a million tensors has fewer.
-const MAX_PICKLE: u64 = 256 << 20;
-
-/// Most nodes of one pickle, and most entries of its stack and of its memo.
-const MAX_NODES: usize = 1 << 22;
 
 /// Whether a file begins as one of these: as a zip archive, or as a pickle.
 pub(crate) fn begins_pickle(start: &[u8]) -> bool {

@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
-use super::MAX_NODES;
 use super::damage::PickleDamage;
 use crate::tensor::Dtype;
+
+/// Most nodes of one pickle, and most entries of its stack and of its memo.
+pub(super) const MAX_NODES: usize = 1 << 22;
 
 /// Place of a node in its [`Heap`].
 pub(super) type Id = u32;

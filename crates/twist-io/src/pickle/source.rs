@@ -2,8 +2,10 @@
 
 use std::io::{self, Read};
 
-use super::MAX_PICKLE;
 use super::damage::{Fault, PickleDamage};
+
+/// Most bytes of one pickle: its strings, names and numbers, without tensors. A network of a million tensors has fewer.
+pub(super) const MAX_PICKLE: u64 = 256 << 20;
 
 /// A reader that knows where it is and where it must end.
 pub(super) struct ByteReader<R> {

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::checksum::{metadata_of, sum_of};
 use crate::atomic::write_sized;
-use crate::error::{IoError, shown};
+use crate::error::IoError;
+use crate::printable::shown;
 use crate::refused::Refused;
 use crate::state::StateDict;
 

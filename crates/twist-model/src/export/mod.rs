@@ -2,41 +2,17 @@
 //!
 //! A format is an [`Exporter`] and its line in [`FORMATS`].
 
+mod exporter;
 mod onnx;
 mod pytorch;
 mod safetensors;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use twist_io::Refused;
 
+pub use self::exporter::{ExportOptions, Exporter};
 use crate::{Model, ModelError};
-
-/// What a format may leave open.
-#[derive(Clone, Debug, Default)]
-pub struct ExportOptions {
-    /// ONNX: whether images come as bytes and are normalised inside.
-    pub bytes: bool,
-    /// ONNX: whether classes are left out.
-    pub features_only: bool,
-    /// The names of the classes that the model predicts, in the order of its outputs; empty: unknown.
-    pub class_names: Vec<String>,
-}
-
-/// Writes models in one format.
-pub trait Exporter: Sync {
-    /// What people call it.
-    fn name(&self) -> &'static str;
-
-    /// The ending of its files, without the dot.
-    fn ending(&self) -> &'static str;
-
-    /// Writes the model; the files that it has become, each of them whole or not there.
-    ///
-    /// # Errors
-    /// The disk is full or read-only; the format has no room for a part of the model.
-    fn write(&self, model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError>;
-}
 
 /// Every format.
 const FORMATS: [&dyn Exporter; 5] = [

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use twist_io::{Refused, save_pickle, save_safetensors};
 use twist_nn::{Arch, Layout, Stem};
 
-use super::{ExportOptions, Exporter};
+use super::exporter::{ExportOptions, Exporter};
 use crate::{Model, ModelError};
 
 /// What Twist's names of a backbone and a classifier begin with.

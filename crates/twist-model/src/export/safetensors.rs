@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{ExportOptions, Exporter};
+use super::exporter::{ExportOptions, Exporter};
 use crate::model::CARD_KEY;
 use crate::{Model, ModelError};
 

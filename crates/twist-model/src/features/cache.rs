@@ -22,6 +22,7 @@ use twist_nn::FeatureKind;
 use super::content::{Witness, content_hash};
 use super::{FeatureSet, RowBuffer};
 use crate::model::hex;
+use crate::user_folder::{user_folder, variable};
 use crate::{EvalInput, Model, ModelError};
 
 /// How the names of unfinished tables end.
@@ -31,18 +32,6 @@ const UNFINISHED: &str = ".twist-tmp";
 #[derive(Clone, Debug)]
 pub struct FeatureCache {
     folder: Option<PathBuf>,
-}
-
-fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
-}
-
-/// A folder of the user's that Twist keeps things in: `$TWIST_CACHE/NAME`, else `$XDG_CACHE_HOME/twist/NAME`, else
-/// `~/.cache/twist/NAME`.
-pub(crate) fn user_folder(name: &str) -> Option<PathBuf> {
-    let base = || variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
-    let folder = variable("TWIST_CACHE").or_else(|| Some(base()?.join("twist")))?;
-    Some(folder.join(name))
 }
 
 /// `KEY.json`.

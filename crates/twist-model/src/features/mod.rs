@@ -12,7 +12,6 @@ mod one_image;
 mod rows;
 
 pub use cache::FeatureCache;
-pub(crate) use cache::user_folder;
 pub use file::{FeatureFile, FeatureTable};
 pub use outputs::{NetworkOutputs, most_probable};
 pub use rows::{RowBuffer, unit_rows};

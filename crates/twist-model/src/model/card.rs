@@ -7,7 +7,7 @@ use twist_data::{EvalTransform, Interpolation};
 use twist_nn::{Activation, Arch, BackboneConfig, Filter, HeadConfig, MOST_OUTPUTS, Store};
 use twist_run::ClusterNames;
 
-use super::Parts;
+use super::parts::Parts;
 use crate::{CheckpointFacts, ModelError};
 
 /// The parts of a model and how images become its input; JSON in the metadata of its weight file.
@@ -98,7 +98,7 @@ impl Serialize for BackboneCard {
 impl BackboneCard {
     /// The network to build.
     pub(crate) fn config(&self) -> BackboneConfig {
-        BackboneConfig { width: self.width, ..BackboneConfig::new(self.arch) }
+        BackboneConfig::new(self.arch).with_width(self.width)
     }
 }
 
@@ -220,7 +220,7 @@ impl ModelCard {
         let interpolation =
             facts.recipe.eval.interpolation.unwrap_or_else(|| released_filter(net.backbone.arch));
         Ok(Self {
-            backbone: Some(BackboneCard { arch: net.backbone.arch, width: net.backbone.width }),
+            backbone: Some(BackboneCard { arch: net.backbone.arch, width: net.backbone.options.width }),
             feature_dim,
             head: Some(HeadCard {
                 hidden_dim: net.head.hidden_dim,

@@ -6,8 +6,10 @@
 //! learned begins with one.
 
 mod card;
+mod hash;
 mod name;
 mod open;
+mod parts;
 
 mod import;
 mod recognise;
@@ -22,13 +24,14 @@ use twist_io::Refused;
 use twist_nn::{Backbone, FeatureKind, Linear, Mode, ProjectionHead, Store};
 
 pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard, released_filter};
+pub(crate) use hash::hash_of;
+pub use hash::{hex, sha256_of};
 pub use import::{ImportOptions, Imported, import};
 pub use name::ModelName;
-pub(crate) use open::hash_of;
-pub use open::{hex, sha256_of};
 pub use starter::{STARTER, Starter};
 pub use weights::Weights;
 
+use self::parts::Parts;
 use crate::ModelError;
 use crate::features::unit_rows;
 
@@ -58,47 +61,6 @@ pub struct Model {
     backbone: Option<Box<dyn Backbone>>,
     head: Option<ProjectionHead>,
     classifier: Option<Linear>,
-}
-
-/// The networks of a model.
-struct Parts {
-    backbone: Option<Box<dyn Backbone>>,
-    head: Option<ProjectionHead>,
-    classifier: Option<Linear>,
-}
-
-impl Parts {
-    /// Adds the tensors of every part that a card names to a store.
-    fn new(card: &ModelCard, store: &mut Store) -> Result<Self, ModelError> {
-        let backbone = match &card.backbone {
-            Some(card) => Some(twist_nn::build_backbone(&mut store.builder("backbone"), &card.config())?),
-            None => None,
-        };
-        if let Some(backbone) = &backbone
-            && backbone.feature_dim() != card.feature_dim
-        {
-            return Err(ModelError::card(format!(
-                "the backbone has {} features, the card says {}",
-                backbone.feature_dim(),
-                card.feature_dim
-            )));
-        }
-        let head = match &card.head {
-            Some(head) => {
-                let mut builder = store.builder("projection_heads");
-                Some(ProjectionHead::new(&mut builder, card.feature_dim, &head.config())?)
-            }
-            None => None,
-        };
-        let classifier = match &card.classifier {
-            Some(classifier) => {
-                let mut builder = store.builder("classifier");
-                Some(Linear::new(&mut builder, card.feature_dim, classifier.classes)?)
-            }
-            None => None,
-        };
-        Ok(Self { backbone, head, classifier })
-    }
 }
 
 /// Images were given to a model of features.
@@ -132,16 +94,6 @@ impl Model {
             head,
             classifier,
         })
-    }
-
-    /// Opens MODEL: the [`STARTER`] by its name, a run folder (its `model.safetensors`, else its newest good checkpoint), a checkpoint, or a weight
-    /// file that `twist import` or `twist finetune` wrote. With `:teacher` behind the path of a run or checkpoint it is the
-    /// momentum teacher in it, see [`ModelName`].
-    ///
-    /// # Errors
-    /// There is no such file, it is damaged, it does not say what it is, or there is no teacher in it.
-    pub fn load(path: &Path, device: Device) -> Result<Self, ModelError> {
-        open::open(path, device)
     }
 
     /// Images to features.
@@ -220,9 +172,7 @@ impl Model {
         let classifier = self.classifier()?;
         self.finite(tch::no_grad(|| classifier.forward(features))?.f_to_kind(Kind::Float)?)
     }
-}
 
-impl Model {
     /// Probabilities `[B, C]` (float32) of the classifier, from features `[B, D]` as the backbone gives them: the softmax of
     /// its logits, divided by the temperature that its card says.
     ///

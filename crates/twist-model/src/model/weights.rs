@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use twist_io::{PickleFile, StateDict, WeightFormat, load_pickle, load_safetensors, weight_format};
-use twist_nn::{Activation, Arch, BackboneConfig, Store, TensorNames, build_backbone};
+use twist_nn::{Activation, Arch, BackboneConfig, Store, TensorNames};
 
 use super::recognise::recognise;
 use super::rename::Names;
@@ -148,7 +148,7 @@ impl Weights {
 /// Whether the first convolution of an architecture is among the tensors.
 fn has_first_layer(arch: Arch, names: &Names) -> bool {
     let mut store = Store::outline();
-    let built = build_backbone(&mut store.builder("backbone"), &BackboneConfig::new(arch));
+    let built = BackboneConfig::new(arch).build(&mut store.builder("backbone"));
     let first = store.entries().iter().find(|entry| entry.tensor.dim() == 4);
     built.is_ok() && first.is_some_and(|entry| names.has(&entry.name))
 }

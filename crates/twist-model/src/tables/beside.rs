@@ -8,9 +8,10 @@ use arrow_array::types::Float32Type;
 use arrow_array::{ArrayRef, Int32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 
+use super::beside;
 use super::csv::Csv;
 use super::destination::Destination;
-use super::{EMBEDDING, TableSink, beside, check_place};
+use super::sink::{EMBEDDING, TableSink, check_place};
 use crate::ModelError;
 
 /// `FILE.csv`: the number of each row, then every column that is not an embedding.

@@ -4,10 +4,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use twist_io::Refused;
 
-use super::NOT_WRITTEN;
-use super::TableSink;
 use super::cells::{cell, field};
 use super::destination::Destination;
+use super::sink::{NOT_WRITTEN, TableSink};
 use crate::ModelError;
 
 /// One line a row.

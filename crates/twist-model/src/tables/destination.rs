@@ -5,7 +5,7 @@ use std::path::Path;
 
 use twist_io::{AtomicFile, Refused};
 
-use super::NOT_WRITTEN;
+use super::sink::NOT_WRITTEN;
 use crate::ModelError;
 
 /// Takes bytes.

@@ -3,9 +3,9 @@
 use arrow_array::RecordBatch;
 use serde_json::{Map, Value};
 
-use super::TableSink;
 use super::cells::cell;
 use super::destination::Destination;
+use super::sink::TableSink;
 use crate::ModelError;
 
 /// Keys are the names of the columns; a null cell is `null`.

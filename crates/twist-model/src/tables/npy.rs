@@ -7,7 +7,7 @@ use arrow_schema::Schema;
 use twist_io::NpyWriter;
 
 use super::beside::Beside;
-use super::{TableSink, embedding_width};
+use super::sink::{TableSink, embedding_width};
 use crate::ModelError;
 
 /// Two files; the one with the numbers gets its name last.

@@ -14,7 +14,7 @@ use arrow_schema::Schema;
 use twist_io::{AtomicFile, Refused};
 use twist_run::samples::FACTS_KEY;
 
-use super::TableSink;
+use super::sink::TableSink;
 use crate::ModelError;
 
 /// A row group ends after this many bytes or rows, whichever comes first: it is what memory holds of the file.

@@ -7,7 +7,7 @@ use arrow_schema::Schema;
 use twist_io::SafetensorsTable;
 
 use super::beside::Beside;
-use super::{TableSink, embedding_width};
+use super::sink::{TableSink, embedding_width};
 use crate::ModelError;
 
 /// The name of the tensor.

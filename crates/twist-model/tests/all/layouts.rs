@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use twist_io::{HostTensor, StateDict};
 use twist_model::{ImportOptions, Imported, Model, import};
-use twist_nn::{Arch, BackboneConfig, FeatureKind, Layout, Store, build_backbone, tensor_to_host};
+use twist_nn::{Arch, BackboneConfig, FeatureKind, Layout, Store, tensor_to_host};
 
 use crate::reference::{Values, close, distance, folder, images_of, json_in, ruled_weight};
 
@@ -113,8 +113,8 @@ fn every_parameter_of_a_network_matters() {
 /// A ResNet-18 of width 8.
 fn resnet() -> StateDict {
     let mut store = Store::new(tch::Device::Cpu, 3);
-    let config = BackboneConfig { width: 8, ..BackboneConfig::new("resnet18".parse().unwrap()) };
-    let _ = build_backbone(&mut store.builder(""), &config).unwrap();
+    let config = BackboneConfig::new("resnet18".parse().unwrap()).with_width(8);
+    let _ = config.build(&mut store.builder("")).unwrap();
     store.state_dict().unwrap()
 }
 

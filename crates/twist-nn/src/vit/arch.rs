@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use super::family::{Facts, Family, Told, VitFeature};
+use super::facts::{Facts, Told};
+use super::family::Family;
+use super::feature::VitFeature;
 use super::{VisionTransformer, VitSize};
-use crate::arch::{Unrecognised, length};
+use crate::tensor_names::{Unrecognised, length};
 use crate::{
-    Architecture, Backbone, BackboneConfig, Builder, Layout, MOST_CHANNELS, NnError, TensorNames, Usual,
+    Architecture, Backbone, BackboneOptions, Builder, Layout, MOST_CHANNELS, NnError, TensorNames, Usual,
 };
 
 /// Largest patch, and most registers.
@@ -67,11 +69,6 @@ impl VitArch {
     /// Tokens in front of the patches.
     pub(super) fn prefix(&self) -> i64 {
         i64::from(self.facts().class_token) + self.registers
-    }
-
-    /// Whether its feature is this one.
-    pub(super) fn gives(&self, feature: VitFeature) -> bool {
-        self.feature == feature
     }
 
     /// Channels of its feature.
@@ -273,16 +270,16 @@ impl fmt::Display for VitArch {
 }
 
 impl Architecture for VitArch {
-    fn build(&self, b: &mut Builder<'_>, config: &BackboneConfig) -> Result<Box<dyn Backbone>, NnError> {
-        Ok(Box::new(VisionTransformer::new(b, *self, config)?))
+    fn build(&self, b: &mut Builder<'_>, options: &BackboneOptions) -> Result<Box<dyn Backbone>, NnError> {
+        Ok(Box::new(VisionTransformer::new(b, *self, options)?))
     }
 
     fn feature_dim(&self, _width: i64) -> i64 {
         self.features()
     }
 
-    fn check(&self, config: &BackboneConfig) -> Result<(), NnError> {
-        config.refuse_width()
+    fn check(&self, options: &BackboneOptions) -> Result<(), NnError> {
+        options.refuse_width(self)
     }
 
     /// Its authors', but for the side that positions are made for, and for the feature that it gives.
@@ -306,6 +303,8 @@ impl Architecture for VitArch {
     }
 
     fn layouts(&self) -> Vec<&'static Layout> {
-        self.facts().layouts.iter().filter(|(serves, _)| serves(self)).map(|&(_, layout)| layout).collect()
+        let Self { size, registers, feature, .. } = self;
+        let serving = self.facts().layouts.iter().filter(|(serves, _)| serves(size, *registers, *feature));
+        serving.map(|&(_, layout)| layout).collect()
     }
 }

@@ -6,13 +6,13 @@
 //! linear probing, nearest neighbours and texts use it. The suffix `_class` leaves the projection out, as the paper's linear
 //! probes and `CLIPVisionModel` do.
 
-use super::family::{Facts, Told, VitFeature};
+use super::facts::{Facts, Told};
+use super::feature::VitFeature;
 use super::mlp::Gelu;
 use super::positions::Resample;
 use super::{VitSize, plain};
-use crate::arch::Normalisation;
 use crate::layout::{Form, Rest};
-use crate::{Layout, Rule, Usual};
+use crate::{Layout, Normalisation, Rule, Usual};
 
 const NORMALISATION: Normalisation = Normalisation {
     mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
@@ -51,10 +51,10 @@ pub(super) const OPENAI: Facts = Facts {
         ..plain::FACTS.usual
     },
     layouts: &[
-        (|_| true, &OFFICIAL),
-        (|arch| arch.gives(VitFeature::Projected), &HUGGING_FACE),
-        (|arch| !arch.gives(VitFeature::Projected), &HUGGING_FACE_CLASS),
-        (|arch| !arch.gives(VitFeature::Projected), &plain::TIMM),
+        (|_, _, _| true, &OFFICIAL),
+        (|_, _, feature| feature == VitFeature::Projected, &HUGGING_FACE),
+        (|_, _, feature| feature != VitFeature::Projected, &HUGGING_FACE_CLASS),
+        (|_, _, feature| feature != VitFeature::Projected, &plain::TIMM),
     ],
     ..plain::FACTS
 };

@@ -5,7 +5,8 @@
 //! stretch positions by the factor of DINO; those of networks with registers to the new size, smoothed.
 
 use super::VitSize;
-use super::family::{Facts, VitFeature};
+use super::facts::Facts;
+use super::feature::VitFeature;
 use super::plain;
 use super::positions::Resample;
 use crate::layout::{Form, Rest};
@@ -36,12 +37,12 @@ pub(super) const FACTS: Facts = Facts {
     layer_scale: Some(1e-5),
     marks: &["cls_token", "pos_embed", "blocks.0.ls1.gamma"],
     layouts: &[
-        (|arch| !arch.size.gated, &HUB),
-        (|arch| arch.size.gated, &HUB_GATED),
-        (|arch| arch.registers == 0, &plain::TIMM),
-        (|arch| arch.registers > 0, &TIMM_REGISTERS),
-        (|arch| !arch.size.gated, &HUGGING_FACE),
-        (|arch| arch.size.gated, &HUGGING_FACE_GATED),
+        (|size, _, _| !size.gated, &HUB),
+        (|size, _, _| size.gated, &HUB_GATED),
+        (|_, registers, _| registers == 0, &plain::TIMM),
+        (|_, registers, _| registers > 0, &TIMM_REGISTERS),
+        (|size, _, _| !size.gated, &HUGGING_FACE),
+        (|size, _, _| size.gated, &HUGGING_FACE_GATED),
     ],
     ..plain::FACTS
 };

@@ -4,7 +4,8 @@
 //! The authors use the class token after the last norm. Their processor resizes images to squares of 224 pixels, bilinearly.
 
 use super::attention::bias_mask;
-use super::family::{Facts, VitFeature};
+use super::facts::Facts;
+use super::feature::VitFeature;
 use super::rope::periods;
 use super::{VitSize, plain};
 use crate::layout::{Absent, Form, Rest, zeros};
@@ -31,10 +32,10 @@ pub(super) const FACTS: Facts = Facts {
     marks: &["cls_token", "register_tokens", "blocks.0.ls1.gamma"],
     usual: Usual { filter: Filter::Bilinear, resize: 224, whole: true, ..plain::FACTS.usual },
     layouts: &[
-        (|_| true, &HUB),
-        (|_| true, &TIMM),
-        (|arch| arch.size.gated, &HUGGING_FACE_GATED),
-        (|arch| !arch.size.gated, &HUGGING_FACE),
+        (|_, _, _| true, &HUB),
+        (|_, _, _| true, &TIMM),
+        (|size, _, _| size.gated, &HUGGING_FACE_GATED),
+        (|size, _, _| !size.gated, &HUGGING_FACE),
     ],
     ..plain::FACTS
 };

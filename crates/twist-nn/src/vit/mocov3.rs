@@ -5,7 +5,8 @@
 //! other transformers by the name of the encoder that it was trained with.
 
 use super::VitSize;
-use super::family::{Facts, Told, VitFeature};
+use super::facts::{Facts, Told};
+use super::feature::VitFeature;
 use super::plain;
 use crate::layout::Rest;
 use crate::{Filter, Layout, Usual};
@@ -18,7 +19,7 @@ pub(super) const FACTS: Facts = Facts {
     features: &[VitFeature::ClassToken],
     told_by: Told::Layout,
     usual: Usual { filter: Filter::Bilinear, ..plain::FACTS.usual },
-    layouts: &[(|_| true, &OFFICIAL)],
+    layouts: &[(|_, _, _| true, &OFFICIAL)],
     ..plain::FACTS
 };
 

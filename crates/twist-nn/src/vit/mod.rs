@@ -5,7 +5,9 @@
 //! and another does not stands in its [`Facts`], one file a family.
 
 mod arch;
+mod facts;
 mod family;
+mod feature;
 mod size;
 
 mod clip;
@@ -26,19 +28,19 @@ mod rope;
 use tch::Tensor;
 
 pub use arch::VitArch;
-pub use family::VitFeature;
 pub(crate) use family::layouts;
+pub use feature::VitFeature;
 pub use size::VitSize;
 
 use block::Block;
-use family::Facts;
+use facts::Facts;
 use patches::Patches;
 use pool::Pool;
 use positions::Positions;
 use rope::{Rope, Rotation};
 
 use crate::layers::LayerNorm;
-use crate::{Backbone, BackboneConfig, Builder, Graph, Init, Mode, NnError, Value};
+use crate::{Backbone, BackboneOptions, Builder, Graph, Init, Mode, NnError, Value};
 
 /// A vision transformer without its classifier.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ impl VisionTransformer {
     ///
     /// # Errors
     /// The device has no room.
-    pub fn new(b: &mut Builder<'_>, arch: VitArch, config: &BackboneConfig) -> Result<Self, NnError> {
+    pub fn new(b: &mut Builder<'_>, arch: VitArch, options: &BackboneOptions) -> Result<Self, NnError> {
         let (facts, VitSize { dim, depth, heads, .. }) = (arch.facts(), arch.size);
         let class = i64::from(facts.class_token);
         let mut token = |name, count: i64| match count {
@@ -78,7 +80,7 @@ impl VisionTransformer {
             count => Some(b.parameter("register_tokens", &[1, count, dim], Init::TRANSFORMER)?),
         };
         let mut embed = b.sub("patch_embed.proj");
-        let patches = Patches::new(&mut embed, arch.patch, dim, facts.patch_bias, config.freeze_embedding)?;
+        let patches = Patches::new(&mut embed, arch.patch, dim, facts.patch_bias, options.freeze_embedding)?;
         let rope = match facts.resample {
             Some(_) => None,
             None => Some(Rope::new(&mut b.sub("rope_embed"), dim / heads)?),
@@ -87,7 +89,7 @@ impl VisionTransformer {
             true => Some(LayerNorm::new(&mut b.sub("norm_pre"), dim, facts.eps)?),
             false => None,
         };
-        let chance = |block: i64| config.drop_path * block as f64 / (depth - 1).max(1) as f64;
+        let chance = |block: i64| options.drop_path * block as f64 / (depth - 1).max(1) as f64;
         let blocks: Result<Vec<_>, _> = (0..depth)
             .map(|index| {
                 Block::new(&mut b.sub(format_args!("blocks.{index}")), &arch.size, facts, chance(index))

@@ -5,10 +5,11 @@
 //! that MAE or timm fine-tuned on the mean of its patches (`fc_norm`) has the suffix `_avg`.
 
 use super::VitSize;
-use super::family::{Facts, Told, VitFeature};
+use super::facts::{Facts, Told};
+use super::feature::VitFeature;
 use super::mlp::Gelu;
 use super::positions::Resample;
-use crate::arch::IMAGENET;
+use crate::architecture::IMAGENET;
 use crate::layout::Rest;
 use crate::{Activation, Filter, Layout, Rule, Usual};
 
@@ -60,7 +61,7 @@ pub(super) const FACTS: Facts = Facts {
         normalisation: IMAGENET,
         feature: Some(VitFeature::ClassToken),
     },
-    layouts: &[(|_| true, &TIMM), (|arch| arch.gives(VitFeature::ClassToken), &HUGGING_FACE)],
+    layouts: &[(|_, _, _| true, &TIMM), (|_, _, feature| feature == VitFeature::ClassToken, &HUGGING_FACE)],
 };
 
 /// Our own names.

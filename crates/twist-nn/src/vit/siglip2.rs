@@ -3,13 +3,13 @@
 //!
 //! The authors resize images to squares, bilinearly, without a crop. SigLIP (arXiv:2303.15343) has the same networks.
 
-use super::family::{Facts, Told, VitFeature};
+use super::facts::{Facts, Told};
+use super::feature::VitFeature;
 use super::mlp::Gelu;
 use super::positions::Resample;
 use super::{VitSize, clip, plain};
-use crate::arch::Normalisation;
 use crate::layout::{Form, Rest};
-use crate::{Filter, Layout, Rule, Usual};
+use crate::{Filter, Layout, Normalisation, Rule, Usual};
 
 pub(super) const FACTS: Facts = Facts {
     name: "siglip2",
@@ -51,7 +51,11 @@ pub(super) const FACTS: Facts = Facts {
         feature: Some(VitFeature::Attended),
         ..plain::FACTS.usual
     },
-    layouts: &[(|_| true, &TIMM), (|_| true, &HUGGING_FACE_PIXELS), (|_| true, &HUGGING_FACE)],
+    layouts: &[
+        (|_, _, _| true, &TIMM),
+        (|_, _, _| true, &HUGGING_FACE_PIXELS),
+        (|_, _, _| true, &HUGGING_FACE),
+    ],
     ..plain::FACTS
 };
 

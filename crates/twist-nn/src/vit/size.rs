@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::MOST_CHANNELS;
-use crate::config::MOST_OUTPUTS;
+use crate::{MOST_CHANNELS, MOST_OUTPUTS};
 
 /// Most blocks; the deepest published one has 48.
 const MOST_BLOCKS: i64 = 1 << 10;

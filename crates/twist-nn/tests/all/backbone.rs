@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 use twist_nn::{
     Arch, Backbone, BackboneConfig, CifarDepth, CifarResNet, Depth, Mode, ResNet, Role, Stem, Store,
-    VisionTransformer, build_backbone,
+    VisionTransformer,
 };
 
 use crate::keys::configuration;
@@ -11,7 +11,7 @@ use crate::reference::{Values, apply_rule, close, distance, images, tensor};
 
 fn network(name: &str) -> (Store, Box<dyn Backbone>) {
     let mut store = Store::new(Device::Cpu, 0);
-    let net = build_backbone(&mut store.builder(""), &configuration(name)).unwrap();
+    let net = configuration(name).build(&mut store.builder("")).unwrap();
     apply_rule(&store, "");
     (store, net)
 }
@@ -88,7 +88,7 @@ fn class_tokens_of_the_last_blocks() {
         let config = configuration(&name);
         let Arch::Vit(arch) = config.arch else { panic!("{name} has tokens") };
         let mut store = Store::new(Device::Cpu, 0);
-        let net = VisionTransformer::new(&mut store.builder(""), arch, &config).unwrap();
+        let net = VisionTransformer::new(&mut store.builder(""), arch, &config.options).unwrap();
         apply_rule(&store, "");
         let tokens = tch::no_grad(|| net.last_class_tokens(&images(2, size), 4, Mode::Eval)).unwrap();
         let value = format!("{name}.{size}.last4_cls");
@@ -100,12 +100,9 @@ fn class_tokens_of_the_last_blocks() {
 #[test]
 fn transformers_take_any_size_of_whole_patches() {
     let mut store = Store::new(Device::Cpu, 0);
-    let config = BackboneConfig {
-        drop_path: 0.5,
-        freeze_embedding: true,
-        ..BackboneConfig::new("vit_t8".parse().unwrap())
-    };
-    let net = build_backbone(&mut store.builder(""), &config).unwrap();
+    let mut config = BackboneConfig::new("vit_t8".parse().unwrap());
+    (config.options.drop_path, config.options.freeze_embedding) = (0.5, true);
+    let net = config.build(&mut store.builder("")).unwrap();
     for (height, width) in [(8, 8), (32, 48)] {
         let images = images(2, 48).narrow(2, 0, height).narrow(3, 0, width);
         assert_eq!(net.forward(&images, Mode::Eval).unwrap().size(), [2, 192]);
@@ -161,7 +158,7 @@ fn resnets_for_cifar_are_those_of_the_paper() {
         [("resnet20", 269_722), ("resnet32", 464_154), ("resnet44", 658_586), ("resnet56", 853_018)];
     for (name, parameters) in published {
         let mut store = Store::new(Device::Cpu, 0);
-        let net = build_backbone(&mut store.builder(""), &configuration(name)).unwrap();
+        let net = configuration(name).build(&mut store.builder("")).unwrap();
         let counted: usize = store.parameters().iter().map(|parameter| parameter.numel()).sum();
         assert_eq!(counted + 10 * 64 + 10, parameters, "{name}");
         assert_eq!(net.feature_dim(), 64);

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use tch::{Device, Kind, Tensor};
-use twist_nn::{
-    Attribute, BackboneConfig, Graph, HeadConfig, Mode, Node, ProjectionHead, Role, Store, build_backbone,
-};
+use twist_nn::{Attribute, BackboneConfig, Graph, HeadConfig, Mode, Node, ProjectionHead, Role, Store};
 
 fn ints(node: &Node, name: &str) -> Vec<i64> {
     node.attributes
@@ -167,8 +165,8 @@ fn recorded_networks_compute_what_the_networks_compute() {
     tch::no_grad(|| {
         for (name, width, side) in small.chain(tall) {
             let mut store = Store::new(Device::Cpu, 0);
-            let config = BackboneConfig { width, ..BackboneConfig::new(name.parse().unwrap()) };
-            let net = build_backbone(&mut store.builder("backbone"), &config).unwrap();
+            let config = BackboneConfig::new(name.parse().unwrap()).with_width(width);
+            let net = config.build(&mut store.builder("backbone")).unwrap();
             randomised(&store);
             let mut graph = Graph::default();
             let images = graph.input("images", &[3, side, side]);
@@ -205,7 +203,7 @@ fn a_recorded_head_computes_what_the_head_computes() {
 fn images_that_do_not_fit_are_refused() {
     let mut store = Store::new(Device::Cpu, 0);
     let config = BackboneConfig::new("vit_48x2x3".parse().unwrap());
-    let net = build_backbone(&mut store.builder("backbone"), &config).unwrap();
+    let net = config.build(&mut store.builder("backbone")).unwrap();
     let mut graph = Graph::default();
     let images = graph.input("images", &[3, 30, 30]);
     assert!(net.record(&mut graph, &images).unwrap_err().to_string().contains("16"));

@@ -1,7 +1,7 @@
 //! Names, order and shapes of every entry equal the released checkpoints'.
 
 use tch::Device;
-use twist_nn::{BackboneConfig, HeadConfig, NetConfig, ProjectionHead, Store, TwistNet, build_backbone};
+use twist_nn::{BackboneConfig, HeadConfig, NetConfig, ProjectionHead, Store, TwistNet};
 
 use crate::reference::json;
 
@@ -26,8 +26,8 @@ fn state_dict_keys_are_the_released_ones() {
             checked[1] += 1;
         } else {
             let config = configuration(name);
-            let net = build_backbone(&mut store.builder(""), &config).unwrap();
-            assert_eq!(net.feature_dim(), config.arch.kind().feature_dim(config.width), "{name}");
+            let net = config.build(&mut store.builder("")).unwrap();
+            assert_eq!(net.feature_dim(), config.arch.kind().feature_dim(config.options.width), "{name}");
             checked[0] += 1;
         }
         assert_eq!(store.shapes(), expected(entry), "{name}");
@@ -41,7 +41,7 @@ pub(crate) fn configuration(name: &str) -> BackboneConfig {
         Some((arch, factor)) if arch.starts_with("resnet") => (arch, factor.parse().expect("a factor")),
         _ => (name, 1),
     };
-    BackboneConfig { width: 64 * factor, ..BackboneConfig::new(arch.parse().expect("an architecture")) }
+    BackboneConfig::new(arch.parse().expect("an architecture")).with_width(64 * factor)
 }
 
 /// Sizes that torchvision and timm publish, without the classifier of 1000 classes: they count what no reference value
@@ -64,7 +64,7 @@ fn depths_have_their_published_sizes() {
     ];
     for (name, published, width) in sizes {
         let mut store = Store::outline();
-        let net = build_backbone(&mut store.builder(""), &configuration(name)).unwrap();
+        let net = configuration(name).build(&mut store.builder("")).unwrap();
         let parameters: usize = store.parameters().iter().map(|tensor| tensor.numel()).sum();
         assert_eq!(net.feature_dim(), width, "{name}");
         assert_eq!(parameters as i64 + width * 1000 + 1000, published, "{name}");

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::{Autocast, grad};
-use twist_nn::{Mode, NetConfig, NnError, Store, TwistLoss, TwistNet, build_backbone};
+use twist_nn::{Mode, NetConfig, NnError, Store, TwistLoss, TwistNet};
 
 use crate::reference::{close, distance, normal, tensor};
 
@@ -154,7 +154,7 @@ fn resolutions_have_backbone_statistics_of_their_own() {
 #[test]
 fn an_outline_has_the_shapes_and_needs_no_memory() {
     let shapes = |mut store: Store, config: &NetConfig| {
-        let _ = build_backbone(&mut store.builder("backbone"), &config.backbone).unwrap();
+        let _ = config.backbone.build(&mut store.builder("backbone")).unwrap();
         store.shapes()
     };
     for arch in ["resnet18", "resnet20", "vit_t"] {

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use twist_run::Sources;
 
-use super::Notes;
+use super::notes::Notes;
+use super::optional::read_optional_text;
 use crate::error::ReportError;
 
 /// The held-out images that the file at `path` names; `None` when there are none, or no such file.
 pub(super) fn held_out(path: &Path, notes: &mut Notes) -> Result<Option<String>, ReportError> {
-    let Some(text) = super::read_optional_text(path)? else { return Ok(None) };
+    let Some(text) = read_optional_text(path)? else { return Ok(None) };
     match serde_json::from_str::<Sources>(&text) {
         Ok(sources) => Ok(sources.held_out),
         Err(error) => {

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use twist_run::{Evaluation, Evaluations};
 
-use super::{Measured, Notes, Origin};
+use super::figures::{Measured, Origin};
+use super::notes::Notes;
+use super::optional::read_optional_text;
 use crate::error::ReportError;
 
 /// Evaluations that a page shows, the last ones.
@@ -19,7 +21,7 @@ pub(super) fn read(
     let mut all = Evaluations::default();
     let last = measured.filter(|measured| measured.origin == Origin::Final);
     last.into_iter().for_each(|measured| all.add_metrics(&measured.metrics));
-    all.add_lines(&super::read_optional_text(path)?.unwrap_or_default());
+    all.add_lines(&read_optional_text(path)?.unwrap_or_default());
     if all.damaged > 0 {
         let lines = if all.damaged == 1 { "line" } else { "lines" };
         notes.damaged(format!(

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use twist_run::Metrics;
 
-use super::{History, Notes};
+use super::log::History;
+use super::notes::Notes;
+use super::optional::read_optional_text;
 use crate::error::ReportError;
 
 /// Where the figures come from.
@@ -26,7 +28,7 @@ pub(crate) struct Measured {
 
 /// Reads `metrics.json`; without it, takes the last evaluation from `log`.
 pub(super) fn read(path: &Path, log: &History, notes: &mut Notes) -> Result<Option<Measured>, ReportError> {
-    if let Some(text) = super::read_optional_text(path)? {
+    if let Some(text) = read_optional_text(path)? {
         match serde_json::from_str(&text) {
             Ok(metrics) => return Ok(Some(Measured { origin: Origin::Final, metrics })),
             Err(error) => notes.damaged(format!(

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use twist_run::{EventKind, Figures, Log, LogLine, StartFigures};
 
-use super::Notes;
+use super::notes::Notes;
+use super::optional::read_optional_text;
 use crate::error::ReportError;
 
 /// Numbers beyond this count as infinite: neither sums of them nor axes can be worked out.
@@ -70,7 +71,7 @@ impl History {
 
 /// Reads the log at `path`; without one the history is empty and a note says so.
 pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<History, ReportError> {
-    let text = super::read_optional_text(path)?;
+    let text = read_optional_text(path)?;
     if text.is_none() {
         notes
             .missing("There is no log.jsonl in the run folder, so there are no curves and no events.".into());

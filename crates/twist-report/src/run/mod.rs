@@ -8,6 +8,8 @@ mod evaluations;
 mod figures;
 mod log;
 mod names;
+mod notes;
+mod optional;
 mod recipe;
 mod samples;
 mod thumbnails;
@@ -23,35 +25,13 @@ use crate::error::ReportError;
 pub(crate) use self::figures::{Measured, Origin};
 pub(crate) use self::log::{Ending, History, Record};
 pub(crate) use self::names::{Naming, load as load_names};
+use self::notes::Notes;
+use self::optional::read_optional;
 pub(crate) use self::recipe::{Recipe, flatten_json};
 pub(crate) use self::samples::Samples;
 #[cfg(test)]
 pub(crate) use self::samples::Verdicts;
 pub(crate) use self::thumbnails::{Thumbnail, Thumbnails};
-
-/// Sentences about missing and damaged parts of a run, with what to do about it.
-#[derive(Debug, Default)]
-pub(crate) struct Notes {
-    /// About files that are there and cannot be used: nobody expects these.
-    pub(crate) damaged: Vec<String>,
-    /// About the others.
-    pub(crate) missing: Vec<String>,
-}
-
-impl Notes {
-    fn damaged(&mut self, sentence: String) {
-        self.damaged.push(sentence);
-    }
-
-    fn missing(&mut self, sentence: String) {
-        self.missing.push(sentence);
-    }
-
-    /// All of them, the gravest first.
-    pub(crate) fn all(&self) -> Vec<String> {
-        [self.damaged.clone(), self.missing.clone()].concat()
-    }
-}
 
 /// Everything the page needs to know about one run.
 pub(crate) struct Run {
@@ -248,18 +228,4 @@ fn read_contact_sheet(path: &Path, notes: &mut Notes) -> Result<Option<Vec<u8>>,
         );
     }
     Ok(sheet)
-}
-
-/// The bytes of `path`, or `None` when there is no such file.
-fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, ReportError> {
-    match twist_io::read_small(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(ReportError::Read { source }),
-    }
-}
-
-/// The text of `path` with damaged UTF-8 replaced, or `None` when there is no such file.
-fn read_optional_text(path: &Path) -> Result<Option<String>, ReportError> {
-    Ok(read_optional(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use twist_run::{ClusterNames, Groups, NamedWeights, RunError, clusters_file};
 
-use super::Notes;
+use super::notes::Notes;
 
 /// Names and merges, ready to be asked for every image.
 #[derive(Clone, Debug)]

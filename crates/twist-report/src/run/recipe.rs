@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Notes;
+use super::notes::Notes;
+use super::optional::read_optional_text;
 use crate::error::ReportError;
 
 /// The recipe of a run.
@@ -24,7 +25,7 @@ impl Recipe {
 
 /// Reads the recipe at `path`.
 pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<Option<Recipe>, ReportError> {
-    let Some(text) = super::read_optional_text(path)? else {
+    let Some(text) = read_optional_text(path)? else {
         notes.missing("There is no config.toml in the run folder, so the recipe cannot be shown.".into());
         return Ok(None);
     };
@@ -45,7 +46,7 @@ pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<Option<Recipe>, Rep
 
 /// Reads the plan at `path`, flattened.
 pub(super) fn read_plan(path: &Path, notes: &mut Notes) -> Result<Vec<(String, String)>, ReportError> {
-    let Some(text) = super::read_optional_text(path)? else {
+    let Some(text) = read_optional_text(path)? else {
         notes.missing(
             "There is no plan.json in the run folder, so the derived numbers cannot be shown.".into(),
         );

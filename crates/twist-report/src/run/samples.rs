@@ -6,7 +6,8 @@ use std::path::Path;
 use twist_io::printable;
 use twist_run::RunError;
 
-use super::{Naming, Notes};
+use super::names::Naming;
+use super::notes::Notes;
 
 /// One entry per evaluated image in each vector, in file order.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use image::ImageReader;
 
-use super::Notes;
+use super::notes::Notes;
+use super::optional::read_optional;
 use crate::error::ReportError;
 
 /// One small image, encoded as it was found.
@@ -31,7 +32,7 @@ const MEMBER_LIMIT: u64 = 4 << 20;
 
 /// Reads the archive at `path`. `wanted` says whether its absence is worth a note.
 pub(super) fn read(path: &Path, wanted: bool, notes: &mut Notes) -> Result<Thumbnails, ReportError> {
-    let Some(bytes) = super::read_optional(path)? else {
+    let Some(bytes) = read_optional(path)? else {
         if wanted {
             notes.missing(
                 "There are no thumbnails (thumbnails.tar) in the run folder, so images appear by name."

@@ -9,7 +9,7 @@ pub(crate) use saved::{LogitStatistics, SavedStep, save};
 use twist_run::{Streaks, figure};
 
 use crate::config::GuardConfig;
-use crate::metrics::StepReading;
+use crate::reading::StepReading;
 
 /// Watches the figures of every step for signs of collapse.
 ///

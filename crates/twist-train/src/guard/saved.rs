@@ -9,7 +9,7 @@ use twist_io::{StateDict, save_safetensors, write_atomic};
 use twist_run::files;
 
 use crate::TrainError;
-use crate::metrics::StepReading;
+use crate::reading::StepReading;
 
 /// The facts of a collapse; its tensors lie beside in `weights.safetensors`.
 #[derive(Debug, Serialize)]

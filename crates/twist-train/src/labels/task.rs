@@ -15,7 +15,7 @@ use twist_run::{EventKind, Standing, figure};
 use super::{Student, SupervisedPlan, Targets, supervised_step};
 use crate::TrainError;
 use crate::guard::CollapseKind;
-use crate::metrics::StepReading;
+use crate::reading::StepReading;
 use crate::run::{Restored, Taken, Task};
 use crate::start::TaskFigures;
 

@@ -4,8 +4,9 @@ use tch::{Kind, Tensor, no_grad};
 use torch_ext::{foreach, fused};
 use twist_io::{HostTensor, StateDict};
 
+use super::optimizer::Optimizer;
 use super::parameters::misfit;
-use super::{Gradients, Optimizer, Parameters, Rates};
+use super::{Gradients, Parameters, Rates};
 use crate::TrainError;
 
 /// Means of gradients and of squared gradients with bias correction; weights also shrink by `lr * wd`.

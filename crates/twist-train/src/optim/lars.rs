@@ -4,7 +4,8 @@ use tch::{Kind, Tensor, no_grad};
 use torch_ext::foreach;
 use twist_io::StateDict;
 
-use super::{Gradients, Optimizer, Parameters, Rates};
+use super::optimizer::Optimizer;
+use super::{Gradients, Parameters, Rates};
 use crate::TrainError;
 
 /// Layer-wise adaptive rates:

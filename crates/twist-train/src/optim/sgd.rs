@@ -4,7 +4,8 @@ use tch::no_grad;
 use torch_ext::fused;
 use twist_io::StateDict;
 
-use super::{Gradients, Optimizer, Parameters, Rates};
+use super::optimizer::Optimizer;
+use super::{Gradients, Parameters, Rates};
 use crate::TrainError;
 
 /// `buffer = momentum * buffer + g + wd * w; w = w - lr * buffer`, with `wd` 0 for vectors; Nesterov's steps are along

@@ -303,7 +303,7 @@ mod tests {
         {
             let plan = plan(1000, false, &[&format!("model.arch={name}"), "model.width=64"]).unwrap();
             assert_eq!(
-                (plan.net().backbone.arch.to_string().as_str(), plan.net().backbone.width),
+                (plan.net().backbone.arch.to_string().as_str(), plan.net().backbone.options.width),
                 (arch, width)
             );
         }

@@ -7,7 +7,7 @@
 use twist_run::figure;
 
 use crate::TrainPlan;
-use crate::metrics::StepReading;
+use crate::reading::StepReading;
 
 /// What the class of an untrained network tells of an image, in nats: the norm before softmax gives logits a variance
 /// of 1, and the entropy of their softmax lies half of that below `ln K`.

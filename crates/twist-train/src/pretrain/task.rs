@@ -14,7 +14,7 @@ use twist_run::{EventKind, Standing};
 use super::early_labels;
 use super::feed::Feed;
 use crate::checkpoint::{capture, restore};
-use crate::metrics::StepReading;
+use crate::reading::StepReading;
 use crate::run::{Restored, Taken, Task};
 use crate::start::TaskFigures;
 use crate::step::{TrainState, train_step};

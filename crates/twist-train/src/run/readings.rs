@@ -10,7 +10,8 @@ use twist_run::{Figures, Streaks, figure};
 use super::Taken;
 use crate::TrainError;
 use crate::guard::{CollapseKind, Guard, LogitStatistics};
-use crate::metrics::{StepMetrics, StepReading};
+use crate::metrics::StepMetrics;
+use crate::reading::StepReading;
 
 /// Steps that were taken and not yet read, the readings before them, and the weights of the last healthy reading.
 ///

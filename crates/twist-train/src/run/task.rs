@@ -10,7 +10,8 @@ use twist_run::{EventKind, Standing};
 
 use crate::TrainError;
 use crate::guard::CollapseKind;
-use crate::metrics::{StepMetrics, StepReading};
+use crate::metrics::StepMetrics;
+use crate::reading::StepReading;
 use crate::start::TaskFigures;
 
 /// Something that is trained step by step. The loop around the steps is [`super::Run`]; what a step does is one visible function

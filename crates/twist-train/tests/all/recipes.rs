@@ -173,15 +173,19 @@ fn the_imagenet_recipes_are_the_published_runs() {
         let (backbone, head) = (&plan.net().backbone, &plan.net().head);
         let (config, transformer) = (plan.config(), run.arch.starts_with("vit"));
         let what = run.name;
-        assert_eq!((backbone.arch.to_string().as_str(), backbone.width), (run.arch, run.width), "{what}");
+        assert_eq!(
+            (backbone.arch.to_string().as_str(), backbone.options.width),
+            (run.arch, run.width),
+            "{what}"
+        );
         assert_eq!((head.dim, head.hidden_dim, head.bunch), (run.dim, 4096, Some(run.bunch)), "{what}");
-        assert_eq!(backbone.drop_path, run.drop_path, "{what}");
+        assert_eq!(backbone.options.drop_path, run.drop_path, "{what}");
         assert_eq!(head.small_normal, transformer, "{what}");
         assert_eq!(plan.run.batch_size, run.batch, "{what}");
         assert_eq!(plan.run.steps_per_epoch, (IMAGENET / run.batch) as u64, "{what}");
         assert_eq!((config.loss.lam1, config.loss.lam2, config.loss.temperature), (run.lam1, 1.0, 1.0));
         assert_eq!(config.optim.clip_norm, run.clip, "{what}");
-        assert_eq!((head.norm, backbone.freeze_embedding), (true, false), "{what}");
+        assert_eq!((head.norm, backbone.options.freeze_embedding), (true, false), "{what}");
         assert_eq!(head.activation, if transformer { Activation::Gelu } else { Activation::Relu }, "{what}");
         assert_eq!((config.loss.consistency, config.loss.one_sided), (1.0, false), "{what}");
         let optim = &config.optim;

@@ -2,7 +2,6 @@
 
 use twist_run::samples::Sample;
 
-use super::images_of;
 use crate::commands::predict::probability;
 use crate::exit::Exit;
 use crate::names::{Named, called, usage};
@@ -132,7 +131,7 @@ impl Unsure {
 
 /// The images that the run of the model was evaluated on, where it was. Names can be changed without them.
 fn evaluated(named: &Named, talk: &Talk) -> Option<Vec<Sample>> {
-    let read = images_of(named.run.as_deref());
+    let read = named.images();
     read.unwrap_or_else(|error| {
         talk.warn(error.to_string());
         None

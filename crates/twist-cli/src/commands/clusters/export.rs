@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 use twist_io::text_to_cell;
 use twist_run::samples::Sample;
 
-use super::images_of;
 use super::show::classes;
 use crate::exit::{Exit, Usage};
 use crate::names::Named;
@@ -42,7 +41,7 @@ pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exi
         None => false,
     };
     args.out.as_deref().map_or(Ok(()), |out| out_file::check(out, args.force))?;
-    let known = images_of(named.run.as_deref())?;
+    let known = named.images()?;
     let rows = match (args.labels, &known) {
         (true, Some(images)) => labels(named, images),
         (true, None) => bail!(

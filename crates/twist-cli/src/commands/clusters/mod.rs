@@ -5,10 +5,7 @@ mod export;
 mod keep;
 mod show;
 
-use std::path::{Path, PathBuf};
-
-use twist_run::samples::Sample;
-use twist_run::{RunError, Samples};
+use std::path::PathBuf;
 
 use crate::exit::Exit;
 use crate::names::Named;
@@ -64,13 +61,4 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Action::Keep(_) => keep::run(model, talk),
         Action::Export(args) => export::run(args, &Named::open(model, talk)?, talk),
     }
-}
-
-/// What the network said of the images that the run in `folder` was evaluated on; `None` where it was not.
-///
-/// # Errors
-/// The table is damaged or cannot be read.
-fn images_of(folder: Option<&Path>) -> Result<Option<Vec<Sample>>, RunError> {
-    let samples = folder.map(|folder| Samples::read(folder, false)).transpose()?.flatten();
-    Ok(samples.map(|samples| samples.rows()))
 }

@@ -5,7 +5,6 @@ use twist_io::printable;
 use twist_run::samples::Sample;
 use twist_run::{Group, Groups, NamedWeights};
 
-use super::images_of;
 use crate::exit::Exit;
 use crate::names::Named;
 use crate::talk::{Talk, to_stdout};
@@ -52,7 +51,7 @@ pub(super) fn classes(groups: &Groups, images: &[Sample]) -> Vec<Class> {
 
 /// Prints.
 pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exit> {
-    let known = images_of(named.run.as_deref())?;
+    let known = named.images()?;
     let evaluated = named.run.as_deref().and_then(NamedWeights::evaluated);
     match (&evaluated, &named.own) {
         (Some(shown), Some(own)) if shown != own => talk.warn(format!(

@@ -3,7 +3,7 @@
 use twist_data::{DataInfo, InfoOptions, Shade, Spread};
 use twist_io::{printable, shown};
 
-use super::{Common, bar, damaged, remarked};
+use super::common::{Common, bar, damaged, remarked};
 use crate::args::at_least;
 use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};

@@ -2,7 +2,7 @@
 
 use twist_data::PackOptions;
 
-use super::{Common, bar, damaged};
+use super::common::{Common, bar, damaged};
 use crate::args::at_least;
 use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};

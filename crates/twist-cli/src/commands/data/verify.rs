@@ -2,7 +2,7 @@
 
 use twist_data::VerifyOptions;
 
-use super::{Common, bar, damaged, remarked};
+use super::common::{Common, bar, damaged, remarked};
 use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};
 

@@ -6,7 +6,7 @@ use twist_metrics::margin;
 use twist_nn::FeatureKind;
 use twist_run::{evaluations, figure};
 
-use super::DataArgs;
+use super::data_args::DataArgs;
 use crate::args::{ModelArgs, at_least};
 use crate::bar::Busy;
 use crate::digits::{share, thousands};

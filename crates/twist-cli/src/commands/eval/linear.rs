@@ -11,7 +11,7 @@ use twist_eval::linear::{AugmentedLinear, FastLinear, augmented_linear, fast_lin
 use twist_nn::FeatureKind;
 use twist_run::{evaluations, figure};
 
-use super::DataArgs;
+use super::data_args::DataArgs;
 use crate::args::{ModelArgs, at_least};
 use crate::estimate::Estimate;
 use crate::exit::{Exit, Usage};

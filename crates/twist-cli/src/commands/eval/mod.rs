@@ -2,6 +2,7 @@
 
 mod classifier;
 mod cluster;
+mod data_args;
 mod finetune;
 mod knn;
 mod linear;
@@ -51,35 +52,5 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Protocol::Linear(args) => linear::run(args, talk),
         Protocol::Finetune(args) => finetune::run(args, talk),
         Protocol::Transfer(args) => transfer::run(args, talk),
-    }
-}
-
-/// What every protocol with a training and a test part takes.
-#[derive(Debug, clap::Args)]
-struct DataArgs {
-    /// Labelled images to learn from: any DATA
-    #[arg(long, value_name = "DATA", help_heading = "Images")]
-    train: String,
-    /// Labelled images to measure on
-    #[arg(long, value_name = "DATA", help_heading = "Images")]
-    test: String,
-    /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, or a list file
-    #[arg(long, value_name = "auto|folder|FILE", default_value = crate::sources::DEFAULT_LABELS, help_heading = "Images")]
-    labels: String,
-}
-
-impl DataArgs {
-    /// Opens both parts and sees to it that their labels mean the same.
-    fn open(
-        &self,
-        talk: &Talk,
-    ) -> anyhow::Result<(std::sync::Arc<dyn twist_data::Dataset>, std::sync::Arc<dyn twist_data::Dataset>)>
-    {
-        let train = crate::sources::open(&self.train, &self.labels, talk)?;
-        let test = crate::sources::open(&self.test, &self.labels, talk)?;
-        crate::sources::warn_of_same(&*train, &*test, talk);
-        let data = twist_eval::EvalData::new(train, Some(test))?;
-        let test = std::sync::Arc::clone(data.evaluated());
-        Ok((data.train, test))
     }
 }

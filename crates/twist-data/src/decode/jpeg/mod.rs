@@ -11,7 +11,8 @@ use image::metadata::Orientation;
 use self::header::{Frame, Header};
 use self::scans::Scans;
 use self::whole::Whole;
-use super::{DecodeError, DecodeLimits, Decoded};
+use super::decoded::Decoded;
+use super::{DecodeError, DecodeLimits};
 use crate::image::Rgb8;
 
 /// The image as stored, how to turn it, and what is odd about it.

@@ -2,8 +2,9 @@
 
 use tiff::tags::Tag;
 
+use super::DecodeError;
 use super::error::{damaged, explain};
-use super::{DecodeError, Reader};
+use super::reader::Reader;
 use crate::decode::jpeg::frame_size;
 
 /// Where the strips or tiles of an image lie in its file.

@@ -4,6 +4,7 @@ mod chunk;
 mod error;
 mod jpeg;
 mod palette;
+mod reader;
 
 use std::io::Cursor;
 
@@ -16,14 +17,14 @@ use self::chunk::Pixels;
 use self::error::{damaged, explain, unsupported};
 use self::jpeg::Parts;
 use self::palette::Palette;
+use self::reader::Reader;
+use super::decoded::Decoded;
 use super::samples::Narrow;
-use super::{DecodeError, DecodeLimits, Decoded};
+use super::{DecodeError, DecodeLimits};
 use crate::image::Rgb8;
 
 /// Bytes that one entry of the directory may have: the places of a million strips.
 const ENTRY: usize = 8 << 20;
-
-type Reader<'a> = Decoder<Cursor<&'a [u8]>>;
 
 /// The first image as stored and how to turn it.
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, DecodeError> {

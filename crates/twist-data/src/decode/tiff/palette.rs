@@ -2,8 +2,9 @@
 
 use tiff::tags::Tag;
 
+use super::DecodeError;
 use super::error::{damaged, explain};
-use super::{DecodeError, Reader};
+use super::reader::Reader;
 
 /// The interpretation of samples as indices of a palette, and as gray with 0 for black (TIFF 6.0, section 4).
 const INDICES: u16 = 3;

@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 use twist_io::{Dtype, HostTensor, Refused, write_atomic};
 use twist_nn::{Attribute, Graph, Value, tensor_to_host};
 
-use super::{ExportOptions, Exporter};
+use super::exporter::{ExportOptions, Exporter};
 use crate::{ClassSource, FeatureScaling, Model, ModelError};
 use messages::{entry, value};
 

@@ -1,0 +1,19 @@
+//! Files that need not be there.
+
+use std::path::Path;
+
+use crate::error::ReportError;
+
+/// The bytes of `path`, or `None` when there is no such file.
+pub(super) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, ReportError> {
+    match twist_io::read_small(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ReportError::Read { source }),
+    }
+}
+
+/// The text of `path` with damaged UTF-8 replaced, or `None` when there is no such file.
+pub(super) fn read_optional_text(path: &Path) -> Result<Option<String>, ReportError> {
+    Ok(read_optional(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
