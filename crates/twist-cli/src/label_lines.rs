@@ -1,9 +1,8 @@
 //! What a person reads of training from labels: a line for an epoch, and the results.
 
-use serde_json::{Map, Value};
 use twist_metrics::margin;
 use twist_run::figure::Tested;
-use twist_run::{Figure, Figures, figure};
+use twist_run::{Calibration, Figure, Figures, Metrics, figure};
 
 use crate::digits::{share, thousands};
 
@@ -16,16 +15,15 @@ pub(crate) fn epoch_line(figures: &Figures, epochs: u64) -> String {
 }
 
 /// A result for people: the last epoch first, and the best one as what it is.
-pub(crate) fn result_lines(of: &Tested, metrics: &Map<String, Value>) -> Vec<String> {
-    let number = |figure: &Figure| metrics.get(figure.key).and_then(Value::as_f64);
+pub(crate) fn result_lines(of: &Tested, metrics: &Metrics) -> Vec<String> {
+    let number = |figure: &Figure| metrics.figures.get(figure);
     let Some(top1) = number(of.top1) else {
         return vec!["not tested: name test images with --test".into()];
     };
-    let images = metrics["protocol"]["test_images"].as_u64().unwrap_or(0);
+    let images = metrics.count("/test_images").unwrap_or(0);
     let part = |value: f64| share(value, images);
     let spread = |figure: &Figure| {
-        let std = metrics.get(&format!("{}_std", figure.key)).and_then(Value::as_f64);
-        std.map_or_else(String::new, |std| format!(" ± {}", part(std)))
+        metrics.figures.deviation(figure).map_or_else(String::new, |std| format!(" ± {}", part(std)))
     };
     let top5 =
         number(of.top5).map_or_else(String::new, |top5| format!(", top-5 {}{}", part(top5), spread(of.top5)));
@@ -43,18 +41,19 @@ pub(crate) fn result_lines(of: &Tested, metrics: &Map<String, Value>) -> Vec<Str
 }
 
 /// What the probabilities of a fine-tuned classifier rest on; nothing where labels are many.
-pub(crate) fn calibration_lines(metrics: &Map<String, Value>) -> Vec<String> {
-    let Some(found) = metrics.get("calibration") else {
-        let most = metrics["protocol"]["labels"]["images_per_class"][1].as_u64();
+pub(crate) fn calibration_lines(metrics: &Metrics) -> Vec<String> {
+    let Some(found) = &metrics.calibration else {
         let said = "one label a class: nothing says how far the probabilities can be believed; two a class are needed";
-        return if most == Some(1) { vec![said.to_string()] } else { Vec::new() };
+        return match metrics.count("/labels/images_per_class/1") {
+            Some(1) => vec![said.to_string()],
+            _ => Vec::new(),
+        };
     };
-    let number = |key: &str| found[key].as_f64().unwrap_or(f64::NAN);
-    let count = |key: &str| found[key].as_u64().unwrap_or(0);
-    let (top1, labels) = (number("cross_validated_top1"), count("labels"));
-    let images = match found["labelled_among_them"].as_bool() {
-        Some(true) => "images, the labelled ones among them",
-        _ => "images without a label",
+    let &Calibration { cross_validated_top1: top1, temperature, mean_probability, .. } = found;
+    let labels = found.labels as u64;
+    let images = match found.labelled_among_them {
+        true => "images, the labelled ones among them",
+        false => "images without a label",
     };
     vec![
         format!(
@@ -62,14 +61,12 @@ pub(crate) fn calibration_lines(metrics: &Map<String, Value>) -> Vec<String> {
             share(top1, labels),
             share(margin(top1, labels), labels),
             thousands(labels),
-            count("folds")
+            found.folds
         ),
         format!(
-            "probabilities are scaled by T = {:.2}: mean {:.2}, before {:.2}, on {} {images}",
-            number("temperature"),
-            number("mean_probability"),
-            number("mean_probability_before"),
-            thousands(count("images"))
+            "probabilities are scaled by T = {temperature:.2}: mean {mean_probability:.2}, before {:.2}, on {} {images}",
+            found.mean_probability_before,
+            thousands(found.images as u64)
         ),
     ]
 }
@@ -82,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_probabilities_rest_on_is_told() {
-        let object = |value: Value| value.as_object().cloned().unwrap();
+        let object = |value| -> Metrics { serde_json::from_value(value).unwrap() };
         let metrics = object(json!({
             "calibration": {
                 "cross_validated_top1": 0.16, "labels": 20, "folds": 2, "temperature": 7.128, "mean_probability": 0.16,
@@ -104,11 +101,11 @@ mod tests {
 
     #[test]
     fn the_best_epoch_is_called_what_it_is() {
-        let metrics = json!({
+        let metrics: Metrics = serde_json::from_value(json!({
             "finetune_top1": 0.5, "finetune_top1_std": 0.01, "finetune_top5": 0.75, "finetune_top1_best_epoch": 0.625,
             "protocol": { "test_images": 1000 },
-        });
-        let Value::Object(metrics) = metrics else { unreachable!() };
+        }))
+        .unwrap();
         assert_eq!(
             result_lines(figure::FINETUNE, &metrics),
             [

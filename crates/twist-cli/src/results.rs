@@ -1,6 +1,6 @@
 //! What an evaluation found: printed, and kept beside the run that it is about.
 
-use serde_json::{Map, Value};
+use twist_run::Metrics;
 use twist_run::evaluations::{self, CLASS_NAMES, Kind};
 
 use crate::model::Opened;
@@ -12,36 +12,31 @@ pub(crate) fn emit(
     opened: &Opened,
     kind: &Kind,
     classes: &[String],
-    mut figures: Map<String, Value>,
+    mut metrics: Metrics,
     json: bool,
     lines: &[String],
     talk: &Talk,
 ) -> anyhow::Result<()> {
-    if let Some(protocol) = figures.get_mut("protocol") {
-        protocol[CLASS_NAMES] = classes.into();
-    }
-    let printed = print(figures.clone(), json, lines);
-    record(opened, kind, &figures, talk);
+    metrics.protocol[CLASS_NAMES] = classes.into();
+    let printed = print(&metrics, json, lines);
+    record(opened, kind, &metrics, talk);
     printed
 }
 
 /// Adds the figures to the evaluations of the model's run; a weight file outside of a run has none. A run that cannot be
 /// written to, such as a shared one, is not a failure: the figures are there, and a warning says so.
-pub(crate) fn record(opened: &Opened, kind: &Kind, figures: &Map<String, Value>, talk: &Talk) {
+pub(crate) fn record(opened: &Opened, kind: &Kind, metrics: &Metrics, talk: &Talk) {
     let Some(folder) = &opened.model.folder else { return };
-    if let Err(error) = evaluations::append(folder, kind, figures) {
+    if let Err(error) = evaluations::append(folder, kind, metrics) {
         talk.warn(format!("the figures are not kept in the run, so its report will not show them: {error}"));
     }
 }
 
 /// Prints the figures: one JSON object, or lines for people.
-pub(crate) fn print(figures: Map<String, Value>, json: bool, lines: &[String]) -> anyhow::Result<()> {
-    if json {
-        to_stdout(serde_json::to_string_pretty(&Value::Object(figures))?)?;
-    } else {
-        for line in lines {
-            to_stdout(line)?;
-        }
+pub(crate) fn print(metrics: &Metrics, json: bool, lines: &[String]) -> anyhow::Result<()> {
+    match json {
+        true => to_stdout(serde_json::to_string_pretty(metrics)?)?,
+        false => lines.iter().try_for_each(to_stdout)?,
     }
     Ok(())
 }

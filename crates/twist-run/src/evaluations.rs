@@ -29,6 +29,12 @@ pub const KNN: &Kind = &Kind { name: "knn", title: "k-NN on frozen features", fi
 /// A linear classifier.
 pub const LINEAR: &Kind =
     &Kind { name: "linear", title: "Linear classifier on frozen features", figures: &[] };
+/// The name of its protocol on features that are computed once.
+pub const FAST: &str = "fast";
+/// The name of the one that was published for convolutional networks, on random crops.
+pub const RESNET: &str = "resnet";
+/// The name of the one that was published for transformers, on random crops.
+pub const VIT: &str = "vit";
 /// Discovered classes.
 pub const CLUSTER: &Kind = &Kind {
     name: "cluster",
@@ -76,16 +82,15 @@ pub struct Evaluation {
     pub protocol: Value,
 }
 
-/// Adds a line to the evaluations of the run in `folder`, behind those of other processes. `fields` are figures, a `protocol` and
-/// whatever else was found.
+/// Adds a line to the evaluations of the run in `folder`, behind those of other processes.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn append(folder: &Path, kind: &Kind, fields: &Map<String, Value>) -> Result<(), RunError> {
+pub fn append(folder: &Path, kind: &Kind, metrics: &Metrics) -> Result<(), RunError> {
     let path = folder.join(files::EVALUATIONS);
     let mut entry = Map::new();
     entry.insert(EVALUATION.into(), kind.name.into());
-    entry.extend(fields.clone());
+    entry.extend(metrics.fields());
     let _lock = UpdateLock::of(&path)?;
     append_lines(&path)?.write_all(format!("{}\n", Value::Object(entry)).as_bytes())?;
     Ok(())
@@ -234,8 +239,9 @@ mod tests {
     fn a_line_is_read_as_it_was_appended() {
         let folder = tempfile::tempdir().unwrap();
         let fields = serde_json::json!({"top1": 0.5, "top5": 1, "protocol": {"images": 4}});
-        append(folder.path(), CLASSIFIER, fields.as_object().unwrap()).unwrap();
-        append(folder.path(), CLASSIFIER, fields.as_object().unwrap()).unwrap();
+        let metrics: Metrics = serde_json::from_value(fields).unwrap();
+        append(folder.path(), CLASSIFIER, &metrics).unwrap();
+        append(folder.path(), CLASSIFIER, &metrics).unwrap();
         let (found, damaged) =
             parse(&fs_err::read_to_string(folder.path().join(files::EVALUATIONS)).unwrap());
         assert_eq!((found.len(), damaged, found[0].kind.as_str()), (1, 0, CLASSIFIER.name));

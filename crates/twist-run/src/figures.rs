@@ -19,6 +19,16 @@ impl Figures {
         self.put(figure.key.into(), value);
     }
 
+    /// Sets the standard deviation of `figure` over several runs.
+    pub fn set_deviation(&mut self, figure: &Figure, value: f64) {
+        self.put(deviation(figure).into(), value);
+    }
+
+    /// The standard deviation of `figure`; `None` where it is of one run.
+    pub fn deviation(&self, figure: &Figure) -> Option<f64> {
+        self.by_key(&deviation(figure))
+    }
+
     fn put(&mut self, key: Cow<'static, str>, value: f64) {
         match self.0.iter_mut().find(|(known, _)| *known == key) {
             Some((_, old)) => *old = value,
@@ -79,6 +89,11 @@ impl Figures {
     pub fn fields(&self) -> Map<String, Value> {
         self.iter().map(|(key, value)| (key.to_owned(), number(key, value))).collect()
     }
+}
+
+/// The key of the standard deviation of `figure`.
+fn deviation(figure: &Figure) -> String {
+    format!("{}_std", figure.key)
 }
 
 /// The key as it was declared, or a copy.

@@ -37,9 +37,11 @@ mod room;
 pub mod samples;
 mod sources;
 
+mod calibration;
 pub mod figure;
 mod figures;
 
+mod compared;
 pub mod evaluations;
 mod event;
 mod log;
@@ -49,8 +51,10 @@ mod time;
 
 mod error;
 
+pub use calibration::Calibration;
 pub use checkpoint::{CheckpointStore, Loaded, Measured, Rejected, Standing, Streaks};
 pub use clusters::{Carried, ClusterNames, Group, Groups, NamedWeights, carry_names, clusters_file};
+pub use compared::Compared;
 pub use error::RunError;
 pub use evaluations::{Evaluation, Evaluations};
 pub use event::{Event, EventKind, StartFigures};

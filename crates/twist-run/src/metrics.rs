@@ -8,20 +8,23 @@ use serde_json::{Map, Value};
 use twist_io::{read_small, write_atomic};
 
 use crate::samples::STEPS;
-use crate::{Figures, RunError, files};
+use crate::{Calibration, Figures, RunError, files};
 
 /// Keys of the file that are not figures.
 const BASELINES: &str = "baselines";
+const CALIBRATION: &str = "calibration";
 const PROTOCOL: &str = "protocol";
 
-/// What the evaluation at the end of a run measured.
+/// What an evaluation measured: that at the end of a run, or another one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     /// The figures.
     pub figures: Figures,
     /// What is reached without learning, or by k-means on the same features.
     pub baselines: Figures,
-    /// What is not a figure, such as the calibration of a classifier.
+    /// What the probabilities of a classifier rest on, where it learned from few labels.
+    pub calibration: Option<Calibration>,
+    /// What is not a figure, such as the figures of each of several trainings.
     pub more: Map<String, Value>,
     /// Every value that defines the figures; `null` where nothing says it.
     pub protocol: Value,
@@ -72,6 +75,26 @@ impl Metrics {
     pub fn count(&self, place: &str) -> Option<u64> {
         self.protocol.pointer(place)?.as_u64()
     }
+
+    /// The fields of the JSON object: the figures first, the protocol last.
+    pub fn fields(&self) -> Map<String, Value> {
+        let mut fields = self.measured();
+        fields.insert(PROTOCOL.into(), self.protocol.clone());
+        fields
+    }
+
+    /// The same without the protocol.
+    pub fn measured(&self) -> Map<String, Value> {
+        let mut fields = self.figures.fields();
+        if !self.baselines.is_empty() {
+            fields.insert(BASELINES.into(), self.baselines.fields().into());
+        }
+        if let Some(Ok(calibration)) = self.calibration.as_ref().map(serde_json::to_value) {
+            fields.insert(CALIBRATION.into(), calibration);
+        }
+        fields.extend(self.more.clone());
+        fields
+    }
 }
 
 impl From<Map<String, Value>> for Metrics {
@@ -81,21 +104,17 @@ impl From<Map<String, Value>> for Metrics {
             Some(Value::Object(baselines)) => Figures::of_fields(&baselines),
             _ => Figures::default(),
         };
+        let calibration = fields.shift_remove(CALIBRATION);
+        let calibration = calibration.and_then(|found| serde_json::from_value(found).ok());
         let figures = Figures::of_fields(&fields);
         fields.retain(|key, value| figures.by_key(key).is_none() && !value.is_null());
-        Self { figures, baselines, more: fields, protocol }
+        Self { figures, baselines, calibration, more: fields, protocol }
     }
 }
 
 impl Serialize for Metrics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = self.figures.fields();
-        if !self.baselines.is_empty() {
-            fields.insert(BASELINES.into(), self.baselines.fields().into());
-        }
-        fields.extend(self.more.clone());
-        fields.insert(PROTOCOL.into(), self.protocol.clone());
-        fields.serialize(serializer)
+        self.fields().serialize(serializer)
     }
 }
 
@@ -119,7 +138,8 @@ mod tests {
         let mut metrics = Metrics {
             figures: [(figure::NMI, 0.5), (figure::CLASSES_IN_USE, 9.0)].into_iter().collect(),
             baselines: [(figure::KMEANS_PIXELS, 0.25)].into_iter().collect(),
-            more: json!({"calibration": {"folds": 2}}).as_object().unwrap().clone(),
+            calibration: None,
+            more: json!({"runs": [{"seed": 2}]}).as_object().unwrap().clone(),
             protocol: json!({"knn": {"queries": 4}}),
         };
         metrics.set_steps(8);

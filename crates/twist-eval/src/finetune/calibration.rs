@@ -12,13 +12,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde::Serialize;
 use tch::{Kind, Tensor};
 use torch_ext::Machine;
 use twist_data::Dataset;
 use twist_io::splitmix;
 use twist_model::{EvalInput, FeatureCache, FeatureSet, Model, ModelCard};
 use twist_nn::FeatureKind;
+use twist_run::Calibration;
 use twist_train::labels::Targets;
 
 use crate::labels::label_tensor;
@@ -34,27 +34,6 @@ const DIVISIONS: u64 = 5;
 const ENOUGH: usize = 20;
 /// Least and greatest temperature. The estimate is that of another classifier, so it never makes this one surer.
 const TEMPERATURES: (f64, f64) = (1.0, 100.0);
-
-/// What the probabilities of a classifier rest on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Calibration {
-    /// Part of the held-out labels that a linear classifier on the features before the training gets right.
-    pub cross_validated_top1: f64,
-    /// Labels that were held out in turn: those of classes with two labels or more.
-    pub labels: usize,
-    /// Parts of the labels.
-    pub folds: usize,
-    /// What logits are divided by.
-    pub temperature: f64,
-    /// Mean probability of the most probable class before …
-    pub mean_probability_before: f64,
-    /// … and after it.
-    pub mean_probability: f64,
-    /// Images of that mean.
-    pub images: usize,
-    /// Whether the labelled images are among them, because there are too few others.
-    pub labelled_among_them: bool,
-}
 
 /// Calibrates `model`, which learned from `labelled` and began as `source`; `outputs` are its features of `images`. Labels
 /// that are many, or of which no class has two, leave it as it is: `None`.

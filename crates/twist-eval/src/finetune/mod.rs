@@ -16,16 +16,15 @@ mod seeds;
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use torch_ext::{Machine, Precision};
 use twist_data::Dataset;
 use twist_model::{Model, ModelCard};
 use twist_nn::FeatureKind;
-use twist_run::Figures;
 use twist_run::figure::{self, Tested};
+use twist_run::{Figures, Metrics};
 use twist_train::labels::{EpochFigures, Order, Student, SupervisedConfig, SupervisedPlan, crop_and_flip};
 
-pub use calibration::Calibration;
 pub use config::{FinetuneConfig, Kind};
 pub use run::{FinetuneRun, FinetuneTrainer};
 pub use seeds::finetune_seeds;
@@ -76,8 +75,8 @@ pub struct Finetuned {
     pub model: Model,
     /// The figures of every epoch.
     pub epochs: Vec<EpochFigures>,
-    /// `finetune_top1`, `finetune_top5` (with test images), the best epoch's beside them, and `protocol`.
-    pub metrics: Map<String, Value>,
+    /// The figures of the test, if there is one, and of the last epoch.
+    pub metrics: Metrics,
 }
 
 impl FinetuneOptions {
@@ -189,13 +188,8 @@ fn finetuned(
 }
 
 /// The figures with the protocol that defines them.
-fn metrics(
-    training: &FromLabels<'_>,
-    labelled: &LabelledImages,
-    epochs: &[EpochFigures],
-) -> Map<String, Value> {
+fn metrics(training: &FromLabels<'_>, labelled: &LabelledImages, epochs: &[EpochFigures]) -> Metrics {
     let (source, plan) = (training.source, &training.plan);
-    let mut metrics = tested(figure::FINETUNE, epochs);
     let mut protocol = plan.config.protocol(plan.run.total_steps);
     protocol["name"] = "finetune".into();
     protocol["labels"] = labelled.chosen.clone();
@@ -205,12 +199,9 @@ fn metrics(
     (protocol["mean"], protocol["std"]) = (json!(source.card.mean), json!(source.card.std));
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();
     say_selection(&mut protocol, figure::FINETUNE, epochs);
-    if let Some(part) = training.test.as_deref().and_then(most_frequent) {
-        let baselines: Figures = [(figure::MOST_FREQUENT_TOP1, part)].into_iter().collect();
-        metrics.insert("baselines".into(), baselines.fields().into());
-    }
-    metrics.insert("protocol".into(), protocol);
-    metrics
+    let alone = training.test.as_deref().and_then(most_frequent);
+    let baselines = alone.map(|part| (figure::MOST_FREQUENT_TOP1, part)).into_iter().collect();
+    Metrics { figures: tested(figure::FINETUNE, epochs), baselines, protocol, ..Metrics::default() }
 }
 
 /// The part of the labelled images that are of the most frequent class.
@@ -223,8 +214,8 @@ fn most_frequent(test: &dyn Dataset) -> Option<f64> {
 
 /// Accuracy of the last epoch; that of the best one, which the test set chose, as a figure that says so; and the training's own
 /// figures.
-pub(crate) fn tested(of: &Tested, epochs: &[EpochFigures]) -> Map<String, Value> {
-    let Some(last) = epochs.last() else { return Map::new() };
+pub(crate) fn tested(of: &Tested, epochs: &[EpochFigures]) -> Figures {
+    let Some(last) = epochs.last() else { return Figures::default() };
     let figures = [
         (of.top1, last.test_top1),
         (of.top5, last.test_top5),
@@ -232,8 +223,7 @@ pub(crate) fn tested(of: &Tested, epochs: &[EpochFigures]) -> Map<String, Value>
         (figure::TRAIN_LOSS, Some(last.train_loss)),
         (figure::TRAIN_TOP1, Some(last.train_top1)),
     ];
-    let measured = figures.into_iter().filter_map(|(figure, value)| Some((figure, value?)));
-    measured.collect::<Figures>().fields()
+    figures.into_iter().filter_map(|(figure, value)| Some((figure, value?))).collect()
 }
 
 /// Says in `protocol` what was tested, and which figure the test set selected.
@@ -277,14 +267,12 @@ mod tests {
         let epoch = |epochs, top1| EpochFigures { epochs, test_top1: top1, ..EpochFigures::default() };
         let epochs = [epoch(1, Some(0.5)), epoch(2, Some(0.7)), epoch(3, None), epoch(4, Some(0.6))];
         let figures = tested(figure::FINETUNE, &epochs);
-        assert_eq!(
-            (&figures["finetune_top1"], &figures["finetune_top1_best_epoch"]),
-            (&0.6.into(), &0.7.into())
-        );
+        let found = [figure::FINETUNE_TOP1, figure::FINETUNE_TOP1_BEST_EPOCH].map(|of| figures.get(of));
+        assert_eq!(found, [Some(0.6), Some(0.7)]);
         let mut protocol = json!({});
         say_selection(&mut protocol, figure::FINETUNE, &epochs);
         assert_eq!(protocol["best_epoch"], 2);
         assert!(protocol["test_set_selection"].as_str().unwrap().contains("chosen on the test set"));
-        assert!(!tested(figure::FINETUNE, &[epoch(1, None)]).contains_key("finetune_top1"));
+        assert_eq!(tested(figure::FINETUNE, &[epoch(1, None)]).get(figure::FINETUNE_TOP1), None);
     }
 }

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use torch_ext::Machine;
 use twist_data::Dataset;
 use twist_model::{FeatureSet, Model, ModelCard, Watch, export};
-use twist_run::{Metrics, Recorder, RunFolder, files};
+use twist_run::{Calibration, Metrics, Recorder, RunFolder, files};
 use twist_train::labels::{Supervised, refuse_older};
 use twist_train::run::{Outcome, Place, Run, RunPlan};
 use twist_train::{Costs, Patience, StopFlag, Work};
 
-use super::{Calibration, FinetuneConfig, Finetuned, calibration, finetuned, outcome, training};
+use super::{FinetuneConfig, Finetuned, calibration, finetuned, outcome, training};
 use crate::supervised::FromLabels;
 use crate::{EvalError, LabelledImages};
 
@@ -152,16 +152,14 @@ impl FinetuneTrainer<'_> {
     ///
     /// # Errors
     /// No image can be read, libtorch fails, or the disk is full or read-only.
-    pub fn finish(self, folder: &RunFolder) -> Result<(PathBuf, Map<String, Value>), EvalError> {
+    pub fn finish(self, folder: &RunFolder) -> Result<(PathBuf, Metrics), EvalError> {
         let Self { config, labelled, images, training, run, watch } = self;
         let (student, epochs) = run.into_task().into_parts();
         let Finetuned { mut model, mut metrics, .. } = finetuned(&training, &labelled, &student, epochs)?;
         let machine = &training.plan.run.machine;
         let (images, features) = outcome::features(&model, &images, machine, &watch)?;
         watch.now("calibration");
-        if let Some(found) = calibrate(&training, &labelled, &mut model, (&images, &features))? {
-            metrics.insert("calibration".into(), serde_json::to_value(found)?);
-        }
+        metrics.calibration = calibrate(&training, &labelled, &mut model, (&images, &features))?;
         watch.now("files");
         outcome::write(&model, (images, features), machine, folder)?;
         if config.labels.is_some() {
@@ -169,7 +167,7 @@ impl FinetuneTrainer<'_> {
         }
         let file = folder.path().join(files::MODEL);
         export(&model, &file)?;
-        Metrics::from(metrics.clone()).write(folder.path())?;
+        metrics.write(folder.path())?;
         Ok((file, metrics))
     }
 }

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use torch_ext::Machine;
 use twist_data::Dataset;
+use twist_metrics::MeanStd;
 use twist_model::Model;
-use twist_run::figure;
+use twist_run::{Figures, Metrics, figure};
 use twist_train::{Costs, Work};
 
 use super::{FinetuneOptions, Finetuned, finetune, training};
@@ -34,8 +35,8 @@ pub fn finetune_seeds(
     machine: &Machine,
     kept: Option<&Path>,
     (progress, mut foretell): (&mut dyn FnMut(u64, usize, usize), Option<Foretell<'_>>),
-) -> Result<Map<String, Value>, EvalError> {
-    let (mut runs, mut protocol) = (Vec::new(), Value::Null);
+) -> Result<Metrics, EvalError> {
+    let mut runs: Vec<(u64, Metrics)> = Vec::new();
     for place in 0..seeds.max(1) {
         let options = FinetuneOptions { seed: options.seed + place, ..options.clone() };
         let labelled = LabelledImages::choose(train, budget, options.seed)?;
@@ -47,7 +48,7 @@ pub fn finetune_seeds(
             None => None,
         };
         let done = kept.as_ref().map(Kept::end).transpose()?.flatten();
-        let mut metrics: Map<String, Value> = match (done, kept) {
+        let metrics = match (done, kept) {
             (Some(metrics), _) => metrics,
             (None, kept) => {
                 let mut told = |done: usize, all: usize| progress(place, done, all);
@@ -68,51 +69,24 @@ pub fn finetune_seeds(
                 metrics
             }
         };
-        let of_run = metrics.shift_remove("protocol").unwrap_or_default();
-        if place == 0 {
-            protocol = of_run;
-        }
-        let mut run = Map::new();
-        run.insert("seed".into(), options.seed.into());
-        run.extend(metrics);
-        runs.push(run);
+        runs.push((options.seed, metrics));
     }
-    let mut figures = Map::new();
+    let mut figures = Figures::default();
     for figure in [figure::FINETUNE_TOP1, figure::FINETUNE_TOP5, figure::FINETUNE_TOP1_BEST_EPOCH] {
-        let key = figure.key;
-        let values: Vec<f64> = runs.iter().filter_map(|run| run.get(key)?.as_f64()).collect();
-        if let Some((mean, std)) = spread(&values) {
-            figures.insert(key.into(), mean.into());
-            std.map(|std| figures.insert(format!("{key}_std"), std.into()));
+        let values: Vec<f64> = runs.iter().filter_map(|(_, run)| run.figures.get(figure)).collect();
+        if let Some(MeanStd { mean, std, .. }) = MeanStd::of(&values) {
+            figures.set(figure, mean);
+            std.into_iter().for_each(|std| figures.set_deviation(figure, std));
         }
     }
-    protocol["seeds"] = json!(runs.iter().map(|run| &run["seed"]).collect::<Vec<_>>());
+    let mut protocol = runs.first().map_or(Value::Null, |(_, run)| run.protocol.clone());
+    protocol["seeds"] = runs.iter().map(|(seed, _)| *seed).collect();
     protocol["spread"] = "mean and sample standard deviation over seeds, which draw the labels too".into();
-    figures.insert("runs".into(), runs.into());
-    figures.insert("protocol".into(), protocol);
-    Ok(figures)
-}
-
-/// Mean, and the sample standard deviation of two values or more.
-fn spread(values: &[f64]) -> Option<(f64, Option<f64>)> {
-    if values.is_empty() {
-        return None;
-    }
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Some((mean, (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::spread;
-
-    #[test]
-    fn one_run_has_no_deviation() {
-        assert_eq!(spread(&[]), None);
-        assert_eq!(spread(&[0.5]), Some((0.5, None)));
-        let (mean, std) = spread(&[0.1, 0.3, 0.2]).unwrap();
-        assert!((mean - 0.2).abs() < 1e-12 && (std.unwrap() - 0.1).abs() < 1e-12);
-    }
+    let of_run = |(seed, run): &(u64, Metrics)| {
+        let mut fields = json!({ "seed": seed });
+        fields.as_object_mut().into_iter().for_each(|fields| fields.extend(run.measured()));
+        fields
+    };
+    let more = [("runs".to_owned(), runs.iter().map(of_run).collect())].into_iter().collect();
+    Ok(Metrics { figures, more, protocol, ..Metrics::default() })
 }

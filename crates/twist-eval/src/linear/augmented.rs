@@ -4,12 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use torch_ext::{Machine, Precision};
 use twist_data::Dataset;
 use twist_model::{Model, ModelCard};
 use twist_nn::{Arch, FeatureKind, VitArch};
-use twist_run::figure;
+use twist_run::{Metrics, evaluations, figure};
 use twist_train::labels::{EpochFigures, SupervisedConfig, SupervisedPlan, crop_and_flip};
 
 use crate::EvalError;
@@ -39,8 +38,8 @@ pub enum ReleasedFor {
 impl ReleasedFor {
     fn name(self) -> &'static str {
         match self {
-            Self::Convolutional => "resnet",
-            Self::Transformer => "vit",
+            Self::Convolutional => evaluations::RESNET,
+            Self::Transformer => evaluations::VIT,
         }
     }
 
@@ -128,8 +127,8 @@ impl AugmentedLinear {
 /// What a released protocol found.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AugmentedResult {
-    /// `linear_top1`, `linear_top5`, the best epoch's beside them, `protocol`.
-    pub metrics: Map<String, Value>,
+    /// Of the last epoch.
+    pub metrics: Metrics,
     /// The figures of every epoch.
     pub epochs: Vec<EpochFigures>,
 }
@@ -175,13 +174,12 @@ pub fn augmented_linear(
         None => None,
     };
     let Some((_, epochs)) = training.train(around)? else { return Ok(None) };
-    let mut metrics = tested(figure::LINEAR, &epochs);
     let mut protocol = training.plan.config.protocol(training.plan.run.total_steps);
     protocol["name"] = how.network.name().into();
     protocol["labels"] = labelled.chosen;
     protocol["twist"] = env!("CARGO_PKG_VERSION").into();
     say_selection(&mut protocol, figure::LINEAR, &epochs);
-    metrics.insert("protocol".into(), protocol);
+    let metrics = Metrics { figures: tested(figure::LINEAR, &epochs), protocol, ..Metrics::default() };
     let result = AugmentedResult { metrics, epochs };
     kept.map_or(Ok(()), |kept| kept.keep(&result))?;
     Ok(Some(result))

@@ -1,10 +1,10 @@
 //! The fast protocol: cached features, many learning rates at once, chosen without the test set.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 use twist_io::Refused;
-use twist_run::figure;
+use twist_run::{Figures, Metrics, evaluations, figure};
 
 use twist_train::labels::Order;
 
@@ -84,17 +84,17 @@ pub struct FastLinearResult {
 }
 
 impl FastLinearResult {
-    /// The fields of `--json`.
-    pub fn metrics(&self) -> Map<String, Value> {
-        let mut metrics = Map::new();
-        metrics.insert(figure::LINEAR_TOP1.key.into(), self.test.top1.into());
-        if let Some(top5) = self.test.top5 {
-            metrics.insert(figure::LINEAR_TOP5.key.into(), top5.into());
-        }
-        metrics.insert(figure::LINEAR_TOP1_BEST_EPOCH.key.into(), self.best_epoch.1.into());
-        metrics.insert("rates".into(), json!(self.rates));
-        metrics.insert("protocol".into(), self.protocol.clone());
-        metrics
+    /// The figures, and what each setting reached.
+    pub fn metrics(&self) -> Metrics {
+        let figures = [
+            (figure::LINEAR_TOP1, Some(self.test.top1)),
+            (figure::LINEAR_TOP5, self.test.top5),
+            (figure::LINEAR_TOP1_BEST_EPOCH, Some(self.best_epoch.1)),
+        ];
+        let figures: Figures =
+            figures.into_iter().filter_map(|(figure, value)| Some((figure, value?))).collect();
+        let more = [("rates".to_owned(), json!(self.rates))].into_iter().collect();
+        Metrics { figures, more, protocol: self.protocol.clone(), ..Metrics::default() }
     }
 }
 
@@ -290,7 +290,7 @@ impl FastLinear {
             ),
         };
         json!({
-            "name": "fast",
+            "name": evaluations::FAST,
             "features": "frozen, without augmentation, each standardised by mean and deviation over the training images",
             "classifier": "linear, zero at the start",
             "optimizer": "SGD",

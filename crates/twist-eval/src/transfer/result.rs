@@ -1,7 +1,8 @@
 //! What a transfer evaluation found.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use twist_data::{OfficialKind, OfficialSet, TransferMetric};
+use twist_run::Metrics;
 use twist_run::figure::{self, Figure, Tested};
 use twist_train::labels::SupervisedConfig;
 
@@ -171,16 +172,14 @@ impl TransferResult {
         }
     }
 
-    /// As one JSON object: the figure by its key, and the part of `protocol` that is this set's own.
+    /// As one JSON object: the set, the figures, and the part of `protocol` that is this set's own.
     pub fn json(&self) -> Value {
-        let mut object = Map::new();
-        object.insert("set".into(), self.set.name().into());
-        object.insert(self.metric().key.into(), self.figure.into());
-        if let Some(top1) = self.top1 {
-            object.insert(self.method.figures().top1.key.into(), top1.into());
-        }
-        object.insert("protocol".into(), self.protocol_json());
-        object.into()
+        let top1 = self.top1.map(|top1| (self.method.figures().top1, top1));
+        let figures = std::iter::once((self.metric(), self.figure)).chain(top1).collect();
+        let metrics = Metrics { figures, protocol: self.protocol_json(), ..Metrics::default() };
+        let mut object = json!({ "set": self.set.name() });
+        object.as_object_mut().into_iter().for_each(|object| object.extend(metrics.fields()));
+        object
     }
 
     /// Every value that defines the figure beside the model and its input.

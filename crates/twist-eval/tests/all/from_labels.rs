@@ -19,7 +19,7 @@ use twist_model::{
     BackboneCard, ClassSource, EvalInput, FeatureCache, FeatureScaling, Model, ModelCard, Predictor, Watch,
 };
 use twist_nn::FeatureKind;
-use twist_run::{ClusterNames, Event, EventKind, Metrics, OnExisting, Recorder, RunError, RunFolder};
+use twist_run::{ClusterNames, Event, EventKind, Metrics, OnExisting, Recorder, RunError, RunFolder, figure};
 use twist_train::run::{Outcome, Place};
 use twist_train::{StopFlag, StopReason};
 
@@ -121,14 +121,14 @@ fn what_can_be_told_apart_is_learned_and_the_model_begun_with_stays() {
     let tuned = finetune(&source, &all(&train), Some(&test), &short(), &machine(), around).unwrap().unwrap();
     assert_eq!(source.store.state_dict().unwrap(), before);
     assert_eq!(
-        (&tuned.metrics["finetune_top1"], &tuned.metrics["protocol"]["test_images"]),
-        (&1.0.into(), &20.into())
+        (tuned.metrics.figures.get(figure::FINETUNE_TOP1), &tuned.metrics.protocol["test_images"]),
+        (Some(1.0), &20.into())
     );
-    assert!(!tuned.metrics.contains_key("finetune_top5"), "two classes have no fifth");
+    assert_eq!(tuned.metrics.figures.get(figure::FINETUNE_TOP5), None, "two classes have no fifth");
     let tested: Vec<u64> =
         tuned.epochs.iter().filter(|epoch| epoch.test_top1.is_some()).map(|epoch| epoch.epochs).collect();
     assert_eq!((tuned.epochs.len(), tested), (6, vec![2, 4, 6]));
-    let protocol = &tuned.metrics["protocol"];
+    let protocol = &tuned.metrics.protocol;
     assert_eq!(
         (&protocol["updates"], &protocol["lr"], &protocol["backbone_lr"]),
         (&30.into(), &0.2.into(), &0.01.into())
@@ -147,7 +147,7 @@ fn what_can_be_told_apart_is_learned_and_the_model_begun_with_stays() {
 fn labels_that_mean_nothing_are_not_found_again_in_the_test() {
     let options = FinetuneOptions { epochs: Some(20), ..short() };
     let tuned = tuned(&noise(40, 0), Some(&noise(200, 1_000)), &options);
-    let top1 = tuned.metrics["finetune_top1"].as_f64().unwrap();
+    let top1 = tuned.metrics.figures.get(figure::FINETUNE_TOP1).unwrap();
     assert!((0.35..0.65).contains(&top1), "{top1}");
 }
 
@@ -173,8 +173,8 @@ fn norms_take_no_more_images_together_than_they_are_told() {
     let after = |norm_batch: Option<usize>| {
         let options = FinetuneOptions { epochs: Some(1), norm_batch, ..short() };
         let tuned = tuned(&train, None, &options);
-        assert_eq!(tuned.metrics["protocol"]["updates"], 1);
-        (tuned.model.store.state_dict().unwrap(), tuned.metrics["protocol"]["norm_batch"].clone())
+        assert_eq!(tuned.metrics.protocol["updates"], 1);
+        (tuned.model.store.state_dict().unwrap(), tuned.metrics.protocol["norm_batch"].clone())
     };
     let values = |state: &twist_io::StateDict, name: &str| state.get(name).unwrap().to_vec::<f32>().unwrap();
     let (whole, stated) = after(Some(8));
@@ -301,7 +301,10 @@ fn classes_meet_by_name() {
     let names = ["white", "grey", "black"].map(String::from).to_vec();
     let swapped = twist_data::subset(labelled(20, 100), &members, names).unwrap();
     let again = tuned(&train, Some(&swapped), &short());
-    assert_eq!(again.metrics["finetune_top1"], calm.metrics["finetune_top1"]);
+    assert_eq!(
+        again.metrics.figures.get(figure::FINETUNE_TOP1),
+        calm.metrics.figures.get(figure::FINETUNE_TOP1)
+    );
 }
 
 /// Counts events by their kind.
@@ -364,7 +367,7 @@ fn a_run_leaves_a_model_that_others_load() {
         let outcome = trainer.train(&mut recorders, &StopFlag::new(), None).unwrap();
         assert_eq!(outcome, Outcome::Finished { steps: trainer.plan().total_steps });
         let (_, metrics) = trainer.finish(&folder).unwrap();
-        assert_eq!(Metrics::read(&path).unwrap(), Some(metrics.into()));
+        assert_eq!(Metrics::read(&path).unwrap(), Some(metrics));
     }
     assert_eq!(counts.get(), [4, 1, 1], "four epochs, one unreadable picture, one end");
     let after = ("classes of all images".to_owned(), 20, 20);
@@ -487,9 +490,9 @@ fn linear_evaluation_with_augmentation_leaves_the_backbone_alone() {
     let around = &mut Surroundings::default();
     let AugmentedResult { metrics, epochs } =
         augmented_linear(&source, &train, &test, &how, &machine(), None, around).unwrap().unwrap();
-    assert_eq!(metrics["linear_top1"], 1.0);
-    assert_eq!((epochs.len(), &metrics["protocol"]["name"]), (8, &"resnet".into()));
-    assert_eq!(metrics["protocol"]["norms"], "running statistics");
+    assert_eq!(metrics.figures.get(figure::LINEAR_TOP1), Some(1.0));
+    assert_eq!((epochs.len(), &metrics.protocol["name"]), (8, &"resnet".into()));
+    assert_eq!(metrics.protocol["norms"], "running statistics");
     assert_eq!(source.store.state_dict().unwrap(), before);
     let vit = AugmentedLinear { epochs: Some(1), ..AugmentedLinear::vit() };
     let error = augmented_linear(&source, &train, &test, &vit, &machine(), None, around).unwrap_err();
@@ -569,7 +572,7 @@ fn transformers_are_read_at_their_last_four_blocks() {
     let around = &mut Surroundings::default();
     let AugmentedResult { metrics, .. } =
         augmented_linear(&source, &train, &test, &how, &machine(), None, around).unwrap().unwrap();
-    assert!(metrics["protocol"]["features"].as_str().unwrap().contains("last 4 blocks"), "{metrics:?}");
+    assert!(metrics.protocol["features"].as_str().unwrap().contains("last 4 blocks"), "{metrics:?}");
 }
 
 /// A run of so many epochs of batches of so many images.
@@ -595,7 +598,7 @@ fn asked(epochs: u64, batch_size: usize) -> FinetuneConfig {
 }
 
 /// Trains and evaluates; returns `metrics.json`.
-fn to_the_end(run: FinetuneRun<'_>, folder: &RunFolder) -> serde_json::Map<String, serde_json::Value> {
+fn to_the_end(run: FinetuneRun<'_>, folder: &RunFolder) -> Metrics {
     let mut trainer = run.open(folder).unwrap();
     trainer.describe(folder).unwrap();
     let outcome = trainer.train(&mut [], &StopFlag::new(), None).unwrap();
@@ -644,19 +647,17 @@ fn a_classifier_from_few_labels_is_as_sure_as_it_is_right() {
         watch: Watch::default(),
     };
     let folder = RunFolder::open(root.path().join("run"), OnExisting::Refuse).unwrap();
-    let metrics = to_the_end(run, &folder);
-    let found = &metrics["calibration"];
-    let figure = |key: &str| found[key].as_f64().unwrap();
-    assert_eq!((&found["labels"], &found["images"]), (&24.into(), &216.into()));
-    let right = figure("cross_validated_top1");
+    let found = to_the_end(run, &folder).calibration.unwrap();
+    assert_eq!((found.labels, found.images), (24, 216));
+    let right = found.cross_validated_top1;
     assert!((0.05..0.5).contains(&right), "about a quarter: {right}");
     let wanted = right.max(0.25);
-    assert!(figure("mean_probability") < wanted + 0.02, "no surer than it is right: {found}");
+    assert!(found.mean_probability < wanted + 0.02, "no surer than it is right: {found:?}");
 
     // The same on images that nobody has seen, with what is kept in the file.
     let others = noise_of(&["a", "b", "c", "d"], 200, 10_000);
     let kept = Model::load(&root.path().join("run"), Device::Cpu).unwrap();
-    assert_eq!(kept.card.classifier.as_ref().unwrap().temperature, found["temperature"].as_f64());
+    assert_eq!(kept.card.classifier.as_ref().unwrap().temperature, Some(found.temperature));
     let (before, after) = (mean_probability(&sure, &others), mean_probability(&kept, &others));
     assert!(after < wanted + 0.08 && after < before, "{after} of {wanted}, without a temperature {before}");
 }
@@ -681,9 +682,9 @@ fn many_labels_and_one_a_class_are_not_calibrated() {
         to_the_end(run, &folder)
     };
     let many = noise(101, 0);
-    assert!(!metrics("many", all(&many), many).contains_key("calibration"));
+    assert_eq!(metrics("many", all(&many), many).calibration, None);
     let images = labelled(40, 0);
     let one_a_class = LabelledImages::choose(&images, &LabelBudget::Percent(1.0), 0).unwrap();
     assert_eq!(one_a_class.images.len(), 2);
-    assert!(!metrics("one", one_a_class, images).contains_key("calibration"));
+    assert_eq!(metrics("one", one_a_class, images).calibration, None);
 }

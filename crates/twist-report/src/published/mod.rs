@@ -10,6 +10,7 @@ mod tables;
 pub(crate) use self::data_set::DataSet;
 
 use serde::Deserialize;
+use twist_run::Compared;
 
 use crate::text::number;
 
@@ -54,26 +55,9 @@ pub(crate) struct Protocol {
     pub(crate) remarks: Vec<String>,
 }
 
-/// What defines a measurement of ours, as far as it can be compared.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Ours {
-    /// As in [`Protocol`].
-    pub(crate) k: Option<f64>,
-    /// As in [`Protocol`].
-    pub(crate) temperature: Option<f64>,
-    /// As in [`Protocol`].
-    pub(crate) size: Option<f64>,
-    /// As in [`Protocol`].
-    pub(crate) percent: Option<f64>,
-    /// As in [`Protocol`].
-    pub(crate) augmented: Option<bool>,
-    /// Discovered classes, and labels.
-    pub(crate) classes: Option<(f64, f64)>,
-}
-
 impl Published {
     /// What is different in `ours`, each difference in words; empty when the protocols agree in all that is known.
-    pub(crate) fn differences(&self, ours: &Ours) -> Vec<String> {
+    pub(crate) fn differences(&self, ours: &Compared) -> Vec<String> {
         let theirs = &self.protocol;
         let mut found: Vec<String> = theirs.remarks.clone();
         let mut compare =
@@ -98,7 +82,7 @@ impl Published {
             _ => {}
         }
         if theirs.as_many_classes_as_labels {
-            match ours.classes {
+            match ours.clusters.zip(ours.classes) {
                 Some((classes, labels)) if classes != labels => found.push(format!(
                     "as many classes as labels, here {} classes for {} labels",
                     number(classes),
@@ -143,15 +127,17 @@ mod tests {
     fn differences_are_said_and_equal_protocols_have_none() {
         let rows = rows(DataSet::ImageNet, "knn");
         let dino = rows.iter().find(|row| row.arch == "ViT-S/16" && row.method == "DINO").unwrap();
-        let ours = Ours { k: Some(20.0), temperature: Some(0.07), size: Some(224.0), ..Ours::default() };
+        let ours =
+            Compared { k: Some(20.0), temperature: Some(0.07), size: Some(224.0), ..Compared::default() };
         assert!(dino.differences(&ours).is_empty());
-        let other = Ours { k: Some(200.0), size: None, ..ours };
+        let other = Compared { k: Some(200.0), size: None, ..ours };
         assert_eq!(dino.differences(&other), ["k 20, here 200", "images of 224 px, here unknown"]);
     }
 
     #[test]
     fn a_test_set_selection_is_always_said() {
-        let ours = Ours { k: Some(200.0), temperature: Some(0.1), size: Some(32.0), ..Ours::default() };
+        let ours =
+            Compared { k: Some(200.0), temperature: Some(0.1), size: Some(32.0), ..Compared::default() };
         let rows = rows(DataSet::Cifar10, "knn");
         assert_eq!(rows.len(), 33);
         assert!(
@@ -163,7 +149,7 @@ mod tests {
     #[test]
     fn a_classifier_on_kept_features_is_another_protocol_than_one_on_random_crops() {
         let row = &rows(DataSet::ImageNet, "linear")[0];
-        let ours = |augmented| Ours { size: Some(224.0), augmented, ..Ours::default() };
+        let ours = |augmented| Compared { size: Some(224.0), augmented, ..Compared::default() };
         let without = row.differences(&ours(Some(true))).len();
         assert_eq!(row.differences(&ours(Some(false))).len(), without + 1);
         assert!(row.differences(&ours(None)).iter().any(|words| words.contains("here unknown")));
@@ -175,7 +161,7 @@ mod tests {
             .into_iter()
             .find(|row| row.protocol.percent == Some(1.0))
             .unwrap();
-        let ours = |percent| Ours { size: Some(224.0), percent: Some(percent), ..Ours::default() };
+        let ours = |percent| Compared { size: Some(224.0), percent: Some(percent), ..Compared::default() };
         assert!(row.differences(&ours(10.0)).contains(&"labels: 1 %, here 10 %".to_owned()));
         assert!(!row.differences(&ours(1.0)).iter().any(|words| words.starts_with("labels")));
     }
@@ -183,8 +169,12 @@ mod tests {
     #[test]
     fn more_classes_than_labels_are_another_protocol() {
         let scan = &rows(DataSet::Cifar10, "cluster")[0];
-        assert!(scan.differences(&Ours { classes: Some((10.0, 10.0)), ..Ours::default() }).is_empty());
-        let many = scan.differences(&Ours { classes: Some((128.0, 10.0)), ..Ours::default() });
+        assert!(
+            scan.differences(&Compared { clusters: Some(10.0), classes: Some(10.0), ..Compared::default() })
+                .is_empty()
+        );
+        let many =
+            scan.differences(&Compared { clusters: Some(128.0), classes: Some(10.0), ..Compared::default() });
         assert_eq!(many, ["as many classes as labels, here 128 classes for 10 labels"]);
     }
 }

@@ -3,13 +3,12 @@
 //! Published rows are marked as such, name their source, and say in words in what their protocol differs.
 
 use serde::Serialize;
-use serde_json::Value;
-use twist_run::evaluations::{CLASS_NAMES, KINDS, TRANSFER};
-use twist_run::{Evaluation, Figure};
+use twist_run::evaluations::{KINDS, TRANSFER};
+use twist_run::{Compared, Evaluation, Figure};
 
 use super::evidence::{write_figure, write_measured};
 use super::measured_on::{images_by, number as images};
-use crate::published::{self, DataSet, Ours, Published};
+use crate::published::{self, DataSet, Published};
 use crate::run::{Run, flatten_json};
 
 /// Longest value of a protocol by which measurements are told apart, in characters.
@@ -87,8 +86,7 @@ pub(crate) fn evaluations(run: &Run) -> Option<Evaluations> {
 fn by_named_data_set(own: Vec<&Evaluation>) -> Vec<Vec<&Evaluation>> {
     let mut groups: Vec<Vec<&Evaluation>> = Vec::new();
     for evaluation in own {
-        let data_set = evaluation.protocol.get("data_set");
-        match groups.iter_mut().find(|group| group[0].protocol.get("data_set") == data_set) {
+        match groups.iter_mut().find(|group| group[0].data_set() == evaluation.data_set()) {
             Some(group) => group.push(evaluation),
             None => groups.push(vec![evaluation]),
         }
@@ -115,7 +113,7 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
     };
     let names = told_apart(own);
     let of_run = || own.iter().zip(&names).filter(|(one, _)| one.beside.is_none());
-    let protocols: Vec<(Ours, &String)> = of_run().map(|(one, name)| (ours(run, one), name)).collect();
+    let protocols: Vec<(Compared, &String)> = of_run().map(|(one, name)| (ours(run, one), name)).collect();
     // Each published row is compared with the measurement whose protocol is nearest to its own.
     let compared = |row: &Published| {
         let all = protocols.iter().map(|(ours, name)| (row.differences(ours), *name));
@@ -167,8 +165,7 @@ fn group(run: &Run, kind: &str, own: &[&Evaluation]) -> Option<Group> {
         (Some(data), _) => format!("Published numbers are for {}, as their sources print them.", data.name()),
     };
     let title = KINDS.iter().find(|known| known.name == kind).map_or(kind, |known| known.title);
-    let named = own[0].protocol.get("data_set").and_then(Value::as_str);
-    let title = match named {
+    let title = match own[0].data_set() {
         Some(word) => format!("{title}: {}", data.map_or(word, |data| data.name())),
         None => title.to_owned(),
     };
@@ -219,36 +216,23 @@ fn last_word(key: &str) -> String {
 
 /// The data set of an evaluation: named by its protocol, else known by its class names, else by those of the run.
 fn data_set(run: &Run, evaluation: &Evaluation) -> Option<DataSet> {
-    let protocol = &evaluation.protocol;
-    if let Some(word) = ["dataset", "data_set"].iter().find_map(|key| protocol.get(key)?.as_str()) {
+    if let Some(word) = evaluation.data_set() {
         return DataSet::of_word(word);
     }
-    for key in [CLASS_NAMES, "classes"] {
-        if let Some(Value::Array(names)) = protocol.get(key) {
-            return DataSet::of_names(names.iter().filter_map(Value::as_str));
-        }
+    if let Some(names) = evaluation.class_names() {
+        return DataSet::of_names(names);
     }
     let samples = run.samples.as_ref()?;
     DataSet::of_names(samples.class_names.values().map(String::as_str))
 }
 
-/// What defines an evaluation, where it can be compared.
-fn ours(run: &Run, evaluation: &Evaluation) -> Ours {
-    let first = |pointers: &[&str]| {
-        pointers.iter().find_map(|pointer| evaluation.protocol.pointer(pointer)?.as_f64())
-    };
+/// What defines an evaluation, where it can be compared; what its protocol leaves out is as in the run.
+fn ours(run: &Run, evaluation: &Evaluation) -> Compared {
+    let compared = evaluation.compared();
     let labels = run.samples.as_ref().map(|samples| samples.class_names.len()).filter(|number| *number > 0);
-    let clusters = first(&["/clusters"]).or(run.outputs().map(|outputs| outputs as f64));
-    Ours {
-        k: first(&["/knn/k", "/k"]),
-        temperature: first(&["/knn/temperature", "/temperature"]),
-        size: first(&["/transform/crop", "/crop", "/size"]),
-        percent: first(&["/percent", "/labels/percent"]),
-        augmented: match evaluation.protocol.get("name").and_then(Value::as_str) {
-            Some("fast") => Some(false),
-            Some("resnet" | "vit") => Some(true),
-            _ => None,
-        },
-        classes: clusters.zip(first(&["/classes"]).or(labels.map(|labels| labels as f64))),
+    Compared {
+        clusters: compared.clusters.or(run.outputs().map(|outputs| outputs as f64)),
+        classes: compared.classes.or(labels.map(|labels| labels as f64)),
+        ..compared
     }
 }

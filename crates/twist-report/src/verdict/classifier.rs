@@ -1,7 +1,7 @@
 //! The verdict on a classifier that learned from labels: whether it is better than a guess, as far as it was tested.
 
 use twist_metrics::margin;
-use twist_run::{Metrics, figure};
+use twist_run::{Calibration, Metrics, figure};
 
 use super::{Findings, Grade, Subject, Verdict};
 use crate::text::{count, percent, share};
@@ -66,13 +66,11 @@ fn on_test_images(metrics: &Metrics) -> Option<Tested> {
 }
 
 fn cross_validated(metrics: &Metrics) -> Option<Tested> {
-    let calibration = metrics.more.get("calibration")?;
-    let accuracy = calibration.get("cross_validated_top1")?.as_f64()?;
-    let images = calibration.get("labels")?.as_u64()?;
-    let accuracy_text = share(accuracy, Some(images as usize));
-    let reason = format!("cross-validated accuracy {accuracy_text} on {} labels", count(images));
+    let Calibration { cross_validated_top1: accuracy, labels, .. } = *metrics.calibration.as_ref()?;
+    let accuracy_text = share(accuracy, Some(labels));
+    let reason = format!("cross-validated accuracy {accuracy_text} on {} labels", count(labels as u64));
     let next = "Test it on labelled images that it did not learn from (`--test`)";
-    Some(Tested { accuracy, images, reason, next })
+    Some(Tested { accuracy, images: labels as u64, reason, next })
 }
 
 #[cfg(test)]
@@ -84,6 +82,12 @@ mod tests {
     #[test]
     fn a_classifier_is_judged_by_what_it_was_tested_on() {
         let labels = json!({"images": 20, "classes": 10});
+        let calibration = |top1: f64| {
+            json!({
+                "cross_validated_top1": top1, "labels": 20, "folds": 2, "temperature": 1.0, "mean_probability_before": 0.9,
+                "mean_probability": 0.5, "images": 100, "labelled_among_them": false,
+            })
+        };
         let cases = [
             (
                 json!({"protocol": {"labels": labels}}),
@@ -92,13 +96,13 @@ mod tests {
                 "--test DATA",
             ),
             (
-                json!({"calibration": {"cross_validated_top1": 0.11, "labels": 20}, "protocol": {"labels": labels}}),
+                json!({"calibration": calibration(0.11), "protocol": {"labels": labels}}),
                 Grade::NotYet,
                 "cross-validated accuracy 11\u{202f}±\u{202f}14\u{202f}% on 20 labels, where 10.0\u{202f}% is a guess",
                 "label more images",
             ),
             (
-                json!({"calibration": {"cross_validated_top1": 0.8, "labels": 20}, "protocol": {"labels": labels}}),
+                json!({"calibration": calibration(0.8), "protocol": {"labels": labels}}),
                 Grade::Usable,
                 "No figure speaks against this classifier: cross-validated accuracy 80",
                 "`--test`",

@@ -1,9 +1,9 @@
 //! `twist eval classifier`: a model's own classifier.
 
-use serde_json::{Map, json};
+use serde_json::json;
 use twist_eval::classifier_scores;
 use twist_nn::FeatureKind;
-use twist_run::{evaluations, figure};
+use twist_run::{Metrics, evaluations, figure};
 
 use crate::args::ModelArgs;
 use crate::digits::{share, thousands};
@@ -42,18 +42,15 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let features = opened.features(FeatureKind::Last, &test, "test features", talk)?;
     let scores = classifier_scores(&opened.model, &features, &*test)?;
 
-    let mut figures = Map::new();
-    figures.insert(figure::TOP1.key.into(), scores.top1.into());
-    if let Some(top5) = scores.top5 {
-        figures.insert(figure::TOP5.key.into(), top5.into());
-    }
+    let top5 = scores.top5.map(|top5| (figure::TOP5, top5));
+    let figures = [(figure::TOP1, scores.top1)].into_iter().chain(top5).collect();
     let mut protocol = opened.protocol();
     protocol["images"] = scores.images.into();
     protocol["right"] = scores.right.into();
     protocol["unreadable_images"] = features.skipped.len().into();
     protocol["classes"] = json!(opened.model.card.classifier.as_ref().map(|card| card.classes));
     protocol["classes_matched_by"] = json!(scores.matched_by);
-    figures.insert("protocol".into(), protocol);
+    let metrics = Metrics { figures, protocol, ..Metrics::default() };
     let images = scores.images as u64;
     let top5 = scores.top5.map_or_else(String::new, |top5| format!(", top-5 {}", share(top5, images)));
     let line = format!(
@@ -62,6 +59,6 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         thousands(scores.right as u64),
         thousands(images),
     );
-    results::emit(&opened, evaluations::CLASSIFIER, test.classes(), figures, args.json, &[line], talk)?;
+    results::emit(&opened, evaluations::CLASSIFIER, test.classes(), metrics, args.json, &[line], talk)?;
     Ok(Exit::Done)
 }

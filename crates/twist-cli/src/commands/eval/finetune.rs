@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     };
     let foretell: Option<&mut dyn FnMut(Costs, Work)> =
         if talk.shows_progress() { Some(&mut foretell) } else { None };
-    let figures = finetune_seeds(
+    let metrics = finetune_seeds(
         &opened.model,
         (&train, &test),
         &budget,
@@ -84,10 +84,10 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         (&mut progress, foretell),
     )?;
     drop(counting);
-    let mut lines = result_lines(figure::FINETUNE, &figures);
+    let mut lines = result_lines(figure::FINETUNE, &metrics);
     let begin = if options.from_scratch { "from scratch" } else { "fine-tuned" };
     lines[0] =
-        format!("{begin}, {} labels, {seeds} seeds: {}", figures["protocol"]["labels"]["images"], lines[0]);
-    results::emit(&opened, evaluations::FINETUNE, test.classes(), figures, args.json, &lines, talk)?;
+        format!("{begin}, {} labels, {seeds} seeds: {}", metrics.protocol["labels"]["images"], lines[0]);
+    results::emit(&opened, evaluations::FINETUNE, test.classes(), metrics, args.json, &lines, talk)?;
     Ok(Exit::Done)
 }

@@ -1,10 +1,10 @@
 //! `twist eval knn`: weighted nearest neighbours on frozen features.
 
-use serde_json::{Map, json};
+use serde_json::json;
 use twist_eval::{KnnProtocol, knn_top1_each};
 use twist_metrics::margin;
 use twist_nn::FeatureKind;
-use twist_run::{evaluations, figure};
+use twist_run::{Metrics, evaluations, figure};
 
 use super::data_args::DataArgs;
 use crate::args::{ModelArgs, at_least};
@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     drop(busy);
 
     let (voters, asked) = (bank.size()[0], queries.size()[0]);
-    let mut figures = Map::new();
+    let mut metrics = Metrics::default();
     let mut lines = Vec::new();
     let mut each = Vec::new();
     for (vote, top1) in votes.iter().zip(&top1) {
@@ -111,22 +111,21 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             thousands(voters as u64)
         ));
     }
-    figures.insert(figure::KNN_TOP1.key.into(), top1.first().copied().into());
+    top1.iter().take(1).for_each(|top1| metrics.figures.set(figure::KNN_TOP1, *top1));
     if each.len() > 1 {
         // Which k is best is known after the fact only; knn_top1 is that of the first.
-        figures.insert("knn".into(), each.into());
+        metrics.more.insert("knn".into(), each.into());
     }
-    let mut facts = opened.protocol();
-    facts["knn"] = json!({
+    metrics.protocol = opened.protocol();
+    metrics.protocol["knn"] = json!({
         "k": votes.first().map(|vote| vote.k.min(voters)),
         "temperature": votes.first().map(|vote| vote.temperature),
         "features": "backbone, L2-normalised",
         "bank": voters,
         "queries": asked,
     });
-    facts["classes"] = classes.into();
-    figures.insert("protocol".into(), facts);
-    results::emit(&opened, evaluations::KNN, test.classes(), figures, args.json, &lines, talk)?;
+    metrics.protocol["classes"] = classes.into();
+    results::emit(&opened, evaluations::KNN, test.classes(), metrics, args.json, &lines, talk)?;
     Ok(Exit::Done)
 }
 

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use torch_ext::Precision;
 use twist_data::Dataset;
 use twist_eval::Surroundings;
 use twist_eval::linear::{AugmentedLinear, FastLinear, augmented_linear, fast_linear};
 use twist_nn::FeatureKind;
-use twist_run::{evaluations, figure};
+use twist_run::{Metrics, evaluations, figure};
 
 use super::data_args::DataArgs;
 use crate::args::{ModelArgs, at_least};
@@ -93,21 +93,19 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     };
     let (train, test) = args.data.open(talk)?;
     let data = (&train, &test);
-    let (mut figures, mut lines) = match args.protocol {
+    let (mut metrics, mut lines) = match args.protocol {
         Which::Fast => fast(args, data, &opened, talk)?,
         Which::Resnet => augmented(args, data, AugmentedLinear::resnet(), &opened, talk)?,
         Which::Vit => augmented(args, data, AugmentedLinear::vit(), &opened, talk)?,
     };
-    if let (Value::Object(own), Some(Value::Object(protocol))) =
-        (opened.protocol(), figures.get_mut("protocol"))
-    {
+    if let (Value::Object(own), Value::Object(protocol)) = (opened.protocol(), &mut metrics.protocol) {
         for (key, value) in own {
             protocol.entry(key).or_insert(value);
         }
     }
-    let name = figures["protocol"]["name"].as_str().unwrap_or_default().to_owned();
+    let name = metrics.protocol["name"].as_str().unwrap_or_default().to_owned();
     lines[0] = format!("linear ({name}): {}", lines[0]);
-    results::emit(&opened, evaluations::LINEAR, test.classes(), figures, args.json, &lines, talk)?;
+    results::emit(&opened, evaluations::LINEAR, test.classes(), metrics, args.json, &lines, talk)?;
     Ok(Exit::Done)
 }
 
@@ -119,7 +117,7 @@ fn fast(
     (train, test): Images<'_>,
     opened: &Opened,
     talk: &Talk,
-) -> anyhow::Result<(Map<String, Value>, Vec<String>)> {
+) -> anyhow::Result<(Metrics, Vec<String>)> {
     let rows = opened.features(FeatureKind::Last, train, "training features", talk)?;
     let asked = opened.features(FeatureKind::Last, test, "test features", talk)?;
     let (rows, labels) = rows.labelled_apart(&**train)?;
@@ -159,7 +157,7 @@ fn augmented(
     released: AugmentedLinear,
     opened: &Opened,
     talk: &Talk,
-) -> anyhow::Result<(Map<String, Value>, Vec<String>)> {
+) -> anyhow::Result<(Metrics, Vec<String>)> {
     let how = AugmentedLinear {
         epochs: args.epochs,
         batch_size: args.batch_size.map(|size| size as usize),

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
 use torch_ext::Precision;
 use twist_data::{OfficialKind, OfficialSet, TransferMetric, find_official, open_official};
 use twist_eval::{
@@ -10,7 +9,7 @@ use twist_eval::{
     linear_transfer, transfer_transform,
 };
 use twist_nn::FeatureKind;
-use twist_run::evaluations;
+use twist_run::{Metrics, evaluations};
 
 use crate::args::{ModelArgs, at_least};
 use crate::exit::{Exit, Usage};
@@ -156,24 +155,19 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             Mode::Finetune => finetune(&opened, set, args, talk)?,
         });
         // Recorded at once: what goes wrong with a later set costs none of the earlier ones.
-        results::record(
-            &opened,
-            evaluations::TRANSFER,
-            &figures(&opened, &measured[measured.len() - 1..]),
-            talk,
-        );
+        let last = metrics(&opened, &measured[measured.len() - 1..]);
+        results::record(&opened, evaluations::TRANSFER, &last, talk);
     }
-    results::print(figures(&opened, &measured), args.json, &table(&measured))?;
+    results::print(&metrics(&opened, &measured), args.json, &table(&measured))?;
     Ok(Exit::Done)
 }
 
-/// The JSON object: `mode`, one object for each set, and what they have in common.
-fn figures(opened: &Opened, measured: &[TransferResult]) -> Map<String, Value> {
-    let mut figures = Map::new();
-    figures.insert("mode".into(), measured.first().map_or("", |result| result.method.name()).into());
-    figures.insert("sets".into(), measured.iter().map(TransferResult::json).collect());
-    figures.insert("protocol".into(), opened.protocol());
-    figures
+/// `mode`, one object for each set, and what they have in common.
+fn metrics(opened: &Opened, measured: &[TransferResult]) -> Metrics {
+    let mode = measured.first().map_or("", |result| result.method.name());
+    let sets = measured.iter().map(TransferResult::json).collect();
+    let more = [("mode".to_owned(), mode.into()), ("sets".to_owned(), sets)].into_iter().collect();
+    Metrics { more, protocol: opened.protocol(), ..Metrics::default() }
 }
 
 /// The sets to measure, each with its folder, in the order of published tables.

@@ -4,13 +4,13 @@ mod table;
 
 use std::path::PathBuf;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use twist_eval::{
     ClassRow, ClusterFigures, FeatureClusters, FigureSummary, KMeansProtocol, Ranking, class_rows,
     label_numbers,
 };
 use twist_run::evaluations::{self, CLASS_NAMES};
-use twist_run::figure;
+use twist_run::{Metrics, figure};
 
 use crate::args::{UseArgs, at_least};
 use crate::exit::{Exit, Usage};
@@ -104,10 +104,10 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     for (opened, path) in models.iter().zip(&args.models) {
         let mut found = measure(args, opened, clusters, (train.as_ref(), &test), talk)?;
         found.model = path.display().to_string();
-        results::record(opened, evaluations::CLUSTER, &figures_of(std::slice::from_ref(&found))?, talk);
+        results::record(opened, evaluations::CLUSTER, &metrics(std::slice::from_ref(&found))?, talk);
         measured.push(found);
     }
-    results::print(figures_of(&measured)?, args.json, &table::lines(&measured)?)?;
+    results::print(&metrics(&measured)?, args.json, &table::lines(&measured))?;
     Ok(Exit::Done)
 }
 
@@ -211,42 +211,39 @@ fn reference_rows(
     Ok(rows)
 }
 
-/// The JSON object: figures (means and `std` of several models), `kmeans`, `models`, `classes` of a single one, `protocol`.
-fn figures_of(measured: &[Measured]) -> anyhow::Result<Map<String, Value>> {
-    let mut fields = FigureSummary::of(&figures(measured))?.fields();
-    let mut rows = Vec::new();
-    for (clusters, figures) in references(measured) {
-        let mut row = Map::new();
-        row.insert("clusters".into(), clusters.into());
-        row.extend(FigureSummary::of(&figures)?.fields());
-        rows.push(Value::Object(row));
-    }
-    fields.insert("kmeans".into(), rows.into());
+/// Figures (means and `std` of several models), `kmeans`, `models`, `classes` of a single one, `protocol`.
+fn metrics(measured: &[Measured]) -> anyhow::Result<Metrics> {
+    let mut metrics = FigureSummary::of(&figures(measured)).metrics();
+    let of_kmeans = |(clusters, figures): (i64, Vec<ClusterFigures>)| {
+        with(json!({ "clusters": clusters }), &FigureSummary::of(&figures).metrics())
+    };
+    metrics.more.insert("kmeans".into(), references(measured).into_iter().map(of_kmeans).collect());
     if let [one] = measured {
-        fields.insert("classes".into(), serde_json::to_value(&one.classes)?);
-        fields.insert("protocol".into(), one.protocol.clone());
-        return Ok(fields);
+        metrics.more.insert("classes".into(), serde_json::to_value(&one.classes)?);
+        return Ok(Metrics { protocol: one.protocol.clone(), ..metrics });
     }
-    let mut models = Vec::new();
-    for one in measured {
-        let mut entry = Map::new();
-        entry.insert("model".into(), one.model.clone().into());
-        entry.extend(FigureSummary::of(&[one.figures])?.fields());
-        entry.insert("classes".into(), serde_json::to_value(&one.classes)?);
-        entry.insert("protocol".into(), one.protocol.clone());
-        models.push(Value::Object(entry));
-    }
-    fields.insert("models".into(), models.into());
+    let of_model = |one: &Measured| -> anyhow::Result<Value> {
+        let mut entry = with(json!({ "model": one.model }), &FigureSummary::of(&[one.figures]).metrics());
+        entry["classes"] = serde_json::to_value(&one.classes)?;
+        entry["protocol"] = one.protocol.clone();
+        Ok(entry)
+    };
+    metrics.more.insert("models".into(), measured.iter().map(of_model).collect::<anyhow::Result<_>>()?);
     if let Some(first) = measured.first() {
         // What is the same for all of them.
-        let mut protocol = first.protocol.clone();
-        if let Value::Object(facts) = &mut protocol {
+        metrics.protocol = first.protocol.clone();
+        if let Value::Object(facts) = &mut metrics.protocol {
             facts.retain(|key, value| measured.iter().all(|one| one.protocol.get(key) == Some(&*value)));
             facts.insert("std".into(), "of a sample: n - 1; k-means over all seeds of all models".into());
         }
-        fields.insert("protocol".into(), protocol);
     }
-    Ok(fields)
+    Ok(metrics)
+}
+
+/// The object with what was measured behind it.
+fn with(mut object: Value, metrics: &Metrics) -> Value {
+    object.as_object_mut().into_iter().for_each(|object| object.extend(metrics.measured()));
+    object
 }
 
 fn figures(measured: &[Measured]) -> Vec<ClusterFigures> {

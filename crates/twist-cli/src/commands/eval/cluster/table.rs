@@ -21,15 +21,14 @@ const COLUMNS: [&Figure; 8] = [
 const CLASSES_LISTED: usize = 20;
 
 /// The scores of models and k-means, what defines them, and one line for each class.
-pub(super) fn lines(measured: &[Measured]) -> anyhow::Result<Vec<String>> {
-    let Some(first) = measured.first() else { return Ok(Vec::new()) };
+pub(super) fn lines(measured: &[Measured]) -> Vec<String> {
+    let Some(first) = measured.first() else { return Vec::new() };
     let images: u64 = first.classes.iter().map(|class| class.images).sum();
     let mut lines = vec![format!("{images} images, {} classes", first.classes.len()), String::new()];
 
-    let summary = FigureSummary::of(&figures(measured))?;
+    let summary = FigureSummary::of(&figures(measured));
     // Of few classes there is no top-5.
-    let columns: Vec<&Figure> =
-        COLUMNS.into_iter().filter(|figure| summary.get(figure.key).is_some()).collect();
+    let columns: Vec<&Figure> = COLUMNS.into_iter().filter(|figure| summary.get(figure).is_some()).collect();
     let mut header = vec![String::new()];
     header.extend(columns.iter().map(|figure| figure.title.to_string()));
     let mut rows = vec![header];
@@ -42,17 +41,17 @@ pub(super) fn lines(measured: &[Measured]) -> anyhow::Result<Vec<String>> {
     for (k, figures) in references(measured) {
         let told = if k == first.classes.len() as i64 { " (told)" } else { "" };
         let name = format!("k-means, K = {k}{told}, {} fits", figures.len());
-        rows.push(row(name, &columns, &FigureSummary::of(&figures)?));
+        rows.push(row(name, &columns, &FigureSummary::of(&figures)));
     }
     lines.extend(aligned(&rows));
     lines.push(String::new());
     lines.extend(notes(measured));
     lines.extend(classes(measured));
-    Ok(lines)
+    lines
 }
 
 fn row(name: String, columns: &[&Figure], summary: &FigureSummary) -> Vec<String> {
-    let cell = |figure: &&Figure| match summary.get(figure.key) {
+    let cell = |figure: &&Figure| match summary.get(figure) {
         Some(found) if figure.unit == Unit::Count => format!("{found:.0}"),
         Some(found) => found.to_string(),
         None => String::new(),
