@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use twist_model::{HubName, ImportOptions, Library, Weights, fetch};
+use indicatif::ProgressBar;
+use twist_model::{HubName, NamedModel};
 
 use crate::bar;
 use crate::commands::import;
@@ -15,39 +15,47 @@ use crate::talk::Talk;
 /// # Errors
 /// What went wrong at the hub, and what to do.
 pub(crate) fn resolved(written: &Path, talk: &Talk) -> anyhow::Result<PathBuf> {
-    let Some(name) = written.to_str().and_then(HubName::of).filter(|_| !written.exists()) else {
-        return Ok(written.to_owned());
-    };
-    let (name, library) = (name?, library()?);
-    match library.find(&name.to_string()) {
-        Some(file) => Ok(file),
-        None => {
-            let file = library.file(&name.to_string());
-            import::of_hub(&name, &ImportOptions::default(), None, &file, talk)
+    let named = NamedModel::of(written)?;
+    if let NamedModel::OnHub(name, _) = &named {
+        say_fetching(name, talk);
+    }
+    let mut transfer = Transfer::new(talk);
+    let (file, imported) = named.file(&mut |file, done, all| transfer.at(file, done, all))?;
+    drop(transfer);
+    imported.iter().for_each(|(imported, key)| import::tell(imported, key, talk));
+    Ok(file)
+}
+
+/// Says that a repository is fetched.
+pub(crate) fn say_fetching(name: &HubName, talk: &Talk) {
+    talk.say(format!("fetching {name} …"));
+}
+
+/// A bar for each file that is transferred.
+pub(crate) struct Transfer<'a> {
+    talk: &'a Talk,
+    file: String,
+    bar: ProgressBar,
+}
+
+impl<'a> Transfer<'a> {
+    /// Before the first file.
+    pub(crate) fn new(talk: &'a Talk) -> Self {
+        Self { talk, file: String::new(), bar: ProgressBar::hidden() }
+    }
+
+    /// `done` of `all` bytes of a file are there.
+    pub(crate) fn at(&mut self, file: &str, done: u64, all: u64) {
+        if self.file != file {
+            self.bar.finish_and_clear();
+            (self.file, self.bar) = (file.to_owned(), bar::bytes(all, file, self.talk));
         }
+        self.bar.set_position(done);
     }
 }
 
-/// The user's models.
-pub(crate) fn library() -> anyhow::Result<Library> {
-    Library::of_user().context("there is no folder for models: set HOME or XDG_CACHE_HOME")
-}
-
-/// Fetches the files of a repository; the weights, and where they come from in one line.
-pub(crate) fn fetched(name: &HubName, talk: &Talk) -> anyhow::Result<(Weights, String)> {
-    talk.say(format!("fetching {name} …"));
-    let mut current = (String::new(), bar::bytes(0, "", talk));
-    let snapshot = fetch(name, &mut |file, done, all| {
-        if current.0 != file {
-            current.1.finish_and_clear();
-            current = (file.to_owned(), bar::bytes(all, file, talk));
-        }
-        current.1.set_position(done);
-    });
-    current.1.finish_and_clear();
-    let snapshot = snapshot?;
-    let files: Vec<String> =
-        snapshot.weights.iter().map(|(file, sha256)| format!("{file} sha256 {sha256}")).collect();
-    let origin = format!("{name} at commit {}, {}", snapshot.commit, files.join(", "));
-    Ok((Weights::open(&snapshot.folder)?, origin))
+impl Drop for Transfer<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use torch_ext::{DeviceRequest, Machine};
 use twist_io::{Refused, UpdateLock};
-use twist_model::{ClassSource, Model, ModelName};
+use twist_model::{
+    ClassSource, Model, ModelName, load_names, named_weights, names_file, names_of_model, usable_names,
+};
 use twist_run::samples::Sample;
-use twist_run::{ClusterNames, Group, NamedWeights, RunError, Samples, clusters_file};
+use twist_run::{ClusterNames, Group, NamedWeights, RunError, Samples};
 
 use crate::exit::Usage;
 use crate::talk::Talk;
@@ -29,8 +31,8 @@ impl Named {
     /// Opens MODEL for its number of classes, and their names. Names of the classes of other weights are warned of and not used.
     pub(crate) fn open(path: &Path, talk: &Talk) -> anyhow::Result<Self> {
         let (model, file) = (model(path)?, names_file(path));
-        let (own, shown) = (weights_of(&model, path), shown_weights(&model, path));
-        let names = used(load(&model, &file, shown.clone()), &model, talk)?;
+        let (own, shown) = (named_weights(&model, path), shown_weights(&model, path));
+        let names = warned(usable_names(load_names(&model, &file, shown.clone()), &model)?, talk);
         Ok(Self { names, file, run: model.folder, own, shown, _lock: None })
     }
 
@@ -41,8 +43,8 @@ impl Named {
     pub(crate) fn to_change(path: &Path) -> anyhow::Result<Self> {
         let (model, file) = (model(path)?, names_file(path));
         let lock = Some(UpdateLock::of(&file)?);
-        let (own, shown) = (weights_of(&model, path), shown_weights(&model, path));
-        let names = load(&model, &file, shown.clone())?;
+        let (own, shown) = (named_weights(&model, path), shown_weights(&model, path));
+        let names = load_names(&model, &file, shown.clone())?;
         Ok(Self { names, file, run: model.folder, own, shown, _lock: lock })
     }
 
@@ -50,8 +52,8 @@ impl Named {
     pub(crate) fn to_keep(path: &Path) -> anyhow::Result<(Self, Option<NamedWeights>)> {
         let (model, file) = (model(path)?, names_file(path));
         let lock = Some(UpdateLock::of(&file)?);
-        let (own, shown) = (weights_of(&model, path), shown_weights(&model, path));
-        let mut names = load(&model, &file, None)?;
+        let (own, shown) = (named_weights(&model, path), shown_weights(&model, path));
+        let mut names = load_names(&model, &file, None)?;
         let before = names.weights().cloned();
         shown.iter().for_each(|now| names.set_weights(now.clone()));
         Ok((Self { names, file, run: model.folder, own, shown, _lock: lock }, before))
@@ -77,11 +79,6 @@ impl Named {
     }
 }
 
-/// Where the names of MODEL's classes are. A teacher has those of its student, whose classes it has.
-fn names_file(path: &Path) -> PathBuf {
-    clusters_file(&ModelName::of(path).path)
-}
-
 /// MODEL, which must have classes.
 fn model(path: &Path) -> anyhow::Result<Model> {
     let cpu = Machine::detect(DeviceRequest::Cpu, None)?.device;
@@ -92,66 +89,23 @@ fn model(path: &Path) -> anyhow::Result<Model> {
     Ok(model)
 }
 
-/// The weights of `model`, which was opened as `path`. Of a run folder with one model file, that of its last evaluation.
-fn weights_of(model: &Model, path: &Path) -> Option<NamedWeights> {
-    let is_run = ModelName::of(path).path.is_dir();
-    match (model.step, &model.folder) {
-        (Some(step), _) => Some(NamedWeights::Step(step)),
-        (None, Some(folder)) if is_run => NamedWeights::evaluated(folder),
-        _ => Some(NamedWeights::Sha256(model.hash.clone())),
-    }
-}
-
 /// The weights whose classes people see: a run shows those of its last evaluation, which may be older than its newest
 /// checkpoint.
 fn shown_weights(model: &Model, path: &Path) -> Option<NamedWeights> {
     let run = model.folder.as_deref().filter(|_| ModelName::of(path).path.is_dir());
-    run.and_then(NamedWeights::evaluated).or_else(|| weights_of(model, path))
+    run.and_then(NamedWeights::evaluated).or_else(|| named_weights(model, path))
 }
 
-/// The names of the classes that `model` itself has: those in the file beside it, else what the labels of a classifier are
-/// called. Names of the classes of other weights are warned of and not used. None for a model without classes.
+/// The names of the classes that `model`, opened as `path`, itself has. Names of the classes of other weights are warned of and
+/// not used.
 pub(crate) fn of_model(model: &Model, path: &Path, talk: &Talk) -> anyhow::Result<ClusterNames> {
-    used(load(model, &names_file(path), weights_of(model, path)), model, talk)
+    Ok(warned(names_of_model(model, path)?, talk))
 }
 
-/// The names in `file` of the classes of `weights`.
-fn load(model: &Model, file: &Path, weights: Option<NamedWeights>) -> Result<ClusterNames, RunError> {
-    let classes = classes_of(model);
-    if classes == 0 {
-        return Ok(ClusterNames::new(0));
-    }
-    let mut names = ClusterNames::load_for(file, classes, weights.clone())?;
-    if names.is_untouched() {
-        names = unnamed(model);
-        weights.into_iter().for_each(|weights| names.set_weights(weights));
-    }
-    Ok(names)
-}
-
-/// How many classes there are.
-fn classes_of(model: &Model) -> u32 {
-    // A number that does not fit was refused when the model was opened.
-    ClassSource::named(model).map_or(0, |(_, classes)| u32::try_from(classes).unwrap_or(u32::MAX))
-}
-
-/// The classes as training or labels left them.
-fn unnamed(model: &Model) -> ClusterNames {
-    match (ClassSource::named(model), &model.card.classifier) {
-        (Some((ClassSource::Labels, _)), Some(card)) => card.cluster_names(),
-        _ => ClusterNames::new(classes_of(model)),
-    }
-}
-
-/// The names that were loaded. Of those of other weights nothing is used but the warning.
-fn used(loaded: Result<ClusterNames, RunError>, model: &Model, talk: &Talk) -> anyhow::Result<ClusterNames> {
-    match loaded {
-        Err(other @ RunError::OtherWeights(_)) => {
-            talk.warn(format!("classes appear without their names: {other}"));
-            Ok(unnamed(model))
-        }
-        loaded => Ok(loaded?),
-    }
+/// The names, with the warning said that came along.
+fn warned((names, warning): (ClusterNames, Option<RunError>), talk: &Talk) -> ClusterNames {
+    warning.iter().for_each(|other| talk.warn(format!("classes appear without their names: {other}")));
+    names
 }
 
 /// What a person asked for and cannot be is wrong usage.

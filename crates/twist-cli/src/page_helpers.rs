@@ -7,12 +7,13 @@ use std::sync::Arc;
 use torch_ext::{DeviceRequest, Machine};
 use twist_data::Dataset;
 use twist_eval::thumbnail;
+use twist_io::error_text;
 use twist_model::{EvalInput, Model};
 use twist_report::serve::{Embed, Helpers, Pictures};
 use twist_run::{NamedWeights, Sources};
 
 use crate::sources::open_both;
-use crate::talk::{Talk, chain};
+use crate::talk::Talk;
 
 /// What can be had of both; the page works without, and says so.
 pub(crate) fn of_run(folder: &Path, talk: &Talk) -> Helpers {
@@ -20,10 +21,14 @@ pub(crate) fn of_run(folder: &Path, talk: &Talk) -> Helpers {
     let pictures = RunImages::open(folder, talk).map(|data| Box::new(data) as Box<dyn Pictures>);
     Helpers {
         embed: embed
-            .inspect_err(|why| talk.warn(format!("no search by files of yours: {}", chain(why))))
+            .inspect_err(|why| {
+                talk.warn(format!("no search by files of yours: {}", error_text(why.as_ref())))
+            })
             .ok(),
         pictures: pictures
-            .inspect_err(|why| talk.detail(format!("only images with a thumbnail are shown: {}", chain(why))))
+            .inspect_err(|why| {
+                talk.detail(format!("only images with a thumbnail are shown: {}", error_text(why.as_ref())))
+            })
             .ok(),
     }
 }

@@ -66,8 +66,8 @@ pub use crate::augment::{
     Operations, PolicyError, RandAugment, ViewDraw, ViewPolicy, draw,
 };
 pub use crate::dataset::{
-    Dataset, LabelSource, LeftOut, Listed, Notes, OpenOptions, Splits, Stored, class_name, in_memory, listed,
-    noted, open, open_lines, read_image, reduced, subset, text_labels,
+    Dataset, GivenImage, LabelSource, LeftOut, Listed, Notes, OpenOptions, Splits, Stored, class_name,
+    given_images, in_memory, listed, noted, open, open_lines, read_image, reduced, subset, text_labels,
 };
 pub use crate::decode::{DecodeError, DecodeLimits, DecodeNote, Decoder};
 pub use crate::error::DataError;

@@ -79,6 +79,8 @@ mod error;
 
 mod refused;
 
+mod said;
+
 pub use crate::atomic::{
     AtomicFile, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
 };
@@ -96,6 +98,7 @@ pub use crate::printable::{printable, printable_lines, shortened, shown};
 pub use crate::refused::{Refused, some_of};
 pub use crate::regular::{open_regular, read_small, read_small_text};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors, time_to_save};
+pub use crate::said::{error_text, message_text};
 pub use crate::shell::shell_word;
 pub use crate::splitmix::{GOLDEN, splitmix};
 pub use crate::state::StateDict;

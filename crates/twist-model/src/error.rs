@@ -22,6 +22,9 @@ pub enum ModelError {
     /// The run folder.
     #[error(transparent)]
     Run(#[from] twist_run::RunError),
+    /// The Hugging Face hub.
+    #[error(transparent)]
+    Hub(#[from] crate::HubError),
     /// The network, or libtorch.
     #[error(transparent)]
     Net(#[from] twist_nn::NnError),

@@ -38,9 +38,9 @@ mod watch;
 mod features;
 mod stream;
 
+mod names;
 mod predict;
 
-mod image_files;
 mod neighbours;
 mod similar;
 
@@ -60,9 +60,11 @@ pub use hub::{HubError, HubName, Progress, Snapshot, fetch};
 pub use input::{EvalInput, KeptCrops, ReadBatch};
 pub use library::Library;
 pub use model::{
-    BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ImportOptions, Imported, Model, ModelCard,
-    ModelName, STARTER, Starter, Weights, hex, import, released_filter, sha256_of,
+    BackboneCard, ClassifierCard, FeatureScaling, Foreign, HeadCard, ImportOptions, Imported, Model,
+    ModelCard, ModelName, NamedModel, STARTER, Starter, Weights, hex, import, in_key, released_filter,
+    sha256_of,
 };
+pub use names::{load_names, named_weights, names_file, names_of_model, usable_names};
 pub use neighbours::{Neighbours, nearest};
 pub use predict::{ClassSource, Predictions, Predictor, given_labels};
 pub use published::{Description, Sizes};

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use twist_io::Refused;
+
 use crate::user_folder::user_folder;
 
 /// The ending of every model file.
@@ -14,10 +16,13 @@ pub struct Library {
 }
 
 impl Library {
-    /// The user's: `$TWIST_CACHE/models`, else `$XDG_CACHE_HOME/twist/models`, else `~/.cache/twist/models`; `None` where there
-    /// is none of them.
-    pub fn of_user() -> Option<Self> {
-        user_folder("models").map(Self::at)
+    /// The user's: `$TWIST_CACHE/models`, else `$XDG_CACHE_HOME/twist/models`, else `~/.cache/twist/models`.
+    ///
+    /// # Errors
+    /// There is none of them.
+    pub fn of_user() -> Result<Self, Refused> {
+        let none = || Refused::new("there is no folder for models").because("set HOME or XDG_CACHE_HOME");
+        user_folder("models").map(Self::at).ok_or_else(none)
     }
 
     /// In this folder, which is made when it is needed.

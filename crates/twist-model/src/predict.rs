@@ -130,6 +130,11 @@ impl Predictor {
         self.classes.len()
     }
 
+    /// How many classes of each image are asked for.
+    pub fn top(&self) -> usize {
+        self.top
+    }
+
     /// Whether the model has no classes.
     pub fn is_empty(&self) -> bool {
         self.classes.is_empty()

@@ -1,13 +1,12 @@
 //! Search: the images of a data set that are most like a given one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tch::Tensor;
-use twist_data::Skipped;
+use twist_data::{Dataset, GivenImage, Skipped, given_images};
 use twist_io::Refused;
 use twist_nn::FeatureKind;
 
-use crate::image_files::image_files;
 use crate::{
     EvalInput, FeatureSet, Model, ModelError, Predictor, StreamEvents, nearest, stream_features, unit_rows,
 };
@@ -50,12 +49,42 @@ impl<'a> SimilarImages<'a> {
         Ok(found)
     }
 
-    /// The `k` images most like the one in this file, the most similar first.
+    /// The `k` images most like the one that `named` names: a file, or else the path of an image in `dataset`, whose features
+    /// the bank holds. An image of `dataset` is not a match for itself. `None`: there is neither.
     ///
     /// # Errors
     /// The file is not an image; libtorch fails.
-    pub fn to_file(&self, file: &Path, k: usize) -> Result<Vec<Similar>, ModelError> {
-        self.search(&unit_rows(&self.features_of(file)?)?, k)
+    pub fn to_named(
+        &self,
+        named: &str,
+        dataset: &dyn Dataset,
+        k: usize,
+    ) -> Result<Option<Vec<Similar>>, ModelError> {
+        let row_of =
+            |is_it: &dyn Fn(usize) -> bool| self.bank.indices.iter().position(|&index| is_it(index as usize));
+        let file = Path::new(named);
+        if !file.is_file() {
+            let wanted = named.trim_start_matches("./");
+            let row = row_of(&|index| dataset.path(index) == wanted);
+            return row.map(|row| self.to_row(row, k)).transpose();
+        }
+        let real = fs_err::canonicalize(file).map_err(|error| Refused::reading(file, error))?;
+        let names = [file.file_name(), real.file_name()];
+        let is_it = |other: PathBuf| {
+            names.contains(&other.file_name()) && fs_err::canonicalize(other).is_ok_and(|other| other == real)
+        };
+        match row_of(&|index| dataset.file(index).is_some_and(is_it)) {
+            Some(row) => self.to_row(row, k).map(Some),
+            None => self.to_image(GivenImage::File(file.to_owned()), k).map(Some),
+        }
+    }
+
+    /// The `k` images most like this one, the most similar first.
+    ///
+    /// # Errors
+    /// It cannot be read; libtorch fails.
+    pub fn to_image(&self, image: GivenImage, k: usize) -> Result<Vec<Similar>, ModelError> {
+        self.search(&unit_rows(&self.features_of(image)?)?, k)
     }
 
     /// The most probable class of each of some rows, as positions in [`Predictor::class`].
@@ -80,17 +109,17 @@ impl<'a> SimilarImages<'a> {
         Ok(rows.into_iter().zip(similarities).map(similar).collect())
     }
 
-    /// The features `[1, D]` of an image file.
-    fn features_of(&self, file: &Path) -> Result<Tensor, ModelError> {
+    /// The features `[1, D]` of an image.
+    fn features_of(&self, image: GivenImage) -> Result<Tensor, ModelError> {
         let (mut reason, mut row) = (Reason::default(), None);
-        let images = image_files(vec![file.to_owned()]);
+        let images = given_images(vec![image]);
         let kind = FeatureKind::Last;
         let read = stream_features(self.model, self.input, kind, &images, &mut reason, |batch| {
             row = Some(batch.features.shallow_clone());
             Ok(())
         });
         let query =
-            |why: String| Refused::new(format!("{} cannot be searched for", file.display())).because(why);
+            |why: String| Refused::new(format!("{} cannot be searched for", images.path(0))).because(why);
         match (reason.0, read) {
             (Some(reason), _) => Err(query(reason).into()),
             (None, Err(error)) => Err(error),

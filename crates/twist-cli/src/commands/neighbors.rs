@@ -1,7 +1,5 @@
 //! `twist neighbors`: the images that are most like a given one.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::Context;
 use serde_json::{Value, json};
 use twist_data::{Dataset, class_name};
@@ -62,7 +60,10 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let images = SimilarImages::new(&opened.model, &opened.input, &bank)?;
     let mut all = Vec::with_capacity(args.query.len());
     for query in &args.query {
-        let similar = look(query, args.k as usize, &images, &*dataset, &bank)?;
+        let similar = images.to_named(query, &*dataset, args.k as usize).context("--query")?;
+        let similar = similar.ok_or_else(|| {
+            Usage(format!("--query {query}: no such file, and no readable image of DATA has this path"))
+        })?;
         all.push(SimilarToOne { query: query.clone(), similar });
     }
     let rows: Vec<usize> = all.iter().flat_map(|found| &found.similar).map(|similar| similar.row).collect();
@@ -84,36 +85,6 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
-}
-
-/// The neighbours of one query: a file, or the path of an image in the data.
-fn look(
-    query: &str,
-    k: usize,
-    images: &SimilarImages<'_>,
-    dataset: &dyn Dataset,
-    bank: &FeatureSet,
-) -> anyhow::Result<Vec<Similar>> {
-    let wanted = query.trim_start_matches("./");
-    let place = |wanted: &str| bank.indices.iter().position(|&index| dataset.path(index as usize) == wanted);
-    if Path::new(query).is_file() {
-        // An image of DATA is not a match for itself.
-        let real = fs_err::canonicalize(query)?;
-        let names = [Path::new(query).file_name(), real.file_name()];
-        let is_it = |file: PathBuf| {
-            names.contains(&file.file_name()) && fs_err::canonicalize(file).is_ok_and(|file| file == real)
-        };
-        let own = bank.indices.iter().position(|&index| dataset.file(index as usize).is_some_and(is_it));
-        return match own {
-            Some(row) => Ok(images.to_row(row, k)?),
-            None => images.to_file(Path::new(query), k).context("--query"),
-        };
-    }
-    let row = place(wanted);
-    let row = row.ok_or_else(|| {
-        Usage(format!("--query {query}: no such file, and no readable image of DATA has this path"))
-    })?;
-    Ok(images.to_row(row, k)?)
 }
 
 fn for_people(

@@ -22,6 +22,8 @@ mod listed;
 
 mod subset;
 
+mod given;
+
 mod wrapper;
 
 mod reduced;
@@ -51,6 +53,7 @@ pub use self::classes::text_labels;
 pub(crate) use self::file_pool::read_file;
 pub use self::file_pool::read_image;
 pub(crate) use self::folder::Folder;
+pub use self::given::{GivenImage, given_images};
 pub(crate) use self::identity::{Identity, of_files};
 pub use self::left_out::LeftOut;
 pub use self::listed::{Listed, listed};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tch::{Device, Tensor};
-use twist_data::{DataError, Dataset, DecodeLimits, Decoder, Rgb8, Stored};
+use twist_data::{DecodeLimits, Decoder, GivenImage, given_images};
 use twist_io::Refused;
 use twist_nn::FeatureKind;
 
@@ -18,7 +18,7 @@ impl EvalInput {
         let image = Decoder::new(DecodeLimits::default()).decode(bytes);
         let image = image
             .map_err(|source| Refused::new("the file is not an image that Twist reads").caused_by(source))?;
-        let dataset: Arc<dyn Dataset> = Arc::new(OneImage(Arc::new(image)));
+        let dataset = given_images(vec![GivenImage::Pixels(Arc::new(image))]);
         let mut found: Vec<f32> = Vec::new();
         self.for_each_batch(&dataset, &[0], |bytes| {
             let features = self.features(model, bytes, FeatureKind::Last)?;
@@ -27,35 +27,5 @@ impl EvalInput {
             Ok::<(), ModelError>(())
         })?;
         Ok(found)
-    }
-}
-
-/// A data set of one image.
-struct OneImage(Arc<Rgb8>);
-
-impl Dataset for OneImage {
-    fn len(&self) -> usize {
-        1
-    }
-
-    fn read(&self, _index: usize) -> Result<Stored, DataError> {
-        Ok(Stored::Pixels(Arc::clone(&self.0)))
-    }
-
-    fn path(&self, _index: usize) -> String {
-        "image".into()
-    }
-
-    fn label(&self, _index: usize) -> Option<u32> {
-        None
-    }
-
-    fn classes(&self) -> &[String] {
-        &[]
-    }
-
-    fn fingerprint(&self) -> String {
-        // Nothing is kept by it.
-        "one image".into()
     }
 }

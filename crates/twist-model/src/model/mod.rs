@@ -11,6 +11,7 @@ mod name;
 mod open;
 mod parts;
 
+mod foreign;
 mod import;
 mod recognise;
 mod rename;
@@ -24,6 +25,7 @@ use twist_io::Refused;
 use twist_nn::{Backbone, FeatureKind, Linear, Mode, ProjectionHead, Store};
 
 pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard, released_filter};
+pub use foreign::{Foreign, NamedModel, in_key};
 pub(crate) use hash::hash_of;
 pub use hash::{hex, sha256_of};
 pub use import::{ImportOptions, Imported, import};

@@ -4,14 +4,13 @@ mod starter;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use twist_io::LoadReport;
-use twist_model::{HubName, ImportOptions, Imported, STARTER, Weights, export, exporter, import};
+use twist_model::{Foreign, HubName, ImportOptions, Imported, Library, STARTER, exporter, in_key};
 use twist_nn::Arch;
 
 use crate::args::Rgb;
 use crate::exit::{Exit, Usage};
-use crate::named_model;
+use crate::named_model::{self, Transfer};
 use crate::out_file;
 use crate::talk::{Talk, to_stdout};
 
@@ -93,7 +92,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             check_out(out, args.force)?;
             out.clone()
         }
-        (None, Some(name)) => named_model::library()?.file(&name.to_string()),
+        (None, Some(name)) => Library::of_user()?.file(&name.to_string()),
         (None, None) => {
             return Err(Usage("--out MODEL is missing: the .safetensors file to write".into()).into());
         }
@@ -108,10 +107,18 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         class_names,
         ..ImportOptions::default()
     };
-    let out = match &hub {
-        Some(name) => of_hub(name, &options, args.key.as_deref(), &out, talk)?,
-        None => of_files(&args.source, &options, args.key.as_deref(), &out, talk)?,
+    let foreign = match &hub {
+        Some(name) => {
+            named_model::say_fetching(name, talk);
+            let mut transfer = Transfer::new(talk);
+            let foreign = Foreign::fetch(name, &mut |file, done, all| transfer.at(file, done, all))?;
+            out.parent().map_or(Ok(()), fs_err::create_dir_all)?;
+            foreign
+        }
+        None => Foreign::open(&args.source)?,
     };
+    let (imported, key) = foreign.import(&options, args.key.as_deref(), &out)?;
+    tell(&imported, &key, talk);
     to_stdout(out.display().to_string())?;
     Ok(Exit::Done)
 }
@@ -145,60 +152,6 @@ fn run_starter(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Fetches a repository of the hub and makes a model of it; its file.
-pub(crate) fn of_hub(
-    name: &HubName,
-    options: &ImportOptions,
-    key: Option<&str>,
-    out: &Path,
-    talk: &Talk,
-) -> anyhow::Result<PathBuf> {
-    let (weights, origin) = named_model::fetched(name, talk)?;
-    if let Some(folder) = out.parent() {
-        fs_err::create_dir_all(folder)?;
-    }
-    make(weights, &name.to_string(), origin, options, key, out, talk)
-}
-
-/// Makes a model of a file or a folder.
-fn of_files(
-    path: &Path,
-    options: &ImportOptions,
-    key: Option<&str>,
-    out: &Path,
-    talk: &Talk,
-) -> anyhow::Result<PathBuf> {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    make(Weights::open(path)?, &path.display().to_string(), name, options, key, out, talk)
-}
-
-/// Makes a model of weights that are called `source` in errors and come from `origin`; its file.
-fn make(
-    mut weights: Weights,
-    source: &str,
-    origin: String,
-    options: &ImportOptions,
-    key: Option<&str>,
-    out: &Path,
-    talk: &Talk,
-) -> anyhow::Result<PathBuf> {
-    let key = match key {
-        Some(key) => key.to_owned(),
-        None => weights.choose(options.arch).with_context(|| format!("{source}{}", keys(&weights)))?,
-    };
-    let options = ImportOptions {
-        activation: weights.activation(),
-        origin: format!("imported from {origin}{}", named(&key)),
-        ..options.clone()
-    };
-    let options = options.or_described(weights.description());
-    let state = weights.state(&key)?;
-    let imported = import(state, &options).with_context(|| format!("{source}{}", named(&key)))?;
-    export(&imported.model, &twist_io::followed(out))?;
-    tell(&imported, &key, talk);
-    Ok(out.to_owned())
-}
-
 /// Whether a file may be written there, before any work is done for it.
 fn check_out(out: &Path, force: bool) -> Result<(), Usage> {
     out_file::check(out, force)?;
@@ -207,12 +160,12 @@ fn check_out(out: &Path, force: bool) -> Result<(), Usage> {
 }
 
 /// What was recognised, what became of the tensors, and what is assumed of the images.
-fn tell(imported: &Imported, key: &str, talk: &Talk) {
+pub(crate) fn tell(imported: &Imported, key: &str, talk: &Talk) {
     let card = &imported.model.card;
     if let Some(backbone) = &card.backbone {
         let width = if backbone.width == 64 { String::new() } else { format!(", width {}", backbone.width) };
         let features = card.feature_dim;
-        talk.say(format!("network     {}{width}, {features} features{}", backbone.arch, named(key)));
+        talk.say(format!("network     {}{width}, {features} features{}", backbone.arch, in_key(key)));
         if let Some(feature) = backbone.arch.kind().usual().feature {
             talk.say(format!("feature     {feature}"));
         }
@@ -248,22 +201,4 @@ fn class_names(path: &Path) -> anyhow::Result<Vec<String>> {
         anyhow::bail!("{}: line {} has no name of a class", path.display(), empty + 1);
     }
     Ok(names)
-}
-
-/// ` (key model)`; nothing for the file itself.
-fn named(key: &str) -> String {
-    if key.is_empty() { String::new() } else { format!(" (key {key})") }
-}
-
-/// What `--key` could say, for the error.
-fn keys(weights: &Weights) -> String {
-    let keys: Vec<String> =
-        weights.keys().into_iter().map(|(key, _)| key).filter(|key| !key.is_empty()).collect();
-    match keys.as_slice() {
-        [] => String::new(),
-        keys => {
-            let few: Vec<_> = keys.iter().take(8).map(|key| twist_io::shown(key)).collect();
-            format!(" (with the keys {})", few.join(", "))
-        }
-    }
 }
