@@ -43,7 +43,7 @@ pub static STARTER: Starter = Starter {
 impl Starter {
     /// Where the model lies once it was imported, in the user's cache; `None` where there is no such folder.
     pub fn path(&self) -> Option<PathBuf> {
-        Some(Library::of_user()?.file(self.name))
+        Some(Library::of_user().ok()?.file(self.name))
     }
 
     /// Whether this is what `twist import starter` imports: the name, and no file that is called so.

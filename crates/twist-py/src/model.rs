@@ -1,0 +1,289 @@
+//! `twist.Model`: a model with what decides its numbers.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use tch::Tensor;
+use torch_ext::{DeviceRequest, Machine, Precision, device_name};
+use twist_data::{Dataset, Skipped};
+use twist_model::{
+    ClassSource, EvalInput, FeatureBatch, FeatureCache, Model as Weights, ModelError, ModelName, NamedModel,
+    Predictor, StreamEvents, names_of_model, stream_features, unit_rows,
+};
+use twist_nn::FeatureKind;
+
+use crate::error::raised;
+use crate::images::{images_of, is_kept};
+use crate::neighbors::{Neighbors, queries_of, search};
+use crate::predictions::{Found, Predictions};
+use crate::rows::{Unreadable, warn, warn_of};
+use crate::worker::{Stop, Worker};
+
+/// What the thread of a model owns.
+pub(crate) struct Opened {
+    pub(crate) model: Weights,
+    pub(crate) input: EvalInput,
+    pub(crate) cache: FeatureCache,
+    /// MODEL as it was resolved: where names of classes are looked for.
+    pub(crate) path: PathBuf,
+}
+
+/// What Python asks of a model without waiting for it.
+struct Facts {
+    path: PathBuf,
+    origin: String,
+    feature_dim: i64,
+    device: String,
+    /// Newer checkpoints that cannot be used, each with the reason.
+    left_out: Vec<String>,
+}
+
+/// `twist.Model`.
+#[pyclass(frozen, module = "twist")]
+pub(crate) struct Model {
+    worker: Worker<Opened>,
+    facts: Facts,
+}
+
+/// What [`Opened::load`] is asked for.
+struct Wanted {
+    model: PathBuf,
+    teacher: bool,
+    precision: Option<Precision>,
+    cache: bool,
+    machine: Machine,
+}
+
+impl Opened {
+    fn load(Wanted { model, teacher, precision, cache, machine }: Wanted) -> Result<Self, ModelError> {
+        machine.prepare()?;
+        let (path, _) = NamedModel::of(&model)?.file(&mut |_, _, _| ())?;
+        let path = if teacher { ModelName::teacher_of(&path) } else { path };
+        let model = Weights::load(&path, machine.device)?;
+        let input = EvalInput::of_card(&model.card, precision, &machine)?;
+        let cache = if cache { FeatureCache::of_user() } else { FeatureCache::off() };
+        Ok(Self { model, input, cache, path })
+    }
+
+    fn facts(&self) -> Facts {
+        let Self { model, input, .. } = self;
+        Facts {
+            path: model.path.clone(),
+            origin: model.card.origin.clone(),
+            feature_dim: model.card.feature_dim,
+            device: device_name(input.device),
+            left_out: model.left_out.clone(),
+        }
+    }
+
+    /// Hands the features of the images to `take`; returns those that could not be read.
+    pub(crate) fn stream(
+        &self,
+        dataset: &Arc<dyn Dataset>,
+        unreadable: Unreadable,
+        stop: &Stop,
+        mut take: impl FnMut(FeatureBatch<'_>) -> Result<(), ModelError>,
+    ) -> Result<Vec<Skipped>, ModelError> {
+        let mut unread = Unread::default();
+        let kind = FeatureKind::Last;
+        let done = stream_features(&self.model, &self.input, kind, dataset, &mut unread, |batch| {
+            stop.check()?;
+            take(batch)
+        });
+        unreadable.check(&unread.0)?;
+        done?;
+        Ok(unread.0)
+    }
+
+    /// What turns features into the `top` most probable classes, with a warning where their names cannot be used.
+    pub(crate) fn predictor(
+        &self,
+        source: Option<ClassSource>,
+        top: usize,
+    ) -> Result<(Predictor, Option<String>), ModelError> {
+        // Without classes, the error of a missing head says what to do.
+        let source = source.or_else(|| ClassSource::of(&self.model)).unwrap_or(ClassSource::Discovered);
+        let (names, warning) = names_of_model(&self.model, &self.path)?;
+        let warning = warning.map(|other| format!("classes appear without their names: {other}"));
+        Ok((Predictor::new(&self.model, source, &names, top)?, warning))
+    }
+}
+
+/// Images that could not be read.
+#[derive(Default)]
+struct Unread(Vec<Skipped>);
+
+impl StreamEvents for Unread {
+    fn skipped(&mut self, image: &Skipped) {
+        self.0.push(image.clone());
+    }
+
+    fn progress(&mut self, _done: usize, _all: usize) {}
+}
+
+#[pymethods]
+impl Model {
+    #[new]
+    #[pyo3(signature = (model, *, device = "auto", precision = None, threads = None, teacher = false, cache = true))]
+    fn new(
+        py: Python<'_>,
+        model: PathBuf,
+        device: &str,
+        precision: Option<&str>,
+        threads: Option<usize>,
+        teacher: bool,
+        cache: bool,
+    ) -> PyResult<Self> {
+        let device: DeviceRequest = device.parse().map_err(raised)?;
+        let machine = py.detach(|| Machine::detect(device, threads)).map_err(raised)?;
+        let precision = match precision {
+            None => None,
+            Some("fp32") => Some(Precision::Fp32),
+            Some("bf16") => Some(Precision::Bf16),
+            Some(other) => {
+                return Err(PyValueError::new_err(format!("precision={other:?}: expected 'fp32' or 'bf16'")));
+            }
+        };
+        let wanted = Wanted { model, teacher, precision, cache, machine };
+        let (worker, facts) = Worker::start(py, |_| Opened::load(wanted), Opened::facts)?;
+        let used = facts.path.display();
+        facts
+            .left_out
+            .iter()
+            .try_for_each(|reason| warn(py, &format!("{reason}. {used} is used instead")))?;
+        Ok(Self { worker, facts })
+    }
+
+    #[pyo3(signature = (images, *, normalize = false, unreadable = "raise"))]
+    fn embed<'py>(
+        &self,
+        images: &Bound<'py, PyAny>,
+        normalize: bool,
+        unreadable: &str,
+    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let (py, unreadable, dataset) = (images.py(), Unreadable::of(unreadable)?, images_of(images)?);
+        let (count, width) = (dataset.len(), self.facts.feature_dim as usize);
+        let (rows, skipped) = self.worker.ask(py, move |opened, stop| {
+            let mut rows = vec![f32::NAN; count * width];
+            let skipped = opened.stream(&dataset, unreadable, stop, |batch| {
+                let FeatureBatch { indices, features } = batch;
+                let features = if normalize { unit_rows(features)? } else { features.shallow_clone() };
+                for (&index, row) in indices.iter().zip(numbers(&features)?.chunks_exact(width)) {
+                    rows[index as usize * width..][..width].copy_from_slice(row);
+                }
+                Ok(())
+            })?;
+            Ok((rows, skipped))
+        })?;
+        warn_of(&skipped, py)?;
+        PyArray1::from_vec(py, rows).reshape([count, width])
+    }
+
+    #[pyo3(signature = (images, *, top = 1, classes = None, unsure = None, unreadable = "raise"))]
+    fn predict(
+        &self,
+        images: &Bound<'_, PyAny>,
+        top: usize,
+        classes: Option<&str>,
+        unsure: Option<f64>,
+        unreadable: &str,
+    ) -> PyResult<Predictions> {
+        let (py, source) = (images.py(), classes.map(class_source).transpose()?);
+        if let Some(unsure) = unsure.filter(|unsure| !(0.0..=1.0).contains(unsure)) {
+            return Err(PyValueError::new_err(format!(
+                "unsure={unsure}: a probability lies between 0 and 1"
+            )));
+        }
+        let (unreadable, dataset) = (Unreadable::of(unreadable)?, images_of(images)?);
+        let found = self.worker.ask(py, move |opened, stop| {
+            let (predictor, warning) = opened.predictor(source, top)?;
+            let predictor = match unsure {
+                Some(_) => predictor.with_unsure(unsure),
+                None => predictor,
+            };
+            let mut found = Found::new(&predictor, dataset.len());
+            found.warning = warning;
+            found.skipped = opened.stream(&dataset, unreadable, stop, |batch| {
+                found.add(&predictor, batch.indices, &predictor.classify(&opened.model, batch.features)?);
+                Ok(())
+            })?;
+            Ok(found)
+        })?;
+        found.into_python(py)
+    }
+
+    #[pyo3(signature = (queries, images, *, k = 10))]
+    fn neighbors(
+        &self,
+        queries: &Bound<'_, PyAny>,
+        images: &Bound<'_, PyAny>,
+        k: usize,
+    ) -> PyResult<Neighbors> {
+        let (py, queries, dataset) = (queries.py(), queries_of(queries)?, images_of(images)?);
+        let kept = is_kept(images)?;
+        if k == 0 {
+            return Err(PyValueError::new_err("k=0: expected at least 1"));
+        }
+        let found =
+            self.worker.ask(py, move |opened, stop| search(opened, stop, queries, &dataset, kept, k))?;
+        found.into_python(py)
+    }
+
+    /// Number and name of each class; empty for a model without classes.
+    #[getter]
+    fn classes(&self, py: Python<'_>) -> PyResult<BTreeMap<i32, String>> {
+        let (classes, warning) = self.worker.ask(py, |opened, _| {
+            if ClassSource::of(&opened.model).is_none() {
+                return Ok((BTreeMap::new(), None));
+            }
+            let (predictor, warning) = opened.predictor(None, 1)?;
+            let class = |place| (predictor.class(place).0, predictor.class(place).1.to_owned());
+            Ok(((0..predictor.len()).map(class).collect(), warning))
+        })?;
+        warning.iter().try_for_each(|warning| warn(py, warning))?;
+        Ok(classes)
+    }
+
+    #[getter]
+    fn path(&self) -> &PathBuf {
+        &self.facts.path
+    }
+
+    #[getter]
+    fn origin(&self) -> &str {
+        &self.facts.origin
+    }
+
+    #[getter]
+    fn feature_dim(&self) -> i64 {
+        self.facts.feature_dim
+    }
+
+    #[getter]
+    fn device(&self) -> &str {
+        &self.facts.device
+    }
+
+    fn __repr__(&self) -> String {
+        let Facts { path, origin, feature_dim, device, .. } = &self.facts;
+        format!("<twist.Model {}: {origin}, {feature_dim} features, {device}>", path.display())
+    }
+}
+
+/// What the argument `classes` means.
+fn class_source(given: &str) -> PyResult<ClassSource> {
+    match given {
+        "discovered" => Ok(ClassSource::Discovered),
+        "labels" => Ok(ClassSource::Labels),
+        _ => Err(PyValueError::new_err(format!("classes={given:?}: expected 'discovered' or 'labels'"))),
+    }
+}
+
+/// The numbers of `[B, D]` in row-major order.
+fn numbers(tensor: &Tensor) -> Result<Vec<f32>, ModelError> {
+    Ok(Vec::<f32>::try_from(&tensor.f_contiguous()?.f_flatten(0, -1)?)?)
+}
