@@ -5,6 +5,8 @@
 //! the same folder gives the same recipe on the same kind of machine.
 
 use twist_data::{DataInfo, Dataset, InfoOptions, info};
+use twist_model::Model;
+use twist_nn::Arch;
 
 use crate::asked::UserChoices;
 use crate::digits::counted;
@@ -40,8 +42,17 @@ pub(crate) struct Facts {
     std: [f64; 3],
     gpu: bool,
     asked: UserChoices,
+    /// The backbone of the model that the run begins with.
+    init: Option<Trained>,
     /// Whether the epochs are those that `--max-time` leaves time for.
     timed: bool,
+}
+
+/// A backbone that was trained before.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Trained {
+    arch: Arch,
+    width: i64,
 }
 
 /// Looks at some images for a recipe of all of them.
@@ -62,6 +73,7 @@ impl Facts {
             std: seen.std.unwrap_or([0.25; 3]).map(|std| (std.max(0.02) * 1e4).round() / 1e4),
             gpu,
             asked,
+            init: None,
             timed: false,
         }
     }
@@ -72,8 +84,28 @@ impl Facts {
         self
     }
 
-    /// The side of a view in pixels.
+    /// The same for a run that begins with a model: its backbone is trained, on pixels normalised as it knows them.
+    ///
+    /// # Errors
+    /// The model is a head alone.
+    pub(crate) fn begun(mut self, init: Option<&Model>) -> anyhow::Result<Self> {
+        if let Some(model) = init {
+            let Some(backbone) = &model.card.backbone else {
+                anyhow::bail!("--init: {} has no backbone: give a model of images", model.path.display());
+            };
+            self.init = Some(Trained { arch: backbone.arch, width: backbone.width });
+            (self.mean, self.std) = (model.card.mean, model.card.std);
+        }
+        Ok(self)
+    }
+
+    /// The side of a view in pixels, which the backbone can cut into patches.
     fn size(self) -> u32 {
+        let multiple = self.init.map_or(1, |init| init.arch.kind().side_multiple().max(1) as u32);
+        self.usual_size().next_multiple_of(multiple)
+    }
+
+    fn usual_size(self) -> u32 {
         match (self.side, self.gpu) {
             (0..=40, _) => 32,
             (41..=80, _) | (_, false) => 64,
@@ -84,14 +116,18 @@ impl Facts {
     }
 
     /// Backbone and its width.
-    fn backbone(self) -> (&'static str, i64) {
-        match (self.size(), self.gpu) {
+    fn backbone(self) -> (String, i64) {
+        if let Some(Trained { arch, width }) = self.init {
+            return (arch.to_string(), width);
+        }
+        let (arch, width) = match (self.size(), self.gpu) {
             (32, false) => ("resnet18_cifar", 16),
             (32, true) => ("resnet18_cifar", 64),
             (_, false) => ("resnet18", 32),
             (224, true) => ("resnet50", 64),
             (_, true) => ("resnet18", 64),
-        }
+        };
+        (arch.to_owned(), width)
     }
 
     /// The shorter side that larger images are reduced to: four times a view, so that the least crop (a fifth of the
@@ -129,7 +165,7 @@ impl Facts {
 
 /// The recipe that the rules give.
 pub(crate) fn make(facts: Facts) -> AutoRecipe {
-    let Facts { images, side, gray, mean, std, gpu, asked, timed } = facts;
+    let Facts { images, side, gray, mean, std, gpu, asked, init, timed } = facts;
     let (size, (arch, width), batch) = (facts.size(), facts.backbone(), facts.batch_size());
     let (clusters, epochs, reduce_to) = (facts.clusters(), facts.epochs(), facts.reduce_to());
     let in_all = epochs.saturating_mul(images as u64);
@@ -155,6 +191,7 @@ pub(crate) fn make(facts: Facts) -> AutoRecipe {
         format!(
             "{arch} of width {width}: {}",
             match (size, gpu) {
+                _ if init.is_some() => "the backbone that --init names, with the mean and std of its pixels",
                 (32, _) => "small images need the stem that keeps their resolution",
                 (_, false) => "small enough for a CPU",
                 (_, true) => "what a GPU trains well on views of this size",
@@ -240,7 +277,17 @@ mod tests {
 
     fn facts(images: usize, side: u32, gpu: bool) -> Facts {
         let asked = UserChoices::default();
-        Facts { images, side, gray: false, mean: [0.5; 3], std: [0.25; 3], gpu, asked, timed: false }
+        Facts {
+            images,
+            side,
+            gray: false,
+            mean: [0.5; 3],
+            std: [0.25; 3],
+            gpu,
+            asked,
+            init: None,
+            timed: false,
+        }
     }
 
     #[test]

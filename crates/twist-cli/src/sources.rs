@@ -33,7 +33,9 @@ pub(crate) fn write(sources: &Sources, folder: &Path) -> anyhow::Result<()> {
     let labels = label_place(&sources.labels);
     let held_out = sources.held_out.as_deref().map(absolute);
     let frozen = sources.frozen.as_deref().map(model_to_keep);
-    let kept = Sources { recipe: sources.recipe.clone(), train, held_out, labels, frozen };
+    let init = sources.init.as_deref().map(model_to_keep);
+    let continued = sources.continued.as_deref().map(model_to_keep);
+    let kept = Sources { recipe: sources.recipe.clone(), train, held_out, labels, frozen, init, continued };
     Ok(kept.write(folder)?)
 }
 
@@ -233,6 +235,7 @@ mod tests {
             held_out: Some("shapes:test".into()),
             labels: "none".into(),
             frozen: Some("backbone.safetensors".into()),
+            ..Sources::default()
         };
         write(&sources, folder.path()).unwrap();
         let kept = Sources::read(folder.path()).unwrap().unwrap();

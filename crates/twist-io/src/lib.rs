@@ -93,7 +93,9 @@ pub use crate::mat::{MatDamage, MatValue, load_mat};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::near::{did_you_mean, near_paths};
 pub use crate::npy::{NpyHeader, NpyWriter, npy_checksum, read_npy, read_npy_header};
-pub use crate::pickle::{PickleDamage, PickleFile, PickleStates, PickleValue, load_pickle, save_pickle};
+pub use crate::pickle::{
+    OptimizerState, PickleDamage, PickleFile, PickleStates, PickleValue, load_pickle, save_pickle,
+};
 pub use crate::printable::{printable, printable_lines, shortened, shown};
 pub use crate::refused::{Refused, some_of};
 pub use crate::regular::{open_regular, read_small, read_small_text};

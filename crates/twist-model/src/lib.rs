@@ -61,7 +61,7 @@ pub use input::{EvalInput, KeptCrops, ReadBatch};
 pub use library::Library;
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, Foreign, HeadCard, ImportOptions, Imported, Model,
-    ModelCard, ModelName, NamedModel, STARTER, Starter, Weights, hex, import, in_key, released_filter,
+    ModelCard, ModelName, NamedModel, ReleasedCheckpoint, STARTER, Starter, Weights, hex, import, in_key, released_filter,
     sha256_of,
 };
 pub use names::{load_names, named_weights, names_file, names_of_model, usable_names};

@@ -22,6 +22,12 @@ pub struct Sources {
     /// The model whose features a head learns from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<String>,
+    /// The model whose weights the run begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
+    /// The checkpoint of the released code that the run goes on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continued: Option<String>,
 }
 
 impl Sources {

@@ -23,6 +23,9 @@ pub enum TrainError {
     /// A file of tensors.
     #[error(transparent)]
     Io(#[from] twist_io::IoError),
+    /// A trained model.
+    #[error(transparent)]
+    Model(#[from] twist_model::ModelError),
     /// The images.
     #[error(transparent)]
     Data(#[from] twist_data::DataError),

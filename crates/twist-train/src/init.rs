@@ -1,43 +1,32 @@
-//! Beginning from weights instead of random numbers: `--init`.
+//! Beginning from a model instead of random numbers: `--init`.
 
-use std::collections::HashSet;
-use std::path::Path;
-
-use twist_io::{IoError, LoadReport, Refused, StateDict, load_safetensors, match_names};
+use twist_io::{LoadReport, Refused, StateDict, match_names};
+use twist_model::Model;
 use twist_nn::TwistNet;
 
-use crate::TrainError;
+use crate::{TrainError, TrainPlan};
 
-/// Loads a whole model or a backbone into the network.
+/// Loads what fits of a model into the network.
 ///
-/// Names may begin with `model.` (a checkpoint of Twist), be those of the network, or be those of a bare backbone
-/// (`conv1.weight`, …). What the file does not have keeps its random value and stands in the report as missing; what
-/// has another shape is left out and reported as well.
+/// What the model does not have keeps its random value and stands in the report as missing; what has another shape is left out and
+/// reported as well.
 ///
 /// # Errors
-/// The file cannot be read, nothing in it fits, or a tensor of it is not finite.
-pub fn init_from(net: &TwistNet, path: &Path) -> Result<LoadReport, TrainError> {
-    let (mut file, _) = load_safetensors(path)?;
-    let model = file.split_prefix("model.");
-    let found = if model.is_empty() { file } else { model };
+/// Nothing of the model's backbone fits.
+pub fn init_from(net: &TwistNet, model: &Model) -> Result<LoadReport, TrainError> {
+    let found = model.store.state_dict()?;
     let own = net.store.state_dict()?;
-    let is_bare = !found.iter().any(|(name, _)| name.starts_with("backbone."));
-    let found = if is_bare {
-        let mut named = StateDict::default();
-        named.extend_prefixed("backbone.", found);
-        named
-    } else {
-        found
-    };
     let report = match_names(&own.shapes(), &found.shapes());
-    if report.applied.is_empty() {
+    if !report.applied.iter().any(|name| name.starts_with("backbone.")) {
         let arch = net.config.backbone.arch.to_string();
-        let what = format!("no weight in this file fits {arch}.\n{report}");
-        return Err(Refused::new(path.display().to_string()).because(what).into());
-    }
-    let used: HashSet<&str> = report.applied.iter().map(String::as_str).collect();
-    for (name, tensor) in found.iter().filter(|(name, _)| used.contains(name)) {
-        tensor.check_finite().map_err(|source| IoError::bad_tensor(path, name, source))?;
+        let theirs = model.card.backbone.as_ref().map(|backbone| {
+            format!(
+                " Its backbone is {0}: --set model.arch={0} --set model.width={1}",
+                backbone.arch, backbone.width
+            )
+        });
+        let why = format!("no weight of its backbone fits {arch}.{}\n{report}", theirs.unwrap_or_default());
+        return Err(Refused::new(path_of(model)).because(why).into());
     }
     let mut merged = StateDict::default();
     for (name, tensor) in own.0 {
@@ -46,4 +35,24 @@ pub fn init_from(net: &TwistNet, path: &Path) -> Result<LoadReport, TrainError> 
     }
     net.store.load(&merged)?;
     Ok(report)
+}
+
+/// Says so when the plan normalises pixels otherwise than the model was trained with.
+pub(crate) fn other_pixels(model: &Model, plan: &TrainPlan) -> Option<String> {
+    let (card, data) = (&model.card, plan.config().data);
+    (card.backbone.is_some() && (card.mean, card.std) != (data.mean, data.std)).then(|| {
+        format!(
+            "{} expects pixels with mean {:?} and std {:?}, and this run normalises with {:?} and {:?}: its first layers have to \
+             adapt (--set data.mean=… and data.std=… change it)",
+            path_of(model),
+            card.mean,
+            card.std,
+            data.mean,
+            data.std
+        )
+    })
+}
+
+fn path_of(model: &Model) -> String {
+    model.path.display().to_string()
 }

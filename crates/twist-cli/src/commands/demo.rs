@@ -2,7 +2,7 @@
 
 use torch_ext::Machine;
 use twist_run::Sources;
-use twist_train::{DataFacts, Recipe, TrainPlan};
+use twist_train::{Beginning, DataFacts, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
 use crate::asked::UserChoices;
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         train: "shapes:train".into(),
         held_out: Some("shapes:test".into()),
         labels: DEFAULT_LABELS.into(),
-        frozen: None,
+        ..Sources::default()
     };
     let before = match (args.folder.resume, &args.recipe.recipe) {
         (true, None) => Written::of_run(&folder)?,
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         max_time: args.machine.max_time.map(|time| time.0),
         fitted_to,
         strict: false,
-        init: None,
+        beginning: Beginning::Seed,
     };
     job::run(job, &target, talk)
 }

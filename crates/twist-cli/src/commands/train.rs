@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use tch::Device;
 use torch_ext::Machine;
 use twist_data::Dataset;
 use twist_io::{did_you_mean, shell_word};
-use twist_model::{HubName, ModelError};
+use twist_model::{Model, ReleasedCheckpoint};
 use twist_report::FEW_IMAGES;
-use twist_run::{Sources, files, near_runs};
-use twist_train::{DataFacts, Recipe, TrainPlan};
+use twist_run::{CheckpointStore, Sources, files, near_runs};
+use twist_train::{Beginning, DataFacts, Recipe, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
 use crate::asked::UserChoices;
@@ -69,9 +70,13 @@ pub(crate) struct Args {
     /// Images to measure on, kept out of training
     #[arg(long, value_name = "DATA")]
     eval_data: Option<String>,
-    /// Begin with these weights (.safetensors: a checkpoint or a backbone) instead of random ones
-    #[arg(long, value_name = "WEIGHTS")]
+    /// Begin with the weights of this model instead of random ones: a run folder, a checkpoint, a weight file, hf:ORG/NAME or
+    /// starter; without --recipe its backbone is the one that is trained
+    #[arg(long, value_name = "MODEL")]
     pub(super) init: Option<PathBuf>,
+    /// Go on where the released TWIST code stopped: weights, optimizer and epoch of its checkpoint.pth, with the --recipe of its run
+    #[arg(long = "continue", value_name = "CHECKPOINT", conflicts_with = "init")]
+    pub(super) goes_on: Option<PathBuf>,
     /// Stop at the first unreadable image instead of replacing it
     #[arg(long)]
     pub(super) strict: bool,
@@ -115,12 +120,6 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     if !args.print_config {
         args.folder.check()?;
     }
-    let of_hub = |init: &Path| init.to_str().and_then(HubName::of).is_some();
-    if let Some(init) =
-        args.init.as_deref().filter(|init| matches!(init.try_exists(), Ok(false)) && !of_hub(init))
-    {
-        return Err(ModelError::not_found(init, &near_runs(init))).context("--init");
-    }
     let mut sources = sources(args)?;
     if train_head::is_meant(&sources)? {
         return train_head::run(args, sources, machine, talk);
@@ -130,12 +129,22 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         let base = Base::Written(written(args, &sources)?);
         return print_config(args, &sources.recipe, &base, talk);
     }
+    if sources.continued.is_some() && is_auto(&sources) {
+        return Err(Usage(
+            "--continue needs the --recipe of the run that it goes on with (`twist recipes`)".into(),
+        )
+        .into());
+    }
+    let recipe = if is_auto(&sources) { folder_auto::NAME } else { &sources.recipe };
+    let resumes = has_checkpoint(args, &args.run_folder(recipe), talk);
+    let init = if resumes { None } else { init(&sources, talk)? };
+    let continued = sources.continued.clone().filter(|_| !resumes);
     let opened = open_both(&sources, talk);
     let data =
         if args.data.is_none() { opened.with_context(|| kept_place(args, &sources))? } else { opened? };
     let base = if is_auto(&sources) {
         sources.recipe = folder_auto::NAME.into();
-        auto(args, &*data.train, machine.device.is_cuda(), talk)?
+        auto(args, &*data.train, machine.device.is_cuda(), init.as_deref(), talk)?
     } else {
         Base::Written(written(args, &sources)?)
     };
@@ -165,7 +174,21 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         ));
     }
     warn_of_few_images(data.train.len(), plan.net().head.dim, talk);
-    if (machine.device.is_cuda() || !made_for_gpu) && estimate::begins(&folder, args.folder.on_existing()) {
+    let beginning = match (&continued, init) {
+        (Some(path), _) => {
+            let busy = Busy::new(&format!("opening {path}"), talk);
+            let arch = plan.net().backbone.arch;
+            let released = ReleasedCheckpoint::load(Path::new(path), Some(arch)).context("--continue");
+            drop(busy);
+            Beginning::Released(Box::new(released?))
+        }
+        (None, Some(model)) => Beginning::Weights(model),
+        (None, None) => Beginning::Seed,
+    };
+    if continued.is_none()
+        && (machine.device.is_cuda() || !made_for_gpu)
+        && estimate::begins(&folder, args.folder.on_existing())
+    {
         let again = |epochs, talk: &Talk| make(Some(epochs), talk);
         ((recipe, plan), fitted_to) =
             estimate::timed((recipe, plan), &data, &folder, args.time(), talk, again)?;
@@ -183,7 +206,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         max_time: args.machine.max_time.map(|time| time.0),
         fitted_to,
         strict: args.strict,
-        init: args.init.as_deref().map(|model| named_model::resolved(model, talk)).transpose()?,
+        beginning,
     };
     job::run(job, &target, talk)
 }
@@ -301,8 +324,39 @@ fn sources(args: &Args) -> anyhow::Result<Sources> {
         held_out: args.eval_data.clone().or_else(|| before.as_ref()?.held_out.clone()),
         labels: args.labels.clone().or(stored_labels).unwrap_or_else(|| DEFAULT_LABELS.into()),
         frozen: args.frozen.clone().or_else(|| before.as_ref()?.frozen.clone()),
+        init: path_or(args.init.as_deref(), before.as_ref().and_then(|before| before.init.clone())),
+        continued: path_or(
+            args.goes_on.as_deref(),
+            before.as_ref().and_then(|before| before.continued.clone()),
+        ),
         recipe: args.recipe.recipe.clone().or_else(|| Some(before?.recipe)).unwrap_or_default(),
     })
+}
+
+/// What the command line says, else what the run was started with.
+fn path_or(given: Option<&Path>, before: Option<String>) -> Option<String> {
+    given.map(|path| path.display().to_string()).or(before)
+}
+
+/// Whether the run in `folder` goes on from a checkpoint of its own, and needs nothing else to begin with.
+fn has_checkpoint(args: &Args, folder: &Path, talk: &Talk) -> bool {
+    let checkpoints = CheckpointStore::new(folder.join(files::CHECKPOINTS), 1);
+    let goes_on = args.folder.resume && checkpoints.newest_step().is_ok_and(|step| step > 0);
+    let flags = [args.init.as_ref().map(|_| "--init"), args.goes_on.as_ref().map(|_| "--continue")];
+    for flag in flags.into_iter().flatten().filter(|_| goes_on) {
+        talk.warn(format!("{flag} is not used: the run resumes with weights of its own"));
+    }
+    goes_on
+}
+
+/// The model whose weights a run begins with.
+fn init(sources: &Sources, talk: &Talk) -> anyhow::Result<Option<Box<Model>>> {
+    let Some(init) = &sources.init else { return Ok(None) };
+    let path = named_model::resolved(Path::new(init), talk).context("--init")?;
+    let busy = Busy::new(&format!("opening {}", path.display()), talk);
+    let model = Model::load(&path, Device::Cpu).context("--init");
+    drop(busy);
+    Ok(Some(Box::new(model?)))
 }
 
 /// The recipe before flags: that of the resumed run unless `--recipe` names another.
@@ -317,7 +371,13 @@ pub(super) fn written(args: &Args, sources: &Sources) -> anyhow::Result<Written>
 }
 
 /// The recipe made for the data, with its reasons said; that of the run when one is resumed.
-fn auto(args: &Args, train: &dyn Dataset, gpu: bool, talk: &Talk) -> anyhow::Result<Base> {
+fn auto(
+    args: &Args,
+    train: &dyn Dataset,
+    gpu: bool,
+    init: Option<&Model>,
+    talk: &Talk,
+) -> anyhow::Result<Base> {
     let name = folder_auto::NAME;
     if args.folder.resume
         && let Some(written) = Written::of_run(&args.run_folder(name))?
@@ -325,7 +385,7 @@ fn auto(args: &Args, train: &dyn Dataset, gpu: bool, talk: &Talk) -> anyhow::Res
         return Ok(Base::Written(written));
     }
     let busy = Busy::new("looking at some images", talk);
-    let facts = folder_auto::look(train, gpu, UserChoices::of(&args.recipe, args.clusters));
+    let facts = folder_auto::look(train, gpu, UserChoices::of(&args.recipe, args.clusters)).begun(init)?;
     drop(busy);
     let reasons = folder_auto::make(facts).reasons;
     reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));

@@ -153,6 +153,11 @@ fn refuse(args: &Args, sources: &Sources) -> Result<(), Usage> {
                 .into(),
         ));
     }
+    if args.goes_on.is_some() {
+        let why =
+            "--continue does not go with features: the released code has no heads of features to go on with";
+        return Err(Usage(why.into()));
+    }
     let is_file = FeatureFile::recognise(&sources.train).is_some();
     if is_file && sources.frozen.is_some() {
         return Err(Usage(format!(

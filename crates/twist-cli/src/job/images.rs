@@ -1,12 +1,11 @@
 //! A run of a network on images.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use twist_eval::{EvalData, Evaluated, OnlineEvaluator, RunFigures, final_evaluation, is_evaluated};
 use twist_run::{Recorder, RunFolder, Sources};
 use twist_train::run::Run;
-use twist_train::{Outcome, Pretraining, Recipe, RunPlan, StopFlag, TrainOptions, TrainPlan};
+use twist_train::{Beginning, Outcome, Pretraining, Recipe, RunPlan, StopFlag, TrainOptions, TrainPlan};
 
 use super::{Begun, Job, tell_names, tell_results, write_report};
 use crate::progress;
@@ -23,7 +22,7 @@ pub(crate) struct ImageJob {
     /// The time that the number of epochs was chosen for.
     pub(crate) fitted_to: Option<Duration>,
     pub(crate) strict: bool,
-    pub(crate) init: Option<PathBuf>,
+    pub(crate) beginning: Beginning,
 }
 
 /// A network that is ready for its next step.
@@ -38,15 +37,10 @@ impl Job for ImageJob {
     type Begun = BegunImages;
 
     fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<BegunImages>> {
-        let Self { recipe, plan, sources, data, max_time, fitted_to, strict, init } = self;
-        let asked_to_init = init.is_some();
-        let options = TrainOptions { recipe_name: sources.recipe.clone(), strict, init };
+        let Self { recipe, plan, sources, data, max_time, fitted_to, strict, beginning } = self;
+        let options = TrainOptions { recipe_name: sources.recipe.clone(), strict, beginning };
         let run = Run::of_network(plan, data.train.clone(), folder, options)?;
-        match run.task().init_report() {
-            Some(report) => talk.say(report.to_string()),
-            None if asked_to_init => talk.warn("--init is not used: the run resumes with weights of its own"),
-            None => {}
-        }
+        run.task().init_report().into_iter().for_each(|report| talk.say(report.to_string()));
         let step = run.step();
         if run.is_finished() && folder.says_done(step)? {
             // Nothing is trained that would record them.

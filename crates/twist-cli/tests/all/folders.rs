@@ -120,3 +120,48 @@ fn a_folder_of_gray_16_bit_images_needs_no_flag() {
     }
     assert!(place.path("runs/folder_auto-1/report.html").is_file());
 }
+
+/// What the run begins with stands in its folder, so that a run without a checkpoint resumes with it.
+#[test]
+fn a_run_that_was_stopped_before_its_first_checkpoint_begins_again_with_its_weights() {
+    let place = Place::new();
+    place.pictures("a", 16);
+    place.run("train a --recipe tiny.toml --out old").exits(0);
+    let line = "train a --recipe tiny.toml --seed 9 --device cpu --threads 1";
+    place.run(&format!("{line} --init old --out whole")).exits(0);
+    place.run(&format!("{line} --init old --out cut")).exits(0);
+    for file in ["checkpoints", "metrics.json", "log.jsonl"] {
+        let path = place.path(format!("cut/{file}"));
+        if path.is_dir() { fs_err::remove_dir_all(path).unwrap() } else { fs_err::remove_file(path).unwrap() }
+    }
+    let resumed = place.run("train --resume --out cut --device cpu --threads 1");
+    resumed.exits(0).says(&["tensors loaded"]);
+    let model =
+        |run: &str| fs_err::read(place.path(format!("{run}/checkpoints/step-00000006.safetensors"))).unwrap();
+    assert_eq!(model("cut"), model("whole"));
+    // A run that has a checkpoint needs them no more.
+    fs_err::remove_dir_all(place.path("old")).unwrap();
+    place.run("train --resume --out cut --epochs 4 --device cpu --threads 1").exits(0);
+}
+
+#[test]
+fn a_recipe_made_for_a_folder_has_the_backbone_of_the_weights() {
+    let place = Place::new();
+    place.pictures("a", 16);
+    let sizes = "--set model.arch=vit_48x2x3 --set model.width=64 --set data.mean=[0.4,0.4,0.4]";
+    place
+        .run(&format!(
+            "train a --recipe tiny.toml {sizes} --epochs 1 --set schedule.warmup_epochs=0 --out old"
+        ))
+        .exits(0);
+    let auto = place.run("train a --init old --clusters 2 --epochs 1 --out new --device cpu");
+    auto.exits(0).says(&["vit_48x2x3 of width 64: the backbone that --init names"]);
+    let config = fs_err::read_to_string(place.path("new/config.toml")).unwrap();
+    assert!(
+        config.contains("arch = \"vit_48x2x3\"") && config.contains("mean = [0.4, 0.4, 0.4]"),
+        "{config}"
+    );
+    let other =
+        place.run("train a --recipe tiny.toml --init old --epochs 1 --set schedule.warmup_epochs=0 --out b");
+    other.exits(1).says(&["no weight of its backbone fits", "--set model.arch=vit_48x2x3"]);
+}

@@ -155,3 +155,32 @@ fn a_folder_is_imported_with_what_it_says_or_refused() {
         .exits(2)
         .says(&["--revision is for hf:ORG/NAME"]);
 }
+
+#[test]
+fn a_run_of_the_released_code_goes_on() {
+    let place = Place::new();
+    place.pictures("photos", 16);
+    let file = checkpoint("resnet_tiny.pth");
+    let sizes = "--set model.arch=resnet_bottleneck8_1_1_1_1 --set model.width=8 --set model.hidden_dim=64 --clusters 32";
+    let line = format!(
+        "train photos --recipe tiny.toml {sizes} --set optim.name=lars --epochs 5 --device cpu --threads 1 --out r"
+    );
+    let line = format!("{line} --continue {}", file.display());
+    place.run(&line).exits(0).says(&["121 of 121 tensors loaded", "resumed at step 6"]);
+    let steps: Vec<u64> =
+        place.events("r", "step").iter().map(|event| event["step"].as_u64().unwrap()).collect();
+    assert_eq!((steps.first().copied() > Some(6), steps.last().copied()), (true, Some(10)), "{steps:?}");
+    assert_eq!(place.events("r", "resumed").len(), 1);
+
+    let short = line.replace("--epochs 5", "--epochs 3").replace("--out r", "--out a");
+    place.run(&short).exits(1).says(&["3 finished epochs"]);
+    let auto = format!("train photos --continue {} --out b", file.display());
+    place.run(&auto).exits(2).says(&["--continue needs the --recipe"]);
+    let bare = checkpoint("resnet_tiny_backbone_only.pth");
+    let bare = line.replace(&file.display().to_string(), &bare.display().to_string());
+    place.run(&bare.replace("--out r", "--out c")).exits(1).says(&[
+        "--continue",
+        "no usable `epoch`",
+        "--init",
+    ]);
+}

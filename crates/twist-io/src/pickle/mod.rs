@@ -28,6 +28,7 @@ mod source;
 mod node;
 mod tensors;
 
+mod optimizer;
 mod value;
 
 mod write;
@@ -41,6 +42,7 @@ use crate::refused::{Refused, some_of};
 use crate::regular::open_regular;
 
 pub use damage::PickleDamage;
+pub use optimizer::OptimizerState;
 pub use value::{PickleStates, PickleValue};
 pub use write::save_pickle;
 
@@ -138,8 +140,13 @@ impl PickleFile {
             return Err(Refused::new(what).into());
         };
         let named = value::tensors(&self.heap, id);
-        let most = self.length.saturating_mul(MAX_SHARING);
+        let most = self.most_bytes();
         tensors::read(&mut self.storages, &named, most).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Most bytes of all tensors that are read at once.
+    fn most_bytes(&self) -> u64 {
+        self.length.saturating_mul(MAX_SHARING)
     }
 
     /// The dictionary of a key.

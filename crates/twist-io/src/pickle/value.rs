@@ -41,6 +41,20 @@ impl<'a> PickleValue<'a> {
         found.map(|&(_, id)| Self { heap: self.heap, id })
     }
 
+    /// The items of a list or tuple; of anything else none.
+    pub fn items(self) -> impl Iterator<Item = Self> {
+        let items = match self.heap.get(self.id) {
+            Node::Sequence(items) => items.as_slice(),
+            _ => &[],
+        };
+        items.iter().map(move |&id| Self { heap: self.heap, id })
+    }
+
+    /// Its place in the file's tree.
+    pub(super) fn id(self) -> Id {
+        self.id
+    }
+
     /// Text.
     pub fn as_str(self) -> Option<&'a str> {
         self.heap.text(self.id)

@@ -14,6 +14,7 @@ mod parts;
 mod foreign;
 mod import;
 mod recognise;
+mod released;
 mod rename;
 mod starter;
 mod weights;
@@ -30,6 +31,7 @@ pub(crate) use hash::hash_of;
 pub use hash::{hex, sha256_of};
 pub use import::{ImportOptions, Imported, import};
 pub use name::ModelName;
+pub use released::ReleasedCheckpoint;
 pub use starter::{STARTER, Starter};
 pub use weights::Weights;
 

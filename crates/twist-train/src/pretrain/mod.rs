@@ -5,31 +5,44 @@ mod task;
 mod early_labels;
 mod feed;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use twist_data::Dataset;
+use twist_model::{Model, ReleasedCheckpoint};
 use twist_run::RunFolder;
 
 pub use self::task::Pretraining;
-use crate::init::init_from;
+use crate::continued::continue_from;
+use crate::init::{init_from, other_pixels};
 use crate::run::{Place, Run, World};
 use crate::{TrainError, TrainPlan};
 
 /// Everything about a run that is neither recipe nor derived from it.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct TrainOptions {
     /// Name of the recipe, for log and checkpoints.
     pub recipe_name: String,
     /// An unreadable image stops the run instead of being replaced.
     pub strict: bool,
-    /// Weights to begin from instead of random ones; ignored by a run that continues.
-    pub init: Option<PathBuf>,
+    /// Where the run begins; of no meaning to a run that is resumed.
+    pub beginning: Beginning,
+}
+
+/// Where a run begins.
+#[derive(Debug, Default)]
+pub enum Beginning {
+    /// Random weights, which depend on the seed.
+    #[default]
+    Seed,
+    /// What fits of these weights.
+    Weights(Box<Model>),
+    /// Weights, optimizer and epoch of a run of the released code.
+    Released(Box<ReleasedCheckpoint>),
 }
 
 impl Run<Pretraining> {
     /// Builds the network and its optimizer, and takes their state from the newest good checkpoint when the folder is
-    /// to be resumed, else from `options.init`, else from the seed.
+    /// to be resumed, else from `options.beginning`.
     ///
     /// # Errors
     /// A checkpoint that does not fit the recipe, weights that fit nothing, or no memory.
@@ -39,14 +52,28 @@ impl Run<Pretraining> {
         folder: &RunFolder,
         options: TrainOptions,
     ) -> Result<Self, TrainError> {
-        let TrainOptions { recipe_name, strict, init } = options;
+        let TrainOptions { recipe_name, strict, beginning } = options;
         let (numbers, place) = (plan.run.clone(), Place::folder(folder, plan.run.checkpoint.keep));
         let mut run =
             Run::open(Pretraining::new(plan, dataset, recipe_name, strict)?, numbers, place, World::one())?;
-        if let (Some(weights), false) = (&init, run.is_resumed()) {
-            let Pretraining { plan, state, init_report, .. } = run.task_mut();
-            *init_report = Some(init_from(&state.net, weights)?);
-            state.teach_again(plan)?;
+        if run.is_resumed() {
+            return Ok(run);
+        }
+        let Pretraining { plan, state, init_report, .. } = run.task_mut();
+        match beginning {
+            Beginning::Seed => {}
+            Beginning::Weights(model) => {
+                *init_report = Some(init_from(&state.net, &model)?);
+                state.teach_again(plan)?;
+                other_pixels(&model, plan).into_iter().for_each(|warning| run.warn(warning));
+            }
+            Beginning::Released(checkpoint) => {
+                let step = continue_from(state, plan, &checkpoint)?;
+                let ReleasedCheckpoint { path, network, notes, .. } = *checkpoint;
+                *init_report = Some(network.report);
+                run.begin_at(step, path);
+                notes.into_iter().for_each(|note| run.warn(note));
+            }
         }
         Ok(run)
     }

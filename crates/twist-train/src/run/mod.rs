@@ -63,6 +63,8 @@ pub struct Run<T> {
     /// Where the run stands; what it was measured by is that of the checkpoint that it continues from.
     standing: Standing,
     resumed_from: Option<PathBuf>,
+    /// The checkpoint of another program that the run goes on from.
+    continued_from: Option<PathBuf>,
     warnings: Vec<String>,
 }
 
@@ -77,7 +79,8 @@ impl<T: Task> Run<T> {
             _ => None,
         };
         let (standing, resumed_from, warnings) = (Standing::default(), None, Vec::new());
-        let mut run = Self { task, plan, world, place, standing, resumed_from, warnings };
+        let continued_from = None;
+        let mut run = Self { task, plan, world, place, standing, resumed_from, continued_from, warnings };
         if let Some(newest) = newest {
             run.restore(newest)?;
         }
@@ -140,6 +143,12 @@ impl<T: Task> Run<T> {
     /// Whether all steps are done: running would do nothing.
     pub fn is_finished(&self) -> bool {
         self.step() >= self.plan.total_steps
+    }
+
+    /// Counts the steps before this one as finished, by the program that wrote the checkpoint `path`.
+    pub(crate) fn begin_at(&mut self, step: u64, path: PathBuf) {
+        self.standing.step = step;
+        self.continued_from = Some(path);
     }
 
     /// The same run, before its first step, under another plan.
@@ -257,7 +266,7 @@ impl<T: Task> Run<T> {
     fn announce(&self, recorders: Recorders<'_, '_>) -> Result<(), TrainError> {
         let figures = start_figures(&self.plan, self.task.figures());
         self.record(recorders, EventKind::Start(Box::new(figures)))?;
-        if let Some(path) = &self.resumed_from {
+        if let Some(path) = self.resumed_from.as_ref().or(self.continued_from.as_ref()) {
             self.record(recorders, EventKind::Resumed { path: self.place.relative(path) })?;
         }
         for message in &self.warnings {

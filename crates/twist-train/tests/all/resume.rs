@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use tch::Device;
+use twist_model::Model;
 use twist_run::{OnExisting, RunFolder};
-use twist_train::{Outcome, Recipe, StopFlag, StopReason, TrainOptions};
+use twist_train::{Beginning, Outcome, Recipe, StopFlag, StopReason, TrainOptions};
 
 use crate::data::{begun, log, recipe, run, run_recipe, stages};
 
@@ -233,6 +235,10 @@ fn time_that_is_over_saves_and_stops() {
     assert_eq!(events(&path, "stopped")[0]["reason"], "max_time");
 }
 
+fn begun_with(weights: &std::path::Path) -> Beginning {
+    Beginning::Weights(Box::new(Model::load(weights, Device::Cpu).unwrap()))
+}
+
 #[test]
 fn weights_of_a_run_begin_another_one() {
     let root = tempfile::tempdir().unwrap();
@@ -240,7 +246,7 @@ fn weights_of_a_run_begin_another_one() {
     half(&path, &[]);
     let weights = path.join("checkpoints/step-00000003.safetensors");
     let folder = RunFolder::open(root.path().join("next"), OnExisting::Refuse).unwrap();
-    let options = TrainOptions { init: Some(weights.clone()), ..TrainOptions::default() };
+    let options = TrainOptions { beginning: begun_with(&weights), ..TrainOptions::default() };
     let next = begun(&folder, &recipe(&["train.seed=5", "model.dim=12"]), 16, options).unwrap();
     let report = next.task().init_report().unwrap();
     assert!(report.applied.iter().all(|name| !name.contains("last_linear")));
@@ -283,7 +289,7 @@ fn a_teacher_begins_with_the_given_weights_too() {
     let weights = path.join("checkpoints/step-00000003.safetensors");
     let next = root.path().join("next");
     let folder = RunFolder::open(&next, OnExisting::Refuse).unwrap();
-    let options = TrainOptions { init: Some(weights.clone()), ..TrainOptions::default() };
+    let options = TrainOptions { beginning: begun_with(&weights), ..TrainOptions::default() };
     let recipe = stages(&["train.seed=5", "teacher.momentum=1.0", "schedule.warmup_epochs=0"]);
     let mut run = begun(&folder, &recipe, 16, options).unwrap();
     run.run(None, &mut folder.recorders().unwrap(), &StopFlag::new(), Some(Duration::ZERO)).unwrap();
