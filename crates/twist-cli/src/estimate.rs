@@ -4,14 +4,12 @@
 //! time chooses the number of epochs, which then stands in the run's `config.toml` as if it had been typed.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use twist_data::Dataset;
 use twist_eval::{EvalData, OnlineEvaluator};
 use twist_run::{OnExisting, files};
 use twist_train::run::Run;
-use twist_train::{Costs, Pace, Patience, Pretraining, Recipe, TrainPlan, Work};
+use twist_train::{Costs, Pace, Patience, Pretraining, Recipe, TrainImages, TrainPlan, Work};
 
 use crate::bar::Busy;
 use crate::talk::Talk;
@@ -53,20 +51,20 @@ pub(crate) fn measuring(talk: &Talk) -> Busy {
 
 /// Rehearses a run of images that begins in `folder`, and says how long it takes. Where `--max-time` leaves time for fewer
 /// epochs than the plan has and nobody chose those, `make` makes recipe and plan again for them; the time that they were
-/// fitted to is returned as well.
+/// fitted to is returned as well. Of `images` those that were decoded stay in memory for the run, as far as they fit.
 ///
 /// # Errors
 /// What the first steps of the run would fail with; those of `make`.
 pub(crate) fn timed(
     (recipe, plan): (Recipe, TrainPlan),
-    data: &EvalData,
+    (data, images): (&EvalData, TrainImages),
     folder: &Path,
     asked: TimeAsked,
     talk: &Talk,
     make: impl Fn(u64, &Talk) -> anyhow::Result<(Recipe, TrainPlan)>,
-) -> anyhow::Result<((Recipe, TrainPlan), Option<Duration>)> {
+) -> anyhow::Result<((Recipe, TrainPlan), TrainImages, Option<Duration>)> {
     if !asked.wants_to_know(talk) {
-        return Ok(((recipe, plan), None));
+        return Ok(((recipe, plan), images, None));
     }
     let busy = measuring(talk);
     let evaluator = OnlineEvaluator::new(data.clone());
@@ -74,10 +72,10 @@ pub(crate) fn timed(
         Some(_) => Ok(evaluator.pace(task.net(), task.plan())?),
         None => Ok(Pace::default()),
     };
-    let images: &Arc<dyn Dataset> = &data.train;
-    let run = Run::stand_in_for(&plan, images)?;
+    let mut run = Run::stand_in_for(&plan, images)?;
     let costs = run.rehearse(asked.patience(), Some(existing(folder)), evaluate)?;
     drop(busy);
+    let images = run.into_task().into_images();
     let fixed = plan.config().self_label.as_ref().map_or(0, |stage| stage.epochs);
     let estimate = Estimate { costs, work: plan.run.work(), fixed };
     let fitted = estimate.tell(asked, talk, |epochs, talk| {
@@ -85,8 +83,8 @@ pub(crate) fn timed(
         Ok((made.1.run.work(), made))
     })?;
     Ok(match fitted {
-        Some(made) => (made, asked.limit),
-        None => ((recipe, plan), None),
+        Some(made) => (made, images, asked.limit),
+        None => ((recipe, plan), images, None),
     })
 }
 
@@ -161,7 +159,7 @@ impl Estimate {
             return Ok(None);
         }
         let (fits, time) = (self.fitting(limit, &make)?, about(limit.as_secs_f64()));
-        if chosen || fits == 0 {
+        if chosen {
             let remedy = match fits {
                 0 => "not even one epoch fits".to_string(),
                 epochs => format!("--epochs {epochs} fits"),
@@ -174,12 +172,22 @@ impl Estimate {
             }
             return Ok(None);
         }
+        let fits = fits.max(1);
         let (work, made) = make(fits, talk)?;
-        talk.say(format!(
-            "--max-time, {time}, leaves time for about {fits} of {} epochs: the run has {fits} and takes {} (--epochs sets another number)",
-            all - self.fixed,
-            about(self.costs.seconds(work))
-        ));
+        let seconds = self.costs.seconds(work);
+        if seconds > limit.as_secs_f64() {
+            let enough = (seconds / FILLED / 60.0).ceil();
+            talk.warn(format!(
+                "--max-time, {time}, leaves no time for one epoch: the run has one, is saved and stopped at that time, before its \
+                 learning rate has come down, and --resume goes on; --max-time {enough:.0}m has time for it"
+            ));
+        } else {
+            talk.say(format!(
+                "--max-time, {time}, leaves time for about {fits} of {} epochs: the run has {fits} and takes {} (--epochs sets another number)",
+                all - self.fixed,
+                about(seconds)
+            ));
+        }
         Ok(Some(made))
     }
 
@@ -317,7 +325,8 @@ mod tests {
     fn a_run_that_fits_stays_and_a_longer_one_gets_the_epochs_that_do() {
         assert_eq!(fit(RUN, 3_000, false), None, "400 epochs fit");
         assert_eq!(fit(RUN, 1_000, false), Some(180), "of 5 s, in nine tenths of the time");
-        assert_eq!(fit(RUN, 5, false), None, "not even one fits: the run stops at the time");
+        assert_eq!(fit(RUN, 5, false), Some(1), "not even one fits: the shortest run stops at the time");
+        assert_eq!(fit(RUN, 5, true), None, "chosen epochs stay");
     }
 
     #[test]
@@ -325,7 +334,7 @@ mod tests {
         let costs = Costs { step: Pace { first: 5.0, later: 0.5 }, ..RUN.costs };
         let run = Estimate { costs, ..RUN };
         assert_eq!(fit(run, 1_000, false), Some(171), "50 s for the first, 850 s for 170 more");
-        assert_eq!(fit(run, 50, false), None);
+        assert_eq!(fit(run, 50, false), Some(1));
     }
 
     #[test]
@@ -378,7 +387,7 @@ mod tests {
     fn a_second_stage_keeps_its_epochs() {
         let staged = Estimate { fixed: 100, ..RUN };
         assert_eq!(fit(staged, 1_000, false), Some(80));
-        assert_eq!(fit(staged, 500, false), None, "90 epochs are less than the second stage");
+        assert_eq!(fit(staged, 500, false), Some(1), "90 epochs are less than the second stage");
     }
 
     #[test]

@@ -24,13 +24,10 @@
 //! # Example
 //!
 //! ```
-//! use twist_data::{DecodeLimits, Decoder, OpenOptions, Stored, open};
+//! use twist_data::{Decoder, OpenOptions, open, pixels};
 //!
 //! let data = open("shapes:test", &OpenOptions::default())?;
-//! let image = match data.read(7)? {
-//!     Stored::Pixels(image) => image,
-//!     Stored::Encoded(bytes) => Decoder::new(DecodeLimits::default()).decode(&bytes)?.into(),
-//! };
+//! let image = pixels(&*data, 7, &mut Decoder::default())?;
 //! assert_eq!((image.width, image.height), (32, 32));
 //! assert!(data.label(7).is_some_and(|label| (label as usize) < data.classes().len()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -66,8 +63,9 @@ pub use crate::augment::{
     Operations, PolicyError, RandAugment, ViewDraw, ViewPolicy, draw,
 };
 pub use crate::dataset::{
-    Dataset, GivenImage, LabelSource, LeftOut, Listed, Notes, OpenOptions, Splits, Stored, class_name,
-    given_images, in_memory, listed, noted, open, open_lines, read_image, reduced, subset, text_labels,
+    Dataset, Decoded, GivenImage, LabelSource, LeftOut, Listed, Notes, OpenOptions, Splits, Stored, class_name,
+    given_images, in_memory, large_once, listed, noted, open, open_lines, overview, pixels, read_image, reduced,
+    subset, text_labels,
 };
 pub use crate::decode::{DecodeError, DecodeLimits, DecodeNote, Decoder};
 pub use crate::error::DataError;

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use twist_data::{DataError, Dataset, Decoder, EvalTransform, Interpolation, Rgb8, Stored};
+use twist_data::{DataError, Dataset, Decoder, EvalTransform, Interpolation, Rgb8, Stored, pixels};
 use twist_model::KeptCrops;
 
 use crate::artefacts::run_thumbnail;
@@ -90,26 +90,24 @@ impl KeptCrops for Crops {
 
 impl Set {
     /// Decodes image `index`, if that works, its pixels are encoded, and there is room for what is made of it.
-    fn fill(&self, index: usize) -> Option<Kept> {
+    fn fill(&self, index: usize, decoder: &mut Decoder) -> Option<Kept> {
         let transforms = self.transforms.get()?;
         let most = transforms.iter().map(|transform| 3 * u64::from(transform.crop).pow(2)).sum::<u64>();
         if self.bytes.load(Ordering::Relaxed) + most > MOST_BYTES {
             return None;
         }
-        let Stored::Encoded(file) = self.dataset.read(index).ok()? else { return None };
-        let image = decoded(&file).ok()?;
-        drop(file);
+        let stored = self.dataset.read(index).ok()?;
+        if let Stored::Pixels(_) = stored {
+            return None;
+        }
+        let (image, _) = self.dataset.decoded(index, &stored, decoder).ok()?;
+        drop(stored);
         let crops = transforms.clone().map(|mut transform| Arc::new(cropped(&image, &mut transform)));
-        let thumbnail = (self.slots.len() <= THUMBNAILS).then(|| run_thumbnail(image)).flatten();
+        let thumbnail = (self.slots.len() <= THUMBNAILS).then(|| run_thumbnail(&image)).flatten();
         let bytes = most + thumbnail.as_ref().map_or(0, |(file, _)| file.len() as u64);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         Some(Kept { crops, thumbnail })
     }
-}
-
-fn decoded(file: &[u8]) -> Result<Rgb8, twist_data::DecodeError> {
-    thread_local! { static DECODER: RefCell<Decoder> = RefCell::default(); }
-    DECODER.with_borrow_mut(|decoder| decoder.decode(file))
 }
 
 /// The image as the transform crops it.
@@ -134,17 +132,14 @@ impl Dataset for View {
 
     fn read(&self, index: usize) -> Result<Stored, DataError> {
         let slot = self.set.slots.get(index).ok_or(DataError::OutOfRange { index, len: self.len() })?;
-        if let Some(kept) = slot.get_or_init(|| self.set.fill(index)) {
-            return Ok(Stored::Pixels(Arc::clone(&kept.crops[self.which])));
-        }
-        let image = match self.set.dataset.read(index)? {
-            Stored::Pixels(image) => image,
-            Stored::Encoded(file) => match decoded(&file) {
-                Ok(image) => Arc::new(image),
-                Err(source) => return Err(DataError::Decode { path: self.path(index), source }),
-            },
-        };
-        Ok(Stored::Pixels(Arc::new(cropped(&image, &mut self.transform.clone()))))
+        thread_local! { static DECODER: RefCell<Decoder> = RefCell::default(); }
+        DECODER.with_borrow_mut(|decoder| {
+            if let Some(kept) = slot.get_or_init(|| self.set.fill(index, decoder)) {
+                return Ok(Stored::Pixels(Arc::clone(&kept.crops[self.which])));
+            }
+            let image = pixels(&*self.set.dataset, index, decoder)?;
+            Ok(Stored::Pixels(Arc::new(cropped(&image, &mut self.transform.clone()))))
+        })
     }
 
     fn path(&self, index: usize) -> String {
@@ -213,7 +208,7 @@ mod tests {
         }
     }
 
-    fn pixels(stored: Stored) -> Vec<u8> {
+    fn bytes(stored: Stored) -> Vec<u8> {
         match stored {
             Stored::Pixels(image) => image.pixels.clone(),
             Stored::Encoded(_) => Vec::new(),
@@ -248,14 +243,14 @@ mod tests {
                     let mut twice = vec![0; expected.len()];
                     let Stored::Pixels(crop) = &found else { panic!("crops are pixels") };
                     rest.clone().apply(crop, &mut twice);
-                    assert!(twice == expected && pixels(found) == expected, "image {index}");
+                    assert!(twice == expected && bytes(found) == expected, "image {index}");
                 }
             }
         }
         assert_eq!(counted.1.load(Ordering::Relaxed), images.len());
         for (index, image) in images.iter().enumerate() {
             let again = Rgb8::new(image.width(), image.height(), image.as_raw().clone()).unwrap();
-            assert_eq!(crops.thumbnail(&*dataset, index), run_thumbnail(again).as_ref());
+            assert_eq!(crops.thumbnail(&*dataset, index), run_thumbnail(&again).as_ref());
         }
         let (view, _) = crops.view(&dataset, &large).unwrap();
         assert!(view.read(4).unwrap_err().to_string().starts_with("cannot decode 4.png: "));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use twist_data::{Dataset, subset};
+use twist_data::{Dataset, large_once, subset};
 use twist_io::Refused;
 use twist_model::EvalInput;
 use twist_nn::DeviceNormalize;
@@ -51,9 +51,10 @@ impl EvalData {
     /// Held-out images have a class that the training images do not know.
     pub fn new(train: Arc<dyn Dataset>, held_out: Option<Arc<dyn Dataset>>) -> Result<Self, EvalError> {
         let held_out = match held_out {
-            Some(test) => Some(in_order_of(train.classes(), test)?),
+            Some(test) => Some(in_order_of(train.classes(), large_once(test))?),
             None => None,
         };
+        let train = large_once(train);
         let crops = Arc::new(Crops::of(std::iter::once(&train).chain(&held_out)));
         Ok(Self { train, held_out, crops })
     }

@@ -25,7 +25,7 @@ pub fn init_from(net: &TwistNet, model: &Model) -> Result<LoadReport, TrainError
                 backbone.arch, backbone.width
             )
         });
-        let why = format!("no weight of its backbone fits {arch}.{}\n{report}", theirs.unwrap_or_default());
+        let why = format!("no weight of its backbone fits {arch}.{}\n  {report}", theirs.unwrap_or_default());
         return Err(Refused::new(path_of(model)).because(why).into());
     }
     let mut merged = StateDict::default();

@@ -88,7 +88,7 @@ pub use objective::{LossValue, Objective};
 pub use optim::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
 pub use pace::{Costs, Pace, Patience, Work};
 pub use plan::{DataFacts, EvalPlan, RatePlan, SelfLabelPlan, TrainPlan};
-pub use pretrain::{Beginning, Pretraining, TrainOptions};
+pub use pretrain::{Beginning, Pretraining, TrainImages, TrainOptions};
 pub use reading::StepReading;
 pub use resume::changes;
 pub use run::{EvalError, Evaluator, Moment, Outcome, RunPlan, StopFlag, StopReason};

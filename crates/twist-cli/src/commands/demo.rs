@@ -2,7 +2,7 @@
 
 use torch_ext::Machine;
 use twist_run::Sources;
-use twist_train::{Beginning, DataFacts, Recipe, TrainPlan};
+use twist_train::{Beginning, DataFacts, Recipe, TrainImages, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs};
 use crate::asked::UserChoices;
@@ -62,12 +62,13 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Ok((recipe, plan))
     };
     let (mut recipe, mut plan) = make(None, talk)?;
-    let mut fitted_to = None;
+    let (mut images, mut fitted_to) = (TrainImages::from(data.train.clone()), None);
     if estimate::begins(&folder, args.folder.on_existing()) {
         let limit = args.machine.max_time.map(|time| time.0);
         let asked = TimeAsked { limit, epochs: UserChoices::of(&args.recipe, None).epochs.is_some() };
         let again = |epochs, talk: &Talk| make(Some(epochs), talk);
-        ((recipe, plan), fitted_to) = estimate::timed((recipe, plan), &data, &folder, asked, talk, again)?;
+        ((recipe, plan), images, fitted_to) =
+            estimate::timed((recipe, plan), (&data, images), &folder, asked, talk, again)?;
     }
     let target =
         Target { folder, on_existing: args.folder.on_existing(), again: "twist demo --resume --out" };
@@ -76,6 +77,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         plan,
         sources,
         data,
+        images,
         max_time: args.machine.max_time.map(|time| time.0),
         fitted_to,
         strict: false,

@@ -10,7 +10,7 @@ use twist_io::{did_you_mean, shell_word};
 use twist_model::{Model, ReleasedCheckpoint};
 use twist_report::FEW_IMAGES;
 use twist_run::{CheckpointStore, Sources, files, near_runs};
-use twist_train::{Beginning, DataFacts, Recipe, TrainPlan};
+use twist_train::{Beginning, DataFacts, Recipe, TrainImages, TrainPlan};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
 use crate::asked::UserChoices;
@@ -165,7 +165,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Ok((recipe, plan))
     };
     let (mut recipe, mut plan) = make(None, talk)?;
-    let mut fitted_to = None;
+    let (mut images, mut fitted_to) = (TrainImages::from(data.train.clone()), None);
     let made_for_gpu = recipes::ALL.iter().any(|known| known.name == sources.recipe && known.needs_gpu());
     if made_for_gpu && !machine.device.is_cuda() {
         talk.warn(format!(
@@ -190,8 +190,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         && estimate::begins(&folder, args.folder.on_existing())
     {
         let again = |epochs, talk: &Talk| make(Some(epochs), talk);
-        ((recipe, plan), fitted_to) =
-            estimate::timed((recipe, plan), &data, &folder, args.time(), talk, again)?;
+        ((recipe, plan), images, fitted_to) =
+            estimate::timed((recipe, plan), (&data, images), &folder, args.time(), talk, again)?;
     }
     if args.dry_run {
         to_stdout(serde_json::to_string_pretty(&plan)?)?;
@@ -203,6 +203,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         plan,
         sources,
         data,
+        images,
         max_time: args.machine.max_time.map(|time| time.0),
         fitted_to,
         strict: args.strict,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use twist_eval::{EvalData, Evaluated, OnlineEvaluator, RunFigures, final_evaluation, is_evaluated};
 use twist_run::{Recorder, RunFolder, Sources};
 use twist_train::run::Run;
-use twist_train::{Beginning, Outcome, Pretraining, Recipe, RunPlan, StopFlag, TrainOptions, TrainPlan};
+use twist_train::{
+    Beginning, Outcome, Pretraining, Recipe, RunPlan, StopFlag, TrainImages, TrainOptions, TrainPlan,
+};
 
 use super::{Begun, Job, tell_names, tell_results, write_report};
 use crate::progress;
@@ -18,6 +20,8 @@ pub(crate) struct ImageJob {
     pub(crate) plan: TrainPlan,
     pub(crate) sources: Sources,
     pub(crate) data: EvalData,
+    /// The training images of `data`.
+    pub(crate) images: TrainImages,
     pub(crate) max_time: Option<Duration>,
     /// The time that the number of epochs was chosen for.
     pub(crate) fitted_to: Option<Duration>,
@@ -37,9 +41,9 @@ impl Job for ImageJob {
     type Begun = BegunImages;
 
     fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<BegunImages>> {
-        let Self { recipe, plan, sources, data, max_time, fitted_to, strict, beginning } = self;
+        let Self { recipe, plan, sources, data, images, max_time, fitted_to, strict, beginning } = self;
         let options = TrainOptions { recipe_name: sources.recipe.clone(), strict, beginning };
-        let run = Run::of_network(plan, data.train.clone(), folder, options)?;
+        let run = Run::of_network(plan, images, folder, options)?;
         run.task().init_report().into_iter().for_each(|report| talk.say(report.to_string()));
         let step = run.step();
         if run.is_finished() && folder.says_done(step)? {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::wrapper::Wrapper;
-use super::{Dataset, Stored, reduced};
+use super::{Dataset, Stored, pixels, reduced};
 use crate::augment::resized_size;
 use crate::decode::Decoder;
 use crate::{DataError, Rgb8};
@@ -68,14 +68,7 @@ impl InMemory {
     /// Decodes image `index` if that works and it fits.
     fn fill(&self, index: usize) -> Option<Arc<Rgb8>> {
         thread_local! { static DECODER: RefCell<Decoder> = RefCell::default(); }
-        let image = match self.dataset.read(index).ok()? {
-            Stored::Encoded(bytes) => {
-                let (image, note) = DECODER.with_borrow_mut(|d| d.decode_noted(&bytes)).ok()?;
-                note.into_iter().for_each(|note| self.dataset.note(index, note));
-                Arc::new(image)
-            }
-            Stored::Pixels(image) => image,
-        };
+        let image = DECODER.with_borrow_mut(|decoder| pixels(&*self.dataset, index, decoder)).ok()?;
         let bytes = image.pixels.len() as u64;
         if self.used.fetch_add(bytes, Ordering::Relaxed) + bytes > self.max_bytes {
             self.used.fetch_sub(bytes, Ordering::Relaxed);

@@ -32,6 +32,8 @@ mod cache;
 
 mod noted;
 
+mod large;
+
 mod class_folders;
 mod classes;
 mod file_pool;
@@ -55,6 +57,7 @@ pub use self::file_pool::read_image;
 pub(crate) use self::folder::Folder;
 pub use self::given::{GivenImage, given_images};
 pub(crate) use self::identity::{Identity, of_files};
+pub use self::large::{large_once, overview};
 pub use self::left_out::LeftOut;
 pub use self::listed::{Listed, listed};
 pub(crate) use self::names::NameTable;
@@ -64,7 +67,7 @@ pub use self::options::{LabelSource, OpenOptions, Splits};
 pub use self::reduced::reduced;
 pub use self::subset::subset;
 pub(crate) use self::tar::CLASSES_KEY;
-use crate::{DataError, DecodeNote, Rgb8};
+use crate::{DataError, DecodeError, DecodeNote, Decoder, Rgb8};
 
 /// A fixed, ordered collection of images with random access from any number of threads.
 ///
@@ -107,10 +110,39 @@ pub trait Dataset: Send + Sync {
     /// Called by the decoder of image `index` if the image is odd; kept by [`noted`], forgotten elsewhere.
     fn note(&self, _index: usize, _note: DecodeNote) {}
 
+    /// The pixels of what [`Dataset::read`] gave of image `index`, by `decoder` unless they are at hand, and what is odd about it.
+    ///
+    /// # Errors
+    /// It is not an image that can be read.
+    fn decoded(&self, _index: usize, stored: &Stored, decoder: &mut Decoder) -> Decoded {
+        match stored {
+            Stored::Pixels(image) => Ok((Arc::clone(image), None)),
+            Stored::Encoded(bytes) => {
+                decoder.decode_noted(bytes).map(|(image, note)| (Arc::new(image), note))
+            }
+        }
+    }
+
     /// Whether there are no images. No reader returns an empty data set.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// An image with what is odd about it.
+pub type Decoded = Result<(Arc<Rgb8>, Option<DecodeNote>), DecodeError>;
+
+/// The pixels of image `index`; the data set hears what is odd about it.
+///
+/// # Errors
+/// It cannot be read or decoded; the error names it.
+pub fn pixels(dataset: &dyn Dataset, index: usize, decoder: &mut Decoder) -> Result<Arc<Rgb8>, DataError> {
+    let stored = dataset.read(index)?;
+    let (image, note) = dataset
+        .decoded(index, &stored, decoder)
+        .map_err(|source| DataError::Decode { path: dataset.path(index), source })?;
+    note.into_iter().for_each(|note| dataset.note(index, note));
+    Ok(image)
 }
 
 /// The name of the class of image `index`; `None` where it has no label.

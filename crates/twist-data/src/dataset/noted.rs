@@ -1,6 +1,6 @@
 //! Collects notes about odd images that were still read, wherever they are decoded.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::wrapper::Wrapper;
@@ -8,14 +8,21 @@ use super::{Dataset, Stored};
 use crate::DataError;
 use crate::decode::DecodeNote;
 
-/// What was noted of the images of a data set, by index.
+/// What was noted of the images of a data set, each image once.
 #[derive(Debug, Default)]
-pub struct Notes(Mutex<BTreeMap<usize, DecodeNote>>);
+pub struct Notes(Mutex<Heard>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    images: HashSet<usize>,
+    notes: Vec<(usize, DecodeNote)>,
+}
 
 impl Notes {
-    /// Everything noted since the last call, by index.
-    pub fn take(&self) -> BTreeMap<usize, DecodeNote> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What was noted after the first `known` notes: images with what is odd about them, in the order of their decoding.
+    pub fn after(&self, known: usize) -> Vec<(usize, DecodeNote)> {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.notes.get(known..).unwrap_or_default().to_vec()
     }
 }
 
@@ -41,6 +48,9 @@ impl Wrapper for Noted {
     }
 
     fn hear(&self, index: usize, note: DecodeNote) {
-        self.notes.0.lock().unwrap_or_else(PoisonError::into_inner).insert(index, note);
+        let mut heard = self.notes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.images.insert(index) {
+            heard.notes.push((index, note));
+        }
     }
 }

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::wrapper::Wrapper;
-use super::{Dataset, Stored};
+use super::{Dataset, Stored, pixels};
+use crate::DataError;
 use crate::augment::Reducer;
 use crate::decode::Decoder;
-use crate::{DataError, Rgb8};
 
 /// The same images, each reduced (bicubic, antialiased) to `shorter` pixels on its shorter side when that is longer; the
 /// others as they are. They come decoded.
@@ -31,18 +31,8 @@ impl Wrapper for Reduced {
 
     fn fetch(&self, index: usize) -> Result<Stored, DataError> {
         thread_local! { static TOOLS: RefCell<(Decoder, Reducer)> = RefCell::default(); }
-        let stored = self.dataset.read(index)?;
         TOOLS.with_borrow_mut(|(decoder, reducer)| {
-            let image: Arc<Rgb8> = match stored {
-                Stored::Pixels(image) => image,
-                Stored::Encoded(bytes) => match decoder.decode_noted(&bytes) {
-                    Ok((image, note)) => {
-                        note.into_iter().for_each(|note| self.dataset.note(index, note));
-                        Arc::new(image)
-                    }
-                    Err(source) => return Err(DataError::Decode { path: self.dataset.path(index), source }),
-                },
-            };
+            let image = pixels(&*self.dataset, index, decoder)?;
             Ok(Stored::Pixels(match reducer.reduce(&image, self.shorter) {
                 Some(smaller) => Arc::new(smaller),
                 None => image,

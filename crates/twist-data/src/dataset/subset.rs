@@ -7,7 +7,8 @@ use twist_io::Refused;
 use super::classes::Labels;
 use super::identity::Identity;
 use super::left_out::LeftOut;
-use super::{Dataset, Stored};
+use super::{Dataset, Decoded, Stored};
+use crate::decode::Decoder;
 use crate::{DataError, DecodeNote};
 
 /// See [`subset`].
@@ -64,6 +65,10 @@ impl Dataset for Subset {
 
     fn read(&self, index: usize) -> Result<Stored, DataError> {
         self.images.read(self.member(index)?)
+    }
+
+    fn decoded(&self, index: usize, stored: &Stored, decoder: &mut Decoder) -> Decoded {
+        self.images.decoded(self.member(index).unwrap_or(index), stored, decoder)
     }
 
     fn path(&self, index: usize) -> String {

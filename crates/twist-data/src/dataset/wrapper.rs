@@ -3,17 +3,22 @@
 use std::path::PathBuf;
 
 use super::left_out::LeftOut;
-use super::{Dataset, Stored};
+use super::{Dataset, Decoded, Stored};
 use crate::DataError;
-use crate::decode::DecodeNote;
+use crate::decode::{DecodeNote, Decoder};
 
-/// A data set with the images, names and labels of another. Only how it is read and who hears of odd images may differ.
+/// A data set with the images, names and labels of another. Only how it is read and decoded and who hears of odd images may differ.
 pub(super) trait Wrapper: Send + Sync {
     /// The other.
     fn within(&self) -> &dyn Dataset;
 
     /// As [`Dataset::read`].
     fn fetch(&self, index: usize) -> Result<Stored, DataError>;
+
+    /// As [`Dataset::decoded`].
+    fn unpack(&self, index: usize, stored: &Stored, decoder: &mut Decoder) -> Decoded {
+        self.within().decoded(index, stored, decoder)
+    }
 
     /// As [`Dataset::note`].
     fn hear(&self, index: usize, note: DecodeNote) {
@@ -28,6 +33,10 @@ impl<W: Wrapper> Dataset for W {
 
     fn read(&self, index: usize) -> Result<Stored, DataError> {
         self.fetch(index)
+    }
+
+    fn decoded(&self, index: usize, stored: &Stored, decoder: &mut Decoder) -> Decoded {
+        self.unpack(index, stored, decoder)
     }
 
     fn path(&self, index: usize) -> String {

@@ -3,7 +3,7 @@
 use image::ImageFormat;
 
 /// Why an image could not be decoded. The caller, which knows the path, adds it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum DecodeError {
     /// Nothing to decode.

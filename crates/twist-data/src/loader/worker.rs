@@ -9,7 +9,7 @@ use twist_io::Refused;
 use super::assembly::{Assembly, Layout, Outcome};
 use super::{Finished, Pipeline, Skipped};
 use crate::augment::{Augmenter, DrawKey, EvalTransform, draw};
-use crate::dataset::{Dataset, Stored};
+use crate::dataset::{Dataset, pixels};
 use crate::decode::{DecodeLimits, Decoder};
 use crate::error::DataError;
 use crate::image::Rgb8;
@@ -79,7 +79,7 @@ impl Worker {
         let mut skipped = Vec::new();
         for step in 0..len.max(1) {
             let index = (job.index as usize + step) % len.max(1);
-            let reason = match self.read(index) {
+            let reason = match pixels(&*self.shared.dataset, index, &mut self.decoder) {
                 Ok(image) => {
                     self.make_views(&image, job.epoch, index);
                     return Outcome::Image(index as u32, skipped);
@@ -102,19 +102,6 @@ impl Worker {
         let example = first.map_or_else(String::new, |image| format!("{}: {}", image.path, image.reason));
         let why = format!("the first: {example}");
         Outcome::Failed(Refused::new(format!("none of the {len} images can be read; {why}")).into())
-    }
-
-    fn read(&mut self, index: usize) -> Result<Arc<Rgb8>, DataError> {
-        match self.shared.dataset.read(index)? {
-            Stored::Pixels(image) => Ok(image),
-            Stored::Encoded(bytes) => match self.decoder.decode_noted(&bytes) {
-                Ok((image, note)) => {
-                    note.into_iter().for_each(|note| self.shared.dataset.note(index, note));
-                    Ok(Arc::new(image))
-                }
-                Err(source) => Err(DataError::Decode { path: self.shared.dataset.path(index), source }),
-            },
-        }
     }
 
     fn make_views(&mut self, image: &Rgb8, epoch: u64, index: usize) {

@@ -56,14 +56,9 @@ impl Pass<'_> {
         let one = |decoder: &mut Decoder, index: usize| {
             let unreadable = |reason: String| Unreadable { path: dataset.path(index), reason };
             let stored = dataset.read(index).map_err(|e| unreadable(e.to_string()))?;
-            let result = match &stored {
-                Stored::Pixels(image) => look(index, &stored, image, None),
-                Stored::Encoded(bytes) => {
-                    let (image, note) = decoder.decode_noted(bytes).map_err(|e| unreadable(e.to_string()))?;
-                    look(index, &stored, &image, note)
-                }
-            };
-            Ok(result)
+            let decoded = dataset.decoded(index, &stored, decoder);
+            let (image, note) = decoded.map_err(|e| unreadable(e.to_string()))?;
+            Ok(look(index, &stored, &image, note))
         };
         let all = || {
             let counted = indices.par_iter().map_init(

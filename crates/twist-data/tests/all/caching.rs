@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use twist_data::{DataError, Dataset, Decoder, EvalTransform, Interpolation, Stored, in_memory, reduced};
+use twist_data::{
+    DataError, Dataset, Decoded, Decoder, EvalTransform, Interpolation, Stored, in_memory, large_once, noted,
+    pixels, reduced,
+};
 
 use crate::workplace::{Workplace, png};
 
-/// Counts reads.
+/// Counts reads and decodings.
 struct Counted {
     images: Arc<dyn Dataset>,
     reads: AtomicUsize,
+    decodings: AtomicUsize,
 }
 
 impl Dataset for Counted {
@@ -20,6 +24,12 @@ impl Dataset for Counted {
     fn read(&self, index: usize) -> Result<Stored, DataError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.images.read(index)
+    }
+    fn decoded(&self, index: usize, stored: &Stored, decoder: &mut Decoder) -> Decoded {
+        if let Stored::Encoded(_) = stored {
+            self.decodings.fetch_add(1, Ordering::Relaxed);
+        }
+        self.images.decoded(index, stored, decoder)
     }
     fn path(&self, index: usize) -> String {
         self.images.path(index)
@@ -41,7 +51,7 @@ fn counted(broken: bool) -> (Workplace, Arc<Counted>) {
         place.write("b/4.png", b"broken");
     }
     let images = place.open("").unwrap();
-    (place, Arc::new(Counted { images, reads: AtomicUsize::new(0) }))
+    (place, Arc::new(Counted { images, reads: AtomicUsize::new(0), decodings: AtomicUsize::new(0) }))
 }
 
 #[test]
@@ -104,4 +114,47 @@ fn large_images_are_reduced_once_and_small_ones_left_alone() {
     assert!(matches!(kept.read(3), Err(DataError::Decode { path, .. }) if path == "b/4.png"));
     let uncached = in_memory(source, Some(half), 10);
     assert_eq!(pixels(uncached.read(0).unwrap()), small, "reduced, kept or not");
+}
+
+/// A black PNG of one bit a pixel, and the same without its end.
+fn large(width: u32, height: u32) -> [Vec<u8>; 2] {
+    let mut file = Vec::new();
+    let mut encoder = ::png::Encoder::new(&mut file, width, height);
+    encoder.set_depth(::png::BitDepth::One);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&vec![0; width.div_ceil(8) as usize * height as usize]).unwrap();
+    writer.finish().unwrap();
+    let cut = file[..file.len() * 3 / 4].to_vec();
+    [file, cut]
+}
+
+#[test]
+fn very_large_images_are_decoded_once_for_all_who_look() {
+    let place = Workplace::with_images(&["a.png"]);
+    let [whole, cut] = large(65_535, 1_025);
+    place.write("b.png", &whole);
+    place.write("c.png", &cut);
+    let images = place.open("").unwrap();
+    let source = Arc::new(Counted { images, reads: AtomicUsize::new(0), decodings: AtomicUsize::new(0) });
+    let shared = large_once(source.clone());
+    let mut decoder = Decoder::default();
+    let (training, _) = noted(shared.clone());
+    let training = in_memory(training, None, 1 << 30);
+    let first = pixels(&*shared, 1, &mut decoder).unwrap();
+    assert_eq!((first.width, first.height), (65_535, 1_025));
+    assert!(first.pixels.iter().all(|&value| value == 0));
+    for _ in 0..2 {
+        assert!(Arc::ptr_eq(&first, &pixels(&*shared, 1, &mut decoder).unwrap()));
+        assert!(Arc::ptr_eq(&first, &pixels(&*training, 1, &mut decoder).unwrap()));
+    }
+    assert_eq!(source.decodings.swap(0, Ordering::Relaxed), 1);
+    let said: Vec<String> =
+        (0..2).map(|_| pixels(&*shared, 2, &mut decoder).unwrap_err().to_string()).collect();
+    assert!(
+        said[0] == said[1] && said[0].starts_with("cannot decode c.png: damaged or cut-off PNG"),
+        "{said:?}"
+    );
+    assert_eq!(source.decodings.swap(0, Ordering::Relaxed), 1, "damage is found once as well");
+    (0..2).for_each(|_| drop(pixels(&*shared, 0, &mut decoder).unwrap()));
+    assert_eq!(source.decodings.load(Ordering::Relaxed), 2, "what takes no time is not kept");
 }

@@ -5,11 +5,11 @@ use std::io::Write;
 use std::path::Path;
 
 use image::imageops::{FilterType, crop_imm, replace, resize};
-use image::{ImageFormat, Rgb, RgbImage};
-use twist_data::{Augmenter, Dataset, Decoder, DrawKey, Rgb8, ViewPolicy, draw};
+use image::{GenericImageView, ImageFormat, Rgb, RgbImage};
+use twist_data::{Augmenter, Dataset, Decoder, DrawKey, ViewPolicy, draw, overview, pixels};
 use twist_model::ModelError;
 
-use super::thumbnails::{fit, pixels};
+use super::thumbnails::{drawable, fit};
 use crate::EvalError;
 use crate::labels::spread;
 
@@ -37,15 +37,15 @@ pub(crate) fn write(
     let (mut augmenter, mut rows) = (Augmenter::new(), 0);
     for index in spread(dataset.len(), ROWS) {
         // One after another and without copies: an image may take hundreds of megabytes.
-        let Some(original) = pixels(dataset, index as usize, decoder) else { continue };
-        place(&mut sheet, 0, rows, &original);
-        let (width, height) = original.dimensions();
-        let source = Rgb8 { width, height, pixels: original.into_raw() };
+        let Ok(original) = pixels(dataset, index as usize, decoder) else { continue };
+        let smaller = overview(&original);
+        let source = smaller.as_ref().unwrap_or(&original);
+        place(&mut sheet, 0, rows, &drawable(source)?);
         for epoch in 0..DRAWS {
             for (view, policy) in (0u32..).zip(views) {
                 let key = DrawKey { seed, epoch, sample: u64::from(index), view };
                 let mut out = vec![0; (policy.size * policy.size * 3) as usize];
-                augmenter.apply(&source, policy, &draw(policy, key, source.width, source.height), &mut out);
+                augmenter.apply(source, policy, &draw(policy, key, source.width, source.height), &mut out);
                 if let Some(picture) = RgbImage::from_raw(policy.size, policy.size, out) {
                     place(
                         &mut sheet,
@@ -69,7 +69,7 @@ pub(crate) fn write(
 }
 
 /// Draws `picture` into a cell, centred; small ones are enlarged without smoothing so that their pixels show.
-fn place(sheet: &mut RgbImage, column: i64, row: i64, picture: &RgbImage) {
+fn place(sheet: &mut RgbImage, column: i64, row: i64, picture: &impl GenericImageView<Pixel = Rgb<u8>>) {
     let (width, height) = fit(picture.width(), picture.height(), CELL);
     let filter = if picture.width() < width { FilterType::Nearest } else { FilterType::Triangle };
     let scaled = resize(picture, width, height, filter);

@@ -2,12 +2,12 @@
 
 use std::io::Cursor;
 use std::path::Path;
-use std::sync::Arc;
 
 use image::codecs::jpeg::JpegEncoder;
+use image::error::{ParameterError, ParameterErrorKind};
 use image::imageops::{FilterType, resize};
-use image::{ExtendedColorType, ImageEncoder, ImageFormat, RgbImage};
-use twist_data::{Dataset, DecodeLimits, Decoder, Rgb8, Stored};
+use image::{ExtendedColorType, ImageBuffer, ImageEncoder, ImageError, ImageFormat, ImageResult, Rgb};
+use twist_data::{Dataset, Decoder, Rgb8, overview, pixels};
 
 use crate::EvalError;
 use crate::crops::Crops;
@@ -35,7 +35,7 @@ pub(crate) fn write(
             let (bytes, extension) = match made {
                 Some(made) => made,
                 None => {
-                    let Some(image) = pixels(dataset, index as usize, decoder) else { continue };
+                    let Ok(image) = pixels(dataset, index as usize, decoder) else { continue };
                     encode(&image, SIDE).map_err(std::io::Error::other)?
                 }
             };
@@ -50,27 +50,20 @@ pub(crate) fn write(
 }
 
 /// What [`write`] writes of an image: the file and its extension.
-pub(crate) fn run_thumbnail(Rgb8 { width, height, pixels }: Rgb8) -> Option<(Vec<u8>, &'static str)> {
-    encode(&RgbImage::from_raw(width, height, pixels)?, SIDE).ok()
-}
-
-/// The image as 8-bit RGB, if it can be read.
-pub(super) fn pixels(dataset: &dyn Dataset, index: usize, decoder: &mut Decoder) -> Option<RgbImage> {
-    let Rgb8 { width, height, pixels } = match dataset.read(index).ok()? {
-        Stored::Pixels(pixels) => Arc::unwrap_or_clone(pixels),
-        Stored::Encoded(bytes) => decoder.decode(&bytes).ok()?,
-    };
-    RgbImage::from_raw(width, height, pixels)
+pub(crate) fn run_thumbnail(image: &Rgb8) -> Option<(Vec<u8>, &'static str)> {
+    encode(image, SIDE).ok()
 }
 
 /// Image `index` as a PNG or JPEG file whose longer side is at most `side` pixels, if it can be read.
 pub fn thumbnail(dataset: &dyn Dataset, index: usize, side: u32) -> Option<Vec<u8>> {
-    let image = pixels(dataset, index, &mut Decoder::new(DecodeLimits::default()))?;
+    let image = pixels(dataset, index, &mut Decoder::default()).ok()?;
     encode(&image, side).ok().map(|(bytes, _)| bytes)
 }
 
 /// Shrinks to at most `side`; small images stay lossless.
-fn encode(image: &RgbImage, side: u32) -> Result<(Vec<u8>, &'static str), image::ImageError> {
+fn encode(image: &Rgb8, side: u32) -> ImageResult<(Vec<u8>, &'static str)> {
+    let smaller = overview(image);
+    let image = drawable(smaller.as_ref().unwrap_or(image))?;
     let (width, height) = image.dimensions();
     let mut bytes = Cursor::new(Vec::new());
     if width.max(height) <= side {
@@ -78,7 +71,7 @@ fn encode(image: &RgbImage, side: u32) -> Result<(Vec<u8>, &'static str), image:
         return Ok((bytes.into_inner(), "png"));
     }
     let (width, height) = fit(width, height, side);
-    let small = resize(image, width, height, FilterType::Triangle);
+    let small = resize(&image, width, height, FilterType::Triangle);
     JpegEncoder::new_with_quality(&mut bytes, QUALITY).write_image(
         &small,
         width,
@@ -86,6 +79,12 @@ fn encode(image: &RgbImage, side: u32) -> Result<(Vec<u8>, &'static str), image:
         ExtendedColorType::Rgb8,
     )?;
     Ok((bytes.into_inner(), "jpg"))
+}
+
+/// The image as the drawing functions take it, without a copy.
+pub(super) fn drawable(image: &Rgb8) -> ImageResult<ImageBuffer<Rgb<u8>, &[u8]>> {
+    let wrong = || ImageError::Parameter(ParameterError::from_kind(ParameterErrorKind::DimensionMismatch));
+    ImageBuffer::from_raw(image.width, image.height, image.pixels.as_slice()).ok_or_else(wrong)
 }
 
 /// The largest size of the same proportions whose longer side is `side`, at least 1 pixel each way.
@@ -101,10 +100,15 @@ mod tests {
 
     #[test]
     fn small_images_stay_as_they_are_and_large_ones_shrink() {
-        let small = RgbImage::from_fn(32, 20, |x, y| image::Rgb([x as u8, y as u8, 7]));
+        let blank = |width: u32, height: u32| {
+            let pixels = (0..3 * width * height).map(|at| at as u8).collect();
+            Rgb8::new(width, height, pixels).unwrap()
+        };
+        let small = blank(32, 20);
         let (bytes, extension) = encode(&small, SIDE).unwrap();
-        assert_eq!((extension, image::load_from_memory(&bytes).unwrap().into_rgb8()), ("png", small));
-        let (bytes, extension) = encode(&RgbImage::new(400, 100), SIDE).unwrap();
+        let again = image::load_from_memory(&bytes).unwrap().into_rgb8().into_raw();
+        assert_eq!((extension, again), ("png", small.pixels));
+        let (bytes, extension) = encode(&blank(400, 100), SIDE).unwrap();
         let large = image::load_from_memory(&bytes).unwrap();
         assert_eq!((extension, large.width(), large.height()), ("jpg", 96, 24));
         assert_eq!(fit(5_000, 1, 96), (96, 1));

@@ -4,12 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use tch::{Device, Tensor};
-use twist_data::{
-    Dataset, Loader, LoaderOptions, Notes, Pipeline, Sampler, ViewGroup, in_memory, noted, reduced,
-};
+use twist_data::{Dataset, Loader, LoaderOptions, Pipeline, Sampler, ViewGroup};
 
-use crate::config::InMemory;
-use crate::memory::host_memory;
+use super::images::ReadyImages;
 use crate::{TrainError, TrainPlan};
 
 /// Batches that are loaded ahead of the step.
@@ -29,39 +26,30 @@ pub(super) struct FedBatch {
 
 /// The training images in the sampler's order, from some step to the end of its stage.
 pub(super) struct Feed {
-    /// With the decoded images that fit into memory, which the next stage uses as well.
-    dataset: Arc<dyn Dataset>,
+    images: ReadyImages,
     loader: Loader,
     end: u64,
     strict: bool,
     reported: HashSet<String>,
-    notes: Arc<Notes>,
+    /// Notes on images that were told.
+    noted: usize,
 }
 
 impl Feed {
     /// Starts loading at `step`.
     pub(super) fn start(
         plan: &TrainPlan,
-        dataset: Arc<dyn Dataset>,
+        images: ReadyImages,
         step: u64,
         strict: bool,
     ) -> Result<Self, TrainError> {
-        let config = plan.config();
-        let reduce_to = config.data.reduce_to;
-        let (dataset, notes) = noted(dataset);
-        let dataset = match (config.data.in_memory, reduce_to) {
-            (InMemory::On, _) => in_memory(dataset, reduce_to, u64::MAX),
-            (InMemory::Auto, _) => in_memory(dataset, reduce_to, free_memory_bytes() / 4),
-            (InMemory::Off, Some(shorter)) => reduced(dataset, shorter),
-            (InMemory::Off, None) => dataset,
-        };
-        let loader = loader(plan, &dataset, step, strict)?;
-        Ok(Self { dataset, loader, end: plan.stage_end(step), strict, reported: HashSet::new(), notes })
+        let loader = loader(plan, &images.dataset, step, strict)?;
+        Ok(Self { images, loader, end: plan.stage_end(step), strict, reported: HashSet::new(), noted: 0 })
     }
 
     /// Loads from `step` on, with the views of its stage.
     pub(super) fn restart(&mut self, plan: &TrainPlan, step: u64) -> Result<(), TrainError> {
-        self.loader = loader(plan, &self.dataset, step, self.strict)?;
+        self.loader = loader(plan, &self.images.dataset, step, self.strict)?;
         self.end = plan.stage_end(step);
         Ok(())
     }
@@ -84,9 +72,11 @@ impl Feed {
         let indices = std::mem::take(&mut batch.indices);
         let skipped = batch.skipped.drain(..).map(|skipped| (skipped.path, skipped.reason));
         let skipped = skipped.filter(|(path, _)| self.reported.insert(path.clone())).collect();
-        let odd =
-            self.notes.take().into_iter().map(|(index, note)| (self.dataset.path(index), note.to_string()));
-        let odd = odd.filter(|(path, _)| self.reported.insert(path.clone())).collect();
+        let mut notes = self.images.notes.after(self.noted);
+        self.noted += notes.len();
+        notes.sort_by_key(|(index, _)| *index);
+        let odd = notes.into_iter().map(|(index, note)| (self.images.dataset.path(index), note.to_string()));
+        let odd = odd.collect();
         self.loader.recycle(batch);
         Ok(FedBatch { pixels, indices, skipped, odd })
     }
@@ -106,9 +96,4 @@ fn loader(
     let threads = plan.run.machine.loader_threads;
     let options = LoaderOptions { threads, prefetch: PREFETCH, strict, ..LoaderOptions::default() };
     Ok(Loader::new(Arc::clone(dataset), pipeline, requests, options)?)
-}
-
-/// Memory that this process could still get, in bytes; 0 when the system does not say.
-fn free_memory_bytes() -> u64 {
-    host_memory().map_or(0, |memory| memory.available)
 }

@@ -4,13 +4,12 @@ mod task;
 
 mod early_labels;
 mod feed;
+mod images;
 
-use std::sync::Arc;
-
-use twist_data::Dataset;
 use twist_model::{Model, ReleasedCheckpoint};
 use twist_run::RunFolder;
 
+pub use self::images::TrainImages;
 pub use self::task::Pretraining;
 use crate::continued::continue_from;
 use crate::init::{init_from, other_pixels};
@@ -48,14 +47,14 @@ impl Run<Pretraining> {
     /// A checkpoint that does not fit the recipe, weights that fit nothing, or no memory.
     pub fn of_network(
         plan: TrainPlan,
-        dataset: Arc<dyn Dataset>,
+        images: impl Into<TrainImages>,
         folder: &RunFolder,
         options: TrainOptions,
     ) -> Result<Self, TrainError> {
         let TrainOptions { recipe_name, strict, beginning } = options;
         let (numbers, place) = (plan.run.clone(), Place::folder(folder, plan.run.checkpoint.keep));
         let mut run =
-            Run::open(Pretraining::new(plan, dataset, recipe_name, strict)?, numbers, place, World::one())?;
+            Run::open(Pretraining::new(plan, images.into(), recipe_name, strict)?, numbers, place, World::one())?;
         if run.is_resumed() {
             return Ok(run);
         }
@@ -82,8 +81,8 @@ impl Run<Pretraining> {
     ///
     /// # Errors
     /// No memory.
-    pub fn stand_in_for(plan: &TrainPlan, dataset: &Arc<dyn Dataset>) -> Result<Self, TrainError> {
-        let task = Pretraining::new(plan.clone(), Arc::clone(dataset), String::new(), false)?;
+    pub fn stand_in_for(plan: &TrainPlan, images: impl Into<TrainImages>) -> Result<Self, TrainError> {
+        let task = Pretraining::new(plan.clone(), images.into(), String::new(), false)?;
         Run::open(task, plan.run.clone(), Place::default(), World::one())
     }
 }

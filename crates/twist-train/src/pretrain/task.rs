@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use tch::Tensor;
-use twist_data::Dataset;
 use twist_io::{LoadReport, StateDict};
 use twist_model::CheckpointFacts;
 use twist_nn::{DeviceNormalize, TwistNet};
@@ -13,6 +11,7 @@ use twist_run::{EventKind, Standing};
 
 use super::early_labels;
 use super::feed::Feed;
+use super::images::TrainImages;
 use crate::checkpoint::{capture, restore};
 use crate::reading::StepReading;
 use crate::run::{Restored, Taken, Task};
@@ -28,7 +27,7 @@ pub struct Pretraining {
     pub(super) plan: TrainPlan,
     pub(super) state: TrainState,
     recipe_name: String,
-    dataset: Arc<dyn Dataset>,
+    images: TrainImages,
     strict: bool,
     normalize: DeviceNormalize,
     /// From the first step on.
@@ -46,7 +45,7 @@ impl Pretraining {
     /// No memory.
     pub(super) fn new(
         plan: TrainPlan,
-        dataset: Arc<dyn Dataset>,
+        images: TrainImages,
         recipe_name: String,
         strict: bool,
     ) -> Result<Self, TrainError> {
@@ -54,7 +53,7 @@ impl Pretraining {
         let (data, device) = (plan.config().data, plan.run.machine.device);
         let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last(), device)?;
         let (feed, odd, init_report) = (None, HashSet::new(), None);
-        Ok(Self { plan, state, recipe_name, dataset, strict, normalize, feed, odd, init_report })
+        Ok(Self { plan, state, recipe_name, images, strict, normalize, feed, odd, init_report })
     }
 
     /// The plan.
@@ -65,6 +64,11 @@ impl Pretraining {
     /// The network as it is now.
     pub fn net(&self) -> &TwistNet {
         &self.state.net
+    }
+
+    /// The images, for another run.
+    pub fn into_images(self) -> TrainImages {
+        self.images
     }
 
     /// What became of the weights that the run began from, where there were any.
@@ -95,7 +99,10 @@ impl Task for Pretraining {
                 feed
             }
             Some(feed) => feed,
-            none => none.insert(Feed::start(&self.plan, Arc::clone(&self.dataset), step, self.strict)?),
+            none => {
+                let images = self.images.ready(self.plan.config());
+                none.insert(Feed::start(&self.plan, images, step, self.strict)?)
+            }
         };
         let batch = feed.next(step, self.plan.run.machine.device)?;
         let metrics = train_step(&mut self.state, &self.plan, &self.normalize, step, &batch.pixels)
@@ -113,6 +120,7 @@ impl Task for Pretraining {
 
     fn put_down(&mut self) {
         self.feed = None;
+        self.images.put_down();
     }
 
     fn capture(&self) -> Result<StateDict, TrainError> {

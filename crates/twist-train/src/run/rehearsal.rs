@@ -29,7 +29,8 @@ impl RunPlan {
 }
 
 impl<T: Task> Run<T> {
-    /// What the parts of this run take on this machine. The run is thrown away.
+    /// What the parts of this run take on this machine. What it trains is to be thrown away afterwards; the images that it keeps in
+    /// memory need not be.
     ///
     /// `evaluate` measures an evaluation. Then the run makes its first steps, and the same ones again: their samples are in memory by
     /// then, as those of later epochs are where they fit. A checkpoint is written to `folder`, if there is one, and nothing of it
@@ -38,7 +39,7 @@ impl<T: Task> Run<T> {
     /// # Errors
     /// What the run would fail with: unreadable data, not enough memory.
     pub fn rehearse(
-        mut self,
+        &mut self,
         patience: Patience,
         folder: Option<&Path>,
         evaluate: impl FnOnce(&mut T) -> Result<Pace, EvalError>,

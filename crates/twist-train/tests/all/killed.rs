@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 use twist_data::{DataError, Dataset, Stored};
 use twist_run::{Figure, Figures, OnExisting, Recorder, RunFolder, figure};
 use twist_train::run::Run;
-use twist_train::{EvalError, Evaluator, Moment, Outcome, Pretraining, Recipe, StopFlag, TrainOptions};
+use twist_train::{
+    EvalError, Evaluator, Moment, Outcome, Pace, Patience, Pretraining, Recipe, StopFlag, TrainOptions,
+};
 
 use crate::data::{Stripes, begun, log, machine, plan, recipe, stages};
 
@@ -229,5 +232,21 @@ fn the_second_stage_goes_on_with_the_images_in_memory() {
     let mut run = Run::of_network(plan, images.clone(), &folder, TrainOptions::default()).unwrap();
     run.run(None, &mut [], &StopFlag::new(), None).unwrap();
     // All 16 are looked at to estimate whether they fit, then each is read once, for both stages.
+    assert_eq!(images.1.load(Ordering::Relaxed), 16 + 16);
+}
+
+#[test]
+fn what_a_rehearsal_decodes_stays_for_the_run() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = RunFolder::open(root.path().join("run"), OnExisting::Refuse).unwrap();
+    let plan = plan(&recipe(&["data.in_memory=on"]), 16);
+    let images = Arc::new(Counted(Stripes(16), AtomicUsize::new(0)));
+    let mut stand_in = Run::stand_in_for(&plan, images.clone()).unwrap();
+    let patience = Patience::of(Some(Duration::from_secs(600)));
+    stand_in.rehearse(patience, None, |_: &mut Pretraining| Ok(Pace::default())).unwrap();
+    assert_eq!(images.1.load(Ordering::Relaxed), 16 + 16, "looked at, then read");
+    let images_in_memory = stand_in.into_task().into_images();
+    let mut run = Run::of_network(plan, images_in_memory, &folder, TrainOptions::default()).unwrap();
+    run.run(None, &mut folder.recorders().unwrap(), &StopFlag::new(), None).unwrap();
     assert_eq!(images.1.load(Ordering::Relaxed), 16 + 16);
 }
