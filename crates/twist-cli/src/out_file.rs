@@ -20,7 +20,9 @@ pub(crate) fn check(out: &Path, force: bool) -> Result<(), Usage> {
         let folder = folder.display();
         return Err(Usage(format!("--out {shown}: the folder {folder} does not exist; create it first")));
     }
-    // A device or a pipe has no content that could be lost.
+    twist_io::check_place(&twist_io::followed(out))
+        .map_err(|error| Usage(format!("--out {shown}: {error}")))?;
+    // A device has no content that could be lost.
     if out.is_file() && !force {
         return Err(Usage(format!("--out {shown}: the file exists; --force replaces it")));
     }

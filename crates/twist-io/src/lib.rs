@@ -82,7 +82,7 @@ mod refused;
 mod said;
 
 pub use crate::atomic::{
-    AtomicFile, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
+    AtomicFile, check_place, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
 };
 pub use crate::cells::{has_further_lines, text_of_cell, text_to_cell};
 pub use crate::digits::thousands;

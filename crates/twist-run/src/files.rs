@@ -86,6 +86,14 @@ const REPLACED: &[&str] = &[
     REPORT,
 ];
 
+/// The other files of a run.
+const KEPT: &[&str] = &[LOCK, CLUSTERS, LABELS, LABEL_NEXT, DUPLICATES, OUTLIERS];
+
+/// Whether Twist writes a file `name` in a run folder.
+pub(crate) fn is_written(name: &str) -> bool {
+    is_replaced(name) || KEPT.contains(&name)
+}
+
 /// Whether a new run replaces the file `name` of the run folder.
 pub(crate) fn is_replaced(name: &str) -> bool {
     REPLACED.contains(&name) || name.starts_with(TENSORBOARD)

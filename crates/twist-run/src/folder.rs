@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use twist_io::{read_small, remove_leftovers, write_atomic};
+use twist_io::{Refused, check_place, read_small, remove_leftovers, write_atomic};
 
 use crate::lock::RunLock;
 use crate::recorder::{JsonLines, Recorder, TensorBoard};
@@ -51,11 +51,13 @@ impl RunFolder {
     /// Whether [`RunFolder::open`] refuses `path` for what is there, before anything is read or made for the run.
     ///
     /// # Errors
-    /// A folder that holds something else, or a run that is neither to be resumed nor replaced.
+    /// A folder that holds something else, or a run that is neither to be resumed nor replaced; a pipe or a device in the place of a
+    /// file.
     pub fn check(path: &Path, on_existing: OnExisting) -> Result<(), RunError> {
         if !path.is_dir() || !is_used(path)? {
             return Ok(());
         }
+        check_files(path)?;
         let path = path.to_owned();
         if ![files::PLAN, files::LOG, files::LOCK].iter().any(|name| path.join(name).is_file()) {
             return Err(RunError::NotARun(path));
@@ -187,6 +189,22 @@ impl RunFolder {
         }
         Ok(())
     }
+}
+
+/// Refuses a folder in which a run could not write a file at its end, hours later.
+fn check_files(run: &Path) -> Result<(), RunError> {
+    for folder in [run.to_owned(), run.join(files::CHECKPOINTS), run.join(files::COLLAPSE)] {
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in fs_err::read_dir(&folder)? {
+            let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
+            if folder != run || files::is_written(&name.to_string_lossy()) {
+                check_place(&path).map_err(|why| Refused::writing(&path, why.to_string()))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Copies the file `name` of the run in `folder`, which people wrote: `clusters.json` to `clusters.replaced-1.json`, or to the

@@ -1,6 +1,10 @@
 //! Folders that others use, guard or prepared: several writers, what cannot be written, links and devices.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileTypeExt, symlink};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::support::Place;
 
@@ -104,5 +108,71 @@ fn an_output_may_be_a_device_or_a_link() {
         place.run(&format!("{line} {name} --force")).exits(0);
         assert!(place.path(name).is_symlink(), "{name}");
         assert_ne!(fs_err::read(place.path("far").join(name)).unwrap(), b"old", "{name}");
+    }
+}
+
+/// What `twist` says, which must not wait for anybody.
+fn ends(place: &Place, line: &str) -> String {
+    let mut command = place.twist(line.split_whitespace());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if began.elapsed() > Duration::from_secs(120) {
+            child.kill().unwrap();
+            panic!("{line}: it waits");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap()
+}
+
+/// Nobody reads a pipe that lies in a folder: who opens it to write waits for good.
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_named_and_nobody_waits_for_it() {
+    let place = trained();
+    let pipe =
+        |name: &str| mknodat(CWD, place.path(name), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let refused = |line: &str, name: &str| {
+        let said = ends(&place, line);
+        assert!(said.contains(name) && said.contains("remove it"), "{line}: {name}: {said}");
+        assert!(fs_err::symlink_metadata(place.path(name)).unwrap().file_type().is_fifo(), "{name}");
+    };
+    let resume = format!("train train --recipe tiny.toml --epochs 5 --resume --out run {CPU}");
+    let mut names: Vec<String> = place.names("run").into_iter().filter(|name| name.contains('.')).collect();
+    names.extend(place.names("run/checkpoints").into_iter().map(|name| format!("checkpoints/{name}")));
+    names.extend(["labels.csv", "outliers.csv", "duplicates.csv", "paths.txt"].map(String::from));
+    names.sort();
+    names.dedup();
+    assert!(names.len() > 18, "{names:?}");
+    for name in &names {
+        let (name, aside) = (format!("run/{name}"), place.path("aside"));
+        let held = fs_err::rename(place.path(&name), &aside).is_ok();
+        pipe(&name);
+        refused(&resume, &name);
+        refused(&resume.replace("--resume", "--force"), &name);
+        for line in [
+            "report run",
+            "clusters run rename 0 cat",
+            "eval cluster run --test test --device cpu --threads 1",
+        ] {
+            ends(&place, line);
+        }
+        fs_err::remove_file(place.path(&name)).unwrap();
+        if held {
+            fs_err::rename(&aside, place.path(&name)).unwrap();
+        }
+    }
+    for (name, line) in [
+        ("p.html", "report run --out p.html".to_string()),
+        ("p.npy", format!("embed run train {CPU} --out p.npy --force")),
+        ("q.npy.csv", format!("embed run train {CPU} --out q.npy --force")),
+        ("p.parquet", format!("embed run train {CPU} --out p.parquet")),
+        ("p.csv", format!("predict run train {CPU} --out p.csv")),
+        ("n.csv", "clusters run export --out n.csv".to_string()),
+        ("p.safetensors", "export run --to twist --out p.safetensors".to_string()),
+        ("p.onnx", "export run --to onnx --out p.onnx".to_string()),
+    ] {
+        pipe(name);
+        refused(&line, name);
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub use self::leftovers::{remove_leftovers, remove_leftovers_of};
 pub use self::second_name::second_name;
 pub(crate) use self::target::folder_of;
-pub use self::target::followed;
+pub use self::target::{check_place, followed};
 use self::unfinished::Unfinished;
 use crate::error::IoError;
 
@@ -21,7 +21,8 @@ use crate::error::IoError;
 /// The bytes go to a file beside it, which is flushed to the disk and renamed; then the folder is flushed, so that
 /// the new name survives a power failure too. A failure removes the unfinished file. A link of this name is replaced, not
 /// followed, so that a folder from elsewhere cannot redirect writes to other places ([`followed`] follows links
-/// that a user means). A device or a pipe is written to as it is.
+/// that a user means). A device or a pipe of the system (`/dev/null`, `/dev/stdout`) is written to as it is; any other one in the
+/// place of the file is an error, before it is opened.
 ///
 /// # Errors
 /// [`IoError::StorageFull`] when there is no room, [`IoError::Os`] for everything else, `write`'s own errors included.

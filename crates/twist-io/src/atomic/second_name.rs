@@ -7,7 +7,7 @@ use std::path::Path;
 use fs_err as fs;
 use rustix::fs::{FlockOperation, flock};
 
-use super::target::folder_of;
+use super::target::{check_place, folder_of};
 use super::unfinished::SUFFIX;
 use super::write_atomic;
 use crate::error::IoError;
@@ -32,6 +32,7 @@ fn linked(from: &Path, to: &Path) -> io::Result<bool> {
     if is_same(&original, to)? {
         return Ok(true);
     }
+    check_place(to)?;
     // As for every unfinished file: nobody takes it for a leftover.
     let _ = flock(&original, FlockOperation::NonBlockingLockExclusive);
     let name = to.file_name().unwrap_or_default().to_string_lossy();

@@ -5,11 +5,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use fs_err as fs;
-use rustix::fs::{FlockOperation, flock, fstat};
+use fs_err::os::unix::fs::OpenOptionsExt;
+use rustix::fs::{FlockOperation, OFlags, fcntl_getfl, fcntl_setfl, flock, fstat};
 use rustix::io::Errno;
 use tempfile::TempPath;
 
-use super::target::{folder_of, takes_bytes};
+use super::target::{check_place, folder_of, takes_bytes};
 
 /// Ending of unfinished files, so that those of a killed process can be told from everything else.
 pub(super) const SUFFIX: &str = ".twist-tmp";
@@ -29,9 +30,13 @@ impl Unfinished {
     /// A new file in the folder of `path`, or the device or pipe that `path` is.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         if takes_bytes(path) {
-            let device = fs::OpenOptions::new().write(true).open(path)?.into_file();
+            // Without waiting for a reader of a pipe that has gone; writing waits for one that is slow.
+            let flags = OFlags::NONBLOCK.bits() as i32;
+            let device = fs::OpenOptions::new().write(true).custom_flags(flags).open(path)?.into_file();
+            fcntl_setfl(&device, fcntl_getfl(&device)? - OFlags::NONBLOCK)?;
             return Ok(Self { writer: BufWriter::with_capacity(BUFFER, device), name: None });
         }
+        check_place(path)?;
         let name = path
             .file_name()
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?

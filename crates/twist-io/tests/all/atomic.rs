@@ -150,17 +150,36 @@ fn a_link_is_replaced_and_only_followed_on_purpose() {
 }
 
 #[test]
-fn a_pipe_and_a_device_are_written_to_and_stay() {
+fn pipes_and_devices_of_the_system_are_written_to_and_others_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let name = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&writer));
+    write_atomic(&name, |file| file.write_all(b"through")).unwrap();
+    let mut through = [0; 7];
+    std::io::Read::read_exact(&mut &reader, &mut through).unwrap();
+    assert_eq!(&through, b"through");
+    drop(reader);
+    let gone = write_atomic(&name, |file| file.write_all(b"through")).unwrap_err();
+    assert!(gone.to_string().contains(&name), "nobody reads any more: {gone}");
+
+    // In a folder nothing else than a file belongs there, and nobody may come to read it.
+    let whole = folder.path().join("whole");
+    fs_err::write(&whole, "whole").unwrap();
     let pipe = folder.path().join("pipe.csv");
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
-    let reader = std::thread::spawn({
-        let pipe = pipe.clone();
-        move || fs_err::read(pipe).unwrap()
-    });
-    write_atomic(&pipe, |file| file.write_all(b"through")).unwrap();
-    assert_eq!(reader.join().unwrap(), b"through");
-    assert_eq!(names(folder.path()), ["pipe.csv"]);
+    let refusals = [
+        write_atomic(&pipe, |file| file.write_all(b"through")).unwrap_err(),
+        write_atomic(followed(&pipe), |file| file.write_all(b"through")).unwrap_err(),
+        AtomicFile::create(&pipe).unwrap_err(),
+        second_name(&whole, &pipe).unwrap_err(),
+    ];
+    for refusal in refusals.map(|refusal| refusal.to_string()) {
+        assert!(
+            refusal.contains("pipe.csv: it is a pipe, a socket or a device") && refusal.contains("remove it"),
+            "{refusal}"
+        );
+    }
+    assert_eq!(names(folder.path()), ["pipe.csv", "whole"]);
 
     // Through a link as well; the device itself lies in a folder that must stay as it is.
     let link = folder.path().join("null.csv");
