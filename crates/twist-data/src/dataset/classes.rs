@@ -8,6 +8,12 @@ use super::unicode::composed;
 /// Most classes that numbers may stand for; larger numbers are identifiers of something else.
 const MOST_CLASSES: u32 = 1 << 16;
 
+/// Numbers up to this many are classes whichever of them occur: an excerpt of a data set keeps its numbers.
+const FEW_CLASSES: u32 = 1 << 10;
+
+/// Larger numbers are names where they are so many times as many as occur: most classes would be empty.
+const MOST_GAPS: usize = 16;
+
 /// One optional label for each image, and the names of the classes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Labels {
@@ -44,7 +50,8 @@ impl Labels {
     ///
     /// `-1` means that there is no label. Labels that are all names of known classes are those classes, also when they look
     /// like numbers: the label `10` is the class that is called `10`. Otherwise, when every label is a small whole number,
-    /// the number is the class, as in the field's lists, and its decimal is the name.
+    /// the number is the class, as in the field's lists, and its decimal is the name, unless numbers beyond 1,024 are so far apart that
+    /// fewer than one in 16 occurs.
     /// Otherwise labels are names, and classes are their sorted set. A `3.0` that is not the name of a class is `3` in all of this.
     ///
     /// # Errors
@@ -82,6 +89,11 @@ impl Labels {
             ));
         }
         let classes = numbers.values().max().map_or(0, |&most| most + 1);
+        if classes > FEW_CLASSES && classes as usize > MOST_GAPS * numbers.len() {
+            let mut by_number: Vec<&str> = numbers.keys().copied().collect();
+            by_number.sort_by_key(|text| numbers[text]);
+            return Ok(Self::of_names(written(), by_number));
+        }
         let names = (0..classes).map(|class| class.to_string()).collect();
         let labels = Self::from_indices(written().map(|text| Some(numbers[text?])), names);
         Ok(Self { numbered: true, ..labels.unwrap_or_default() })
@@ -124,7 +136,7 @@ impl Labels {
 }
 
 /// The class of each row, and the names of the classes, from labels that stand in some table: names, or numbers from 0 on.
-/// `-1` is none; numbers of 65,536 and more are taken for names.
+/// `-1` is none; numbers of 65,536 and more are taken for names, and so are smaller ones from 1,024 on that are far apart.
 pub fn text_labels<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> (Vec<Option<u32>>, Vec<String>) {
     // Nothing is ambiguous where no classes are known.
     let labels = Labels::from_text(texts, &[]).unwrap_or_default();
@@ -163,6 +175,19 @@ mod tests {
 
     fn each(labels: &Labels, len: usize) -> Vec<Option<u32>> {
         (0..len).map(|index| labels.get(index)).collect()
+    }
+
+    #[test]
+    fn numbers_that_are_far_apart_are_names() {
+        let far = of(&[Some("65535"), Some("0"), None, Some("7")], &[]).unwrap();
+        assert_eq!(far.names(), ["0", "7", "65535"]);
+        assert_eq!(each(&far, 4), [Some(2), Some(0), None, Some(1)]);
+        assert!(!far.are_numbers());
+        let excerpt = of(&[Some("999"), Some("3")], &[]).unwrap();
+        assert_eq!((excerpt.names().len(), excerpt.get(0)), (1000, Some(999)), "of ImageNet");
+        let many: Vec<String> = (0..200).map(|number| (number * 15).to_string()).collect();
+        let many: Vec<Option<&str>> = many.iter().map(|text| Some(text.as_str())).collect();
+        assert_eq!(of(&many, &[]).unwrap().names().len(), 199 * 15 + 1, "close enough");
     }
 
     #[test]
