@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use twist_io::printable;
 
 use crate::digits;
 use crate::talk::Talk;
@@ -27,7 +28,7 @@ pub(crate) fn counting(all: u64, what: &str, talk: &Talk) -> ProgressBar {
     let template =
         "{spinner:.cyan} {prefix}{wide_bar:.cyan/dim} {human_pos}/{human_len}  {rate}/s  ETA {eta}";
     let bar = new(all, template, talk);
-    bar.set_prefix(if what.is_empty() { String::new() } else { format!("{what}  ") });
+    bar.set_prefix(if what.is_empty() { String::new() } else { format!("{}  ", printable(what)) });
     bar
 }
 
@@ -35,7 +36,7 @@ pub(crate) fn counting(all: u64, what: &str, talk: &Talk) -> ProgressBar {
 pub(crate) fn bytes(all: u64, what: &str, talk: &Talk) -> ProgressBar {
     let template = "{prefix}  {wide_bar:.cyan/dim} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}";
     let bar = new(all, template, talk);
-    bar.set_prefix(what.to_string());
+    bar.set_prefix(printable(what).into_owned());
     bar
 }
 
@@ -51,7 +52,7 @@ impl Busy {
     /// `what` is done from now on.
     pub(crate) fn new(what: &str, talk: &Talk) -> Self {
         let bar = new(0, "{spinner:.cyan} {prefix}", talk);
-        bar.set_prefix(what.to_string());
+        bar.set_prefix(printable(what).into_owned());
         Self(bar)
     }
 

@@ -1,10 +1,12 @@
 //! How the process ends.
 
 use std::error::Error;
+use std::io::Write;
 use std::process::ExitCode;
 
 use twist_data::DataError;
 use twist_eval::EvalError;
+use twist_io::{printable, printable_lines};
 use twist_run::RunError;
 use twist_train::TrainError;
 
@@ -43,6 +45,20 @@ fn is_usage(cause: &(dyn Error + 'static)) -> bool {
     let of_shards = matches!(cause.downcast_ref(), Some(DataError::Exists(_)));
     let of_flag = matches!(cause.downcast_ref(), Some(EvalError::Percent { .. }));
     cause.is::<Usage>() || of_run || of_network || of_shards || of_flag
+}
+
+/// Prints help or what is wrong with the command line, and exits with 0 or 2. A shell puts names of files there, so where the words
+/// would act upon a terminal they are written out, without colours.
+pub(crate) fn with_clap(error: &clap::Error) -> ! {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let acting: Vec<String> = words.filter(|word| printable(word) != *word).collect();
+    if acting.is_empty() {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let shown = acting.iter().fold(text, |text, word| text.replace(word, &printable(word)));
+    let _ = write!(std::io::stderr().lock(), "{}", printable_lines(&shown));
+    std::process::exit(error.exit_code())
 }
 
 /// What a failed command exits with: success when the reader of our output went away (`twist … | head`), 2 for wrong

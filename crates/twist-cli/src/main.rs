@@ -58,7 +58,7 @@ fn main() -> ExitCode {
                 Talk::new(false, false).error(&exit::Usage(words).into());
                 std::process::exit(2)
             }
-            None => error.exit(), // prints help or a usage error, and exits with 0 or 2
+            None => exit::with_clap(&error),
         }
     });
     let talk = Talk::new(cli.quiet, cli.verbose);

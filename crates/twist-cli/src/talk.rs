@@ -74,6 +74,11 @@ pub(crate) fn to_stderr(line: &str) {
     write_line(&message_text(line));
 }
 
+/// Whether a person looks at stdout.
+pub(crate) fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Writes one line as it is, colours included; a closed stderr is not a reason to fail.
 fn write_line(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");

@@ -163,13 +163,13 @@ fn list(
 ) -> fmt::Result {
     let total = lines.len();
     if total > 0 {
-        write!(f, "\n{total} {title}:")?;
+        write!(f, "\n  {total} {title}:")?;
     }
     for line in lines.take(LISTED) {
-        write!(f, "\n  {line}")?;
+        write!(f, "\n    {line}")?;
     }
     if total > LISTED {
-        write!(f, "\n  … and {} more", total - LISTED)?;
+        write!(f, "\n    … and {} more", total - LISTED)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::{printable_lines, shortened};
+use crate::{printable, shortened};
 
 /// Longest message, in bytes.
 const LONGEST: usize = 1 << 14;
@@ -24,14 +24,34 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
 }
 
 /// A message that a terminal shows as it is, and that nobody has to scroll through: it may quote a file without line breaks.
+/// Further lines of a message are indented; every other line break is one of a name, and is written out.
 pub fn message_text(message: &str) -> String {
-    printable_lines(&shortened(message, LONGEST)).into_owned()
+    let mut shown = String::new();
+    for (number, line) in shortened(message, LONGEST).split('\n').enumerate() {
+        let is_further = line.starts_with(' ');
+        shown += match number {
+            0 => "",
+            _ if is_further => "\n",
+            _ => "\\n",
+        };
+        shown += &printable(line);
+    }
+    shown
 }
 
 #[cfg(test)]
 mod tests {
-    use super::error_text;
+    use super::{error_text, message_text};
     use crate::Refused;
+
+    #[test]
+    fn no_name_begins_a_line() {
+        assert_eq!(
+            message_text("skipped a\nerror: b\u{1b}[2J\t.png: damaged"),
+            "skipped a\\nerror: b\\u{1b}[2J\\t.png: damaged"
+        );
+        assert_eq!(message_text("2 tensors\n  1 missing:\n    a"), "2 tensors\n  1 missing:\n    a");
+    }
 
     #[test]
     fn a_cause_is_said_once() {

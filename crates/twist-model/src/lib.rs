@@ -54,15 +54,16 @@ pub use embed::{embedding_column, embedding_rows, embedding_schema};
 pub use error::ModelError;
 pub use export::{ExportOptions, Exporter, export, export_formats, exporter};
 pub use features::{
-    FeatureCache, FeatureFile, FeatureSet, FeatureTable, NetworkOutputs, RowBuffer, most_probable, unit_rows,
+    FeatureCache, FeatureFile, FeatureSet, FeatureTable, NetworkOutputs, RowBuffer, check_labels,
+    most_probable, unit_rows,
 };
 pub use hub::{HubError, HubName, Progress, Snapshot, fetch};
 pub use input::{EvalInput, KeptCrops, ReadBatch};
 pub use library::Library;
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, Foreign, HeadCard, ImportOptions, Imported, Model,
-    ModelCard, ModelName, NamedModel, ReleasedCheckpoint, STARTER, Starter, Weights, hex, import, in_key, released_filter,
-    sha256_of,
+    ModelCard, ModelName, NamedModel, ReleasedCheckpoint, STARTER, Starter, Weights, hex, import, import_own, in_key,
+    released_filter, sha256_of,
 };
 pub use names::{load_names, named_weights, names_file, names_of_model, usable_names};
 pub use neighbours::{Neighbours, nearest};
@@ -70,5 +71,7 @@ pub use predict::{ClassSource, Predictions, Predictor, given_labels};
 pub use published::{Description, Sizes};
 pub use similar::{Similar, SimilarImages};
 pub use stream::{FeatureBatch, StreamEvents, stream_features};
-pub use tables::{TableFormat, TableSink, beside, embedding_field, table_in_file, table_in_stream};
+pub use tables::{
+    TableFormat, TableSink, beside, embedding_field, table_in_file, table_in_stream, table_on_terminal,
+};
 pub use watch::Watch;

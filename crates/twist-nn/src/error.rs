@@ -54,7 +54,7 @@ pub enum NnError {
     #[error("the quantile of self-labelling must be in [0, 1), got {quantile}")]
     Quantile { quantile: f64 },
     /// A state does not fit the network; nothing was changed.
-    #[error("the state does not fit the network, nothing was loaded\n{0}")]
+    #[error("the state does not fit the network, nothing was loaded\n  {0}")]
     Mismatch(Box<twist_io::LoadReport>),
     /// Numbers that a publisher's files have no place for.
     #[error("the layout of {layout} has no place for the values of `{name}`; export in another layout")]

@@ -74,6 +74,7 @@ mod page;
 
 pub mod serve;
 
+mod shown;
 mod text;
 
 mod error;

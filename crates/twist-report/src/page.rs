@@ -1,17 +1,19 @@
 //! Puts the sections into the template.
 //!
 //! Everything that comes from files goes through the template engine's HTML escaping. Only what this crate made itself is
-//! passed as it is: SVG of numbers, the style, the script, and JSON in which `<` is escaped.
+//! passed as it is: SVG of numbers, the style, the script, and [JSON](crate::shown).
 
 use minijinja::value::Serde;
-use minijinja::{Environment, HtmlEscape, Value, context};
+use minijinja::{HtmlEscape, Value, context};
 use serde::Serialize;
+use twist_io::printable_lines;
 
 use crate::classes::{Classes, MOST_COLORS};
 use crate::error::ReportError;
 use crate::pictures::Book;
 use crate::run::Run;
 use crate::section::{RunView, compare};
+use crate::shown;
 use crate::study::Study;
 
 const TEMPLATES: [(&str, &str); 6] = [
@@ -43,7 +45,7 @@ struct Color {
 
 /// Renders the page of `runs`, of which `studies` were made.
 pub(crate) fn render(runs: &[Run], studies: &[Study]) -> Result<Page, ReportError> {
-    let mut environment = Environment::new();
+    let mut environment = shown::environment();
     environment.add_filter("prose", prose);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
@@ -69,6 +71,7 @@ pub(crate) fn render(runs: &[Run], studies: &[Study]) -> Result<Page, ReportErro
 
 /// A sentence whose `code` stands between backticks, as HTML: everything is escaped, code gets its element.
 fn prose(sentence: &str) -> Value {
+    let sentence = printable_lines(sentence);
     let pieces: Vec<&str> = sentence.split('`').collect();
     let paired = pieces.len() % 2 == 1;
     let mut html = String::new();

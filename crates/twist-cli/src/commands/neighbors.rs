@@ -1,8 +1,10 @@
 //! `twist neighbors`: the images that are most like a given one.
 
+use std::path::Path;
+
 use anyhow::Context;
 use serde_json::{Value, json};
-use twist_data::{Dataset, class_name};
+use twist_data::{Dataset, Decoder, class_name, pixels, read_image};
 use twist_io::{printable, shown};
 use twist_model::{ClassSource, FeatureSet, Predictor, Similar, SimilarImages};
 use twist_nn::FeatureKind;
@@ -56,22 +58,26 @@ type Class = Option<(i32, String)>;
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let opened = args.model.open(talk)?;
     let dataset = sources::open_all(&args.data, sources::DEFAULT_LABELS, talk)?;
+    args.query.iter().try_for_each(|query| check(query, &*dataset))?;
+    let predictor = match ClassSource::of(&opened.model) {
+        Some(source) => {
+            let names = names::of_model(&opened.model, &args.model.model, talk)?;
+            Some(Predictor::new(&opened.model, source, &names, 1)?)
+        }
+        None => None,
+    };
     let bank = opened.features(FeatureKind::Last, &dataset, "features", talk)?;
     let images = SimilarImages::new(&opened.model, &opened.input, &bank)?;
     let mut all = Vec::with_capacity(args.query.len());
     for query in &args.query {
         let similar = images.to_named(query, &*dataset, args.k as usize).context("--query")?;
-        let similar = similar.ok_or_else(|| {
-            Usage(format!("--query {query}: no such file, and no readable image of DATA has this path"))
-        })?;
+        let similar = similar.ok_or_else(|| no_such_image(query))?;
         all.push(SimilarToOne { query: query.clone(), similar });
     }
     let rows: Vec<usize> = all.iter().flat_map(|found| &found.similar).map(|similar| similar.row).collect();
-    let classes: Vec<Class> = match ClassSource::of(&opened.model) {
-        Some(source) => {
-            let names = names::of_model(&opened.model, &args.model.model, talk)?;
-            let predictor = Predictor::new(&opened.model, source, &names, 1)?;
-            let places = images.classes(&predictor, &rows)?;
+    let classes: Vec<Class> = match &predictor {
+        Some(predictor) => {
+            let places = images.classes(predictor, &rows)?;
             let class = |place| predictor.class(place);
             places.into_iter().map(|place| Some((class(place).0, class(place).1.to_string()))).collect()
         }
@@ -85,6 +91,26 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Finds out whether there is an image to search with, before the features of all others are computed.
+fn check(query: &str, dataset: &dyn Dataset) -> anyhow::Result<()> {
+    let mut decoder = Decoder::default();
+    let file = Path::new(query);
+    if file.is_file() {
+        let image = decoder.decode(&read_image(file)?);
+        image.with_context(|| format!("--query: {query} cannot be searched for"))?;
+        return Ok(());
+    }
+    let wanted = query.trim_start_matches("./");
+    match (0..dataset.len()).find(|&index| dataset.path(index) == wanted) {
+        Some(index) => pixels(dataset, index, &mut decoder).map(drop).context("--query"),
+        None => Err(no_such_image(query).into()),
+    }
+}
+
+fn no_such_image(query: &str) -> Usage {
+    Usage(format!("--query {query}: no such file, and no readable image of DATA has this path"))
 }
 
 fn for_people(

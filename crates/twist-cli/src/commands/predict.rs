@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use twist_model::{
     ClassSource, FeatureBatch, Predictor, TableFormat, TableSink, table_in_file, table_in_stream,
+    table_on_terminal,
 };
 
 use crate::args::{StreamingArgs, at_least};
 use crate::exit::{Exit, Usage};
 use crate::model::{Input, Opened};
-use crate::talk::Talk;
+use crate::talk::{Talk, stdout_is_terminal};
 use crate::{names, out_file, sources, stream};
 
 const EXAMPLES: &str = "\
@@ -79,7 +80,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     };
     let source = Input::open_all(&args.data, &args.labels, talk)?;
     opened.takes(&source)?;
-    let sink = file.map_or_else(|| table_in_stream(Box::new(std::io::stdout()), &schema), Ok)?;
+    let table = if stdout_is_terminal() { table_on_terminal } else { table_in_stream };
+    let sink = file.map_or_else(|| table(Box::new(std::io::stdout()), &schema), Ok)?;
     let step = opened.model.step.map_or_else(String::new, |step| format!(", of step {step}"));
     talk.say(format!("{}: {} of them{step}", predictor.source(), predictor.len()));
     let write = |batch: &FeatureBatch<'_>, sink: &mut dyn TableSink| {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use crate::support::Place;
 
 fn checkpoint(name: &str) -> PathBuf {
@@ -183,4 +185,72 @@ fn a_run_of_the_released_code_goes_on() {
         "no usable `epoch`",
         "--init",
     ]);
+}
+
+/// A file that Twist wrote, imported again: its card is followed where it can be, and refused where it cannot.
+#[test]
+fn the_card_of_a_model_of_ours_is_followed_or_refused() {
+    let place = Place::new();
+    let line = format!(
+        "import {} --size 64 --mean 0.1,0.2,0.3 --out own.safetensors",
+        checkpoint("resnet_tiny.pth").display()
+    );
+    place.run(&line).exits(0);
+    let (state, card) = twist_io::load_safetensors(place.path("own.safetensors")).unwrap();
+    let card = card.unwrap();
+    let read =
+        |name: &str| twist_io::load_safetensors(place.path(name)).unwrap().1.unwrap()["twist_model"].clone();
+    place
+        .run("import own.safetensors --out again.safetensors")
+        .exits(0)
+        .says(&["mean [0.1, 0.2, 0.3]", "centre 64"]);
+    let mut again = read("again.safetensors");
+    assert!(
+        again["origin"]
+            .as_str()
+            .unwrap()
+            .starts_with("imported from own.safetensors, imported from resnet_tiny")
+    );
+    again["origin"] = card["twist_model"]["origin"].clone();
+    assert_eq!(again, card["twist_model"]);
+    place.run("import own.safetensors --std 0.5,0.5,0.5 --size 32 --out other.safetensors").exits(0);
+    let other = read("other.safetensors");
+    assert_eq!(
+        (&other["std"][0], &other["mean"][2], &other["transform"]["crop"]),
+        (&0.5.into(), &0.3.into(), &32.into())
+    );
+    place
+        .run("import own.safetensors --arch resnet18 --out m.safetensors")
+        .exits(1)
+        .says(&["leave --arch out"]);
+    place
+        .run("import own.safetensors --key model --out m.safetensors")
+        .exits(1)
+        .says(&["own.safetensors is a model of Twist", "leave --key out"]);
+
+    let wrong: [(&str, serde_json::Value, &str); 12] = [
+        ("std", json!([0.0, 0.1, 0.1]), "std is 0e0"),
+        ("std", json!([0.1, -0.1, 0.1]), "std is -1e-1"),
+        ("std", json!([0.1, 0.1]), "std: invalid length 2"),
+        ("std", json!([0.1, null, 0.1]), "std[1]: invalid type: null"),
+        ("std", json!([1e300, 0.1, 0.1]), "std is 1e300"),
+        ("mean", json!([0.5, 1e308, 0.5]), "mean is 1e308"),
+        ("mean", json!([0.5, "NaN", 0.5]), "mean[1]: invalid type: string"),
+        ("mean", json!("half"), "mean: invalid type"),
+        ("transform", json!({ "resize": 64, "crop": 0 }), "crop"),
+        ("feature_dim", json!(0), "feature_dim is 0"),
+        ("precision", json!("fp99"), "precision: unknown variant"),
+        ("backbone", json!({ "arch": "resnet18", "width": -1 }), "width"),
+    ];
+    for (field, value, words) in wrong {
+        let mut card = card.clone();
+        card["twist_model"][field] = value;
+        twist_io::save_safetensors(place.path("bad.safetensors"), &state, Some(&card)).unwrap();
+        for line in
+            ["import bad.safetensors --out m.safetensors", "predict bad.safetensors photos --device cpu"]
+        {
+            place.run(line).exits(1).says(&["bad.safetensors: ", words, "write it again"]);
+        }
+    }
+    assert!(!place.path("m.safetensors").exists());
 }

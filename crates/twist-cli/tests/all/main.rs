@@ -2,7 +2,7 @@
 //! left on disk. `help` holds the words, `usage` wrong command lines, `damage` broken input, `run` whole runs, `import`
 //! foreign weights, `using` what a trained model is used for, `eval_cluster` and `transfer` evaluations,
 //! `labels` what DATA and labels mean, `from_labels` what is trained from labels, `frozen` heads on frozen features, `newcomer` what someone meets first, `interruption` kills, signals and
-//! locks, `time` how long a run takes, `old_folder` a run folder of an older version, `resumed_names` names of classes when a run goes on, `killed` what a kill leaves between two files, and `shared` folders that others use too, `starter` the model for those who have none.
+//! locks, `terminal` what names of files do to a terminal, `time` how long a run takes, `old_folder` a run folder of an older version, `resumed_names` names of classes when a run goes on, `killed` what a kill leaves between two files, and `shared` folders that others use too, `starter` the model for those who have none.
 
 mod damage;
 mod eval_cluster;
@@ -22,6 +22,7 @@ mod shared;
 mod starter;
 mod support;
 mod teacher;
+mod terminal;
 mod time;
 mod transfer;
 mod usage;

@@ -351,3 +351,32 @@ fn a_weight_file_keeps_its_names_beside_it() {
     assert!(of_file.exits(0).out.contains("two"), "{}", of_file.out);
     assert!(!place.run("clusters run show").exits(0).out.contains("two"), "the run has its own");
 }
+
+/// What cannot be answered is told before the features of all images are computed: that would name the damaged one.
+#[test]
+fn questions_without_an_answer_are_refused_before_the_work() {
+    let place = Place::new();
+    place.pictures("train", 16);
+    place.run(&format!("train train --recipe tiny.toml --epochs 1 --out run {CPU}")).exits(0);
+    fs_err::write(place.path("train/dots/damaged.png"), "no image").unwrap();
+    fs_err::create_dir(place.path("flat")).unwrap();
+    (0..4).for_each(|number| {
+        crate::support::picture(number).save(place.path(format!("flat/{number}.png"))).unwrap()
+    });
+    fs_err::write(place.path("flat/damaged.png"), "no image").unwrap();
+    for (line, code, words) in [
+        ("neighbors run train --query absent.png", 2, "no such file"),
+        (
+            "neighbors run train --query train/dots/damaged.png",
+            1,
+            "--query: train/dots/damaged.png cannot be searched for",
+        ),
+        ("neighbors run train --query dots/damaged.png", 1, "--query"),
+        ("eval knn run --train flat --test train", 1, "label"),
+        ("eval linear run --train train --test flat", 1, "label"),
+    ] {
+        let done = place.run(&format!("{line} --no-cache {CPU}"));
+        done.exits(code).says(&[words]);
+        assert!(!done.err.contains("skipped"), "{line}: {}", done.err);
+    }
+}

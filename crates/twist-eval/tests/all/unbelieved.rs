@@ -11,7 +11,8 @@ use twist_data::EvalTransform;
 use twist_eval::EvalData;
 use twist_io::{HostTensor, IoError, StateDict, load_safetensors, save_safetensors};
 use twist_model::{
-    BackboneCard, ClassifierCard, HeadCard, ImportOptions, Model, ModelCard, ModelError, export, import,
+    BackboneCard, ClassifierCard, HeadCard, ImportOptions, Model, ModelCard, ModelError, Weights, export,
+    import,
 };
 use twist_nn::{Activation, Arch, BackboneConfig, FeatureKind, NetConfig, Store, TwistNet};
 
@@ -43,6 +44,7 @@ fn refused(path: &Path, state: &StateDict, metadata: &Value) -> String {
     save_safetensors(path, state, Some(metadata)).unwrap();
     let begin = Instant::now();
     let text = Model::load(path, Device::Cpu).unwrap_err().to_string();
+    assert_eq!(Weights::open(path).unwrap_err().to_string(), text, "`twist import` believes no more");
     assert!(begin.elapsed().as_secs() < 10, "{:?}: {text}", begin.elapsed());
     assert!(text.contains("claims.safetensors") && text.len() < 4000, "{text}");
     assert!(!text.contains("Exception raised") && !text.contains("frame #"), "{text}");

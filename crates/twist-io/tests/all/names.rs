@@ -29,9 +29,11 @@ fn each_name_lands_in_one_list() {
     );
     assert!(!report.is_complete());
     let text = report.to_string();
-    for part in
-        ["2 of 4 tensors loaded", "1 missing:\n  gone", "fc.weight: expected [10, 8], the file has [1000, 8]"]
-    {
+    for part in [
+        "2 of 4 tensors loaded",
+        "  1 missing:\n    gone",
+        "fc.weight: expected [10, 8], the file has [1000, 8]",
+    ] {
         assert!(text.contains(part), "{text}");
     }
 }

@@ -15,4 +15,4 @@ pub use cache::FeatureCache;
 pub use file::{FeatureFile, FeatureTable};
 pub use outputs::{NetworkOutputs, most_probable};
 pub use rows::{RowBuffer, unit_rows};
-pub use set::FeatureSet;
+pub use set::{FeatureSet, check_labels};

@@ -60,18 +60,36 @@ impl FeatureSet {
     /// # Errors
     /// The same; all are of one class.
     pub fn labelled_apart(&self, dataset: &dyn Dataset) -> Result<(Tensor, Tensor), ModelError> {
-        let labels = self.labels(dataset);
-        let mut known = labels.iter().flatten();
-        if let Some(first) = known.next()
-            && known.all(|label| label == first)
-        {
-            let name = dataset.classes().get(*first as usize).cloned().unwrap_or_default();
-            let why =
-                "measure with images of several classes (`twist data info DATA` shows which ones there are)";
-            let what =
-                format!("all labelled images are of one class, {name}, so that every answer would be right");
-            return Err(Refused::new(what).because(why).into());
-        }
+        check_apart(self.labels(dataset).into_iter().flatten(), dataset)?;
         self.labelled(dataset)
     }
+}
+
+/// Refuses images without labels to measure on, and images of one class to learn from, before features are computed.
+///
+/// # Errors
+/// As [`FeatureSet::labelled_apart`].
+pub fn check_labels(train: &dyn Dataset, test: &dyn Dataset) -> Result<(), ModelError> {
+    let labels = |dataset: &dyn Dataset| -> Vec<u32> {
+        (0..dataset.len()).filter_map(|index| dataset.label(index)).collect()
+    };
+    let known = labels(train);
+    if known.is_empty() || labels(test).is_empty() {
+        return Err(ModelError::no_labels());
+    }
+    check_apart(known.into_iter(), train)
+}
+
+fn check_apart(mut known: impl Iterator<Item = u32>, dataset: &dyn Dataset) -> Result<(), ModelError> {
+    if let Some(first) = known.next()
+        && known.all(|label| label == first)
+    {
+        let name = dataset.classes().get(first as usize).cloned().unwrap_or_default();
+        let why =
+            "measure with images of several classes (`twist data info DATA` shows which ones there are)";
+        let what =
+            format!("all labelled images are of one class, {name}, so that every answer would be right");
+        return Err(Refused::new(what).because(why).into());
+    }
+    Ok(())
 }

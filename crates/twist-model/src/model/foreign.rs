@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use twist_io::Refused;
 
-use super::{ImportOptions, Imported, Weights, import};
+use super::{ImportOptions, Imported, Weights, import, import_own};
 use crate::hub::{HubName, Progress, fetch};
 use crate::{Library, ModelError, export};
 
@@ -100,6 +100,18 @@ impl Foreign {
         out: &Path,
     ) -> Result<(Imported, String), ModelError> {
         let Self { mut weights, source, origin } = self;
+        if let Some(model) = weights.take_model() {
+            let of_source = |error: ModelError| Refused::new(source.clone()).caused_by(error);
+            if key.is_some() {
+                return Err(Refused::new(format!("{source} is a model of Twist"))
+                    .remedy("leave --key out")
+                    .into());
+            }
+            let options = ImportOptions { origin: format!("imported from {origin}"), ..options.clone() };
+            let imported = import_own(model, &options).map_err(of_source)?;
+            export(&imported.model, &twist_io::followed(out))?;
+            return Ok((imported, String::new()));
+        }
         let key = match key {
             Some(key) => key.to_owned(),
             None => weights

@@ -114,7 +114,7 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
     let report = in_words_of_the_file(found, &names);
     if !report.is_complete() {
         let what = format!(
-            "the file does not hold a whole {arch}, and nothing was written; --arch names another network\n{report}"
+            "the file does not hold a whole {arch}, and nothing was written; --arch names another network\n  {report}"
         );
         return Err(Refused::new(what).into());
     }
@@ -138,6 +138,45 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
     model.store.load(&renamed)?;
     let notes = notes(&model.card, arch, counters);
     Ok(Imported { model, report, notes })
+}
+
+/// Makes a model of one of Twist's own: what its card says stays where `options` say nothing else.
+///
+/// # Errors
+/// Another architecture is asked for; names of classes that are not as many as the classifier has outputs; numbers out of range.
+pub fn import_own(mut model: Model, options: &ImportOptions) -> Result<Imported, ModelError> {
+    let card = &mut model.card;
+    let own = card.backbone.as_ref().map(|backbone| backbone.arch);
+    if let Some(arch) = options.arch.filter(|arch| own != Some(*arch)) {
+        let own = own.map_or_else(|| "no backbone".into(), |own| own.to_string());
+        let what = format!("it is a model of Twist with {own}, not {arch}");
+        return Err(Refused::new(what).remedy("leave --arch out").into());
+    }
+    card.mean = options.mean.unwrap_or(card.mean);
+    card.std = options.std.unwrap_or(card.std);
+    card.transform = transform_again(&card.transform, options);
+    card.origin = format!("{}, {}", options.origin, card.origin);
+    let outputs = card.classifier.as_ref().map_or(0, |classifier| classifier.classes);
+    match &mut card.classifier {
+        Some(classifier) if options.class_names.len() as i64 == outputs => {
+            classifier.names.clone_from(&options.class_names)
+        }
+        _ if options.class_names.is_empty() => {}
+        _ => return Err(ModelError::class_count(outputs, options.class_names.len())),
+    }
+    card.check()?;
+    let shapes = model.store.shapes();
+    let report = match_names(&shapes, &shapes);
+    Ok(Imported { model, report, notes: vec!["it is a model of Twist, and keeps what its card says".into()] })
+}
+
+/// Resizing and crop of a model, with what is said anew; a new side keeps the proportion.
+fn transform_again(own: &EvalTransform, options: &ImportOptions) -> EvalTransform {
+    let crop = options.size.unwrap_or(own.crop);
+    let in_proportion = u64::from(crop) * u64::from(own.resize) / u64::from(own.crop.max(1));
+    let resize = options.resize.unwrap_or(u32::try_from(in_proportion).unwrap_or(u32::MAX));
+    let whole = options.whole.unwrap_or(own.whole && options.resize.is_none());
+    EvalTransform::new(resize, crop, options.filter.unwrap_or(own.interpolation)).with_whole(whole)
 }
 
 /// Adds what the network has and the file does not store: tensors that its layout knows, and the counters of batches, which

@@ -6,6 +6,7 @@
 //! learned begins with one.
 
 mod card;
+mod file;
 mod hash;
 mod name;
 mod open;
@@ -29,7 +30,7 @@ pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard
 pub use foreign::{Foreign, NamedModel, in_key};
 pub(crate) use hash::hash_of;
 pub use hash::{hex, sha256_of};
-pub use import::{ImportOptions, Imported, import};
+pub use import::{ImportOptions, Imported, import, import_own};
 pub use name::ModelName;
 pub use released::ReleasedCheckpoint;
 pub use starter::{STARTER, Starter};

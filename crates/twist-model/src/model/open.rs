@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use tch::Device;
-use twist_io::{Refused, StateDict, load_safetensors, match_names, shown};
+use twist_io::{Refused, load_safetensors};
 use twist_run::{CheckpointStore, Loaded, files, near_runs};
 
-use super::hash::{hash_of, hex};
-use super::{CARD_KEY, Model, ModelCard, ModelName, STARTER};
+use super::file::{of_file, of_run};
+use super::{Model, ModelName, STARTER};
 use crate::{CheckpointFacts, ModelError};
 
 impl Model {
@@ -86,18 +85,6 @@ fn no_starter() -> ModelError {
     Refused::new("the starter model is not here yet").remedy(remedy).into()
 }
 
-/// A weight file that does not say what it is.
-fn unknown(path: &Path, reason: String) -> ModelError {
-    let remedy = "`twist import` turns foreign weights into a model";
-    Refused::new(path.display().to_string()).because(reason).remedy(remedy).into()
-}
-
-/// A momentum teacher was asked for and there is none.
-fn no_teacher(path: &Path) -> ModelError {
-    let what = "has no momentum teacher, which only a recipe with [teacher] trains; leave out --teacher (or `:teacher`)";
-    Refused::new(format!("{} {what}", path.display())).into()
-}
-
 /// The run folder of a checkpoint.
 fn run_of(path: &Path) -> Option<PathBuf> {
     let folder = path.parent()?;
@@ -107,91 +94,4 @@ fn run_of(path: &Path) -> Option<PathBuf> {
         folder
     };
     run.join(files::CONFIG).is_file().then(|| run.to_owned())
-}
-
-fn of_file(
-    path: PathBuf,
-    folder: Option<PathBuf>,
-    state: StateDict,
-    metadata: Option<serde_json::Value>,
-    teacher: bool,
-    device: Device,
-) -> Result<Model, ModelError> {
-    let unknown = |reason: String| unknown(&path, reason);
-    let metadata = metadata.ok_or_else(|| unknown("its metadata is not Twist's".into()))?;
-    if let Some(card) = metadata.get(CARD_KEY) {
-        if teacher {
-            return Err(no_teacher(&path));
-        }
-        let card: ModelCard = serde_json::from_value(card.clone())
-            .map_err(|error| unknown(shown(&error.to_string()).into()))?;
-        return filled(path, folder, state, card, device);
-    }
-    let facts: CheckpointFacts =
-        serde_json::from_value(metadata).map_err(|error| unknown(shown(&error.to_string()).into()))?;
-    of_run(path, folder, state, &facts, teacher, device)
-}
-
-fn of_run(
-    path: PathBuf,
-    folder: Option<PathBuf>,
-    mut state: StateDict,
-    facts: &CheckpointFacts,
-    teacher: bool,
-    device: Device,
-) -> Result<Model, ModelError> {
-    // How wide its features are is what the head's first layer takes.
-    let first = "model.projection_heads.projection_head.0.weight";
-    let width = state.get(first).and_then(|weight| weight.shape.get(1).copied());
-    let width = width.ok_or_else(|| unknown(&path, format!("it has no tensor `{first}`")))?;
-    let mut card = ModelCard::of_run(facts, i64::try_from(width).unwrap_or(i64::MAX))
-        .map_err(|error| unknown(&path, error.to_string()))?;
-    let step = Some(facts.step);
-    if !teacher {
-        let model = filled(path, folder, state.split_prefix("model."), card, device)?;
-        return Ok(Model { step, ..model });
-    }
-    let weights = state.split_prefix("teacher.");
-    if weights.is_empty() {
-        return Err(no_teacher(&path));
-    }
-    card.origin.push_str(", momentum teacher");
-    let mut model = filled(path, folder, weights, card, device)?;
-    model.hash = hex(&Sha256::digest(format!("the teacher in {}", model.hash))[..16]);
-    Ok(Model { step, ..model })
-}
-
-/// A model of `card` with the weights of `state`. The two are compared before anything is allocated: a card of a few
-/// hundred bytes can describe a network of any size.
-fn filled(
-    path: PathBuf,
-    folder: Option<PathBuf>,
-    state: StateDict,
-    card: ModelCard,
-    device: Device,
-) -> Result<Model, ModelError> {
-    let unknown = |reason: String| unknown(&path, reason);
-    let expected = card.shapes().map_err(|error| unknown(error.to_string()))?;
-    let report = match_names(&expected, &state.shapes());
-    if !report.is_complete() {
-        return Err(unknown(format!("its tensors are not those of the network that it describes\n{report}")));
-    }
-    state.check_finite(&path)?;
-    let mut model = Model::new(card, device, 0)?;
-    model.store.load(&state).map_err(|error| unknown(error.to_string()))?;
-    model.hash = hash_of(&path)?;
-    model.backbone_hash = hash_of_backbone(&state);
-    (model.path, model.folder) = (path, folder);
-    Ok(model)
-}
-
-/// SHA-256 over names and values of the backbone's tensors, the first 32 hexadecimal digits.
-fn hash_of_backbone(state: &StateDict) -> String {
-    let mut hash = Sha256::new();
-    for (name, tensor) in state.iter().filter(|(name, _)| name.starts_with("backbone.")) {
-        hash.update((name.len() as u64).to_le_bytes());
-        hash.update(name.as_bytes());
-        hash.update(&tensor.data);
-    }
-    hex(&hash.finalize()[..16])
 }

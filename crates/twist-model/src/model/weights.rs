@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use tch::Device;
 use twist_io::{PickleFile, StateDict, WeightFormat, load_pickle, load_safetensors, weight_format};
 use twist_nn::{Activation, Arch, BackboneConfig, Store, TensorNames};
 
+use super::Model;
+use super::file::of_file;
 use super::recognise::recognise;
 use super::rename::Names;
 use crate::ModelError;
@@ -37,13 +40,25 @@ pub struct Weights {
 enum Kind {
     Safetensors(StateDict),
     Pickle(Box<PickleFile>),
+    /// A file of Twist, which says everything of itself.
+    Model(Box<Model>),
 }
 
 impl Kind {
     fn of(path: &Path) -> Result<Self, ModelError> {
         Ok(match weight_format(path)? {
             WeightFormat::Pickle => Self::Pickle(Box::new(load_pickle(path)?)),
-            WeightFormat::Safetensors => Self::Safetensors(load_safetensors(path)?.0),
+            WeightFormat::Safetensors => match load_safetensors(path)? {
+                (state, None) => Self::Safetensors(state),
+                (state, metadata) => Self::Model(Box::new(of_file(
+                    path.to_owned(),
+                    None,
+                    state,
+                    metadata,
+                    false,
+                    Device::Cpu,
+                )?)),
+            },
         })
     }
 }
@@ -53,7 +68,7 @@ impl Weights {
     /// descriptions.
     ///
     /// # Errors
-    /// It is neither (the error says what it is and what to do), or it is damaged.
+    /// It is neither (the error says what it is and what to do), or it is damaged. A file of Twist is no model, or its card is wrong.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let path = path.to_owned();
         if !path.is_dir() {
@@ -67,6 +82,17 @@ impl Weights {
         Ok(Self { path, kind, description })
     }
 
+    /// Takes the model, where the file is one of Twist; the other methods are for files of others.
+    pub fn take_model(&mut self) -> Option<Model> {
+        match std::mem::replace(&mut self.kind, Kind::Safetensors(StateDict::default())) {
+            Kind::Model(model) => Some(*model),
+            foreign => {
+                self.kind = foreign;
+                None
+            }
+        }
+    }
+
     /// What the files beside the weights say.
     pub fn description(&self) -> &Description {
         &self.description
@@ -77,6 +103,7 @@ impl Weights {
         match &self.kind {
             Kind::Safetensors(state) => vec![(String::new(), state.len())],
             Kind::Pickle(file) => file.states(),
+            Kind::Model(_) => Vec::new(),
         }
     }
 
@@ -113,6 +140,7 @@ impl Weights {
         match &self.kind {
             Kind::Safetensors(state) => state.shapes(),
             Kind::Pickle(file) => file.shapes(key),
+            Kind::Model(_) => Vec::new(),
         }
     }
 
@@ -123,7 +151,7 @@ impl Weights {
     pub fn state(&mut self, key: &str) -> Result<StateDict, ModelError> {
         match &mut self.kind {
             Kind::Safetensors(state) if key.is_empty() => Ok(std::mem::take(state)),
-            Kind::Safetensors(_) => {
+            Kind::Safetensors(_) | Kind::Model(_) => {
                 let why = format!(
                     "{} is a safetensors file, which is one list of tensors and has no key `{key}`",
                     self.path.display()

@@ -9,6 +9,7 @@ use arrow_array::{ArrayRef, Int32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 
 use super::beside;
+use super::cells::as_given;
 use super::csv::Csv;
 use super::destination::Destination;
 use super::sink::{EMBEDDING, TableSink, check_place};
@@ -29,7 +30,7 @@ impl Beside {
         let mut fields = vec![Arc::new(Field::new("row", DataType::Int32, false))];
         fields.extend(schema.fields().iter().filter(|field| field.name() != EMBEDDING).cloned());
         let schema = Arc::new(Schema::new(fields));
-        let csv = Csv::new(Destination::file(&path)?, &schema)?;
+        let csv = Csv::new(Destination::file(&path)?, &schema, as_given)?;
         Ok(Self { csv, schema, rows: 0 })
     }
 

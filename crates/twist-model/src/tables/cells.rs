@@ -1,10 +1,14 @@
 //! Cells of a table as text and as JSON.
 
+use std::borrow::Cow;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use serde_json::{Number, Value};
+
+use super::csv::Shown;
 
 /// The cell in `column` and `row`: null, or a value of one of the types that the tables here have.
 pub(super) fn cell(rows: &RecordBatch, column: usize, row: usize) -> Value {
@@ -26,17 +30,22 @@ pub(super) fn cell(rows: &RecordBatch, column: usize, row: usize) -> Value {
     }
 }
 
+/// Text as a file or another program gets it.
+pub(super) fn as_given(text: &str) -> Cow<'_, str> {
+    text.into()
+}
+
 /// A float32 with as few digits as tell it apart from others: through float64 it would have seventeen. What is not
 /// finite is null, as JSON has no word for it.
 fn number(x: f32) -> Value {
     x.to_string().parse().ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
 }
 
-/// A cell as a field of CSV: text without quotes and never a formula ([`twist_io::text_to_cell`]), nothing for null.
-pub(super) fn field(value: &Value) -> String {
+/// A cell as a field of CSV: text as `shown`, without quotes and never a formula ([`twist_io::text_to_cell`]), nothing for null.
+pub(super) fn field(value: &Value, shown: Shown) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => twist_io::text_to_cell(text).into_owned(),
+        Value::String(text) => twist_io::text_to_cell(&shown(text)).into_owned(),
         other => other.to_string(),
     }
 }
@@ -53,9 +62,12 @@ mod tests {
             assert_eq!(number(x).to_string(), text);
         }
         assert_eq!(
-            (field(&Value::Null), field(&"a,b".into()), field(&true.into())),
+            (field(&Value::Null, as_given), field(&"a,b".into(), as_given), field(&true.into(), as_given)),
             (String::new(), "a,b".into(), "true".into())
         );
-        assert_eq!((field(&"=1+1.png".into()), field(&number(-0.5))), ("'=1+1.png".into(), "-0.5".into()));
+        let fields = (field(&"=1+1.png".into(), as_given), field(&number(-0.5), as_given));
+        assert_eq!(fields, ("'=1+1.png".into(), "-0.5".into()));
+        let name = "a\n\u{1b}".into();
+        assert_eq!([field(&name, as_given), field(&name, twist_io::printable)], ["a\n\u{1b}", "a\\n\\u{1b}"]);
     }
 }

@@ -1,5 +1,7 @@
 //! Comma-separated values, with a header, as RFC 4180 has them.
 
+use std::borrow::Cow;
+
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use twist_io::Refused;
@@ -12,19 +14,25 @@ use crate::ModelError;
 /// One line a row.
 pub(super) struct Csv {
     out: Destination,
+    /// What becomes of the text in a cell.
+    shown: Shown,
 }
+
+/// Text as it is given, or as a terminal may get it.
+pub(super) type Shown = fn(&str) -> Cow<'_, str>;
 
 impl Csv {
     /// Writes the header.
-    pub(super) fn new(mut out: Destination, schema: &Schema) -> Result<Self, ModelError> {
+    pub(super) fn new(mut out: Destination, schema: &Schema, shown: Shown) -> Result<Self, ModelError> {
         out.write(&lines([schema.fields().iter().map(|field| field.name().clone())])?)?;
-        Ok(Self { out })
+        Ok(Self { out, shown })
     }
 }
 
 impl TableSink for Csv {
     fn push(&mut self, rows: &RecordBatch) -> Result<(), ModelError> {
-        let fields = |row| (0..rows.num_columns()).map(move |column| field(&cell(rows, column, row)));
+        let shown = self.shown;
+        let fields = |row| (0..rows.num_columns()).map(move |column| field(&cell(rows, column, row), shown));
         self.out.write(&lines((0..rows.num_rows()).map(fields))?)
     }
 

@@ -68,7 +68,7 @@ pub fn table_in_file(
 ) -> Result<Box<dyn TableSink>, ModelError> {
     check_place(path)?;
     Ok(match format {
-        TableFormat::Csv => Box::new(csv::Csv::new(Destination::file(path)?, schema)?),
+        TableFormat::Csv => Box::new(csv::Csv::new(Destination::file(path)?, schema, cells::as_given)?),
         TableFormat::JsonLines => Box::new(jsonl::JsonLines::new(Destination::file(path)?)),
         TableFormat::Parquet => Box::new(parquet::Parquet::new(path, schema, facts)?),
         TableFormat::Npy => Box::new(npy::Npy::new(path, schema)?),
@@ -84,7 +84,18 @@ pub fn table_in_stream(
     stream: Box<dyn Write>,
     schema: &Arc<Schema>,
 ) -> Result<Box<dyn TableSink>, ModelError> {
-    Ok(Box::new(csv::Csv::new(Destination::Stream(stream), schema)?))
+    Ok(Box::new(csv::Csv::new(Destination::Stream(stream), schema, cells::as_given)?))
+}
+
+/// As [`table_in_stream`], for people at a terminal: what would act upon it is [written out](twist_io::printable).
+///
+/// # Errors
+/// Nobody reads the stream any more.
+pub fn table_on_terminal(
+    stream: Box<dyn Write>,
+    schema: &Arc<Schema>,
+) -> Result<Box<dyn TableSink>, ModelError> {
+    Ok(Box::new(csv::Csv::new(Destination::Stream(stream), schema, twist_io::printable)?))
 }
 
 /// Where the other columns of a table lie whose format holds numbers alone: `FILE.csv`.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::scale::Scale;
+use crate::shown::embedded;
 use crate::text::{number, percent, scientific};
 
 /// More points than this are averaged in bins, their extremes drawn as a band.
@@ -130,7 +131,7 @@ impl Chart {
         Some(Self {
             summary: format!("{}: {}.", input.title, summary.join("; ")),
             // Inside a script element only `<` could end the data early.
-            data: data.to_string().replace('<', "\\u003c"),
+            data: embedded(&data),
             x_ticks: x
                 .ticks()
                 .into_iter()

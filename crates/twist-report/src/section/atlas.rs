@@ -9,6 +9,7 @@ use crate::classes::{Class, Classes};
 use crate::map::layout;
 use crate::pictures::{Sheet, sheet};
 use crate::run::{Run, Samples, Thumbnail};
+use crate::shown::embedded;
 use crate::text::count;
 
 /// Side of the map's coordinate system.
@@ -104,7 +105,7 @@ pub(crate) fn atlas(run: &Run, samples: &Samples, classes: &Classes) -> Option<A
         classes: legend_of_classes(samples, classes),
         labels: legend_of_labels(samples, classes),
         sheet: sheet(&pictures),
-        data: data.to_string().replace('<', "\\u003c"),
+        data: embedded(&data),
         radius,
     })
 }

@@ -3,6 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::shown;
+
 /// What a browser asked for, after it was let in.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Request {
@@ -51,9 +53,9 @@ impl Reply {
         Self { status: 200, mime, body: body.into(), keep: false, save_as: None }
     }
 
-    /// A JSON value.
+    /// A JSON value, of text that is shown.
     pub(super) fn json(value: &Value) -> Self {
-        Self::bytes("application/json", value.to_string())
+        Self::bytes("application/json", shown::json(value))
     }
 
     /// Why not.

@@ -1,9 +1,10 @@
 //! The page and what belongs to it; everything on it comes by further requests.
 
-use minijinja::{Environment, context};
+use minijinja::context;
 
 use super::message::Reply;
 use super::site::Site;
+use crate::shown;
 
 /// The style of the static page, and what the interactive one adds.
 pub(super) const STYLE: &str =
@@ -14,7 +15,7 @@ pub(super) const SCRIPT: &str = include_str!("../../templates/serve.js");
 
 /// The page.
 pub(super) fn page(site: &Site) -> Reply {
-    let environment = Environment::new();
+    let environment = shown::environment();
     let values = context! { name => site.name.clone(), version => env!("CARGO_PKG_VERSION") };
     match environment.render_named_str("serve.html", include_str!("../../templates/serve.html"), values) {
         Ok(html) => Reply::bytes("text/html; charset=utf-8", html),

@@ -377,3 +377,41 @@ fn the_page_escapes_the_name_of_the_run_and_loads_nothing_from_elsewhere() {
     }
     assert!(!super::page::SCRIPT.contains("innerHTML"), "what comes from files stays text");
 }
+
+/// Names that turn the direction of writing, or that whoever copies them into a terminal would be surprised by.
+#[test]
+fn names_do_not_act_on_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    let acting = "\u{1b}]0;owned\u{7}\u{9b}\u{202e}gpj\u{2066}";
+    (site.name, site.evaluated_on) = (acting.into(), acting.into());
+    site.samples.path.iter_mut().for_each(|path| path.push_str(acting));
+    site.samples.class_names = [(0, acting.to_owned()), (1, format!("dog{acting}"))].into();
+    site.damaged = vec![acting.into()];
+    let acts = |c: char| c.is_control() && c != '\n' || "\u{202e}\u{2066}".contains(c);
+    let mut shown = 0;
+    for address in
+        ["", "api/run", "api/classes", "api/images?class=0", "api/image/0", "api/next", "api/labels"]
+    {
+        let reply = get(&mut site, address);
+        assert_eq!(reply.status, 200, "{address}");
+        // As the browser has it, after it read the JSON.
+        let text = match serde_json::from_slice::<Value>(&reply.body) {
+            Ok(value) => texts(&value),
+            Err(_) => String::from_utf8(reply.body).unwrap(),
+        };
+        assert!(!text.contains(acts), "{address}: {text:?}");
+        shown += usize::from(text.contains("\\u{202e}gpj"));
+    }
+    assert!(shown >= 6, "{shown}");
+}
+
+/// Every text in a value.
+fn texts(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(texts).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| format!("{key}{}", texts(value))).collect(),
+        _ => String::new(),
+    }
+}

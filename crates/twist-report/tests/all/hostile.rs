@@ -1,6 +1,7 @@
 //! Names and texts from files that try to be markup, and numbers of any size.
 
 use std::error::Error;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use twist_report::report;
@@ -11,19 +12,10 @@ use crate::whole::{assert_links_hold, assert_self_contained, page_of};
 
 const EVIL: &str = "</script><img src=x onerror=alert(1)>\"' onload='x";
 
-#[test]
-fn nothing_from_a_file_becomes_markup() {
-    let folder = tempfile::tempdir().unwrap();
-    let names =
-        vec![EVIL.to_owned(), "{{ 7 * 7 }}{% raw %}".into(), "]]><!--".into(), "a&b;\u{1f}\u{0}".into()];
-    let fixture = Fixture { classes: 4, images: 200, names, ..Default::default() };
-    let run = fixture.write(folder.path());
-    let honest = Markup::read(&page_of(
-        &Fixture { names: vec![], ..fixture }.write(folder.path().join("b").as_path()),
-        "honest",
-    ));
-
-    let quoted = serde_json::to_string(EVIL).unwrap();
+/// A run in `folder` whose files all have `evil` wherever text may stand.
+fn run_with(folder: &Path, evil: &str, fixture: &Fixture) -> PathBuf {
+    let run = fixture.write(folder);
+    let quoted = serde_json::to_string(evil).unwrap();
     let mut log = fs_err::read_to_string(run.join("log.jsonl")).unwrap();
     log +=
         &format!("{{\"event\":\"warning\",\"step\":1,\"epoch\":0,\"time\":{quoted},\"message\":{quoted}}}\n");
@@ -34,14 +26,45 @@ fn nothing_from_a_file_becomes_markup() {
         "{{\"event\":\"start\",\"step\":0,\"version\":{quoted},\"device\":{quoted},{quoted}:{quoted}}}\n"
     );
     fs_err::write(run.join("log.jsonl"), log).unwrap();
-    fs_err::write(run.join("config.toml"), format!("# {EVIL}\n[model]\ndim = 4\nname = '''{EVIL}'''\n"))
-        .unwrap();
+    let name = toml::Value::from(evil);
+    fs_err::write(run.join("config.toml"), format!("# {evil}\n[model]\ndim = 4\nname = {name}\n")).unwrap();
     fs_err::write(run.join("plan.json"), format!("{{{quoted}: {quoted}}}")).unwrap();
     fs_err::write(
         run.join("metrics.json"),
         format!("{{{quoted}: 0.5, \"protocol\": {{{quoted}: {quoted}}}, \"baselines\": {{{quoted}: 0.1}}}}"),
     )
     .unwrap();
+    run
+}
+
+/// What turns a terminal or the direction of writing.
+const ACTING: &str = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}gpj\u{2066}\u{200f}\u{feff}";
+
+#[test]
+fn nothing_from_a_file_acts_on_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = vec![ACTING.to_owned(), format!("b{ACTING}")];
+    let fixture = Fixture { classes: 4, images: 200, names, ..Default::default() };
+    let run = run_with(folder.path(), ACTING, &fixture);
+    let html = page_of(&run, "acting");
+    let acts =
+        |c: char| (c.is_control() && !"\n\t".contains(c)) || "\u{202e}\u{2066}\u{200f}\u{feff}".contains(c);
+    let found = html.char_indices().find(|(_, c)| acts(*c));
+    assert!(found.is_none(), "{found:?}: {:?}", found.map(|(at, _)| &html[at.saturating_sub(80)..at]));
+    assert!(html.matches("\\u{202e}gpj").count() > 8, "written out where it stood");
+}
+
+#[test]
+fn nothing_from_a_file_becomes_markup() {
+    let folder = tempfile::tempdir().unwrap();
+    let names =
+        vec![EVIL.to_owned(), "{{ 7 * 7 }}{% raw %}".into(), "]]><!--".into(), "a&b;\u{1f}\u{0}".into()];
+    let fixture = Fixture { classes: 4, images: 200, names, ..Default::default() };
+    let run = run_with(folder.path(), EVIL, &fixture);
+    let honest = Markup::read(&page_of(
+        &Fixture { names: vec![], ..fixture }.write(folder.path().join("b").as_path()),
+        "honest",
+    ));
 
     let html = page_of(&run, "hostile");
     let markup = Markup::read(&html);

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use serde_json::{Map, Value, json};
-use twist_io::text_to_cell;
+use twist_io::{printable, text_to_cell};
 use twist_run::samples::Sample;
 
 use super::show::classes;
 use crate::exit::{Exit, Usage};
 use crate::names::Named;
 use crate::out_file;
-use crate::talk::{Talk, to_stdout};
+use crate::talk::{Talk, stdout_is_terminal, to_stdout};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,7 +50,11 @@ pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exi
         ),
         (false, _) => table(named, known.as_deref()),
     };
-    let text = if json { serde_json::to_string_pretty(&rows)? } else { as_csv(&rows)? };
+    let text = if json {
+        serde_json::to_string_pretty(&rows)?
+    } else {
+        as_csv(&rows, args.out.is_none() && stdout_is_terminal())?
+    };
     match &args.out {
         Some(path) => {
             twist_io::write_atomic(twist_io::followed(path), |file| {
@@ -113,14 +117,15 @@ fn row(value: Value) -> Row {
     }
 }
 
-/// A header and one line a row; lists are numbers separated by spaces.
-fn as_csv(rows: &[Row]) -> anyhow::Result<String> {
+/// A header and one line a row, for a terminal or exactly; lists are numbers separated by spaces.
+fn as_csv(rows: &[Row], for_terminal: bool) -> anyhow::Result<String> {
+    let shown = |text: String| if for_terminal { printable(&text).into_owned() } else { text };
     let mut table = csv::Writer::from_writer(Vec::new());
     if let Some(first) = rows.first() {
         table.write_record(first.keys())?;
     }
     for row in rows {
-        table.write_record(row.values().map(field))?;
+        table.write_record(row.values().map(|value| shown(field(value))))?;
     }
     Ok(String::from_utf8(table.into_inner()?)?)
 }
@@ -141,6 +146,6 @@ mod tests {
     #[test]
     fn fields_with_commas_and_quotes_are_quoted() {
         let rows = [row(json!({ "name": "a, \"b\"", "path": "=1.png", "members": [3, 7], "count": null }))];
-        assert_eq!(as_csv(&rows).unwrap(), "name,path,members,count\n\"a, \"\"b\"\"\",'=1.png,3 7,\n");
+        assert_eq!(as_csv(&rows, false).unwrap(), "name,path,members,count\n\"a, \"\"b\"\"\",'=1.png,3 7,\n");
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     if args.json {
         to_stdout(serde_json::to_string_pretty(&info)?)?;
     } else {
-        to_stdout(for_people(&info).join("\n"))?;
+        for_people(&info).into_iter().try_for_each(to_stdout)?;
     }
     Ok(Exit::Done)
 }

@@ -30,6 +30,7 @@ impl DataArgs {
         sources::warn_of_same(&*train, &*test, talk);
         let data = EvalData::new(train, Some(test))?;
         let test = Arc::clone(data.evaluated());
+        twist_model::check_labels(&*data.train, &*test)?;
         Ok((data.train, test))
     }
 }
