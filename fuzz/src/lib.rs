@@ -14,7 +14,7 @@ use twist_io::{HostTensor, StateDict, save_safetensors};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// Writes seeds into the folder that `TWIST_FUZZ_SEEDS` names; without it there are none.
+/// Writes seeds into the folder that `TWIST_FUZZ_SEEDS` names; without it, it writes none.
 pub fn sow(seeds: fn() -> Vec<Vec<u8>>) {
     let Some(folder) = std::env::var_os("TWIST_FUZZ_SEEDS").map(PathBuf::from) else { return };
     for (number, seed) in seeds().into_iter().enumerate() {

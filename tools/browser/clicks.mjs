@@ -56,7 +56,7 @@ try {
   await page.keyboard.type('first <b>of</b> all');
   await page.keyboard.press('Enter');
   await page.locator('#alert').waitFor();
-  assert.match(await page.locator('#alert').textContent(), /is the name of class/);
+  assert.match(await page.locator('#alert').textContent(), /is already the name of class/);
   assert.equal(clusters().names[second], undefined);
   await page.keyboard.press('Escape');
   done('a name that is taken is refused with a reason');
@@ -172,7 +172,7 @@ try {
   writeFileSync(file('labels.csv'), readFileSync(file('labels.csv'), 'utf8').replace('path,label', 'path,label,by').replaceAll('""quoted"""', '""quoted""",Ann') + 'elsewhere.png,cat,Ann\n');
   await redrawn(() => page.click('#all-labelled'));
   assert.equal(await page.locator('.grid .thumb').count(), 2);
-  assert.match(await page.locator('.lead').textContent(), /1 label more/);
+  assert.match(await page.locator('.lead').textContent(), /1 more label/);
   await page.locator('.grid .thumb .pick').first().click();
   await redrawn(() => page.click('#remove-label'));
   const kept = readFileSync(file('labels.csv'), 'utf8').trim().split('\n');

@@ -4,7 +4,7 @@
 
 Every scenario (`scenarios.py`) is run once from beginning to end under `strace`, which lists every create, rename, link, removal
 and write below its folders. Then it is run again and again, each time ended by SIGKILL right before one of these events,
-evenly spread; it is resumed with `--resume`, or with the same command where there is nothing to resume; and then all its folders
+evenly spread; it is resumed with `--resume`, or with the same command if nothing can be resumed; and then all its folders
 are compared, file by file (`compare.py`): equal apart from times, nothing missing, nothing left over. Exit code 1 at any
 difference. With `--disks N` each run that can be resumed also meets N disks of growing size that are too small for it, and
 is resumed when there is room (this needs the right to mount). Needs Linux, Python 3.9 and strace.

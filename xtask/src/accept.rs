@@ -130,7 +130,7 @@ fn demo(twist: &Path, run: &Path, recipe: &str, seed: u64) -> Result<Figures> {
     })
 }
 
-/// The accuracy that was logged at the end of the first stage; `None` when there was no other.
+/// The accuracy that was logged at the end of the first stage; `None` if the run had one stage.
 fn before_self_labelling(run: &Path) -> Result<Option<f64>> {
     let plan = json(&run.join("plan.json"))?;
     let Some(end) = plan.pointer("/learning_rate/stages/1/start") else { return Ok(None) };

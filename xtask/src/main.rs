@@ -97,7 +97,7 @@ fn run(mut args: Vec<String>) -> Result<ExitCode> {
             setup::quick()?;
             browser::browser()?;
         }
-        _ => bail!("there is no command `{command}`\n\n{USAGE}"),
+        _ => bail!("command `{command}` does not exist\n\n{USAGE}"),
     }
     Ok(ExitCode::SUCCESS)
 }

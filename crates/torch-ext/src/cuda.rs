@@ -3,7 +3,7 @@
 //! Twist links only the CPU part of libtorch, so that one binary runs on a laptop and on a GPU machine. Where
 //! `libtorch_cuda.so` lies beside the `libtorch_cpu.so` in use, opening it registers every CUDA operation; its own
 //! run path finds cuDNN and NCCL. That must happen **before the first question about CUDA**: libtorch caches the
-//! answer "there is none" for good.
+//! answer "CUDA is not available" for good.
 
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;

@@ -17,7 +17,7 @@ pub fn keep_freed_pages() -> Result<(), TorchError> {
     shim!(torch_ext_keep_freed_pages())
 }
 
-/// The largest resident set of this process so far, in bytes, from `/proc/self/status`; `None` where there is none.
+/// The largest resident set of this process so far, in bytes, from `/proc/self/status`; `None` on systems without this file.
 pub fn peak_resident_bytes() -> Option<u64> {
     let status = fs_err::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -27,12 +27,12 @@ pub fn peak_resident_bytes() -> Option<u64> {
 /// The largest amount of memory that tensors took on a CUDA device so far, in bytes.
 ///
 /// # Errors
-/// There is no such device.
+/// The device does not exist.
 pub fn cuda_peak_bytes(device: usize) -> Result<u64, TorchError> {
     // libtorch counts devices in eight bits.
     let index = i8::try_from(device).map_err(|_| TorchError::Device {
         device: Device::Cuda(device),
-        context: "here: there are not so many",
+        context: "here: the index is too large",
     })?;
     let mut bytes = 0;
     shim!(torch_ext_cuda_peak_bytes(index.into(), &mut bytes))?;

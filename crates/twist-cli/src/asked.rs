@@ -16,7 +16,7 @@ pub(crate) struct UserChoices {
 }
 
 impl UserChoices {
-    /// The flags, and `--set` of the same keys where there is no flag. The recipe refuses a value that is not a number.
+    /// The flags, and `--set` of keys without a flag. The recipe refuses a value that is not a number.
     pub(crate) fn of(args: &RecipeArgs, clusters: Option<i64>) -> Self {
         Self {
             clusters: clusters.or(set(&args.set, "model.dim")),

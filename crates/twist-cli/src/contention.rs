@@ -27,7 +27,7 @@ struct Reading {
 }
 
 impl Contention {
-    /// `None` where there is nothing to wait for, or nothing to know: a single thread, no `/proc`, or a container that
+    /// `None` if waiting cannot occur or cannot be seen: a single thread, no `/proc`, or a container that
     /// sees the clock of cores that it may not use.
     pub(crate) fn watch(threads: usize) -> Option<Self> {
         let cores = crate::machine::cores();

@@ -12,6 +12,7 @@ use twist_train::run::Run;
 use twist_train::{Costs, Pace, Patience, Pretraining, Recipe, TrainImages, TrainPlan, Work};
 
 use crate::bar::Busy;
+use crate::digits::thousands;
 use crate::talk::Talk;
 
 /// The part of `--max-time` that is planned for: what was measured may turn out slower.
@@ -132,10 +133,9 @@ impl Estimate {
             false => String::new(),
         };
         talk.say(format!(
-            "time: {} for {} steps, {} each as measured here{decoding}; evaluations and checkpoints are counted, what follows the last \
-             step is not",
+            "time: {} for {} steps, {} each as measured here{decoding}, with evaluations and checkpoints, without the final evaluation",
             about(self.costs.seconds(self.work)),
-            steps_per_epoch.saturating_mul(epochs),
+            thousands(steps_per_epoch.saturating_mul(epochs)),
             short(if epochs > 1 { later } else { first })
         ));
         let Costs { evaluation, checkpoint, .. } = self.costs;
@@ -191,7 +191,7 @@ impl Estimate {
         Ok(Some(made))
     }
 
-    /// The `--epochs` of the longest run within the planned part of `limit`; 0 where there is none. How often a run is evaluated
+    /// The `--epochs` of the longest run within the planned part of `limit`; 0 if none fits. How often a run is evaluated
     /// and saved depends on its epochs, so their number is approached from above, where only steps take time.
     fn fitting<M>(
         self,

@@ -9,7 +9,7 @@ use twist_model::Model;
 use twist_nn::Arch;
 
 use crate::asked::UserChoices;
-use crate::digits::counted;
+use crate::digits::{counted, thousands};
 
 /// What the recipe is called in run folders and logs.
 pub(crate) const NAME: &str = "folder_auto";
@@ -168,7 +168,7 @@ pub(crate) fn make(facts: Facts) -> AutoRecipe {
     let Facts { images, side, gray, mean, std, gpu, asked, init, timed } = facts;
     let (size, (arch, width), batch) = (facts.size(), facts.backbone(), facts.batch_size());
     let (clusters, epochs, reduce_to) = (facts.clusters(), facts.epochs(), facts.reduce_to());
-    let in_all = epochs.saturating_mul(images as u64);
+    let in_all = thousands(epochs.saturating_mul(images as u64));
     let few = clusters <= 32;
     let (temperature, lr) = (if few { 0.5 } else { 1.0 }, if gpu { 2e-3 } else { 3e-3 });
     let (blur1, blur2) = if size >= 96 { (1.0, 0.1) } else { (0.0, 0.0) };
@@ -343,7 +343,7 @@ mod tests {
         for line in ["warmup_epochs = 0", "batch_size = 20", "dim = 20", "epochs = 3", "reduce_to = 256"] {
             assert!(short.text.lines().any(|known| known == line), "{line}: {}", short.text);
         }
-        assert!(short.reasons.iter().any(|reason| reason == "3 epochs: as asked for, 3000 images in all"));
+        assert!(short.reasons.iter().any(|reason| reason == "3 epochs: as asked for, 3,000 images in all"));
         let many = make(facts(1_281_167, 400, true));
         assert!(many.text.contains("resnet50") && many.text.contains("size = 224"), "{}", many.text);
         assert!(make(facts(30, 64, false)).text.contains("batch_size = 16"));

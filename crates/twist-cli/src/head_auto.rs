@@ -137,7 +137,7 @@ fn make(facts: Facts) -> AutoRecipe {
             counted(heads as u64, "head")
         ),
         _ => format!(
-            "{heads} heads, {guided} of them guided by k-means at first: the one with the least loss is kept, without labels"
+            "{heads} heads, {guided} of them guided by k-means at first: the one with the lowest loss is kept, without labels"
         ),
     });
     reasons.push("AdamW at 0.002, dropout 0.2: as in the recipe frozen; --set changes any value".into());

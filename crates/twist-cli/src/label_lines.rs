@@ -6,12 +6,16 @@ use twist_run::{Calibration, Figure, Figures, Metrics, figure};
 
 use crate::digits::{share, thousands};
 
-/// `epoch 3/20: loss 0.512, training 0.823, test 0.791`.
+/// `epoch 3/20: loss 0.512, accuracy 0.823 in training, 0.791 on test images`.
 pub(crate) fn epoch_line(figures: &Figures, epochs: u64) -> String {
     let number = |figure: &Figure| figures.get(figure).unwrap_or(f64::NAN);
-    let test = figures.get(figure::TEST_TOP1).map_or_else(String::new, |top1| format!(", test {top1:.3}"));
+    let test =
+        figures.get(figure::TEST_TOP1).map_or_else(String::new, |top1| format!(", {top1:.3} on test images"));
     let (loss, training) = (number(figure::TRAIN_LOSS), number(figure::TRAIN_TOP1));
-    format!("epoch {:.0}/{epochs}: loss {loss:.3}, training {training:.3}{test}", number(figure::EPOCHS))
+    format!(
+        "epoch {:.0}/{epochs}: loss {loss:.3}, accuracy {training:.3} in training{test}",
+        number(figure::EPOCHS)
+    )
 }
 
 /// A result for people: the last epoch first, and the best one as what it is.

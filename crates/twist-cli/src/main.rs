@@ -40,6 +40,7 @@ mod contention;
 mod exit;
 mod machine;
 mod out_file;
+mod screen;
 mod shell_pattern;
 mod talk;
 
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
         }
     });
     let talk = Talk::new(cli.quiet, cli.verbose);
-    match signals::survive_file_limit().and_then(|()| commands::run(cli.command, &talk)) {
+    match signals::listen().and_then(|()| commands::run(cli.command, &talk)) {
         Ok(end) => end.code(),
         Err(error) => {
             if !exit::is_broken_pipe(&error) {

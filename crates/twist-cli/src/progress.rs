@@ -16,7 +16,7 @@ use crate::label_lines::epoch_line;
 use crate::summary;
 use crate::talk::{Talk, to_stderr};
 
-/// Time between two lines where there is no terminal.
+/// Time between two lines if stderr is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 /// Unreadable images that are named; the others are counted, and the log has them all.
 const SKIPPED_NAMED: usize = 5;
@@ -80,7 +80,7 @@ impl Progress {
             true => format!("labelled images of {} classes", start.clusters),
             false => format!("images, {} clusters", start.clusters),
         };
-        self.say(&format!(
+        self.talk.say(&format!(
             "{} {classes}; {} on {} ({}), {} images a step, {} steps",
             thousands(start.images as u64),
             start.recipe_name,
@@ -106,14 +106,16 @@ impl Progress {
         let terms = terms(figures, self.start.clusters);
         if let Some(bar) = &self.bar {
             bar.set_position(event.step);
-            bar.set_prefix(head);
-            bar.set_message(match terms.chars().count() > bar::columns() {
+            let columns = bar::columns();
+            let short = || format!("{:.1}/{epochs:.0}  ETA {}", event.epoch, remaining(left));
+            bar.set_prefix(if columns < bar::NARROW { short() } else { head });
+            bar.set_message(match terms.chars().count() > columns {
                 true => short_terms(figures, self.start.clusters),
                 false => terms,
             });
         } else if !self.ends_with_epoch_line(event.step) && self.line_is_due() {
             self.line_at = Some(Instant::now());
-            self.say(&format!("{head}  {terms}"));
+            self.talk.say(&format!("{head}  {terms}"));
         }
         self.tell_drift(event.step);
         if let Some(advice) = self.contention.as_mut().and_then(Contention::look) {
@@ -129,7 +131,7 @@ impl Progress {
             self.line_at = Some(Instant::now());
             let pace = if self.bar.is_none() { format!("  {}", self.pace) } else { String::new() };
             let epochs = self.start.total_steps / self.start.steps_per_epoch.max(1);
-            self.say(&format!("{}{pace}", epoch_line(figures, epochs)));
+            self.talk.say(&format!("{}{pace}", epoch_line(figures, epochs)));
         }
     }
 
@@ -149,32 +151,14 @@ impl Progress {
         let epochs = self.start.total_steps / self.start.steps_per_epoch.max(1);
         if let Some(advice) = drift.after(step, self.start.total_steps, epochs) {
             self.drift = None;
-            self.say(&advice);
-        }
-    }
-
-    /// A line above the bar.
-    fn say(&self, line: &str) {
-        if self.talk.shows_progress() {
-            self.over_the_bar(line);
-        }
-    }
-
-    /// A line that `-q` keeps, too.
-    fn over_the_bar(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| to_stderr(line)),
-            None => to_stderr(line),
+            self.talk.say(&advice);
         }
     }
 
     /// A warning, once.
     fn warn(&mut self, message: &str) {
         if self.warnings.insert(message.to_string()) {
-            match &self.bar {
-                Some(bar) => bar.suspend(|| self.talk.warn(message)),
-                None => self.talk.warn(message),
-            }
+            self.talk.warn(message);
         }
     }
 
@@ -217,16 +201,15 @@ impl Recorder for Progress {
             EventKind::Step(figures) => self.step(event, figures),
             EventKind::Eval(figures) if self.start.from_labels => self.epoch(figures),
             EventKind::Eval(scores) => {
-                self.say(&format!("epoch {:.1}: {}", event.epoch, summary::line(scores)))
+                self.talk.say(&format!("epoch {:.1}: {}", event.epoch, summary::line(scores)))
             }
-            EventKind::Resumed { path } => self.say(&format!("resumed at step {} from {path}", event.step)),
+            EventKind::Resumed { path } => {
+                self.talk.say(&format!("resumed at step {} from {path}", event.step))
+            }
             EventKind::SkippedImage { path, reason } => self.skip(path, reason),
             EventKind::Warning { message } => self.warn(message),
-            EventKind::Checkpoint { path } if self.talk.is_verbose() => {
-                self.over_the_bar(&format!("saved {path}"))
-            }
+            EventKind::Checkpoint { path } => self.talk.detail(format!("saved {path}")),
             EventKind::Collapse { .. } | EventKind::Stopped { .. } | EventKind::Done { .. } => self.finish(),
-            EventKind::Checkpoint { .. } => {}
         }
         Ok(())
     }
@@ -272,7 +255,7 @@ impl Counting {
         }
         if let Some(advice) = self.contention.as_mut().and_then(Contention::look) {
             self.contention = None;
-            self.warn(&advice);
+            self.talk.warn(advice);
         }
     }
 }
@@ -317,17 +300,6 @@ enum Stage {
     Busy(#[expect(dead_code, reason = "it shows itself")] Busy),
 }
 
-impl Counting {
-    /// A warning above the bar.
-    pub(crate) fn warn(&self, line: &str) {
-        match (&self.bar, &self.waiting) {
-            (Some(bar), _) => bar.suspend(|| self.talk.warn(line)),
-            (None, Some(busy)) => busy.suspend(|| self.talk.warn(line)),
-            (None, None) => self.talk.warn(line),
-        }
-    }
-}
-
 impl Drop for Counting {
     fn drop(&mut self) {
         if let Some(bar) = self.bar.take() {
@@ -360,7 +332,7 @@ fn short_terms(figures: &Figures, clusters: i64) -> String {
 fn summed_up(figures: &Figures, made_of: &str, clusters: i64) -> String {
     let more = match (figures.get(figure::CLASSES_IN_USE), figures.get(figure::TOP1)) {
         (Some(in_use), _) => format!("  classes in use {in_use:.0}/{clusters}"),
-        (None, Some(top1)) => format!("  training {top1:.3}"),
+        (None, Some(top1)) => format!("  accuracy {top1:.3}"),
         (None, None) => String::new(),
     };
     format!("loss {:.3}{made_of}{more}", figures.get(figure::LOSS).unwrap_or(f64::NAN))

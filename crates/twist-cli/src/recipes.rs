@@ -53,7 +53,7 @@ pub(crate) fn named(name: &str) -> Result<Embedded, Usage> {
             .map_or(String::new(), |(_, near)| format!("did you mean `{near}`? "));
         let names: Vec<_> = ALL.iter().map(|recipe| recipe.name).collect();
         Usage(format!(
-            "there is no recipe `{name}`: {nearest}The built-in ones are {}; a recipe of your own is given as a path that ends in .toml",
+            "recipe `{name}` does not exist: {nearest}The built-in ones are {}; a recipe of your own is given as a path that ends in .toml",
             names.join(", ")
         ))
     })

@@ -32,7 +32,7 @@ impl Written {
         if Path::new(given).extension().is_some_and(|extension| extension == "toml") {
             if !Path::new(given).exists() {
                 anyhow::bail!(
-                    "there is no recipe {given}{}: --recipe takes the name of a built-in recipe (`twist recipes`) or a file",
+                    "recipe {given} does not exist{}: --recipe takes the name of a built-in recipe (`twist recipes`) or a file",
                     did_you_mean(&near_paths(Path::new(given)))
                 );
             }

@@ -27,13 +27,14 @@ pub(crate) fn into_table(
     talk: &Talk,
     mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), ModelError>,
 ) -> anyhow::Result<usize> {
-    let mut events = Watching { counting: Counting::new(talk, what).on(&opened.machine), skipped: 0 };
+    let mut events =
+        Watching { talk: talk.clone(), counting: Counting::new(talk, what).on(&opened.machine), skipped: 0 };
     let kind = FeatureKind::Last;
     let count = stream_features(&opened.model, &opened.input, kind, dataset, &mut events, |batch| {
         write(&batch, &mut *sink)
     })?;
     sink.finish()?;
-    let Watching { counting, skipped } = events;
+    let Watching { counting, skipped, .. } = events;
     drop(counting);
     if skipped > 0 {
         let named = if skipped > NAMED { "; `twist data verify` names them all" } else { "" };
@@ -60,6 +61,7 @@ pub(crate) fn features_into_table(
 }
 
 struct Watching {
+    talk: Talk,
     counting: Counting,
     skipped: usize,
 }
@@ -68,7 +70,7 @@ impl StreamEvents for Watching {
     fn skipped(&mut self, image: &Skipped) {
         self.skipped += 1;
         if self.skipped <= NAMED {
-            self.counting.warn(&format!("skipped {}: {}", image.path, image.reason));
+            self.talk.warn(format!("skipped {}: {}", image.path, image.reason));
         }
     }
 

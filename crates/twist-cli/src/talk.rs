@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use twist_io::{error_text, message_text, printable_lines};
 
+use crate::screen::{self, Stdout};
+
 /// How much is said, and whether a person is looking.
 #[derive(Clone, Debug)]
 pub(crate) struct Talk {
@@ -81,7 +83,9 @@ pub(crate) fn stdout_is_terminal() -> bool {
 
 /// Writes one line as it is, colours included; a closed stderr is not a reason to fail.
 fn write_line(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    screen::above(|| {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    });
 }
 
 /// Writes one line of data to stdout. A terminal gets it [printable](printable_lines), everything else exactly.
@@ -89,18 +93,18 @@ fn write_line(line: &str) {
 /// # Errors
 /// A closed pipe, which `main` counts as success, or a full disk.
 pub(crate) fn to_stdout(line: impl AsRef<str>) -> io::Result<()> {
-    let mut out = io::stdout().lock();
     let line = line.as_ref();
-    match out.is_terminal() {
-        true => writeln!(out, "{}", printable_lines(line))?,
-        false => writeln!(out, "{line}")?,
+    match io::stdout().is_terminal() {
+        true => writeln!(Stdout, "{}", printable_lines(line))?,
+        false => writeln!(Stdout, "{line}")?,
     }
-    out.flush()
+    Stdout.flush()
 }
 
-/// Colours text on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+/// Colours text on a terminal that knows colours, unless `NO_COLOR` is set (<https://no-color.org>).
 fn paint(text: &str, code: &str) -> String {
-    let plain =
-        std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !io::stderr().is_terminal();
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
+    let plain = refused || dumb || !io::stderr().is_terminal();
     if plain { text.to_string() } else { format!("\x1b[{code}m{text}\x1b[0m") }
 }

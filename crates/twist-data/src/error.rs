@@ -44,7 +44,7 @@ impl DataError {
             [] => ": check the spelling and that the disk is mounted".into(),
             some => did_you_mean(some),
         };
-        Refused::new(format!("there is no {path}{hint}")).into()
+        Refused::new(format!("{path} does not exist{hint}")).into()
     }
 
     /// A pattern of shards cannot be expanded.

@@ -17,7 +17,7 @@ pub struct BatchRequest {
 
 /// Shuffled full batches: every epoch is a fresh permutation of all images, and the last incomplete batch is dropped.
 ///
-/// There is no state to save: the batch of step `n` is the same whether or not the steps before it were asked for, so
+/// A sampler has no state to save: the batch of step `n` is the same whether or not the steps before it were asked for, so
 /// that a resumed run sees what the uninterrupted one would have seen.
 ///
 /// ```
@@ -39,7 +39,7 @@ impl Sampler {
     /// A sampler over `len` images in batches of `batch_size`.
     ///
     /// # Errors
-    /// When there is not one full batch, or `len` does not fit 32 bits.
+    /// If the data set is smaller than a batch, or `len` does not fit 32 bits.
     pub fn new(len: usize, batch_size: usize, seed: u64) -> Result<Self, Refused> {
         if batch_size == 0 {
             return Err(Refused::new("the batch size is 0").remedy("choose at least 1"));

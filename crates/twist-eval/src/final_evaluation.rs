@@ -59,7 +59,7 @@ impl RunFigures {
 pub struct Evaluated {
     /// The content of `metrics.json`.
     pub metrics: Metrics,
-    /// What became of the names that people gave to classes of an earlier evaluation; `None` where there were none.
+    /// What became of the names that people gave to classes of an earlier evaluation; `None` if nobody gave any.
     pub names: Option<Carried>,
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn labelled(dataset: &dyn Dataset) -> Vec<u32> {
     (0..dataset.len()).filter(|&index| dataset.label(index).is_some()).map(|index| index as u32).collect()
 }
 
-/// Whether labels are of two classes at least: with one there is nothing to measure.
+/// Whether labels are of two classes at least: with one class, nothing can be measured.
 pub(crate) fn tell_apart(mut labels: impl Iterator<Item = u32>) -> bool {
     labels.next().is_some_and(|first| labels.any(|label| label != first))
 }

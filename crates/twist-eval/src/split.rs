@@ -59,7 +59,7 @@ impl EvalData {
         Ok(Self { train, held_out, crops })
     }
 
-    /// The images that are scored: the held-out ones, or the training images where there are none.
+    /// The images that are scored: the held-out ones, or the training images without any.
     pub fn evaluated(&self) -> &Arc<dyn Dataset> {
         self.held_out.as_ref().unwrap_or(&self.train)
     }
@@ -104,8 +104,8 @@ impl EvalData {
     }
 }
 
-/// The images of `test` with their labels as numbers of the classes `ours`, by name; as they are where there is nothing to
-/// compare.
+/// The images of `test` with their labels as numbers of the classes `ours`, by name; unchanged if names are missing
+/// or equal.
 fn in_order_of(ours: &[String], test: Arc<dyn Dataset>) -> Result<Arc<dyn Dataset>, EvalError> {
     let theirs = test.classes();
     if ours.is_empty() || theirs.is_empty() || ours == theirs {

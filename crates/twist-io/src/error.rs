@@ -43,7 +43,7 @@ pub enum IoError {
     /// The operating system refused an action, such as `read`.
     #[error("cannot {action} {}: {}", path.display(), reason(path, source))]
     Os { action: &'static str, path: PathBuf, source: io::Error },
-    /// There is no room for the file, of so many bytes where that is known beforehand, with so many free where the system tells. The
+    /// The disk has no room for the file, of so many bytes where that is known beforehand, with so many free where the system tells. The
     /// unfinished copy is gone, and whatever had this name before is untouched.
     #[error(
         "no space left to write {}{}: existing files were not changed; free some space or choose another folder, then run again",

@@ -155,7 +155,7 @@ impl LoadReport {
     }
 }
 
-/// A title with a count and the first few lines below it; nothing when there are none.
+/// A title with a count and the first few lines below it; nothing without lines.
 fn list(
     f: &mut fmt::Formatter<'_>,
     title: &str,

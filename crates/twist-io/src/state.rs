@@ -40,7 +40,7 @@ impl StateDict {
         self.0.len()
     }
 
-    /// Whether there is no tensor.
+    /// Whether it has no tensor.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -12,9 +12,7 @@ pub enum ModelError {
     #[error(transparent)]
     Refused(#[from] Refused),
     /// No image could be read.
-    #[error(
-        "there is nothing to evaluate: no image of the data set could be read; `twist data info DATA` lists the reasons"
-    )]
+    #[error("Twist could not read any image of the data set; `twist data info DATA` lists the reasons")]
     NoFeatures,
     /// The images.
     #[error(transparent)]
@@ -58,7 +56,7 @@ impl From<serde_json::Error> for ModelError {
 }
 
 impl ModelError {
-    /// Labels were needed and there are none.
+    /// Labels were needed, and the images have none.
     pub fn no_labels() -> Self {
         let why = "give a CSV file with the columns path,label (--labels FILE, or as DATA itself), or put the images of each \
                    class into a folder of its own";
@@ -68,7 +66,7 @@ impl ModelError {
 
     /// Nothing is at the path of a model; `near` is what may have been meant.
     pub fn not_found(path: &Path, near: &[String]) -> Self {
-        let what = format!("there is no model {}", path.display());
+        let what = format!("model {} does not exist", path.display());
         if near.is_empty() {
             return Refused::new(what).because("give a run folder, a checkpoint or a weight file").into();
         }
@@ -92,7 +90,7 @@ impl ModelError {
         Refused::new("the description of the model is wrong").because(why).into()
     }
 
-    /// A model's own classifier was asked for and there is none.
+    /// A model's own classifier was asked for, and it has none.
     pub fn no_classifier(model: &Path) -> Self {
         let model = model.display();
         Refused::new(format!(

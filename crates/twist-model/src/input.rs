@@ -66,7 +66,7 @@ pub struct EvalInput {
 pub struct ReadBatch<'a> {
     /// The readable ones, in order.
     pub indices: &'a [u32],
-    /// The readable ones transformed, bytes `[B, S, S, 3]` on the CPU; `None` when there are none.
+    /// The readable ones transformed, bytes `[B, S, S, 3]` on the CPU; `None` if none is readable.
     pub bytes: Option<&'a Tensor>,
     /// The others.
     pub skipped: &'a [Skipped],

@@ -19,9 +19,11 @@ impl Library {
     /// The user's: `$TWIST_CACHE/models`, else `$XDG_CACHE_HOME/twist/models`, else `~/.cache/twist/models`.
     ///
     /// # Errors
-    /// There is none of them.
+    /// The user has none of them.
     pub fn of_user() -> Result<Self, Refused> {
-        let none = || Refused::new("there is no folder for models").because("set HOME or XDG_CACHE_HOME");
+        let none = || {
+            Refused::new("Twist has no folder for models").remedy("set HOME, XDG_CACHE_HOME or TWIST_CACHE")
+        };
         user_folder("models").map(Self::at).ok_or_else(none)
     }
 

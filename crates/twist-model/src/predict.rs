@@ -48,7 +48,7 @@ impl fmt::Display for ClassSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Discovered => "discovered classes",
-            Self::Labels => "the classes of the model's classifier",
+            Self::Labels => "classes of the model's classifier",
         })
     }
 }

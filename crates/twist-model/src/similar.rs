@@ -41,7 +41,7 @@ impl<'a> SimilarImages<'a> {
     /// The `k` images most like that of `row`, which is not one of them; the most similar first.
     ///
     /// # Errors
-    /// libtorch fails, or there is no such row.
+    /// libtorch fails, or a row does not exist.
     pub fn to_row(&self, row: usize, k: usize) -> Result<Vec<Similar>, ModelError> {
         let mut found = self.search(&self.unit.f_narrow(0, row as i64, 1)?, k + 1)?;
         found.retain(|similar| similar.row != row);

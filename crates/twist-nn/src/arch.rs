@@ -70,7 +70,7 @@ impl Arch {
             .or_else(|| VitArch::recognise(names).map(|found| found.map(Arch::Vit)));
         let arch = arch.unwrap_or_else(|| {
             Err(Unrecognised::seen(format!(
-                "there is no first layer of a known network for colour images, but {}",
+                "Twist found no first layer of a known network for colour images, but {}",
                 names.summary()
             )))
         })?;

@@ -35,7 +35,7 @@ pub trait Backbone: std::fmt::Debug + Send {
     /// inside a segment and compute it again.
     ///
     /// # Errors
-    /// The images do not fit: channels, kind, device. There is no such segment.
+    /// The images do not fit: channels, kind, device. The segment does not exist.
     fn segment(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor, NnError>;
 
     /// Features `[B, D]` of images `[B, 3, H, W]`: all segments.

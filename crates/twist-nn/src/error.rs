@@ -48,7 +48,7 @@ pub enum NnError {
     )]
     Patches { patch: i64, got: Vec<i64> },
     /// A part of a backbone that it does not have.
-    #[error("the backbone has {segments} segments, so there is no segment {index}")]
+    #[error("the backbone has {segments} segments, so segment {index} does not exist")]
     Segment { index: usize, segments: usize },
     /// A quantile that is not a part of a batch.
     #[error("the quantile of self-labelling must be in [0, 1), got {quantile}")]

@@ -1,7 +1,7 @@
 //! Residual networks (He et al., arXiv:1512.03385), read top-down: network, stem, stage, blocks.
 //!
 //! As in torchvision and the released code: the stride of a bottleneck sits in its 3×3 convolution, batch norms start
-//! with scale 1, and there is no classifier. `width` scales every layer, so 128 is the published `w2`.
+//! with scale 1, and the classifier is left out. `width` scales every layer, so 128 is the published `w2`.
 
 use std::fmt;
 

@@ -108,7 +108,7 @@ pub(crate) fn images_of(given: &Bound<'_, PyAny>) -> PyResult<Arc<dyn Dataset>> 
         None => several(given)?,
     };
     match images.is_empty() {
-        true => Err(PyValueError::new_err("there is no image")),
+        true => Err(PyValueError::new_err("the list of images is empty")),
         false => Ok(given_images(images)),
     }
 }

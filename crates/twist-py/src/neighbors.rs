@@ -57,7 +57,7 @@ pub(crate) fn queries_of(given: &Bound<'_, PyAny>) -> PyResult<Vec<Query>> {
         None => several(given)?,
     };
     if images.is_empty() {
-        return Err(PyValueError::new_err("there is no query"));
+        return Err(PyValueError::new_err("the list of queries is empty"));
     }
     let query = |image| match image {
         GivenImage::File(path) => Query::Named(path.to_string_lossy().into_owned()),

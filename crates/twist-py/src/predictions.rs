@@ -11,11 +11,11 @@ use crate::rows::{warn, warn_of};
 /// `twist.Predictions`: a row for each image, the most probable class first.
 #[pyclass(frozen, get_all, module = "twist")]
 pub(crate) struct Predictions {
-    /// Numbers of the classes, int32 `[N, T]`; -1 where there is no image.
+    /// Numbers of the classes, int32 `[N, T]`; -1 for a missing image.
     cluster: Py<PyArray2<i32>>,
-    /// Their names, str `[N, T]`; None where there is no image.
+    /// Their names, str `[N, T]`; None for a missing image.
     name: Py<PyArray2<Py<PyAny>>>,
-    /// Their probabilities, float32 `[N, T]`; NaN where there is no image.
+    /// Their probabilities, float32 `[N, T]`; NaN for a missing image.
     probability: Py<PyArray2<f32>>,
     /// Whether the best class is less probable than the threshold, bool `[N]`.
     unsure: Py<PyArray1<bool>>,
@@ -36,7 +36,7 @@ impl Predictions {
 pub(crate) struct Found {
     classes: Vec<(i32, String)>,
     top: usize,
-    /// Places in `classes`, `[N, T]`; `None` where there is no image.
+    /// Places in `classes`, `[N, T]`; `None` for a missing image.
     places: Vec<Option<usize>>,
     probabilities: Vec<f32>,
     unsure: Vec<bool>,

@@ -11,7 +11,7 @@ use twist_model::ModelError;
 pub(crate) enum Unreadable {
     /// An image that cannot be read is an error.
     Raise,
-    /// Its row says that there is nothing, and a warning says why.
+    /// Its row is empty, and a warning says why.
     Nan,
 }
 

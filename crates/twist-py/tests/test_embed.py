@@ -75,12 +75,12 @@ class Embed(unittest.TestCase):
         for given, error, words in [
             (3, TypeError, "this is of type int"),
             ([3], TypeError, "this is of type int"),
-            ([], ValueError, "there is no image"),
+            ([], ValueError, "list of images is empty"),
             (numpy.zeros((4, 4, 3), numpy.float32), TypeError, "uint8.*float32"),
             (numpy.zeros((3, 4, 4), numpy.uint8), ValueError, r"\[3, 4, 4\]"),
             (numpy.zeros((0, 4, 3), numpy.uint8), ValueError, "not an image"),
             (numpy.zeros(4, numpy.uint8), ValueError, r"\[4\]"),
-            (numpy.zeros((0, 4, 4, 3), numpy.uint8), ValueError, "there is no image"),
+            (numpy.zeros((0, 4, 4, 3), numpy.uint8), ValueError, "list of images is empty"),
         ]:
             with self.assertRaisesRegex(error, words):
                 self.model.embed(given)

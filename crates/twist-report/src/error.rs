@@ -17,7 +17,7 @@ pub enum ReportError {
 
     /// Nothing is at the path of a run.
     #[error(
-        "there is no run {}{}",
+        "run {} does not exist{}",
         path.display(),
         if near.is_empty() { ": give the folder that `twist train --out RUN` or `twist demo` wrote".into() } else { twist_io::did_you_mean(near) }
     )]
@@ -54,7 +54,7 @@ pub enum ReportError {
 
     /// A run without images cannot be browsed.
     #[error(
-        "{} has no embeddings (embeddings.parquet), so there is nothing to browse: they are written when training ends \
+        "{} has no embeddings (embeddings.parquet), so its images cannot be browsed: they are written when training ends \
          (`twist train … --resume` finishes a run)",
         path.display()
     )]

@@ -47,6 +47,7 @@ struct Color {
 pub(crate) fn render(runs: &[Run], studies: &[Study]) -> Result<Page, ReportError> {
     let mut environment = shown::environment();
     environment.add_filter("prose", prose);
+    environment.add_filter("breakable", breakable);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
@@ -86,6 +87,12 @@ fn prose(sentence: &str) -> Value {
     Value::from_safe_string(html)
 }
 
+/// A key as HTML, whose words may stand on lines of their own.
+fn breakable(key: &str) -> Value {
+    let escaped = HtmlEscape(key).to_string();
+    Value::from_safe_string(escaped.replace('.', ".<wbr>").replace('_', "_<wbr>"))
+}
+
 /// Folder names, with a number behind those that occur twice.
 fn distinct_names(runs: &[Run]) -> Vec<String> {
     runs.iter()
@@ -118,6 +125,11 @@ mod tests {
         assert_eq!(html("use `--resume` <b>"), "use <code>--resume</code> &lt;b&gt;");
         assert_eq!(html("a ` b"), "a ` b");
         assert_eq!(html("`<i>`"), "<code>&lt;i&gt;</code>");
+    }
+
+    #[test]
+    fn a_key_breaks_between_its_words() {
+        assert_eq!(breakable("knn.k_asked<").to_string(), "knn.<wbr>k_<wbr>asked&lt;");
     }
 
     #[test]

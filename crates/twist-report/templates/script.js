@@ -273,10 +273,14 @@
   // Which section is being read.
   const links = new Map(all('.bar nav a').map((link) => [link.hash.slice(1), link]));
   const watcher = new IntersectionObserver((entries) => {
-    for (const entry of entries) links.get(entry.target.id)?.classList.toggle('here', entry.isIntersecting);
+    for (const entry of entries) {
+      const link = links.get(entry.target.id);
+      link?.classList.toggle('here', entry.isIntersecting);
+      if (entry.isIntersecting && link) link.parentNode.scrollLeft = link.offsetLeft - link.parentNode.offsetLeft - 40;
+    }
   }, { rootMargin: '-45% 0px -50% 0px' });
   for (const id of links.keys()) { const target = document.getElementById(id); if (target) watcher.observe(target); }
 
-  // Paper shows what is folded away.
-  addEventListener('beforeprint', () => all('details').forEach((node) => { node.open = true; }));
+  // Paper shows what is folded away, except in cells, which are too narrow for it.
+  addEventListener('beforeprint', () => all('details').forEach((node) => { node.open = !node.closest('td'); }));
 })();

@@ -452,8 +452,8 @@
       heading('Label these next'),
       make('p', { class: 'lead', text: 'Most useful to label: for each class, the images the network is least sure about. Labels are saved to labels.csv of the run at once; give that file to twist finetune --labels. '
         + (run.evaluated_on.includes('held-out') ? 'These are held-out images: a classifier that learns from them must be measured on others.' : '') }),
-      make('p', {}, make('a', { class: 'tool main', href: 'labels.csv', download: 'labels.csv', id: 'export',
-        text: next.labelled ? 'Export ' + plural(next.labelled, 'label') : 'No label yet' })),
+      next.labelled > 0 && make('p', {}, make('a', { class: 'tool main', href: 'labels.csv', download: 'labels.csv', id: 'export',
+        text: 'Export ' + plural(next.labelled, 'label') })),
       next.labels.length > 0 && make('ul', { class: 'tally', 'aria-label': 'labels so far' },
         ...next.labels.map(({ label, images }) => make('li', {}, make('button', { type: 'button', title: 'write “' + label + '” into the field below',
           onclick: () => { const field = document.querySelector('.labeller input[type=text]'); if (field) { field.value = label; field.dispatchEvent(new Event('input')); field.focus(); } } },

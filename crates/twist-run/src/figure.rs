@@ -259,7 +259,7 @@ figures! {
         BaselineImages, "ACC of k-means with as many clusters as the network has";
     KMEANS_FEATURES = "kmeans_features_accuracy", "k-means on the same features", Fraction, Higher, BaselineImages,
         "ACC of k-means with as many clusters as the head has";
-    KMEANS_UNIT_FEATURES = "kmeans_unit_features_accuracy", "k-means on the same features with unit length", Fraction,
+    KMEANS_UNIT_FEATURES = "kmeans_unit_features_accuracy", "k-means on the same features at unit length", Fraction,
         Higher, BaselineImages, "ACC of k-means with as many clusters as the head has";
 
     MOST_FREQUENT_TOP1 = "most_frequent_top1", "the most frequent class", Share, Higher, TestImages,

@@ -51,7 +51,7 @@ impl Figures {
         self.0.iter().map(|(key, value)| (key.as_ref(), *value))
     }
 
-    /// Whether there are none.
+    /// Whether it has no figures.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

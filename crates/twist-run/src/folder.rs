@@ -16,7 +16,7 @@ pub enum OnExisting {
     /// Refuse a folder that holds anything.
     #[default]
     Refuse,
-    /// Continue the run in it; begin one where there is none.
+    /// Continue the run in it; start one if it has none.
     Resume,
     /// Replace the run in it. Files that are not Twist's stay.
     Replace,
@@ -115,7 +115,7 @@ impl RunFolder {
     }
 
     /// Moves a file that holds what people said and that would be replaced out of the way, under a name that says so. Returns where
-    /// it is then; `None` when there is no such file.
+    /// it is then; `None` if the file does not exist.
     ///
     /// # Errors
     /// A file cannot be read, written or removed.

@@ -30,7 +30,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log of the run in `folder`; empty where there is none.
+    /// The log of the run in `folder`; empty if it does not exist.
     ///
     /// # Errors
     /// The file cannot be read.

@@ -31,7 +31,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// What the run in `folder` was started with; `None` where there is no run.
+    /// What the run in `folder` was started with; `None` without a run.
     ///
     /// # Errors
     /// The file cannot be read, or is damaged.

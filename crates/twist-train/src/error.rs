@@ -55,8 +55,8 @@ impl From<std::io::Error> for TrainError {
 impl TrainError {
     /// A state, or a result, of another run.
     pub fn other_run(path: &Path, why: &str) -> Self {
-        let remedy = "give what it was begun with, name another folder, or begin anew (with --force, or where there is no such \
-                      flag by removing the file)";
+        let remedy = "give what it was started with, name another folder, or start again (with --force; a command without this \
+                      flag starts again when you remove the file)";
         Self::not_resumed(path, why).remedy(remedy).into()
     }
 

@@ -17,7 +17,7 @@ pub struct HostMemory {
     pub available: u64,
 }
 
-/// Main memory, within the limit of the container that this process is in; `None` where there is no `/proc`.
+/// Main memory, within the limit of the container that this process is in; `None` without `/proc`.
 pub fn host_memory() -> Option<HostMemory> {
     let info = fs_err::read_to_string("/proc/meminfo").ok()?;
     let groups = fs_err::read_to_string("/proc/self/cgroup").unwrap_or_default();

@@ -64,7 +64,7 @@ impl StepMetrics {
         })
     }
 
-    /// Takes the logits `[V*B, K]` out; the second time there are none.
+    /// Takes the logits `[V*B, K]` out; the second time it has none.
     pub fn take_logits(&mut self) -> Option<Tensor> {
         self.logits.take()
     }

@@ -102,7 +102,7 @@ pub fn released_warmup_epochs(epochs: u64) -> u64 {
 }
 
 /// Epochs of warm-up where a recipe is silent: the released rule for a run of `epochs`, and a quarter of its first stage
-/// where that is no longer than the released warm-up.
+/// if that is not longer than the released warm-up.
 pub fn silent_warmup_epochs(epochs: u64, first_stage: u64) -> u64 {
     match released_warmup_epochs(epochs) {
         released if released < first_stage => released,

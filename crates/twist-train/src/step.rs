@@ -26,7 +26,7 @@ impl TrainState {
     /// A fresh network with its optimizer, by the plan's seed.
     ///
     /// # Errors
-    /// libtorch's, when there is no memory.
+    /// libtorch's, if memory runs out.
     pub fn new(plan: &TrainPlan) -> Result<Self, TrainError> {
         plan.run.machine.prepare()?;
         let mut net = TwistNet::new(plan.net(), plan.run.machine.device, plan.run.seed)?;

@@ -23,7 +23,7 @@ impl Teacher {
     /// A teacher that is equal to `student`.
     ///
     /// # Errors
-    /// libtorch's, when there is no memory.
+    /// libtorch's, if memory runs out.
     pub fn of(student: &TwistNet, plan: &TrainPlan) -> Result<Self, TrainError> {
         let mut net = TwistNet::new(&student.config, plan.run.machine.device, plan.run.seed)?;
         if plan.channels_last() {

@@ -64,7 +64,7 @@ impl Cache {
         Ok(file)
     }
 
-    /// Fails with the remedy when there is not enough space to download and take apart a flavour's wheels, of which
+    /// Fails with the remedy if the disk has not enough space to download and take apart a flavour's wheels, of which
     /// `present_gb` are there already.
     pub(super) fn check_space(&self, flavour: Flavour, present_gb: f64) -> Result<()> {
         let stat = rustix::fs::statvfs(&self.root)

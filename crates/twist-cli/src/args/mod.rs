@@ -7,7 +7,7 @@ mod run;
 mod streaming;
 mod teach;
 
-pub(crate) use model::{ModelArgs, UseArgs};
+pub(crate) use model::{MODEL, ModelArgs, UseArgs};
 pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
 pub(crate) use streaming::StreamingArgs;
 pub(crate) use teach::{BudgetArgs, TeachArgs, TeachMachineArgs};
@@ -24,21 +24,24 @@ const ABOUT: &str = "Discovers classes in images that nobody labelled (self-supe
 
 const START: &str = "\
 Start here:
-  twist demo                      discovers ten classes in pictures it draws itself (1 to 3 minutes)
-  twist data info photos/         shows what is in a folder of images
-  twist train photos/ --clusters 20
-  twist report runs/folder_auto-1
-  twist predict runs/folder_auto-1 photos/
+  twist demo                                  discovers ten classes in drawn pictures (1 to 3 min)
+  twist data info photos/                     shows what is in a folder of images
+  twist train photos/ --clusters 20           discovers 20 classes in it
+  twist report runs/folder_auto-1 --serve     shows the classes on a page, to name and merge
+  twist predict runs/folder_auto-1 photos/    prints the class of each image
 
 DATA is a folder of images (sub-folders are classes when there are any), one image, a pattern
 ('photos/*.jpg', in quotes), a list (.txt, .csv), - (paths on standard input), tar shards
 ('shards/train-*.tar' or 'train-{000..009}.tar', in quotes), parquet files, CIFAR binary batches,
 or shapes:train, the pictures of the demo.
 
-What --out names is not replaced, file or run, unless --force is given (`data pack` never replaces).
+MODEL is a run folder, a checkpoint, a weight file (from `twist import`), hf:ORG/NAME (a network of
+the Hugging Face hub), or starter (after `twist import starter`).
+
+--out does not replace an existing file or run unless --force is given (`data pack` never does).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 training collapsed,
-130 and 143 stopped by Ctrl-C and SIGTERM (saved; --resume goes on).";
+130 and 143 stopped by Ctrl-C and SIGTERM (the run is saved; --resume continues it).";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -125,6 +128,18 @@ mod tests {
             }
         });
         assert!(seen > 60, "{seen} arguments with a heading");
+    }
+
+    #[test]
+    fn what_is_given_without_a_flag_stands_below_arguments() {
+        let mut seen = 0;
+        each(&Cli::command(), &mut |command| {
+            for arg in command.get_positionals() {
+                assert_eq!(arg.get_help_heading(), None, "{}: {arg}", command.get_name());
+                seen += 1;
+            }
+        });
+        assert!(seen > 20, "{seen} arguments");
     }
 
     #[test]

@@ -6,11 +6,14 @@ use torch_ext::DeviceRequest;
 
 use super::{PrecisionArg, at_least, device};
 
+/// The help of MODEL.
+pub(crate) const MODEL: &str =
+    "A run folder, a checkpoint, a weight file, hf:ORG/NAME, or `starter` (see `twist import --help`)";
+
 /// Which model, and what of the machine it uses.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModelArgs {
-    /// A run folder, a checkpoint, a weight file (`twist import` makes one of foreign weights), or hf:ORG/NAME
-    #[arg(value_name = "MODEL")]
+    #[arg(value_name = "MODEL", help = MODEL)]
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) machine: UseArgs,
@@ -19,10 +22,10 @@ pub(crate) struct ModelArgs {
 /// What using a model needs of the machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct UseArgs {
-    /// Use the momentum teacher of MODEL instead of its student
+    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with [teacher])
     #[arg(long, help_heading = "Model")]
     pub(crate) teacher: bool,
-    /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
+    /// auto (a GPU if Twist finds one), cpu, cuda or cuda:INDEX
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true, help_heading = "Machine")]
     pub(crate) device: DeviceRequest,
     /// Arithmetic of the network: fp32 or bf16 [default: fp32 for published protocols, else as it was trained]

@@ -14,7 +14,7 @@ pub(crate) struct RunFolderArgs {
     /// Folder of the run [default: the next free runs/RECIPE-N; with --resume the latest of them]
     #[arg(long, value_name = "RUN")]
     pub(crate) out: Option<PathBuf>,
-    /// Continue from the last good checkpoint; start if there is none, do nothing if the run is finished
+    /// Continue from the last good checkpoint; start a run that has none, and leave a finished run as it is
     #[arg(long, conflicts_with = "force")]
     pub(crate) resume: bool,
     /// Replace a run folder that exists
@@ -42,7 +42,7 @@ impl RunFolderArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Machine")]
 pub(crate) struct MachineArgs {
-    /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
+    /// auto (a GPU if Twist finds one), cpu, cuda or cuda:INDEX
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true)]
     pub(crate) device: DeviceRequest,
     /// Arithmetic of the network: auto (bf16 where the hardware is fast at it), fp32 or bf16
@@ -52,7 +52,7 @@ pub(crate) struct MachineArgs {
     #[arg(long, value_name = "N", value_parser = at_least::<u16>(1))]
     pub(crate) threads: Option<u16>,
     /// Time for training, such as 30m or 1h30m: without --epochs the schedule is fitted to it; at its end the run is saved and
-    /// evaluated, and --resume goes on
+    /// evaluated, and --resume continues it
     #[arg(long, value_name = "TIME")]
     pub(crate) max_time: Option<Duration>,
 }

@@ -4,20 +4,19 @@ use std::path::PathBuf;
 
 use torch_ext::DeviceRequest;
 
-use super::{PrecisionArg, UseArgs, at_least, device};
+use super::{MODEL, PrecisionArg, UseArgs, at_least, device};
 use crate::model::Opened;
 use crate::talk::Talk;
 
 /// Which model, and what of the machine it uses.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StreamingArgs {
-    /// A run folder, a checkpoint, or a weight file (`twist import` makes one of foreign weights)
-    #[arg(value_name = "MODEL")]
+    #[arg(value_name = "MODEL", help = MODEL)]
     pub(crate) model: PathBuf,
-    /// Use the momentum teacher of MODEL instead of its student
+    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with [teacher])
     #[arg(long, help_heading = "Model")]
     teacher: bool,
-    /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
+    /// auto (a GPU if Twist finds one), cpu, cuda or cuda:INDEX
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true, help_heading = "Machine")]
     device: DeviceRequest,
     /// Arithmetic of the network: fp32 or bf16 [default: what the model was trained with]

@@ -20,25 +20,25 @@ pub(crate) struct TeachArgs {
     /// Images in one update [default: 256]
     #[arg(long, value_name = "N", value_parser = at_least::<usize>(2))]
     pub(crate) batch_size: Option<usize>,
-    /// First learning rate of the classifier; a cosine takes it to 0 [default: 0.2]
+    /// Initial learning rate of the classifier; a cosine takes it to 0 [default: 0.2]
     #[arg(long, value_name = "X")]
     pub(crate) lr: Option<f64>,
-    /// First learning rate of the backbone [default: 0.04 up to 1 %, 0.02 up to 10 %, 0.01]
+    /// Initial learning rate of the backbone [default: 0.04 up to 1 %, 0.02 up to 10 %, 0.01]
     #[arg(long, value_name = "X")]
     pub(crate) backbone_lr: Option<f64>,
-    /// Weight decay of weights [default: 0]
+    /// Weight decay, of weights only [default: 0]
     #[arg(long, value_name = "X")]
     pub(crate) weight_decay: Option<f64>,
-    /// Images whose statistics the batch norms take together, as on a GPU of their own [default: 32]
+    /// Images that share the statistics of the batch norms [default: 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..))]
     pub(crate) norm_batch: Option<u32>,
     /// Epochs between two tests; the last epoch is always tested [default: 20 tests in all]
     #[arg(long, value_name = "N")]
     pub(crate) test_every: Option<u64>,
-    /// Begin with random weights instead of the model's: the same network for comparison
+    /// Start from random weights instead of the model's, for comparison
     #[arg(long)]
     pub(crate) from_scratch: bool,
-    /// Seed of draws of labels, first weights, order and crops [default: 0]
+    /// Seed of the drawn labels, the initial weights, the order and the crops [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 }
@@ -65,10 +65,10 @@ impl TeachArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Machine")]
 pub(crate) struct TeachMachineArgs {
-    /// Use the momentum teacher of MODEL instead of its student
+    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with [teacher])
     #[arg(long, help_heading = "Model")]
     teacher: bool,
-    /// auto (a GPU if there is one), cpu, cuda or cuda:INDEX
+    /// auto (a GPU if Twist finds one), cpu, cuda or cuda:INDEX
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = device(), hide_possible_values = true)]
     device: DeviceRequest,
     /// Arithmetic of the network: fp32 or bf16 [default: fp32, as published]

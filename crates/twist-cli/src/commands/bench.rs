@@ -17,8 +17,8 @@ Examples:
   twist bench pipeline photos/ --mode decode --threads 2
   twist bench step --arch resnet18_cifar --size 32 --batch 64 --dim 512 --hid-dim 1024
 
-Keep the machine otherwise idle: computing threads beside another busy process slow down many
-times over.";
+Keep the machine otherwise idle: beside another busy process, computing threads are many times
+slower.";
 
 /// Measure the input pipeline or the training step
 #[derive(Debug, clap::Args)]
@@ -124,7 +124,7 @@ fn bench_pipeline(args: &PipelineArgs) -> anyhow::Result<Exit> {
         match dataset.read(index)? {
             Stored::Encoded(bytes) => files.push(bytes),
             Stored::Pixels(_) => {
-                anyhow::bail!("{} holds pixels, not files: there is nothing to decode", args.data)
+                anyhow::bail!("{} holds pixels, not image files: give images in files or shards", args.data)
             }
         }
     }

@@ -13,7 +13,7 @@ Examples:
   twist completions zsh > ~/.zfunc/_twist
   twist completions fish > ~/.config/fish/completions/twist.fish";
 
-/// Print tab completion for a shell
+/// Print tab completions for a shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -18,7 +18,7 @@ Examples:
 /// GiB of kept features that are worth a word.
 const MANY_FEATURES: f64 = 10.0;
 
-/// Show what was found: processor, libtorch, CUDA, memory, disk - and what to do
+/// Show what Twist found (processor, libtorch, CUDA, memory, disk) and what to do
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -175,7 +175,7 @@ impl Findings {
             format!("precision  auto means {} here", self.precision_auto),
             match &self.features.folder {
                 Some(folder) => format!("features   {:.1} GiB kept in {folder}", self.features.gib),
-                None => "features   not kept: there is no home folder".into(),
+                None => "features   not kept: set HOME, XDG_CACHE_HOME or TWIST_CACHE".into(),
             },
         ];
         if self.advice.is_empty() {

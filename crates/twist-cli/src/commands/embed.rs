@@ -16,10 +16,9 @@ Examples:
   twist embed runs/demo-1 photos/ --out photos.npy         and photos.npy.csv with the paths
   twist embed resnet50.safetensors 'shards/*.tar' --out features.safetensors --normalize
 
-Images stream through the network into the file, so memory does not grow with their number. The
-file appears when it is complete. Images that cannot be read are left out and listed.";
+Memory does not grow with the number of images. The file appears when it is complete. Images that cannot be read are left out and listed.";
 
-/// The features of each image, as a table
+/// Write the features of each image as a table
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -31,13 +30,13 @@ pub(crate) struct Args {
     /// The table: .parquet, .npy or .safetensors; the last two with a .csv beside them
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Replace the file of --out if there is one
+    /// Replace the file of --out if it exists
     #[arg(long)]
     force: bool,
     /// Divide each embedding by its length, so that products are cosine similarities
     #[arg(long)]
     normalize: bool,
-    /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, none, or a list file
+    /// Where labels come from: auto (what DATA contains), folder (every sub-folder is a class), coarse (super-classes of CIFAR-100), none, or a list file
     #[arg(long, value_name = "auto|folder|none|FILE", default_value = sources::DEFAULT_LABELS)]
     labels: String,
 }

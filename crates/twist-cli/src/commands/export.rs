@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use torch_ext::DeviceRequest;
 use twist_model::{ExportOptions, Model, export_formats, exporter, sha256_of};
 
-use crate::args::UseArgs;
+use crate::args::{MODEL, UseArgs};
 use crate::exit::{Exit, Usage};
 use crate::talk::{Talk, to_stdout};
 use crate::{names, out_file};
@@ -14,7 +14,7 @@ use crate::{names, out_file};
 const EXAMPLES: &str = "\
 Examples:
   twist export runs/RUN --out classes.onnx              images in, features and classes out
-  twist export runs/RUN --out classes.onnx --bytes      takes uint8 pixels, normalises inside
+  twist export runs/RUN --out pixels.onnx --bytes       takes uint8 pixels, normalises inside
   twist export runs/RUN --out backbone.pth              as the released TWIST, for PyTorch
   twist export runs/RUN --to timm --out vit.safetensors
   twist export runs/RUN --to torchvision --out resnet50.pth
@@ -25,19 +25,18 @@ The output is the SHA-256 and the name of each file.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A run folder, a checkpoint, a weight file (`twist import` makes one of foreign weights), or hf:ORG/NAME
-    #[arg(value_name = "MODEL")]
+    #[arg(value_name = "MODEL", help = MODEL)]
     model: PathBuf,
-    /// Use the momentum teacher of MODEL instead of its student
-    #[arg(long)]
+    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with [teacher])
+    #[arg(long, help_heading = "Model")]
     teacher: bool,
-    /// Whose format [default: by the ending of --out: .onnx, .pth, .safetensors]
+    /// Format [default: by the ending of --out: .onnx, .pth, .safetensors]
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(export_formats()))]
     to: Option<String>,
     /// The file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Replace the file of --out if there is one
+    /// Replace the file of --out if it exists
     #[arg(long)]
     force: bool,
     /// ONNX: take images as uint8 [batch, S, S, 3] and normalise them inside

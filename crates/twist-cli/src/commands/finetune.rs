@@ -13,10 +13,10 @@ use crate::sources::{self, DEFAULT_LABELS};
 use crate::talk::Talk;
 use crate::{place, progress};
 
-/// Runs without `--out` are called so.
+/// The name of a run without `--out`.
 const NAME: &str = "finetune";
 
-/// What `--out` is here: there is no recipe to call a run after.
+/// The help of `--out`. Fine-tuning has no recipe that could name its run.
 const OUT: &str =
     "Folder of the run [default: the next free runs/finetune-N; with --resume the latest of them]";
 
@@ -25,18 +25,18 @@ Examples:
   twist finetune runs/mine-1 --train photos/ --labels labelled.csv    a handful of labelled images
   twist finetune runs/mine-1 --train 'train-*.tar' --test 'test-*.tar' --percent 1
   twist finetune resnet50.safetensors --train imagenet/train --labels 1percent.txt
-  twist finetune --resume --out runs/finetune-1                       go on after a stop or a kill
+  twist finetune --resume --out runs/finetune-1                       resume after a stop or a kill
 
 The run folder is a MODEL with a classifier: `twist predict`, `twist eval classifier` use it.
-MODEL itself is not changed. Values follow the released protocol for the part of the labels. With up
-to 50 labels a class probabilities are scaled so that their mean is the accuracy which holding
-labels out gives.";
+MODEL itself is not changed. Default values are those of the released code for the part of the
+labels. With up to 50 labels per class, cross-validation estimates the accuracy, and probabilities
+are scaled so that their mean equals it.";
 
-/// Train a classifier from labels, the backbone with it
+/// Train a classifier, together with the backbone, from labels
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, mut_arg("out", |out| out.help(OUT)))]
 pub(crate) struct Args {
-    /// A run folder, a checkpoint, or a weight file; can be left out with --resume --out RUN
+    /// A run folder, a checkpoint, a weight file, hf:ORG/NAME, or `starter`; can be left out with --resume --out RUN
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
     /// Images to learn from: any DATA
@@ -57,7 +57,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     machine: TeachMachineArgs,
     /// Time for training, such as 30m or 1h30m: without --epochs the schedule is fitted to it; at its end the run is saved, and
-    /// --resume goes on
+    /// --resume continues it
     #[arg(long, value_name = "TIME", help_heading = "Machine")]
     max_time: Option<Duration>,
 }

@@ -24,7 +24,7 @@ Examples:
 Similarity is the cosine between features: 1 for equal ones. A query is a file, or else the path of
 an image in DATA; an image of DATA is not listed as its own neighbour.";
 
-/// The images of DATA that are most like a given one
+/// Find the images of DATA that are most similar to a given one
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

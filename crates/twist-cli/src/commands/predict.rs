@@ -10,6 +10,7 @@ use twist_model::{
 use crate::args::{StreamingArgs, at_least};
 use crate::exit::{Exit, Usage};
 use crate::model::{Input, Opened};
+use crate::screen::Stdout;
 use crate::talk::{Talk, stdout_is_terminal};
 use crate::{names, out_file, sources, stream};
 
@@ -20,15 +21,15 @@ Examples:
   twist predict runs/demo-1 'photos/*.jpg' --top 3 --out classes.parquet
   twist predict runs/demo-1 'shards/*.tar' --unsure 0.6 --out classes.jsonl
 
-Classes are those that training discovered, or that labels taught a model of `twist finetune`,
-called and merged as `twist clusters` says; the probabilities of merged ones add up. `unsure` is
-true where the probability is below the threshold (--unsure, else the one that `twist clusters MODEL
-unsure` set); class and probability stay. `label` is what DATA says (sub-folders, or --labels).
-Images that cannot be read are left out and listed. A CSV of it can be given to --labels of other
-commands: there `name` is the label, whatever the column `label` says, and unsure images have none.
-In CSV, text that begins with = + - or @ has an apostrophe in front, so that no spreadsheet runs it.";
+The classes are those that training discovered, or those of the labels for a model of `twist
+finetune`. Names and merges of `twist clusters` are used; the probabilities of merged classes are
+added. `unsure` is true if the probability is below the threshold; class and probability stay.
+`label` is the class that DATA gives (sub-folders, or --labels). Images that cannot be read are left
+out and listed. Other commands read the CSV as --labels: `name` is then the label, whatever the
+column `label` contains, and unsure images have none. In CSV, text that begins with = + - or @ gets
+an apostrophe in front, so that spreadsheets do not treat it as a formula.";
 
-/// The class of each image, with probabilities
+/// Predict the class of each image, with probabilities
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -40,10 +41,10 @@ pub(crate) struct Args {
     /// Classes to name for each image, the most probable first
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least::<u16>(1))]
     top: u16,
-    /// Where the column `label` comes from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, none, or a list file
+    /// Where the column `label` comes from: auto (what DATA contains), folder (every sub-folder is a class), coarse (super-classes of CIFAR-100), none, or a list file
     #[arg(long, value_name = "auto|folder|none|FILE", default_value = sources::DEFAULT_LABELS)]
     labels: String,
-    /// Probability below which an image is unsure [default: what is kept with the model, else none]
+    /// Probability below which an image is unsure [default: the one that `twist clusters MODEL unsure` set, else none]
     #[arg(long, value_name = "P", value_parser = probability)]
     unsure: Option<f64>,
     /// Which classes: discovered or labels [default: labels if the model has a classifier, else discovered]
@@ -52,7 +53,7 @@ pub(crate) struct Args {
     /// The table: .csv, .jsonl or .parquet [default: CSV on stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Replace the file of --out if there is one
+    /// Replace the file of --out if it exists
     #[arg(long, requires = "out")]
     force: bool,
 }
@@ -81,9 +82,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let source = Input::open_all(&args.data, &args.labels, talk)?;
     opened.takes(&source)?;
     let table = if stdout_is_terminal() { table_on_terminal } else { table_in_stream };
-    let sink = file.map_or_else(|| table(Box::new(std::io::stdout()), &schema), Ok)?;
-    let step = opened.model.step.map_or_else(String::new, |step| format!(", of step {step}"));
-    talk.say(format!("{}: {} of them{step}", predictor.source(), predictor.len()));
+    let sink = file.map_or_else(|| table(Box::new(Stdout), &schema), Ok)?;
+    let step = opened.model.step.map_or_else(String::new, |step| format!(", as of step {step}"));
+    talk.say(format!("{} {}{step}", predictor.len(), predictor.source()));
     let write = |batch: &FeatureBatch<'_>, sink: &mut dyn TableSink| {
         sink.push(&predictor.rows(&schema, &opened.model, batch, &**source.dataset())?)
     };

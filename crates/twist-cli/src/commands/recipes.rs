@@ -21,7 +21,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Names and what each is for (the default)
+    /// List the recipes and what each is for (the default)
     #[command(after_help = "Examples:\n  twist recipes list")]
     List,
     /// Print one recipe

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Context;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use twist_report::ReportSummary;
 use twist_run::files;
 
 use crate::bar::Busy;
 use crate::exit::{Exit, Usage};
+use crate::signals::Asking;
 use crate::talk::{Talk, to_stdout};
 use crate::{out_file, page_helpers};
 
@@ -18,14 +17,14 @@ const EXAMPLES: &str = "\
 Examples:
   twist report runs/demo-1                        writes runs/demo-1/report.html
   twist report runs/demo-1 runs/demo-2            compares both in report.html
-  twist report runs/* --out seeds.html --force    replaces the page that is there
+  twist report runs/* --out seeds.html --force    replaces an existing page
   twist report runs/demo-1 --serve                browse, search by example, name, merge and label
 
-Beside the page of one run lies label_next.csv: the images whose labels would help most.
-What is done on the served page is kept in the run at once: names and merges in clusters.json,
-labels in labels.csv, for twist finetune --labels.";
+Beside the page of one run, label_next.csv lists the images whose labels would help most.
+The served page saves every change in the run at once: names and merges in clusters.json,
+labels in labels.csv, for `twist finetune --labels`.";
 
-/// Write one HTML page about a run or several; or serve a page to work with
+/// Write an HTML page about one or several runs, or serve an interactive page
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -35,7 +34,7 @@ pub(crate) struct Args {
     /// The page [default: RUN/report.html, or report.html for several runs]
     #[arg(long, value_name = "FILE.html", conflicts_with = "serve")]
     out: Option<PathBuf>,
-    /// Replace the page of --out, or of several runs, if there is one
+    /// Replace the page of --out, or of several runs, if it exists
     #[arg(long, conflicts_with = "serve")]
     force: bool,
     /// Serve an interactive page about one run on 127.0.0.1 until Ctrl-C, and print its address
@@ -87,9 +86,8 @@ pub(crate) fn tell_notes(summary: &ReportSummary, talk: &Talk) {
 /// Serves until Ctrl-C or SIGTERM, which end it as they should: nothing is left to save.
 fn serve(run: &Path, port: u16, talk: &Talk) -> anyhow::Result<Exit> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot handle Ctrl-C")?;
-    }
+    let raised = Arc::clone(&stop);
+    let _asking = Asking::to(move |_| raised.store(true, Ordering::SeqCst));
     let helpers = page_helpers::of_run(run, talk);
     let announce = |address: &str, damaged: &[String]| {
         damaged.iter().for_each(|note| talk.warn(note));

@@ -26,24 +26,24 @@ use crate::{folder_auto, place, recipes};
 
 use super::train_head;
 
-/// What `--out` is here: several data sets may have runs of one recipe.
+/// The help of `--out`. Several data sets may have runs of one recipe, so `--resume` also looks at DATA.
 const OUT: &str = "Folder of the run [default: the next free runs/RECIPE-N; with --resume the latest of them on the same DATA]";
 
 const EXAMPLES: &str = "\
 Examples:
-  twist train photos/                             a recipe made for these images, with its reasons
-  twist train photos/ --clusters 20               20 classes; labels are not needed
-  twist train photos/ --clusters 20 --max-time 30m    as many epochs as half an hour has time for
-  twist train 'cifar10/train-*.tar' --eval-data 'cifar10/test-*.tar' --recipe cifar10_cpu
+  twist train photos/                                 makes a recipe for these images, with reasons
+  twist train photos/ --clusters 20                   20 classes; labels are not needed
+  twist train photos/ --clusters 20 --max-time 30m    as many epochs as fit into half an hour
+  twist train photos/ --frozen starter --clusters 20  only a head, on features of a trained network
+  twist train features.npy --clusters 20              a head on features of another program
+  twist train photos/ --print-config > mine.toml      every value in force, to start your own recipe
   twist train photos/ --recipe mine.toml --set optim.lr=0.1 --epochs 50
-  twist train --resume --out runs/cifar10_cpu-1   go on after a stop, a crash or a kill
-  twist train photos/ --print-config > mine.toml  every value in force, for a recipe of your own
-  twist train photos/ --frozen MODEL --clusters 20    a head on what a trained network sees
-  twist train features.npy --clusters 20          a head on features of another program
+  twist train 'cifar10/train-*.tar' --eval-data 'cifar10/test-*.tar' --recipe cifar10_cpu
+  twist train --resume --out runs/cifar10_cpu-1       resume after a stop, a crash or a kill
 
-Labels are never trained on. Sub-folders (or labels in shards) only serve to measure: k-NN
-accuracy, and how well the discovered classes agree with them. --eval-data names images that are
-kept out of training for that.";
+Training never uses labels. Sub-folders (or labels in shards) only serve to measure: k-NN accuracy,
+and how well the discovered classes agree with them. --eval-data names images to measure on; they
+are not used for training.";
 
 /// The command that resumes a run, up to the folder.
 pub(super) const AGAIN: &str = "twist train --resume --out";
@@ -61,17 +61,17 @@ pub(crate) struct Args {
     /// Number of classes to discover
     #[arg(long, value_name = "K", value_parser = at_least::<i64>(2))]
     pub(super) clusters: Option<i64>,
-    /// Train a head alone, on the features of this model's frozen backbone (a run folder or a weight file)
+    /// Train only a head, on features of this model's backbone, which stays as it is: a run folder, a checkpoint, a weight file, hf:ORG/NAME, or `starter`
     #[arg(long, value_name = "MODEL")]
     frozen: Option<String>,
-    /// Labels to measure with: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, none, or a list file [default: auto]
+    /// Labels to measure with: auto (what DATA contains), folder (every sub-folder is a class), coarse (super-classes of CIFAR-100), none, or a list file [default: auto]
     #[arg(long, value_name = "auto|folder|none|FILE")]
     labels: Option<String>,
-    /// Images to measure on, kept out of training
+    /// Images to measure on; they are not used for training
     #[arg(long, value_name = "DATA")]
     eval_data: Option<String>,
-    /// Begin with the weights of this model instead of random ones: a run folder, a checkpoint, a weight file, hf:ORG/NAME or
-    /// starter; without --recipe its backbone is the one that is trained
+    /// Start from the weights of this model instead of random ones: a run folder, a checkpoint, a weight file, hf:ORG/NAME, or
+    /// `starter`; without --recipe its backbone is the one that is trained
     #[arg(long, value_name = "MODEL")]
     pub(super) init: Option<PathBuf>,
     /// Go on where the released TWIST code stopped: weights, optimizer and epoch of its checkpoint.pth, with the --recipe of its run
@@ -300,11 +300,11 @@ fn sources(args: &Args) -> anyhow::Result<Sources> {
         (None, None) if args.folder.resume => {
             return Err(Usage(match &args.folder.out {
                 Some(out) if out.join(files::CONFIG).is_file() => format!(
-                    "the run in {} ended before it had begun: give the whole command again, with DATA and with --resume",
+                    "the run in {} ended before its first step: give the whole command again, with DATA and with --resume",
                     out.display()
                 ),
                 Some(out) => format!(
-                    "there is no run in {} to resume{}: `twist train DATA --out {}` begins one",
+                    "{} does not contain a run to resume{}: `twist train DATA --out {}` starts one",
                     out.display(),
                     did_you_mean(&near_runs(out)),
                     shell_word(out)

@@ -151,13 +151,13 @@ impl Begun for BegunHeads {
         Ok(run.run(Some(&mut evaluate), recorders, stop, *max_time)?)
     }
 
-    /// The head with the least loss becomes the run's model; figures and report.
+    /// The head with the lowest loss becomes the run's model; figures and report.
     fn finish(mut self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<()> {
         let losses = self.run.task_mut().losses()?;
         let number = Heads::best(&losses);
         if let [_, _, ..] = losses.as_slice() {
             let each: Vec<String> = losses.iter().map(|loss| format!("{loss:.4}")).collect();
-            talk.say(format!("head {number} has the least loss and is kept: {}", each.join("  ")));
+            talk.say(format!("head {number} has the lowest loss and is kept: {}", each.join("  ")));
         }
         let chosen = ChosenHead { number, losses };
         let (heads, step) = (self.run.task(), self.run.step());

@@ -19,8 +19,9 @@ use crate::bar::Busy;
 use crate::commands::report::tell_notes;
 use crate::exit::Exit;
 use crate::progress::Progress;
+use crate::signals::Asking;
+use crate::summary;
 use crate::talk::{Talk, to_stdout};
-use crate::{signals, summary};
 
 /// Where a run goes.
 pub(crate) struct Target {
@@ -91,7 +92,11 @@ fn train(begun: &mut impl Begun, folder: &RunFolder, talk: &Talk) -> anyhow::Res
         return Ok(Outcome::Finished { steps: 0 }); // only the evaluation is missing
     }
     let stop = StopFlag::new();
-    let _signals = signals::handle(&stop, talk)?;
+    let (raised, told) = (stop.clone(), talk.clone());
+    let _asking = Asking::to(move |signal| {
+        raised.raise(signal);
+        told.say("stopping after this step and saving; press Ctrl-C again to end at once, without saving");
+    });
     let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders()?;
     recorders.push(Box::new(Progress::new(talk).fitted_to(begun.fitted_to())));
     begun.train(&mut recorders, &stop)

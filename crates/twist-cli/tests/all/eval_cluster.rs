@@ -117,5 +117,5 @@ fn what_cannot_be_compared_is_refused() {
     fs_err::create_dir(place.path("flat")).unwrap();
     crate::support::picture(1).save(place.path("flat/1.png")).unwrap();
     eval(&place, "run --test flat").exits(1).says(&["no image has a label", "--labels FILE", "path,label"]);
-    eval(&place, "nowhere --test photos").exits(1).says(&["there is no model nowhere"]);
+    eval(&place, "nowhere --test photos").exits(1).says(&["model nowhere does not exist"]);
 }

@@ -32,7 +32,10 @@ fn a_run_goes_on_with_its_own_images() {
     fs_err::rename(place.path("b"), place.path("moved")).unwrap();
     place.run("train moved --recipe tiny.toml --resume --out runs/tiny-2").exits(0);
     assert_eq!(steps("runs/tiny-2"), 6);
-    place.run("train --resume --out runs/none").exits(2).says(&["no run in runs/none"]);
+    place
+        .run("train --resume --out runs/none")
+        .exits(2)
+        .says(&["runs/none does not contain a run to resume"]);
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn evaluations_are_printed_and_kept_beside_the_run() {
     place
         .run(&line.replace("--epochs 2", "--epochs 3"))
         .exits(1)
-        .says(&["finetune-seed-0.json", "begun with"]);
+        .says(&["finetune-seed-0.json", "started with"]);
     let tuned = json(&tuned.out);
     assert_eq!(tuned["runs"].as_array().unwrap().len(), 2);
     assert!(tuned["finetune_top1_std"].as_f64().is_some(), "{tuned}");

@@ -51,7 +51,7 @@ fn a_mixture_is_found_from_npy_and_from_parquet() {
     mixture(&place, "train", 1_000, 1);
     mixture(&place, "test", 200, 2);
     let done = place.run(&format!("train train.npy --eval-data test.npy --out npy {LINE}"));
-    done.exits(0).says(&["1,000 images, 5 clusters", "least loss"]);
+    done.exits(0).says(&["1,000 images, 5 clusters", "lowest loss"]);
     assert!(
         done.out.contains("ACC 1.000") && done.out.contains("k-means on the same features"),
         "{}",
@@ -71,7 +71,7 @@ fn a_mixture_is_found_from_npy_and_from_parquet() {
     {
         assert!(place.path("npy").join(file).is_file(), "{file}");
     }
-    assert!(!place.path("npy/thumbnails.tar").exists(), "there are no pictures");
+    assert!(!place.path("npy/thumbnails.tar").exists(), "features have no pictures");
     assert!(place.names("npy").iter().any(|name| name.starts_with("events.out.tfevents")));
 
     // The head is a model of features: it classifies a file of them, and is scored on one.
@@ -136,7 +136,7 @@ fn without_a_recipe_the_head_is_no_worse_than_k_means_and_nothing_is_warned_of()
     let place = Place::new();
     mixture(&place, "train", 300, 1);
     let done = place.run("train train.npy --clusters 5 --device cpu --threads 1 --out run");
-    done.exits(0).says(&["frozen_auto: 5 clusters: as asked for", "600 steps", "least loss"]);
+    done.exits(0).says(&["frozen_auto: 5 clusters: as asked for", "600 steps", "lowest loss"]);
     assert!(!done.err.contains("warning"), "{}", done.err);
     let found = metrics(&place, "run");
     let figure = |pointer: &str| found.pointer(pointer).unwrap().as_f64().unwrap();

@@ -24,6 +24,7 @@ const COMMANDS: &[&str] = &[
     "clusters MODEL merge",
     "clusters MODEL unmerge",
     "clusters MODEL unsure",
+    "clusters MODEL keep",
     "clusters MODEL export",
     "report",
     "import",

@@ -21,10 +21,10 @@ fn a_misspelt_model_or_run_is_answered_with_what_is_there() {
     let lines = [
         (
             format!("predict runs/mine-2 train {CPU}"),
-            "there is no model runs/mine-2; did you mean runs/mine-1?",
+            "model runs/mine-2 does not exist; did you mean runs/mine-1?",
         ),
         (format!("predict run/mine-1 train {CPU}"), "did you mean runs/mine-1?"),
-        (format!("predict mine-1 train {CPU}"), "there is no model mine-1; did you mean runs/mine-1?"),
+        (format!("predict mine-1 train {CPU}"), "model mine-1 does not exist; did you mean runs/mine-1?"),
         (format!("predict runs/mine-1:teachr train {CPU}"), "did you mean runs/mine-1:teacher?"),
         (format!("predict runs/mine-1/checkpoints/x{last} train {CPU}"), last.as_str()),
         (format!("eval cluster mein-1 --test train {CPU}"), "did you mean runs/mine-1?"),
@@ -33,11 +33,11 @@ fn a_misspelt_model_or_run_is_answered_with_what_is_there() {
             "give a run folder, a checkpoint or a weight file",
         ),
         ("clusters runs/mine1 show".into(), "did you mean runs/mine-1?"),
-        ("report runs/mein-1".into(), "there is no run runs/mein-1; did you mean runs/mine-1?"),
+        ("report runs/mein-1".into(), "run runs/mein-1 does not exist; did you mean runs/mine-1?"),
         (format!("train train --frozen runs/mine1 {CPU}"), "did you mean runs/mine-1?"),
         (
             format!("train train --init runs/mine1 {CPU}"),
-            "--init: there is no model runs/mine1; did you mean runs/mine-1?",
+            "--init: model runs/mine1 does not exist; did you mean runs/mine-1?",
         ),
         ("import tiny.tml --out x.safetensors".into(), "did you mean tiny.toml?"),
         (format!("train train --recipe tny.toml {CPU}"), "did you mean tiny.toml?"),
@@ -94,7 +94,7 @@ fn a_k_that_is_larger_than_the_bank_is_said() {
     place
         .run(&line)
         .exits(0)
-        .says(&["k = 200 is the protocol's, but only 24 images can vote: k = 24, all of them"]);
+        .says(&["k = 200 is the protocol's, but only 24 images can vote: k = 24 is used"]);
     place
         .run(&format!("{line} --k 30"))
         .exits(0)

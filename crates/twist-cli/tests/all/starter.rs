@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::{Done, Place};
 
-/// Runs `twist` with a cache in the place and, on its path, `python3` as this shell script; without one there is no Python.
+/// Runs `twist` with a cache in the place and, on its path, `python3` as this shell script; without one, Python is missing.
 fn run(place: &Place, python: Option<&str>, line: &str) -> Done {
     fs_err::create_dir_all(place.path("bin")).unwrap();
     if let Some(script) = python {
@@ -77,7 +77,7 @@ fn a_starter_that_is_not_here_is_not_fetched_unasked() {
         "eval knn starter --train photos --test photos",
     ] {
         run(&place, Some(python), line).exits(1).says(&[
-            "not here yet",
+            "not imported yet",
             "`twist import starter`",
             "ImageNet labels",
         ]);
@@ -94,7 +94,7 @@ fn a_starter_that_is_here_is_used_by_its_name() {
     fs_err::create_dir_all(place.path("cache/models")).unwrap();
     place.run(&format!("import {checkpoint} --out cache/models/starter.safetensors --size 32")).exits(0);
     let again = run(&place, None, "import starter");
-    again.exits(0).says(&["here already", "--force", "ImageNet labels"]);
+    again.exits(0).says(&["imported before", "--force", "ImageNet labels"]);
     assert!(again.out.trim().ends_with("cache/models/starter.safetensors"), "{}", again.out);
     run(&place, None, "embed starter photos --out a.npy --device cpu").exits(0);
     let flags = "--clusters 2 --epochs 2 --out run --device cpu --set model.heads=1";

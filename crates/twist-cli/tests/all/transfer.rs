@@ -170,7 +170,7 @@ fn fine_tuning_chooses_learns_and_goes_on_from_what_is_done() {
     place
         .run(&command.replace("--batch-size 8", "--batch-size 6"))
         .exits(1)
-        .says(&["cannot be resumed", "not those that it was begun with"]);
+        .says(&["cannot be resumed", "not those that it was started with"]);
 }
 
 #[test]

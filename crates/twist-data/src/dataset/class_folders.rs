@@ -45,10 +45,8 @@ pub(crate) fn folder_labels<'a>(
     let found: Vec<String> = found.into_iter().map(readable).collect();
 
     for name in found.iter().filter(|name| is_no_label(name)) {
-        let kind = [
-            "folder called -1, which means that there is no label",
-            "folders called -1, which means that there is no label",
-        ];
+        let kind =
+            ["folder called -1, which means \"no label\"", "folders called -1, which means \"no label\""];
         notes.add(kind, name.clone());
     }
     let mut splits: Vec<String> = found.iter().filter(|name| is_split(name)).cloned().collect();

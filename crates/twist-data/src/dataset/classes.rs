@@ -48,7 +48,7 @@ impl Labels {
 
     /// Labels from what is written beside each image. `known` are the classes that the images have already, if any.
     ///
-    /// `-1` means that there is no label. Labels that are all names of known classes are those classes, also when they look
+    /// `-1` means "no label". Labels that are all names of known classes are those classes, also when they look
     /// like numbers: the label `10` is the class that is called `10`. Otherwise, when every label is a small whole number,
     /// the number is the class, as in the field's lists, and its decimal is the name, unless numbers beyond 1,024 are so far apart that
     /// fewer than one in 16 occurs.
@@ -144,7 +144,7 @@ pub fn text_labels<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> (Vec<Opt
     (each, labels.names)
 }
 
-/// Whether a label that is written means that there is none.
+/// Whether a written label means "no label".
 pub(crate) fn is_no_label(text: &str) -> bool {
     matches!(text, "-1" | "-1.0")
 }

@@ -33,7 +33,7 @@ impl Folder {
     /// Lists the folder; no image is opened.
     ///
     /// # Errors
-    /// There are no images, a folder cannot be listed, or there are several splits where that is refused.
+    /// The folder has no images, a folder cannot be listed, or several splits are found where that is refused.
     pub(crate) fn open(root: &Path, folders: Folders, splits: Splits) -> Result<Self, DataError> {
         let found_below = walk(root)?;
         if found_below.images.len() == 0 {

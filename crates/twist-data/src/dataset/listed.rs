@@ -79,7 +79,7 @@ pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
         None => row.class.is_some(),
     };
     let (labels, classes) = if matched.iter().any(|(_, row)| has_label(row)) {
-        // Rows that wait for their label, or say that there is none.
+        // Rows that wait for their label, or say "no label".
         let is_open = |row: &Row| is_table || row.label.is_some();
         matched.retain(|(_, row)| has_label(row) || !is_open(row));
         if let Some((_, row)) = matched.iter().find(|(_, row)| !has_label(row)) {

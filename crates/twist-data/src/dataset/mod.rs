@@ -95,7 +95,7 @@ pub trait Dataset: Send + Sync {
     /// Class of image `index`, an index into [`Dataset::classes`].
     fn label(&self, index: usize) -> Option<u32>;
 
-    /// Names of the classes; empty when there are no labels.
+    /// Names of the classes; empty without labels.
     fn classes(&self) -> &[String];
 
     /// A cheap identity of the data (number, names, a sample of the content, labels), so that a resumed run can tell when it
@@ -123,7 +123,7 @@ pub trait Dataset: Send + Sync {
         }
     }
 
-    /// Whether there are no images. No reader returns an empty data set.
+    /// Whether it has no images. No reader returns an empty data set.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }

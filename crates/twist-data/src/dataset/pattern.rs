@@ -165,6 +165,6 @@ mod tests {
         assert_eq!(expand(&spec("a-*.tar")).unwrap().len(), 2);
         let refusal = |name: &str| expand(&spec(name)).unwrap_err().to_string();
         assert!(refusal("b-*.tar").starts_with("the pattern "));
-        assert!(refusal("nothing/b-*.tar").starts_with("there is no "));
+        assert!(refusal("nothing/b-*.tar").contains(" does not exist"));
     }
 }

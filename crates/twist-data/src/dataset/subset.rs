@@ -29,7 +29,7 @@ struct Subset {
 /// ```
 ///
 /// # Errors
-/// There is no image of an index, no class of a label, or nothing at all.
+/// An index or a class does not exist, or the subset is empty.
 pub fn subset(
     images: Arc<dyn Dataset>,
     members: &[(u32, Option<u32>)],

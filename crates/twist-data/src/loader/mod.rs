@@ -239,7 +239,7 @@ impl Loader {
         };
         self.next += 1;
         self.failed = batch.is_err();
-        // Without a feeder there is nothing left to permit.
+        // Without a feeder, permits have no use.
         let _ = self.permits.send(());
         Some(batch)
     }
@@ -253,7 +253,7 @@ impl Loader {
 impl Drop for Loader {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        // The feeder may wait for a permit, and wakes up when there is no one left to give any.
+        // The feeder may wait for a permit, and wakes up when nobody is left to give any.
         self.permits = unbounded().0;
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so already.

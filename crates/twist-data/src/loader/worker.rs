@@ -53,7 +53,7 @@ impl Worker {
         Self { shared, decoder: Decoder::new(limits), augmenter: Augmenter::new(), eval, views }
     }
 
-    /// Works until there are no more jobs, or nobody wants them.
+    /// Works until the jobs end, or nobody wants them.
     pub(super) fn run(mut self, jobs: &Receiver<Job>, done: &Sender<Finished>) {
         if self.shared.background {
             step_back();

@@ -42,7 +42,7 @@ impl Tags {
         self.tags.len() / self.classes.len().max(1)
     }
 
-    /// Whether there are no images.
+    /// Whether it has no images.
     pub fn is_empty(&self) -> bool {
         self.tags.is_empty()
     }

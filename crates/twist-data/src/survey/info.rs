@@ -82,7 +82,7 @@ pub struct DataInfo {
     pub height: Spread,
     /// Bytes of the inspected images as stored.
     pub bytes: u64,
-    /// Inspected images by format; `pixels` where there is no encoding.
+    /// Inspected images by format; `pixels` for those without an encoding.
     pub formats: BTreeMap<String, u64>,
     /// Inspected images by kind of channels before they become RGB.
     pub channels: BTreeMap<String, u64>,

@@ -26,7 +26,7 @@ pub struct ClassRow {
 /// Every class that occurs in `labels`, in ascending order; `names` by label.
 ///
 /// # Errors
-/// There is not one label for each image.
+/// The number of labels is not that of the images.
 pub fn class_rows(labels: &[u32], ranking: &Ranking, names: &[String]) -> Result<Vec<ClassRow>, EvalError> {
     let name = |class: u32| names.get(class as usize).cloned().unwrap_or_else(|| class.to_string());
     let scores = Contingency::new(labels, &ranking.first())?.class_scores();

@@ -43,7 +43,7 @@ impl ClusterFigures {
     /// Scores `ranking` against the labels of the same images.
     ///
     /// # Errors
-    /// There is not one label for each image.
+    /// The number of labels is not that of the images.
     pub fn new(labels: &[u32], ranking: &Ranking) -> Result<Self, EvalError> {
         let predictions = ranking.first();
         let table = Contingency::new(labels, &predictions)?;

@@ -27,7 +27,7 @@ impl Ranking {
     /// What the head of `model` says of `features` `[N, D]`, as its backbone gives them.
     ///
     /// # Errors
-    /// The model has no head, there are no features, or they have another width.
+    /// The model has no head, or the features are none or have another width.
     pub fn of_model(model: &Model, features: &Tensor) -> Result<Self, EvalError> {
         let (len, _) = features.size2()?;
         let (mut clusters, mut confidence, mut all) = (Vec::new(), Vec::new(), 0);

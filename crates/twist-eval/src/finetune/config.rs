@@ -78,7 +78,7 @@ fn not_finetuning(path: &Path, why: &str) -> Refused {
 }
 
 impl FinetuneConfig {
-    /// What the run in `folder` was begun with; `None` where there is none.
+    /// What the run in `folder` was started with; `None` without a run.
     ///
     /// # Errors
     /// The file is another run's, or damaged.

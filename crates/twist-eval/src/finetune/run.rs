@@ -133,7 +133,7 @@ impl FinetuneTrainer<'_> {
     }
 
     /// Trains to the end of the plan, or to the first reason to stop; see [`Run::run`]. Every epoch ends in a checkpoint; the
-    /// one with the best test is kept, or without tests the one with the least loss.
+    /// one with the best test is kept, or without tests the one with the lowest loss.
     ///
     /// # Errors
     /// The first error of data, network, recorder or disk.

@@ -31,7 +31,7 @@ pub struct ChosenHead {
     pub losses: Vec<f64>,
 }
 
-/// Evaluates the head of `model` on `held_out`, or on the training features where there are none, and writes `metrics.json`,
+/// Evaluates the head of `model` on `held_out`, or on the training features without any, and writes `metrics.json`,
 /// `embeddings.parquet`, `images.csv` and, where there are pictures, `thumbnails.tar` into the run folder;
 /// `metrics.json` is written last. `watch` hears what is done.
 ///

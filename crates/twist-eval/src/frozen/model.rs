@@ -42,7 +42,7 @@ pub fn with_head(
             feature_dim: plan.features().width,
             head: Some(head_card),
             classifier: None,
-            // Nothing reads how images are to be treated where there is no backbone.
+            // Without a backbone, nothing reads how images are to be treated.
             mean: [0.0; 3],
             std: [1.0; 3],
             transform: EvalTransform::new(1, 1, Interpolation::Bilinear),

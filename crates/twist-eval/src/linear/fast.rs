@@ -62,7 +62,7 @@ pub struct RateResult {
     pub lr: f64,
     /// Its weight decay.
     pub weight_decay: f64,
-    /// Accuracy on the held-out training images; `None` when there was nothing to choose.
+    /// Accuracy on the held-out training images; `None` if nothing was chosen.
     pub held_out_top1: Option<f64>,
     /// Accuracy on the test images after the last epoch: for people, chosen by nobody.
     pub test_top1: f64,
@@ -320,7 +320,7 @@ fn top1_of_each(best: &Tensor, labels: &Tensor) -> Result<Vec<f64>, EvalError> {
     Ok(Vec::try_from(&hits.f_to_kind(Kind::Double)?.f_mean_dim([0i64].as_slice(), false, Kind::Double)?)?)
 }
 
-/// The place of the highest value, the first of equals; 0 when there is none.
+/// The place of the highest value, the first of equals; 0 without values.
 fn first_highest(values: &[f64]) -> usize {
     (0..values.len()).reduce(|best, next| if values[next] > values[best] { next } else { best }).unwrap_or(0)
 }

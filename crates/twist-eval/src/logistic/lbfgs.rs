@@ -74,7 +74,7 @@ pub(super) fn minimise(
     end(here, iterations, converged)
 }
 
-/// The first point found along `direction` where value and slope have fallen enough; `None` when there is none.
+/// The first point found along `direction` where value and slope have fallen enough; `None` if no point does.
 fn line_search(
     here: &Place,
     direction: &Tensor,

@@ -40,7 +40,7 @@ impl LabelledImages {
     /// Chooses from `dataset`; `seed` decides draws.
     ///
     /// # Errors
-    /// There are no labels, fewer than two classes, or the file of labels does not fit.
+    /// The images have no labels or fewer than two classes, or the file of labels does not fit.
     pub fn choose(dataset: &Arc<dyn Dataset>, budget: &LabelBudget, seed: u64) -> Result<Self, EvalError> {
         match budget {
             LabelBudget::Percent(percent) => Self::drawn(dataset, *percent, seed),

@@ -67,7 +67,7 @@ impl Kept {
         let text = twist_io::read_small_text(&self.result).map_err(unreadable)?;
         let kept: ResultFile<T> = serde_json::from_str(&text).map_err(|error| other(&error.to_string()))?;
         if kept.of != self.of {
-            return Err(other("model, images or settings are not those that it was begun with"));
+            return Err(other("model, images or settings are not those that it was started with"));
         }
         // A process that was killed between the two left it.
         self.remove_state()?;

@@ -68,7 +68,7 @@ impl FinetuneTransferProtocol {
         self.lr.iter().flat_map(|&lr| self.weight_decay.iter().map(move |&decay| (lr, decay))).collect()
     }
 
-    /// How many trainings a set needs: one for each setting and the last one; one alone where there is nothing to choose.
+    /// How many trainings a set needs: one for each setting and the last one; one alone if nothing is chosen.
     pub fn trainings(&self) -> usize {
         match self.settings().len() {
             1 => 1,
@@ -134,7 +134,8 @@ pub fn finetune_transfer(
 
     // Choose.
     let nothing_to_try = || {
-        Refused::new("there is nothing to try").remedy("name at least one learning rate and one weight decay")
+        Refused::new("fine-tuning has no values to try")
+            .remedy("name at least one learning rate and one weight decay")
     };
     let (mut chosen, mut selection) = (*settings.first().ok_or_else(nothing_to_try)?, None);
     if settings.len() > 1 {

@@ -23,7 +23,7 @@ pub struct TransferResult {
     pub figure: f64,
     /// Accuracy over all test images, where an image is of one class.
     pub top1: Option<f64>,
-    /// What was chosen by, before the test images were looked at; `None` where there was nothing to choose.
+    /// What was chosen by, before the test images were looked at; `None` if nothing was chosen.
     pub selection: Option<Selection>,
     /// Training images, validation images among them.
     pub train_images: usize,

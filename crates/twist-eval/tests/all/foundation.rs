@@ -117,7 +117,7 @@ fn layouts_are_read_as_they_are_written() {
         let ours = model.store.state_dict().unwrap().split_prefix("backbone.");
         let arch: twist_nn::Arch = case.arch.parse().unwrap();
         for layout in arch.kind().layouts() {
-            // A network with biases has no place where there are none.
+            // A network with biases has no place without them.
             let Ok(theirs) = layout.export(&ours, "") else { continue };
             let again = case
                 .import(theirs)

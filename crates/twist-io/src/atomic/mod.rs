@@ -25,7 +25,7 @@ use crate::error::IoError;
 /// place of the file is an error, before it is opened.
 ///
 /// # Errors
-/// [`IoError::StorageFull`] when there is no room, [`IoError::Os`] for everything else, `write`'s own errors included.
+/// [`IoError::StorageFull`] if the disk is full, [`IoError::Os`] for everything else, `write`'s own errors included.
 pub fn write_atomic(
     path: impl AsRef<Path>,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,

@@ -93,7 +93,7 @@ impl Archive {
             let mut bytes = vec![0; size as usize];
             let damaged = |source: std::io::Error| wrong(&format!("{name}: {source}"));
             reader.read_exact(&mut bytes).map_err(damaged)?;
-            // The checksum is compared when there is no more.
+            // The checksum is compared at the end.
             match reader.read(&mut [0]).map_err(damaged)? {
                 0 => Ok(bytes),
                 _ => Err(wrong(&format!("{name} is longer than it says"))),
@@ -102,7 +102,7 @@ impl Archive {
         bytes.ok_or_else(|| PickleDamage::NoStorage { key: key.to_owned() }.into())
     }
 
-    /// Hands the reader of an entry and its size to `read`; `None` where there is no such entry.
+    /// Hands the reader of an entry and its size to `read`; `None` if the entry does not exist.
     fn with<T>(
         &mut self,
         name: &str,

@@ -125,7 +125,7 @@ impl PickleFile {
     /// tensors are passed over.
     ///
     /// # Errors
-    /// There is no tensor; as [`load_pickle`] for what only shows now: storages that are missing or
+    /// The file has no tensor; as [`load_pickle`] for what only shows now: storages that are missing or
     /// too short, and types that Twist does not read.
     pub fn state_dict(&mut self, key: &str) -> Result<StateDict, IoError> {
         let Some(id) = self.place(key) else {
@@ -154,7 +154,7 @@ impl PickleFile {
         self.states.iter().find(|state| state.key == key).map(|state| state.id)
     }
 
-    /// The tensors under a key; none where there is no such key.
+    /// The tensors under a key; none if the key does not exist.
     fn named(&self, key: &str) -> Vec<(&str, &node::TensorPlan)> {
         self.place(key).map_or_else(Vec::new, |id| value::tensors(&self.heap, id))
     }

@@ -15,7 +15,7 @@ pub(super) const CHECKSUMS_KEY: &str = "twist_crc32c";
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Checksums {
-    /// Of the text of the caller's metadata; `None` where there are none.
+    /// Of the text of the caller's metadata; `None` without metadata.
     metadata: Option<u32>,
     /// Of each tensor: [`sum_of`].
     tensors: HashMap<String, u32>,

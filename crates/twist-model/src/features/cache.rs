@@ -142,7 +142,7 @@ fn key(model: &Model, input: &EvalInput, kind: FeatureKind, images: usize, conte
     hex(&Sha256::digest(facts.to_string().as_bytes())[..16])
 }
 
-/// An entry that is whole; `None` where there is none, one of a process that was killed between its two files, or one that
+/// An entry that is whole; `None` for a missing one, one of a process that was killed between its two files, or one that
 /// was damaged since.
 fn read(place: &Path, images: usize) -> Result<Option<FeatureSet>, ModelError> {
     let Ok(text) = twist_io::read_small(place.with_extension("json")) else { return Ok(None) };

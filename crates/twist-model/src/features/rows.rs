@@ -32,7 +32,7 @@ impl RowBuffer {
     /// The rows pushed so far.
     ///
     /// # Errors
-    /// There are none.
+    /// No rows were pushed.
     pub fn first(self, rows: i64) -> Result<Tensor, ModelError> {
         Ok(self.all.ok_or(ModelError::NoFeatures)?.f_narrow(0, 0, rows)?)
     }

@@ -21,7 +21,7 @@ impl NamedModel {
     /// What `written` means: itself, unless it is a name of the hub and not a file.
     ///
     /// # Errors
-    /// A name that cannot be one; there is no folder for models.
+    /// A name that cannot be one; the user has no folder for models.
     pub fn of(written: &Path) -> Result<Self, ModelError> {
         let Some(name) = written.to_str().and_then(HubName::of).filter(|_| !written.exists()) else {
             return Ok(Self::File(written.to_owned()));

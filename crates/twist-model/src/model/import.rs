@@ -222,7 +222,7 @@ fn transform(arch: Arch, options: &ImportOptions) -> EvalTransform {
 fn notes(card: &ModelCard, arch: Arch, counters: usize) -> Vec<String> {
     let mut notes: Vec<String> = arch.kind().assumption().map(str::to_owned).into_iter().collect();
     if counters > 0 {
-        notes.push(format!("{counters} counters of batches are not in the file and begin at 0"));
+        notes.push(format!("{counters} counters of batches are not in the file and start at 0"));
     }
     if card.head.is_some() && card.classifier.is_some() {
         notes.push("it has a projection head and a classifier: both are kept".into());

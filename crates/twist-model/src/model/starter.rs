@@ -41,7 +41,7 @@ pub static STARTER: Starter = Starter {
 };
 
 impl Starter {
-    /// Where the model lies once it was imported, in the user's cache; `None` where there is no such folder.
+    /// Where the model lies once it was imported, in the user's cache; `None` if the user has no such folder.
     pub fn path(&self) -> Option<PathBuf> {
         Some(Library::of_user().ok()?.file(self.name))
     }

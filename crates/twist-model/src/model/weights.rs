@@ -147,7 +147,7 @@ impl Weights {
     /// The tensors under a key.
     ///
     /// # Errors
-    /// There are none; the file is damaged.
+    /// The key has no tensors; the file is damaged.
     pub fn state(&mut self, key: &str) -> Result<StateDict, ModelError> {
         match &mut self.kind {
             Kind::Safetensors(state) if key.is_empty() => Ok(std::mem::take(state)),

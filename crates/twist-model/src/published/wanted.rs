@@ -33,7 +33,7 @@ pub(crate) struct Wanted {
     pub(crate) weights: Vec<String>,
 }
 
-/// Why there is no network among some files.
+/// Why some files contain no network.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoWeights {
     pub(crate) reason: String,
@@ -44,7 +44,7 @@ impl Wanted {
     /// Chooses among the names of files; `read` gives the text of an index.
     ///
     /// # Errors
-    /// [`NoWeights`]: there are none, or several under names of their own; the index is damaged. The error of `read`.
+    /// [`NoWeights`]: no weight file, or several under names of their own; the index is damaged. The error of `read`.
     pub(crate) fn of<E>(
         files: &[String],
         read: impl FnOnce(&str) -> Result<String, E>,

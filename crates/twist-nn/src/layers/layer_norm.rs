@@ -36,7 +36,7 @@ impl LayerNorm {
     /// `[B, D, H, W]`, of the same shape: each position for itself.
     ///
     /// # Errors
-    /// There are not `D` channels.
+    /// The number of channels is not `D`.
     pub fn forward_channels(&self, x: &Tensor) -> Result<Tensor, NnError> {
         Ok(self.forward(&x.f_permute([0, 2, 3, 1])?)?.f_permute([0, 3, 1, 2])?)
     }

@@ -3,7 +3,7 @@
 //! Of an image's two global views the more confident one is its *anchor*; the anchor's class is the label. Confident is
 //! an image whose anchor has more than the threshold, the `⌊q B⌋`-th largest of all confidences (from 0): strictly more,
 //! so ties at the threshold are left out. The loss is the cross entropy of the other global view and of every local one
-//! against the label, averaged over confident images and over these `V - 1` views. There is no balancing of classes.
+//! against the label, averaged over confident images and over these `V - 1` views. Classes are not balanced.
 
 use tch::Tensor;
 

@@ -40,7 +40,7 @@ impl VitSize {
         Self { gated: true, ..self }
     }
 
-    /// The published size of `sizes` that is the same; itself where there is none, so that each network has one name.
+    /// The published size of `sizes` that is the same; itself if none is, so that each network has one name.
     pub(super) fn known(self, sizes: &[Self]) -> Self {
         let same = |size: &&Self| Self { name: "", ..**size } == Self { name: "", ..self };
         sizes.iter().find(same).copied().unwrap_or(self)

@@ -52,7 +52,7 @@ pub(crate) struct ChartInput {
     pub(crate) lines: Vec<Line>,
     /// Named values of y that bound the lines.
     pub(crate) bounds: Vec<(String, f64)>,
-    /// Named places on x.
+    /// Named places on x; those outside the lines are left out.
     pub(crate) marks: Vec<(String, f64)>,
     /// The range of y covers zero.
     pub(crate) from_zero: bool,
@@ -143,7 +143,9 @@ impl Chart {
                 .map(|v| Label { at: down(&y, v), text: tick(&y, v, unit) })
                 .collect(),
             bounds: labels(&input.bounds, |v| down(&y, v)),
-            marks: labels(&input.marks, |v| across(&x, v)),
+            marks: labels(input.marks.iter().filter(|(_, v)| (x.low..=x.high).contains(v)), |v| {
+                across(&x, v)
+            }),
             lines: lines.iter().map(|(line, bins)| path(line, bins, &x, &y, write)).collect(),
             title: input.title,
             note: input.note,
@@ -215,8 +217,8 @@ fn path(line: &Line, bins: &[Bin], x: &Scale, y: &Scale, write: impl Fn(f64) -> 
     }
 }
 
-fn labels(named: &[(String, f64)], place: impl Fn(f64) -> f64) -> Vec<Label> {
-    named.iter().map(|(text, value)| Label { at: place(*value), text: text.clone() }).collect()
+fn labels<'a>(named: impl IntoIterator<Item = &'a (String, f64)>, place: impl Fn(f64) -> f64) -> Vec<Label> {
+    named.into_iter().map(|(text, value)| Label { at: place(*value), text: text.clone() }).collect()
 }
 
 fn across(scale: &Scale, value: f64) -> f64 {
@@ -284,6 +286,14 @@ mod tests {
         let chart = Chart::new(input).unwrap();
         assert!(chart.lines[0].dots && chart.lines[0].path.ends_with("h0"));
         assert!((0.0..=100.0).contains(&chart.bounds[0].at));
+    }
+
+    #[test]
+    fn marks_outside_the_lines_are_left_out() {
+        let mut input = input(vec![(4.0, 1.0), (20.0, 2.0)]);
+        input.marks = [1.6, 4.0, 12.0, 20.0, 20.1].map(|x| ("resumed".into(), x)).into();
+        let at: Vec<f64> = Chart::new(input).unwrap().marks.iter().map(|mark| mark.at).collect();
+        assert_eq!(at, [0.0, 50.0, 100.0]);
     }
 
     /// What a diverged run logs must not make the page hang, nor its labels as wide as the plot.

@@ -31,7 +31,7 @@ pub(crate) struct Sheet {
     pub(crate) rows: u32,
 }
 
-/// Puts `pictures` on a sheet, each centred in its tile; a place without a picture stays gray. `None` when there are none.
+/// Puts `pictures` on a sheet, each centred in its tile; a place without a picture stays gray. `None` without pictures.
 pub(crate) fn sheet(pictures: &[Option<&Thumbnail>]) -> Option<Sheet> {
     let largest = pictures.iter().flatten().map(|picture| picture.width.max(picture.height)).max()?;
     let tile = if largest <= SMALL_TILE + 8 { SMALL_TILE } else { LARGE_TILE };

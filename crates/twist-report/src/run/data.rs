@@ -8,7 +8,7 @@ use super::notes::Notes;
 use super::optional::read_optional_text;
 use crate::error::ReportError;
 
-/// The held-out images that the file at `path` names; `None` when there are none, or no such file.
+/// The held-out images that the file at `path` names; `None` if it names none or does not exist.
 pub(super) fn held_out(path: &Path, notes: &mut Notes) -> Result<Option<String>, ReportError> {
     let Some(text) = read_optional_text(path)? else { return Ok(None) };
     match serde_json::from_str::<Sources>(&text) {

@@ -38,7 +38,7 @@ pub(super) fn read(path: &Path, log: &History, notes: &mut Notes) -> Result<Opti
         }
     } else {
         notes.missing(
-            "There are no final figures (metrics.json) yet: they are written when training ends.".into(),
+            "The run has no final figures (metrics.json) yet: they are written when training ends.".into(),
         );
     }
     let Some((_, last)) = log.evals.iter().next_back() else {

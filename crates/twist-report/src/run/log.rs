@@ -73,8 +73,7 @@ impl History {
 pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<History, ReportError> {
     let text = read_optional_text(path)?;
     if text.is_none() {
-        notes
-            .missing("There is no log.jsonl in the run folder, so there are no curves and no events.".into());
+        notes.missing("The run folder has no log.jsonl, so the report has no curves and no events.".into());
     }
     let log = Log::parse(text.as_deref().unwrap_or_default());
     if log.damaged > 0 {

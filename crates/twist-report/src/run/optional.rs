@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::error::ReportError;
 
-/// The bytes of `path`, or `None` when there is no such file.
+/// The bytes of `path`, or `None` if the file does not exist.
 pub(super) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, ReportError> {
     match twist_io::read_small(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -13,7 +13,7 @@ pub(super) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, ReportError>
     }
 }
 
-/// The text of `path` with damaged UTF-8 replaced, or `None` when there is no such file.
+/// The text of `path` with damaged UTF-8 replaced, or `None` if the file does not exist.
 pub(super) fn read_optional_text(path: &Path) -> Result<Option<String>, ReportError> {
     Ok(read_optional(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

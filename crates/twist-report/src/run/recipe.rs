@@ -26,7 +26,7 @@ impl Recipe {
 /// Reads the recipe at `path`.
 pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<Option<Recipe>, ReportError> {
     let Some(text) = read_optional_text(path)? else {
-        notes.missing("There is no config.toml in the run folder, so the recipe cannot be shown.".into());
+        notes.missing("The run folder has no config.toml, so the recipe cannot be shown.".into());
         return Ok(None);
     };
     let entries = match text.parse::<toml::Table>() {
@@ -47,9 +47,7 @@ pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<Option<Recipe>, Rep
 /// Reads the plan at `path`, flattened.
 pub(super) fn read_plan(path: &Path, notes: &mut Notes) -> Result<Vec<(String, String)>, ReportError> {
     let Some(text) = read_optional_text(path)? else {
-        notes.missing(
-            "There is no plan.json in the run folder, so the derived numbers cannot be shown.".into(),
-        );
+        notes.missing("The run folder has no plan.json, so the derived numbers cannot be shown.".into());
         return Ok(Vec::new());
     };
     match serde_json::from_str::<Value>(&text) {

@@ -93,7 +93,7 @@ impl Samples {
         self.index.len()
     }
 
-    /// Whether labels tell images apart: with one class there is nothing to compare with.
+    /// Whether labels tell images apart: one class does not.
     pub(crate) fn has_labels(&self) -> bool {
         let mut labels = self.label.iter().flatten();
         labels.next().is_some_and(|first| labels.any(|label| label != first))
@@ -135,7 +135,7 @@ pub(super) fn read(folder: &Path, notes: &mut Notes) -> Option<Samples> {
             return Some(samples);
         }
         Ok(None) => notes.missing(
-            "There are no embeddings (embeddings.parquet) in the run folder yet, so there is no gallery, no \
+            "The run folder has no embeddings (embeddings.parquet) yet, so the report has no gallery, no \
              confusion, no neighbours and no map: they are written by the final evaluation, when training ends."
                 .into(),
         ),
@@ -145,7 +145,7 @@ pub(super) fn read(folder: &Path, notes: &mut Notes) -> Option<Samples> {
                 other => other.to_string(),
             };
             notes.damaged(format!(
-                "embeddings.parquet could not be read ({reason}), so there is no gallery, no confusion, no \
+                "embeddings.parquet could not be read ({reason}), so the report has no gallery, no confusion, no \
                  neighbours and no map: `twist train … --resume` writes it again."
             ));
         }

@@ -35,8 +35,7 @@ pub(super) fn read(path: &Path, wanted: bool, notes: &mut Notes) -> Result<Thumb
     let Some(bytes) = read_optional(path)? else {
         if wanted {
             notes.missing(
-                "There are no thumbnails (thumbnails.tar) in the run folder, so images appear by name."
-                    .into(),
+                "The run folder has no thumbnails (thumbnails.tar), so images appear by name.".into(),
             );
         }
         return Ok(Thumbnails::new());

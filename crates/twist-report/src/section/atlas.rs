@@ -73,7 +73,12 @@ pub(crate) fn atlas(run: &Run, samples: &Samples, classes: &Classes) -> Option<A
     let mut written: Vec<[f32; 2]> = Vec::new();
     for ([x, y], many) in piles(&spots, radius) {
         if written.iter().all(|other| (other[0] - x).abs() > WORD[0] || (other[1] - y).abs() > WORD[1]) {
-            points += &format!(r#"<text x="{:.0}" y="{:.0}">×{many}</text>"#, x + radius + 3.0, y + 5.0);
+            // At the right edge the number stands before the point.
+            let (side, beside) = match x + WORD[0] > SIDE {
+                true => (r#" class="before""#, x - radius - 3.0),
+                false => ("", x + radius + 3.0),
+            };
+            points += &format!(r#"<text{side} x="{beside:.0}" y="{:.0}">×{many}</text>"#, y + 5.0);
             written.push([x, y]);
         }
     }
@@ -111,7 +116,7 @@ pub(crate) fn atlas(run: &Run, samples: &Samples, classes: &Classes) -> Option<A
 }
 
 /// Room of a number beside a point.
-const WORD: [f32; 2] = [46.0, 17.0];
+const WORD: [f32; 2] = [80.0, 28.0];
 /// Images on one spot of the map, from which on their number is written beside it.
 const PILE: usize = 10;
 

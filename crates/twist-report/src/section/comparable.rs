@@ -7,7 +7,7 @@ use crate::run::{Origin, Run};
 
 /// The runs whose figures are comparable.
 pub(super) struct Comparable {
-    /// Their positions: the largest group of at least two, of groups of one size the first; empty when there is none.
+    /// Their positions: the largest group of at least two, of groups of one size the first; empty without such a group.
     pub(super) runs: Vec<usize>,
     /// Whether time, speed and memory are comparable too.
     pub(super) costs: bool,

@@ -127,7 +127,7 @@ fn row(runs: &[Run], figure: &Figure, judged: &Comparable) -> Option<Row> {
     let judges = figure.better != Better::Neither;
     let better = |best, new| if figure.improves(new, best) { new } else { best };
     let best = known.iter().copied().filter(|_| judges).reduce(better);
-    // Where all are equal there is no best, and where one is alone neither.
+    // Equal values have no best one, and neither has a single value.
     let decided = known.len() > 1 && known.iter().any(|value| *value != known[0]);
     let cell = |(at, run): (usize, &Run)| Cell {
         text: values[at].map_or_else(

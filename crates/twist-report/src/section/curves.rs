@@ -40,7 +40,7 @@ pub(crate) fn curves(run: &Run) -> Curves {
     .collect();
     let mut missing = Vec::new();
     if run.log.steps.is_empty() {
-        missing.push("No training step was logged, so there are no curves of the loss.");
+        missing.push("No training step was logged, so the report has no curves of the loss.");
     }
     if run.log.evals.is_empty() {
         missing.push(

@@ -33,7 +33,7 @@ struct Group {
     published: Vec<Row>,
     /// Further published rows.
     more: Vec<Row>,
-    /// What the published rows are about, or why there are none.
+    /// What the published rows are about, or why none are shown.
     scope: String,
 }
 

@@ -127,15 +127,10 @@ fn row(line: &LogLine) -> Option<Row> {
 }
 
 fn started(start: &StartFigures) -> String {
-    let images = if start.images > 0 { start.images.to_string() } else { String::new() };
-    let about = [
-        ("Twist ", &start.version),
-        ("recipe ", &start.recipe_name),
-        ("on ", &start.device),
-        ("images: ", &images),
-    ];
+    let about = [("Twist ", &start.version), ("recipe ", &start.recipe_name), ("on ", &start.device)];
     let known = about.into_iter().filter(|(_, value)| !value.is_empty());
-    known.map(|(lead, value)| format!("{lead}{value}")).collect::<Vec<_>>().join(", ")
+    let images = (start.images > 0).then(|| plural(start.images, "image", "images"));
+    known.map(|(lead, value)| format!("{lead}{value}")).chain(images).collect::<Vec<_>>().join(", ")
 }
 
 /// `2026-01-31T12:30:45.123Z` → `2026-01-31 12:30:45`.

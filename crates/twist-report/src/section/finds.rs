@@ -33,7 +33,7 @@ struct Pair {
     note: String,
 }
 
-/// What was found on the way; `None` when there is nothing to see.
+/// What was found on the way; `None` if nothing was found.
 pub(crate) fn view(
     run: &Run,
     samples: &Samples,
@@ -80,7 +80,7 @@ fn pairs_text(found: &Found) -> String {
     let kinds = [
         (By::EqualPixels, "with equal pixels"),
         (By::NearPixels, "with nearly equal pixels"),
-        (By::Features, "by their features alone"),
+        (By::Features, "with nearly equal features"),
     ];
     let parts: Vec<String> = kinds
         .iter()
@@ -108,7 +108,7 @@ fn scope(samples: &Samples, found: &Found) -> String {
         }
     };
     let by_pixels = match found.seen {
-        0 => "There are no thumbnails, so no pixels were compared".to_owned(),
+        0 => "The run has no thumbnails, so Twist compared no pixels".to_owned(),
         seen => format!("The pixels of {} were compared", compared(seen)),
     };
     format!("{by_pixels}, and the features of {}. Check each pair yourself.", compared(found.compared))

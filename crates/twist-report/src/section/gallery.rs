@@ -12,7 +12,7 @@ use crate::text::{count, percent, plural};
 const MOST_CLASSES: usize = 100;
 /// Images in all, which keeps the page to a few megabytes.
 const MOST_IMAGES: usize = 900;
-/// Images shown by name where there is no picture of any.
+/// Images shown by name if none has a picture.
 pub(crate) const MOST_NAMES: usize = 4;
 /// Unsure images shown.
 const MOST_UNSURE: usize = 24;

@@ -66,6 +66,8 @@ pub(crate) struct RunView {
     label_next: Option<label_next::LabelNext>,
     curves: curves::Curves,
     augmentation: Option<String>,
+    /// Whether the run is one that stores a contact sheet of its views: heads and classifiers do not.
+    has_views: bool,
     events: events::Events,
     evidence: Option<evidence::Evidence>,
     evaluations: Option<evaluations::Evaluations>,
@@ -96,6 +98,7 @@ impl RunView {
             label_next: found.map(|(samples, classes)| label_next::view(run, samples, classes, book)),
             curves: curves::curves(run),
             augmentation: run.augmentation.as_ref().map(|bytes| compact("image/png", bytes, PLENTY)),
+            has_views: run.plan.is_empty() || run.plan.iter().any(|(key, _)| key.starts_with("views.")),
             events: events::events(&run.log),
             evidence: evidence::evidence(run, classes),
             evaluations: evaluations::evaluations(run),

@@ -7,6 +7,7 @@ use crate::classes::Classes;
 use crate::map::{Neighbour, nearest};
 use crate::pictures::Book;
 use crate::run::{Run, Samples};
+use crate::text::count;
 
 /// Sample images shown.
 const QUERIES: usize = 12;
@@ -20,7 +21,7 @@ const CANDIDATES: usize = 3;
 pub(crate) struct Neighbours {
     rows: Vec<Row>,
     /// Among how many images the neighbours were sought.
-    among: usize,
+    among: String,
     has_labels: bool,
     /// How many of the neighbours shown agree with their sample image, in words.
     agreement: String,
@@ -32,7 +33,7 @@ struct Row {
     neighbours: Vec<Picture>,
 }
 
-/// Neighbours of typical images of the largest classes; `None` when there is nothing to compare or to see.
+/// Neighbours of typical images of the largest classes; `None` without images to compare, or without pictures.
 pub(crate) fn neighbours(
     run: &Run,
     samples: &Samples,
@@ -88,5 +89,5 @@ pub(crate) fn neighbours(
     let what = if has_labels { "label" } else { "class" };
     let agreement =
         format!("{alike} of the {total} neighbours shown have the same {what} as their sample image");
-    Some(Neighbours { rows, among: samples.len(), has_labels, agreement })
+    Some(Neighbours { rows, among: count(samples.len() as u64), has_labels, agreement })
 }

@@ -18,7 +18,7 @@ pub(crate) struct Overview {
     sentence: String,
     /// That the run did not end, and how to resume it; empty when it did.
     unfinished: String,
-    /// Whether the classes can be used, and what to do next; `None` where there are none to judge.
+    /// Whether the classes can be used, and what to do next; `None` without classes to judge.
     verdict: Option<Judged>,
     /// `good`, `open` or `bad`.
     tone: &'static str,
@@ -36,7 +36,7 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-    /// The verdict on `run`; `None` where there are no classes to judge.
+    /// The verdict on `run`; `None` without classes to judge.
     pub(crate) fn of(run: &Run) -> Option<Self> {
         verdict_on(run).map(|found| Self {
             text: found.to_string(),
@@ -112,7 +112,7 @@ fn judged(run: &Run, classes: Option<&Classes>) -> Option<String> {
             ))
         }
         None if classes.is_some_and(|classes| classes.labels.is_empty()) => {
-            Some("There are no labels to compare with, so judge by the gallery.".into())
+            Some("The images have no labels to compare with: judge the classes by their images.".into())
         }
         None => None,
     }
@@ -134,7 +134,8 @@ fn beside(run: &Run, rival: &KMeans) -> String {
 fn trained(run: &Run) -> Option<String> {
     let took = spent_minutes(run)?;
     let on = run.log.start.as_ref().map(|start| &start.device).filter(|device| !device.is_empty());
-    let on = on.map(|device| format!(" on {device}")).unwrap_or_default();
+    let on = on.map(|device| format!(" on {}", if device == "cpu" { "the CPU" } else { device }));
+    let on = on.unwrap_or_default();
     let so_far = if run.log.is_finished() { "" } else { " so far" };
     Some(format!("Training took {}{on}{so_far}.", minutes(took)))
 }

@@ -19,7 +19,7 @@ pub(super) struct Tile {
     note: String,
     /// Full name, for those who do not know the short one.
     title: &'static str,
-    /// A line over training, as an SVG path in a box of 100 × 28; empty when there is none.
+    /// A line over training, as an SVG path in a box of 100 × 28; empty without values.
     spark: String,
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Archive {
 }
 
 impl Archive {
-    /// Reads the headers of the archive at `path`; without one, or behind damage in it, there are no thumbnails.
+    /// Reads the headers of the archive at `path`; without one, or behind damage in it, thumbnails are missing.
     ///
     /// # Errors
     /// The file is there and cannot be opened.

@@ -77,7 +77,7 @@ pub(super) fn images(site: &Site, request: &Request) -> Reply {
         None => None,
     };
     let Some(mut rows) = found else {
-        return Reply::refuse(404, "there is no such class, or it has no images");
+        return Reply::refuse(404, "this class does not exist, or it has no images");
     };
     if request.value("order") == Some("border") {
         rows.sort_by(|a, b| site.samples.margin(*a).total_cmp(&site.samples.margin(*b)).then(a.cmp(b)));
@@ -91,7 +91,7 @@ pub(super) fn images(site: &Site, request: &Request) -> Reply {
 /// One image with its nearest neighbours.
 pub(super) fn image(site: &Site, row: usize) -> Reply {
     if row >= site.samples.len() {
-        return Reply::refuse(404, "there is no such image");
+        return Reply::refuse(404, "this image is not in the run");
     }
     let samples = &site.samples;
     let found = nearest(&samples.embedding, samples.width, &[row], NEIGHBOURS);

@@ -30,7 +30,7 @@ impl Connections {
         self.0.push_back((task, known));
     }
 
-    /// Closes the oldest stranger, and where there is none the oldest connection.
+    /// Closes the oldest stranger, or without strangers the oldest connection.
     pub(super) fn close_one(&mut self) {
         self.0.retain(|(task, _)| !task.is_finished());
         let stranger = self.0.iter().position(|(_, known)| !known.get()).unwrap_or(0);

@@ -125,7 +125,7 @@ pub(super) fn label(site: &mut Site, request: &Request) -> Reply {
     let paths: Option<Vec<&str>> =
         rows.iter().map(|row| site.samples.path.get(*row).map(String::as_str)).collect();
     match paths {
-        None => Reply::refuse(404, "there is no such image"),
+        None => Reply::refuse(404, "this image is not in the run"),
         Some(paths) if paths.contains(&"") => Reply::refuse(
             409,
             "the run does not name its images (images.csv is missing), so they cannot be labelled",

@@ -23,7 +23,7 @@ pub trait Pictures {
 /// Both, as far as they are there.
 #[derive(Default)]
 pub struct Helpers {
-    /// Without a model there is no search by a file of the user's.
+    /// Without a model, the user cannot search by a file.
     pub embed: Option<Box<dyn Embed>>,
     /// Without the data, images without a thumbnail appear by name.
     pub pictures: Option<Box<dyn Pictures>>,

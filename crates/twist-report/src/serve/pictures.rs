@@ -8,16 +8,16 @@ use super::site::Site;
 const SMALL: u32 = 96;
 const LARGE: u32 = 512;
 
-/// An image: its thumbnail, and where there is none, or `large` is asked for, the image from the data set.
+/// An image: its thumbnail, or the image from the data set if it has none or `large` is asked for.
 pub(super) fn picture(site: &Site, row: usize, large: bool) -> Reply {
     let Some(&index) = site.samples.index.get(row) else {
-        return Reply::refuse(404, "there is no such image");
+        return Reply::refuse(404, "this image is not in the run");
     };
     let stored = |side| site.helpers.pictures.as_ref()?.picture(index, &site.samples.path[row], side);
     let thumbnail = || site.archive.read(index);
     let bytes = if large { stored(LARGE).or_else(thumbnail) } else { thumbnail().or_else(|| stored(SMALL)) };
     match bytes.and_then(|bytes| Some((mime(&bytes)?, bytes))) {
         Some((mime, bytes)) => Reply { keep: true, ..Reply::bytes(mime, bytes) },
-        None => Reply::refuse(404, "there is no picture of this image"),
+        None => Reply::refuse(404, "the picture of this image was not found"),
     }
 }

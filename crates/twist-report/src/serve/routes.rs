@@ -40,7 +40,7 @@ pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
         "api/next" => browse::next(site),
         "api/labels" => browse::labelled(site, request),
         files::LABELS => edit::export(site),
-        _ => Reply::refuse(404, "there is no such page"),
+        _ => Reply::refuse(404, "this page does not exist"),
     }
 }
 

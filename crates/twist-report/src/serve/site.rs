@@ -40,7 +40,7 @@ impl Site {
     /// Opens the run in `folder`.
     ///
     /// # Errors
-    /// It is not a run, or it has no embeddings, so there is nothing to browse.
+    /// It is not a run, or it has no embeddings, so its images cannot be browsed.
     pub(super) fn open(folder: &Path, helpers: Helpers) -> Result<Self, ReportError> {
         let run = Run::open_without_pictures(folder)?;
         let evaluated_on =

@@ -80,7 +80,7 @@ fn classes_come_with_names_sizes_and_purity() {
     assert_eq!(
         (examples.len(), &examples[0]["title"]),
         (4, &json!("a/0.png")),
-        "names where there are no pictures"
+        "names instead of missing pictures"
     );
     let run = granted(&get(&mut site, "api/run"));
     assert_eq!(
@@ -153,7 +153,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     granted(&post(&mut site, "api/rename", &json!({ "class": 0, "name": "whiskers" })));
     let before = fs_err::read(folder.path().join("clusters.json")).unwrap();
     refused(&post(&mut site, "api/rename", &json!({ "class": 2, "name": "whiskers" })), 409, "whiskers");
-    refused(&post(&mut site, "api/rename", &json!({ "class": 9, "name": "x" })), 409, "no class");
+    refused(&post(&mut site, "api/rename", &json!({ "class": 9, "name": "x" })), 409, "does not exist");
     refused(&post(&mut site, "api/merge", &json!({ "classes": [seen(2, &[2])] })), 409, "two classes");
     refused(&post(&mut site, "api/merge", &json!({ "classes": [2, 3] })), 400, "struct Seen");
     refused(&post(&mut site, "api/unmerge", &seen(2, &[2])), 409, "not merged");
@@ -169,12 +169,16 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     );
     refused(&post(&mut site, "api/threshold", &json!({ "below": 1.5 })), 409, "probability");
     refused(&post(&mut site, "api/rename", &json!({ "class": 0 })), 400, "name");
-    refused(&post(&mut site, "api/label", &json!({ "rows": [0, 99], "label": "x" })), 404, "no such image");
+    refused(
+        &post(&mut site, "api/label", &json!({ "rows": [0, 99], "label": "x" })),
+        404,
+        "image is not in the run",
+    );
     refused(&post(&mut site, "api/classes", &json!({})), 404, "accepts no data");
-    refused(&get(&mut site, "api/rename"), 404, "no such page");
-    refused(&get(&mut site, "api/image/8"), 404, "no such image");
-    refused(&get(&mut site, "api/images?class=1"), 404, "no such class");
-    refused(&get(&mut site, "../clusters.json"), 404, "no such page");
+    refused(&get(&mut site, "api/rename"), 404, "page does not exist");
+    refused(&get(&mut site, "api/image/8"), 404, "image is not in the run");
+    refused(&get(&mut site, "api/images?class=1"), 404, "class does not exist");
+    refused(&get(&mut site, "../clusters.json"), 404, "page does not exist");
     assert_eq!(fs_err::read(folder.path().join("clusters.json")).unwrap(), before);
     assert!(!folder.path().join("labels.csv").exists());
 
@@ -349,14 +353,14 @@ fn a_file_is_embedded_and_its_neighbours_found() {
 fn pictures_without_a_thumbnail_come_from_the_data() {
     let folder = tempfile::tempdir().unwrap();
     let mut without = site(folder.path(), Helpers::default());
-    refused(&get(&mut without, "picture/0"), 404, "no picture");
+    refused(&get(&mut without, "picture/0"), 404, "picture of this image was not found");
     let mut site = site(folder.path(), Helpers { pictures: Some(Box::new(Even)), ..Helpers::default() });
     let picture = get(&mut site, "picture/0");
     assert_eq!((picture.status, picture.mime, picture.keep), (200, "image/png", true));
     assert!(picture.body.ends_with(b"of 96") && get(&mut site, "picture/0?large").body.ends_with(b"of 512"));
-    refused(&get(&mut site, "picture/1"), 404, "no picture");
-    refused(&get(&mut site, "picture/2"), 404, "no picture");
-    refused(&get(&mut site, "picture/99"), 404, "no such image");
+    refused(&get(&mut site, "picture/1"), 404, "picture of this image was not found");
+    refused(&get(&mut site, "picture/2"), 404, "picture of this image was not found");
+    refused(&get(&mut site, "picture/99"), 404, "image is not in the run");
 }
 
 #[test]

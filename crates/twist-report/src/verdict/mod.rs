@@ -174,7 +174,7 @@ pub fn verdict(metrics: &Metrics, training: Training<'_>) -> Option<Verdict> {
             let reason = format!("ACC {ours} is level with {beside}, as far as so few images can tell");
             found.add(Grade::Doubtful, reason, "look at the images of each class before you rely on them");
         } else {
-            let than = if accuracy < best.accuracy { "worse than" } else { "no better than" };
+            let than = if accuracy < best.accuracy { "worse than" } else { "not better than" };
             found.add(Grade::NotYet, format!("ACC {ours} is {than} {beside}"), longer);
         }
     }
@@ -235,7 +235,7 @@ fn usable(facts: &Facts) -> Verdict {
         reasons.push(format!("ACC {}{}", percent(accuracy), beside.unwrap_or_default()));
     }
     let next = match facts.accuracy {
-        None => "Without labels no figure proves them: look at the images of each class",
+        None => "Without labels, no figure can confirm them: look at the images of each class",
         Some(_) if facts.rival.is_none() => {
             "Look at the images of each class: no baseline with as many clusters was measured"
         }
@@ -279,7 +279,7 @@ mod tests {
         assert!(text.contains("20 of 20 classes are in use; mean probability 0.80; ACC 60.0\u{202f}% against k-means on raw pixels with the same number of clusters (17.7\u{202f}%)"), "{text}");
         let unlabelled = judged(json!({"accuracy_one_to_one": null, "baselines": {}}), Training::Finished);
         assert_eq!(unlabelled.grade, Grade::Usable);
-        assert!(unlabelled.next.contains("Without labels no figure proves them"));
+        assert!(unlabelled.next.contains("Without labels, no figure can confirm them"));
     }
 
     #[test]
@@ -289,7 +289,7 @@ mod tests {
         assert!(found.next.contains("features of a network") && !found.next.contains("--frozen"), "{found}");
     }
 
-    /// k-means on good features is no sign of bad classes; only a clear difference is.
+    /// k-means on good features is not a sign of bad classes; only a clear difference is.
     #[test]
     fn a_head_that_is_level_with_k_means_is_doubtful() {
         let head = |accuracy: f64, images: u64| {
@@ -372,7 +372,7 @@ mod tests {
                 json!({"accuracy_one_to_one": 0.185}),
                 Training::Finished,
                 Grade::NotYet,
-                "ACC 18.5\u{202f}% is no better than k-means on raw pixels",
+                "ACC 18.5\u{202f}% is not better than k-means on raw pixels",
                 "--frozen",
             ),
             (

@@ -117,7 +117,7 @@ impl Fixture {
     fn plan(&self) -> String {
         let steps = EPOCHS * STEPS;
         format!(
-            r#"{{"data_fingerprint": "00ff", "steps": {steps}, "steps_per_epoch": {STEPS}, "optim": {{"peak_learning_rate": 0.025}}, "threads": 2}}"#
+            r#"{{"data_fingerprint": "00ff", "steps": {steps}, "steps_per_epoch": {STEPS}, "optim": {{"peak_learning_rate": 0.025}}, "threads": 2, "views": [{{"size": 32}}]}}"#
         )
     }
 

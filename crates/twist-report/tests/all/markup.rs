@@ -1,7 +1,7 @@
 //! A page as a parser sees it: enough of HTML to find what does not nest, and what would leave the page.
 
 /// Elements that have no end tag.
-const VOID: [&str; 6] = ["meta", "input", "img", "br", "hr", "link"];
+const VOID: [&str; 7] = ["meta", "wbr", "input", "img", "br", "hr", "link"];
 
 /// What was found in a page.
 #[derive(Debug, Default)]

@@ -21,13 +21,26 @@ fn checked(run: &Path, name: &str) -> Markup {
     markup
 }
 
+/// Heads on features and classifiers have no views, so a contact sheet is not missing.
+#[test]
+fn a_run_without_views_has_no_section_about_them() {
+    for (plan, said) in [(r#"{"views": [{"size": 32}]}"#, true), (r#"{"heads": 8}"#, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = small().write(folder.path());
+        fs_err::write(run.join("plan.json"), plan).unwrap();
+        fs_err::remove_file(run.join("augmentation.png")).unwrap();
+        let page = checked(&run, "views");
+        assert_eq!(page.text.contains("What the network saw"), said, "{plan}");
+    }
+}
+
 #[test]
 fn each_file_may_be_missing_or_damaged() {
     let parts = [
-        ("config.toml", "There is no config.toml", "not valid TOML"),
-        ("plan.json", "There is no plan.json", "plan.json is damaged"),
+        ("config.toml", "The run folder has no config.toml", "not valid TOML"),
+        ("plan.json", "The run folder has no plan.json", "plan.json is damaged"),
         ("data.json", "", "data.json is damaged"),
-        ("log.jsonl", "There is no log.jsonl", "of log.jsonl could not be read"),
+        ("log.jsonl", "The run folder has no log.jsonl", "of log.jsonl could not be read"),
         ("metrics.json", "no final figures", "metrics.json is damaged"),
         ("embeddings.parquet", "no embeddings", "embeddings.parquet could not be read"),
         ("thumbnails.tar", "no thumbnails", "thumbnails.tar could not be read"),
@@ -81,7 +94,7 @@ fn tables_of_older_versions_say_the_same() {
 fn without_labels_there_is_a_gallery_and_no_confusion() {
     let folder = tempfile::tempdir().unwrap();
     let markup = checked(&Fixture { labels: false, ..small() }.write(folder.path()), "unlabelled");
-    assert!(markup.text.contains("no labels, so there is nothing to compare"));
+    assert!(markup.text.contains("no labels, so the classes cannot be compared"));
     assert!(markup.text.contains("judge by the gallery"));
     assert_eq!(markup.attribute("class").iter().filter(|name| **name == "class card").count(), 5);
     assert_eq!(markup.count("rect"), 0);

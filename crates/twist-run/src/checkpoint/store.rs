@@ -14,7 +14,7 @@ use crate::{RunError, files};
 pub struct CheckpointStore {
     folder: PathBuf,
     keep: usize,
-    /// The one file that every checkpoint replaces, where there is no more than one.
+    /// The one file that every checkpoint replaces, if only one is kept.
     file: Option<PathBuf>,
     /// What `best.safetensors` was measured by.
     best: Option<Measured>,
@@ -140,7 +140,7 @@ impl CheckpointStore {
         Ok(found)
     }
 
-    /// The finished steps of the newest checkpoint that can be read, whatever it is of; 0 when there is no checkpoint.
+    /// The finished steps of the newest checkpoint that can be read, whatever it is of; 0 without a checkpoint.
     ///
     /// # Errors
     /// As [`CheckpointStore::newest`].
@@ -148,11 +148,11 @@ impl CheckpointStore {
         Ok(self.newest::<Standing>()?.map_or(0, |loaded| loaded.facts.step))
     }
 
-    /// The newest checkpoint that can be read, with facts of this kind and the newer ones that cannot; `None` when there is no
+    /// The newest checkpoint that can be read, with facts of this kind and the newer ones that cannot; `None` without a
     /// checkpoint.
     ///
     /// # Errors
-    /// When there are checkpoints and none can be read.
+    /// Checkpoints exist, and none can be read.
     pub fn newest<F: DeserializeOwned>(&self) -> Result<Option<Loaded<F>>, RunError> {
         let list = self.list()?;
         let mut rejected = Vec::new();

@@ -87,7 +87,7 @@ impl ClusterNames {
     /// The group that has this cluster. For many images, ask [`ClusterNames::groups`] once.
     ///
     /// # Errors
-    /// There is no such cluster.
+    /// The cluster does not exist.
     pub fn resolve(&self, cluster: u32) -> Result<Group, Refused> {
         Ok(as_group(self.part_of(cluster)?))
     }
@@ -95,7 +95,7 @@ impl ClusterNames {
     /// The group that `text` means: a number of one of its clusters, or its name.
     ///
     /// # Errors
-    /// There is none; names that look like it are suggested.
+    /// The class does not exist; names that look like it are suggested.
     pub fn find(&self, text: &str) -> Result<Group, Refused> {
         let text = text.trim();
         if let Ok(cluster) = text.parse() {
@@ -129,7 +129,7 @@ impl ClusterNames {
     /// The name of a group that was merged belongs to the merge: the names of its parts come back when it is undone.
     ///
     /// # Errors
-    /// There is no such cluster, the name is taken, or it cannot be a name; nothing is changed then.
+    /// The cluster does not exist, the name is taken, or it cannot be a name; nothing is changed then.
     pub fn rename(&mut self, cluster: u32, name: &str) -> Result<(), Refused> {
         let part = self.part_of(cluster)?;
         let name = self.allowed(name, &part.members)?;
@@ -173,7 +173,7 @@ impl ClusterNames {
     /// Makes sure that the group that has this cluster is made of `members`, in whichever order.
     ///
     /// # Errors
-    /// It is another one, as after others merged or took apart something meanwhile; there is no such cluster.
+    /// It is another one, as after others merged or took apart something meanwhile; the cluster does not exist.
     pub fn expect(&self, cluster: u32, members: &[u32]) -> Result<(), Refused> {
         let (mut now, mut seen) = (self.part_of(cluster)?.members, members.to_vec());
         now.sort_unstable();
@@ -188,7 +188,7 @@ impl ClusterNames {
     /// Undoes the last merge of the group that has this cluster; what it was made of comes back with its names.
     ///
     /// # Errors
-    /// It is not merged; there is no such cluster.
+    /// It is not merged; the cluster does not exist.
     pub fn unmerge(&mut self, cluster: u32) -> Result<(), Refused> {
         let part = self.part_of(cluster)?;
         let merge = part
@@ -327,7 +327,7 @@ fn no_class(given: &str, clusters: u32, similar: &[&str]) -> Refused {
         format!("; did you mean `{}`?", similar.join("` or `"))
     };
     let why = format!("the classes are 0 to {}{hint}", clusters.saturating_sub(1));
-    Refused::new(format!("there is no class `{given}`")).because(why)
+    Refused::new(format!("class `{given}` does not exist")).because(why)
 }
 
 fn as_group(part: Part) -> Group {

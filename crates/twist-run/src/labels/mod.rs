@@ -28,7 +28,7 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Reads the labels at `file`; without one there are none.
+    /// Reads the labels at `file`; none if the file does not exist.
     ///
     /// # Errors
     /// The file is there and is not a table with the columns `path` and `label`: it is not ours to write.

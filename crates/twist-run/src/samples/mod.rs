@@ -93,7 +93,7 @@ impl Samples {
         self.index.len()
     }
 
-    /// Whether there are none.
+    /// Whether it has no samples.
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }

@@ -63,7 +63,7 @@ fn a_group_that_is_not_what_was_seen_is_refused() {
         let error = names.expect(class, &seen).unwrap_err().to_string();
         assert!(error.contains("has changed since you saw it"), "{class} {seen:?}: {error}");
     }
-    assert!(names.expect(5, &[5]).unwrap_err().to_string().starts_with("there is no class `5`"));
+    assert!(names.expect(5, &[5]).unwrap_err().to_string().starts_with("class `5` does not exist"));
 }
 
 /// What a terminal acts upon, and what changes how the text around it is read, is not a name.
@@ -101,7 +101,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
         let error = names.merge(clusters, None).unwrap_err().to_string();
         assert!(error.starts_with("a merge needs two classes"), "{error}");
     }
-    assert!(names.merge(&[1, 6], None).unwrap_err().to_string().starts_with("there is no class `6`"));
+    assert!(names.merge(&[1, 6], None).unwrap_err().to_string().starts_with("class `6` does not exist"));
     for threshold in [1.5, f64::NAN] {
         let error = names.set_unsure(Some(threshold)).unwrap_err().to_string();
         assert!(error.ends_with(&format!("from 0 to 1; got {threshold}")), "{error}");
@@ -130,7 +130,7 @@ fn a_file_that_could_not_have_been_written_is_refused() {
         (r#"{"version": 1, "clusters": 5}"#, "5 classes, but this one has 4"),
         (r#"{"version": 1, "clusters": 4, "name": {}}"#, "unknown field `name`"),
         (r#"{"version": 1, "clusters": 4, "merges": [{"off": [1, 2]}]}"#, "unknown field `off`"),
-        (r#"{"version": 1, "clusters": 4, "names": {"4": "x"}}"#, "no class `4`"),
+        (r#"{"version": 1, "clusters": 4, "names": {"4": "x"}}"#, "class `4` does not exist"),
         (
             r#"{"version": 1, "clusters": 4, "names": {"1": "x", "2": "x"}}"#,
             "`x` is already the name of class 1",

@@ -130,7 +130,7 @@ fn apply(text: &str, change: &Override) -> Result<String, String> {
                 let count = tables.len();
                 let table = tables.get_mut(index);
                 let table = table
-                    .ok_or_else(|| format!("there is no entry {index}, only 0 to {}", count.max(1) - 1))?;
+                    .ok_or_else(|| format!("entry {index} does not exist, only 0 to {}", count.max(1) - 1))?;
                 if let Some((_, rest)) = change.key.split_once(&format!(".{part}.")) {
                     table[rest] = Item::Value(value);
                     return Ok(document.to_string());
@@ -247,7 +247,7 @@ solarize = 0.0
         let message = read(&["optim.momentm=0.8"]).unwrap_err().to_string();
         assert!(message.contains("--set optim.momentm=0.8") && message.contains("`momentum`?"), "{message}");
         assert!(read(&["optim"]).unwrap_err().to_string().contains("KEY=VALUE"));
-        assert!(read(&["views.3.size=8"]).unwrap_err().to_string().contains("no entry 3"));
+        assert!(read(&["views.3.size=8"]).unwrap_err().to_string().contains("entry 3 does not exist"));
         let message = read(&["views.size=8"]).unwrap_err().to_string();
         assert!(
             message.contains("`views` is a list") && message.contains("as in `views.0.size`"),

@@ -55,7 +55,7 @@ pub struct HeadModelConfig {
     /// Whether a head ends in its norm before softmax.
     #[serde(default = "defaults::yes")]
     pub norm: bool,
-    /// Heads that are trained side by side, of which the one with the least loss is kept.
+    /// Heads that are trained side by side, of which the one with the lowest loss is kept.
     #[serde(default = "defaults::heads")]
     pub heads: usize,
 }
@@ -78,7 +78,7 @@ impl Default for FeatureConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PairConfig {
-    /// Neighbours of each row, by cosine similarity; fewer where there are not as many rows.
+    /// Neighbours of each row, by cosine similarity; fewer if the rows are fewer.
     pub neighbours: usize,
     /// Only neighbours that have the row among their own count, as long as there is one.
     pub mutual: bool,

@@ -33,7 +33,7 @@ pub struct HeadPlan {
     /// Length of the run, and when it is logged, saved, evaluated and judged.
     #[serde(flatten)]
     pub run: RunPlan,
-    #[serde(skip)] // the recipe has what matters of it; it also names a backbone, and there is none
+    #[serde(skip)] // the recipe has what matters of it; it also names a backbone, which heads do not have
     net: twist_nn::HeadConfig,
     heads: usize,
     features: FeatureFacts,

@@ -1,4 +1,4 @@
-//! A run of heads, from neighbours and guides to the head with the least loss.
+//! A run of heads, from neighbours and guides to the head with the lowest loss.
 
 use tch::Tensor;
 use twist_run::{CheckpointStore, RunFolder};

@@ -82,8 +82,9 @@ pub fn refuse_older(path: &Path) -> Result<(), TrainError> {
         return Ok(());
     }
     let why = "an older version of Twist wrote it, which kept its figures in another form; finish it with that version";
-    let why =
-        format!("{why}, or begin anew (with --force, or where there is no such flag by removing the file)");
+    let why = format!(
+        "{why}, or start again (with --force; a command without this flag starts again when you remove the file)"
+    );
     Err(TrainError::not_resumed(path, &why).into())
 }
 
@@ -209,7 +210,7 @@ impl Task for Supervised {
         state: StateDict,
     ) -> Result<Restored, TrainError> {
         if facts.identity != self.data.identity {
-            let why = "model, labelled images or settings are not those that it was begun with";
+            let why = "model, labelled images or settings are not those that it was started with";
             return Err(TrainError::other_run(path, why));
         }
         self.student.load(state)?;

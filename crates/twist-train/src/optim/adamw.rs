@@ -26,7 +26,7 @@ impl AdamW {
     /// A first step's state.
     ///
     /// # Errors
-    /// libtorch's, when there is no memory.
+    /// libtorch's, if memory runs out.
     pub fn new(parameters: Parameters, betas: [f64; 2], eps: f64) -> Result<Self, TrainError> {
         let (means, squares) = (parameters.zeros()?, parameters.zeros()?);
         let counters = |group: &[Tensor]| {

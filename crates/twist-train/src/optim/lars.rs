@@ -33,7 +33,7 @@ impl Lars {
     /// A first step's state: zero buffers, which make the first buffer the first update.
     ///
     /// # Errors
-    /// libtorch's, when there is no memory.
+    /// libtorch's, if memory runs out.
     pub fn new(parameters: Parameters, momentum: f64, eta: f64) -> Result<Self, TrainError> {
         let buffers = parameters.zeros()?;
         Ok(Self { parameters, buffers, momentum, eta })

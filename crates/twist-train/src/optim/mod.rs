@@ -20,7 +20,7 @@ use crate::config::{OptimConfig, OptimName};
 /// The optimizer that a recipe names.
 ///
 /// # Errors
-/// libtorch's, when there is no memory for the state.
+/// libtorch's, if memory for the state runs out.
 pub(crate) fn build(config: &OptimConfig, parameters: Parameters) -> Result<Box<dyn Optimizer>, TrainError> {
     Ok(match config.name {
         OptimName::Lars => Box::new(Lars::new(parameters, config.momentum, config.eta)?),

@@ -22,7 +22,7 @@ impl Sgd {
     /// A first step's state.
     ///
     /// # Errors
-    /// libtorch's, when there is no memory.
+    /// libtorch's, if memory runs out.
     pub fn new(parameters: Parameters, momentum: f64) -> Result<Self, TrainError> {
         let buffers = parameters.zeros()?;
         Ok(Self { parameters, buffers, momentum, nesterov: false })

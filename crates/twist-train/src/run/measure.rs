@@ -22,7 +22,7 @@ pub struct Moment {
 
 /// Measures a task while it is trained.
 pub trait Evaluator<T> {
-    /// The figure that decides which checkpoint is the best; where there is none, the loss decides.
+    /// The figure that decides which checkpoint is the best; without one, the loss decides.
     fn decides(&self) -> Option<&'static Figure> {
         None
     }

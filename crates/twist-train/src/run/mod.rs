@@ -388,7 +388,7 @@ impl<T: Task> Run<T> {
         Ok(Outcome::Finished { steps: self.step() - first })
     }
 
-    /// The weights that a collapse is saved with; none where there is no place for them.
+    /// The weights that a collapse is saved with; none without a place for them.
     fn weights(&self) -> Vec<(String, Tensor)> {
         if self.place.folder.is_some() { self.task.weights() } else { Vec::new() }
     }

@@ -147,7 +147,7 @@ impl RunPlan {
         length::steps(key, epochs, self.steps_per_epoch)
     }
 
-    /// Steps of the first stage: of the whole run where there is no other.
+    /// Steps of the first stage: of the whole run if it has one stage.
     pub(crate) fn first_stage(&self) -> u64 {
         self.second_stage.unwrap_or(self.total_steps)
     }

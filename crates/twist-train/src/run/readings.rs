@@ -186,7 +186,7 @@ impl Readings {
     }
 }
 
-/// Place of the least finite number; 0 when there is none.
+/// Place of the least finite number; 0 without one.
 pub(crate) fn least(values: impl Iterator<Item = f64>) -> usize {
     let finite = values.enumerate().filter(|(_, value)| value.is_finite());
     finite.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(place, _)| place)

@@ -88,7 +88,7 @@ pub struct Taken {
     pub events: Vec<EventKind>,
 }
 
-/// What is not as it was when a checkpoint was written, and is no obstacle.
+/// What differs from the time when a checkpoint was written, and does not prevent a resume.
 #[derive(Debug, Default)]
 pub struct Restored {
     /// Keys of the recipe with both values.

@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::names::{Named, called, usage};
 use crate::talk::Talk;
 
-/// Give a class a name; "class 3" takes the name of class 3 away
+/// Give a class a name; the name "class 3" removes the name of class 3
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  twist clusters runs/demo-1 rename 3 \"red circles\"\n  twist clusters runs/demo-1 rename \"red circles\" circles"
@@ -21,7 +21,7 @@ pub(super) struct Rename {
     name: String,
 }
 
-/// Make one class of several
+/// Merge several classes into one
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  twist clusters runs/demo-1 merge 3 7 12 --name circles")]
 pub(super) struct Merge {

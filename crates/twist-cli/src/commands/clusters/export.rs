@@ -29,7 +29,7 @@ pub(super) struct Args {
     /// The file: .csv or .json [default: CSV on stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Replace the file of --out if there is one
+    /// Replace the file of --out if it exists
     #[arg(long, requires = "out")]
     force: bool,
 }
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exi
     let rows = match (args.labels, &known) {
         (true, Some(images)) => labels(named, images),
         (true, None) => bail!(
-            "there is no evaluated run beside {}: `twist predict MODEL DATA` gives the classes of any images",
+            "{} does not belong to an evaluated run: `twist predict MODEL DATA` gives the classes of any images",
             named.file.display()
         ),
         (false, _) => table(named, known.as_deref()),

@@ -13,7 +13,7 @@ Examples:
   twist clusters runs/mine-1 show    which images the classes hold now
   twist clusters runs/mine-1 keep    the names of before still fit";
 
-/// Keep the names and merges of before a resume for the classes that the run has now
+/// Keep names and merges from before a resume, for the classes that the run has now
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {}
@@ -22,7 +22,7 @@ pub(super) struct Args {}
 pub(super) fn run(model: &Path, talk: &Talk) -> anyhow::Result<Exit> {
     let (named, before) = Named::to_keep(model)?;
     let Some(now) = named.shown.clone().filter(|_| named.names.names_classes()) else {
-        talk.say("no class has a name or is merged: there is nothing to keep");
+        talk.say("no class has a name and no classes are merged, so Twist keeps nothing");
         return Ok(Exit::Done);
     };
     if before.as_ref() != Some(&now) {

@@ -14,18 +14,18 @@ use crate::talk::Talk;
 const EXAMPLES: &str = "\
 Examples:
   twist clusters runs/demo-1 show                            with their images, largest first
-  twist clusters runs/demo-1 rename 3 \"red circles\"          by number, or by the name it has now
-  twist clusters runs/demo-1 merge 3 7 12 --name circles     they count as one class from now on
+  twist clusters runs/demo-1 rename 3 \"red circles\"          by number, or by its current name
+  twist clusters runs/demo-1 merge 3 7 12 --name circles     from now on they are one class
   twist clusters runs/demo-1 unmerge circles                 undoes the last merge of a class
   twist clusters runs/demo-1 unsure 0.6                      less probable ones are marked unsure
-  twist clusters runs/demo-1 keep                            names of before a resume still fit
+  twist clusters runs/demo-1 keep                            keeps the names from before a resume
   twist clusters runs/demo-1 export --labels --out labels.csv
 
-The names are kept in clusters.json of a run folder, or in FILE.clusters.json beside a weight file.
-`twist predict`, `twist neighbors` and `twist report` use them; the network is not changed.
-A run that is resumed changes its classes: when it is evaluated at its end, names go on to the
-classes that hold the same images. Names of other weights are not used until `keep` says so.
-Of a model with a classifier alone (`twist finetune`) they are the classes that labels taught.";
+The names are stored in clusters.json of a run folder, or in FILE.clusters.json beside a weight
+file. `twist predict`, `twist neighbors` and `twist report` use them; the network is not changed.
+A resumed run changes its classes: when it is evaluated at its end, names go on to the classes that
+hold most of the same images. Names of other weights are not used until you run `keep`.
+For a model of `twist finetune`, the classes are those of the labels.";
 
 /// Name and merge classes
 #[derive(Debug, clap::Args)]

@@ -15,7 +15,7 @@ pub(super) struct Common {
     /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet, CIFAR batches or shapes:train
     #[arg(value_name = "DATA")]
     pub(super) data: String,
-    /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, none, or a list file
+    /// Where labels come from: auto (what DATA contains), folder (every sub-folder is a class), coarse (super-classes of CIFAR-100), none, or a list file
     #[arg(long, value_name = "auto|folder|none|FILE", default_value = crate::sources::DEFAULT_LABELS)]
     pub(super) labels: String,
     /// Threads that decode [default: one for each core]

@@ -17,7 +17,7 @@ Examples:
   twist data info 'train-*.tar' --sample 1000 --json
   twist data info photos/ --labels labels.csv";
 
-/// Counts, sizes, formats, classes, channel mean and std, duplicates and unreadable images
+/// Show counts, sizes, formats, classes, channel mean and std, duplicates and unreadable images
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -109,7 +109,7 @@ fn for_people(info: &DataInfo) -> Vec<String> {
 
 fn classes(info: &DataInfo) -> Vec<String> {
     if info.classes.is_empty() {
-        return vec!["classes     none: there are no labels".into()];
+        return vec!["classes     none: the images have no labels".into()];
     }
     let imbalance =
         info.imbalance.map_or(String::new(), |ratio| format!(", the largest {ratio:.1} times the smallest"));

@@ -15,7 +15,7 @@ Examples:
   twist data verify photos/                          exit code 1 if an image is damaged
   twist data pack photos/ --out shards/photos.tar    a few tar shards instead of many files";
 
-/// Look at, check or pack a data set
+/// Inspect, check or pack a data set
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

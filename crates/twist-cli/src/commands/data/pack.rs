@@ -4,6 +4,7 @@ use twist_data::PackOptions;
 
 use super::common::{Common, bar, damaged};
 use crate::args::at_least;
+use crate::digits::counted;
 use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};
 
@@ -19,7 +20,7 @@ Examples:
 pub(super) struct Args {
     #[command(flatten)]
     common: Common,
-    /// Name of the shards: name.tar, or with the place of the number, name-%06d.tar
+    /// Name of the shards: NAME.tar writes NAME-000000.tar and so on; NAME-%04d.tar says where the number goes
     #[arg(long, value_name = "NAME.tar")]
     out: String,
     /// Most images of one shard
@@ -57,9 +58,9 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     } else {
         let mib = report.bytes as f64 / f64::from(1 << 20);
         talk.say(format!(
-            "{} images in {} shards, {mib:.1} MiB; open them as",
-            report.images,
-            report.shards.len()
+            "{} in {}, {mib:.1} MiB; open them as",
+            counted(report.images as u64, "image"),
+            counted(report.shards.len() as u64, "shard")
         ));
         to_stdout(&report.pattern)?;
     }

@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// Labelled images to measure on: any DATA
     #[arg(long, value_name = "DATA", help_heading = "Images")]
     test: String,
-    /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, or a list file
+    /// Where labels come from: auto (what DATA contains), folder (every sub-folder is a class), coarse (super-classes of CIFAR-100), or a list file
     #[arg(long, value_name = "auto|folder|FILE", default_value = DEFAULT_LABELS, help_heading = "Images")]
     labels: String,
     #[command(flatten)]

@@ -17,7 +17,7 @@ pub(super) struct DataArgs {
     /// Labelled images to measure on
     #[arg(long, value_name = "DATA", help_heading = "Images")]
     test: String,
-    /// Where labels come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, or a list file
+    /// Where labels come from: auto (what DATA contains), folder (every sub-folder is a class), coarse (super-classes of CIFAR-100), or a list file
     #[arg(long, value_name = "auto|folder|FILE", default_value = sources::DEFAULT_LABELS, help_heading = "Images")]
     labels: String,
 }

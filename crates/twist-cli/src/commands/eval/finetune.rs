@@ -7,7 +7,8 @@ use twist_eval::finetune::finetune_seeds;
 use twist_run::{evaluations, figure};
 use twist_train::{Costs, Work};
 
-use crate::args::{BudgetArgs, TeachArgs, TeachMachineArgs, at_least};
+use crate::args::{BudgetArgs, MODEL, TeachArgs, TeachMachineArgs, at_least};
+use crate::digits::counted;
 use crate::estimate::Estimate;
 use crate::exit::Exit;
 use crate::label_lines::result_lines;
@@ -26,8 +27,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// A run folder, a checkpoint, or a weight file
-    #[arg(value_name = "MODEL")]
+    #[arg(value_name = "MODEL", help = MODEL)]
     model: PathBuf,
     /// Images to learn from: any DATA
     #[arg(long, value_name = "DATA", help_heading = "Images")]
@@ -35,10 +35,10 @@ pub(super) struct Args {
     /// Labelled images to test on
     #[arg(long, value_name = "DATA", help_heading = "Images")]
     test: String,
-    /// Repetitions with the seeds SEED, SEED + 1, …: mean and standard deviation are reported
+    /// Number of repetitions, with the seeds SEED, SEED + 1, …: mean and standard deviation are reported
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least::<u64>(1))]
     seeds: u64,
-    /// Folder that keeps what is done; the same command resumes from there
+    /// Folder for finished and unfinished parts; the same command resumes from them
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Print one JSON object
@@ -86,8 +86,12 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     drop(counting);
     let mut lines = result_lines(figure::FINETUNE, &metrics);
     let begin = if options.from_scratch { "from scratch" } else { "fine-tuned" };
-    lines[0] =
-        format!("{begin}, {} labels, {seeds} seeds: {}", metrics.protocol["labels"]["images"], lines[0]);
+    lines[0] = format!(
+        "{begin}, {} labels, {}: {}",
+        metrics.protocol["labels"]["images"],
+        counted(seeds, "seed"),
+        lines[0]
+    );
     results::emit(&opened, evaluations::FINETUNE, test.classes(), metrics, args.json, &lines, talk)?;
     Ok(Exit::Done)
 }

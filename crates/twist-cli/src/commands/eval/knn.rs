@@ -34,7 +34,7 @@ pub(super) struct Args {
     /// Published tables to compare with: cifar (k = 200, T = 0.1) or imagenet (k = 20, T = 0.07)
     #[arg(long, value_name = "NAME", default_value = "cifar", hide_possible_values = true)]
     protocol: ProtocolArg,
-    /// Neighbours that vote [default: the protocol's]; of several, as in 20,10,100,200, the first is knn_top1
+    /// Neighbours that vote [default: the protocol's]; of several, such as 20,10,100, the first gives knn_top1
     #[arg(long, value_name = "K,...", value_delimiter = ',', value_parser = at_least::<i64>(1))]
     k: Vec<i64>,
     /// Temperature T of the weights [default: the protocol's]
@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         if k < wanted {
             let source = if args.k.is_empty() { "is the protocol's" } else { "was asked for" };
             talk.warn(format!(
-                "k = {wanted} {source}, but only {voters} images can vote: k = {k}, all of them; --k gives a smaller one"
+                "k = {wanted} {source}, but only {voters} images can vote: k = {k} is used; choose a smaller one with --k"
             ));
         }
         each.push(json!({"k": k, "temperature": temperature, figure::KNN_TOP1.key: top1}));

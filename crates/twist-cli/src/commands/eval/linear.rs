@@ -38,8 +38,8 @@ Examples:
   twist eval linear resnet50.safetensors --train imagenet/train --test imagenet/val \\
       --protocol resnet --state linear/
 
-The protocols do not compare with each other:
-  fast    cached features, many rates at once, chosen on held-out training images
+Results of different protocols are not comparable:
+  fast    cached features, many learning rates at once, chosen on held-out training images
   resnet  released for convolutional networks: random crops and flips, 100 epochs
   vit     released for transformers: class tokens of the last 4 blocks, random crops and flips,
           100 epochs";
@@ -55,22 +55,22 @@ pub(super) struct Args {
     /// How the classifier is trained: fast, resnet or vit
     #[arg(long, value_enum, default_value_t = Which::Fast, hide_possible_values = true)]
     protocol: Which,
-    /// Passes over the training images [default: 100; fast: 10 to 100, by their number]
+    /// Number of passes over the training images [default: 100; fast: 10 to 100, depending on their number]
     #[arg(long, value_name = "N", value_parser = at_least::<u64>(1))]
     epochs: Option<u64>,
     /// Images in one update [default: 1024; fast: 256]
     #[arg(long, value_name = "N", value_parser = at_least::<u32>(2))]
     batch_size: Option<u32>,
-    /// First learning rate [default: released; fast: the best of eight on held-out training images]
+    /// Initial learning rate [default: released; fast: the best of eight on held-out training images]
     #[arg(long, value_name = "X")]
     lr: Option<f64>,
     /// Epochs between two tests of resnet and vit; the last epoch is always tested [default: 1]
     #[arg(long, value_name = "N")]
     test_every: Option<u64>,
-    /// Seed of the order, the crops and what is held out
+    /// Seed of the order, the crops and the held-out images
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Folder that keeps what is done by resnet and vit; the same command resumes from there
+    /// Folder for the unfinished training of resnet and vit; the same command resumes from it
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Print one JSON object
@@ -142,7 +142,7 @@ fn fast(
     let chosen = result.rates[result.chosen];
     if let Some(held_out) = chosen.held_out_top1 {
         lines.push(format!(
-            "rate {} and weight decay {}: {held_out:.3} on held-out training images, the best of {} settings",
+            "learning rate {} and weight decay {}: {held_out:.3} on held-out training images, the best of {} settings",
             chosen.lr,
             chosen.weight_decay,
             result.rates.len()

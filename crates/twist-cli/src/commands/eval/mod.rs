@@ -21,9 +21,9 @@ Examples:
       --percent 1 --seeds 3
   twist eval transfer runs/cifar10_cpu-1 --data sets/
 
-Features are computed once for each model and data set and kept, so the next evaluation of the
-same model is quick. Figures of a run folder are added to its evaluations.jsonl, from which
-`twist report` draws them.";
+Features are computed once for each model and data set and cached, so the next evaluation of the
+same model is quick. The figures of a run are added to its evaluations.jsonl, and `twist report`
+shows them.";
 
 /// Measure a trained model by the protocols of the field
 #[derive(Debug, clap::Args)]

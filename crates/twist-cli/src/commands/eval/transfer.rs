@@ -25,17 +25,17 @@ Examples:
   twist eval transfer dino.safetensors --data sets/dtd --json
   twist eval transfer runs/cifar10-1 --data sets/ --mode finetune --lr 0.01,0.03 --weight-decay 0
 
-The sets, unpacked from their official archives with nothing moved:
+The sets, as their official archives unpack:
   food101, cifar10, cifar100 (binary version), sun397, cars, aircraft, voc2007, dtd, pets,
   caltech101, flowers
 
-linear: features of the frozen backbone without augmentation; logistic regression whose l2 is the
-best of 45 on validation images.
-finetune: all weights learn on random crops and flips, by SGD with Nesterov's momentum; rate and
-weight decay are the best of a grid on validation images. The grid of the papers is 57 trainings of
-20,000 updates for each set: --lr, --weight-decay and --updates make it smaller, --state survives
-a crash.
-Both are then fitted again to all training images, and test images are looked at once.";
+linear: a logistic regression on features of the frozen backbone, without augmentation. Its L2
+strength is the best of 45 on validation images.
+finetune: all weights are trained on random crops and flips by SGD with Nesterov momentum. Learning
+rate and weight decay are the best of a grid on validation images. The grid of the papers takes 57
+trainings of 20,000 updates for each set: --lr, --weight-decay and --updates make it smaller, and
+with --state the same command resumes after a crash.
+Both are then fitted to all training images and evaluated on the test images once.";
 
 /// Classification of Food-101, VOC 2007, DTD, Pets and other data sets, linear or fine-tuned
 #[derive(Debug, clap::Args)]
@@ -50,7 +50,7 @@ pub(super) struct Args {
     /// linear (on frozen features) or finetune (all weights)
     #[arg(long, value_name = "MODE", value_enum, default_value = "linear", hide_possible_values = true)]
     mode: Mode,
-    /// Divides training images where the authors of a set do not; first weights, order and crops of fine-tuning
+    /// Seed of the validation images, where the authors of a set name none, and of fine-tuning
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Print one JSON object
@@ -70,25 +70,24 @@ enum Mode {
 
 /// What fine-tuning tries.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "With --mode finetune")]
 struct FinetuneArgs {
     /// Learning rates to try [default: seven from 1e-4 to 0.1]
-    #[arg(long, value_name = "X,X,…", value_delimiter = ',')]
+    #[arg(long, value_name = "X,X,…", value_delimiter = ',', help_heading = "With --mode finetune")]
     lr: Vec<f64>,
     /// Weight decays to try, which are divided by the rate [default: 0 and seven from 1e-6 to 1e-3]
-    #[arg(long, value_name = "X,X,…", value_delimiter = ',')]
+    #[arg(long, value_name = "X,X,…", value_delimiter = ',', help_heading = "With --mode finetune")]
     weight_decay: Vec<f64>,
-    /// Updates of a training, rounded up to whole passes [default: 20000]
-    #[arg(long, value_name = "N", value_parser = at_least::<u64>(1))]
+    /// Updates of each training, rounded up to whole epochs [default: 20000]
+    #[arg(long, value_name = "N", value_parser = at_least::<u64>(1), help_heading = "With --mode finetune")]
     updates: Option<u64>,
     /// Images in one update [default: 256]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "With --mode finetune")]
     batch_size: Option<usize>,
-    /// Begin with random weights instead of the model's: the same network for comparison
-    #[arg(long)]
+    /// Start from random weights instead of the model's, for comparison
+    #[arg(long, help_heading = "With --mode finetune")]
     from_scratch: bool,
-    /// Folder that keeps what is done; the same command resumes from there
-    #[arg(long, value_name = "DIR")]
+    /// Folder for finished and unfinished parts; the same command resumes from them
+    #[arg(long, value_name = "DIR", help_heading = "With --mode finetune")]
     state: Option<PathBuf>,
 }
 
@@ -173,7 +172,7 @@ fn metrics(opened: &Opened, measured: &[TransferResult]) -> Metrics {
 /// The sets to measure, each with its folder, in the order of published tables.
 fn wanted(args: &Args) -> anyhow::Result<Vec<(OfficialKind, PathBuf)>> {
     if let [kind] = args.sets[..] {
-        // Where a set is named, what is missing of it is said, even if there is nothing of it at all.
+        // If a set is named, the error says what is missing of it, even if everything is.
         let at = find_official(&args.data).unwrap_or_default();
         let at = at.into_iter().find(|(found, _)| *found == kind);
         return Ok(vec![at.unwrap_or((kind, args.data.clone()))]);

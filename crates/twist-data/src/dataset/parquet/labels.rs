@@ -93,7 +93,7 @@ fn start_of(bytes: &[u8]) -> String {
     bytes[..bytes.len().min(16)].escape_ascii().to_string()
 }
 
-/// A whole number as text; below 0 is how tables write that there is no label.
+/// A whole number as text; tables write a negative number for "no label".
 fn whole(value: i64) -> Option<String> {
     (value >= 0).then(|| value.to_string())
 }
@@ -124,7 +124,7 @@ fn read<T: DataType>(
         left -= read;
     }
     let text = |value: &T::T| text(value).map_err(Unread::Other);
-    // Without nulls in the schema there are no levels; with them, a value stands wherever the level is full.
+    // A schema without nulls has no levels; with them, a value stands wherever the level is full.
     if levels.is_empty() {
         return values.iter().try_for_each(|value| labels.push(text(value)?));
     }

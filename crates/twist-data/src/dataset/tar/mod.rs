@@ -146,7 +146,7 @@ fn agree(
     }
 }
 
-/// Labels from the label members; `None` where there are none.
+/// Labels from the label members; `None` without label members.
 fn written_labels(
     files: &FilePool,
     shards: &[Vec<Sample>],

@@ -48,7 +48,7 @@ impl FeatureTable {
         self.features.indices.len()
     }
 
-    /// Whether there are no rows; no reader returns such a table.
+    /// Whether it has no rows; no reader returns such a table.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -63,7 +63,7 @@ impl FeatureTable {
         let (most, least) = (rows.f_amax([0i64].as_slice(), false)?, rows.f_amin([0i64].as_slice(), false)?);
         let largest = f64::try_from(&most.f_maximum(&least.f_neg()?)?.f_max()?)?;
         Ok(if self.len() > 1 && most.f_equal(&least)? {
-            Some(format!("all {} rows are equal, so there is nothing to tell apart", self.len()))
+            Some(format!("all {} rows are equal, so classes cannot be told apart", self.len()))
         } else if !(LEAST_SIZE..=MOST_SIZE).contains(&largest) {
             Some(format!("its largest number is {largest:.0e}: scale the features to about 1"))
         } else {
@@ -227,10 +227,10 @@ impl Dataset for RowsOfFile {
 
 /// Why a table of this shape is of no use.
 fn nothing_in(len: i64, width: i64) -> Option<String> {
-    (len == 0 || width == 0).then(|| format!("its table is [{len}, {width}], so there is nothing in it"))
+    (len == 0 || width == 0).then(|| format!("its table is [{len}, {width}], so it contains no features"))
 }
 
-/// A label from an integer; below 0 there is none.
+/// A label from an integer; a negative one means "no label".
 fn label_of(value: i64) -> Option<String> {
     (value >= 0).then(|| value.to_string())
 }

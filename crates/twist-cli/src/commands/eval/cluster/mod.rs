@@ -45,10 +45,10 @@ pub(super) struct Args {
     /// Images that k-means is fitted to, without their labels [default: the test images]
     #[arg(long, value_name = "DATA", help_heading = "Images")]
     train: Option<String>,
-    /// Where labels of the test images come from: auto (what DATA says), folder (sub-folders, also those called like dates), coarse, or a list file
+    /// Where labels of the test images come from: auto (what DATA contains), folder (every sub-folder is a class), coarse (super-classes of CIFAR-100), or a list file
     #[arg(long, value_name = "auto|folder|FILE", help_heading = "Images", default_value = crate::sources::DEFAULT_LABELS)]
     labels: String,
-    /// Seeds of k-means, each a row of its own in mean ± deviation; 0 leaves it out
+    /// Number of seeds of k-means, for mean ± standard deviation; 0 leaves k-means out
     #[arg(long, value_name = "N", help_heading = "Reference", default_value_t = 5)]
     kmeans_seeds: u64,
     /// k-means++ starts of each seed, of which the best by inertia is kept

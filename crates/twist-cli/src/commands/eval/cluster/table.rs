@@ -27,7 +27,7 @@ pub(super) fn lines(measured: &[Measured]) -> Vec<String> {
     let mut lines = vec![format!("{images} images, {} classes", first.classes.len()), String::new()];
 
     let summary = FigureSummary::of(&figures(measured));
-    // Of few classes there is no top-5.
+    // A model with few classes has no top-5.
     let columns: Vec<&Figure> = COLUMNS.into_iter().filter(|figure| summary.get(figure).is_some()).collect();
     let mut header = vec![String::new()];
     header.extend(columns.iter().map(|figure| figure.title.to_string()));
