@@ -41,7 +41,7 @@ struct Figures {
 
 /// Runs each demo with three seeds, one after the other, prints a table and asserts the promises.
 pub(crate) fn accept() -> Result<()> {
-    let twist = build_twist()?;
+    let twist = build_twist(&[])?;
     let out = twist.parent().context("the binary lies in a folder")?.join("accept");
     for promise in &PROMISES {
         let runs = SEEDS

@@ -12,7 +12,7 @@ const SHORT_DEMO: &str = "--device cpu --threads 1 --epochs 2 --batch-size 256 -
 
 /// Trains a short demo and clicks.
 pub(crate) fn browser() -> Result<()> {
-    let twist = build_twist()?;
+    let twist = build_twist(&[])?;
     let tools = root()?.join("tools/browser");
     let place = twist.parent().context("the binary lies in a folder")?.join("browser");
     let run = place.join("run");

@@ -41,7 +41,7 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
 
 /// Builds the binary in release mode and runs `twist demo ARGS`, with its exit code.
 pub(crate) fn demo(args: &[String]) -> Result<ExitCode> {
-    let twist = build_twist()?;
+    let twist = build_twist(&[])?;
     let status = Command::new(&twist)
         .arg("demo")
         .args(args)
@@ -53,12 +53,13 @@ pub(crate) fn demo(args: &[String]) -> Result<ExitCode> {
     }
 }
 
-/// Builds `twist` in release mode; the path is what cargo says it is, whatever target folder the user configured.
-pub(crate) fn build_twist() -> Result<PathBuf> {
+/// Builds `twist` in release mode, with variables added to the environment; the path is what cargo says it is, whatever target folder the user configured.
+pub(crate) fn build_twist(environment: &[(&str, &str)]) -> Result<PathBuf> {
     let args = ["build", "--release", "--package", "twist-cli", "--bin", "twist"];
     eprintln!("$ cargo {}", args.join(" "));
     let output = command()?
         .args(args)
+        .envs(environment.iter().copied())
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()

@@ -6,7 +6,7 @@
 //!
 //! In reading order: [`setup`] fetches and links libtorch, [`cargo`] runs cargo and the binary, [`check`] is what CI
 //! runs, [`fuzz`] runs the fuzz targets, [`accept`] checks the accuracies and times that the demos promise, [`browser`]
-//! clicks through the page that the report serves.
+//! clicks through the page that the report serves, [`wheel`] builds the Python package.
 #![expect(clippy::print_stderr, reason = "a command line tool: talk goes to stderr")]
 #![expect(clippy::print_stdout, reason = "a command line tool: results go to stdout")]
 
@@ -17,6 +17,7 @@ mod browser;
 mod cargo;
 mod check;
 mod fuzz;
+mod wheel;
 
 use anyhow::{Result, anyhow, bail};
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ Usage: cargo xtask COMMAND
   check            what CI runs: lint, then test
   accept           run three seeds of each demo; check the accuracies and times that the demos promise
   browser          click through the page of `twist report --serve` in a headless Chromium (needs node, npm, chromium)
+  wheel [--test]   build the Python package with the binary in it (--test: install it into an environment and test it)
 
 If LIBTORCH (a folder with include/ and lib/) or LIBTORCH_USE_PYTORCH=1 (the PyTorch 2.11 of python3) is set, it is
 used and nothing is downloaded. The cache is $XDG_CACHE_HOME/twist, or ~/.cache/twist.";
@@ -96,6 +98,15 @@ fn run(mut args: Vec<String>) -> Result<ExitCode> {
         "browser" => {
             setup::quick()?;
             browser::browser()?;
+        }
+        "wheel" => {
+            let test = match args.as_slice() {
+                [] => false,
+                [flag] if flag == "--test" => true,
+                _ => bail!("`wheel` takes nothing but --test\n\n{USAGE}"),
+            };
+            setup::quick()?;
+            wheel::wheel(test)?;
         }
         _ => bail!("command `{command}` does not exist\n\n{USAGE}"),
     }

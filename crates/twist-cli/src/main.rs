@@ -12,7 +12,6 @@ mod asked;
 mod folder_auto;
 mod head_auto;
 mod place;
-mod recipes;
 mod settings;
 mod sources;
 

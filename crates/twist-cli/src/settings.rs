@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-use twist_io::{did_you_mean, near_paths};
 use twist_run::files;
-use twist_train::{ConfigError, Override, Recipe, RecipeOf, warmup_that_fits};
+use twist_train::{ConfigError, Override, Recipe, RecipeOf, recipes, warmup_that_fits};
 
 use crate::args::{PrecisionArg, RecipeArgs};
 use crate::exit::Usage;
+use crate::folder_auto;
+use crate::names::usage;
 use crate::talk::Talk;
-use crate::{folder_auto, recipes};
 
 /// The key of the warm-up.
 const WARMUP: &str = "schedule.warmup_epochs";
@@ -29,17 +29,10 @@ impl Written {
     /// # Errors
     /// [`Usage`] for an unknown name; a file that cannot be read.
     pub(crate) fn named(given: &str) -> anyhow::Result<Self> {
-        if Path::new(given).extension().is_some_and(|extension| extension == "toml") {
-            if !Path::new(given).exists() {
-                anyhow::bail!(
-                    "recipe {given} does not exist{}: --recipe takes the name of a built-in recipe (`twist recipes`) or a file",
-                    did_you_mean(&near_paths(Path::new(given)))
-                );
-            }
-            let text = twist_io::read_small_text(given)?;
-            return Ok(Self { name: given.to_string(), text });
+        if recipes::is_file(given) {
+            return Ok(Self { name: given.to_string(), text: recipes::read_file(given)? });
         }
-        let recipe = recipes::named(given)?;
+        let recipe = usage(recipes::named(given))?;
         Ok(Self { name: recipe.name.to_string(), text: recipe.text.to_string() })
     }
 

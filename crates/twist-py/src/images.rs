@@ -13,7 +13,17 @@ use twist_data::{
 
 use crate::error::raised;
 
-/// `twist.Images`: a fixed, ordered collection of images.
+/// A fixed, ordered collection of images: what the command line calls DATA, in its order.
+///
+/// Args:
+///     data: A folder, one image, a pattern, a list, tar shards, parquet files or CIFAR batches.
+///     labels: `auto` (what the data says), `folder` (sub-folders), `coarse`, `none`, or a list file.
+///
+/// `len(images)` is their number N; `images[i]` are the pixels of one, upright, uint8 [height, width, 3].
+///
+/// Raises:
+///     TwistError: The data is missing, of an unknown kind, or without an image; images[i] cannot be read.
+///     IndexError: There is no such image.
 #[pyclass(frozen, module = "twist")]
 pub(crate) struct Images {
     data: String,
@@ -44,22 +54,26 @@ impl Images {
         numpy::PyArray1::from_vec(py, image.pixels).reshape(shape).map(|array| array.to_dyn().clone())
     }
 
+    /// What each image is called, N texts.
     #[getter]
     fn paths(&self) -> Vec<String> {
         (0..self.dataset.len()).map(|index| self.dataset.path(index)).collect()
     }
 
+    /// The class of each image, a place in `classes`; -1 where it has none. int64 `[N]`.
     #[getter]
     fn labels<'py>(&self, py: Python<'py>) -> Bound<'py, numpy::PyArray1<i64>> {
         let label = |index| self.dataset.label(index).map_or(-1, i64::from);
         numpy::PyArray1::from_iter(py, (0..self.dataset.len()).map(label))
     }
 
+    /// Names of the classes; empty without labels.
     #[getter]
     fn classes(&self) -> Vec<String> {
         self.dataset.classes().to_vec()
     }
 
+    /// What was found beside the images and is not used, a sentence each.
     #[getter]
     fn left_out(&self) -> Vec<String> {
         self.dataset.left_out().iter().map(ToString::to_string).collect()

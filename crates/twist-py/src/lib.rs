@@ -4,7 +4,7 @@
 //! becomes an exception with the words of the command line. What a command and a function of Python both need lies in the
 //! crates below. The package `twist` (`python/twist`) is what people import; it makes sure that libtorch can be found.
 //!
-//! Nobody waits with the interpreter locked: a [`Model`](model::Model) lives in a thread of its own ([`worker`]), and
+//! Nobody waits with the interpreter locked: a model lives in a thread of its own (`worker.rs`), and
 //! whoever waits for it looks for Ctrl-C meanwhile.
 
 mod error;
@@ -18,6 +18,8 @@ mod model;
 mod neighbors;
 mod predictions;
 
+mod views;
+
 /// What `twist` is made of. The package documents it for people.
 #[pyo3::pymodule]
 mod _twist {
@@ -29,6 +31,8 @@ mod _twist {
     use crate::neighbors::Neighbors;
     #[pymodule_export]
     use crate::predictions::Predictions;
+    #[pymodule_export]
+    use crate::views::{ViewBatch, Views};
 
     /// The version of Twist.
     #[pymodule_export]

@@ -42,7 +42,10 @@ struct Facts {
     left_out: Vec<String>,
 }
 
-/// `twist.Model`.
+/// A trained network; `twist.load` opens one and describes the arguments.
+///
+/// Threads of Python may share it: it answers one after the other, and the interpreter is free meanwhile. Ctrl-C ends the
+/// wait for it.
 #[pyclass(frozen, module = "twist")]
 pub(crate) struct Model {
     worker: Worker<Opened>,
@@ -158,6 +161,19 @@ impl Model {
         Ok(Self { worker, facts })
     }
 
+    /// Features of images, float32 [N, D]: a row for each image, in order.
+    ///
+    /// Args:
+    ///     images: `Images`; a str or path, which is opened as `Images(path)` is; one image; or several. An image is a path,
+    ///         an image of Pillow, or an array uint8 [height, width, 3] or [height, width] (gray). An array
+    ///         [N, height, width, 3] is several images.
+    ///     normalize: Divide each row by its length, so that products are cosine similarities.
+    ///     unreadable: What becomes of an image that cannot be read: 'raise' is an error that names it, 'nan' a row of NaN
+    ///         and a warning.
+    ///
+    /// Raises:
+    ///     TwistError: An image cannot be read; the model has no backbone.
+    ///     TypeError, ValueError: This is not an image, or an argument is not one of those named here.
     #[pyo3(signature = (images, *, normalize = false, unreadable = "raise"))]
     fn embed<'py>(
         &self,
@@ -183,6 +199,18 @@ impl Model {
         PyArray1::from_vec(py, rows).reshape([count, width])
     }
 
+    /// The most probable classes of images, `Predictions`.
+    ///
+    /// Args:
+    ///     images: As in `embed`.
+    ///     top: Classes of each image, T; at most as many as there are.
+    ///     classes: 'discovered' or 'labels'; None: those of its classifier where the model has one, else discovered ones.
+    ///     unsure: Probability below which an image is unsure; None: what is kept with the model, else none is.
+    ///     unreadable: As in `embed`; 'nan' gives cluster -1, name None, probability NaN, and unsure.
+    ///
+    /// Raises:
+    ///     TwistError: The model has no such classes; an image cannot be read.
+    ///     TypeError, ValueError: This is not an image, or an argument is out of range.
     #[pyo3(signature = (images, *, top = 1, classes = None, unsure = None, unreadable = "raise"))]
     fn predict(
         &self,
@@ -216,6 +244,18 @@ impl Model {
         found.into_python(py)
     }
 
+    /// The images that are most like each query, by the cosine of their features: `Neighbors`.
+    ///
+    /// Args:
+    ///     queries: One image or several, Q. A path is a file, or else the path of an image in `images`; an image of `images`
+    ///         that is named by its path is not its own neighbour.
+    ///     images: Where to look, as in `embed`. Features of `Images` and of paths are cached (`twist.load`). Images that
+    ///         cannot be read are not found.
+    ///     k: Neighbours of each query.
+    ///
+    /// Raises:
+    ///     TwistError: A query is nowhere, or cannot be read.
+    ///     TypeError, ValueError: This is not an image, or k is 0.
     #[pyo3(signature = (queries, images, *, k = 10))]
     fn neighbors(
         &self,
@@ -233,7 +273,7 @@ impl Model {
         found.into_python(py)
     }
 
-    /// Number and name of each class; empty for a model without classes.
+    /// Number and name of each class, as people named and merged them; empty for a model without classes.
     #[getter]
     fn classes(&self, py: Python<'_>) -> PyResult<BTreeMap<i32, String>> {
         let (classes, warning) = self.worker.ask(py, |opened, _| {
@@ -248,21 +288,25 @@ impl Model {
         Ok(classes)
     }
 
+    /// The weight file.
     #[getter]
     fn path(&self) -> &PathBuf {
         &self.facts.path
     }
 
+    /// Where the weights come from.
     #[getter]
     fn origin(&self) -> &str {
         &self.facts.origin
     }
 
+    /// Numbers of a feature vector, D.
     #[getter]
     fn feature_dim(&self) -> i64 {
         self.facts.feature_dim
     }
 
+    /// `cpu` or `cuda:0`.
     #[getter]
     fn device(&self) -> &str {
         &self.facts.device

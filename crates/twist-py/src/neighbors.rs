@@ -14,7 +14,7 @@ use crate::images::{one, path_of, several};
 use crate::model::Opened;
 use crate::worker::Stop;
 
-/// `twist.Neighbors`: a row for each query, the most similar image first.
+/// The images that are most like Q queries, the most similar first. K is k, or less where there are fewer images.
 #[pyclass(frozen, get_all, module = "twist")]
 pub(crate) struct Neighbors {
     /// Places among the images that were searched, int64 `[Q, K]`.

@@ -8,7 +8,7 @@ use twist_model::{Predictions as Classified, Predictor};
 
 use crate::rows::{warn, warn_of};
 
-/// `twist.Predictions`: a row for each image, the most probable class first.
+/// The most probable classes of N images, the best first: T for each.
 #[pyclass(frozen, get_all, module = "twist")]
 pub(crate) struct Predictions {
     /// Numbers of the classes, int32 `[N, T]`; -1 for a missing image.

@@ -39,6 +39,7 @@
 
 mod config;
 mod plan;
+pub mod recipes;
 mod schedule;
 
 pub mod run;
@@ -88,7 +89,7 @@ pub use objective::{LossValue, Objective};
 pub use optim::{AdamW, Gradients, Lars, Optimizer, Parameters, Rates, Sgd};
 pub use pace::{Costs, Pace, Patience, Work};
 pub use plan::{DataFacts, EvalPlan, RatePlan, SelfLabelPlan, TrainPlan};
-pub use pretrain::{Beginning, Pretraining, TrainImages, TrainOptions};
+pub use pretrain::{Beginning, Pretraining, TrainImages, TrainOptions, held, load_views};
 pub use reading::StepReading;
 pub use resume::changes;
 pub use run::{EvalError, Evaluator, Moment, Outcome, RunPlan, StopFlag, StopReason};

@@ -7,8 +7,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use torch_ext::DeviceRequest;
 use twist_data::bench::PipelineMode;
-
-use crate::recipes;
+use twist_train::recipes;
 
 /// `--precision`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -1,9 +1,12 @@
 //! `twist recipes`: the recipes that the binary carries.
 
+use twist_train::recipes;
+
 use crate::args::recipe;
 use crate::exit::{Exit, Usage};
+use crate::folder_auto;
+use crate::names::usage;
 use crate::talk::to_stdout;
-use crate::{folder_auto, recipes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,7 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
             ))
             .into());
         }
-        Some(Action::Show { name }) => to_stdout(recipes::named(name)?.text.trim_end())?,
+        Some(Action::Show { name }) => to_stdout(usage(recipes::named(name))?.text.trim_end())?,
     }
     Ok(Exit::Done)
 }

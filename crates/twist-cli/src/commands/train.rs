@@ -10,7 +10,7 @@ use twist_io::{did_you_mean, shell_word};
 use twist_model::{Model, ReleasedCheckpoint};
 use twist_report::FEW_IMAGES;
 use twist_run::{CheckpointStore, Sources, files, near_runs};
-use twist_train::{Beginning, DataFacts, Recipe, TrainImages, TrainPlan};
+use twist_train::{Beginning, DataFacts, Recipe, TrainImages, TrainPlan, recipes};
 
 use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
 use crate::asked::UserChoices;
@@ -22,7 +22,7 @@ use crate::named_model;
 use crate::settings::{Base, Written};
 use crate::sources::{DEFAULT_LABELS, absolute, label_place, open_both};
 use crate::talk::{Talk, to_stdout};
-use crate::{folder_auto, place, recipes};
+use crate::{folder_auto, place};
 
 use super::train_head;
 

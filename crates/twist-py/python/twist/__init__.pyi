@@ -1,8 +1,7 @@
-"""Discovers classes in images that nobody labelled, and uses what was learned."""
-
+# Types. What each thing does stands in its docstring.
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy
@@ -19,98 +18,49 @@ class _Pillow(Protocol):
 _Path: TypeAlias = str | os.PathLike[str]
 _Image: TypeAlias = _Path | _Pillow | _Array
 _ImagesLike: TypeAlias = Images | _Image | Iterable[_Image]
+_Setting: TypeAlias = str | int | float | bool | list[Any]
 
-class TwistError(Exception):
-    """Something that cannot be done, in the words of the command line: what, why, and what helps."""
-
-class Collapsed(TwistError):
-    """Training collapsed (for example, all images got the same class) and was stopped; the offending step is saved."""
+class TwistError(Exception): ...
+class Collapsed(TwistError): ...
 
 class Images:
-    """A fixed, ordered collection of images: what the command line calls DATA. The order is that of the command line."""
-
-    def __init__(self, data: _Path, *, labels: _Path = "auto") -> None:
-        """Opens a folder, one image, a pattern, a list, tar shards, parquet files or CIFAR batches.
-
-        Args:
-            data: As DATA of the command line.
-            labels: ``auto`` (what the data says), ``folder`` (sub-folders), ``coarse``, ``none``, or a list file.
-
-        Raises:
-            TwistError: The data is missing, of an unknown kind, or without an image.
-        """
-
+    def __init__(self, data: _Path, *, labels: _Path = "auto") -> None: ...
     def __len__(self) -> int: ...
-    def __getitem__(self, index: int) -> npt.NDArray[numpy.uint8]:
-        """The pixels of an image, uint8 ``[height, width, 3]``, upright.
-
-        Raises:
-            IndexError: There is no such image.
-            TwistError: The image cannot be read.
-        """
-
+    def __getitem__(self, index: int) -> npt.NDArray[numpy.uint8]: ...
     def __iter__(self) -> Iterator[npt.NDArray[numpy.uint8]]: ...
     @property
-    def paths(self) -> list[str]:
-        """What each image is called."""
-
+    def paths(self) -> list[str]: ...
     @property
-    def labels(self) -> npt.NDArray[numpy.int64]:
-        """The class of each image, a place in ``classes``; -1 where it has none. int64 ``[N]``."""
-
+    def labels(self) -> npt.NDArray[numpy.int64]: ...
     @property
-    def classes(self) -> list[str]:
-        """Names of the classes; empty without labels."""
-
+    def classes(self) -> list[str]: ...
     @property
-    def left_out(self) -> list[str]:
-        """What was found beside the images and is not used, a sentence each."""
+    def left_out(self) -> list[str]: ...
 
 class Model:
-    """A trained network. ``load`` makes one. Python's threads may share it; it answers one after the other."""
-
-    @property
-    def path(self) -> pathlib.Path:
-        """The weight file."""
-
-    @property
-    def origin(self) -> str:
-        """Where the weights come from."""
-
-    @property
-    def feature_dim(self) -> int:
-        """Numbers of a feature vector, D."""
-
-    @property
-    def device(self) -> str:
-        """``cpu`` or ``cuda:0``."""
-
-    @property
-    def classes(self) -> dict[int, str]:
-        """Number and name of each class, as people named and merged them; empty for a model without classes."""
-
-    def embed(
+    def __init__(
         self,
-        images: _ImagesLike,
+        model: _Path,
         *,
-        normalize: bool = False,
-        unreadable: Literal["raise", "nan"] = "raise",
-    ) -> npt.NDArray[numpy.float32]:
-        """Features of images, float32 ``[N, D]``: a row for each image, in order.
-
-        Args:
-            images: ``Images``; a str or path, which is opened as ``Images(path)`` is; one image; or several. An image is a
-                path, an image of Pillow, or an array uint8 ``[height, width, 3]`` or ``[height, width]`` (gray). An
-                array ``[N, height, width, 3]`` is several images.
-            normalize: Divide each row by its length, so that products are cosine similarities.
-            unreadable: What becomes of an image that cannot be read: an error that names it, or a row of NaN and a
-                warning.
-
-        Raises:
-            TwistError: An image cannot be read; the model has no backbone.
-            TypeError, ValueError: This is not an image.
-        """
-
+        device: str = "auto",
+        precision: Literal["fp32", "bf16"] | None = None,
+        threads: int | None = None,
+        teacher: bool = False,
+        cache: bool = True,
+    ) -> None: ...
+    @property
+    def path(self) -> pathlib.Path: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def feature_dim(self) -> int: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def classes(self) -> dict[int, str]: ...
+    def embed(
+        self, images: _ImagesLike, *, normalize: bool = False, unreadable: Literal["raise", "nan"] = "raise"
+    ) -> npt.NDArray[numpy.float32]: ...
     def predict(
         self,
         images: _ImagesLike,
@@ -119,73 +69,65 @@ class Model:
         classes: Literal["discovered", "labels"] | None = None,
         unsure: float | None = None,
         unreadable: Literal["raise", "nan"] = "raise",
-    ) -> Predictions:
-        """The most probable classes of images.
-
-        Args:
-            images: As in ``embed``.
-            top: Classes of each image, T; at most as many as there are.
-            classes: The discovered classes or those of a classifier; None: its classifier's where the model has one.
-            unsure: Probability below which an image is unsure; None: what is kept with the model, else none is.
-            unreadable: As in ``embed``; ``"nan"`` gives cluster -1, name None, probability NaN, and unsure.
-
-        Raises:
-            TwistError: The model has no such classes; an image cannot be read.
-            TypeError, ValueError: This is not an image, or an argument is out of range.
-        """
-
-    def neighbors(self, queries: _ImagesLike, images: _ImagesLike, *, k: int = 10) -> Neighbors:
-        """The images that are most like each query, by the cosine of their features.
-
-        Args:
-            queries: One image or several, Q. A path is a file, or else the path of an image in ``images``; an image of
-                ``images`` is not its own neighbour.
-            images: Where to look, as in ``embed``. Features of ``Images`` and of paths are cached, see ``load``. Images
-                that cannot be read are not found.
-            k: Neighbours of each query.
-
-        Raises:
-            TwistError: A query is nowhere, or cannot be read.
-            TypeError, ValueError: This is not an image, or k is 0.
-        """
+    ) -> Predictions: ...
+    def neighbors(self, queries: _ImagesLike, images: _ImagesLike, *, k: int = 10) -> Neighbors: ...
 
 class Predictions:
-    """The most probable classes of N images, the best first."""
-
     @property
-    def cluster(self) -> npt.NDArray[numpy.int32]:
-        """Numbers of the classes, int32 ``[N, T]``."""
-
+    def cluster(self) -> npt.NDArray[numpy.int32]: ...
     @property
-    def name(self) -> npt.NDArray[numpy.object_]:
-        """Names of the classes, str ``[N, T]``."""
-
+    def name(self) -> npt.NDArray[numpy.object_]: ...
     @property
-    def probability(self) -> npt.NDArray[numpy.float32]:
-        """Probabilities of the classes, float32 ``[N, T]``."""
-
+    def probability(self) -> npt.NDArray[numpy.float32]: ...
     @property
-    def unsure(self) -> npt.NDArray[numpy.bool_]:
-        """Whether the best class is less probable than the threshold, bool ``[N]``."""
-
+    def unsure(self) -> npt.NDArray[numpy.bool_]: ...
     def __len__(self) -> int: ...
 
 class Neighbors:
-    """The images that are most like Q queries, the most similar first. K is k, or less where there are fewer images."""
-
     @property
-    def index(self) -> npt.NDArray[numpy.int64]:
-        """Places among the images that were searched, int64 ``[Q, K]``."""
-
+    def index(self) -> npt.NDArray[numpy.int64]: ...
     @property
-    def similarity(self) -> npt.NDArray[numpy.float32]:
-        """Cosine similarities, at most 1, float32 ``[Q, K]``."""
-
+    def similarity(self) -> npt.NDArray[numpy.float32]: ...
     @property
-    def path(self) -> list[list[str]]:
-        """What the images are called."""
-
+    def path(self) -> list[list[str]]: ...
     def __len__(self) -> int: ...
+
+class Views:
+    epoch: int
+    def __init__(
+        self,
+        images: _ImagesLike,
+        recipe: _Path,
+        *,
+        seed: int | None = None,
+        batch_size: int | None = None,
+        threads: int | None = None,
+        strict: bool = False,
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[ViewBatch]: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def mean(self) -> list[float]: ...
+    @property
+    def std(self) -> list[float]: ...
+
+class ViewBatch:
+    @property
+    def views(self) -> list[npt.NDArray[numpy.uint8]]: ...
+    @property
+    def index(self) -> npt.NDArray[numpy.int64]: ...
+    @property
+    def label(self) -> npt.NDArray[numpy.int64]: ...
+
+class Run:
+    path: pathlib.Path
+    @property
+    def report(self) -> pathlib.Path: ...
+    @property
+    def metrics(self) -> dict[str, Any]: ...
+    def __fspath__(self) -> str: ...
 
 def load(
     model: _Path,
@@ -195,19 +137,36 @@ def load(
     threads: int | None = None,
     teacher: bool = False,
     cache: bool = True,
-) -> Model:
-    """Opens a trained network.
-
-    Args:
-        model: A run folder, a checkpoint, a weight file, ``starter``, or ``hf:ORG/NAME`` of the Hugging Face hub (which is
-            fetched once).
-        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:INDEX``.
-        precision: Arithmetic of the network; None: as it was trained.
-        threads: Processor cores to use; None: ``OMP_NUM_THREADS``, else all.
-        teacher: The momentum teacher instead of the student.
-        cache: Keep features that ``neighbors`` computes (in ``TWIST_CACHE``, else ``~/.cache/twist/features``).
-
-    Raises:
-        TwistError: There is no such model, or it is damaged; the device cannot be used.
-        ImportError: PyTorch 2.11 is not installed.
-    """
+) -> Model: ...
+def views(
+    images: _ImagesLike,
+    recipe: _Path,
+    *,
+    seed: int | None = None,
+    batch_size: int | None = None,
+    threads: int | None = None,
+    strict: bool = False,
+) -> Views: ...
+def train(
+    data: _Path,
+    *,
+    out: _Path | None = None,
+    recipe: _Path | None = None,
+    clusters: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, _Setting] | None = None,
+    frozen: _Path | None = None,
+    init: _Path | None = None,
+    labels: _Path | None = None,
+    eval_data: _Path | None = None,
+    device: str | None = None,
+    precision: Literal["auto", "fp32", "bf16"] | None = None,
+    threads: int | None = None,
+    max_time: str | None = None,
+    strict: bool = False,
+    resume: bool = False,
+    force: bool = False,
+    progress: bool = True,
+) -> Run: ...

@@ -23,5 +23,4 @@ def _load():
     return _twist
 
 
-_twist = _load()
-Images, Model = _twist.Images, _twist.Model
+extension = _load()

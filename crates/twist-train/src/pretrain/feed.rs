@@ -4,13 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use tch::{Device, Tensor};
-use twist_data::{Dataset, Loader, LoaderOptions, Pipeline, Sampler, ViewGroup};
+use twist_data::{Dataset, Loader, ViewGroup};
 
 use super::images::ReadyImages;
+use super::views::load_views;
 use crate::{TrainError, TrainPlan};
-
-/// Batches that are loaded ahead of the step.
-const PREFETCH: usize = 3;
 
 /// One batch on the device.
 pub(super) struct FedBatch {
@@ -89,11 +87,5 @@ fn loader(
     step: u64,
     strict: bool,
 ) -> Result<Loader, TrainError> {
-    let sampler = Sampler::new(dataset.len(), plan.run.batch_size, plan.run.seed)?;
-    let remaining = plan.stage_end(step).saturating_sub(step) as usize;
-    let requests = sampler.batches_from(step).take(remaining);
-    let pipeline = Pipeline::Views { policies: plan.views_at(step).to_vec(), seed: plan.run.seed };
-    let threads = plan.run.machine.loader_threads;
-    let options = LoaderOptions { threads, prefetch: PREFETCH, strict, ..LoaderOptions::default() };
-    Ok(Loader::new(Arc::clone(dataset), pipeline, requests, options)?)
+    load_views(plan, dataset, step..plan.stage_end(step), plan.run.machine.loader_threads, strict)
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use twist_data::{Dataset, Notes, in_memory, noted, reduced};
+use twist_data::{Dataset, Notes, noted};
 
+use super::views::held;
 use crate::TrainConfig;
-use crate::config::InMemory;
-use crate::memory::host_memory;
 
 /// Images to train on. Once a step has asked for them, they are reduced and kept in memory as the recipe says; whoever gets them
 /// afterwards, such as the run that a rehearsal was made for, does not decode those in memory again.
@@ -48,19 +47,8 @@ impl TrainImages {
 
 impl ReadyImages {
     fn of(stored: Arc<dyn Dataset>, config: &TrainConfig) -> Self {
-        let reduce_to = config.data.reduce_to;
         let (dataset, notes) = noted(stored);
-        let dataset = match (config.data.in_memory, reduce_to) {
-            (InMemory::On, _) => in_memory(dataset, reduce_to, u64::MAX),
-            (InMemory::Auto, _) => in_memory(dataset, reduce_to, free_memory_bytes() / 4),
-            (InMemory::Off, Some(shorter)) => reduced(dataset, shorter),
-            (InMemory::Off, None) => dataset,
-        };
+        let dataset = held(&config.data, dataset);
         Self { dataset, notes }
     }
-}
-
-/// Memory that this process could still get, in bytes; 0 when the system does not say.
-fn free_memory_bytes() -> u64 {
-    host_memory().map_or(0, |memory| memory.available)
 }

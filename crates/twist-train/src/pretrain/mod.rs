@@ -5,12 +5,14 @@ mod task;
 mod early_labels;
 mod feed;
 mod images;
+mod views;
 
 use twist_model::{Model, ReleasedCheckpoint};
 use twist_run::RunFolder;
 
 pub use self::images::TrainImages;
 pub use self::task::Pretraining;
+pub use self::views::{held, load_views};
 use crate::continued::continue_from;
 use crate::init::{init_from, other_pixels};
 use crate::run::{Place, Run, World};
@@ -53,8 +55,12 @@ impl Run<Pretraining> {
     ) -> Result<Self, TrainError> {
         let TrainOptions { recipe_name, strict, beginning } = options;
         let (numbers, place) = (plan.run.clone(), Place::folder(folder, plan.run.checkpoint.keep));
-        let mut run =
-            Run::open(Pretraining::new(plan, images.into(), recipe_name, strict)?, numbers, place, World::one())?;
+        let mut run = Run::open(
+            Pretraining::new(plan, images.into(), recipe_name, strict)?,
+            numbers,
+            place,
+            World::one(),
+        )?;
         if run.is_resumed() {
             return Ok(run);
         }

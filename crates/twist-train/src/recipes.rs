@@ -1,16 +1,17 @@
-//! The recipes that the binary carries, so that they are there wherever it is.
+//! The recipes that programs carry, so that they are there wherever those are.
+
+use std::path::Path;
 
 use strsim::jaro_winkler;
-
-use crate::exit::Usage;
+use twist_io::{Refused, did_you_mean, near_paths};
 
 /// A recipe of `recipes/`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Embedded {
+pub struct Embedded {
     /// File name without `.toml`.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// The file's text; its opening comment is the claim that it makes.
-    pub(crate) text: &'static str,
+    pub text: &'static str,
 }
 
 /// The recipe of a name.
@@ -21,7 +22,7 @@ macro_rules! embedded {
 }
 
 /// All of them, in the order in which they are listed.
-pub(crate) const ALL: &[Embedded] = &[
+pub const ALL: &[Embedded] = &[
     embedded!("demo"),
     embedded!("demo_multicrop"),
     embedded!("cifar10_cpu"),
@@ -42,8 +43,8 @@ pub(crate) const ALL: &[Embedded] = &[
 /// The recipe of this name.
 ///
 /// # Errors
-/// [`Usage`] that names the nearest one and all others.
-pub(crate) fn named(name: &str) -> Result<Embedded, Usage> {
+/// There is none; the text names the nearest one and all others.
+pub fn named(name: &str) -> Result<Embedded, Refused> {
     ALL.iter().find(|recipe| recipe.name == name).copied().ok_or_else(|| {
         let nearest = ALL
             .iter()
@@ -52,29 +53,49 @@ pub(crate) fn named(name: &str) -> Result<Embedded, Usage> {
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .map_or(String::new(), |(_, near)| format!("did you mean `{near}`? "));
         let names: Vec<_> = ALL.iter().map(|recipe| recipe.name).collect();
-        Usage(format!(
-            "recipe `{name}` does not exist: {nearest}The built-in ones are {}; a recipe of your own is given as a path that ends in .toml",
+        let what = format!("recipe `{name}` does not exist");
+        Refused::new(what).because(format!(
+            "{nearest}The built-in ones are {}; a recipe of your own is given as a path that ends in .toml",
             names.join(", ")
         ))
     })
 }
 
+/// Whether a recipe is given as a file, and not by its name.
+pub fn is_file(given: &str) -> bool {
+    Path::new(given).extension().is_some_and(|extension| extension == "toml")
+}
+
+/// The text of a recipe in a file.
+///
+/// # Errors
+/// There is no such file, or it cannot be read.
+pub fn read_file(given: &str) -> Result<String, Refused> {
+    let path = Path::new(given);
+    if !path.exists() {
+        let what = format!("recipe {given} does not exist{}", did_you_mean(&near_paths(path)));
+        return Err(Refused::new(what)
+            .because("--recipe takes the name of a built-in recipe (`twist recipes`) or a file"));
+    }
+    twist_io::read_small_text(path).map_err(|error| Refused::reading(path, error))
+}
+
 impl Embedded {
     /// The opening comment without its `#`: claim, command, hardware, expected result.
-    pub(crate) fn header(&self) -> String {
+    pub fn header(&self) -> String {
         let lines = self.text.lines().take_while(|line| line.starts_with('#'));
         lines.map(|line| line.trim_start_matches('#').trim()).collect::<Vec<_>>().join("\n")
     }
 
     /// Whether it is made for GPUs alone, by the line `Hardware:` of its header.
-    pub(crate) fn needs_gpu(&self) -> bool {
+    pub fn needs_gpu(&self) -> bool {
         let header = self.header();
         let hardware = header.lines().find(|line| line.starts_with("Hardware:"));
         hardware.is_some_and(|line| line.contains("GPU") && !line.contains("CPU"))
     }
 
     /// The first sentence of the header, on one line.
-    pub(crate) fn summary(&self) -> String {
+    pub fn summary(&self) -> String {
         let header = self.header().replace('\n', " ");
         header
             .split_once(". ")
