@@ -137,6 +137,16 @@ fn a_pipe_in_the_place_of_a_file_is_named_and_nobody_waits_for_it() {
         assert!(said.contains(name) && said.contains("remove it"), "{line}: {name}: {said}");
         assert!(fs_err::symlink_metadata(place.path(name)).unwrap().file_type().is_fifo(), "{name}");
     };
+    let in_the_place_of = |name: &str, work: &dyn Fn()| {
+        let aside = place.path("aside");
+        let held = fs_err::rename(place.path(name), &aside).is_ok();
+        pipe(name);
+        work();
+        fs_err::remove_file(place.path(name)).unwrap();
+        if held {
+            fs_err::rename(&aside, place.path(name)).unwrap();
+        }
+    };
     let resume = format!("train train --recipe tiny.toml --epochs 5 --resume --out run {CPU}");
     let mut names: Vec<String> = place.names("run").into_iter().filter(|name| name.contains('.')).collect();
     names.extend(place.names("run/checkpoints").into_iter().map(|name| format!("checkpoints/{name}")));
@@ -145,23 +155,16 @@ fn a_pipe_in_the_place_of_a_file_is_named_and_nobody_waits_for_it() {
     names.dedup();
     assert!(names.len() > 18, "{names:?}");
     for name in &names {
-        let (name, aside) = (format!("run/{name}"), place.path("aside"));
-        let held = fs_err::rename(place.path(&name), &aside).is_ok();
-        pipe(&name);
-        refused(&resume, &name);
-        refused(&resume.replace("--resume", "--force"), &name);
-        for line in [
-            "report run",
-            "clusters run rename 0 cat",
-            "eval cluster run --test test --device cpu --threads 1",
-        ] {
-            ends(&place, line);
-        }
-        fs_err::remove_file(place.path(&name)).unwrap();
-        if held {
-            fs_err::rename(&aside, place.path(&name)).unwrap();
-        }
+        let name = format!("run/{name}");
+        in_the_place_of(&name, &|| refused(&resume, &name));
     }
+    let force = resume.replace("--resume", "--force");
+    in_the_place_of("run/report.html", &|| refused(&force, "run/report.html"));
+    in_the_place_of("run/report.html", &|| refused("report run", "run/report.html"));
+    let measure = format!("eval cluster run --test test {CPU}");
+    in_the_place_of("run/evaluations.jsonl", &|| refused(&measure, "run/evaluations.jsonl"));
+    in_the_place_of("run/clusters.json", &|| refused("clusters run rename 0 cat", "run/clusters.json"));
+    in_the_place_of("run/label_next.csv", &|| drop(ends(&place, "report run")));
     for (name, line) in [
         ("p.html", "report run --out p.html".to_string()),
         ("p.npy", format!("embed run train {CPU} --out p.npy --force")),
