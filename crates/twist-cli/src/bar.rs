@@ -32,7 +32,7 @@ pub(crate) fn counting(all: u64, what: &str, talk: &Talk) -> ProgressBar {
         true => "{spinner:.cyan} {prefix}{wide_bar:.cyan/dim} {percent}%  ETA {eta}",
         false => "{spinner:.cyan} {prefix}{wide_bar:.cyan/dim} {human_pos}/{human_len}  {rate}/s  ETA {eta}",
     };
-    let bar = new(all, template, talk);
+    let bar = new(all, &below(template), talk);
     bar.set_prefix(if what.is_empty() { String::new() } else { format!("{}  ", a_third(&printable(what))) });
     bar
 }
@@ -43,9 +43,15 @@ pub(crate) fn bytes(all: u64, what: &str, talk: &Talk) -> ProgressBar {
         true => "{prefix}  {wide_bar:.cyan/dim} {percent}%  ETA {eta}",
         false => "{prefix}  {wide_bar:.cyan/dim} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}",
     };
-    let bar = new(all, template, talk);
+    let bar = new(all, &below(template), talk);
     bar.set_prefix(a_third(&printable(what)));
     bar
+}
+
+/// A bar as wide as the terminal with an empty line below, for the `^C` that the terminal writes at the cursor: behind the bar
+/// it would begin a new line, and the bar would stay.
+fn below(template: &str) -> String {
+    format!("{template}\n ")
 }
 
 /// `what`, cut to a third of the terminal: a bar and its numbers need the rest.
