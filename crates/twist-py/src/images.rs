@@ -23,7 +23,7 @@ use crate::error::raised;
 ///
 /// Raises:
 ///     TwistError: The data is missing, of an unknown kind, or without an image; images[i] cannot be read.
-///     IndexError: There is no such image.
+///     IndexError: The image does not exist.
 #[pyclass(frozen, module = "twist")]
 pub(crate) struct Images {
     data: String,

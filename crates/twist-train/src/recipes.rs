@@ -43,7 +43,7 @@ pub const ALL: &[Embedded] = &[
 /// The recipe of this name.
 ///
 /// # Errors
-/// There is none; the text names the nearest one and all others.
+/// The recipe does not exist; the text names the nearest one and all others.
 pub fn named(name: &str) -> Result<Embedded, Refused> {
     ALL.iter().find(|recipe| recipe.name == name).copied().ok_or_else(|| {
         let nearest = ALL
@@ -69,7 +69,7 @@ pub fn is_file(given: &str) -> bool {
 /// The text of a recipe in a file.
 ///
 /// # Errors
-/// There is no such file, or it cannot be read.
+/// The file does not exist, or it cannot be read.
 pub fn read_file(given: &str) -> Result<String, Refused> {
     let path = Path::new(given);
     if !path.exists() {

@@ -46,7 +46,7 @@ struct Kept {
 }
 
 impl LargeOnce {
-    /// The place of image `index`; the oldest others go where there is no room.
+    /// The place of image `index`; the oldest others make room for it.
     fn place(&self, index: usize, pixels: u64) -> Arc<OnceLock<Decoded>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = kept.iter().find(|kept| kept.index == index) {

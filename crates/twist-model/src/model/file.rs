@@ -121,7 +121,7 @@ fn read<T: DeserializeOwned>(metadata: serde_json::Value) -> Result<T, String> {
     })
 }
 
-/// A momentum teacher was asked for and there is none.
+/// A momentum teacher was asked for, and the model has none.
 fn no_teacher(path: &Path) -> ModelError {
     let what = "has no momentum teacher, which only a recipe with [teacher] trains; leave out --teacher (or `:teacher`)";
     Refused::new(format!("{} {what}", path.display())).into()
