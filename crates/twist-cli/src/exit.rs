@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::builder::StyledStr;
 use twist_data::DataError;
 use twist_eval::EvalError;
 use twist_io::{printable, printable_lines};
@@ -56,7 +57,11 @@ pub(crate) fn with_clap(error: &clap::Error) -> ! {
         error.exit();
     }
     let text = error.render().to_string();
-    let shown = acting.iter().fold(text, |text, word| text.replace(word, &printable(word)));
+    let shown = acting.iter().fold(text, |text, word| {
+        // Without colours, the text has lost the escape sequences of the word as well.
+        let rendered = StyledStr::from(word.clone()).to_string();
+        text.replace(&rendered, &printable(word))
+    });
     let _ = write!(std::io::stderr().lock(), "{}", printable_lines(&shown));
     std::process::exit(error.exit_code())
 }

@@ -89,7 +89,7 @@ fn prose(sentence: &str) -> Value {
 
 /// A key as HTML, whose words may stand on lines of their own.
 fn breakable(key: &str) -> Value {
-    let escaped = HtmlEscape(key).to_string();
+    let escaped = HtmlEscape(&printable_lines(key)).to_string();
     Value::from_safe_string(escaped.replace('.', ".<wbr>").replace('_', "_<wbr>"))
 }
 

@@ -16,7 +16,8 @@ Examples:
   twist embed runs/demo-1 photos/ --out photos.npy         and photos.npy.csv with the paths
   twist embed resnet50.safetensors 'shards/*.tar' --out features.safetensors --normalize
 
-Memory does not grow with the number of images. The file appears when it is complete. Images that cannot be read are left out and listed.";
+Memory does not grow with the number of images. The file appears when it is complete.
+Images that cannot be read are left out and listed.";
 
 /// Write the features of each image as a table
 #[derive(Debug, clap::Args)]

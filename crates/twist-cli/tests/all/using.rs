@@ -32,7 +32,7 @@ fn names_and_merges_appear_in_predictions() {
     let place = trained();
     let predict = format!("predict run train {CPU}");
     let first = place.run(&predict);
-    first.exits(0).says(&["discovered classes: 6"]);
+    first.exits(0).says(&["6 discovered classes"]);
     let (header, before) = rows(&first.out);
     assert_eq!(header, ["path", "cluster", "name", "label", "probability", "unsure"]);
     assert_eq!(before.len(), 16);

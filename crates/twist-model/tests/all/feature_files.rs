@@ -200,7 +200,7 @@ fn what_is_wrong_is_said_with_the_remedy() {
     save_npy(&npy, "<f4", "(1152921504606846976, 0)", &[]);
     let names = folder.path().join("x.npy.csv");
     fs_err::write(&names, "row,path,index,label\n").unwrap();
-    refused(&npy, &["[1152921504606846976, 0]", "nothing in it"]);
+    refused(&npy, &["[1152921504606846976, 0]", "contains no features"]);
     fs_err::remove_file(names).unwrap();
     save_npy(&npy, "<f4", "(1, 2)", &[0; 12]);
     let message = read(npy.clone()).map(|_| ()).unwrap_err().to_string();

@@ -95,7 +95,7 @@ fn without_labels_there_is_a_gallery_and_no_confusion() {
     let folder = tempfile::tempdir().unwrap();
     let markup = checked(&Fixture { labels: false, ..small() }.write(folder.path()), "unlabelled");
     assert!(markup.text.contains("no labels, so the classes cannot be compared"));
-    assert!(markup.text.contains("judge by the gallery"));
+    assert!(markup.text.contains("training does not use them"));
     assert_eq!(markup.attribute("class").iter().filter(|name| **name == "class card").count(), 5);
     assert_eq!(markup.count("rect"), 0);
     assert_eq!(markup.count("circle"), 150);
@@ -131,7 +131,7 @@ fn a_run_that_was_stopped_says_how_far_it_came_and_how_to_go_on() {
         "12.4 of 40 epochs",
         "Not finished: the run was stopped at step 310 (epoch 12.4 of 40) by --max-time.",
         "twist train --resume --out",
-        "Training took 2\u{a0}min 51\u{a0}s on cpu so far.",
+        "Training took 2\u{a0}min 51\u{a0}s on the CPU so far.",
         "Measured before training had ended",
         "These classes are not usable yet: training has not ended",
     ] {
