@@ -80,7 +80,7 @@ impl Progress {
             true => format!("labelled images of {} classes", start.clusters),
             false => format!("images, {} clusters", start.clusters),
         };
-        self.talk.say(&format!(
+        self.talk.say(format!(
             "{} {classes}; {} on {} ({}), {} images a step, {} steps",
             thousands(start.images as u64),
             start.recipe_name,
@@ -115,7 +115,7 @@ impl Progress {
             });
         } else if !self.ends_with_epoch_line(event.step) && self.line_is_due() {
             self.line_at = Some(Instant::now());
-            self.talk.say(&format!("{head}  {terms}"));
+            self.talk.say(format!("{head}  {terms}"));
         }
         self.tell_drift(event.step);
         if let Some(advice) = self.contention.as_mut().and_then(Contention::look) {
@@ -131,7 +131,7 @@ impl Progress {
             self.line_at = Some(Instant::now());
             let pace = if self.bar.is_none() { format!("  {}", self.pace) } else { String::new() };
             let epochs = self.start.total_steps / self.start.steps_per_epoch.max(1);
-            self.talk.say(&format!("{}{pace}", epoch_line(figures, epochs)));
+            self.talk.say(format!("{}{pace}", epoch_line(figures, epochs)));
         }
     }
 
@@ -201,10 +201,10 @@ impl Recorder for Progress {
             EventKind::Step(figures) => self.step(event, figures),
             EventKind::Eval(figures) if self.start.from_labels => self.epoch(figures),
             EventKind::Eval(scores) => {
-                self.talk.say(&format!("epoch {:.1}: {}", event.epoch, summary::line(scores)))
+                self.talk.say(format!("epoch {:.1}: {}", event.epoch, summary::line(scores)))
             }
             EventKind::Resumed { path } => {
-                self.talk.say(&format!("resumed at step {} from {path}", event.step))
+                self.talk.say(format!("resumed at step {} from {path}", event.step))
             }
             EventKind::SkippedImage { path, reason } => self.skip(path, reason),
             EventKind::Warning { message } => self.warn(message),
