@@ -22,7 +22,7 @@ pub(crate) struct ModelArgs {
 /// What using a model needs of the machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct UseArgs {
-    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with [teacher])
+    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with a teacher)
     #[arg(long, help_heading = "Model")]
     pub(crate) teacher: bool,
     /// auto (a GPU if Twist finds one), cpu, cuda or cuda:INDEX

@@ -13,7 +13,7 @@ use crate::talk::Talk;
 pub(crate) struct StreamingArgs {
     #[arg(value_name = "MODEL", help = MODEL)]
     pub(crate) model: PathBuf,
-    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with [teacher])
+    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with a teacher)
     #[arg(long, help_heading = "Model")]
     teacher: bool,
     /// auto (a GPU if Twist finds one), cpu, cuda or cuda:INDEX

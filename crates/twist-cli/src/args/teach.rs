@@ -65,7 +65,7 @@ impl TeachArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Machine")]
 pub(crate) struct TeachMachineArgs {
-    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with [teacher])
+    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with a teacher)
     #[arg(long, help_heading = "Model")]
     teacher: bool,
     /// auto (a GPU if Twist finds one), cpu, cuda or cuda:INDEX

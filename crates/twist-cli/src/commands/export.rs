@@ -27,7 +27,7 @@ The output is the SHA-256 and the name of each file.";
 pub(crate) struct Args {
     #[arg(value_name = "MODEL", help = MODEL)]
     model: PathBuf,
-    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with [teacher])
+    /// Use the momentum teacher of MODEL instead of its student (only if it was trained with a teacher)
     #[arg(long, help_heading = "Model")]
     teacher: bool,
     /// Format [default: by the ending of --out: .onnx, .pth, .safetensors]
