@@ -131,7 +131,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     if sources.continued.is_some() && is_auto(&sources) {
         return Err(Usage(
-            "--continue needs the --recipe of the run that it goes on with (`twist recipes`)".into(),
+            "--continue needs --recipe, the recipe of the run in the checkpoint (`twist recipes`)".into(),
         )
         .into());
     }

@@ -154,8 +154,7 @@ fn refuse(args: &Args, sources: &Sources) -> Result<(), Usage> {
         ));
     }
     if args.goes_on.is_some() {
-        let why =
-            "--continue does not go with features: the released code has no heads of features to go on with";
+        let why = "--continue is for images: the released code trains no heads on features";
         return Err(Usage(why.into()));
     }
     let is_file = FeatureFile::recognise(&sources.train).is_some();

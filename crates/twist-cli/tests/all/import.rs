@@ -177,7 +177,7 @@ fn a_run_of_the_released_code_goes_on() {
     let short = line.replace("--epochs 5", "--epochs 3").replace("--out r", "--out a");
     place.run(&short).exits(1).says(&["3 finished epochs"]);
     let auto = format!("train photos --continue {} --out b", file.display());
-    place.run(&auto).exits(2).says(&["--continue needs the --recipe"]);
+    place.run(&auto).exits(2).says(&["--continue needs --recipe"]);
     let bare = checkpoint("resnet_tiny_backbone_only.pth");
     let bare = line.replace(&file.display().to_string(), &bare.display().to_string());
     place.run(&bare.replace("--out r", "--out c")).exits(1).says(&[

@@ -68,7 +68,7 @@ impl Weights {
     /// descriptions.
     ///
     /// # Errors
-    /// It is neither (the error says what it is and what to do), or it is damaged. A file of Twist is no model, or its card is wrong.
+    /// It is neither (the error says what it is and what to do), or it is damaged. A file of Twist does not hold a model, or its card is wrong.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let path = path.to_owned();
         if !path.is_dir() {
