@@ -79,7 +79,7 @@ class Views(unittest.TestCase):
             self.assertTrue((batch.views[0] == images[batch.index]).all())
 
     def test_recipes_have_names_files_and_runs(self):
-        self.assertEqual(len(twist.Views("shapes:test", "demo", batch_size=100)), 20)
+        self.assertEqual(len(twist.Views("shapes:test", "demo", batch_size=100)), 10)
         of_run = twist.Views(self.photos, self.place / "run")
         self.assertEqual(of_run.batch_size, 8)
         for recipe, words in [("demmo", "did you mean `demo`"), ("no.toml", "there is no recipe no.toml")]:
