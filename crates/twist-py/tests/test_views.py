@@ -82,7 +82,7 @@ class Views(unittest.TestCase):
         self.assertEqual(len(twist.Views("shapes:test", "demo", batch_size=100)), 10)
         of_run = twist.Views(self.photos, self.place / "run")
         self.assertEqual(of_run.batch_size, 8)
-        for recipe, words in [("demmo", "did you mean `demo`"), ("no.toml", "there is no recipe no.toml")]:
+        for recipe, words in [("demmo", "did you mean `demo`"), ("no.toml", "recipe no.toml does not exist")]:
             with self.assertRaisesRegex(twist.TwistError, words):
                 twist.Views(self.photos, recipe)
         with self.assertRaisesRegex(twist.TwistError, "batch_size"):
