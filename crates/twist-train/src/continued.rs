@@ -109,7 +109,7 @@ mod tests {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/checkpoints").join(name)
     }
 
-    /// The recipe of the run that wrote `resnet_tiny.pth`, as `tools/reference/continued.py` goes on with it.
+    /// The recipe by which `tools/reference/continued.py` takes one more step from `resnet_tiny.pth`.
     fn begun(more: &[&str]) -> (TrainPlan, TrainState) {
         let sizes =
             ["model.arch=resnet_bottleneck8_1_1_1_1", "model.width=8", "model.hidden_dim=64", "model.dim=32"];
