@@ -314,10 +314,10 @@ fn terms(figures: &Figures, clusters: i64) -> String {
     let made_of = match (of(figure::CONFIDENT), of(figure::KL), of(figure::SHARPNESS), of(figure::DIVERSITY))
     {
         (Some(confident), ..) => {
-            format!(" = cross entropy to the labels of the {:.0} % most certain images", 100.0 * confident)
+            format!(" (cross entropy to the labels of the {:.0} % most certain images)", 100.0 * confident)
         }
         (None, Some(kl), Some(sharpness), Some(diversity)) => {
-            format!(" = consistency {kl:.3} + sharpness {sharpness:.3} - diversity {diversity:.3}")
+            format!(" (consistency {kl:.3}, sharpness {sharpness:.3}, diversity {diversity:.3})")
         }
         _ => String::new(),
     };

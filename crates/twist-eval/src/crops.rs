@@ -1,8 +1,7 @@
 //! Evaluation crops that are kept, so that the evaluations of a run decode each image once.
 //!
-//! An evaluation reads its images up to six times: to score them, as voters, and for each baseline. Of a photograph of
-//! twelve million pixels all of these want a crop of some thousand. So whoever reads an image first makes everything that
-//! the others will ask for: the network's crop, the pixel baselines' smaller one, and of a small data set the thumbnail.
+//! An evaluation reads its images up to six times: to score them, as voters, and for each baseline. Each needs only a
+//! small crop of a large photograph. The first reader of an image therefore makes all crops that the others need: the network's crop, the pixel baselines' smaller one, and of a small data set the thumbnail.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};

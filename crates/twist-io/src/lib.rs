@@ -1,4 +1,4 @@
-//! Reads and writes state dicts.
+//! Reads untrusted weight and table files, writes files whole, and holds the small helpers that every crate needs.
 //!
 //! A checkpoint is an ordered list of named tensors. This crate holds that list in plain memory ([`StateDict`]) and writes
 //! it as a [safetensors](https://huggingface.co/docs/safetensors) file that appears under its name complete or not at all.

@@ -67,6 +67,6 @@ pub struct NetworkRecipe {
 /// How images are resized for an evaluation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 pub struct Resizing {
-    /// The filter; silent: that of the released evaluations.
+    /// The filter; if omitted: that of the released evaluations.
     pub interpolation: Option<Interpolation>,
 }

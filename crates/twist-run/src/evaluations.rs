@@ -1,7 +1,7 @@
 //! `evaluations.jsonl`: what was measured of a run after its end, one JSON object a line.
 //!
-//! A line says which evaluation it is (`evaluation`), the figures, and the values that define them (`protocol`). Who measures
-//! once more by the same protocol means the newer figures, so of such lines the last one holds.
+//! A line says which evaluation it is (`evaluation`), the figures, and the values that define them (`protocol`). If a
+//! run is measured again by the same protocol, the last line counts.
 
 use std::collections::HashMap;
 use std::io::Write;

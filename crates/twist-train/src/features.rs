@@ -10,8 +10,8 @@
 //! The batch norms *inside the backbone* see `norm_batch` images at a time, all views of one resolution, however the
 //! batch is cut: with equal `norm_batch`, a whole batch, pieces, and checkpointed activations compute the same numbers
 //! up to the order of sums. Both passes see the same images together and so the same statistics. Running statistics
-//! move once for each resolution and step, in the pass with gradient, towards the mean and variance that all pieces have
-//! together: as where norms are synchronised over the GPUs among which a batch is dealt.
+//! change once for each resolution and step, in the pass with gradient. The update uses the mean and variance of all pieces
+//! together. Synchronised norms on several GPUs give the same.
 
 use tch::{Tensor, no_grad};
 use torch_ext::{Autocast, grad};
@@ -50,7 +50,7 @@ struct ImageRange {
 }
 
 impl BatchFeatures {
-    /// BatchFeatures of the views `images`, one tensor `[V_r*B, 3, S_r, S_r]` per resolution. Random numbers of the backbone
+    /// Features of the views `images`, one tensor `[V_r*B, 3, S_r, S_r]` per resolution. Random numbers of the backbone
     /// follow from the plan's seed and `step`.
     ///
     /// # Errors

@@ -8,11 +8,10 @@
 //! What an image costs is computed from its header and compared with [`DecodeLimits`] before memory is asked for: a file of
 //! two kilobytes may promise gigabytes.
 //!
-//! JPEGs are always decoded whole and at full size. Of the time for a JPEG of 500 × 375 pixels, more than 60 % is entropy
-//! decoding, which neither a scaled nor a partial decode can leave out, and a random crop rarely is twice the size of its
-//! view, where scaling would begin. So crops are exact (of images that a
-//! recipe does not have [reduced](crate::reduced) first), and no libjpeg with its build tools is needed: `zune-jpeg` takes
-//! as long as libjpeg-turbo for large images and less for small ones.
+//! JPEGs are always decoded whole and at full size. Entropy decoding takes more than 60 % of the time for a JPEG of
+//! 500 × 375 pixels. A scaled or partial decode must do it too, and a random crop is rarely twice the size of its view, where
+//! scaling would begin. So crops are exact (of images that a recipe does not have [reduced](crate::reduced) first). No libjpeg
+//! with its build tools is needed: `zune-jpeg` takes as long as libjpeg-turbo for large images and less for small ones.
 
 mod decoded;
 mod error;

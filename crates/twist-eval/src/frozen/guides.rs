@@ -1,4 +1,4 @@
-//! What heads are led by: clusters of k-means.
+//! Clusters of k-means that guided heads learn first.
 
 use tch::Tensor;
 use twist_train::frozen::HeadPlan;

@@ -1,4 +1,4 @@
-//! Whom each row of features is compared with.
+//! The neighbours that each row of features is compared with.
 
 use tch::{Device, Tensor};
 use twist_train::frozen::Neighbourhood;

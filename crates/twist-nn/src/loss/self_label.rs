@@ -1,8 +1,8 @@
 //! Self-labelling: the images that the network is surest about teach their other views (as in SCAN, arXiv:2005.12320).
 //!
-//! Of an image's two global views the more confident one is its *anchor*; the anchor's class is the label. Confident is
-//! an image whose anchor has more than the threshold, the `⌊q B⌋`-th largest of all confidences (from 0): strictly more,
-//! so ties at the threshold are left out. The loss is the cross entropy of the other global view and of every local one
+//! Of an image's two global views the more confident one is its *anchor*; the anchor's class is the label. An
+//! image is confident if the probability of its anchor's class is greater than the threshold. The threshold is the `⌊q B⌋`-th
+//! largest of these probabilities, counted from 0. Ties are left out. The loss is the cross entropy of the other global view and of every local one
 //! against the label, averaged over confident images and over these `V - 1` views. Classes are not balanced.
 
 use tch::Tensor;

@@ -56,10 +56,10 @@ pub struct SelfLabelConfig {
     /// Which part of the images is confident, at the beginning and at the end of a cosine.
     #[serde(default = "defaults::quantile")]
     pub quantile: [f64; 2],
-    /// Images that have a threshold of their own (released: those of a GPU); silent: the whole batch.
+    /// Images that have a threshold of their own (released: those of a GPU); if omitted: the whole batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold_images: Option<usize>,
-    /// Augmentation policies of this stage; silent: those of the schedule.
+    /// Augmentation policies of this stage; if omitted: those of the schedule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub views: Vec<ViewPolicy>,
 }
@@ -75,7 +75,7 @@ pub struct DataConfig {
     /// Whether decoded images stay in memory.
     pub in_memory: InMemory,
     /// Training images with a longer shorter side, in pixels, are reduced to it once, before views are cut from them;
-    /// silent: views are cut from the whole image. Evaluation always sees the whole image.
+    /// if omitted: views are cut from the whole image. Evaluation always sees the whole image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reduce_to: Option<u32>,
 }
@@ -123,7 +123,7 @@ pub struct OptimConfig {
     /// Weight decay of weights; biases and norms have none.
     #[serde(default)]
     pub weight_decay: f64,
-    /// Where a cosine takes the weight decay; silent: it stays.
+    /// Where a cosine takes the weight decay; if omitted: it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_decay_end: Option<f64>,
     /// Largest L2 norm of all gradients together; 0 turns clipping off.
@@ -158,7 +158,7 @@ pub enum OptimName {
 pub struct ScheduleConfig {
     /// Passes over the data.
     pub epochs: u64,
-    /// Epochs of linear warm-up; silent: the released rule (10; 5 up to 50 epochs; 3 up to 20).
+    /// Epochs of linear warm-up; if omitted: the released rule (10; 5 up to 50 epochs; 3 up to 20).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_epochs: Option<u64>,
     /// The cosine ends at this fraction of the peak.
@@ -227,13 +227,13 @@ pub struct EvalConfig {
     pub knn_k: usize,
     /// Temperature of weighted k-NN.
     pub knn_temperature: f64,
-    /// Shorter side after resizing, in pixels; silent: 8/7 of `crop` from 96 pixels on, else `crop`.
+    /// Shorter side after resizing, in pixels; if omitted: 8/7 of `crop` from 96 pixels on, else `crop`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resize: Option<u32>,
-    /// Side of the centre crop, in pixels; silent: the size of the first view.
+    /// Side of the centre crop, in pixels; if omitted: the size of the first view.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crop: Option<u32>,
-    /// Filter of the resizing; silent: that of the released evaluations, bilinear for ResNets and bicubic for transformers.
+    /// Filter of the resizing; if omitted: that of the released evaluations, bilinear for ResNets and bicubic for transformers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interpolation: Option<Interpolation>,
     /// Whether the final evaluation measures raw pixels and a random backbone beside the trained one.

@@ -11,7 +11,7 @@ use crate::TrainError;
 /// Sets the draws of dropout apart from all others of a seed.
 const DROPOUT: u64 = u64::from_be_bytes(*b"dropout\0");
 
-/// Whom each row may be compared with.
+/// The rows that each row may be compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighbourhood {
     /// Where the neighbours of row `i` begin in `members`, N + 1 numbers.
