@@ -158,7 +158,7 @@ impl Estimate {
         if planned <= FILLED * limit.as_secs_f64() {
             return Ok(None);
         }
-        let (fits, time) = (self.fitting(limit, &make)?, about(limit.as_secs_f64()));
+        let (fits, time) = (self.fitting(limit, &make)?, spoken(limit.as_secs_f64()));
         if chosen {
             let remedy = match fits {
                 0 => "not even one epoch fits".to_string(),
@@ -255,7 +255,7 @@ fn left_over(seconds: f64, limit: Duration, epochs: u64) -> Option<String> {
             "this is faster than what was measured before the run, so it will take {} of {}: a run with --epochs {fill} would use all of \
              that time",
             about(seconds),
-            about(limit)
+            spoken(limit)
         )
     })
 }
@@ -274,8 +274,13 @@ fn falls_short(part: f64, spent: f64, to_come: f64, limit: Duration) -> Option<S
     })
 }
 
-/// A length of time in words, with two digits or so.
+/// An estimated length of time in words.
 fn about(seconds: f64) -> String {
+    format!("about {}", spoken(seconds))
+}
+
+/// A length of time in words, with two digits or so.
+fn spoken(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s < 90.0 => (s, "second"),
         s if s < 90.0 * 60.0 => (s / 60.0, "minute"),
@@ -284,7 +289,7 @@ fn about(seconds: f64) -> String {
     };
     let value =
         if value < 9.95 && unit != "second" { (value * 10.0).round() / 10.0 } else { value.round().max(1.0) };
-    format!("about {value} {unit}{}", if value == 1.0 { "" } else { "s" })
+    format!("{value} {unit}{}", if value == 1.0 { "" } else { "s" })
 }
 
 /// The time of a step.

@@ -164,7 +164,7 @@ pub(crate) fn pixel_transform(transform: &EvalTransform) -> EvalTransform {
         return transform.clone();
     }
     let resize = (u64::from(transform.resize) * u64::from(SIDE)).div_ceil(u64::from(transform.crop)) as u32;
-    EvalTransform::new(resize, SIDE, Interpolation::Bilinear).with_whole(transform.whole)
+    transform.with_sizes(resize, SIDE, Interpolation::Bilinear)
 }
 
 #[cfg(test)]

@@ -130,6 +130,8 @@ fn a_name_of_the_hub_is_a_model_and_its_description_is_followed() {
         .says(&["shorter side 80 (bicubic), centre 64", "mean [0.5, 0.5, 0.5], std [0.25, 0.25, 0.25]"]);
     let file = place.path("cache/twist/models/hf--org--net.safetensors");
     assert_eq!(imported.out.trim(), file.display().to_string());
+    let card = twist_io::load_safetensors(&file).unwrap().1.unwrap();
+    assert_eq!(card["twist_model"]["transform"]["truncated"], true, "as the processors of transformers crop");
     // Kept under its name: the hub's cache is not asked again.
     fs_err::remove_dir_all(place.path("hf")).unwrap();
     place.pictures("photos", 4);

@@ -48,7 +48,7 @@ fn epochs_that_were_chosen_stay_and_those_that_fit_are_said() {
     let place = endless();
     let line = format!("train train --recipe long.toml {RUN} --out r --max-time 1s --epochs 900000");
     place.run(&line).exits(0).says(&[
-        "--max-time, about 1 second, ends the run at about epoch",
+        "--max-time, 1 second, ends the run at about epoch",
         "--epochs",
         " fits",
     ]);

@@ -25,6 +25,10 @@ pub struct EvalTransform {
     /// Whether both sides are resized to `resize`, instead of the shorter one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
+    /// Whether the centre of an odd remainder begins at the pixel before it, as in the processors of `transformers`, instead of at
+    /// the even one, as in torchvision.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
     #[serde(skip)]
     buffers: Buffers,
 }
@@ -51,7 +55,7 @@ impl PartialEq for Buffers {
 impl EvalTransform {
     /// A transform from its two sizes.
     pub fn new(resize: u32, crop: u32, interpolation: Interpolation) -> Self {
-        Self { resize, crop, interpolation, whole: false, buffers: Buffers::default() }
+        Self { resize, crop, interpolation, whole: false, truncated: false, buffers: Buffers::default() }
     }
 
     /// The same with [`whole`](Self::whole) as it is said.
@@ -59,6 +63,19 @@ impl EvalTransform {
     pub fn with_whole(mut self, whole: bool) -> Self {
         self.whole = whole;
         self
+    }
+
+    /// The same with [`truncated`](Self::truncated) as it is said.
+    #[must_use]
+    pub fn with_truncated(mut self, truncated: bool) -> Self {
+        self.truncated = truncated;
+        self
+    }
+
+    /// The same way of cutting to other sizes.
+    #[must_use]
+    pub fn with_sizes(&self, resize: u32, crop: u32, interpolation: Interpolation) -> Self {
+        Self { resize, crop, interpolation, ..self.clone() }
     }
 
     /// Checks the sizes.
@@ -93,7 +110,7 @@ impl EvalTransform {
         let target = Target {
             interpolation: self.interpolation,
             resized,
-            from: (centre(resized.0, crop), centre(resized.1, crop)),
+            from: (self.start(resized.0), self.start(resized.1)),
             size: (crop, crop),
             flip: false,
         };
@@ -101,6 +118,15 @@ impl EvalTransform {
         let Buffers { resizer, planes } = &mut self.buffers;
         resizer.resize(source, whole, &target, planes);
         planes.write_interleaved(out);
+    }
+
+    /// First pixel of the centre of a side of `length` pixels: half of the remainder, a whole number by the rule of the transform.
+    fn start(&self, length: u32) -> u32 {
+        let remainder = length - self.crop;
+        match self.truncated {
+            true => remainder / 2,
+            false => (f64::from(remainder) / 2.0).round_ties_even() as u32,
+        }
     }
 }
 
@@ -112,11 +138,6 @@ pub(crate) fn resized_size(width: u32, height: u32, shorter: u32) -> (u32, u32) 
         u32::try_from(exact).unwrap_or(u32::MAX)
     };
     if width <= height { (shorter, longer(height, width)) } else { (longer(width, height), shorter) }
-}
-
-/// First pixel of a centred crop, as torchvision's `CenterCrop` rounds it: halves to even.
-fn centre(length: u32, crop: u32) -> u32 {
-    (f64::from(length - crop) / 2.0).round_ties_even() as u32
 }
 
 #[cfg(test)]
@@ -147,6 +168,23 @@ mod tests {
             text.contains("whole")
                 && !serde_json::to_string(&whole.with_whole(false)).unwrap().contains("whole")
         );
+    }
+
+    #[test]
+    fn half_a_pixel_goes_to_the_even_one_or_is_dropped() {
+        // Rows 0 to 6 of one colour each; a crop of 4 leaves 3, so it begins at 1.5.
+        let image = Rgb8::new(4, 7, (0..7u8).flat_map(|row| [20 * row; 12]).collect()).unwrap();
+        let first = |transform: EvalTransform| {
+            let mut out = vec![0; 3 * 4 * 4];
+            transform.clone().apply(&image, &mut out);
+            out[0]
+        };
+        let torchvision = EvalTransform::new(4, 4, Interpolation::Bilinear);
+        assert_eq!(first(torchvision.clone()), 40);
+        let transformers = torchvision.with_truncated(true);
+        assert_eq!(first(transformers.clone()), 20);
+        let text = serde_json::to_string(&transformers).unwrap();
+        assert_eq!(serde_json::from_str::<EvalTransform>(&text).unwrap(), transformers);
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Default for LinearTransferProtocol {
 /// The images of this protocol for a model that usually sees them by `transform`: the shorter side as long as the crop,
 /// bicubic, and no margin that the crop cuts away.
 pub fn transfer_transform(transform: &EvalTransform) -> EvalTransform {
-    EvalTransform::new(transform.crop, transform.crop, Interpolation::Bicubic).with_whole(transform.whole)
+    transform.with_sizes(transform.crop, transform.crop, Interpolation::Bicubic)
 }
 
 /// Measures the frozen features `train` and `test` of the images of `set`; the arithmetic is on `device`. `progress` is

@@ -31,6 +31,8 @@ pub struct ImportOptions {
     pub resize: Option<u32>,
     /// Whether both sides are resized, and nothing is cut off; `None`: as the architecture's authors do it.
     pub whole: Option<bool>,
+    /// Whether half a pixel of the centre is dropped, as `transformers` does it, instead of rounded to an even one.
+    pub truncated: bool,
     /// The filter that images are resized with; `None`: the architecture's usual one.
     pub filter: Option<Interpolation>,
     /// Names of the classifier's classes in the order of its outputs; empty: unknown.
@@ -46,9 +48,10 @@ impl ImportOptions {
         self.std = self.std.or(description.std);
         self.filter = self.filter.or(description.filter);
         match description.sizes {
-            Some(Sizes::Centre { resize, crop }) if self.size.is_none() => {
+            Some(Sizes::Centre { resize, crop, truncated }) if self.size.is_none() => {
                 (self.size, self.resize, self.whole) =
                     (Some(crop), self.resize.or(Some(resize)), Some(false));
+                self.truncated = truncated;
             }
             Some(Sizes::Whole { side }) if self.size.is_none() => {
                 (self.size, self.resize, self.whole) = (Some(side), Some(side), Some(true));
@@ -176,7 +179,7 @@ fn transform_again(own: &EvalTransform, options: &ImportOptions) -> EvalTransfor
     let in_proportion = u64::from(crop) * u64::from(own.resize) / u64::from(own.crop.max(1));
     let resize = options.resize.unwrap_or(u32::try_from(in_proportion).unwrap_or(u32::MAX));
     let whole = options.whole.unwrap_or(own.whole && options.resize.is_none());
-    EvalTransform::new(resize, crop, options.filter.unwrap_or(own.interpolation)).with_whole(whole)
+    own.with_sizes(resize, crop, options.filter.unwrap_or(own.interpolation)).with_whole(whole)
 }
 
 /// Adds what the network has and the file does not store: tensors that its layout knows, and the counters of batches, which
@@ -216,7 +219,7 @@ fn transform(arch: Arch, options: &ImportOptions) -> EvalTransform {
     let resize = options.resize.unwrap_or(u32::try_from(in_proportion).unwrap_or(u32::MAX));
     let whole = options.whole.unwrap_or(usual.whole && options.resize.is_none());
     let filter = options.filter.unwrap_or_else(|| released_filter(arch));
-    EvalTransform::new(resize, crop, filter).with_whole(whole)
+    EvalTransform::new(resize, crop, filter).with_whole(whole).with_truncated(options.truncated)
 }
 
 fn notes(card: &ModelCard, arch: Arch, counters: usize) -> Vec<String> {

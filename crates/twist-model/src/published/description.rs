@@ -36,6 +36,8 @@ pub enum Sizes {
         resize: u32,
         /// Side of the square that is cut out.
         crop: u32,
+        /// Whether it begins as in the processors of `transformers`, which drop half a pixel.
+        truncated: bool,
     },
     /// The whole image, whatever its proportions.
     Whole {
@@ -147,12 +149,14 @@ impl Description {
         let fraction = said.crop_pct.or(kind.starts_with("ConvNext").then_some(224.0 / 256.0));
         let crops = said.do_center_crop.unwrap_or(crop.is_some());
         self.sizes = match (size, crop.filter(|_| crops)) {
-            (Some(size), Some(crop)) => Some(Sizes::Centre { resize: size.shorter(), crop: crop.square()? }),
+            (Some(size), Some(crop)) => {
+                Some(Sizes::Centre { resize: size.shorter(), crop: crop.square()?, truncated: true })
+            }
             (Some(size), None) => Some(match (size, fraction) {
                 (Size::Shorter(side), Some(fraction)) if side < 384 => {
-                    Sizes::Centre { resize: (f64::from(side) / fraction) as u32, crop: side }
+                    Sizes::Centre { resize: (f64::from(side) / fraction) as u32, crop: side, truncated: true }
                 }
-                (Size::Shorter(side), None) => Sizes::Centre { resize: side, crop: side },
+                (Size::Shorter(side), None) => Sizes::Centre { resize: side, crop: side, truncated: true },
                 (size, _) => Sizes::Whole { side: size.square()? },
             }),
             (None, _) => self.sizes,
@@ -187,9 +191,11 @@ impl Description {
             let fraction = said.crop_pct.filter(|fraction| (0.1..=1.0).contains(fraction)).unwrap_or(0.875);
             self.sizes = Some(match said.crop_mode.as_deref() {
                 Some("squash") if fraction == 1.0 => Sizes::Whole { side: crop },
-                None | Some("center") => {
-                    Sizes::Centre { resize: (f64::from(crop) / fraction).floor() as u32, crop }
-                }
+                None | Some("center") => Sizes::Centre {
+                    resize: (f64::from(crop) / fraction).floor() as u32,
+                    crop,
+                    truncated: false,
+                },
                 Some(other) => {
                     return Err(format!("images are cropped by the mode `{other}`, which Twist does not do"));
                 }
@@ -231,7 +237,7 @@ impl Description {
         let mode = preprocess_cfg.as_ref().and_then(|said| said.resize_mode.as_deref()).unwrap_or("shortest");
         if let Some(side) = model.vision_cfg.image_size {
             self.sizes = Some(match mode {
-                "shortest" => Sizes::Centre { resize: side, crop: side },
+                "shortest" => Sizes::Centre { resize: side, crop: side, truncated: false },
                 "squash" => Sizes::Whole { side },
                 other => {
                     return Err(format!("images are resized by the mode `{other}`, which Twist does not do"));

@@ -33,7 +33,7 @@ struct Pair {
     note: String,
 }
 
-/// What was found on the way; `None` if nothing was found.
+/// What was found on the way; `None` of a run without two evaluated images, which nobody has compared.
 pub(crate) fn view(
     run: &Run,
     samples: &Samples,
@@ -41,7 +41,7 @@ pub(crate) fn view(
     found: &Found,
     book: &mut Book,
 ) -> Option<Finds> {
-    if samples.len() < FEWEST && found.pairs.is_empty() {
+    if samples.len() < 2 {
         return None;
     }
     let title = |row: usize| {
@@ -111,5 +111,10 @@ fn scope(samples: &Samples, found: &Found) -> String {
         0 => "The run has no thumbnails, so Twist compared no pixels".to_owned(),
         seen => format!("The pixels of {} were compared", compared(seen)),
     };
-    format!("{by_pixels}, and the features of {}. Check each pair yourself.", compared(found.compared))
+    let outliers = match samples.len() < FEWEST {
+        true => format!(" Outliers are searched for among {FEWEST} or more images."),
+        false => String::new(),
+    };
+    let features = compared(found.compared);
+    format!("{by_pixels}, and the features of {features}. Check each pair yourself.{outliers}")
 }

@@ -160,7 +160,9 @@ fn a_collapse_is_told_with_its_advice() {
 fn an_empty_log_is_a_run_without_a_step() {
     let folder = tempfile::tempdir().unwrap();
     fs_err::write(folder.path().join("log.jsonl"), "").unwrap();
-    assert!(checked(folder.path(), "empty").text.contains("has not logged a step yet"));
+    let text = checked(folder.path(), "empty").text;
+    assert!(text.contains("has not logged a step yet"));
+    assert!(!text.contains("No two images are nearly the same"), "nobody has looked");
 }
 
 #[test]
