@@ -8,7 +8,7 @@ use twist_model::{
     ClassSource, Model, ModelName, load_names, named_weights, names_file, names_of_model, usable_names,
 };
 use twist_run::samples::Sample;
-use twist_run::{ClusterNames, Group, NamedWeights, RunError, Samples};
+use twist_run::{ClusterNames, Group, NamedWeights, RunError, Samples, files};
 
 use crate::exit::Usage;
 use crate::talk::Talk;
@@ -66,6 +66,16 @@ impl Named {
     pub(crate) fn images(&self) -> Result<Option<Vec<Sample>>, RunError> {
         let samples = self.run.as_ref().map(|folder| Samples::read(folder, false)).transpose()?.flatten();
         Ok(samples.map(|samples| samples.rows()))
+    }
+
+    /// Says so when the run has not been evaluated: later classes are found again by the images that the named ones hold.
+    pub(crate) fn warn_of_classes_that_change(&self, talk: &Talk) {
+        if let Some(run) = self.run.as_ref().filter(|run| !run.join(files::METRICS).is_file()) {
+            talk.warn(format!(
+                "{} has not been evaluated yet: its classes change while it trains, and names that are given now do not follow them",
+                run.display()
+            ));
+        }
     }
 
     /// Writes the file.

@@ -183,17 +183,26 @@ impl NpyWriter {
         self.checksum
     }
 
-    /// Writes the head, now that the number of rows is known, and gives the file its name. Returns the number of rows.
+    /// Writes the head, now that the number of rows is known, and flushes all of it to the disk; only the name is missing then.
     ///
     /// # Errors
     /// The disk is full.
-    pub fn finish(mut self) -> Result<usize, IoError> {
+    pub fn seal(&mut self) -> Result<(), IoError> {
         let head = header(self.rows, self.width);
         self.file.write(|out| {
             out.seek(SeekFrom::Start(0))?;
             out.write_all(&head)?;
             out.seek(SeekFrom::End(0)).map(drop)
         })?;
+        self.file.seal()
+    }
+
+    /// Completes the file and gives it its name. Returns the number of rows.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn finish(mut self) -> Result<usize, IoError> {
+        self.seal()?;
         self.file.finish()?;
         Ok(self.rows)
     }

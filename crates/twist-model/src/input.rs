@@ -13,19 +13,22 @@ use crate::{ModelCard, ModelError, Watch};
 /// Most images in one forward pass of an evaluation.
 const BATCH: u64 = 256;
 
-/// Most pixels of them, 128 images of the usual size: activations grow with pixels, and larger images take no more memory
-/// for it.
-const PIXELS: u64 = 128 * 224 * 224;
-
-/// Images of this side in one forward pass.
-fn batch_of(side: u32) -> usize {
-    (PIXELS / u64::from(side).pow(2).max(1)).clamp(1, BATCH) as usize
+/// Most pixels of them, in images of the usual size: activations grow with pixels, and larger images take no more memory for it.
+/// A GPU needs many to be busy. On a CPU few are faster, because their activations stay in its caches.
+fn most_pixels(device: Device) -> u64 {
+    let images = if device.is_cuda() { 128 } else { 16 };
+    images * 224 * 224
 }
 
-/// A loader of images of this side: of those that fill a batch alone, none is read ahead.
-fn loader_of(side: u32, threads: usize) -> LoaderOptions {
+/// Images of this side in one forward pass.
+fn batch_of(side: u32, device: Device) -> usize {
+    (most_pixels(device) / u64::from(side).pow(2).max(1)).clamp(1, BATCH) as usize
+}
+
+/// A loader of batches of so many images: of those that fill a batch alone, none is read ahead.
+fn loader_of(batch: usize, threads: usize) -> LoaderOptions {
     let usual = LoaderOptions::default();
-    let prefetch = if batch_of(side) == 1 { 1 } else { usual.prefetch };
+    let prefetch = if batch == 1 { 1 } else { usual.prefetch };
     LoaderOptions { threads, prefetch, ..usual }
 }
 
@@ -80,12 +83,13 @@ impl EvalInput {
         precision: Precision,
         machine: &Machine,
     ) -> Self {
+        let batch_size = batch_of(transform.crop, machine.device);
         Self {
             normalize: Rc::new(normalize),
             device: machine.device,
             autocast: (precision != Precision::Fp32).then(|| precision.kind()),
-            batch_size: batch_of(transform.crop),
-            loader: loader_of(transform.crop, machine.loader_threads),
+            batch_size,
+            loader: loader_of(batch_size, machine.loader_threads),
             watch: Watch::default(),
             crops: None,
             transform,
@@ -196,11 +200,12 @@ fn pixels_of(bytes: &[u8], count: i64, side: i64) -> Result<Tensor, ModelError> 
 
 #[cfg(test)]
 mod tests {
-    use super::batch_of;
+    use super::{Device, batch_of};
 
     #[test]
     fn larger_images_come_in_smaller_batches() {
         let sizes = [32, 224, 225, 384, 448, 2048, u32::MAX];
-        assert_eq!(sizes.map(batch_of), [256, 128, 126, 43, 32, 1, 1]);
+        assert_eq!(sizes.map(|side| batch_of(side, Device::Cuda(0))), [256, 128, 126, 43, 32, 1, 1]);
+        assert_eq!(sizes.map(|side| batch_of(side, Device::Cpu)), [256, 16, 15, 5, 4, 1, 1]);
     }
 }

@@ -152,6 +152,19 @@ fn a_folder_is_imported_with_what_it_says_or_refused() {
         "filter 1",
         "import the weight file itself",
     ]);
+    for (said, reason) in [
+        (r#""do_flip_channel_order": true"#, "channels are reversed"),
+        (r#""rescale_offset": true"#, "pixels are shifted"),
+        (r#""do_grayscale": true"#, "images are made gray"),
+        (r#""num_channels": 1"#, "three channels"),
+    ] {
+        let text = format!(r#"{{"size": 64, {said}}}"#);
+        fs_err::write(folder.join("preprocessor_config.json"), text).unwrap();
+        place.run("import net --out m.safetensors").exits(1).says(&["preprocessor_config.json", reason]);
+    }
+    let uncropped = r#"{"size": {"shortest_edge": 64}, "do_center_crop": false}"#;
+    fs_err::write(folder.join("preprocessor_config.json"), uncropped).unwrap();
+    place.run("import net --out m.safetensors").exits(1).says(&["do_center_crop", "--size"]);
     fs_err::write(folder.join("preprocessor_config.json"), r#"{"size": 64, "do_normalize": false}"#).unwrap();
     place.run("import net --out m.safetensors").exits(0).says(&["mean [0.0, 0.0, 0.0], std [1.0, 1.0, 1.0]"]);
     place

@@ -192,14 +192,39 @@ fn a_limit_of_file_sizes_is_an_error_that_names_the_file() {
     let place = Place::new();
     place.pictures("train", 24);
     let line = format!("train train --recipe tiny.toml --out net {CPU}");
-    let mut shell = std::process::Command::new("sh");
-    shell.arg("-c").arg(format!("ulimit -f 100; exec {} {line}", env!("CARGO_BIN_EXE_twist")));
-    let limited = shell.current_dir(place.path("")).stdin(Stdio::null()).output().unwrap();
-    let said = String::from_utf8(limited.stderr).unwrap();
-    assert_eq!(limited.status.code(), Some(1), "{said}");
+    let said = fails_with_files_of(100, &place, &line);
     assert!(said.contains("step-00000002.safetensors") && said.contains("ulimit -f unlimited"), "{said}");
     assert!(!place.names("net/checkpoints").iter().any(|name| name.ends_with(".twist-tmp")));
     place.run(&format!("{line} --resume")).exits(0);
+}
+
+#[test]
+fn a_table_and_the_names_of_its_rows_are_replaced_together_or_not_at_all() {
+    let place = Place::new();
+    place.pictures("photos", 12);
+    place.run(&format!("train photos --recipe tiny.toml --epochs 1 --out net {CPU}")).exits(0);
+    for table in ["rows.npy", "rows.safetensors"] {
+        let embed = format!("embed net photos --out {table} {CPU}");
+        place.run(&embed).exits(0);
+        let files = [table.to_owned(), format!("{table}.csv")];
+        let both = || files.clone().map(|name| fs_err::read(place.path(&name)).unwrap());
+        let before = both();
+        // Room for the names and not for the numbers.
+        fails_with_files_of(1, &place, &format!("{embed} --normalize --force"));
+        assert!(both() == before, "{table}");
+        place.run(&format!("{embed} --normalize --force")).exits(0);
+        assert!(both()[0] != before[0] && both()[1] == before[1], "{table}");
+    }
+}
+
+/// What a command says that fails because no file may have more than so many blocks of 512 bytes.
+fn fails_with_files_of(blocks: u32, place: &Place, line: &str) -> String {
+    let mut shell = std::process::Command::new("sh");
+    shell.arg("-c").arg(format!("ulimit -f {blocks}; exec {} {line}", env!("CARGO_BIN_EXE_twist")));
+    let limited = shell.current_dir(place.path("")).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8(limited.stderr).unwrap();
+    assert_eq!(limited.status.code(), Some(1), "{said}");
+    said
 }
 
 #[test]

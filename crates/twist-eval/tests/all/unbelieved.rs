@@ -313,6 +313,24 @@ fn numbers_that_are_not_finite_are_refused_with_their_tensor() {
 }
 
 #[test]
+fn numbers_that_cannot_be_weights_are_refused_with_their_tensor() {
+    let foreign = || tensors("resnet20", 64, |name| format!("module.{name}"));
+    let place = |state: &mut StateDict, name: &str| {
+        state.0.iter().position(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name}"))
+    };
+    let mut quantised = foreign();
+    let at = place(&mut quantised, "module.layer2.1.conv1.weight");
+    let shape = quantised.0[at].1.shape.clone();
+    let numbers = vec![1; shape.iter().product()];
+    quantised.0[at].1 = HostTensor::new(twist_io::Dtype::I8, shape, numbers).unwrap();
+    let error = import(quantised, &ImportOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("`module.layer2.1.conv1.weight`") && error.contains("without a scale"), "{error}");
+    let bad = with_number(foreign(), "module.layer2.1.bn1.running_var", -0.5);
+    let error = import(bad, &ImportOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("`module.layer2.1.bn1.running_var`") && error.contains("below 0"), "{error}");
+}
+
+#[test]
 fn finite_weights_that_give_no_numbers_are_refused_as_well() {
     let mut model = Model::new(card(), Device::Cpu, 7).unwrap();
     let bad = with_number(model.store.state_dict().unwrap(), "backbone.layer4.1.bn2.weight", f32::MAX);

@@ -85,6 +85,15 @@ impl AtomicFile {
         &self.path
     }
 
+    /// Flushes what is written to the disk, so that only the name is missing: where several files belong together, none gets its name
+    /// before all of them have room.
+    ///
+    /// # Errors
+    /// As [`write_atomic`].
+    pub fn seal(&mut self) -> Result<(), IoError> {
+        self.unfinished.seal().map_err(|source| IoError::os("write", &self.path, None, source))
+    }
+
     /// Flushes the file to the disk and gives it its name.
     ///
     /// # Errors

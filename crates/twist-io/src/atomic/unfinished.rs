@@ -54,11 +54,16 @@ impl Unfinished {
         }
     }
 
-    pub(super) fn finish(self, path: &Path) -> io::Result<()> {
-        let Self { mut writer, name } = self;
-        writer.flush()?;
+    /// Flushes it to the disk; a device has no disk.
+    pub(super) fn seal(&mut self) -> io::Result<()> {
+        self.writer.flush()?;
+        if self.name.is_some() { self.writer.get_ref().sync_all() } else { Ok(()) }
+    }
+
+    pub(super) fn finish(mut self, path: &Path) -> io::Result<()> {
+        self.seal()?;
+        let Self { writer, name } = self;
         let Some(name) = name else { return Ok(()) };
-        writer.get_ref().sync_all()?;
         name.persist(path).map_err(|failed| failed.error)?;
         drop(writer); // and with it the lock, which is needed as long as the file has its unfinished name
         fs::File::open(folder_of(path))?.sync_all()

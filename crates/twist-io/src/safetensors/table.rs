@@ -60,11 +60,11 @@ impl SafetensorsTable {
         self.file.write(|out| out.write_all(bytes))
     }
 
-    /// Writes the header, now that the number of rows is known, and gives the file its name. Returns the number of rows.
+    /// Writes the header, now that the number of rows is known, and flushes all of it to the disk; only the name is missing then.
     ///
     /// # Errors
     /// The disk is full.
-    pub fn finish(mut self) -> Result<u64, IoError> {
+    pub fn seal(&mut self) -> Result<(), IoError> {
         let mut head = (self.room as u64).to_le_bytes().to_vec();
         let checksum = sum_of(Dtype::F32, &[self.rows as usize, self.width], self.checksum);
         head.extend_from_slice(self.header(self.rows, checksum).as_bytes());
@@ -74,6 +74,15 @@ impl SafetensorsTable {
             out.write_all(&head)?;
             out.seek(SeekFrom::End(0)).map(drop)
         })?;
+        self.file.seal()
+    }
+
+    /// Completes the file and gives it its name. Returns the number of rows.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn finish(mut self) -> Result<u64, IoError> {
+        self.seal()?;
         self.file.finish()?;
         Ok(self.rows)
     }

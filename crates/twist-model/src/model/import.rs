@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tch::Device;
 use torch_ext::Precision;
 use twist_data::{EvalTransform, Interpolation};
-use twist_io::{HostTensor, LoadReport, Refused, StateDict, match_names, shown, some_of};
+use twist_io::{Dtype, HostTensor, LoadReport, Refused, StateDict, match_names, shown, some_of};
 use twist_nn::{Activation, Arch, TensorNames};
 
 use super::recognise::recognise;
@@ -37,6 +37,8 @@ pub struct ImportOptions {
     pub filter: Option<Interpolation>,
     /// Names of the classifier's classes in the order of its outputs; empty: unknown.
     pub class_names: Vec<String>,
+    /// The same as the files beside the weights say it, for weights that have a classifier; `class_names` go before.
+    pub described_names: Vec<String>,
     /// Where the weights come from, in one line.
     pub origin: String,
 }
@@ -58,10 +60,20 @@ impl ImportOptions {
             }
             _ => {}
         }
-        if self.class_names.is_empty() {
-            self.class_names.clone_from(&description.class_names);
-        }
+        self.described_names.clone_from(&description.class_names);
         self
+    }
+
+    /// The names for a classifier of so many outputs.
+    fn names(&self, outputs: i64) -> Result<&[String], ModelError> {
+        let names = match self.class_names.is_empty() && outputs > 0 {
+            true => &self.described_names,
+            false => &self.class_names,
+        };
+        if !names.is_empty() && names.len() as i64 != outputs {
+            return Err(ModelError::class_count(outputs, names.len()));
+        }
+        Ok(names)
     }
 }
 
@@ -88,14 +100,9 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
     let found = recognise(&names, options.arch, options.activation)?;
     let arch = found.backbone.arch;
     let usual = arch.kind().usual();
-    let classifier = found.classes.map(|classes| {
-        let names = options.class_names.clone();
-        ClassifierCard { classes, names, temperature: None }
-    });
-    let outputs = classifier.as_ref().map_or(0, |classifier| classifier.classes);
-    if !options.class_names.is_empty() && options.class_names.len() as i64 != outputs {
-        return Err(ModelError::class_count(outputs, options.class_names.len()));
-    }
+    let names_of_classes = options.names(found.classes.unwrap_or(0))?.to_vec();
+    let classifier =
+        found.classes.map(|classes| ClassifierCard { classes, names: names_of_classes, temperature: None });
     let card = ModelCard {
         feature_dim: found.feature_dim,
         head: found.head,
@@ -133,9 +140,11 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
     }
     let used: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
     for (name, tensor) in renamed.iter().filter(|(name, _)| used.contains(name)) {
-        let bad =
-            |source| Refused::new(format!("tensor `{}`", shown(names.original(name)))).caused_by(source);
-        tensor.check_finite().map_err(bad)?;
+        let what = || Refused::new(format!("tensor `{}`", shown(names.original(name))));
+        tensor.check_finite().map_err(|source| what().caused_by(source))?;
+        if let Some((why, remedy)) = unusable(name, tensor)? {
+            return Err(what().because(why).remedy(remedy).into());
+        }
     }
     let model = Model::new(card, Device::Cpu, 0)?;
     model.store.load(&renamed)?;
@@ -159,18 +168,32 @@ pub fn import_own(mut model: Model, options: &ImportOptions) -> Result<Imported,
     card.std = options.std.unwrap_or(card.std);
     card.transform = transform_again(&card.transform, options);
     card.origin = format!("{}, {}", options.origin, card.origin);
-    let outputs = card.classifier.as_ref().map_or(0, |classifier| classifier.classes);
-    match &mut card.classifier {
-        Some(classifier) if options.class_names.len() as i64 == outputs => {
-            classifier.names.clone_from(&options.class_names)
-        }
-        _ if options.class_names.is_empty() => {}
-        _ => return Err(ModelError::class_count(outputs, options.class_names.len())),
+    let names = options.names(card.classifier.as_ref().map_or(0, |classifier| classifier.classes))?;
+    if let Some(classifier) = card.classifier.as_mut().filter(|_| !names.is_empty()) {
+        classifier.names = names.to_vec();
     }
     card.check()?;
     let shapes = model.store.shapes();
     let report = match_names(&shapes, &shapes);
     Ok(Imported { model, report, notes: vec!["it is a model of Twist, and keeps what its card says".into()] })
+}
+
+/// Why the numbers of a tensor cannot be weights, and what to do.
+fn unusable(name: &str, tensor: &HostTensor) -> Result<Option<(String, &'static str)>, ModelError> {
+    if name.ends_with(".num_batches_tracked") {
+        return Ok(None);
+    }
+    let floats = [Dtype::F16, Dtype::BF16, Dtype::F32, Dtype::F64];
+    if !floats.contains(&tensor.dtype) {
+        let why = format!("its numbers are of type {}, without a scale", tensor.dtype.name());
+        return Ok(Some((why, "save the weights as float32 before they are quantised")));
+    }
+    if !name.ends_with(".running_var") || tensor.numel() == 0 {
+        return Ok(None);
+    }
+    let least = twist_nn::tensor_from_host(tensor, Device::Cpu)?.f_min()?.f_double_value(&[])?;
+    let why = || (format!("a variance is {least}, below 0"), "save the weights again: these are damaged");
+    Ok((least < 0.0).then(why))
 }
 
 /// Resizing and crop of a model, with what is said anew; a new side keeps the proportion.
@@ -194,7 +217,7 @@ fn add_known(
         if let Some(values) = names.absent(name, shape) {
             state.push(name.clone(), twist_nn::host_values(&values, shape)?);
         } else if name.ends_with(".num_batches_tracked") {
-            let zero = HostTensor { dtype: twist_io::Dtype::I64, shape: Vec::new(), data: vec![0; 8] };
+            let zero = HostTensor { dtype: Dtype::I64, shape: Vec::new(), data: vec![0; 8] };
             state.push(name.clone(), zero);
             counters += 1;
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use twist_data::Interpolation;
 
 /// What was found in `config.json`, `preprocessor_config.json` and `open_clip_config.json`. What no file says is `None`.
@@ -46,6 +46,14 @@ pub enum Sizes {
     },
 }
 
+/// Flags of processors that change pixels in a way that Twist does not.
+const NOT_DONE: [(&str, &str); 4] = [
+    ("do_flip_channel_order", "channels are reversed (BGR)"),
+    ("do_grayscale", "images are made gray"),
+    ("do_pad", "images are padded"),
+    ("rescale_offset", "pixels are shifted after they are scaled"),
+];
+
 /// A file that says something that cannot be followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {reason}")]
@@ -87,8 +95,9 @@ impl Description {
             vision_config: Option<Value>,
             image_size: Option<u32>,
             #[serde(default)]
-            id2label: serde_json::Map<String, Value>,
+            id2label: Map<String, Value>,
             #[serde(default)]
+            label2id: Map<String, Value>,
             architectures: Option<Vec<String>>,
         }
         let config: Config = parsed(value)?;
@@ -102,9 +111,9 @@ impl Description {
             self.sizes.get_or_insert(Sizes::Whole { side });
         }
         let classifies =
-            config.architectures.iter().flatten().any(|name| name.ends_with("ForImageClassification"));
-        if classifies {
-            self.class_names = class_names(&config.id2label)?;
+            |names: Vec<String>| names.iter().any(|name| name.ends_with("ForImageClassification"));
+        if config.architectures.is_none_or(classifies) {
+            self.class_names = class_names(&config.id2label, &config.label2id)?;
         }
         Ok(())
     }
@@ -128,6 +137,13 @@ impl Description {
             feature_extractor_type: Option<String>,
         }
         let said: Preprocessor = parsed(value)?;
+        let asked = |key: &str| value.get(key).and_then(Value::as_bool) == Some(true);
+        if let Some((key, what)) = NOT_DONE.iter().find(|(key, _)| asked(key)) {
+            return Err(format!("`{key}`: {what}, which Twist does not do"));
+        }
+        if value.get("num_channels").and_then(Value::as_u64).is_some_and(|channels| channels != 3) {
+            return Err("images do not have three channels (`num_channels`)".into());
+        }
         if said.do_resize == Some(false) || said.do_rescale == Some(false) {
             return Err("images are neither resized nor scaled; give --size, --mean and --std".into());
         }
@@ -143,6 +159,7 @@ impl Description {
             self.filter = Some(filter_of_pillow(filter)?);
         }
         let size = said.size.as_ref().map(Size::of).transpose()?;
+        let size_is_shorter = said.size.as_ref().is_some_and(Value::is_object);
         let crop = said.crop_size.as_ref().map(Size::of).transpose()?;
         let kind = said.image_processor_type.or(said.feature_extractor_type).unwrap_or_default();
         // ConvNeXt's processor resizes to the size divided by this fraction and crops, and below 384 pixels alone.
@@ -155,6 +172,9 @@ impl Description {
             (Some(size), None) => Some(match (size, fraction) {
                 (Size::Shorter(side), Some(fraction)) if side < 384 => {
                     Sizes::Centre { resize: (f64::from(side) / fraction) as u32, crop: side, truncated: true }
+                }
+                (Size::Shorter(_), None) if said.do_center_crop == Some(false) && size_is_shorter => {
+                    return Err("images are not cropped to squares (`do_center_crop`); give --size".into());
                 }
                 (Size::Shorter(side), None) => Sizes::Centre { resize: side, crop: side, truncated: true },
                 (size, _) => Sizes::Whole { side: size.square()? },
@@ -294,11 +314,23 @@ fn parsed<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, String> {
     T::deserialize(value).map_err(|error| twist_io::shown(&error.to_string()).into_owned())
 }
 
-/// The names in the order of their numbers.
-fn class_names(names: &serde_json::Map<String, Value>) -> Result<Vec<String>, String> {
+/// The names in the order of their numbers; none where they are those that transformers makes up. `numbers` says the same the other
+/// way round, or nothing.
+fn class_names(names: &Map<String, Value>, numbers: &Map<String, Value>) -> Result<Vec<String>, String> {
     let name = |class: usize| names.get(&class.to_string())?.as_str().map(str::to_owned);
     let all: Option<Vec<String>> = (0..names.len()).map(name).collect();
-    all.ok_or_else(|| "`id2label` does not name the classes 0, 1, …".into())
+    let all = all.ok_or("`id2label` does not name the classes 0, 1, …")?;
+    let number = |name: &str| match numbers.get(name)? {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    };
+    for (class, name) in all.iter().enumerate() {
+        if number(name).is_some_and(|number| number != class as u64) {
+            return Err(format!("`id2label` and `label2id` give `{}` other numbers", twist_io::shown(name)));
+        }
+    }
+    let made_up = all.iter().enumerate().all(|(class, name)| *name == format!("LABEL_{class}"));
+    Ok(if made_up { Vec::new() } else { all })
 }
 
 /// Pillow's numbers of filters.

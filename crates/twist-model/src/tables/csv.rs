@@ -27,6 +27,11 @@ impl Csv {
         out.write(&lines([schema.fields().iter().map(|field| field.name().clone())])?)?;
         Ok(Self { out, shown })
     }
+
+    /// Flushes the table to the disk, without its name.
+    pub(super) fn seal(&mut self) -> Result<(), ModelError> {
+        self.out.seal()
+    }
 }
 
 impl TableSink for Csv {

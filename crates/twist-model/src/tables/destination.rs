@@ -33,6 +33,14 @@ impl Destination {
         }
     }
 
+    /// Flushes a file to the disk, without its name.
+    pub(super) fn seal(&mut self) -> Result<(), ModelError> {
+        match self {
+            Self::File(file) => Ok(file.seal()?),
+            Self::Stream(_) => Ok(()),
+        }
+    }
+
     /// Gives a file its name.
     pub(super) fn finish(self) -> Result<(), ModelError> {
         match self {

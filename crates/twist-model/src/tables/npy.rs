@@ -31,8 +31,9 @@ impl TableSink for Npy {
     }
 
     fn finish(self: Box<Self>) -> Result<(), ModelError> {
-        self.names.finish()?;
-        self.table.finish()?;
+        let Self { mut table, names } = *self;
+        names.finish(|| table.seal())?;
+        table.finish()?;
         Ok(())
     }
 }

@@ -36,8 +36,9 @@ impl TableSink for Safetensors {
     }
 
     fn finish(self: Box<Self>) -> Result<(), ModelError> {
-        self.names.finish()?;
-        self.table.finish()?;
+        let Self { mut table, names } = *self;
+        names.finish(|| table.seal())?;
+        table.finish()?;
         Ok(())
     }
 }

@@ -10,6 +10,10 @@ use super::{browse, edit, merge, pictures, search};
 /// Answers a request that was let in.
 pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
     let path = request.path.as_str();
+    if let Some(row) = number_behind(path, "picture/").filter(|_| !request.post) {
+        return pictures::picture(site, row, request.query == "large");
+    }
+    site.refresh();
     if request.post {
         return match path {
             "api/rename" => edit::rename(site, request),
@@ -23,10 +27,6 @@ pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
             _ => Reply::refuse(404, "this address accepts no data"),
         };
     }
-    if let Some(row) = number_behind(path, "picture/") {
-        return pictures::picture(site, row, request.query == "large");
-    }
-    site.refresh();
     if let Some(row) = number_behind(path, "api/image/") {
         return browse::image(site, row);
     }

@@ -52,10 +52,11 @@ enum Action {
 /// Runs what was asked for.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let (model, to_change) = (&args.model, || Named::to_change(&args.model));
+    let to_name = || to_change().inspect(|named| named.warn_of_classes_that_change(talk));
     match &args.action {
         Action::Show(args) => show::run(args, &Named::open(model, talk)?, talk),
-        Action::Rename(args) => args.run(&mut to_change()?, talk),
-        Action::Merge(args) => args.run(&mut to_change()?, talk),
+        Action::Rename(args) => args.run(&mut to_name()?, talk),
+        Action::Merge(args) => args.run(&mut to_name()?, talk),
         Action::Unmerge(args) => args.run(&mut to_change()?, talk),
         Action::Unsure(args) => args.run(&mut to_change()?, talk),
         Action::Keep(_) => keep::run(model, talk),
