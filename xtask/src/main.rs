@@ -59,24 +59,23 @@ fn run(mut args: Vec<String>) -> Result<ExitCode> {
         return Ok(if args.is_empty() { ExitCode::from(2) } else { ExitCode::SUCCESS });
     }
     let command = args.remove(0);
+    let flag = |flag: &str| match args.as_slice() {
+        [] => Ok(false),
+        [given] if given == flag => Ok(true),
+        _ => Err(anyhow!("`{command}` takes nothing but {flag}\n\n{USAGE}")),
+    };
+    let ready = setup::quick;
     match command.as_str() {
-        "setup" => match args.as_slice() {
-            [] => setup::thorough(setup::Flavour::Cpu)?,
-            [flag] if flag == "--cuda" => setup::thorough(setup::Flavour::Cuda)?,
-            _ => bail!("`setup` takes nothing but --cuda\n\n{USAGE}"),
-        },
+        "setup" => {
+            let flavour = if flag("--cuda")? { setup::Flavour::Cuda } else { setup::Flavour::Cpu };
+            setup::thorough(flavour)?;
+        }
         "demo" => {
-            setup::quick()?;
+            ready()?;
             return cargo::demo(&args);
         }
-        "test" => {
-            setup::quick()?;
-            cargo::test(&args)?;
-        }
-        "lint" => {
-            setup::quick()?;
-            check::lint()?;
-        }
+        "test" => ready().and_then(|()| cargo::test(&args))?,
+        "lint" => ready().and_then(|()| check::lint())?,
         "fuzz" => {
             let seconds = match args.as_slice() {
                 [] => check::FUZZED,
@@ -87,25 +86,12 @@ fn run(mut args: Vec<String>) -> Result<ExitCode> {
             };
             fuzz::fuzz(seconds)?;
         }
-        "check" => {
-            setup::quick()?;
-            check::check()?;
-        }
-        "accept" => {
-            setup::quick()?;
-            accept::accept()?;
-        }
-        "browser" => {
-            setup::quick()?;
-            browser::browser()?;
-        }
+        "check" => ready().and_then(|()| check::check())?,
+        "accept" => ready().and_then(|()| accept::accept())?,
+        "browser" => ready().and_then(|()| browser::browser())?,
         "wheel" => {
-            let test = match args.as_slice() {
-                [] => false,
-                [flag] if flag == "--test" => true,
-                _ => bail!("`wheel` takes nothing but --test\n\n{USAGE}"),
-            };
-            setup::quick()?;
+            let test = flag("--test")?;
+            ready()?;
             wheel::wheel(test)?;
         }
         _ => bail!("command `{command}` does not exist\n\n{USAGE}"),

@@ -62,36 +62,32 @@ pub(super) const PLATFORMS: &[&str] = &[
 ];
 
 impl Flavour {
+    /// Name in folder names, name for people, and the sizes of the download and of the finished folder in GB.
+    fn facts(self) -> (&'static str, &'static str, f64, f64) {
+        match self {
+            Self::Cpu => ("cpu", "CPU", 0.55, 0.5),
+            Self::Cuda => ("cu130", "CPU and CUDA 13", 2.5, 3.8),
+        }
+    }
+
     /// Name in folder names.
     pub(super) fn tag(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cu130",
-        }
+        self.facts().0
     }
 
     /// Name for people.
     pub(super) fn words(self) -> &'static str {
-        match self {
-            Self::Cpu => "CPU",
-            Self::Cuda => "CPU and CUDA 13",
-        }
+        self.facts().1
     }
 
     /// Size of the download, in GB.
     pub(super) fn download_gb(self) -> f64 {
-        match self {
-            Self::Cpu => 0.55,
-            Self::Cuda => 2.5,
-        }
+        self.facts().2
     }
 
     /// Size of the finished folder, in GB.
     pub(super) fn size_gb(self) -> f64 {
-        match self {
-            Self::Cpu => 0.5,
-            Self::Cuda => 3.8,
-        }
+        self.facts().3
     }
 
     /// Space taken at the worst moment: pip holds every wheel that is missing twice, or the wheels lie beside what
