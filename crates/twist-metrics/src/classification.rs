@@ -4,18 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::contingency::MetricsError;
 
-/// Share of images whose label is among the `k` classes that were ranked first.
-///
-/// `ranked` has the `k` most probable classes of each image, the best first, image after image (`[N, k]` flattened).
-/// 0 without images.
-///
-/// # Errors
-/// [`MetricsError::Ranked`] when `ranked` does not have `k` classes for each label, or `k` is 0.
-pub fn top_k_accuracy(labels: &[u32], ranked: &[u32], k: usize) -> Result<f64, MetricsError> {
-    let right = per_image(labels, ranked, k)?.filter(|(label, ranked)| ranked.contains(label)).count();
-    Ok(share(right as u64, labels.len() as u64))
-}
-
 /// The mean over the classes that occur in `labels` of the share of their images that are right: what transfer tables
 /// report for Aircraft, Caltech-101, Flowers and Pets, and scikit-learn's `balanced_accuracy_score`. A class counts as much
 /// as any other, whatever its size. 0 without images.
@@ -56,22 +44,6 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_label_may_stand_anywhere_among_the_first() {
-        let ranked = [3, 1, 1, 3, 2, 1];
-        assert_eq!(top_k_accuracy(&[1, 1, 3], &ranked, 2), Ok(2.0 / 3.0));
-        assert_eq!(top_k_accuracy(&[3, 1, 2], &[3, 1, 3], 1), Ok(2.0 / 3.0));
-        assert_eq!(top_k_accuracy(&[], &[], 5), Ok(0.0));
-    }
-
-    #[test]
-    fn ranks_that_do_not_fit_are_refused() {
-        for (labels, ranked, k) in [(2, 3, 2), (1, 0, 0), (0, 1, 1)] {
-            let error = top_k_accuracy(&vec![0; labels], &vec![0; ranked], k).unwrap_err();
-            assert_eq!(error, MetricsError::Ranked { labels, ranked, k });
-        }
-    }
 
     #[test]
     fn a_small_class_weighs_as_much_as_a_large_one() {

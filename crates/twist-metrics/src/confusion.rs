@@ -18,19 +18,6 @@ pub struct Confusion {
     pub counts: Vec<Vec<u64>>,
 }
 
-/// How pure a cluster is.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClusterPurity {
-    /// The cluster.
-    pub cluster: u32,
-    /// Images in it.
-    pub images: u64,
-    /// Its most frequent label, the smallest of equals.
-    pub class: u32,
-    /// Share of its images with that label.
-    pub purity: f64,
-}
-
 impl Contingency {
     /// The dense table of clusters and classes that occur, in ascending order.
     pub fn confusion(&self) -> Confusion {
@@ -39,18 +26,6 @@ impl Contingency {
             counts[cell.cluster][cell.class] = cell.count;
         }
         Confusion { clusters: self.clusters.clone(), classes: self.classes.clone(), counts }
-    }
-
-    /// The most frequent label of each cluster that occurs, in ascending order of clusters.
-    pub fn purities(&self) -> Vec<ClusterPurity> {
-        let rows = self.clusters.iter().zip(&self.cluster_sizes).zip(self.majorities());
-        rows.map(|((&cluster, &images), (class, count))| ClusterPurity {
-            cluster,
-            images,
-            class: self.classes[class],
-            purity: count as f64 / images as f64,
-        })
-        .collect()
     }
 }
 
@@ -90,17 +65,5 @@ mod tests {
         let aligned = confusion.aligned(&table.one_to_one_assignment());
         assert_eq!(aligned.clusters, [8, 3, 5]);
         assert_eq!(aligned.counts, [[2, 0], [1, 3], [0, 1]]);
-    }
-
-    #[test]
-    fn purity_is_the_share_of_the_majority() {
-        let purities = Contingency::new(&[1, 1, 4, 4], &[0, 0, 0, 2]).unwrap().purities();
-        assert_eq!(
-            purities,
-            [
-                ClusterPurity { cluster: 0, images: 3, class: 1, purity: 2.0 / 3.0 },
-                ClusterPurity { cluster: 2, images: 1, class: 4, purity: 1.0 },
-            ]
-        );
     }
 }

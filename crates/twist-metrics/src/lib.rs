@@ -6,7 +6,7 @@
 //! after clusters are matched with classes ([one to one](Contingency::accuracy_one_to_one),
 //! [many to one](Contingency::accuracy_many_to_one), [any of the first five](cluster_top_k)).
 //!
-//! Classes that were learned from labels need no matching: [`top_k_accuracy`], [`mean_per_class_accuracy`] and, for images
+//! Classes that were learned from labels need no matching: [`mean_per_class_accuracy`] and, for images
 //! with several classes, [`average_precision_11_point`]. [`MeanStd`] combines the figures of several seeds.
 //!
 //! The crate deliberately has no tensors, no files, no randomness and no policy: `twist-eval` decides what is predicted and
@@ -59,8 +59,8 @@ mod mean_std;
 pub use crate::accuracy::cluster_top_k;
 pub use crate::average_precision::average_precision_11_point;
 pub use crate::classes::ClassScore;
-pub use crate::classification::{mean_per_class_accuracy, top_k_accuracy};
-pub use crate::confusion::{ClusterPurity, Confusion};
+pub use crate::classification::mean_per_class_accuracy;
+pub use crate::confusion::Confusion;
 pub use crate::contingency::{Contingency, MetricsError};
 pub use crate::margin::margin;
 pub use crate::mean_std::MeanStd;

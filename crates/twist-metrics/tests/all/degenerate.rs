@@ -1,6 +1,6 @@
 //! The edges of the definitions, as scikit-learn 1.8 has them (accuracies follow from their words).
 
-use twist_metrics::{ClusterScores, Contingency, MetricsError, cluster_scores};
+use twist_metrics::{ClusterScores, Contingency, MetricsError, cluster_scores, cluster_top_k};
 
 /// Labels, predictions, then NMI, AMI, ARI, Fowlkes–Mallows, homogeneity, completeness, one-to-one and many-to-one.
 type Row<'a> = (&'a [u32], &'a [u32], [f64; 8]);
@@ -83,7 +83,6 @@ fn no_images_give_finite_scores_and_no_names() {
 
     let table = Contingency::new(&[], &[]).unwrap();
     assert!(table.one_to_one_assignment().is_empty());
-    assert!(table.purities().is_empty());
     assert!(table.confusion().counts.is_empty());
 }
 
@@ -106,4 +105,12 @@ fn keys_are_those_of_metrics_json() {
         "classes_in_use",
     ];
     assert_eq!(keys, want);
+}
+
+#[test]
+fn ranks_that_do_not_fit_are_refused() {
+    for (labels, ranked, k) in [(2, 3, 2), (1, 0, 0), (0, 1, 1)] {
+        let error = cluster_top_k(&vec![0; labels], &vec![0; ranked], k).unwrap_err();
+        assert_eq!(error, MetricsError::Ranked { labels, ranked, k });
+    }
 }
