@@ -83,6 +83,7 @@ mod said;
 
 pub use crate::atomic::{
     AtomicFile, check_place, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
+    write_json,
 };
 pub use crate::cells::{has_further_lines, text_of_cell, text_to_cell};
 pub use crate::digits::thousands;
@@ -98,7 +99,7 @@ pub use crate::pickle::{
 };
 pub use crate::printable::{printable, printable_lines, shortened, shown};
 pub use crate::refused::{Refused, some_of};
-pub use crate::regular::{open_regular, read_small, read_small_text};
+pub use crate::regular::{open_regular, read_if_there, read_small, read_small_text};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors, time_to_save};
 pub use crate::said::{error_text, message_text};
 pub use crate::shell::shell_word;

@@ -56,6 +56,18 @@ pub fn read_small(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > MOST_BYTES { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
 }
 
+/// As [`read_small`]; `None` where there is no file.
+///
+/// # Errors
+/// As [`read_small`], but for a file that is not there.
+pub fn read_if_there(path: impl AsRef<Path>) -> io::Result<Option<Vec<u8>>> {
+    match read_small(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// As [`read_small`], for text.
 ///
 /// # Errors

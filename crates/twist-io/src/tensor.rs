@@ -49,30 +49,30 @@ impl Dtype {
         Dtype::F64,
     ];
 
+    /// Bytes per element, and the name in safetensors headers.
+    fn facts(self) -> (usize, &'static str) {
+        match self {
+            Dtype::Bool => (1, "BOOL"),
+            Dtype::U8 => (1, "U8"),
+            Dtype::I8 => (1, "I8"),
+            Dtype::I16 => (2, "I16"),
+            Dtype::F16 => (2, "F16"),
+            Dtype::BF16 => (2, "BF16"),
+            Dtype::I32 => (4, "I32"),
+            Dtype::F32 => (4, "F32"),
+            Dtype::I64 => (8, "I64"),
+            Dtype::F64 => (8, "F64"),
+        }
+    }
+
     /// Bytes per element.
     pub fn size(self) -> usize {
-        match self {
-            Dtype::Bool | Dtype::U8 | Dtype::I8 => 1,
-            Dtype::I16 | Dtype::F16 | Dtype::BF16 => 2,
-            Dtype::I32 | Dtype::F32 => 4,
-            Dtype::I64 | Dtype::F64 => 8,
-        }
+        self.facts().0
     }
 
     /// The name in safetensors headers, for example `BF16`.
     pub fn name(self) -> &'static str {
-        match self {
-            Dtype::Bool => "BOOL",
-            Dtype::U8 => "U8",
-            Dtype::I8 => "I8",
-            Dtype::I16 => "I16",
-            Dtype::F16 => "F16",
-            Dtype::BF16 => "BF16",
-            Dtype::I32 => "I32",
-            Dtype::F32 => "F32",
-            Dtype::I64 => "I64",
-            Dtype::F64 => "F64",
-        }
+        self.facts().1
     }
 
     /// The type with this [`name`](Dtype::name), if it is one that this crate knows.

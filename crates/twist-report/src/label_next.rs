@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::ErrorKind;
 use std::path::Path;
 
-use twist_io::{read_small, text_to_cell};
-use twist_run::samples::column::FOR_PEOPLE;
+use twist_io::read_small;
 use twist_run::{files, labels_in};
 
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::map::similarity;
+use crate::people;
 use crate::run::Samples;
 
 /// Images proposed of each class …
@@ -94,23 +94,11 @@ pub(crate) fn write(
     classes: &Classes,
     rows: &[usize],
 ) -> Result<(), ReportError> {
-    twist_io::write_atomic(path, |file| {
-        let mut table = csv::Writer::from_writer(file);
-        table.write_record(FOR_PEOPLE.iter().chain(&["margin"]))?;
-        for &row in rows {
-            let (class, probability, ..) = samples.verdict(row);
-            table.write_record([
-                &*text_to_cell(&samples.path[row]),
-                &class.to_string(),
-                &text_to_cell(&classes.title(class)),
-                "",
-                &format!("{probability:.4}"),
-                &format!("{:.4}", samples.margin(row)),
-            ])?;
-        }
-        table.flush()
-    })?;
-    Ok(())
+    let row = |row: &usize| {
+        let margin = format!("{:.4}", samples.margin(*row));
+        (people::row(samples, classes, *row, ""), [margin])
+    };
+    people::write(path, ["margin"], rows.iter().map(row))
 }
 
 #[cfg(test)]

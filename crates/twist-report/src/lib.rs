@@ -57,6 +57,7 @@ mod map;
 
 mod finds;
 mod label_next;
+mod people;
 
 mod study;
 

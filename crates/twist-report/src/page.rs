@@ -63,7 +63,7 @@ pub(crate) fn render(runs: &[Run], studies: &[Study]) -> Result<Page, ReportErro
         names => names,
         runs => Value::from(Serde(&views)),
         comparison => Value::from(Serde(&comparison)),
-        symbols => Value::from_safe_string(book.symbols().to_owned()),
+        symbols => Value::from_safe_string(book.symbols.clone()),
         colors => Value::from(Serde(colors(slots))),
         version => env!("CARGO_PKG_VERSION"),
     })?;

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use twist_io::{Refused, check_place, read_small, remove_leftovers, write_atomic};
+use twist_io::{Refused, check_place, read_small, remove_leftovers, write_atomic, write_json};
 
 use crate::lock::RunLock;
 use crate::recorder::{JsonLines, Recorder, TensorBoard};
@@ -89,7 +89,7 @@ impl RunFolder {
             "the file system of {} has no locks: make sure that no other process works on this run",
             self.path.display()
         );
-        if self.lock.is_held() { Vec::new() } else { vec![sentence] }
+        if self.lock.is_held { Vec::new() } else { vec![sentence] }
     }
 
     /// Removes the run that is to be replaced, if one is. [`RunFolder::describe`] does it, when nothing can be refused any
@@ -137,8 +137,7 @@ impl RunFolder {
     pub fn describe(&self, recipe: &str, plan: &impl Serialize) -> Result<Option<String>, RunError> {
         let aside = self.make_way()?;
         write_atomic(self.path.join(files::CONFIG), |file| file.write_all(recipe.as_bytes()))?;
-        let plan = serde_json::to_string_pretty(plan).map_err(std::io::Error::from)?;
-        write_atomic(self.path.join(files::PLAN), |file| writeln!(file, "{plan}"))?;
+        write_json(self.path.join(files::PLAN), plan)?;
         Ok(aside)
     }
 

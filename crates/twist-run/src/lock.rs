@@ -20,7 +20,8 @@ use crate::{RunError, files};
 pub(crate) struct RunLock {
     _file: File,
     _checkpoints: File,
-    is_held: bool,
+    /// Whether the lock keeps others out; a file system without locks gives none.
+    pub(crate) is_held: bool,
 }
 
 impl RunLock {
@@ -53,11 +54,6 @@ impl RunLock {
         writeln!(file, "{}", std::process::id())?;
         Ok(Self { _file: file, _checkpoints: checkpoints, is_held: folder_is_held || file_is_held })
     }
-
-    /// Whether the lock keeps others out; a file system without locks gives none.
-    pub(crate) fn is_held(&self) -> bool {
-        self.is_held
-    }
 }
 
 /// Whether a lock was given; `None` when another process has it. Any other refusal is that of a file system without locks.
@@ -83,7 +79,7 @@ mod tests {
     fn the_second_is_refused_with_the_pid_until_the_first_is_gone() {
         let folder = folder();
         let first = RunLock::take(folder.path()).unwrap();
-        assert!(first.is_held());
+        assert!(first.is_held);
         let message = RunLock::take(folder.path()).unwrap_err().to_string();
         assert!(message.contains(&format!("process {} ", std::process::id())), "{message}");
         drop(first);

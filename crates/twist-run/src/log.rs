@@ -2,7 +2,6 @@
 //!
 //! A kill can cut the last line. So a line that is not an event is counted and left out.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -35,11 +34,8 @@ impl Log {
     /// # Errors
     /// The file cannot be read.
     pub fn read(folder: &Path) -> Result<Self, RunError> {
-        match twist_io::read_small(folder.join(files::LOG)) {
-            Ok(bytes) => Ok(Self::parse(&String::from_utf8_lossy(&bytes))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error.into()),
-        }
+        let bytes = twist_io::read_if_there(folder.join(files::LOG))?;
+        Ok(bytes.map(|bytes| Self::parse(&String::from_utf8_lossy(&bytes))).unwrap_or_default())
     }
 
     /// The log in `text`.

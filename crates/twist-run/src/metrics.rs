@@ -1,11 +1,10 @@
 //! `metrics.json`: the figures of a finished run, with the protocol that defines them.
 
-use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use twist_io::{read_small, write_atomic};
+use twist_io::{read_if_there, write_json};
 
 use crate::samples::STEPS;
 use crate::{Calibration, Figures, RunError, files};
@@ -37,13 +36,9 @@ impl Metrics {
     /// The file cannot be read, or is damaged.
     pub fn read(folder: &Path) -> Result<Option<Self>, RunError> {
         let path = folder.join(files::METRICS);
-        match read_small(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| RunError::Damaged { path, reason: error.to_string() }),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
+        let damaged = |error: serde_json::Error| RunError::Damaged { path, reason: error.to_string() };
+        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
     }
 
     /// Writes the file of the run in `folder`, atomically.
@@ -51,8 +46,7 @@ impl Metrics {
     /// # Errors
     /// The disk is full or read-only.
     pub fn write(&self, folder: &Path) -> Result<(), RunError> {
-        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from)?;
-        Ok(write_atomic(folder.join(files::METRICS), |file| writeln!(file, "{text}"))?)
+        Ok(write_json(folder.join(files::METRICS), self)?)
     }
 
     /// Sets how many steps the evaluated network had made.

@@ -1,10 +1,9 @@
 //! `data.json`: where the images of a run come from, so that a run resumes without being told again.
 
-use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use twist_io::{Refused, read_small, write_atomic};
+use twist_io::{Refused, read_if_there, write_json};
 
 use crate::{RunError, files};
 
@@ -37,14 +36,11 @@ impl Sources {
     /// The file cannot be read, or is damaged.
     pub fn read(folder: &Path) -> Result<Option<Self>, RunError> {
         let path = folder.join(files::DATA);
-        match read_small(&path) {
-            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).map_err(|error| {
-                let remedy = "remove it and give DATA on the command line";
-                Refused::new(format!("{} is damaged ({error})", path.display())).remedy(remedy)
-            })?)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
+        Ok(Some(serde_json::from_slice(&bytes).map_err(|error| {
+            let remedy = "remove it and give DATA on the command line";
+            Refused::new(format!("{} is damaged ({error})", path.display())).remedy(remedy)
+        })?))
     }
 
     /// Writes the file of the run in `folder`, atomically.
@@ -52,7 +48,6 @@ impl Sources {
     /// # Errors
     /// The disk is full or read-only.
     pub fn write(&self, folder: &Path) -> Result<(), RunError> {
-        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from)?;
-        Ok(write_atomic(folder.join(files::DATA), |file| writeln!(file, "{text}"))?)
+        Ok(write_json(folder.join(files::DATA), self)?)
     }
 }

@@ -6,13 +6,15 @@ mod target;
 mod unfinished;
 
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 pub use self::leftovers::{remove_leftovers, remove_leftovers_of};
 pub use self::second_name::second_name;
 pub(crate) use self::target::folder_of;
 pub use self::target::{check_place, followed};
+use serde::Serialize;
+
 use self::unfinished::Unfinished;
 use crate::error::IoError;
 
@@ -31,6 +33,17 @@ pub fn write_atomic(
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), IoError> {
     write_sized(path.as_ref(), None, write)
+}
+
+/// Writes `value` as JSON that people can read, as [`write_atomic`] does.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn write_json(path: impl AsRef<Path>, value: &impl Serialize) -> Result<(), IoError> {
+    write_atomic(path, |file| {
+        serde_json::to_writer_pretty(&mut *file, value)?;
+        writeln!(file)
+    })
 }
 
 /// As [`write_atomic`], with the size that a "disk full" message tells.

@@ -31,7 +31,8 @@ pub(crate) struct Shown {
 #[derive(Default)]
 pub(crate) struct Book {
     known: HashMap<Arc<[u8]>, Shown>,
-    symbols: String,
+    /// All pictures as SVG symbols.
+    pub(crate) symbols: String,
 }
 
 impl Book {
@@ -50,11 +51,6 @@ impl Book {
         );
         self.known.insert(Arc::clone(&picture.bytes), shown);
         shown
-    }
-
-    /// All pictures as SVG symbols.
-    pub(crate) fn symbols(&self) -> &str {
-        &self.symbols
     }
 
     /// How many different pictures there are.
@@ -85,7 +81,7 @@ mod tests {
         let first = book.show(&picture(8, 0));
         assert_eq!(book.show(&picture(8, 0)), first);
         assert_ne!(book.show(&picture(9, 0)).id, first.id);
-        assert_eq!((book.len(), book.symbols().matches("<symbol").count()), (2, 2));
+        assert_eq!((book.len(), book.symbols.matches("<symbol").count()), (2, 2));
     }
 
     #[test]
@@ -94,7 +90,7 @@ mod tests {
         assert!(large.bytes.len() > PLENTY);
         let mut book = Book::default();
         book.show(&large);
-        assert!(book.symbols().contains("data:image/jpeg"));
-        assert!(book.symbols().len() < large.bytes.len() * 4 / 3);
+        assert!(book.symbols.contains("data:image/jpeg"));
+        assert!(book.symbols.len() < large.bytes.len() * 4 / 3);
     }
 }

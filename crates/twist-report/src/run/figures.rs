@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use twist_run::Metrics;
+use twist_run::{Metrics, files};
 
 use super::log::History;
 use super::notes::Notes;
@@ -28,18 +28,16 @@ pub(crate) struct Measured {
 
 /// Reads `metrics.json`; without it, takes the last evaluation from `log`.
 pub(super) fn read(path: &Path, log: &History, notes: &mut Notes) -> Result<Option<Measured>, ReportError> {
-    if let Some(text) = read_optional_text(path)? {
-        match serde_json::from_str(&text) {
-            Ok(metrics) => return Ok(Some(Measured { origin: Origin::Final, metrics })),
-            Err(error) => notes.damaged(format!(
-                "metrics.json is damaged ({error}), so it was left out; the command of the run with `--resume` measures the \
-                 figures again."
-            )),
+    match read_optional_text(path)? {
+        Some(text) => {
+            let so = "it was left out; the command of the run with `--resume` measures the figures again.";
+            if let Some(metrics) = notes.parse(files::METRICS, &text, so) {
+                return Ok(Some(Measured { origin: Origin::Final, metrics }));
+            }
         }
-    } else {
-        notes.missing(
+        None => notes.missing(
             "The run has no final figures (metrics.json) yet: they are written when training ends.".into(),
-        );
+        ),
     }
     let Some((_, last)) = log.evals.iter().next_back() else {
         notes.missing("No evaluation was logged while training.".into());

@@ -9,7 +9,8 @@ use super::notes::Notes;
 /// Names and merges, ready to be asked for every image.
 #[derive(Clone, Debug)]
 pub(crate) struct Naming {
-    names: ClusterNames,
+    /// The names as they are kept, to change them.
+    pub(crate) names: ClusterNames,
     groups: Groups,
 }
 
@@ -60,11 +61,6 @@ impl Naming {
     /// The probability below which an image is in no class; 0 when nobody set one.
     pub(crate) fn unsure_below(&self) -> f64 {
         self.names.unsure().unwrap_or(0.0)
-    }
-
-    /// The names as they are kept, to change them.
-    pub(crate) fn names(&self) -> &ClusterNames {
-        &self.names
     }
 }
 

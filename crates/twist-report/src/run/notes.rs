@@ -1,5 +1,7 @@
 //! What is said of missing and damaged parts of a run.
 
+use serde::de::DeserializeOwned;
+
 /// Sentences about missing and damaged parts of a run, with what to do about it.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
@@ -16,6 +18,12 @@ impl Notes {
 
     pub(super) fn missing(&mut self, sentence: String) {
         self.missing.push(sentence);
+    }
+
+    /// What the JSON `text` of the file `name` says; where it is damaged, a note says so and what follows from it.
+    pub(super) fn parse<T: DeserializeOwned>(&mut self, name: &str, text: &str, so: &str) -> Option<T> {
+        let damaged = |error| self.damaged(format!("{name} is damaged ({error}), so {so}"));
+        serde_json::from_str(text).map_err(damaged).ok()
     }
 
     /// All of them, the gravest first.

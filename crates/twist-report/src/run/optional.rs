@@ -6,11 +6,7 @@ use crate::error::ReportError;
 
 /// The bytes of `path`, or `None` if the file does not exist.
 pub(super) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, ReportError> {
-    match twist_io::read_small(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(ReportError::Read { source }),
-    }
+    twist_io::read_if_there(path).map_err(|source| ReportError::Read { source })
 }
 
 /// The text of `path` with damaged UTF-8 replaced, or `None` if the file does not exist.

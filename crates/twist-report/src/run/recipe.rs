@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use twist_run::files;
 
 use super::notes::Notes;
 use super::optional::read_optional_text;
@@ -50,13 +51,8 @@ pub(super) fn read_plan(path: &Path, notes: &mut Notes) -> Result<Vec<(String, S
         notes.missing("The run folder has no plan.json, so the derived numbers cannot be shown.".into());
         return Ok(Vec::new());
     };
-    match serde_json::from_str::<Value>(&text) {
-        Ok(value) => Ok(flatten_json(&value)),
-        Err(error) => {
-            notes.damaged(format!("plan.json is damaged ({error}), so the derived numbers cannot be shown."));
-            Ok(Vec::new())
-        }
-    }
+    let value = notes.parse::<Value>(files::PLAN, &text, "the derived numbers cannot be shown.");
+    Ok(value.as_ref().map(flatten_json).unwrap_or_default())
 }
 
 /// Turns nested objects into `outer.inner` keys. A list of plain values stays one entry; a list of objects is numbered

@@ -2,11 +2,9 @@
 
 use serde::Serialize;
 
-use super::picture::{Picture, picture};
-use crate::classes::Classes;
+use super::picture::{Album, Picture};
 use crate::finds::{By, Finds as Found, MOST_OF_ONE};
-use crate::pictures::Book;
-use crate::run::{Run, Samples};
+use crate::run::Samples;
 use crate::text::{count, plural};
 
 /// Pairs shown; the table has all.
@@ -34,20 +32,11 @@ struct Pair {
 }
 
 /// What was found on the way; `None` of a run without two evaluated images, which nobody has compared.
-pub(crate) fn view(
-    run: &Run,
-    samples: &Samples,
-    classes: &Classes,
-    found: &Found,
-    book: &mut Book,
-) -> Option<Finds> {
+pub(crate) fn view(album: &mut Album<'_>, found: &Found) -> Option<Finds> {
+    let samples = album.samples;
     if samples.len() < 2 {
         return None;
     }
-    let title = |row: usize| {
-        samples.label[row]
-            .map_or_else(|| classes.title(samples.merged.cluster[row]), |l| samples.class_name(l))
-    };
     // Two labels on one picture are worth a look.
     let odd = |[a, b]: [usize; 2]| {
         samples.label[a].is_some() && samples.label[b].is_some() && samples.label[a] != samples.label[b]
@@ -55,9 +44,7 @@ pub(crate) fn view(
     let shown = found.pairs.iter().take(MOST_SHOWN);
     let pairs = shown
         .map(|pair| Pair {
-            pictures: pair
-                .rows
-                .map(|row| picture(run, samples, classes, book, (row, title(row), odd(pair.rows)))),
+            pictures: pair.rows.map(|row| album.picture(row, album.subject(row), odd(pair.rows))),
             note: match (pair.by, pair.apart) {
                 (By::EqualPixels, _) => "equal pixels".into(),
                 (By::NearPixels, Some(apart)) => format!("pixels differ by {apart:.1}"),
@@ -65,12 +52,12 @@ pub(crate) fn view(
             },
         })
         .collect();
-    let seen = |row: usize| run.thumbnails.contains_key(&samples.index[row]);
     let enough = if samples.len() < FEWEST { 0 } else { MOST_LONELY };
-    let lonely = found.lonely.iter().filter(|(row, _)| seen(*row) || run.thumbnails.is_empty()).take(enough);
-    let lonely = lonely
-        .map(|(row, mean)| picture(run, samples, classes, book, (*row, format!("{mean:.2}"), false)))
-        .collect();
+    let names_alone = album.run.thumbnails.is_empty();
+    let lonely: Vec<_> =
+        found.lonely.iter().filter(|(row, _)| names_alone || album.has(*row)).take(enough).collect();
+    let lonely =
+        lonely.into_iter().map(|(row, mean)| album.picture(*row, format!("{mean:.2}"), false)).collect();
     Some(Finds { pairs_text: pairs_text(found), pairs, lonely, scope: scope(samples, found) })
 }
 

@@ -2,10 +2,8 @@
 
 use serde::Serialize;
 
-use super::picture::{Picture, picture};
-use crate::classes::{Class, Classes};
-use crate::pictures::Book;
-use crate::run::{Run, Samples};
+use super::picture::{Album, Picture};
+use crate::classes::Class;
 use crate::text::{count, percent, plural};
 
 /// Classes shown with images; the others are counted.
@@ -54,15 +52,14 @@ struct Card {
 }
 
 /// The classes of `samples`.
-pub(crate) fn gallery(run: &Run, samples: &Samples, classes: &Classes, book: &mut Book) -> Gallery {
+pub(crate) fn gallery(album: &mut Album<'_>) -> Gallery {
+    let classes = album.classes;
     let shown = classes.classes.len().min(MOST_CLASSES);
     let per_class = MOST_IMAGES / shown.max(1);
     let confident = (per_class * 2 / 3).clamp(4, 24);
     let borderline = (per_class / 3).clamp(2, 8);
-    let cards = classes.classes[..shown]
-        .iter()
-        .map(|class| card(run, samples, classes, class, book, (confident, borderline)))
-        .collect();
+    let cards =
+        classes.classes[..shown].iter().map(|class| card(album, class, (confident, borderline))).collect();
     let hidden: usize = classes.classes[shown..].iter().map(|class| class.rows.len()).sum();
     let rest = (classes.classes.len() > shown).then(|| {
         format!(
@@ -71,39 +68,31 @@ pub(crate) fn gallery(run: &Run, samples: &Samples, classes: &Classes, book: &mu
             plural(hidden, "image", "images"),
         )
     });
-    let unsure = unsure(run, samples, classes, book);
+    let unsure = unsure(album);
     Gallery { cards, rest, unsure, has_labels: !classes.labels.is_empty() }
 }
 
-fn unsure(run: &Run, samples: &Samples, classes: &Classes, book: &mut Book) -> Option<Unsure> {
-    let visible = |row: &&usize| run.thumbnails.contains_key(&samples.index[**row]);
-    let caption = |row: usize| format!("{:.2}", samples.merged.confidence[row]);
-    let mut shown: Vec<usize> = classes.unsure.iter().filter(visible).take(MOST_UNSURE).copied().collect();
+fn unsure(album: &mut Album<'_>) -> Option<Unsure> {
+    let (rows, samples) = (&album.classes.unsure, album.samples);
+    let mut shown: Vec<usize> =
+        rows.iter().copied().filter(|row| album.has(*row)).take(MOST_UNSURE).collect();
     if shown.is_empty() {
-        shown = classes.unsure.iter().take(MOST_NAMES).copied().collect();
+        shown = rows.iter().take(MOST_NAMES).copied().collect();
     }
-    let pictures = shown
-        .into_iter()
-        .map(|row| picture(run, samples, classes, book, (row, caption(row), false)))
-        .collect();
+    let caption = |row: usize| format!("{:.2}", samples.merged.confidence[row]);
+    let pictures = shown.into_iter().map(|row| album.picture(row, caption(row), false)).collect();
     let text = format!(
         "{} of {} with a probability below {} for every class",
-        plural(classes.unsure.len(), "image", "images"),
+        plural(rows.len(), "image", "images"),
         count(samples.len() as u64),
-        percent(run.naming.unsure_below()),
+        percent(album.run.naming.unsure_below()),
     );
-    (!classes.unsure.is_empty()).then_some(Unsure { text, pictures })
+    (!rows.is_empty()).then_some(Unsure { text, pictures })
 }
 
-fn card(
-    run: &Run,
-    samples: &Samples,
-    classes: &Classes,
-    class: &Class,
-    book: &mut Book,
-    (most_confident, most_borderline): (usize, usize),
-) -> Card {
-    let visible = |row: &&usize| run.thumbnails.contains_key(&samples.index[**row]);
+fn card(album: &mut Album<'_>, class: &Class, (most_confident, most_borderline): (usize, usize)) -> Card {
+    let samples = album.samples;
+    let visible = |row: &&usize| album.has(**row);
     let turns = class.rows_by_turns(samples);
     let mut confident: Vec<usize> = turns.iter().filter(visible).take(most_confident).copied().collect();
     let mut borderline: Vec<usize> =
@@ -118,8 +107,7 @@ fn card(
     let majority = class.majority.map(|(label, _)| label);
     let odd =
         |row: usize| samples.label[row].is_some() && majority.is_some() && samples.label[row] != majority;
-    let mut show =
-        |row: usize, caption: String| picture(run, samples, classes, book, (row, caption, odd(row)));
+    let mut show = |row: usize, caption: String| album.picture(row, caption, odd(row));
     let confidence = |row: usize| format!("{:.2}", samples.merged.confidence[row]);
     let confident = confident.into_iter().map(|row| show(row, confidence(row))).collect();
     let borderline = borderline

@@ -2,11 +2,8 @@
 
 use serde::Serialize;
 
-use super::picture::{Picture, picture};
-use crate::classes::Classes;
+use super::picture::{Album, Picture};
 use crate::label_next::{labelled, propose};
-use crate::pictures::Book;
-use crate::run::{Run, Samples};
 use crate::text::plural;
 
 /// Pictures shown; the table has all.
@@ -22,18 +19,13 @@ pub(crate) struct LabelNext {
 }
 
 /// The proposals for `samples`.
-pub(crate) fn view(run: &Run, samples: &Samples, classes: &Classes, book: &mut Book) -> LabelNext {
+pub(crate) fn view(album: &mut Album<'_>) -> LabelNext {
+    let (run, samples) = (album.run, album.samples);
     let rows = propose(samples, &labelled(samples, &run.path));
-    let seen = |row: &&usize| run.thumbnails.contains_key(&samples.index[**row]) || run.thumbnails.is_empty();
-    let pictures = rows
-        .iter()
-        .filter(seen)
-        .take(MOST_SHOWN)
-        .map(|row| {
-            let caption = format!("{:.2}", samples.margin(*row));
-            picture(run, samples, classes, book, (*row, caption, false))
-        })
-        .collect();
+    let seen = |row: &usize| run.thumbnails.is_empty() || album.has(*row);
+    let shown: Vec<usize> = rows.iter().copied().filter(seen).take(MOST_SHOWN).collect();
+    let caption = |row: usize| format!("{:.2}", samples.margin(row));
+    let pictures = shown.into_iter().map(|row| album.picture(row, caption(row), false)).collect();
     let text = format!(
         "{}, the most useful to label: for each class, those that the network is least sure about.",
         plural(rows.len(), "image", "images")

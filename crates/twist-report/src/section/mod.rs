@@ -47,6 +47,7 @@ use crate::study::Study;
 pub(crate) use self::compare::compare;
 pub(crate) use self::gallery::MOST_NAMES;
 pub(crate) use self::overview::Judged;
+use self::picture::Album;
 
 /// A contact sheet above this many bytes is stored as JPEG when that is smaller.
 const PLENTY: usize = 200_000;
@@ -83,19 +84,20 @@ impl RunView {
     pub(crate) fn new(run: &Run, study: &Study, book: &mut Book) -> Self {
         let classes = study.classes.as_ref();
         let found = run.samples.as_ref().zip(classes);
+        let mut album = found.map(move |(samples, classes)| Album { run, samples, classes, book });
         let mut view = Self {
             links: Vec::new(),
             name: run.name.clone(),
             overview: overview::overview(run, classes),
-            gallery: found.map(|(samples, classes)| gallery::gallery(run, samples, classes, book)),
+            gallery: album.as_mut().map(gallery::gallery),
             confusion: found.and_then(|(samples, classes)| confusion::confusion(samples, classes)),
-            neighbours: found
-                .and_then(|(samples, classes)| neighbours::neighbours(run, samples, classes, book)),
+            neighbours: album.as_mut().and_then(neighbours::neighbours),
             atlas: found.and_then(|(samples, classes)| atlas::atlas(run, samples, classes)),
-            finds: found
+            finds: album
+                .as_mut()
                 .zip(study.finds.as_ref())
-                .and_then(|((samples, classes), finds)| finds::view(run, samples, classes, finds, book)),
-            label_next: found.map(|(samples, classes)| label_next::view(run, samples, classes, book)),
+                .and_then(|(album, finds)| finds::view(album, finds)),
+            label_next: album.as_mut().map(label_next::view),
             curves: curves::curves(run),
             augmentation: run.augmentation.as_ref().map(|bytes| compact("image/png", bytes, PLENTY)),
             has_views: run.plan.is_empty() || run.plan.iter().any(|(key, _)| key.starts_with("views.")),

@@ -2,11 +2,8 @@
 
 use serde::Serialize;
 
-use super::picture::{Picture, picture};
-use crate::classes::Classes;
+use super::picture::{Album, Picture};
 use crate::map::{Neighbour, nearest};
-use crate::pictures::Book;
-use crate::run::{Run, Samples};
 use crate::text::count;
 
 /// Sample images shown.
@@ -34,21 +31,16 @@ struct Row {
 }
 
 /// Neighbours of typical images of the largest classes; `None` without images to compare, or without pictures.
-pub(crate) fn neighbours(
-    run: &Run,
-    samples: &Samples,
-    classes: &Classes,
-    book: &mut Book,
-) -> Option<Neighbours> {
-    let visible = |row: usize| run.thumbnails.contains_key(&samples.index[row]);
+pub(crate) fn neighbours(album: &mut Album<'_>) -> Option<Neighbours> {
+    let samples = album.samples;
     let mut candidates: Vec<Vec<usize>> = Vec::new();
-    for class in classes.classes.iter().take(QUERIES) {
+    for class in album.classes.classes.iter().take(QUERIES) {
         // The image of middling confidence is typical of its class: neither the prototype nor the border. The final
         // evaluation makes thumbnails of it and of its neighbours; in other folders the images next to it may do better.
-        let seen: Vec<usize> = class.rows.iter().copied().filter(|row| visible(*row)).collect();
+        let seen: Vec<usize> = class.rows.iter().copied().filter(|row| album.has(*row)).collect();
         let middle = class.rows[class.rows.len() / 2];
         let from = (seen.len() / 2).saturating_sub(CANDIDATES / 2);
-        let mut group: Vec<usize> = std::iter::once(middle).filter(|row| visible(*row)).collect();
+        let mut group: Vec<usize> = std::iter::once(middle).filter(|row| album.has(*row)).collect();
         group.extend(seen.into_iter().skip(from).filter(|row| *row != middle).take(CANDIDATES - 1));
         candidates.push(group);
     }
@@ -66,23 +58,18 @@ pub(crate) fn neighbours(
     let (mut rows, mut alike, mut total) = (Vec::new(), 0usize, 0usize);
     for group in candidates {
         let tried: Vec<(usize, Vec<Neighbour>)> = group.into_iter().zip(found.by_ref()).collect();
-        let coverage = |near: &[Neighbour]| near.iter().filter(|n| visible(n.row)).count();
+        let coverage = |near: &[Neighbour]| near.iter().filter(|n| album.has(n.row)).count();
         // The first of those with most thumbnails: `max_by_key` takes the last, so the search runs backwards.
         let Some((query, near)) = tried.into_iter().rev().max_by_key(|(_, near)| coverage(near)) else {
             continue;
         };
         alike += near.iter().filter(|n| agrees(query, n.row)).count();
         total += near.len();
-        let caption = samples.label[query]
-            .map_or_else(|| classes.title(samples.merged.cluster[query]), |l| samples.class_name(l));
         rows.push(Row {
-            query: picture(run, samples, classes, book, (query, caption, false)),
+            query: album.picture(query, album.subject(query), false),
             neighbours: near
                 .iter()
-                .map(|n| {
-                    let entry = (n.row, format!("{:.2}", n.similarity), !agrees(query, n.row));
-                    picture(run, samples, classes, book, entry)
-                })
+                .map(|n| album.picture(n.row, format!("{:.2}", n.similarity), !agrees(query, n.row)))
                 .collect(),
         });
     }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::message::{Reply, Request};
+use super::message::{Answer, Reply, Request};
 use super::site::Site;
 use crate::classes::Class;
 use crate::label_next::propose;
@@ -22,8 +22,8 @@ pub(super) fn run(site: &Site) -> Reply {
     Reply::json(&json!({
         "name": site.name,
         "images": site.samples.len(),
-        "outputs": site.naming.names().clusters(),
-        "unsure_below": site.naming.names().unsure(),
+        "outputs": site.naming.names.clusters(),
+        "unsure_below": site.naming.names.unsure(),
         "evaluated_on": site.evaluated_on,
         "can_embed": site.helpers.embed.is_some(),
         "has_labels": site.samples.has_labels(),
@@ -67,7 +67,7 @@ fn card(site: &Site, class: &Class) -> Value {
 }
 
 /// One page of a class: `class` (a number, or `unsure`), `order` (`sure` or `border`), `page`.
-pub(super) fn images(site: &Site, request: &Request) -> Reply {
+pub(super) fn images(site: &Site, request: &Request) -> Answer {
     let page: usize = request.value("page").and_then(|page| page.parse().ok()).unwrap_or(0);
     let found = match request.value("class") {
         Some("unsure") => Some(site.classes.unsure.clone()),
@@ -76,28 +76,27 @@ pub(super) fn images(site: &Site, request: &Request) -> Reply {
         }
         None => None,
     };
-    let Some(mut rows) = found else {
-        return Reply::refuse(404, "this class does not exist, or it has no images");
-    };
+    let missing = || Reply::refuse(404, "this class does not exist, or it has no images");
+    let mut rows = found.ok_or_else(missing)?;
     if request.value("order") == Some("border") {
         rows.sort_by(|a, b| site.samples.margin(*a).total_cmp(&site.samples.margin(*b)).then(a.cmp(b)));
     }
     let total = rows.len();
     let shown: Vec<Value> =
         rows.into_iter().skip(page.saturating_mul(PAGE)).take(PAGE).map(|row| site.item(row)).collect();
-    Reply::json(&json!({ "total": total, "page": page, "pages": total.div_ceil(PAGE), "images": shown }))
+    Ok(Reply::json(&json!({ "total": total, "page": page, "pages": total.div_ceil(PAGE), "images": shown })))
 }
 
 /// One image with its nearest neighbours.
-pub(super) fn image(site: &Site, row: usize) -> Reply {
+pub(super) fn image(site: &Site, row: usize) -> Answer {
     if row >= site.samples.len() {
-        return Reply::refuse(404, "this image is not in the run");
+        return Err(Reply::refuse(404, "this image is not in the run"));
     }
     let samples = &site.samples;
     let found = nearest(&samples.embedding, samples.width, &[row], NEIGHBOURS);
     let neighbours: Vec<Value> =
         found.into_iter().flatten().map(|near| with_similarity(site, near)).collect();
-    Reply::json(&json!({ "image": site.item(row), "neighbours": neighbours }))
+    Ok(Reply::json(&json!({ "image": site.item(row), "neighbours": neighbours })))
 }
 
 /// A neighbour as the page shows it.
@@ -108,16 +107,13 @@ pub(super) fn with_similarity(site: &Site, near: crate::map::Neighbour) -> Value
 }
 
 /// Images whose name has the text of the body in it, whatever its case.
-pub(super) fn find(site: &Site, request: &Request) -> Reply {
-    let Find { text } = match request.json() {
-        Ok(asked) => asked,
-        Err(refusal) => return refusal,
-    };
+pub(super) fn find(site: &Site, request: &Request) -> Answer {
+    let Find { text } = request.json()?;
     let wanted = text.trim().to_lowercase();
     let fits = |row: &usize| !wanted.is_empty() && site.samples.title(*row).to_lowercase().contains(&wanted);
     let rows: Vec<usize> = (0..site.samples.len()).filter(fits).collect();
     let shown: Vec<Value> = rows.iter().take(PAGE).map(|row| site.item(*row)).collect();
-    Reply::json(&json!({ "total": rows.len(), "images": shown }))
+    Ok(Reply::json(&json!({ "total": rows.len(), "images": shown })))
 }
 
 #[derive(Deserialize)]

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::json;
-use twist_io::{Refused, text_to_cell};
-use twist_run::samples::column::FOR_PEOPLE;
+use twist_io::Refused;
 use twist_run::{RunError, files};
 
-use super::message::{Reply, Request};
+use super::message::{Answer, Reply, Request};
 use super::site::Site;
+use crate::people;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,16 +20,14 @@ struct Rename {
 }
 
 /// Calls a class something.
-pub(super) fn rename(site: &mut Site, request: &Request) -> Reply {
-    let Rename { class, name } = match request.json() {
-        Ok(asked) => asked,
-        Err(refusal) => return refusal,
-    };
+pub(super) fn rename(site: &mut Site, request: &Request) -> Answer {
+    let Rename { class, name } = request.json()?;
     let name = match name.trim() {
         "" => format!("class {}", site.naming.group(class)),
         name => name.to_owned(),
     };
-    changed(site.change(|names| names.rename(class, &name)))
+    site.change(|names| names.rename(class, &name))?;
+    Ok(Reply::done())
 }
 
 #[derive(Deserialize)]
@@ -41,14 +39,13 @@ struct Unmerge {
 }
 
 /// Takes back the last merge of a class.
-pub(super) fn unmerge(site: &mut Site, request: &Request) -> Reply {
-    match request.json::<Unmerge>() {
-        Ok(Unmerge { class, parts }) => changed(site.change(|names| {
-            names.expect(class, &parts)?;
-            names.unmerge(class)
-        })),
-        Err(refusal) => refusal,
-    }
+pub(super) fn unmerge(site: &mut Site, request: &Request) -> Answer {
+    let Unmerge { class, parts } = request.json()?;
+    site.change(|names| {
+        names.expect(class, &parts)?;
+        names.unmerge(class)
+    })?;
+    Ok(Reply::done())
 }
 
 #[derive(Deserialize)]
@@ -58,17 +55,11 @@ struct Threshold {
 }
 
 /// Sets the probability below which an image is in no class.
-pub(super) fn threshold(site: &mut Site, request: &Request) -> Reply {
-    match request.json::<Threshold>() {
-        Ok(asked) => {
-            let before = site.classes.unsure.len();
-            match site.change(|names| names.set_unsure(asked.below)) {
-                Ok(()) => Reply::json(&json!({ "unsure": site.classes.unsure.len(), "before": before })),
-                refused => changed(refused),
-            }
-        }
-        Err(refusal) => refusal,
-    }
+pub(super) fn threshold(site: &mut Site, request: &Request) -> Answer {
+    let Threshold { below } = request.json()?;
+    let before = site.classes.unsure.len();
+    site.change(|names| names.set_unsure(below))?;
+    Ok(Reply::json(&json!({ "unsure": site.classes.unsure.len(), "before": before })))
 }
 
 /// Why names stay as they are.
@@ -82,21 +73,14 @@ pub(super) enum NotChanged {
     File(#[from] RunError),
 }
 
-/// The reply to a change that went well, or was refused.
-pub(super) fn changed(result: Result<(), NotChanged>) -> Reply {
-    match result {
-        Ok(()) => Reply::json(&json!({})),
-        Err(error) => refusal(&error),
+impl From<NotChanged> for Reply {
+    fn from(error: NotChanged) -> Self {
+        let status = match error {
+            NotChanged::File(_) => 500,
+            NotChanged::Asked(_) => 409,
+        };
+        Self::refuse(status, error.to_string())
     }
-}
-
-/// The reply that says why names stay as they are.
-pub(super) fn refusal(error: &NotChanged) -> Reply {
-    let status = match error {
-        NotChanged::File(_) => 500,
-        NotChanged::Asked(_) => 409,
-    };
-    Reply::refuse(status, error.to_string())
 }
 
 #[derive(Deserialize)]
@@ -110,11 +94,8 @@ struct Label {
 }
 
 /// Gives images a label, and says which they had.
-pub(super) fn label(site: &mut Site, request: &Request) -> Reply {
-    let Label { mut rows, label, only } = match request.json() {
-        Ok(asked) => asked,
-        Err(refusal) => return refusal,
-    };
+pub(super) fn label(site: &mut Site, request: &Request) -> Answer {
+    let Label { mut rows, label, only } = request.json()?;
     site.labels.refresh();
     if let Some(only) = only {
         let own = |row: &usize| {
@@ -122,52 +103,30 @@ pub(super) fn label(site: &mut Site, request: &Request) -> Reply {
         };
         rows.retain(|row| own(row) == only);
     }
-    let paths: Option<Vec<&str>> =
-        rows.iter().map(|row| site.samples.path.get(*row).map(String::as_str)).collect();
-    match paths {
-        None => Reply::refuse(404, "this image is not in the run"),
-        Some(paths) if paths.contains(&"") => Reply::refuse(
-            409,
-            "the run does not name its images (images.csv is missing), so they cannot be labelled",
-        ),
-        Some(paths) => {
-            let mut before: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-            for (row, path) in rows.iter().zip(&paths) {
-                before.entry(site.labels.of(path).unwrap_or_default()).or_default().push(*row);
-            }
-            let before: Vec<_> =
-                before.into_iter().map(|(label, rows)| json!({ "label": label, "rows": rows })).collect();
-            match site.labels.set(&paths, &label) {
-                Ok(()) => Reply::json(&json!({ "labelled": site.labels.count(), "before": before })),
-                Err(why) => Reply::refuse(409, why),
-            }
-        }
+    let path = |row: &usize| site.samples.path.get(*row).map(String::as_str);
+    let paths: Option<Vec<&str>> = rows.iter().map(path).collect();
+    let paths = paths.ok_or_else(|| Reply::refuse(404, "this image is not in the run"))?;
+    if paths.contains(&"") {
+        let why = "the run does not name its images (images.csv is missing), so they cannot be labelled";
+        return Err(Reply::refuse(409, why));
     }
+    let mut before: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (row, path) in rows.iter().zip(&paths) {
+        before.entry(site.labels.of(path).unwrap_or_default()).or_default().push(*row);
+    }
+    let before: Vec<_> =
+        before.into_iter().map(|(label, rows)| json!({ "label": label, "rows": rows })).collect();
+    site.labels.set(&paths, &label).map_err(|why| Reply::refuse(409, why))?;
+    Ok(Reply::json(&json!({ "labelled": site.labels.count(), "before": before })))
 }
 
 /// The labels as a table to save: `path,cluster,name,label,probability`, one row an image.
-pub(super) fn export(site: &Site) -> Reply {
+pub(super) fn export(site: &Site) -> Answer {
     let mut rows: Vec<usize> = site.labelled_rows().into_iter().collect();
     rows.sort_unstable();
-    let mut table = csv::Writer::from_writer(Vec::new());
-    let mut write = |record: [&str; 5]| table.write_record(record).is_ok();
-    let mut whole = write(FOR_PEOPLE);
-    for row in rows {
-        let path = &site.samples.path[row];
-        let (class, probability, ..) = site.samples.verdict(row);
-        let label = site.labels.of(path).unwrap_or_default();
-        whole &= write([
-            &text_to_cell(path),
-            &class.to_string(),
-            &text_to_cell(&site.classes.title(class)),
-            &text_to_cell(label),
-            &format!("{probability:.4}"),
-        ]);
-    }
-    match table.into_inner() {
-        Ok(bytes) if whole => {
-            Reply { save_as: Some(files::LABELS), ..Reply::bytes("text/csv; charset=utf-8", bytes) }
-        }
-        _ => Reply::refuse(500, "the table could not be written"),
-    }
+    let label = |row: usize| site.labels.of(&site.samples.path[row]).unwrap_or_default();
+    let rows = rows.into_iter().map(|row| (people::row(&site.samples, &site.classes, row, label(row)), []));
+    let mut bytes = Vec::new();
+    people::table(&mut bytes, [], rows).map_err(|_| Reply::refuse(500, "the table could not be written"))?;
+    Ok(Reply { save_as: Some(files::LABELS), ..Reply::bytes("text/csv; charset=utf-8", bytes) })
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use twist_io::Refused;
 use twist_run::ClusterNames;
 
-use super::edit::{changed, refusal};
-use super::message::{Reply, Request};
+use super::edit::NotChanged;
+use super::message::{Answer, Reply, Request};
 use super::site::Site;
 
 #[derive(Deserialize)]
@@ -42,8 +42,10 @@ impl Merge {
         self.classes.iter().map(|seen| seen.class).collect()
     }
 
-    /// The images of the class that `names` make of these classes of `site`, which are not merged there yet.
-    fn outcome(&self, site: &Site, names: ClusterNames, result: u32) -> Value {
+    /// The images of the class that these classes of `site`, which are not merged there yet, would make.
+    fn preview(&self, site: &Site) -> Result<Value, NotChanged> {
+        let mut names = site.naming.names.clone();
+        let result = self.apply(&mut names)?;
         let (now, unsure_now) = site.samples.under(&names.into());
         let (before, unsure_before) = (&site.samples.merged, &site.samples.unsure);
         let own = self.numbers();
@@ -54,37 +56,21 @@ impl Merge {
             others += u64::from(!unsure_before[row] && !own.contains(&before.cluster[row]));
             unsure += u64::from(unsure_before[row]);
         }
-        json!({ "images": images, "from_others": others, "from_unsure": unsure })
+        Ok(json!({ "images": images, "from_others": others, "from_unsure": unsure }))
     }
 }
 
 /// What a merge would do; nothing is changed.
-pub(super) fn preview(site: &Site, request: &Request) -> Reply {
-    let asked: Merge = match request.json() {
-        Ok(asked) => asked,
-        Err(refusal) => return refusal,
-    };
-    let mut names = site.naming.names().clone();
-    match asked.apply(&mut names) {
-        Ok(result) => Reply::json(&asked.outcome(site, names, result)),
-        Err(error) => refusal(&error.into()),
-    }
+pub(super) fn preview(site: &Site, request: &Request) -> Answer {
+    let asked: Merge = request.json()?;
+    Ok(Reply::json(&asked.preview(site)?))
 }
 
 /// Makes several classes one, and says what became of it.
-pub(super) fn merge(site: &mut Site, request: &Request) -> Reply {
-    let asked: Merge = match request.json() {
-        Ok(asked) => asked,
-        Err(refusal) => return refusal,
-    };
+pub(super) fn merge(site: &mut Site, request: &Request) -> Answer {
+    let asked: Merge = request.json()?;
     site.refresh();
-    let mut names = site.naming.names().clone();
-    let outcome = match asked.apply(&mut names) {
-        Ok(result) => asked.outcome(site, names, result),
-        Err(error) => return refusal(&error.into()),
-    };
-    match site.change(|names| asked.apply(names).map(drop)) {
-        Ok(()) => Reply::json(&outcome),
-        refused => changed(refused),
-    }
+    let outcome = asked.preview(site)?;
+    site.change(|names| asked.apply(names).map(drop))?;
+    Ok(Reply::json(&outcome))
 }

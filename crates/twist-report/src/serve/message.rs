@@ -35,6 +35,9 @@ impl Request {
     }
 }
 
+/// What a handler gives: the reply, or the one that says why not.
+pub(super) type Answer = Result<Reply, Reply>;
+
 /// What it gets.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Reply {
@@ -56,6 +59,11 @@ impl Reply {
     /// A JSON value, of text that is shown.
     pub(super) fn json(value: &Value) -> Self {
         Self::bytes("application/json", shown::json(value))
+    }
+
+    /// That it is done.
+    pub(super) fn done() -> Self {
+        Self::json(&json!({}))
     }
 
     /// Why not.

@@ -2,13 +2,17 @@
 
 use twist_run::files;
 
-use super::message::{Reply, Request};
+use super::message::{Answer, Reply, Request};
 use super::page::{SCRIPT, STYLE, page};
 use super::site::Site;
 use super::{browse, edit, merge, pictures, search};
 
 /// Answers a request that was let in.
 pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
+    handle(site, request).unwrap_or_else(|refused| refused)
+}
+
+fn handle(site: &mut Site, request: &Request) -> Answer {
     let path = request.path.as_str();
     if let Some(row) = number_behind(path, "picture/").filter(|_| !request.post) {
         return pictures::picture(site, row, request.query == "large");
@@ -24,24 +28,24 @@ pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
             "api/label" => edit::label(site, request),
             "api/find" => browse::find(site, request),
             "api/search" => search::search(site, request),
-            _ => Reply::refuse(404, "this address accepts no data"),
+            _ => Err(Reply::refuse(404, "this address accepts no data")),
         };
     }
     if let Some(row) = number_behind(path, "api/image/") {
         return browse::image(site, row);
     }
-    match path {
+    Ok(match path {
         "" => page(site),
         "style.css" => Reply::bytes("text/css; charset=utf-8", STYLE),
         "script.js" => Reply::bytes("text/javascript; charset=utf-8", SCRIPT),
         "api/run" => browse::run(site),
         "api/classes" => browse::classes(site),
-        "api/images" => browse::images(site, request),
+        "api/images" => browse::images(site, request)?,
         "api/next" => browse::next(site),
         "api/labels" => browse::labelled(site, request),
-        files::LABELS => edit::export(site),
-        _ => Reply::refuse(404, "this page does not exist"),
-    }
+        files::LABELS => edit::export(site)?,
+        _ => return Err(Reply::refuse(404, "this page does not exist")),
+    })
 }
 
 fn number_behind(path: &str, lead: &str) -> Option<usize> {

@@ -50,7 +50,7 @@ impl Site {
             return Err(ReportError::NothingToBrowse { path: folder.to_owned() });
         };
         // The static page ignores a file that it cannot use; a change of names must not lose its content.
-        let outputs = run.naming.names().clusters();
+        let outputs = run.naming.names.clusters();
         load_names(folder, outputs, run.weights.clone())?;
         let archive =
             Archive::open(&folder.join(files::THUMBNAILS)).map_err(|source| ReportError::Read { source })?;
@@ -111,11 +111,11 @@ impl Site {
     }
 
     fn load_names(&self) -> Result<ClusterNames, RunError> {
-        load_names(&self.folder, self.naming.names().clusters(), self.weights.clone())
+        load_names(&self.folder, self.naming.names.clusters(), self.weights.clone())
     }
 
     fn take(&mut self, names: ClusterNames) {
-        if names != *self.naming.names() {
+        if names != self.naming.names {
             self.naming = names.into();
             self.samples.merge(&self.naming);
             self.classes = Classes::of(&self.samples, &self.naming);

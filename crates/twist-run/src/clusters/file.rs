@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use twist_io::{Refused, read_small, write_atomic};
+use twist_io::{Refused, read_if_there, write_json};
 
 use super::names::ClusterNames;
 use super::weights::NamedWeights;
@@ -85,11 +84,7 @@ impl ClusterNames {
     /// It is of a model with another number of classes, or there is something in it that could not have been written.
     pub fn load(path: impl AsRef<Path>, clusters: u32) -> Result<Self, RunError> {
         let path = path.as_ref();
-        let bytes = match read_small(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::new(clusters)),
-            Err(error) => return Err(error.into()),
-        };
+        let Some(bytes) = read_if_there(path)? else { return Ok(Self::new(clusters)) };
         let damaged = |reason: String| {
             let remedy = "correct it, or move it away to start without names";
             Refused::new(format!("{} cannot be used", path.display())).because(reason).remedy(remedy)
@@ -126,11 +121,7 @@ impl ClusterNames {
             unsure: self.unsure,
             weights: self.weights.clone(),
         };
-        write_atomic(path, |file| {
-            serde_json::to_writer_pretty(&mut *file, &written)?;
-            writeln!(file)
-        })?;
-        Ok(())
+        Ok(write_json(path, &written)?)
     }
 }
 

@@ -6,11 +6,11 @@
 mod table;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use twist_io::{Refused, UpdateLock, printable, read_small, write_atomic};
+use twist_io::{Refused, UpdateLock, printable, read_if_there, read_small, write_atomic};
 
 use self::table::Table;
 use crate::{RunError, RunFolder, files};
@@ -95,14 +95,11 @@ impl Labels {
     }
 
     fn read(&self) -> Result<Table, RunError> {
-        match read_small(&self.file) {
-            Ok(bytes) => Ok(Table::read(&bytes).map_err(|reason| {
-                let what = format!("{} cannot be used as labels", self.file.display());
-                Refused::new(what).because(reason).remedy("correct it, or move it away")
-            })?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Table::new()),
-            Err(error) => Err(error.into()),
-        }
+        let Some(bytes) = read_if_there(&self.file)? else { return Ok(Table::new()) };
+        Ok(Table::read(&bytes).map_err(|reason| {
+            let what = format!("{} cannot be used as labels", self.file.display());
+            Refused::new(what).because(reason).remedy("correct it, or move it away")
+        })?)
     }
 }
 
