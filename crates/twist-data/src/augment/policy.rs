@@ -1,5 +1,7 @@
 //! The augmentation policy of a view: the distributions that [`draw`](super::draw()) samples from.
 
+use std::fmt::Debug;
+
 use serde::{Deserialize, Serialize};
 
 use super::interpolation::Interpolation;
@@ -90,17 +92,31 @@ pub struct PolicyError {
     pub rule: &'static str,
 }
 
-impl PolicyError {
-    /// A field whose value breaks a rule.
-    pub(super) fn new(
-        view: &str,
-        field: &'static str,
-        value: &dyn std::fmt::Debug,
-        rule: &'static str,
-    ) -> Self {
-        Self { view: view.to_owned(), field, value: format!("{value:?}"), rule }
+/// A field, its value, whether the rule holds, and the rule.
+pub(super) type Rule<'a> = (&'static str, &'a dyn Debug, bool, &'static str);
+
+/// Refuses the first field of the view whose rule does not hold.
+pub(super) fn check(view: &str, rules: &[Rule<'_>]) -> Result<(), PolicyError> {
+    match rules.iter().find(|(.., holds, _)| !holds) {
+        None => Ok(()),
+        Some((field, value, _, rule)) => {
+            Err(PolicyError { view: view.to_owned(), field, value: format!("{value:?}"), rule })
+        }
     }
 }
+
+/// Whether a number is a probability, or another part of a whole.
+pub(super) fn is_part(value: f64) -> bool {
+    (0.0..=1.0).contains(&value)
+}
+
+pub(super) const PROBABILITY: &str = "a probability lies between 0 and 1";
+const STRENGTH: &str = "a jitter strength lies between 0 (off) and 10";
+const SCALE: &str = "it is [smallest, largest] part of the area with 0 < smallest <= largest <= 1";
+const RATIO: &str = "it is [narrowest, widest] width : height with 0 < narrowest <= widest";
+const RADIUS: &str = "it is [smallest, largest] in pixels with 0 <= smallest <= largest <= 100";
+const AREA: &str = "it is [smallest, largest] part of the view with 0 < smallest <= largest <= 1";
+const COLOR: &str = "it is [red, green, blue], each between 0 and 1";
 
 impl ViewPolicy {
     /// A policy with the paper's shared values; see the fields for the meaning of the arguments.
@@ -149,72 +165,37 @@ impl ViewPolicy {
     /// # Errors
     /// The first field that is out of its range, with the range.
     pub fn check(&self) -> Result<(), PolicyError> {
-        let fail =
-            |field, value: &dyn std::fmt::Debug, rule| Err(PolicyError::new(&self.name, field, value, rule));
-        if !(1..=MAX_COUNT).contains(&self.count) {
-            return fail("count", &self.count, "a policy draws between 1 and 64 views");
-        }
-        if !(1..=MAX_SIZE).contains(&self.size) {
-            return fail("size", &self.size, "a view has between 1 and 4096 pixels on a side");
-        }
-        if !(0.0 < self.scale[0] && self.scale[0] <= self.scale[1] && self.scale[1] <= 1.0) {
-            return fail(
-                "scale",
-                &self.scale,
-                "it is [smallest, largest] part of the area with 0 < smallest <= largest <= 1",
-            );
-        }
-        if !(0.0 < self.ratio[0] && self.ratio[0] <= self.ratio[1] && self.ratio[1].is_finite()) {
-            return fail(
-                "ratio",
-                &self.ratio,
-                "it is [narrowest, widest] width : height with 0 < narrowest <= widest",
-            );
-        }
-        let probabilities = [
-            ("flip", self.flip),
-            ("jitter", self.jitter),
-            ("gray", self.gray),
-            ("blur", self.blur),
-            ("solarize", self.solarize),
-            ("erase", self.erase),
-        ];
-        for (field, p) in probabilities {
-            if !(0.0..=1.0).contains(&p) {
-                return fail(field, &p, "a probability lies between 0 and 1");
-            }
-        }
-        let strengths =
-            [("brightness", self.brightness), ("contrast", self.contrast), ("saturation", self.saturation)];
-        for (field, strength) in strengths {
-            if !(0.0..=10.0).contains(&strength) {
-                return fail(field, &strength, "a jitter strength lies between 0 (off) and 10");
-            }
-        }
-        if !(0.0..=0.5).contains(&self.hue) {
-            return fail("hue", &self.hue, "the hue shift lies between 0 (off) and 0.5 of a full turn");
-        }
-        let [least, most] = self.blur_radius;
-        if !(0.0 <= least && least <= most && most <= 100.0) {
-            return fail(
-                "blur_radius",
-                &self.blur_radius,
-                "it is [smallest, largest] in pixels with 0 <= smallest <= largest <= 100",
-            );
-        }
-        let [least, most] = self.erase_area;
-        if !(0.0 < least && least <= most && most <= 1.0) {
-            return fail(
-                "erase_area",
-                &self.erase_area,
-                "it is [smallest, largest] part of the view with 0 < smallest <= largest <= 1",
-            );
-        }
-        for (field, values) in [("erase_mean", &self.erase_mean), ("erase_std", &self.erase_std)] {
-            if !values.iter().all(|value| (0.0..=1.0).contains(value)) {
-                return fail(field, values, "it is [red, green, blue], each between 0 and 1");
-            }
-        }
+        let strength = |value: f64| (0.0..=10.0).contains(&value);
+        let parts = |[least, most]: [f64; 2]| 0.0 < least && least <= most && most <= 1.0;
+        let color = |values: [f64; 3]| values.into_iter().all(is_part);
+        let ([narrow, wide], [least, most]) = (self.ratio, self.blur_radius);
+        let ratio = 0.0 < narrow && narrow <= wide && wide.is_finite();
+        let radius = 0.0 <= least && least <= most && most <= 100.0;
+        let hue = (0.0..=0.5).contains(&self.hue);
+        let (count, size) = ((1..=MAX_COUNT).contains(&self.count), (1..=MAX_SIZE).contains(&self.size));
+        check(
+            &self.name,
+            &[
+                ("count", &self.count, count, "a policy draws between 1 and 64 views"),
+                ("size", &self.size, size, "a view has between 1 and 4096 pixels on a side"),
+                ("scale", &self.scale, parts(self.scale), SCALE),
+                ("ratio", &self.ratio, ratio, RATIO),
+                ("flip", &self.flip, is_part(self.flip), PROBABILITY),
+                ("jitter", &self.jitter, is_part(self.jitter), PROBABILITY),
+                ("gray", &self.gray, is_part(self.gray), PROBABILITY),
+                ("blur", &self.blur, is_part(self.blur), PROBABILITY),
+                ("solarize", &self.solarize, is_part(self.solarize), PROBABILITY),
+                ("erase", &self.erase, is_part(self.erase), PROBABILITY),
+                ("brightness", &self.brightness, strength(self.brightness), STRENGTH),
+                ("contrast", &self.contrast, strength(self.contrast), STRENGTH),
+                ("saturation", &self.saturation, strength(self.saturation), STRENGTH),
+                ("hue", &self.hue, hue, "the hue shift lies between 0 (off) and 0.5 of a full turn"),
+                ("blur_radius", &self.blur_radius, radius, RADIUS),
+                ("erase_area", &self.erase_area, parts(self.erase_area), AREA),
+                ("erase_mean", &self.erase_mean, color(self.erase_mean), COLOR),
+                ("erase_std", &self.erase_std, color(self.erase_std), COLOR),
+            ],
+        )?;
         self.rand_augment.map_or(Ok(()), |rand| rand.check(&self.name))
     }
 }

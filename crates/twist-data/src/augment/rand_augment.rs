@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
-use super::policy::PolicyError;
+use super::policy::{PROBABILITY, PolicyError, check, is_part};
 use super::random::Draws;
 
 /// Most operations of one view.
@@ -62,25 +62,19 @@ impl RandAugment {
 
     /// Checks every field.
     pub(super) fn check(&self, view: &str) -> Result<(), PolicyError> {
-        let fail = |field, value: &dyn std::fmt::Debug, rule| Err(PolicyError::new(view, field, value, rule));
-        if !(1..=MAX_OPERATIONS as u32).contains(&self.operations) {
-            return fail(
-                "rand_augment.operations",
-                &self.operations,
-                "between 1 and 8 operations are chosen",
-            );
-        }
-        if !(0.0..=1.0).contains(&self.probability) {
-            return fail("rand_augment.probability", &self.probability, "a probability lies between 0 and 1");
-        }
-        let strengths =
-            [("rand_augment.magnitude", self.magnitude), ("rand_augment.magnitude_std", self.magnitude_std)];
-        for (field, strength) in strengths {
-            if !(0.0..=MAX_MAGNITUDE).contains(&strength) {
-                return fail(field, &strength, "strengths lie between 0 and 10");
-            }
-        }
-        Ok(())
+        let Self { operations, probability, magnitude, magnitude_std, .. } = self;
+        let few = (1..=MAX_OPERATIONS as u32).contains(operations);
+        let strength = |value: &f64| (0.0..=MAX_MAGNITUDE).contains(value);
+        let rule = "strengths lie between 0 and 10";
+        check(
+            view,
+            &[
+                ("rand_augment.operations", operations, few, "between 1 and 8 operations are chosen"),
+                ("rand_augment.probability", probability, is_part(*probability), PROBABILITY),
+                ("rand_augment.magnitude", magnitude, strength(magnitude), rule),
+                ("rand_augment.magnitude_std", magnitude_std, strength(magnitude_std), rule),
+            ],
+        )
     }
 
     /// The operations of one view, from the slots that begin at `first`.

@@ -2,7 +2,6 @@
 //! (`1025794 707-320`) in `data/images_variant_{trainval,val,test}.txt`.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use super::files::{Entry, Files};
 use super::layout::Layout;
@@ -31,12 +30,6 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     let validation =
         (0..).zip(&train).filter(|(_, entry)| apart.contains(&entry.name)).map(|(index, _)| index);
     let files = |entries: &[Entry]| Files::open(layout, "data/images", entries, &classes, ARCHIVE);
-    Ok(OfficialSet {
-        kind: layout.kind,
-        validation: Some(validation.collect()),
-        train: Arc::new(files(&train)?),
-        test: Arc::new(files(&test)?),
-        tags: None,
-        split: "images_variant_trainval.txt and images_variant_test.txt".to_owned(),
-    })
+    let split = "images_variant_trainval.txt and images_variant_test.txt";
+    Ok(OfficialSet::new(layout, [files(&train)?, files(&test)?], split).with_validation(validation))
 }

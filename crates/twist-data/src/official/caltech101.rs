@@ -3,8 +3,6 @@
 //! `BACKGROUND_Google`, counts as a class: published tables have 102 classes, and 3,060 and 6,084 images, which is with it
 //! (Kornblith et al. 2019, table 1).
 
-use std::sync::Arc;
-
 use super::files::{Entry, Files};
 use super::layout::Layout;
 use super::set::OfficialSet;
@@ -46,12 +44,6 @@ pub(super) fn open(layout: &Layout, seed: u64) -> Result<OfficialSet, DataError>
         take(&mut test, &order[TRAINING..]);
     }
     let files = |entries: &[Entry]| Files::open(layout, FOLDER, entries, images.classes(), ARCHIVE);
-    Ok(OfficialSet {
-        kind: layout.kind,
-        train: Arc::new(files(&train)?),
-        validation: None,
-        test: Arc::new(files(&test)?),
-        tags: None,
-        split: format!("{TRAINING} training images of each class by seed {seed}, all others for testing"),
-    })
+    let split = format!("{TRAINING} training images of each class by seed {seed}, all others for testing");
+    Ok(OfficialSet::new(layout, [files(&train)?, files(&test)?], split))
 }

@@ -11,7 +11,7 @@ use twist_io::MatValue;
 use super::files::{Entry, Files};
 use super::layout::Layout;
 use super::set::OfficialSet;
-use crate::DataError;
+use crate::{DataError, Dataset};
 
 const DEVKIT: &str = "car_devkit.tgz";
 const TEST_LABELS: &str = "cars_test_annos_withlabels.mat";
@@ -26,18 +26,11 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     })?;
     let train = layout.find("devkit/cars_train_annos.mat", DEVKIT)?;
     let test = layout.find_one(&[TEST_LABELS, "devkit/cars_test_annos_withlabels.mat"], TEST_LABELS)?;
-    let split = |annotations: &Path, folder: &str, archive| -> Result<Arc<Files>, DataError> {
-        let entries = entries(layout, annotations)?;
-        Ok(Arc::new(Files::open(layout, folder, &entries, &classes, archive)?))
+    let split = |annotations: &Path, folder: &str, archive| -> Result<Arc<dyn Dataset>, DataError> {
+        Files::open(layout, folder, &entries(layout, annotations)?, &classes, archive)
     };
-    Ok(OfficialSet {
-        kind: layout.kind,
-        train: split(&train, "cars_train", "cars_train.tgz")?,
-        validation: None,
-        test: split(&test, "cars_test", "cars_test.tgz")?,
-        tags: None,
-        split: "cars_train and cars_test".to_owned(),
-    })
+    let parts = [split(&train, "cars_train", "cars_train.tgz")?, split(&test, "cars_test", "cars_test.tgz")?];
+    Ok(OfficialSet::new(layout, parts, "cars_train and cars_test"))
 }
 
 /// The images of one file of annotations.

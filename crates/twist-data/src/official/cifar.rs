@@ -47,12 +47,5 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
         let path: &Path = &layout.path(names);
         return Err(layout.damaged(path, format!("these are batches of {} classes", train.classes().len())));
     }
-    Ok(OfficialSet {
-        kind: layout.kind,
-        train,
-        validation: None,
-        test,
-        tags: None,
-        split: "training and test batches".to_owned(),
-    })
+    Ok(OfficialSet::new(layout, [train, test], "training and test batches"))
 }

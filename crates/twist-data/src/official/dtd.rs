@@ -2,7 +2,6 @@
 //! `banded/banded_0002.jpg` in `labels/{train,val,test}1.txt`.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::files::{Entry, Files};
 use super::layout::Layout;
@@ -31,12 +30,6 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
         };
         Files::open(layout, "images", &pairs.iter().map(entry).collect::<Vec<_>>(), &classes, ARCHIVE)
     };
-    Ok(OfficialSet {
-        kind: layout.kind,
-        validation: Some((first..train.len() as u32).collect()),
-        train: Arc::new(files(&train)?),
-        test: Arc::new(files(&test)?),
-        tags: None,
-        split: "split 1: train1.txt with val1.txt, and test1.txt".to_owned(),
-    })
+    let (validation, split) = (first..train.len() as u32, "split 1: train1.txt with val1.txt, and test1.txt");
+    Ok(OfficialSet::new(layout, [files(&train)?, files(&test)?], split).with_validation(validation))
 }

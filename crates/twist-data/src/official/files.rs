@@ -1,6 +1,7 @@
 //! Images that a published list names, each a file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use twist_io::Refused;
@@ -37,7 +38,7 @@ impl Files {
         entries: &[Entry],
         classes: &[String],
         archive: Archive,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Arc<dyn Dataset>, DataError> {
         let folder = layout.find(folder, archive)?;
         if entries.is_empty() {
             return Err(layout.damaged(&folder, "no image is listed for one of the splits"));
@@ -66,7 +67,7 @@ impl Files {
                 format!("label {beyond} is listed, but there are {} classes", classes.len()),
             )
         })?;
-        Ok(Self { folder, names, labels })
+        Ok(Arc::new(Self { folder, names, labels }))
     }
 
     /// Where image `index` lies.

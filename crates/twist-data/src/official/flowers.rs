@@ -1,8 +1,6 @@
 //! Flowers-102: `jpg/image_00001.jpg`, and MATLAB files: `labels` (from 1 on, one for each image) in `imagelabels.mat`,
 //! and the numbers of the images for training, validation and testing (`trnid`, `valid`, `tstid`) in `setid.mat`.
 
-use std::sync::Arc;
-
 use super::files::{Entry, Files};
 use super::layout::Layout;
 use super::set::OfficialSet;
@@ -29,14 +27,8 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     let first = train.len() as u32;
     train.extend(validation);
     let files = |entries: &[Entry]| Files::open(layout, "jpg", entries, &classes, IMAGES);
-    Ok(OfficialSet {
-        kind: layout.kind,
-        validation: Some((first..train.len() as u32).collect()),
-        train: Arc::new(files(&train)?),
-        test: Arc::new(files(&test)?),
-        tags: None,
-        split: "trnid with valid, and tstid, of setid.mat".to_owned(),
-    })
+    let (validation, split) = (first..train.len() as u32, "trnid with valid, and tstid, of setid.mat");
+    Ok(OfficialSet::new(layout, [files(&train)?, files(&test)?], split).with_validation(validation))
 }
 
 /// A variable that holds numbers from 1 to 65,535.

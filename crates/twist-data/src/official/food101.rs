@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::files::{Entry, Files};
 use super::layout::Layout;
 use super::set::OfficialSet;
-use crate::DataError;
+use crate::{DataError, Dataset};
 
 const ARCHIVE: &str = "food-101.tar.gz";
 
 pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     let classes = layout.lines("meta/classes.txt", ARCHIVE)?.texts();
-    let split = |list: &str| -> Result<Arc<Files>, DataError> {
+    let split = |list: &str| -> Result<Arc<dyn Dataset>, DataError> {
         let lines = layout.lines(list, ARCHIVE)?;
         let entries = lines.map(|line| {
             let class = line.text.split_once('/').map(|(class, _)| class);
@@ -20,14 +20,8 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
                 None => Err(lines.bad(line, format!("{} has no class in meta/classes.txt", line.text))),
             }
         })?;
-        Ok(Arc::new(Files::open(layout, "images", &entries, &classes, ARCHIVE)?))
+        Files::open(layout, "images", &entries, &classes, ARCHIVE)
     };
-    Ok(OfficialSet {
-        kind: layout.kind,
-        train: split("meta/train.txt")?,
-        validation: None,
-        test: split("meta/test.txt")?,
-        tags: None,
-        split: "meta/train.txt and meta/test.txt".to_owned(),
-    })
+    let parts = [split("meta/train.txt")?, split("meta/test.txt")?];
+    Ok(OfficialSet::new(layout, parts, "meta/train.txt and meta/test.txt"))
 }

@@ -59,54 +59,42 @@ impl OfficialKind {
         Self::Flowers102,
     ];
 
+    /// What it is called on the command line and in files, what people call it, and the figure that the field reports.
+    fn facts(self) -> (&'static str, &'static str, TransferMetric) {
+        use TransferMetric::{MeanPerClass, Top1, Voc11PointMap};
+        match self {
+            Self::Food101 => ("food101", "Food-101", Top1),
+            Self::Cifar10 => ("cifar10", "CIFAR-10", Top1),
+            Self::Cifar100 => ("cifar100", "CIFAR-100", Top1),
+            Self::Sun397 => ("sun397", "SUN397", Top1),
+            Self::StanfordCars => ("cars", "Stanford Cars", Top1),
+            Self::FgvcAircraft => ("aircraft", "FGVC Aircraft", MeanPerClass),
+            Self::Voc2007 => ("voc2007", "PASCAL VOC 2007", Voc11PointMap),
+            Self::Dtd => ("dtd", "DTD", Top1),
+            Self::OxfordPets => ("pets", "Oxford-IIIT Pets", MeanPerClass),
+            Self::Caltech101 => ("caltech101", "Caltech-101", MeanPerClass),
+            Self::Flowers102 => ("flowers", "Flowers-102", MeanPerClass),
+        }
+    }
+
     /// What it is called on the command line and in files.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Food101 => "food101",
-            Self::Cifar10 => "cifar10",
-            Self::Cifar100 => "cifar100",
-            Self::Sun397 => "sun397",
-            Self::StanfordCars => "cars",
-            Self::FgvcAircraft => "aircraft",
-            Self::Voc2007 => "voc2007",
-            Self::Dtd => "dtd",
-            Self::OxfordPets => "pets",
-            Self::Caltech101 => "caltech101",
-            Self::Flowers102 => "flowers",
-        }
+        self.facts().0
     }
 
     /// What people call it.
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Food101 => "Food-101",
-            Self::Cifar10 => "CIFAR-10",
-            Self::Cifar100 => "CIFAR-100",
-            Self::Sun397 => "SUN397",
-            Self::StanfordCars => "Stanford Cars",
-            Self::FgvcAircraft => "FGVC Aircraft",
-            Self::Voc2007 => "PASCAL VOC 2007",
-            Self::Dtd => "DTD",
-            Self::OxfordPets => "Oxford-IIIT Pets",
-            Self::Caltech101 => "Caltech-101",
-            Self::Flowers102 => "Flowers-102",
-        }
+        self.facts().1
+    }
+
+    /// The figure that the field reports.
+    pub fn metric(self) -> TransferMetric {
+        self.facts().2
     }
 
     /// The kind of this [`Self::name`].
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// The figure that the field reports.
-    pub fn metric(self) -> TransferMetric {
-        match self {
-            Self::Voc2007 => TransferMetric::Voc11PointMap,
-            Self::FgvcAircraft | Self::OxfordPets | Self::Caltech101 | Self::Flowers102 => {
-                TransferMetric::MeanPerClass
-            }
-            _ => TransferMetric::Top1,
-        }
     }
 
     /// The folder in or below `root` in which the files of this set begin; `None` when it is not there.

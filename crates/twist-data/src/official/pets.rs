@@ -2,7 +2,6 @@
 //! (`Abyssinian_100 1 1 1`) in `annotations/trainval.txt` and `annotations/test.txt`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::files::{Entry, Files};
 use super::layout::{Layout, Lines};
@@ -22,14 +21,9 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     let last = names.keys().max().copied().unwrap_or(0);
     let classes: Vec<String> =
         (0..=last).map(|label| names.get(&label).cloned().unwrap_or((label + 1).to_string())).collect();
-    Ok(OfficialSet {
-        kind: layout.kind,
-        train: Arc::new(Files::open(layout, "images", &train, &classes, IMAGES)?),
-        validation: None,
-        test: Arc::new(Files::open(layout, "images", &test, &classes, IMAGES)?),
-        tags: None,
-        split: "annotations/trainval.txt and annotations/test.txt".to_owned(),
-    })
+    let files = |entries: &[Entry]| Files::open(layout, "images", entries, &classes, IMAGES);
+    let split = "annotations/trainval.txt and annotations/test.txt";
+    Ok(OfficialSet::new(layout, [files(&train)?, files(&test)?], split))
 }
 
 /// The images of a list; the name of each class is what its images are called before the last underscore.

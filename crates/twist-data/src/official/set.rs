@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::kind::{OfficialKind, TransferMetric};
+use super::layout::Layout;
 use super::tags::Tags;
 use crate::Dataset;
 
@@ -34,6 +35,20 @@ pub struct SetTags {
 }
 
 impl OfficialSet {
+    /// A set with labels whose authors set nothing apart for choosing hyper-parameters. `split` says how it was divided.
+    pub(super) fn new(
+        layout: &Layout,
+        [train, test]: [Arc<dyn Dataset>; 2],
+        split: impl Into<String>,
+    ) -> Self {
+        Self { kind: layout.kind, train, validation: None, test, tags: None, split: split.into() }
+    }
+
+    /// With these of the training images set apart.
+    pub(super) fn with_validation(self, apart: impl IntoIterator<Item = u32>) -> Self {
+        Self { validation: Some(apart.into_iter().collect()), ..self }
+    }
+
     /// What it is called on the command line and in files.
     pub fn name(&self) -> &'static str {
         self.kind.name()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::files::{Entry, Files};
 use super::layout::{Layout, Lines};
 use super::set::OfficialSet;
-use crate::DataError;
+use crate::{DataError, Dataset};
 
 const IMAGES: &str = "SUN397.tar.gz";
 const LISTS: &str = "Partitions.zip";
@@ -34,7 +34,7 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     // The images are below SUN397/, also where the lists lie beside that folder.
     let images = if layout.path("SUN397").is_dir() { "SUN397" } else { "" };
 
-    let split = |list: &str| -> Result<Arc<Files>, DataError> {
+    let split = |list: &str| -> Result<Arc<dyn Dataset>, DataError> {
         let lines = lines(list)?;
         let entries = lines.map(|line| {
             let name = line.text.trim_start_matches('/');
@@ -44,14 +44,8 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
                 None => Err(lines.bad(line, format!("{} has no class in ClassName.txt", line.text))),
             }
         })?;
-        Ok(Arc::new(Files::open(layout, images, &entries, &classes, IMAGES)?))
+        Files::open(layout, images, &entries, &classes, IMAGES)
     };
-    Ok(OfficialSet {
-        kind: layout.kind,
-        train: split("Training_01.txt")?,
-        validation: None,
-        test: split("Testing_01.txt")?,
-        tags: None,
-        split: "partition 1: Training_01.txt and Testing_01.txt".to_owned(),
-    })
+    let parts = [split("Training_01.txt")?, split("Testing_01.txt")?];
+    Ok(OfficialSet::new(layout, parts, "partition 1: Training_01.txt and Testing_01.txt"))
 }

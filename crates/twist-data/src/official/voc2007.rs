@@ -9,7 +9,7 @@ use super::files::{Entry, Files};
 use super::layout::{Layout, Lines};
 use super::set::{OfficialSet, SetTags};
 use super::tags::{Tag, Tags};
-use crate::DataError;
+use crate::{DataError, Dataset};
 
 const CLASSES: [&str; 20] = [
     "aeroplane",
@@ -42,21 +42,16 @@ pub(super) fn open(layout: &Layout) -> Result<OfficialSet, DataError> {
     let (test, test_tags) = split(layout, "test", TEST)?;
     let apart = list(layout, "val", TRAINING)?.texts();
     let validation = (0..).zip(&train).filter(|(_, image)| apart.contains(image)).map(|(index, _)| index);
-    Ok(OfficialSet {
-        kind: layout.kind,
-        validation: Some(validation.collect()),
-        train: Arc::new(files(layout, &train, TRAINING)?),
-        test: Arc::new(files(layout, &test, TEST)?),
-        tags: Some(SetTags { train: train_tags, test: test_tags }),
-        split: "trainval and test".to_owned(),
-    })
+    let parts = [files(layout, &train, TRAINING)?, files(layout, &test, TEST)?];
+    let set = OfficialSet::new(layout, parts, "trainval and test").with_validation(validation);
+    Ok(OfficialSet { tags: Some(SetTags { train: train_tags, test: test_tags }), ..set })
 }
 
 fn list(layout: &Layout, name: &str, archive: &'static str) -> Result<Lines, DataError> {
     layout.lines(&format!("ImageSets/Main/{name}.txt"), archive)
 }
 
-fn files(layout: &Layout, images: &[String], archive: &'static str) -> Result<Files, DataError> {
+fn files(layout: &Layout, images: &[String], archive: &'static str) -> Result<Arc<dyn Dataset>, DataError> {
     let entry = |image: &String| Entry { name: format!("{image}.jpg"), label: None };
     Files::open(layout, "JPEGImages", &images.iter().map(entry).collect::<Vec<_>>(), &[], archive)
 }
