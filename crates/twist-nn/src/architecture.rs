@@ -31,7 +31,9 @@ pub trait Architecture: fmt::Display + fmt::Debug {
 
     /// The convolution whose output channels are the [`width`](BackboneOptions::width), `backbone.` in front; `None` where
     /// the architecture has only one width.
-    fn width_tensor(&self) -> Option<&'static str>;
+    fn width_tensor(&self) -> Option<&'static str> {
+        None
+    }
 
     /// How publishers store its tensors; none: only as Twist does.
     fn layouts(&self) -> Vec<&'static Layout> {

@@ -9,6 +9,7 @@ use std::fmt;
 
 use tch::Tensor;
 
+use crate::chain::{Chain, MeanOfPositions, Part};
 use crate::layers::{BatchNorm, Conv};
 use crate::tensor_names::Unrecognised;
 use crate::{
@@ -20,29 +21,15 @@ const STAGES: usize = 3;
 
 /// Number of weighted layers of a ResNet for CIFAR: 6n + 2 with n blocks in each of its three stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CifarDepth {
-    /// n = 3.
-    D20,
-    /// n = 5.
-    D32,
-    /// n = 7.
-    D44,
-    /// n = 9.
-    D56,
-}
+pub struct CifarDepth(usize);
 
 impl CifarDepth {
-    /// All of them, by depth.
-    pub const ALL: [Self; 4] = [Self::D20, Self::D32, Self::D44, Self::D56];
+    /// All of them, by depth: n is 3, 5, 7 and 9.
+    pub const ALL: [Self; 4] = [Self(3), Self(5), Self(7), Self(9)];
 
     /// n: blocks in each of the three stages.
     pub fn blocks(self) -> usize {
-        match self {
-            Self::D20 => 3,
-            Self::D32 => 5,
-            Self::D44 => 7,
-            Self::D56 => 9,
-        }
+        self.0
     }
 
     /// 6n + 2.
@@ -95,7 +82,7 @@ impl fmt::Display for CifarDepth {
 
 impl Architecture for CifarDepth {
     fn build(&self, b: &mut Builder<'_>, options: &BackboneOptions) -> Result<Box<dyn Backbone>, NnError> {
-        Ok(Box::new(CifarResNet::new(b, *self, options.width)?))
+        Ok(Box::new(self.network(b, options.width)?))
     }
 
     fn feature_dim(&self, width: i64) -> i64 {
@@ -117,68 +104,43 @@ impl Architecture for CifarDepth {
     }
 }
 
-/// A ResNet for CIFAR without its classifier.
-#[derive(Debug)]
-pub struct CifarResNet {
-    stem: (Conv, BatchNorm),
-    blocks: Vec<Block>,
-    width: i64,
-}
-
-impl CifarResNet {
-    /// Adds the network's tensors under the builder's prefix. `width` is that of the last stage and of the features, 64 as
-    /// published; the stages before have half and a quarter of it.
-    ///
-    /// # Errors
-    /// [`NnError::Misfit`] where the channels cannot be halved; the device has no room.
-    pub fn new(b: &mut Builder<'_>, depth: CifarDepth, width: i64) -> Result<Self, NnError> {
-        depth.check_width(width)?;
+impl CifarDepth {
+    /// The network without its classifier: the stem, each block, and the average over positions. `width` is that of the last
+    /// stage and of the features, 64 as published; the stages before have half and a quarter of it.
+    fn network(self, b: &mut Builder<'_>, width: i64) -> Result<Chain, NnError> {
+        self.check_width(width)?;
         let mut channels = width >> (STAGES - 1);
         let conv = Conv::new(&mut b.sub("conv1"), 3, channels, 3, 1, 1)?;
-        let stem = (conv, BatchNorm::new(&mut b.sub("bn1"), channels)?);
-        let mut blocks = Vec::new();
+        let stem = StemLayers { conv, norm: BatchNorm::new(&mut b.sub("bn1"), channels)? };
+        let mut parts: Vec<Box<dyn Part>> = vec![Box::new(stem)];
         for stage in 0..STAGES {
             let planes = width >> (STAGES - 1 - stage);
-            for block in 0..depth.blocks() {
+            for block in 0..self.blocks() {
                 let mut b = b.sub(format_args!("layer{}.{block}", stage + 1));
-                blocks.push(Block::new(&mut b, channels, planes)?);
+                parts.push(Box::new(Block::new(&mut b, channels, planes)?));
                 channels = planes;
             }
         }
-        Ok(Self { stem, blocks, width })
+        parts.push(Box::new(MeanOfPositions));
+        Ok(Chain { parts, feature_dim: width })
     }
 }
 
-impl Backbone for CifarResNet {
-    /// The stem, each block, and the average over positions.
-    fn segments(&self) -> usize {
-        2 + self.blocks.len()
-    }
+/// `relu(bn1(conv1(images)))`.
+#[derive(Debug)]
+struct StemLayers {
+    conv: Conv,
+    norm: BatchNorm,
+}
 
-    fn segment(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
-        if index == 0 {
-            let (conv, norm) = &self.stem;
-            return norm.forward_relu(&conv.forward(x)?, mode);
-        }
-        match self.blocks.get(index - 1) {
-            Some(block) => block.forward(x, mode),
-            None if index + 1 == self.segments() => Ok(x.f_mean_dim([2i64, 3].as_slice(), false, None)?),
-            None => Err(NnError::Segment { index, segments: self.segments() }),
-        }
+impl Part for StemLayers {
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        self.norm.forward_relu(&self.conv.forward(images)?, mode)
     }
 
     fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
-        let (conv, norm) = &self.stem;
-        let x = conv.record(graph, images);
-        let mut x = norm.record_relu(graph, &x)?;
-        for block in &self.blocks {
-            x = block.record(graph, &x)?;
-        }
-        Ok(graph.mean_of_positions(&x))
-    }
-
-    fn feature_dim(&self) -> i64 {
-        self.width
+        let x = self.conv.record(graph, images);
+        self.norm.record_relu(graph, &x)
     }
 }
 
@@ -202,7 +164,9 @@ impl Block {
         let second = layer(2, planes, 1)?;
         Ok(Self { first, second, fill: halves.then_some((planes - inputs) / 2) })
     }
+}
 
+impl Part for Block {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         let (conv, norm) = &self.first;
         let y = norm.forward_relu(&conv.forward(x)?, mode)?;

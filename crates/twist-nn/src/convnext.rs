@@ -8,6 +8,7 @@ use std::fmt;
 
 use tch::Tensor;
 
+use crate::chain::{Chain, MeanOfPositions, Part};
 use crate::layers::{Conv, LayerNorm, Linear, thinned};
 use crate::tensor_names::{Unrecognised, length};
 use crate::{
@@ -98,7 +99,7 @@ impl fmt::Display for ConvNextArch {
 
 impl Architecture for ConvNextArch {
     fn build(&self, b: &mut Builder<'_>, options: &BackboneOptions) -> Result<Box<dyn Backbone>, NnError> {
-        Ok(Box::new(ConvNext::new(b, *self, options.drop_path)?))
+        Ok(Box::new(self.network(b, options.drop_path)?))
     }
 
     fn feature_dim(&self, _width: i64) -> i64 {
@@ -112,10 +113,6 @@ impl Architecture for ConvNextArch {
 
     fn usual(&self) -> Usual {
         Usual { activation: Activation::Gelu, filter: Filter::Bicubic, ..Usual::bilinear(224, 256) }
-    }
-
-    fn width_tensor(&self) -> Option<&'static str> {
-        None
     }
 
     fn layouts(&self) -> Vec<&'static Layout> {
@@ -235,92 +232,84 @@ pub(crate) static LAYOUTS: [Layout; 5] = [
     },
 ];
 
-/// A ConvNeXt without its classifier.
-#[derive(Debug)]
-pub struct ConvNext {
-    stem: (Conv, LayerNorm),
-    parts: Vec<Part>,
-    norm: LayerNorm,
-}
-
-/// What follows the stem, in order.
-#[derive(Debug)]
-enum Part {
-    /// Between two stages: half the resolution, twice the channels.
-    Downsample(LayerNorm, Conv),
-    Block(Block),
-}
-
-impl ConvNext {
-    /// Adds the network's tensors under the builder's prefix. Branches are left out with a chance that rises from 0 to
-    /// `drop_path` at the last block.
-    ///
-    /// # Errors
-    /// The device has no room.
-    pub fn new(b: &mut Builder<'_>, arch: ConvNextArch, drop_path: f64) -> Result<Self, NnError> {
-        let conv = Conv::patches(&mut b.sub("stem.0"), 3, arch.width(0), 4)?;
-        let stem = (conv, LayerNorm::new(&mut b.sub("stem.1"), arch.width(0), EPS)?);
-        let last = arch.blocks.iter().map(|&count| i64::from(count)).sum::<i64>() - 1;
-        let (mut parts, mut index) = (Vec::new(), 0);
-        for (stage, count) in arch.blocks.into_iter().enumerate() {
-            let (mut b, width) = (b.sub(format_args!("stages.{stage}")), arch.width(stage));
+impl ConvNextArch {
+    /// The network without its classifier: the stem, each block and each step between stages, and the norm of the mean over
+    /// positions. Branches are left out with a chance that rises from 0 to `drop_path` at the last block.
+    fn network(self, b: &mut Builder<'_>, drop_path: f64) -> Result<Chain, NnError> {
+        let conv = Conv::patches(&mut b.sub("stem.0"), 3, self.width(0), 4)?;
+        let stem = Patches { conv, norm: LayerNorm::new(&mut b.sub("stem.1"), self.width(0), EPS)? };
+        let mut parts: Vec<Box<dyn Part>> = vec![Box::new(stem)];
+        let last = self.blocks.iter().map(|&count| i64::from(count)).sum::<i64>() - 1;
+        let mut index = 0;
+        for (stage, count) in self.blocks.into_iter().enumerate() {
+            let (mut b, width) = (b.sub(format_args!("stages.{stage}")), self.width(stage));
             if stage > 0 {
                 let norm = LayerNorm::new(&mut b.sub("downsample.0"), width / 2, EPS)?;
                 let conv = Conv::patches(&mut b.sub("downsample.1"), width / 2, width, 2)?;
-                parts.push(Part::Downsample(norm, conv));
+                parts.push(Box::new(Downsample { norm, conv }));
             }
             for block in 0..count {
                 let drop = drop_path * f64::from(index) / last.max(1) as f64;
                 let block = Block::new(&mut b.sub(format_args!("blocks.{block}")), width, drop)?;
-                parts.push(Part::Block(block));
+                parts.push(Box::new(block));
                 index += 1;
             }
         }
-        let norm = LayerNorm::new(&mut b.sub("head.norm"), arch.width(STAGES - 1), EPS)?;
-        Ok(Self { stem, parts, norm })
+        let norm = LayerNorm::new(&mut b.sub("head.norm"), self.width(STAGES - 1), EPS)?;
+        let feature_dim = norm.features();
+        parts.push(Box::new(NormedMean(norm)));
+        Ok(Chain { parts, feature_dim })
     }
 }
 
-impl Backbone for ConvNext {
-    /// The stem, each block and each step between stages, and the norm of the mean over positions.
-    fn segments(&self) -> usize {
-        2 + self.parts.len()
-    }
+/// The stem: patches and their norm.
+#[derive(Debug)]
+struct Patches {
+    conv: Conv,
+    norm: LayerNorm,
+}
 
-    fn segment(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
-        if index == 0 {
-            let (conv, norm) = &self.stem;
-            return norm.forward_channels(&conv.forward(x)?);
-        }
-        match self.parts.get(index - 1) {
-            Some(Part::Downsample(norm, conv)) => conv.forward(&norm.forward_channels(x)?),
-            Some(Part::Block(block)) => block.forward(x, mode),
-            None if index + 1 == self.segments() => {
-                self.norm.forward(&x.f_mean_dim([2i64, 3].as_slice(), false, None)?)
-            }
-            None => Err(NnError::Segment { index, segments: self.segments() }),
-        }
+impl Part for Patches {
+    fn forward(&self, images: &Tensor, _: Mode) -> Result<Tensor, NnError> {
+        self.norm.forward_channels(&self.conv.forward(images)?)
     }
 
     fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
-        let (conv, norm) = &self.stem;
-        let x = conv.record(graph, images);
-        let mut x = norm.record_channels(graph, &x);
-        for part in &self.parts {
-            x = match part {
-                Part::Downsample(norm, conv) => {
-                    let normed = norm.record_channels(graph, &x);
-                    conv.record(graph, &normed)
-                }
-                Part::Block(block) => block.record(graph, &x)?,
-            };
-        }
-        let mean = graph.mean_of_positions(&x);
-        Ok(self.norm.record(graph, &mean))
+        let x = self.conv.record(graph, images);
+        Ok(self.norm.record_channels(graph, &x))
+    }
+}
+
+/// Between two stages: half the resolution, twice the channels.
+#[derive(Debug)]
+struct Downsample {
+    norm: LayerNorm,
+    conv: Conv,
+}
+
+impl Part for Downsample {
+    fn forward(&self, x: &Tensor, _: Mode) -> Result<Tensor, NnError> {
+        self.conv.forward(&self.norm.forward_channels(x)?)
     }
 
-    fn feature_dim(&self) -> i64 {
-        self.norm.features()
+    fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let normed = self.norm.record_channels(graph, x);
+        Ok(self.conv.record(graph, &normed))
+    }
+}
+
+/// The norm of the mean over positions.
+#[derive(Debug)]
+struct NormedMean(LayerNorm);
+
+impl Part for NormedMean {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        self.0.forward(&MeanOfPositions.forward(x, mode)?)
+    }
+
+    fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let mean = graph.mean_of_positions(x);
+        Ok(self.0.record(graph, &mean))
     }
 }
 
@@ -347,7 +336,9 @@ impl Block {
             drop,
         })
     }
+}
 
+impl Part for Block {
     /// `[B, C, H, W]`, of the same shape.
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         // Channels last: [B, H, W, C].

@@ -2,33 +2,16 @@
 
 use std::fmt;
 
-/// [`Depth::Other`]'s base of all published ResNets.
+/// The base of all published ResNets.
 const USUAL_BASE: u16 = 64;
 
-/// Number of weighted layers of a ResNet.
+/// How many layers a ResNet has: what its blocks are, and how many each stage has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Depth {
-    /// Basic blocks, 2-2-2-2.
-    D18,
-    /// Basic blocks, 3-4-6-3.
-    D34,
-    /// Bottlenecks, 3-4-6-3.
-    D50,
-    /// Bottlenecks, 3-4-23-3.
-    D101,
-    /// Bottlenecks, 3-8-36-3.
-    D152,
-    /// Bottlenecks, 3-24-36-3.
-    D200,
-    /// No published one. [`Depth::of`] makes it, so that each network has one name.
-    Other {
-        /// What its blocks are.
-        block: BlockKind,
-        /// Channels of a bottleneck's 3×3 convolution for 64 of its stage: 64, or 128 in torchvision's `wide_resnet50_2`.
-        base: u16,
-        /// How many each stage has.
-        blocks: [u8; 4],
-    },
+pub struct Depth {
+    block: BlockKind,
+    /// Channels of a bottleneck's 3×3 convolution for 64 of its stage: 64, or 128 in torchvision's `wide_resnet50_2`.
+    base: u16,
+    blocks: [u8; 4],
 }
 
 /// The two kinds of residual block.
@@ -50,39 +33,39 @@ pub enum Stem {
 }
 
 impl Depth {
-    /// The published ones, by depth.
-    pub(crate) const NAMED: [Self; 6] = [Self::D18, Self::D34, Self::D50, Self::D101, Self::D152, Self::D200];
+    /// The published ones, each with its number of weighted layers.
+    const PUBLISHED: [(u16, Self); 6] = [
+        (18, Self::of(BlockKind::Basic, USUAL_BASE, [2, 2, 2, 2])),
+        (34, Self::of(BlockKind::Basic, USUAL_BASE, [3, 4, 6, 3])),
+        (50, Self::of(BlockKind::Bottleneck, USUAL_BASE, [3, 4, 6, 3])),
+        (101, Self::of(BlockKind::Bottleneck, USUAL_BASE, [3, 4, 23, 3])),
+        (152, Self::of(BlockKind::Bottleneck, USUAL_BASE, [3, 8, 36, 3])),
+        (200, Self::of(BlockKind::Bottleneck, USUAL_BASE, [3, 24, 36, 3])),
+    ];
 
-    /// The depth with these blocks: the published one where there is one. `base` is 64 but for bottlenecks of another width.
-    pub fn of(block: BlockKind, base: u16, blocks: [u8; 4]) -> Self {
-        let named = Self::NAMED.into_iter().find(|depth| depth.blocks() == (block, blocks));
-        named.filter(|_| base == USUAL_BASE).unwrap_or(Self::Other { block, base, blocks })
+    /// The published ones, by depth.
+    pub(crate) fn published() -> impl Iterator<Item = Self> {
+        Self::PUBLISHED.into_iter().map(|(_, depth)| depth)
+    }
+
+    /// The depth with these blocks. `base` is 64 but for bottlenecks of another width.
+    pub const fn of(block: BlockKind, base: u16, blocks: [u8; 4]) -> Self {
+        Self { block, base, blocks }
     }
 
     /// What the blocks are, and how many each stage has.
     pub fn blocks(self) -> (BlockKind, [u8; 4]) {
-        match self {
-            Self::D18 => (BlockKind::Basic, [2, 2, 2, 2]),
-            Self::D34 => (BlockKind::Basic, [3, 4, 6, 3]),
-            Self::D50 => (BlockKind::Bottleneck, [3, 4, 6, 3]),
-            Self::D101 => (BlockKind::Bottleneck, [3, 4, 23, 3]),
-            Self::D152 => (BlockKind::Bottleneck, [3, 8, 36, 3]),
-            Self::D200 => (BlockKind::Bottleneck, [3, 24, 36, 3]),
-            Self::Other { block, blocks, .. } => (block, blocks),
-        }
+        (self.block, self.blocks)
     }
 
     /// Channels of a bottleneck's 3×3 convolution in a stage of so many.
     pub(crate) fn inner(self, planes: i64) -> i64 {
-        match self {
-            Self::Other { base, .. } => planes * i64::from(base) / i64::from(USUAL_BASE),
-            _ => planes,
-        }
+        planes * i64::from(self.base) / i64::from(USUAL_BASE)
     }
 
     /// What follows `resnet` in a name: `50`, or `_bottleneck_1_1_1_1`, or `_bottleneck128_3_4_6_3`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if let Some(named) = Self::NAMED.into_iter().find(|depth| depth.to_string() == text) {
+        if let Some(named) = Self::published().find(|depth| depth.to_string() == text) {
             return Some(named);
         }
         let (kind, counts) = text.strip_prefix('_')?.split_once('_')?;
@@ -100,22 +83,15 @@ impl Depth {
 
 impl fmt::Display for Depth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let layers = match self {
-            Self::D18 => 18,
-            Self::D34 => 34,
-            Self::D50 => 50,
-            Self::D101 => 101,
-            Self::D152 => 152,
-            Self::D200 => 200,
-            Self::Other { block, base, blocks: [a, b, c, d] } => {
-                write!(f, "_{block}")?;
-                if *base != USUAL_BASE {
-                    write!(f, "{base}")?;
-                }
-                return write!(f, "_{a}_{b}_{c}_{d}");
-            }
-        };
-        write!(f, "{layers}")
+        if let Some((layers, _)) = Self::PUBLISHED.iter().find(|(_, depth)| depth == self) {
+            return write!(f, "{layers}");
+        }
+        write!(f, "_{}", self.block)?;
+        if self.base != USUAL_BASE {
+            write!(f, "{}", self.base)?;
+        }
+        let [a, b, c, d] = self.blocks;
+        write!(f, "_{a}_{b}_{c}_{d}")
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use tch::Tensor;
 
+use crate::chain::{Chain, MeanOfPositions, Part};
 use crate::layers::{BatchNorm, Conv, thinned};
 use crate::tensor_names::{Unrecognised, length};
 use crate::{
@@ -115,7 +116,7 @@ impl fmt::Display for EfficientNetLiteArch {
 
 impl Architecture for EfficientNetLiteArch {
     fn build(&self, b: &mut Builder<'_>, options: &BackboneOptions) -> Result<Box<dyn Backbone>, NnError> {
-        Ok(Box::new(EfficientNetLite::new(b, *self, options.drop_path)?))
+        Ok(Box::new(self.network(b, options.drop_path)?))
     }
 
     fn feature_dim(&self, _width: i64) -> i64 {
@@ -134,10 +135,6 @@ impl Architecture for EfficientNetLiteArch {
             normalisation: Normalisation { mean: [127.0 / 255.0; 3], std: [128.0 / 255.0; 3] },
             ..Usual::bilinear(side, side + 32)
         }
-    }
-
-    fn width_tensor(&self) -> Option<&'static str> {
-        None
     }
 
     fn layouts(&self) -> Vec<&'static Layout> {
@@ -219,69 +216,57 @@ impl EfficientNetLiteArch {
     }
 }
 
-/// An EfficientNet-Lite without its classifier.
-#[derive(Debug)]
-pub struct EfficientNetLite {
-    stem: Layer,
-    blocks: Vec<Block>,
-    head: Layer,
-}
-
-impl EfficientNetLite {
-    /// Adds the network's tensors under the builder's prefix. Branches are left out with a chance that rises from 0 to
-    /// `drop_path` at the last block.
-    ///
-    /// # Errors
-    /// The device has no room.
-    pub fn new(b: &mut Builder<'_>, arch: EfficientNetLiteArch, drop_path: f64) -> Result<Self, NnError> {
+impl EfficientNetLiteArch {
+    /// The network without its classifier: the stem, each block, and the mean of the head over positions. Branches are left out
+    /// with a chance that rises from 0 to `drop_path` at the last block.
+    fn network(self, b: &mut Builder<'_>, drop_path: f64) -> Result<Chain, NnError> {
         let stem = Layer::new(b, ("conv_stem", "bn1"), 3, STEM, Kernel { side: 3, stride: 2 })?;
-        let count: i64 = (0..STAGES.len()).map(|stage| arch.blocks(stage)).sum();
-        let (mut blocks, mut channels) = (Vec::new(), STEM);
+        let mut parts: Vec<Box<dyn Part>> = vec![Box::new(Stem(stem))];
+        let count: i64 = (0..STAGES.len()).map(|stage| self.blocks(stage)).sum();
+        let (mut index, mut channels) = (0, STEM);
         for (stage, (_, side, first_stride, expansion, _)) in STAGES.into_iter().enumerate() {
-            for block in 0..arch.blocks(stage) {
+            for block in 0..self.blocks(stage) {
                 let kernel = Kernel { side, stride: if block == 0 { first_stride } else { 1 } };
-                let drop = drop_path * blocks.len() as f64 / (count - 1) as f64;
+                let drop = drop_path * f64::from(index) / (count - 1) as f64;
                 let mut b = b.sub(format_args!("blocks.{stage}.{block}"));
-                let outputs = arch.channels(stage);
-                blocks.push(Block::new(&mut b, (channels, outputs), expansion, kernel, drop)?);
+                let outputs = self.channels(stage);
+                parts.push(Box::new(Block::new(&mut b, (channels, outputs), expansion, kernel, drop)?));
                 channels = outputs;
+                index += 1;
             }
         }
         let head = Layer::new(b, ("conv_head", "bn2"), channels, FEATURES, POINT)?;
-        Ok(Self { stem, blocks, head })
+        parts.push(Box::new(Head(head)));
+        Ok(Chain { parts, feature_dim: FEATURES })
     }
 }
 
-impl Backbone for EfficientNetLite {
-    /// The stem, each block, and the mean of the head over positions.
-    fn segments(&self) -> usize {
-        2 + self.blocks.len()
-    }
+/// The first layer.
+#[derive(Debug)]
+struct Stem(Layer);
 
-    fn segment(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
-        if index == 0 {
-            return self.stem.forward_relu6(x, mode);
-        }
-        match self.blocks.get(index - 1) {
-            Some(block) => block.forward(x, mode),
-            None if index + 1 == self.segments() => {
-                Ok(self.head.forward_relu6(x, mode)?.f_mean_dim([2i64, 3].as_slice(), false, None)?)
-            }
-            None => Err(NnError::Segment { index, segments: self.segments() }),
-        }
+impl Part for Stem {
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        self.0.forward_relu6(images, mode)
     }
 
     fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
-        let mut x = self.stem.record_relu6(graph, images)?;
-        for block in &self.blocks {
-            x = block.record(graph, &x)?;
-        }
-        let x = self.head.record_relu6(graph, &x)?;
-        Ok(graph.mean_of_positions(&x))
+        self.0.record_relu6(graph, images)
+    }
+}
+
+/// The last layer and its mean over positions.
+#[derive(Debug)]
+struct Head(Layer);
+
+impl Part for Head {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        MeanOfPositions.forward(&self.0.forward_relu6(x, mode)?, mode)
     }
 
-    fn feature_dim(&self) -> i64 {
-        FEATURES
+    fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
+        let x = self.0.record_relu6(graph, x)?;
+        Ok(graph.mean_of_positions(&x))
     }
 }
 
@@ -316,7 +301,9 @@ impl Block {
         let last = Layer::new(b, last, inner, outputs, POINT)?;
         Ok(Self { body, last, shortcut: kernel.stride == 1 && inputs == outputs, drop })
     }
+}
 
+impl Part for Block {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         let mut y = x.shallow_clone();
         for layer in &self.body {

@@ -7,6 +7,7 @@ use std::fmt;
 
 use tch::Tensor;
 
+use crate::chain::{Chain, MeanOfPositions, Part};
 use crate::graph::Attribute;
 use crate::layers::{BatchNorm, Conv};
 use crate::tensor_names::Unrecognised;
@@ -27,7 +28,7 @@ pub struct ResNetArch {
 impl ResNetArch {
     /// Every depth with the stem for photographs, then with that for small images.
     pub(crate) fn published() -> impl Iterator<Item = Self> {
-        let all = |stem| Depth::NAMED.into_iter().map(move |depth| Self { depth, stem });
+        let all = |stem| Depth::published().map(move |depth| Self { depth, stem });
         all(Stem::ImageNet).chain(all(Stem::Cifar))
     }
 
@@ -91,7 +92,7 @@ impl fmt::Display for ResNetArch {
 
 impl Architecture for ResNetArch {
     fn build(&self, b: &mut Builder<'_>, options: &BackboneOptions) -> Result<Box<dyn Backbone>, NnError> {
-        Ok(Box::new(ResNet::new(b, self.depth, self.stem, options.width)?))
+        Ok(Box::new(self.network(b, options.width)?))
     }
 
     fn feature_dim(&self, width: i64) -> i64 {
@@ -118,23 +119,12 @@ impl Architecture for ResNetArch {
     }
 }
 
-/// A ResNet without its classifier.
-#[derive(Debug)]
-pub struct ResNet {
-    stem: StemLayers,
-    blocks: Vec<Block>,
-    feature_dim: i64,
-}
-
-impl ResNet {
-    /// Adds the network's tensors under the builder's prefix.
-    ///
-    /// # Errors
-    /// The device has no room.
-    pub fn new(b: &mut Builder<'_>, depth: Depth, stem: Stem, width: i64) -> Result<Self, NnError> {
+impl ResNetArch {
+    /// The network without its classifier: the stem, each block, and the average over positions.
+    fn network(self, b: &mut Builder<'_>, width: i64) -> Result<Chain, NnError> {
+        let Self { depth, stem } = self;
         let (kind, blocks) = depth.blocks();
-        let stem = StemLayers::new(b, stem, width)?;
-        let mut built = Vec::new();
+        let mut parts: Vec<Box<dyn Part>> = vec![Box::new(StemLayers::new(b, stem, width)?)];
         let mut channels = width;
         for (index, count) in blocks.into_iter().enumerate() {
             for block in 0..count {
@@ -146,41 +136,12 @@ impl ResNet {
                     stride: if index > 0 && block == 0 { 2 } else { 1 },
                 };
                 let mut b = b.sub(format_args!("layer{}.{block}", index + 1));
-                built.push(Block::new(&mut b, kind, shape)?);
+                parts.push(Box::new(Block::new(&mut b, kind, shape)?));
                 channels = shape.planes * kind.expansion();
             }
         }
-        Ok(Self { stem, blocks: built, feature_dim: channels })
-    }
-}
-
-impl Backbone for ResNet {
-    /// The stem, each block, and the average over positions.
-    fn segments(&self) -> usize {
-        2 + self.blocks.len()
-    }
-
-    fn segment(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
-        if index == 0 {
-            return self.stem.forward(x, mode);
-        }
-        match self.blocks.get(index - 1) {
-            Some(block) => block.forward(x, mode),
-            None if index + 1 == self.segments() => Ok(x.f_mean_dim([2i64, 3].as_slice(), false, None)?),
-            None => Err(NnError::Segment { index, segments: self.segments() }),
-        }
-    }
-
-    fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
-        let mut x = self.stem.record(graph, images)?;
-        for block in &self.blocks {
-            x = block.record(graph, &x)?;
-        }
-        Ok(graph.mean_of_positions(&x))
-    }
-
-    fn feature_dim(&self) -> i64 {
-        self.feature_dim
+        parts.push(Box::new(MeanOfPositions));
+        Ok(Chain { parts, feature_dim: channels })
     }
 }
 
@@ -204,7 +165,9 @@ impl StemLayers {
             pool,
         })
     }
+}
 
+impl Part for StemLayers {
     fn forward(&self, images: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         let x = self.bn1.forward_relu(&self.conv1.forward(images)?, mode)?;
         Ok(if self.pool { x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)? } else { x })
@@ -276,7 +239,9 @@ impl Block {
         };
         Ok(Self { body, last, shortcut })
     }
+}
 
+impl Part for Block {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         let mut y = x.shallow_clone();
         for (conv, norm) in &self.body {

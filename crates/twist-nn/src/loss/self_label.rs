@@ -31,7 +31,7 @@ pub struct SelfLabelTerms {
 }
 
 impl SelfLabelLoss {
-    /// The loss of the logits `[V*B, K]` of `views` views, view-major, the global ones first, with its gradient
+    /// The loss of the logits `raw` `[V*B, K]` of `views` views, view-major, the global ones first, with its gradient
     /// `[V*B, K]` in the kind of the logits. `anchors` are the logits `[2B, K]` of the global views that decide who is
     /// confident of what: the network's own, or a teacher's.
     ///
@@ -39,19 +39,11 @@ impl SelfLabelLoss {
     /// The logits are not 2-D or not of the same images; the group does not divide them; a quantile out of range.
     pub fn with_gradient(
         &self,
-        logits: &Tensor,
-        anchors: &Tensor,
-        views: i64,
-    ) -> Result<(SelfLabelTerms, Tensor), NnError> {
-        tch::no_grad(|| self.closed_form(logits, anchors, views))
-    }
-
-    fn closed_form(
-        &self,
         raw: &Tensor,
         anchors: &Tensor,
         views: i64,
     ) -> Result<(SelfLabelTerms, Tensor), NnError> {
+        let _no_grad = tch::no_grad_guard();
         let logits = by_view(raw, views)?;
         let (_, images, classes) = logits.size3()?;
         let certainty = by_view(anchors, 2)?.f_softmax(-1, None)?;

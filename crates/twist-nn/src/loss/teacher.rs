@@ -50,16 +50,8 @@ impl TeacherLoss {
         teacher: &Tensor,
         views: i64,
     ) -> Result<(LossTerms, Tensor), NnError> {
-        tch::no_grad(|| self.closed_form(student, teacher, views))
-    }
-
-    fn closed_form(
-        &self,
-        raw: &Tensor,
-        teacher: &Tensor,
-        views: i64,
-    ) -> Result<(LossTerms, Tensor), NnError> {
-        let q = soften(&by_view(raw, views)?, self.temperature)?;
+        let _no_grad = tch::no_grad_guard();
+        let q = soften(&by_view(student, views)?, self.temperature)?;
         let t = soften(&by_view(teacher, 2)?, self.temperature)?;
         let (_, images, classes) = q.size3()?;
         if views < 2 || t.size() != [2, images, classes] {
@@ -91,7 +83,8 @@ impl TeacherLoss {
         let of = entropies(&q, &log_q, &weights, 1.0 + self.lam1, self.lam2, self.eps)?;
 
         let mut gradient = through_softmax(&q, &agreement.f_add_(&of.slope)?)?;
-        let gradient = gradient.f_div_scalar_(self.temperature)?.f_flatten(0, 1)?.f_to_kind(raw.f_kind()?)?;
+        let gradient =
+            gradient.f_div_scalar_(self.temperature)?.f_flatten(0, 1)?.f_to_kind(student.f_kind()?)?;
         let weighted =
             of.sharpness.f_mul_scalar(1.0 + self.lam1)?.f_sub(&of.diversity.f_mul_scalar(self.lam2)?)?;
         let total = kl.f_mul_scalar(self.consistency)?.f_add(&weighted)?;

@@ -56,7 +56,7 @@ pub struct LossTerms {
 }
 
 impl TwistLoss {
-    /// The loss of the logits `[V*B, K]` of `views` views, view-major, the global ones first, with its gradient
+    /// The loss of the logits `raw` `[V*B, K]` of `views` views, view-major, the global ones first, with its gradient
     /// `[V*B, K]` in the kind of the logits.
     ///
     /// With `s = 1/(2NB)`, `N` pairs of which `d_v` hold view `v`, and sums over the partners `u` of `v`,
@@ -73,11 +73,8 @@ impl TwistLoss {
     ///
     /// # Errors
     /// The logits are not 2-D, or not of two or more views.
-    pub fn with_gradient(&self, logits: &Tensor, views: i64) -> Result<(LossTerms, Tensor), NnError> {
-        tch::no_grad(|| self.closed_form(logits, views))
-    }
-
-    fn closed_form(&self, raw: &Tensor, views: i64) -> Result<(LossTerms, Tensor), NnError> {
+    pub fn with_gradient(&self, raw: &Tensor, views: i64) -> Result<(LossTerms, Tensor), NnError> {
+        let _no_grad = tch::no_grad_guard();
         if views < 2 {
             return Err(NnError::Shape {
                 what: "logits of two views or more",

@@ -298,10 +298,6 @@ impl Architecture for VitArch {
         self.patch
     }
 
-    fn width_tensor(&self) -> Option<&'static str> {
-        None
-    }
-
     fn layouts(&self) -> Vec<&'static Layout> {
         let Self { size, registers, feature, .. } = self;
         let serving = self.facts().layouts.iter().filter(|(serves, _)| serves(size, *registers, *feature));

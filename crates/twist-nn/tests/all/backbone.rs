@@ -1,13 +1,15 @@
 //! Backbones against PyTorch: eval in float32, training in float64.
 
 use tch::{Device, Kind, Tensor};
-use twist_nn::{
-    Arch, Backbone, BackboneConfig, CifarDepth, CifarResNet, Depth, Mode, ResNet, Role, Stem, Store,
-    VisionTransformer,
-};
+use twist_nn::{Arch, Backbone, BackboneConfig, BackboneOptions, Mode, Role, Store, VisionTransformer};
 
 use crate::keys::configuration;
 use crate::reference::{Values, apply_rule, close, distance, images, tensor};
+
+fn of_width(arch: &str, width: i64) -> BackboneConfig {
+    let options = BackboneOptions { width, ..BackboneOptions::default() };
+    BackboneConfig { arch: arch.parse().unwrap(), options }
+}
 
 fn network(name: &str) -> (Store, Box<dyn Backbone>) {
     let mut store = Store::new(Device::Cpu, 0);
@@ -142,9 +144,9 @@ fn segments(net: &dyn Backbone, images: &Tensor) -> Vec<Tensor> {
 #[test]
 fn stages_halve_the_resolution_and_double_the_channels() {
     let mut store = Store::new(Device::Cpu, 0);
-    let net = ResNet::new(&mut store.builder(""), Depth::D50, Stem::Cifar, 8).unwrap();
+    let net = of_width("resnet50_cifar", 8).build(&mut store.builder("")).unwrap();
     let input = images(2, 32);
-    let outputs = segments(&net, &input);
+    let outputs = segments(net.as_ref(), &input);
     let sizes: Vec<Vec<i64>> = [3, 7, 13, 16].iter().map(|&block| outputs[block].size()).collect();
     assert_eq!(sizes, [[2, 32, 32, 32], [2, 64, 16, 16], [2, 128, 8, 8], [2, 256, 4, 4]]);
     let pooled = outputs[16].mean_dim([2i64, 3].as_slice(), false, Kind::Float);
@@ -179,16 +181,16 @@ fn resnets_for_cifar_are_those_of_the_paper() {
 #[test]
 fn a_shortcut_without_parameters_thins_out_and_fills_up() {
     let mut store = Store::new(Device::Cpu, 0);
-    let net = CifarResNet::new(&mut store.builder(""), CifarDepth::D20, 64).unwrap();
+    let net = of_width("resnet20", 64).build(&mut store.builder("")).unwrap();
     let input = images(2, 32);
-    let before = segments(&net, &input)[3].copy();
+    let before = segments(net.as_ref(), &input)[3].copy();
     // Second convolutions of zero and the norms' first statistics: a block is its shortcut.
     tch::no_grad(|| {
         for entry in store.entries().iter().filter(|entry| entry.name.ends_with("conv2.weight")) {
             let _ = entry.tensor.shallow_clone().zero_();
         }
     });
-    let outputs = segments(&net, &input);
+    let outputs = segments(net.as_ref(), &input);
     let (stem, maps) = (&outputs[0], [&outputs[3], &outputs[6], &outputs[9]]);
     assert_ne!(&before, maps[0]);
     assert_eq!(maps[0], stem);
@@ -202,7 +204,7 @@ fn a_shortcut_without_parameters_thins_out_and_fills_up() {
 #[test]
 fn resnets_for_cifar_learn_and_have_widths_that_can_be_halved() {
     let mut store = Store::new(Device::Cpu, 0);
-    let net = CifarResNet::new(&mut store.builder(""), CifarDepth::D20, 8).unwrap();
+    let net = of_width("resnet20", 8).build(&mut store.builder("")).unwrap();
     let mut x = images(4, 16);
     for index in 0..net.segments() {
         x = net.segment(index, &x, Mode::Train).unwrap();
@@ -212,7 +214,7 @@ fn resnets_for_cifar_learn_and_have_widths_that_can_be_halved() {
     assert!(store.parameters().iter().all(|parameter| parameter.grad().defined()));
     assert!(net.segment(net.segments(), &x, Mode::Train).is_err());
     for width in [0, 4, 12, 20] {
-        let error = CifarResNet::new(&mut Store::new(Device::Cpu, 0).builder(""), CifarDepth::D20, width);
+        let error = of_width("resnet20", width).build(&mut Store::new(Device::Cpu, 0).builder(""));
         assert!(error.unwrap_err().to_string().contains("multiple of 8"), "{width}");
     }
 }
