@@ -77,7 +77,7 @@ pub(crate) fn timed(
     let costs = run.rehearse(asked.patience(), Some(existing(folder)), evaluate)?;
     drop(busy);
     let images = run.into_task().into_images();
-    let fixed = plan.config().self_label.as_ref().map_or(0, |stage| stage.epochs);
+    let fixed = plan.config.self_label.as_ref().map_or(0, |stage| stage.epochs);
     let estimate = Estimate { costs, work: plan.run.work(), fixed };
     let fitted = estimate.tell(asked, talk, |epochs, talk| {
         let made = make(epochs, talk)?;

@@ -4,7 +4,7 @@
 //! The rules use what is known before the first step (sizes, counts, gray or colour, GPU or not) and never a timing, so
 //! the same folder gives the same recipe on the same kind of machine.
 
-use twist_data::{DataInfo, Dataset, InfoOptions, info};
+use twist_data::{DataInfo, Dataset, SurveyOptions, info};
 use twist_model::Model;
 use twist_nn::Arch;
 
@@ -57,7 +57,7 @@ struct Trained {
 
 /// Looks at some images for a recipe of all of them.
 pub(crate) fn look(dataset: &dyn Dataset, gpu: bool, asked: UserChoices) -> Facts {
-    let seen = info(dataset, &InfoOptions { sample: Some(LOOKED_AT), ..InfoOptions::default() });
+    let seen = info(dataset, Some(LOOKED_AT), &SurveyOptions::default());
     Facts::of(&seen, gpu, asked)
 }
 
@@ -301,13 +301,12 @@ mod tests {
                         Recipe::read(NAME, &made.text, &[]).unwrap_or_else(|e| panic!("{e}\n{}", made.text));
                     let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
                     let data = DataFacts { images, ..DataFacts::default() };
-                    let plan = TrainPlan::new(recipe.config(), &data, &machine)
+                    let plan = TrainPlan::new(&recipe.config, &data, &machine)
                         .unwrap_or_else(|error| panic!("{images} of {side}: {error}"));
                     assert!(
-                        plan.run.total_steps >= 10
-                            && plan.net().head.dim <= plan.run.batch_size.max(2) as i64
+                        plan.run.total_steps >= 10 && plan.net.head.dim <= plan.run.batch_size.max(2) as i64
                     );
-                    assert_eq!(recipe.config().views[0].hue == 0.0, gray);
+                    assert_eq!(recipe.config.views[0].hue == 0.0, gray);
                     seen += 1;
                 }
             }

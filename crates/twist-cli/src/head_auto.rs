@@ -172,7 +172,7 @@ mod tests {
         let made = recipe_for(&features, asked);
         let recipe = HeadRecipe::read(NAME, &made.text, &[]).unwrap_or_else(|e| panic!("{e}\n{}", made.text));
         let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
-        let plan = HeadPlan::new(recipe.config(), &features, &machine);
+        let plan = HeadPlan::new(&recipe.config, &features, &machine);
         let plan = plan.unwrap_or_else(|error| panic!("{rows} rows: {error}\n{}", made.text));
         (made, plan)
     }
@@ -191,8 +191,8 @@ mod tests {
                         plan.run.batch_size,
                         plan.run.epochs,
                         plan.run.total_steps,
-                        plan.neighbours(),
-                        plan.heads(),
+                        plan.neighbours,
+                        plan.heads,
                         plan.guided(),
                     )
                 });
@@ -214,17 +214,17 @@ mod tests {
         for (rows, k, guided) in [(100, 10, true), (300, 101, true), (1_999, 100, true), (2_000, 100, false)]
         {
             let (made, plan) = plan_of(rows, clusters(k));
-            let guide = plan.config().guide;
+            let guide = plan.config.guide;
             let end = plan.guidance_at(plan.run.total_steps - 1);
             let wanted = if guided { (1.0, 10, 1, 300) } else { (0.0, 0, 4, 600) };
-            let found = (end, guide.neighbours, plan.heads(), plan.run.total_steps);
+            let found = (end, guide.neighbours, plan.heads, plan.run.total_steps);
             assert_eq!(found, wanted, "{rows} rows, {k} clusters");
             let said = made.reasons.iter().any(|reason| reason.contains("guided to the end by k-means"));
             assert_eq!(said, guided, "{:?}", made.reasons);
         }
         let asked = UserChoices { heads: Some(3), ..clusters(10) };
         let (_, plan) = plan_of(100, asked);
-        assert_eq!((plan.heads(), plan.guided()), (3, 3), "all that are asked for");
+        assert_eq!((plan.heads, plan.guided()), (3, 3), "all that are asked for");
     }
 
     #[test]
@@ -250,8 +250,8 @@ mod tests {
     fn what_is_asked_for_wins_and_the_rest_follows() {
         let asked = UserChoices { clusters: None, epochs: Some(1), batch_size: Some(50), heads: Some(1) };
         let (made, plan) = plan_of(1_000, asked);
-        assert_eq!((plan.run.batch_size, plan.run.total_steps, plan.heads(), plan.guided()), (50, 20, 1, 0));
-        assert_eq!(plan.net().dim, 40);
+        assert_eq!((plan.run.batch_size, plan.run.total_steps, plan.heads, plan.guided()), (50, 20, 1, 0));
+        assert_eq!(plan.net.dim, 40);
         for words in
             ["40 clusters: one for 25 rows", "1 epoch: as asked for, 20 steps", "batches of 50: as asked"]
         {

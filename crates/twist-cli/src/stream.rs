@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use twist_data::{Dataset, Skipped};
-use twist_model::{FeatureBatch, FeatureTable, ModelError, StreamEvents, TableSink, stream_features};
+use twist_data::Dataset;
+use twist_model::{FeatureBatch, FeatureTable, ModelError, StreamEvent, TableSink, stream_features};
 use twist_nn::FeatureKind;
 
 use crate::model::Opened;
@@ -27,14 +27,21 @@ pub(crate) fn into_table(
     talk: &Talk,
     mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), ModelError>,
 ) -> anyhow::Result<usize> {
-    let mut events =
-        Watching { talk: talk.clone(), counting: Counting::new(talk, what).on(&opened.machine), skipped: 0 };
+    let (mut counting, mut skipped) = (Counting::new(talk, what).on(&opened.machine), 0);
+    let mut hear = |event: StreamEvent<'_>| match event {
+        StreamEvent::Skipped(image) => {
+            skipped += 1;
+            if skipped <= NAMED {
+                talk.warn(format!("skipped {}: {}", image.path, image.reason));
+            }
+        }
+        StreamEvent::Progress(done, all) => counting.at(done, all),
+    };
     let kind = FeatureKind::Last;
-    let count = stream_features(&opened.model, &opened.input, kind, dataset, &mut events, |batch| {
+    let count = stream_features(&opened.model, &opened.input, kind, dataset, &mut hear, |batch| {
         write(&batch, &mut *sink)
     })?;
     sink.finish()?;
-    let Watching { counting, skipped, .. } = events;
     drop(counting);
     if skipped > 0 {
         let named = if skipped > NAMED { "; `twist data verify` names them all" } else { "" };
@@ -58,23 +65,4 @@ pub(crate) fn features_into_table(
     }
     sink.finish()?;
     Ok(indices.len())
-}
-
-struct Watching {
-    talk: Talk,
-    counting: Counting,
-    skipped: usize,
-}
-
-impl StreamEvents for Watching {
-    fn skipped(&mut self, image: &Skipped) {
-        self.skipped += 1;
-        if self.skipped <= NAMED {
-            self.talk.warn(format!("skipped {}: {}", image.path, image.reason));
-        }
-    }
-
-    fn progress(&mut self, done: usize, all: usize) {
-        self.counting.at(done, all);
-    }
 }

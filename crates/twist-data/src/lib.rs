@@ -77,7 +77,7 @@ pub use crate::official::{
 pub use crate::pack::{PackOptions, PackReport, pack};
 pub use crate::sampler::{BatchRequest, Sampler};
 pub use crate::survey::{
-    ClassCount, DataInfo, Duplicates, InfoOptions, OnProgress, Remark, Shade, Spread, Unreadable,
-    VerifyOptions, VerifyReport, info, verify,
+    ClassCount, DataInfo, Duplicates, OnProgress, Remark, Shade, Spread, SurveyOptions, Unreadable,
+    VerifyReport, info, verify,
 };
 pub use crate::synth::{SHAPES_SIZE, Shapes, Split};

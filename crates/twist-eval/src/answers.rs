@@ -7,6 +7,7 @@ use twist_metrics::{average_precision_11_point, mean_per_class_accuracy};
 use twist_train::labels::Targets;
 
 use crate::EvalError;
+use crate::labels::label_numbers;
 
 /// The answers for some images, in their order.
 #[derive(Debug)]
@@ -80,8 +81,7 @@ impl Answers {
     pub(crate) fn score(&self, scores: &Tensor, metric: TransferMetric) -> Result<f64, EvalError> {
         match self {
             Self::Classes(labels, _) => {
-                let best = Vec::<i64>::try_from(scores.f_argmax(1, false)?)?;
-                let predictions: Vec<u32> = best.into_iter().map(|class| class as u32).collect();
+                let predictions = label_numbers(&scores.f_argmax(1, false)?)?;
                 if metric == TransferMetric::MeanPerClass {
                     return Ok(mean_per_class_accuracy(labels, &predictions)?);
                 }

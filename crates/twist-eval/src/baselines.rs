@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use tch::{Kind, Tensor};
 use twist_data::Dataset;
 use twist_metrics::cluster_scores;
-use twist_model::EvalInput;
-use twist_model::{NetworkOutputs, RowBuffer, unit_rows};
+use twist_model::{EvalInput, NetworkOutputs, RowBuffer, unit_rows};
 use twist_nn::{NetConfig, TwistNet};
+use twist_run::{Figures, figure};
 
 use crate::crops::pixel_transform;
-use crate::labels::label_tensor;
+use crate::labels::{label_numbers, label_tensor};
 use crate::split::{EvalData, Split};
 use crate::{EvalError, KMeans, KnnProtocol, knn_top1};
 
@@ -22,30 +21,10 @@ const MOST_CLUSTERS: i64 = 1_024;
 /// Bins of each channel in a colour histogram.
 const BINS: i64 = 8;
 
-/// The baselines, as fractions; names are the keys below `baselines` in `metrics.json`.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Baselines {
-    /// Weighted k-NN on normalised pixels.
-    pub knn_pixels_top1: f64,
-    /// Weighted k-NN on the features of the same backbone with random weights.
-    pub knn_random_backbone_top1: f64,
-    /// One-to-one accuracy of k-means on pixels, told the number of classes; on the labelled images whose clusters are
-    /// scored, at most 10,000 of them. `None` where it is fitted to fewer images than there are classes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kmeans_pixels_accuracy: Option<f64>,
-    /// One-to-one accuracy of k-means on 8 × 8 × 8 colour histograms, told the number of classes; `None` as above.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kmeans_histogram_accuracy: Option<f64>,
-    /// As [`Baselines::kmeans_pixels_accuracy`], with as many clusters as the network has: accuracy depends on their number.
-    /// `None` where that is the number of classes, or more than 1,024.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kmeans_pixels_accuracy_at_k: Option<f64>,
-    /// The same of colour histograms.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kmeans_histogram_accuracy_at_k: Option<f64>,
-}
-
-/// Measures all of them with the images and the vote of the evaluation that they stand beside.
+/// Measures all of them with the images and the vote of the evaluation that they stand beside: weighted k-NN on pixels and on
+/// the features of the same backbone with random weights, and k-means on pixels and on colour histograms, told the number of
+/// classes, and once more with as many clusters as the network has, because accuracy depends on their number. A k-means of
+/// more clusters than images is left out, and a second one of as many clusters as the first or of more than 1,024.
 pub(crate) fn measure(
     input: &EvalInput,
     data: &EvalData,
@@ -53,13 +32,13 @@ pub(crate) fn measure(
     protocol: KnnProtocol,
     net: &NetConfig,
     seed: u64,
-) -> Result<Baselines, EvalError> {
+) -> Result<Figures, EvalError> {
     let small = EvalInput { transform: pixel_transform(&input.transform), ..input.clone() };
     let (train, test) = (&data.train, data.evaluated());
     let classes = train.classes().len() as i64;
     let bank = table(&small, train, &split.bank, pixels)?;
     let queries = table(&small, test, &split.queries, pixels)?;
-    let knn_pixels_top1 = bank.knn(&queries, classes, protocol)?;
+    let knn_pixels = bank.knn(&queries, classes, protocol)?;
 
     input.watch.now("a random backbone");
     let random = TwistNet::new(net, input.device, seed)?;
@@ -67,7 +46,7 @@ pub(crate) fn measure(
         let features = NetworkOutputs::of(&random, input, dataset, indices)?;
         Ok(Table { labels: label_tensor(&**dataset, &features.indices), rows: features.embeddings })
     };
-    let knn_random_backbone_top1 =
+    let knn_random =
         features(train, &split.bank)?.knn(&features(test, &split.queries)?, classes, protocol)?;
 
     drop((bank, queries));
@@ -83,16 +62,20 @@ pub(crate) fn measure(
         let at_k = own.map(|clusters| bank.kmeans(&asked, clusters, seed)).transpose()?.flatten();
         Ok::<_, EvalError>((bank.kmeans(&asked, classes, seed)?, at_k))
     };
-    let (kmeans_pixels_accuracy, kmeans_pixels_accuracy_at_k) = kmeans(pixels)?;
-    let (kmeans_histogram_accuracy, kmeans_histogram_accuracy_at_k) = kmeans(histograms)?;
-    Ok(Baselines {
-        knn_pixels_top1,
-        knn_random_backbone_top1,
-        kmeans_pixels_accuracy,
-        kmeans_histogram_accuracy,
-        kmeans_pixels_accuracy_at_k,
-        kmeans_histogram_accuracy_at_k,
-    })
+    let (pixels, pixels_at_k) = kmeans(pixels)?;
+    let (histogram, histogram_at_k) = kmeans(histograms)?;
+    let found = [
+        (figure::KNN_PIXELS_TOP1, Some(knn_pixels)),
+        (figure::KNN_RANDOM_TOP1, Some(knn_random)),
+        (figure::KMEANS_PIXELS, pixels),
+        (figure::KMEANS_HISTOGRAM, histogram),
+        (figure::KMEANS_PIXELS_AT_K, pixels_at_k),
+        (figure::KMEANS_HISTOGRAM_AT_K, histogram_at_k),
+    ];
+    let mut figures: Figures =
+        found.into_iter().filter_map(|(figure, value)| Some((figure, value?))).collect();
+    figures.retain(f64::is_finite);
+    Ok(figures)
 }
 
 /// Vectors `[N, D]` with their labels `[N]`.
@@ -145,11 +128,8 @@ impl Table {
             return Ok(None);
         }
         let fit = KMeans { clusters, restarts: KMEANS_RESTARTS, iterations: 100, seed }.fit(&self.rows)?;
-        let numbers = |tensor: &Tensor| -> Result<Vec<u32>, EvalError> {
-            Ok(Vec::<i64>::try_from(tensor)?.into_iter().map(|value| value as u32).collect())
-        };
-        let scores = cluster_scores(&numbers(&queries.labels)?, &numbers(&fit.assign(&queries.rows)?)?)?;
-        Ok(Some(scores.accuracy_one_to_one))
+        let found = label_numbers(&fit.assign(&queries.rows)?)?;
+        Ok(Some(cluster_scores(&label_numbers(&queries.labels)?, &found)?.accuracy_one_to_one))
     }
 }
 

@@ -4,16 +4,17 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tch::Device;
-use twist_data::{DecodeLimits, Decoder};
+use twist_data::Decoder;
 use twist_nn::TwistNet;
 use twist_run::{Carried, Figures, Log, Metrics, figure, files};
 use twist_train::TrainPlan;
 
+use crate::artefacts::{self, Artefacts, contact_sheet};
 use crate::baselines::{self, KMEANS_RESTARTS};
 use crate::crops::pixel_transform;
-use crate::scores::{self, Scores};
+use crate::scores::Measuring;
 use crate::split::{EvalData, Split};
-use crate::{EvalError, KnnProtocol, artefacts};
+use crate::{EvalError, KnnProtocol};
 use twist_model::{EvalInput, NetworkOutputs, Watch};
 
 /// Without held-out data, at most this many training images are scored and kept as embeddings.
@@ -81,24 +82,18 @@ pub fn final_evaluation(
     let most = if data.held_out.is_some() { usize::MAX } else { TRAINING_IMAGES_SCORED };
     let split = data.split(usize::MAX, most);
     let knn = KnnProtocol::of_plan(plan);
-    let (scores, features) = scores::measure(net, &input, data, &split, knn)?;
+    let (figures, features) = Measuring { net, input: &input, data, knn }.figures(&split)?;
     watch.now("thumbnails");
-    let names =
-        artefacts::carry_names(&features, &**data.evaluated(), folder, plan.net().head.dim, run.steps)?;
-    write_artefacts(plan, data, (&features, run.steps), folder)?;
+    let names = write_artefacts(plan, data, &features, folder, run.steps)?;
 
-    let mut metrics = Metrics {
-        figures: Figures::of(&scores),
-        protocol: protocol(plan, data, &split, &scores, &features),
-        ..Metrics::default()
-    };
+    let protocol = protocol(plan, data, &split, &figures, &features);
+    let mut metrics = Metrics { figures, protocol, ..Metrics::default() };
     metrics.figures.extend(&run.costs);
     metrics.set_steps(run.steps);
-    if plan.eval().baselines && split.has_knn() {
+    if plan.eval.baselines && split.has_knn() {
         watch.now("baselines");
         let few = data.split(BASELINE_BANK, BASELINE_QUERIES);
-        let measured = baselines::measure(&input, data, &few, knn, plan.net(), plan.run.seed)?;
-        metrics.baselines = Figures::of(&measured);
+        metrics.baselines = baselines::measure(&input, data, &few, knn, &plan.net, plan.run.seed)?;
         metrics.protocol["baselines"] = json!({
             "pixels": pixel_transform(&input.transform).crop,
             "bank": few.bank.len(),
@@ -113,27 +108,22 @@ pub fn final_evaluation(
     Ok(Evaluated { metrics, names })
 }
 
-/// The files that the report draws from.
+/// The files that the report draws from. Returns what became of the names of classes.
 fn write_artefacts(
     plan: &TrainPlan,
     data: &EvalData,
-    (features, steps): (&NetworkOutputs, u64),
+    features: &NetworkOutputs,
     folder: &Path,
-) -> Result<(), EvalError> {
-    let mut decoder = Decoder::new(DecodeLimits::default());
-    let names = artefacts::numbered(plan.net().head.dim);
-    let crops = Some(&*data.crops);
-    artefacts::write(
-        (features, Some(steps)),
-        &**data.evaluated(),
-        &names,
-        folder,
-        Some(&mut decoder),
-        crops,
-    )?;
-    let views = plan.views();
+    steps: u64,
+) -> Result<Option<Carried>, EvalError> {
+    let mut decoder = Decoder::default();
+    let names = artefacts::numbered(plan.net.head.dim);
+    let artefacts = Artefacts { features, dataset: &**data.evaluated(), names: &names, steps: Some(steps) };
+    let carried = artefacts.carry_names(folder, steps)?;
+    artefacts.write(folder, Some(&mut decoder), Some(&*data.crops))?;
     let sheet = folder.join(files::AUGMENTATION);
-    artefacts::contact_sheet::write(&sheet, &*data.train, views, plan.run.seed, &mut decoder)
+    contact_sheet::write(&sheet, &*data.train, &plan.views, plan.run.seed, &mut decoder)?;
+    Ok(carried)
 }
 
 /// Every value that defines the figures.
@@ -141,29 +131,29 @@ fn protocol(
     plan: &TrainPlan,
     data: &EvalData,
     split: &Split,
-    scores: &Scores,
+    figures: &Figures,
     features: &NetworkOutputs,
 ) -> Value {
-    let normalisation = &plan.config().data;
+    let normalisation = &plan.config.data;
     let mut protocol = json!({
         "evaluated_on": data.evaluated_on(),
         "evaluated_images": features.indices.len(),
         "labelled_images": features.labelled(&**data.evaluated()),
         "unreadable_images": features.skipped.len(),
-        "clusters": plan.net().head.dim,
+        "clusters": plan.net.head.dim,
         "assignment": "most probable cluster, evaluation mode",
         "weights": "last",
-        "transform": plan.eval().transform,
+        "transform": plan.eval.transform,
         "mean": normalisation.mean,
         "std": normalisation.std,
-        "precision": plan.precision(),
+        "precision": plan.precision,
         "twist": env!("CARGO_PKG_VERSION"),
     });
-    if scores.knn_top1.is_some() {
-        let (k_asked, voters) = (plan.eval().knn_k, split.bank.len());
+    if figures.get(figure::KNN_TOP1).is_some() {
+        let (k_asked, voters) = (plan.eval.knn_k, split.bank.len());
         protocol["knn"] = json!({
             "k": k_asked.min(voters),
-            "temperature": plan.eval().knn_temperature,
+            "temperature": plan.eval.knn_temperature,
             "features": "backbone, L2-normalised",
             "bank": voters,
             "queries": split.queries.len(),

@@ -29,7 +29,7 @@ impl KnnProtocol {
 
     /// What a run's plan says.
     pub fn of_plan(plan: &twist_train::TrainPlan) -> Self {
-        Self { k: plan.eval().knn_k as i64, temperature: plan.eval().knn_temperature }
+        Self { k: plan.eval.knn_k as i64, temperature: plan.eval.knn_temperature }
     }
 }
 

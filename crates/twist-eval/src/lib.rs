@@ -3,7 +3,7 @@
 //! [`NetworkOutputs`](twist_model::NetworkOutputs) are the outputs of a network in evaluation mode for every image: L2-normalised
 //! backbone features and the most probable clusters. From them this crate computes weighted k-NN ([`knn_top1`]) and the
 //! agreement of discovered classes with labels ([`clusters_against_labels`]; [`ClusterFigures`] has everything that a table
-//! needs). [`Baselines`] measure pixels, colour histograms and a backbone with random weights on the same images. The
+//! needs). Baselines measure pixels, colour histograms and a backbone with random weights on the same images. The
 //! [`OnlineEvaluator`] computes k-NN and the agreement while a run trains; [`final_evaluation()`] computes everything at its
 //! end and writes the files that the report draws.
 //!
@@ -63,7 +63,6 @@ mod artefacts;
 mod error;
 
 pub use artefacts::thumbnail;
-pub use baselines::Baselines;
 pub use classifier::{ClassifierScores, MatchedBy, classifier_scores};
 pub use cluster_eval::{
     ClassRow, ClusterFigures, FeatureClusters, FigureSummary, KMeansProtocol, Ranking, class_rows,
@@ -77,7 +76,7 @@ pub use knn::{KnnProtocol, knn_top1, knn_top1_each};
 pub use labels::label_numbers;
 pub use logistic::{Logistic, LogisticProtocol};
 pub use online::OnlineEvaluator;
-pub use scores::{Scores, clusters_against_labels};
+pub use scores::clusters_against_labels;
 pub use split::EvalData;
 pub use supervised::{Accuracy, LabelBudget, LabelledImages, Surroundings};
 pub use transfer::{

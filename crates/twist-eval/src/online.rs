@@ -5,7 +5,7 @@ use twist_run::{Figure, Figures, figure};
 use twist_train::{Evaluator, Moment, Pace, Pretraining, TrainPlan};
 
 use crate::probe::pace_of;
-use crate::scores;
+use crate::scores::Measuring;
 use crate::split::EvalData;
 use crate::{EvalError, KnnProtocol};
 
@@ -36,7 +36,8 @@ impl OnlineEvaluator {
         let input = self.data.input(plan)?;
         let (Pace { first, later }, part) = pace_of(self.data.split(BANK, QUERIES).read(), |images| {
             let some = self.data.split(images, images);
-            scores::measure(net, &input, &self.data, &some, KnnProtocol::of_plan(plan))?;
+            Measuring { net, input: &input, data: &self.data, knn: KnnProtocol::of_plan(plan) }
+                .figures(&some)?;
             Ok(some.read())
         })?;
         // The crops of what was looked at are kept.
@@ -51,8 +52,7 @@ impl OnlineEvaluator {
         let input = self.data.input(plan)?;
         let split = self.data.split(BANK, QUERIES);
         let knn = KnnProtocol::of_plan(plan);
-        let (scores, _) = scores::measure(net, &input, &self.data, &split, knn)?;
-        let mut figures = Figures::of(&scores);
+        let (mut figures, _) = Measuring { net, input: &input, data: &self.data, knn }.figures(&split)?;
         if split.has_knn() {
             // The number depends on them, so they stand beside the number.
             figures.set(figure::KNN_BANK, split.bank.len() as f64);

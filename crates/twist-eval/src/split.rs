@@ -69,10 +69,10 @@ impl EvalData {
     /// # Errors
     /// libtorch fails.
     pub fn input(&self, plan: &TrainPlan) -> Result<EvalInput, EvalError> {
-        let (machine, data) = (&plan.run.machine, &plan.config().data);
-        let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last(), machine.device)?;
-        let transform = plan.eval().transform.clone();
-        let input = EvalInput::new(transform, normalize, plan.precision(), machine);
+        let (machine, data) = (&plan.run.machine, &plan.config.data);
+        let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last, machine.device)?;
+        let transform = plan.eval.transform.clone();
+        let input = EvalInput::new(transform, normalize, plan.precision, machine);
         Ok(EvalInput { crops: Some(Arc::clone(&self.crops) as _), ..input })
     }
 

@@ -70,7 +70,7 @@ pub use neighbours::{Neighbours, nearest};
 pub use predict::{ClassSource, Predictions, Predictor, given_labels};
 pub use published::{Description, Sizes};
 pub use similar::{Similar, SimilarImages};
-pub use stream::{FeatureBatch, StreamEvents, stream_features};
+pub use stream::{FeatureBatch, StreamEvent, stream_features};
 pub use tables::{
     TableFormat, TableSink, beside, embedding_field, table_in_file, table_in_stream, table_on_terminal,
 };

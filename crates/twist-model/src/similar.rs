@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use tch::Tensor;
-use twist_data::{Dataset, GivenImage, Skipped, given_images};
+use twist_data::{Dataset, GivenImage, given_images};
 use twist_io::Refused;
 use twist_nn::FeatureKind;
 
 use crate::{
-    EvalInput, FeatureSet, Model, ModelError, Predictor, StreamEvents, nearest, stream_features, unit_rows,
+    EvalInput, FeatureSet, Model, ModelError, Predictor, StreamEvent, nearest, stream_features, unit_rows,
 };
 
 /// Frozen features that can be searched by cosine similarity.
@@ -111,31 +111,24 @@ impl<'a> SimilarImages<'a> {
 
     /// The features `[1, D]` of an image.
     fn features_of(&self, image: GivenImage) -> Result<Tensor, ModelError> {
-        let (mut reason, mut row) = (Reason::default(), None);
+        let (mut reason, mut row) = (None, None);
+        let mut hear = |event: StreamEvent<'_>| {
+            if let StreamEvent::Skipped(image) = event {
+                reason = Some(image.reason.clone());
+            }
+        };
         let images = given_images(vec![image]);
         let kind = FeatureKind::Last;
-        let read = stream_features(self.model, self.input, kind, &images, &mut reason, |batch| {
+        let read = stream_features(self.model, self.input, kind, &images, &mut hear, |batch| {
             row = Some(batch.features.shallow_clone());
             Ok(())
         });
         let query =
             |why: String| Refused::new(format!("{} cannot be searched for", images.path(0))).because(why);
-        match (reason.0, read) {
+        match (reason, read) {
             (Some(reason), _) => Err(query(reason).into()),
             (None, Err(error)) => Err(error),
             (None, Ok(_)) => row.ok_or(ModelError::NoFeatures),
         }
     }
-}
-
-/// Why an image could not be read.
-#[derive(Default)]
-struct Reason(Option<String>);
-
-impl StreamEvents for Reason {
-    fn skipped(&mut self, image: &Skipped) {
-        self.0 = Some(image.reason.clone());
-    }
-
-    fn progress(&mut self, _done: usize, _all: usize) {}
 }

@@ -17,13 +17,13 @@ pub struct FeatureBatch<'a> {
     pub features: &'a Tensor,
 }
 
-/// Who hears of a stream while it flows.
-pub trait StreamEvents {
+/// What is heard of a stream while it flows.
+#[derive(Clone, Copy, Debug)]
+pub enum StreamEvent<'a> {
     /// An image could not be read and is left out.
-    fn skipped(&mut self, image: &Skipped);
-
-    /// `done` of `all` images are done, those that could not be read included.
-    fn progress(&mut self, done: usize, all: usize);
+    Skipped(&'a Skipped),
+    /// So many of so many images are done, those that could not be read included.
+    Progress(usize, usize),
 }
 
 /// Hands the features of every readable image of `dataset` to `take`, in order; memory holds a few batches of them,
@@ -38,21 +38,21 @@ pub fn stream_features(
     input: &EvalInput,
     kind: FeatureKind,
     dataset: &Arc<dyn Dataset>,
-    events: &mut dyn StreamEvents,
+    hear: &mut dyn FnMut(StreamEvent<'_>),
     mut take: impl FnMut(FeatureBatch<'_>) -> Result<(), ModelError>,
 ) -> Result<usize, ModelError> {
     model.backbone()?;
     let all: Vec<u32> = (0..dataset.len() as u32).collect();
     let (mut rows, mut done) = (0, 0);
     input.for_each_read(dataset, &all, |read| {
-        read.skipped.iter().for_each(|image| events.skipped(image));
+        read.skipped.iter().for_each(|image| hear(StreamEvent::Skipped(image)));
         if let Some(bytes) = read.bytes {
             let features = input.features(model, bytes, kind)?.f_to_device(Device::Cpu)?;
             take(FeatureBatch { indices: read.indices, features: &features })?;
         }
         rows += read.indices.len();
         done += read.indices.len() + read.skipped.len();
-        events.progress(done, all.len());
+        hear(StreamEvent::Progress(done, all.len()));
         Ok::<(), ModelError>(())
     })?;
     if rows == 0 { Err(ModelError::NoFeatures) } else { Ok(rows) }

@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use twist_data::{
-    Dataset, DecodeLimits, Decoder, GivenImage, LabelSource, OpenOptions, Rgb8, Splits, Stored, given_images,
+    Dataset, Decoder, GivenImage, LabelSource, OpenOptions, Rgb8, Splits, Stored, given_images,
 };
 
 use crate::error::raised;
@@ -102,7 +102,7 @@ pub(crate) fn opened(data: &str, labels: &str, splits: Splits) -> PyResult<Arc<d
 fn decoded(dataset: &dyn Dataset, index: usize) -> PyResult<Rgb8> {
     match dataset.read(index).map_err(raised)? {
         Stored::Pixels(image) => Ok(Rgb8::clone(&image)),
-        Stored::Encoded(bytes) => Decoder::new(DecodeLimits::default())
+        Stored::Encoded(bytes) => Decoder::default()
             .decode(&bytes)
             .map_err(|source| raised(twist_data::DataError::Decode { path: dataset.path(index), source })),
     }

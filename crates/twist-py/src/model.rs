@@ -12,7 +12,7 @@ use torch_ext::{DeviceRequest, Machine, Precision, device_name};
 use twist_data::{Dataset, Skipped};
 use twist_model::{
     ClassSource, EvalInput, FeatureBatch, FeatureCache, Model as Weights, ModelError, ModelName, NamedModel,
-    Predictor, StreamEvents, names_of_model, stream_features, unit_rows,
+    Predictor, StreamEvent, names_of_model, stream_features, unit_rows,
 };
 use twist_nn::FeatureKind;
 
@@ -91,15 +91,20 @@ impl Opened {
         stop: &Stop,
         mut take: impl FnMut(FeatureBatch<'_>) -> Result<(), ModelError>,
     ) -> Result<Vec<Skipped>, ModelError> {
-        let mut unread = Unread::default();
+        let mut unread = Vec::new();
+        let mut hear = |event: StreamEvent<'_>| {
+            if let StreamEvent::Skipped(image) = event {
+                unread.push(image.clone());
+            }
+        };
         let kind = FeatureKind::Last;
-        let done = stream_features(&self.model, &self.input, kind, dataset, &mut unread, |batch| {
+        let done = stream_features(&self.model, &self.input, kind, dataset, &mut hear, |batch| {
             stop.check()?;
             take(batch)
         });
-        unreadable.check(&unread.0)?;
+        unreadable.check(&unread)?;
         done?;
-        Ok(unread.0)
+        Ok(unread)
     }
 
     /// What turns features into the `top` most probable classes, with a warning where their names cannot be used.
@@ -114,18 +119,6 @@ impl Opened {
         let warning = warning.map(|other| format!("classes appear without their names: {other}"));
         Ok((Predictor::new(&self.model, source, &names, top)?, warning))
     }
-}
-
-/// Images that could not be read.
-#[derive(Default)]
-struct Unread(Vec<Skipped>);
-
-impl StreamEvents for Unread {
-    fn skipped(&mut self, image: &Skipped) {
-        self.0.push(image.clone());
-    }
-
-    fn progress(&mut self, _done: usize, _all: usize) {}
 }
 
 #[pymethods]

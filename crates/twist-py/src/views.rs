@@ -61,8 +61,8 @@ impl Views {
         };
         let machine = Machine::detect(DeviceRequest::Cpu, threads).map_err(raised)?;
         let threads = machine.threads;
-        let plan = TrainPlan::new(read.config(), &DataFacts::of(&*dataset), &machine).map_err(raised)?;
-        let dataset = held(&plan.config().data, dataset);
+        let plan = TrainPlan::new(&read.config, &DataFacts::of(&*dataset), &machine).map_err(raised)?;
+        let dataset = held(&plan.config.data, dataset);
         let (epoch, told) = (AtomicU64::new(0), Arc::default());
         Ok(Self { recipe, dataset, plan, threads, strict, epoch, told })
     }
@@ -100,13 +100,13 @@ impl Views {
     /// What the recipe subtracts from each channel of pixels in [0, 1].
     #[getter]
     fn mean(&self) -> [f64; 3] {
-        self.plan.config().data.mean
+        self.plan.config.data.mean
     }
 
     /// What it then divides each channel by.
     #[getter]
     fn std(&self) -> [f64; 3] {
-        self.plan.config().data.std
+        self.plan.config.data.std
     }
 
     fn __repr__(&self) -> String {

@@ -93,13 +93,13 @@ pub fn step(bench: &StepBench, machine: &Machine) -> Result<StepTiming, TrainErr
     let plan = TrainPlan::new(&config, &facts, machine)?;
     let mut state = TrainState::new(&plan)?;
     let device = machine.device;
-    let normalize = DeviceNormalize::new(config.data.mean, config.data.std, plan.channels_last(), device)?;
+    let normalize = DeviceNormalize::new(config.data.mean, config.data.std, plan.channels_last, device)?;
     let random = |views: &[ViewPolicy]| {
         let side = i64::from(views[0].size);
         let shape = [views.len() as i64, bench.batch as i64, side, side, 3];
         Tensor::f_randint(256, shape, (Kind::Uint8, device))
     };
-    let resolutions = plan.views().chunk_by(|a, b| a.size == b.size);
+    let resolutions = plan.views.chunk_by(|a, b| a.size == b.size);
     let pixels = resolutions.map(random).collect::<Result<Vec<_>, _>>()?;
 
     let mut seconds = Vec::with_capacity(bench.steps);
@@ -117,8 +117,8 @@ pub fn step(bench: &StepBench, machine: &Machine) -> Result<StepTiming, TrainErr
         best_ms: seconds.first().copied().unwrap_or(0.0) * 1e3,
         images_per_second: bench.batch as f64 / median,
         peak_memory_gib: peak_memory_gib(device),
-        precision: plan.precision().name(),
-        channels_last: plan.channels_last(),
+        precision: plan.precision.name(),
+        channels_last: plan.channels_last,
         device: torch_ext::device_name(device),
         threads: machine.threads,
     })

@@ -12,21 +12,21 @@ use crate::{TrainConfig, TrainError, TrainPlan};
 impl TrainPlan {
     /// The metadata of the checkpoint of a run of this plan that stands there.
     pub fn checkpoint_facts(&self, recipe_name: &str, standing: &Standing) -> CheckpointFacts<TrainConfig> {
-        let (data, transform) = (self.config().data, &self.eval().transform);
+        let (data, transform) = (self.config.data, &self.eval.transform);
         let Standing { step, guard_streaks, measured, losses } = standing.clone();
         CheckpointFacts {
             step,
             epoch: self.run.epoch_of(step),
             total_steps: self.run.total_steps,
             recipe_name: recipe_name.into(),
-            recipe: self.config().clone(),
-            precision: Some(self.precision()),
+            recipe: self.config.clone(),
+            precision: Some(self.precision),
             guard_streaks,
             measured,
             losses,
-            class_names: self.classes().to_vec(),
-            data_fingerprint: self.data_fingerprint().into(),
-            images: Some(self.images()),
+            class_names: self.classes.to_vec(),
+            data_fingerprint: self.data_fingerprint.clone(),
+            images: Some(self.images),
             mean: data.mean,
             std: data.std,
             resize: transform.resize,

@@ -38,7 +38,7 @@ pub(crate) fn continue_from(
             ));
         }
     };
-    let optimizer = optimizer(plan.optim().name, released);
+    let optimizer = optimizer(plan.optim.name, released);
     let misfit = |error: TrainError| refused(&error.to_string(), "choose the recipe of its run");
     state.optimizer.load(&optimizer?).map_err(misfit)?;
     state.net.store.load(&network)?;
@@ -119,7 +119,7 @@ mod tests {
         let recipe = Recipe::tiny(&[&sizes[..], &optim, &others, more].concat()).unwrap();
         let machine = Machine { device: Device::Cpu, threads: 1, loader_threads: 1, fast_bf16: false };
         let plan =
-            TrainPlan::new(recipe.config(), &DataFacts { images: 16, ..DataFacts::default() }, &machine)
+            TrainPlan::new(&recipe.config, &DataFacts { images: 16, ..DataFacts::default() }, &machine)
                 .unwrap();
         let state = TrainState::new(&plan).unwrap();
         (plan, state)

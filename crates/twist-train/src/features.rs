@@ -63,9 +63,9 @@ impl BatchFeatures {
     ) -> Result<Self, TrainError> {
         let backbone = net.backbone.as_ref();
         // The scope ends with this function, before the second pass: it keeps weights that were cast without a graph.
-        let _autocast = Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
+        let _autocast = Autocast::scope(plan.run.machine.device, plan.precision.kind())?;
         let pieces = pieces(plan, images, step, Network::Student)?;
-        if plan.accumulation() == 1 && !plan.checkpoint_activations() {
+        if plan.accumulation == 1 && !plan.checkpoint_activations() {
             let features = pieces.iter().map(|piece| piece.forward(backbone, piece.tracked));
             let features = features.collect::<Result<Vec<_>, _>>()?;
             return Ok(Self { all: in_view_order(&pieces, features)?, recomputed: Vec::new() });
@@ -73,7 +73,7 @@ impl BatchFeatures {
         no_grad(|| {
             let (mut recomputed, mut features) = (Vec::new(), Vec::new());
             for mut piece in pieces {
-                features.push(if plan.checkpoint_activations() && plan.accumulation() == 1 {
+                features.push(if plan.checkpoint_activations() && plan.accumulation == 1 {
                     piece.forward_keeping_inputs(backbone)?
                 } else {
                     piece.forward(backbone, Mode::TrainUntracked)?
@@ -96,7 +96,7 @@ impl BatchFeatures {
         images: &[Tensor],
         step: u64,
     ) -> Result<Tensor, TrainError> {
-        let _autocast = Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
+        let _autocast = Autocast::scope(plan.run.machine.device, plan.precision.kind())?;
         let pieces = pieces(plan, images, step, Network::Teacher)?;
         let features = pieces.iter().map(|piece| piece.forward(net.backbone.as_ref(), piece.tracked));
         in_view_order(&pieces, features.collect::<Result<Vec<_>, _>>()?)
@@ -147,7 +147,7 @@ impl Piece {
         plan: &TrainPlan,
         gradient: Tensor,
     ) -> Result<(), TrainError> {
-        let (device, kind) = (plan.run.machine.device, plan.precision().kind());
+        let (device, kind) = (plan.run.machine.device, plan.precision.kind());
         if !plan.checkpoint_activations() {
             let features = {
                 let _autocast = Autocast::scope(device, kind)?;
@@ -183,7 +183,7 @@ fn pieces(
     step: u64,
     network: Network,
 ) -> Result<Vec<Piece>, TrainError> {
-    let (batch, together) = (plan.run.batch_size as i64, plan.norm_batch() as i64);
+    let (batch, together) = (plan.run.batch_size as i64, plan.norm_batch as i64);
     let mut pieces = Vec::new();
     let mut views_before = 0;
     for of_resolution in images {
@@ -258,7 +258,7 @@ struct DropPathSeed {
 
 impl DropPathSeed {
     fn new(plan: &TrainPlan, step: u64, network: Network, piece: u64) -> Self {
-        let draws = plan.net().backbone.options.drop_path > 0.0;
+        let draws = plan.net.backbone.options.drop_path > 0.0;
         Self {
             seed: draws.then(|| {
                 [step, network as u64, piece]

@@ -39,7 +39,7 @@ pub fn init_from(net: &TwistNet, model: &Model) -> Result<LoadReport, TrainError
 
 /// Says so when the plan normalises pixels otherwise than the model was trained with.
 pub(crate) fn other_pixels(model: &Model, plan: &TrainPlan) -> Option<String> {
-    let (card, data) = (&model.card, plan.config().data);
+    let (card, data) = (&model.card, plan.config.data);
     (card.backbone.is_some() && (card.mean, card.std) != (data.mean, data.std)).then(|| {
         format!(
             "{} expects pixels with mean {:?} and std {:?}, and this run normalises with {:?} and {:?}: its first layers have to \

@@ -25,12 +25,12 @@
 //! let recipe = Recipe::read("demo", &text, &["train.seed=1".parse()?])?;
 //! let dataset = twist_data::open("shapes:train", &twist_data::OpenOptions::default())?;
 //! let machine = Machine::detect(DeviceRequest::Auto, None)?;
-//! let plan = TrainPlan::new(recipe.config(), &DataFacts::of(dataset.as_ref()), &machine)?;
+//! let plan = TrainPlan::new(&recipe.config, &DataFacts::of(dataset.as_ref()), &machine)?;
 //!
 //! let folder = RunFolder::open("runs/demo", OnExisting::Refuse)?;
 //! let options = TrainOptions { recipe_name: "demo".into(), ..TrainOptions::default() };
 //! let mut run = Run::of_network(plan, dataset, &folder, options)?;
-//! folder.describe(recipe.text(), run.task().plan())?;
+//! folder.describe(&recipe.text, run.task().plan())?;
 //! let outcome = run.run(None, &mut folder.recorders()?, &StopFlag::new(), None)?;
 //! assert!(matches!(outcome, Outcome::Finished { .. }));
 //! # Ok(())
@@ -94,6 +94,5 @@ pub use reading::StepReading;
 pub use resume::changes;
 pub use run::{EvalError, Evaluator, Moment, Outcome, RunPlan, StopFlag, StopReason};
 pub use schedule::{Cosine, LearningRate, Stage, released_warmup_epochs, silent_warmup_epochs};
-pub use start::TaskFigures;
 pub use step::{TrainState, train_step};
 pub use teacher::Teacher;

@@ -94,7 +94,7 @@ pub(crate) fn explain(error: TrainError, plan: &TrainPlan) -> TrainError {
 
 /// Images whose activations are in memory together.
 fn at_a_time(plan: &TrainPlan) -> usize {
-    if plan.accumulation() == 1 { plan.run.batch_size } else { plan.norm_batch() }
+    if plan.accumulation == 1 { plan.run.batch_size } else { plan.norm_batch }
 }
 
 /// Settings that need less, those first that change the result least: activations computed a second time, fewer images at
@@ -105,7 +105,7 @@ fn advice(plan: &TrainPlan) -> String {
         "--set train.checkpoint_activations=true (the same result for one more forward pass)".to_string()
     });
     // Norms of less than the batch say how it can be cut without changing the result.
-    let (norms, whole) = (plan.norm_batch(), plan.accumulation() == 1);
+    let (norms, whole) = (plan.norm_batch, plan.accumulation == 1);
     let accumulate = if whole && norms < batch {
         Some(format!(
             "--set train.accumulation={} (the same result, {norms} images at a time)",
@@ -114,7 +114,7 @@ fn advice(plan: &TrainPlan) -> String {
     } else {
         pieces_for_half(batch, at_a_time(plan)).map(|pieces| {
             let images = batch / pieces;
-            let norms = match plan.config().train.norm_batch {
+            let norms = match plan.config.train.norm_batch {
                 Some(_) => format!(" --set train.norm_batch={images}"),
                 None => String::new(),
             };
@@ -198,14 +198,14 @@ mod tests {
         let (recipe, small_norms) = (recipe("train.accumulation=2"), recipe("train.norm_batch=16"));
         let machine = Machine { device: Device::Cuda(1), threads: 1, loader_threads: 1, fast_bf16: true };
         let facts = DataFacts { images: 64, ..DataFacts::default() };
-        let plan = TrainPlan::new(recipe.config(), &facts, &machine).unwrap();
+        let plan = TrainPlan::new(&recipe.config, &facts, &machine).unwrap();
         let torch = |text: &str| TrainError::from(tch::TchError::Torch(text.into()));
         let message = explain(torch("CUDA out of memory. Tried to allocate 2.00 GiB"), &plan).to_string();
         let first = "; try --set train.checkpoint_activations=true";
         for part in ["cuda:1 with 32 images", first, "accumulation=4"] {
             assert!(message.contains(part), "{part} in {message}");
         }
-        let of_norms = TrainPlan::new(small_norms.config(), &facts, &machine).unwrap();
+        let of_norms = TrainPlan::new(&small_norms.config, &facts, &machine).unwrap();
         let message = explain(torch("CUDA out of memory"), &of_norms).to_string();
         assert!(message.contains("train.accumulation=4 (the same result, 16 images at a time)"), "{message}");
         let other = explain(torch("shapes do not match"), &plan);

@@ -41,21 +41,13 @@ impl From<LossTerms> for LossValue {
 impl Objective {
     /// The objective of `step`.
     pub fn at(plan: &TrainPlan, step: u64) -> Self {
-        let loss = plan.config().loss;
-        let twist = TwistLoss {
-            consistency: loss.consistency,
-            one_sided: loss.one_sided,
-            lam1: loss.lam1,
-            lam2: loss.lam2,
-            temperature: loss.temperature,
-            ..TwistLoss::default()
-        };
-        if let Some(stage) = plan.self_label().filter(|stage| step >= stage.first_step) {
+        let twist = plan.config.loss.twist();
+        if let Some(stage) = plan.self_label.as_ref().filter(|stage| step >= stage.first_step) {
             let quantile = stage.quantile.at(step - stage.first_step);
             let group = stage.threshold_images.map(|images| images as i64);
             return Self::SelfLabel(SelfLabelLoss { quantile, group }, twist);
         }
-        if plan.teacher().is_none() {
+        if plan.teacher.is_none() {
             return Self::Twist(twist);
         }
         let TwistLoss { consistency, lam1, lam2, temperature, eps, .. } = twist;

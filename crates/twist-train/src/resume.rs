@@ -21,7 +21,7 @@ pub(crate) fn check(
     facts: &CheckpointFacts<TrainConfig>,
     plan: &TrainPlan,
 ) -> Result<(), TrainError> {
-    let (old, new) = (&facts.recipe.model, &plan.config().model);
+    let (old, new) = (&facts.recipe.model, &plan.config.model);
     same_clusters(path, old.dim, new.dim)?;
     let sizes = |model: &ModelConfig| {
         let (arch, width, hidden) =
@@ -85,25 +85,25 @@ pub(crate) fn unreadable_best(bad: &Rejected) -> String {
 /// Everything about machine, stage and data that is not as it was when a checkpoint was written.
 pub(crate) fn warnings(facts: &CheckpointFacts<TrainConfig>, plan: &TrainPlan) -> Vec<String> {
     let mut warnings = Vec::new();
-    let stated = facts.recipe.train.precision != plan.config().train.precision;
-    if let Some(before) = facts.precision.filter(|before| *before != plan.precision() && !stated) {
+    let stated = facts.recipe.train.precision != plan.config.train.precision;
+    if let Some(before) = facts.precision.filter(|before| *before != plan.precision && !stated) {
         warnings.push(format!(
             "this hardware computes in {}, the checkpoint's did in {} (train.precision = \"{}\")",
-            plan.precision().name(),
+            plan.precision.name(),
             before.name(),
-            plan.config().train.precision
+            plan.config.train.precision
         ));
     }
     let labelled = facts.recipe.self_label.is_some() && facts.epoch >= facts.recipe.schedule.epochs as f64;
-    let labels = plan.self_label().is_some_and(|stage| facts.step >= stage.first_step);
+    let labels = plan.self_label.as_ref().is_some_and(|stage| facts.step >= stage.first_step);
     if labelled && !labels {
         warnings.push(format!(
             "the checkpoint was self-labelling; with schedule.epochs = {} the run is back before that stage",
-            plan.config().schedule.epochs
+            plan.config.schedule.epochs
         ));
     }
-    if facts.data_fingerprint != plan.data_fingerprint() {
-        warnings.push(other_data("image", facts.images, plan.images(), facts.step >= plan.run.total_steps));
+    if facts.data_fingerprint != plan.data_fingerprint {
+        warnings.push(other_data("image", facts.images, plan.images, facts.step >= plan.run.total_steps));
     }
     warnings.extend(other_libtorch(&facts.libtorch));
     warnings
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn every_changed_key_is_listed_with_old_and_new() {
-        let read = |overrides: &[&str]| Recipe::tiny(overrides).unwrap().config().clone();
+        let read = |overrides: &[&str]| Recipe::tiny(overrides).unwrap().config.clone();
         let old = read(&[]);
         assert!(changes(&old, &read(&[])).is_empty());
         let new = read(&["optim.lr=0.2", "model.bunch=2", "views.0.blur=0.5", "model.arch=resnet50"]);

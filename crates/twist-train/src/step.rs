@@ -29,13 +29,13 @@ impl TrainState {
     /// libtorch's, if memory runs out.
     pub fn new(plan: &TrainPlan) -> Result<Self, TrainError> {
         plan.run.machine.prepare()?;
-        let mut net = TwistNet::new(plan.net(), plan.run.machine.device, plan.run.seed)?;
-        if plan.channels_last() {
+        let mut net = TwistNet::new(&plan.net, plan.run.machine.device, plan.run.seed)?;
+        if plan.channels_last {
             net.to_channels_last()?;
         }
         let parameters = Parameters::of(&net.store);
-        let optimizer = optim::build(plan.optim(), Parameters::of(&net.store))?;
-        let teacher = plan.teacher().map(|_| Teacher::of(&net, plan)).transpose()?;
+        let optimizer = optim::build(&plan.optim, Parameters::of(&net.store))?;
+        let teacher = plan.teacher.map(|_| Teacher::of(&net, plan)).transpose()?;
         Ok(Self { net, parameters, optimizer, teacher })
     }
 
@@ -63,7 +63,7 @@ pub fn train_step(
     pixels: &[Tensor],
 ) -> Result<StepMetrics, TrainError> {
     // Schedules: pure functions of the step.
-    let (rates, objective) = (plan.rates().at(step, plan.optim()), Objective::at(plan, step));
+    let (rates, objective) = (plan.rates.at(step, &plan.optim), Objective::at(plan, step));
     let views = plan.views_at(step).len() as i64;
 
     // Normalise on the device: u8 [V_r, B, S_r, S_r, 3] to float [V_r*B, 3, S_r, S_r].
@@ -74,7 +74,7 @@ pub fn train_step(
 
     // Head once over all views: logits [V*B, K].
     let logits = {
-        let _autocast = torch_ext::Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
+        let _autocast = torch_ext::Autocast::scope(plan.run.machine.device, plan.precision.kind())?;
         state.net.head.forward(&features.all, views, Mode::Train)?
     };
 
@@ -90,13 +90,13 @@ pub fn train_step(
 
     // Clip by the norm of all gradients together.
     let gradients = state.parameters.gradients()?;
-    let grad_norm = gradients.clip(plan.optim().clip_norm)?;
+    let grad_norm = gradients.clip(plan.optim.clip_norm)?;
 
     // Update.
     state.optimizer.update(&gradients, rates)?;
     drop(gradients);
     state.parameters.clear_gradients()?;
-    if let (Some(teacher), Some(momentum)) = (&state.teacher, plan.teacher()) {
+    if let (Some(teacher), Some(momentum)) = (&state.teacher, plan.teacher) {
         teacher.follow(&state.net, momentum.at(step))?;
     }
 

@@ -26,7 +26,7 @@ impl Teacher {
     /// libtorch's, if memory runs out.
     pub fn of(student: &TwistNet, plan: &TrainPlan) -> Result<Self, TrainError> {
         let mut net = TwistNet::new(&student.config, plan.run.machine.device, plan.run.seed)?;
-        if plan.channels_last() {
+        if plan.channels_last {
             net.to_channels_last()?;
         }
         net.store.load(&student.store.state_dict()?)?;
@@ -52,7 +52,7 @@ impl Teacher {
                 2 * plan.run.batch_size as i64,
             )?;
             let features = BatchFeatures::without_gradient(&self.net, plan, &[globals], step)?;
-            let _autocast = Autocast::scope(plan.run.machine.device, plan.precision().kind())?;
+            let _autocast = Autocast::scope(plan.run.machine.device, plan.precision.kind())?;
             Ok(self.net.head.forward(&features, 2, Mode::Train)?)
         })
     }
@@ -81,7 +81,7 @@ mod tests {
         let recipe = Recipe::tiny(&overrides).unwrap();
         let machine = Machine { device: Device::Cpu, threads: 1, loader_threads: 1, fast_bf16: false };
         let data = DataFacts { images: 8, ..DataFacts::default() };
-        let plan = TrainPlan::new(recipe.config(), &data, &machine).unwrap();
+        let plan = TrainPlan::new(&recipe.config, &data, &machine).unwrap();
         let state = TrainState::new(&plan).unwrap();
         (plan, state)
     }

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use clap::CommandFactory;
 
 use crate::args::{Cli, ShellArg};
-use crate::exit::Exit;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,9 +21,9 @@ pub(crate) struct Args {
 }
 
 /// Prints the script.
-pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut script = Vec::new(); // clap_complete panics where a pipe closes early
     clap_complete::generate(args.shell, &mut Cli::command(), "twist", &mut script);
     io::stdout().lock().write_all(&script)?;
-    Ok(Exit::Done)
+    Ok(())
 }

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let facts = DataFacts::of(&*data.train);
     let make = |epochs: Option<u64>, talk: &Talk| -> anyhow::Result<(Recipe, TrainPlan)> {
         let recipe = base.recipe(&args.recipe, args.machine.precision, None, epochs, talk)?;
-        let plan = TrainPlan::new(recipe.config(), &facts, &machine)?;
+        let plan = TrainPlan::new(&recipe.config, &facts, &machine)?;
         Ok((recipe, plan))
     };
     let (mut recipe, mut plan) = make(None, talk)?;

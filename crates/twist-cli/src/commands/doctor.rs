@@ -6,7 +6,6 @@ use serde::Serialize;
 use torch_ext::CudaStatus;
 use twist_model::FeatureCache;
 
-use crate::exit::Exit;
 use crate::machine::{self, GIB};
 use crate::talk::to_stdout;
 
@@ -73,14 +72,14 @@ struct KeptFeatures {
 }
 
 /// Looks and prints.
-pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let findings = look()?;
     if args.json {
         to_stdout(serde_json::to_string_pretty(&findings)?)?;
     } else {
         to_stdout(findings.for_people())?;
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn look() -> anyhow::Result<Findings> {

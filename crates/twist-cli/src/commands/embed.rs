@@ -6,7 +6,7 @@ use serde_json::json;
 use twist_model::{TableFormat, beside, embedding_rows, embedding_schema, table_in_file};
 
 use crate::args::StreamingArgs;
-use crate::exit::{Exit, Usage};
+use crate::exit::Usage;
 use crate::talk::Talk;
 use crate::{out_file, sources, stream};
 
@@ -43,7 +43,7 @@ pub(crate) struct Args {
 }
 
 /// Embeds and writes.
-pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let format = format_of(&args.out)?;
     out_file::check(&args.out, args.force)?;
     if format != TableFormat::Parquet {
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     };
     let width = opened.model.card.feature_dim;
     talk.say(format!("{count} images with {width} numbers each in {}{names}", args.out.display()));
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn format_of(path: &Path) -> anyhow::Result<TableFormat> {

@@ -37,21 +37,22 @@ use crate::talk::Talk;
 /// Runs what was asked for.
 pub(crate) fn run(command: Command, talk: &Talk) -> anyhow::Result<Exit> {
     match command {
-        Command::Demo(args) => demo::run(&args, talk),
-        Command::Train(args) => train::run(&args, talk),
-        Command::Finetune(args) => finetune::run(&args, talk),
-        Command::Eval(args) => eval::run(&args, talk),
-        Command::Predict(args) => predict::run(&args, talk),
-        Command::Embed(args) => embed::run(&args, talk),
-        Command::Neighbors(args) => neighbors::run(&args, talk),
-        Command::Clusters(args) => clusters::run(&args, talk),
-        Command::Report(args) => report::run(&args, talk),
-        Command::Import(args) => import::run(&args, talk),
-        Command::Export(args) => export::run(&args, talk),
-        Command::Data(args) => data::run(&args, talk),
-        Command::Bench(args) => bench::run(&args),
-        Command::Recipes(args) => recipes::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
-        Command::Completions(args) => completions::run(&args),
+        Command::Demo(args) => return demo::run(&args, talk),
+        Command::Train(args) => return train::run(&args, talk),
+        Command::Finetune(args) => return finetune::run(&args, talk),
+        Command::Eval(args) => eval::run(&args, talk)?,
+        Command::Predict(args) => predict::run(&args, talk)?,
+        Command::Embed(args) => embed::run(&args, talk)?,
+        Command::Neighbors(args) => neighbors::run(&args, talk)?,
+        Command::Clusters(args) => clusters::run(&args, talk)?,
+        Command::Report(args) => report::run(&args, talk)?,
+        Command::Import(args) => import::run(&args, talk)?,
+        Command::Export(args) => return export::run(&args, talk),
+        Command::Data(args) => data::run(&args, talk)?,
+        Command::Bench(args) => return bench::run(&args),
+        Command::Recipes(args) => recipes::run(&args)?,
+        Command::Doctor(args) => doctor::run(&args)?,
+        Command::Completions(args) => completions::run(&args)?,
     }
+    Ok(Exit::Done)
 }

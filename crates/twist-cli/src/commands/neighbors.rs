@@ -10,7 +10,7 @@ use twist_model::{ClassSource, FeatureSet, Predictor, Similar, SimilarImages};
 use twist_nn::FeatureKind;
 
 use crate::args::{ModelArgs, at_least};
-use crate::exit::{Exit, Usage};
+use crate::exit::Usage;
 use crate::model::Opened;
 use crate::talk::{Talk, to_stdout};
 use crate::{names, sources};
@@ -55,7 +55,7 @@ struct SimilarToOne {
 type Class = Option<(i32, String)>;
 
 /// Looks and prints.
-pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let opened = args.model.open(talk)?;
     let dataset = sources::open_all(&args.data, sources::DEFAULT_LABELS, talk)?;
     args.query.iter().try_for_each(|query| check(query, &*dataset))?;
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             to_stdout(line)?;
         }
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// Finds out whether there is an image to search with, before the features of all others are computed.

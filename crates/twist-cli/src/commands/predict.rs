@@ -8,7 +8,7 @@ use twist_model::{
 };
 
 use crate::args::{StreamingArgs, at_least};
-use crate::exit::{Exit, Usage};
+use crate::exit::Usage;
 use crate::model::{Input, Opened};
 use crate::screen::Stdout;
 use crate::talk::{Talk, stdout_is_terminal};
@@ -66,7 +66,7 @@ enum ClassesArg {
 }
 
 /// Classifies and writes.
-pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let format = args.out.as_deref().map(format_of).transpose()?;
     args.out.as_deref().map_or(Ok(()), |out| out_file::check(out, args.force))?;
     let opened = args.model.open(talk)?;
@@ -97,7 +97,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     if let Some(path) = &args.out {
         talk.say(format!("{count} {what} in {}", path.display()));
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn predictor(args: &Args, opened: &Opened, talk: &Talk) -> anyhow::Result<Predictor> {

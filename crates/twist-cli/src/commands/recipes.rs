@@ -3,7 +3,7 @@
 use twist_train::recipes;
 
 use crate::args::recipe;
-use crate::exit::{Exit, Usage};
+use crate::exit::Usage;
 use crate::folder_auto;
 use crate::names::usage;
 use crate::talk::to_stdout;
@@ -37,7 +37,7 @@ enum Action {
 }
 
 /// Prints the list or one recipe.
-pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.action {
         None | Some(Action::List) => {
             let width = recipes::ALL.iter().map(|recipe| recipe.name.len()).max().unwrap_or(0);
@@ -57,5 +57,5 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         Some(Action::Show { name }) => to_stdout(usage(recipes::named(name))?.text.trim_end())?,
     }
-    Ok(Exit::Done)
+    Ok(())
 }

@@ -8,7 +8,7 @@ use twist_report::ReportSummary;
 use twist_run::files;
 
 use crate::bar::Busy;
-use crate::exit::{Exit, Usage};
+use crate::exit::Usage;
 use crate::signals::Asking;
 use crate::talk::{Talk, to_stdout};
 use crate::{out_file, page_helpers};
@@ -46,7 +46,7 @@ pub(crate) struct Args {
 }
 
 /// Writes the page and prints its path, or serves one and prints its address.
-pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     if args.serve {
         return match args.runs.as_slice() {
             [run] => serve(run, args.port.unwrap_or(0), talk),
@@ -73,8 +73,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     if let Some(labels) = &summary.labels {
         talk.detail(format!("images to label next: {}", labels.display()));
     }
-    to_stdout(out.display().to_string())?;
-    Ok(Exit::Done)
+    Ok(to_stdout(out.display().to_string())?)
 }
 
 /// Says what the page lacks: what is damaged always, what is not there when more was asked for.
@@ -84,7 +83,7 @@ pub(crate) fn tell_notes(summary: &ReportSummary, talk: &Talk) {
 }
 
 /// Serves until Ctrl-C or SIGTERM, which end it as they should: nothing is left to save.
-fn serve(run: &Path, port: u16, talk: &Talk) -> anyhow::Result<Exit> {
+fn serve(run: &Path, port: u16, talk: &Talk) -> anyhow::Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&stop);
     let _asking = Asking::to(move |_| raised.store(true, Ordering::SeqCst));
@@ -96,5 +95,5 @@ fn serve(run: &Path, port: u16, talk: &Talk) -> anyhow::Result<Exit> {
         Ok(())
     };
     twist_report::serve(run, port, helpers, announce, &|| stop.load(Ordering::SeqCst))?;
-    Ok(Exit::Done)
+    Ok(())
 }

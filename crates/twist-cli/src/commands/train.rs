@@ -161,7 +161,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let facts = DataFacts::of(&*data.train);
     let make = |epochs: Option<u64>, talk: &Talk| -> anyhow::Result<(Recipe, TrainPlan)> {
         let recipe = base.recipe(&args.recipe, args.machine.precision, args.clusters, epochs, talk)?;
-        let plan = TrainPlan::new(recipe.config(), &facts, &machine)?;
+        let plan = TrainPlan::new(&recipe.config, &facts, &machine)?;
         Ok((recipe, plan))
     };
     let (mut recipe, mut plan) = make(None, talk)?;
@@ -173,11 +173,11 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             sources.recipe
         ));
     }
-    warn_of_few_images(data.train.len(), plan.net().head.dim, talk);
+    warn_of_few_images(data.train.len(), plan.net.head.dim, talk);
     let beginning = match (&continued, init) {
         (Some(path), _) => {
             let busy = Busy::new(&format!("opening {path}"), talk);
-            let arch = plan.net().backbone.arch;
+            let arch = plan.net.backbone.arch;
             let released = ReleasedCheckpoint::load(Path::new(path), Some(arch)).context("--continue");
             drop(busy);
             Beginning::Released(Box::new(released?))
@@ -400,7 +400,7 @@ fn is_auto(sources: &Sources) -> bool {
 
 fn print_config(args: &Args, name: &str, base: &Base, talk: &Talk) -> anyhow::Result<Exit> {
     let recipe = base.recipe(&args.recipe, args.machine.precision, args.clusters, None, talk)?;
-    let values = recipe.config().to_toml();
+    let values = recipe.config.to_toml();
     to_stdout(format!("# Every value in force, made from {name}.\n\n{}", values.trim_end()))?;
     Ok(Exit::Done)
 }

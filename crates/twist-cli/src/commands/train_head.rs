@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         }
     })?;
     if args.print_config {
-        let values = recipe.config().to_toml();
+        let values = recipe.config.to_toml();
         to_stdout(format!("# Every value in force, made from {}.\n\n{}", sources.recipe, values.trim_end()))?;
         return Ok(Exit::Done);
     }
@@ -87,13 +87,9 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         refuse_other_model(&folder, &facts.fingerprint)?;
         warn_of_other_measure(&folder, &sources, talk)?;
     }
-    let plan = HeadPlan::new(recipe.config(), &facts, &machine)?;
+    let plan = HeadPlan::new(&recipe.config, &facts, &machine)?;
     if !auto && UserChoices::of(&args.recipe, args.clusters).clusters.is_none() && !args.folder.resume {
-        talk.say(format!(
-            "{} clusters: as recipe {} says; --clusters sets it",
-            plan.net().dim,
-            sources.recipe
-        ));
+        talk.say(format!("{} clusters: as recipe {} says; --clusters sets it", plan.net.dim, sources.recipe));
     }
     if args.dry_run {
         to_stdout(serde_json::to_string_pretty(&plan)?)?;

@@ -55,12 +55,12 @@ impl Job for HeadJob<'_> {
             return Ok(None);
         }
         let (tables, facts) = self.source.tables(self.strict, talk)?;
-        let plan = HeadPlan::new(self.recipe.config(), &facts, &self.plan.run.machine)?;
+        let plan = HeadPlan::new(&self.recipe.config, &facts, &self.plan.run.machine)?;
         let mut run = self.run(plan, &tables, folder, talk)?;
         if super::begins(folder) && self.time.wants_to_know(talk) {
             run = self.timed(run, (&tables, &facts), folder, talk)?;
         }
-        folder.describe(self.recipe.text(), run.task().plan())?.iter().for_each(|aside| talk.say(aside));
+        folder.describe(&self.recipe.text, run.task().plan())?.iter().for_each(|aside| talk.say(aside));
         sources::write(&self.sources, folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
         warn_of_few_steps(run.task().plan(), talk);
@@ -100,7 +100,7 @@ impl HeadJob<'_> {
         let numbers = &run.task().plan().run;
         let make = |epochs: u64, talk: &Talk| {
             let recipe = (self.make)(epochs, talk)?;
-            let plan = HeadPlan::new(recipe.config(), facts, &numbers.machine)?;
+            let plan = HeadPlan::new(&recipe.config, facts, &numbers.machine)?;
             Ok((plan.run.work(), (recipe, plan)))
         };
         let estimate = Estimate { costs, work: numbers.work(), fixed: 0 };
@@ -116,11 +116,11 @@ impl HeadJob<'_> {
         folder: &RunFolder,
         talk: &Talk,
     ) -> anyhow::Result<Run<Heads>> {
-        let (pairs, device) = (plan.config().pairs, plan.run.machine.device);
+        let (pairs, device) = (plan.config.pairs, plan.run.machine.device);
         let rows = &tables.train.features.rows;
         let mut counting = Counting::new(talk, "neighbours");
         let mut progress = |done, all| counting.at(done, all);
-        let neighbours = neighbourhood(rows, plan.neighbours(), pairs.mutual, device, &mut progress)?;
+        let neighbours = neighbourhood(rows, plan.neighbours, pairs.mutual, device, &mut progress)?;
         drop(counting);
         let mut counting = Counting::new(talk, "k-means that lead");
         let guides = guides(rows, &plan, &mut |done, all| counting.at(done, all))?;
@@ -180,7 +180,7 @@ impl Begun for BegunHeads {
 fn scores(task: &Heads, tables: &Tables, head: usize) -> Result<Figures, EvalError> {
     let table = tables.held_out.as_ref().unwrap_or(&tables.train);
     let plan = task.plan();
-    let (unit_length, device) = (plan.config().features.unit_length, plan.run.machine.device);
+    let (unit_length, device) = (plan.config.features.unit_length, plan.run.machine.device);
     Ok(head_scores(task.head(head), table, unit_length, device)?)
 }
 
@@ -192,7 +192,7 @@ fn warn_of_few_steps(plan: &HeadPlan, talk: &Talk) {
         talk.warn(format!(
             "only {steps} steps in {} epochs of {} rows: a head needs about {ENOUGH}; use more --epochs or a smaller --batch-size",
             plan.run.epochs,
-            plan.features().rows
+            plan.features.rows
         ));
     }
 }

@@ -53,7 +53,7 @@ impl Job for ImageJob {
                 return Ok(None);
             }
         }
-        folder.describe(recipe.text(), run.task().plan())?.iter().for_each(|aside| talk.say(aside));
+        folder.describe(&recipe.text, run.task().plan())?.iter().for_each(|aside| talk.say(aside));
         sources::write(&sources, folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
         Ok(Some(BegunImages { run, max_time, data, fitted_to }))

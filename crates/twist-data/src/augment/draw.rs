@@ -84,22 +84,6 @@ pub struct ViewDraw {
     pub erase: Option<Erase>,
 }
 
-impl ViewDraw {
-    /// A plain resize of `crop`: no flip, colour, blur or anything else.
-    pub fn resize_only(crop: Crop) -> Self {
-        Self {
-            crop,
-            flip: false,
-            operations: Operations::default(),
-            jitter: None,
-            gray: false,
-            blur: None,
-            solarize: None,
-            erase: None,
-        }
-    }
-}
-
 /// Attempts at a crop that fits before the fallback is taken, as in torchvision.
 const ATTEMPTS: u64 = 10;
 

@@ -31,7 +31,7 @@ pub(crate) fn filter_rows(
     channel_pitch: usize,
     rows: usize,
 ) {
-    columns.resize(3 * taps.input(), [0.0; LANES]);
+    columns.resize(3 * taps.input, [0.0; LANES]);
     dispatch(RowKernel { source, taps, columns, out, row_pitch, channel_pitch, rows });
 }
 

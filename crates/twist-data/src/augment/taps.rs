@@ -26,15 +26,11 @@ pub(crate) struct Taps {
     starts: Vec<u32>,
     weights: Vec<f32>,
     width: usize,
-    input: usize,
+    /// Number of input samples.
+    pub(crate) input: usize,
 }
 
 impl Taps {
-    /// Number of input samples.
-    pub(crate) fn input(&self) -> usize {
-        self.input
-    }
-
     /// Number of output samples.
     pub(crate) fn len(&self) -> usize {
         self.starts.len()

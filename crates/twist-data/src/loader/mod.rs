@@ -20,13 +20,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use serde::{Deserialize, Serialize};
 use twist_io::Refused;
 
 use self::assembly::{Assembly, Layout};
 use self::worker::{Job, Shared, Worker};
 use crate::augment::{EvalTransform, ViewPolicy};
 use crate::dataset::Dataset;
-use crate::decode::DecodeLimits;
 use crate::error::DataError;
 use crate::sampler::BatchRequest;
 
@@ -66,15 +66,13 @@ pub struct LoaderOptions {
     /// Whether workers give way to other threads (on Linux, a higher nice value), so that they do not hold up the
     /// network's threads when there are fewer cores than both would like.
     pub background: bool,
-    /// Limits of decoding.
-    pub limits: DecodeLimits,
 }
 
 impl Default for LoaderOptions {
     /// All cores of the machine, giving way to others, two batches ahead, unreadable images skipped.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        Self { threads, prefetch: 2, strict: false, background: true, limits: DecodeLimits::default() }
+        Self { threads, prefetch: 2, strict: false, background: true }
     }
 }
 
@@ -104,7 +102,7 @@ pub struct ViewGroup {
 }
 
 /// An image that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// Its index in the data set.
     pub index: u32,
@@ -199,7 +197,7 @@ impl Loader {
         };
         loader.threads.push(spawn("twist-feeder", feeder)?);
         for _ in 0..options.threads {
-            let worker = Worker::new(shared.clone(), options.limits);
+            let worker = Worker::new(shared.clone());
             let (jobs, done) = (queue.clone(), done.clone());
             match spawn("twist-loader", move || worker.run(&jobs, &done)) {
                 Ok(thread) => loader.threads.push(thread),

@@ -10,7 +10,7 @@ use super::assembly::{Assembly, Layout, Outcome};
 use super::{Finished, Pipeline, Skipped};
 use crate::augment::{Augmenter, DrawKey, EvalTransform, draw};
 use crate::dataset::{Dataset, pixels};
-use crate::decode::{DecodeLimits, Decoder};
+use crate::decode::Decoder;
 use crate::error::DataError;
 use crate::image::Rgb8;
 
@@ -44,13 +44,13 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>, limits: DecodeLimits) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         let eval = match &shared.pipeline {
             Pipeline::Eval(transform) => Some(transform.clone()),
             Pipeline::Views { .. } => None,
         };
         let views = vec![0; shared.layout.image_bytes];
-        Self { shared, decoder: Decoder::new(limits), augmenter: Augmenter::new(), eval, views }
+        Self { shared, decoder: Decoder::default(), augmenter: Augmenter::new(), eval, views }
     }
 
     /// Works until the jobs end, or nobody wants them.

@@ -7,7 +7,8 @@ use crate::error::DataError;
 /// Where shards go: `folder/prefix<number>suffix`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Destination {
-    folder: PathBuf,
+    /// Where they lie.
+    pub(super) folder: PathBuf,
     prefix: String,
     width: usize,
     suffix: String,
@@ -36,11 +37,6 @@ impl Destination {
             if digits.is_empty() { Some(1) } else { digits.parse().ok().filter(|w| (1..=12).contains(w)) };
         let width = width.filter(|_| !suffix.contains('%')).ok_or_else(|| bad("write one number as %06d"))?;
         Ok(Self { folder, prefix: prefix.to_owned(), width, suffix: format!("{suffix}.tar") })
-    }
-
-    /// Where they lie.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Path of a shard.

@@ -78,7 +78,7 @@ pub fn pack(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Resu
 fn write(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Result<PackReport, DataError> {
     let destination = Destination::parse(out)?;
     destination.create_folder()?;
-    let nursery = Nursery::in_folder(destination.folder())?;
+    let nursery = Nursery::in_folder(&destination.folder)?;
     destination.refuse_existing()?;
     let mut shards = Vec::new();
     let mut skipped = Vec::new();
@@ -101,8 +101,7 @@ fn write(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Result<
                 }
             };
             let is_full = |shard: &ShardWriter| {
-                shard.images() >= options.max_images.max(1)
-                    || shard.bytes() + sample.bytes() > options.max_bytes
+                shard.images >= options.max_images.max(1) || shard.bytes + sample.bytes() > options.max_bytes
             };
             if let Some(full) = current.take_if(|shard| is_full(shard)) {
                 shards.push(full.finish()?);

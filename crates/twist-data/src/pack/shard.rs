@@ -58,8 +58,10 @@ pub(super) struct ShardWriter {
     archive: Builder<BufWriter<File>>,
     place: PathBuf,
     path: PathBuf,
-    images: usize,
-    bytes: u64,
+    /// Images so far.
+    pub(super) images: usize,
+    /// Bytes so far, the end mark included.
+    pub(super) bytes: u64,
 }
 
 /// A complete shard that does not have its name yet.
@@ -80,16 +82,6 @@ impl ShardWriter {
             writer.member("pax_global_header", EntryType::XGlobalHeader, &record)?;
         }
         Ok(writer)
-    }
-
-    /// Images so far.
-    pub(super) fn images(&self) -> usize {
-        self.images
-    }
-
-    /// Bytes so far, the end mark included.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     /// Appends a sample.

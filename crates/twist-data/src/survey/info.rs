@@ -4,24 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
-use super::pass::{OnProgress, Pass, Remark, Unreadable};
+use super::pass::{Remark, SurveyOptions, Unreadable};
 use super::pixels::Moments;
 use super::probe::probe;
 use crate::dataset::{Dataset, LeftOut, Stored};
-use crate::decode::{DecodeLimits, DecodeNote};
-
-/// How to look.
-#[derive(Clone, Copy, Default)]
-pub struct InfoOptions<'a> {
-    /// Number of images to decode, spread evenly over the data set; `None` for all.
-    pub sample: Option<usize>,
-    /// Threads that decode; 0 for one per core.
-    pub threads: usize,
-    /// Limits of decoding; what exceeds them counts as unreadable.
-    pub limits: DecodeLimits,
-    /// Told how many images are done.
-    pub progress: Option<OnProgress<'a>>,
-}
+use crate::decode::DecodeNote;
 
 /// Smallest, middle and largest of a set of numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -124,20 +111,26 @@ const EXAMPLES: usize = 5;
 /// Mean of the values below which an image is nearly black, and above one minus which it is nearly white.
 const NEARLY: f64 = 0.05;
 
-/// Describes a data set by decoding its images, or a sample of them.
+/// Describes a data set by decoding its images, or `sample` of them, spread evenly over it.
 ///
 /// The result does not depend on the number of threads.
-pub fn info(dataset: &dyn Dataset, options: &InfoOptions<'_>) -> DataInfo {
-    let indices = sample(dataset.len(), options.sample);
-    let pass = Pass { threads: options.threads, limits: options.limits, progress: options.progress };
-    let looks = pass.run(dataset, &indices, |index, stored, image, note| Look {
-        note,
-        index,
-        size: (image.width, image.height),
-        bytes: stored_bytes(stored).len() as u64,
-        moments: Moments::of(image),
-        hash: hash(stored_bytes(stored)),
-        ..describe(stored)
+pub fn info(dataset: &dyn Dataset, sample: Option<usize>, options: &SurveyOptions<'_>) -> DataInfo {
+    let indices = spread_over(dataset.len(), sample);
+    let looks = options.run(dataset, &indices, |index, stored, image, note| {
+        let (bytes, (format, channels)) = match stored {
+            Stored::Pixels(image) => (&image.pixels, ("pixels", "RGB".to_owned())),
+            Stored::Encoded(bytes) => (bytes, probe(bytes).unwrap_or(("unknown", "unknown".to_owned()))),
+        };
+        Look {
+            index,
+            size: (image.width, image.height),
+            bytes: bytes.len() as u64,
+            format,
+            channels,
+            moments: Moments::of(image),
+            hash: hash(bytes),
+            note,
+        }
     });
     let (mut readable, mut unreadable) = (Vec::with_capacity(looks.len()), Vec::new());
     for look in looks {
@@ -178,38 +171,12 @@ pub fn info(dataset: &dyn Dataset, options: &InfoOptions<'_>) -> DataInfo {
 }
 
 /// `wanted` indices spread evenly over `len`; all of them where that is enough.
-fn sample(len: usize, wanted: Option<usize>) -> Vec<usize> {
+fn spread_over(len: usize, wanted: Option<usize>) -> Vec<usize> {
     match wanted {
         Some(wanted) if wanted < len => {
             (0..wanted).map(|i| (i as u128 * len as u128 / wanted as u128) as usize).collect()
         }
         _ => (0..len).collect(),
-    }
-}
-
-/// Format and channels; the rest is filled in by the caller.
-fn describe(stored: &Stored) -> Look {
-    let (format, channels) = match stored {
-        Stored::Pixels(_) => ("pixels", "RGB".to_owned()),
-        Stored::Encoded(bytes) => probe(bytes).unwrap_or(("unknown", "unknown".to_owned())),
-    };
-    Look {
-        index: 0,
-        size: (0, 0),
-        bytes: 0,
-        format,
-        channels,
-        moments: Moments::default(),
-        hash: [0; 16],
-        note: None,
-    }
-}
-
-/// What the source keeps of an image.
-fn stored_bytes(stored: &Stored) -> &[u8] {
-    match stored {
-        Stored::Encoded(bytes) => bytes,
-        Stored::Pixels(image) => &image.pixels,
     }
 }
 
@@ -280,9 +247,9 @@ mod tests {
 
     #[test]
     fn samples_are_spread_evenly() {
-        assert_eq!(sample(10, Some(4)), [0, 2, 5, 7]);
-        assert_eq!(sample(3, Some(5)), [0, 1, 2]);
-        assert_eq!(sample(3, None), [0, 1, 2]);
+        assert_eq!(spread_over(10, Some(4)), [0, 2, 5, 7]);
+        assert_eq!(spread_over(3, Some(5)), [0, 1, 2]);
+        assert_eq!(spread_over(3, None), [0, 1, 2]);
     }
 
     #[test]

@@ -6,8 +6,8 @@ mod pixels;
 mod probe;
 mod verify;
 
-pub use self::info::{ClassCount, DataInfo, Duplicates, InfoOptions, Shade, Spread, info};
+pub use self::info::{ClassCount, DataInfo, Duplicates, Shade, Spread, info};
 pub(crate) use self::pass::in_threads;
-pub use self::pass::{OnProgress, Remark, Unreadable};
+pub use self::pass::{OnProgress, Remark, SurveyOptions, Unreadable};
 pub(crate) use self::probe::extension_of;
-pub use self::verify::{VerifyOptions, VerifyReport, verify};
+pub use self::verify::{VerifyReport, verify};

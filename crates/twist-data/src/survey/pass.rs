@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::dataset::{Dataset, Stored};
-use crate::decode::{DecodeLimits, DecodeNote, Decoder};
+use crate::decode::{DecodeNote, Decoder};
 use crate::image::Rgb8;
 
 /// Called with the number of images done so far, from any thread.
@@ -36,14 +36,16 @@ impl Remark {
     }
 }
 
-/// How to go over the images.
-pub(super) struct Pass<'a> {
-    pub(super) threads: usize,
-    pub(super) limits: DecodeLimits,
-    pub(super) progress: Option<OnProgress<'a>>,
+/// How to go over the images of a data set.
+#[derive(Clone, Copy, Default)]
+pub struct SurveyOptions<'a> {
+    /// Threads that decode; 0 for one per core.
+    pub threads: usize,
+    /// Told how many images are done.
+    pub progress: Option<OnProgress<'a>>,
 }
 
-impl Pass<'_> {
+impl SurveyOptions<'_> {
     /// Decodes each image and keeps what `look` makes of it, of what is stored, and of what is odd about it. Results are in
     /// the order of `indices`, whatever the number of threads.
     pub(super) fn run<T: Send>(
@@ -61,17 +63,14 @@ impl Pass<'_> {
             Ok(look(index, &stored, &image, note))
         };
         let all = || {
-            let counted = indices.par_iter().map_init(
-                || Decoder::new(self.limits),
-                |decoder, &index| {
-                    let result = one(decoder, index);
-                    let count = done.fetch_add(1, Ordering::Relaxed) + 1;
-                    if let Some(progress) = self.progress {
-                        progress(count);
-                    }
-                    result
-                },
-            );
+            let counted = indices.par_iter().map_init(Decoder::default, |decoder, &index| {
+                let result = one(decoder, index);
+                let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+                if let Some(progress) = self.progress {
+                    progress(count);
+                }
+                result
+            });
             counted.collect()
         };
         in_threads(self.threads, all)

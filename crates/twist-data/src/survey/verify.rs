@@ -1,19 +1,7 @@
 //! Whether every image can be read.
 
-use super::pass::{OnProgress, Pass, Remark, Unreadable};
+use super::pass::{Remark, SurveyOptions, Unreadable};
 use crate::dataset::{Dataset, LeftOut};
-use crate::decode::DecodeLimits;
-
-/// How to verify.
-#[derive(Clone, Copy, Default)]
-pub struct VerifyOptions<'a> {
-    /// Threads that decode; 0 for one per core.
-    pub threads: usize,
-    /// Limits of decoding; what exceeds them counts as unreadable.
-    pub limits: DecodeLimits,
-    /// Told how many images are done.
-    pub progress: Option<OnProgress<'a>>,
-}
 
 /// The outcome.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -29,11 +17,10 @@ pub struct VerifyReport {
 }
 
 /// Reads and decodes every image.
-pub fn verify(dataset: &dyn Dataset, options: &VerifyOptions<'_>) -> VerifyReport {
+pub fn verify(dataset: &dyn Dataset, options: &SurveyOptions<'_>) -> VerifyReport {
     let indices: Vec<usize> = (0..dataset.len()).collect();
-    let pass = Pass { threads: options.threads, limits: options.limits, progress: options.progress };
     let (mut unreadable, mut remarks) = (Vec::new(), Vec::new());
-    for image in pass.run(dataset, &indices, |index, _, _, note| (index, note)) {
+    for image in options.run(dataset, &indices, |index, _, _, note| (index, note)) {
         match image {
             Ok((index, note)) => remarks.extend(Remark::of(dataset, index, note)),
             Err(error) => unreadable.push(error),

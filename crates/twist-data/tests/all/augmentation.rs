@@ -5,10 +5,10 @@ use twist_data::{
     ViewPolicy, draw,
 };
 
-use crate::pictures::picture;
+use crate::pictures::{picture, resize_only};
 
 fn whole(image: &Rgb8) -> ViewDraw {
-    ViewDraw::resize_only(Crop { top: 0, left: 0, height: image.height, width: image.width })
+    resize_only(Crop { top: 0, left: 0, height: image.height, width: image.width })
 }
 
 fn apply(image: &Rgb8, policy: &ViewPolicy, draw: &ViewDraw) -> Vec<u8> {
@@ -22,8 +22,8 @@ fn a_crop_of_the_views_size_is_copied() {
     let image = picture(61, 47, 1);
     let policy = ViewPolicy::new("v", 40, [0.2, 1.0], 0.0, 0.0);
     let crop = Crop { top: 3, left: 17, height: 40, width: 40 };
-    let plain = apply(&image, &policy, &ViewDraw::resize_only(crop));
-    let flipped = apply(&image, &policy, &ViewDraw { flip: true, ..ViewDraw::resize_only(crop) });
+    let plain = apply(&image, &policy, &resize_only(crop));
+    let flipped = apply(&image, &policy, &ViewDraw { flip: true, ..resize_only(crop) });
     for y in 0..40 {
         for x in 0..40 {
             let at = |x: u32| 3 * (y * 40 + x) as usize;
@@ -43,7 +43,7 @@ fn pixels_outside_the_crop_have_no_influence() {
         (20..50).for_each(|x| cut.extend(image.pixel(x, y)));
     }
     let cut = Rgb8::new(30, 21, cut).unwrap();
-    assert_eq!(apply(&image, &policy, &ViewDraw::resize_only(crop)), apply(&cut, &policy, &whole(&cut)));
+    assert_eq!(apply(&image, &policy, &resize_only(crop)), apply(&cut, &policy, &whole(&cut)));
 }
 
 #[test]

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use twist_data::{
-    Augmenter, ColorOp, Crop, EvalTransform, Interpolation, Jitter, Rgb8, ViewDraw, ViewPolicy,
-};
+use twist_data::{Augmenter, ColorOp, Crop, EvalTransform, Interpolation, Jitter, Rgb8, ViewPolicy};
 
+use crate::pictures::resize_only;
 use crate::reference;
 
 /// Largest and mean difference in steps of 8 bits that an operation may have.
@@ -61,7 +60,7 @@ fn resized(operation: &str, case: &Value, source: &Rgb8) -> Result<Option<Rgb8>,
     let size = field("size")?;
     let policy = ViewPolicy { interpolation, ..ViewPolicy::new("crop", size, [1.0, 1.0], 0.0, 0.0) };
     let (top, left, height, width) = (field("top")?, field("left")?, field("height")?, field("width")?);
-    let draw = ViewDraw::resize_only(Crop { top, left, height, width });
+    let draw = resize_only(Crop { top, left, height, width });
     let mut pixels = vec![0; 3 * (size * size) as usize];
     Augmenter::new().apply(source, &policy, &draw, &mut pixels);
     Ok(Rgb8::new(size, size, pixels))
@@ -73,7 +72,7 @@ fn adjusted(operation: &str, case: &Value, base: &Rgb8) -> Result<Rgb8, String> 
     let (name, index) = operation.split_once('.').unwrap_or((operation, "0"));
     let index = number(index)? as usize;
     let value = |list: &str| case[list][index].as_f64().ok_or(format!("no {list} {index}"));
-    let mut draw = ViewDraw::resize_only(Crop { top: 0, left: 0, height: 1, width: 1 });
+    let mut draw = resize_only(Crop { top: 0, left: 0, height: 1, width: 1 });
     let plain = Jitter {
         order: [Brightness, Contrast, Saturation, Hue],
         brightness: 1.0,

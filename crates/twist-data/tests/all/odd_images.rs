@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use twist_data::{
-    BatchRequest, Dataset, DecodeError, DecodeLimits, DecodeNote, Decoder, EvalTransform, InfoOptions,
-    Interpolation, Loader, LoaderOptions, Pipeline, Rgb8, VerifyOptions, in_memory, info, noted, reduced,
-    subset, verify,
+    BatchRequest, Dataset, DecodeError, DecodeLimits, DecodeNote, Decoder, EvalTransform, Interpolation,
+    Loader, LoaderOptions, Pipeline, Rgb8, SurveyOptions, in_memory, info, noted, reduced, subset, verify,
 };
 
 use crate::pictures::{encode, mean_difference};
@@ -232,7 +231,7 @@ fn the_survey_says_what_is_odd() {
     place.write("white.tif", &Tiff::gray(8, 8, 8, 1).file(&[vec![250; 64]]));
     place.write("junk.jpg", &inserted(PROGRESSIVE, segments(PROGRESSIVE)[1].0, b"junk"));
     let data = place.open("").unwrap();
-    let found = info(data.as_ref(), &InfoOptions::default());
+    let found = info(data.as_ref(), None, &SurveyOptions::default());
     assert_eq!((found.nearly_black.images, found.nearly_white.images), (1, 1));
     assert_eq!(found.nearly_black.examples, ["dark.tif"]);
     assert_eq!(found.nearly_white.examples, ["white.tif"]);
@@ -241,7 +240,7 @@ fn the_survey_says_what_is_odd() {
     assert_eq!(remarks.len(), 2, "{remarks:?}");
     assert!(remarks[0].0 == "dark.tif" && remarks[0].1.contains("only the lowest 12"), "{remarks:?}");
     assert!(remarks[1].0 == "junk.jpg" && remarks[1].1.contains("4 extra bytes"), "{remarks:?}");
-    let report = verify(data.as_ref(), &VerifyOptions::default());
+    let report = verify(data.as_ref(), &SurveyOptions::default());
     assert_eq!((report.unreadable.len(), report.remarks), (0, found.remarks));
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use twist_data::{Augmenter, Crop, Operation, Operations, Rgb8, ViewDraw};
 
+use crate::pictures::resize_only;
 use crate::reference;
 
 /// Written by `files/make_operations.py`.
@@ -43,7 +44,7 @@ fn parse(key: &str) -> Option<(String, Operation)> {
 fn only(operation: Operation) -> ViewDraw {
     let mut operations = Operations { fill: [124, 116, 104], ..Operations::default() };
     operations.list[0] = Some(operation);
-    ViewDraw { operations, ..ViewDraw::resize_only(Crop { top: 0, left: 0, height: 1, width: 1 }) }
+    ViewDraw { operations, ..resize_only(Crop { top: 0, left: 0, height: 1, width: 1 }) }
 }
 
 /// Keys of the cases whose result is not the expected one, and the number of cases.

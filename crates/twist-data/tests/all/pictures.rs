@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
-use twist_data::{DataError, Dataset, Rgb8, Stored};
+use twist_data::{Crop, DataError, Dataset, Operations, Rgb8, Stored, ViewDraw};
 
 /// A smooth picture with edges and some noise, different for each seed.
 pub(crate) fn picture(width: u32, height: u32, seed: u32) -> Rgb8 {
@@ -89,5 +89,20 @@ impl Dataset for Files {
 
     fn fingerprint(&self) -> String {
         format!("{} pictures", self.0.len())
+    }
+}
+
+/// A plain resize of `crop`: no flip, colour, blur or anything else.
+pub(crate) fn resize_only(crop: Crop) -> ViewDraw {
+    let operations = Operations::default();
+    ViewDraw {
+        crop,
+        flip: false,
+        operations,
+        jitter: None,
+        gray: false,
+        blur: None,
+        solarize: None,
+        erase: None,
     }
 }

@@ -4,6 +4,8 @@ use twist_data::{
     Augmenter, Crop, DrawKey, Erase, Operation, Operations, RandAugment, Rgb8, ViewDraw, ViewPolicy, draw,
 };
 
+use crate::pictures::resize_only;
+
 /// The released policy.
 fn rand() -> ViewPolicy {
     let plain = ViewPolicy::new("rand", 224, [0.08, 1.0], 0.0, 0.0);
@@ -154,7 +156,7 @@ fn noise_is_normal_fills_its_rectangle_and_is_named_by_its_seed() {
     let noise = |erase: Erase| {
         let mut image = Rgb8::new(160, 180, vec![3; 3 * 160 * 180]).unwrap();
         let crop = Crop { top: 0, left: 0, height: 1, width: 1 };
-        Augmenter::new().adjust(&mut image, &ViewDraw { erase: Some(erase), ..ViewDraw::resize_only(crop) });
+        Augmenter::new().adjust(&mut image, &ViewDraw { erase: Some(erase), ..resize_only(crop) });
         image
     };
     let image = noise(erase);

@@ -1,7 +1,7 @@
 //! Descriptions and verification of data sets.
 
 use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, Rgb};
-use twist_data::{InfoOptions, Spread, VerifyOptions, info, verify};
+use twist_data::{Spread, SurveyOptions, info, verify};
 
 use crate::pictures::encode;
 use crate::workplace::Workplace;
@@ -30,7 +30,7 @@ fn place() -> Workplace {
 fn everything_is_counted() {
     let data = place();
     let data = data.open("").unwrap();
-    let found = info(data.as_ref(), &InfoOptions::default());
+    let found = info(data.as_ref(), None, &SurveyOptions::default());
     assert_eq!((found.images, found.inspected, found.labelled), (7, 7, 7));
     assert_eq!(found.width, Spread { min: 10, median: 10, max: 20 });
     assert_eq!(found.height, Spread { min: 4, median: 4, max: 30 });
@@ -63,17 +63,19 @@ fn everything_is_counted() {
 fn threads_change_nothing_and_samples_are_smaller() {
     let place = place();
     let data = place.open("").unwrap();
-    let text = |options: &InfoOptions<'_>| serde_json::to_string(&info(data.as_ref(), options)).unwrap();
-    let one = text(&InfoOptions { threads: 1, ..InfoOptions::default() });
-    assert_eq!(one, text(&InfoOptions { threads: 4, ..InfoOptions::default() }));
-    let sampled = info(data.as_ref(), &InfoOptions { sample: Some(2), ..InfoOptions::default() });
+    let text = |threads| {
+        let options = SurveyOptions { threads, progress: None };
+        serde_json::to_string(&info(data.as_ref(), None, &options)).unwrap()
+    };
+    assert_eq!(text(1), text(4));
+    let sampled = info(data.as_ref(), Some(2), &SurveyOptions::default());
     assert_eq!((sampled.images, sampled.inspected, sampled.labelled), (7, 2, 7));
 }
 
 #[test]
 fn verification_names_each_damaged_file() {
     let place = place();
-    let report = verify(place.open("").unwrap().as_ref(), &VerifyOptions::default());
+    let report = verify(place.open("").unwrap().as_ref(), &SurveyOptions::default());
     assert_eq!(report.images, 7);
     assert_eq!(report.unreadable.len(), 4);
     for name in ["a/red.png", "a/text.jpg", "a/empty.png", "b/cut.png", "b/huge.bmp"] {

@@ -9,35 +9,28 @@ use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array,
 use arrow_schema::{DataType, Field, Schema};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
-use twist_data::Dataset;
-use twist_model::{
-    ModelError, NetworkOutputs, TableFormat, embedding_column, embedding_field, given_labels, table_in_file,
-};
+use twist_model::{ModelError, TableFormat, embedding_column, embedding_field, given_labels, table_in_file};
 use twist_run::samples::{STEPS, column};
 
+use super::Artefacts;
 use crate::EvalError;
 
 /// Rows turned into one record batch: 4,096 × 2,048 floats are 32 MiB.
 const ROWS: i64 = 4_096;
 
-/// Writes the table atomically. `steps` are those of the network, where it is one of a run that can go on.
+/// Writes the table atomically.
 ///
 /// # Errors
 /// The disk is full or read-only.
-pub(crate) fn write(
-    path: &Path,
-    features: &NetworkOutputs,
-    dataset: &dyn Dataset,
-    names: &[String],
-    steps: Option<u64>,
-) -> Result<(), EvalError> {
+pub(super) fn write(path: &Path, of: &Artefacts<'_>) -> Result<(), EvalError> {
+    let Artefacts { features, steps, .. } = *of;
     let (len, width) = features.embeddings.size2()?;
     let (_, kept) = features.clusters.size2()?;
     let schema = schema(kept as i32, width as i32);
     let facts = steps.map_or(Value::Null, |steps| json!({ STEPS: steps }));
     let mut table = table_in_file(path, TableFormat::Parquet, &schema, &facts)?;
     for start in (0..len).step_by(ROWS as usize) {
-        table.push(&batch(&schema, features, (dataset, names), start, ROWS.min(len - start))?)?;
+        table.push(&batch(&schema, of, start, ROWS.min(len - start))?)?;
     }
     Ok(table.finish()?)
 }
@@ -59,13 +52,8 @@ fn schema(kept: i32, width: i32) -> Arc<Schema> {
 }
 
 /// Rows `start..start + len` as a record batch.
-fn batch(
-    schema: &Arc<Schema>,
-    features: &NetworkOutputs,
-    (dataset, names): (&dyn Dataset, &[String]),
-    start: i64,
-    len: i64,
-) -> Result<RecordBatch, ModelError> {
+fn batch(schema: &Arc<Schema>, of: &Artefacts<'_>, start: i64, len: i64) -> Result<RecordBatch, ModelError> {
+    let Artefacts { features, dataset, names, .. } = *of;
     let indices = &features.indices[start as usize..(start + len) as usize];
     let labels: Int32Array =
         indices.iter().map(|&i| dataset.label(i as usize).map(|label| label as i32)).collect();

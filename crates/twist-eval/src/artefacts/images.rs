@@ -2,27 +2,21 @@
 
 use std::path::Path;
 
-use twist_data::{Dataset, class_name};
+use twist_data::class_name;
 use twist_io::text_to_cell;
 use twist_run::samples::column;
 
+use super::Artefacts;
 use crate::EvalError;
-use twist_model::NetworkOutputs;
 
 /// Writes `path,cluster,name,label,probability,index`, one row an image: the discovered class with its number, name and
-/// probability, the class that the data set gives it (empty without one), and its place in the data set. `names` are those
-/// that the network itself knows of its classes: what people say later stands in `clusters.json`.
+/// probability, the class that the data set gives it (empty without one), and its place in the data set.
 ///
 /// # Errors
 /// The disk is full or read-only.
-pub(crate) fn write(
-    path: &Path,
-    features: &NetworkOutputs,
-    dataset: &dyn Dataset,
-    names: &[String],
-) -> Result<(), EvalError> {
-    let clusters = features.predictions()?;
-    let probabilities = features.probabilities()?;
+pub(super) fn write(path: &Path, of: &Artefacts<'_>) -> Result<(), EvalError> {
+    let Artefacts { features, dataset, names, .. } = *of;
+    let (clusters, probabilities) = (features.predictions()?, features.probabilities()?);
     twist_io::write_atomic(path, |file| {
         let mut table = csv::Writer::from_writer(file);
         table.write_record(column::FOR_PEOPLE.iter().chain(&[column::INDEX]))?;

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use torch_ext::Machine;
-use twist_data::{Dataset, DecodeLimits, Decoder, subset};
-use twist_model::{EvalInput, FeatureCache, FeatureSet, Model, NetworkOutputs, Watch};
-use twist_model::{most_probable, unit_rows};
+use twist_data::{Dataset, Decoder, subset};
+use twist_model::{
+    EvalInput, FeatureCache, FeatureSet, Model, NetworkOutputs, Watch, most_probable, unit_rows,
+};
 use twist_nn::FeatureKind;
 use twist_run::{RunFolder, clusters_file, replace_labels};
 
+use crate::artefacts::Artefacts;
 use crate::labels::spread;
-use crate::{EvalError, LabelledImages, artefacts};
+use crate::{EvalError, LabelledImages};
 
 /// Images that are asked at most.
 const MOST: usize = 50_000;
@@ -53,10 +55,11 @@ pub(super) fn write(
     folder: &RunFolder,
 ) -> Result<(), EvalError> {
     let features = classes_of(model, set, machine)?;
-    let mut decoder = Decoder::new(DecodeLimits::default());
+    let mut decoder = Decoder::default();
     let classifier = model.card.classifier.as_ref();
     let names = classifier.map_or(&[][..], |classifier| &classifier.names);
-    artefacts::write((&features, None), &*dataset, names, folder.path(), Some(&mut decoder), None)?;
+    let artefacts = Artefacts { features: &features, dataset: &*dataset, names, steps: None };
+    artefacts.write(folder.path(), Some(&mut decoder), None)?;
     match classifier {
         Some(classifier) => Ok(classifier.cluster_names().save(clusters_file(folder.path()))?),
         None => Ok(()),

@@ -1,6 +1,5 @@
 //! A run of fine-tuning: one folder with what was asked for, how it went, and a model to use.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,7 +127,7 @@ impl FinetuneTrainer<'_> {
         self.config.write(folder.path())?;
         let mut plan = self.training.plan.to_json();
         plan[IDENTITY] = self.training.identity()?.into();
-        write_json(&folder.path().join(files::PLAN), &plan)?;
+        twist_io::write_json(folder.path().join(files::PLAN), &plan)?;
         Ok(aside)
     }
 
@@ -199,9 +198,4 @@ fn is_other(file: &Path, identity: &str) -> bool {
         (None, Some(before)) => !identity.starts_with(before),
         (None, None) => false,
     }
-}
-
-fn write_json(path: &Path, value: &Value) -> Result<(), EvalError> {
-    let text = serde_json::to_string_pretty(value)?;
-    Ok(twist_io::write_atomic(path, |file| writeln!(file, "{text}"))?)
 }

@@ -4,16 +4,17 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tch::Tensor;
-use twist_data::{DecodeLimits, Decoder};
+use twist_data::Decoder;
 use twist_metrics::cluster_scores;
-use twist_run::{Figures, Metrics, figure};
+use twist_run::{Metrics, figure};
 use twist_train::frozen::HeadPlan;
 
 use super::outputs::{self, HeadInput};
-use crate::labels::spread;
-use crate::{EvalError, Evaluated, KMeans, RunFigures, artefacts};
-use twist_model::{FeatureScaling, Model, Watch};
-use twist_model::{FeatureTable, NetworkOutputs, unit_rows};
+use crate::artefacts::{self, Artefacts};
+use crate::labels::{label_numbers, spread};
+use crate::scores::cluster_figures;
+use crate::{EvalError, Evaluated, KMeans, RunFigures};
+use twist_model::{FeatureScaling, FeatureTable, Model, NetworkOutputs, Watch, unit_rows};
 
 /// Without held-out features, at most this many training rows are scored and kept as embeddings.
 const TRAINING_ROWS_SCORED: usize = 50_000;
@@ -56,34 +57,28 @@ pub fn head_evaluation(
     let input = HeadInput { unit_length, device: plan.run.machine.device };
     watch.now("classes");
     let features = outputs::outputs(model.head()?, evaluated, &rows, input)?;
-    let mut decoder = evaluated.has_images.then(|| Decoder::new(DecodeLimits::default()));
-    let names = artefacts::numbered(plan.net().dim);
+    let mut decoder = evaluated.has_images.then(Decoder::default);
+    let names = artefacts::numbered(plan.net.dim);
     watch.now("thumbnails and tables");
-    let named = artefacts::carry_names(&features, &*evaluated.dataset, folder, plan.net().dim, run.steps)?;
-    artefacts::write(
-        (&features, Some(run.steps)),
-        &*evaluated.dataset,
-        &names,
-        folder,
-        decoder.as_mut(),
-        None,
-    )?;
+    let dataset = &*evaluated.dataset;
+    let artefacts = Artefacts { features: &features, dataset, names: &names, steps: Some(run.steps) };
+    let named = artefacts.carry_names(folder, run.steps)?;
+    artefacts.write(folder, decoder.as_mut(), None)?;
 
-    let scores = outputs::scores(&features, evaluated)?;
     let mut metrics = Metrics {
-        figures: Figures::of(&scores),
+        figures: cluster_figures(&features, dataset)?,
         protocol: protocol(model, plan, chosen, &features, held_out.is_some()),
         ..Metrics::default()
     };
     metrics.figures.extend(&run.costs);
-    metrics.protocol["labelled_images"] = features.labelled(&*evaluated.dataset).into();
+    metrics.protocol["labelled_images"] = features.labelled(dataset).into();
     metrics.set_steps(run.steps);
-    if plan.config().eval.baselines && scores.clusters.is_some() {
+    if plan.config.eval.baselines && metrics.figures.get(figure::NMI).is_some() {
         let fitted_to = train.len().min(KMEANS_ROWS);
         let mut facts = json!({
             "kmeans_fitted_to": fitted_to,
             "kmeans_restarts": KMEANS_RESTARTS,
-            "kmeans_clusters": plan.net().dim,
+            "kmeans_clusters": plan.net.dim,
         });
         watch.now("k-means");
         match baselines(train, evaluated, &features, plan)? {
@@ -94,8 +89,7 @@ pub fn head_evaluation(
                 facts["kmeans_unit_inertia"] = unit.inertia.into();
             }
             None => {
-                facts["left_out"] =
-                    format!("k-means: {} clusters for {fitted_to} rows", plan.net().dim).into();
+                facts["left_out"] = format!("k-means: {} clusters for {fitted_to} rows", plan.net.dim).into();
             }
         }
         metrics.protocol["baselines"] = facts;
@@ -116,17 +110,17 @@ fn protocol(
         "evaluated_on": if held_out { "held-out images" } else { "training images" },
         "evaluated_images": features.indices.len(),
         "unreadable_images": features.skipped.len(),
-        "clusters": plan.net().dim,
+        "clusters": plan.net.dim,
         "assignment": "most probable cluster, evaluation mode",
         "weights": "last",
         "model": model.card.origin,
         "feature_dim": model.card.feature_dim,
         "feature_scaling": model.card.feature_scaling,
-        "training_rows": plan.features().rows,
-        "neighbours": plan.neighbours(),
-        "mutual": plan.config().pairs.mutual,
-        "dropout": plan.config().pairs.dropout,
-        "heads": plan.heads(),
+        "training_rows": plan.features.rows,
+        "neighbours": plan.neighbours,
+        "mutual": plan.config.pairs.mutual,
+        "dropout": plan.config.pairs.dropout,
+        "heads": plan.heads,
         "led_heads": plan.guided(),
         "kept_head": chosen.number,
         "head_losses": chosen.losses,
@@ -151,7 +145,7 @@ fn baselines(
     plan: &HeadPlan,
 ) -> Result<Option<[Baseline; 2]>, EvalError> {
     let places: Vec<i64> = spread(train.len(), KMEANS_ROWS).into_iter().map(i64::from).collect();
-    if plan.net().dim > places.len() as i64 {
+    if plan.net.dim > places.len() as i64 {
         return Ok(None);
     }
     let fitted = train.features.rows.f_index_select(0, &Tensor::f_from_slice(&places)?)?;
@@ -164,15 +158,13 @@ fn baselines(
     let asked = evaluated.features.rows.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
     let baseline = |fitted: &Tensor, asked: &Tensor| -> Result<Baseline, EvalError> {
         let settings = KMeans {
-            clusters: plan.net().dim,
+            clusters: plan.net.dim,
             restarts: KMEANS_RESTARTS,
             iterations: KMEANS_ITERATIONS,
             seed: plan.run.seed,
         };
         let fit = settings.fit(fitted)?;
-        let found = Vec::<i64>::try_from(&fit.assign(asked)?)?;
-        let found: Vec<u32> = found.into_iter().map(|cluster| cluster as u32).collect();
-        let accuracy = cluster_scores(&labels, &found)?.accuracy_one_to_one;
+        let accuracy = cluster_scores(&labels, &label_numbers(&fit.assign(asked)?)?)?.accuracy_one_to_one;
         Ok(Baseline { accuracy, inertia: fit.inertia })
     };
     Ok(Some([baseline(&fitted, &asked)?, baseline(&unit_rows(&fitted)?, &unit_rows(&asked)?)?]))

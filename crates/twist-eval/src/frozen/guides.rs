@@ -3,7 +3,7 @@
 use tch::Tensor;
 use twist_train::frozen::HeadPlan;
 
-use crate::labels::spread;
+use crate::labels::{label_numbers, spread};
 use crate::{EvalError, KMeans};
 use twist_model::{nearest, unit_rows};
 
@@ -33,7 +33,7 @@ pub fn guides(
         1 => RESTARTS,
         _ => RESTARTS_OF_SEVERAL,
     };
-    let unit = match plan.config().guide.neighbours {
+    let unit = match plan.config.guide.neighbours {
         0 => unit_rows(rows)?,
         count => averaged(rows, count)?,
     };
@@ -46,9 +46,8 @@ pub fn guides(
     let mut found = Vec::new();
     for number in 0..plan.guided() {
         let seed = plan.run.seed.wrapping_mul(1_024).wrapping_add(number as u64);
-        let settings = KMeans { clusters: plan.net().dim, restarts, iterations: ITERATIONS, seed };
-        let clusters = Vec::<i64>::try_from(&settings.fit(&fitted)?.assign(&unit)?)?;
-        found.push(clusters.into_iter().map(|cluster| cluster as u32).collect());
+        let settings = KMeans { clusters: plan.net.dim, restarts, iterations: ITERATIONS, seed };
+        found.push(label_numbers(&settings.fit(&fitted)?.assign(&unit)?)?);
         progress(found.len(), plan.guided());
     }
     Ok(found)

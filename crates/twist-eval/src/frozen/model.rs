@@ -21,11 +21,11 @@ pub fn with_head(
     recipe: &str,
     device: Device,
 ) -> Result<Model, EvalError> {
-    let net = plan.net();
+    let net = &plan.net;
     let made = format!("twist {}, recipe {recipe}", env!("CARGO_PKG_VERSION"));
     let head_card =
         HeadCard { hidden_dim: net.hidden_dim, dim: net.dim, activation: net.activation, norm: net.norm };
-    let feature_scaling = match plan.config().features.unit_length {
+    let feature_scaling = match plan.config.features.unit_length {
         true => FeatureScaling::UnitLength,
         false => FeatureScaling::None,
     };
@@ -39,7 +39,7 @@ pub fn with_head(
         },
         None => ModelCard {
             backbone: None,
-            feature_dim: plan.features().width,
+            feature_dim: plan.features.width,
             head: Some(head_card),
             classifier: None,
             // Without a backbone, nothing reads how images are to be treated.

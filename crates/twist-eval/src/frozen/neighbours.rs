@@ -4,8 +4,7 @@ use tch::{Device, Tensor};
 use twist_train::frozen::Neighbourhood;
 
 use crate::EvalError;
-use twist_model::nearest;
-use twist_model::unit_rows;
+use twist_model::{nearest, unit_rows};
 
 /// Rows that are asked between two reports of progress.
 const BLOCK: i64 = 4_096;

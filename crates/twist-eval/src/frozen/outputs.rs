@@ -1,14 +1,12 @@
 //! What a head says of rows of features.
 
-use std::collections::BTreeSet;
-
 use tch::{Device, Kind, Tensor};
 use twist_nn::{Mode, ProjectionHead};
 use twist_run::Figures;
 
 use crate::EvalError;
 use crate::labels::spread;
-use crate::scores::{Scores, clusters_against_labels};
+use crate::scores::cluster_figures;
 use twist_model::{FeatureTable, NetworkOutputs, most_probable, unit_rows};
 
 /// Rows in one pass of the head.
@@ -38,19 +36,7 @@ pub fn head_scores(
 ) -> Result<Figures, EvalError> {
     let some = spread(table.len(), ONLINE);
     let features = outputs(head, table, &some, HeadInput { unit_length, device })?;
-    Ok(Figures::of(&scores(&features, table)?))
-}
-
-/// Figures of `features`, which are rows of `table`.
-pub(super) fn scores(features: &NetworkOutputs, table: &FeatureTable) -> Result<Scores, EvalError> {
-    let clusters = clusters_against_labels(features, &*table.dataset)?;
-    let in_use = features.predictions()?.into_iter().collect::<BTreeSet<_>>().len();
-    Ok(Scores {
-        knn_top1: None,
-        classes_in_use: clusters.is_none().then_some(in_use),
-        clusters,
-        mean_confidence: features.mean_confidence()?,
-    })
+    cluster_figures(&features, &*table.dataset)
 }
 
 /// The most probable clusters of the rows number `wanted` (ascending), with their features divided by their norm.

@@ -11,7 +11,7 @@ pub(super) const MOMENTUM: f64 = 0.9;
 /// that an update of all of them is two matrix products.
 pub(super) struct Bank {
     /// `[R C, D]`, and its momentum.
-    weight: Tensor,
+    pub(super) weight: Tensor,
     weight_buffer: Tensor,
     /// `[R C]`, and its momentum.
     bias: Tensor,
@@ -81,10 +81,5 @@ impl Bank {
         let _ = self.weight.f_sub_(&self.weight_buffer.f_mul(&column(&rates)?)?)?;
         let _ = self.bias.f_sub_(&self.bias_buffer.f_mul(&rates)?)?;
         Ok(())
-    }
-    /// Weights `[R C, D]`.
-    #[cfg(test)]
-    pub(super) fn weight(&self) -> &Tensor {
-        &self.weight
     }
 }

@@ -398,7 +398,7 @@ mod tests {
         let bank = how.learn(&rows, &truth, &all, 3, &settings, &mut |_, _| Ok(())).unwrap();
         for (place, &setting) in settings.iter().enumerate() {
             let (top1, weight) = naive((&train, &labels), (&test, &test_labels), setting, &how);
-            let ours = bank.weight().narrow(0, 3 * place as i64, 3);
+            let ours = bank.weight.narrow(0, 3 * place as i64, 3);
             assert!(ours.allclose(&weight, 1e-3, 1e-4, false), "{setting:?}: {ours:?} {weight:?}");
             assert!((result.rates[place].test_top1 - top1).abs() < 1.5 / 150.0, "{setting:?}");
         }

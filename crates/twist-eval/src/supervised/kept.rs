@@ -1,6 +1,5 @@
 //! What is done of a long evaluation, in a folder: results of finished trainings, and the state of the present one.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -79,8 +78,7 @@ impl Kept {
     /// # Errors
     /// The disk is full or read-only.
     pub(crate) fn keep<T: Serialize>(self, end: T) -> Result<(), EvalError> {
-        let text = serde_json::to_string_pretty(&ResultFile { of: self.of.clone(), end })?;
-        twist_io::write_atomic(&self.result, |file| writeln!(file, "{text}"))?;
+        twist_io::write_json(&self.result, &ResultFile { of: self.of.clone(), end })?;
         self.remove_state()
     }
 

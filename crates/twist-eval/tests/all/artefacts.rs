@@ -184,7 +184,7 @@ fn somebody_hears_how_far_the_evaluation_is() {
 
 /// The network with its classes numbered the other way round.
 fn turned(plan: &TrainPlan) -> TwistNet {
-    let (net, dim) = (net(plan), plan.net().head.dim as usize);
+    let (net, dim) = (net(plan), plan.net.head.dim as usize);
     let mut state = net.store.state_dict().unwrap();
     let of_classes =
         |name: &str, shape: &[usize]| name.starts_with("projection_heads.") && shape.first() == Some(&dim);
@@ -204,7 +204,7 @@ fn names_go_on_to_the_classes_of_the_same_images() {
     let folder = tempfile::tempdir().unwrap();
     let data = EvalData::new(labelled(30, 0), None).unwrap();
     let plan = plan(&data);
-    let clusters = plan.net().head.dim as u32;
+    let clusters = plan.net.head.dim as u32;
     let evaluate = |net: &TwistNet, steps: u64| {
         let run = RunFigures { steps, ..RunFigures::default() };
         final_evaluation(net, &plan, &data, folder.path(), run, &Watch::default()).unwrap().names

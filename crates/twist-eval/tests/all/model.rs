@@ -99,7 +99,7 @@ fn the_teacher_of_a_checkpoint_is_a_model_of_its_own() {
     let data = EvalData::new(labelled(10, 0), None).unwrap();
     let plan = plan(&data);
     let student = net(&plan);
-    let teacher = twist_nn::TwistNet::new(plan.net(), Device::Cpu, 99).unwrap();
+    let teacher = twist_nn::TwistNet::new(&plan.net, Device::Cpu, 99).unwrap();
     let run = tempfile::tempdir().unwrap();
     let checkpoints = run.path().join("checkpoints");
     fs::create_dir(&checkpoints).unwrap();
@@ -143,7 +143,7 @@ fn the_filter_follows_the_network_and_what_was_recorded_stays() {
     let plan = plan(&EvalData::new(labelled(10, 0), None).unwrap());
     let mut facts: CheckpointFacts = serde_json::from_value(facts(&plan)).unwrap();
     let filter = |facts: &CheckpointFacts| ModelCard::of_run(facts, 32).unwrap().transform.interpolation;
-    assert_eq!(plan.eval().transform.interpolation, Interpolation::Bilinear);
+    assert_eq!(plan.eval.transform.interpolation, Interpolation::Bilinear);
     assert_eq!(
         (facts.recipe.eval.interpolation, filter(&facts)),
         (Some(Interpolation::Bilinear), Interpolation::Bilinear)

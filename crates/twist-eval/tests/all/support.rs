@@ -24,11 +24,11 @@ pub(crate) fn plan(data: &EvalData) -> TrainPlan {
     let overrides = OVERRIDES.map(|text| text.parse().unwrap());
     let text = include_str!("../../../twist-train/tests/tiny.toml");
     let recipe = Recipe::read("test", text, &overrides).unwrap();
-    TrainPlan::new(recipe.config(), &DataFacts::of(&*data.train), &machine).unwrap()
+    TrainPlan::new(&recipe.config, &DataFacts::of(&*data.train), &machine).unwrap()
 }
 
 pub(crate) fn net(plan: &TrainPlan) -> TwistNet {
-    TwistNet::new(plan.net(), Device::Cpu, 3).unwrap()
+    TwistNet::new(&plan.net, Device::Cpu, 3).unwrap()
 }
 
 pub(crate) fn evaluator(data: EvalData) -> OnlineEvaluator {

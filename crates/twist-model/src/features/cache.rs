@@ -7,7 +7,6 @@
 //! A table is kept only when the bytes that were read while it was made are those of its key, and used only when its
 //! width and its checksum are what `KEY.json` says. Any other is computed again.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,19 +41,12 @@ struct Entry {
     width: usize,
     /// CRC-32C of the table's numbers.
     checksum: u32,
-    skipped: Vec<SkippedImage>,
+    skipped: Vec<Skipped>,
     // For people who look into the folder.
     model: String,
     features: String,
     images: usize,
     transform: serde_json::Value,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SkippedImage {
-    index: u32,
-    path: String,
-    reason: String,
 }
 
 impl FeatureCache {
@@ -102,17 +94,18 @@ impl FeatureCache {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<FeatureSet, ModelError> {
         model.backbone()?;
+        let wanted = Wanted { model, input, kind, dataset };
         let (Some(folder), false) = (&self.folder, model.backbone_hash.is_empty()) else {
-            return in_memory(model, input, kind, dataset, progress);
+            return wanted.in_memory(progress);
         };
         let content = content_hash(&**dataset);
-        let place = folder.join(key(model, input, kind, dataset.len(), &content));
+        let place = folder.join(wanted.key(&content));
         if let Some(known) = read(&place, dataset.len())? {
             return Ok(known);
         }
         fs_err::create_dir_all(folder).map_err(|source| unusable(folder, source))?;
         remove_leftovers(folder)?;
-        compute(&place, model, input, kind, dataset, &content, progress)?;
+        wanted.compute(&place, &content, progress)?;
         read(&place, dataset.len())?.ok_or(ModelError::NoFeatures)
     }
 }
@@ -122,24 +115,6 @@ fn unusable(path: &Path, source: std::io::Error) -> Refused {
     Refused::new(format!("cannot use the cache of features in {}", path.display()))
         .caused_by(source)
         .remedy("set TWIST_CACHE to another folder, or use --no-cache")
-}
-
-/// Everything that decides the numbers.
-fn key(model: &Model, input: &EvalInput, kind: FeatureKind, images: usize, content: &str) -> String {
-    let facts = serde_json::json!({
-        "version": 1,
-        "model": model.backbone_hash,
-        "arch": model.card.backbone,
-        "features": kind.to_string(),
-        "transform": input.transform,
-        "mean": model.card.mean,
-        "std": model.card.std,
-        "autocast": input.autocast.map(|kind| format!("{kind:?}")),
-        "device": if input.device.is_cuda() { "cuda" } else { "cpu" },
-        "images": images,
-        "content": content,
-    });
-    hex(&Sha256::digest(facts.to_string().as_bytes())[..16])
 }
 
 /// An entry that is whole; `None` for a missing one, one of a process that was killed between its two files, or one that
@@ -154,17 +129,12 @@ fn read(place: &Path, images: usize) -> Result<Option<FeatureSet>, ModelError> {
         return Ok(None);
     }
     let rows = mapped(&table, header.data_offset, &header.shape)?;
-    let skipped: Vec<Skipped> = entry
-        .skipped
-        .into_iter()
-        .map(|SkippedImage { index, path, reason }| Skipped { index, path, reason })
-        .collect();
-    let unread: std::collections::BTreeSet<u32> = skipped.iter().map(|image| image.index).collect();
+    let unread: std::collections::BTreeSet<u32> = entry.skipped.iter().map(|image| image.index).collect();
     let indices: Vec<u32> = (0..images as u32).filter(|index| !unread.contains(index)).collect();
     if indices.len() != entry.rows {
         return Ok(None);
     }
-    Ok(Some(FeatureSet { indices, rows, skipped }))
+    Ok(Some(FeatureSet { indices, rows, skipped: entry.skipped }))
 }
 
 /// The float32 table `[N, D]` that begins `offset` bytes into a file, without reading it: pages come when they are used.
@@ -178,93 +148,106 @@ fn mapped(path: &Path, offset: u64, shape: &[usize]) -> Result<Tensor, ModelErro
     Ok(floats.f_view([shape[0] as i64, shape[1] as i64])?)
 }
 
-/// Streams features into a new entry: nothing but a batch is in memory. `content` is the hash of the images that the key
-/// stands for.
-fn compute(
-    place: &Path,
-    model: &Model,
-    input: &EvalInput,
+/// Whose features of which images are wanted.
+struct Wanted<'a> {
+    model: &'a Model,
+    input: &'a EvalInput,
     kind: FeatureKind,
-    dataset: &Arc<dyn Dataset>,
-    content: &str,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<(), ModelError> {
-    let all: Vec<u32> = (0..dataset.len() as u32).collect();
-    let witness = Arc::new(Witness::of(dataset));
-    let watched: Arc<dyn Dataset> = Arc::clone(&witness) as _;
-    let mut columns = 0;
-    let mut table: Option<NpyWriter> = None;
-    let (seen, skipped) = each_batch(model, input, kind, &watched, &all, progress, |features| {
-        let width = features.size2()?.1 as usize;
-        columns = width;
-        let values: Vec<f32> = Vec::try_from(&features.f_flatten(0, -1)?.f_contiguous()?)?;
-        if table.is_none() {
-            table = Some(NpyWriter::create(place.with_extension("npy"), width)?);
-        }
-        match &mut table {
-            Some(table) => Ok(table.push(&values)?),
-            None => Err(ModelError::NoFeatures),
-        }
-    })?;
-    if witness.content_hash() != content {
-        let why = "run this again when nothing changes them any more";
-        let what = "the images changed while their features were computed, so nothing was kept";
-        return Err(Refused::new(what).because(why).into());
+    dataset: &'a Arc<dyn Dataset>,
+}
+
+impl Wanted<'_> {
+    /// Everything that decides the numbers.
+    fn key(&self, content: &str) -> String {
+        let Self { model, input, kind, dataset } = self;
+        let facts = serde_json::json!({
+            "version": 1,
+            "model": model.backbone_hash,
+            "arch": model.card.backbone,
+            "features": kind.to_string(),
+            "transform": input.transform,
+            "mean": model.card.mean,
+            "std": model.card.std,
+            "autocast": input.autocast.map(|kind| format!("{kind:?}")),
+            "device": if input.device.is_cuda() { "cuda" } else { "cpu" },
+            "images": dataset.len(),
+            "content": content,
+        });
+        hex(&Sha256::digest(facts.to_string().as_bytes())[..16])
     }
-    let table = table.ok_or(ModelError::NoFeatures)?;
-    let checksum = table.checksum();
-    table.finish()?;
-    let entry = Entry {
-        rows: seen.len(),
-        width: columns,
-        checksum,
-        skipped: skipped
-            .into_iter()
-            .map(|Skipped { index, path, reason }| SkippedImage { index, path, reason })
-            .collect(),
-        model: model.card.origin.clone(),
-        features: kind.to_string(),
-        images: dataset.len(),
-        transform: serde_json::to_value(&input.transform)?,
-    };
-    let text = serde_json::to_string_pretty(&entry)?;
-    twist_io::write_atomic(place.with_extension("json"), |file| writeln!(file, "{text}"))?;
-    Ok(())
-}
 
-fn in_memory(
-    model: &Model,
-    input: &EvalInput,
-    kind: FeatureKind,
-    dataset: &Arc<dyn Dataset>,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<FeatureSet, ModelError> {
-    let all: Vec<u32> = (0..dataset.len() as u32).collect();
-    let mut rows = RowBuffer::default();
-    let (indices, skipped) =
-        each_batch(model, input, kind, dataset, &all, progress, |features| rows.push(features, all.len()))?;
-    let count = indices.len() as i64;
-    Ok(FeatureSet { indices, rows: rows.first(count)?, skipped })
-}
+    /// Streams features into a new entry: nothing but a batch is in memory. `content` is the hash of the images that the key
+    /// stands for.
+    fn compute(
+        &self,
+        place: &Path,
+        content: &str,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(), ModelError> {
+        let Self { model, input, kind, dataset } = self;
+        let witness = Arc::new(Witness::of(dataset));
+        let watched: Arc<dyn Dataset> = Arc::clone(&witness) as _;
+        let mut columns = 0;
+        let mut table: Option<NpyWriter> = None;
+        let (seen, skipped) = self.each_batch(&watched, progress, |features| {
+            let width = features.size2()?.1 as usize;
+            columns = width;
+            let values: Vec<f32> = Vec::try_from(&features.f_flatten(0, -1)?.f_contiguous()?)?;
+            if table.is_none() {
+                table = Some(NpyWriter::create(place.with_extension("npy"), width)?);
+            }
+            match &mut table {
+                Some(table) => Ok(table.push(&values)?),
+                None => Err(ModelError::NoFeatures),
+            }
+        })?;
+        if witness.content_hash() != content {
+            let why = "run this again when nothing changes them any more";
+            let what = "the images changed while their features were computed, so nothing was kept";
+            return Err(Refused::new(what).because(why).into());
+        }
+        let table = table.ok_or(ModelError::NoFeatures)?;
+        let checksum = table.checksum();
+        table.finish()?;
+        let entry = Entry {
+            rows: seen.len(),
+            width: columns,
+            checksum,
+            skipped,
+            model: model.card.origin.clone(),
+            features: kind.to_string(),
+            images: dataset.len(),
+            transform: serde_json::to_value(&input.transform)?,
+        };
+        Ok(twist_io::write_json(place.with_extension("json"), &entry)?)
+    }
 
-/// Hands features `[B, D]` (CPU) to `take`, batch by batch.
-fn each_batch(
-    model: &Model,
-    input: &EvalInput,
-    kind: FeatureKind,
-    dataset: &Arc<dyn Dataset>,
-    indices: &[u32],
-    progress: &mut dyn FnMut(usize, usize),
-    mut take: impl FnMut(&Tensor) -> Result<(), ModelError>,
-) -> Result<(Vec<u32>, Vec<Skipped>), ModelError> {
-    let mut done = 0;
-    input.for_each_batch(dataset, indices, |bytes| {
-        let features = input.features(model, bytes, kind)?;
-        done += features.size()[0] as usize;
-        take(&features.f_to_device(Device::Cpu)?)?;
-        progress(done, indices.len());
-        Ok(())
-    })
+    /// Keeps nothing but the rows.
+    fn in_memory(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<FeatureSet, ModelError> {
+        let (mut rows, all) = (RowBuffer::default(), self.dataset.len());
+        let (indices, skipped) =
+            self.each_batch(self.dataset, progress, |features| rows.push(features, all))?;
+        let count = indices.len() as i64;
+        Ok(FeatureSet { indices, rows: rows.first(count)?, skipped })
+    }
+
+    /// Hands the features `[B, D]` (CPU) of the images, read from `dataset`, to `take`, batch by batch.
+    fn each_batch(
+        &self,
+        dataset: &Arc<dyn Dataset>,
+        progress: &mut dyn FnMut(usize, usize),
+        mut take: impl FnMut(&Tensor) -> Result<(), ModelError>,
+    ) -> Result<(Vec<u32>, Vec<Skipped>), ModelError> {
+        let indices: Vec<u32> = (0..dataset.len() as u32).collect();
+        let mut done = 0;
+        self.input.for_each_batch(dataset, &indices, |bytes| {
+            let features = self.input.features(self.model, bytes, self.kind)?;
+            done += features.size()[0] as usize;
+            take(&features.f_to_device(Device::Cpu)?)?;
+            progress(done, indices.len());
+            Ok(())
+        })
+    }
 }
 
 impl EvalInput {

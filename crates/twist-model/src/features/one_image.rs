@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tch::{Device, Tensor};
-use twist_data::{DecodeLimits, Decoder, GivenImage, given_images};
+use twist_data::{Decoder, GivenImage, given_images};
 use twist_io::Refused;
 use twist_nn::FeatureKind;
 
@@ -15,7 +15,7 @@ impl EvalInput {
     /// # Errors
     /// The bytes are not an image that can be read; the model has no backbone; libtorch fails.
     pub fn features_of_image(&self, model: &Model, bytes: &[u8]) -> Result<Vec<f32>, ModelError> {
-        let image = Decoder::new(DecodeLimits::default()).decode(bytes);
+        let image = Decoder::default().decode(bytes);
         let image = image
             .map_err(|source| Refused::new("the file is not an image that Twist reads").caused_by(source))?;
         let dataset = given_images(vec![GivenImage::Pixels(Arc::new(image))]);

@@ -63,11 +63,6 @@ impl HubName {
         self.revision.as_deref().unwrap_or(MAIN)
     }
 
-    /// Whether a revision was written.
-    pub fn has_revision(&self) -> bool {
-        self.revision.is_some()
-    }
-
     pub(super) fn repo(&self) -> Repo {
         self.repo_at(self.revision())
     }

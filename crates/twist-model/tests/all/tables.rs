@@ -14,7 +14,7 @@ use twist_data::{Dataset, EvalTransform, Interpolation};
 use twist_io::{load_safetensors, read_npy};
 use twist_model::{
     BackboneCard, ClassSource, ClassifierCard, EvalInput, FeatureBatch, FeatureScaling, HeadCard, Model,
-    ModelCard, ModelError, Predictor, StreamEvents, TableFormat, embedding_rows, embedding_schema,
+    ModelCard, ModelError, Predictor, StreamEvent, TableFormat, embedding_rows, embedding_schema,
     stream_features, table_in_file, table_in_stream,
 };
 use twist_nn::{Activation, FeatureKind};
@@ -56,24 +56,20 @@ struct Heard {
     done: Vec<usize>,
 }
 
-impl StreamEvents for Heard {
-    fn skipped(&mut self, image: &twist_data::Skipped) {
-        self.skipped.push(image.path.clone());
-    }
-
-    fn progress(&mut self, done: usize, all: usize) {
-        assert!(done <= all);
-        self.done.push(done);
-    }
-}
-
 /// Streams the features of `dataset` into `take`.
 fn stream(
     dataset: &Arc<dyn Dataset>,
     take: impl FnMut(FeatureBatch<'_>) -> Result<(), ModelError>,
 ) -> (Result<usize, ModelError>, Heard) {
     let mut heard = Heard::default();
-    let rows = stream_features(&model(), &input(), FeatureKind::Last, dataset, &mut heard, take);
+    let mut hear = |event: StreamEvent<'_>| match event {
+        StreamEvent::Skipped(image) => heard.skipped.push(image.path.clone()),
+        StreamEvent::Progress(done, all) => {
+            assert!(done <= all);
+            heard.done.push(done);
+        }
+    };
+    let rows = stream_features(&model(), &input(), FeatureKind::Last, dataset, &mut hear, take);
     (rows, heard)
 }
 

@@ -44,7 +44,7 @@ pub type Recipe = RecipeOf<TrainConfig>;
 /// solarize = 0.2
 /// "#;
 /// let recipe = Recipe::read("small", text, &[]).unwrap();
-/// assert_eq!(recipe.config().optim.momentum, 0.9);
+/// assert_eq!(recipe.config.optim.momentum, 0.9);
 /// let typo = Recipe::read("small.toml", &text.replace("epochs", "epoch"), &[]).unwrap_err().to_string();
 /// assert!(typo.contains("small.toml, line 4") && typo.contains("did you mean `epochs`?"), "{typo}");
 /// ```

@@ -7,9 +7,12 @@ use toml_edit::{DocumentMut, Item, Value};
 /// A recipe: its name, its text after overrides, and the configuration `C` that the text says.
 #[derive(Clone, Debug)]
 pub struct RecipeOf<C> {
-    name: String,
-    text: String,
-    config: C,
+    /// The recipe's file or name, as given.
+    pub name: String,
+    /// The text with its overrides applied and its comments kept: a run folder's `config.toml`.
+    pub text: String,
+    /// What the text says.
+    pub config: C,
 }
 
 /// One `--set KEY=VALUE`: a dotted key (`optim.lr`, `views.0.size`) and a TOML value; what is not TOML is a string.
@@ -84,23 +87,6 @@ impl<C: DeserializeOwned> RecipeOf<C> {
             Some((change, message)) => Err(refuse(change, message)),
             None => Ok(recipe),
         }
-    }
-}
-
-impl<C> RecipeOf<C> {
-    /// The recipe's file or name, as given.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The text with its overrides applied and its comments kept: a run folder's `config.toml`.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// What the text says.
-    pub fn config(&self) -> &C {
-        &self.config
     }
 }
 
@@ -234,12 +220,12 @@ solarize = 0.0
     fn overrides_change_values_and_keep_comments() {
         let recipe =
             read(&["optim.lr=0.25", "model.arch=resnet50", "loss.lam2=0.0", "views.0.size=24"]).unwrap();
-        assert_eq!(recipe.config().optim.lr, 0.25);
-        assert_eq!(recipe.config().model.arch, "resnet50");
-        assert_eq!(recipe.config().loss.lam2, 0.0);
-        assert_eq!(recipe.config().views[0].size, 24);
-        assert!(recipe.text().starts_with("# A claim.") && recipe.text().contains("# small"));
-        assert_eq!(parse::<TrainConfig>("again", recipe.text()).unwrap(), *recipe.config());
+        assert_eq!(recipe.config.optim.lr, 0.25);
+        assert_eq!(recipe.config.model.arch, "resnet50");
+        assert_eq!(recipe.config.loss.lam2, 0.0);
+        assert_eq!(recipe.config.views[0].size, 24);
+        assert!(recipe.text.starts_with("# A claim.") && recipe.text.contains("# small"));
+        assert_eq!(parse::<TrainConfig>("again", &recipe.text).unwrap(), recipe.config);
     }
 
     #[test]
@@ -290,7 +276,7 @@ solarize = 0.0
     fn a_section_may_be_said_key_by_key() {
         let stage = ["self_label.epochs=2", "self_label.lr=0.1"];
         let recipe = read(&stage).unwrap();
-        assert_eq!(recipe.config().self_label.as_ref().map(|stage| (stage.epochs, stage.lr)), Some((2, 0.1)));
+        assert_eq!(recipe.config.self_label.as_ref().map(|stage| (stage.epochs, stage.lr)), Some((2, 0.1)));
         let message = read(&stage[..1]).unwrap_err().to_string();
         assert!(message.contains("--set self_label.epochs=2: missing field `lr`"), "{message}");
         let message = read(&["optim.momentm=0.8", "optim.lr=0.2"]).unwrap_err().to_string();
@@ -316,6 +302,6 @@ solarize = 0.0
     #[test]
     fn what_is_printed_reads_back_as_the_same_configuration() {
         let recipe = read(&[]).unwrap();
-        assert_eq!(parse::<TrainConfig>("printed", &recipe.config().to_toml()).unwrap(), *recipe.config());
+        assert_eq!(parse::<TrainConfig>("printed", &recipe.config.to_toml()).unwrap(), recipe.config);
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use twist_data::{Interpolation, ViewPolicy};
+use twist_nn::TwistLoss;
 
 /// `[loss]`: weights of the terms; the paper's alpha is `1 + lam1` and its beta is `lam2`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,14 @@ pub struct LossConfig {
 impl Default for LossConfig {
     fn default() -> Self {
         Self { consistency: 1.0, one_sided: false, lam1: 0.0, lam2: 1.0, temperature: 1.0 }
+    }
+}
+
+impl LossConfig {
+    /// The loss with these weights.
+    pub(crate) fn twist(&self) -> TwistLoss {
+        let Self { consistency, one_sided, lam1, lam2, temperature } = *self;
+        TwistLoss { consistency, one_sided, lam1, lam2, temperature, ..TwistLoss::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 use twist_io::Refused;
 
 use super::{FeatureFacts, HeadConfig};
-use crate::plan::{Shared, check};
+use crate::plan::{Range, Shared, below_1, check, is_part, within};
 
 pub(super) fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Result<(), Refused> {
     let (model, pairs, guide) = (&config.model, &config.pairs, &config.guide);
@@ -18,29 +18,17 @@ pub(super) fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Resu
     let rows = features.rows as i64;
     let enough = format!("at most the number of rows, {rows} (--clusters)");
     let among = format!("at most model.heads = {}", model.heads);
+    let heads_fit = (1..=MOST_HEADS).contains(&model.heads);
+    let part: Range<'_> = (|part| part > 0.0 && part <= 1.0, "a part of the run, in (0, 1]");
+    let some: Range<'_> = (|neighbours| neighbours >= 1.0, "at least 1: pairs are made of neighbours");
     check(&[
         ("model.dim", model.dim as f64, model.dim <= rows, &enough),
-        (
-            "model.heads",
-            model.heads as f64,
-            (1..=MOST_HEADS).contains(&model.heads),
-            "in 1 to 1024: each is trained and kept in memory",
-        ),
+        ("model.heads", model.heads as f64, heads_fit, "in 1 to 1024: each is trained and kept in memory"),
         ("guide.heads", guide.heads as f64, guide.heads <= model.heads, &among),
-        ("guide.part", guide.part, guide.part > 0.0 && guide.part <= 1.0, "a part of the run, in (0, 1]"),
-        ("guide.rest", guide.rest, (0.0..=1.0).contains(&guide.rest), "a share, in [0, 1]"),
-        (
-            "pairs.neighbours",
-            pairs.neighbours as f64,
-            pairs.neighbours >= 1,
-            "at least 1: pairs are made of neighbours",
-        ),
-        (
-            "pairs.dropout",
-            pairs.dropout,
-            (0.0..1.0).contains(&pairs.dropout),
-            "in [0, 1) (0 switches it off)",
-        ),
+        within("guide.part", guide.part, part),
+        within("guide.rest", guide.rest, (is_part, "a share, in [0, 1]")),
+        within("pairs.neighbours", pairs.neighbours as f64, some),
+        within("pairs.dropout", pairs.dropout, (below_1, "in [0, 1) (0 switches it off)")),
     ])
 }
 

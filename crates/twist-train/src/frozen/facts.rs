@@ -44,11 +44,11 @@ impl HeadFacts {
             epoch: plan.run.epoch_of(standing.step),
             total_steps: plan.run.total_steps,
             recipe_name: recipe_name.into(),
-            head_recipe: plan.config().clone(),
+            head_recipe: plan.config.clone(),
             batch_size: Some(plan.run.batch_size),
-            rows: Some(plan.features().rows),
-            feature_dim: plan.features().width,
-            data_fingerprint: plan.features().fingerprint.clone(),
+            rows: Some(plan.features.rows),
+            feature_dim: plan.features.width,
+            data_fingerprint: plan.features.fingerprint.clone(),
             twist: env!("CARGO_PKG_VERSION").into(),
             libtorch: torch_ext::version(),
         }
@@ -56,7 +56,7 @@ impl HeadFacts {
 
     /// What became of the features since the checkpoint, in words; `None` where they are the same.
     pub(super) fn other_features(&self, plan: &HeadPlan) -> Option<String> {
-        let features = plan.features();
+        let features = &plan.features;
         let ended = self.standing.step >= plan.run.total_steps;
         (self.data_fingerprint != features.fingerprint)
             .then(|| resume::other_data("row", self.rows, features.rows, ended))

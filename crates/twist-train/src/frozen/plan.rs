@@ -33,14 +33,20 @@ pub struct HeadPlan {
     /// Length of the run, and when it is logged, saved, evaluated and judged.
     #[serde(flatten)]
     pub run: RunPlan,
-    #[serde(skip)] // the recipe has what matters of it; it also names a backbone, which heads do not have
-    net: twist_nn::HeadConfig,
-    heads: usize,
-    features: FeatureFacts,
-    neighbours: usize,
+    /// Sizes of a head; what concerns a backbone has no meaning.
+    #[serde(skip)]
+    // the recipe has what matters of it; it also names a backbone, which heads do not have
+    pub net: twist_nn::HeadConfig,
+    /// Heads side by side.
+    pub heads: usize,
+    /// What is known of the features.
+    pub features: FeatureFacts,
+    /// Neighbours of each row.
+    pub neighbours: usize,
     #[serde(flatten)]
     rates: RatePlan,
-    config: HeadConfig,
+    /// The recipe that this plan was made from.
+    pub config: HeadConfig,
 }
 
 impl HeadPlan {
@@ -89,21 +95,6 @@ impl HeadPlan {
         })
     }
 
-    /// The recipe that this plan was made from.
-    pub fn config(&self) -> &HeadConfig {
-        &self.config
-    }
-
-    /// Sizes of a head; what concerns a backbone has no meaning.
-    pub fn net(&self) -> &twist_nn::HeadConfig {
-        &self.net
-    }
-
-    /// Heads side by side.
-    pub fn heads(&self) -> usize {
-        self.heads
-    }
-
     /// How many heads, the last ones, are guided by k-means.
     pub fn guided(&self) -> usize {
         self.config.guide.heads
@@ -116,16 +107,6 @@ impl HeadPlan {
         (1.0 - gone).max(guide.rest)
     }
 
-    /// What is known of the features.
-    pub fn features(&self) -> &FeatureFacts {
-        &self.features
-    }
-
-    /// Neighbours of each row.
-    pub fn neighbours(&self) -> usize {
-        self.neighbours
-    }
-
     /// The rates of the update that `step` makes.
     pub fn rates_at(&self, step: u64) -> Rates {
         self.rates.at(step, &self.config.optim)
@@ -133,14 +114,6 @@ impl HeadPlan {
 
     /// What is minimised.
     pub fn loss(&self) -> TwistLoss {
-        let loss = self.config.loss;
-        TwistLoss {
-            consistency: loss.consistency,
-            one_sided: loss.one_sided,
-            lam1: loss.lam1,
-            lam2: loss.lam2,
-            temperature: loss.temperature,
-            ..TwistLoss::default()
-        }
+        self.config.loss.twist()
     }
 }

@@ -26,7 +26,7 @@ impl Run<Heads> {
         let numbers = plan.run.clone();
         numbers.machine.prepare()?;
         let order = (numbers.batch_size, numbers.seed);
-        let unit_length = plan.config().features.unit_length;
+        let unit_length = plan.config.features.unit_length;
         let pairs = Pairs::new(rows, neighbourhood, order, unit_length, numbers.machine.device)?;
         let task = Heads::new(plan, pairs, guides, recipe_name)?;
         let place = Place::folder(folder, numbers.checkpoint.keep);

@@ -27,9 +27,9 @@ impl HeadState {
         let seed = if number == 0 { plan.run.seed } else { splitmix(plan.run.seed) ^ number as u64 };
         let mut store = Store::new(plan.run.machine.device, seed);
         let mut builder = store.builder("projection_heads");
-        let head = ProjectionHead::new(&mut builder, plan.features().width, plan.net())?;
+        let head = ProjectionHead::new(&mut builder, plan.features.width, &plan.net)?;
         let parameters = Parameters::of(&store);
-        let optimizer = optim::build(&plan.config().optim, Parameters::of(&store))?;
+        let optimizer = optim::build(&plan.config.optim, Parameters::of(&store))?;
         let guide = guide.map(|clusters| {
             let clusters: Vec<i64> = clusters.iter().map(|&cluster| i64::from(cluster)).collect();
             Tensor::f_from_slice(&clusters)?.f_to_device(plan.run.machine.device)
@@ -52,7 +52,7 @@ pub(super) fn head_step(
     let rates = plan.rates_at(step);
 
     // Two views of each sample: its own features and those of a neighbour, [2B, D].
-    let batch = pairs.dropped(step, plan.config().pairs.dropout)?;
+    let batch = pairs.dropped(step, plan.config.pairs.dropout)?;
 
     // Heads are independent of each other; they see the same pairs, so their losses can be compared.
     let figures = heads.iter_mut().map(|head| update(head, plan, &batch, rates, step));
@@ -81,7 +81,7 @@ fn update(
     // Backward, clip by the norm of all gradients of this head together, update.
     torch_ext::grad::backward(&logits, &gradient)?;
     let gradients = state.parameters.gradients()?;
-    let grad_norm = gradients.clip(plan.config().optim.clip_norm)?;
+    let grad_norm = gradients.clip(plan.config.optim.clip_norm)?;
     state.optimizer.update(&gradients, rates)?;
     drop(gradients);
     state.parameters.clear_gradients()?;

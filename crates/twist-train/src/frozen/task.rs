@@ -5,12 +5,11 @@ use std::path::Path;
 use tch::Tensor;
 use twist_io::{StateDict, match_names};
 use twist_nn::ProjectionHead;
-use twist_run::Standing;
+use twist_run::{Standing, StartFigures};
 
 use super::step::{HeadState, head_step, mean_loss};
 use super::{HeadFacts, HeadPlan, Pairs};
 use crate::run::{Restored, Taken, Task, least};
-use crate::start::TaskFigures;
 use crate::{TrainError, resume};
 
 /// Heads that learn side by side from the same pairs of rows.
@@ -34,7 +33,7 @@ impl Heads {
     ) -> Result<Self, TrainError> {
         let led = check_guides(guides, &plan)?;
         let guide = |number: usize| Some(guides[number.checked_sub(led)?].as_slice());
-        let heads = (0..plan.heads()).map(|number| HeadState::new(&plan, number, guide(number)));
+        let heads = (0..plan.heads).map(|number| HeadState::new(&plan, number, guide(number)));
         let heads = heads.collect::<Result<Vec<_>, _>>()?;
         Ok(Self { plan, recipe_name, pairs, heads })
     }
@@ -76,7 +75,7 @@ impl Heads {
 
     /// Other heads of the same plan on the same rows, none of them led.
     pub(super) fn stand_ins(&self) -> Result<Self, TrainError> {
-        let heads = (0..self.plan.heads()).map(|number| HeadState::new(&self.plan, number, None));
+        let heads = (0..self.plan.heads).map(|number| HeadState::new(&self.plan, number, None));
         let heads = heads.collect::<Result<Vec<_>, _>>()?;
         let (plan, pairs) = (self.plan.clone(), self.pairs.shared());
         Ok(Self { plan, recipe_name: String::new(), pairs, heads })
@@ -84,10 +83,10 @@ impl Heads {
 
     /// Refuses what would put the run at another place than it was: a step counts batches, whatever their size.
     fn check(&self, path: &Path, facts: &HeadFacts) -> Result<(), TrainError> {
-        resume::same_clusters(path, facts.head_recipe.model.dim, self.plan.net().dim)?;
+        resume::same_clusters(path, facts.head_recipe.model.dim, self.plan.net.dim)?;
         let now = self.plan.run.batch_size;
         let before = facts.batch_size.unwrap_or(facts.head_recipe.train.batch_size);
-        if before == now || (facts.batch_size.is_none() && now == self.plan.features().rows) {
+        if before == now || (facts.batch_size.is_none() && now == self.plan.features.rows) {
             return Ok(());
         }
         let reason = format!(
@@ -134,7 +133,7 @@ impl Task for Heads {
             head.optimizer.load(&optim).map_err(|error| wrong(format!("head {number}: {error}")))?;
             head.store.load(&model)?;
         }
-        let changes = resume::changes(&facts.head_recipe, self.plan.config());
+        let changes = resume::changes(&facts.head_recipe, &self.plan.config);
         let warnings = facts
             .other_features(&self.plan)
             .into_iter()
@@ -147,18 +146,18 @@ impl Task for Heads {
         HeadFacts::of(&self.plan, &self.recipe_name, standing)
     }
 
-    fn figures(&self) -> TaskFigures {
+    fn figures(&self) -> StartFigures {
         let parameters = self.heads.iter().flat_map(|head| head.store.parameters());
-        TaskFigures {
+        StartFigures {
             recipe_name: self.recipe_name.clone(),
-            precision: "fp32",
+            precision: "fp32".into(),
             channels_last: false,
             loader_threads: 0,
-            images: self.plan.features().rows,
-            classes: self.plan.features().classes.len(),
+            images: self.plan.features.rows,
+            classes: self.plan.features.classes.len(),
             parameters: parameters.map(|tensor| tensor.numel() as u64).sum(),
-            clusters: self.plan.net().dim,
-            from_labels: false,
+            clusters: self.plan.net.dim,
+            ..StartFigures::default()
         }
     }
 
@@ -175,12 +174,12 @@ impl Task for Heads {
 
 /// The number of the first head that is led, after checking that each has a cluster of the plan for every row.
 fn check_guides(guides: &[Vec<u32>], plan: &HeadPlan) -> Result<usize, TrainError> {
-    let (rows, clusters) = (plan.features().rows, plan.net().dim);
+    let (rows, clusters) = (plan.features.rows, plan.net.dim);
     let fits = |guide: &Vec<u32>| guide.len() == rows && guide.iter().all(|&one| i64::from(one) < clusters);
     if guides.len() != plan.guided() || !guides.iter().all(fits) {
         let reason =
             format!("{} heads are led to {clusters} clusters of {rows} rows: other guides", plan.guided());
         return Err(tch::TchError::Shape(reason).into());
     }
-    Ok(plan.heads() - plan.guided())
+    Ok(plan.heads - plan.guided())
 }

@@ -29,12 +29,14 @@ use crate::reading::StepReading;
 /// B classes, so K far above B is judged by B.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    limits: GuardConfig,
+    /// Its thresholds.
+    pub(crate) limits: GuardConfig,
     /// Classes that a batch can use at most.
     reachable: f64,
     /// Logits are divided by this before entropies are taken, which shrinks an untrained gap by its square.
     temperature: f64,
-    streaks: Streaks,
+    /// The streaks up to the last step that was observed.
+    pub(crate) streaks: Streaks,
 }
 
 impl Guard {
@@ -48,16 +50,6 @@ impl Guard {
     /// The same guard after steps that left these streaks.
     pub fn after(self, streaks: Streaks) -> Self {
         Self { streaks, ..self }
-    }
-
-    /// Its thresholds.
-    pub fn limits(&self) -> &GuardConfig {
-        &self.limits
-    }
-
-    /// The streaks up to the last step that was observed.
-    pub fn streaks(&self) -> Streaks {
-        self.streaks
     }
 
     /// Takes the figures of one step, in the order of the steps; tells when they add up to a collapse.
@@ -181,7 +173,7 @@ mod tests {
         for step in 1..WINDOW {
             let mut piece = guard(10, 64).after(streaks);
             assert_eq!(piece.observe(&flat), None, "step {step}");
-            streaks = piece.streaks();
+            streaks = piece.streaks;
         }
         assert_eq!(guard(10, 64).after(streaks).observe(&flat), Some(CollapseKind::Uniform));
     }

@@ -10,14 +10,13 @@ use torch_ext::Precision;
 use twist_data::{Batch, Dataset, Loader, LoaderOptions, Pipeline, Tags};
 use twist_io::StateDict;
 use twist_nn::DeviceNormalize;
-use twist_run::{EventKind, Standing, figure};
+use twist_run::{EventKind, Standing, StartFigures, figure};
 
 use super::{Student, SupervisedPlan, Targets, supervised_step};
 use crate::TrainError;
 use crate::guard::CollapseKind;
 use crate::reading::StepReading;
 use crate::run::{Restored, Taken, Task};
-use crate::start::TaskFigures;
 
 /// Batches that are loaded ahead of the step.
 const PREFETCH: usize = 3;
@@ -223,10 +222,10 @@ impl Task for Supervised {
         SupervisedFacts { standing: standing.clone(), identity, epochs, sums: self.sums }
     }
 
-    fn figures(&self) -> TaskFigures {
-        TaskFigures {
+    fn figures(&self) -> StartFigures {
+        StartFigures {
             recipe_name: self.data.name.clone(),
-            precision: self.plan.config.precision.name(),
+            precision: self.plan.config.precision.name().into(),
             channels_last: self.plan.config.precision != Precision::Fp32,
             loader_threads: self.plan.run.machine.loader_threads,
             images: self.data.images.len(),
@@ -234,6 +233,7 @@ impl Task for Supervised {
             parameters: self.student.parameters(),
             clusters: self.student.classes(),
             from_labels: true,
+            ..StartFigures::default()
         }
     }
 

@@ -72,23 +72,28 @@ impl Optimizer for AdamW {
         Ok(())
     }
 
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn kept(&self) -> Vec<(&'static str, &Gradients)> {
+        vec![("mean", &self.means), ("square", &self.squares)]
+    }
+
     fn state_dict(&self) -> Result<StateDict, TrainError> {
         let mut state = StateDict::default();
         state.push("updates", HostTensor::from_slice(vec![], &[self.updates]).map_err(misfit)?);
-        self.parameters.save(&mut state, "mean", &self.means)?;
-        self.parameters.save(&mut state, "square", &self.squares)?;
+        self.parameters.save(&mut state, &self.kept())?;
         Ok(state)
     }
 
     fn load(&mut self, state: &StateDict) -> Result<(), TrainError> {
         let updates = state.get("updates").ok_or_else(|| misfit("`updates` is missing"))?;
         let updates = updates.to_vec::<i64>().map_err(misfit)?.first().copied().unwrap_or(0);
-        self.parameters.check(state, "mean", &self.means)?;
-        self.parameters.check(state, "square", &self.squares)?;
+        self.parameters.check(state, &self.kept())?;
         self.updates = updates;
         no_grad(|| {
-            self.parameters.restore(state, "mean", &self.means)?;
-            self.parameters.restore(state, "square", &self.squares)?;
+            self.parameters.restore(state, &self.kept())?;
             for count in self.counts.weights.iter().chain(&self.counts.vectors) {
                 let _ = count.shallow_clone().f_fill_(updates as f64)?;
             }

@@ -1,8 +1,7 @@
 //! LARS as released with TWIST (`LARS_OPENSELF`; You, Gitman and Ginsburg, arXiv:1708.03888).
 
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
 use torch_ext::foreach;
-use twist_io::StateDict;
 
 use super::optimizer::Optimizer;
 use super::{Gradients, Parameters, Rates};
@@ -73,14 +72,11 @@ impl Optimizer for Lars {
         Ok(())
     }
 
-    fn state_dict(&self) -> Result<StateDict, TrainError> {
-        let mut state = StateDict::default();
-        self.parameters.save(&mut state, "momentum", &self.buffers)?;
-        Ok(state)
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
-    fn load(&mut self, state: &StateDict) -> Result<(), TrainError> {
-        self.parameters.check(state, "momentum", &self.buffers)?;
-        no_grad(|| self.parameters.restore(state, "momentum", &self.buffers))
+    fn kept(&self) -> Vec<(&'static str, &Gradients)> {
+        vec![("momentum", &self.buffers)]
     }
 }

@@ -4,14 +4,12 @@ mod adamw;
 mod lars;
 mod optimizer;
 mod parameters;
-mod rates;
 mod sgd;
 
 pub use adamw::AdamW;
 pub use lars::Lars;
-pub use optimizer::Optimizer;
+pub use optimizer::{Optimizer, Rates};
 pub use parameters::{Gradients, Parameters};
-pub use rates::Rates;
 pub use sgd::Sgd;
 
 use crate::TrainError;

@@ -33,6 +33,9 @@ pub struct Gradients {
     pub vectors: Vec<Tensor>,
 }
 
+/// What an optimizer keeps of every parameter, and how it is called.
+type Kept<'a> = (&'static str, &'a Gradients);
+
 impl Parameters {
     /// The trainable entries of a network.
     pub fn of(store: &Store) -> Self {
@@ -74,31 +77,19 @@ impl Parameters {
         Ok(Gradients { weights: zeros(&self.weights)?, vectors: zeros(&self.vectors)? })
     }
 
-    /// Adds a state of the parameters' shapes to a state dict as `{prefix}.{parameter}`.
-    pub(super) fn save(
-        &self,
-        state: &mut StateDict,
-        prefix: &str,
-        values: &Gradients,
-    ) -> Result<(), TrainError> {
-        for (name, value) in self.names().zip(values.iter()) {
+    /// Adds states of the parameters' shapes to a state dict as `{prefix}.{parameter}`.
+    pub(super) fn save(&self, state: &mut StateDict, kept: &[Kept<'_>]) -> Result<(), TrainError> {
+        for (name, value) in self.named(kept) {
             let shape = value.size().iter().map(|&side| side as usize).collect();
             let bytes = torch_ext::host::to_bytes(value)?;
-            let tensor = HostTensor::new(Dtype::F32, shape, bytes).map_err(misfit)?;
-            state.push(format!("{prefix}.{name}"), tensor);
+            state.push(name, HostTensor::new(Dtype::F32, shape, bytes).map_err(misfit)?);
         }
         Ok(())
     }
 
     /// Checks that `state` holds `{prefix}.{parameter}` for every parameter in its shape.
-    pub(super) fn check(
-        &self,
-        state: &StateDict,
-        prefix: &str,
-        values: &Gradients,
-    ) -> Result<(), TrainError> {
-        for (name, value) in self.names().zip(values.iter()) {
-            let name = format!("{prefix}.{name}");
+    pub(super) fn check(&self, state: &StateDict, kept: &[Kept<'_>]) -> Result<(), TrainError> {
+        for (name, value) in self.named(kept) {
             let found = state.get(&name).ok_or_else(|| misfit(format!("`{name}` is missing")))?;
             let expected: Vec<usize> = value.size().iter().map(|&side| side as usize).collect();
             if found.shape != expected || found.dtype != Dtype::F32 {
@@ -110,14 +101,9 @@ impl Parameters {
     }
 
     /// Copies what [`Parameters::check`] has found to fit.
-    pub(super) fn restore(
-        &self,
-        state: &StateDict,
-        prefix: &str,
-        values: &Gradients,
-    ) -> Result<(), TrainError> {
-        for (name, value) in self.names().zip(values.iter()) {
-            if let Some(saved) = state.get(&format!("{prefix}.{name}")) {
+    pub(super) fn restore(&self, state: &StateDict, kept: &[Kept<'_>]) -> Result<(), TrainError> {
+        for (name, value) in self.named(kept) {
+            if let Some(saved) = state.get(&name) {
                 let saved = torch_ext::host::from_bytes(Kind::Float, &value.size(), &saved.data)?;
                 value.shallow_clone().f_copy_(&saved)?;
             }
@@ -125,8 +111,12 @@ impl Parameters {
         Ok(())
     }
 
-    fn names(&self) -> impl Iterator<Item = &String> {
-        self.weight_names.iter().chain(&self.vector_names)
+    fn named<'a>(&'a self, kept: &'a [Kept<'a>]) -> impl Iterator<Item = (String, &'a Tensor)> {
+        kept.iter().flat_map(|(prefix, values)| {
+            let names = self.weight_names.iter().chain(&self.vector_names);
+            let tensors = values.weights.iter().chain(&values.vectors);
+            names.zip(tensors).map(move |(name, tensor)| (format!("{prefix}.{name}"), tensor))
+        })
     }
 }
 
@@ -152,10 +142,6 @@ impl Gradients {
             }
         }
         Ok(norm)
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Tensor> {
-        self.weights.iter().chain(&self.vectors)
     }
 }
 

@@ -1,8 +1,6 @@
 //! Stochastic gradient descent with momentum, PyTorch's `torch.optim.SGD`.
 
-use tch::no_grad;
 use torch_ext::fused;
-use twist_io::StateDict;
 
 use super::optimizer::Optimizer;
 use super::{Gradients, Parameters, Rates};
@@ -45,14 +43,11 @@ impl Optimizer for Sgd {
         Ok(fused::sgd_(vectors, &gradients.vectors, &self.buffers.vectors, plain)?)
     }
 
-    fn state_dict(&self) -> Result<StateDict, TrainError> {
-        let mut state = StateDict::default();
-        self.parameters.save(&mut state, "momentum", &self.buffers)?;
-        Ok(state)
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
-    fn load(&mut self, state: &StateDict) -> Result<(), TrainError> {
-        self.parameters.check(state, "momentum", &self.buffers)?;
-        no_grad(|| self.parameters.restore(state, "momentum", &self.buffers))
+    fn kept(&self) -> Vec<(&'static str, &Gradients)> {
+        vec![("momentum", &self.buffers)]
     }
 }

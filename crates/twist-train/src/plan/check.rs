@@ -1,10 +1,12 @@
 //! What a plan of a network refuses, with the key, its value and a value that would do.
 
+use std::fmt::Display;
+
 use twist_data::{DataError, ViewPolicy};
 use twist_io::Refused;
 use twist_nn::{Arch, BackboneConfig, MOST_CHANNELS, NnError};
 
-use super::shared::{Shared, check, refused};
+use super::shared::{ABOVE_0, AT_LEAST_1, BELOW_1, Shared, check, from_0, refused, within};
 use crate::TrainError;
 use crate::config::{LossConfig, SelfLabelConfig, TeacherConfig, TrainConfig};
 
@@ -21,44 +23,28 @@ pub(super) fn check_values(config: &TrainConfig) -> Result<(), Refused> {
         schedule: &config.schedule,
     };
     shared.check()?;
+    let labelling = config.self_label.iter().flat_map(|stage| &stage.views);
+    let largest_view = config.views.iter().chain(labelling).map(|view| view.size).max().unwrap_or(0);
+    let width_fits = (1..=MOST_CHANNELS).contains(&model.width);
+    let mean_fits = data.mean.iter().all(|mean| (0.0..=1.0).contains(mean));
+    let std_fits = data.std.iter().all(|std| *std > 0.0 && *std <= 1.0);
+    let reduces = data.reduce_to.map_or(0.0, f64::from);
+    let bunch = model.bunch.unwrap_or(2);
     check(&[
-        (
-            "model.width",
-            model.width as f64,
-            (1..=MOST_CHANNELS).contains(&model.width),
-            "1 to 65536 channels",
-        ),
-        (
-            "model.bunch",
-            model.bunch.unwrap_or(2) as f64,
-            model.bunch.is_none_or(|bunch| bunch >= 2),
-            "at least 2 images: one alone has no variance",
-        ),
-        ("model.drop_path", model.drop_path, (0.0..1.0).contains(&model.drop_path), "in [0, 1)"),
-        (
-            "data.mean",
-            data.mean[0],
-            data.mean.iter().all(|m| (0.0..=1.0).contains(m)),
-            "every channel in [0, 1]",
-        ),
+        ("model.width", model.width as f64, width_fits, "1 to 65536 channels"),
+        ("model.bunch", bunch as f64, bunch >= 2, "at least 2 images: one alone has no variance"),
+        within("model.drop_path", model.drop_path, BELOW_1),
+        ("data.mean", data.mean[0], mean_fits, "every channel in [0, 1]"),
         (
             "data.reduce_to",
-            data.reduce_to.map_or(0.0, f64::from),
-            data.reduce_to.is_none_or(|side| {
-                let labelling = config.self_label.iter().flat_map(|stage| &stage.views);
-                config.views.iter().chain(labelling).all(|view| view.size <= side)
-            }),
+            reduces,
+            data.reduce_to.is_none_or(|side| largest_view <= side),
             "at least the side of every view",
         ),
-        ("data.std", data.std[0], data.std.iter().all(|s| *s > 0.0 && *s <= 1.0), "every channel in (0, 1]"),
-        ("train.accumulation", train.accumulation as f64, train.accumulation >= 1, "at least 1"),
-        ("eval.knn_k", eval.knn_k as f64, eval.knn_k >= 1, "at least 1"),
-        (
-            "eval.knn_temperature",
-            eval.knn_temperature,
-            eval.knn_temperature > 0.0 && eval.knn_temperature.is_finite(),
-            "a finite number above 0",
-        ),
+        ("data.std", data.std[0], std_fits, "every channel in (0, 1]"),
+        within("train.accumulation", train.accumulation as f64, AT_LEAST_1),
+        within("eval.knn_k", eval.knn_k as f64, AT_LEAST_1),
+        within("eval.knn_temperature", eval.knn_temperature, ABOVE_0),
     ])
 }
 
@@ -154,43 +140,24 @@ pub(super) fn check_side(arch: Arch, key: &'static str, what: &str, side: u32) -
 
 pub(super) fn check_self_label(stage: &SelfLabelConfig, batch_size: usize) -> Result<(), Refused> {
     let [base, end] = stage.quantile;
-    let rules: [(&'static str, String, bool, &str); 4] = [
-        (
-            "self_label.epochs",
-            stage.epochs.to_string(),
-            stage.epochs >= 1,
-            "at least 1; leave the section out instead",
-        ),
-        (
-            "self_label.lr",
-            stage.lr.to_string(),
-            stage.lr >= 0.0 && stage.lr.is_finite(),
-            "a finite number, at least 0",
-        ),
-        (
-            "self_label.warmup_epochs",
-            stage.warmup_epochs.to_string(),
-            stage.warmup_epochs < stage.epochs,
-            "below self_label.epochs",
-        ),
-        (
-            "self_label.quantile",
-            format!("[{base}, {end}]"),
-            [base, end].iter().all(|quantile| (0.0..1.0).contains(quantile)),
-            "two parts of the images in [0, 1)",
-        ),
+    let quantiles = format!("[{base}, {end}]");
+    let quantiles_fit = [base, end].iter().all(|quantile| (0.0..1.0).contains(quantile));
+    let warmup_fits = stage.warmup_epochs < stage.epochs;
+    let rules: [(&'static str, &dyn Display, bool, &str); 4] = [
+        ("self_label.epochs", &stage.epochs, stage.epochs >= 1, "at least 1; leave the section out instead"),
+        ("self_label.lr", &stage.lr, from_0(stage.lr), "a finite number, at least 0"),
+        ("self_label.warmup_epochs", &stage.warmup_epochs, warmup_fits, "below self_label.epochs"),
+        ("self_label.quantile", &quantiles, quantiles_fit, "two parts of the images in [0, 1)"),
     ];
-    for (key, value, holds, rule) in rules {
-        if !holds {
-            return Err(refused(key, value, format!("must be {rule}")));
-        }
+    if let Some((key, value, _, rule)) = rules.into_iter().find(|(_, _, holds, _)| !holds) {
+        return Err(refused(key, value, format!("must be {rule}")));
     }
     let images = stage.threshold_images.unwrap_or(batch_size);
     divides("self_label.threshold_images", images, "train.batch_size", batch_size)?;
     // The threshold is strict: with rank 0 it is the largest confidence itself, and nobody is above it.
     if (base.min(end) * images as f64) < 1.0 {
         let rule = format!("must leave at least one of {images} images confident");
-        return Err(refused("self_label.quantile", format!("[{base}, {end}]"), rule));
+        return Err(refused("self_label.quantile", quantiles, rule));
     }
     Ok(())
 }
@@ -249,7 +216,7 @@ mod tests {
         let recipe = Recipe::tiny(&[&USUAL, overrides].concat()).map_err(|error| error.to_string())?;
         let machine = Machine { device: Device::Cpu, threads: 1, loader_threads: 1, fast_bf16 };
         let facts = DataFacts { images, ..DataFacts::default() };
-        TrainPlan::new(recipe.config(), &facts, &machine).map_err(|error| error.to_string())
+        TrainPlan::new(&recipe.config, &facts, &machine).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -257,7 +224,7 @@ mod tests {
         let pieces = |overrides: &[&str]| {
             let plan = plan(1000, false, &[&["train.batch_size=128", "model.bunch=32"], overrides].concat())
                 .unwrap();
-            (plan.accumulation(), plan.norm_batch())
+            (plan.accumulation, plan.norm_batch)
         };
         assert_eq!(pieces(&[]), (1, 128));
         assert_eq!(pieces(&["train.norm_batch=16"]), (1, 16), "all activations are kept");
@@ -269,15 +236,11 @@ mod tests {
     fn derived_numbers() {
         let plan =
             plan(1000, false, &["model.bunch=32", "train.accumulation=4", "train.batch_size=128"]).unwrap();
-        assert_eq!((plan.run.steps_per_epoch, plan.run.total_steps, plan.norm_batch()), (7, 210, 32));
-        assert_eq!(plan.rates().peak_learning_rate, 0.25, "0.5 for 256 images");
-        assert_eq!(
-            plan.rates().learning_rate.at(5 * 7),
-            0.25,
-            "30 epochs warm up for 5, by the released rule"
-        );
-        assert_eq!(plan.net().head.bunch, Some(32));
-        assert_eq!((plan.eval().transform.resize, plan.eval().transform.crop), (32, 32));
+        assert_eq!((plan.run.steps_per_epoch, plan.run.total_steps, plan.norm_batch), (7, 210, 32));
+        assert_eq!(plan.rates.peak_learning_rate, 0.25, "0.5 for 256 images");
+        assert_eq!(plan.rates.learning_rate.at(5 * 7), 0.25, "30 epochs warm up for 5, by the released rule");
+        assert_eq!(plan.net.head.bunch, Some(32));
+        assert_eq!((plan.eval.transform.resize, plan.eval.transform.crop), (32, 32));
         assert_eq!(plan.run.eval_every_steps, Some(70));
         assert_eq!(plan.run.checkpoint.every_steps, 7);
         assert_eq!(plan.run.epoch_of(14), 2.0);
@@ -285,15 +248,15 @@ mod tests {
 
     #[test]
     fn precision_follows_the_machine_and_layout_follows_precision() {
-        let auto = |fast| plan(1000, fast, &[]).map(|plan| (plan.precision(), plan.channels_last())).unwrap();
+        let auto = |fast| plan(1000, fast, &[]).map(|plan| (plan.precision, plan.channels_last)).unwrap();
         assert_eq!((auto(false), auto(true)), ((Precision::Fp32, false), (Precision::Bf16, true)));
         let fp32 = plan(1000, true, &["train.precision=fp32", "train.channels_last=on"]).unwrap();
-        assert_eq!((fp32.precision(), fp32.channels_last()), (Precision::Fp32, true));
+        assert_eq!((fp32.precision, fp32.channels_last), (Precision::Fp32, true));
     }
 
     #[test]
     fn a_bunch_beyond_the_batch_is_the_batch() {
-        assert_eq!(plan(1000, false, &["model.bunch=256"]).unwrap().net().head.bunch, Some(64));
+        assert_eq!(plan(1000, false, &["model.bunch=256"]).unwrap().net.head.bunch, Some(64));
     }
 
     #[test]
@@ -303,7 +266,7 @@ mod tests {
         {
             let plan = plan(1000, false, &[&format!("model.arch={name}"), "model.width=64"]).unwrap();
             assert_eq!(
-                (plan.net().backbone.arch.to_string().as_str(), plan.net().backbone.options.width),
+                (plan.net.backbone.arch.to_string().as_str(), plan.net.backbone.options.width),
                 (arch, width)
             );
         }
@@ -313,7 +276,7 @@ mod tests {
     #[test]
     fn large_images_are_evaluated_as_imagenet() {
         let plan = plan(1000, false, &["views.0.size=224", "views.1.size=224"]).unwrap();
-        assert_eq!((plan.eval().transform.resize, plan.eval().transform.crop), (256, 224));
+        assert_eq!((plan.eval.transform.resize, plan.eval.transform.crop), (256, 224));
     }
 
     #[test]
@@ -327,13 +290,13 @@ mod tests {
         let plan = |more: &[String]| {
             let recipe = Recipe::tiny_and(&more.concat(), &USUAL).unwrap();
             let facts = DataFacts { images: 1000, ..DataFacts::default() };
-            TrainPlan::new(recipe.config(), &facts, &machine).map_err(|error| error.to_string())
+            TrainPlan::new(&recipe.config, &facts, &machine).map_err(|error| error.to_string())
         };
         let two = plan(&[local("local", 16), local("tiny", 8)]).unwrap();
-        assert_eq!(two.views().len(), 8);
-        assert_eq!(two.views()[7].name, "tiny 3");
+        assert_eq!(two.views.len(), 8);
+        assert_eq!(two.views[7].name, "tiny 3");
         assert_eq!(
-            plan(&[local("same", 32)]).unwrap().views().len(),
+            plan(&[local("same", 32)]).unwrap().views.len(),
             5,
             "local views may have the global size"
         );

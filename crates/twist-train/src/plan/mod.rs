@@ -5,7 +5,7 @@ mod rates;
 mod shared;
 
 pub use rates::RatePlan;
-pub(crate) use shared::{Rule, Shared, check, from_0, refused};
+pub(crate) use shared::{AT_LEAST_1, Range, Rule, Shared, below_1, check, from_0, is_part, refused, within};
 
 use serde::Serialize;
 use torch_ext::{Machine, Precision};
@@ -74,24 +74,41 @@ pub struct TrainPlan {
     /// Length of the run, and when it is logged, saved, evaluated and judged.
     #[serde(flatten)]
     pub run: RunPlan,
-    net: NetConfig,
-    images: usize,
-    classes: Vec<String>,
-    data_fingerprint: String,
-    accumulation: usize,
-    norm_batch: usize,
+    /// The network to build.
+    pub net: NetConfig,
+    /// Number of training images.
+    pub images: usize,
+    /// Names of the classes, empty without labels.
+    pub classes: Vec<String>,
+    /// Identity of the training data.
+    pub data_fingerprint: String,
+    /// Pieces of [`TrainPlan::norm_batch`] images in which the backbone sees a batch, one at a time; 1: the activations of
+    /// the whole batch are kept.
+    pub accumulation: usize,
+    /// Images (of each view) that share the statistics of the backbone's batch norms.
+    pub norm_batch: usize,
     bunch: usize,
-    views: Vec<ViewPolicy>,
-    teacher: Option<Cosine>,
-    self_label: Option<SelfLabelPlan>,
-    image_views: u64,
+    /// One policy for each view of an image: two global views, then the local ones.
+    pub views: Vec<ViewPolicy>,
+    /// The teacher's momentum at every step, when there is a teacher.
+    pub teacher: Option<Cosine>,
+    /// The self-labelling stage, when there is one.
+    pub self_label: Option<SelfLabelPlan>,
+    /// Views that pass through the network in the whole run: the images of every step, each as often as it has views.
+    pub image_views: u64,
+    /// The rates of every step.
     #[serde(flatten)]
-    rates: RatePlan,
-    optim: OptimConfig,
-    precision: Precision,
-    channels_last: bool,
-    eval: EvalPlan,
-    config: TrainConfig,
+    pub rates: RatePlan,
+    /// The optimizer's settings, as written.
+    pub optim: OptimConfig,
+    /// What the products run in.
+    pub precision: Precision,
+    /// Whether the backbone runs channels-last.
+    pub channels_last: bool,
+    /// How to evaluate.
+    pub eval: EvalPlan,
+    /// The recipe that this plan was made from.
+    pub config: TrainConfig,
 }
 
 impl TrainPlan {
@@ -202,50 +219,9 @@ impl TrainPlan {
         })
     }
 
-    /// The recipe that this plan was made from.
-    pub fn config(&self) -> &TrainConfig {
-        &self.config
-    }
-
-    /// The network to build.
-    pub fn net(&self) -> &NetConfig {
-        &self.net
-    }
-
-    /// Number of training images.
-    pub fn images(&self) -> usize {
-        self.images
-    }
-
-    /// Names of the classes, empty without labels.
-    pub fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    /// Identity of the training data.
-    pub fn data_fingerprint(&self) -> &str {
-        &self.data_fingerprint
-    }
-
-    /// Pieces of [`TrainPlan::norm_batch`] images in which the backbone sees a batch, one at a time; 1: the activations of
-    /// the whole batch are kept.
-    pub fn accumulation(&self) -> usize {
-        self.accumulation
-    }
-
-    /// Images (of each view) that share the statistics of the backbone's batch norms.
-    pub fn norm_batch(&self) -> usize {
-        self.norm_batch
-    }
-
     /// Whether the backbone keeps only what enters its segments and computes the rest again on the way back.
     pub fn checkpoint_activations(&self) -> bool {
         self.config.train.checkpoint_activations
-    }
-
-    /// One policy for each view of an image: two global views, then the local ones.
-    pub fn views(&self) -> &[ViewPolicy] {
-        &self.views
     }
 
     /// The views of `step`: those of its stage.
@@ -258,46 +234,6 @@ impl TrainPlan {
     pub fn stage_end(&self, step: u64) -> u64 {
         let next = self.self_label.as_ref().map(|stage| stage.first_step).filter(|first| step < *first);
         next.unwrap_or(self.run.total_steps)
-    }
-
-    /// The teacher's momentum at every step, when there is a teacher.
-    pub fn teacher(&self) -> Option<Cosine> {
-        self.teacher
-    }
-
-    /// The self-labelling stage, when there is one.
-    pub fn self_label(&self) -> Option<&SelfLabelPlan> {
-        self.self_label.as_ref()
-    }
-
-    /// Views that pass through the network in the whole run: the images of every step, each as often as it has views.
-    pub fn image_views(&self) -> u64 {
-        self.image_views
-    }
-
-    /// The rates of every step.
-    pub fn rates(&self) -> &RatePlan {
-        &self.rates
-    }
-
-    /// The optimizer's settings, as written.
-    pub fn optim(&self) -> &OptimConfig {
-        &self.optim
-    }
-
-    /// What the products run in.
-    pub fn precision(&self) -> Precision {
-        self.precision
-    }
-
-    /// Whether the backbone runs channels-last.
-    pub fn channels_last(&self) -> bool {
-        self.channels_last
-    }
-
-    /// How to evaluate.
-    pub fn eval(&self) -> &EvalPlan {
-        &self.eval
     }
 }
 

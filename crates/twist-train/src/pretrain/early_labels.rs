@@ -20,16 +20,16 @@ pub(super) fn warning(plan: &TrainPlan, readings: &[StepReading]) -> Option<Stri
 
 /// At the first step of the stage: classes that say no more of an image than untrained ones.
 fn vague_start(plan: &TrainPlan, reading: &StepReading) -> Option<String> {
-    let begins = plan.self_label().is_some_and(|stage| stage.first_step == reading.step);
+    let begins = plan.self_label.as_ref().is_some_and(|stage| stage.first_step == reading.step);
     let told = reading.figures.get(figure::DIVERSITY)? - reading.figures.get(figure::SHARPNESS)?;
-    let most = (plan.net().head.dim as f64).ln();
-    let untrained = UNTRAINED / plan.config().loss.temperature.powi(2);
+    let most = (plan.net.head.dim as f64).ln();
+    let untrained = UNTRAINED / plan.config.loss.temperature.powi(2);
     (begins && told < untrained.min(most / 2.0)).then(|| {
         format!(
             "self-labelling begins while the classes are vague: they tell {told:.2} of {most:.2} nats about an image, and those \
              of an untrained network about {untrained:.2}. Labels so vague take from the features: raise schedule.epochs \
              ({} now), or leave out [self_label]",
-            plan.config().schedule.epochs,
+            plan.config.schedule.epochs,
         )
     })
 }
@@ -58,7 +58,7 @@ mod tests {
         let recipe = Recipe::tiny(&[&["model.dim=10", &temperature], &stage[..]].concat()).unwrap();
         let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
         let data = DataFacts { images: 32, ..DataFacts::default() };
-        let plan = TrainPlan::new(recipe.config(), &data, &machine).unwrap();
+        let plan = TrainPlan::new(&recipe.config, &data, &machine).unwrap();
         let figures = [(figure::SHARPNESS, sharpness), (figure::DIVERSITY, 10f64.ln())].into_iter().collect();
         warning(&plan, &[StepReading { step, figures, answers: None }])
     }

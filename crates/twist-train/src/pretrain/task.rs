@@ -7,7 +7,7 @@ use tch::Tensor;
 use twist_io::{LoadReport, StateDict};
 use twist_model::CheckpointFacts;
 use twist_nn::{DeviceNormalize, TwistNet};
-use twist_run::{EventKind, Standing};
+use twist_run::{EventKind, Standing, StartFigures};
 
 use super::early_labels;
 use super::feed::Feed;
@@ -15,7 +15,6 @@ use super::images::TrainImages;
 use crate::checkpoint::{capture, restore};
 use crate::reading::StepReading;
 use crate::run::{Restored, Taken, Task};
-use crate::start::TaskFigures;
 use crate::step::{TrainState, train_step};
 use crate::{TrainConfig, TrainError, TrainPlan, memory, resume};
 
@@ -50,8 +49,8 @@ impl Pretraining {
         strict: bool,
     ) -> Result<Self, TrainError> {
         let state = TrainState::new(&plan).map_err(|error| memory::explain(error, &plan))?;
-        let (data, device) = (plan.config().data, plan.run.machine.device);
-        let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last(), device)?;
+        let (data, device) = (plan.config.data, plan.run.machine.device);
+        let normalize = DeviceNormalize::new(data.mean, data.std, plan.channels_last, device)?;
         let (feed, odd, init_report) = (None, HashSet::new(), None);
         Ok(Self { plan, state, recipe_name, images, strict, normalize, feed, odd, init_report })
     }
@@ -100,7 +99,7 @@ impl Task for Pretraining {
             }
             Some(feed) => feed,
             none => {
-                let images = self.images.ready(self.plan.config());
+                let images = self.images.ready(&self.plan.config);
                 none.insert(Feed::start(&self.plan, images, step, self.strict)?)
             }
         };
@@ -135,7 +134,7 @@ impl Task for Pretraining {
     ) -> Result<Restored, TrainError> {
         resume::check(path, facts, &self.plan)?;
         restore(&mut self.state, path, state)?;
-        let changes = resume::changes(&facts.recipe, self.plan.config());
+        let changes = resume::changes(&facts.recipe, &self.plan.config);
         Ok(Restored { changes, warnings: resume::warnings(facts, &self.plan) })
     }
 
@@ -143,18 +142,18 @@ impl Task for Pretraining {
         self.plan.checkpoint_facts(&self.recipe_name, standing)
     }
 
-    fn figures(&self) -> TaskFigures {
+    fn figures(&self) -> StartFigures {
         let plan = &self.plan;
-        TaskFigures {
+        StartFigures {
             recipe_name: self.recipe_name.clone(),
-            precision: plan.precision().name(),
-            channels_last: plan.channels_last(),
+            precision: plan.precision.name().into(),
+            channels_last: plan.channels_last,
             loader_threads: plan.run.machine.loader_threads,
-            images: plan.images(),
-            classes: plan.classes().len(),
+            images: plan.images,
+            classes: plan.classes.len(),
             parameters: self.net().store.parameters().iter().map(|tensor| tensor.numel() as u64).sum(),
-            clusters: plan.net().head.dim,
-            from_labels: false,
+            clusters: plan.net.head.dim,
+            ..StartFigures::default()
         }
     }
 

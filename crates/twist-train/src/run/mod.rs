@@ -24,7 +24,6 @@ mod measure;
 
 mod rehearsal;
 
-mod length;
 mod outcome;
 mod stop;
 
@@ -219,10 +218,10 @@ impl<T: Task> Run<T> {
                 let figures = readings.read()?;
                 self.standing.guard_streaks = readings.guard_streaks();
                 self.record(recorders, EventKind::Step(figures))?;
-                if let Some(collapsed) = readings.collapsed() {
+                if let Some(collapsed) = readings.collapsed {
                     return self.collapse(recorders, &readings, collapsed);
                 }
-                let warning = self.task.watch(readings.last_read());
+                let warning = self.task.watch(&readings.last_read);
                 if let Some(message) = warning.filter(|message| warned.insert(message.clone())) {
                     self.record(recorders, EventKind::Warning { message })?;
                 }
@@ -297,7 +296,7 @@ impl<T: Task> Run<T> {
         readings: &Readings,
     ) -> Result<Option<Measured>, TrainError> {
         let step = self.step();
-        let moment = Moment { step, leader: readings.leader() };
+        let moment = Moment { step, leader: readings.leader };
         let scores =
             evaluator.evaluate(&mut self.task, &moment).map_err(|source| evaluation_failed(step, source))?;
         let score = decides.and_then(|figure| Some(Measured::by(figure, scores.get(figure)?)));
@@ -354,7 +353,7 @@ impl<T: Task> Run<T> {
                     kind: kind.name(),
                     advice: &advice,
                     step,
-                    weights_before_step: readings.weights_step(),
+                    weights_before_step: readings.weights_step,
                     seed: self.plan.seed,
                     epoch: step / self.plan.steps_per_epoch,
                     indices,

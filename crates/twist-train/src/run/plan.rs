@@ -4,10 +4,9 @@ use serde::{Serialize, Serializer};
 use torch_ext::Machine;
 use twist_io::Refused;
 
-use super::length;
 use crate::config::{CheckpointConfig, GuardConfig};
 use crate::guard::Guard;
-use crate::plan::{Rule, check, from_0};
+use crate::plan::{AT_LEAST_1, Range, Rule, check, from_0, is_part, refused, within};
 
 /// The numbers of a run that its loop goes by. It is made once, by [`RunPlan::new`], and never changes.
 #[derive(Clone, Debug, Serialize)]
@@ -110,9 +109,9 @@ impl RunPlan {
                 "train.batch_size = {batch_size}, but there are only {samples} images and an epoch needs at least one whole batch; use --batch-size {fits} or less"
             )));
         }
-        let steps_of = |key, epochs| length::steps(key, epochs, steps_per_epoch);
+        let steps_of = |key, epochs| steps(key, epochs, steps_per_epoch);
         let first_stage = steps_of(settings.keys.epochs, epochs)?;
-        let all_epochs = length::together(epochs, settings.second_stage_epochs.unwrap_or(0));
+        let all_epochs = epochs.saturating_add(settings.second_stage_epochs.unwrap_or(0));
         let total_steps = steps_of("self_label.epochs", all_epochs)?;
         let every_steps = match (checkpoint.every_steps, checkpoint.every_epochs) {
             (Some(steps), _) => steps,
@@ -144,7 +143,7 @@ impl RunPlan {
     /// # Errors
     /// More steps than can be counted.
     pub(crate) fn steps_of(&self, key: &'static str, epochs: u64) -> Result<u64, Refused> {
-        length::steps(key, epochs, self.steps_per_epoch)
+        steps(key, epochs, self.steps_per_epoch)
     }
 
     /// Steps of the first stage: of the whole run if it has one stage.
@@ -156,41 +155,60 @@ impl RunPlan {
 impl RunSettings<'_> {
     fn rules(&self) -> [Rule<'static>; 10] {
         let Self { checkpoint, guard, .. } = self;
+        let batch: Range<'_> = (|images| images >= 2.0, "at least 2: norms need the statistics of a batch");
         [
-            (
-                self.keys.batch_size,
-                self.batch_size as f64,
-                self.batch_size >= 2,
-                "at least 2: norms need the statistics of a batch",
-            ),
-            (self.keys.epochs, self.epochs as f64, self.epochs >= 1, "at least 1"),
-            ("train.log_every", self.log_every as f64, self.log_every >= 1, "at least 1"),
-            ("checkpoint.keep", checkpoint.keep as f64, checkpoint.keep >= 1, "at least 1"),
+            within(self.keys.batch_size, self.batch_size as f64, batch),
+            within(self.keys.epochs, self.epochs as f64, AT_LEAST_1),
+            within("train.log_every", self.log_every as f64, AT_LEAST_1),
+            within("checkpoint.keep", checkpoint.keep as f64, AT_LEAST_1),
             ("checkpoint.every_steps", 0.0, checkpoint.every_steps != Some(0), "at least 1"),
             ("checkpoint.every_epochs", 0.0, checkpoint.every_epochs != Some(0), "at least 1"),
-            ("guard.window_steps", guard.window_steps as f64, guard.window_steps >= 1, "at least 1"),
-            (
-                "guard.dead_fraction",
-                guard.dead_fraction,
-                (0.0..=1.0).contains(&guard.dead_fraction),
-                "a part of the classes, in [0, 1]",
-            ),
-            (
-                "guard.uniform_gap",
-                guard.uniform_gap,
-                from_0(guard.uniform_gap),
-                "a finite number of nats, at least 0",
-            ),
-            (
+            within("guard.window_steps", guard.window_steps as f64, AT_LEAST_1),
+            within("guard.dead_fraction", guard.dead_fraction, (is_part, "a part of the classes, in [0, 1]")),
+            within("guard.uniform_gap", guard.uniform_gap, (from_0, "a finite number of nats, at least 0")),
+            within(
                 "guard.one_hot_classes",
                 guard.one_hot_classes,
-                from_0(guard.one_hot_classes),
-                "a finite number of classes, at least 0",
+                (from_0, "a finite number of classes, at least 0"),
             ),
         ]
     }
 }
 
+/// Most steps of a run: every number up to here is exact in float64, as schedules and logs hold it.
+const MOST_STEPS: u64 = 1 << 53;
+
+/// `epochs` in steps; `key` says where they are written.
+///
+/// # Errors
+/// More steps than can be counted.
+fn steps(key: &'static str, epochs: u64, steps_per_epoch: u64) -> Result<u64, Refused> {
+    let steps = epochs.checked_mul(steps_per_epoch).filter(|steps| *steps <= MOST_STEPS);
+    steps.ok_or_else(|| {
+        let most = MOST_STEPS / steps_per_epoch.max(1);
+        let rule = format!(
+            "must be at most {most}: an epoch has {steps_per_epoch} steps, and a run at most {MOST_STEPS}"
+        );
+        refused(key, epochs, rule)
+    })
+}
+
 fn limits<S: Serializer>(guard: &Guard, serializer: S) -> Result<S::Ok, S::Error> {
-    guard.limits().serialize(serializer)
+    guard.limits.serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_steps_than_can_be_counted_are_refused_with_the_most_that_can() {
+        assert_eq!(steps("schedule.epochs", 800, 2_502).unwrap(), 2_001_600);
+        assert_eq!(steps("schedule.epochs", 0, 7).unwrap(), 0);
+        assert_eq!(steps("schedule.epochs", MOST_STEPS / 2, 2).unwrap(), MOST_STEPS);
+        for epochs in [MOST_STEPS / 2 + 1, u64::MAX] {
+            let message = steps("schedule.epochs", epochs, 2).unwrap_err().to_string();
+            assert!(message.contains("schedule.epochs") && message.contains("4503599627370496"), "{message}");
+        }
+    }
 }

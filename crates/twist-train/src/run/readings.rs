@@ -25,15 +25,18 @@ pub(super) struct Readings {
     /// How many samples their steps had.
     samples: usize,
     indices: Vec<Vec<u32>>,
-    read: Vec<StepReading>,
+    /// What was read last, step by step.
+    pub(super) last_read: Vec<StepReading>,
     logits: Option<(u64, Tensor)>,
-    /// The network with the least mean loss over the last reading.
-    leader: usize,
-    collapsed: Option<(CollapseKind, u64)>,
+    /// The network with the least mean loss over the steps read last.
+    pub(super) leader: usize,
+    /// The guard's verdict: the kind and the step that showed it.
+    pub(super) collapsed: Option<(CollapseKind, u64)>,
     clock: Instant,
     losses: (f64, u64),
     weights: Vec<(String, Tensor)>,
-    weights_step: u64,
+    /// The step before which `weights` stood.
+    pub(super) weights_step: u64,
 }
 
 impl Readings {
@@ -53,7 +56,7 @@ impl Readings {
             unread: Vec::new(),
             samples: 0,
             indices: Vec::new(),
-            read: Vec::new(),
+            last_read: Vec::new(),
             logits: None,
             leader: 0,
             collapsed: None,
@@ -89,7 +92,7 @@ impl Readings {
         let samples = std::mem::take(&mut self.samples);
         let rate = samples as f64 / self.clock.elapsed().as_secs_f64().max(1e-9);
         let mut sums = vec![0.0; self.networks];
-        self.read.clear();
+        self.last_read.clear();
         for of_step in all.chunks_exact(self.networks) {
             sums.iter_mut().zip(of_step).for_each(|(sum, reading)| *sum += reading.get(figure::LOSS));
             let losses = of_step.iter().map(|reading| reading.get(figure::LOSS));
@@ -98,32 +101,17 @@ impl Readings {
             if self.collapsed.is_none() {
                 self.collapsed = self.guard.observe(&reading).map(|kind| (kind, reading.step));
             }
-            self.read.push(reading);
+            self.last_read.push(reading);
         }
         if steps > 0 {
             self.leader = least(sums.into_iter());
         }
-        Ok(self.read.last().map_or_else(Figures::default, |last| last.figures(rate)))
-    }
-
-    /// What was read last, step by step.
-    pub(super) fn last_read(&self) -> &[StepReading] {
-        &self.read
-    }
-
-    /// The network with the least mean loss over the steps read last.
-    pub(super) fn leader(&self) -> usize {
-        self.leader
+        Ok(self.last_read.last().map_or_else(Figures::default, |last| last.figures(rate)))
     }
 
     /// What the guard has counted up to the last reading.
     pub(super) fn guard_streaks(&self) -> Streaks {
-        self.guard.streaks()
-    }
-
-    /// The guard's verdict: the kind and the step that showed it.
-    pub(super) fn collapsed(&self) -> Option<(CollapseKind, u64)> {
-        self.collapsed
+        self.guard.streaks
     }
 
     /// Copies the weights after a healthy reading, on their device.
@@ -147,17 +135,12 @@ impl Readings {
         Ok(all)
     }
 
-    /// The step before which those weights stood.
-    pub(super) fn weights_step(&self) -> u64 {
-        self.weights_step
-    }
-
     /// Readings since then up to `step`, and the samples of that step.
     pub(super) fn until(&self, step: u64) -> (&[StepReading], &[u32]) {
-        let position = self.read.iter().position(|reading| reading.step == step);
-        let position = position.unwrap_or(self.read.len().saturating_sub(1));
+        let position = self.last_read.iter().position(|reading| reading.step == step);
+        let position = position.unwrap_or(self.last_read.len().saturating_sub(1));
         let indices = self.indices.get(position).map_or(&[][..], Vec::as_slice);
-        (&self.read[..self.read.len().min(position + 1)], indices)
+        (&self.last_read[..self.last_read.len().min(position + 1)], indices)
     }
 
     /// Moments of the last step's logits, for a saved collapse.

@@ -6,13 +6,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Tensor;
 use twist_io::StateDict;
-use twist_run::{EventKind, Standing};
+use twist_run::{EventKind, Standing, StartFigures};
 
 use crate::TrainError;
 use crate::guard::CollapseKind;
 use crate::metrics::StepMetrics;
 use crate::reading::StepReading;
-use crate::start::TaskFigures;
 
 /// Something that is trained step by step. The loop around the steps is [`super::Run`]; what a step does is one visible function
 /// of the task.
@@ -55,7 +54,7 @@ pub trait Task {
     fn facts(&self, standing: &Standing) -> Self::Facts;
 
     /// What the log says of the task when the run begins.
-    fn figures(&self) -> TaskFigures;
+    fn figures(&self) -> StartFigures;
 
     /// The weights under their names, as they are on the device: what the guard saves of a collapse.
     fn weights(&self) -> Vec<(String, Tensor)>;

@@ -7,12 +7,11 @@ use tch::{Kind, Tensor};
 use torch_ext::{DeviceRequest, Machine};
 use twist_io::{HostTensor, StateDict};
 use twist_nn::LossTerms;
-use twist_run::{Event, EventKind, Figures, OnExisting, RunFolder};
+use twist_run::{Event, EventKind, Figures, OnExisting, RunFolder, StartFigures};
 
 use super::*;
 use crate::config::{CheckpointConfig, GuardConfig};
 use crate::objective::LossValue;
-use crate::start::TaskFigures;
 use crate::{Rates, StepMetrics};
 
 /// Adds 1 at every step, and has two networks whose losses are written down.
@@ -60,12 +59,12 @@ impl Task for Counting {
         CountFacts { standing: standing.clone() }
     }
 
-    fn figures(&self) -> TaskFigures {
-        TaskFigures {
+    fn figures(&self) -> StartFigures {
+        StartFigures {
             recipe_name: "counting".into(),
-            precision: "fp32",
+            precision: "fp32".into(),
             clusters: 4,
-            ..TaskFigures::default()
+            ..StartFigures::default()
         }
     }
 

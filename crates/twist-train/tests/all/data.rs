@@ -132,7 +132,7 @@ pub(crate) fn machine() -> Machine {
 }
 
 pub(crate) fn plan(recipe: &Recipe, images: usize) -> TrainPlan {
-    TrainPlan::new(recipe.config(), &DataFacts::of(&Stripes(images)), &machine()).unwrap()
+    TrainPlan::new(&recipe.config, &DataFacts::of(&Stripes(images)), &machine()).unwrap()
 }
 
 pub(crate) fn begun(
@@ -143,7 +143,7 @@ pub(crate) fn begun(
 ) -> Result<Run<Pretraining>, TrainError> {
     let plan = plan(recipe, images);
     let run = Run::of_network(plan, Arc::new(Stripes(images)), folder, options)?;
-    folder.describe(recipe.text(), run.task().plan())?;
+    folder.describe(&recipe.text, run.task().plan())?;
     Ok(run)
 }
 

@@ -48,7 +48,7 @@ fn plan(overrides: &[&str]) -> Result<(HeadRecipe, HeadPlan), String> {
     let recipe = HeadRecipe::read("test", RECIPE, &overrides).map_err(|error| error.to_string())?;
     let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
     let facts = FeatureFacts { rows: (GROUPS * EACH) as usize, width: WIDTH, ..Default::default() };
-    let plan = HeadPlan::new(recipe.config(), &facts, &machine).map_err(|error| error.to_string())?;
+    let plan = HeadPlan::new(&recipe.config, &facts, &machine).map_err(|error| error.to_string())?;
     Ok((recipe, plan))
 }
 
@@ -80,7 +80,7 @@ fn watched(
     let neighbours = neighbours(&rows);
     let guides = vec![(0..GROUPS * EACH).map(|row| (row % GROUPS) as u32).collect(); plan.guided()];
     let mut run = Run::of_heads(plan, rows, neighbours, &guides, &folder, String::new()).unwrap();
-    folder.describe(recipe.text(), run.task().plan()).unwrap();
+    folder.describe(&recipe.text, run.task().plan()).unwrap();
     let stop = StopFlag::new();
     let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders().unwrap();
     if let Some(step) = stop_at {
@@ -208,7 +208,7 @@ fn what_does_not_fit_is_refused_with_a_remedy() {
         assert!(message.contains(words), "{change}: {message}");
     }
     let (_, few) = plan(&["train.batch_size=1000", "pairs.neighbours=1000"]).unwrap();
-    assert_eq!((few.run.batch_size, few.neighbours()), (300, 299), "never more than there are");
+    assert_eq!((few.run.batch_size, few.neighbours), (300, 299), "never more than there are");
 }
 
 #[test]

@@ -8,14 +8,14 @@ use tch::{Device, Kind, Tensor};
 use twist_nn::DeviceNormalize;
 use twist_run::{Event, EventKind, Figure, Figures, OnExisting, Recorder, RunError, RunFolder, figure};
 use twist_train::{
-    EvalError, Evaluator, Gradients, Moment, Optimizer, Pretraining, Rates, StepMetrics, StopFlag,
-    TrainError, TrainOptions, TrainState, train_step,
+    EvalError, Evaluator, Gradients, Moment, Optimizer, Parameters, Pretraining, Rates, StepMetrics,
+    StopFlag, TrainError, TrainOptions, TrainState, train_step,
 };
 
 use crate::data::{begun, plan, recipe};
 
 /// An optimizer that notes what it is given instead of changing anything.
-struct Spy(Rc<RefCell<Vec<(Rates, f64)>>>);
+struct Spy(Rc<RefCell<Vec<(Rates, f64)>>>, Parameters);
 
 impl Optimizer for Spy {
     fn update(&mut self, gradients: &Gradients, rates: Rates) -> Result<(), TrainError> {
@@ -26,12 +26,12 @@ impl Optimizer for Spy {
         Ok(())
     }
 
-    fn state_dict(&self) -> Result<twist_io::StateDict, TrainError> {
-        Ok(twist_io::StateDict::default())
+    fn parameters(&self) -> &Parameters {
+        &self.1
     }
 
-    fn load(&mut self, _: &twist_io::StateDict) -> Result<(), TrainError> {
-        Ok(())
+    fn kept(&self) -> Vec<(&'static str, &Gradients)> {
+        Vec::new()
     }
 }
 
@@ -41,7 +41,7 @@ fn a_step_is_schedule_forward_backward_clip_update() {
     let plan = plan(&recipe, 16);
     let mut state = TrainState::new(&plan).unwrap();
     let seen = Rc::new(RefCell::new(Vec::new()));
-    state.optimizer = Box::new(Spy(Rc::clone(&seen)));
+    state.optimizer = Box::new(Spy(Rc::clone(&seen), Parameters::group([])));
     let normalize = DeviceNormalize::new([0.5; 3], [0.25; 3], false, Device::Cpu).unwrap();
     let bytes: Vec<u8> = (0..2 * 8 * 768).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let pixels = [Tensor::from_slice(&bytes).view([2, 8, 16, 16, 3])];
@@ -51,13 +51,9 @@ fn a_step_is_schedule_forward_backward_clip_update() {
     let seen = seen.borrow();
     assert_eq!((seen.len(), readings.len()), (4, 4));
     for (step, ((rates, norm), reading)) in (0..).zip(seen.iter().zip(&readings)) {
-        assert_eq!(
-            rates.weights,
-            plan.rates().learning_rate.at(step),
-            "the schedule speaks before the update"
-        );
+        assert_eq!(rates.weights, plan.rates.learning_rate.at(step), "the schedule speaks before the update");
         assert_eq!(rates.vectors, rates.weights / 4.0);
-        assert_eq!(rates.weight_decay, plan.rates().weight_decay.at(step));
+        assert_eq!(rates.weight_decay, plan.rates.weight_decay.at(step));
         let before = reading.get(figure::GRAD_NORM);
         assert!(before > 0.02, "backward ran, and this is the norm before clipping: {reading:?}");
         assert!((norm - 0.01).abs() < 1e-5, "the update sees clipped gradients: {norm}");

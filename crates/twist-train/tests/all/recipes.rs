@@ -44,7 +44,7 @@ fn plan(name: &str, images: usize) -> (String, TrainPlan) {
     let facts = DataFacts { images, ..DataFacts::default() };
     let machine = Machine { device: Device::Cpu, threads: 2, loader_threads: 1, fast_bf16: true };
     let plan =
-        TrainPlan::new(recipe.config(), &facts, &machine).unwrap_or_else(|error| panic!("{name}: {error}"));
+        TrainPlan::new(&recipe.config, &facts, &machine).unwrap_or_else(|error| panic!("{name}: {error}"));
     (text, plan)
 }
 
@@ -89,12 +89,9 @@ fn recipes_of_heads_plan_for_features() {
         let recipe = HeadRecipe::read(name, &text, &[]).unwrap_or_else(|error| panic!("{error}"));
         let machine = Machine { device: Device::Cpu, threads: 2, loader_threads: 1, fast_bf16: false };
         let facts = FeatureFacts { rows: 50_000, width: 64, ..FeatureFacts::default() };
-        let plan = HeadPlan::new(recipe.config(), &facts, &machine).unwrap();
+        let plan = HeadPlan::new(&recipe.config, &facts, &machine).unwrap();
         assert!(plan.run.total_steps > 0 && plan.run.batch_size >= 1024);
-        assert_eq!(
-            HeadRecipe::read(name, &recipe.config().to_toml(), &[]).unwrap().config(),
-            recipe.config()
-        );
+        assert_eq!(HeadRecipe::read(name, &recipe.config.to_toml(), &[]).unwrap().config, recipe.config);
     }
 }
 
@@ -170,8 +167,8 @@ fn the_imagenet_recipes_are_the_published_runs() {
     ];
     for run in runs {
         let (_, plan) = plan(run.name, IMAGENET);
-        let (backbone, head) = (&plan.net().backbone, &plan.net().head);
-        let (config, transformer) = (plan.config(), run.arch.starts_with("vit"));
+        let (backbone, head) = (&plan.net.backbone, &plan.net.head);
+        let (config, transformer) = (&plan.config, run.arch.starts_with("vit"));
         let what = run.name;
         assert_eq!(
             (backbone.arch.to_string().as_str(), backbone.options.width),
@@ -195,20 +192,20 @@ fn the_imagenet_recipes_are_the_published_runs() {
             assert_eq!((optim.name, optim.momentum, optim.eta), (OptimName::Lars, 0.9, 0.001), "{what}");
         }
         assert_eq!((optim.bias_lr_ratio, optim.scale_lr), (1.0, true), "{what}");
-        assert_eq!(run.batch % plan.accumulation(), 0, "{what}");
+        assert_eq!(run.batch % plan.accumulation, 0, "{what}");
 
         // Learning rate: 10 epochs from 0 to the peak, a cosine to a thousandth, a restart for self-labelling.
         let epoch = |epochs: u64| epochs * plan.run.steps_per_epoch;
-        let rate = |step| plan.rates().learning_rate.at(step);
-        assert_eq!((rate(0), rate(epoch(10))), (0.0, plan.rates().peak_learning_rate), "{what}");
-        assert!((plan.rates().peak_learning_rate - run.peak).abs() < 1e-12, "{what}");
+        let rate = |step| plan.rates.learning_rate.at(step);
+        assert_eq!((rate(0), rate(epoch(10))), (0.0, plan.rates.peak_learning_rate), "{what}");
+        assert!((plan.rates.peak_learning_rate - run.peak).abs() < 1e-12, "{what}");
         assert!(rate(epoch(run.epochs[0]) - 1) < 0.0011 * run.peak, "{what}");
         assert_eq!(plan.run.epochs, run.epochs[0] + run.epochs[1], "{what}");
-        assert_eq!(plan.rates().weight_decay.at(0), run.decay[0], "{what}");
-        assert!((plan.rates().weight_decay.at(plan.run.total_steps) - run.decay[1]).abs() < 1e-12, "{what}");
+        assert_eq!(plan.rates.weight_decay.at(0), run.decay[0], "{what}");
+        assert!((plan.rates.weight_decay.at(plan.run.total_steps) - run.decay[1]).abs() < 1e-12, "{what}");
 
         // Views: blur and solarisation differ between the global ones.
-        let [first, second, locals @ ..] = plan.views() else { panic!("{what} has views") };
+        let [first, second, locals @ ..] = &plan.views[..] else { panic!("{what} has views") };
         let scale = if run.locals == 0 { [0.08, 1.0] } else { [0.4, 1.0] };
         assert!([first, second].iter().all(|view| view.size == 224 && view.scale == scale), "{what}");
         assert_eq!(
@@ -220,7 +217,7 @@ fn the_imagenet_recipes_are_the_published_runs() {
         assert_eq!(locals.len(), run.locals, "{what}");
         assert!(locals.iter().all(|view| local(view) == (96, [0.05, 0.4], 0.5, 0.0)), "{what}");
 
-        for view in plan.views() {
+        for view in &plan.views {
             let jitter = (view.jitter, view.brightness, view.contrast, view.saturation, view.hue);
             assert_eq!(jitter, (0.8, 0.4, 0.4, 0.2, 0.1), "{what}");
             assert_eq!((view.flip, view.gray, view.blur_radius), (0.5, 0.2, [0.1, 2.0]), "{what}");
@@ -228,9 +225,9 @@ fn the_imagenet_recipes_are_the_published_runs() {
         }
 
         // Self-labelling, with narrower crops and a threshold for each of the original GPUs.
-        let Some(stage) = plan.self_label() else {
+        let Some(stage) = plan.self_label.as_ref() else {
             assert_eq!(run.epochs[1], 0, "{what}");
-            assert_eq!(plan.teacher().is_some(), transformer, "{what}");
+            assert_eq!(plan.teacher.is_some(), transformer, "{what}");
             continue;
         };
         assert_eq!(stage.first_step, epoch(run.epochs[0]), "{what}");
@@ -240,9 +237,9 @@ fn the_imagenet_recipes_are_the_published_runs() {
             "{what}"
         );
         assert_eq!((stage.quantile.at(0), stage.quantile.end), (0.5, 0.6), "{what}");
-        assert_eq!(stage.threshold_images, Some(plan.norm_batch()), "{what}");
-        assert_eq!(stage.views.len(), plan.views().len(), "{what}");
-        for (view, before) in stage.views.iter().zip(plan.views()) {
+        assert_eq!(stage.threshold_images, Some(plan.norm_batch), "{what}");
+        assert_eq!(stage.views.len(), plan.views.len(), "{what}");
+        for (view, before) in stage.views.iter().zip(&plan.views) {
             let scale = if view.size == 224 { [0.14, 1.0] } else { [0.05, 0.14] };
             assert_eq!(*view, twist_data::ViewPolicy { scale, ..before.clone() }, "{what}");
         }
@@ -253,7 +250,7 @@ fn the_imagenet_recipes_are_the_published_runs() {
 fn teachers_follow_a_cosine_to_one() {
     for name in ["imagenet_vit_s", "imagenet_vit_b"] {
         let (_, plan) = plan(name, IMAGENET);
-        let momentum = plan.teacher().unwrap();
+        let momentum = plan.teacher.unwrap();
         assert_eq!((momentum.at(0), momentum.at(plan.run.total_steps)), (0.996, 1.0), "{name}");
     }
 }

@@ -3,7 +3,6 @@
 use twist_run::samples::Sample;
 
 use crate::commands::predict::probability;
-use crate::exit::Exit;
 use crate::names::{Named, called, usage};
 use crate::talk::Talk;
 
@@ -62,19 +61,19 @@ fn threshold(text: &str) -> Result<Threshold, String> {
 
 impl Rename {
     /// Renames and writes.
-    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<Exit> {
+    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<()> {
         let group = named.find(&self.class)?;
         usage(named.names.rename(group.class, &self.name))?;
         named.save()?;
         let now = named.names.resolve(group.class)?;
         talk.say(format!("{} is now called `{}`", called(&group), now.name));
-        Ok(Exit::Done)
+        Ok(())
     }
 }
 
 impl Merge {
     /// Merges and writes.
-    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<Exit> {
+    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<()> {
         let mut classes = Vec::with_capacity(self.classes.len());
         for text in &self.classes {
             // The number as given: of a class that is merged already, each of its numbers means all of it.
@@ -89,13 +88,13 @@ impl Merge {
             moves(inside.map(|image| image.class(&before).0), &classes)
         });
         talk.say(format!("{} has the classes {}{moves}", called(&group), numbers(&group.members)));
-        Ok(Exit::Done)
+        Ok(())
     }
 }
 
 impl Unmerge {
     /// Takes apart and writes.
-    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<Exit> {
+    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<()> {
         let group = named.find(&self.class)?;
         usage(named.names.unmerge(group.class))?;
         named.save()?;
@@ -104,13 +103,13 @@ impl Unmerge {
             group.members.iter().filter_map(|&member| groups.group_of(member)).map(called).collect();
         parts.dedup();
         talk.say(format!("{} is again {}", called(&group), parts.join(", ")));
-        Ok(Exit::Done)
+        Ok(())
     }
 }
 
 impl Unsure {
     /// Sets and writes.
-    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<Exit> {
+    pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<()> {
         usage(named.names.set_unsure(self.threshold.0))?;
         named.save()?;
         talk.say(match self.threshold.0 {
@@ -125,7 +124,7 @@ impl Unsure {
             }
             None => "no image is unsure".to_string(),
         });
-        Ok(Exit::Done)
+        Ok(())
     }
 }
 

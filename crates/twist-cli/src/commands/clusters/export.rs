@@ -8,7 +8,7 @@ use twist_io::{printable, text_to_cell};
 use twist_run::samples::Sample;
 
 use super::show::classes;
-use crate::exit::{Exit, Usage};
+use crate::exit::Usage;
 use crate::names::Named;
 use crate::out_file;
 use crate::talk::{Talk, stdout_is_terminal, to_stdout};
@@ -35,7 +35,7 @@ pub(super) struct Args {
 }
 
 /// Writes.
-pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<()> {
     let json = match &args.out {
         Some(path) => is_json(path)?,
         None => false,
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exi
         }
         None => to_stdout(text.trim_end())?,
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn is_json(path: &Path) -> anyhow::Result<bool> {

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use crate::exit::Exit;
 use crate::names::Named;
 use crate::talk::Talk;
 
@@ -19,17 +18,17 @@ Examples:
 pub(super) struct Args {}
 
 /// Says whose classes they are from now on.
-pub(super) fn run(model: &Path, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(model: &Path, talk: &Talk) -> anyhow::Result<()> {
     let (named, before) = Named::to_keep(model)?;
     let Some(now) = named.shown.clone().filter(|_| named.names.names_classes()) else {
         talk.say("no class has a name and no classes are merged, so Twist keeps nothing");
-        return Ok(Exit::Done);
+        return Ok(());
     };
     if before.as_ref() != Some(&now) {
         named.save()?;
         let before = before.map_or_else(String::new, |before| format!(", instead of {before}"));
         talk.say(format!("names and merges are those of the classes of {now} from now on{before}"));
-        return Ok(Exit::Done);
+        return Ok(());
     }
     match &named.own {
         Some(own) if *own != now => bail!(
@@ -38,5 +37,5 @@ pub(super) fn run(model: &Path, talk: &Talk) -> anyhow::Result<Exit> {
         ),
         _ => talk.say(format!("names and merges are those of the classes of {now} already")),
     }
-    Ok(Exit::Done)
+    Ok(())
 }

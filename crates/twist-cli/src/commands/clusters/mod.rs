@@ -7,7 +7,6 @@ mod show;
 
 use std::path::PathBuf;
 
-use crate::exit::Exit;
 use crate::names::Named;
 use crate::talk::Talk;
 
@@ -50,7 +49,7 @@ enum Action {
 }
 
 /// Runs what was asked for.
-pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let (model, to_change) = (&args.model, || Named::to_change(&args.model));
     let to_name = || to_change().inspect(|named| named.warn_of_classes_that_change(talk));
     match &args.action {

@@ -5,7 +5,6 @@ use twist_io::printable;
 use twist_run::samples::Sample;
 use twist_run::{Group, Groups, NamedWeights};
 
-use crate::exit::Exit;
 use crate::names::Named;
 use crate::talk::{Talk, to_stdout};
 
@@ -50,7 +49,7 @@ pub(super) fn classes(groups: &Groups, images: &[Sample]) -> Vec<Class> {
 }
 
 /// Prints.
-pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<()> {
     let known = named.images()?;
     let evaluated = named.run.as_deref().and_then(NamedWeights::evaluated);
     match (&evaluated, &named.own) {
@@ -75,7 +74,7 @@ pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<Exi
             to_stdout(line)?;
         }
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn examples<'a>(class: &'a Class, images: &'a [Sample]) -> impl Iterator<Item = &'a str> {

@@ -1,11 +1,10 @@
 //! `twist data info`: what is in a data set.
 
-use twist_data::{DataInfo, InfoOptions, Shade, Spread};
+use twist_data::{DataInfo, Shade, Spread, SurveyOptions};
 use twist_io::{printable, shown};
 
 use super::common::{Common, bar, damaged, remarked};
 use crate::args::at_least;
-use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};
 
 /// Classes and damaged images that are listed; `--json` has all.
@@ -32,25 +31,19 @@ pub(super) struct Args {
 }
 
 /// Looks and prints.
-pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let dataset = args.common.look()?;
     let bar = bar(args.sample.unwrap_or(usize::MAX).min(dataset.len()), talk);
-    let info = twist_data::info(
-        &*dataset,
-        &InfoOptions {
-            sample: args.sample,
-            threads: args.common.threads(),
-            progress: Some(&|done| bar.set_position(done as u64)),
-            ..InfoOptions::default()
-        },
-    );
+    let progress = |done: usize| bar.set_position(done as u64);
+    let options = SurveyOptions { threads: args.common.threads(), progress: Some(&progress) };
+    let info = twist_data::info(&*dataset, args.sample, &options);
     bar.finish_and_clear();
     if args.json {
         to_stdout(serde_json::to_string_pretty(&info)?)?;
     } else {
         for_people(&info).into_iter().try_for_each(to_stdout)?;
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn for_people(info: &DataInfo) -> Vec<String> {

@@ -5,7 +5,6 @@ mod info;
 mod pack;
 mod verify;
 
-use crate::exit::Exit;
 use crate::talk::Talk;
 
 const EXAMPLES: &str = "\
@@ -31,7 +30,7 @@ enum Action {
 }
 
 /// Runs what was asked for.
-pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     match &args.action {
         Action::Info(args) => info::run(args, talk),
         Action::Verify(args) => verify::run(args, talk),

@@ -5,7 +5,6 @@ use twist_data::PackOptions;
 use super::common::{Common, bar, damaged};
 use crate::args::at_least;
 use crate::digits::counted;
-use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};
 
 const EXAMPLES: &str = "\
@@ -35,7 +34,7 @@ pub(super) struct Args {
 }
 
 /// Packs, and prints the pattern that opens the shards.
-pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let dataset = args.common.open(talk)?;
     let bar = bar(dataset.len(), talk);
     let report = twist_data::pack(
@@ -64,5 +63,5 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         ));
         to_stdout(&report.pattern)?;
     }
-    Ok(Exit::Done)
+    Ok(())
 }

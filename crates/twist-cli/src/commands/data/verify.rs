@@ -1,9 +1,8 @@
 //! `twist data verify`: whether every image can be read.
 
-use twist_data::VerifyOptions;
+use twist_data::SurveyOptions;
 
 use super::common::{Common, bar, damaged, remarked};
-use crate::exit::Exit;
 use crate::talk::{Talk, to_stdout};
 
 const EXAMPLES: &str = "\
@@ -23,17 +22,12 @@ pub(super) struct Args {
 }
 
 /// Decodes and prints what is damaged.
-pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let dataset = args.common.open(talk)?;
     let bar = bar(dataset.len(), talk);
-    let report = twist_data::verify(
-        &*dataset,
-        &VerifyOptions {
-            threads: args.common.threads(),
-            progress: Some(&|done| bar.set_position(done as u64)),
-            ..VerifyOptions::default()
-        },
-    );
+    let progress = |done: usize| bar.set_position(done as u64);
+    let options = SurveyOptions { threads: args.common.threads(), progress: Some(&progress) };
+    let report = twist_data::verify(&*dataset, &options);
     bar.finish_and_clear();
     if args.json {
         to_stdout(serde_json::to_string_pretty(&report)?)?;
@@ -48,7 +42,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     match report.unreadable.len() {
         0 => {
             talk.say(format!("all {} images can be read", report.images));
-            Ok(Exit::Done)
+            Ok(())
         }
         count => anyhow::bail!(
             "{count} of {} images cannot be read: replace or remove them, or train without --strict: unreadable images are then skipped",

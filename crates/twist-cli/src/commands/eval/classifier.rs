@@ -7,7 +7,6 @@ use twist_run::{Metrics, evaluations, figure};
 
 use crate::args::ModelArgs;
 use crate::digits::{share, thousands};
-use crate::exit::Exit;
 use crate::results;
 use crate::sources::{self, DEFAULT_LABELS};
 use crate::talk::Talk;
@@ -35,7 +34,7 @@ pub(super) struct Args {
 }
 
 /// Measures and prints.
-pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let opened = args.model.open(talk)?;
     opened.model.classifier()?;
     let test = sources::open(&args.test, &args.labels, talk)?;
@@ -59,6 +58,5 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         thousands(scores.right as u64),
         thousands(images),
     );
-    results::emit(&opened, evaluations::CLASSIFIER, test.classes(), metrics, args.json, &[line], talk)?;
-    Ok(Exit::Done)
+    results::emit(&opened, evaluations::CLASSIFIER, test.classes(), metrics, args.json, &[line], talk)
 }

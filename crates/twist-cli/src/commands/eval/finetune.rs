@@ -10,7 +10,6 @@ use twist_train::{Costs, Work};
 use crate::args::{BudgetArgs, MODEL, TeachArgs, TeachMachineArgs, at_least};
 use crate::digits::counted;
 use crate::estimate::Estimate;
-use crate::exit::Exit;
 use crate::label_lines::result_lines;
 use crate::progress::Counting;
 use crate::results;
@@ -53,7 +52,7 @@ pub(super) struct Args {
 }
 
 /// Measures and prints.
-pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let (opened, precision) = args.machine.open(&args.model, talk)?;
     let train = sources::open(&args.train, DEFAULT_LABELS, talk)?;
     let test = sources::open(&args.test, DEFAULT_LABELS, talk)?;
@@ -92,6 +91,5 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         counted(seeds, "seed"),
         lines[0]
     );
-    results::emit(&opened, evaluations::FINETUNE, test.classes(), metrics, args.json, &lines, talk)?;
-    Ok(Exit::Done)
+    results::emit(&opened, evaluations::FINETUNE, test.classes(), metrics, args.json, &lines, talk)
 }

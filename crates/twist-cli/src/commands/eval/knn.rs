@@ -10,7 +10,6 @@ use super::data_args::DataArgs;
 use crate::args::{ModelArgs, at_least};
 use crate::bar::Busy;
 use crate::digits::{share, thousands};
-use crate::exit::Exit;
 use crate::results;
 use crate::talk::Talk;
 
@@ -66,7 +65,7 @@ impl Args {
 }
 
 /// Measures and prints.
-pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let opened = match args.protocol {
         ProtocolArg::Cifar => args.model.open(talk)?,
         ProtocolArg::Imagenet => args.model.open_as_published(talk)?,
@@ -125,8 +124,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         "queries": asked,
     });
     metrics.protocol["classes"] = classes.into();
-    results::emit(&opened, evaluations::KNN, test.classes(), metrics, args.json, &lines, talk)?;
-    Ok(Exit::Done)
+    results::emit(&opened, evaluations::KNN, test.classes(), metrics, args.json, &lines, talk)
 }
 
 /// A temperature: weights of zero or infinity are none.

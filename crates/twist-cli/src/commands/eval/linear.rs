@@ -14,7 +14,7 @@ use twist_run::{Metrics, evaluations, figure};
 use super::data_args::DataArgs;
 use crate::args::{ModelArgs, at_least};
 use crate::estimate::Estimate;
-use crate::exit::{Exit, Usage};
+use crate::exit::Usage;
 use crate::label_lines::result_lines;
 use crate::model::Opened;
 use crate::progress::{Counting, Progress};
@@ -79,7 +79,7 @@ pub(super) struct Args {
 }
 
 /// Measures and prints.
-pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let released_only = [(args.test_every.is_some(), "--test-every"), (args.state.is_some(), "--state")];
     if let (Which::Fast, Some((_, flag))) = (args.protocol, released_only.iter().find(|(given, _)| *given)) {
         return Err(Usage(format!("{flag} belongs to the protocols resnet and vit")).into());
@@ -105,8 +105,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     let name = metrics.protocol["name"].as_str().unwrap_or_default().to_owned();
     lines[0] = format!("linear ({name}): {}", lines[0]);
-    results::emit(&opened, evaluations::LINEAR, test.classes(), metrics, args.json, &lines, talk)?;
-    Ok(Exit::Done)
+    results::emit(&opened, evaluations::LINEAR, test.classes(), metrics, args.json, &lines, talk)
 }
 
 /// Labelled images to learn from and to measure on.

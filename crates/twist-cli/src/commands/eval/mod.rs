@@ -8,7 +8,6 @@ mod knn;
 mod linear;
 mod transfer;
 
-use crate::exit::Exit;
 use crate::talk::Talk;
 
 const EXAMPLES: &str = "\
@@ -44,7 +43,7 @@ enum Protocol {
 }
 
 /// Runs what was asked for.
-pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     match &args.protocol {
         Protocol::Knn(args) => knn::run(args, talk),
         Protocol::Classifier(args) => classifier::run(args, talk),

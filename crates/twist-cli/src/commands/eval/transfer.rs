@@ -12,7 +12,7 @@ use twist_nn::FeatureKind;
 use twist_run::{Metrics, evaluations};
 
 use crate::args::{ModelArgs, at_least};
-use crate::exit::{Exit, Usage};
+use crate::exit::Usage;
 use crate::model::Opened;
 use crate::progress::Counting;
 use crate::results;
@@ -129,7 +129,7 @@ fn set(name: &str) -> Result<OfficialKind, String> {
 }
 
 /// Measures every set and prints a table.
-pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     if let (Mode::Linear, Some(flag)) = (args.mode, args.finetune.given()) {
         return Err(Usage(format!("{flag} belongs to --mode finetune")).into());
     }
@@ -158,7 +158,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         results::record(&opened, evaluations::TRANSFER, &last, talk);
     }
     results::print(&metrics(&opened, &measured), args.json, &table(&measured))?;
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// `mode`, one object for each set, and what they have in common.

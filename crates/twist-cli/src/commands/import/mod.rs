@@ -9,7 +9,7 @@ use twist_model::{Foreign, HubName, ImportOptions, Imported, Library, STARTER, e
 use twist_nn::Arch;
 
 use crate::args::Rgb;
-use crate::exit::{Exit, Usage};
+use crate::exit::Usage;
 use crate::named_model::{self, Transfer};
 use crate::out_file;
 use crate::talk::{Talk, to_stdout};
@@ -74,7 +74,7 @@ pub(crate) struct Args {
 }
 
 /// Reads, recognises, reports and writes.
-pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     if STARTER.is_meant(&args.source) {
         return run_starter(args, talk);
     }
@@ -116,12 +116,11 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     };
     let (imported, key) = foreign.import(&options, args.key.as_deref(), &out)?;
     tell(&imported, &key, talk);
-    to_stdout(out.display().to_string())?;
-    Ok(Exit::Done)
+    Ok(to_stdout(out.display().to_string())?)
 }
 
 /// Imports the starter, which says everything of itself.
-fn run_starter(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+fn run_starter(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let Args { source: _, out, revision, force, key, arch, mean, std, size, resize, classes } = args;
     let flags = [
         ("--out", out.is_some()),
@@ -145,8 +144,7 @@ fn run_starter(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     talk.say(format!("note        {}", STARTER.origin));
     talk.say(format!("            use it as MODEL: twist train DATA --frozen {} --clusters K", STARTER.name));
-    to_stdout(path.display().to_string())?;
-    Ok(Exit::Done)
+    Ok(to_stdout(path.display().to_string())?)
 }
 
 /// Whether a file may be written there, before any work is done for it.

@@ -13,7 +13,7 @@ use twist_run::evaluations::{self, CLASS_NAMES};
 use twist_run::{Metrics, figure};
 
 use crate::args::{UseArgs, at_least};
-use crate::exit::{Exit, Usage};
+use crate::exit::Usage;
 use crate::model::{Input, Opened};
 use crate::progress::Counting;
 use crate::results;
@@ -77,7 +77,7 @@ struct Reference {
 }
 
 /// Measures and prints.
-pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let test = Input::open(&args.test, &args.labels, talk)?;
     if matches!(test, Input::Features(_)) && test.dataset().classes().is_empty() {
         return Err(Usage(format!(
@@ -108,7 +108,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         measured.push(found);
     }
     results::print(&metrics(&measured)?, args.json, &table::lines(&measured))?;
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// The number of clusters K that all models have.
