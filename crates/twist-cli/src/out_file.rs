@@ -1,4 +1,4 @@
-//! The file of `--out`: one rule for every command that writes one.
+//! The file or folder of `--out`: one rule for every command that writes one.
 //!
 //! What has the name already is not replaced, unless `--force` is given. A run's own files (`RUN/report.html`) are not
 //! named by `--out` and follow the run.
@@ -16,15 +16,37 @@ pub(crate) fn check(out: &Path, force: bool) -> Result<(), Usage> {
     if out.is_dir() {
         return Err(Usage(format!("--out {shown}: it is a folder; give the name of a file in it")));
     }
-    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        let folder = folder.display();
-        return Err(Usage(format!("--out {shown}: the folder {folder} does not exist; create it first")));
-    }
+    check_parent(out)?;
     twist_io::check_place(&twist_io::followed(out))
         .map_err(|error| Usage(format!("--out {shown}: {error}")))?;
     // A device has no content that could be lost.
     if out.is_file() && !force {
         return Err(Usage(format!("--out {shown}: the file exists; --force replaces it")));
+    }
+    Ok(())
+}
+
+/// Whether `out` can become a folder that is written as a whole.
+///
+/// # Errors
+/// [`Usage`] where `out` is a file, lies in no folder, or is a folder that is there already and `force` is not given.
+pub(crate) fn check_folder(out: &Path, force: bool) -> Result<(), Usage> {
+    let shown = out.display();
+    check_parent(out)?;
+    if out.is_dir() && !force {
+        return Err(Usage(format!("--out {shown}: the folder exists; --force replaces it")));
+    }
+    if !out.is_dir() && out.exists() {
+        return Err(Usage(format!("--out {shown}: it is a file; give the name of a folder")));
+    }
+    Ok(())
+}
+
+/// Whether what `out` is to lie in is there.
+fn check_parent(out: &Path) -> Result<(), Usage> {
+    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        let (out, folder) = (out.display(), folder.display());
+        return Err(Usage(format!("--out {out}: the folder {folder} does not exist; create it first")));
     }
     Ok(())
 }

@@ -84,6 +84,7 @@ mod said;
 pub use crate::atomic::{
     AtomicFile, check_place, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
     write_json,
+    write_folder,
 };
 pub use crate::cells::{has_further_lines, text_of_cell, text_to_cell};
 pub use crate::digits::thousands;
@@ -95,7 +96,8 @@ pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
 pub use crate::near::{did_you_mean, near_paths};
 pub use crate::npy::{NpyHeader, NpyWriter, npy_checksum, read_npy, read_npy_header};
 pub use crate::pickle::{
-    OptimizerState, PickleDamage, PickleFile, PickleStates, PickleValue, load_pickle, save_pickle,
+    OptimizerState, PickleDamage, PickleFile, PickleStates, PickleValue, Pickled, load_pickle, save_arrays,
+    save_pickle,
 };
 pub use crate::printable::{printable, printable_lines, shortened, shown};
 pub use crate::refused::{Refused, some_of};

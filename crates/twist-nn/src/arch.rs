@@ -79,7 +79,10 @@ impl Arch {
 
     /// Every layout in which publishers store one of these, in the order in which a file is compared with them.
     pub fn layouts() -> impl Iterator<Item = &'static Layout> {
-        crate::vit::layouts().chain(&crate::convnext::LAYOUTS).chain(crate::efficientnet_lite::layouts())
+        crate::vit::layouts()
+            .chain([&crate::resnet::HUGGING_FACE])
+            .chain(&crate::convnext::LAYOUTS)
+            .chain(crate::efficientnet_lite::layouts())
     }
 
     /// The width of this architecture in a file; the published one where no tensor tells.

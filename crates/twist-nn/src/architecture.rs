@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::{Activation, Backbone, BackboneOptions, Builder, Layout, NnError, VitFeature};
+use twist_io::StateDict;
+
+use crate::hugging_face::no_class;
+use crate::{Activation, Backbone, BackboneOptions, Builder, HuggingFace, Layout, NnError, VitFeature};
 
 /// What an architecture says of itself: all that the rest of Twist has to know of a kind of network.
 pub trait Architecture: fmt::Display + fmt::Debug {
@@ -38,6 +41,15 @@ pub trait Architecture: fmt::Display + fmt::Debug {
     /// How publishers store its tensors; none: only as Twist does.
     fn layouts(&self) -> Vec<&'static Layout> {
         Vec::new()
+    }
+
+    /// A network of this width for images of this side as a class of `transformers`, with these tensors (by our names, without
+    /// a prefix).
+    ///
+    /// # Errors
+    /// The library has no class for it; numbers that its layout has no place for.
+    fn hugging_face(&self, _width: i64, _side: i64, _state: &StateDict) -> Result<HuggingFace, NnError> {
+        Err(no_class(self))
     }
 
     /// What tensors cannot tell and is assumed of weights from elsewhere, as a sentence.

@@ -6,14 +6,17 @@
 
 use std::fmt;
 
+use serde_json::json;
 use tch::Tensor;
+use twist_io::StateDict;
 
 use crate::chain::{Chain, MeanOfPositions, Part};
+use crate::hugging_face::{fields, layout};
 use crate::layers::{Conv, LayerNorm, Linear, thinned};
 use crate::tensor_names::{Unrecognised, length};
 use crate::{
-    Activation, Architecture, Backbone, BackboneOptions, Builder, Filter, Form, Graph, Init, Layout,
-    MOST_CHANNELS, Mode, NnError, Rest, Rule, TensorNames, Usual, Value,
+    Activation, Architecture, Backbone, BackboneOptions, Builder, Filter, Form, Graph, HuggingFace, Init,
+    Layout, MOST_CHANNELS, Mode, NnError, Rest, Rule, TensorNames, Usual, Value,
 };
 
 /// Added to variances.
@@ -117,6 +120,28 @@ impl Architecture for ConvNextArch {
 
     fn layouts(&self) -> Vec<&'static Layout> {
         LAYOUTS.iter().collect()
+    }
+
+    fn hugging_face(&self, _width: i64, side: i64, state: &StateDict) -> Result<HuggingFace, NnError> {
+        let sizes: Vec<i64> = (0..STAGES).map(|stage| self.width(stage)).collect();
+        Ok(HuggingFace {
+            class: "ConvNextModel",
+            output: "pooler_output",
+            config: fields(json!({
+                "model_type": "convnext",
+                "num_channels": 3,
+                "patch_size": 4,
+                "num_stages": STAGES,
+                "hidden_sizes": sizes,
+                "depths": self.blocks,
+                "hidden_act": "gelu",
+                "layer_norm_eps": EPS,
+                "layer_scale_init_value": FIRST_SCALE,
+                "image_size": side,
+            })),
+            state: layout(self)?.export(state, "")?,
+            note: None,
+        })
     }
 }
 

@@ -5,15 +5,18 @@
 
 use std::fmt;
 
+use serde_json::json;
 use tch::Tensor;
+use twist_io::StateDict;
 
 use crate::chain::{Chain, MeanOfPositions, Part};
 use crate::graph::Attribute;
+use crate::hugging_face::{fields, layout};
 use crate::layers::{BatchNorm, Conv};
 use crate::tensor_names::Unrecognised;
 use crate::{
-    Architecture, Backbone, BackboneOptions, BlockKind, Builder, Depth, Graph, Mode, NnError, Stem,
-    TensorNames, Usual, Value,
+    Architecture, Backbone, BackboneOptions, BlockKind, Builder, Depth, Graph, HuggingFace, Layout, Mode,
+    NnError, Rest, Rule, Stem, TensorNames, Usual, Value,
 };
 
 /// Which ResNet.
@@ -113,11 +116,97 @@ impl Architecture for ResNetArch {
         Some("backbone.conv1.weight")
     }
 
+    /// Only Hugging Face's differs from ours. It has one stem, and bottlenecks of one width.
+    fn layouts(&self) -> Vec<&'static Layout> {
+        let there = self.stem == Stem::ImageNet && self.depth.inner(64) == 64;
+        there.then_some(&HUGGING_FACE).into_iter().collect()
+    }
+
+    fn hugging_face(&self, width: i64, _side: i64, state: &StateDict) -> Result<HuggingFace, NnError> {
+        let (kind, depths) = self.depth.blocks();
+        let sizes: Vec<i64> = (0..4).map(|stage| (width << stage) * kind.expansion()).collect();
+        Ok(HuggingFace {
+            class: "ResNetModel",
+            output: "pooler_output",
+            config: fields(json!({
+                "model_type": "resnet",
+                "num_channels": 3,
+                "embedding_size": width,
+                "hidden_sizes": sizes,
+                "depths": depths,
+                "layer_type": kind.to_string(),
+                "hidden_act": "relu",
+                "downsample_in_first_stage": false,
+                "downsample_in_bottleneck": false,
+            })),
+            state: layout(self)?.export(state, "")?,
+            note: None,
+        })
+    }
+
     fn assumption(&self) -> Option<&'static str> {
         (self.stem == Stem::Cifar)
             .then_some("a 3×3 stem is assumed to have stride 1 and no max pool: the tensors do not say")
     }
 }
+
+/// What Hugging Face calls the blocks of one of our stages.
+macro_rules! stage {
+    ($ours:literal, $theirs:literal) => {
+        &[
+            Rule::same(
+                concat!("layer", $ours, ".*.conv1."),
+                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.0.convolution.")],
+            ),
+            Rule::same(
+                concat!("layer", $ours, ".*.bn1."),
+                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.0.normalization.")],
+            ),
+            Rule::same(
+                concat!("layer", $ours, ".*.conv2."),
+                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.1.convolution.")],
+            ),
+            Rule::same(
+                concat!("layer", $ours, ".*.bn2."),
+                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.1.normalization.")],
+            ),
+            Rule::same(
+                concat!("layer", $ours, ".*.conv3."),
+                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.2.convolution.")],
+            ),
+            Rule::same(
+                concat!("layer", $ours, ".*.bn3."),
+                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.2.normalization.")],
+            ),
+            Rule::same(
+                concat!("layer", $ours, ".*.downsample.0."),
+                &[concat!("encoder.stages.", $theirs, ".layers.*.shortcut.convolution.")],
+            ),
+            Rule::same(
+                concat!("layer", $ours, ".*.downsample.1."),
+                &[concat!("encoder.stages.", $theirs, ".layers.*.shortcut.normalization.")],
+            ),
+        ]
+    };
+}
+
+/// `ResNetModel`.
+pub(crate) static HUGGING_FACE: Layout = Layout {
+    name: "Hugging Face",
+    marks: &["embedder.embedder.convolution.weight", "encoder.stages.0.layers.0.layer.0.convolution.weight"],
+    rules: &[
+        &[
+            Rule::same("conv1.", &["embedder.embedder.convolution."]),
+            Rule::same("bn1.", &["embedder.embedder.normalization."]),
+        ],
+        stage!(1, 0),
+        stage!(2, 1),
+        stage!(3, 2),
+        stage!(4, 3),
+    ],
+    absent: &[],
+    rest: Rest::Theirs(&[]),
+};
 
 impl ResNetArch {
     /// The network without its classifier: the stem, each block, and the average over positions.

@@ -12,6 +12,11 @@ pub trait TensorNames {
         None
     }
 
+    /// What something beside the tensors says of the network.
+    fn described(&self) -> Described<'_> {
+        Described::default()
+    }
+
     /// What the file has, in a few words, for people.
     fn summary(&self) -> String;
 
@@ -24,6 +29,15 @@ pub trait TensorNames {
     fn count(&self, pattern: &str) -> usize {
         (0..).take_while(|number: &usize| self.has(&pattern.replace('*', &number.to_string()))).count()
     }
+}
+
+/// What the tensors of a network do not say, where a file beside them does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Described<'a> {
+    /// Number of attention heads.
+    pub heads: Option<i64>,
+    /// The non-linearity of the blocks, as Hugging Face calls it.
+    pub activation: Option<&'a str>,
 }
 
 /// Tensors of a network that is not known, or not known well enough.

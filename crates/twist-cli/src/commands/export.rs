@@ -18,10 +18,12 @@ Examples:
   twist export runs/RUN --out backbone.pth              as the released TWIST, for PyTorch
   twist export runs/RUN --to timm --out vit.safetensors
   twist export runs/RUN --to torchvision --out resnet50.pth
+  twist export runs/RUN --to hf --out my-model          a folder for transformers
+  twist export runs/RUN --to detectron2 --out resnet50.pkl
 
 The output is the SHA-256 and the name of each file.";
 
-/// Write a model for other programs: ONNX, PyTorch, torchvision, timm
+/// Write a model for other programs: ONNX, PyTorch, torchvision, timm, transformers, Detectron2
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -30,13 +32,13 @@ pub(crate) struct Args {
     /// Use the momentum teacher of MODEL instead of its student (only if it was trained with a teacher)
     #[arg(long, help_heading = "Model")]
     teacher: bool,
-    /// Format [default: by the ending of --out: .onnx, .pth, .safetensors]
+    /// Format [default: by the ending of --out: .onnx, .pth, .pkl, .safetensors]
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(export_formats()))]
     to: Option<String>,
-    /// The file to write
+    /// The file to write; for hf, the folder
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Replace the file of --out if it exists
+    /// Replace the file or folder of --out if it exists
     #[arg(long)]
     force: bool,
     /// ONNX: take images as uint8 [batch, S, S, 3] and normalise them inside
@@ -49,8 +51,11 @@ pub(crate) struct Args {
 
 /// Opens, writes, and says what was written.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    out_file::check(&args.out, args.force)?;
     let format = exporter(args.to.as_deref(), &args.out).map_err(|error| Usage(format!("--out: {error}")))?;
+    match format.ending() {
+        Some(_) => out_file::check(&args.out, args.force)?,
+        None => out_file::check_folder(&args.out, args.force)?,
+    }
     if format.name() != "onnx" && (args.bytes || args.features_only) {
         let name = format.name();
         return Err(

@@ -1,5 +1,6 @@
-//! Files that appear whole or not at all.
+//! Files and folders that appear whole or not at all.
 
+mod folder;
 mod leftovers;
 mod second_name;
 mod target;
@@ -9,6 +10,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+pub use self::folder::write_folder;
 pub use self::leftovers::{remove_leftovers, remove_leftovers_of};
 pub use self::second_name::second_name;
 pub(crate) use self::target::folder_of;

@@ -31,6 +31,8 @@ mod tensors;
 mod optimizer;
 mod value;
 
+mod arrays;
+mod program;
 mod write;
 
 mod damage;
@@ -41,6 +43,7 @@ use std::path::{Path, PathBuf};
 use crate::refused::{Refused, some_of};
 use crate::regular::open_regular;
 
+pub use arrays::{Pickled, save_arrays};
 pub use damage::PickleDamage;
 pub use optimizer::OptimizerState;
 pub use value::{PickleStates, PickleValue};

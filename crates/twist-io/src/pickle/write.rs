@@ -6,6 +6,8 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::opcode as op;
+use super::program::Program;
 use crate::{Dtype, HostTensor, IoError, StateDict, write_atomic};
 
 /// The folder in the archive that everything lies in.
@@ -13,24 +15,6 @@ const FOLDER: &str = "archive";
 
 /// Where PyTorch puts the bytes of tensors, so that they can be mapped into memory.
 const ALIGNMENT: u16 = 64;
-
-/// Instructions of a pickle of protocol 2.
-mod op {
-    pub(super) const PROTOCOL: &[u8] = b"\x80\x02";
-    pub(super) const EMPTY_DICT: u8 = b'}';
-    pub(super) const MARK: u8 = b'(';
-    pub(super) const SET_ITEMS: u8 = b'u';
-    pub(super) const TEXT: u8 = b'X';
-    pub(super) const GLOBAL: u8 = b'c';
-    pub(super) const TUPLE: u8 = b't';
-    pub(super) const EMPTY_TUPLE: u8 = b')';
-    pub(super) const REDUCE: u8 = b'R';
-    pub(super) const PERSISTENT: u8 = b'Q';
-    pub(super) const INT: u8 = b'J';
-    pub(super) const LONG: u8 = 0x8a;
-    pub(super) const FALSE: u8 = 0x89;
-    pub(super) const STOP: u8 = b'.';
-}
 
 /// Writes state dicts under keys, or with an empty key one that is the file itself, as PyTorch does since version 1.6.
 /// `torch.load(…, weights_only=True)` reads the file. It appears under its name complete or not at all.
@@ -62,7 +46,7 @@ pub fn save_pickle(path: &Path, states: &[(&str, &StateDict)]) -> Result<(), IoE
 
 /// The program that builds the state dicts.
 fn program(states: &[(&str, &StateDict)]) -> Vec<u8> {
-    let mut program = Program(op::PROTOCOL.to_vec());
+    let mut program = Program::of_protocol(2);
     let mut key = 0;
     if let [("", state)] = states {
         program.state(state, &mut key);
@@ -72,21 +56,10 @@ fn program(states: &[(&str, &StateDict)]) -> Vec<u8> {
             program.state(state, &mut key);
         });
     }
-    program.0.push(op::STOP);
-    program.0
+    program.finished()
 }
 
-struct Program(Vec<u8>);
-
 impl Program {
-    fn dict<T>(&mut self, entries: impl IntoIterator<Item = T>, mut add: impl FnMut(&mut Self, T)) {
-        self.0.extend([op::EMPTY_DICT, op::MARK]);
-        for entry in entries {
-            add(self, entry);
-        }
-        self.0.push(op::SET_ITEMS);
-    }
-
     fn state(&mut self, state: &StateDict, key: &mut usize) {
         self.dict(state.iter(), |program, (name, tensor)| {
             program.text(name);
@@ -98,47 +71,20 @@ impl Program {
     /// `torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())`.
     fn tensor(&mut self, tensor: &HostTensor, key: usize) {
         self.global("torch._utils", "_rebuild_tensor_v2");
-        self.0.extend([op::MARK, op::MARK]);
+        self.does(&[op::MARK, op::MARK]);
         self.text("storage");
         self.global("torch", storage(tensor.dtype));
         self.text(&key.to_string());
         self.text("cpu");
         self.number((tensor.data.len() / tensor.dtype.size()) as i64);
-        self.0.extend([op::TUPLE, op::PERSISTENT]);
+        self.does(&[op::TUPLE, op::BINPERSID]);
         self.number(0);
         let strides = (0..tensor.shape.len()).map(|axis| tensor.shape[axis + 1..].iter().product());
         self.numbers(tensor.shape.iter().copied());
         self.numbers(strides);
-        self.0.push(op::FALSE);
+        self.does(&[op::NEWFALSE]);
         self.global("collections", "OrderedDict");
-        self.0.extend([op::EMPTY_TUPLE, op::REDUCE, op::TUPLE, op::REDUCE]);
-    }
-
-    fn numbers(&mut self, numbers: impl Iterator<Item = usize>) {
-        self.0.push(op::MARK);
-        numbers.for_each(|number| self.number(number as i64));
-        self.0.push(op::TUPLE);
-    }
-
-    fn number(&mut self, number: i64) {
-        if let Ok(short) = i32::try_from(number) {
-            self.0.push(op::INT);
-            self.0.extend(short.to_le_bytes());
-        } else {
-            self.0.extend([op::LONG, 8]);
-            self.0.extend(number.to_le_bytes());
-        }
-    }
-
-    fn text(&mut self, text: &str) {
-        self.0.push(op::TEXT);
-        self.0.extend((text.len() as u32).to_le_bytes());
-        self.0.extend(text.as_bytes());
-    }
-
-    fn global(&mut self, module: &str, name: &str) {
-        self.0.push(op::GLOBAL);
-        self.0.extend(format!("{module}\n{name}\n").bytes());
+        self.does(&[op::EMPTY_TUPLE, op::REDUCE, op::TUPLE, op::REDUCE]);
     }
 }
 
@@ -182,12 +128,5 @@ mod tests {
         let mut file = load_pickle(&path).unwrap();
         assert_eq!(file.state_dict("model").unwrap(), state);
         assert_eq!(file.state_dict("backbone").unwrap(), state);
-    }
-
-    #[test]
-    fn long_numbers_have_their_own_instruction() {
-        let mut program = Program(Vec::new());
-        program.number(1 << 40);
-        assert_eq!(program.0, [0x8a, 8, 0, 0, 0, 0, 0, 1, 0, 0]);
     }
 }

@@ -64,6 +64,8 @@ pub(super) fn metadata_of<'a>(
         tensors: tensors.map(|(name, sum)| (name.to_owned(), sum.into())).collect(),
     };
     let mut metadata = Map::new();
+    // Hugging Face asks for whose tensors these are, and refuses a file that says something else.
+    metadata.insert("format".to_owned(), "pt".into());
     if let Some(text) = caller {
         metadata.insert(super::METADATA_KEY.to_owned(), text.into());
     }

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::{Model, ModelError};
 
+/// What Twist's names of a backbone's tensors begin with.
+pub(super) const BACKBONE: &str = "backbone.";
+
 /// What a format may leave open.
 #[derive(Clone, Debug, Default)]
 pub struct ExportOptions {
@@ -20,8 +23,8 @@ pub trait Exporter: Sync {
     /// What people call it.
     fn name(&self) -> &'static str;
 
-    /// The ending of its files, without the dot.
-    fn ending(&self) -> &'static str;
+    /// The ending of its files, without the dot; `None`: it is a folder.
+    fn ending(&self) -> Option<&'static str>;
 
     /// Writes the model; the files that it has become, each of them whole or not there.
     ///

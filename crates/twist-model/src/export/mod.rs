@@ -2,7 +2,9 @@
 //!
 //! A format is an [`Exporter`] and its line in [`FORMATS`].
 
+mod detectron2;
 mod exporter;
+mod hugging_face;
 mod onnx;
 mod pytorch;
 mod safetensors;
@@ -15,11 +17,13 @@ pub use self::exporter::{ExportOptions, Exporter};
 use crate::{Model, ModelError};
 
 /// Every format.
-const FORMATS: [&dyn Exporter; 5] = [
+const FORMATS: [&dyn Exporter; 7] = [
     &safetensors::Safetensors,
     &pytorch::Released,
     &pytorch::Publisher { name: "torchvision", ending: "pth" },
     &pytorch::Publisher { name: "timm", ending: "safetensors" },
+    &hugging_face::Folder,
+    &detectron2::Detectron2,
     &onnx::Onnx,
 ];
 
@@ -44,7 +48,7 @@ pub fn export_formats() -> Vec<&'static str> {
 pub fn exporter(name: Option<&str>, path: &Path) -> Result<&'static dyn Exporter, ModelError> {
     let called = |format: &&'static dyn Exporter| match name {
         Some(name) => format.name() == name,
-        None => check_ending(*format, path).is_ok(),
+        None => format.ending().is_some() && check_ending(*format, path).is_ok(),
     };
     let found = FORMATS.into_iter().find(called).unwrap_or(FORMATS[0]);
     check_ending(found, path).map(|()| found)
@@ -52,11 +56,11 @@ pub fn exporter(name: Option<&str>, path: &Path) -> Result<&'static dyn Exporter
 
 /// Whether a file of this name is taken for what it is. Without an ending nobody takes it for something else.
 fn check_ending(format: &dyn Exporter, path: &Path) -> Result<(), ModelError> {
-    let Some(ending) = path.extension() else { return Ok(()) };
-    if ending.eq_ignore_ascii_case(format.ending()) {
+    let (Some(ending), Some(own)) = (path.extension(), format.ending()) else { return Ok(()) };
+    if ending.eq_ignore_ascii_case(own) {
         return Ok(());
     }
-    let remedy = format!("use {}", path.with_extension(format.ending()).display());
+    let remedy = format!("use {}", path.with_extension(own).display());
     Err(Refused::writing(path, format!("a model is not written as .{}", ending.display()))
         .remedy(remedy)
         .into())
@@ -76,6 +80,8 @@ pub(crate) mod tests {
             (None, "model.onnx", "onnx"),
             (Some("timm"), "net.safetensors", "timm"),
             (Some("torchvision"), "model.pth", "torchvision"),
+            (None, "model.pkl", "detectron2"),
+            (Some("hf"), "vit-0.1", "hf"),
         ] {
             assert_eq!(exporter(name, Path::new(path)).unwrap().name(), format, "{path}");
         }

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use twist_io::{Refused, save_pickle, save_safetensors};
 use twist_nn::{Arch, Layout, Stem};
 
-use super::exporter::{ExportOptions, Exporter};
+use super::exporter::{BACKBONE, ExportOptions, Exporter};
 use crate::{Model, ModelError};
 
-/// What Twist's names of a backbone and a classifier begin with.
-const BACKBONE: &str = "backbone.";
+/// What Twist's names of a classifier's tensors begin with.
 const CLASSIFIER: &str = "classifier.";
 
 /// A checkpoint of the released TWIST: `model` with all tensors, `backbone` with those of the backbone alone.
@@ -20,8 +19,8 @@ impl Exporter for Released {
         "pth"
     }
 
-    fn ending(&self) -> &'static str {
-        "pth"
+    fn ending(&self) -> Option<&'static str> {
+        Some("pth")
     }
 
     fn write(&self, model: &Model, _: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
@@ -48,8 +47,8 @@ impl Exporter for Publisher {
         self.name
     }
 
-    fn ending(&self) -> &'static str {
-        self.ending
+    fn ending(&self) -> Option<&'static str> {
+        Some(self.ending)
     }
 
     fn write(&self, model: &Model, _: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {

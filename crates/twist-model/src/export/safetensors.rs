@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use twist_io::StateDict;
 
 use super::exporter::{ExportOptions, Exporter};
 use crate::model::CARD_KEY;
-use crate::{Model, ModelError};
+use crate::{Model, ModelCard, ModelError};
 
 pub(super) struct Safetensors;
 
@@ -15,13 +16,17 @@ impl Exporter for Safetensors {
         "twist"
     }
 
-    fn ending(&self) -> &'static str {
-        "safetensors"
+    fn ending(&self) -> Option<&'static str> {
+        Some("safetensors")
     }
 
     fn write(&self, model: &Model, _: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
-        let card = json!({ CARD_KEY: model.card });
-        twist_io::save_safetensors(path, &model.store.state_dict()?, Some(&card))?;
+        save(path, &model.card, &model.store.state_dict()?)?;
         Ok(vec![path.to_owned()])
     }
+}
+
+/// Writes the model of these tensors.
+pub(super) fn save(path: &Path, card: &ModelCard, state: &StateDict) -> Result<(), ModelError> {
+    Ok(twist_io::save_safetensors(path, state, Some(&json!({ CARD_KEY: card })))?)
 }

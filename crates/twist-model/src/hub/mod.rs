@@ -53,9 +53,9 @@ fn fetch_by(name: &HubName, settings: &Settings, progress: Progress<'_>) -> Resu
     let files = files_in(&folder)?;
     let wanted = Wanted::of(&files, |index| fs_err::read_to_string(folder.join(index)))?;
     let wanted = wanted.map_err(|none| no_weights(name, none))?;
-    let weights = wanted.weights.into_iter().map(|file| {
-        let sha256 = verify::checked(name, &folder, &file)?;
-        Ok((file, sha256))
+    let weights = wanted.all_weights().map(|file| {
+        let sha256 = verify::checked(name, &folder, file)?;
+        Ok((file.clone(), sha256))
     });
     Ok(Snapshot { commit, weights: weights.collect::<Result<_, HubError>>()?, folder })
 }

@@ -51,7 +51,7 @@ impl<'a> Transfer<'a> {
             Ok::<_, HubError>(fs_err::read_to_string(path)?)
         })?;
         let wanted = wanted.map_err(|none| no_weights(self.name, none))?;
-        for file in wanted.descriptions.iter().chain(&wanted.weights) {
+        for file in wanted.descriptions.iter().chain(wanted.all_weights()) {
             self.bring(&repo, &commit, file, progress)?;
         }
         let cached = self.settings.cache.repo(self.name.repo());

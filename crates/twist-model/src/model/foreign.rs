@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use twist_io::Refused;
 
-use super::{ImportOptions, Imported, Weights, import, import_own};
+use super::{ImportOptions, Imported, Weights, import, import_own, with_heads};
 use crate::hub::{HubName, Progress, fetch};
 use crate::{Library, ModelError, export};
 
@@ -124,8 +124,11 @@ impl Foreign {
             ..options.clone()
         };
         let options = options.or_described(weights.description());
-        let imported = import(weights.state(&key)?, &options)
-            .map_err(|error| Refused::new(format!("{source}{}", in_key(&key))).caused_by(error))?;
+        let of_key = |error: ModelError| Refused::new(format!("{source}{}", in_key(&key))).caused_by(error);
+        let mut imported = import(weights.state(&key)?, &options).map_err(of_key)?;
+        if let Some(heads) = weights.heads() {
+            imported.model = with_heads(imported.model, heads).map_err(of_key)?;
+        }
         export(&imported.model, &twist_io::followed(out))?;
         Ok((imported, key))
     }

@@ -35,6 +35,10 @@ pub struct ImportOptions {
     pub truncated: bool,
     /// The filter that images are resized with; `None`: the architecture's usual one.
     pub filter: Option<Interpolation>,
+    /// Number of attention heads, where no published size says it; `None`: unknown.
+    pub heads: Option<i64>,
+    /// Non-linearity of a transformer's blocks, as Hugging Face calls it; `None`: unknown.
+    pub block_activation: Option<String>,
     /// Names of the classifier's classes in the order of its outputs; empty: unknown.
     pub class_names: Vec<String>,
     /// The same as the files beside the weights say it, for weights that have a classifier; `class_names` go before.
@@ -49,6 +53,8 @@ impl ImportOptions {
         self.mean = self.mean.or(description.mean);
         self.std = self.std.or(description.std);
         self.filter = self.filter.or(description.filter);
+        self.heads = self.heads.or(description.heads);
+        self.block_activation = self.block_activation.or_else(|| description.activation.clone());
         match description.sizes {
             Some(Sizes::Centre { resize, crop, truncated }) if self.size.is_none() => {
                 (self.size, self.resize, self.whole) =
@@ -96,7 +102,7 @@ pub struct Imported {
 /// computes with and Twist's does not; numbers that are not finite; names of classes that are not as many as the classifier has
 /// outputs; a size that does not fit.
 pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, ModelError> {
-    let names = Names::of(&state.shapes())?;
+    let names = Names::of(&state.shapes())?.with_description(options.heads, options.block_activation.clone());
     let found = recognise(&names, options.arch, options.activation)?;
     let arch = found.backbone.arch;
     let usual = arch.kind().usual();

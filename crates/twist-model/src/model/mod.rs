@@ -13,6 +13,7 @@ mod open;
 mod parts;
 
 mod foreign;
+mod heads;
 mod import;
 mod recognise;
 mod released;
@@ -30,6 +31,7 @@ pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard
 pub use foreign::{Foreign, NamedModel, in_key};
 pub(crate) use hash::hash_of;
 pub use hash::{hex, sha256_of};
+use heads::with_heads;
 pub use import::{ImportOptions, Imported, import, import_own};
 pub use name::ModelName;
 pub use released::ReleasedCheckpoint;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use twist_io::{HostTensor, StateDict};
-use twist_nn::{Arch, Layout, Planned, Rest, TensorNames};
+use twist_nn::{Arch, Described, Layout, Planned, Rest, TensorNames};
 
 use crate::ModelError;
 
@@ -24,7 +24,8 @@ const WRAPPERS: [&str; 9] = [
 const PAIR: [&str; 2] = ["teacher.", "student."];
 
 /// What the linear classifier is called by those who publish weights.
-const CLASSIFIERS: [&str; 7] = ["fc", "linear", "head", "classifier", "head.fc", "classifier.2", "_fc"];
+const CLASSIFIERS: [&str; 8] =
+    ["fc", "linear", "head", "classifier", "head.fc", "classifier.1", "classifier.2", "_fc"];
 
 /// TWIST's projection head, which keeps its name.
 pub(super) const HEAD: &str = "projection_heads.";
@@ -50,6 +51,9 @@ pub(super) struct Names {
     strangers: HashSet<String>,
     /// Twist's names of those that lie beside it.
     beside: HashSet<String>,
+    /// Number of attention heads and non-linearity of the blocks, where a file beside the tensors says them.
+    heads: Option<i64>,
+    activation: Option<String>,
 }
 
 /// What a tensor is made of.
@@ -134,6 +138,11 @@ impl Names {
         Ok(names)
     }
 
+    /// The same with what a file beside the tensors says of a transformer.
+    pub(super) fn with_description(self, heads: Option<i64>, activation: Option<String>) -> Self {
+        Self { heads, activation, ..self }
+    }
+
     fn add(
         &mut self,
         ours: String,
@@ -193,6 +202,10 @@ impl TensorNames for Names {
 
     fn layout(&self) -> Option<&'static Layout> {
         self.layout
+    }
+
+    fn described(&self) -> Described<'_> {
+        Described { heads: self.heads, activation: self.activation.as_deref() }
     }
 
     fn summary(&self) -> String {

@@ -34,6 +34,8 @@ pub struct Weights {
     path: PathBuf,
     kind: Kind,
     description: Description,
+    /// Head and classifier, where Twist wrote the folder.
+    heads: Option<Box<Model>>,
 }
 
 #[derive(Debug)]
@@ -50,17 +52,15 @@ impl Kind {
             WeightFormat::Pickle => Self::Pickle(Box::new(load_pickle(path)?)),
             WeightFormat::Safetensors => match load_safetensors(path)? {
                 (state, None) => Self::Safetensors(state),
-                (state, metadata) => Self::Model(Box::new(of_file(
-                    path.to_owned(),
-                    None,
-                    state,
-                    metadata,
-                    false,
-                    Device::Cpu,
-                )?)),
+                (state, metadata) => Self::Model(Box::new(own(path, state, metadata)?)),
             },
         })
     }
+}
+
+/// The model in a file of Twist.
+fn own(path: &Path, state: StateDict, metadata: Option<serde_json::Value>) -> Result<Model, ModelError> {
+    of_file(path.to_owned(), None, state, metadata, false, Device::Cpu)
 }
 
 impl Weights {
@@ -72,14 +72,22 @@ impl Weights {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let path = path.to_owned();
         if !path.is_dir() {
-            return Ok(Self { kind: Kind::of(&path)?, path, description: Description::default() });
+            let (kind, description) = (Kind::of(&path)?, Description::default());
+            return Ok(Self { kind, path, description, heads: None });
         }
-        let PublishedFolder { weights, description } = PublishedFolder::open(&path)?;
+        let PublishedFolder { weights, heads, description } = PublishedFolder::open(&path)?;
         let kind = match weights.as_slice() {
             [file] => Kind::of(file)?,
             files => Kind::Safetensors(joined(files)?),
         };
-        Ok(Self { path, kind, description })
+        let heads = match heads {
+            Some(file) => {
+                let (state, metadata) = load_safetensors(&file)?;
+                Some(Box::new(own(&file, state, metadata)?))
+            }
+            None => None,
+        };
+        Ok(Self { path, kind, description, heads })
     }
 
     /// Takes the model, where the file is one of Twist; the other methods are for files of others.
@@ -91,6 +99,11 @@ impl Weights {
                 None
             }
         }
+    }
+
+    /// Head and classifier on the features of the network, where they lie in a file of their own.
+    pub fn heads(&self) -> Option<&Model> {
+        self.heads.as_deref()
     }
 
     /// What the files beside the weights say.
@@ -117,7 +130,8 @@ impl Weights {
         keys.sort_by_key(|key| rank(key));
         let mut first = None;
         for key in keys {
-            let names = Names::of(&self.shapes(&key));
+            let Description { heads, activation, .. } = self.description.clone();
+            let names = Names::of(&self.shapes(&key)).map(|names| names.with_description(heads, activation));
             if let (Some(arch), Ok(names)) = (arch, &names)
                 && has_first_layer(arch, names)
             {

@@ -4,7 +4,7 @@ mod description;
 mod wanted;
 mod weights;
 
-pub(crate) use wanted::{FIRST, NoWeights, Wanted, files_in, stays_below};
+pub(crate) use wanted::{FIRST, HEADS, NoWeights, Wanted, files_in, stays_below};
 pub(crate) use weights::{PublishedFolder, joined};
 
 pub use description::{Description, Sizes};

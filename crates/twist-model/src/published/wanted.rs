@@ -23,6 +23,9 @@ pub(crate) const FIRST: [&str; 8] = [
 /// What says how images become a network's input, and which network it is.
 const DESCRIPTIONS: [&str; 3] = ["config.json", "preprocessor_config.json", "open_clip_config.json"];
 
+/// Head and classifier of a network that Twist exported: a model of Twist on the features of the network beside it.
+pub(crate) const HEADS: &str = "twist_head.safetensors";
+
 /// Endings of weight files under names of their own.
 const ENDINGS: [&str; 4] = [".safetensors", ".pth", ".pt", ".bin"];
 
@@ -31,6 +34,15 @@ const ENDINGS: [&str; 4] = [".safetensors", ".pth", ".pt", ".bin"];
 pub(crate) struct Wanted {
     pub(crate) descriptions: Vec<String>,
     pub(crate) weights: Vec<String>,
+    /// The head and the classifier of a network that Twist exported.
+    pub(crate) heads: Option<String>,
+}
+
+impl Wanted {
+    /// The files of weights.
+    pub(crate) fn all_weights(&self) -> impl Iterator<Item = &String> {
+        self.weights.iter().chain(&self.heads)
+    }
 }
 
 /// Why some files contain no network.
@@ -57,7 +69,8 @@ impl Wanted {
             Some(file) => Ok(vec![file.to_owned()]),
             None => only(files).map(|file| vec![file]),
         };
-        Ok(weights.map(|weights| Self { descriptions, weights }))
+        let heads = has(&HEADS).then(|| HEADS.to_owned());
+        Ok(weights.map(|weights| Self { descriptions, weights, heads }))
     }
 }
 

@@ -12,6 +12,8 @@ use crate::ModelError;
 #[derive(Debug)]
 pub(crate) struct PublishedFolder {
     pub(crate) weights: Vec<PathBuf>,
+    /// Head and classifier of a network that Twist exported.
+    pub(crate) heads: Option<PathBuf>,
     pub(crate) description: Description,
 }
 
@@ -33,7 +35,8 @@ impl PublishedFolder {
         let description = Description::of_folder(folder, &wanted.descriptions)
             .map_err(|unclear| ModelError::unrecognised(unclear.to_string(), remedy))?;
         let weights = wanted.weights.iter().map(|file| folder.join(file)).collect();
-        Ok(Self { weights, description })
+        let heads = wanted.heads.map(|file| folder.join(file));
+        Ok(Self { weights, heads, description })
     }
 }
 

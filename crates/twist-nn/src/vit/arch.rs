@@ -2,13 +2,18 @@
 
 use std::fmt;
 
+use twist_io::StateDict;
+
 use super::facts::{Facts, Told};
 use super::family::Family;
 use super::feature::VitFeature;
+use super::hugging_face::{Named, network};
 use super::{VisionTransformer, VitSize};
+use crate::hugging_face::{layout, no_class};
 use crate::tensor_names::{Unrecognised, length};
 use crate::{
-    Architecture, Backbone, BackboneOptions, Builder, Layout, MOST_CHANNELS, NnError, TensorNames, Usual,
+    Architecture, Backbone, BackboneOptions, Builder, HuggingFace, Layout, MOST_CHANNELS, NnError,
+    TensorNames, Usual,
 };
 
 /// Largest patch, and most registers.
@@ -240,13 +245,26 @@ impl Seen {
         if too_large {
             return Err(Unrecognised::seen(seen));
         }
+        let described = names.described();
+        // Rotations turn pairs of channels in two directions.
+        let turns = |heads: i64| facts.resample.is_some() || dim / heads % 4 == 0;
+        let fits = |heads: &i64| (1..=dim).contains(heads) && dim % heads == 0 && turns(*heads);
+        let heads = described.heads.filter(fits);
         let published = facts
             .sizes
             .iter()
             .find(|size| (size.dim, size.depth, size.hidden, size.gated) == (dim, depth, hidden, gated));
-        let arch = VitArch { family, size: *published.unwrap_or(&size), patch, registers, side, feature };
-        match (published, facts.told_by) {
-            (_, Told::People(reason)) => Err(Unrecognised {
+        let known = match heads {
+            Some(heads) => Some(VitSize { heads, ..size }.known(facts.sizes)),
+            None => published.copied(),
+        };
+        let family = match (facts.told_by, described.activation) {
+            (Told::People(_), Some("quick_gelu")) => Family::Clip,
+            _ => family,
+        };
+        let arch = VitArch { family, size: known.unwrap_or(size), patch, registers, side, feature };
+        match (known, family.facts().told_by) {
+            (_, Told::People(reason)) if described.activation != Some("gelu") => Err(Unrecognised {
                 reason: reason.to_owned(),
                 remedy: Some(format!(
                     "say whose it is: --arch {} for OpenAI's (QuickGELU), --arch {} for LAION's and most others (GELU)",
@@ -302,5 +320,13 @@ impl Architecture for VitArch {
         let Self { size, registers, feature, .. } = self;
         let serving = self.facts().layouts.iter().filter(|(serves, _)| serves(size, *registers, *feature));
         serving.map(|&(_, layout)| layout).collect()
+    }
+
+    fn hugging_face(&self, _width: i64, side: i64, state: &StateDict) -> Result<HuggingFace, NnError> {
+        let Self { size, patch, registers, side: table_side, feature, .. } = *self;
+        let facts = self.facts();
+        let class = (facts.hugging_face)(&size, registers, feature).ok_or_else(|| no_class(self))?;
+        let named = Named { facts, size, patch, registers, table_side };
+        network(&named, class, layout(self)?, side, state)
     }
 }

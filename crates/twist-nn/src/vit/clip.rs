@@ -6,6 +6,9 @@
 //! linear probing, nearest neighbours and texts use it. The suffix `_class` leaves the projection out, as the paper's linear
 //! probes and `CLIPVisionModel` do.
 
+use serde_json::json;
+
+use super::class::Class;
 use super::facts::{Facts, Told};
 use super::feature::VitFeature;
 use super::mlp::Gelu;
@@ -31,13 +34,7 @@ pub(super) const OPENAI: Facts = Facts {
     published: &[("b", 32, 0, 224), ("b", 16, 0, 224), ("l", 14, 0, 224), ("l", 14, 0, 336)],
     usual_patch: None,
     features: &[VitFeature::Projected, VitFeature::ClassToken],
-    projected: |size| match size.name {
-        "b" => 512,
-        "l" => 768,
-        "h" | "g" => 1024,
-        "bigg" => 1280,
-        _ => size.dim,
-    },
+    projected,
     eps: 1e-5,
     gelu: Gelu::Quick,
     resample: Some(|_| Resample::Antialiased),
@@ -56,6 +53,7 @@ pub(super) const OPENAI: Facts = Facts {
         (|_, _, feature| feature != VitFeature::Projected, &HUGGING_FACE_CLASS),
         (|_, _, feature| feature != VitFeature::Projected, &plain::TIMM),
     ],
+    hugging_face: class,
     ..plain::FACTS
 };
 
@@ -76,6 +74,17 @@ pub(super) const OPEN_CLIP: Facts = Facts {
     ),
     ..OPENAI
 };
+
+/// Channels of the projected feature.
+fn projected(size: &VitSize) -> i64 {
+    match size.name {
+        "b" => 512,
+        "l" => 768,
+        "h" | "g" => 1024,
+        "bigg" => 1280,
+        _ => size.dim,
+    }
+}
 
 /// The files of OpenAI and of OpenCLIP.
 static OFFICIAL: Layout = Layout {
@@ -147,3 +156,23 @@ static HUGGING_FACE_CLASS: Layout = Layout {
     absent: &[],
     rest: Rest::Theirs(&[]),
 };
+
+/// `CLIPVisionModelWithProjection`; without the projection, `CLIPVisionModel`.
+fn class(size: &VitSize, _: i64, feature: VitFeature) -> Option<Class> {
+    let VitSize { hidden, gated, .. } = *size;
+    let (name, output) = match feature {
+        VitFeature::Projected => ("CLIPVisionModelWithProjection", "image_embeds"),
+        _ => ("CLIPVisionModel", "pooler_output"),
+    };
+    (!gated).then(|| Class {
+        name,
+        output,
+        prefix: "vision_model.",
+        config: json!({
+            "model_type": "clip_vision_model",
+            "intermediate_size": hidden,
+            "projection_dim": projected(size),
+        }),
+        ..Class::default()
+    })
+}

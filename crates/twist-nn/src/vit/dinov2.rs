@@ -4,11 +4,13 @@
 //! The authors use the class token after the last norm for nearest neighbours, and evaluate on images of 224 pixels. They
 //! stretch positions by the factor of DINO; those of networks with registers to the new size, smoothed.
 
-use super::VitSize;
+use serde_json::json;
+
+use super::class::{Class, zeros};
 use super::facts::Facts;
 use super::feature::VitFeature;
-use super::plain;
 use super::positions::Resample;
+use super::{VitSize, plain};
 use crate::layout::{Form, Rest};
 use crate::{Layout, Rule};
 
@@ -44,6 +46,7 @@ pub(super) const FACTS: Facts = Facts {
         (|size, _, _| !size.gated, &HUGGING_FACE),
         (|size, _, _| size.gated, &HUGGING_FACE_GATED),
     ],
+    hugging_face: class,
     ..plain::FACTS
 };
 
@@ -113,3 +116,34 @@ static HUGGING_FACE_GATED: Layout = Layout {
 
 /// What masks patches in pretraining, and a classifier.
 const BYSTANDERS: &[&str] = &["embeddings.mask_token", "classifier."];
+
+/// Most hidden units for each channel that are looked for.
+const MOST_RATIO: i64 = 64;
+
+/// `Dinov2Model`, or `Dinov2WithRegistersModel`, which stretches positions as its authors do.
+fn class(size: &VitSize, registers: i64, _: VitFeature) -> Option<Class> {
+    let VitSize { dim, hidden, gated, .. } = *size;
+    // Gates take two thirds of the hidden units, in eights.
+    let units = |ratio: i64| if gated { (dim * ratio * 2 / 3 + 7) / 8 * 8 } else { dim * ratio };
+    let ratio = (1..=MOST_RATIO).find(|&ratio| units(ratio) == hidden)?;
+    let (name, model_type) = match registers {
+        0 => ("Dinov2Model", "dinov2"),
+        _ => ("Dinov2WithRegistersModel", "dinov2_with_registers"),
+    };
+    let mut config = json!({
+        "model_type": model_type,
+        "mlp_ratio": ratio,
+        "use_swiglu_ffn": gated,
+        "qkv_bias": true,
+    });
+    if registers > 0 {
+        config["num_register_tokens"] = registers.into();
+    }
+    Some(Class {
+        name,
+        config,
+        beside: vec![("embeddings.mask_token", zeros(&[1, dim]))],
+        stretches_alike: registers > 0,
+        ..Class::default()
+    })
+}

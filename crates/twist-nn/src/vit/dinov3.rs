@@ -3,12 +3,15 @@
 //!
 //! The authors use the class token after the last norm. Their processor resizes images to squares of 224 pixels, bilinearly.
 
+use serde_json::json;
+
 use super::attention::bias_mask;
+use super::class::{Class, zeros};
 use super::facts::Facts;
 use super::feature::VitFeature;
-use super::rope::periods;
+use super::rope::{BASE, periods};
 use super::{VitSize, plain};
-use crate::layout::{Absent, Form, Rest, zeros};
+use crate::layout::{self, Absent, Form, Rest};
 use crate::{Filter, Layout, Rule, Usual};
 
 pub(super) const FACTS: Facts = Facts {
@@ -37,6 +40,7 @@ pub(super) const FACTS: Facts = Facts {
         (|size, _, _| size.gated, &HUGGING_FACE_GATED),
         (|size, _, _| !size.gated, &HUGGING_FACE),
     ],
+    hugging_face: class,
     ..plain::FACTS
 };
 
@@ -70,7 +74,7 @@ static TIMM: Layout = Layout {
         Rule::qkv("blocks.*.attn.qkv.bias", &["?blocks.*.attn.q_bias", "0", "?blocks.*.attn.v_bias"]),
         Rule::form("blocks.*.mlp.fc1.", Form::Rows(&[1, 1]), &["blocks.*.mlp.fc1_g.", "blocks.*.mlp.fc1_x."]),
     ]],
-    absent: &[MASK, PERIODS, Absent { ours: "blocks.*.attn.qkv.bias", values: zeros }],
+    absent: &[MASK, PERIODS, Absent { ours: "blocks.*.attn.qkv.bias", values: layout::zeros }],
     rest: Rest::Ours,
 };
 
@@ -116,3 +120,26 @@ static HUGGING_FACE_GATED: Layout = Layout {
     absent: &[MASK, PERIODS],
     rest: Rest::Theirs(&["embeddings.mask_token"]),
 };
+
+/// `DINOv3ViTModel`.
+fn class(size: &VitSize, registers: i64, _: VitFeature) -> Option<Class> {
+    let VitSize { dim, hidden, gated, .. } = *size;
+    Some(Class {
+        name: "DINOv3ViTModel",
+        config: json!({
+            "model_type": "dinov3_vit",
+            "intermediate_size": hidden,
+            "hidden_act": if gated { "silu" } else { "gelu" },
+            "use_gated_mlp": gated,
+            "num_register_tokens": registers,
+            "rope_theta": BASE,
+            "query_bias": true,
+            "key_bias": false,
+            "value_bias": true,
+            "proj_bias": true,
+            "mlp_bias": true,
+        }),
+        beside: vec![("embeddings.mask_token", zeros(&[1, 1, dim]))],
+        ..Class::default()
+    })
+}

@@ -1,5 +1,6 @@
 //! All that the file of a family of vision transformers says.
 
+use super::class::Class;
 use super::feature::VitFeature;
 use super::mlp::Gelu;
 use super::positions::Resample;
@@ -47,6 +48,9 @@ pub(super) struct Facts {
     pub(super) usual: Usual,
     /// How publishers store it, each with the networks that it is for.
     pub(super) layouts: &'static [(Fits, &'static Layout)],
+    /// The class at Hugging Face for a network of this size, with so many registers and this feature; `None` where none of
+    /// theirs computes the same.
+    pub(super) hugging_face: fn(&VitSize, i64, VitFeature) -> Option<Class>,
 }
 
 /// Whether a layout is for a network of this size, with so many registers and this feature.

@@ -20,6 +20,7 @@ pub(super) const FACTS: Facts = Facts {
     told_by: Told::Layout,
     usual: Usual { filter: Filter::Bilinear, ..plain::FACTS.usual },
     layouts: &[(|_, _, _| true, &OFFICIAL)],
+    hugging_face: |_, _, _| None,
     ..plain::FACTS
 };
 

@@ -5,6 +5,7 @@
 //! and another does not stands in its [`Facts`], one file a family.
 
 mod arch;
+mod class;
 mod facts;
 mod family;
 mod feature;
@@ -16,6 +17,8 @@ mod dinov3;
 mod mocov3;
 mod plain;
 mod siglip2;
+
+mod hugging_face;
 
 mod attention;
 mod block;

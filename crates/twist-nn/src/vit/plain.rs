@@ -4,7 +4,10 @@
 //! DINO's and MAE's authors use the class token after the last norm, for nearest neighbours and for linear probing. A network
 //! that MAE or timm fine-tuned on the mean of its patches (`fc_norm`) has the suffix `_avg`.
 
+use serde_json::json;
+
 use super::VitSize;
+use super::class::{Class, identity, zeros};
 use super::facts::{Facts, Told};
 use super::feature::VitFeature;
 use super::mlp::Gelu;
@@ -62,6 +65,7 @@ pub(super) const FACTS: Facts = Facts {
         feature: Some(VitFeature::ClassToken),
     },
     layouts: &[(|_, _, _| true, &TIMM), (|_, _, feature| feature == VitFeature::ClassToken, &HUGGING_FACE)],
+    hugging_face: class,
 };
 
 /// Our own names.
@@ -103,3 +107,20 @@ static HUGGING_FACE: Layout = Layout {
     absent: &[],
     rest: Rest::Theirs(&["embeddings.mask_token", "pooler.", "classifier."]),
 };
+
+/// `ViTModel`, whose last layer is made to pass the class token on.
+fn class(size: &VitSize, _: i64, _: VitFeature) -> Option<Class> {
+    let VitSize { dim, hidden, gated, .. } = *size;
+    (!gated).then(|| Class {
+        name: "ViTModel",
+        config: json!({
+            "model_type": "vit",
+            "intermediate_size": hidden,
+            "qkv_bias": true,
+            "pooler_output_size": dim,
+            "pooler_act": "linear",
+        }),
+        beside: vec![("pooler.dense.weight", identity(dim)), ("pooler.dense.bias", zeros(&[dim]))],
+        ..Class::default()
+    })
+}

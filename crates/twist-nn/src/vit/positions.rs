@@ -22,7 +22,6 @@ pub(super) struct Positions {
     /// Rows that stand for no patch.
     prefix: i64,
     side: i64,
-    dim: i64,
     resample: Resample,
 }
 
@@ -35,7 +34,7 @@ impl Positions {
         resample: Resample,
     ) -> Result<Self, NnError> {
         let table = b.parameter("pos_embed", &[1, prefix + side * side, dim], Init::TRANSFORMER)?;
-        Ok(Self { table, prefix, side, dim, resample })
+        Ok(Self { table, prefix, side, resample })
     }
 
     /// Positions `[1, prefix + h w, D]` of a grid: the table itself, or its interpolation.
@@ -43,20 +42,31 @@ impl Positions {
         if height == self.side && width == self.side {
             return Ok(self.table.shallow_clone());
         }
-        let class = self.table.f_narrow(1, 0, self.prefix)?;
-        let grid = self.table.f_narrow(1, self.prefix, self.side * self.side)?;
-        let grid = grid.f_reshape([1, self.side, self.side, self.dim])?.f_permute([0, 3, 1, 2])?;
-        let grid = match self.resample {
-            Resample::WithTenth => {
-                let factor = |length: i64| (length as f64 + 0.1) / self.side as f64;
-                let factors = [factor(height), factor(width)];
-                grid.f_upsample_bicubic2d_vec(None::<&[i64]>, false, factors.as_slice())?
-            }
-            Resample::Antialiased => {
-                grid.f_internal_upsample_bicubic2d_aa([height, width], false, None, None)?
-            }
-        };
-        let grid = grid.f_permute([0, 2, 3, 1])?.f_reshape([1, height * width, self.dim])?;
-        Ok(Tensor::f_cat(&[class, grid], 1)?)
+        stretched(&self.table, self.prefix, height, width, self.resample)
     }
+}
+
+/// A table `[1, prefix + side², D]` for another grid of patches, `[1, prefix + h w, D]`.
+pub(super) fn stretched(
+    table: &Tensor,
+    prefix: i64,
+    height: i64,
+    width: i64,
+    resample: Resample,
+) -> Result<Tensor, NnError> {
+    let (_, rows, dim) = table.size3()?;
+    let side = (rows - prefix).isqrt();
+    let class = table.f_narrow(1, 0, prefix)?;
+    let grid = table.f_narrow(1, prefix, side * side)?;
+    let grid = grid.f_reshape([1, side, side, dim])?.f_permute([0, 3, 1, 2])?;
+    let grid = match resample {
+        Resample::WithTenth => {
+            let factor = |length: i64| (length as f64 + 0.1) / side as f64;
+            let factors = [factor(height), factor(width)];
+            grid.f_upsample_bicubic2d_vec(None::<&[i64]>, false, factors.as_slice())?
+        }
+        Resample::Antialiased => grid.f_internal_upsample_bicubic2d_aa([height, width], false, None, None)?,
+    };
+    let grid = grid.f_permute([0, 2, 3, 1])?.f_reshape([1, height * width, dim])?;
+    Ok(Tensor::f_cat(&[class, grid], 1)?)
 }

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use crate::{Builder, Graph, NnError, Value};
 
 /// The base of the periods.
-const BASE: f64 = 100.0;
+pub(super) const BASE: f64 = 100.0;
 
 /// The periods of the rotations, one for each fourth of a head's channels: `100^(4 i / D)`, from their number.
 pub(super) fn periods(shape: &[usize]) -> Vec<f32> {

@@ -3,6 +3,9 @@
 //!
 //! The authors resize images to squares, bilinearly, without a crop. SigLIP (arXiv:2303.15343) has the same networks.
 
+use serde_json::json;
+
+use super::class::Class;
 use super::facts::{Facts, Told};
 use super::feature::VitFeature;
 use super::mlp::Gelu;
@@ -56,6 +59,7 @@ pub(super) const FACTS: Facts = Facts {
         (|_, _, _| true, &HUGGING_FACE_PIXELS),
         (|_, _, _| true, &HUGGING_FACE),
     ],
+    hugging_face: class,
     ..plain::FACTS
 };
 
@@ -104,3 +108,18 @@ static HUGGING_FACE: Layout = Layout {
 };
 
 const KERNEL: &[Rule] = &[Rule::same("patch_embed.proj.weight", &["embeddings.patch_embedding.weight"])];
+
+/// `SiglipVisionModel`.
+fn class(size: &VitSize, _: i64, _: VitFeature) -> Option<Class> {
+    let VitSize { hidden, gated, .. } = *size;
+    (!gated).then(|| Class {
+        name: "SiglipVisionModel",
+        prefix: "vision_model.",
+        config: json!({
+            "model_type": "siglip_vision_model",
+            "intermediate_size": hidden,
+            "vision_use_head": true,
+        }),
+        ..Class::default()
+    })
+}

@@ -41,8 +41,8 @@ impl Exporter for Onnx {
         "onnx"
     }
 
-    fn ending(&self) -> &'static str {
-        "onnx"
+    fn ending(&self) -> Option<&'static str> {
+        Some("onnx")
     }
 
     fn write(&self, model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
