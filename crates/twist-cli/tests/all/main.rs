@@ -6,6 +6,7 @@
 
 mod damage;
 mod eval_cluster;
+mod export;
 mod folders;
 mod from_labels;
 mod frozen;
