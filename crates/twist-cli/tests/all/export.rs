@@ -11,7 +11,7 @@ fn trained() -> Place {
     let place = Place::new();
     place.pictures("train", 16);
     let line = "train train --recipe tiny.toml --epochs 1 --set schedule.warmup_epochs=0";
-    place.run(&format!("{line} --set model.arch=\"resnet18\" {CPU} --out run")).exits(0);
+    place.run(&format!("{line} --set model.arch=resnet18 {CPU} --out run")).exits(0);
     place
 }
 

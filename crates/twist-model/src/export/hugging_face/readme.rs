@@ -139,9 +139,10 @@ fn figures(model: &Model) -> Result<String, ModelError> {
     let mut text =
         "## Figures\n\nMeasured at the end of the run.\n\n| figure | value |\n|---|---|\n".to_owned();
     for (key, value) in metrics.figures.fields() {
-        let value = match value.as_u64() {
-            Some(count) => count.to_string(),
-            None => value.as_f64().map(|value| format!("{value:.4}")).unwrap_or_default(),
+        let value = match (value.as_u64(), value.as_f64()) {
+            (Some(count), _) => count.to_string(),
+            (None, Some(value)) => format!("{value:.4}"),
+            (None, None) => continue,
         };
         text += &format!("| {} | {value} |\n", Figure::title_of(&key));
     }
