@@ -27,6 +27,9 @@ import transformers
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+transformers.logging.disable_progress_bar()
+transformers.logging.set_verbosity_error()
+
 TWIST = str(Path(sys.argv[1]).resolve())
 
 # Library, its name of the network, Twist's where tensors do not tell, side of the images.
@@ -129,8 +132,9 @@ def by_transformers(folder, images):
     return (output.image_embeds if projects else output.pooler_output).flatten(1).numpy(), wrong
 
 
-def exported_to_hugging_face(model, images):
-    """Features at transformers and faults of an export of `model`; the folder has to be imported as the same model."""
+def exported_to_hugging_face(model, images, stretched=False):
+    """Features at transformers and faults of an export of `model`; the folder has to be imported as the same model. A stretched
+    table of positions changes its name."""
     folder = model.with_suffix(".hf")
     twist("export", model, "--to", "hf", "--out", folder, "--force")
     features, wrong = by_transformers(folder, images)
@@ -139,15 +143,15 @@ def exported_to_hugging_face(model, images):
     if not np.array_equal(of_onnx(model, images), of_onnx(again, images)):
         wrong.append("imported, it has other features")
     before, after = card(model), card(again)
-    if json.load(open(folder / "config.json")).get("image_size") != images.shape[-1]:
-        # Otherwise the table of positions, and with it the name, may be those of another side.
+    if stretched:
         after["backbone"] = before["backbone"]
     wrong += [f"imported, {field} is {after[field]}" for field in before if before[field] != after[field]]
     return features, wrong
 
 
 def from_hugging_face(folder, kind, said, side):
-    """A model of Twist of a network of transformers, and the features that the library has for images."""
+    """A model of Twist of a network of transformers, images, the features that the library has for them, and whether its table of
+    positions is stretched in another way than Twist's, so that the features are Twist's."""
     torch.manual_seed(0)
     config = transformers.AutoConfig.for_model(kind, **said)
     net = scattered(transformers.AutoModel.from_config(config))
@@ -159,12 +163,13 @@ def from_hugging_face(folder, kind, said, side):
     (source / "preprocessor_config.json").write_text(json.dumps({**size, **normal}))
     twist("import", source, "--out", model, "--force")
     images = torch.rand(3, 3, side, side)
-    if said.get("image_size", side) != side and kind not in STRETCHED_ALIKE:
-        return model, images, of_onnx(model, images)
+    stretched = said.get("image_size", side) != side and kind not in STRETCHED_ALIKE
+    if stretched:
+        return model, images, of_onnx(model, images), stretched
     with torch.no_grad():
         output = net(images)
     expected = output.last_hidden_state[:, 0] if kind == "vit" else output.pooler_output.flatten(1)
-    return model, images, expected.numpy()
+    return model, images, expected.numpy(), stretched
 
 
 def of_released_converter(state):
@@ -216,8 +221,8 @@ def main():
         folder = Path(folder)
         model = folder / "model.safetensors"
         for kind, said, side in HUGGING_FACE:
-            model, images, expected = from_hugging_face(folder, kind, said, side)
-            features, wrong = exported_to_hugging_face(model, images)
+            model, images, expected, stretched = from_hugging_face(folder, kind, said, side)
+            features, wrong = exported_to_hugging_face(model, images, stretched)
             scale = max(1.0, float(np.abs(expected).max()))
             tell(f"{kind}, {side} pixels", "hf", np.abs(features - expected).max() / scale, 1e-5, wrong)
         for library, name, arch, side in NETWORKS:

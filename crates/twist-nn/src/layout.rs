@@ -221,20 +221,25 @@ impl Layout {
         for (name, host) in state.iter() {
             let refuse = || NnError::NotInLayout { name: name.to_owned(), layout: self.name };
             let tensor = tensor_from_host(host, Device::Cpu)?;
+            let absent = self.absent(name, &host.shape);
+            if let Some(values) = &absent
+                && equal(&tensor, values)?
+            {
+                continue;
+            }
             let rule = self
                 .rules
                 .iter()
                 .copied()
                 .flatten()
+                // A rule for whatever lies below a name does not mean what is not stored.
+                .filter(|rule| absent.is_none() || !rule.ours.ends_with('.'))
                 .find_map(|rule| Some((rule, captures(rule.ours, name)?)));
             let Some((rule, found)) = rule else {
-                match self.absent(name, &host.shape) {
-                    Some(values) if equal(&tensor, &values)? => {}
-                    None if matches!(self.rest, Rest::Ours) => {
-                        written.push(format!("{prefix}{name}"), host.clone())
-                    }
-                    _ => return Err(refuse()),
+                if absent.is_some() || !matches!(self.rest, Rest::Ours) {
+                    return Err(refuse());
                 }
+                written.push(format!("{prefix}{name}"), host.clone());
                 continue;
             };
             if rule.form == Form::ClassRow {
@@ -399,7 +404,7 @@ mod tests {
             Rule::form("pool.kv.weight", Form::Rows(&[1, 2]), &["q.weight", "kv.weight"]),
             Rule::form("pos_embed", Form::ClassRow, &["pos"]),
         ]],
-        absent: &[Absent { ours: "blocks.*.mask", values: zeros }],
+        absent: &[Absent { ours: "blocks.*.qkv.mask", values: zeros }],
         rest: Rest::Theirs(&[]),
     };
 
@@ -467,8 +472,8 @@ mod tests {
             state.push(name, host_values(&[value; 3], &[3]).unwrap());
             state
         };
-        assert!(LAYOUT.export(&state("blocks.0.mask", 0.0), "").unwrap().is_empty());
-        for name in ["blocks.0.mask", "norm.weight"] {
+        assert!(LAYOUT.export(&state("blocks.0.qkv.mask", 0.0), "").unwrap().is_empty());
+        for name in ["blocks.0.qkv.mask", "norm.weight"] {
             let error = LAYOUT.export(&state(name, 1.0), "").unwrap_err().to_string();
             assert!(error.contains(name) && error.contains("test"), "{error}");
         }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use twist_io::{HostTensor, StateDict};
-use twist_model::{ImportOptions, Imported, Model, import};
+use twist_io::{HostTensor, StateDict, load_safetensors};
+use twist_model::{ExportOptions, ImportOptions, Imported, Model, exporter, import};
 use twist_nn::{Arch, BackboneConfig, FeatureKind, Layout, Store, tensor_to_host};
 
 use crate::reference::{Values, close, distance, folder, images_of, json_in, ruled_weight};
@@ -77,6 +77,48 @@ fn exports_as_it_was(model: &Model, file: &StateDict, what: &str) {
     assert_eq!(written.len() + classifier, file.len(), "{what}");
     for (name, tensor) in written.iter() {
         assert_eq!(Some(tensor), file.get(name), "{what}: {name}");
+    }
+}
+
+#[test]
+fn folders_for_transformers_have_its_tensors() {
+    let folder = folder_with("foundation/cases.json").join("foundation");
+    let cases = json_in(&folder, "cases.json")["cases"].clone();
+    let place = tempfile::tempdir().unwrap();
+    // A file that `save_pretrained` wrote, and what stands in front of its tensors in the folder.
+    let files = [
+        ("hf_vit", ""),
+        ("hf_dinov2", ""),
+        ("hf_dinov2_gated", ""),
+        ("hf_dinov2_reg", ""),
+        ("hf_dinov3", ""),
+        ("hf_dinov3_gated", ""),
+        ("hf_clip_vision", "vision_model."),
+        ("hf_siglip", "vision_model."),
+    ];
+    for (name, prefix) in files {
+        let read = |path: PathBuf| load_safetensors(path).unwrap().0;
+        let file = read(folder.join(format!("{name}.safetensors")));
+        let case = &cases[name];
+        let options = ImportOptions {
+            arch: Some(case["arch"].as_str().unwrap().parse().unwrap()),
+            size: Some(case["sides"][0].as_u64().unwrap() as u32),
+            ..ImportOptions::default()
+        };
+        let model = import(file.clone(), &options).unwrap().model;
+        let out = place.path().join(name);
+        let format = exporter(Some("hf"), &out).unwrap();
+        format.write(&model, &ExportOptions::default(), &out).unwrap();
+        let written = read(out.join("model.safetensors"));
+        assert_eq!(written.len(), file.len(), "{name}");
+        for (tensor, host) in file.iter() {
+            let found = written.get(&format!("{prefix}{tensor}"));
+            // The last layer of `ViTModel` passes the class token on.
+            match tensor.starts_with("pooler.") {
+                true => assert_eq!(found.map(|found| &found.shape), Some(&host.shape), "{name}: {tensor}"),
+                false => assert_eq!(found, Some(host), "{name}: {tensor}"),
+            }
+        }
     }
 }
 
