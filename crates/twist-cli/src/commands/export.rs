@@ -23,7 +23,7 @@ Examples:
 
 The output is the SHA-256 and the name of each file.";
 
-/// Write a model for other programs: ONNX, PyTorch, torchvision, timm, transformers, Detectron2
+/// Write a model for ONNX, PyTorch, torchvision, timm, transformers or Detectron2
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -49,9 +49,7 @@ fn a_run_becomes_a_folder_with_a_card_and_the_folder_becomes_a_model() {
 
     place.run("import my-model --out again.safetensors").exits(0).says(&["6 discovered classes"]);
     let features = |model: &str| {
-        place
-            .run(&format!("embed {model} train {CPU} --precision fp32 --no-cache --out e.npy --force"))
-            .exits(0);
+        place.run(&format!("embed {model} train {CPU} --precision fp32 --out e.npy --force")).exits(0);
         fs_err::read(place.path("e.npy")).unwrap()
     };
     assert_eq!(features("run"), features("again.safetensors"));
