@@ -39,6 +39,7 @@ fn a_run_becomes_a_folder_with_a_card_and_the_folder_becomes_a_model() {
         "recipe: `tiny.toml`",
         "images to learn from: `train`",
         "## Figures",
+        "| ACC | ",
         "- 1: dotty",
         "6 discovered classes",
     ] {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use twist_data::Interpolation;
 use twist_io::{printable, shown};
 use twist_nn::HuggingFace;
-use twist_run::{Figure, Metrics, Sources};
+use twist_run::{Figure, Figures, Metrics, Sources};
 
 use crate::export::ExportOptions;
 use crate::published::HEADS;
@@ -138,19 +138,28 @@ fn figures(model: &Model) -> Result<String, ModelError> {
     };
     let mut text =
         "## Figures\n\nMeasured at the end of the run.\n\n| figure | value |\n|---|---|\n".to_owned();
-    for (key, value) in metrics.figures.fields() {
-        let value = match (value.as_u64(), value.as_f64()) {
-            (Some(count), _) => count.to_string(),
-            (None, Some(value)) => format!("{value:.4}"),
-            (None, None) => continue,
-        };
-        text += &format!("| {} | {value} |\n", Figure::title_of(&key));
-    }
+    text += &rows(&metrics.figures, "");
+    text += &rows(&metrics.baselines, "for comparison: ");
     if metrics.protocol != Value::Null {
         let protocol = serde_json::to_string_pretty(&metrics.protocol)?;
         text += &format!("\nThe protocol:\n\n```json\n{protocol}\n```\n");
     }
     Ok(text)
+}
+
+/// The rows of figures that say what the model can do, as opposed to what the run cost.
+fn rows(figures: &Figures, front: &str) -> String {
+    let cost = |key: &str| Figure::of_key(key).is_some_and(Figure::is_cost);
+    let mut text = String::new();
+    for (key, value) in figures.fields().iter().filter(|(key, _)| !cost(key)) {
+        let value = match (value.as_u64(), value.as_f64()) {
+            (Some(count), _) => count.to_string(),
+            (None, Some(value)) => format!("{value:.4}"),
+            (None, None) => continue,
+        };
+        text += &format!("| {front}{} | {value} |\n", Figure::title_of(key));
+    }
+    text
 }
 
 /// The classes of the head and of the classifier, which `transformers` does not read.
