@@ -83,8 +83,7 @@ mod said;
 
 pub use crate::atomic::{
     AtomicFile, check_place, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
-    write_json,
-    write_folder,
+    write_folder, write_json,
 };
 pub use crate::cells::{has_further_lines, text_of_cell, text_to_cell};
 pub use crate::digits::thousands;

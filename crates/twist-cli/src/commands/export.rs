@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
-use torch_ext::DeviceRequest;
-use twist_model::{ExportOptions, Model, export_formats, exporter, sha256_of};
+use torch_ext::{DeviceRequest, Machine};
+use twist_io::shell_word;
+use twist_model::{
+    ExportOptions, Model, ModelCard, export_formats, exporter, named_weights, names_file, sha256_of,
+};
+use twist_run::ClusterNames;
 
 use crate::args::{MODEL, UseArgs};
 use crate::exit::{Exit, Usage};
@@ -56,6 +60,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Some(_) => out_file::check(&args.out, args.force)?,
         None => out_file::check_folder(&args.out, args.force)?,
     }
+    let names_beside = (format.name() == OWN).then(|| names_file(&args.out));
+    names_beside.iter().try_for_each(|file| out_file::check(file, args.force))?;
     if format.name() != "onnx" && (args.bytes || args.features_only) {
         let name = format.name();
         return Err(
@@ -70,23 +76,51 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         no_cache: true,
     };
     let model = machine.open(&args.model, talk)?.model;
-    let options = ExportOptions {
-        bytes: args.bytes,
-        features_only: args.features_only,
-        class_names: class_names(&model, &args.model, talk)?,
-    };
-    for file in format.write(&model, &options, &twist_io::followed(&args.out))? {
+    let names = names::of_model(&model, &args.model, talk)?;
+    let (bytes, features_only) = (args.bytes, args.features_only);
+    let options = ExportOptions { bytes, features_only, class_names: class_names(&names) };
+    let out = twist_io::followed(&args.out);
+    let mut written = format.write(&model, &options, &out)?;
+    if let Some(file) = names_beside.filter(|_| !names.is_untouched()) {
+        save_names(names, &out, &file)?;
+        written.push(file);
+    }
+    for file in written {
         to_stdout(format!("{}  {}", sha256_of(&file)?, file.display()))?;
+    }
+    if !format.has_preprocessing() && model.card.backbone.is_some() {
+        talk.say(preprocessing(&model.card, &out));
     }
     Ok(Exit::Done)
 }
 
+/// The format of Twist's own models, beside which the names of their classes lie.
+const OWN: &str = "twist";
+
+/// Names for the model that was written to `out`.
+fn save_names(mut names: ClusterNames, out: &Path, file: &Path) -> anyhow::Result<()> {
+    let written = Model::load(out, Machine::detect(DeviceRequest::Cpu, None)?.device)?;
+    named_weights(&written, out).into_iter().for_each(|weights| names.set_weights(weights));
+    Ok(names.save(file)?)
+}
+
+/// What a file of weights alone does not say.
+fn preprocessing(card: &ModelCard, out: &Path) -> String {
+    let (t, file) = (&card.transform, shell_word(out));
+    let [mean, std] = [card.mean, card.std].map(|rgb| rgb.map(|value| value.to_string()).join(","));
+    let sides = if t.whole { "both sides" } else { "the shorter side" };
+    format!(
+        "the file does not say how images are prepared: {sides} resized to {}, the centre of {} pixels, mean {mean}, std {std}; to open \
+         it here, `twist import {file} --size {} --resize {} --mean {mean} --std {std} --out FILE`",
+        t.resize, t.crop, t.crop, t.resize
+    )
+}
+
 /// The names of the model's classes, in the order of its outputs; merged ones have one name. None where nobody named any.
-fn class_names(model: &Model, path: &Path, talk: &Talk) -> anyhow::Result<Vec<String>> {
-    let names = names::of_model(model, path, talk)?;
+fn class_names(names: &ClusterNames) -> Vec<String> {
     let groups = names.groups();
     if groups.is_plain() && groups.iter().all(|group| !group.named) {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let mut all = vec![String::new(); names.clusters() as usize];
     for group in groups.iter() {
@@ -94,5 +128,5 @@ fn class_names(model: &Model, path: &Path, talk: &Talk) -> anyhow::Result<Vec<St
             all[class as usize].clone_from(&group.name);
         }
     }
-    Ok(all)
+    all
 }

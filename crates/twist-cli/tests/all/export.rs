@@ -63,6 +63,31 @@ fn a_run_becomes_a_folder_with_a_card_and_the_folder_becomes_a_model() {
 }
 
 #[test]
+fn names_go_along_and_what_is_missing_is_said() {
+    let place = trained();
+    place.run("clusters run rename 1 dotty").exits(0);
+    place.run("clusters run merge 2 3 --name lines").exits(0);
+    place.run("export run --out own.safetensors").exits(0).says(&[]);
+    let predict = |model: &str| {
+        place.run(&format!("predict {model} train {CPU} --out p.csv --force")).exits(0);
+        fs_err::read_to_string(place.path("p.csv")).unwrap()
+    };
+    assert_eq!(predict("run"), predict("own.safetensors"), "names and merges are those of the run");
+    place.run("export run --out own.safetensors").exits(2).says(&["own.safetensors"]);
+
+    let done = place.run("export run --to pth --out w.pth");
+    done.exits(0).says(&["how images are prepared", "--mean"]);
+    let line =
+        done.err.split('`').nth(1).unwrap().strip_prefix("twist ").unwrap().replace("FILE", "w.safetensors");
+    place.run(&line).exits(0);
+    let features = |model: &str| {
+        place.run(&format!("embed {model} train {CPU} --precision fp32 --out e.npy --force")).exits(0);
+        fs_err::read(place.path("e.npy")).unwrap()
+    };
+    assert_eq!(features("run"), features("w.safetensors"));
+}
+
+#[test]
 fn what_a_format_has_no_place_for_is_refused_and_nothing_is_written() {
     let place = Place::new();
     let checkpoints = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/checkpoints");

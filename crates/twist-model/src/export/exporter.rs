@@ -26,6 +26,11 @@ pub trait Exporter: Sync {
     /// The ending of its files, without the dot; `None`: it is a folder.
     fn ending(&self) -> Option<&'static str>;
 
+    /// Whether the files say how images are prepared.
+    fn has_preprocessing(&self) -> bool {
+        false
+    }
+
     /// Writes the model; the files that it has become, each of them whole or not there.
     ///
     /// # Errors

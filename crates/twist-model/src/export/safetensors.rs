@@ -20,6 +20,10 @@ impl Exporter for Safetensors {
         Some("safetensors")
     }
 
+    fn has_preprocessing(&self) -> bool {
+        true
+    }
+
     fn write(&self, model: &Model, _: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
         save(path, &model.card, &model.store.state_dict()?)?;
         Ok(vec![path.to_owned()])

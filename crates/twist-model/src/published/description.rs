@@ -46,6 +46,10 @@ pub enum Sizes {
     },
 }
 
+/// Our key in a processor's description: the centre of an odd remainder begins at the even pixel, as Twist crops, and not at the one
+/// before it. `transformers` does not know it and begins at the one before.
+pub(crate) const ROUNDED_CROP: &str = "twist_rounded_crop";
+
 /// Flags of processors that change pixels in a way that Twist does not.
 const NOT_DONE: [(&str, &str); 4] = [
     ("do_flip_channel_order", "channels are reversed (BGR)"),
@@ -164,19 +168,20 @@ impl Description {
         let kind = said.image_processor_type.or(said.feature_extractor_type).unwrap_or_default();
         // ConvNeXt's processor resizes to the size divided by this fraction and crops, and below 384 pixels alone.
         let fraction = said.crop_pct.or(kind.starts_with("ConvNext").then_some(224.0 / 256.0));
+        let truncated = !asked(ROUNDED_CROP);
         let crops = said.do_center_crop.unwrap_or(crop.is_some());
         self.sizes = match (size, crop.filter(|_| crops)) {
             (Some(size), Some(crop)) => {
-                Some(Sizes::Centre { resize: size.shorter(), crop: crop.square()?, truncated: true })
+                Some(Sizes::Centre { resize: size.shorter(), crop: crop.square()?, truncated })
             }
             (Some(size), None) => Some(match (size, fraction) {
                 (Size::Shorter(side), Some(fraction)) if side < 384 => {
-                    Sizes::Centre { resize: (f64::from(side) / fraction) as u32, crop: side, truncated: true }
+                    Sizes::Centre { resize: (f64::from(side) / fraction) as u32, crop: side, truncated }
                 }
                 (Size::Shorter(_), None) if said.do_center_crop == Some(false) && size_is_shorter => {
                     return Err("images are not cropped to squares (`do_center_crop`); give --size".into());
                 }
-                (Size::Shorter(side), None) => Sizes::Centre { resize: side, crop: side, truncated: true },
+                (Size::Shorter(side), None) => Sizes::Centre { resize: side, crop: side, truncated },
                 (size, _) => Sizes::Whole { side: size.square()? },
             }),
             (None, _) => self.sizes,

@@ -7,4 +7,5 @@ mod weights;
 pub(crate) use wanted::{FIRST, HEADS, NoWeights, Wanted, files_in, stays_below};
 pub(crate) use weights::{PublishedFolder, joined};
 
+pub(crate) use description::ROUNDED_CROP;
 pub use description::{Description, Sizes};

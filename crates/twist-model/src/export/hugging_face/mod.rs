@@ -41,6 +41,10 @@ impl Exporter for Folder {
         None
     }
 
+    fn has_preprocessing(&self) -> bool {
+        true
+    }
+
     fn write(&self, model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
         check_place(path)?;
         let network = network(model).map_err(|error| {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use twist_data::Interpolation;
 
 use crate::ModelCard;
+use crate::published::ROUNDED_CROP;
 
 /// What the file says; the reason where no processor does what the card says.
 pub(super) fn processor(card: &ModelCard) -> Result<Value, String> {
@@ -27,6 +28,9 @@ pub(super) fn processor(card: &ModelCard) -> Result<Value, String> {
             "crop_size": { "height": crop, "width": crop },
         }),
     };
+    if !transform.whole && !transform.truncated {
+        said[ROUNDED_CROP] = true.into();
+    }
     said["do_resize"] = true.into();
     // Pillow's numbers.
     said["resample"] = match transform.interpolation {

@@ -45,6 +45,10 @@ impl Exporter for Onnx {
         Some("onnx")
     }
 
+    fn has_preprocessing(&self) -> bool {
+        true
+    }
+
     fn write(&self, model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
         write(model, options, path, MOST_INSIDE)
     }
