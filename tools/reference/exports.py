@@ -2,7 +2,7 @@
 
     python3 tools/reference/exports.py TWIST
 
-needs torch, torchvision, timm, transformers, onnx, onnxruntime and safetensors. For each network a checkpoint with random
+needs torch, torchvision, timm, transformers, onnx, onnxruntime, tract and safetensors. For each network a checkpoint with random
 weights, in which every tensor matters, is written by timm, torchvision or transformers, imported, and exported. It prints the
 largest difference of features between the exported file and the library, and exits with 1 where one is above 1e-4 (1e-5 for
 state dicts and for transformers), where transformers misses a tensor or does not expect one, where a folder is not imported as
@@ -23,6 +23,7 @@ import onnxruntime
 import timm
 import torch
 import torchvision
+import tract
 import transformers
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -101,12 +102,17 @@ def twist(*words):
 
 
 def of_onnx(model, images):
-    """What Twist computes, by its ONNX file."""
-    path = model.with_suffix(".onnx")
-    twist("export", model, "--out", path, "--force")
-    onnx.checker.check_model(str(path), full_check=True)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(["features"], {"images": images.numpy()})[0]
+    """Features by onnxruntime and by tract of the exported network."""
+    file = model.with_suffix(".onnx")
+    twist("export", model, "--out", file, "--force")
+    onnx.checker.check_model(str(file), full_check=True)
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    network = tract.onnx().load(str(file))
+    network.set_input_fact(0, ",".join(map(str, images.shape)) + ",f32")
+    return {
+        "onnxruntime": session.run(["features"], {"images": images.numpy()})[0],
+        "tract": network.into_model().into_runnable().run([images.numpy()])[0].to_numpy(),
+    }
 
 
 def card(model):
@@ -140,7 +146,7 @@ def exported_to_hugging_face(model, images, stretched=False):
     features, wrong = by_transformers(folder, images)
     again = model.with_suffix(".again.safetensors")
     twist("import", folder, "--out", again, "--force")
-    if not np.array_equal(of_onnx(model, images), of_onnx(again, images)):
+    if not np.array_equal(of_onnx(model, images)["onnxruntime"], of_onnx(again, images)["onnxruntime"]):
         wrong.append("imported, it has other features")
     before, after = card(model), card(again)
     if stretched:
@@ -165,7 +171,7 @@ def from_hugging_face(folder, kind, said, side):
     images = torch.rand(3, 3, side, side)
     stretched = said.get("image_size", side) != side and kind not in STRETCHED_ALIKE
     if stretched:
-        return model, images, of_onnx(model, images), stretched
+        return model, images, of_onnx(model, images)["onnxruntime"], stretched
     with torch.no_grad():
         output = net(images)
     expected = output.last_hidden_state[:, 0] if kind == "vit" else output.pooler_output.flatten(1)
@@ -235,8 +241,9 @@ def main():
                 expected = net(images).numpy()
             scale = max(1.0, float(np.abs(expected).max()))
             for batch in (1, 7):
-                far = np.abs(of_onnx(model, images[:batch]) - expected[:batch]).max() / scale
-                tell(name, f"onnx, batch {batch}", far, 1e-4)
+                for program, features in of_onnx(model, images[:batch]).items():
+                    far = np.abs(features - expected[:batch]).max() / scale
+                    tell(name, f"{program}, {batch}", far, 1e-4)
             ending = "pth" if library == "torchvision" else "safetensors"
             out = folder / f"library.{ending}"
             twist("export", model, "--to", library, "--out", out, "--force")
