@@ -81,6 +81,7 @@ pub(super) type BadMember = (u64, String);
 
 /// Groups the members of one shard.
 pub(super) fn group(members: Vec<Member>, leftovers: &mut Leftovers) -> Result<Vec<Sample>, BadMember> {
+    refuse_copies(&members)?;
     let mut keys: HashMap<Vec<u8>, Written> = HashMap::new();
     for member in &members {
         let Some(content) = &member.label else { continue };
@@ -102,7 +103,6 @@ pub(super) fn group(members: Vec<Member>, leftovers: &mut Leftovers) -> Result<V
         }
     }
     let mut samples = Vec::new();
-    let mut seen: HashMap<Vec<u8>, u64> = HashMap::with_capacity(members.len());
     for (position, member) in members.into_iter().enumerate() {
         let Member { name, header, offset, size, kind, label: content } = member;
         if content.is_some() {
@@ -121,11 +121,6 @@ pub(super) fn group(members: Vec<Member>, leftovers: &mut Leftovers) -> Result<V
             leftovers.add(["further image of a sample", "further images of a sample"], readable(&name));
             continue;
         }
-        if let Some(first) = seen.insert(name.clone(), header) {
-            let reason =
-                format!("{} is in the archive twice, first at byte {first}: pack it again", readable(&name));
-            return Err((header, reason));
-        }
         let (label, class) = match written {
             Some(written) => written.decide(leftovers).map_err(|reason| (header, reason))?,
             None => (None, None),
@@ -133,6 +128,27 @@ pub(super) fn group(members: Vec<Member>, leftovers: &mut Leftovers) -> Result<V
         samples.push(Sample { name, offset, size, label, class });
     }
     Ok(samples)
+}
+
+/// Two members of one name are two states of a file, as `tar -r` leaves them: which label belongs to which image cannot be told.
+fn refuse_copies(members: &[Member]) -> Result<(), BadMember> {
+    let counts = |member: &&Member| {
+        (member.label.is_some() || member.kind == Kind::Image) && !is_hidden(&member.name)
+    };
+    let mut seen: HashMap<&[u8], u64> = HashMap::with_capacity(members.len());
+    for member in members.iter().filter(counts) {
+        if let Some(first) = seen.insert(&member.name, member.header) {
+            let (name, key) = (readable(&member.name), readable(key(&member.name)));
+            return Err((
+                member.header,
+                format!(
+                    "{name} of the sample {key} is in the archive twice, first at byte {first}: `tar -r` adds a file and does \
+                     not replace the old one. Unpack the archive, which keeps the last copy, and pack it again"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The name up to the first dot of its last component.
@@ -162,14 +178,13 @@ fn read_label(
 ) -> Result<(), BadMember> {
     let name = readable(&member.name);
     let bad = |reason: String| (member.header, format!("{name} {reason}"));
-    // Copies of one name are another fault, which is found where it shows.
     let twice = |first: &Option<String>| match first {
-        Some(first) if *first != name => Err(bad(format!(
+        Some(first) => Err(bad(format!(
             "and {first} are both labels of the sample {}: the name of a sample ends at the first dot. Pack \
              the archive again with names whose only dot is that of the extension",
             readable(key(&member.name))
         ))),
-        _ => Ok(()),
+        None => Ok(()),
     };
     if has_extension(&member.name, "cls") {
         let text = std::str::from_utf8(content).map_err(|_| bad("is not text".into()))?.trim();
@@ -354,7 +369,26 @@ mod tests {
             let outcome = group(members, &mut Leftovers::default());
             assert_eq!(outcome.is_err(), content != "\u{fffd}", "{name} {content:?}");
         }
-        let twice = vec![member("1.png", None), member("1.png", None)];
-        assert!(group(twice, &mut Leftovers::default()).unwrap_err().1.contains("twice"));
+    }
+
+    /// As `tar -r` leaves them: beside each other, or one after all others.
+    #[test]
+    fn copies_of_a_member_are_refused_by_name() {
+        let one = |label| [member("a/1.png", None), member("a/1.cls", Some(label))].to_vec();
+        let other = [member("2.png", None), member("2.cls", Some("0"))].to_vec();
+        let image_alone = [member("a/1.png", None), other[0].clone(), member("a/1.png", None)].to_vec();
+        let label_alone = [one("0"), other.clone(), [member("a/1.cls", Some("0"))].to_vec()].concat();
+        for (members, copy) in [
+            ([one("0"), one("1"), other.clone()].concat(), "a/1.png"),
+            ([one("0"), other, one("1")].concat(), "a/1.png"),
+            (image_alone, "a/1.png"),
+            (label_alone, "a/1.cls"),
+        ] {
+            let (_, reason) = group(members, &mut Leftovers::default()).unwrap_err();
+            let begin = format!("{copy} of the sample a/1 is in the archive twice, first at byte 0");
+            assert!(reason.starts_with(&begin) && reason.contains("pack it again"), "{reason}");
+        }
+        let ignored = [member("1.png", None), member("1.txt", None), member("1.txt", None)].to_vec();
+        assert_eq!(group(ignored, &mut Leftovers::default()).unwrap().len(), 1);
     }
 }
