@@ -118,6 +118,110 @@ fn headers_that_contradict_themselves_are_read_as_libjpeg_does() {
     assert!(image == plain && note.is_some_and(|note| note.to_string().contains("progressive")));
 }
 
+/// JFIF or Adobe say that the colours are not red, green and blue, whatever the components are called.
+#[test]
+fn names_of_components_count_only_where_nothing_else_says_the_colours() {
+    let called_rgb = |jpeg: &[u8]| {
+        let mut jpeg = jpeg.to_vec();
+        let scans: Vec<usize> =
+            (0..jpeg.len() - 1).filter(|&at| jpeg[at..].starts_with(b"\xff\xda\0")).collect();
+        let frame = segments(&jpeg).into_iter().find(|(_, kind)| matches!(kind, 0xc0..=0xc2)).unwrap().0;
+        (0..3).for_each(|component| jpeg[frame + 10 + 3 * component] = b"RGB"[component]);
+        for scan in scans {
+            for at in (0..usize::from(jpeg[scan + 4])).map(|one| scan + 5 + 2 * one) {
+                jpeg[at] = b"RGB"[usize::from(jpeg[at]) - 1];
+            }
+        }
+        jpeg
+    };
+    let without_jfif = |jpeg: &[u8]| [&jpeg[..2], &jpeg[20..]].concat();
+    let adobe = |transform: u8| [&b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"[..], &[transform]].concat();
+    let rgb = include_bytes!("files/progressive.rgb");
+    for (file, pillow) in [(PROGRESSIVE, &rgb[..]), (SCANS, SCANS_RGB), (COARSER, COARSER_RGB)] {
+        assert!(file[6..].starts_with(b"JFIF"));
+        let bare = without_jfif(&called_rgb(file));
+        for jpeg in [called_rgb(file), inserted(&bare, 2, &adobe(1))] {
+            let (_, most, mean) = against(&jpeg, pillow);
+            assert!(most <= 4 && mean < 0.5, "at most {most}, on average {mean}");
+        }
+        let as_rgb = decode(&bare).unwrap().0;
+        let (_, most, _) = against(&bare, pillow);
+        assert!(most > 50, "nothing says otherwise: {most}");
+        for jpeg in [inserted(&bare, 2, &adobe(0)), inserted(&without_jfif(file), 2, &adobe(0))] {
+            assert!(decode(&jpeg).unwrap().0 == as_rgb);
+        }
+    }
+}
+
+/// With values of Pillow.
+#[test]
+fn colours_that_were_multiplied_by_alpha_are_divided_by_it() {
+    let pixels = [
+        [10, 20, 30, 255],
+        [10, 20, 30, 128],
+        [100, 50, 25, 100],
+        [7, 3, 1, 9],
+        [200, 10, 0, 100],
+        [5, 6, 7, 0],
+        [1, 1, 1, 3],
+        [127, 64, 33, 254],
+    ];
+    let pillow = [
+        [10, 20, 30],
+        [19, 39, 59],
+        [255, 127, 63],
+        [198, 85, 28],
+        [255, 25, 0],
+        [0, 0, 0],
+        [85, 85, 85],
+        [127, 64, 33],
+    ];
+    let rgba = |alpha: u16| Tiff { samples: 4, more: vec![(338, alpha)], ..Tiff::rgb(8, 1, 8, 1) };
+    let (image, _) = decode(&rgba(1).file(&[pixels.concat()])).unwrap();
+    assert_eq!(image.pixels, pillow.concat());
+    let (image, _) = decode(&rgba(2).file(&[pixels.concat()])).unwrap();
+    assert_eq!(image.pixels, pixels.map(|[r, g, b, _]| [r, g, b]).concat(), "not multiplied");
+    let gray = Tiff { samples: 2, more: vec![(338, 1)], ..Tiff::gray(8, 1, 8, 1) };
+    let (image, _) = decode(&gray.file(&[pixels.map(|[r, _, _, a]| [r, a]).concat()])).unwrap();
+    assert_eq!(image.pixels, pillow.map(|[r, _, _]| [r; 3]).concat());
+    let planes: Vec<Vec<u8>> = (0..4).map(|plane| pixels.map(|pixel| pixel[plane]).to_vec()).collect();
+    let error = decode(&Tiff { planar: true, ..rgba(1) }.file(&planes)).unwrap_err().to_string();
+    assert!(error.contains("multiplied by alpha"), "{error}");
+}
+
+/// As libtiff reads it (and Pillow with it): every byte of the parts is the other way round, compressed or not.
+#[test]
+fn tiffs_whose_lowest_bit_is_the_first_pixel() {
+    let order = |file: Tiff| Tiff { more: vec![(266, 2)], ..file };
+    let two_rows = [vec![0b0000_1101, 0b0000_0001, 0b0000_0000, 0b0000_0011]];
+    let (image, _) = decode(&order(Tiff::gray(10, 2, 1, 1)).file(&two_rows)).unwrap();
+    let white: Vec<bool> = image.pixels.chunks(3).map(|pixel| pixel[0] == 255).collect();
+    let expected: Vec<bool> =
+        "1011000010 0000000011".bytes().filter(|&b| b != b' ').map(|b| b == b'1').collect();
+    assert_eq!(white, expected);
+    let (image, _) = decode(&order(Tiff::gray(2, 1, 8, 1)).file(&[vec![0b1000_0000, 3]])).unwrap();
+    assert_eq!([image.pixels[0], image.pixels[3]], [1, 192]);
+
+    // Group 4: the tag that says the order, and the strips turned round.
+    let file: &[u8] = include_bytes!("files/fax4.tif");
+    let place = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let directory = place(file, 4);
+    let count = usize::from(u16::from_le_bytes([file[directory], file[directory + 1]]));
+    let entry = |tag: u16| {
+        let mut entries = (0..count).map(|entry| directory + 2 + 12 * entry);
+        entries.find(|&at| file[at..at + 2] == tag.to_le_bytes()).unwrap()
+    };
+    let (start, length) = (place(file, entry(273) + 8), place(file, entry(279) + 8));
+    let mut turned = file.to_vec();
+    turned[start..start + length].iter_mut().for_each(|byte| *byte = byte.reverse_bits());
+    let subfile = entry(284);
+    // In the place of a tag that says what holds without it.
+    turned[subfile..subfile + 2].copy_from_slice(&266u16.to_le_bytes());
+    turned[subfile + 8] = 2;
+    let (_, most, _) = against(&turned, include_bytes!("files/fax4.rgb"));
+    assert_eq!(most, 0);
+}
+
 #[test]
 fn tiffs_of_other_programs() {
     let cases: [(&str, &[u8], &[u8], u8); 5] = [

@@ -9,6 +9,8 @@ pub(crate) struct Tiff {
     pub(crate) format: u16,
     /// 0 white is zero, 1 black is zero, 2 RGB.
     pub(crate) model: u16,
+    /// Further tags with one short value.
+    pub(crate) more: Vec<(u16, u16)>,
     /// Side of square tiles, instead of a strip.
     pub(crate) tile: Option<u32>,
     /// One plane for each sample.
@@ -17,7 +19,8 @@ pub(crate) struct Tiff {
 
 impl Tiff {
     pub(crate) fn gray(width: u32, height: u32, bits: u16, format: u16) -> Self {
-        Self { size: (width, height), samples: 1, bits, format, model: 1, tile: None, planar: false }
+        let (more, tile, planar) = (Vec::new(), None, false);
+        Self { size: (width, height), samples: 1, bits, format, model: 1, more, tile, planar }
     }
 
     pub(crate) fn rgb(width: u32, height: u32, bits: u16, format: u16) -> Self {
@@ -43,6 +46,7 @@ impl Tiff {
             (284, 3, short(if self.planar { 2 } else { 1 })),
             (339, 3, vec![u32::from(self.format); usize::from(self.samples)]),
         ];
+        tags.extend(self.more.iter().map(|&(tag, value)| (tag, 3, short(value))));
         match self.tile {
             None => tags.extend([(273, 4, starts), (278, 4, vec![self.size.1]), (279, 4, lengths)]),
             Some(side) => {

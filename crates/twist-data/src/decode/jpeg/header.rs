@@ -11,6 +11,9 @@ pub(super) struct Header {
     pub(super) frame: Option<Frame>,
     /// Components of the first scan.
     pub(super) scan_components: usize,
+    /// Whether three components are red, green and blue, and not brightness and colours: JFIF says that they are not, else Adobe's
+    /// segment says it, else their names, as libjpeg decides.
+    pub(super) is_rgb: bool,
     /// What was mended, the first of it.
     pub(super) note: Option<DecodeNote>,
 }
@@ -24,11 +27,18 @@ pub(super) struct Frame {
     pub(super) arithmetic: bool,
     /// Pixels per row and number of rows.
     pub(super) size: (u32, u32),
+    /// Name of each component.
+    pub(super) names: Vec<u8>,
     /// Horizontal and vertical sampling factor of each component.
     pub(super) sampling: Vec<(u8, u8)>,
 }
 
 impl Frame {
+    /// Whether the components are called as red, green and blue.
+    pub(super) fn is_named_rgb(&self) -> bool {
+        self.names == *b"RGB"
+    }
+
     /// The largest sampling factor in each direction.
     pub(super) fn largest(&self) -> (u8, u8) {
         self.sampling.iter().fold((1, 1), |most, one| (most.0.max(one.0), most.1.max(one.1)))
@@ -96,6 +106,11 @@ pub(super) fn read(bytes: &[u8]) -> (Header, Cow<'_, [u8]>) {
         }
     }
     let components = header.frame.as_ref().map_or(0, |frame| frame.sampling.len());
+    header.is_rgb = match adobe.last() {
+        _ if is_jfif => false,
+        Some((_, transform)) => *transform == 0,
+        None => header.frame.as_ref().is_some_and(Frame::is_named_rgb),
+    };
     for (part, transform) in adobe {
         let is_unknown = matches!((components, transform), (3, 2..) | (4, 1 | 3..));
         if components == 3 && (is_jfif || is_unknown) {
@@ -137,6 +152,7 @@ fn frame(marker: u8, body: &[u8]) -> Option<Frame> {
         progressive: matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce),
         arithmetic: marker > 0xc8,
         size: (number(3)?, number(1)?),
+        names: components.chunks_exact(3).map(|c| c[0]).collect(),
         sampling: components.chunks_exact(3).map(|c| (c[1] >> 4, c[1] & 15)).collect(),
     })
 }

@@ -31,7 +31,7 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Dec
         (size, whole.orientation(), whole.pixels()?)
     } else {
         check(size)?;
-        let mut scans = Scans::open(&bytes)?;
+        let mut scans = Scans::open(&bytes, &header)?;
         match &header.frame {
             Some(frame) if !Scans::fit(frame) => return Err(unusual(frame)),
             _ => (size, scans.orientation(), scans.pixels()?),
@@ -45,7 +45,7 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Dec
 pub(super) fn dimensions(bytes: &[u8]) -> Result<((u32, u32), Orientation), DecodeError> {
     let (header, bytes) = read(bytes)?;
     match &header.frame {
-        Some(frame) if !is_plain(&header) => Ok((frame.size, Scans::open(&bytes)?.orientation())),
+        Some(frame) if !is_plain(&header) => Ok((frame.size, Scans::open(&bytes, &header)?.orientation())),
         _ => {
             let whole = Whole::open(&bytes)?;
             Ok((whole.size()?, whole.orientation()))
@@ -73,12 +73,13 @@ pub(super) fn frame_size(bytes: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// Whether `zune-jpeg` decodes the image to what libjpeg does: all components in the first scan or in progressive ones,
-/// the first of them sampled most densely, and no factor of three.
+/// the first of them sampled most densely, no factor of three, and none that are called red, green and blue and are not.
 fn is_plain(header: &Header) -> bool {
     let Some(frame) = &header.frame else { return true };
     let complete = frame.progressive || header.scan_components == frame.sampling.len();
     let most = frame.largest();
-    complete && frame.sampling.first() == Some(&most) && most.0 != 3 && most.1 != 3
+    let is_misnamed = frame.is_named_rgb() && !header.is_rgb;
+    !is_misnamed && complete && frame.sampling.first() == Some(&most) && most.0 != 3 && most.1 != 3
 }
 
 /// Bytes for each pixel: the result; planes and coefficients of each component where they are kept until the end.

@@ -2,10 +2,10 @@
 //! them to other colours, without an error.
 
 use image::metadata::Orientation;
-use jpeg_decoder::{Decoder, Error, PixelFormat};
+use jpeg_decoder::{ColorTransform, Decoder, Error, PixelFormat};
 
 use super::damaged;
-use super::header::Frame;
+use super::header::{Frame, Header};
 use crate::decode::DecodeError;
 use crate::decode::samples::from_cmyk;
 
@@ -14,8 +14,12 @@ pub(super) struct Scans<'a>(Decoder<&'a [u8]>);
 
 impl<'a> Scans<'a> {
     /// Reads the header.
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+    pub(super) fn open(bytes: &'a [u8], header: &Header) -> Result<Self, DecodeError> {
         let mut decoder = Decoder::new(bytes);
+        if header.frame.as_ref().is_some_and(|frame| frame.sampling.len() == 3) {
+            let transform = if header.is_rgb { ColorTransform::RGB } else { ColorTransform::YCbCr };
+            decoder.set_color_transform(transform);
+        }
         decoder.read_info().map_err(explain)?;
         Ok(Self(decoder))
     }

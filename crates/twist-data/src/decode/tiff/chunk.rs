@@ -49,6 +49,8 @@ pub(super) struct Pixels {
     samples: usize,
     /// Bits of a sample, at most 8.
     bits: usize,
+    /// Whether the last of the samples that count is alpha that the others were multiplied by.
+    is_associated: bool,
     palette: Option<Palette>,
 }
 
@@ -58,6 +60,7 @@ impl Pixels {
         width: u32,
         height: u32,
         color: ColorType,
+        is_associated: bool,
         palette: Option<Palette>,
     ) -> Result<Self, DecodeError> {
         let kind = match color {
@@ -70,11 +73,13 @@ impl Pixels {
             other => return Err(unsupported(&describe(other))),
         };
         let (samples, bits) = (usize::from(color.num_samples()), usize::from(color.bit_depth().min(8)));
+        let is_associated =
+            is_associated && (kind == Kind::Rgb && samples > 3 || kind == Kind::Gray && samples > 1);
         if bits < 8 && samples > 1 {
             return Err(unsupported(&describe(color)));
         }
         let pixels = vec![0; 3 * width as usize * height as usize];
-        Ok(Self { image: Rgb8 { width, height, pixels }, kind, samples, bits, palette })
+        Ok(Self { image: Rgb8 { width, height, pixels }, kind, samples, bits, is_associated, palette })
     }
 
     /// Number of planes that matter where each channel lies in one of its own.
@@ -123,6 +128,9 @@ impl Pixels {
                     let white = (1 << self.bits) - 1;
                     for (pixel, samples) in out.zip(row.chunks_exact(each)) {
                         pixel.copy_from_slice(&rgb(self.kind, samples, white));
+                        if self.is_associated {
+                            divide(pixel, samples[if self.kind == Kind::Gray { 1 } else { 3 }]);
+                        }
                     }
                 }
             }
@@ -155,6 +163,14 @@ fn rgb(kind: Kind, samples: &[u8], white: u32) -> [u8; 3] {
         Kind::Rgb => [samples[0], samples[1], samples[2]],
         Kind::Cmyk => from_cmyk(samples),
         Kind::Ycc => from_ycc([0, 1, 2].map(|channel| f32::from(samples[channel]))),
+    }
+}
+
+/// Undoes the multiplication of colours by alpha, rounded down as Pillow does it.
+fn divide(pixel: &mut [u8], alpha: u8) {
+    for value in pixel {
+        let whole = u32::from(*value) * 255;
+        *value = whole.checked_div(u32::from(alpha)).map_or(0, |value| value.min(255) as u8);
     }
 }
 

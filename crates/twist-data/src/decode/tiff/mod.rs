@@ -2,10 +2,11 @@
 
 mod chunk;
 mod error;
-mod jpeg;
 mod palette;
+mod parts;
 mod reader;
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::metadata::Orientation;
@@ -15,13 +16,16 @@ use tiff::{ColorType, TiffResult};
 
 use self::chunk::Pixels;
 use self::error::{damaged, explain, unsupported};
-use self::jpeg::Parts;
 use self::palette::Palette;
+use self::parts::Parts;
 use self::reader::Reader;
 use super::decoded::Decoded;
 use super::samples::Narrow;
 use super::{DecodeError, DecodeLimits};
 use crate::image::Rgb8;
+
+/// The extra sample is alpha that the colours were multiplied by (TIFF 6.0, section 18).
+const ASSOCIATED: u16 = 1;
 
 /// Bytes that one entry of the directory may have: the places of a million strips.
 const ENTRY: usize = 8 << 20;
@@ -33,14 +37,17 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Dec
     limits.check_size(width, height)?;
     let orientation = orientation(&mut reader);
     let further = open(bytes, limits)?;
-    let (image, note) = match Palette::of(&mut reader)? {
-        None => pixels(bytes, reader, None, limits)?,
-        Some(palette) => {
-            // The indices are read as if they were gray: the library knows no palettes.
-            let gray = palette::as_gray(bytes, &mut reader)?;
-            pixels(&gray, open(&gray, limits)?, Some(palette), limits)?
-        }
-    };
+    let mut file = Cow::Borrowed(bytes);
+    if let Some(usual) = parts::in_usual_order(bytes, &mut reader)? {
+        file = Cow::Owned(usual);
+    }
+    let palette = Palette::of(&mut reader)?;
+    if palette.is_some() {
+        // The indices are read as if they were gray: the library knows no palettes.
+        file = Cow::Owned(palette::as_gray(&file, &mut reader)?);
+    }
+    let copies = if matches!(file, Cow::Owned(_)) { 2 } else { 1 };
+    let (image, note) = pixels(&file, copies, palette, limits)?;
     // That the image is nearly black is the graver remark.
     let note = note.or_else(|| has_pages(further).then_some(super::DecodeNote::PAGES));
     Ok(Decoded { image, orientation, note })
@@ -83,13 +90,14 @@ fn orientation(reader: &mut Reader<'_>) -> Orientation {
     tag.ok().flatten().and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms)
 }
 
-/// All pixels, with what is odd about them.
+/// All pixels, with what is odd about them, of a file of which there are so many copies.
 fn pixels(
     bytes: &[u8],
-    mut reader: Reader<'_>,
+    copies: u64,
     palette: Option<Palette>,
     limits: &DecodeLimits,
 ) -> Result<(Rgb8, Option<super::DecodeNote>), DecodeError> {
+    let mut reader = open(bytes, limits)?;
     let color = reader.colortype().map_err(explain)?;
     let (width, height) = reader.dimensions().map_err(explain)?;
     let (chunk_width, chunk_height) = reader.chunk_dimensions();
@@ -103,6 +111,11 @@ fn pixels(
     if is_planar && !matches!(color, ColorType::RGB(_) | ColorType::RGBA(_) | ColorType::Multiband { .. }) {
         return Err(unsupported("CMYK or YCbCr colours in separate planes"));
     }
+    let extra: Option<Vec<u16>> = reader.find_tag_unsigned_vec(Tag::ExtraSamples).map_err(explain)?;
+    let is_associated = extra.is_some_and(|extra| extra.first() == Some(&ASSOCIATED));
+    if is_planar && is_associated {
+        return Err(unsupported("colours that were multiplied by alpha, in separate planes"));
+    }
 
     // What a strip or tile takes beside the file and the result.
     if chunk_width > limits.max_side.next_multiple_of(256) {
@@ -112,7 +125,6 @@ fn pixels(
     let stored = u64::from(color.bit_depth()).div_ceil(8);
     // Deeper samples exist as they are stored and as bytes.
     let each = samples * if stored > 1 { stored + 1 } else { 1 };
-    let copies = if palette.is_some() { 2 } else { 1 };
     let rest = |(width, height): (u32, u32)| {
         (u64::from(width) * u64::from(height))
             .saturating_mul(each)
@@ -121,7 +133,7 @@ fn pixels(
     limits.check_bytes((width, height), 3, rest((chunk_width, chunk_height.min(height))))?;
 
     let jpegs = is_jpeg.then(|| Parts::of(bytes, &mut reader)).transpose()?;
-    let mut out = Pixels::new(width, height, color, palette)?;
+    let mut out = Pixels::new(width, height, color, is_associated, palette)?;
     let mut narrow = Narrow::new("TIFF");
     let across = width.div_ceil(chunk_width);
     let in_plane = u64::from(across) * u64::from(height.div_ceil(chunk_height));

@@ -1,11 +1,14 @@
-//! JPEG inside of TIFF: values that the library trusts are checked first.
+//! The strips or tiles of a TIFF as they lie in the file.
 
-use tiff::tags::Tag;
+use tiff::tags::{CompressionMethod, Tag};
 
 use super::DecodeError;
 use super::error::{damaged, explain};
 use super::reader::Reader;
 use crate::decode::jpeg::frame_size;
+
+/// The order of bits in which the first pixel is the lowest bit of a byte (TIFF 6.0, section 8).
+const LOWEST_FIRST: u16 = 2;
 
 /// Where the strips or tiles of an image lie in its file.
 pub(super) struct Parts<'a> {
@@ -29,7 +32,27 @@ impl<'a> Parts<'a> {
         Ok(Self { bytes, starts, lengths })
     }
 
-    /// Refuses a part that is cut off, which the library would fill with gray, and one whose header promises more than
+    /// The file with the bits of each byte of its parts in the other order.
+    pub(super) fn reversed(&self) -> Vec<u8> {
+        let mut file = self.bytes.to_vec();
+        let mut parts: Vec<(usize, usize)> = (self.starts.iter().zip(&self.lengths))
+            .map(|(&start, &length)| {
+                let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.bytes.len());
+                (place(start), place(start.saturating_add(length)))
+            })
+            .collect();
+        // Each byte once, where parts lie over each other.
+        parts.sort_unstable();
+        let mut done = 0;
+        for (start, end) in parts {
+            let start = start.max(done);
+            file[start..end.max(start)].iter_mut().for_each(|byte| *byte = byte.reverse_bits());
+            done = done.max(end);
+        }
+        file
+    }
+
+    /// Refuses a JPEG that is cut off, which the library would fill with gray, and one whose header promises more than
     /// the part of the image that it stands for, which the library would ask memory for. Returns its size.
     pub(super) fn check(&self, index: usize, most: (u32, u32)) -> Result<(u32, u32), DecodeError> {
         let place = |values: &[u64]| values.get(index).and_then(|&value| usize::try_from(value).ok());
@@ -45,4 +68,14 @@ impl<'a> Parts<'a> {
             .filter(|&(width, height)| width <= most.0 && height <= most.1)
             .ok_or_else(|| damaged("a JPEG in it has another size than its part of the image"))
     }
+}
+
+/// The file with the bits of its parts in the usual order, where they have the other one. As for libtiff, JPEG never has.
+pub(super) fn in_usual_order(bytes: &[u8], reader: &mut Reader<'_>) -> Result<Option<Vec<u8>>, DecodeError> {
+    let order: Option<u16> = reader.find_tag_unsigned(Tag::FillOrder).map_err(explain)?;
+    let compression: Option<u16> = reader.find_tag_unsigned(Tag::Compression).map_err(explain)?;
+    if order != Some(LOWEST_FIRST) || compression == Some(CompressionMethod::ModernJPEG.to_u16()) {
+        return Ok(None);
+    }
+    Ok(Some(Parts::of(bytes, reader)?.reversed()))
 }
