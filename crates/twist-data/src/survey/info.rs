@@ -59,9 +59,11 @@ pub struct DataInfo {
     pub inspected: usize,
     /// Images with a label.
     pub labelled: u64,
-    /// Every class with its number of images.
+    /// Every class that has images, with their number.
     pub classes: Vec<ClassCount>,
-    /// Images of the largest class over those of the smallest; `None` without classes or with an empty one.
+    /// Names of classes that no image has.
+    pub empty_classes: Vec<String>,
+    /// Images of the largest class over those of the smallest; `None` without classes.
     pub imbalance: Option<f64>,
     /// Width in pixels, upright.
     pub width: Spread,
@@ -146,7 +148,7 @@ pub fn info(dataset: &dyn Dataset, sample: Option<usize>, options: &SurveyOption
     };
     let moments: Vec<Moments> = readable.iter().map(|l| l.moments).collect();
     let summary = Moments::summary(&moments);
-    let classes = classes(dataset);
+    let (classes, empty): (Vec<_>, Vec<_>) = classes(dataset).into_iter().partition(|class| class.images > 0);
     DataInfo {
         images: dataset.len(),
         inspected: indices.len(),
@@ -166,6 +168,7 @@ pub fn info(dataset: &dyn Dataset, sample: Option<usize>, options: &SurveyOption
         left_out: dataset.left_out().to_vec(),
         fingerprint: dataset.fingerprint(),
         classes,
+        empty_classes: empty.into_iter().map(|class| class.name).collect(),
         unreadable,
     }
 }
@@ -200,7 +203,7 @@ fn classes(dataset: &dyn Dataset) -> Vec<ClassCount> {
 
 /// Largest class over smallest.
 fn imbalance(classes: &[ClassCount]) -> Option<f64> {
-    let smallest = classes.iter().map(|c| c.images).min().filter(|&m| m > 0)?;
+    let smallest = classes.iter().map(|c| c.images).min()?;
     let largest = classes.iter().map(|c| c.images).max()?;
     Some(largest as f64 / smallest as f64)
 }

@@ -116,6 +116,14 @@ fn classes(info: &DataInfo) -> Vec<String> {
     let width = listed.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     lines.extend(listed.iter().map(|(name, images)| format!("  {name:width$}  {images}")));
     lines.extend(more(info.classes.len()));
+    if !info.empty_classes.is_empty() {
+        let names: Vec<_> = info.empty_classes.iter().take(LISTED).map(|name| shown(name)).collect();
+        lines.push(format!(
+            "  no image is in {} further classes ({})",
+            info.empty_classes.len(),
+            names.join(", ")
+        ));
+    }
     lines
 }
 
