@@ -69,6 +69,10 @@ mod near;
 
 mod cells;
 
+mod label;
+
+mod unicode;
+
 mod printable;
 
 mod digits;
@@ -89,6 +93,7 @@ pub use crate::cells::{has_further_lines, text_of_cell, text_to_cell};
 pub use crate::digits::thousands;
 pub use crate::error::{HeaderDamage, IoError, TensorError};
 pub use crate::format::{WeightFormat, weight_format};
+pub use crate::label::{is_no_label, label_read_of, mixed_labels, whole_number};
 pub use crate::lines::{append_lines, open_own};
 pub use crate::mat::{MatDamage, MatValue, load_mat};
 pub use crate::names::{LoadReport, Mismatch, Suggestion, match_names};
@@ -107,4 +112,5 @@ pub use crate::shell::shell_word;
 pub use crate::splitmix::{GOLDEN, splitmix};
 pub use crate::state::StateDict;
 pub use crate::tensor::{Dtype, Element, HostTensor};
+pub use crate::unicode::{composed, decomposed};
 pub use crate::update::UpdateLock;

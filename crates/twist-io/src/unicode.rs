@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// The text in the composed form.
-pub(crate) fn composed(text: &str) -> Cow<'_, str> {
+pub fn composed(text: &str) -> Cow<'_, str> {
     if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 
 /// The text in the decomposed form, as macOS once stored the names of files.
-pub(crate) fn decomposed(text: &str) -> String {
+pub fn decomposed(text: &str) -> String {
     text.nfd().collect()
 }

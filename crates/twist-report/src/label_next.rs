@@ -62,9 +62,9 @@ pub(crate) fn propose(samples: &Samples, known: &HashSet<usize>) -> Vec<usize> {
 /// Rows of `samples` whose image has a label in the table of the served page or in a filled-in table of proposals, both in the
 /// folder `run`. A file that is not such a table has none.
 pub(crate) fn labelled(samples: &Samples, run: &Path) -> HashSet<usize> {
-    let read = |name: &str| labels_in(&read_small(run.join(name)).ok()?);
+    let read = |name: &str| labels_in(&read_small(run.join(name)).ok()?).ok();
     let given: Vec<_> = [files::LABELS, files::LABEL_NEXT].into_iter().filter_map(read).collect();
-    let has = |row: &usize| given.iter().any(|given| given.contains_key(&samples.path[*row]));
+    let has = |row: &usize| given.iter().any(|given| given.of(&samples.path[*row]).is_some());
     (0..samples.len()).filter(has).collect()
 }
 

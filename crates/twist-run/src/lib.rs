@@ -61,7 +61,7 @@ pub use event::{Event, EventKind, StartFigures};
 pub use figure::Figure;
 pub use figures::Figures;
 pub use folder::{OnExisting, RunFolder};
-pub use labels::{Labels, labels_in, replace_labels};
+pub use labels::{GivenLabels, Labels, labels_in, replace_labels};
 pub use log::{Log, LogLine};
 pub use metrics::Metrics;
 pub use near::{RUNS, near_runs};

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::classes::{Labels, is_no_label};
+use twist_io::{composed, is_no_label};
+
+use super::classes::Labels;
 use super::left_out::Leftovers;
 use super::names::readable;
-use super::unicode::composed;
 
 /// How the folders are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::unicode::composed;
+use twist_io::{composed, is_no_label, whole_number};
 
 /// Most classes that numbers may stand for; larger numbers are identifiers of something else.
 const MOST_CLASSES: u32 = 1 << 16;
@@ -142,19 +142,6 @@ pub fn text_labels<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> (Vec<Opt
     let labels = Labels::from_text(texts, &[]).unwrap_or_default();
     let each = labels.labels.iter().map(|&label| (label != UNLABELLED).then_some(label)).collect();
     (each, labels.names)
-}
-
-/// Whether a written label means "no label".
-pub(crate) fn is_no_label(text: &str) -> bool {
-    matches!(text, "-1" | "-1.0")
-}
-
-/// A whole number as it is usually written, where it is one as tables with gaps write it: `3.0`.
-fn whole_number(text: &str) -> &str {
-    match text.strip_suffix(".0") {
-        Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => digits,
-        _ => text,
-    }
 }
 
 /// A label written as a class number, perhaps as tables with gaps write whole numbers. `007` is a name: the zeros are there

@@ -1,17 +1,18 @@
 //! Any data set with other labels than its own.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use twist_io::shown;
+use twist_io::{composed, shown};
 
 use super::classes::Labels;
 use super::identity::Identity;
 use super::kinds::base_name;
 use super::left_out::{LeftOut, Leftovers};
 use super::list::{Row, read_table, table_labels};
-use super::unicode::composed;
+use super::real::RealPaths;
 use super::{Dataset, Stored};
 use crate::DataError;
 
@@ -31,8 +32,8 @@ impl Relabelled {
 
     /// With the labels of a CSV file.
     ///
-    /// A row belongs to the image with the same [`Dataset::path`], or else to the only image whose path, or whose file from the
-    /// root on, ends with what is written. Images without a row have no label; rows without an image are noted.
+    /// A row belongs to the image with the same [`Dataset::path`], or else to the image with the same file, or else to the only
+    /// image whose path, or whose file from the root on, ends with what is written. Images without a row have no label; rows without an image are noted.
     ///
     /// # Errors
     /// When the file cannot be read, has no label column, or fits no image, or when a row fits several.
@@ -69,7 +70,7 @@ impl Relabelled {
                 shown(paths.first().map_or("", String::as_str))
             )));
         }
-        let unlabelled = Row { line: 0, path: String::new(), label: None, class: None };
+        let unlabelled = Row { line: 0, path: String::new(), bytes: None, label: None, class: None };
         let ordered: Vec<Row> = row_of.iter().map(|r| r.map_or(&unlabelled, |r| &rows[r]).clone()).collect();
         let labels = table_labels(file, &ordered, images.classes())?;
         let mut left_out = images.left_out().to_vec();
@@ -84,6 +85,9 @@ pub(super) struct Paths {
     paths: Vec<String>,
     /// The files from the root on, in the same form; empty where an image has none.
     files: Vec<String>,
+    /// The same without links and `..` in the folders; empty where that changes nothing.
+    real: Vec<String>,
+    places: RefCell<RealPaths>,
     exact: HashMap<String, usize>,
     /// Paths in which several images are written alike: `é` in both forms, or bytes that are not UTF-8 beside their escapes.
     shared: HashSet<String>,
@@ -94,9 +98,15 @@ impl Paths {
     /// Of `dataset`, whose images have these paths.
     pub(super) fn new(dataset: &dyn Dataset, paths: &[String]) -> Self {
         let paths: Vec<String> = paths.iter().map(|path| composed(path).into_owned()).collect();
-        let whole = |index| std::path::absolute(dataset.file(index)?).ok();
-        let text = |path: PathBuf| composed(&path.to_string_lossy()).into_owned();
-        let files = (0..paths.len()).map(|index| whole(index).map(text).unwrap_or_default()).collect();
+        let mut places = RealPaths::default();
+        let (mut files, mut real) = (Vec::with_capacity(paths.len()), Vec::with_capacity(paths.len()));
+        for index in 0..paths.len() {
+            let whole = dataset.file(index).and_then(|file| std::path::absolute(file).ok());
+            let place = whole.as_ref().map(|file| text(&places.of(file))).unwrap_or_default();
+            let whole = whole.as_deref().map(text).unwrap_or_default();
+            real.push(if place == whole { String::new() } else { place });
+            files.push(whole);
+        }
         let (mut exact, mut shared) = (HashMap::with_capacity(paths.len()), HashSet::new());
         for (index, path) in paths.iter().enumerate() {
             if exact.insert(path.clone(), index).is_some() {
@@ -107,7 +117,7 @@ impl Paths {
         for (index, path) in paths.iter().enumerate() {
             by_name.entry(base_name(path.as_bytes()).to_vec()).or_default().push(index);
         }
-        Self { paths, files, exact, shared, by_name }
+        Self { paths, files, real, places: RefCell::new(places), exact, shared, by_name }
     }
 
     /// The image that a row names.
@@ -123,12 +133,20 @@ impl Paths {
         if let Some(&index) = self.exact.get(wanted) {
             return Ok(Some(index));
         }
-        let ends_so = |path: &str| {
+        let same_name = self.by_name.get(base_name(wanted.as_bytes())).map_or(&[][..], Vec::as_slice);
+        let mut candidates = same_name.iter().copied();
+        if let Some(found) = self
+            .place_of(&row.path, file)
+            .and_then(|place| candidates.find(|&i| [&self.files[i], &self.real[i]].contains(&&place)))
+        {
+            return Ok(Some(found));
+        }
+        let ends_so = |path: &String| {
             path.strip_suffix(wanted).is_some_and(|before| before.is_empty() || before.ends_with('/'))
         };
-        let same_name = self.by_name.get(base_name(wanted.as_bytes())).map_or(&[][..], Vec::as_slice);
-        let mut fitting =
-            same_name.iter().copied().filter(|&i| ends_so(&self.paths[i]) || ends_so(&self.files[i]));
+        let is_meant =
+            |i: &usize| [&self.paths[*i], &self.files[*i], &self.real[*i]].into_iter().any(ends_so);
+        let mut fitting = same_name.iter().copied().filter(is_meant);
         match (fitting.next(), fitting.next()) {
             (Some(one), Some(other)) => {
                 let reason = format!(
@@ -142,6 +160,22 @@ impl Paths {
             (found, _) => Ok(found),
         }
     }
+
+    /// Where the file that a row names lies, if it is written from the root on or with `..` in it; then it starts at the folder
+    /// of the table, as the paths of a list.
+    fn place_of(&self, written: &str, table: &Path) -> Option<String> {
+        let path = Path::new(written);
+        if !path.is_absolute() && !path.components().any(|part| part == Component::ParentDir) {
+            return None;
+        }
+        let from = std::path::absolute(table).ok()?;
+        Some(text(&self.places.borrow_mut().of(&from.parent()?.join(path))))
+    }
+}
+
+/// A path as it is compared.
+fn text(path: &Path) -> String {
+    composed(&path.to_string_lossy()).into_owned()
 }
 
 impl Dataset for Relabelled {

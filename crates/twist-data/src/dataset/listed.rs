@@ -3,10 +3,9 @@
 
 use std::path::Path;
 
-use twist_io::shown;
+use twist_io::{is_no_label, shown};
 
 use super::Dataset;
-use super::classes::is_no_label;
 use super::labelled::Paths;
 use super::list::{Row, read_lines, read_table, table_labels};
 use crate::DataError;
@@ -18,6 +17,8 @@ pub struct Listed {
     pub images: Vec<(u32, u32)>,
     /// Names of the classes.
     pub classes: Vec<String>,
+    /// Whether the labels are numbers that name none of the classes that the data set has.
+    pub of_its_own: bool,
     /// Line and text of what names no image of the data set.
     pub unmatched: Vec<(u64, String)>,
 }
@@ -25,10 +26,9 @@ pub struct Listed {
 /// Reads `file` against the images of a data set. It is a CSV with the columns `path` and `label` (`.csv`), or a text with
 /// a name in each line and perhaps a label behind it, as the `1percent.txt` of SimCLR: `n01440764_10026.JPEG`.
 ///
-/// A line names the image with the same [`Dataset::path`], or else the only one whose path, or whose file from the root on,
-/// ends so. Without labels in the
-/// file those of the data set count. A label that is the name of a class of the data set is that class; labels that are
-/// other numbers count its classes, where it has as many. In a CSV an image without a label (`-1` is none) is left out when
+/// A line names the image with the same [`Dataset::path`], or else the one with the same file, or else the only one whose path,
+/// or whose file from the root on, ends so. Without labels in the file those of the data set count. A label that is the name of
+/// a class of the data set is that class; numbers that are not are classes of their own, as everywhere. In a CSV an image without a label (`-1` is none) is left out when
 /// others have one.
 ///
 /// # Errors
@@ -78,6 +78,7 @@ pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
         Some(label) => !is_no_label(label),
         None => row.class.is_some(),
     };
+    let mut are_numbers = false;
     let (labels, classes) = if matched.iter().any(|(_, row)| has_label(row)) {
         // Rows that wait for their label, or say "no label".
         let is_open = |row: &Row| is_table || row.label.is_some();
@@ -87,10 +88,8 @@ pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
         }
         let ordered: Vec<Row> = matched.iter().map(|(_, row)| (*row).clone()).collect();
         let labels = table_labels(file, &ordered, dataset.classes())?;
-        let own = labels.names();
-        let counts = labels.are_numbers() && own.len() <= dataset.classes().len();
-        let classes = if counts { dataset.classes() } else { own }.to_vec();
-        ((0..ordered.len()).map(|row| labels.get(row)).collect::<Vec<_>>(), classes)
+        are_numbers = labels.are_numbers();
+        ((0..ordered.len()).map(|row| labels.get(row)).collect::<Vec<_>>(), labels.names().to_vec())
     } else {
         let labels = matched.iter().map(|(image, _)| dataset.label(*image as usize)).collect();
         (labels, dataset.classes().to_vec())
@@ -103,5 +102,6 @@ pub fn listed(dataset: &dyn Dataset, file: &Path) -> Result<Listed, DataError> {
             Ok((image, label.ok_or_else(nowhere)?))
         })
         .collect();
-    Ok(Listed { images: images?, classes, unmatched })
+    let of_its_own = are_numbers && !dataset.classes().is_empty();
+    Ok(Listed { images: images?, classes, of_its_own, unmatched })
 }

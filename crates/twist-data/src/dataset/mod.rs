@@ -42,7 +42,7 @@ mod kinds;
 mod left_out;
 mod names;
 mod pattern;
-mod unicode;
+mod real;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -206,6 +206,77 @@ fn names_fit_in_either_form_of_unicode() {
     assert_eq!(bytes(place.open("list.txt").unwrap().as_ref(), 0), png(0));
 }
 
+/// Which classes the numbers count, where others have names, cannot be told.
+#[test]
+fn numbers_beside_names_are_refused() {
+    let place = place();
+    let mixed = [
+        ("l.csv", &b"path,label\nx/1.png,0\nx/2.png,1\ny/2.png,dog\n"[..], 2),
+        ("l.txt", b"x/1.png 1\nx/2.png dog\n", 2),
+    ];
+    for (name, content, line) in mixed {
+        place.write(name, content);
+        let unlabelled = place.open_with("", LabelSource::None).unwrap();
+        let opened = place.open_with("", LabelSource::File(place.path("l.csv"))).err().unwrap().to_string();
+        let named = listed(unlabelled.as_ref(), &place.path(name)).unwrap_err().to_string();
+        for error in [place.error(name), named, opened] {
+            assert!(error.contains("is a number, but \"dog\" in line"), "{error}");
+            assert!(error.contains(&format!("line {line}: ")), "{error}");
+        }
+    }
+}
+
+/// However the folder of the images was given, and however a table writes it.
+#[test]
+fn label_files_fit_through_links_and_folders_above() {
+    let place = Workplace::with_images(&["ph/a/1.png", "ph/b/2.png", "lists/none.png"]);
+    std::os::unix::fs::symlink(place.path("ph"), place.path("link")).unwrap();
+    let root = fs_err::canonicalize(place.root()).unwrap().display().to_string();
+    let relative = "../ph/a/1.png\n../ph/b/2.png\n".as_bytes();
+    place.write("lists/l.txt", relative);
+    let write = |one: &str, other: &str| {
+        place.write("t/labels.csv", format!("path,label\n{one},x\n{other},y\n").as_bytes())
+    };
+    for data in ["ph", "link", "lists/../ph", "lists/l.txt", "t/../link"] {
+        for (one, other) in [
+            ("ph/a/1.png", "ph/b/2.png"),
+            ("link/a/1.png", "ph/b/2.png"),
+            ("lists/../ph/a/1.png", "link/../ph/b/2.png"),
+            ("link/a/1.png", "link/b/../b/2.png"),
+        ] {
+            let table = write(&format!("{root}/{one}"), &format!("{root}/{other}"));
+            let opened = place.open_with(data, LabelSource::File(table.clone())).unwrap();
+            assert_eq!(labels(&*opened), [Some(0), Some(1)], "{data}: {one}, {other}");
+            // The same image by two spellings.
+            write(&format!("{root}/{one}"), &format!("{root}/link/a/1.png"));
+            let error = place.open_with(data, LabelSource::File(table)).err().unwrap().to_string();
+            assert!(error.contains("already has a label in line 2"), "{data}: {one}: {error}");
+        }
+        let opened =
+            place.open_with(data, LabelSource::File(write("../ph/a/1.png", "../link/b/2.png"))).unwrap();
+        assert_eq!(labels(&*opened), [Some(0), Some(1)], "{data}: from the folder of the table on");
+    }
+    place.write("lists/twice.txt", b"../ph/a/1.png\n../link/a/1.png\n");
+    assert!(place.error("lists/twice.txt").contains("line 2: ../link/a/1.png is already listed in line 1"));
+}
+
+#[test]
+fn paths_of_a_list_may_be_any_bytes() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = place();
+    let name = [place.root().as_os_str().as_bytes(), b"/caf\xe9.png"].concat();
+    fs_err::write(std::ffi::OsStr::from_bytes(&name), png(7)).unwrap();
+    let options = OpenOptions::default();
+    for end in [&b"\n"[..], b" 3\n", b"\t3\n"] {
+        let text = [&name, end, place.root().as_os_str().as_bytes(), b"/x/1.png\n"].concat();
+        let data = open_lines(&text, "standard input".as_ref(), &options).unwrap();
+        assert_eq!((data.len(), bytes(&*data, 0)), (2, png(7)));
+        assert!(data.path(0).ends_with("/caf\\xe9.png"), "{}", data.path(0));
+        place.write("l.txt", &text);
+        assert_eq!(bytes(&*place.open("l.txt").unwrap(), 0), png(7), "kept as a list");
+    }
+}
+
 #[test]
 fn label_files_fit_by_path_or_its_end() {
     let place = place();
@@ -248,9 +319,15 @@ fn a_list_names_images_by_file_and_their_classes_are_those_of_the_data() {
     let table =
         found("mine.csv", b"path,label\ncat/c_1.png,tabby\ndog/d_1.png,\ncat/c_2.png,lynx\n").unwrap();
     assert_eq!((table.images, table.classes), (vec![(0, 1), (1, 0)], vec!["lynx".into(), "tabby".into()]));
-    // Numbers count the data's classes.
+    // Numbers are classes of their own, as where the whole data set is opened with them.
     let numbers = found("numbers.csv", b"path,label\nc_1.png,1\nd_1.png,0\n").unwrap();
-    assert_eq!((numbers.images, numbers.classes), (vec![(0, 1), (2, 0)], list.classes));
+    assert_eq!(
+        (numbers.images, &numbers.classes[..]),
+        (vec![(0, 1), (2, 0)], &["0", "1"].map(String::from)[..])
+    );
+    assert!(numbers.of_its_own && !list.of_its_own && !table.of_its_own);
+    let opened = place.open_with("", LabelSource::File(place.path("numbers.csv"))).unwrap();
+    assert_eq!((opened.classes(), opened.label(0)), (&numbers.classes[..], Some(1)));
 
     for (name, content, words) in [
         ("a.txt", &b"d_1.png\nc_1.png\ndog/d_1.png\n"[..], "line 3: dog/d_1.png is already named in line 1"),

@@ -94,6 +94,34 @@ fn samples_with_labels() {
     }
 }
 
+/// Which classes the numbers count, where others have names, cannot be told.
+#[test]
+fn numbers_in_one_shard_and_names_in_another_are_refused() {
+    let place = Workplace::new();
+    let image = png(1);
+    archive(
+        &place.path("m0.tar"),
+        &[("1.png", &image), ("1.cls", b"cat"), ("2.png", &image), ("2.cls", b"dog")],
+    );
+    archive(&place.path("m1.tar"), &[("1.png", &image), ("1.cls", b"0"), ("2.png", &image), ("2.cls", b"1")]);
+    let error = place.error("m*.tar");
+    assert!(error.contains("m1.tar") && error.contains("of 1.png is the number \"0\""), "{error}");
+    assert!(error.contains("of 1.png in ") && error.contains("m0.tar is the name \"cat\""), "{error}");
+    assert!(error.contains("pack all of them again with names"), "{error}");
+    // The numbers have those names elsewhere.
+    let json: [&[u8]; 2] = [br#"{"label": 1, "class": "cat"}"#, br#"{"label": 0, "class": "dog"}"#];
+    archive(
+        &place.path("m2.tar"),
+        &[("1.png", &image), ("1.json", json[0]), ("2.png", &image), ("2.json", json[1])],
+    );
+    let data = place.open("{m0,m1,m2}.tar").unwrap();
+    assert_eq!(labels(&*data), [1, 0, 0, 1, 1, 0].map(Some));
+    assert_eq!(data.classes(), ["dog", "cat"]);
+    // Characters are names beside each other.
+    archive(&place.path("c.tar"), &[("1.png", &image), ("1.cls", b"7"), ("2.png", &image), ("2.cls", b"A")]);
+    assert_eq!(place.open("c.tar").unwrap().classes(), ["7", "A"]);
+}
+
 #[test]
 fn a_packed_folder_has_its_folders_as_classes() {
     let place = Workplace::new();

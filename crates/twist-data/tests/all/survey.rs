@@ -31,7 +31,7 @@ fn classes_that_no_image_has_are_set_apart() {
     let place = Workplace::with_images(&["1.png", "2.png", "3.png"]);
     place.write("rating.csv", b"path,label\n1.png,1\n2.png,2\n3.png,2\n");
     let data = place.open_with("", twist_data::LabelSource::File(place.path("rating.csv"))).unwrap();
-    let found = info(data.as_ref(), &InfoOptions::default());
+    let found = info(data.as_ref(), None, &SurveyOptions::default());
     let classes: Vec<_> = found.classes.iter().map(|class| (class.name.as_str(), class.images)).collect();
     assert_eq!((classes, found.imbalance), (vec![("1", 1), ("2", 2)], Some(2.0)));
     assert_eq!(found.empty_classes, ["0"]);

@@ -193,6 +193,13 @@ fn columns_may_come_in_any_order() {
     small(&place.path("a-2.parquet"), IMAGE, numbers);
     let error = place.error("a-*.parquet");
     assert!(error.contains("its column of labels is none, not label"), "{error}");
+    // Numbers here and names there would be two kinds of classes.
+    small(&place.path("a-2.parquet"), &format!("{IMAGE} required binary label (UTF8);"), |column| {
+        let words = ["cat", "dog", "cat"].map(ByteArray::from);
+        column.typed::<ByteArrayType>().write_batch(&words, None, None).map(drop).unwrap();
+    });
+    let error = place.error("a-*.parquet");
+    assert!(error.contains("a-2.parquet") && error.contains("its labels are text, not numbers"), "{error}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use twist_data::{Dataset, listed, subset};
-use twist_io::Refused;
+use twist_io::{Refused, some_of};
 use twist_model::ModelError;
 
 use super::balanced::draw;
@@ -82,6 +82,13 @@ impl LabelledImages {
                 some.len(),
                 some.len() + found.images.len(),
                 lines.join(", ")
+            ));
+        }
+        if found.of_its_own {
+            notes.push(format!(
+                "{}: its labels are numbers and classes of their own; the classes of the data set ({}) are meant by their names",
+                file.display(),
+                some_of(dataset.classes(), NAMED)
             ));
         }
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned());

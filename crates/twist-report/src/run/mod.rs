@@ -122,12 +122,10 @@ impl Run {
         }
         let naming = names::read(path, outputs.unwrap_or(0) as u32, weights.clone(), &mut notes);
         samples.iter_mut().for_each(|samples| samples.merge(&naming));
-        if read_optional(&path.join(files::LABELS))?.is_some_and(|table| labels_in(&table).is_none()) {
-            notes.damaged(
-                "labels.csv is not a table with the columns path and label, so the labels in it were left out; correct it, or \
-                 move it away."
-                    .into(),
-            );
+        if let Some(Err(reason)) = read_optional(&path.join(files::LABELS))?.map(|table| labels_in(&table)) {
+            notes.damaged(format!(
+                "labels.csv cannot be used, so the labels in it were left out: {reason}; correct it, or move it away."
+            ));
         }
         let absolute = fs_err::canonicalize(path).map_err(|source| ReportError::Read { source })?;
         let name =

@@ -295,6 +295,27 @@ fn labels_are_listed_and_taken_back_without_those_of_others() {
     );
 }
 
+/// What `--labels` would refuse is not made, and nothing is added to what it refuses.
+#[test]
+fn labels_that_could_not_be_read_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("labels.csv");
+    let mut site = site(folder.path(), Helpers::default());
+    let label =
+        |site: &mut Site, label: &str| post(site, "api/label", &json!({ "rows": [3], "label": label }));
+    refused(&label(&mut site, "-1"), 409, "no label");
+    refused(&label(&mut site, "3.0"), 409, "read as `3`");
+    assert!(!file.exists());
+    let twice = "path,label\na/1.png,dog\n./a/1.png,cat\n";
+    fs_err::write(&file, twice).unwrap();
+    refused(&label(&mut site, "dog"), 409, "line 3 names ./a/1.png, as line 2 does");
+    assert_eq!(fs_err::read_to_string(&file).unwrap(), twice);
+    fs_err::write(&file, "path,label\n./a/3.png,dog\n").unwrap();
+    granted(&label(&mut site, "cow"));
+    assert_eq!(fs_err::read_to_string(&file).unwrap(), "path,label\n./a/3.png,cow\n");
+    assert_eq!(granted(&get(&mut site, "api/image/3"))["image"]["mine"], "cow");
+}
+
 #[test]
 fn images_are_found_by_the_names_of_their_files() {
     let folder = tempfile::tempdir().unwrap();

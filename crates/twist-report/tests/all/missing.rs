@@ -46,7 +46,7 @@ fn each_file_may_be_missing_or_damaged() {
         ("thumbnails.tar", "no thumbnails", "thumbnails.tar could not be read"),
         ("augmentation.png", "no contact sheet", "augmentation.png is damaged"),
         ("evaluations.jsonl", "", "evaluations.jsonl could not be read"),
-        ("labels.csv", "", "labels.csv is not a table"),
+        ("labels.csv", "", "labels.csv cannot be used"),
         ("clusters.json", "", "Classes appear without their names"),
     ];
     let mut seen = 0;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use twist_io::{Refused, read_if_there, write_json};
 
 use super::names::ClusterNames;
@@ -20,7 +22,7 @@ const VERSION: u32 = 1;
 struct Written {
     version: u32,
     clusters: u32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "once_each")]
     names: BTreeMap<u32, String>,
     #[serde(default)]
     merges: Vec<WrittenMerge>,
@@ -36,6 +38,29 @@ struct WrittenMerge {
     of: Vec<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+}
+
+/// Names by class. Of a class that is named twice, one name would be lost without a word.
+fn once_each<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<u32, String>, D::Error> {
+    struct OnceEach;
+    impl<'de> Visitor<'de> for OnceEach {
+        type Value = BTreeMap<u32, String>;
+
+        fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+            to.write_str("names by class number")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut names = BTreeMap::new();
+            while let Some((class, name)) = entries.next_entry::<u32, String>()? {
+                if let Some(first) = names.insert(class, name) {
+                    return Err(A::Error::custom(format!("class {class} is named twice, first `{first}`")));
+                }
+            }
+            Ok(names)
+        }
+    }
+    from.deserialize_map(OnceEach)
 }
 
 /// Where the names of a model's classes are: `clusters.json` in a run folder, `FILE.clusters.json` beside a weight file.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use twist_io::{Refused, printable};
+use twist_io::{Refused, composed, label_read_of, printable};
 
 use super::group::{Group, Groups};
 use super::weights::NamedWeights;
@@ -97,7 +97,7 @@ impl ClusterNames {
     /// # Errors
     /// The class does not exist; names that look like it are suggested.
     pub fn find(&self, text: &str) -> Result<Group, Refused> {
-        let text = text.trim();
+        let text = &*composed(text.trim());
         if let Ok(cluster) = text.parse() {
             return self.resolve(cluster);
         }
@@ -279,7 +279,7 @@ impl ClusterNames {
     ///
     /// A name must be free of every other group, hidden names included, because a merge can be undone.
     fn allowed(&self, name: &str, members: &[u32]) -> Result<Option<String>, Refused> {
-        let name = name.trim();
+        let name = &*composed(name.trim());
         let bad = |why: &str| Refused::new(format!("`{name}` cannot be the name of a class")).because(why);
         if name.is_empty() {
             return Err(bad("it is empty"));
@@ -292,8 +292,15 @@ impl ClusterNames {
                 "it has line breaks or invisible characters, such as those that change the direction of writing",
             ));
         }
-        if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        if name.bytes().all(|byte| byte.is_ascii_digit()) || name.parse::<u32>().is_ok() {
             return Err(bad("it would be taken for the number of a class; add a word"));
+        }
+        match label_read_of(name) {
+            None => return Err(bad("it means \"no label\" in a file of labels; add a word")),
+            Some(read) if read != name => {
+                return Err(bad(&format!("a file of labels with it would be read as `{read}`; add a word")));
+            }
+            Some(_) => {}
         }
         if let Some(number) = name.strip_prefix("class ").filter(|number| number.parse::<u32>().is_ok()) {
             let own = members.iter().min().is_some_and(|least| least.to_string() == number);

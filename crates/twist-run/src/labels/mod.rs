@@ -10,9 +10,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use twist_io::{Refused, UpdateLock, printable, read_if_there, read_small, write_atomic};
+use twist_io::{
+    Refused, UpdateLock, composed, label_read_of, printable, read_if_there, read_small, write_atomic,
+};
 
-use self::table::Table;
+use self::table::{Table, image};
 use crate::{RunError, RunFolder, files};
 
 /// Longest label in characters.
@@ -22,7 +24,7 @@ const LONGEST: usize = 100;
 #[derive(Debug)]
 pub struct Labels {
     file: PathBuf,
-    given: BTreeMap<String, String>,
+    given: GivenLabels,
     /// Length and time of the file when it was read last.
     seen: Option<(u64, SystemTime)>,
 }
@@ -33,9 +35,9 @@ impl Labels {
     /// # Errors
     /// The file is there and is not a table with the columns `path` and `label`: it is not ours to write.
     pub fn open(file: PathBuf) -> Result<Self, RunError> {
-        let mut labels = Self { file, given: BTreeMap::new(), seen: None };
+        let mut labels = Self { file, given: GivenLabels::default(), seen: None };
         labels.seen = labels.stamp();
-        labels.given = labels.read()?.labels();
+        labels.given = GivenLabels(labels.read()?.labels());
         Ok(labels)
     }
 
@@ -45,24 +47,24 @@ impl Labels {
         if stamp != self.seen
             && let Ok(table) = self.read()
         {
-            (self.given, self.seen) = (table.labels(), stamp);
+            (self.given, self.seen) = (GivenLabels(table.labels()), stamp);
         }
     }
 
     /// The label of an image.
     pub fn of(&self, path: &str) -> Option<&str> {
-        self.given.get(path).map(String::as_str)
+        self.given.of(path)
     }
 
     /// How many images have one.
     pub fn count(&self) -> usize {
-        self.given.len()
+        self.given.0.len()
     }
 
     /// Every different label with its number of images, the most frequent first.
     pub fn counts(&self) -> Vec<(&str, usize)> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        self.given.values().for_each(|label| *counts.entry(label).or_default() += 1);
+        self.given.0.values().for_each(|label| *counts.entry(label).or_default() += 1);
         let mut counts: Vec<_> = counts.into_iter().collect();
         counts.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
         counts
@@ -81,11 +83,20 @@ impl Labels {
         if printable(label) != label {
             return Err("a label has no line breaks and no characters that cannot be seen".into());
         }
+        match label_read_of(label) {
+            None if !label.is_empty() => {
+                return Err(format!("`{label}` means \"no label\" in a file of labels; choose another word"));
+            }
+            Some(read) if read != composed(label) => {
+                return Err(format!("`{label}` would be read as `{read}`; write that, or add a word"));
+            }
+            _ => {}
+        }
         let _lock = UpdateLock::of(&self.file).map_err(|error| error.to_string())?;
         let mut table = self.read().map_err(|error| error.to_string())?;
         table.set(paths, label);
         write_atomic(&self.file, |file| table.write(file)).map_err(|error| error.to_string())?;
-        (self.given, self.seen) = (table.labels(), self.stamp());
+        (self.given, self.seen) = (GivenLabels(table.labels()), self.stamp());
         Ok(())
     }
 
@@ -103,9 +114,23 @@ impl Labels {
     }
 }
 
-/// Labels by path in a table with the columns `path` and `label`; `None` for anything else.
-pub fn labels_in(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
-    Table::read(bytes).ok().map(|table| table.labels())
+/// Labels by image.
+#[derive(Debug, Default)]
+pub struct GivenLabels(BTreeMap<String, String>);
+
+impl GivenLabels {
+    /// The label of the image at a path, in whichever form of Unicode.
+    pub fn of(&self, path: &str) -> Option<&str> {
+        self.0.get(&*image(path)).map(String::as_str)
+    }
+}
+
+/// The labels in a table with the columns `path` and `label`.
+///
+/// # Errors
+/// A sentence that says why it is not one.
+pub fn labels_in(bytes: &[u8]) -> Result<GivenLabels, String> {
+    Table::read(bytes).map(|table| GivenLabels(table.labels()))
 }
 
 /// Writes `labels.csv` of the run in `folder` anew, from paths and labels. A table with others, from a run that was here before, is
@@ -140,7 +165,7 @@ mod tests {
         labels.set(&["a.png", "b,c.png"], " cat ").unwrap();
         labels.set(&["d.png"], "=dog").unwrap();
         labels.set(&["a.png"], "").unwrap();
-        for bad in ["two\nlines", "\u{202e}tac", "\u{1b}[2J"] {
+        for bad in ["two\nlines", "\u{202e}tac", "\u{1b}[2J", "-1", "-1.0", "3.0"] {
             assert!(labels.set(&["a.png"], bad).is_err(), "{bad:?}");
         }
         assert_eq!(fs_err::read_to_string(&file).unwrap(), "path,label\n\"b,c.png\",cat\nd.png,'=dog\n");

@@ -1,9 +1,10 @@
 //! The table itself, as others wrote it: only the edited cells change.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Write};
 
-use twist_io::{has_further_lines, shown, text_of_cell, text_to_cell};
+use twist_io::{composed, has_further_lines, shown, text_of_cell, text_to_cell};
 
 /// What Excel puts in front of a table in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -40,7 +41,7 @@ impl Table {
             one.ok_or_else(|| format!("its first line must name one column `{name}`"))
         };
         let (path_at, label_at) = (place("path")?, place("label")?);
-        let mut rows = Vec::new();
+        let (mut rows, mut first): (Vec<Vec<String>>, HashMap<String, u64>) = (Vec::new(), HashMap::new());
         for record in reader.records() {
             let record = record.map_err(|error| error.to_string())?;
             let line = record.position().map_or(0, csv::Position::line);
@@ -56,18 +57,24 @@ impl Table {
                     "line {line} has {got} columns and the first line {expected}: quote fields that contain commas"
                 ));
             }
-            rows.push(owned(&record));
+            let row = owned(&record);
+            let image = image(text(&row, path_at)).into_owned();
+            if let Some(first) = first.insert(image, line).filter(|_| !text(&row, path_at).is_empty()) {
+                let path = shown(text(&row, path_at));
+                return Err(format!("line {line} names {path}, as line {first} does: remove one of them"));
+            }
+            rows.push(row);
         }
         let marked = bytes.starts_with(BYTE_ORDER_MARK);
         let crlf = bytes.split(|byte| *byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r"));
         Ok(Self { header, rows, path_at, label_at, marked, crlf })
     }
 
-    /// Labels by the path of the image; of two rows for one image the later holds.
+    /// Labels by [`image`].
     pub(super) fn labels(&self) -> BTreeMap<String, String> {
         let labels = self.rows.iter().map(|row| (text(row, self.path_at), text(row, self.label_at)));
         let given = labels.filter(|(path, label)| !path.is_empty() && !label.is_empty());
-        given.map(|(path, label)| (path.to_owned(), label.to_owned())).collect()
+        given.map(|(path, label)| (image(path).into_owned(), label.to_owned())).collect()
     }
 
     /// Adds a row for an image that has none.
@@ -81,22 +88,21 @@ impl Table {
 
     /// Gives the images at `paths` the label, or takes theirs away when it is empty. A row that says nothing else then goes.
     pub(super) fn set(&mut self, paths: &[&str], label: &str) {
-        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
-        for (place, row) in self.rows.iter().enumerate() {
-            places.entry(text(row, self.path_at).to_owned()).or_default().push(place);
-        }
+        let rows = self.rows.iter().enumerate();
+        let mut places: HashMap<String, usize> =
+            rows.map(|(place, row)| (image(text(row, self.path_at)).into_owned(), place)).collect();
         for path in paths {
-            match places.get(*path) {
-                Some(own) => own.iter().for_each(|place| self.write_label(*place, label)),
+            match places.get(&*image(path)) {
+                Some(own) => self.write_label(*own, label),
                 None if label.is_empty() => {}
                 None => {
-                    places.insert((*path).to_owned(), vec![self.rows.len()]);
+                    places.insert(image(path).into_owned(), self.rows.len());
                     self.push(path, label);
                 }
             }
         }
         if label.is_empty() {
-            let emptied = paths.iter().filter_map(|path| places.get(*path)).flatten().copied();
+            let emptied = paths.iter().filter_map(|path| places.get(&*image(path))).copied();
             let says_nothing = |row: &Vec<String>| {
                 row.iter().enumerate().all(|(at, cell)| at == self.path_at || cell.trim().is_empty())
             };
@@ -130,6 +136,11 @@ impl Table {
         }
         table.flush()
     }
+}
+
+/// The image that a path stands for, as `--labels` compares paths.
+pub(super) fn image(path: &str) -> Cow<'_, str> {
+    composed(path.trim_start_matches("./"))
 }
 
 /// What a cell says.
@@ -189,6 +200,8 @@ mod tests {
             (b"path,label,Label\na.png,cat,dog\n", "one column `label`"),
             (b"path,label\n\xff,a\n", "UTF-8"),
             (b"path,label\na.png,\"cat\nb.png,dog\nc.png,cat\n", "line 2, \"cat\\nb.png,dog"),
+            (b"path,label\na.png,cat\nb.png,cat\na.png,dog\n", "line 4 names a.png, as line 2 does"),
+            ("path,label\ncaf\u{e9}.png,cat\n./cafe\u{301}.png,dog\n".as_bytes(), "as line 2 does"),
             (b"path,label\na.png,cat\nb, left.png,dog\n", "line 3 has 3 columns"),
         ] {
             let said = Table::read(bytes).unwrap_err();

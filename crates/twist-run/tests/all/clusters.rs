@@ -83,10 +83,19 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     names.rename(2, "trees").unwrap();
     names.rename(4, "bushes").unwrap();
     names.merge(&[2, 4], Some("plants")).unwrap();
+    names.rename(5, "cafe\u{301}").unwrap();
+    assert_eq!(names.find("caf\u{e9}").unwrap().class, names.find("cafe\u{301}").unwrap().class);
     let before = names.clone();
     for (name, word) in [
         ("", "empty"),
         ("17", "number"),
+        ("03", "number"),
+        ("+3", "number"),
+        ("-1", "no label"),
+        ("-1.0", "no label"),
+        ("3.0", "read as `3`"),
+        ("caf\u{e9}", "class 5"),
+        ("cafe\u{301}", "class 5"),
         ("two\nlines", "line breaks"),
         ("class 3", "unnamed classes"),
         ("plants", "class 2"),
@@ -137,6 +146,10 @@ fn a_file_that_could_not_have_been_written_is_refused() {
         ),
         (r#"{"version": 1, "clusters": 4, "merges": [{"of": [1, 2]}, {"of": [2, 1]}]}"#, "two classes"),
         (r#"{"version": 1, "clusters": 4, "unsure": 3}"#, "probability"),
+        (
+            r#"{"version": 1, "clusters": 4, "names": {"1": "x", "1": "y"}}"#,
+            "class 1 is named twice, first `x`",
+        ),
         (r#"{"version": 1, "clusters": 4"#, "EOF"),
         ("", "EOF"),
     ];

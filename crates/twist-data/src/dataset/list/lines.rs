@@ -6,6 +6,7 @@ use super::{NOT_TEXT, Row};
 use crate::DataError;
 use crate::dataset::file_pool::read_file;
 use crate::dataset::kinds::is_known;
+use crate::dataset::names::readable;
 
 /// Reads the list. Empty lines are skipped.
 pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
@@ -18,12 +19,14 @@ pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<Row>, DataError> {
     let mut rows = Vec::new();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     for (number, line) in (1..).zip(bytes.split(|&b| b == b'\n')) {
-        let text = std::str::from_utf8(line).ok().filter(|text| !text.contains('\0'));
-        let text = text.ok_or_else(|| bad(number, NOT_TEXT))?.trim_end_matches('\r');
-        if text.trim().is_empty() {
+        if line.contains(&0) {
+            return Err(bad(number, NOT_TEXT));
+        }
+        if line.trim_ascii().is_empty() {
             continue;
         }
-        let (name, label) = split(text);
+        let (name, label) = split(line);
+        let label = label.map(str::from_utf8).transpose().map_err(|_| bad(number, NOT_TEXT))?;
         if name.is_empty() {
             return Err(bad(number, "there is a label but no path before it"));
         }
@@ -32,7 +35,8 @@ pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<Row>, DataError> {
         }
         rows.push(Row {
             line: number as u64,
-            path: name.to_owned(),
+            path: readable(name),
+            bytes: std::str::from_utf8(name).is_err().then(|| name.to_vec()),
             label: label.map(str::to_owned),
             class: None,
         });
@@ -42,18 +46,20 @@ pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<Row>, DataError> {
 
 /// Path and label of a line. A tab always separates them; a space does where the text before it ends as image files
 /// do (`a/b.jpg 3`, the field's usual list), because paths may contain spaces.
-fn split(line: &str) -> (&str, Option<&str>) {
-    if let Some((path, label)) = line.split_once('\t') {
-        return (path.trim(), Some(label.trim()));
+fn split(line: &[u8]) -> (&[u8], Option<&[u8]>) {
+    if let Some(tab) = line.iter().position(|&byte| byte == b'\t') {
+        return parted(line, tab);
     }
-    let line = line.trim();
-    if is_known(line.as_bytes()) {
-        return (line, None);
-    }
-    match line.rsplit_once(' ') {
-        Some((path, label)) if is_known(path.trim_end().as_bytes()) => (path.trim_end(), Some(label)),
+    let line = line.trim_ascii();
+    match line.iter().rposition(|&byte| byte == b' ') {
+        Some(space) if !is_known(line) && is_known(line[..space].trim_ascii_end()) => parted(line, space),
         _ => (line, None),
     }
+}
+
+/// What stands before and after a separator.
+fn parted(line: &[u8], at: usize) -> (&[u8], Option<&[u8]>) {
+    (line[..at].trim_ascii(), Some(line[at + 1..].trim_ascii()))
 }
 
 #[cfg(test)]
@@ -62,12 +68,12 @@ mod tests {
 
     #[test]
     fn paths_with_and_without_labels() {
-        assert_eq!(split("a/b.jpg"), ("a/b.jpg", None));
-        assert_eq!(split("a/b.jpg 3"), ("a/b.jpg", Some("3")));
-        assert_eq!(split("a b.HEIC 3"), ("a b.HEIC", Some("3")));
-        assert_eq!(split("my pictures/b c.JPEG 3"), ("my pictures/b c.JPEG", Some("3")));
-        assert_eq!(split("my pictures/b c.jpg"), ("my pictures/b c.jpg", None));
-        assert_eq!(split("odd name\tblue whale"), ("odd name", Some("blue whale")));
-        assert_eq!(split("name without extension"), ("name without extension", None));
+        assert_eq!(split(b"a/b.jpg"), (&b"a/b.jpg"[..], None));
+        assert_eq!(split(b"a/b.jpg 3"), (&b"a/b.jpg"[..], Some(&b"3"[..])));
+        assert_eq!(split(b"a b.HEIC 3"), (&b"a b.HEIC"[..], Some(&b"3"[..])));
+        assert_eq!(split(b"my pictures/b c.JPEG 3"), (&b"my pictures/b c.JPEG"[..], Some(&b"3"[..])));
+        assert_eq!(split(b"my pictures/b c.jpg"), (&b"my pictures/b c.jpg"[..], None));
+        assert_eq!(split(b"odd name\tblue whale"), (&b"odd name"[..], Some(&b"blue whale"[..])));
+        assert_eq!(split(b"name without extension"), (&b"name without extension"[..], None));
     }
 }

@@ -4,10 +4,12 @@ mod lines;
 mod table;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use twist_io::shown;
+use twist_io::{composed, decomposed, shown};
 
 pub(crate) use self::lines::read as read_lines;
 pub(crate) use self::table::labels as table_labels;
@@ -16,7 +18,8 @@ use super::classes::Labels;
 use super::file_pool::read_image;
 use super::identity::{Identity, of_files};
 use super::left_out::{LeftOut, Leftovers};
-use super::unicode::{composed, decomposed};
+use super::names::NameTable;
+use super::real::RealPaths;
 use super::{Dataset, Stored};
 use crate::DataError;
 
@@ -28,19 +31,33 @@ const NOT_TEXT: &str = "not UTF-8 text: save the list as UTF-8";
 pub(crate) struct Row {
     /// One-based line in the list.
     pub(crate) line: u64,
-    /// As written.
+    /// As written; bytes that are not UTF-8 as `\xNN`.
     pub(crate) path: String,
+    /// The path as written, where it is not UTF-8.
+    pub(crate) bytes: Option<Vec<u8>>,
     /// As written: a class number or name.
     pub(crate) label: Option<String>,
     /// Name of the class, where `label` is its number.
     pub(crate) class: Option<String>,
 }
 
+impl Row {
+    /// The path as the file system takes it.
+    fn name(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or(self.path.as_bytes())
+    }
+
+    /// The path from `folder` on.
+    fn file(&self, folder: &Path) -> PathBuf {
+        folder.join(OsStr::from_bytes(self.name()))
+    }
+}
+
 /// Images in the order of a list. Relative paths start at the list's folder.
 #[derive(Debug)]
 pub(crate) struct List {
     folder: PathBuf,
-    names: Vec<String>,
+    names: NameTable,
     labels: Labels,
     left_out: Vec<LeftOut>,
 }
@@ -69,18 +86,18 @@ impl List {
         let (rows, left_out) = present(path, &folder, rows)?;
         refuse_duplicates(path, &folder, &rows)?;
         let labels = table::labels(path, &rows, &[])?;
-        Ok(Self { folder, names: rows.into_iter().map(|r| r.path).collect(), labels, left_out })
+        let mut names = NameTable::default();
+        rows.iter().for_each(|row| names.push(row.name()));
+        Ok(Self { folder, names, labels, left_out })
     }
 }
 
 /// An image listed twice would be counted twice in every figure, also where its path is written in another way.
 fn refuse_duplicates(path: &Path, folder: &Path, rows: &[Row]) -> Result<(), DataError> {
-    let from = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let mut places = RealPaths::default();
     let mut seen: HashMap<PathBuf, u64> = HashMap::with_capacity(rows.len());
     for row in rows {
-        // Components leave out `.` and repeated slashes.
-        let file = from.join(&row.path).components().collect();
-        if let Some(first) = seen.insert(file, row.line) {
+        if let Some(first) = seen.insert(places.of(&row.file(folder)), row.line) {
             let name = shown(&row.path);
             let reason = format!("{name} is already listed in line {first}: remove one of them");
             return Err(DataError::line(path, row.line, reason));
@@ -93,13 +110,17 @@ fn refuse_duplicates(path: &Path, folder: &Path, rows: &[Row]) -> Result<(), Dat
 /// the list belongs to another folder.
 fn present(path: &Path, folder: &Path, rows: Vec<Row>) -> Result<(Vec<Row>, Vec<LeftOut>), DataError> {
     let found: Vec<Option<String>> =
-        rows.par_iter().with_min_len(64).map(|row| existing(folder, &row.path)).collect();
+        rows.par_iter().with_min_len(64).map(|row| existing(folder, row)).collect();
     let missing = || rows.iter().zip(&found).filter(|(_, name)| name.is_none()).map(|(row, _)| row);
     let (count, first) = (missing().count(), missing().next());
     if let Some(torn) = missing().find(|row| row.path.contains('\n')) {
         let reason =
             format!("\"{}\" is one cell: a quote that opens there does not close", shown(&torn.path));
         return Err(DataError::line(path, torn.line, reason));
+    }
+    if let Some(odd) = missing().find(|row| row.bytes.is_some()) {
+        let reason = format!("{NOT_TEXT}. No file is called \"{}\" either", shown(&odd.path));
+        return Err(DataError::line(path, odd.line, reason));
     }
     if let Some(first) = first
         && 2 * count >= rows.len()
@@ -123,9 +144,13 @@ fn present(path: &Path, folder: &Path, rows: Vec<Row>) -> Result<(Vec<Row>, Vec<
 }
 
 /// The name under which a file of a list exists: as it is written, or in the other form of Unicode.
-fn existing(folder: &Path, name: &str) -> Option<String> {
-    if folder.join(name).is_file() {
-        return Some(name.to_owned());
+fn existing(folder: &Path, row: &Row) -> Option<String> {
+    let name = &row.path;
+    if row.file(folder).is_file() {
+        return Some(name.clone());
+    }
+    if row.bytes.is_some() {
+        return None;
     }
     [composed(name).into_owned(), decomposed(name)].into_iter().find(|form| folder.join(form).is_file())
 }
@@ -141,11 +166,11 @@ impl Dataset for List {
     }
 
     fn path(&self, index: usize) -> String {
-        self.names.get(index).cloned().unwrap_or_default()
+        self.names.text(index)
     }
 
     fn file(&self, index: usize) -> Option<PathBuf> {
-        Some(self.folder.join(self.names.get(index)?))
+        Some(self.folder.join(self.names.path(index)?))
     }
 
     fn label(&self, index: usize) -> Option<u32> {
@@ -164,7 +189,7 @@ impl Dataset for List {
     fn fingerprint(&self) -> String {
         let mut identity = Identity::new("list");
         for (index, content) in of_files(self.len(), |index| self.file(index)).into_iter().enumerate() {
-            identity.name(self.names[index].as_bytes());
+            identity.name(self.names.get(index).unwrap_or_default());
             identity.content(content);
             identity.label(self.label(index));
         }

@@ -2,16 +2,15 @@
 //! write is one too: there the column `name` says the class, and an image that is `unsure` has none.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use twist_io::{has_further_lines, shown, text_of_cell};
+use twist_io::{composed, has_further_lines, is_no_label, mixed_labels, shown, text_of_cell};
 
 use super::{NOT_TEXT, Row};
 use crate::DataError;
-use crate::dataset::classes::{Labels, is_no_label, small_number};
+use crate::dataset::classes::{Labels, small_number};
 use crate::dataset::file_pool::read_file;
-use crate::dataset::unicode::composed;
 
 /// The columns that mean something here.
 const KNOWN: [&str; 7] = ["path", "label", "class", "name", "cluster", "probability", "unsure"];
@@ -67,7 +66,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Row>, DataError> {
             Some(name) => (None, field(Some(name))),
             None => (field(label_column), field(class_column)),
         };
-        rows.push(Row { line, path: name, label, class });
+        rows.push(Row { line, path: name, bytes: None, label, class });
     }
     Ok(rows)
 }
@@ -127,6 +126,23 @@ pub(crate) fn labels(path: &Path, rows: &[Row], known: &[String]) -> Result<Labe
     let numbered = rows.iter().any(|r| r.label.is_some());
     let named = rows.iter().any(|r| r.class.is_some());
     if !(numbered && named) {
+        let names: HashSet<&str> = known.iter().map(String::as_str).collect();
+        let labels = rows.iter().map(|row| row.label.as_deref());
+        if let Some((number, name)) = mixed_labels(labels, |label| names.contains(label)) {
+            let [number, name] = [number, name].map(|row| &rows[row]);
+            let label = |row: &Row| shown(row.label.as_deref().unwrap_or_default()).into_owned();
+            return Err(DataError::line(
+                path,
+                number.line,
+                format!(
+                    "the label \"{}\" is a number, but \"{}\" in line {} is a name, and a number may count the classes that \
+                     others name: write names in all lines, or numbers in all lines",
+                    label(number),
+                    label(name),
+                    name.line
+                ),
+            ));
+        }
         return Labels::from_text(rows.iter().map(|r| r.label.as_deref().or(r.class.as_deref())), known)
             .map_err(|reason| DataError::labels(path, reason));
     }

@@ -16,6 +16,8 @@ pub(super) struct Columns {
     pub(super) label: Option<usize>,
     /// Names of both; their places may differ from file to file.
     names: [Option<String>; 2],
+    /// Whether the labels are text.
+    is_text: bool,
     /// Names of the classes, where the metadata has them.
     pub(super) classes: Option<Vec<String>>,
     /// Columns that are called as those of labels are, and that were not chosen.
@@ -110,7 +112,8 @@ impl Columns {
         others.sort();
         let unfit = unfit.iter().map(kind).collect();
         let names = [Some(image), label].map(|place| place.map(|i| leaves[i].path().string()));
-        Ok(Self { image, label, names, classes, unused, unfit, others })
+        let is_text = label.is_some_and(|i| leaves[i].physical_type() == Physical::BYTE_ARRAY);
+        Ok(Self { image, label, names, is_text, classes, unused, unfit, others })
     }
 
     /// The name of the column of labels.
@@ -144,6 +147,10 @@ impl Columns {
                 let (ours, theirs) = (called(ours), called(theirs));
                 return Err(format!("its column of {what} is {ours}, not {theirs}"));
             }
+        }
+        if self.is_text != other.is_text {
+            let what = |is_text| if is_text { "text" } else { "numbers" };
+            return Err(format!("its labels are {}, not {}", what(self.is_text), what(other.is_text)));
         }
         if self.classes != other.classes { Err("its class names differ".into()) } else { Ok(()) }
     }

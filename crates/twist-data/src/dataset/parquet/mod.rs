@@ -28,6 +28,7 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::RowGroupMetaData;
 use ::parquet::file::reader::{FileReader, Length, SerializedFileReader};
 use rayon::prelude::*;
+use twist_io::{composed, is_no_label};
 
 use self::chunk::Chunk;
 use self::columns::Columns;
@@ -35,11 +36,10 @@ use self::header::general;
 use self::labels::{Unread, read_labels};
 use self::pages::{PageCache, read_page};
 use self::shared_file::SharedFile;
-use super::classes::{Labels, is_no_label};
+use super::classes::Labels;
 use super::file_pool::kept_open;
 use super::identity::{Content, Identity};
 use super::left_out::{LeftOut, Leftovers};
-use super::unicode::composed;
 use super::{Dataset, LabelSource, Stored};
 use crate::DataError;
 

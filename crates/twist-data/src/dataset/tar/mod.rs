@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use rayon::prelude::*;
+use twist_io::{composed, is_no_label, mixed_labels, whole_number};
 
 use self::samples::Sample;
 pub(crate) use self::scan::CLASSES_KEY;
 use self::scan::{Damage, Scan, scan};
 use super::class_folders::{Folders, folder_labels, shared};
-use super::classes::{Labels, is_no_label};
+use super::classes::Labels;
 use super::file_pool::{FilePool, room};
 use super::identity::{Identity, of_pieces};
 use super::left_out::{LeftOut, Leftovers, found};
@@ -169,13 +170,11 @@ fn written_labels(
     if samples().all(|s| s.label.is_none()) {
         return Ok(None);
     }
-    let mut labels =
-        Labels::from_text(samples().map(|s| s.label.as_deref()), &[]).map_err(|reason| misfit(0, reason))?;
     let mut names: BTreeMap<u32, &str> = BTreeMap::new();
     for (file, samples) in shards.iter().enumerate() {
         for sample in samples {
             let (Some(label), Some(class)) = (&sample.label, &sample.class) else { continue };
-            let Ok(number) = label.parse() else { continue };
+            let Ok(number) = whole_number(label).parse() else { continue };
             let first = *names.entry(number).or_insert(class);
             if first != class {
                 let name = readable(&sample.name);
@@ -186,6 +185,33 @@ fn written_labels(
             }
         }
     }
+    // Where some samples have number and name of a class and others the name alone, all are numbers.
+    let numbers: HashMap<_, String> = names.iter().map(|(n, name)| (composed(name), n.to_string())).collect();
+    let one_to_one = numbers.len() == names.len();
+    let number = |label| numbers.get(&composed(label)).filter(|_| one_to_one).map_or(label, String::as_str);
+    let written = || samples().map(|sample| sample.label.as_deref().map(number));
+    if let Some((number, name)) = mixed_labels(written(), |_| false) {
+        let place = |wanted: usize| {
+            let mut first = 0;
+            let shard = shards.iter().position(|shard| {
+                first += shard.len();
+                wanted < first
+            });
+            let shard = shard.unwrap_or_default();
+            let sample = &shards[shard][wanted + shards[shard].len() - first];
+            (shard, readable(&sample.name), sample.label.as_deref().unwrap_or_default())
+        };
+        let ((file, numbered, number), (other, named, name)) = (place(number), place(name));
+        return Err(misfit(
+            file,
+            format!(
+                "the label of {numbered} is the number \"{number}\", but that of {named} in {} is the name \"{name}\", and a \
+                 number may count the classes that others name: pack all of them again with names, or with numbers",
+                files.path(other).display()
+            ),
+        ));
+    }
+    let mut labels = Labels::from_text(written(), &[]).map_err(|reason| misfit(0, reason))?;
     labels.rename(&names);
     Ok(Some(labels))
 }

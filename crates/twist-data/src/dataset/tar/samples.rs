@@ -132,9 +132,8 @@ pub(super) fn group(members: Vec<Member>, leftovers: &mut Leftovers) -> Result<V
 
 /// Two members of one name are two states of a file, as `tar -r` leaves them: which label belongs to which image cannot be told.
 fn refuse_copies(members: &[Member]) -> Result<(), BadMember> {
-    let counts = |member: &&Member| {
-        (member.label.is_some() || member.kind == Kind::Image) && !is_hidden(&member.name)
-    };
+    let counts =
+        |member: &&Member| (member.label.is_some() || member.kind == Kind::Image) && !is_hidden(&member.name);
     let mut seen: HashMap<&[u8], u64> = HashMap::with_capacity(members.len());
     for member in members.iter().filter(counts) {
         if let Some(first) = seen.insert(&member.name, member.header) {
