@@ -11,6 +11,7 @@ use twist_run::samples::Sample;
 use twist_run::{ClusterNames, Group, NamedWeights, RunError, Samples, files};
 
 use crate::exit::Usage;
+use crate::named_model;
 use crate::talk::Talk;
 
 /// Names, where they are kept, and what the model is.
@@ -109,7 +110,7 @@ fn shown_weights(model: &Model, path: &Path) -> Option<NamedWeights> {
 /// The names of the classes that `model`, opened as `path`, itself has. Names of the classes of other weights are warned of and
 /// not used.
 pub(crate) fn of_model(model: &Model, path: &Path, talk: &Talk) -> anyhow::Result<ClusterNames> {
-    Ok(warned(names_of_model(model, path)?, talk))
+    Ok(warned(names_of_model(model, &named_model::resolved(path, talk)?)?, talk))
 }
 
 /// The names, with the warning said that came along.

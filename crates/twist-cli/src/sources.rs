@@ -182,8 +182,8 @@ fn label_source(text: &str) -> LabelSource {
     }
 }
 
-/// A MODEL as it is kept: a path that begins at the root; the starter by its name.
-fn model_to_keep(model: &str) -> String {
+/// A MODEL as it is kept: a path that begins at the root; the starter and models of the hub by their names.
+pub(crate) fn model_to_keep(model: &str) -> String {
     if STARTER.is_meant(Path::new(model)) { model.to_owned() } else { absolute(model) }
 }
 

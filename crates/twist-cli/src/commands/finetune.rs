@@ -38,7 +38,7 @@ are scaled so that their mean equals it.";
 pub(crate) struct Args {
     /// A run folder, a checkpoint, a weight file, hf:ORG/NAME, or `starter`; can be left out with --resume --out RUN
     #[arg(value_name = "MODEL")]
-    model: Option<PathBuf>,
+    model: Option<String>,
     /// Images to learn from: any DATA
     #[arg(long, value_name = "DATA", help_heading = "Images")]
     train: Option<String>,
@@ -99,8 +99,7 @@ fn config(args: &Args, folder: &Path) -> anyhow::Result<FinetuneConfig> {
             "{what} is missing: `twist finetune MODEL --train DATA`, see `twist finetune --help`{hint}"
         ))
     };
-    let model = args.model.as_deref().map(std::path::absolute).transpose()?;
-    let model = model.map(|model| args.machine.of(model));
+    let model = args.model.as_deref().map(|model| args.machine.of(sources::model_to_keep(model).into()));
     let given = args.teach.options(None);
     let old = before.as_ref();
     let has_budget = args.budget.percent.is_some() || args.budget.labels.is_some();

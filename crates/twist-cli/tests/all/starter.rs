@@ -111,6 +111,30 @@ fn a_starter_that_is_here_is_used_by_its_name() {
 }
 
 #[test]
+fn models_that_have_a_name_are_fine_tuned_and_their_classes_renamed() {
+    let place = Place::new();
+    place.pictures("photos", 12);
+    let checkpoint =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/checkpoints/resnet_tiny.pth");
+    fs_err::create_dir_all(place.path("cache/models")).unwrap();
+    place.run(&format!("import {checkpoint} --out cache/models/starter.safetensors --size 32")).exits(0);
+    let [starter, hub] =
+        ["starter", "hf--org--net"].map(|name| place.path(format!("cache/models/{name}.safetensors")));
+    fs_err::copy(starter, &hub).unwrap();
+    for (model, out) in [("starter", "a"), ("hf:org/net", "b")] {
+        let flags = format!("--epochs 1 --out {out} --device cpu --threads 1");
+        run(&place, None, &format!("finetune {model} --train photos {flags}")).exits(0);
+        let config = fs_err::read_to_string(place.path(out).join("config.toml")).unwrap();
+        assert!(config.contains(&format!("model = \"{model}\"")), "{config}");
+        run(&place, None, &format!("finetune --resume {flags}")).exits(0).says(&["finished already"]);
+    }
+    fs_err::copy(place.path("b/model.safetensors"), &hub).unwrap();
+    run(&place, None, "clusters hf:org/net rename dots spots").exits(0);
+    let table = run(&place, None, "predict hf:org/net photos --device cpu --threads 1");
+    assert!(table.exits(0).out.contains(",spots,"), "{}", table.out);
+}
+
+#[test]
 fn flags_that_the_starter_decides_are_refused() {
     let place = Place::new();
     for flag in ["--out m.safetensors", "--mean 0,0,0", "--size 64", "--arch resnet18"] {

@@ -7,6 +7,7 @@ mod show;
 
 use std::path::PathBuf;
 
+use crate::named_model;
 use crate::names::Named;
 use crate::talk::Talk;
 
@@ -30,7 +31,7 @@ For a model of `twist finetune`, the classes are those of the labels.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A run folder, a checkpoint, or a weight file
+    /// A run folder, a checkpoint, a weight file, hf:ORG/NAME, or `starter`
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     #[command(subcommand)]
@@ -50,7 +51,8 @@ enum Action {
 
 /// Runs what was asked for.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
-    let (model, to_change) = (&args.model, || Named::to_change(&args.model));
+    let model = &named_model::resolved(&args.model, talk)?;
+    let to_change = || Named::to_change(model);
     let to_name = || to_change().inspect(|named| named.warn_of_classes_that_change(talk));
     match &args.action {
         Action::Show(args) => show::run(args, &Named::open(model, talk)?, talk),
