@@ -212,7 +212,7 @@ fn numbers_beside_names_are_refused() {
     let place = place();
     let mixed = [
         ("l.csv", &b"path,label\nx/1.png,0\nx/2.png,1\ny/2.png,dog\n"[..], 2),
-        ("l.txt", b"x/1.png 1\nx/2.png dog\n", 2),
+        ("l.txt", b"\nx/1.png 1\nx/2.png dog\n", 2),
     ];
     for (name, content, line) in mixed {
         place.write(name, content);
