@@ -11,28 +11,8 @@ use super::set::{OfficialSet, SetTags};
 use super::tags::{Tag, Tags};
 use crate::{DataError, Dataset};
 
-const CLASSES: [&str; 20] = [
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
-];
+const CLASSES: &str = "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person \
+     pottedplant sheep sofa train tvmonitor";
 
 const TRAINING: &str = "VOCtrainval_06-Nov-2007.tar";
 const TEST: &str = "VOCtest_06-Nov-2007.tar";
@@ -60,8 +40,8 @@ fn files(layout: &Layout, images: &[String], archive: &'static str) -> Result<Ar
 fn split(layout: &Layout, split: &str, archive: &'static str) -> Result<(Vec<String>, Tags), DataError> {
     let images = list(layout, split, archive)?.texts();
     let place: HashMap<&str, usize> = images.iter().map(String::as_str).zip(0..).collect();
-    let mut tags = Tags::absent(images.len(), CLASSES.map(str::to_owned).to_vec());
-    for (class, name) in CLASSES.iter().enumerate() {
+    let mut tags = Tags::absent(images.len(), CLASSES.split(' ').map(str::to_owned).collect());
+    for (class, name) in CLASSES.split(' ').enumerate() {
         let lines = list(layout, &format!("{name}_{split}"), archive)?;
         let mut seen = vec![false; images.len()];
         for line in &lines.lines {

@@ -40,35 +40,25 @@ pub fn finetune_seeds(
     for place in 0..seeds.max(1) {
         let options = FinetuneOptions { seed: options.seed + place, ..options.clone() };
         let labelled = LabelledImages::choose(train, budget, options.seed)?;
-        let kept = match kept {
-            Some(folder) => {
-                let of = training(source, &labelled, Some(test), &options, machine)?.identity()?;
-                Some(Kept::new(folder, &format!("finetune-seed-{}", options.seed), of)?)
-            }
-            None => None,
-        };
-        let done = kept.as_ref().map(Kept::end).transpose()?.flatten();
-        let metrics = match (done, kept) {
-            (Some(metrics), _) => metrics,
-            (None, kept) => {
-                let mut told = |done: usize, all: usize| progress(place, done, all);
-                let wants_to_know = foretell.is_some();
-                let mut tell = |costs: Costs, work: Work| {
-                    foretell.take().into_iter().for_each(|foretell| foretell(costs, work));
-                };
-                let mut around = Surroundings {
-                    place: kept.as_ref().map(Kept::place).transpose()?.unwrap_or_default(),
-                    recorders: vec![Box::new(StepsDone::new(&mut told))],
-                    foretell: if wants_to_know { Some(&mut tell) } else { None },
-                    ..Surroundings::default()
-                };
-                // Nobody raises the flag, so the training ends by itself.
-                let ended = finetune(source, &labelled, Some(test), &options, machine, &mut around)?;
-                let Some(Finetuned { metrics, .. }) = ended else { break };
-                kept.map_or(Ok(()), |kept| kept.keep(&metrics))?;
-                metrics
-            }
-        };
+        let name = format!("finetune-seed-{}", options.seed);
+        let of = || training(source, &labelled, Some(test), &options, machine)?.identity();
+        let metrics = Kept::once((kept, &name), of, |kept| {
+            let mut told = |done: usize, all: usize| progress(place, done, all);
+            let wants_to_know = foretell.is_some();
+            let mut tell = |costs: Costs, work: Work| {
+                foretell.take().into_iter().for_each(|foretell| foretell(costs, work));
+            };
+            let mut around = Surroundings {
+                place: kept.unwrap_or_default(),
+                recorders: vec![Box::new(StepsDone::new(&mut told))],
+                foretell: if wants_to_know { Some(&mut tell) } else { None },
+                ..Surroundings::default()
+            };
+            let ended = finetune(source, &labelled, Some(test), &options, machine, &mut around)?;
+            Ok(ended.map(|Finetuned { metrics, .. }| metrics))
+        })?;
+        // Nobody raises the flag, so the training ends by itself.
+        let Some(metrics) = metrics else { break };
         runs.push((options.seed, metrics));
     }
     let mut figures = Figures::default();

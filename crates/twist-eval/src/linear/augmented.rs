@@ -27,9 +27,10 @@ const VIT_LR: [f64; 2] = [0.02, 0.0015];
 const VIT_BLOCKS: usize = 4;
 
 /// Which networks a released protocol is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReleasedFor {
     /// ResNets: what the backbone gives.
+    #[default]
     Convolutional,
     /// Vision transformers: class tokens of the last four blocks.
     Transformer,
@@ -52,7 +53,7 @@ impl ReleasedFor {
 }
 
 /// A released protocol, with what is said otherwise.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AugmentedLinear {
     /// Whose it is.
     pub network: ReleasedFor,
@@ -73,15 +74,7 @@ pub struct AugmentedLinear {
 impl AugmentedLinear {
     /// That of convolutional networks (`evaluate.py`): features of the last layer, rate 0.2.
     pub fn resnet() -> Self {
-        Self {
-            network: ReleasedFor::Convolutional,
-            epochs: None,
-            batch_size: None,
-            lr: None,
-            test_every: None,
-            precision: None,
-            seed: 0,
-        }
+        Self::default()
     }
 
     /// That of transformers (`evaluate_vitlinear.py`): the class tokens of the last four blocks, rate 0.02 (ViT-B: 0.0015)
@@ -162,25 +155,19 @@ pub fn augmented_linear(
         tags: None,
         test: Some(Arc::clone(test)),
     };
-    let kept = match kept {
-        Some(folder) => {
-            let kept = Kept::new(folder, &format!("linear-{}", how.network.name()), training.identity()?)?;
-            if let Some(done) = kept.end()? {
-                return Ok(Some(done));
-            }
-            around.place = kept.place()?;
-            Some(kept)
+    let name = format!("linear-{}", how.network.name());
+    let of = || training.identity();
+    Kept::once((kept, &name), of, |place| {
+        if let Some(place) = place {
+            around.place = place;
         }
-        None => None,
-    };
-    let Some((_, epochs)) = training.train(around)? else { return Ok(None) };
-    let mut protocol = training.plan.config.protocol(training.plan.run.total_steps);
-    protocol["name"] = how.network.name().into();
-    protocol["labels"] = labelled.chosen;
-    protocol["twist"] = env!("CARGO_PKG_VERSION").into();
-    say_selection(&mut protocol, figure::LINEAR, &epochs);
-    let metrics = Metrics { figures: tested(figure::LINEAR, &epochs), protocol, ..Metrics::default() };
-    let result = AugmentedResult { metrics, epochs };
-    kept.map_or(Ok(()), |kept| kept.keep(&result))?;
-    Ok(Some(result))
+        let Some((_, epochs)) = training.train(around)? else { return Ok(None) };
+        let mut protocol = training.plan.config.protocol(training.plan.run.total_steps);
+        protocol["name"] = how.network.name().into();
+        protocol["labels"] = labelled.chosen.clone();
+        protocol["twist"] = env!("CARGO_PKG_VERSION").into();
+        say_selection(&mut protocol, figure::LINEAR, &epochs);
+        let metrics = Metrics { figures: tested(figure::LINEAR, &epochs), protocol, ..Metrics::default() };
+        Ok(Some(AugmentedResult { metrics, epochs }))
+    })
 }

@@ -27,11 +27,31 @@ struct ResultFile<T> {
 }
 
 impl Kept {
+    /// What `train` gives, unless the files called `name` in `folder` have it already; without a folder nothing is kept. `of` says
+    /// which training it is, and `train` gets the place of its state. `None`: it was asked to stop before its end.
+    ///
+    /// # Errors
+    /// As [`Kept::new`], [`Kept::end`], [`Kept::place`] and [`Kept::keep`]; those of `of` and `train`.
+    pub(crate) fn once<T: Serialize + DeserializeOwned>(
+        (folder, name): (Option<&Path>, &str),
+        of: impl FnOnce() -> Result<String, EvalError>,
+        train: impl FnOnce(Option<Place>) -> Result<Option<T>, EvalError>,
+    ) -> Result<Option<T>, EvalError> {
+        let Some(folder) = folder else { return train(None) };
+        let kept = Self::new(folder, name, of()?)?;
+        if let Some(done) = kept.end()? {
+            return Ok(Some(done));
+        }
+        let Some(done) = train(Some(kept.place()?))? else { return Ok(None) };
+        kept.keep(&done)?;
+        Ok(Some(done))
+    }
+
     /// The files called `name` in `folder`, which is created. `of` says which training it is.
     ///
     /// # Errors
     /// The folder cannot be created.
-    pub(crate) fn new(folder: &Path, name: &str, of: String) -> Result<Self, EvalError> {
+    fn new(folder: &Path, name: &str, of: String) -> Result<Self, EvalError> {
         fs_err::create_dir_all(folder).map_err(|source| {
             Refused::writing(folder, source.to_string())
                 .caused_by(source)
@@ -48,7 +68,7 @@ impl Kept {
     ///
     /// # Errors
     /// The state there cannot be continued from: an older version of Twist wrote it.
-    pub(crate) fn place(&self) -> Result<Place, EvalError> {
+    fn place(&self) -> Result<Place, EvalError> {
         refuse_older(&self.state)?;
         Ok(Place::file(self.state.clone()))
     }
@@ -57,7 +77,7 @@ impl Kept {
     ///
     /// # Errors
     /// The file is damaged, or another evaluation's.
-    pub(crate) fn end<T: DeserializeOwned>(&self) -> Result<Option<T>, EvalError> {
+    fn end<T: DeserializeOwned>(&self) -> Result<Option<T>, EvalError> {
         if !self.result.is_file() {
             return Ok(None);
         }
@@ -77,7 +97,7 @@ impl Kept {
     ///
     /// # Errors
     /// The disk is full or read-only.
-    pub(crate) fn keep<T: Serialize>(self, end: T) -> Result<(), EvalError> {
+    fn keep<T: Serialize>(self, end: T) -> Result<(), EvalError> {
         twist_io::write_json(&self.result, &ResultFile { of: self.of.clone(), end })?;
         self.remove_state()
     }

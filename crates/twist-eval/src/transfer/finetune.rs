@@ -302,25 +302,14 @@ impl Trainings<'_> {
             tags: part.tags.clone(),
             test: None,
         };
-        let end = match &self.kept {
-            None => self.train(&training, asked, Place::default(), progress)?,
-            Some(folder) => {
-                // Named after what tells trainings of one evaluation apart.
-                let (images, (lr, weight_decay)) = (part.images.len(), setting);
-                let name = format!("{images}-images-rate-{lr:e}-decay-{weight_decay:e}");
-                let of = format!("{}; asked {}", training.identity()?, asked.identity());
-                let kept = Kept::new(folder, &name, of)?;
-                match kept.end()? {
-                    Some(end) => end,
-                    None => {
-                        let end = self.train(&training, asked, kept.place()?, progress)?;
-                        kept.keep(end)?;
-                        end
-                    }
-                }
-            }
-        };
-        match end {
+        // Named after what tells trainings of one evaluation apart.
+        let (images, (lr, weight_decay)) = (part.images.len(), setting);
+        let name = format!("{images}-images-rate-{lr:e}-decay-{weight_decay:e}");
+        let of = || Ok(format!("{}; asked {}", training.identity()?, asked.identity()));
+        let end = Kept::once((self.kept.as_deref(), &name), of, |place| {
+            self.train(&training, asked, place.unwrap_or_default(), progress)
+        })?;
+        match end.ok_or_else(|| TrainError::no_batch(training.plan.run.total_steps))? {
             TrainingEnd::Measured(measured) => Ok(measured),
             // Rates of backbone and classifier are one flag here, so one is named.
             TrainingEnd::NotFinite { epoch } => {
@@ -336,7 +325,7 @@ impl Trainings<'_> {
         asked: &Part,
         place: Place,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<TrainingEnd, EvalError> {
+    ) -> Result<Option<TrainingEnd>, EvalError> {
         let mut unread_in_training = 0;
         let mut around = Surroundings {
             place,
@@ -345,19 +334,19 @@ impl Trainings<'_> {
         };
         // Nobody raises the flag, so a training ends by itself.
         let trained = match training.train(&mut around) {
-            Err(EvalError::NotFinite { epoch, .. }) => return Ok(TrainingEnd::NotFinite { epoch }),
+            Err(EvalError::NotFinite { epoch, .. }) => return Ok(Some(TrainingEnd::NotFinite { epoch })),
             other => other?,
         };
         drop(around);
-        let (student, _) = trained.ok_or_else(|| TrainError::no_batch(training.plan.run.total_steps))?;
+        let Some((student, _)) = trained else { return Ok(None) };
         let (scores, seen, unreadable) = scores(&student, &training.input()?, &asked.images, &asked.asked)?;
         let answers = asked.answers(&seen)?;
-        Ok(TrainingEnd::Measured(Measured {
+        Ok(Some(TrainingEnd::Measured(Measured {
             figure: answers.score(&scores, self.set.metric())?,
             top1: answers.top1(&scores)?,
             images: seen.len(),
             unreadable,
             unread_in_training,
-        }))
+        })))
     }
 }

@@ -208,7 +208,9 @@ fn transform_again(own: &EvalTransform, options: &ImportOptions) -> EvalTransfor
     let in_proportion = u64::from(crop) * u64::from(own.resize) / u64::from(own.crop.max(1));
     let resize = options.resize.unwrap_or(u32::try_from(in_proportion).unwrap_or(u32::MAX));
     let whole = options.whole.unwrap_or(own.whole && options.resize.is_none());
-    own.with_sizes(resize, crop, options.filter.unwrap_or(own.interpolation)).with_whole(whole)
+    own.with_sizes(resize, crop, options.filter.unwrap_or(own.interpolation))
+        .with_whole(whole)
+        .with_truncated(own.truncated || options.truncated)
 }
 
 /// Adds what the network has and the file does not store: tensors that its layout knows, and the counters of batches, which
@@ -243,12 +245,8 @@ fn in_words_of_the_file(mut report: LoadReport, names: &Names) -> LoadReport {
 /// Resizing and crop, as the published evaluations do it; a shorter side that somebody says means a centre crop.
 fn transform(arch: Arch, options: &ImportOptions) -> EvalTransform {
     let usual = arch.kind().usual();
-    let crop = options.size.unwrap_or(usual.side);
-    let in_proportion = u64::from(crop) * u64::from(usual.resize) / u64::from(usual.side);
-    let resize = options.resize.unwrap_or(u32::try_from(in_proportion).unwrap_or(u32::MAX));
-    let whole = options.whole.unwrap_or(usual.whole && options.resize.is_none());
-    let filter = options.filter.unwrap_or_else(|| released_filter(arch));
-    EvalTransform::new(resize, crop, filter).with_whole(whole).with_truncated(options.truncated)
+    let own = EvalTransform::new(usual.resize, usual.side, released_filter(arch)).with_whole(usual.whole);
+    transform_again(&own, options)
 }
 
 fn notes(card: &ModelCard, arch: Arch, counters: usize) -> Vec<String> {

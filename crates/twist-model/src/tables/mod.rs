@@ -9,9 +9,8 @@ mod cells;
 mod csv;
 mod destination;
 mod jsonl;
-mod npy;
+mod numbers;
 mod parquet;
-mod safetensors;
 mod sink;
 
 use std::io::Write;
@@ -71,8 +70,8 @@ pub fn table_in_file(
         TableFormat::Csv => Box::new(csv::Csv::new(Destination::file(path)?, schema, cells::as_given)?),
         TableFormat::JsonLines => Box::new(jsonl::JsonLines::new(Destination::file(path)?)),
         TableFormat::Parquet => Box::new(parquet::Parquet::new(path, schema, facts)?),
-        TableFormat::Npy => Box::new(npy::Npy::new(path, schema)?),
-        TableFormat::Safetensors => Box::new(safetensors::Safetensors::new(path, schema, facts)?),
+        TableFormat::Npy => Box::new(numbers::Numbers::npy(path, schema)?),
+        TableFormat::Safetensors => Box::new(numbers::Numbers::safetensors(path, schema, facts)?),
     })
 }
 

@@ -47,31 +47,21 @@ impl Parquet {
         let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties)).map_err(table)?;
         Ok(Self { file, writer })
     }
+}
 
-    /// Adds rows.
-    pub(super) fn push(&mut self, rows: &RecordBatch) -> Result<(), ModelError> {
+impl TableSink for Parquet {
+    fn push(&mut self, rows: &RecordBatch) -> Result<(), ModelError> {
         self.writer.write(rows).map_err(table)?;
         // The writer has counted these bytes, so offsets stay those of the file.
         let done = std::mem::take(self.writer.inner_mut());
         Ok(self.file.write(|out| out.write_all(&done))?)
     }
 
-    /// Writes the rest and gives the file its name.
-    pub(super) fn finish(self) -> Result<(), ModelError> {
-        let Self { mut file, writer } = self;
+    fn finish(self: Box<Self>) -> Result<(), ModelError> {
+        let Self { mut file, writer } = *self;
         let rest = writer.into_inner().map_err(table)?;
         file.write(|out| out.write_all(&rest))?;
         Ok(file.finish()?)
-    }
-}
-
-impl TableSink for Parquet {
-    fn push(&mut self, rows: &RecordBatch) -> Result<(), ModelError> {
-        Parquet::push(self, rows)
-    }
-
-    fn finish(self: Box<Self>) -> Result<(), ModelError> {
-        Parquet::finish(*self)
     }
 }
 

@@ -29,17 +29,24 @@ const CIFAR10: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 const STL10: [&str; 10] =
     ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];
-const IMAGENETTE: [&str; 10] = [
-    "n01440764",
-    "n02102040",
-    "n02979186",
-    "n03000684",
-    "n03028079",
-    "n03394916",
-    "n03417042",
-    "n03425413",
-    "n03445777",
-    "n03888257",
+const IMAGENETTE: &str = "n01440764 n02102040 n02979186 n03000684 n03028079 n03394916 n03417042 n03425413 n03445777 \
+     n03888257";
+
+/// Each set with its usual name and the words that protocols have for it, in the order of [`DataSet`].
+const NAMES: [(DataSet, &str, &[&str]); 13] = [
+    (DataSet::Cifar10, "CIFAR-10", &["cifar10"]),
+    (DataSet::Cifar20, "CIFAR-100-20", &[]),
+    (DataSet::Cifar100, "CIFAR-100", &["cifar100"]),
+    (DataSet::Stl10, "STL-10", &["stl10"]),
+    (DataSet::Imagenette, "Imagenette", &["imagenette"]),
+    (DataSet::ImageNet, "ImageNet-1k", &["imagenet", "imagenet1k"]),
+    (DataSet::Caltech101, "Caltech-101", &["caltech101"]),
+    (DataSet::Sun397, "SUN397", &["sun397"]),
+    (DataSet::Textures, "DTD", &["dtd"]),
+    (DataSet::Food101, "Food-101", &["food101"]),
+    (DataSet::Pets, "Oxford Pets", &["pets", "oxfordpets", "oxfordiiitpet"]),
+    (DataSet::Cars, "Stanford Cars", &["cars", "stanfordcars"]),
+    (DataSet::Aircraft, "FGVC Aircraft", &["aircraft", "fgvcaircraft"]),
 ];
 
 /// Sets that are too long to write down: how many classes they have, and some that no other set of that size has.
@@ -71,7 +78,7 @@ impl DataSet {
             return match () {
                 () if CIFAR10.iter().all(|name| cifar10(name)) => Some(Self::Cifar10),
                 () if has(&STL10) => Some(Self::Stl10),
-                () if has(&IMAGENETTE) => Some(Self::Imagenette),
+                () if IMAGENETTE.split(' ').all(|name| has(&[name])) => Some(Self::Imagenette),
                 () => None,
             };
         }
@@ -87,40 +94,12 @@ impl DataSet {
     /// The data set that a protocol names (`cifar10`, `food101`).
     pub(crate) fn of_word(word: &str) -> Option<Self> {
         let plain: String = word.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
-        match plain.as_str() {
-            "cifar10" => Some(Self::Cifar10),
-            "cifar100" => Some(Self::Cifar100),
-            "stl10" => Some(Self::Stl10),
-            "imagenette" => Some(Self::Imagenette),
-            "imagenet" | "imagenet1k" => Some(Self::ImageNet),
-            "caltech101" => Some(Self::Caltech101),
-            "sun397" => Some(Self::Sun397),
-            "dtd" => Some(Self::Textures),
-            "food101" => Some(Self::Food101),
-            "pets" | "oxfordpets" | "oxfordiiitpet" => Some(Self::Pets),
-            "cars" | "stanfordcars" => Some(Self::Cars),
-            "aircraft" | "fgvcaircraft" => Some(Self::Aircraft),
-            _ => None,
-        }
+        NAMES.iter().find(|(.., words)| words.contains(&plain.as_str())).map(|(set, ..)| *set)
     }
 
     /// Its usual name.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Cifar10 => "CIFAR-10",
-            Self::Cifar20 => "CIFAR-100-20",
-            Self::Cifar100 => "CIFAR-100",
-            Self::Stl10 => "STL-10",
-            Self::Imagenette => "Imagenette",
-            Self::ImageNet => "ImageNet-1k",
-            Self::Caltech101 => "Caltech-101",
-            Self::Sun397 => "SUN397",
-            Self::Textures => "DTD",
-            Self::Food101 => "Food-101",
-            Self::Pets => "Oxford Pets",
-            Self::Cars => "Stanford Cars",
-            Self::Aircraft => "FGVC Aircraft",
-        }
+        NAMES[self as usize].1
     }
 }
 
@@ -129,13 +108,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_are_in_the_order_of_the_sets() {
+        assert!(NAMES.iter().enumerate().all(|(place, (set, ..))| *set as usize == place));
+    }
+
+    #[test]
     fn sets_are_known_by_their_classes() {
         let of = |names: &[&str]| DataSet::of_names(names.iter().copied());
         assert_eq!(of(&CIFAR10), Some(DataSet::Cifar10));
         let other = ["Plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
         assert_eq!(of(&other), Some(DataSet::Cifar10));
         assert_eq!(of(&STL10), Some(DataSet::Stl10));
-        assert_eq!(of(&IMAGENETTE), Some(DataSet::Imagenette));
+        assert_eq!(DataSet::of_names(IMAGENETTE.split(' ')), Some(DataSet::Imagenette));
         assert_eq!(of(&CIFAR10[..9]), None);
         assert_eq!(of(&["disc", "ring"]), None);
         let wordnet: Vec<String> = (0..1000).map(|i| format!("n{i:08}")).collect();
