@@ -22,7 +22,7 @@ pub enum DeviceRequest {
 #[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum DeviceError {
     /// The name is none of the known ones.
-    #[error("unknown device `{given}`: expected auto, cpu, cuda or cuda:N")]
+    #[error("unknown device `{given}`: expected auto, cpu, cuda or cuda:N{}", if given.starts_with("gpu") { "; a GPU is cuda" } else { "" })]
     Unknown { given: String },
     /// CUDA was asked for and is not there.
     #[error("cuda:{index} is not available: {status}. Use --device cpu{remedy}")]

@@ -178,8 +178,9 @@ impl Estimate {
         if seconds > limit.as_secs_f64() {
             let enough = (seconds / FILLED / 60.0).ceil();
             talk.warn(format!(
-                "--max-time, {time}, leaves no time for one epoch: the run has one, is saved and stopped at that time, before its \
-                 learning rate has come down, and --resume goes on; --max-time {enough:.0}m has time for it"
+                "--max-time, {time}, leaves no time for one epoch, which takes {} as measured here: the run has one. Where it does \
+                 not end in this time, it is saved and stopped, and --resume ends it; --max-time {enough:.0}m has time for it",
+                about(seconds)
             ));
         } else {
             talk.say(format!(
@@ -222,19 +223,26 @@ pub(crate) struct Drift {
     began: Instant,
     /// After how many steps, and when, a fifth of them was made: the first epoch, which may be slower, is behind.
     fifth: Option<(u64, Instant)>,
+    /// Whether it was asked if time is left over.
+    asked: bool,
 }
 
 impl From<Duration> for Drift {
     fn from(limit: Duration) -> Self {
-        Self { limit, began: Instant::now(), fifth: None }
+        Self { limit, began: Instant::now(), fifth: None, asked: false }
     }
 }
 
 impl Drift {
-    /// What to say after `step` of `total` steps of a run with so many epochs.
+    /// What to say after `step` of `total` steps of a run with so many epochs. Of the time that is left over an epoch tells, with
+    /// its evaluation.
     pub(crate) fn after(&mut self, step: u64, total: u64, epochs: u64) -> Option<String> {
-        if self.fifth.is_none() && step >= total.div_ceil(5) {
-            self.fifth = Some((step, Instant::now()));
+        let fifth = total.div_ceil(5);
+        if step >= fifth {
+            self.fifth.get_or_insert_with(|| (step, Instant::now()));
+        }
+        if !self.asked && step >= fifth.max(total / epochs.max(1)) {
+            self.asked = true;
             let seconds = self.began.elapsed().as_secs_f64() * total as f64 / step.max(1) as f64;
             return left_over(seconds, self.limit, epochs);
         }
@@ -252,7 +260,7 @@ fn left_over(seconds: f64, limit: Duration, epochs: u64) -> Option<String> {
     let fill = (epochs as f64 * FILLED * limit / seconds.max(1e-9)) as u64;
     (seconds * MUCH < FILLED * limit).then(|| {
         format!(
-            "this is faster than what was measured before the run, so it will take {} of {}: a run with --epochs {fill} would use all of \
+            "this is faster than what was measured before the run: it takes {} of {}, and a run with --epochs {fill} would use all of \
              that time",
             about(seconds),
             spoken(limit)
@@ -386,6 +394,9 @@ mod tests {
         let mut quick = Drift::from(Duration::from_secs(3_600));
         assert_eq!(quick.after(10, 100, 10), None, "too early to say");
         assert!(quick.after(20, 100, 10).unwrap().contains("faster"));
+        let mut one = Drift::from(Duration::from_secs(3_600));
+        assert_eq!(one.after(20, 100, 1), None, "the evaluation of the only epoch is still to come");
+        assert!(one.after(100, 100, 1).unwrap().contains("faster"));
     }
 
     #[test]

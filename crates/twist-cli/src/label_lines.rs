@@ -59,7 +59,7 @@ pub(crate) fn calibration_lines(metrics: &Metrics) -> Vec<String> {
         true => "images, the labelled ones among them",
         false => "images without a label",
     };
-    vec![
+    let mut lines = vec![
         format!(
             "cross-validated accuracy {} ± {} on {} labels ({} parts; a linear classifier on the features before fine-tuning)",
             share(top1, labels),
@@ -72,7 +72,9 @@ pub(crate) fn calibration_lines(metrics: &Metrics) -> Vec<String> {
             found.mean_probability_before,
             thousands(found.images as u64)
         ),
-    ]
+    ];
+    lines.extend(found.limit());
+    lines
 }
 
 #[cfg(test)]
@@ -97,6 +99,20 @@ mod tests {
                 "probabilities are scaled by T = 7.13: mean 0.16, before 0.81, on 1,580 images without a label",
             ]
         );
+        let limits = |top1: f64, temperature: f64, mean: f64| {
+            let mut limited = metrics.clone();
+            let found = limited.calibration.as_mut().unwrap();
+            (found.cross_validated_top1, found.temperature, found.mean_probability) =
+                (top1, temperature, mean);
+            calibration_lines(&limited).split_off(2)
+        };
+        assert_eq!(
+            limits(0.77, 1.0, 0.15),
+            [
+                "The probabilities are too low: their mean is 0.15, the cross-validated accuracy is 0.77, and T = 1.00 is the limit of the scaling."
+            ]
+        );
+        assert!(limits(0.41, 100.0, 0.5)[0].contains("too high"));
         let one = object(json!({ "protocol": { "labels": { "images_per_class": [1, 1] } } }));
         assert!(calibration_lines(&one)[0].starts_with("one label a class"));
         let many = object(json!({ "protocol": { "labels": { "images_per_class": [500, 500] } } }));

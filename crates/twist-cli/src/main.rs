@@ -42,6 +42,7 @@ mod out_file;
 mod screen;
 mod shell_pattern;
 mod talk;
+mod word_order;
 
 use std::process::ExitCode;
 
@@ -53,7 +54,7 @@ use crate::talk::Talk;
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| {
         let args: Vec<_> = std::env::args_os().skip(1).collect();
-        match shell_pattern::instead_of(&error, &args) {
+        match shell_pattern::instead_of(&error, &args).or_else(|| word_order::instead_of(&error, &args)) {
             Some(words) => {
                 Talk::new(false, false).error(&exit::Usage(words).into());
                 std::process::exit(2)

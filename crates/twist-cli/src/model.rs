@@ -16,6 +16,7 @@ use twist_nn::FeatureKind;
 use crate::args::{ModelArgs, PrecisionArg, UseArgs};
 use crate::bar::Busy;
 use crate::exit::Usage;
+use crate::machine;
 use crate::named_model;
 use crate::progress::Counting;
 use crate::talk::Talk;
@@ -48,7 +49,7 @@ impl ModelArgs {
 impl UseArgs {
     /// Opens the model in `path`.
     pub(crate) fn open(&self, path: &Path, talk: &Talk) -> anyhow::Result<Opened> {
-        let machine = Machine::detect(self.device, self.threads.map(usize::from))?;
+        let machine = machine::detect(self.device, self.threads, talk)?;
         machine.prepare()?;
         let path = named_model::resolved(path, talk)?;
         let path = if self.teacher { ModelName::teacher_of(&path) } else { path };

@@ -66,6 +66,12 @@ impl Progress {
         self
     }
 
+    /// These warnings were given before.
+    pub(crate) fn told(mut self, warnings: &[String]) -> Self {
+        self.warnings.extend(warnings.iter().cloned());
+        self
+    }
+
     /// Of a training that belongs to an evaluation: a signal ends it.
     pub(crate) fn of_evaluation(talk: &Talk) -> Self {
         let mut shown = Self::new(talk);
@@ -117,7 +123,9 @@ impl Progress {
             self.line_at = Some(Instant::now());
             self.talk.say(format!("{head}  {terms}"));
         }
-        self.tell_drift(event.step);
+        if !self.ends_with_epoch_line(event.step) {
+            self.tell_drift(event.step);
+        }
         if let Some(advice) = self.contention.as_mut().and_then(Contention::look) {
             self.contention = None;
             let saves = if self.resumes { " (Ctrl-C saves, and --resume goes on)" } else { "" };
@@ -199,9 +207,12 @@ impl Recorder for Progress {
         match &event.kind {
             EventKind::Start(start) => self.begin(start),
             EventKind::Step(figures) => self.step(event, figures),
-            EventKind::Eval(figures) if self.start.from_labels => self.epoch(figures),
+            EventKind::Eval(figures) if self.start.from_labels => {
+                self.epoch(figures);
+                self.tell_drift(event.step);
+            }
             EventKind::Eval(scores) => {
-                self.talk.say(format!("epoch {:.1}: {}", event.epoch, summary::line(scores)))
+                self.talk.say(format!("epoch {:.1}, evaluation: {}", event.epoch, summary::line(scores)))
             }
             EventKind::Resumed { path } => {
                 self.talk.say(format!("resumed at step {} from {path}", event.step))
@@ -331,7 +342,7 @@ fn short_terms(figures: &Figures, clusters: i64) -> String {
 
 fn summed_up(figures: &Figures, made_of: &str, clusters: i64) -> String {
     let more = match (figures.get(figure::CLASSES_IN_USE), figures.get(figure::TOP1)) {
-        (Some(in_use), _) => format!("  classes in use {in_use:.0}/{clusters}"),
+        (Some(in_use), _) => format!("  classes in the batch {in_use:.0}/{clusters}"),
         (None, Some(top1)) => format!("  accuracy {top1:.3}"),
         (None, None) => String::new(),
     };

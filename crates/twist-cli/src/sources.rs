@@ -207,10 +207,19 @@ pub(crate) fn as_kept(data: &str) -> String {
     if Path::new(data).is_dir() { data.to_owned() } else { absolute(data) }
 }
 
-/// Says so when the images to measure on are those that were learned from: the figures are then those of a memory.
+/// Says so when images to measure on are among those that are learned from: the figures are then those of a memory.
 pub(crate) fn warn_of_same(train: &dyn Dataset, test: &dyn Dataset, talk: &Talk) {
     if train.len() == test.len() && train.fingerprint() == test.fingerprint() {
         talk.warn("the images to measure on are the training images themselves: the figures say how well those are remembered");
+        return;
+    }
+    match twist_data::shared(train, test) {
+        0 => {}
+        same => talk.warn(format!(
+            "{same} of the {} images to measure on are also training images: the figures also say how well those are remembered; \
+             remove them from the images to measure on",
+            test.len()
+        )),
     }
 }
 

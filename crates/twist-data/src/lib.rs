@@ -78,6 +78,6 @@ pub use crate::pack::{PackOptions, PackReport, pack};
 pub use crate::sampler::{BatchRequest, Sampler};
 pub use crate::survey::{
     ClassCount, DataInfo, Duplicates, OnProgress, Remark, Shade, Spread, SurveyOptions, Unreadable,
-    VerifyReport, info, verify,
+    VerifyReport, info, shared, verify,
 };
 pub use crate::synth::{SHAPES_SIZE, Shapes, Split};

@@ -23,6 +23,8 @@ pub(crate) struct Class {
     pub(crate) parts: Vec<u32>,
     /// Its images, the most confident first, unsure ones left out.
     pub(crate) rows: Vec<usize>,
+    /// How many unsure images would be in it.
+    pub(crate) unsure: usize,
     /// The most frequent label and its share of the labelled images.
     pub(crate) majority: Option<(u32, f64)>,
     /// The label that the one-to-one assignment gives it.
@@ -54,6 +56,8 @@ impl Classes {
         let (mut unsure, sure): (Vec<usize>, Vec<usize>) =
             (0..samples.len()).partition(|row| samples.unsure[*row]);
         unsure.sort_by(|a, b| confidence[*a].total_cmp(&confidence[*b]).then(a.cmp(b)));
+        let mut unsure_of: BTreeMap<u32, usize> = BTreeMap::new();
+        unsure.iter().for_each(|row| *unsure_of.entry(samples.merged.cluster[*row]).or_default() += 1);
         let mut rows: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for row in sure {
             rows.entry(samples.merged.cluster[row]).or_default().push(row);
@@ -95,7 +99,8 @@ impl Classes {
                 let assigned = assigned.get(&number).copied();
                 let color = color(at, assigned).filter(|slot| *slot < MOST_COLORS);
                 let (name, parts) = (naming.title(number), naming.parts(number));
-                Class { number, name, parts, majority, assigned, color, rows }
+                let unsure = unsure_of.get(&number).copied().unwrap_or(0);
+                Class { number, name, parts, majority, assigned, color, rows, unsure }
             })
             .collect();
         Self { classes, labels, labelled, counts, unsure, naming: naming.clone() }

@@ -88,7 +88,7 @@ use twist_run::files;
 pub use self::error::ReportError;
 pub use self::serve::serve;
 use self::study::Study;
-pub use self::verdict::{FEW_IMAGES, Grade, Subject, Training, Verdict, verdict};
+pub use self::verdict::{FEW_IMAGES, FEW_UPDATES, Grade, Subject, Training, Verdict, verdict};
 
 /// What was written.
 #[derive(Clone, Debug)]

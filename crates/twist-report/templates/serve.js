@@ -190,7 +190,7 @@
     } });
     const examples = one.examples.map((item) => thumb(item, item.sure.toFixed(2), { odd: item.label && one.mostly && item.label !== one.mostly }));
     const card = make('article', { class: 'class card' + (selected.has(one.number) ? ' chosen' : ''), 'data-number': one.number },
-      make('header', {}, box, title, make('span', { class: 'size', text: plural(one.size, 'image') }), partsOf(one) || ''),
+      make('header', {}, box, title, make('span', { class: 'size', text: plural(one.size, 'image') + (one.unsure ? ' + ' + whole(one.unsure) + ' unsure' : '') }), partsOf(one) || ''),
       make('p', { class: 'facts' }, ...(one.mostly
         ? [make('span', {}, 'mostly ', make('em', { text: one.mostly }), ' ' + percent(one.purity)), meter(one.purity)]
         : ['mean probability ' + percent(one.sure)])),
@@ -293,7 +293,8 @@
     return [
       heading('Discovered classes'),
       run.verdict && make('p', { class: 'judgement card ' + run.verdict.tone }, ...prose(run.verdict.text)),
-      make('p', { class: 'lead', text: whole(run.images) + ' images in ' + found.classes.length + ' classes. Name the classes you recognise and merge those that belong together. '
+      make('p', { class: 'lead', text: (found.unsure ? whole(run.images - found.unsure) + ' of ' + plural(run.images, 'image') : plural(run.images, 'image'))
+        + ' in ' + whole(found.classes.length) + (found.classes.length === 1 ? ' class' : ' classes') + (found.unsure ? ', and ' + whole(found.unsure) + ' unsure in no class' : '') + '. Name the classes you recognise and merge those that belong together. '
         + 'Changes are saved to clusters.json of the run at once; twist predict and the report use them.' }),
       make('form', { class: 'controls', role: 'search', 'aria-label': 'Filter the classes', onsubmit: (event) => event.preventDefault() },
         make('label', {}, 'Find ', make('input', { type: 'search', value: kept.filter, placeholder: run.has_labels ? 'class, label or file' : 'class or file', id: 'find',

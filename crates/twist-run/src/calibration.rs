@@ -22,3 +22,18 @@ pub struct Calibration {
     /// Whether the labelled images are among them, because there are too few others.
     pub labelled_among_them: bool,
 }
+
+impl Calibration {
+    /// What to say where no allowed temperature gives probabilities whose mean is the accuracy.
+    pub fn limit(&self) -> Option<String> {
+        const NEAR: f64 = 0.01;
+        let Self { cross_validated_top1: top1, temperature, mean_probability: mean, .. } = self;
+        let said = if mean < top1 { "too low" } else { "too high" };
+        ((mean - top1).abs() > NEAR).then(|| {
+            format!(
+                "The probabilities are {said}: their mean is {mean:.2}, the cross-validated accuracy is {top1:.2}, and T = {temperature:.2} is \
+                 the limit of the scaling."
+            )
+        })
+    }
+}

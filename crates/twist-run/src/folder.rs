@@ -51,8 +51,8 @@ impl RunFolder {
     /// Whether [`RunFolder::open`] refuses `path` for what is there, before anything is read or made for the run.
     ///
     /// # Errors
-    /// A folder that holds something else, or a run that is neither to be resumed nor replaced; a pipe or a device in the place of a
-    /// file.
+    /// A folder that holds something else, or a run that is neither to be resumed nor replaced, or that another process works on; a pipe
+    /// or a device in the place of a file.
     pub fn check(path: &Path, on_existing: OnExisting) -> Result<(), RunError> {
         if !path.is_dir() || !is_used(path)? {
             return Ok(());
@@ -64,6 +64,7 @@ impl RunFolder {
         }
         match on_existing {
             OnExisting::Refuse => Err(RunError::Exists(path)),
+            _ if path.join(files::CHECKPOINTS).is_dir() => RunLock::take(&path).map(drop),
             _ => Ok(()),
         }
     }
@@ -269,7 +270,10 @@ mod tests {
         fs_err::write(path.join("config.toml"), "").unwrap();
         let message = RunFolder::open(&path, OnExisting::Refuse).unwrap_err().to_string();
         assert!(message.contains("--resume") && message.contains("--force"), "{message}");
-        assert!(RunFolder::open(&path, OnExisting::Resume).unwrap().resume());
+        let working = RunFolder::open(&path, OnExisting::Resume).unwrap();
+        assert!(working.resume());
+        let message = RunFolder::check(&path, OnExisting::Replace).unwrap_err().to_string();
+        assert!(message.contains("is working on this run"), "{message}");
     }
 
     #[test]

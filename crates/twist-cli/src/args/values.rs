@@ -43,23 +43,23 @@ impl FromStr for Duration {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || "expected a time with its unit, for example 90s, 30m, 1h30m or 2d".to_string();
-        let (mut seconds, mut number) = (0u64, String::new());
-        for character in text.chars() {
-            let unit = match character {
-                '0'..='9' => {
-                    number.push(character);
-                    continue;
-                }
-                's' => 1,
-                'm' => 60,
-                'h' => 3_600,
-                'd' => 86_400,
+        let (mut seconds, mut rest) = (0u64, text);
+        while let Some(end) = rest.find(|character: char| !character.is_ascii_digit()) {
+            let (number, behind) = rest.split_at(end);
+            let end = behind.find(|character: char| character.is_ascii_digit()).unwrap_or(behind.len());
+            let (unit, behind) = behind.split_at(end);
+            let unit = match unit {
+                "s" | "sec" => 1,
+                "m" | "min" => 60,
+                "h" => 3_600,
+                "d" => 86_400,
                 _ => return Err(wrong()),
             };
-            let count: u64 = std::mem::take(&mut number).parse().map_err(|_| wrong())?;
+            let count: u64 = number.parse().map_err(|_| wrong())?;
             seconds = count.checked_mul(unit).and_then(|s| seconds.checked_add(s)).ok_or_else(wrong)?;
+            rest = behind;
         }
-        if !number.is_empty() || seconds == 0 {
+        if !rest.is_empty() || seconds == 0 {
             return Err(wrong());
         }
         Ok(Self(std::time::Duration::from_secs(seconds)))
@@ -179,7 +179,9 @@ mod tests {
     #[test]
     fn durations_need_units() {
         let seconds = |text: &str| text.parse::<Duration>().map(|d| d.0.as_secs());
-        for (text, expected) in [("90s", 90), ("30m", 1_800), ("1h30m", 5_400), ("2d", 172_800)] {
+        for (text, expected) in
+            [("90s", 90), ("30m", 1_800), ("1h30m", 5_400), ("2d", 172_800), ("1min", 60), ("1h30min", 5_400)]
+        {
             assert_eq!(seconds(text), Ok(expected), "{text}");
         }
         for text in ["", "30", "m", "1.5h", "-3m", "0s", "1h30", "99999999999999999999d", "5w"] {

@@ -1,6 +1,5 @@
 //! `twist demo`: training, evaluation and report on pictures that Twist draws itself.
 
-use torch_ext::Machine;
 use twist_run::Sources;
 use twist_train::{Beginning, DataFacts, Recipe, TrainImages, TrainPlan};
 
@@ -9,6 +8,7 @@ use crate::asked::UserChoices;
 use crate::estimate::{self, TimeAsked};
 use crate::exit::Exit;
 use crate::job::{self, ImageJob, Target};
+use crate::machine;
 use crate::place;
 use crate::settings::{Base, Written};
 use crate::sources::{DEFAULT_LABELS, open_both};
@@ -38,7 +38,7 @@ pub(crate) struct Args {
 /// Trains on `shapes:train`, evaluates on `shapes:test`, writes the report and says what came out.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     args.folder.check()?;
-    let machine = Machine::detect(args.machine.device, args.machine.threads.map(usize::from))?;
+    let machine = machine::detect(args.machine.device, args.machine.threads, talk)?;
     let name = args.recipe.recipe.clone().unwrap_or_else(|| "demo".into());
     let folder = place::of_run(&args.folder, &name, None);
     let sources = Sources {

@@ -1,6 +1,6 @@
 //! `twist finetune`: from a trained model and labels to a classifier.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use twist_eval::LabelledImages;
 use twist_eval::finetune::{FinetuneConfig, FinetuneRun, Kind};
@@ -30,7 +30,7 @@ Examples:
 The run folder is a MODEL with a classifier: `twist predict`, `twist eval classifier` use it.
 MODEL itself is not changed. Default values are those of the released code for the part of the
 labels. With up to 50 labels per class, cross-validation estimates the accuracy, and probabilities
-are scaled so that their mean equals it.";
+are scaled so that their mean equals it, as far as T from 1 to 100 allows.";
 
 /// Train a classifier, together with the backbone, from labels
 #[derive(Debug, clap::Args)]
@@ -75,6 +75,10 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let train = sources::open(&config.train, DEFAULT_LABELS, talk)?;
     let test = config.test.as_deref().map(|test| sources::open(test, DEFAULT_LABELS, talk)).transpose()?;
     let labelled = LabelledImages::choose(&train, &config.budget(), config.seed)?;
+    if let Some(test) = &test {
+        sources::warn_of_same(&*labelled.images, &**test, talk);
+    }
+    let labelled = labelled.in_memory();
 
     let (source, machine) = (&opened.model, &opened.machine);
     let watch = progress::watch(talk, machine);

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tch::Device;
-use torch_ext::Machine;
-use twist_data::Dataset;
+use twist_data::{Dataset, Decoder};
 use twist_io::{did_you_mean, shell_word};
 use twist_model::{Model, ReleasedCheckpoint};
 use twist_report::FEW_IMAGES;
@@ -18,6 +17,7 @@ use crate::bar::Busy;
 use crate::estimate::{self, TimeAsked};
 use crate::exit::{Exit, Usage};
 use crate::job::{self, ImageJob, Target};
+use crate::machine;
 use crate::named_model;
 use crate::settings::{Base, Written};
 use crate::sources::{DEFAULT_LABELS, absolute, label_place, open_both};
@@ -77,7 +77,7 @@ pub(crate) struct Args {
     /// Go on where the released TWIST code stopped: weights, optimizer and epoch of its checkpoint.pth, with the --recipe of its run
     #[arg(long = "continue", value_name = "CHECKPOINT", conflicts_with = "init")]
     pub(super) goes_on: Option<PathBuf>,
-    /// Stop at the first unreadable image instead of replacing it
+    /// Stop at the first unreadable image instead of skipping it
     #[arg(long)]
     pub(super) strict: bool,
     /// Print every value in force as a recipe, and do nothing else
@@ -116,7 +116,7 @@ impl Args {
 
 /// Trains, evaluates and reports.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
-    let machine = Machine::detect(args.machine.device, args.machine.threads.map(usize::from))?;
+    let machine = machine::detect(args.machine.device, args.machine.threads, talk)?;
     if !args.print_config {
         args.folder.check()?;
     }
@@ -142,6 +142,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let opened = open_both(&sources, talk);
     let data =
         if args.data.is_none() { opened.with_context(|| kept_place(args, &sources))? } else { opened? };
+    let images_that_can_be_read = readable(&*data.train)?;
     let base = if is_auto(&sources) {
         sources.recipe = folder_auto::NAME.into();
         auto(args, &*data.train, machine.device.is_cuda(), init.as_deref(), talk)?
@@ -173,7 +174,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
             sources.recipe
         ));
     }
-    warn_of_few_images(data.train.len(), plan.net.head.dim, talk);
+    warn_of_few_images(images_that_can_be_read, plan.net.head.dim, talk);
     let beginning = match (&continued, init) {
         (Some(path), _) => {
             let busy = Busy::new(&format!("opening {path}"), talk);
@@ -216,6 +217,24 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 fn kept_place(args: &Args, sources: &Sources) -> String {
     let file = args.run_folder(&sources.recipe).join(files::DATA);
     format!("{} names the images of this run; DATA says where they are now", file.display())
+}
+
+/// How many images can be read, where they are few; else all of them.
+///
+/// # Errors
+/// None of the few can be read; why the first one cannot.
+fn readable(images: &dyn Dataset) -> anyhow::Result<usize> {
+    if images.len() >= FEW_IMAGES {
+        return Ok(images.len());
+    }
+    let mut decoder = Decoder::default();
+    let (read, failed): (Vec<_>, Vec<_>) = (0..images.len())
+        .map(|index| twist_data::pixels(images, index, &mut decoder))
+        .partition(Result::is_ok);
+    match failed.into_iter().find_map(Result::err) {
+        Some(error) if read.is_empty() => Err(error.into()),
+        _ => Ok(read.len()),
+    }
 }
 
 /// Says so when there is too little to tell classes apart by.

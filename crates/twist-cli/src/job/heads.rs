@@ -7,6 +7,7 @@ use twist_eval::{
     with_head,
 };
 use twist_model::export;
+use twist_report::FEW_UPDATES;
 use twist_run::{Figures, Recorder, RunFolder, Sources, files};
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe, Heads};
 use twist_train::run::Run;
@@ -156,8 +157,15 @@ impl Begun for BegunHeads {
         let losses = self.run.task_mut().losses()?;
         let number = Heads::best(&losses);
         if let [_, _, ..] = losses.as_slice() {
-            let each: Vec<String> = losses.iter().map(|loss| format!("{loss:.4}")).collect();
-            talk.say(format!("head {number} has the lowest loss and is kept: {}", each.join("  ")));
+            let each = losses.iter().enumerate().map(|(head, loss)| match head == number {
+                true => format!("[{loss:.4}]"),
+                false => format!("{loss:.4}"),
+            });
+            let each: Vec<String> = each.collect();
+            talk.say(format!(
+                "losses of the heads: {}; the one in brackets is the lowest, and its head is kept",
+                each.join("  ")
+            ));
         }
         let chosen = ChosenHead { number, losses };
         let (heads, step) = (self.run.task(), self.run.step());
@@ -186,11 +194,10 @@ fn scores(task: &Heads, tables: &Tables, head: usize) -> Result<Figures, EvalErr
 
 /// A head needs some hundred updates, whatever the number of rows.
 fn warn_of_few_steps(plan: &HeadPlan, talk: &Talk) {
-    const ENOUGH: u64 = 200;
     let steps = plan.run.total_steps;
-    if steps < ENOUGH {
+    if steps < FEW_UPDATES {
         talk.warn(format!(
-            "only {steps} steps in {} epochs of {} rows: a head needs about {ENOUGH}; use more --epochs or a smaller --batch-size",
+            "only {steps} steps in {} epochs of {} rows: a head needs about {FEW_UPDATES}; use more --epochs or a smaller --batch-size",
             plan.run.epochs,
             plan.features.rows
         ));

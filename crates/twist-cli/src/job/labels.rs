@@ -25,6 +25,8 @@ pub(crate) struct BegunLabels<'a> {
     max_time: Option<Duration>,
     /// The time that the number of epochs was chosen for.
     fitted_to: Option<Duration>,
+    /// What was said of the labels.
+    told: Vec<String>,
     json: bool,
 }
 
@@ -42,6 +44,8 @@ impl<'a> Job for LabelJob<'a> {
             }
             return Ok(None);
         }
+        let told = run.labelled.notes.clone();
+        told.iter().for_each(|note| talk.warn(note));
         let mut fitted_to = None;
         if super::begins(folder)
             && time.wants_to_know(talk)
@@ -52,7 +56,7 @@ impl<'a> Job for LabelJob<'a> {
         let trainer = run.open(folder)?;
         trainer.describe(folder)?.iter().for_each(|aside| talk.say(aside));
         talk.say(format!("run folder {}", folder.path().display()));
-        Ok(Some(BegunLabels { trainer, max_time: time.limit, fitted_to, json }))
+        Ok(Some(BegunLabels { trainer, max_time: time.limit, fitted_to, told, json }))
     }
 }
 
@@ -78,6 +82,10 @@ impl Begun for BegunLabels<'_> {
 
     fn fitted_to(&self) -> Option<Duration> {
         self.fitted_to
+    }
+
+    fn told(&self) -> &[String] {
+        &self.told
     }
 
     fn plan(&self) -> &RunPlan {

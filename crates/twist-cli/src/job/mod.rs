@@ -53,6 +53,11 @@ pub(crate) trait Begun {
     /// Length of the run.
     fn plan(&self) -> &RunPlan;
 
+    /// Warnings that were given before the first step.
+    fn told(&self) -> &[String] {
+        &[]
+    }
+
     /// Finished steps.
     fn step(&self) -> u64;
 
@@ -98,7 +103,7 @@ fn train(begun: &mut impl Begun, folder: &RunFolder, talk: &Talk) -> anyhow::Res
         told.say("stopping after this step and saving; press Ctrl-C again to end at once, without saving");
     });
     let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders()?;
-    recorders.push(Box::new(Progress::new(talk).fitted_to(begun.fitted_to())));
+    recorders.push(Box::new(Progress::new(talk).fitted_to(begun.fitted_to()).told(begun.told())));
     begun.train(&mut recorders, &stop)
 }
 

@@ -134,6 +134,40 @@ fn labels_come_from_a_file() {
     place.run("finetune --resume --out nowhere").exits(2).says(&["MODEL is missing", "--out RUN"]);
 }
 
+#[test]
+fn what_speaks_against_a_classifier_is_told() {
+    let place = trained();
+    fs_err::create_dir(place.path("flat")).unwrap();
+    (0..24).for_each(|n| crate::support::picture(n).save(place.path(format!("flat/{n}.png"))).unwrap());
+    fs_err::write(
+        place.path("few.csv"),
+        "path,label\n0.png,dots\n1.png,lines\n2.png,dots\n30.png,lines\n3.png,lines\n4.png,Dots\n",
+    )
+    .unwrap();
+    // The test images are the first twelve pictures, in files of another kind.
+    for (class, n) in (0..12).map(|n| (["dots", "lines"][n % 2], n)) {
+        fs_err::create_dir_all(place.path("other").join(class)).unwrap();
+        crate::support::picture(n as u32).save(place.path(format!("other/{class}/{n}.bmp"))).unwrap();
+    }
+    let done = place.run("finetune base --train flat --labels few.csv --test other --epochs 3 --out tuned --device cpu --threads 1");
+    done.exits(0).says(&["warning: 5 of the 12 images to measure on are also training images"]);
+    let at = |words: &str| {
+        assert_eq!(done.err.matches(words).count(), 1, "{words:?} in\n{}", done.err);
+        done.err.find(words)
+    };
+    assert!(
+        at("1 of 6 lines name no image") < at("measuring how long")
+            && at("dots and Dots differ only in case") < at("measuring how long")
+    );
+    assert!(done.out.contains("training made only 3 updates, and about 200 are needed"), "{}", done.out);
+    let page = fs_err::read_to_string(place.path("tuned/report.html")).unwrap();
+    assert!(
+        page.contains("training made only 3 updates") && !page.contains("have no labels to compare with")
+    );
+    let limited = "is the limit of the scaling.";
+    assert_eq!(done.out.contains(limited), page.contains(limited), "{}", done.out);
+}
+
 fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }

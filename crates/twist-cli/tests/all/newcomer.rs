@@ -116,6 +116,20 @@ fn words(place: &Place, images: u32, more: &str) -> String {
 }
 
 #[test]
+fn images_that_cannot_be_read_are_not_counted() {
+    let place = Place::new();
+    fs_err::create_dir_all(place.path("few13")).unwrap();
+    (0..4).for_each(|n| fs_err::write(place.path(format!("few13/text{n}.jpg")), "text").unwrap());
+    let said = words(&place, 13, "");
+    for line in ["warning: only 13 images", "training saw only 13 images"] {
+        assert!(said.contains(line), "{line:?} is not in:\n{said}");
+    }
+    let none = place.run(&format!("train few13/text0.jpg {CPU}"));
+    none.exits(1).says(&["not an image of a supported format"]);
+    assert!(!none.err.contains("folder_auto"), "{}", none.err);
+}
+
+#[test]
 fn few_images_are_advised_without_contradiction() {
     let place = Place::new();
     for images in [2, 13, 40] {
@@ -124,7 +138,7 @@ fn few_images_are_advised_without_contradiction() {
             format!("warning: only {images} images"),
             "2 clusters: the fewest, for so few images".into(),
             format!("training saw only {images} images"),
-            "train on some hundreds of images, or train a head on a pretrained network (`--frozen MODEL`)"
+            "train on some hundreds of images, or a head on a pretrained network (`twist import starter`, then `--frozen starter`)"
                 .into(),
         ] {
             assert!(said.contains(&line), "{line:?} is not in:\n{said}");

@@ -199,3 +199,18 @@ fn the_pipeline_bench_prints_the_agreed_keys() {
         assert_eq!((&figures["images"], &figures["protocol"]["mode"]), (&3.into(), &mode.into()));
     }
 }
+
+#[test]
+fn words_in_another_order_are_told_the_right_one() {
+    let place = Place::new();
+    place
+        .run("clusters rename runs/a 3 foo")
+        .exits(2)
+        .says(&["MODEL stands before `rename`", "`twist clusters runs/a rename 3 foo`"]);
+    place.run("info photos").exits(2).says(&["`twist data info photos`"]);
+    place.run("train photos --device gpu").exits(2).says(&["a GPU is cuda"]);
+    place
+        .run("train ~/photos --threads 60000")
+        .exits(1)
+        .says(&["--threads 60000 is more than the cores", "the shell does not expand `~`"]);
+}

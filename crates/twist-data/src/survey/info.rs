@@ -184,7 +184,7 @@ fn spread_over(len: usize, wanted: Option<usize>) -> Vec<usize> {
 }
 
 /// Enough of a hash that equal ones mean equal content.
-fn hash(bytes: &[u8]) -> [u8; 16] {
+pub(super) fn hash(bytes: &[u8]) -> [u8; 16] {
     let digest = Sha256::digest(bytes);
     std::array::from_fn(|i| digest[i])
 }

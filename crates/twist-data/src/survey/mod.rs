@@ -4,10 +4,12 @@ mod info;
 mod pass;
 mod pixels;
 mod probe;
+mod shared;
 mod verify;
 
 pub use self::info::{ClassCount, DataInfo, Duplicates, Shade, Spread, info};
 pub(crate) use self::pass::in_threads;
 pub use self::pass::{OnProgress, Remark, SurveyOptions, Unreadable};
 pub(crate) use self::probe::extension_of;
+pub use self::shared::shared;
 pub use self::verify::{VerifyReport, verify};

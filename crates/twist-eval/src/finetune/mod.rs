@@ -29,7 +29,7 @@ pub use config::{FinetuneConfig, Kind};
 pub use run::{FinetuneRun, FinetuneTrainer};
 pub use seeds::finetune_seeds;
 
-use crate::supervised::{FromLabels, Surroundings, in_memory, model_of};
+use crate::supervised::{FromLabels, Surroundings, model_of};
 use crate::{EvalError, LabelledImages};
 
 /// Least updates of a training whose number of epochs nobody said.
@@ -160,7 +160,7 @@ fn training<'a>(
         source,
         from_scratch: options.from_scratch,
         plan: options.plan(&source.card, labelled, machine)?,
-        images: in_memory(&labelled.images),
+        images: Arc::clone(&labelled.images),
         classes: labelled.images.classes().len(),
         tags: None,
         test: test.cloned(),

@@ -39,7 +39,7 @@ pub fn finetune_seeds(
     let mut runs: Vec<(u64, Metrics)> = Vec::new();
     for place in 0..seeds.max(1) {
         let options = FinetuneOptions { seed: options.seed + place, ..options.clone() };
-        let labelled = LabelledImages::choose(train, budget, options.seed)?;
+        let labelled = LabelledImages::choose(train, budget, options.seed)?.in_memory();
         let name = format!("finetune-seed-{}", options.seed);
         let of = || training(source, &labelled, Some(test), &options, machine)?.identity();
         let metrics = Kept::once((kept, &name), of, |kept| {

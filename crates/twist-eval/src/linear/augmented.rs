@@ -13,7 +13,7 @@ use twist_train::labels::{EpochFigures, SupervisedConfig, SupervisedPlan, crop_a
 
 use crate::EvalError;
 use crate::finetune::{say_selection, tested};
-use crate::supervised::{FromLabels, Kept, LabelBudget, LabelledImages, Surroundings, in_memory};
+use crate::supervised::{FromLabels, Kept, LabelBudget, LabelledImages, Surroundings};
 
 /// Released values of both protocols.
 const BATCH_SIZE: usize = 1024;
@@ -143,14 +143,14 @@ pub fn augmented_linear(
     around: &mut Surroundings<'_>,
 ) -> Result<Option<AugmentedResult>, EvalError> {
     let config = how.config(&model.card)?;
-    let labelled = LabelledImages::choose(train, &LabelBudget::Percent(100.0), config.seed)?;
+    let labelled = LabelledImages::choose(train, &LabelBudget::Percent(100.0), config.seed)?.in_memory();
     let (images, classes) = (labelled.images.len(), labelled.images.classes().len());
     let training = FromLabels {
         name: "linear",
         source: model,
         from_scratch: false,
         plan: SupervisedPlan::new(config, images, classes, machine)?,
-        images: in_memory(&labelled.images),
+        images: Arc::clone(&labelled.images),
         classes,
         tags: None,
         test: Some(Arc::clone(test)),

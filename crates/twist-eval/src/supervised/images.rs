@@ -1,5 +1,6 @@
 //! Which labels training may see.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use twist_io::{Refused, some_of};
 use twist_model::ModelError;
 
 use super::balanced::draw;
+use super::in_memory;
 use crate::EvalError;
 
 /// How many lines of a list that fit no image are named.
@@ -102,7 +104,7 @@ impl LabelledImages {
         classes: Vec<String>,
         of: usize,
         mut chosen: Value,
-        notes: Vec<String>,
+        mut notes: Vec<String>,
     ) -> Result<Self, EvalError> {
         let mut counts = vec![0usize; classes.len()];
         images.iter().for_each(|(_, class)| counts[*class as usize] += 1);
@@ -113,6 +115,14 @@ impl LabelledImages {
                 .map_or("no class".into(), |&class| format!("one class, {}", classes[class]));
             let remedy = "a classifier needs images of at least two classes";
             return Err(Refused::new(format!("the labels name {named}; {remedy}")).into());
+        }
+        let mut lower: BTreeMap<String, &str> = BTreeMap::new();
+        for name in inhabited.iter().map(|&class| &classes[class]) {
+            if let Some(other) = lower.insert(name.to_lowercase(), name) {
+                notes.push(format!(
+                    "the classes {other} and {name} differ only in case and are learned apart"
+                ));
+            }
         }
         chosen["images"] = images.len().into();
         chosen["of"] = of.into();
@@ -126,6 +136,11 @@ impl LabelledImages {
             chosen["percent"] = ((percent * 100.0).round() / 100.0).into();
         }
         Ok(Self { images: subset(Arc::clone(dataset), &members, classes)?, percent, chosen, notes })
+    }
+
+    /// The same; decoded images stay in memory, for a rehearsal and its run.
+    pub fn in_memory(self) -> Self {
+        Self { images: in_memory(&self.images), ..self }
     }
 }
 

@@ -3,7 +3,7 @@
 //! A resumed run repeats the steps between its checkpoint and the kill. So a `resumed` event takes back what was logged after
 //! its step, and of two lines for one step the later one holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use twist_run::{EventKind, Figures, Log, LogLine, StartFigures};
@@ -102,6 +102,16 @@ impl From<Log> for History {
 }
 
 impl History {
+    /// The images that could not be read, each once, with the reason.
+    pub(crate) fn skipped(&self) -> Vec<(&str, &str)> {
+        let mut known = BTreeSet::new();
+        let skipped = self.events.iter().filter_map(|line| match &line.event.kind {
+            EventKind::SkippedImage { path, reason } => Some((path.as_str(), reason.as_str())),
+            _ => None,
+        });
+        skipped.filter(|(path, _)| known.insert(*path)).collect()
+    }
+
     /// Files one line where it belongs.
     fn take(&mut self, line: LogLine) {
         let (step, epoch) = (line.event.step, line.event.epoch);

@@ -11,11 +11,22 @@ pub(super) struct Comparable {
     pub(super) runs: Vec<usize>,
     /// Whether time, speed and memory are comparable too.
     pub(super) costs: bool,
+    /// How many runs have come to their end and say how they were measured.
+    pub(super) judged: usize,
+    /// In what these differ.
+    pub(super) differences: Vec<&'static str>,
 }
 
 /// The comparable ones of `runs`.
 pub(super) fn comparable(runs: &[Run]) -> Comparable {
     let measured: Vec<Option<Vec<String>>> = runs.iter().map(measured).collect();
+    let differ = |at: usize| {
+        let mut values = measured.iter().flatten().map(|own| &own[at]);
+        let first = values.next();
+        values.any(|other| Some(other) != first)
+    };
+    let differences = (0..CONDITIONS.len()).filter(|at| differ(*at)).map(|at| CONDITIONS[at]).collect();
+    let judged = measured.iter().flatten().count();
     let alike = |own: &Vec<String>| -> Vec<usize> {
         (0..runs.len()).filter(|at| measured[*at].as_ref() == Some(own)).collect()
     };
@@ -24,8 +35,20 @@ pub(super) fn comparable(runs: &[Run]) -> Comparable {
     let group = groups.rev().max_by_key(Vec::len).unwrap_or_default();
     let mut costs = group.iter().map(|at| trained(&runs[*at]));
     let first = costs.next().flatten();
-    Comparable { costs: first.is_some() && costs.all(|other| other == first), runs: group }
+    let costs = first.is_some() && costs.all(|other| other == first);
+    Comparable { runs: group, costs, judged, differences }
 }
+
+/// What has to be the same for figures to be comparable, in the order of [`measured`].
+const CONDITIONS: [&str; 7] = [
+    "the training images",
+    "the images that they were measured on",
+    "the number of images that they were measured on",
+    "the number of classes",
+    "how k-NN was measured",
+    "how images were resized and cropped",
+    "the arithmetic",
+];
 
 /// What has to be the same for figures to be comparable; `None` for a run whose figures are not to be judged.
 fn measured(run: &Run) -> Option<Vec<String>> {

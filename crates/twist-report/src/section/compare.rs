@@ -97,9 +97,12 @@ fn protocol(run: &Run) -> Vec<(String, String)> {
 /// Says among which runs the best values of `rows` are marked, and why not among the others.
 fn marked(rows: &[Row], judged: &Comparable, names: &[String]) -> String {
     if judged.runs.is_empty() {
-        return "best values are not marked, because no two runs are comparable: finished, trained on the same images and \
-                measured in the same way."
-            .into();
+        let why = match judged.judged {
+            0 => "no run is finished and says how it was measured".into(),
+            1 => "only one run is finished and says how it was measured".into(),
+            _ => format!("the finished runs differ in {}", judged.differences.join(", ")),
+        };
+        return format!("best values are not marked, because no two runs are comparable: {why}.");
     }
     if !rows.iter().flat_map(|row| &row.cells).any(|cell| cell.best) {
         return "best values are not marked, because the comparable figures are missing or equal.".into();

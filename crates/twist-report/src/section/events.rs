@@ -64,22 +64,17 @@ pub(crate) fn events(log: &History) -> Events {
         format!("{many}, the last at step {}.", count(*last))
     });
 
-    let mut skipped: Vec<Skipped> = Vec::new();
-    let mut different = 0;
-    for line in &log.events {
-        let EventKind::SkippedImage { path, reason } = &line.event.kind else { continue };
-        if skipped.iter().any(|known| known.path == *path) {
-            continue;
-        }
-        different += 1;
-        if skipped.len() < MOST_SKIPPED {
-            skipped.push(Skipped { path: path.clone(), reason: reason.clone() });
-        }
-    }
+    let skipped = log.skipped();
+    let different = skipped.len();
+    let skipped: Vec<Skipped> = skipped
+        .into_iter()
+        .take(MOST_SKIPPED)
+        .map(|(path, reason)| Skipped { path: path.to_owned(), reason: reason.to_owned() })
+        .collect();
     let skipped_text = match different {
         0 => String::new(),
         _ => format!(
-            "{} could not be read and {} replaced by the next one; `twist data info` lists such files.",
+            "{} could not be read and {} skipped; `twist data verify` lists such files.",
             plural(different, "image", "images"),
             if different == 1 { "was" } else { "were" }
         ),

@@ -133,7 +133,12 @@ fn card(album: &mut Album<'_>, class: &Class, (most_confident, most_borderline):
         color: class.color,
         number: class.number,
         size: class.rows.len(),
-        size_text: plural(class.rows.len(), "image", "images"),
+        size_text: match class.unsure {
+            0 => plural(class.rows.len(), "image", "images"),
+            unsure => {
+                format!("{} + {} unsure", plural(class.rows.len(), "image", "images"), count(unsure as u64))
+            }
+        },
         majority: majority.map(|label| samples.class_name(label)).unwrap_or_default(),
         purity: class.majority.map(|(_, share)| (share * 1000.0).round() / 10.0),
         purity_text: class.majority.map(|(_, share)| percent(share)).unwrap_or_default(),

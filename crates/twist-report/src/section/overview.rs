@@ -57,7 +57,8 @@ pub(crate) fn overview(run: &Run, classes: Option<&Classes>) -> Overview {
         Ending::Collapsed { .. } => ("bad", "collapsed"),
         Ending::Open => ("open", "not finished"),
     };
-    let sentences = [sorted(run, classes), seen_by(run), judged(run, classes), trained(run)];
+    let limit = run.metrics().and_then(|metrics| metrics.calibration.as_ref()?.limit());
+    let sentences = [sorted(run, classes), seen_by(run), judged(run, classes), limit, trained(run)];
     let sentence = sentences.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let unfinished = unfinished(run).unwrap_or_default();
     let verdict = Judged::of(run);
@@ -111,6 +112,8 @@ fn judged(run: &Run, classes: Option<&Classes>) -> Option<String> {
                 percent(accuracy)
             ))
         }
+        // The verdict says how well a classifier agrees with labels.
+        None if run.labels_learned_from().is_some() => None,
         None if classes.is_some_and(|classes| classes.labels.is_empty()) => {
             Some("The images have no labels to compare with: judge the classes by their images.".into())
         }

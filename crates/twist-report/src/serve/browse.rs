@@ -58,6 +58,7 @@ fn card(site: &Site, class: &Class) -> Value {
         "named": site.naming.is_named(class.number),
         "parts": class.parts,
         "size": class.rows.len(),
+        "unsure": class.unsure,
         "color": class.color,
         "mostly": class.majority.map(|(label, _)| samples.class_name(label)),
         "purity": class.majority.map(|(_, share)| share),

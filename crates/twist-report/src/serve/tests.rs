@@ -240,7 +240,15 @@ fn images_come_by_page_and_in_either_order() {
     assert_eq!((&moved["unsure"], &moved["before"]), (&json!(2), &json!(0)));
     assert_eq!(rows(&get(&mut site, "api/images?class=unsure")), [6, 3]);
     assert_eq!(rows(&get(&mut site, "api/images?class=0")), [0, 1, 2]);
-    assert_eq!(granted(&get(&mut site, "api/classes"))["unsure"], 2);
+    let classes = granted(&get(&mut site, "api/classes"));
+    assert_eq!(classes["unsure"], 2);
+    let sum = |key: &str| {
+        classes["classes"].as_array().unwrap().iter().map(|one| one[key].as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!(
+        (sum("size") + sum("unsure"), sum("unsure")),
+        (granted(&get(&mut site, "api/run"))["images"].as_u64().unwrap(), 2)
+    );
     granted(&post(&mut site, "api/threshold", &json!({ "below": null })));
     assert_eq!(granted(&get(&mut site, "api/classes"))["unsure"], 0);
 }

@@ -3,8 +3,8 @@
 use twist_metrics::margin;
 use twist_run::{Calibration, Metrics, figure};
 
-use super::{Findings, Grade, Subject, Verdict};
-use crate::text::{count, percent, share};
+use super::{FEW_UPDATES, Findings, Grade, Subject, Verdict};
+use crate::text::{count, percent, plural, share};
 
 /// An accuracy, and what it was measured on.
 struct Tested {
@@ -47,6 +47,16 @@ pub(super) fn judge(metrics: &Metrics, mut found: Findings) -> Verdict {
             );
         }
         _ => {}
+    }
+    if let Some(updates @ ..FEW_UPDATES) = metrics.count("/updates") {
+        found.add(
+            Grade::Doubtful,
+            format!(
+                "training made only {}, and about {FEW_UPDATES} are needed",
+                plural(updates as usize, "update", "updates")
+            ),
+            "train it again for longer (`--epochs`)",
+        );
     }
     let (reason, next) = tested.map(|tested| (tested.reason, tested.next)).unwrap_or_default();
     found.verdict(Subject::Classifier).unwrap_or_else(|| Verdict {
@@ -111,6 +121,18 @@ mod tests {
                 json!({"finetune_top1": 0.5, "protocol": {"labels": labels, "test_images": 1000}}),
                 Grade::Usable,
                 "top-1 50\u{202f}±\u{202f}3\u{202f}% on 1,000 test images",
+                "least sure",
+            ),
+            (
+                json!({"finetune_top1": 0.7, "protocol": {"labels": labels, "test_images": 200, "updates": 1}}),
+                Grade::Doubtful,
+                "training made only 1 update, and about 200 are needed",
+                "--epochs",
+            ),
+            (
+                json!({"finetune_top1": 0.7, "protocol": {"labels": labels, "test_images": 200, "updates": 500}}),
+                Grade::Usable,
+                "No figure speaks",
                 "least sure",
             ),
             (

@@ -90,12 +90,13 @@ const UNDECIDED: f64 = 0.1;
 const HESITATES: f64 = 0.6;
 /// Updates below which no network has learned classes, however sure it is.
 const FEW_STEPS: u64 = 50;
+/// Updates that a head or a classifier needs, whatever the number of images.
+pub const FEW_UPDATES: u64 = 200;
 /// With fewer images than this, the classes that are found say little.
 pub const FEW_IMAGES: usize = 50;
 const FEW: u64 = FEW_IMAGES as u64;
 /// What helps where images are few.
-const MORE_IMAGES: &str =
-    "train on some hundreds of images, or train a head on a pretrained network (`--frozen MODEL`)";
+const MORE_IMAGES: &str = "train on some hundreds of images, or a head on a pretrained network (`twist import starter`, then `--frozen starter`)";
 /// Part of the classes in use at which most of them are dead …
 const DEAD: f64 = 0.25;
 /// … and at which many are.
@@ -120,7 +121,9 @@ pub fn verdict(metrics: &Metrics, training: Training<'_>) -> Option<Verdict> {
         (_, true) => {
             "train longer (`--epochs`), or use the features of a network pretrained on similar images"
         }
-        (_, false) => "train longer (`--epochs`), or train a head on a pretrained network (`--frozen MODEL`)",
+        (_, false) => {
+            "train longer (`--epochs`), or a head on a pretrained network (`twist import starter`, then `--frozen starter`)"
+        }
     };
     if let Some(images @ ..FEW) = facts.trained_on {
         found.add(

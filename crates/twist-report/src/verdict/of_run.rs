@@ -17,7 +17,13 @@ pub(crate) fn verdict_on(run: &Run) -> Option<Verdict> {
         metrics.protocol["clusters"] = outputs.into();
     }
     if let Some(start) = &run.log.start {
-        metrics.protocol["training_images"] = start.images.into();
+        // Training may end before it comes to every unreadable image; an evaluation of all training images finds each.
+        let found = match metrics.protocol["evaluated_on"] == "training images" {
+            true => metrics.count("/unreadable_images").unwrap_or(0) as usize,
+            false => 0,
+        };
+        let unreadable = found.max(run.log.skipped().len());
+        metrics.protocol["training_images"] = start.images.saturating_sub(unreadable).into();
     }
     let training = match &run.log.ending {
         // Without a log nothing says that the figures are not final.

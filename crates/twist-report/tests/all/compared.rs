@@ -88,19 +88,35 @@ fn seeds_of_one_recipe_are_judged_by_what_they_cost_too() {
 #[test]
 fn runs_that_cannot_be_compared_have_no_best_values() {
     let changes = [
-        ("plan.json", "00ff", "ff00"),
-        ("metrics.json", "\"evaluated_images\": 60", "\"evaluated_images\": 40"),
-        ("metrics.json", "training images", "held-out images"),
-        ("metrics.json", "\"k\": 20", "\"k\": 200"),
-        ("log.jsonl", "\"event\":\"done\"", "\"event\":\"stopped\",\"reason\":\"max_time\""),
+        ("plan.json", "00ff", "ff00", "the finished runs differ in the training images."),
+        (
+            "metrics.json",
+            "\"evaluated_images\": 60",
+            "\"evaluated_images\": 40",
+            "the finished runs differ in the number of images that they were measured on.",
+        ),
+        (
+            "metrics.json",
+            "training images",
+            "held-out images",
+            "only one run is finished and says how it was measured.",
+        ),
+        ("metrics.json", "\"k\": 20", "\"k\": 200", "the finished runs differ in how k-NN was measured."),
+        (
+            "log.jsonl",
+            "\"event\":\"done\"",
+            "\"event\":\"stopped\",\"reason\":\"max_time\"",
+            "only one run is finished and says how it was measured.",
+        ),
     ];
-    for (file, from, to) in changes {
+    for (file, from, to, why) in changes {
         let folder = tempfile::tempdir().unwrap();
         let runs = seeds(folder.path());
         edit(&runs[1].join(file), from, to);
         let (best, text) = marked(&runs, "incomparable");
         assert_eq!(best, 0, "{to}");
-        assert!(text.contains("best values are not marked"), "{to}");
+        let said = format!("best values are not marked, because no two runs are comparable: {why}");
+        assert!(text.contains(&said), "{to}: {text}");
     }
 }
 

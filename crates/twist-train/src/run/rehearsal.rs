@@ -33,7 +33,8 @@ impl<T: Task> Run<T> {
     /// memory need not be.
     ///
     /// `evaluate` measures an evaluation. Then the run makes its first steps, and the same ones again: their samples are in memory by
-    /// then, as those of later epochs are where they fit. A checkpoint is written to `folder`, if there is one, and nothing of it
+    /// then, as those of later epochs are where they fit. So they are in the first epoch of the run itself, which has only the
+    /// others to make. A checkpoint is written to `folder`, if there is one, and nothing of it
     /// stays; where it cannot be written it costs nothing, and the run itself says why.
     ///
     /// # Errors
@@ -60,7 +61,10 @@ impl<T: Task> Run<T> {
         // After a whole epoch every sample is in memory.
         let (again, repeated) = measure(if made == epoch { stage } else { made }, patience)?;
         let step = match again < first {
-            true => Pace { first, later: again },
+            true => {
+                let made = made as f64 / epoch as f64;
+                Pace { first: made * again + (1.0 - made) * first, later: again }
+            }
             // Nothing is gained by memory, so both say the same.
             false => {
                 Pace::constant((first * made as f64 + again * repeated as f64) / (made + repeated) as f64)

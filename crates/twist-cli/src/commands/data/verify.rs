@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
             Ok(())
         }
         count => anyhow::bail!(
-            "{count} of {} images cannot be read: replace or remove them, or train without --strict: unreadable images are then skipped",
+            "{count} of {} images cannot be read: replace or remove them; `twist train` skips them, with --strict it stops there",
             report.images
         ),
     }
