@@ -253,8 +253,10 @@ def main():
             with torch.no_grad():
                 tell(name, library, np.abs(again(images).numpy() - expected).max() / scale, 1e-5)
             if "efficientnet" not in name:
+                # timm's SigLIP has another approximation of GELU than that of its authors, of Twist and of transformers.
+                own = of_onnx(model, images)
                 features, wrong = exported_to_hugging_face(model, images)
-                tell(name, "hf", np.abs(features - expected).max() / scale, 1e-5, wrong)
+                tell(name, "hf", np.abs(features - own).max() / scale, 1e-5, wrong)
             if library == "torchvision":
                 tell(name, "detectron2", 0.0, 0.0, unlike_detectron2(model))
     if not all(passed):

@@ -376,10 +376,7 @@ mod tests {
         let limit = Duration::from_secs(1_800);
         assert_eq!(left_over(1_500.0, limit, 40), None);
         let told = left_over(810.0, limit, 40).unwrap();
-        assert!(
-            told.contains("about 14 minutes of about 30 minutes") && told.contains("--epochs 80"),
-            "{told}"
-        );
+        assert!(told.contains("about 14 minutes of 30 minutes") && told.contains("--epochs 80"), "{told}");
         assert_eq!(falls_short(0.5, 900.0, 950.0, limit), None);
         let told = falls_short(0.5, 1_200.0, 1_200.0, limit).unwrap();
         assert!(told.contains("ends when about 75 % are done") && told.contains("--resume"), "{told}");

@@ -13,7 +13,7 @@ const OF_DATA: [&str; 3] = ["info", "verify", "pack"];
 
 /// What to say of `args` in place of the parser's `error`; `None` where the cause is another one.
 pub(crate) fn instead_of(error: &clap::Error, args: &[OsString]) -> Option<String> {
-    if error.kind() != ErrorKind::InvalidSubcommand {
+    if ![ErrorKind::InvalidSubcommand, ErrorKind::UnknownArgument].contains(&error.kind()) {
         return None;
     }
     let words: Vec<String> = args.iter().map(|word| shell_word(Path::new(word))).collect();

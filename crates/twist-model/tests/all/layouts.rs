@@ -115,10 +115,10 @@ fn folders_for_transformers_have_its_tensors() {
             let found = written.get(&format!("{prefix}{tensor}"));
             let found = found.unwrap_or_else(|| panic!("{name}: {tensor} is not there"));
             assert_eq!(found.shape, host.shape, "{name}: {tensor}");
-            // The last layer of `ViTModel` passes the class token on. The files here have numbers of half precision.
+            // What changes no feature has other values. The files here have numbers of half precision.
+            let beside = tensor.starts_with("pooler.") || tensor.ends_with(".mask_token");
             let values = |host| tensor_from_host(host, tch::Device::Cpu).unwrap().to_kind(tch::Kind::Float);
-            let same = tensor.starts_with("pooler.") || values(found) == values(host);
-            assert!(same, "{name}: {tensor}");
+            assert!(beside || values(found) == values(host), "{name}: {tensor}");
         }
     }
 }
