@@ -43,6 +43,11 @@ pub trait Architecture: fmt::Display + fmt::Debug {
         Vec::new()
     }
 
+    /// What a library calls the classifier behind this network, a dot at the end; `None`: it does not have this network.
+    fn classifier_in(&self, _library: &str) -> Option<&'static str> {
+        None
+    }
+
     /// A network of this width for images of this side as a class of `transformers`, with these tensors (by our names, without
     /// a prefix).
     ///

@@ -118,6 +118,10 @@ impl Architecture for ConvNextArch {
         Usual { activation: Activation::Gelu, filter: Filter::Bicubic, ..Usual::bilinear(224, 256) }
     }
 
+    fn classifier_in(&self, library: &str) -> Option<&'static str> {
+        (library == "timm").then_some("head.fc.")
+    }
+
     fn layouts(&self) -> Vec<&'static Layout> {
         LAYOUTS.iter().collect()
     }

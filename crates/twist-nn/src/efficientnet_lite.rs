@@ -137,6 +137,10 @@ impl Architecture for EfficientNetLiteArch {
         }
     }
 
+    fn classifier_in(&self, library: &str) -> Option<&'static str> {
+        (library == "timm").then_some("classifier.")
+    }
+
     fn layouts(&self) -> Vec<&'static Layout> {
         let own = PACKAGE.iter().filter(|(depth, _)| *depth == self.depth());
         std::iter::once(&TIMM).chain(own.map(|(_, layout)| layout)).collect()

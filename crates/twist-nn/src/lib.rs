@@ -84,7 +84,8 @@ pub use hugging_face::HuggingFace;
 pub use init::{Init, fill};
 pub use layers::{BatchNorm, Conv, LayerNorm, Linear};
 pub use layout::{Absent, Form, Layout, Planned, Rest, Rule, host_values, zeros};
-pub use loss::{LossTerms, SelfLabelLoss, SelfLabelTerms, TeacherLoss, TwistLoss, classes_in_use};
+// Its own contents are in `loss/mod.rs`.
+pub use loss::*;
 pub use model_config::ModelConfig;
 pub use normalize::DeviceNormalize;
 pub use options::{BackboneOptions, MOST_CHANNELS, MOST_OUTPUTS};

@@ -117,6 +117,10 @@ impl Architecture for ResNetArch {
     }
 
     /// Only Hugging Face's differs from ours. It has one stem, and bottlenecks of one width.
+    fn classifier_in(&self, library: &str) -> Option<&'static str> {
+        (self.stem == Stem::ImageNet && ["torchvision", "timm"].contains(&library)).then_some("fc.")
+    }
+
     fn layouts(&self) -> Vec<&'static Layout> {
         let there = self.stem == Stem::ImageNet && self.depth.inner(64) == 64;
         there.then_some(&HUGGING_FACE).into_iter().collect()

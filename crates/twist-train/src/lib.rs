@@ -37,6 +37,8 @@
 //! # }
 //! ```
 
+mod rules;
+
 mod config;
 mod plan;
 pub mod recipes;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use twist_io::{Refused, save_pickle, save_safetensors};
-use twist_nn::{Arch, Layout, Stem};
+use twist_nn::{Arch, Layout};
 
 use super::exporter::{BACKBONE, ExportOptions, Exporter};
 use crate::{Model, ModelError};
@@ -59,7 +59,7 @@ impl Exporter for Publisher {
             ));
         };
         let arch = card.arch;
-        let classifier = self.classifier(arch).ok_or_else(|| {
+        let classifier = arch.kind().classifier_in(self.name).ok_or_else(|| {
             refuse(format!("{} does not have {arch}; --to pth has Twist's own names", self.name))
         })?;
         let mut state = model.store.state_dict()?;
@@ -79,16 +79,5 @@ impl Exporter for Publisher {
 impl Publisher {
     fn layout(&self, arch: Arch) -> Option<&'static Layout> {
         arch.kind().layouts().into_iter().find(|layout| layout.name == self.name)
-    }
-
-    /// What the library calls the classifier of an architecture; `None` for networks that it does not have.
-    fn classifier(&self, arch: Arch) -> Option<&'static str> {
-        match (self.name, arch) {
-            ("torchvision" | "timm", Arch::ResNet(arch)) if arch.stem == Stem::ImageNet => Some("fc."),
-            ("timm", Arch::Vit(_)) => self.layout(arch).map(|_| "head."),
-            ("timm", Arch::ConvNext(_)) => Some("head.fc."),
-            ("timm", Arch::EfficientNetLite(_)) => Some("classifier."),
-            _ => None,
-        }
     }
 }

@@ -316,6 +316,10 @@ impl Architecture for VitArch {
         self.patch
     }
 
+    fn classifier_in(&self, library: &str) -> Option<&'static str> {
+        self.layouts().iter().any(|layout| library == "timm" && layout.name == library).then_some("head.")
+    }
+
     fn layouts(&self) -> Vec<&'static Layout> {
         let Self { size, registers, feature, .. } = self;
         let serving = self.facts().layouts.iter().filter(|(serves, _)| serves(size, *registers, *feature));

@@ -2,7 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 use twist_data::{Interpolation, ViewPolicy};
-use twist_nn::TwistLoss;
+use twist_nn::{MOST_OUTPUTS, TwistLoss};
+
+use crate::rules::{
+    ABOVE_0, BELOW_1, CLIPPING, FINITE, FROM_0, PART_OF_PEAK, Rule, SWITCH, TWO_BELOW_1, within,
+};
+
+/// The rules of a head's widths, in recipes of networks and of heads.
+pub(crate) fn outputs_rules(hidden_dim: i64, dim: i64) -> [Rule<'static>; 2] {
+    let fits = |least: i64, value: i64| (least..=MOST_OUTPUTS).contains(&value);
+    [
+        ("model.hidden_dim", hidden_dim as f64, fits(1, hidden_dim), "in 1 to 1048576"),
+        ("model.dim", dim as f64, fits(2, dim), "2 to 1048576 clusters (--clusters)"),
+    ]
+}
 
 /// `[loss]`: weights of the terms; the paper's alpha is `1 + lam1` and its beta is `lam2`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +40,15 @@ impl Default for LossConfig {
 }
 
 impl LossConfig {
+    pub(crate) fn rules(&self) -> [Rule<'static>; 4] {
+        [
+            within("loss.consistency", self.consistency, SWITCH),
+            within("loss.temperature", self.temperature, ABOVE_0),
+            within("loss.lam1", self.lam1, FINITE),
+            within("loss.lam2", self.lam2, FINITE),
+        ]
+    }
+
     /// The loss with these weights.
     pub(crate) fn twist(&self) -> TwistLoss {
         let Self { consistency, one_sided, lam1, lam2, temperature } = *self;
@@ -149,6 +171,24 @@ pub struct OptimConfig {
     pub eps: f64,
 }
 
+impl OptimConfig {
+    pub(crate) fn rules(&self) -> [Rule<'static>; 10] {
+        let [first, second] = self.betas;
+        [
+            within("optim.lr", self.lr, FROM_0),
+            within("optim.bias_lr_ratio", self.bias_lr_ratio, ABOVE_0),
+            within("optim.momentum", self.momentum, BELOW_1),
+            within("optim.weight_decay", self.weight_decay, FROM_0),
+            within("optim.weight_decay_end", self.weight_decay_end.unwrap_or(self.weight_decay), FROM_0),
+            within("optim.clip_norm", self.clip_norm, CLIPPING),
+            within("optim.eta", self.eta, ABOVE_0),
+            within("optim.betas", first, TWO_BELOW_1),
+            within("optim.betas", second, TWO_BELOW_1),
+            within("optim.eps", self.eps, ABOVE_0),
+        ]
+    }
+}
+
 /// The optimizers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -173,6 +213,12 @@ pub struct ScheduleConfig {
     /// The cosine ends at this fraction of the peak.
     #[serde(default = "defaults::final_lr_fraction")]
     pub final_lr_fraction: f64,
+}
+
+impl ScheduleConfig {
+    pub(crate) fn rules(&self) -> [Rule<'static>; 1] {
+        [within("schedule.final_lr_fraction", self.final_lr_fraction, PART_OF_PEAK)]
+    }
 }
 
 /// `[train]`.

@@ -3,18 +3,15 @@
 use twist_io::Refused;
 
 use super::{FeatureFacts, HeadConfig};
-use crate::plan::{Range, Shared, below_1, check, is_part, within};
+use crate::config::outputs_rules;
+use crate::rules::{Range, below_1, check, is_part, within};
 
 pub(super) fn check_values(config: &HeadConfig, features: &FeatureFacts) -> Result<(), Refused> {
     let (model, pairs, guide) = (&config.model, &config.pairs, &config.guide);
-    let shared = Shared {
-        hidden_dim: model.hidden_dim,
-        dim: model.dim,
-        loss: &config.loss,
-        optim: &config.optim,
-        schedule: &config.schedule,
-    };
-    shared.check()?;
+    check(&outputs_rules(model.hidden_dim, model.dim))?;
+    check(&config.loss.rules())?;
+    check(&config.optim.rules())?;
+    check(&config.schedule.rules())?;
     let rows = features.rows as i64;
     let enough = format!("at most the number of rows, {rows} (--clusters)");
     let among = format!("at most model.heads = {}", model.heads);

@@ -8,7 +8,7 @@ use twist_nn::FeatureKind;
 
 use super::Order;
 use crate::config::{CheckpointConfig, GuardConfig};
-use crate::plan::refused;
+use crate::rules::refused;
 use crate::run::{RunKeys, RunPlan, RunSettings};
 use crate::{TrainError, Work};
 

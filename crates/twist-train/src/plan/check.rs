@@ -6,23 +6,19 @@ use twist_data::{DataError, ViewPolicy};
 use twist_io::Refused;
 use twist_nn::{Arch, BackboneConfig, MOST_CHANNELS, NnError};
 
-use super::shared::{ABOVE_0, AT_LEAST_1, BELOW_1, Shared, check, from_0, refused, within};
 use crate::TrainError;
-use crate::config::{LossConfig, SelfLabelConfig, TeacherConfig, TrainConfig};
+use crate::config::{LossConfig, SelfLabelConfig, TeacherConfig, TrainConfig, outputs_rules};
+use crate::rules::{ABOVE_0, AT_LEAST_1, BELOW_1, check, from_0, refused, within};
 
 /// Least side of a view: on smaller ones every network ends in a single pixel after its first stage.
 const LEAST_VIEW: u32 = 8;
 
 pub(super) fn check_values(config: &TrainConfig) -> Result<(), Refused> {
     let (model, data, train, eval) = (&config.model, &config.data, &config.train, &config.eval);
-    let shared = Shared {
-        hidden_dim: model.hidden_dim,
-        dim: model.dim,
-        loss: &config.loss,
-        optim: &config.optim,
-        schedule: &config.schedule,
-    };
-    shared.check()?;
+    check(&outputs_rules(model.hidden_dim, model.dim))?;
+    check(&config.loss.rules())?;
+    check(&config.optim.rules())?;
+    check(&config.schedule.rules())?;
     let labelling = config.self_label.iter().flat_map(|stage| &stage.views);
     let largest_view = config.views.iter().chain(labelling).map(|view| view.size).max().unwrap_or(0);
     let width_fits = (1..=MOST_CHANNELS).contains(&model.width);

@@ -2,10 +2,8 @@
 
 mod check;
 mod rates;
-mod shared;
 
 pub use rates::RatePlan;
-pub(crate) use shared::{AT_LEAST_1, Range, Rule, Shared, below_1, check, from_0, is_part, refused, within};
 
 use serde::Serialize;
 use torch_ext::{Machine, Precision};

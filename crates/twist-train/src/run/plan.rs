@@ -6,7 +6,7 @@ use twist_io::Refused;
 
 use crate::config::{CheckpointConfig, GuardConfig};
 use crate::guard::Guard;
-use crate::plan::{AT_LEAST_1, Range, Rule, check, from_0, is_part, refused, within};
+use crate::rules::{AT_LEAST_1, Range, Rule, check, from_0, is_part, refused, within};
 
 /// The numbers of a run that its loop goes by. It is made once, by [`RunPlan::new`], and never changes.
 #[derive(Clone, Debug, Serialize)]
