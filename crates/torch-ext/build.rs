@@ -2,11 +2,12 @@
 
 use std::{env, path::PathBuf};
 
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "csrc/allocator.cpp",
     "csrc/autograd.cpp",
     "csrc/foreach.cpp",
     "csrc/layout.cpp",
+    "csrc/linear.cpp",
     "csrc/machine.cpp",
     "csrc/norm_act.cpp",
     "csrc/runtime.cpp",

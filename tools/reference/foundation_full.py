@@ -88,8 +88,13 @@ def open_clip(name):
 
 
 def siglip(name):
+    """timm's network with the GELU of the authors and of transformers, approximated by tanh; timm computes the exact one."""
     import open_clip as library
-    return nn.ModuleDict({"visual": library.create_model(name, pretrained=None).visual})
+    visual = library.create_model(name, pretrained=None).visual
+    for module in visual.modules():
+        if isinstance(module, nn.GELU):
+            module.approximate = "tanh"
+    return nn.ModuleDict({"visual": visual})
 
 
 def mae(repos, size, patch):

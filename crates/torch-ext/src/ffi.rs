@@ -91,6 +91,13 @@ unsafe extern "C" {
         out: Out,
     ) -> Message;
 
+    pub(crate) fn torch_ext_linear(
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        out: Out,
+    ) -> Message;
+
     pub(crate) fn torch_ext_channels_last(a: *const C_tensor, out: Out) -> Message;
     pub(crate) fn torch_ext_is_channels_last(a: *const C_tensor, out: *mut i32) -> Message;
     pub(crate) fn torch_ext_adopt(

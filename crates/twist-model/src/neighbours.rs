@@ -49,7 +49,7 @@ fn nearest_of_block(bank: &Tensor, queries: &Tensor, k: i64) -> Result<(Tensor, 
     let mut best: Option<(Tensor, Tensor)> = None;
     for start in (0..bank_len).step_by(BANK_BLOCK as usize) {
         let len = BANK_BLOCK.min(bank_len - start);
-        let similarity = queries.f_matmul(&bank.f_narrow(0, start, len)?.f_tr()?)?;
+        let similarity = torch_ext::linear(queries, &bank.f_narrow(0, start, len)?, None)?;
         let (value, row) = similarity.f_topk(k.min(len), 1, true, true)?;
         let row = row.f_add_scalar(start)?;
         best = Some(match best {

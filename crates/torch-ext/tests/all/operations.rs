@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::fused::{self, AdamW, Sgd};
-use torch_ext::{TorchError, foreach, grad, host, layout};
+use torch_ext::{TorchError, foreach, grad, host, layout, linear};
 
 fn list(values: &[&[f32]]) -> Vec<Tensor> {
     values.iter().map(|v| Tensor::from_slice(v)).collect()
@@ -197,4 +197,53 @@ fn layouts_keep_values() {
     assert!(layout::is_channels_last(&inner).unwrap() && !layout::is_channels_last(&images).unwrap());
     assert_eq!(inner, images);
     assert!(layout::channels_last(&Tensor::zeros([3], (Kind::Float, Device::Cpu))).is_err());
+}
+
+#[test]
+fn a_linear_map_is_that_of_libtorch() {
+    tch::manual_seed(3);
+    let random = |shape: &[i64], kind: Kind| Tensor::randn(shape, (Kind::Float, Device::Cpu)).to_kind(kind);
+    let shapes: [(&[i64], i64); 6] =
+        [(&[5, 7], 3), (&[1, 384], 1), (&[2, 9, 16], 40), (&[2, 3, 4, 8], 8), (&[0, 8], 4), (&[8], 4)];
+    for kind in [Kind::Float, Kind::Double, Kind::BFloat16] {
+        for (shape, outputs) in shapes {
+            let (x, weight) = (random(shape, kind), random(&[outputs + 1, *shape.last().unwrap()], kind));
+            for (weight, bias) in [
+                (weight.narrow(0, 1, outputs), Some(random(&[outputs], kind))),
+                (weight.narrow(0, 0, outputs), None),
+                (weight.tr().contiguous().tr().narrow(0, 0, outputs), None),
+            ] {
+                let (got, want) =
+                    (linear(&x, &weight, bias.as_ref()).unwrap(), x.linear(&weight, bias.as_ref()));
+                assert_eq!((got.size(), got.kind()), (want.size(), want.kind()));
+                assert!((got - want).abs().sum(Kind::Double).double_value(&[]) < 1e-3, "{kind:?} {shape:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_linear_map_has_gradients_where_they_are_on() {
+    let x = Tensor::ones([4, 6], (Kind::Float, Device::Cpu));
+    let weight = Tensor::full([2, 6], 0.5, (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    linear(&x, &weight, None).unwrap().sum(Kind::Float).backward();
+    assert_eq!(Vec::<f32>::try_from(weight.grad().flatten(0, -1)).unwrap(), [4.0; 12]);
+    let without = tch::no_grad(|| linear(&x, &weight, None).unwrap());
+    assert!(!without.requires_grad());
+    assert_eq!(Vec::<f32>::try_from(without.flatten(0, -1)).unwrap(), [3.0; 8]);
+}
+
+#[test]
+fn a_linear_map_of_other_widths_is_an_error() {
+    let x = Tensor::ones([4, 6], (Kind::Float, Device::Cpu));
+    let weight = Tensor::ones([2, 5], (Kind::Float, Device::Cpu));
+    assert!(linear(&x, &weight, None).is_err());
+    assert!(
+        linear(
+            &x,
+            &Tensor::ones([2, 6], (Kind::Float, Device::Cpu)),
+            Some(&Tensor::ones([3], (Kind::Float, Device::Cpu)))
+        )
+        .is_err()
+    );
 }

@@ -3,6 +3,8 @@
 
 use tch::{Kind, TchError, Tensor};
 
+use crate::EvalError;
+
 /// Distances in memory at once: 64 MiB, whatever the numbers of points and centroids are.
 const DISTANCES: i64 = 1 << 24;
 /// Numbers of a table that is copied as seen from its origin, 1 GiB; a larger one is copied block by block each time.
@@ -85,26 +87,23 @@ impl<'a> Points<'a> {
     }
 
     /// `‖x - c‖²` of the points from `start` on and all centroids `[K, D]`: `[length, K]`, never negative.
-    pub(super) fn distances(&self, start: i64, length: i64, centroids: &Tensor) -> Result<Tensor, TchError> {
-        let cross = self.block(start, length)?.f_matmul(&centroids.f_tr()?)?;
-        self.squares
-            .f_narrow(0, start, length)?
-            .f_add(&squares(centroids)?.f_tr()?)?
-            .f_sub(&cross.f_mul_scalar(2.0)?)?
-            .f_clamp_min(0.0)
+    pub(super) fn distances(&self, start: i64, length: i64, centroids: &Tensor) -> Result<Tensor, EvalError> {
+        let cross = torch_ext::linear(&self.block(start, length)?, centroids, None)?;
+        let sums = self.squares.f_narrow(0, start, length)?.f_add(&squares(centroids)?.f_tr()?)?;
+        Ok(sums.f_sub(&cross.f_mul_scalar(2.0)?)?.f_clamp_min(0.0)?)
     }
 
     /// The same of all points: `[N, K]`, for few centroids.
-    pub(super) fn all_distances(&self, centroids: &Tensor) -> Result<Tensor, TchError> {
+    pub(super) fn all_distances(&self, centroids: &Tensor) -> Result<Tensor, EvalError> {
         let blocks = self
             .spans(centroids.size2()?.0)
             .map(|(start, length)| self.distances(start, length, centroids))
-            .collect::<Result<Vec<_>, _>>()?;
-        Tensor::f_cat(&blocks, 0)
+            .collect::<Result<Vec<_>, EvalError>>()?;
+        Ok(Tensor::f_cat(&blocks, 0)?)
     }
 
     /// The nearest of `centroids` `[K, D]` for each point.
-    pub(super) fn nearest(&self, centroids: &Tensor) -> Result<Nearest, TchError> {
+    pub(super) fn nearest(&self, centroids: &Tensor) -> Result<Nearest, EvalError> {
         let (mut cluster, mut distance) = (Vec::new(), Vec::new());
         for (start, length) in self.spans(centroids.size2()?.0) {
             let (d, c) = self.distances(start, length, centroids)?.f_min_dim(1, false)?;

@@ -54,7 +54,7 @@ impl Bank {
 
     /// Logits `[B, R, C]` of features `[B, D]`.
     pub(super) fn logits(&self, features: &Tensor) -> Result<Tensor, EvalError> {
-        let all = features.f_linear(&self.weight, Some(&self.bias))?;
+        let all = torch_ext::linear(features, &self.weight, Some(&self.bias))?;
         Ok(all.f_view([features.size()[0], self.settings, self.classes])?)
     }
 

@@ -1,8 +1,10 @@
 //! What is written comes back, here and in the format's own implementation.
 
+use std::io::Read;
+
 use proptest::prelude::*;
 use serde_json::json;
-use twist_io::{Dtype, HostTensor, StateDict, load_safetensors, save_safetensors};
+use twist_io::{Dtype, HostTensor, StateDict, load_pickle, load_safetensors, save_pickle, save_safetensors};
 
 fn tensor() -> impl Strategy<Value = HostTensor> {
     (prop::sample::select(&Dtype::ALL[..]), prop::collection::vec(0usize..4, 0..4)).prop_flat_map(
@@ -85,6 +87,37 @@ proptest! {
         for (name, tensor) in state.iter() {
             prop_assert_eq!(loaded.get(name), Some(tensor));
         }
+    }
+
+    #[test]
+    fn a_pickle_comes_back_in_its_order(first in state(), second in state()) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("states.pth");
+        let keys = [("model", &first), ("é\n.", &second)];
+        save_pickle(&path, &keys).unwrap();
+        let mut file = load_pickle(&path).unwrap();
+        for (key, state) in keys {
+            if !state.is_empty() {
+                prop_assert_eq!(&file.state_dict(key).unwrap(), state);
+            }
+        }
+
+        // It is a zip archive whose bytes are stored as they are, where they can be mapped into memory.
+        let mut archive = zip::ZipArchive::new(fs_err::File::open(&path).unwrap()).unwrap();
+        let tensors: Vec<&HostTensor> = first.iter().chain(second.iter()).map(|(_, tensor)| tensor).collect();
+        for (key, tensor) in tensors.into_iter().enumerate() {
+            let mut entry = archive.by_name(&format!("archive/data/{key}")).unwrap();
+            prop_assert_eq!(entry.compression(), zip::CompressionMethod::Stored);
+            prop_assert_eq!(entry.data_start().unwrap() % 64, 0);
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).unwrap();
+            prop_assert_eq!(&bytes, &tensor.data);
+        }
+
+        // Equal states give equal bytes.
+        let again = folder.path().join("again.pth");
+        save_pickle(&again, &keys).unwrap();
+        prop_assert_eq!(fs_err::read(&again).unwrap(), fs_err::read(&path).unwrap());
     }
 }
 

@@ -1,6 +1,7 @@
 //! A linear map.
 
 use tch::Tensor;
+use torch_ext::linear;
 
 use crate::graph::Attribute;
 use crate::{Builder, Graph, Init, NnError, Value};
@@ -40,7 +41,7 @@ impl Linear {
     /// # Errors
     /// As [`Linear::forward`].
     pub(crate) fn forward_masked(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor, NnError> {
-        Ok(x.f_linear(&self.weight, Some(&self.bias.f_mul(mask)?))?)
+        Ok(linear(x, &self.weight, Some(&self.bias.f_mul(mask)?))?)
     }
 
     /// Only the outputs from `first` on, so many of them.
@@ -49,7 +50,7 @@ impl Linear {
     /// As [`Linear::forward`]; there are fewer outputs.
     pub(crate) fn forward_rows(&self, x: &Tensor, first: i64, count: i64) -> Result<Tensor, NnError> {
         let bias = self.bias.f_narrow(0, first, count)?;
-        Ok(x.f_linear(&self.weight.f_narrow(0, first, count)?, Some(&bias))?)
+        Ok(linear(x, &self.weight.f_narrow(0, first, count)?, Some(&bias))?)
     }
 
     /// [`Linear::forward`] in a graph.
@@ -84,7 +85,7 @@ impl Linear {
     /// # Errors
     /// Shapes or kinds that do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, NnError> {
-        Ok(x.f_linear(&self.weight, Some(&self.bias))?)
+        Ok(linear(x, &self.weight, Some(&self.bias))?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the tokens of the last block to the feature of an image.
 
 use tch::Tensor;
+use torch_ext::linear;
 
 use super::attention::mixed;
 use super::mlp::Mlp;
@@ -43,9 +44,7 @@ impl Pool {
         Ok(match self {
             // The norm works on each token for itself, so the others need none.
             Self::Class(norm, None) => norm.forward(&x.f_select(1, 0)?)?,
-            Self::Class(norm, Some(weight)) => {
-                norm.forward(&x.f_select(1, 0)?)?.f_linear(weight, None::<&Tensor>)?
-            }
+            Self::Class(norm, Some(weight)) => linear(&norm.forward(&x.f_select(1, 0)?)?, weight, None)?,
             Self::Mean(norm, prefix) => {
                 let patches = x.f_narrow(1, *prefix, x.size()[1] - prefix)?;
                 norm.forward(&patches.f_mean_dim([1i64].as_slice(), false, x.f_kind()?)?)?

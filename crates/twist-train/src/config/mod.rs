@@ -7,8 +7,8 @@
 mod read;
 mod sections;
 
-pub(crate) use sections::outputs_rules;
 pub use read::{ConfigError, Override, RecipeOf, warmup_that_fits};
+pub(crate) use sections::outputs_rules;
 pub use sections::{
     CheckpointConfig, DataConfig, EvalConfig, GuardConfig, InMemory, LossConfig, OptimConfig, OptimName,
     RunConfig, ScheduleConfig, SelfLabelConfig, TeacherConfig,

@@ -5,6 +5,8 @@
 //! The metadata has the names of the classes and what must be done with images before.
 
 mod messages;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -50,17 +52,18 @@ impl Exporter for Onnx {
     }
 
     fn write(&self, model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
-        write(model, options, path, MOST_INSIDE)
+        let (file, weights) = built(model, options)?;
+        save(file, weights, path, MOST_INSIDE)
     }
 }
 
-fn write(
-    model: &Model,
-    options: &ExportOptions,
+/// Writes a file whose weights lie inside, or beside it where they have more than `most_inside` bytes.
+fn save(
+    mut file: messages::Model,
+    weights: Vec<(String, HostTensor)>,
     path: &Path,
     most_inside: usize,
 ) -> Result<Vec<PathBuf>, ModelError> {
-    let (mut file, weights) = built(model, options)?;
     let graph = file.graph.get_or_insert_default();
     let bytes: usize = weights.iter().map(|(_, weight)| weight.data.len()).sum();
     if bytes <= most_inside {
