@@ -39,7 +39,8 @@ fn in_tract(path: &Path, images: &Tensor) -> Vec<Tensor> {
     let outputs = plan.run(tvec!(input.unwrap().into())).unwrap();
     let read = |value: &TValue| {
         let shape: Vec<i64> = value.shape().iter().map(|&axis| axis as i64).collect();
-        Tensor::from_slice(value.try_as_plain_ram().unwrap().as_slice::<f32>().unwrap()).view(shape.as_slice())
+        Tensor::from_slice(value.try_as_plain_ram().unwrap().as_slice::<f32>().unwrap())
+            .view(shape.as_slice())
     };
     outputs.iter().map(read).collect()
 }
@@ -61,11 +62,11 @@ fn tract_computes_what_the_model_computes() {
         ("convnext_8_1_1_2_1", 64),
         ("efficientnet_lite0", 64),
         ("vit_48x2x3", 32),
-        ("mocov3_48x2x3", 32),
+        ("mocov3_48x2x3p16", 32),
         ("dinov2_48x2x3p14_reg4", 42),
-        ("dinov3_48x2x3", 32),
-        ("clip_48x2x3_32", 32),
-        ("siglip2_48x2x3_32", 32),
+        ("dinov3_48x2x3p16", 32),
+        ("clip_48x2x3p16_32", 32),
+        ("siglip2_48x2x3p16_32", 32),
     ];
     for (arch, side) in networks {
         let model = randomised(model(arch, side));
