@@ -48,12 +48,24 @@ pub trait Architecture: fmt::Display + fmt::Debug {
         None
     }
 
-    /// A network of this width for images of this side as a class of `transformers`, with these tensors (by our names, without
-    /// a prefix).
+    /// Whether timm may call this network so; its names say more than its tensors.
+    fn is_called_in_timm(&self, _name: &str) -> bool {
+        true
+    }
+
+    /// A network of this width for images of this side as a class of `transformers`.
+    ///
+    /// # Errors
+    /// The library has no class for it.
+    fn hugging_face(&self, _width: i64, _side: i64) -> Result<HuggingFace, NnError> {
+        Err(no_class(self))
+    }
+
+    /// The tensors of that class, from ours (without a prefix).
     ///
     /// # Errors
     /// The library has no class for it; numbers that its layout has no place for.
-    fn hugging_face(&self, _width: i64, _side: i64, _state: &StateDict) -> Result<HuggingFace, NnError> {
+    fn hugging_face_state(&self, _side: i64, _state: &StateDict) -> Result<StateDict, NnError> {
         Err(no_class(self))
     }
 

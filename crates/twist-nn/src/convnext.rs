@@ -119,14 +119,18 @@ impl Architecture for ConvNextArch {
     }
 
     fn classifier_in(&self, library: &str) -> Option<&'static str> {
-        (library == "timm").then_some("head.fc.")
+        match library {
+            "timm" => Some("head.fc."),
+            "torchvision" => Some("classifier.2."),
+            _ => None,
+        }
     }
 
     fn layouts(&self) -> Vec<&'static Layout> {
         LAYOUTS.iter().collect()
     }
 
-    fn hugging_face(&self, _width: i64, side: i64, state: &StateDict) -> Result<HuggingFace, NnError> {
+    fn hugging_face(&self, _width: i64, side: i64) -> Result<HuggingFace, NnError> {
         let sizes: Vec<i64> = (0..STAGES).map(|stage| self.width(stage)).collect();
         Ok(HuggingFace {
             class: "ConvNextModel",
@@ -143,9 +147,12 @@ impl Architecture for ConvNextArch {
                 "layer_scale_init_value": FIRST_SCALE,
                 "image_size": side,
             })),
-            state: layout(self)?.export(state, "")?,
             note: None,
         })
+    }
+
+    fn hugging_face_state(&self, _side: i64, state: &StateDict) -> Result<StateDict, NnError> {
+        layout(self)?.export(state, "")
     }
 }
 

@@ -141,6 +141,11 @@ impl Architecture for EfficientNetLiteArch {
         (library == "timm").then_some("classifier.")
     }
 
+    /// Those with TensorFlow's padding and epsilon.
+    fn is_called_in_timm(&self, name: &str) -> bool {
+        name.starts_with("tf_efficientnet_lite")
+    }
+
     fn layouts(&self) -> Vec<&'static Layout> {
         let own = PACKAGE.iter().filter(|(depth, _)| *depth == self.depth());
         std::iter::once(&TIMM).chain(own.map(|(_, layout)| layout)).collect()

@@ -1,7 +1,7 @@
 //! A network as `transformers`, the library of Hugging Face, has it.
 
 use serde_json::{Map, Value};
-use twist_io::{Refused, StateDict};
+use twist_io::Refused;
 
 use crate::{Architecture, Layout, NnError};
 
@@ -17,8 +17,6 @@ pub struct HuggingFace {
     pub output: &'static str,
     /// What its `config.json` says, but for the class.
     pub config: Map<String, Value>,
-    /// Its tensors.
-    pub state: StateDict,
     /// What people must know of it.
     pub note: Option<String>,
 }

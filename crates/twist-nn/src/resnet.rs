@@ -116,17 +116,23 @@ impl Architecture for ResNetArch {
         Some("backbone.conv1.weight")
     }
 
-    /// Only Hugging Face's differs from ours. It has one stem, and bottlenecks of one width.
     fn classifier_in(&self, library: &str) -> Option<&'static str> {
         (self.stem == Stem::ImageNet && ["torchvision", "timm"].contains(&library)).then_some("fc.")
     }
 
+    /// `resnet50`, `wide_resnet50_2`. Others of these tensors pool or scale in between (`resnetaa50`, `resnetblur50`).
+    fn is_called_in_timm(&self, name: &str) -> bool {
+        let number = name.strip_prefix("wide_").unwrap_or(name).strip_prefix("resnet");
+        number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+    }
+
+    /// Only Hugging Face's differs from ours. It has one stem, and bottlenecks of one width.
     fn layouts(&self) -> Vec<&'static Layout> {
         let there = self.stem == Stem::ImageNet && self.depth.inner(64) == 64;
         there.then_some(&HUGGING_FACE).into_iter().collect()
     }
 
-    fn hugging_face(&self, width: i64, _side: i64, state: &StateDict) -> Result<HuggingFace, NnError> {
+    fn hugging_face(&self, width: i64, _side: i64) -> Result<HuggingFace, NnError> {
         let (kind, depths) = self.depth.blocks();
         let sizes: Vec<i64> = (0..4).map(|stage| (width << stage) * kind.expansion()).collect();
         Ok(HuggingFace {
@@ -143,9 +149,12 @@ impl Architecture for ResNetArch {
                 "downsample_in_first_stage": false,
                 "downsample_in_bottleneck": false,
             })),
-            state: layout(self)?.export(state, "")?,
             note: None,
         })
+    }
+
+    fn hugging_face_state(&self, _side: i64, state: &StateDict) -> Result<StateDict, NnError> {
+        layout(self)?.export(state, "")
     }
 
     fn assumption(&self) -> Option<&'static str> {

@@ -130,10 +130,11 @@ impl Model {
         model: PathBuf,
         device: &str,
         precision: Option<&str>,
-        threads: Option<usize>,
+        threads: Option<i64>,
         teacher: bool,
         cache: bool,
     ) -> PyResult<Self> {
+        let threads = threads.map(|threads| at_least_1("threads", threads)).transpose()?;
         let device: DeviceRequest = device.parse().map_err(raised)?;
         let machine = py.detach(|| Machine::detect(device, threads)).map_err(raised)?;
         let precision = match precision {
@@ -208,12 +209,13 @@ impl Model {
     fn predict(
         &self,
         images: &Bound<'_, PyAny>,
-        top: usize,
+        top: i64,
         classes: Option<&str>,
         unsure: Option<f64>,
         unreadable: &str,
     ) -> PyResult<Predictions> {
         let (py, source) = (images.py(), classes.map(class_source).transpose()?);
+        let top = at_least_1("top", top)?;
         if let Some(unsure) = unsure.filter(|unsure| !(0.0..=1.0).contains(unsure)) {
             return Err(PyValueError::new_err(format!(
                 "unsure={unsure}: a probability lies between 0 and 1"
@@ -248,19 +250,17 @@ impl Model {
     ///
     /// Raises:
     ///     TwistError: A query is nowhere, or cannot be read.
-    ///     TypeError, ValueError: This is not an image, or k is 0.
+    ///     TypeError, ValueError: This is not an image, or k is below 1.
     #[pyo3(signature = (queries, images, *, k = 10))]
     fn neighbors(
         &self,
         queries: &Bound<'_, PyAny>,
         images: &Bound<'_, PyAny>,
-        k: usize,
+        k: i64,
     ) -> PyResult<Neighbors> {
         let (py, queries, dataset) = (queries.py(), queries_of(queries)?, images_of(images)?);
         let kept = is_kept(images)?;
-        if k == 0 {
-            return Err(PyValueError::new_err("k=0: expected at least 1"));
-        }
+        let k = at_least_1("k", k)?;
         let found =
             self.worker.ask(py, move |opened, stop| search(opened, stop, queries, &dataset, kept, k))?;
         found.into_python(py)
@@ -309,6 +309,12 @@ impl Model {
         let Facts { path, origin, feature_dim, device, .. } = &self.facts;
         format!("<twist.Model {}: {origin}, {feature_dim} features, {device}>", path.display())
     }
+}
+
+/// An argument that counts something.
+fn at_least_1(name: &str, given: i64) -> PyResult<usize> {
+    let wrong = || PyValueError::new_err(format!("{name}={given}: expected at least 1"));
+    usize::try_from(given).ok().filter(|&count| count > 0).ok_or_else(wrong)
 }
 
 /// What the argument `classes` means.

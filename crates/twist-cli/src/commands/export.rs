@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use torch_ext::{DeviceRequest, Machine};
+use twist_data::Interpolation;
 use twist_io::shell_word;
 use twist_model::{
     ExportOptions, Model, ModelCard, export_formats, exporter, named_weights, names_file, sha256_of,
@@ -109,11 +110,23 @@ fn preprocessing(card: &ModelCard, out: &Path) -> String {
     let (t, file) = (&card.transform, shell_word(out));
     let [mean, std] = [card.mean, card.std].map(|rgb| rgb.map(|value| value.to_string()).join(","));
     let sides = if t.whole { "both sides" } else { "the shorter side" };
-    format!(
-        "the file does not say how images are prepared: {sides} resized to {}, the centre of {} pixels, mean {mean}, std {std}; to open \
-         it here, `twist import {file} --size {} --resize {} --mean {mean} --std {std} --out FILE`",
-        t.resize, t.crop, t.crop, t.resize
-    )
+    let filter = match t.interpolation {
+        Interpolation::Bicubic => "bicubic",
+        Interpolation::Bilinear => "bilinear",
+    };
+    let prepared = format!(
+        "the file does not say how images are prepared: {sides} resized to {} ({}), the centre of {} pixels, mean {mean}, std {std}",
+        t.resize, filter, t.crop
+    );
+    // What flags of `import` cannot say, and formats that it does not read, are kept by Twist's own.
+    let sayable = t.interpolation == card.released_filter() && !t.whole && !t.truncated;
+    match sayable && out.extension().is_none_or(|ending| ending != "pkl") {
+        true => format!(
+            "{prepared}; to open it here, `twist import {file} --size {} --resize {} --mean {mean} --std {std} --out FILE`",
+            t.crop, t.resize
+        ),
+        false => format!("{prepared}; a file that Twist opens like this is written without --to"),
+    }
 }
 
 /// The names of the model's classes, in the order of its outputs; merged ones have one name. None where nobody named any.

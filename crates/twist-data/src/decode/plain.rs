@@ -74,6 +74,6 @@ fn explain(error: ImageError, format: ImageFormat) -> DecodeError {
                 reason: "it asks for more memory than its pixels can need".to_owned(),
             }
         }
-        other => DecodeError::Damaged { format, reason: other.to_string() },
+        other => DecodeError::Damaged { format, reason: other.to_string().trim().to_owned() },
     }
 }

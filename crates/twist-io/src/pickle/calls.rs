@@ -27,7 +27,10 @@ pub(super) fn call(heap: &Heap, at: u64, function: Id, arguments: Id) -> Result<
                 Some(_) => None,
                 None => tensor(heap, items, None),
             };
-            Ok(Node::Tensor(Rc::new(plan.ok_or_else(wrong)?)))
+            let mut plan = plan.ok_or_else(wrong)?;
+            let facts = items.get(if element.is_some() { 7 } else { 6 });
+            plan.turned = facts.is_some_and(|&facts| is_turned(heap, facts));
+            Ok(Node::Tensor(Rc::new(plan)))
         }
         ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state")
         | ("torch.nn.parameter", "Parameter" | "Buffer") => match items.first().map(|&id| heap.get(id)) {
@@ -55,6 +58,13 @@ fn dict(heap: &Heap, arguments: &[Id]) -> Vec<(Id, Id)> {
         .collect()
 }
 
+/// Whether what is said of a tensor (`{"conj": False, "neg": True}`) means that other numbers are meant than the stored ones.
+fn is_turned(heap: &Heap, facts: Id) -> bool {
+    let Node::Dict(pairs) = heap.get(facts) else { return false };
+    let turns = |key: Id| matches!(heap.text(key), Some("neg" | "conj"));
+    pairs.iter().any(|&(key, value)| turns(key) && matches!(heap.get(value), Node::Bool(true)))
+}
+
 /// `(storage, offset, shape, strides, …)`.
 fn tensor(heap: &Heap, arguments: &[Id], element: Option<ElementType>) -> Option<TensorPlan> {
     let [storage, offset, shape, strides, ..] = *arguments else { return None };
@@ -69,6 +79,7 @@ fn tensor(heap: &Heap, arguments: &[Id], element: Option<ElementType>) -> Option
         offset: heap.count(offset)?,
         shape: shape.iter().map(|&id| usize::try_from(heap.count(id)?).ok()).collect::<Option<_>>()?,
         strides: strides.iter().map(|&id| heap.count(id)).collect::<Option<_>>()?,
+        turned: false,
     })
 }
 

@@ -59,6 +59,12 @@ pub enum PickleDamage {
     /// A tensor that reaches beyond its storage.
     #[error("tensor `{}` reaches beyond its storage `{}`", shown(name), shown(key))]
     Bounds { name: String, key: String },
+    /// A tensor whose numbers are the negative or the conjugate of the stored ones.
+    #[error(
+        "tensor `{}` is stored as a negated or conjugated view; save `tensor.resolve_neg().resolve_conj().clone()`",
+        shown(name)
+    )]
+    Turned { name: String },
     /// A list of storages that contradicts itself or the pickle.
     #[error("its list of storages is wrong: {}", shown(_0))]
     Storages(String),

@@ -120,6 +120,8 @@ pub(super) struct TensorPlan {
     pub(super) shape: Vec<usize>,
     /// Elements from one entry of an axis to the next.
     pub(super) strides: Vec<u64>,
+    /// Whether the negative or the conjugate of the stored numbers is meant.
+    pub(super) turned: bool,
 }
 
 /// The nodes of a pickle, and how much memory they take.

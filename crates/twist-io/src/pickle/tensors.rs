@@ -87,6 +87,9 @@ struct Place {
 
 fn place(name: &str, plan: &TensorPlan) -> Result<Place, Fault> {
     let beyond = || PickleDamage::Bounds { name: name.to_owned(), key: plan.storage.key.to_string() };
+    if plan.turned {
+        return Err(PickleDamage::Turned { name: name.to_owned() }.into());
+    }
     let ElementType::Known(dtype) = plan.element else { return Err(unknown(name, plan)) };
     let bytes = byte_len(dtype, &plan.shape).ok_or_else(beyond)?;
     let mut contiguous = true;

@@ -337,6 +337,32 @@ fn legacy_files_are_checked_against_their_length() {
 }
 
 #[test]
+fn views_of_other_numbers_than_the_stored_ones_are_refused() {
+    for (facts, refused) in [(&b"\x88"[..], true), (b"\x89", false)] {
+        let tensor = Pickle::new().op(b"}(").text("w").global("torch._utils", "_rebuild_tensor_v2").op(b"(");
+        let tensor = tensor.storage("FloatStorage", "0", 6).int(0).ints(&[2, 3]).ints(&[3, 1]).op(b"\x89}");
+        let pickle = tensor
+            .op(b"}(")
+            .text("conj")
+            .op(b"\x89")
+            .text("neg")
+            .op(facts)
+            .op(b"u")
+            .op(b"tR")
+            .op(b"u")
+            .stop();
+        let read = state(&archive(&pickle, &[("0", &floats(6))]));
+        assert_eq!(read.is_err(), refused);
+        if let Err(error) = read {
+            assert!(
+                error.to_string().contains("`w`") && error.to_string().contains("resolve_neg"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
 fn nothing_is_executed() {
     let folder = tempfile::tempdir().unwrap();
     let witness = folder.path().join("witness");

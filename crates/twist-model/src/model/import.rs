@@ -2,17 +2,18 @@
 
 use std::collections::HashSet;
 
+use serde_json::{Map, Value};
 use tch::Device;
 use torch_ext::Precision;
 use twist_data::{EvalTransform, Interpolation};
 use twist_io::{Dtype, HostTensor, LoadReport, Refused, StateDict, match_names, shown, some_of};
-use twist_nn::{Activation, Arch, TensorNames};
+use twist_nn::{Activation, Arch, TensorNames, zeros};
 
 use super::recognise::recognise;
 use super::rename::Names;
 use super::{ClassifierCard, FeatureScaling, Model, ModelCard, released_filter};
 use crate::ModelError;
-use crate::published::{Description, Sizes};
+use crate::published::{Description, Sizes, disagreement, other_eps, other_feature};
 
 /// What a file of tensors does not say of itself.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +44,8 @@ pub struct ImportOptions {
     pub class_names: Vec<String>,
     /// The same as the files beside the weights say it, for weights that have a classifier; `class_names` go before.
     pub described_names: Vec<String>,
+    /// The fields of `config.json` beside the weights; empty: there is none.
+    pub config: Map<String, Value>,
     /// Where the weights come from, in one line.
     pub origin: String,
 }
@@ -67,6 +70,7 @@ impl ImportOptions {
             _ => {}
         }
         self.described_names.clone_from(&description.class_names);
+        self.config.clone_from(&description.config);
         self
     }
 
@@ -121,8 +125,20 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
         origin: options.origin.clone(),
         backbone: Some(found.backbone),
     };
+    let (kind, side) = (arch.kind(), i64::from(card.transform.crop));
+    let width = card.backbone.as_ref().map_or(0, |backbone| backbone.width);
+    if let Some(why) = disagreement(&options.config, kind, width, side) {
+        let why = format!("{why}. Its features would be others, so nothing was written");
+        let remedy =
+            "if you know that it changes nothing, import the weight file itself instead of the folder";
+        return Err(Refused::new("the network is not the one that its description names")
+            .because(why)
+            .remedy(remedy)
+            .into());
+    }
     let expected = card.shapes()?;
     let mut renamed = names.renamed(state)?;
+    let unbiased = names.has(CLASSIFIER_WEIGHT) && !names.has(CLASSIFIER_BIAS);
     let counters = add_known(&mut renamed, &names, &expected)?;
     let found = match_names(&expected, &renamed.shapes());
     let computing: Vec<String> =
@@ -144,6 +160,15 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
         let what = format!("the network computes with tensors that {arch} of Twist does not have");
         return Err(Refused::new(what).because(why).into());
     }
+    if let Some(name) = lost_key_bias(&renamed, &names, &expected)? {
+        let why = format!(
+            "`{}` is not zero. Its features would be others, so nothing was written",
+            names.original(&name)
+        );
+        return Err(Refused::new(format!("the network adds biases to keys, which {arch} of Twist does not"))
+            .because(why)
+            .into());
+    }
     let used: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
     for (name, tensor) in renamed.iter().filter(|(name, _)| used.contains(name)) {
         let what = || Refused::new(format!("tensor `{}`", shown(names.original(name))));
@@ -154,7 +179,17 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
     }
     let model = Model::new(card, Device::Cpu, 0)?;
     model.store.load(&renamed)?;
-    let notes = notes(&model.card, arch, counters);
+    let mut notes = notes(&model.card, arch, counters);
+    notes.extend(other_feature(&options.config, usual.feature));
+    notes.extend(other_eps(&options.config, kind, width, side));
+    if unbiased {
+        notes.push("its classifier has no bias: zeros are added, which change nothing".into());
+    }
+    if options.mean.is_none() || options.std.is_none() {
+        let [mean, std] = [model.card.mean, model.card.std]
+            .map(|numbers| numbers.map(|number| format!("{number:.3}")).join(","));
+        notes.push(format!("nothing says how pixels are normalised: mean {mean} and standard deviation {std} are assumed (--mean, --std)"));
+    }
     Ok(Imported { model, report, notes })
 }
 
@@ -194,6 +229,14 @@ fn unusable(name: &str, tensor: &HostTensor) -> Result<Option<(String, &'static 
         let why = format!("its numbers are of type {}, without a scale", tensor.dtype.name());
         return Ok(Some((why, "save the weights as float32 before they are quantised")));
     }
+    let wide = tensor.dtype == Dtype::F64 && tensor.numel() > 0;
+    if wide
+        && twist_nn::tensor_from_host(tensor, Device::Cpu)?.f_abs()?.f_max()?.f_double_value(&[])?
+            > f32::MAX.into()
+    {
+        let why = "a number of 64 bits is too large for 32 bits, in which networks compute".into();
+        return Ok(Some((why, "save the weights as float32")));
+    }
     if !name.ends_with(".running_var") || tensor.numel() == 0 {
         return Ok(None);
     }
@@ -201,6 +244,10 @@ fn unusable(name: &str, tensor: &HostTensor) -> Result<Option<(String, &'static 
     let why = || (format!("a variance is {least}, below 0"), "save the weights again: these are damaged");
     Ok((least < 0.0).then(why))
 }
+
+/// The tensors of a classifier, by Twist's names.
+const CLASSIFIER_WEIGHT: &str = "classifier.weight";
+const CLASSIFIER_BIAS: &str = "classifier.bias";
 
 /// Resizing and crop of a model, with what is said anew; a new side keeps the proportion.
 fn transform_again(own: &EvalTransform, options: &ImportOptions) -> EvalTransform {
@@ -224,6 +271,8 @@ fn add_known(
     for (name, shape) in expected.iter().filter(|(name, _)| !names.has(name)) {
         if let Some(values) = names.absent(name, shape) {
             state.push(name.clone(), twist_nn::host_values(&values, shape)?);
+        } else if name == CLASSIFIER_BIAS && names.has(CLASSIFIER_WEIGHT) {
+            state.push(name.clone(), twist_nn::host_values(&zeros(shape), shape)?);
         } else if name.ends_with(".num_batches_tracked") {
             let zero = HostTensor { dtype: Dtype::I64, shape: Vec::new(), data: vec![0; 8] };
             state.push(name.clone(), zero);
@@ -231,6 +280,24 @@ fn add_known(
         }
     }
     Ok(counters)
+}
+
+/// A bias of keys that the network here masks, in a file that has no mask.
+fn lost_key_bias(
+    state: &StateDict,
+    names: &Names,
+    expected: &[(String, Vec<usize>)],
+) -> Result<Option<String>, ModelError> {
+    for (mask, _) in expected.iter().filter(|(name, _)| name.ends_with(".bias_mask") && !names.has(name)) {
+        let bias = mask.trim_end_matches("_mask");
+        let Some(tensor) = state.get(bias) else { continue };
+        let keys = tensor.numel() as i64 / 3;
+        let of_keys = twist_nn::tensor_from_host(tensor, Device::Cpu)?.f_narrow(0, keys, keys)?;
+        if of_keys.f_count_nonzero(None)?.f_int64_value(&[])? > 0 {
+            return Ok(Some(bias.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// The report with the file's own names for what found no place.

@@ -307,7 +307,7 @@ const BYSTANDERS: [&str; 8] = [
 ];
 
 /// Modules that transform what flows through a backbone, beside those that the network here has as well.
-const IN_THE_WAY: [&str; 11] = [
+const IN_THE_WAY: [&str; 21] = [
     "norm",
     "cls_norm",
     "norm_pre",
@@ -318,7 +318,17 @@ const IN_THE_WAY: [&str; 11] = [
     "rotary_emb",
     "rel_pos_bias",
     "attn_pool",
+    "attnpool",
     "stem",
+    "maxpool",
+    "avgpool",
+    "pool",
+    "global_pool",
+    "act1",
+    "adapter",
+    "adapters",
+    "prompt",
+    "conv_head",
 ];
 
 /// Whether a tensor that the recognised network, with its `expected` tensors, does not have changes what its own network
@@ -442,6 +452,8 @@ mod tests {
             "layer1.0.se.fc1.weight",
             "layer4.2.conv3.bias",
             "conv1.bias",
+            "maxpool.0.weight",
+            "prompt.embeddings",
         ];
         assert!(computing.iter().all(|name| computes(&format!("backbone.{name}"))));
         let others = [

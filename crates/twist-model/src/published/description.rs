@@ -25,6 +25,8 @@ pub struct Description {
     pub activation: Option<String>,
     /// Names of the classifier's classes, in the order of its outputs.
     pub class_names: Vec<String>,
+    /// All fields of `config.json`, of the image tower where a network has others too.
+    pub config: Map<String, Value>,
 }
 
 /// How images become squares.
@@ -105,6 +107,10 @@ impl Description {
             architectures: Option<Vec<String>>,
         }
         let config: Config = parsed(value)?;
+        self.config.extend(value.as_object().cloned().unwrap_or_default());
+        if let Some(Value::Object(rotations)) = value.get("rope_parameters") {
+            self.config.extend(rotations.clone());
+        }
         if let Some(vision) = &config.vision_config {
             self.read_config(vision)?;
         }
@@ -208,6 +214,11 @@ impl Description {
             interpolation: Option<String>,
         }
         let Config { architecture, pretrained_cfg: said, label_names } = parsed(value)?;
+        self.config.extend(value.as_object().cloned().unwrap_or_default());
+        // timm's names tell the two networks of CLIP apart.
+        if let Some(name) = architecture.as_deref().filter(|name| name.contains("_clip_")) {
+            self.activation = Some(if name.contains("quickgelu") { "quick_gelu" } else { "gelu" }.into());
+        }
         (self.architecture, self.class_names) = (architecture, label_names);
         (self.mean, self.std) = (said.mean, said.std);
         self.filter = said.interpolation.map(|name| filter(&name)).transpose()?;

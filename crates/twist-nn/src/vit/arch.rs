@@ -7,7 +7,7 @@ use twist_io::StateDict;
 use super::facts::{Facts, Told};
 use super::family::Family;
 use super::feature::VitFeature;
-use super::hugging_face::{Named, network};
+use super::hugging_face::Named;
 use super::{VisionTransformer, VitSize};
 use crate::hugging_face::{layout, no_class};
 use crate::tensor_names::{Unrecognised, length};
@@ -42,6 +42,14 @@ pub struct VitArch {
 }
 
 impl VitArch {
+    /// What its name says of its class at Hugging Face.
+    fn in_transformers(&self) -> Result<Named, NnError> {
+        let Self { size, patch, registers, side: table_side, feature, .. } = *self;
+        let facts = self.facts();
+        let class = (facts.hugging_face)(&size, registers, feature).ok_or_else(|| no_class(self))?;
+        Ok(Named { facts, class, size, patch, registers, table_side })
+    }
+
     /// Every published network.
     pub(crate) fn published() -> impl Iterator<Item = Self> {
         let order = [
@@ -326,11 +334,11 @@ impl Architecture for VitArch {
         serving.map(|&(_, layout)| layout).collect()
     }
 
-    fn hugging_face(&self, _width: i64, side: i64, state: &StateDict) -> Result<HuggingFace, NnError> {
-        let Self { size, patch, registers, side: table_side, feature, .. } = *self;
-        let facts = self.facts();
-        let class = (facts.hugging_face)(&size, registers, feature).ok_or_else(|| no_class(self))?;
-        let named = Named { facts, size, patch, registers, table_side };
-        network(&named, class, layout(self)?, side, state)
+    fn hugging_face(&self, _width: i64, side: i64) -> Result<HuggingFace, NnError> {
+        Ok(self.in_transformers()?.described(side))
+    }
+
+    fn hugging_face_state(&self, side: i64, state: &StateDict) -> Result<StateDict, NnError> {
+        self.in_transformers()?.state(layout(self)?, side, state)
     }
 }

@@ -112,5 +112,5 @@ fn unusual(frame: &Frame) -> DecodeError {
 }
 
 fn damaged(reason: &str) -> DecodeError {
-    DecodeError::Damaged { format: "JPEG", reason: reason.to_owned() }
+    DecodeError::Damaged { format: "JPEG", reason: reason.trim().to_owned() }
 }

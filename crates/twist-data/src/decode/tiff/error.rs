@@ -6,7 +6,7 @@ use tiff::{ColorType, TiffError, TiffUnsupportedError};
 use super::DecodeError;
 
 pub(super) fn damaged(reason: &str) -> DecodeError {
-    DecodeError::Damaged { format: "TIFF", reason: reason.to_owned() }
+    DecodeError::Damaged { format: "TIFF", reason: reason.trim().to_owned() }
 }
 
 pub(super) fn unsupported(what: &str) -> DecodeError {

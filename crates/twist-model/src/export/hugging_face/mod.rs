@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use twist_io::{Refused, save_safetensors, some_of, write_atomic, write_folder};
+use twist_io::{Refused, StateDict, save_safetensors, some_of, write_atomic, write_folder};
 use twist_nn::HuggingFace;
 use twist_run::files;
 
@@ -47,12 +47,12 @@ impl Exporter for Folder {
 
     fn write(&self, model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
         check_place(path)?;
-        let network = network(model).map_err(|error| {
+        let (network, state) = network(model).map_err(|error| {
             Refused::writing(path, error.to_string()).caused_by(error).remedy("use --to onnx or --to pth")
         })?;
         let processor = processor(&model.card).map_err(|why| Refused::writing(path, why))?;
         let readme = readme(model, &network, options, path)?;
-        let HuggingFace { class, config, state, .. } = network;
+        let HuggingFace { class, config, .. } = network;
         let mut described = Map::from_iter([("architectures".to_owned(), json!([class]))]);
         described.extend(config);
         described.insert("dtype".to_owned(), "float32".into());
@@ -69,14 +69,15 @@ impl Exporter for Folder {
     }
 }
 
-/// The backbone as a class of `transformers`.
-fn network(model: &Model) -> Result<HuggingFace, ModelError> {
+/// The backbone as a class of `transformers`, and its tensors.
+fn network(model: &Model) -> Result<(HuggingFace, StateDict), ModelError> {
     let Some(card) = &model.card.backbone else {
         let why = "the model has no backbone, and heads alone have no place in other libraries";
         return Err(Refused::new(why).into());
     };
     let state = model.store.state_dict()?.split_prefix(BACKBONE);
-    Ok(card.arch.kind().hugging_face(card.width, model.card.transform.crop.into(), &state)?)
+    let (arch, side) = (card.arch.kind(), model.card.transform.crop.into());
+    Ok((arch.hugging_face(card.width, side)?, arch.hugging_face_state(side, &state)?))
 }
 
 /// The model without its backbone.

@@ -1,0 +1,182 @@
+//! Whether a network computes what the `config.json` beside its weights says.
+
+use serde_json::{Map, Value};
+use twist_nn::{Architecture, VitFeature};
+
+/// Fields that change no feature of Twist, or that tensors and other fields say as well.
+const FREE: [&str; 7] = [
+    "model_type",
+    "image_size",
+    "pooler_act",
+    "pooler_output_size",
+    "layer_scale_init_value",
+    "projection_dim",
+    "vision_use_head",
+];
+
+/// What is added to variances may differ by this much: features differ by less than rounding does.
+const EPS_APART: f64 = 1e-5;
+
+/// Names of one non-linearity, the one that Twist writes first.
+const ACTIVATIONS: [&[&str]; 4] = [
+    &["gelu", "gelu_python"],
+    &["gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_accurate"],
+    &["quick_gelu"],
+    &["silu", "swish"],
+];
+
+/// A field of `config` (that of transformers or of timm, of the image tower alone) in which it says something else than the network
+/// of this width for images of this side computes: a sentence.
+pub(crate) fn disagreement(
+    config: &Map<String, Value>,
+    arch: &dyn Architecture,
+    width: i64,
+    side: i64,
+) -> Option<String> {
+    if config.contains_key("pretrained_cfg") {
+        let name = config.get("architecture")?.as_str()?;
+        let other =
+            || format!("timm's `{name}` has the tensors of {arch} and computes something else with them");
+        return (!arch.is_called_in_timm(name)).then(other);
+    }
+    // Networks without a class there are compared by their tensors alone.
+    let own = arch.hugging_face(width, side).ok()?.config;
+    let told = |field: &String| config.get(field).filter(|said| !said.is_null());
+    let fields = own.iter().filter(|(field, _)| !FREE.contains(&field.as_str()));
+    let (field, said, own) = fields
+        .filter_map(|(field, own)| Some((field, told(field)?, own)))
+        .find(|(field, said, own)| !agrees(field, said, own))?;
+    Some(format!("config.json says `{field}` = {said}, and {arch} of Twist computes with {own}"))
+}
+
+/// What is added to variances there, where it is nearly the number here: a sentence.
+pub(crate) fn other_eps(
+    config: &Map<String, Value>,
+    arch: &dyn Architecture,
+    width: i64,
+    side: i64,
+) -> Option<String> {
+    let own = arch.hugging_face(width, side).ok()?.config;
+    let (said, own) = (config.get("layer_norm_eps")?.as_f64()?, own.get("layer_norm_eps")?.as_f64()?);
+    (said != own).then(|| {
+        format!("config.json says that layer norms add {said:e} to variances; {own:e} is added here, as the authors of this network do")
+    })
+}
+
+/// Which feature timm takes, where it is another than Twist's.
+pub(crate) fn other_feature(config: &Map<String, Value>, feature: Option<VitFeature>) -> Option<String> {
+    let said = config.get("global_pool")?.as_str()?;
+    let (own, words) = match feature? {
+        VitFeature::ClassToken | VitFeature::Projected => ("token", "the class token"),
+        VitFeature::MeanOfPatches => ("avg", "the mean of the patches"),
+        VitFeature::Attended => ("map", "what its query attends to"),
+    };
+    (said != own).then(|| {
+        format!("its config.json says that timm pools by `{said}`; the feature here is {words}, as the authors of this network use it")
+    })
+}
+
+fn agrees(field: &str, said: &Value, own: &Value) -> bool {
+    match (said, own) {
+        (Value::Number(said), Value::Number(own)) => {
+            let apart =
+                said.as_f64().zip(own.as_f64()).map_or(f64::INFINITY, |(said, own)| (said - own).abs());
+            apart <= if field.ends_with("_eps") { EPS_APART } else { 0.0 }
+        }
+        (Value::Array(said), Value::Array(own)) => {
+            said.len() == own.len() && said.iter().zip(own).all(|(said, own)| agrees(field, said, own))
+        }
+        // A length for both sides.
+        (Value::Array(said), own) => said.iter().all(|said| agrees(field, said, own)),
+        (Value::String(said), Value::String(own)) => {
+            said == own
+                || ACTIVATIONS
+                    .iter()
+                    .any(|names| names.contains(&said.as_str()) && names.contains(&own.as_str()))
+        }
+        (said, own) => said == own,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_config_agrees_with_the_network_that_it_was_written_for_and_with_no_other() {
+        let mut compared = 0;
+        for arch in twist_nn::Arch::all() {
+            let arch = arch.kind();
+            let side = i64::from(arch.usual().side);
+            let Ok(described) = arch.hugging_face(64, side) else { continue };
+            compared += 1;
+            assert_eq!(disagreement(&described.config, arch, 64, side), None, "{arch}");
+            let Some(said) = described.config.get("hidden_act") else { continue };
+            let changed = fields(json!({ "hidden_act": if said == "relu" { "silu" } else { "relu" } }));
+            let why = disagreement(&changed, arch, 64, side).unwrap();
+            assert!(why.contains("`hidden_act`"), "{why}");
+        }
+        assert!(compared > 30, "{compared}");
+    }
+
+    #[test]
+    fn fields_that_change_features_are_named_and_others_are_not() {
+        let cases = [
+            ("vit_s", json!({ "layer_norm_eps": 1e-3 }), Some("layer_norm_eps")),
+            (
+                "vit_s",
+                json!({ "layer_norm_eps": 1e-12, "image_size": 384, "hidden_act": "gelu_python" }),
+                None,
+            ),
+            (
+                "vit_s",
+                json!({ "patch_size": [16, 16], "num_channels": null, "hidden_dropout_prob": 0.1 }),
+                None,
+            ),
+            ("vit_s", json!({ "hidden_act": "gelu_new" }), Some("hidden_act")),
+            ("vit_s", json!({ "patch_size": 14 }), Some("patch_size")),
+            ("siglip2_b16", json!({ "hidden_act": "gelu_new" }), None),
+            ("resnet50", json!({ "downsample_in_first_stage": true }), Some("downsample_in_first_stage")),
+            ("resnet50", json!({ "downsample_in_bottleneck": true }), Some("downsample_in_bottleneck")),
+            ("dinov3_s16", json!({ "rope_theta": 10000.0 }), Some("rope_theta")),
+            ("dinov3_s16", json!({ "key_bias": true }), Some("key_bias")),
+            ("resnet50", json!({ "pretrained_cfg": {}, "architecture": "resnet50" }), None),
+            (
+                "resnet50",
+                json!({ "pretrained_cfg": {}, "architecture": "resnetblur50" }),
+                Some("resnetblur50"),
+            ),
+            (
+                "efficientnet_lite0",
+                json!({ "pretrained_cfg": {}, "architecture": "efficientnet_lite0" }),
+                Some("something else"),
+            ),
+            (
+                "efficientnet_lite0",
+                json!({ "pretrained_cfg": {}, "architecture": "tf_efficientnet_lite0" }),
+                None,
+            ),
+        ];
+        for (name, config, expected) in cases {
+            let arch: twist_nn::Arch = name.parse().unwrap();
+            let why = disagreement(&fields(config.clone()), arch.kind(), 64, 224);
+            assert_eq!(why.is_some(), expected.is_some(), "{name} {config}: {why:?}");
+            assert!(why.is_none_or(|why| why.contains(expected.unwrap())));
+        }
+    }
+
+    #[test]
+    fn another_pooling_of_timm_is_said() {
+        let config = fields(json!({ "global_pool": "avg" }));
+        let said = other_feature(&config, Some(VitFeature::ClassToken)).unwrap();
+        assert!(said.contains("`avg`") && said.contains("class token"), "{said}");
+        assert_eq!(other_feature(&config, Some(VitFeature::MeanOfPatches)), None);
+        assert_eq!(other_feature(&config, None), None);
+    }
+}
