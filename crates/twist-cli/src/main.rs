@@ -41,6 +41,7 @@ mod machine;
 mod out_file;
 mod screen;
 mod shell_pattern;
+mod short_waits;
 mod talk;
 mod word_order;
 
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
             None => exit::with_clap(&error),
         }
     });
+    short_waits::begin(&cli.command);
     let talk = Talk::new(cli.quiet, cli.verbose);
     match signals::listen().and_then(|()| commands::run(cli.command, &talk)) {
         Ok(end) => end.code(),

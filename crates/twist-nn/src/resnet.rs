@@ -159,7 +159,10 @@ impl Architecture for ResNetArch {
 
     fn assumption(&self) -> Option<&'static str> {
         (self.stem == Stem::Cifar)
-            .then_some("a 3×3 stem is assumed to have stride 1 and no max pool: the tensors do not say")
+            .then_some(
+                "a 3×3 stem is assumed to have stride 1, padding 1 and no max pool: the tensors do not say (solo-learn's for CIFAR has padding \
+                 2, and its features would be others)",
+            )
     }
 }
 

@@ -214,3 +214,22 @@ fn words_in_another_order_are_told_the_right_one() {
         .exits(1)
         .says(&["--threads 60000 is more than the cores", "the shell does not expand `~`"]);
 }
+
+/// OpenMP says what it read when it is loaded.
+#[test]
+fn threads_wait_shortly_unless_somebody_chose_otherwise() {
+    let spins = |variables: &[(&str, &str)], args: &[&str]| {
+        let place = Place::new();
+        let mut twist = place.twist(args);
+        twist.env_remove("GOMP_SPINCOUNT").env_remove("OMP_WAIT_POLICY").env("OMP_DISPLAY_ENV", "verbose");
+        let output = twist.envs(variables.iter().copied()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = said.lines().rev().find_map(|line| line.trim().strip_prefix("GOMP_SPINCOUNT = "));
+        line.unwrap_or_else(|| panic!("OpenMP says nothing: {said}")).to_owned()
+    };
+    let computing = ["embed", "missing-model", "missing-images", "--out", "x.npy"];
+    assert_eq!(spins(&[], &computing), "'6000'");
+    assert_eq!(spins(&[("GOMP_SPINCOUNT", "7")], &computing), "'7'");
+    assert_ne!(spins(&[("OMP_WAIT_POLICY", "active")], &computing), "'6000'");
+    assert_ne!(spins(&[], &["recipes"]), "'6000'", "nothing is computed");
+}

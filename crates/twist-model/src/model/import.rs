@@ -59,9 +59,8 @@ impl ImportOptions {
         self.heads = self.heads.or(description.heads);
         self.block_activation = self.block_activation.or_else(|| description.activation.clone());
         match description.sizes {
-            Some(Sizes::Centre { resize, crop, truncated }) if self.size.is_none() => {
-                (self.size, self.resize, self.whole) =
-                    (Some(crop), self.resize.or(Some(resize)), Some(false));
+            Some(Sizes::Centre { resize, crop, truncated, both }) if self.size.is_none() => {
+                (self.size, self.resize, self.whole) = (Some(crop), self.resize.or(Some(resize)), Some(both));
                 self.truncated = truncated;
             }
             Some(Sizes::Whole { side }) if self.size.is_none() => {

@@ -40,6 +40,8 @@ pub enum Sizes {
         crop: u32,
         /// Whether it begins as in the processors of `transformers`, which drop half a pixel.
         truncated: bool,
+        /// Whether both sides have that length after resizing, and not the shorter one.
+        both: bool,
     },
     /// The whole image, whatever its proportions.
     Whole {
@@ -59,6 +61,9 @@ const NOT_DONE: [(&str, &str); 4] = [
     ("do_pad", "images are padded"),
     ("rescale_offset", "pixels are shifted after they are scaled"),
 ];
+
+/// What the names of processors begin with that resize both sides to a size of one number.
+const BOTH_SIDES: [&str; 5] = ["ViT", "DeiT", "Beit", "Siglip", "DINOv3"];
 
 /// A file that says something that cannot be followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -164,30 +169,50 @@ impl Description {
             (self.mean, self.std) = (Some([0.0; 3]), Some([1.0; 3]));
         } else {
             (self.mean, self.std) = (said.image_mean.or(self.mean), said.image_std.or(self.std));
+            if self.mean.is_none() || self.std.is_none() {
+                return Err(
+                    "pixels are normalised, and `image_mean` and `image_std` do not say by what".into()
+                );
+            }
         }
         if let Some(filter) = said.resample {
             self.filter = Some(filter_of_pillow(filter)?);
         }
-        let size = said.size.as_ref().map(Size::of).transpose()?;
+        let kind = said.image_processor_type.or(said.feature_extractor_type).unwrap_or_default();
+        if said.size.as_ref().is_some_and(|size| size.get("longest_edge").is_some_and(|edge| !edge.is_null()))
+        {
+            return Err("the longer side is limited (`longest_edge`), which Twist does not do".into());
+        }
+        // One number means both sides to processors of these families, and the shorter one to the rest.
+        let both = BOTH_SIDES.iter().any(|family| kind.starts_with(family));
+        let size = said.size.as_ref().map(Size::of).transpose()?.map(|size| match size {
+            Size::Shorter(side) if both && said.size.as_ref().is_some_and(Value::is_u64) => {
+                Size::Both(side, side)
+            }
+            size => size,
+        });
         let size_is_shorter = said.size.as_ref().is_some_and(Value::is_object);
         let crop = said.crop_size.as_ref().map(Size::of).transpose()?;
-        let kind = said.image_processor_type.or(said.feature_extractor_type).unwrap_or_default();
         // ConvNeXt's processor resizes to the size divided by this fraction and crops, and below 384 pixels alone.
         let fraction = said.crop_pct.or(kind.starts_with("ConvNext").then_some(224.0 / 256.0));
         let truncated = !asked(ROUNDED_CROP);
         let crops = said.do_center_crop.unwrap_or(crop.is_some());
         self.sizes = match (size, crop.filter(|_| crops)) {
             (Some(size), Some(crop)) => {
-                Some(Sizes::Centre { resize: size.shorter(), crop: crop.square()?, truncated })
+                let both = matches!(size, Size::Both(..));
+                Some(Sizes::Centre { resize: size.square()?, crop: crop.square()?, truncated, both })
             }
             (Some(size), None) => Some(match (size, fraction) {
                 (Size::Shorter(side), Some(fraction)) if side < 384 => {
-                    Sizes::Centre { resize: (f64::from(side) / fraction) as u32, crop: side, truncated }
+                    let resize = (f64::from(side) / fraction) as u32;
+                    Sizes::Centre { resize, crop: side, truncated, both: false }
                 }
                 (Size::Shorter(_), None) if said.do_center_crop == Some(false) && size_is_shorter => {
                     return Err("images are not cropped to squares (`do_center_crop`); give --size".into());
                 }
-                (Size::Shorter(side), None) => Sizes::Centre { resize: side, crop: side, truncated },
+                (Size::Shorter(side), None) => {
+                    Sizes::Centre { resize: side, crop: side, truncated, both: false }
+                }
                 (size, _) => Sizes::Whole { side: size.square()? },
             }),
             (None, _) => self.sizes,
@@ -231,6 +256,7 @@ impl Description {
                     resize: (f64::from(crop) / fraction).floor() as u32,
                     crop,
                     truncated: false,
+                    both: false,
                 },
                 Some(other) => {
                     return Err(format!("images are cropped by the mode `{other}`, which Twist does not do"));
@@ -273,7 +299,7 @@ impl Description {
         let mode = preprocess_cfg.as_ref().and_then(|said| said.resize_mode.as_deref()).unwrap_or("shortest");
         if let Some(side) = model.vision_cfg.image_size {
             self.sizes = Some(match mode {
-                "shortest" => Sizes::Centre { resize: side, crop: side, truncated: false },
+                "shortest" => Sizes::Centre { resize: side, crop: side, truncated: false, both: false },
                 "squash" => Sizes::Whole { side },
                 other => {
                     return Err(format!("images are resized by the mode `{other}`, which Twist does not do"));
@@ -315,13 +341,6 @@ impl Size {
             Self::Both(height, width) => {
                 Err(format!("images have {height} x {width} pixels; Twist takes squares"))
             }
-        }
-    }
-
-    fn shorter(self) -> u32 {
-        match self {
-            Self::Shorter(side) => side,
-            Self::Both(height, width) => height.min(width),
         }
     }
 }

@@ -192,7 +192,8 @@ fn indented(report: &LoadReport) -> String {
 /// One name a line; empty lines at the end do not count.
 fn class_names(path: &Path) -> anyhow::Result<Vec<String>> {
     let text = fs_err::read_to_string(path)?;
-    let names: Vec<String> = text.trim_end().lines().map(|line| line.trim().to_owned()).collect();
+    let names: Vec<String> =
+        text.trim_start_matches('\u{feff}').trim_end().lines().map(|line| line.trim().to_owned()).collect();
     if let Some(empty) = names.iter().position(String::is_empty) {
         anyhow::bail!("{}: line {} has no name of a class", path.display(), empty + 1);
     }
