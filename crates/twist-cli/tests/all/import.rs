@@ -165,8 +165,27 @@ fn a_folder_is_imported_with_what_it_says_or_refused() {
     let uncropped = r#"{"size": {"shortest_edge": 64}, "do_center_crop": false}"#;
     fs_err::write(folder.join("preprocessor_config.json"), uncropped).unwrap();
     place.run("import net --out m.safetensors").exits(1).says(&["do_center_crop", "--size"]);
+    for (said, reason) in [
+        (r#"{"size": 64}"#, "image_mean"),
+        (r#"{"size": {"shortest_edge": 64, "longest_edge": 96}}"#, "longest_edge"),
+        (r#"{"size": {"height": 64, "width": 32}, "crop_size": 32}"#, "64 x 32"),
+    ] {
+        fs_err::write(folder.join("preprocessor_config.json"), said).unwrap();
+        place.run("import net --out m.safetensors").exits(1).says(&["preprocessor_config.json", reason]);
+    }
+    let squashed = [
+        r#"{"size": 64, "image_processor_type": "ViTImageProcessor", "do_normalize": false}"#,
+        r#"{"size": {"height": 72, "width": 72}, "crop_size": 64, "do_normalize": false}"#,
+    ];
+    for said in squashed {
+        fs_err::write(folder.join("preprocessor_config.json"), said).unwrap();
+        place.run("import net --force --out m.safetensors").exits(0).says(&["both sides"]);
+    }
     fs_err::write(folder.join("preprocessor_config.json"), r#"{"size": 64, "do_normalize": false}"#).unwrap();
-    place.run("import net --out m.safetensors").exits(0).says(&["mean [0.0, 0.0, 0.0], std [1.0, 1.0, 1.0]"]);
+    place
+        .run("import net --force --out m.safetensors")
+        .exits(0)
+        .says(&["mean [0.0, 0.0, 0.0], std [1.0, 1.0, 1.0]"]);
     place
         .run("import net --revision v1 --out n.safetensors")
         .exits(2)

@@ -169,11 +169,6 @@ impl Description {
             (self.mean, self.std) = (Some([0.0; 3]), Some([1.0; 3]));
         } else {
             (self.mean, self.std) = (said.image_mean.or(self.mean), said.image_std.or(self.std));
-            if self.mean.is_none() || self.std.is_none() {
-                return Err(
-                    "pixels are normalised, and `image_mean` and `image_std` do not say by what".into()
-                );
-            }
         }
         if let Some(filter) = said.resample {
             self.filter = Some(filter_of_pillow(filter)?);
@@ -217,6 +212,9 @@ impl Description {
             }),
             (None, _) => self.sizes,
         };
+        if self.mean.is_none() || self.std.is_none() {
+            return Err("pixels are normalised, and `image_mean` and `image_std` do not say by what".into());
+        }
         Ok(())
     }
 
