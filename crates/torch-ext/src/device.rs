@@ -27,7 +27,13 @@ pub enum DeviceError {
     /// CUDA was asked for and is not there.
     #[error("cuda:{index} is not available: {status}. Use --device cpu{remedy}")]
     NoCuda { index: usize, status: String, remedy: String },
+    /// More threads than any machine has cores for: libtorch would hang or crash.
+    #[error("{given} threads are more than {MOST_THREADS}: this machine has {cores} cores")]
+    TooManyThreads { given: usize, cores: usize },
 }
+
+/// Most threads that compute.
+const MOST_THREADS: usize = 1024;
 
 impl std::str::FromStr for DeviceRequest {
     type Err = DeviceError;
@@ -67,9 +73,12 @@ impl Machine {
     /// costs far more than its images.
     ///
     /// # Errors
-    /// [`DeviceError::NoCuda`] when CUDA was asked for by name and cannot be used.
+    /// [`DeviceError::NoCuda`] when CUDA was asked for by name and cannot be used; too many threads.
     pub fn detect(request: DeviceRequest, threads: Option<usize>) -> Result<Self, DeviceError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if let Some(given) = threads.filter(|&threads| threads > MOST_THREADS) {
+            return Err(DeviceError::TooManyThreads { given, cores });
+        }
         let status = if request == DeviceRequest::Cpu { &CudaStatus::SwitchedOff } else { cuda::load() };
         let device = match request {
             DeviceRequest::Cuda(index) if index >= status.devices() => {
@@ -144,5 +153,7 @@ mod tests {
         let error = Machine::detect(DeviceRequest::Cuda(1_000), None).unwrap_err().to_string();
         assert!(error.contains("cuda:1000") && error.contains("--device cpu"), "{error}");
         assert_eq!(Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap().threads, 1);
+        let error = Machine::detect(DeviceRequest::Cpu, Some(5_000)).unwrap_err().to_string();
+        assert!(error.contains("5000 threads") && error.contains("1024"), "{error}");
     }
 }

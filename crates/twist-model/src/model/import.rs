@@ -124,21 +124,10 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
         origin: options.origin.clone(),
         backbone: Some(found.backbone),
     };
-    let (kind, side) = (arch.kind(), i64::from(card.transform.crop));
-    let width = card.backbone.as_ref().map_or(0, |backbone| backbone.width);
-    if let Some(why) = disagreement(&options.config, kind, width, side) {
-        let why = format!("{why}. Its features would be others, so nothing was written");
-        let remedy =
-            "if you know that it changes nothing, import the weight file itself instead of the folder";
-        return Err(Refused::new("the network is not the one that its description names")
-            .because(why)
-            .remedy(remedy)
-            .into());
-    }
+    agrees_with_its_description(&card, arch, options)?;
     let expected = card.shapes()?;
     let mut renamed = names.renamed(state)?;
-    let unbiased = names.has(CLASSIFIER_WEIGHT) && !names.has(CLASSIFIER_BIAS);
-    let counters = add_known(&mut renamed, &names, &expected)?;
+    let added = add_known(&mut renamed, &names, &expected)?;
     let found = match_names(&expected, &renamed.shapes());
     let computing: Vec<String> =
         found.unused.iter().filter(|name| names.computes(name, &expected)).cloned().collect();
@@ -149,47 +138,71 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
         );
         return Err(Refused::new(what).into());
     }
+    has_no_other_parts(arch, &names, &computing, lost_key_bias(&renamed, &names, &expected)?)?;
+    check_numbers(&renamed, &names, &expected)?;
+    let model = Model::new(card, Device::Cpu, 0)?;
+    model.store.load(&renamed)?;
+    let notes = notes(&model.card, arch, &added, options);
+    Ok(Imported { model, report, notes })
+}
+
+/// Refuses weights beside which a file says that something else is computed with them.
+fn agrees_with_its_description(
+    card: &ModelCard,
+    arch: Arch,
+    options: &ImportOptions,
+) -> Result<(), ModelError> {
+    let width = card.backbone.as_ref().map_or(0, |backbone| backbone.width);
+    let Some(why) = disagreement(&options.config, arch.kind(), width, card.transform.crop.into()) else {
+        return Ok(());
+    };
+    let remedy = "if you know that it changes nothing, import the weight file itself instead of the folder";
+    Err(Refused::new("the network is not the one that its description names")
+        .because(format!("{why}. {OTHERS}"))
+        .remedy(remedy)
+        .into())
+}
+
+/// Why a network that computes something else is not imported.
+const OTHERS: &str = "Its features would be others, so nothing was written";
+
+/// Refuses tensors that the file's network computes with and Twist's does not, by Twist's names: those without a place, and a bias of
+/// keys.
+fn has_no_other_parts(
+    arch: Arch,
+    names: &Names,
+    computing: &[String],
+    key_bias: Option<String>,
+) -> Result<(), ModelError> {
     if !computing.is_empty() {
         let tensors: Vec<String> = computing.iter().map(|name| names.original(name).to_owned()).collect();
         let why = format!(
-            "{}. Its features would be others, so nothing was written; convert a network without them, or remove them from the \
-             file if you know that they change nothing",
+            "{}. {OTHERS}; convert a network without them, or remove them from the file if you know that they change nothing",
             some_of(&tensors, 5)
         );
         let what = format!("the network computes with tensors that {arch} of Twist does not have");
         return Err(Refused::new(what).because(why).into());
     }
-    if let Some(name) = lost_key_bias(&renamed, &names, &expected)? {
-        let why = format!(
-            "`{}` is not zero. Its features would be others, so nothing was written",
-            names.original(&name)
-        );
-        return Err(Refused::new(format!("the network adds biases to keys, which {arch} of Twist does not"))
-            .because(why)
-            .into());
-    }
+    let Some(bias) = key_bias else { return Ok(()) };
+    let what = format!("the network adds biases to keys, which {arch} of Twist does not");
+    Err(Refused::new(what).because(format!("`{}` is not zero. {OTHERS}", names.original(&bias))).into())
+}
+
+/// Refuses numbers that cannot be weights.
+fn check_numbers(
+    state: &StateDict,
+    names: &Names,
+    expected: &[(String, Vec<usize>)],
+) -> Result<(), ModelError> {
     let used: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
-    for (name, tensor) in renamed.iter().filter(|(name, _)| used.contains(name)) {
+    for (name, tensor) in state.iter().filter(|(name, _)| used.contains(name)) {
         let what = || Refused::new(format!("tensor `{}`", shown(names.original(name))));
         tensor.check_finite().map_err(|source| what().caused_by(source))?;
         if let Some((why, remedy)) = unusable(name, tensor)? {
             return Err(what().because(why).remedy(remedy).into());
         }
     }
-    let model = Model::new(card, Device::Cpu, 0)?;
-    model.store.load(&renamed)?;
-    let mut notes = notes(&model.card, arch, counters);
-    notes.extend(other_feature(&options.config, usual.feature));
-    notes.extend(other_eps(&options.config, kind, width, side));
-    if unbiased {
-        notes.push("its classifier has no bias: zeros are added, which change nothing".into());
-    }
-    if options.mean.is_none() || options.std.is_none() {
-        let [mean, std] = [model.card.mean, model.card.std]
-            .map(|numbers| numbers.map(|number| format!("{number:.3}")).join(","));
-        notes.push(format!("nothing says how pixels are normalised: mean {mean} and standard deviation {std} are assumed (--mean, --std)"));
-    }
-    Ok(Imported { model, report, notes })
+    Ok(())
 }
 
 /// Makes a model of one of Twist's own: what its card says stays where `options` say nothing else.
@@ -259,26 +272,35 @@ fn transform_again(own: &EvalTransform, options: &ImportOptions) -> EvalTransfor
         .with_truncated(own.truncated || options.truncated)
 }
 
-/// Adds what the network has and the file does not store: tensors that its layout knows, and the counters of batches, which
-/// are counted.
+/// What a network has and its file does not.
+#[derive(Default)]
+struct Added {
+    /// Counters of batches, which start at 0.
+    counters: usize,
+    /// The bias of a classifier, which is 0.
+    bias: bool,
+}
+
+/// Adds what the network has and the file does not store: tensors that its layout knows, and what may start at 0.
 fn add_known(
     state: &mut StateDict,
     names: &Names,
     expected: &[(String, Vec<usize>)],
-) -> Result<usize, ModelError> {
-    let mut counters = 0;
+) -> Result<Added, ModelError> {
+    let mut added = Added::default();
     for (name, shape) in expected.iter().filter(|(name, _)| !names.has(name)) {
         if let Some(values) = names.absent(name, shape) {
             state.push(name.clone(), twist_nn::host_values(&values, shape)?);
         } else if name == CLASSIFIER_BIAS && names.has(CLASSIFIER_WEIGHT) {
             state.push(name.clone(), twist_nn::host_values(&zeros(shape), shape)?);
+            added.bias = true;
         } else if name.ends_with(".num_batches_tracked") {
             let zero = HostTensor { dtype: Dtype::I64, shape: Vec::new(), data: vec![0; 8] };
             state.push(name.clone(), zero);
-            counters += 1;
+            added.counters += 1;
         }
     }
-    Ok(counters)
+    Ok(added)
 }
 
 /// A bias of keys that the network here masks, in a file that has no mask.
@@ -315,13 +337,25 @@ fn transform(arch: Arch, options: &ImportOptions) -> EvalTransform {
     transform_again(&own, options)
 }
 
-fn notes(card: &ModelCard, arch: Arch, counters: usize) -> Vec<String> {
+fn notes(card: &ModelCard, arch: Arch, added: &Added, options: &ImportOptions) -> Vec<String> {
     let mut notes: Vec<String> = arch.kind().assumption().map(str::to_owned).into_iter().collect();
-    if counters > 0 {
-        notes.push(format!("{counters} counters of batches are not in the file and start at 0"));
+    if added.counters > 0 {
+        notes.push(format!("{} counters of batches are not in the file and start at 0", added.counters));
+    }
+    if added.bias {
+        notes.push("its classifier has no bias: zeros are added, which change nothing".into());
     }
     if card.head.is_some() && card.classifier.is_some() {
         notes.push("it has a projection head and a classifier: both are kept".into());
+    }
+    let width = card.backbone.as_ref().map_or(0, |backbone| backbone.width);
+    notes.extend(other_feature(&options.config, arch.kind().usual().feature));
+    notes.extend(other_eps(&options.config, arch.kind(), width, card.transform.crop.into()));
+    if options.mean.is_none() || options.std.is_none() {
+        let [mean, std] = [card.mean, card.std].map(|rgb| rgb.map(|value| format!("{value:.3}")).join(","));
+        notes.push(format!(
+            "nothing says how pixels are normalised: mean {mean} and standard deviation {std} are assumed (--mean, --std)"
+        ));
     }
     notes
 }
