@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 from . import __main__ as _command
 from ._errors import Collapsed, TwistError
@@ -162,22 +163,26 @@ def _follow(child, progress):
     lines, said = queue.SimpleQueue(), _Said()
     for stream, shown in ((child.stderr, sys.stderr), (child.stdout, sys.stdout)):
         threading.Thread(target=_read, args=(stream, shown, lines), daemon=True).start()
-    left, patience = 2, None
+    # When the child is asked to stop, unless it says by then that the terminal has asked it as well. It may say other things meanwhile.
+    left, asked_at = 2, None
     while left:
         try:
+            patience = None if asked_at is None else max(asked_at - time.monotonic(), 0)
+            if patience == 0:
+                raise queue.Empty
             shown, line = lines.get(timeout=patience)
         except KeyboardInterrupt:
-            said.interrupted, patience = True, _GRACE
+            said.interrupted, asked_at = True, time.monotonic() + _GRACE
             continue
         except queue.Empty:
-            patience = None
+            asked_at = None
             child.send_signal(signal.SIGINT)
             continue
         if line is None:
             left -= 1
             continue
         if line.startswith(_STOPPING):
-            patience = None
+            asked_at = None
         if shown is sys.stderr:
             said.line(line)
         if progress and not said.error:
