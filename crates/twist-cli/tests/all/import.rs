@@ -180,6 +180,8 @@ fn a_folder_is_imported_with_what_it_says_or_refused() {
     for said in squashed {
         fs_err::write(folder.join("preprocessor_config.json"), said).unwrap();
         place.run("import net --force --out m.safetensors").exits(0).says(&["both sides"]);
+        let exported = place.run("export m.safetensors --to pth --force --out e.pth");
+        exported.exits(0).says(&["a file that Twist opens like this is written without --to"]);
     }
     fs_err::write(folder.join("preprocessor_config.json"), r#"{"size": 64, "do_normalize": false}"#).unwrap();
     place

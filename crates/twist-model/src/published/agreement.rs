@@ -172,6 +172,16 @@ mod tests {
     }
 
     #[test]
+    fn another_epsilon_is_said_with_both_numbers() {
+        let arch: twist_nn::Arch = "vit_s".parse().unwrap();
+        let said = |eps: f64| other_eps(&fields(json!({ "layer_norm_eps": eps })), arch.kind(), 64, 224);
+        let sentence = said(1e-12).unwrap();
+        assert!(sentence.contains("1e-12") && sentence.contains("1e-6"), "{sentence}");
+        assert_eq!(said(1e-6), None);
+        assert_eq!(other_eps(&Map::new(), arch.kind(), 64, 224), None);
+    }
+
+    #[test]
     fn another_pooling_of_timm_is_said() {
         let config = fields(json!({ "global_pool": "avg" }));
         let said = other_feature(&config, Some(VitFeature::ClassToken)).unwrap();

@@ -153,6 +153,44 @@ fn every_parameter_of_a_network_matters() {
     assert!(checked > 200, "{checked}");
 }
 
+/// The tensors of a ConvNeXt as timm names them, with its classifier.
+fn convnext() -> StateDict {
+    state(&json_in(&folder_with("layouts.json"), "layouts.json")["convnext_timm.0"]["names"])
+}
+
+#[test]
+fn a_classifier_without_a_bias_adds_nothing() {
+    let mut without = StateDict::default();
+    let file = convnext();
+    for (name, tensor) in file.iter().filter(|(name, _)| *name != "head.fc.bias") {
+        without.push(name.to_owned(), tensor.clone());
+    }
+    let Imported { model, notes, .. } = import(without, &ImportOptions::default()).unwrap();
+    assert!(notes.iter().any(|note| note.contains("has no bias")), "{notes:?}");
+    let features = tch::Tensor::ones([1, model.card.feature_dim], (tch::Kind::Float, tch::Device::Cpu));
+    let weight = tensor_from_host(file.get("head.fc.weight").unwrap(), tch::Device::Cpu).unwrap();
+    close(&model.classifier_logits(&features).unwrap(), &features.matmul(&weight.tr()), 1e-6, "logits");
+}
+
+#[test]
+fn numbers_of_64_bits_are_read_where_32_bits_hold_them() {
+    let with = |factor: f64| {
+        let mut wide = StateDict::default();
+        for (name, tensor) in convnext().iter() {
+            let values = tensor_from_host(tensor, tch::Device::Cpu).unwrap().to_kind(tch::Kind::Double);
+            let factor = if name == "stem.0.weight" { factor } else { 1.0 };
+            wide.push(name.to_owned(), tensor_to_host(&(values * factor)).unwrap());
+        }
+        import(wide, &ImportOptions::default())
+    };
+    let images = images_of(&folder(), 1, 64);
+    let features = |model: &Model| model.features(&images, FeatureKind::Last).unwrap();
+    let plain = import(convnext(), &ImportOptions::default()).unwrap().model;
+    assert_eq!(features(&with(1.0).unwrap().model), features(&plain));
+    let why = with(1e300).unwrap_err().to_string();
+    assert!(why.contains("stem.0.weight") && why.contains("too large for 32 bits"), "{why}");
+}
+
 /// A ResNet-18 of width 8.
 fn resnet() -> StateDict {
     let mut store = Store::new(tch::Device::Cpu, 3);

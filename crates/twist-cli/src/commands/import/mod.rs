@@ -199,3 +199,23 @@ fn class_names(path: &Path) -> anyhow::Result<Vec<String>> {
     }
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_classes_are_lines_whatever_editor_wrote_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("names.txt");
+        let read = |text: &str| {
+            fs_err::write(&file, text).unwrap();
+            class_names(&file)
+        };
+        for text in ["cat\ndog", "cat\ndog\n\n", "\u{feff}cat\r\ndog\r\n", " cat \ndog\t\n"] {
+            assert_eq!(read(text).unwrap(), ["cat", "dog"], "{text:?}");
+        }
+        let why = read("cat\n\ndog\n").unwrap_err().to_string();
+        assert!(why.contains("names.txt: line 2"), "{why}");
+    }
+}
