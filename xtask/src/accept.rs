@@ -29,7 +29,6 @@ const PROMISES: [Promise; 2] = [
 const MOST_PIXELS: f64 = 0.35;
 const MOST_HISTOGRAM: f64 = 0.40;
 
-/// The figures of one run.
 struct Figures {
     accuracy: f64,
     /// What self-labelling added to the accuracy, when there was such a stage.

@@ -15,7 +15,6 @@ const MATURIN: &str = "maturin==1.16.0";
 /// Makes the build scripts of the binary and of the module look for libtorch beside the package (`rpath.rs`).
 const FOR_WHEEL: (&str, &str) = ("TWIST_WHEEL", "1");
 
-/// The largest wheel, in MB.
 const MOST_MB: f64 = 40.0;
 
 /// Builds the wheel; with `test` it is installed into an environment of its own and tested there.

@@ -32,7 +32,6 @@ pub enum DeviceError {
     TooManyThreads { given: usize, cores: usize },
 }
 
-/// Most threads that compute.
 const MOST_THREADS: usize = 1024;
 
 impl std::str::FromStr for DeviceRequest {

@@ -140,7 +140,6 @@ pub(crate) fn take_all(out: Vec<*mut C_tensor>) -> Result<Vec<Tensor>, TorchErro
     taken.map(|(index, tensor)| tensor.ok_or(TorchError::NoGradient { index, count })).collect()
 }
 
-/// Takes over one tensor.
 pub(crate) fn take_one(out: *mut C_tensor) -> Result<Tensor, TorchError> {
     take(vec![out]).pop().flatten().ok_or_else(|| TorchError::Torch("an operation returned no tensor".into()))
 }

@@ -5,7 +5,6 @@ use crate::args::RecipeArgs;
 /// What the user has said: the rules follow it, and what depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct UserChoices {
-    /// Number of clusters.
     pub(crate) clusters: Option<i64>,
     /// Passes over the data.
     pub(crate) epochs: Option<u64>,

@@ -18,7 +18,6 @@ const USUAL_WIDTH: usize = 80;
 /// Below so many columns a bar has fewer numbers.
 pub(crate) const NARROW: usize = 64;
 
-/// Columns of the terminal.
 pub(crate) fn columns() -> usize {
     match rustix::termios::tcgetwinsize(std::io::stderr()) {
         Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),

@@ -18,7 +18,6 @@ use crate::talk::Talk;
 /// The part of `--max-time` that is planned for: what was measured may turn out slower.
 const FILLED: f64 = 0.9;
 
-/// What the command line says of time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeAsked {
     /// `--max-time`.
@@ -33,7 +32,6 @@ impl TimeAsked {
         self.limit.is_some() || talk.shows_progress()
     }
 
-    /// How long to measure.
     pub(crate) fn patience(self) -> Patience {
         Patience::of(self.limit)
     }
@@ -125,7 +123,6 @@ impl Estimate {
         }
     }
 
-    /// Says how long the plan takes.
     pub(crate) fn say(self, talk: &Talk) {
         let (Work { epochs, steps_per_epoch, .. }, Pace { first, later }) = (self.work, self.costs.step);
         let decoding = match epochs > 1 && first > 1.2 * later {

@@ -14,7 +14,6 @@ use twist_train::TrainError;
 /// The end of a command that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All that was asked for is done.
     Done,
     /// Training collapsed or its numbers stopped being finite; the offending step is saved.
     Collapsed,

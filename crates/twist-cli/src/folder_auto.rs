@@ -115,7 +115,6 @@ impl Facts {
         }
     }
 
-    /// Backbone and its width.
     fn backbone(self) -> (String, i64) {
         if let Some(Trained { arch, width }) = self.init {
             return (arch.to_string(), width);
@@ -163,7 +162,6 @@ impl Facts {
     }
 }
 
-/// The recipe that the rules give.
 pub(crate) fn make(facts: Facts) -> AutoRecipe {
     let Facts { images, side, gray, mean, std, gpu, asked, init, timed } = facts;
     let (size, (arch, width), batch) = (facts.size(), facts.backbone(), facts.batch_size());

@@ -39,7 +39,6 @@ struct Facts {
     asked: UserChoices,
 }
 
-/// Makes the recipe for features like these.
 pub(crate) fn recipe_for(features: &FeatureFacts, asked: UserChoices) -> AutoRecipe {
     let FeatureFacts { rows, width, classes, .. } = features;
     make(Facts { rows: *rows, width: *width, classes: classes.len(), asked })

@@ -24,7 +24,6 @@ pub(crate) enum HeadSource {
     Images { model: Box<Opened>, train: Arc<dyn Dataset>, held_out: Option<Arc<dyn Dataset>> },
 }
 
-/// The features.
 pub(crate) struct Tables {
     pub(crate) train: FeatureTable,
     pub(crate) held_out: Option<FeatureTable>,

@@ -6,7 +6,6 @@ use torch_ext::{DeviceError, DeviceRequest, Machine};
 
 use crate::talk::Talk;
 
-/// Bytes in a gibibyte.
 pub(crate) const GIB: f64 = (1u64 << 30) as f64;
 
 /// Cores that this process may use (affinity and container quota respected).
@@ -27,7 +26,6 @@ pub(crate) fn detect(
     Machine::detect(request, threads)
 }
 
-/// The processor's name.
 pub(crate) fn cpu_model() -> Option<String> {
     let info = fs_err::read_to_string("/proc/cpuinfo").ok()?;
     let line = info.lines().find(|line| line.starts_with("model name"))?;

@@ -33,12 +33,10 @@ pub(crate) struct Opened {
 }
 
 impl ModelArgs {
-    /// Opens MODEL.
     pub(crate) fn open(&self, talk: &Talk) -> anyhow::Result<Opened> {
         self.machine.open(&self.model, talk)
     }
 
-    /// Opens MODEL for a published protocol.
     pub(crate) fn open_as_published(&self, talk: &Talk) -> anyhow::Result<Opened> {
         let mut opened = self.open(talk)?;
         opened.use_as_published(self.machine.precision.is_some())?;
@@ -47,7 +45,6 @@ impl ModelArgs {
 }
 
 impl UseArgs {
-    /// Opens the model in `path`.
     pub(crate) fn open(&self, path: &Path, talk: &Talk) -> anyhow::Result<Opened> {
         let machine = machine::detect(self.device, self.threads, talk)?;
         machine.prepare()?;

@@ -26,7 +26,6 @@ pub(crate) fn resolved(written: &Path, talk: &Talk) -> anyhow::Result<PathBuf> {
     Ok(file)
 }
 
-/// Says that a repository is fetched.
 pub(crate) fn say_fetching(name: &HubName, talk: &Talk) {
     talk.say(format!("fetching {name} …"));
 }

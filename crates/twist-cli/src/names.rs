@@ -18,7 +18,6 @@ use crate::talk::Talk;
 pub(crate) struct Named {
     pub(crate) names: ClusterNames,
     pub(crate) file: PathBuf,
-    /// The run that the model belongs to.
     pub(crate) run: Option<PathBuf>,
     /// The weights of the model.
     pub(crate) own: Option<NamedWeights>,
@@ -79,7 +78,6 @@ impl Named {
         }
     }
 
-    /// Writes the file.
     pub(crate) fn save(&self) -> anyhow::Result<()> {
         Ok(self.names.save(&self.file)?)
     }

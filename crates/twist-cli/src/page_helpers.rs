@@ -33,7 +33,6 @@ pub(crate) fn of_run(folder: &Path, talk: &Talk) -> Helpers {
     }
 }
 
-/// The model of the run.
 struct RunModel {
     model: Model,
     input: EvalInput,

@@ -116,7 +116,7 @@ impl Progress {
             let short = || format!("{:.1}/{epochs:.0}  ETA {}", event.epoch, remaining(left));
             bar.set_prefix(if columns < bar::NARROW { short() } else { head });
             bar.set_message(match terms.chars().count() > columns {
-                true => short_terms(figures, self.start.clusters),
+                true => summed_up(figures, "", self.start.clusters),
                 false => terms,
             });
         } else if !self.ends_with_epoch_line(event.step) && self.line_is_due() {
@@ -163,7 +163,6 @@ impl Progress {
         }
     }
 
-    /// A warning, once.
     fn warn(&mut self, message: &str) {
         if self.warnings.insert(message.to_string()) {
             self.talk.warn(message);
@@ -333,11 +332,6 @@ fn terms(figures: &Figures, clusters: i64) -> String {
         _ => String::new(),
     };
     summed_up(figures, &made_of, clusters)
-}
-
-/// The same for a narrow terminal.
-fn short_terms(figures: &Figures, clusters: i64) -> String {
-    summed_up(figures, "", clusters)
 }
 
 fn summed_up(figures: &Figures, made_of: &str, clusters: i64) -> String {

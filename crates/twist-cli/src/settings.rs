@@ -12,7 +12,6 @@ use crate::folder_auto;
 use crate::names::usage;
 use crate::talk::Talk;
 
-/// The key of the warm-up.
 const WARMUP: &str = "schedule.warmup_epochs";
 
 /// A recipe before the command line changed it.

@@ -1,11 +1,15 @@
 //! Images that pass through a model one batch after the other, and what a person sees of it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use twist_data::Dataset;
-use twist_model::{FeatureBatch, FeatureTable, ModelError, StreamEvent, TableSink, stream_features};
+use twist_model::{
+    FeatureBatch, FeatureTable, ModelError, StreamEvent, TableFormat, TableSink, stream_features,
+};
 use twist_nn::FeatureKind;
 
+use crate::exit::Usage;
 use crate::model::Opened;
 use crate::progress::Counting;
 use crate::talk::Talk;
@@ -14,6 +18,13 @@ use crate::talk::Talk;
 const NAMED: usize = 20;
 /// Rows of a file of features that are looked at together.
 const ROWS: usize = 4096;
+
+/// The format of `--out` by its ending, which must be one of these.
+pub(crate) fn format_of(path: &Path, formats: &[TableFormat], endings: &str) -> anyhow::Result<TableFormat> {
+    let format = TableFormat::of_path(path).filter(|format| formats.contains(format));
+    let wrong = || Usage(format!("--out {}: give a name that ends in {endings}", path.display()));
+    Ok(format.ok_or_else(wrong)?)
+}
 
 /// Sends every readable image of `dataset` through the model; `write` puts each batch into `sink`. Returns the number of
 /// images written.

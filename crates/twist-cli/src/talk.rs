@@ -60,7 +60,6 @@ impl Talk {
         write_line(&format!("{} {}", paint("error:", "31;1"), error_text(error.as_ref())));
     }
 
-    /// Whether progress is shown at all.
     pub(crate) fn shows_progress(&self) -> bool {
         self.level >= Level::Normal
     }

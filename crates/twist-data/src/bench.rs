@@ -26,7 +26,6 @@ pub enum PipelineMode {
 }
 
 impl PipelineMode {
-    /// The views of this mode.
     fn policies(self) -> Vec<ViewPolicy> {
         let globals = |scale| {
             let view = |name, blur, solarize| ViewPolicy::new(name, 224, scale, blur, solarize);

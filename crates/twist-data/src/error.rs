@@ -137,7 +137,6 @@ impl DataError {
         Self::content(path, false, Refused::new(what).because(why))
     }
 
-    /// A damaged tar archive.
     pub(crate) fn tar(path: impl AsRef<Path>, offset: u64, why: impl Into<String>) -> Self {
         let refused =
             Refused::new(format!("{} is damaged at byte {offset}", path.as_ref().display())).because(why);
@@ -151,7 +150,6 @@ impl DataError {
         Self::content(path, false, Refused::new(what).because(why))
     }
 
-    /// A file cannot be written.
     pub(crate) fn write(path: impl AsRef<Path>, source: io::Error) -> Self {
         let why = format!("{source}{}. Existing files were not changed", space_hint(&source));
         Refused::writing(path.as_ref(), why).caused_by(source).into()

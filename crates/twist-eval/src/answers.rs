@@ -14,7 +14,6 @@ use crate::labels::label_numbers;
 pub(crate) enum Answers {
     /// The class of each, and how many classes there are.
     Classes(Vec<u32>, usize),
-    /// The tags of each.
     Tags(Vec<Vec<Tag>>),
 }
 
@@ -41,7 +40,6 @@ impl Answers {
         }
     }
 
-    /// Number of images.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Classes(labels, _) => labels.len(),

@@ -27,7 +27,6 @@ pub struct Crops {
     sets: Vec<Arc<Set>>,
 }
 
-/// One data set.
 struct Set {
     dataset: Arc<dyn Dataset>,
     /// The network's transform and the pixel baselines', of the first evaluation.
@@ -109,7 +108,6 @@ impl Set {
     }
 }
 
-/// The image as the transform crops it.
 fn cropped(image: &Rgb8, transform: &mut EvalTransform) -> Rgb8 {
     let side = transform.crop;
     let mut pixels = vec![0; 3 * side as usize * side as usize];

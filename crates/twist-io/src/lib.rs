@@ -85,6 +85,8 @@ mod refused;
 
 mod said;
 
+mod defaults;
+
 pub use crate::atomic::{
     AtomicFile, check_place, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
     write_folder, write_json,

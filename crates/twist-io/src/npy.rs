@@ -116,25 +116,14 @@ fn parse(header: &[u8]) -> Result<(Dtype, Vec<usize>), String> {
     };
     let descr = after("descr")?;
     let name = descr.strip_prefix('\'').and_then(|rest| rest.split('\'').next());
-    let dtype = match name {
-        Some("<f4") => Dtype::F32,
-        Some("<f8") => Dtype::F64,
-        Some("<f2") => Dtype::F16,
-        Some("<i8") => Dtype::I64,
-        Some("<i4") => Dtype::I32,
-        Some("<i2") => Dtype::I16,
-        Some("|u1") => Dtype::U8,
-        Some("|i1") => Dtype::I8,
-        Some("|b1") => Dtype::Bool,
-        Some(other) => {
-            return Err(format!(
-                "its elements are `{}`; save features as float32, x.astype('<f4'), and labels as int64, \
-                 x.astype('<i8')",
-                shown(other)
-            ));
-        }
-        None => return Err("its elements are structures; save a plain table of float32".to_owned()),
-    };
+    let name = name.ok_or("its elements are structures; save a plain table of float32")?;
+    let dtype = Dtype::ALL.into_iter().find(|dtype| dtype.numpy() == Some(name)).ok_or_else(|| {
+        format!(
+            "its elements are `{}`; save features as float32, x.astype('<f4'), and labels as int64, \
+             x.astype('<i8')",
+            shown(name)
+        )
+    })?;
     if !after("fortran_order")?.starts_with("False") {
         return Err("its columns come first; save it with numpy.ascontiguousarray".to_owned());
     }

@@ -49,19 +49,20 @@ impl Dtype {
         Dtype::F64,
     ];
 
-    /// Bytes per element, and the name in safetensors headers.
-    fn facts(self) -> (usize, &'static str) {
+    /// Bytes per element, and the names: in safetensors headers, of PyTorch's storages, of PyTorch's types, and of NumPy's, with
+    /// the order of bytes (empty where NumPy has no such type).
+    fn facts(self) -> (usize, [&'static str; 4]) {
         match self {
-            Dtype::Bool => (1, "BOOL"),
-            Dtype::U8 => (1, "U8"),
-            Dtype::I8 => (1, "I8"),
-            Dtype::I16 => (2, "I16"),
-            Dtype::F16 => (2, "F16"),
-            Dtype::BF16 => (2, "BF16"),
-            Dtype::I32 => (4, "I32"),
-            Dtype::F32 => (4, "F32"),
-            Dtype::I64 => (8, "I64"),
-            Dtype::F64 => (8, "F64"),
+            Dtype::Bool => (1, ["BOOL", "BoolStorage", "bool", "|b1"]),
+            Dtype::U8 => (1, ["U8", "ByteStorage", "uint8", "|u1"]),
+            Dtype::I8 => (1, ["I8", "CharStorage", "int8", "|i1"]),
+            Dtype::I16 => (2, ["I16", "ShortStorage", "int16", "<i2"]),
+            Dtype::F16 => (2, ["F16", "HalfStorage", "float16", "<f2"]),
+            Dtype::BF16 => (2, ["BF16", "BFloat16Storage", "bfloat16", ""]),
+            Dtype::I32 => (4, ["I32", "IntStorage", "int32", "<i4"]),
+            Dtype::F32 => (4, ["F32", "FloatStorage", "float32", "<f4"]),
+            Dtype::I64 => (8, ["I64", "LongStorage", "int64", "<i8"]),
+            Dtype::F64 => (8, ["F64", "DoubleStorage", "float64", "<f8"]),
         }
     }
 
@@ -72,12 +73,27 @@ impl Dtype {
 
     /// The name in safetensors headers, for example `BF16`.
     pub fn name(self) -> &'static str {
-        self.facts().1
+        self.facts().1[0]
+    }
+
+    /// PyTorch's class of a storage.
+    pub(crate) fn storage(self) -> &'static str {
+        self.facts().1[1]
+    }
+
+    /// NumPy's name, for example `<f4`.
+    pub(crate) fn numpy(self) -> Option<&'static str> {
+        Some(self.facts().1[3]).filter(|name| !name.is_empty())
     }
 
     /// The type with this [`name`](Dtype::name), if it is one that this crate knows.
     pub fn from_name(name: &str) -> Option<Self> {
         Dtype::ALL.into_iter().find(|dtype| dtype.name() == name)
+    }
+
+    /// The type that PyTorch calls so, as the class of a storage or as a `torch.dtype`.
+    pub(crate) fn of_pytorch(name: &str) -> Option<Self> {
+        Dtype::ALL.into_iter().find(|dtype| dtype.facts().1[1..3].contains(&name))
     }
 }
 

@@ -65,7 +65,6 @@ pub fn usable_names(
     }
 }
 
-/// How many classes there are.
 fn classes_of(model: &Model) -> u32 {
     // A number that does not fit was refused when the model was opened.
     ClassSource::named(model).map_or(0, |(_, classes)| u32::try_from(classes).unwrap_or(u32::MAX))

@@ -16,7 +16,6 @@ use crate::{
     Architecture, Backbone, BackboneOptions, Builder, Graph, Mode, NnError, TensorNames, Usual, Value,
 };
 
-/// Stages of every depth.
 const STAGES: usize = 3;
 
 /// Number of weighted layers of a ResNet for CIFAR: 6n + 2 with n blocks in each of its three stages.

@@ -25,7 +25,6 @@ const EPS: f64 = 1e-6;
 /// What scales the branches of a new network.
 const FIRST_SCALE: f64 = 1e-6;
 
-/// Stages of every size.
 const STAGES: usize = 4;
 
 /// Which ConvNeXt.
@@ -46,7 +45,6 @@ const NAMED: [(&str, ConvNextArch); 4] = [
 ];
 
 impl ConvNextArch {
-    /// Every published size.
     pub(crate) fn published() -> impl Iterator<Item = Self> {
         NAMED.into_iter().map(|(_, arch)| arch)
     }
@@ -84,7 +82,6 @@ impl ConvNextArch {
         Some(known().ok_or_else(|| Unrecognised::seen(seen())))
     }
 
-    /// Channels of a stage.
     fn width(self, stage: usize) -> i64 {
         i64::from(self.channels) << stage
     }
@@ -159,28 +156,25 @@ impl Architecture for ConvNextArch {
 /// What torchvision calls the blocks of one of our stages, which it numbers together with the steps between them.
 macro_rules! torchvision_blocks {
     ($stage:literal, $module:literal) => {
+        torchvision_blocks!(
+            $stage, $module,
+            same "conv_dw." => "block.0.",
+            same "norm." => "block.2.",
+            same "mlp.fc1." => "block.3.",
+            same "mlp.fc2." => "block.5.",
+        )
+    };
+    ($stage:literal, $module:literal, $(same $our:literal => $their:literal,)*) => {
         &[
             Rule::form(
                 concat!("stages.", $stage, ".blocks.*.gamma"),
                 Form::Positions,
                 &[concat!("features.", $module, ".*.layer_scale")],
             ),
-            Rule::same(
-                concat!("stages.", $stage, ".blocks.*.conv_dw."),
-                &[concat!("features.", $module, ".*.block.0.")],
-            ),
-            Rule::same(
-                concat!("stages.", $stage, ".blocks.*.norm."),
-                &[concat!("features.", $module, ".*.block.2.")],
-            ),
-            Rule::same(
-                concat!("stages.", $stage, ".blocks.*.mlp.fc1."),
-                &[concat!("features.", $module, ".*.block.3.")],
-            ),
-            Rule::same(
-                concat!("stages.", $stage, ".blocks.*.mlp.fc2."),
-                &[concat!("features.", $module, ".*.block.5.")],
-            ),
+            $(Rule::same(
+                concat!("stages.", $stage, ".blocks.*.", $our),
+                &[concat!("features.", $module, ".*.", $their)],
+            ),)*
         ]
     };
 }
@@ -334,7 +328,6 @@ impl Part for Downsample {
     }
 }
 
-/// The norm of the mean over positions.
 #[derive(Debug)]
 struct NormedMean(LayerNorm);
 

@@ -43,7 +43,6 @@ impl Depth {
         (200, Self::of(BlockKind::Bottleneck, USUAL_BASE, [3, 24, 36, 3])),
     ];
 
-    /// The published ones, by depth.
     pub(crate) fn published() -> impl Iterator<Item = Self> {
         Self::PUBLISHED.into_iter().map(|(_, depth)| depth)
     }

@@ -51,7 +51,6 @@ pub struct EfficientNetLiteArch {
 }
 
 impl EfficientNetLiteArch {
-    /// All of them, by size.
     pub(crate) fn published() -> impl Iterator<Item = Self> {
         (0..SIZES.len() as u8).map(|number| Self { number })
     }
@@ -184,13 +183,11 @@ static PACKAGE: LazyLock<Vec<(i64, Layout)>> = LazyLock::new(|| {
     by_depth
 });
 
-/// Every layout of every size.
 pub(crate) fn layouts() -> impl Iterator<Item = &'static Layout> {
     std::iter::once(&TIMM).chain(PACKAGE.iter().map(|(_, layout)| layout))
 }
 
 impl EfficientNetLiteArch {
-    /// Blocks of all stages.
     fn depth(self) -> i64 {
         (0..STAGES.len()).map(|stage| self.blocks(stage)).sum()
     }
@@ -250,7 +247,6 @@ impl EfficientNetLiteArch {
     }
 }
 
-/// The first layer.
 #[derive(Debug)]
 struct Stem(Layer);
 

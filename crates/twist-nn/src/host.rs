@@ -11,19 +11,8 @@ use crate::NnError;
 /// [`NnError::ElementType`] for a kind that files do not know (complex and quantised ones).
 pub fn tensor_to_host(tensor: &Tensor) -> Result<HostTensor, NnError> {
     let kind = tensor.f_kind()?;
-    let dtype = match kind {
-        Kind::Bool => Dtype::Bool,
-        Kind::Uint8 => Dtype::U8,
-        Kind::Int8 => Dtype::I8,
-        Kind::Int16 => Dtype::I16,
-        Kind::Half => Dtype::F16,
-        Kind::BFloat16 => Dtype::BF16,
-        Kind::Int => Dtype::I32,
-        Kind::Float => Dtype::F32,
-        Kind::Int64 => Dtype::I64,
-        Kind::Double => Dtype::F64,
-        kind => return Err(NnError::ElementType { got: format!("{kind:?}") }),
-    };
+    let dtype = Dtype::ALL.into_iter().find(|&dtype| kind_of(dtype) == kind);
+    let dtype = dtype.ok_or_else(|| NnError::ElementType { got: format!("{kind:?}") })?;
     let shape = tensor.size().iter().map(|&d| usize::try_from(d).unwrap_or(0)).collect();
     Ok(HostTensor { dtype, shape, data: torch_ext::host::to_bytes(tensor)? })
 }
@@ -33,7 +22,12 @@ pub fn tensor_to_host(tensor: &Tensor) -> Result<HostTensor, NnError> {
 /// # Errors
 /// The bytes are not as many as type and shape say.
 pub fn tensor_from_host(host: &HostTensor, device: Device) -> Result<Tensor, NnError> {
-    let kind = match host.dtype {
+    let shape: Vec<i64> = host.shape.iter().map(|&d| d as i64).collect();
+    Ok(torch_ext::host::from_bytes(kind_of(host.dtype), &shape, &host.data)?.f_to_device(device)?)
+}
+
+fn kind_of(dtype: Dtype) -> Kind {
+    match dtype {
         Dtype::Bool => Kind::Bool,
         Dtype::U8 => Kind::Uint8,
         Dtype::I8 => Kind::Int8,
@@ -44,9 +38,7 @@ pub fn tensor_from_host(host: &HostTensor, device: Device) -> Result<Tensor, NnE
         Dtype::F32 => Kind::Float,
         Dtype::I64 => Kind::Int64,
         Dtype::F64 => Kind::Double,
-    };
-    let shape: Vec<i64> = host.shape.iter().map(|&d| d as i64).collect();
-    Ok(torch_ext::host::from_bytes(kind, &shape, &host.data)?.f_to_device(device)?)
+    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,6 @@ pub(crate) fn no_class(arch: &(impl Architecture + ?Sized)) -> NnError {
     Refused::new(format!("transformers has no class for {arch}")).into()
 }
 
-/// The fields of an object.
 pub(crate) fn fields(object: Value) -> Map<String, Value> {
     match object {
         Value::Object(fields) => fields,

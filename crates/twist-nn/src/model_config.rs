@@ -103,22 +103,12 @@ fn refused(key: &str, value: impl std::fmt::Display, rule: String) -> NnError {
 
 /// Defaults of single fields, named after them.
 mod defaults {
-    pub(super) fn width() -> i64 {
-        64
-    }
-    pub(super) fn hidden_dim() -> i64 {
-        4096
-    }
-    pub(super) fn dim() -> i64 {
-        4096
-    }
-    pub(super) fn head_init() -> String {
-        "default".into()
-    }
-    pub(super) fn activation() -> String {
-        "relu".into()
-    }
-    pub(super) fn norm() -> bool {
-        true
+    twist_io::defaults! {
+        width: i64 = 64;
+        hidden_dim: i64 = 4096;
+        dim: i64 = 4096;
+        head_init: String = "default".into();
+        activation: String = "relu".into();
+        norm: bool = true;
     }
 }

@@ -169,40 +169,23 @@ impl Architecture for ResNetArch {
 /// What Hugging Face calls the blocks of one of our stages.
 macro_rules! stage {
     ($ours:literal, $theirs:literal) => {
-        &[
-            Rule::same(
-                concat!("layer", $ours, ".*.conv1."),
-                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.0.convolution.")],
-            ),
-            Rule::same(
-                concat!("layer", $ours, ".*.bn1."),
-                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.0.normalization.")],
-            ),
-            Rule::same(
-                concat!("layer", $ours, ".*.conv2."),
-                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.1.convolution.")],
-            ),
-            Rule::same(
-                concat!("layer", $ours, ".*.bn2."),
-                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.1.normalization.")],
-            ),
-            Rule::same(
-                concat!("layer", $ours, ".*.conv3."),
-                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.2.convolution.")],
-            ),
-            Rule::same(
-                concat!("layer", $ours, ".*.bn3."),
-                &[concat!("encoder.stages.", $theirs, ".layers.*.layer.2.normalization.")],
-            ),
-            Rule::same(
-                concat!("layer", $ours, ".*.downsample.0."),
-                &[concat!("encoder.stages.", $theirs, ".layers.*.shortcut.convolution.")],
-            ),
-            Rule::same(
-                concat!("layer", $ours, ".*.downsample.1."),
-                &[concat!("encoder.stages.", $theirs, ".layers.*.shortcut.normalization.")],
-            ),
-        ]
+        stage!(
+            $ours, $theirs,
+            "conv1." => "layer.0.convolution.",
+            "bn1." => "layer.0.normalization.",
+            "conv2." => "layer.1.convolution.",
+            "bn2." => "layer.1.normalization.",
+            "conv3." => "layer.2.convolution.",
+            "bn3." => "layer.2.normalization.",
+            "downsample.0." => "shortcut.convolution.",
+            "downsample.1." => "shortcut.normalization.",
+        )
+    };
+    ($ours:literal, $theirs:literal, $($our:literal => $their:literal,)*) => {
+        &[$(Rule::same(
+            concat!("layer", $ours, ".*.", $our),
+            &[concat!("encoder.stages.", $theirs, ".layers.*.", $their)],
+        ),)*]
     };
 }
 
@@ -295,7 +278,6 @@ impl Part for StemLayers {
 /// Sizes of one block.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
-    /// Channels that enter.
     inputs: i64,
     /// Channels of its stage: of both convolutions, or a quarter of those that leave a bottleneck.
     planes: i64,

@@ -98,7 +98,6 @@ pub(crate) fn opened(data: &str, labels: &str, splits: Splits) -> PyResult<Arc<d
     twist_data::open(data, &OpenOptions { labels, splits }).map_err(raised)
 }
 
-/// The pixels of an image.
 fn decoded(dataset: &dyn Dataset, index: usize) -> PyResult<Rgb8> {
     match dataset.read(index).map_err(raised)? {
         Stored::Pixels(image) => Ok(Rgb8::clone(&image)),

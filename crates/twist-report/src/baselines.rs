@@ -11,7 +11,6 @@ use twist_run::{Figure, Metrics};
 pub(crate) struct KMeans {
     /// `k-means on raw pixels`.
     pub(crate) name: String,
-    /// One-to-one accuracy.
     pub(crate) accuracy: f64,
     /// How many clusters it was told; `None` where the protocol does not say it.
     pub(crate) clusters: Option<u64>,

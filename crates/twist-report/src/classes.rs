@@ -12,7 +12,6 @@ use crate::run::{Naming, Samples};
 /// Classes with a colour of their own; further ones share gray.
 pub(crate) const MOST_COLORS: usize = 100;
 
-/// One discovered class.
 #[derive(Clone, Debug)]
 pub(crate) struct Class {
     /// Its number: the output of the network, of merged ones the one that they were merged into.
@@ -40,7 +39,6 @@ pub(crate) struct Classes {
     pub(crate) classes: Vec<Class>,
     /// The labels that occur, ascending.
     pub(crate) labels: Vec<u32>,
-    /// How many images have a label.
     pub(crate) labelled: usize,
     /// Images of each label by class: positions in the two vectors above, classes without such an image left out.
     pub(crate) counts: Vec<BTreeMap<usize, u64>>,
@@ -111,7 +109,6 @@ impl Classes {
         self.naming.title(number)
     }
 
-    /// How many colour slots the run needs.
     pub(crate) fn colors(&self) -> usize {
         let needed = if self.labels.is_empty() { self.classes.len() } else { self.labels.len() };
         needed.min(MOST_COLORS)
@@ -132,12 +129,10 @@ impl Classes {
         self.counts[label].get(&class).copied().unwrap_or(0)
     }
 
-    /// The class with this number.
     pub(crate) fn find(&self, number: u32) -> Option<&Class> {
         self.classes.iter().find(|class| class.number == number)
     }
 
-    /// The colour slot of a label.
     pub(crate) fn label_color(&self, label: u32) -> Option<usize> {
         self.labels.binary_search(&label).ok().filter(|slot| *slot < MOST_COLORS)
     }

@@ -7,10 +7,16 @@
 use std::io;
 use std::path::PathBuf;
 
+use twist_io::Refused;
+
 /// Why no report was written.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the texts say what the fields are")]
 pub enum ReportError {
+    /// Whatever no program has to tell from the rest.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+
     /// The list of runs is empty.
     #[error("no run was given: name at least one run folder, as in `twist report runs/demo`")]
     NoRuns,
@@ -23,10 +29,6 @@ pub enum ReportError {
     )]
     NotFound { path: PathBuf, near: Vec<String> },
 
-    /// The path is a file.
-    #[error("{} is not a folder: give the run folder that `twist train --out RUN` or `twist demo` wrote", path.display())]
-    NotAFolder { path: PathBuf },
-
     /// The folder holds none of the files by which a run is known.
     #[error(
         "{} is not a run folder (it holds neither log.jsonl nor config.toml nor metrics.json): \
@@ -34,13 +36,6 @@ pub enum ReportError {
         path.display()
     )]
     NotARun { path: PathBuf },
-
-    /// A file that is there could not be read.
-    #[error("cannot read the run: {source}; check the permissions of the run folder")]
-    Read {
-        #[source]
-        source: io::Error,
-    },
 
     /// The page could not be put in its place.
     #[error("cannot write the report: {0}")]
@@ -51,14 +46,6 @@ pub enum ReportError {
         "the report's template failed, which is a bug in Twist (please report it with the run's config.toml): {0:#}"
     )]
     Template(#[from] minijinja::Error),
-
-    /// A run without images cannot be browsed.
-    #[error(
-        "{} has no embeddings (embeddings.parquet), so its images cannot be browsed: they are written when training ends \
-         (`twist train … --resume` finishes a run)",
-        path.display()
-    )]
-    NothingToBrowse { path: PathBuf },
 
     /// A file of the run cannot be used.
     #[error(transparent)]
@@ -74,11 +61,12 @@ pub enum ReportError {
         #[source]
         source: io::Error,
     },
+}
 
-    /// The server ended.
-    #[error("the server failed: {source}")]
-    Serve {
-        #[source]
-        source: io::Error,
-    },
+impl ReportError {
+    /// A file that is there could not be read.
+    pub(crate) fn read(source: io::Error) -> Self {
+        let remedy = "check the permissions of the run folder";
+        Refused::new("cannot read the run").caused_by(source).remedy(remedy).into()
+    }
 }

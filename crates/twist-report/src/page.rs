@@ -25,15 +25,12 @@ const TEMPLATES: [(&str, &str); 6] = [
     ("script.js", include_str!("../templates/script.js")),
 ];
 
-/// A finished page.
 pub(crate) struct Page {
-    /// The whole file.
     pub(crate) html: String,
     /// Different pictures in it.
     pub(crate) pictures: usize,
 }
 
-/// A colour of a discovered class.
 #[derive(Serialize)]
 struct Color {
     slot: usize,

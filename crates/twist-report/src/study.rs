@@ -7,14 +7,11 @@ use crate::run::Run;
 
 /// What is worked out of a run's images; `None` in a run without any.
 pub(crate) struct Study {
-    /// The discovered classes.
     pub(crate) classes: Option<Classes>,
-    /// Near copies and oddities.
     pub(crate) finds: Option<Finds>,
 }
 
 impl Study {
-    /// Works it out of `run`.
     pub(crate) fn of(run: &Run) -> Self {
         let samples = run.samples.as_ref();
         let closest = samples.map(|samples| closest(&samples.embedding, samples.width));

@@ -162,32 +162,21 @@ impl RunFolder {
 
     /// Removes what belongs to a run and nothing else.
     fn clear(&self) -> Result<(), RunError> {
-        let entries = |folder: &Path| -> Result<Vec<(PathBuf, String)>, RunError> {
-            let mut found = Vec::new();
-            if folder.is_dir() {
-                for entry in fs_err::read_dir(folder)? {
-                    let entry = entry?;
-                    found.push((entry.path(), entry.file_name().to_string_lossy().into_owned()));
+        let remove = |folder: &Path, is_of_run: &dyn Fn(&str) -> bool| -> Result<(), RunError> {
+            if !folder.is_dir() {
+                return Ok(());
+            }
+            for entry in fs_err::read_dir(folder)?.collect::<Result<Vec<_>, _>>()? {
+                if is_of_run(&entry.file_name().to_string_lossy()) {
+                    fs_err::remove_file(entry.path())?;
                 }
             }
-            Ok(found)
+            Ok(())
         };
-        for (path, name) in entries(&self.path)? {
-            if files::is_replaced(&name) {
-                fs_err::remove_file(path)?;
-            }
-        }
-        for (path, name) in entries(&self.checkpoints())? {
-            if files::is_replaced_checkpoint(&name) {
-                fs_err::remove_file(path)?;
-            }
-        }
-        for (path, name) in entries(&self.path.join(files::COLLAPSE))? {
-            if [files::COLLAPSE_STEP, files::COLLAPSE_WEIGHTS].contains(&name.as_str()) {
-                fs_err::remove_file(path)?;
-            }
-        }
-        Ok(())
+        remove(&self.path, &files::is_replaced)?;
+        remove(&self.checkpoints(), &files::is_replaced_checkpoint)?;
+        let saved = [files::COLLAPSE_STEP, files::COLLAPSE_WEIGHTS];
+        remove(&self.path.join(files::COLLAPSE), &|name| saved.contains(&name))
     }
 }
 

@@ -7,12 +7,8 @@ use tch::{Cuda, Device, Kind, Tensor};
 use torch_ext::Machine;
 use twist_data::ViewPolicy;
 use twist_nn::DeviceNormalize;
-use twist_nn::ModelConfig;
 
-use crate::{
-    CheckpointConfig, DataConfig, DataFacts, EvalConfig, GuardConfig, LossConfig, OptimConfig, OptimName,
-    RunConfig, ScheduleConfig, TrainConfig, TrainError, TrainPlan, TrainState, peak_memory_gib, train_step,
-};
+use crate::{DataFacts, Recipe, TrainConfig, TrainError, TrainPlan, TrainState, peak_memory_gib, train_step};
 
 /// What to measure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -62,24 +58,6 @@ pub struct StepTiming {
     pub threads: usize,
 }
 
-impl Default for StepBench {
-    fn default() -> Self {
-        Self {
-            arch: "resnet18_cifar".into(),
-            width: 64,
-            size: 32,
-            batch: 64,
-            local_crops: 0,
-            accumulation: 1,
-            dim: 4096,
-            hidden_dim: 4096,
-            precision: "auto".into(),
-            steps: 10,
-            warmup: 3,
-        }
-    }
-}
-
 /// Side of a local view in pixels, as published.
 const LOCAL_SIZE: u32 = 96;
 
@@ -88,7 +66,7 @@ const LOCAL_SIZE: u32 = 96;
 /// # Errors
 /// Sizes that do not plan; libtorch's own.
 pub fn step(bench: &StepBench, machine: &Machine) -> Result<StepTiming, TrainError> {
-    let config = config(bench);
+    let config = config(bench)?;
     let facts = DataFacts { images: bench.batch, ..DataFacts::default() };
     let plan = TrainPlan::new(&config, &facts, machine)?;
     let mut state = TrainState::new(&plan)?;
@@ -141,61 +119,38 @@ fn median(seconds: &mut [f64]) -> f64 {
     }
 }
 
-/// A recipe with the bench's sizes and the paper's optimizer.
-fn config(bench: &StepBench) -> TrainConfig {
+/// The paper's optimizer; [`config`] writes the sizes.
+const RECIPE: &str = r#"
+views = []
+[model]
+arch = ""
+[optim]
+name = "lars"
+lr = 0.1
+scale_lr = false
+weight_decay = 1.5e-6
+[schedule]
+epochs = 1
+warmup_epochs = 0
+[train]
+batch_size = 1
+"#;
+
+fn config(bench: &StepBench) -> Result<TrainConfig, TrainError> {
+    let mut config = Recipe::read("bench", RECIPE, &[])?.config;
+    config.model.arch.clone_from(&bench.arch);
+    config.model.width = bench.width;
+    config.model.hidden_dim = bench.hidden_dim;
+    config.model.dim = bench.dim;
+    config.schedule.epochs = (bench.warmup + bench.steps).max(1) as u64;
+    config.train.batch_size = bench.batch;
+    config.train.accumulation = bench.accumulation;
+    config.train.precision.clone_from(&bench.precision);
     let view = |name| ViewPolicy::new(name, bench.size, [0.08, 1.0], 0.0, 0.0);
-    let mut views = vec![view("view1"), view("view2")];
-    views.resize(2 + bench.local_crops, ViewPolicy::new("local", LOCAL_SIZE, [0.05, 0.4], 0.0, 0.0));
-    TrainConfig {
-        model: ModelConfig {
-            arch: bench.arch.clone(),
-            width: bench.width,
-            hidden_dim: bench.hidden_dim,
-            dim: bench.dim,
-            activation: "relu".into(),
-            head_init: "default".into(),
-            norm: true,
-            drop_path: 0.0,
-            freeze_embedding: false,
-            bunch: None,
-        },
-        loss: LossConfig::default(),
-        data: DataConfig::default(),
-        views,
-        teacher: None,
-        self_label: None,
-        optim: OptimConfig {
-            name: OptimName::Lars,
-            lr: 0.1,
-            scale_lr: false,
-            bias_lr_ratio: 1.0,
-            momentum: 0.9,
-            weight_decay: 1.5e-6,
-            weight_decay_end: None,
-            clip_norm: 0.0,
-            eta: 0.001,
-            betas: [0.9, 0.999],
-            eps: 1e-8,
-        },
-        schedule: ScheduleConfig {
-            epochs: (bench.warmup + bench.steps).max(1) as u64,
-            warmup_epochs: Some(0),
-            final_lr_fraction: 0.001,
-        },
-        train: RunConfig {
-            batch_size: bench.batch,
-            accumulation: bench.accumulation,
-            norm_batch: None,
-            checkpoint_activations: false,
-            precision: bench.precision.clone(),
-            channels_last: "auto".into(),
-            seed: 0,
-            log_every: 10,
-        },
-        checkpoint: CheckpointConfig::default(),
-        eval: EvalConfig::default(),
-        guard: GuardConfig::default(),
-    }
+    config.views = vec![view("view1"), view("view2")];
+    let local = ViewPolicy::new("local", LOCAL_SIZE, [0.05, 0.4], 0.0, 0.0);
+    config.views.resize(2 + bench.local_crops, local);
+    Ok(config)
 }
 
 #[cfg(test)]

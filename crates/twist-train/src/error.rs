@@ -82,7 +82,6 @@ impl TrainError {
         Refused::new(format!("the loader delivered no batch for step {step}")).because(why).into()
     }
 
-    /// A batch without pixels reached the step.
     pub(crate) fn no_views() -> Self {
         Refused::new("a batch without views reached the training step; this is a bug in Twist").into()
     }

@@ -74,7 +74,6 @@ pub(crate) fn left_out<F>(loaded: &Loaded<F>) -> Vec<String> {
     rejected.collect()
 }
 
-/// The best checkpoint cannot be read.
 pub(crate) fn unreadable_best(bad: &Rejected) -> String {
     format!(
         "the best checkpoint so far cannot be read ({}); the next one that is measured takes its place",

@@ -30,7 +30,6 @@ impl Cache {
         Ok(Self { root })
     }
 
-    /// The cache in a folder that exists.
     #[cfg(test)]
     pub(super) fn at(root: &Path) -> Self {
         Self { root: root.to_owned() }

@@ -87,7 +87,6 @@ fn pytorch() -> Result<()> {
     Ok(())
 }
 
-/// Whether the kernel has NVIDIA's driver.
 pub(super) fn nvidia_driver() -> bool {
     Path::new("/proc/driver/nvidia/version").exists()
 }

@@ -3,7 +3,6 @@
 //! One wheel of PyTorch is pinned whatever Python runs pip (`--python-version 3.12` below): its libraries are the same
 //! in all of them, and one file has one known hash.
 
-/// The parts of libtorch that are fetched.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavour {
     /// What a CPU needs: 0.5 GB.
@@ -12,7 +11,6 @@ pub(crate) enum Flavour {
     Cuda,
 }
 
-/// A wheel, pinned by version and content.
 pub(super) struct Wheel {
     pub(super) name: &'static str,
     pub(super) version: &'static str,
@@ -80,12 +78,10 @@ impl Flavour {
         self.facts().1
     }
 
-    /// Size of the download, in GB.
     pub(super) fn download_gb(self) -> f64 {
         self.facts().2
     }
 
-    /// Size of the finished folder, in GB.
     pub(super) fn size_gb(self) -> f64 {
         self.facts().3
     }
@@ -97,7 +93,6 @@ impl Flavour {
         missing + missing.max(self.size_gb()) + 0.1
     }
 
-    /// The wheels to fetch.
     pub(super) fn wheels(self) -> impl Iterator<Item = &'static Wheel> {
         let more = if self == Self::Cuda { CUDA } else { &[] };
         CPU.iter().chain(more)

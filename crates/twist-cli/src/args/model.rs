@@ -6,7 +6,6 @@ use torch_ext::DeviceRequest;
 
 use super::{PrecisionArg, at_least, device};
 
-/// The help of MODEL.
 pub(crate) const MODEL: &str =
     "A run folder, a checkpoint, a weight file, hf:ORG/NAME, or `starter` (see `twist import --help`)";
 

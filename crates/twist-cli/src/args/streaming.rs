@@ -28,7 +28,6 @@ pub(crate) struct StreamingArgs {
 }
 
 impl StreamingArgs {
-    /// Opens MODEL.
     pub(crate) fn open(&self, talk: &Talk) -> anyhow::Result<Opened> {
         let &Self { teacher, device, precision, threads, .. } = self;
         UseArgs { teacher, device, precision, threads, no_cache: true }.open(&self.model, talk)

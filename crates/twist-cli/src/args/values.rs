@@ -4,13 +4,14 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use clap::builder::{PossibleValue, TypedValueParser};
 use torch_ext::DeviceRequest;
 use twist_data::bench::PipelineMode;
 use twist_train::recipes;
 
 /// `--precision`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PrecisionArg {
     /// bf16 where the hardware computes it faster, else fp32
     Auto,
@@ -25,12 +26,7 @@ pub(crate) enum PrecisionArg {
 
 impl fmt::Display for PrecisionArg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Fp32 => "fp32",
-            Self::Bf16 => "bf16",
-            Self::Fp16 => "fp16",
-        })
+        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
     }
 }
 
@@ -145,7 +141,6 @@ pub(crate) fn recipe() -> Completed<String> {
     }
 }
 
-/// The shells that completions exist for.
 pub(crate) type ShellArg = clap_complete::Shell;
 
 #[cfg(test)]

@@ -108,7 +108,6 @@ struct StepArgs {
     json: bool,
 }
 
-/// Measures and prints.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.subject {
         Subject::Pipeline(args) => bench_pipeline(args),

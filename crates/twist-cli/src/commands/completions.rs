@@ -20,7 +20,6 @@ pub(crate) struct Args {
     shell: ShellArg,
 }
 
-/// Prints the script.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut script = Vec::new(); // clap_complete panics where a pipe closes early
     clap_complete::generate(args.shell, &mut Cli::command(), "twist", &mut script);

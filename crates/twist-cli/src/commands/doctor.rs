@@ -71,7 +71,6 @@ struct KeptFeatures {
     gib: f64,
 }
 
-/// Looks and prints.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let findings = look()?;
     if args.json {

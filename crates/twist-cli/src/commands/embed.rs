@@ -1,12 +1,11 @@
 //! `twist embed`: the features of each image.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::json;
 use twist_model::{TableFormat, beside, embedding_rows, embedding_schema, table_in_file};
 
 use crate::args::StreamingArgs;
-use crate::exit::Usage;
 use crate::talk::Talk;
 use crate::{out_file, sources, stream};
 
@@ -18,6 +17,8 @@ Examples:
 
 Memory does not grow with the number of images. The file appears when it is complete.
 Images that cannot be read are left out and listed.";
+
+const FORMATS: [TableFormat; 3] = [TableFormat::Parquet, TableFormat::Npy, TableFormat::Safetensors];
 
 /// Write the features of each image as a table
 #[derive(Debug, clap::Args)]
@@ -42,9 +43,8 @@ pub(crate) struct Args {
     labels: String,
 }
 
-/// Embeds and writes.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
-    let format = format_of(&args.out)?;
+    let format = stream::format_of(&args.out, &FORMATS, ".parquet, .npy or .safetensors")?;
     out_file::check(&args.out, args.force)?;
     if format != TableFormat::Parquet {
         out_file::check(&beside(&twist_io::followed(&args.out)), args.force)?;
@@ -65,15 +65,4 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let width = opened.model.card.feature_dim;
     talk.say(format!("{count} images with {width} numbers each in {}{names}", args.out.display()));
     Ok(())
-}
-
-fn format_of(path: &Path) -> anyhow::Result<TableFormat> {
-    match TableFormat::of_path(path) {
-        Some(format @ (TableFormat::Parquet | TableFormat::Npy | TableFormat::Safetensors)) => Ok(format),
-        _ => Err(Usage(format!(
-            "--out {}: give a name that ends in .parquet, .npy or .safetensors",
-            path.display()
-        ))
-        .into()),
-    }
 }

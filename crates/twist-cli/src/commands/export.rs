@@ -54,17 +54,16 @@ pub(crate) struct Args {
     features_only: bool,
 }
 
-/// Opens, writes, and says what was written.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let format = exporter(args.to.as_deref(), &args.out).map_err(|error| Usage(format!("--out: {error}")))?;
-    match format.ending() {
+    match format.ending {
         Some(_) => out_file::check(&args.out, args.force)?,
         None => out_file::check_folder(&args.out, args.force)?,
     }
-    let names_beside = (format.name() == OWN).then(|| names_file(&args.out));
+    let names_beside = (format.name == OWN).then(|| names_file(&args.out));
     names_beside.iter().try_for_each(|file| out_file::check(file, args.force))?;
-    if format.name() != "onnx" && (args.bytes || args.features_only) {
-        let name = format.name();
+    if format.name != "onnx" && (args.bytes || args.features_only) {
+        let name = format.name;
         return Err(
             Usage(format!("--bytes and --features-only are for ONNX; {name} holds weights alone")).into()
         );
@@ -89,7 +88,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     for file in written {
         to_stdout(format!("{}  {}", sha256_of(&file)?, file.display()))?;
     }
-    if !format.has_preprocessing() && model.card.backbone.is_some() {
+    if !format.has_preprocessing && model.card.backbone.is_some() {
         talk.say(preprocessing(&model.card, &out));
     }
     Ok(Exit::Done)

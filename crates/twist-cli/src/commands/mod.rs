@@ -34,7 +34,6 @@ use crate::args::Command;
 use crate::exit::Exit;
 use crate::talk::Talk;
 
-/// Runs what was asked for.
 pub(crate) fn run(command: Command, talk: &Talk) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => return demo::run(&args, talk),

@@ -54,7 +54,6 @@ struct SimilarToOne {
 /// Number and name of a class.
 type Class = Option<(i32, String)>;
 
-/// Looks and prints.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let opened = args.model.open(talk)?;
     let dataset = sources::open_all(&args.data, sources::DEFAULT_LABELS, talk)?;

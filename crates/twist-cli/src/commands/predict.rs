@@ -8,7 +8,6 @@ use twist_model::{
 };
 
 use crate::args::{StreamingArgs, at_least};
-use crate::exit::Usage;
 use crate::model::{Input, Opened};
 use crate::screen::Stdout;
 use crate::talk::{Talk, stdout_is_terminal};
@@ -28,6 +27,9 @@ added. `unsure` is true if the probability is below the threshold; class and pro
 out and listed. Other commands read the CSV as --labels: `name` is then the label, whatever the
 column `label` contains, and unsure images have none. In CSV, text that begins with = + - or @ gets
 an apostrophe in front, so that spreadsheets do not treat it as a formula.";
+
+/// The formats that hold text.
+const FORMATS: [TableFormat; 3] = [TableFormat::Csv, TableFormat::JsonLines, TableFormat::Parquet];
 
 /// Predict the class of each image, with probabilities
 #[derive(Debug, clap::Args)]
@@ -65,8 +67,8 @@ enum ClassesArg {
     Labels,
 }
 
-/// Classifies and writes.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
+    let format_of = |path| stream::format_of(path, &FORMATS, ".csv, .jsonl or .parquet");
     let format = args.out.as_deref().map(format_of).transpose()?;
     args.out.as_deref().map_or(Ok(()), |out| out_file::check(out, args.force))?;
     let opened = args.model.open(talk)?;
@@ -114,17 +116,6 @@ fn predictor(args: &Args, opened: &Opened, talk: &Talk) -> anyhow::Result<Predic
         Some(threshold) => predictor.with_unsure(Some(threshold)),
         None => predictor,
     })
-}
-
-/// The format of `--out`, which must hold text.
-fn format_of(path: &std::path::Path) -> anyhow::Result<TableFormat> {
-    match TableFormat::of_path(path) {
-        Some(format @ (TableFormat::Csv | TableFormat::JsonLines | TableFormat::Parquet)) => Ok(format),
-        _ => {
-            Err(Usage(format!("--out {}: give a name that ends in .csv, .jsonl or .parquet", path.display()))
-                .into())
-        }
-    }
 }
 
 /// A number from 0 to 1.

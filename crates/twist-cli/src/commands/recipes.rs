@@ -36,7 +36,6 @@ enum Action {
     },
 }
 
-/// Prints the list or one recipe.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.action {
         None | Some(Action::List) => {

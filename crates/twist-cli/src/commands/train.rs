@@ -95,12 +95,10 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Whether the command line says DATA.
     pub(super) fn names_data(&self) -> bool {
         self.data.is_some()
     }
 
-    /// What the command line says of time.
     pub(super) fn time(&self) -> TimeAsked {
         TimeAsked {
             limit: self.machine.max_time.map(|time| time.0),
@@ -114,7 +112,6 @@ impl Args {
     }
 }
 
-/// Trains, evaluates and reports.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let machine = machine::detect(args.machine.device, args.machine.threads, talk)?;
     if !args.print_config {

@@ -18,7 +18,6 @@ use crate::model::own_labels;
 use crate::settings::Written;
 use crate::talk::{Talk, to_stdout};
 
-/// The built-in recipe of a head.
 pub(crate) const RECIPE: &str = "frozen";
 
 /// Where `plan.json` says which features a head learned on.

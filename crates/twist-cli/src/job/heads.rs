@@ -13,7 +13,7 @@ use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe, Heads};
 use twist_train::run::Run;
 use twist_train::{EvalError, Moment, Outcome, Pace, RunPlan, StopFlag};
 
-use super::{Begun, Job, tell_names, tell_results, write_report};
+use super::{Begun, Job, Ready, tell_names, tell_results, write_report};
 use crate::estimate::{self, Estimate, TimeAsked};
 use crate::head_source::{HeadSource, Tables};
 use crate::progress::{self, Counting};
@@ -45,13 +45,12 @@ pub(crate) struct BegunHeads {
     tables: Tables,
     source: HeadSource,
     recipe_name: String,
-    fitted_to: Option<Duration>,
 }
 
 impl Job for HeadJob<'_> {
     type Begun = BegunHeads;
 
-    fn begin(mut self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<BegunHeads>> {
+    fn begin(mut self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<Ready<BegunHeads>>> {
         if folder.resume() && self.is_finished(folder, talk)? {
             return Ok(None);
         }
@@ -67,7 +66,8 @@ impl Job for HeadJob<'_> {
         warn_of_few_steps(run.task().plan(), talk);
         let Self { source, sources, time, fitted_to, .. } = self;
         let (max_time, recipe_name) = (time.limit, sources.recipe);
-        Ok(Some(BegunHeads { run, max_time, tables, source, recipe_name, fitted_to }))
+        let begun = BegunHeads { run, max_time, tables, source, recipe_name };
+        Ok(Some(Ready { begun, fitted_to, told: Vec::new() }))
     }
 }
 
@@ -133,10 +133,6 @@ impl HeadJob<'_> {
 
 impl Begun for BegunHeads {
     const EVALUATED_EARLY: bool = true;
-
-    fn fitted_to(&self) -> Option<Duration> {
-        self.fitted_to
-    }
 
     fn plan(&self) -> &RunPlan {
         &self.run.task().plan().run

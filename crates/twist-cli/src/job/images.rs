@@ -9,7 +9,7 @@ use twist_train::{
     Beginning, Outcome, Pretraining, Recipe, RunPlan, StopFlag, TrainImages, TrainOptions, TrainPlan,
 };
 
-use super::{Begun, Job, tell_names, tell_results, write_report};
+use super::{Begun, Job, Ready, tell_names, tell_results, write_report};
 use crate::progress;
 use crate::sources;
 use crate::talk::Talk;
@@ -34,13 +34,12 @@ pub(crate) struct BegunImages {
     run: Run<Pretraining>,
     max_time: Option<Duration>,
     data: EvalData,
-    fitted_to: Option<Duration>,
 }
 
 impl Job for ImageJob {
     type Begun = BegunImages;
 
-    fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<BegunImages>> {
+    fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<Ready<BegunImages>>> {
         let Self { recipe, plan, sources, data, images, max_time, fitted_to, strict, beginning } = self;
         let options = TrainOptions { recipe_name: sources.recipe.clone(), strict, beginning };
         let run = Run::of_network(plan, images, folder, options)?;
@@ -56,16 +55,12 @@ impl Job for ImageJob {
         folder.describe(&recipe.text, run.task().plan())?.iter().for_each(|aside| talk.say(aside));
         sources::write(&sources, folder.path())?;
         talk.say(format!("run folder {}", folder.path().display()));
-        Ok(Some(BegunImages { run, max_time, data, fitted_to }))
+        Ok(Some(Ready { begun: BegunImages { run, max_time, data }, fitted_to, told: Vec::new() }))
     }
 }
 
 impl Begun for BegunImages {
     const EVALUATED_EARLY: bool = true;
-
-    fn fitted_to(&self) -> Option<Duration> {
-        self.fitted_to
-    }
 
     fn plan(&self) -> &RunPlan {
         &self.run.task().plan().run

@@ -6,7 +6,7 @@ use twist_eval::finetune::{FinetuneRun, FinetuneTrainer};
 use twist_run::{Recorder, RunFolder, figure};
 use twist_train::{Outcome, RunPlan, StopFlag};
 
-use super::{Begun, Job, tell_verdicts, write_report};
+use super::{Begun, Job, Ready, tell_verdicts, write_report};
 use crate::estimate::{self, Estimate, TimeAsked};
 use crate::label_lines::{calibration_lines, result_lines};
 use crate::talk::{Talk, to_stdout};
@@ -23,17 +23,13 @@ pub(crate) struct LabelJob<'a> {
 pub(crate) struct BegunLabels<'a> {
     trainer: FinetuneTrainer<'a>,
     max_time: Option<Duration>,
-    /// The time that the number of epochs was chosen for.
-    fitted_to: Option<Duration>,
-    /// What was said of the labels.
-    told: Vec<String>,
     json: bool,
 }
 
 impl<'a> Job for LabelJob<'a> {
     type Begun = BegunLabels<'a>;
 
-    fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<BegunLabels<'a>>> {
+    fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<Ready<BegunLabels<'a>>>> {
         let Self { mut run, time, json } = self;
         if let Some(changed) = run.finished(folder)? {
             if changed {
@@ -56,7 +52,7 @@ impl<'a> Job for LabelJob<'a> {
         let trainer = run.open(folder)?;
         trainer.describe(folder)?.iter().for_each(|aside| talk.say(aside));
         talk.say(format!("run folder {}", folder.path().display()));
-        Ok(Some(BegunLabels { trainer, max_time: time.limit, fitted_to, told, json }))
+        Ok(Some(Ready { begun: BegunLabels { trainer, max_time: time.limit, json }, fitted_to, told }))
     }
 }
 
@@ -79,14 +75,6 @@ fn timed<'a>(
 impl Begun for BegunLabels<'_> {
     // The rates have not come down, so the classifier is of no use yet.
     const EVALUATED_EARLY: bool = false;
-
-    fn fitted_to(&self) -> Option<Duration> {
-        self.fitted_to
-    }
-
-    fn told(&self) -> &[String] {
-        &self.told
-    }
 
     fn plan(&self) -> &RunPlan {
         self.trainer.plan()

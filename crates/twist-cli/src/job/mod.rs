@@ -33,11 +33,19 @@ pub(crate) struct Target {
 
 /// Everything that is decided before anything is written.
 pub(crate) trait Job {
-    /// The run that it begins.
     type Begun: Begun;
 
     /// Makes everything ready for the first step, and describes the run in its folder. `None`: nothing is left to do.
-    fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<Self::Begun>>;
+    fn begin(self, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Option<Ready<Self::Begun>>>;
+}
+
+/// What [`Job::begin`] has made.
+pub(crate) struct Ready<B> {
+    begun: B,
+    /// The time that the number of epochs was chosen for.
+    fitted_to: Option<Duration>,
+    /// Warnings that were given before the first step.
+    told: Vec<String>,
 }
 
 /// A run that is ready for its next step.
@@ -45,20 +53,8 @@ pub(crate) trait Begun {
     /// Whether what a run has learned is evaluated when its time is over before its end.
     const EVALUATED_EARLY: bool;
 
-    /// The time that the number of epochs was chosen for.
-    fn fitted_to(&self) -> Option<Duration> {
-        None
-    }
-
-    /// Length of the run.
     fn plan(&self) -> &RunPlan;
 
-    /// Warnings that were given before the first step.
-    fn told(&self) -> &[String] {
-        &[]
-    }
-
-    /// Finished steps.
     fn step(&self) -> u64;
 
     /// Trains to the end, or to the first reason to stop.
@@ -80,10 +76,11 @@ fn begins(folder: &RunFolder) -> bool {
 pub(crate) fn run<J: Job>(job: J, target: &Target, talk: &Talk) -> anyhow::Result<Exit> {
     let folder = RunFolder::open(&target.folder, target.on_existing)?;
     folder.warnings().iter().for_each(|sentence| talk.warn(sentence));
-    let Some(mut begun) = job.begin(&folder, talk)? else {
+    let Some(Ready { mut begun, fitted_to, told }) = job.begin(&folder, talk)? else {
         return already_finished(folder.path(), talk);
     };
-    let outcome = train(&mut begun, &folder, talk)?;
+    let progress = Progress::new(talk).fitted_to(fitted_to).told(&told);
+    let outcome = train(&mut begun, progress, &folder, talk)?;
     if let Some(exit) = early_exit::<J::Begun>(outcome, begun.plan().total_steps, target, talk)? {
         return Ok(exit);
     }
@@ -92,7 +89,12 @@ pub(crate) fn run<J: Job>(job: J, target: &Target, talk: &Talk) -> anyhow::Resul
     Ok(Exit::Done)
 }
 
-fn train(begun: &mut impl Begun, folder: &RunFolder, talk: &Talk) -> anyhow::Result<Outcome> {
+fn train(
+    begun: &mut impl Begun,
+    progress: Progress,
+    folder: &RunFolder,
+    talk: &Talk,
+) -> anyhow::Result<Outcome> {
     if begun.step() >= begun.plan().total_steps && folder.says_done(begun.step())? {
         return Ok(Outcome::Finished { steps: 0 }); // only the evaluation is missing
     }
@@ -103,7 +105,7 @@ fn train(begun: &mut impl Begun, folder: &RunFolder, talk: &Talk) -> anyhow::Res
         told.say("stopping after this step and saving; press Ctrl-C again to end at once, without saving");
     });
     let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders()?;
-    recorders.push(Box::new(Progress::new(talk).fitted_to(begun.fitted_to()).told(begun.told())));
+    recorders.push(Box::new(progress));
     begun.train(&mut recorders, &stop)
 }
 

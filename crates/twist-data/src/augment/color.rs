@@ -2,11 +2,11 @@
 //! `convert("L")` and `ImageOps.solarize`.
 
 use super::planes::Planes;
-use super::simd::{Kernel, dispatch, truncate_to_u8};
+use super::simd::{Kernel, dispatch, each_byte, truncate_to_u8};
 
 /// `ImageEnhance.Brightness`: a blend with black.
 pub(crate) fn brightness(planes: &mut Planes, factor: f32) {
-    dispatch(BlendWithConstant { bytes: planes.bytes_mut(), constant: 0, factor });
+    each_byte(planes.bytes_mut(), move |byte| blend(0, byte, factor));
 }
 
 /// `ImageEnhance.Contrast`: a blend with the mean of the grayscale image, rounded to 8 bits.
@@ -15,7 +15,7 @@ pub(crate) fn contrast(planes: &mut Planes, factor: f32) {
     dispatch(SumLuma { channels: planes.channels(), sum: &mut sum });
     let pixels = planes.channels()[0].len();
     let mean = (sum as f64 / pixels.max(1) as f64 + 0.5) as u8;
-    dispatch(BlendWithConstant { bytes: planes.bytes_mut(), constant: mean, factor });
+    each_byte(planes.bytes_mut(), move |byte| blend(mean, byte, factor));
 }
 
 /// `ImageEnhance.Color`: a blend with the grayscale image.
@@ -30,7 +30,7 @@ pub(crate) fn grayscale(planes: &mut Planes) {
 
 /// `ImageOps.solarize`: inverts values from `threshold` on.
 pub(crate) fn solarize(planes: &mut Planes, threshold: u8) {
-    dispatch(Solarize { bytes: planes.bytes_mut(), threshold });
+    each_byte(planes.bytes_mut(), move |byte| if byte < threshold { byte } else { 255 - byte });
 }
 
 /// ITU-R 601-2 luma in 16-bit fixed point: `L = (19595 R + 38470 G + 7471 B + 2^15) / 2^16`.
@@ -45,21 +45,6 @@ fn luma(r: u8, g: u8, b: u8) -> u8 {
 pub(super) fn blend(base: u8, value: u8, factor: f32) -> u8 {
     let (base, value) = (f32::from(base), f32::from(value));
     truncate_to_u8((base + factor * (value - base)).clamp(0.0, 255.0))
-}
-
-struct BlendWithConstant<'a> {
-    bytes: &'a mut [u8],
-    constant: u8,
-    factor: f32,
-}
-
-impl Kernel for BlendWithConstant<'_> {
-    #[inline(always)]
-    fn run<const FUSED: bool>(self) {
-        for byte in self.bytes {
-            *byte = blend(self.constant, *byte, self.factor);
-        }
-    }
 }
 
 struct SumLuma<'a> {
@@ -109,20 +94,6 @@ impl Kernel for ReplaceByLuma<'_> {
         for ((r, g), b) in r.iter_mut().zip(g).zip(b) {
             let gray = luma(*r, *g, *b);
             (*r, *g, *b) = (gray, gray, gray);
-        }
-    }
-}
-
-struct Solarize<'a> {
-    bytes: &'a mut [u8],
-    threshold: u8,
-}
-
-impl Kernel for Solarize<'_> {
-    #[inline(always)]
-    fn run<const FUSED: bool>(self) {
-        for byte in self.bytes {
-            *byte = if *byte < self.threshold { *byte } else { 255 - *byte };
         }
     }
 }

@@ -208,47 +208,21 @@ const MAX_COUNT: u32 = 64;
 
 /// The values that all views of the paper share, and timm's for erasing.
 mod default {
-    pub(super) fn count() -> u32 {
-        1
-    }
-    pub(super) fn ratio() -> [f64; 2] {
-        [3.0 / 4.0, 4.0 / 3.0]
-    }
-    pub(super) fn flip() -> f64 {
-        0.5
-    }
-    pub(super) fn jitter() -> f64 {
-        0.8
-    }
-    pub(super) fn brightness() -> f64 {
-        0.4
-    }
-    pub(super) fn contrast() -> f64 {
-        0.4
-    }
-    pub(super) fn saturation() -> f64 {
-        0.2
-    }
-    pub(super) fn hue() -> f64 {
-        0.1
-    }
-    pub(super) fn gray() -> f64 {
-        0.2
-    }
-    pub(super) fn blur_radius() -> [f64; 2] {
-        [0.1, 2.0]
-    }
-    pub(super) fn solarize_threshold() -> u8 {
-        128
-    }
-    pub(super) fn erase_area() -> [f64; 2] {
-        [0.02, 1.0 / 3.0]
-    }
-    pub(super) fn erase_mean() -> [f64; 3] {
-        [0.485, 0.456, 0.406]
-    }
-    pub(super) fn erase_std() -> [f64; 3] {
-        [0.229, 0.224, 0.225]
+    twist_io::defaults! {
+        count: u32 = 1;
+        ratio: [f64; 2] = [3.0 / 4.0, 4.0 / 3.0];
+        flip: f64 = 0.5;
+        jitter: f64 = 0.8;
+        brightness: f64 = 0.4;
+        contrast: f64 = 0.4;
+        saturation: f64 = 0.2;
+        hue: f64 = 0.1;
+        gray: f64 = 0.2;
+        blur_radius: [f64; 2] = [0.1, 2.0];
+        solarize_threshold: u8 = 128;
+        erase_area: [f64; 2] = [0.02, 1.0 / 3.0];
+        erase_mean: [f64; 3] = [0.485, 0.456, 0.406];
+        erase_std: [f64; 3] = [0.229, 0.224, 0.225];
     }
 }
 

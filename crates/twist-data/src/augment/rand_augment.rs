@@ -60,7 +60,6 @@ impl RandAugment {
     /// Slots that all operations of a view take, however many are chosen.
     pub(super) const SLOTS: u64 = MAX_OPERATIONS as u64 * slot::COUNT;
 
-    /// Checks every field.
     pub(super) fn check(&self, view: &str) -> Result<(), PolicyError> {
         let Self { operations, probability, magnitude, magnitude_std, .. } = self;
         let few = (1..=MAX_OPERATIONS as u32).contains(operations);

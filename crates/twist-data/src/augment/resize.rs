@@ -15,7 +15,6 @@ use crate::image::Rgb8;
 /// Which part of a virtual resized image is wanted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
-    /// The filter.
     pub(crate) interpolation: Interpolation,
     /// Size of the whole resized crop: width, height.
     pub(crate) resized: (u32, u32),

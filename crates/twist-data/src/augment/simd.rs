@@ -25,6 +25,20 @@ pub(crate) fn dispatch(kernel: impl Kernel) {
     Arch::new().dispatch(Dispatch(kernel));
 }
 
+/// Replaces each byte by what `new` makes of it. A closure that owns what it needs (`move`) is vectorised like any kernel.
+pub(crate) fn each_byte(bytes: &mut [u8], new: impl Fn(u8) -> u8) {
+    struct EachByte<'a, F>(&'a mut [u8], F);
+    impl<F: Fn(u8) -> u8> Kernel for EachByte<'_, F> {
+        #[inline(always)]
+        fn run<const FUSED: bool>(self) {
+            for byte in self.0 {
+                *byte = self.1(*byte);
+            }
+        }
+    }
+    dispatch(EachByte(bytes, new));
+}
+
 /// `a * b + c`, in one instruction where there is one.
 #[inline(always)]
 pub(crate) fn mul_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {

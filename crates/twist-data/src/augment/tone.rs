@@ -2,7 +2,7 @@
 //! timm's `solarize_add`.
 
 use super::planes::Planes;
-use super::simd::{Kernel, dispatch};
+use super::simd::each_byte;
 
 /// `ImageOps.autocontrast`: the smallest value of each channel becomes 0, the largest 255.
 pub(crate) fn autocontrast(planes: &mut Planes) {
@@ -37,12 +37,13 @@ pub(crate) fn equalize(planes: &mut Planes) {
 
 /// `ImageOps.posterize`: keeps the highest `bits`, at most 8.
 pub(crate) fn posterize(planes: &mut Planes, bits: u8) {
-    dispatch(Posterize { bytes: planes.bytes_mut(), mask: (0xFF00u16 >> bits) as u8 });
+    let mask = (0xFF00u16 >> bits) as u8;
+    each_byte(planes.bytes_mut(), move |byte| byte & mask);
 }
 
 /// timm's `solarize_add`: adds to values below 128, up to 255.
 pub(crate) fn solarize_add(planes: &mut Planes, add: u8) {
-    dispatch(SolarizeAdd { bytes: planes.bytes_mut(), add });
+    each_byte(planes.bytes_mut(), move |byte| if byte < 128 { byte.saturating_add(add) } else { byte });
 }
 
 /// Replaces every value by what `new` says of it; it is asked about 0, 1, … 255, once each.
@@ -50,33 +51,5 @@ fn replace(plane: &mut [u8], new: impl FnMut(usize) -> u8) {
     let table: [u8; 256] = std::array::from_fn(new);
     for byte in plane {
         *byte = table[usize::from(*byte)];
-    }
-}
-
-struct Posterize<'a> {
-    bytes: &'a mut [u8],
-    mask: u8,
-}
-
-impl Kernel for Posterize<'_> {
-    #[inline(always)]
-    fn run<const FUSED: bool>(self) {
-        for byte in self.bytes {
-            *byte &= self.mask;
-        }
-    }
-}
-
-struct SolarizeAdd<'a> {
-    bytes: &'a mut [u8],
-    add: u8,
-}
-
-impl Kernel for SolarizeAdd<'_> {
-    #[inline(always)]
-    fn run<const FUSED: bool>(self) {
-        for byte in self.bytes {
-            *byte = if *byte < 128 { byte.saturating_add(self.add) } else { *byte };
-        }
     }
 }

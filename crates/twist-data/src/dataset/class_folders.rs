@@ -22,7 +22,6 @@ pub(crate) enum Folders {
 /// What the folders say.
 #[derive(Debug, Default)]
 pub(crate) struct FolderLabels {
-    /// The classes.
     pub(crate) labels: Labels,
     /// Folder around all images, with a slash behind it; empty without one.
     pub(crate) around: String,

@@ -14,12 +14,32 @@ const FEW_CLASSES: u32 = 1 << 10;
 /// Larger numbers are names where they are so many times as many as occur: most classes would be empty.
 const MOST_GAPS: usize = 16;
 
+/// The methods of a data set that its field `labels` answers, and its field `left_out` where that is named.
+macro_rules! labelled {
+    () => {
+        fn label(&self, index: usize) -> Option<u32> {
+            self.labels.get(index)
+        }
+
+        fn classes(&self) -> &[String] {
+            self.labels.names()
+        }
+    };
+    (left_out) => {
+        labelled!();
+
+        fn left_out(&self) -> &[$crate::dataset::LeftOut] {
+            &self.left_out
+        }
+    };
+}
+pub(crate) use labelled;
+
 /// One optional label for each image, and the names of the classes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Labels {
     /// Label of each image, `UNLABELLED` for none. Empty when no image has one.
     labels: Vec<u32>,
-    /// Name of each class.
     names: Vec<String>,
     /// Whether the labels were numbers, and the names are those numbers.
     numbered: bool,
@@ -119,7 +139,6 @@ impl Labels {
         }
     }
 
-    /// Label of image `index`.
     pub(crate) fn get(&self, index: usize) -> Option<u32> {
         self.labels.get(index).copied().filter(|&l| l != UNLABELLED)
     }
@@ -129,7 +148,6 @@ impl Labels {
         self.numbered
     }
 
-    /// Names of the classes.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }

@@ -22,7 +22,6 @@ pub(crate) struct FilePool {
     files: Vec<Shard>,
 }
 
-/// One file of the pool.
 #[derive(Debug)]
 struct Shard {
     path: PathBuf,
@@ -48,12 +47,10 @@ impl FilePool {
         Ok(Self { files })
     }
 
-    /// Number of files.
     pub(crate) fn len(&self) -> usize {
         self.files.len()
     }
 
-    /// Path of a file.
     pub(crate) fn path(&self, file: usize) -> &Path {
         &self.files[file].path
     }

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::class_folders::{Folders, folder_labels, shared};
-use super::classes::Labels;
+use super::classes::{Labels, labelled};
 use super::file_pool::read_image;
 use super::identity::{Identity, of_files};
 use super::left_out::{LeftOut, Leftovers, found};
@@ -121,13 +121,7 @@ impl Dataset for Folder {
         Some(self.root.join(self.names.path(index)?))
     }
 
-    fn label(&self, index: usize) -> Option<u32> {
-        self.labels.get(index)
-    }
-
-    fn classes(&self) -> &[String] {
-        self.labels.names()
-    }
+    labelled!(left_out);
 
     /// Names and content of all files.
     fn fingerprint(&self) -> String {
@@ -137,9 +131,5 @@ impl Dataset for Folder {
             identity.content(content);
         }
         identity.finish()
-    }
-
-    fn left_out(&self) -> &[LeftOut] {
-        &self.left_out
     }
 }

@@ -42,12 +42,10 @@ impl Identity {
         self.0.update(content.ends);
     }
 
-    /// Adds a number.
     pub(crate) fn number(&mut self, number: u64) {
         self.0.update(number.to_le_bytes());
     }
 
-    /// Adds a label.
     pub(crate) fn label(&mut self, label: Option<u32>) {
         self.number(label.map_or(u64::MAX, u64::from));
     }

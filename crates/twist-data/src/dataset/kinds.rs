@@ -63,7 +63,6 @@ pub(crate) fn begin_of(source: impl Read) -> Vec<u8> {
     bytes
 }
 
-/// The first bytes of a file.
 pub(crate) fn begin_of_file(path: &Path) -> Vec<u8> {
     // A pipe would wait for a writer.
     let file = path.is_file().then(|| fs_err::File::open(path).ok()).flatten();

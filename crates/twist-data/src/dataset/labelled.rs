@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use twist_io::{composed, shown};
 
-use super::classes::Labels;
+use super::classes::{Labels, labelled};
 use super::identity::Identity;
 use super::kinds::base_name;
 use super::left_out::{LeftOut, Leftovers};
@@ -24,7 +24,6 @@ pub(crate) struct Relabelled {
 }
 
 impl Relabelled {
-    /// Without labels.
     pub(crate) fn without(images: Arc<dyn Dataset>) -> Self {
         let left_out = images.left_out().to_vec();
         Self { images, labels: Labels::default(), left_out }
@@ -195,22 +194,12 @@ impl Dataset for Relabelled {
         self.images.file(index)
     }
 
-    fn label(&self, index: usize) -> Option<u32> {
-        self.labels.get(index)
-    }
-
-    fn classes(&self) -> &[String] {
-        self.labels.names()
-    }
+    labelled!(left_out);
 
     fn fingerprint(&self) -> String {
         let mut identity = Identity::new("relabelled");
         identity.name(self.images.fingerprint().as_bytes());
         (0..self.len()).for_each(|index| identity.label(self.label(index)));
         identity.finish()
-    }
-
-    fn left_out(&self) -> &[LeftOut] {
-        &self.left_out
     }
 }

@@ -13,13 +13,11 @@ pub(crate) struct NameTable {
 }
 
 impl NameTable {
-    /// Appends a name.
     pub(crate) fn push(&mut self, name: &[u8]) {
         self.bytes.extend_from_slice(name);
         self.ends.push(self.bytes.len());
     }
 
-    /// Number of names.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }

@@ -13,7 +13,6 @@ const MOST_BYTES: usize = 1 << 28;
 /// Longest name of a file, in bytes.
 const LONGEST_NAME: usize = 255;
 
-/// Whether the text can be a pattern.
 pub(crate) fn is_pattern(spec: &str) -> bool {
     spec.contains(['{', '*', '?', '['])
 }

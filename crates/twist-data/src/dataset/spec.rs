@@ -22,17 +22,12 @@ use crate::synth::Split;
 pub(crate) enum FoundFiles {
     /// The embedded data set.
     Shapes(Split),
-    /// A folder of images.
     Folder(PathBuf),
     /// Images named one by one or by a pattern, and what else the pattern fits.
     Images(Vec<PathBuf>, Vec<PathBuf>),
-    /// A list of images.
     List(PathBuf),
-    /// CIFAR binary batches.
     Cifar(Batches),
-    /// Tar archives.
     Tar(Vec<PathBuf>),
-    /// Parquet files.
     Parquet(Vec<PathBuf>),
 }
 

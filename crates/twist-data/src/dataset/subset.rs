@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use twist_io::Refused;
 
-use super::classes::Labels;
+use super::classes::{Labels, labelled};
 use super::identity::Identity;
 use super::left_out::LeftOut;
 use super::{Dataset, Decoded, Stored};
@@ -75,13 +75,7 @@ impl Dataset for Subset {
         self.member(index).map_or_else(|_| String::new(), |member| self.images.path(member))
     }
 
-    fn label(&self, index: usize) -> Option<u32> {
-        self.labels.get(index)
-    }
-
-    fn classes(&self) -> &[String] {
-        self.labels.names()
-    }
+    labelled!();
 
     fn fingerprint(&self) -> String {
         let mut identity = Identity::new("subset");

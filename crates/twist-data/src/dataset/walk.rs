@@ -11,12 +11,10 @@ use super::left_out::{LeftOut, Leftovers, add_kind};
 use super::names::{NameTable, readable};
 use crate::DataError;
 
-/// What a walk found.
 #[derive(Debug)]
 pub(crate) struct Walk {
     /// Image files relative to the folder, sorted folder by folder.
     pub(crate) images: NameTable,
-    /// What else was there.
     pub(crate) left_out: Vec<LeftOut>,
 }
 

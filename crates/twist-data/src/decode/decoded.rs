@@ -9,7 +9,6 @@ use crate::image::Rgb8;
 /// An image as its file stores it.
 pub(super) struct Decoded {
     pub(super) image: Rgb8,
-    /// How to turn it.
     pub(super) orientation: Orientation,
     pub(super) note: Option<DecodeNote>,
 }

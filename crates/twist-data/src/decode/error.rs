@@ -55,7 +55,6 @@ pub enum DecodeError {
     Unsupported { format: &'static str, what: String },
 }
 
-/// Name of a supported format, for messages.
 pub(super) fn name_of(format: ImageFormat) -> &'static str {
     match format {
         ImageFormat::Jpeg => "JPEG",

@@ -67,7 +67,6 @@ impl Narrow {
         Err(DecodeError::Values { format: self.format, what, remedy })
     }
 
-    /// The error of samples with a sign.
     pub(super) fn signed(&self, bits: u32) -> DecodeError {
         DecodeError::Values {
             format: self.format,

@@ -39,7 +39,6 @@ impl Layout {
     }
 }
 
-/// Bytes of one view.
 pub(super) fn view_bytes(size: u32) -> usize {
     3 * (size as usize).pow(2)
 }

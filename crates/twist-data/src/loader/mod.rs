@@ -264,7 +264,6 @@ fn cannot_start(why: &str) -> DataError {
     Refused::new("the loader cannot start").because(why).into()
 }
 
-/// Starts a named thread.
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, DataError> {
     std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|source| {
         cannot_start(&format!("the system cannot start another thread ({source}): use fewer"))

@@ -23,7 +23,6 @@ pub(super) struct Job {
     pub(super) index: u32,
 }
 
-/// What all workers look at.
 pub(super) struct Shared {
     pub(super) dataset: Arc<dyn Dataset>,
     pub(super) pipeline: Pipeline,

@@ -8,7 +8,7 @@ use twist_io::Refused;
 
 use super::layout::{Archive, Layout};
 use crate::DataError;
-use crate::dataset::{Dataset, Identity, Labels, NameTable, Stored, of_files, read_image};
+use crate::dataset::{Dataset, Identity, Labels, NameTable, Stored, labelled, of_files, read_image};
 
 /// One image of a list.
 #[derive(Clone, Debug)]
@@ -91,13 +91,7 @@ impl Dataset for Files {
         self.names.text(index)
     }
 
-    fn label(&self, index: usize) -> Option<u32> {
-        self.labels.get(index)
-    }
-
-    fn classes(&self) -> &[String] {
-        self.labels.names()
-    }
+    labelled!();
 
     /// Names, content and labels.
     fn fingerprint(&self) -> String {

@@ -69,7 +69,6 @@ impl Layout {
     }
 }
 
-/// A text file line by line.
 #[derive(Debug)]
 pub(super) struct Lines {
     pub(super) path: PathBuf,
@@ -99,7 +98,6 @@ impl Lines {
         Ok(Self { path, lines })
     }
 
-    /// The error for a line.
     pub(super) fn bad(&self, line: &Line, reason: impl Into<String>) -> DataError {
         DataError::line(self.path.clone(), line.number, reason.into())
     }
@@ -112,26 +110,7 @@ impl Lines {
         self.lines.iter().map(&mut read).collect()
     }
 
-    /// The texts of all lines.
     pub(super) fn texts(&self) -> Vec<String> {
         self.lines.iter().map(|line| line.text.clone()).collect()
-    }
-}
-
-impl OfficialKind {
-    /// The page that the archives are published on.
-    fn page(self) -> &'static str {
-        match self {
-            Self::Food101 => "https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/",
-            Self::Cifar10 | Self::Cifar100 => "https://www.cs.toronto.edu/~kriz/cifar.html",
-            Self::Sun397 => "https://vision.princeton.edu/projects/2010/SUN/",
-            Self::StanfordCars => "https://ai.stanford.edu/~jkrause/cars/car_dataset.html",
-            Self::FgvcAircraft => "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/",
-            Self::Voc2007 => "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/",
-            Self::Dtd => "https://www.robots.ox.ac.uk/~vgg/data/dtd/",
-            Self::OxfordPets => "https://www.robots.ox.ac.uk/~vgg/data/pets/",
-            Self::Caltech101 => "https://data.caltech.edu/records/mzrjq-6wc02",
-            Self::Flowers102 => "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/",
-        }
     }
 }

@@ -26,7 +26,6 @@ impl Tags {
         Self { tags: vec![Tag::Absent; images * classes.len()], classes }
     }
 
-    /// Changes one tag.
     pub(super) fn set(&mut self, image: usize, class: usize, tag: Tag) {
         let place = image * self.classes.len() + class;
         self.tags[place] = tag;

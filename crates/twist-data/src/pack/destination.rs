@@ -7,7 +7,6 @@ use crate::error::DataError;
 /// Where shards go: `folder/prefix<number>suffix`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Destination {
-    /// Where they lie.
     pub(super) folder: PathBuf,
     prefix: String,
     width: usize,
@@ -39,7 +38,6 @@ impl Destination {
         Ok(Self { folder, prefix: prefix.to_owned(), width, suffix: format!("{suffix}.tar") })
     }
 
-    /// Path of a shard.
     pub(super) fn shard(&self, number: usize) -> PathBuf {
         self.folder.join(format!("{}{number:0width$}{}", self.prefix, self.suffix, width = self.width))
     }

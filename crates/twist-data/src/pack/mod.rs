@@ -135,7 +135,6 @@ fn write(dataset: &dyn Dataset, out: &str, options: &PackOptions<'_>) -> Result<
     Ok(PackReport { images, bytes, pattern: destination.pattern(shards.len()), shards, skipped })
 }
 
-/// One image as it is written.
 fn sample(dataset: &dyn Dataset, index: usize) -> Result<Sample, Unreadable> {
     let path = dataset.path(index);
     let unreadable = |reason: String| Unreadable { path: path.clone(), reason };

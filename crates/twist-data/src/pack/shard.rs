@@ -18,7 +18,6 @@ use crate::image::Rgb8;
 /// One image with what is written beside it.
 #[derive(Debug)]
 pub(super) struct Sample {
-    /// Member names and contents.
     members: Vec<(String, Vec<u8>)>,
 }
 
@@ -58,7 +57,6 @@ pub(super) struct ShardWriter {
     archive: Builder<BufWriter<File>>,
     place: PathBuf,
     path: PathBuf,
-    /// Images so far.
     pub(super) images: usize,
     /// Bytes so far, the end mark included.
     pub(super) bytes: u64,
@@ -84,7 +82,6 @@ impl ShardWriter {
         Ok(writer)
     }
 
-    /// Appends a sample.
     pub(super) fn add(&mut self, sample: &Sample) -> Result<(), DataError> {
         for (name, content) in &sample.members {
             self.member(name, EntryType::Regular, content)?;
@@ -170,7 +167,6 @@ fn global_record(key: &str, value: &str) -> Vec<u8> {
     format!("{length}{rest}").into_bytes()
 }
 
-/// Pixels as PNG.
 pub(super) fn png(image: &Rgb8) -> Result<Vec<u8>, image::ImageError> {
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes).write_image(

@@ -95,7 +95,6 @@ pub struct DataInfo {
     pub fingerprint: String,
 }
 
-/// What one image contributes.
 struct Look {
     index: usize,
     size: (u32, u32),
@@ -189,7 +188,6 @@ pub(super) fn hash(bytes: &[u8]) -> [u8; 16] {
     std::array::from_fn(|i| digest[i])
 }
 
-/// Images of each class.
 fn classes(dataset: &dyn Dataset) -> Vec<ClassCount> {
     let mut counts: Vec<ClassCount> =
         dataset.classes().iter().map(|name| ClassCount { name: name.clone(), images: 0 }).collect();

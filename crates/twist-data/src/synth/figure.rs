@@ -38,33 +38,19 @@ const PENTAGON: [[f32; 2]; 5] = [
 const TRIANGLE: [[f32; 2]; 3] = [[1.0, 0.0], [-0.5, 0.866_025_4], [-0.5, -0.866_025_4]];
 
 impl Figure {
-    pub(super) const ALL: [Figure; 10] = [
-        Figure::Disc,
-        Figure::Rings,
-        Figure::Checkers,
-        Figure::Stripes,
-        Figure::Star,
-        Figure::Cross,
-        Figure::Moon,
-        Figure::Dots,
-        Figure::Pinwheel,
-        Figure::Triangle,
+    /// All of them with their names, in the order of the classes.
+    pub(super) const ALL: [(Figure, &str); 10] = [
+        (Figure::Disc, "disc"),
+        (Figure::Rings, "rings"),
+        (Figure::Checkers, "checkers"),
+        (Figure::Stripes, "stripes"),
+        (Figure::Star, "star"),
+        (Figure::Cross, "cross"),
+        (Figure::Moon, "moon"),
+        (Figure::Dots, "dots"),
+        (Figure::Pinwheel, "pinwheel"),
+        (Figure::Triangle, "triangle"),
     ];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Figure::Disc => "disc",
-            Figure::Rings => "rings",
-            Figure::Checkers => "checkers",
-            Figure::Stripes => "stripes",
-            Figure::Star => "star",
-            Figure::Cross => "cross",
-            Figure::Moon => "moon",
-            Figure::Dots => "dots",
-            Figure::Pinwheel => "pinwheel",
-            Figure::Triangle => "triangle",
-        }
-    }
 
     /// What is at `(x, y)`.
     pub(super) fn at(self, x: f32, y: f32) -> Tone {
@@ -100,7 +86,6 @@ impl Figure {
     }
 }
 
-/// A figure of one tone.
 fn solid(inside: bool) -> Tone {
     if inside { Tone::First } else { Tone::Outside }
 }

@@ -45,11 +45,11 @@ pub struct Shapes {
 impl Shapes {
     /// The first `count` images of a split; there are as many as one asks for. Classes take turns, so every prefix is balanced.
     pub fn new(split: Split, count: usize) -> Self {
-        let classes = Figure::ALL.iter().map(|figure| figure.name().to_owned()).collect();
+        let classes = Figure::ALL.iter().map(|(_, name)| (*name).to_owned()).collect();
         Shapes { split, count, classes }
     }
 
-    fn figure(&self, index: usize) -> Figure {
+    fn figure(&self, index: usize) -> (Figure, &'static str) {
         Figure::ALL[index % Figure::ALL.len()]
     }
 }
@@ -64,11 +64,11 @@ impl Dataset for Shapes {
             return Err(DataError::OutOfRange { index, len: self.count });
         }
         let scene = Scene::draw(self.split, index as u64);
-        Ok(Stored::Pixels(Arc::new(render(self.figure(index), &scene))))
+        Ok(Stored::Pixels(Arc::new(render(self.figure(index).0, &scene))))
     }
 
     fn path(&self, index: usize) -> String {
-        format!("shapes/{}/{index:05}-{}", self.split.name(), self.figure(index).name())
+        format!("shapes/{}/{index:05}-{}", self.split.name(), self.figure(index).1)
     }
 
     fn label(&self, index: usize) -> Option<u32> {

@@ -37,7 +37,6 @@ pub(super) struct Scene {
     pub(super) slope: Color,
     pub(super) slope_direction: [f32; 2],
     pub(super) clutter: Vec<Distractor>,
-    /// The figure's two tones.
     pub(super) tones: [Color; 2],
     pub(super) center: [f32; 2],
     pub(super) radius: f32,
@@ -46,7 +45,6 @@ pub(super) struct Scene {
     /// Whether the figure is drawn as its mirror image.
     pub(super) mirrored: bool,
     pub(super) noise: f32,
-    /// Seed of the noise.
     pub(super) noise_seed: u64,
 }
 

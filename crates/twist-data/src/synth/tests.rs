@@ -77,7 +77,7 @@ fn there_is_nothing_beyond_the_end() {
 /// A figure must be visible, must leave background, and must lie where the renderer looks for it.
 #[test]
 fn figures_fit_their_disc() {
-    for figure in Figure::ALL {
+    for (figure, _) in Figure::ALL {
         let (mut inside, mut total) = (0, 0);
         for row in -150..150 {
             for column in -150..150 {

@@ -23,40 +23,29 @@ pub struct FinetuneConfig {
     /// DATA with the labelled images.
     pub train: String,
     /// DATA to test on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<String>,
     /// Hundredths of the labels, where no file names them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<f64>,
     /// The file that names the labelled images.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<PathBuf>,
     /// Random weights instead of the model's.
     #[serde(default)]
     pub from_scratch: bool,
     /// See [`FinetuneOptions`], as are the others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u64>,
     /// Most images of an update.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,
     /// First rate of the classifier.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lr: Option<f64>,
     /// First rate of the backbone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backbone_lr: Option<f64>,
     /// Weight decay of weights.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
     /// Epochs between two tests.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_every: Option<u64>,
     /// Images whose statistics the batch norms take together.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub norm_batch: Option<usize>,
     /// Arithmetic of the network.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
     /// Of draws, first weights, order and crops.
     #[serde(default)]

@@ -147,7 +147,6 @@ pub fn finetune(
     trained.map(|(student, epochs)| finetuned(&training, labelled, &student, epochs)).transpose()
 }
 
-/// What is trained.
 fn training<'a>(
     source: &'a Model,
     labelled: &LabelledImages,
@@ -167,7 +166,6 @@ fn training<'a>(
     })
 }
 
-/// What came of a training.
 fn finetuned(
     training: &FromLabels<'_>,
     labelled: &LabelledImages,

@@ -19,7 +19,6 @@ const ONLINE: usize = 10_000;
 pub(super) struct HeadInput {
     /// Whether each row is divided by its norm before it enters the head.
     pub(super) unit_length: bool,
-    /// Where the head is.
     pub(super) device: Device,
 }
 

@@ -19,13 +19,10 @@ const ITERATIONS: u32 = 20;
 /// Beyond, comparing all centroids with each other takes longer than what it finds is worth.
 const MOST_CLUSTERS: i64 = 4_096;
 
-/// One exchange.
 struct Exchange {
     /// The inertia that it adds, before Lloyd's iterations.
     change: f64,
-    /// Two clusters that become one.
     merged: [i64; 2],
-    /// The cluster that becomes two.
     split: i64,
 }
 
@@ -130,7 +127,6 @@ fn exchanges(fit: &Fit, counts: &[f64], halves: &Halves) -> Result<Vec<Exchange>
     Ok(all)
 }
 
-/// The centroids after an exchange.
 fn exchanged(fit: &Fit, exchange: &Exchange, counts: &[f64], halves: &Halves) -> Result<Tensor, EvalError> {
     let ([a, b], split) = (exchange.merged, exchange.split);
     let (n, m) = (counts[a as usize], counts[b as usize]);

@@ -4,7 +4,6 @@ use tch::{Kind, Tensor};
 
 use crate::EvalError;
 
-/// Momentum of SGD.
 pub(super) const MOMENTUM: f64 = 0.9;
 
 /// `R` classifiers of `C` classes over `D` features, each with a learning rate and a weight decay of its own: one matrix, so

@@ -90,7 +90,6 @@ impl Logistic {
         })
     }
 
-    /// The same classifier, sharing its tensors.
     pub(crate) fn shallow_clone(&self) -> Self {
         Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone(), ..*self }
     }

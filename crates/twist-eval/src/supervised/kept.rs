@@ -19,7 +19,6 @@ pub(crate) struct Kept {
     of: String,
 }
 
-/// The result file.
 #[derive(Serialize, Deserialize)]
 struct ResultFile<T> {
     of: String,

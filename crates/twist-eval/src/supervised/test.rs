@@ -59,7 +59,6 @@ impl ClassMap {
         }
     }
 
-    /// The test images that have a label.
     pub(super) fn labelled(&self, test: &dyn Dataset) -> Vec<u32> {
         (0..test.len() as u32).filter(|&index| self.label(test, index).is_some()).collect()
     }

@@ -69,7 +69,6 @@ impl Recorder for StepsDone<'_> {
 
 /// What is trained from labels, and by which numbers.
 pub(crate) struct FromLabels<'a> {
-    /// Name of the run, for its log.
     pub(crate) name: &'static str,
     /// The model whose backbone it begins with; it is not changed.
     pub(crate) source: &'a Model,
@@ -78,7 +77,6 @@ pub(crate) struct FromLabels<'a> {
     pub(crate) plan: SupervisedPlan,
     /// Labelled images and nothing else.
     pub(crate) images: Arc<dyn Dataset>,
-    /// Number of classes.
     pub(crate) classes: usize,
     /// What they show, where an image shows several classes; then they have no labels.
     pub(crate) tags: Option<Tags>,
@@ -196,11 +194,9 @@ pub(crate) struct Tests {
     input: EvalInput,
 }
 
-/// What is tested on.
 struct Test {
     images: Arc<dyn Dataset>,
     map: ClassMap,
-    /// The images that have a label.
     labelled: Vec<u32>,
 }
 

@@ -245,7 +245,6 @@ pub(super) struct Measured {
     pub(super) unread_in_training: usize,
 }
 
-/// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum TrainingEnd {

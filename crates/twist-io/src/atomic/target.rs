@@ -9,7 +9,6 @@ use fs_err as fs;
 /// Links that lead from one to the next at most, as in the kernel.
 const MOST_LINKS: usize = 40;
 
-/// The folder that a file is in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -39,7 +39,6 @@ impl Order {
     }
 }
 
-/// One element.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Element<'a> {
     pub(super) kind: u32,

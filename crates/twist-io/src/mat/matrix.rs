@@ -67,14 +67,11 @@ fn axes(parts: &mut Elements<'_>, order: Order) -> Result<(Vec<usize>, u64), Mat
     let written: Vec<i64> =
         element.numbers(order, "the axes of a matrix")?.into_iter().map(|axis| axis as i64).collect();
     let axes: Option<Vec<usize>> = written.iter().map(|&axis| usize::try_from(axis).ok()).collect();
-    let count = |axes: &[usize]| axes.iter().try_fold(1u64, |count, &axis| count.checked_mul(axis as u64));
-    match axes.filter(|axes| axes.len() >= 2) {
-        Some(axes) => match count(&axes) {
-            Some(count) => Ok((axes, count)),
-            None => Err(MatDamage::Axes(written)),
-        },
-        None => Err(MatDamage::Axes(written)),
-    }
+    let counted = axes.filter(|axes| axes.len() >= 2).and_then(|axes| {
+        let count = axes.iter().try_fold(1u64, |count, &axis| count.checked_mul(axis as u64))?;
+        Some((axes, count))
+    });
+    counted.ok_or(MatDamage::Axes(written))
 }
 
 /// `count` matrices, one after another. Each takes eight bytes at least, so a wrong count takes no memory.

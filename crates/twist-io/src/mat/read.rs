@@ -35,7 +35,6 @@ pub fn load_mat(path: impl AsRef<Path>) -> Result<BTreeMap<String, MatValue>, Io
     variables(&bytes).map_err(|damage| IoError::Mat { path: path.to_owned(), damage })
 }
 
-/// All variables.
 fn variables(bytes: &[u8]) -> Result<BTreeMap<String, MatValue>, MatDamage> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(MatDamage::TooLarge(MAX_BYTES));
@@ -66,7 +65,6 @@ fn variables(bytes: &[u8]) -> Result<BTreeMap<String, MatValue>, MatDamage> {
     Ok(variables)
 }
 
-/// The order of bytes, from the header.
 fn header(bytes: &[u8]) -> Result<Order, MatDamage> {
     if bytes.starts_with(b"MATLAB 7.3") || bytes.starts_with(b"\x89HDF") {
         return Err(MatDamage::Hdf5);

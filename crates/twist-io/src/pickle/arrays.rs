@@ -31,7 +31,7 @@ pub fn save_arrays(path: &Path, entries: &[(&str, Pickled<'_>)]) -> Result<(), I
         _ => None,
     });
     if let Some((name, tensor)) =
-        arrays.flat_map(|state| state.iter()).find(|(_, one)| code(one.dtype).is_none())
+        arrays.flat_map(|state| state.iter()).find(|(_, one)| one.dtype.numpy().is_none())
     {
         let why = format!("tensor `{}` is {}, which NumPy does not have", shown(name), tensor.dtype);
         return Err(Refused::writing(path, why).into());
@@ -74,7 +74,7 @@ impl Program {
 
     /// What `dtype.__reduce__` says of a plain type.
     fn dtype(&mut self, dtype: Dtype) {
-        let (order, name) = code(dtype).unwrap_or_default();
+        let (order, name) = dtype.numpy().unwrap_or("|").split_at(1);
         self.global("numpy", "dtype");
         self.does(&[op::MARK]);
         self.text(name);
@@ -87,20 +87,4 @@ impl Program {
         [-1, -1, 0].into_iter().for_each(|number| self.number(number));
         self.does(&[op::TUPLE, op::BUILD]);
     }
-}
-
-/// The order of bytes and the name of a type in NumPy.
-fn code(dtype: Dtype) -> Option<(&'static str, &'static str)> {
-    Some(match dtype {
-        Dtype::Bool => ("|", "b1"),
-        Dtype::U8 => ("|", "u1"),
-        Dtype::I8 => ("|", "i1"),
-        Dtype::I16 => ("<", "i2"),
-        Dtype::F16 => ("<", "f2"),
-        Dtype::I32 => ("<", "i4"),
-        Dtype::F32 => ("<", "f4"),
-        Dtype::I64 => ("<", "i8"),
-        Dtype::F64 => ("<", "f8"),
-        Dtype::BF16 => return None,
-    })
 }

@@ -132,7 +132,6 @@ fn places(
 }
 
 impl Stream {
-    /// All bytes of a storage.
     pub(super) fn storage(&mut self, key: &str) -> Result<Vec<u8>, Fault> {
         let &(begin, length) =
             self.places.get(key).ok_or_else(|| PickleDamage::NoStorage { key: key.to_owned() })?;

@@ -30,7 +30,6 @@ pub(super) fn run(source: &mut ByteReader<impl Read>) -> Result<(Heap, Id), Faul
 
 struct Machine<'a, R> {
     source: &'a mut ByteReader<R>,
-    /// Where the pickle began.
     begin: u64,
     /// Where the instruction began.
     at: u64,
@@ -56,7 +55,9 @@ impl<R: Read> Machine<'_, R> {
 
             // The stack itself.
             op::MARK => self.mark()?,
-            op::POP if self.marks.last() == Some(&self.stack.len()) => self.pop_empty_mark(),
+            op::POP if self.marks.last() == Some(&self.stack.len()) => {
+                self.marks.pop();
+            }
             op::POP => {
                 self.pop()?;
             }
@@ -69,29 +70,13 @@ impl<R: Read> Machine<'_, R> {
             }
 
             // The memo.
-            op::PUT => {
-                let slot = self.number_line()?;
-                self.put(slot)?;
-            }
-            op::BINPUT => {
-                let slot = u64::from(self.source.byte()?);
-                self.put(slot)?;
-            }
-            op::LONG_BINPUT => {
-                let slot = u64::from(u32::from_le_bytes(self.source.array()?));
+            code @ (op::PUT | op::BINPUT | op::LONG_BINPUT) => {
+                let slot = self.slot(code)?;
                 self.put(slot)?;
             }
             op::MEMOIZE => self.put(self.memo.len() as u64)?,
-            op::GET => {
-                let slot = self.number_line()?;
-                self.get(slot)?;
-            }
-            op::BINGET => {
-                let slot = u64::from(self.source.byte()?);
-                self.get(slot)?;
-            }
-            op::LONG_BINGET => {
-                let slot = u64::from(u32::from_le_bytes(self.source.array()?));
+            code @ (op::GET | op::BINGET | op::LONG_BINGET) => {
+                let slot = self.slot(code)?;
                 self.get(slot)?;
             }
 
@@ -175,7 +160,6 @@ impl<R: Read> Machine<'_, R> {
     /// The value that an instruction spells out.
     fn value(&mut self, code: u8) -> Result<Node, Fault> {
         let wrong = PickleDamage::Text { at: self.at };
-        let long = |bytes: [u8; 4]| u64::from(u32::from_le_bytes(bytes));
         Ok(match code {
             op::NONE => Node::None,
             op::NEWTRUE => Node::Bool(true),
@@ -184,14 +168,7 @@ impl<R: Read> Machine<'_, R> {
             op::BININT2 => Node::Int(u16::from_le_bytes(self.source.array()?).into()),
             op::BININT => Node::Int(i32::from_le_bytes(self.source.array()?).into()),
             op::BINFLOAT => Node::Float(f64::from_be_bytes(self.source.array()?)),
-            op::LONG1 => {
-                let length = self.source.byte()?;
-                integer(&self.source.bytes(length.into())?)
-            }
-            op::LONG4 => {
-                let length = long(self.source.array()?);
-                integer(&self.source.bytes(length)?)
-            }
+            op::LONG1 | op::LONG4 => integer(&self.counted(code)?),
             op::INT => match self.source.line()?.trim() {
                 "00" => Node::Bool(false),
                 "01" => Node::Bool(true),
@@ -203,44 +180,35 @@ impl<R: Read> Machine<'_, R> {
             op::FLOAT => Node::Float(self.source.line()?.trim().parse().map_err(|_| wrong)?),
             op::UNICODE => Node::Text(self.source.line()?.into()),
             op::STRING => Node::Text(self.source.line()?.trim_matches(['\'', '"']).into()),
-            op::SHORT_BINUNICODE => {
-                let length = self.source.byte()?;
-                Node::Text(self.source.text(length.into())?.into())
-            }
-            op::BINUNICODE => {
-                let length = long(self.source.array()?);
-                Node::Text(self.source.text(length)?.into())
-            }
-            op::BINUNICODE8 => {
-                let length = u64::from_le_bytes(self.source.array()?);
+            op::SHORT_BINUNICODE | op::BINUNICODE | op::BINUNICODE8 => {
+                let length = self.length(code)?;
                 Node::Text(self.source.text(length)?.into())
             }
             // Python 2 has one type for text and bytes.
-            op::SHORT_BINSTRING => {
-                let length = self.source.byte()?;
-                text_or_bytes(self.source.bytes(length.into())?)
-            }
-            op::BINSTRING => {
-                let length = long(self.source.array()?);
-                text_or_bytes(self.source.bytes(length)?)
-            }
-            op::SHORT_BINBYTES => {
-                let length = self.source.byte()?;
-                self.source.bytes(length.into())?;
-                UNKNOWN
-            }
-            op::BINBYTES => {
-                let length = long(self.source.array()?);
-                self.source.bytes(length)?;
-                UNKNOWN
-            }
-            op::BINBYTES8 | op::BYTEARRAY8 => {
-                let length = u64::from_le_bytes(self.source.array()?);
-                self.source.bytes(length)?;
+            op::SHORT_BINSTRING | op::BINSTRING => text_or_bytes(self.counted(code)?),
+            op::SHORT_BINBYTES | op::BINBYTES | op::BINBYTES8 | op::BYTEARRAY8 => {
+                self.counted(code)?;
                 UNKNOWN
             }
             code => return Err(PickleDamage::Instruction { at: self.at, code }.into()),
         })
+    }
+
+    /// How many bytes follow, which the short forms say in one byte and the longest in eight.
+    fn length(&mut self, code: u8) -> Result<u64, Fault> {
+        Ok(match code {
+            op::LONG1 | op::SHORT_BINUNICODE | op::SHORT_BINSTRING | op::SHORT_BINBYTES => {
+                self.source.byte()?.into()
+            }
+            op::BINUNICODE8 | op::BINBYTES8 | op::BYTEARRAY8 => u64::from_le_bytes(self.source.array()?),
+            _ => u32::from_le_bytes(self.source.array()?).into(),
+        })
+    }
+
+    /// The bytes behind their [`length`](Self::length).
+    fn counted(&mut self, code: u8) -> Result<Vec<u8>, Fault> {
+        let length = self.length(code)?;
+        self.source.bytes(length)
     }
 
     fn push(&mut self, node: Node) -> Result<(), Fault> {
@@ -263,10 +231,6 @@ impl<R: Read> Machine<'_, R> {
         }
         self.marks.push(self.stack.len());
         Ok(())
-    }
-
-    fn pop_empty_mark(&mut self) {
-        self.marks.pop();
     }
 
     /// The last value, of the group that is open.
@@ -315,9 +279,14 @@ impl<R: Read> Machine<'_, R> {
         self.push_id(id)
     }
 
-    fn number_line(&mut self) -> Result<u64, Fault> {
+    /// The place in the memo that an instruction names, in a line, in one byte or in four.
+    fn slot(&mut self, code: u8) -> Result<u64, Fault> {
         let at = self.at;
-        self.source.line()?.trim().parse().map_err(|_| PickleDamage::Text { at }.into())
+        Ok(match code {
+            op::PUT | op::GET => self.source.line()?.trim().parse().map_err(|_| PickleDamage::Text { at })?,
+            op::BINPUT | op::BINGET => self.source.byte()?.into(),
+            _ => u32::from_le_bytes(self.source.array()?).into(),
+        })
     }
 
     fn pairs(&self, items: &[Id]) -> Result<Vec<(Id, Id)>, Fault> {

@@ -73,7 +73,6 @@ pub struct PickleFile {
     length: u64,
     heap: Heap,
     root: Id,
-    /// The state dicts in it.
     states: Vec<State>,
     storages: Storages,
 }

@@ -75,29 +75,18 @@ pub(super) enum ElementType {
 impl ElementType {
     /// The type of a storage class (`FloatStorage`) or of a `torch.dtype` (`float32`).
     pub(super) fn of(name: &Rc<str>) -> Self {
-        let known = match &**name {
-            "DoubleStorage" | "float64" => Dtype::F64,
-            "FloatStorage" | "float32" => Dtype::F32,
-            "HalfStorage" | "float16" => Dtype::F16,
-            "BFloat16Storage" | "bfloat16" => Dtype::BF16,
-            "LongStorage" | "int64" => Dtype::I64,
-            "IntStorage" | "int32" => Dtype::I32,
-            "ShortStorage" | "int16" => Dtype::I16,
-            "CharStorage" | "int8" => Dtype::I8,
-            "ByteStorage" | "UntypedStorage" | "uint8" => Dtype::U8,
-            "BoolStorage" | "bool" => Dtype::Bool,
-            other => {
-                let size = match other {
-                    "ComplexDoubleStorage" => Some(16),
-                    "ComplexFloatStorage" => Some(8),
-                    "QInt32Storage" => Some(4),
-                    "QInt8Storage" | "QUInt8Storage" | "QUInt4x2Storage" | "QUInt2x4Storage" => Some(1),
-                    _ => None,
-                };
-                return ElementType::Other(Rc::clone(name), size);
-            }
+        if let Some(known) = Dtype::of_pytorch(name) {
+            return ElementType::Known(known);
+        }
+        let size = match &**name {
+            "UntypedStorage" => return ElementType::Known(Dtype::U8),
+            "ComplexDoubleStorage" => Some(16),
+            "ComplexFloatStorage" => Some(8),
+            "QInt32Storage" => Some(4),
+            "QInt8Storage" | "QUInt8Storage" | "QUInt4x2Storage" | "QUInt2x4Storage" => Some(1),
+            _ => None,
         };
-        ElementType::Known(known)
+        ElementType::Other(Rc::clone(name), size)
     }
 
     /// Bytes of one element.

@@ -61,7 +61,6 @@ fn each<'a, T>(heap: &'a Heap, state: Id, of: fn(&'a Heap, Id) -> Vec<(&'a str, 
     numbered.flat_map(found).collect()
 }
 
-/// The plain numbers of a dictionary.
 fn plain_numbers(heap: &Heap, id: Id) -> Vec<(&str, f64)> {
     let Node::Dict(entries) = heap.get(id) else { return Vec::new() };
     let number = |&(name, value)| heap.text(name).zip(PickleValue::new(heap, value).as_float());

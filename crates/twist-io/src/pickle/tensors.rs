@@ -17,7 +17,6 @@ pub(super) enum Storages {
 }
 
 impl Storages {
-    /// All bytes of a storage.
     fn read(&mut self, key: &str) -> Result<Vec<u8>, Fault> {
         match self {
             Storages::Archive(archive) => archive.storage(key),
@@ -78,7 +77,6 @@ pub(super) fn read(
 struct Place {
     /// Bytes of an element.
     size: usize,
-    /// Bytes of the tensor.
     bytes: usize,
     /// Bytes of the visible storage that it needs at least.
     end: u64,

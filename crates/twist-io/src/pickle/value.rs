@@ -107,7 +107,6 @@ pub(super) struct State {
     /// The way to it, from the saved object.
     pub(super) key: String,
     pub(super) id: Id,
-    /// How many of its entries are tensors.
     pub(super) tensors: usize,
 }
 

@@ -8,7 +8,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::opcode as op;
 use super::program::Program;
-use crate::{Dtype, HostTensor, IoError, StateDict, write_atomic};
+use crate::{HostTensor, IoError, StateDict, write_atomic};
 
 /// The folder in the archive that everything lies in.
 const FOLDER: &str = "archive";
@@ -44,7 +44,6 @@ pub fn save_pickle(path: &Path, states: &[(&str, &StateDict)]) -> Result<(), IoE
     })
 }
 
-/// The program that builds the state dicts.
 fn program(states: &[(&str, &StateDict)]) -> Vec<u8> {
     let mut program = Program::of_protocol(2);
     let mut key = 0;
@@ -73,7 +72,7 @@ impl Program {
         self.global("torch._utils", "_rebuild_tensor_v2");
         self.does(&[op::MARK, op::MARK]);
         self.text("storage");
-        self.global("torch", storage(tensor.dtype));
+        self.global("torch", tensor.dtype.storage());
         self.text(&key.to_string());
         self.text("cpu");
         self.number((tensor.data.len() / tensor.dtype.size()) as i64);
@@ -88,25 +87,10 @@ impl Program {
     }
 }
 
-fn storage(dtype: Dtype) -> &'static str {
-    match dtype {
-        Dtype::Bool => "BoolStorage",
-        Dtype::U8 => "ByteStorage",
-        Dtype::I8 => "CharStorage",
-        Dtype::I16 => "ShortStorage",
-        Dtype::F16 => "HalfStorage",
-        Dtype::BF16 => "BFloat16Storage",
-        Dtype::I32 => "IntStorage",
-        Dtype::F32 => "FloatStorage",
-        Dtype::I64 => "LongStorage",
-        Dtype::F64 => "DoubleStorage",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load_pickle;
+    use crate::{Dtype, load_pickle};
 
     #[test]
     fn every_type_and_shape_comes_back() {

@@ -37,7 +37,6 @@ impl Checksums {
         names.len() == self.tensors.len() && names.all(|name| self.tensors.contains_key(name))
     }
 
-    /// Whether a tensor is what was written.
     pub(super) fn fits_tensor(&self, name: &str, dtype: Dtype, shape: &[usize], data: &[u8]) -> bool {
         self.tensors.get(name) == Some(&sum_of(dtype, shape, crc32c::crc32c(data)))
     }

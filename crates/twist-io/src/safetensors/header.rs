@@ -18,7 +18,6 @@ pub(super) struct RawHeader {
     pub(super) checksums: Option<String>,
 }
 
-/// One tensor as the header describes it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTensor {

@@ -5,38 +5,26 @@ use std::path::{Path, PathBuf};
 use twist_io::{Pickled, Refused, save_arrays};
 use twist_nn::{Arch, Stem};
 
-use super::exporter::{BACKBONE, ExportOptions, Exporter};
+use super::exporter::{BACKBONE, ExportOptions};
 use crate::{Model, ModelError};
 
-pub(super) struct Detectron2;
-
-impl Exporter for Detectron2 {
-    fn name(&self) -> &'static str {
-        "detectron2"
+pub(super) fn write(model: &Model, _: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let arch = model.card.backbone.as_ref().map(|card| card.arch);
+    if !matches!(arch, Some(Arch::ResNet(arch)) if arch.stem == Stem::ImageNet) {
+        let what = arch.map_or_else(|| "a model without a backbone".to_owned(), |arch| arch.to_string());
+        let why = format!("the layout is that of ResNets with the stem for ImageNet, and this is {what}");
+        return Err(Refused::writing(path, why).remedy("use --to onnx or --to pth").into());
     }
-
-    fn ending(&self) -> Option<&'static str> {
-        Some("pkl")
-    }
-
-    fn write(&self, model: &Model, _: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
-        let arch = model.card.backbone.as_ref().map(|card| card.arch);
-        if !matches!(arch, Some(Arch::ResNet(arch)) if arch.stem == Stem::ImageNet) {
-            let what = arch.map_or_else(|| "a model without a backbone".to_owned(), |arch| arch.to_string());
-            let why = format!("the layout is that of ResNets with the stem for ImageNet, and this is {what}");
-            return Err(Refused::writing(path, why).remedy("use --to onnx or --to pth").into());
-        }
-        let mut arrays = model.store.state_dict()?.split_prefix(BACKBONE);
-        arrays.0.iter_mut().for_each(|(name, _)| *name = renamed(name));
-        let entries = [
-            ("model", Pickled::Arrays(&arrays)),
-            // Detectron2 prints it.
-            ("__author__", Pickled::Text("TWIST")),
-            ("matching_heuristics", Pickled::True),
-        ];
-        save_arrays(path, &entries)?;
-        Ok(vec![path.to_owned()])
-    }
+    let mut arrays = model.store.state_dict()?.split_prefix(BACKBONE);
+    arrays.0.iter_mut().for_each(|(name, _)| *name = renamed(name));
+    let entries = [
+        ("model", Pickled::Arrays(&arrays)),
+        // Detectron2 prints it.
+        ("__author__", Pickled::Text("TWIST")),
+        ("matching_heuristics", Pickled::True),
+    ];
+    save_arrays(path, &entries)?;
+    Ok(vec![path.to_owned()])
 }
 
 /// What Detectron2 calls a tensor.
@@ -75,12 +63,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.pkl");
         for (arch, side) in [("resnet18_cifar", 32), ("resnet20", 32), ("convnext_8_1_1_1_1", 32)] {
-            let refused = Detectron2.write(&model(arch, side), &ExportOptions::default(), &path);
+            let refused = write(&model(arch, side), &ExportOptions::default(), &path);
             let error = refused.unwrap_err().to_string();
             assert!(error.contains(arch) && error.contains("--to onnx"), "{error}");
         }
         assert!(!path.exists());
-        Detectron2.write(&model("resnet18", 64), &ExportOptions::default(), &path).unwrap();
+        write(&model("resnet18", 64), &ExportOptions::default(), &path).unwrap();
         assert!(fs_err::metadata(&path).unwrap().len() > 10_000);
     }
 }

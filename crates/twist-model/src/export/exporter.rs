@@ -18,22 +18,39 @@ pub struct ExportOptions {
     pub class_names: Vec<String>,
 }
 
-/// Writes models in one format.
-pub trait Exporter: Sync {
+/// One format of models.
+pub struct Exporter {
     /// What people call it.
-    fn name(&self) -> &'static str;
-
+    pub name: &'static str,
     /// The ending of its files, without the dot; `None`: it is a folder.
-    fn ending(&self) -> Option<&'static str>;
-
+    pub ending: Option<&'static str>,
     /// Whether the files say how images are prepared.
-    fn has_preprocessing(&self) -> bool {
-        false
+    pub has_preprocessing: bool,
+    write: Write,
+}
+
+type Write = fn(&Model, &ExportOptions, &Path) -> Result<Vec<PathBuf>, ModelError>;
+
+impl Exporter {
+    pub(super) const fn new(
+        name: &'static str,
+        ending: Option<&'static str>,
+        has_preprocessing: bool,
+        write: Write,
+    ) -> Self {
+        Self { name, ending, has_preprocessing, write }
     }
 
     /// Writes the model; the files that it has become, each of them whole or not there.
     ///
     /// # Errors
     /// The disk is full or read-only; the format has no room for a part of the model.
-    fn write(&self, model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError>;
+    pub fn write(
+        &self,
+        model: &Model,
+        options: &ExportOptions,
+        path: &Path,
+    ) -> Result<Vec<PathBuf>, ModelError> {
+        (self.write)(model, options, path)
+    }
 }

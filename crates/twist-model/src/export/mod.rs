@@ -14,17 +14,17 @@ use std::path::Path;
 use twist_io::Refused;
 
 pub use self::exporter::{ExportOptions, Exporter};
+use self::pytorch::publish;
 use crate::{Model, ModelError};
 
-/// Every format.
-const FORMATS: [&dyn Exporter; 7] = [
-    &safetensors::Safetensors,
-    &pytorch::Released,
-    &pytorch::Publisher { name: "torchvision", ending: "pth" },
-    &pytorch::Publisher { name: "timm", ending: "safetensors" },
-    &hugging_face::Folder,
-    &detectron2::Detectron2,
-    &onnx::Onnx,
+static FORMATS: [Exporter; 7] = [
+    Exporter::new("twist", Some("safetensors"), true, safetensors::write),
+    Exporter::new("pth", Some("pth"), false, pytorch::released),
+    Exporter::new("torchvision", Some("pth"), false, |model, _, path| publish("torchvision", model, path)),
+    Exporter::new("timm", Some("safetensors"), false, |model, _, path| publish("timm", model, path)),
+    Exporter::new("hf", None, true, hugging_face::write),
+    Exporter::new("detectron2", Some("pkl"), false, detectron2::write),
+    Exporter::new("onnx", Some("onnx"), true, onnx::write),
 ];
 
 /// Writes a model in the format of Twist's own models, in which every command opens it.
@@ -32,31 +32,31 @@ const FORMATS: [&dyn Exporter; 7] = [
 /// # Errors
 /// An ending that other programs would take for something else; the disk is full or read-only.
 pub fn export(model: &Model, path: &Path) -> Result<(), ModelError> {
-    check_ending(FORMATS[0], path)?;
+    check_ending(&FORMATS[0], path)?;
     FORMATS[0].write(model, &ExportOptions::default(), path).map(drop)
 }
 
 /// The names of all formats.
 pub fn export_formats() -> Vec<&'static str> {
-    FORMATS.iter().map(|format| format.name()).collect()
+    FORMATS.iter().map(|format| format.name).collect()
 }
 
 /// The format that is called `name`; without a name the first one with the ending of the file.
 ///
 /// # Errors
 /// The ending is not the format's, or is that of none.
-pub fn exporter(name: Option<&str>, path: &Path) -> Result<&'static dyn Exporter, ModelError> {
-    let called = |format: &&'static dyn Exporter| match name {
-        Some(name) => format.name() == name,
-        None => format.ending().is_some() && check_ending(*format, path).is_ok(),
+pub fn exporter(name: Option<&str>, path: &Path) -> Result<&'static Exporter, ModelError> {
+    let called = |format: &&Exporter| match name {
+        Some(name) => format.name == name,
+        None => format.ending.is_some() && check_ending(format, path).is_ok(),
     };
-    let found = FORMATS.into_iter().find(called).unwrap_or(FORMATS[0]);
+    let found = FORMATS.iter().find(called).unwrap_or(&FORMATS[0]);
     check_ending(found, path).map(|()| found)
 }
 
 /// Whether a file of this name is taken for what it is. Without an ending nobody takes it for something else.
-fn check_ending(format: &dyn Exporter, path: &Path) -> Result<(), ModelError> {
-    let (Some(ending), Some(own)) = (path.extension(), format.ending()) else { return Ok(()) };
+fn check_ending(format: &Exporter, path: &Path) -> Result<(), ModelError> {
+    let (Some(ending), Some(own)) = (path.extension(), format.ending) else { return Ok(()) };
     if ending.eq_ignore_ascii_case(own) {
         return Ok(());
     }
@@ -83,7 +83,7 @@ pub(crate) mod tests {
             (None, "model.pkl", "detectron2"),
             (Some("hf"), "vit-0.1", "hf"),
         ] {
-            assert_eq!(exporter(name, Path::new(path)).unwrap().name(), format, "{path}");
+            assert_eq!(exporter(name, Path::new(path)).unwrap().name, format, "{path}");
         }
         let refused =
             [(None, "a/model.npy", "use a/model.safetensors"), (Some("onnx"), "m.pth", "use m.onnx")];

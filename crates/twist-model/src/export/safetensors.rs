@@ -5,29 +5,13 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use twist_io::StateDict;
 
-use super::exporter::{ExportOptions, Exporter};
+use super::exporter::ExportOptions;
 use crate::model::CARD_KEY;
 use crate::{Model, ModelCard, ModelError};
 
-pub(super) struct Safetensors;
-
-impl Exporter for Safetensors {
-    fn name(&self) -> &'static str {
-        "twist"
-    }
-
-    fn ending(&self) -> Option<&'static str> {
-        Some("safetensors")
-    }
-
-    fn has_preprocessing(&self) -> bool {
-        true
-    }
-
-    fn write(&self, model: &Model, _: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
-        save(path, &model.card, &model.store.state_dict()?)?;
-        Ok(vec![path.to_owned()])
-    }
+pub(super) fn write(model: &Model, _: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    save(path, &model.card, &model.store.state_dict()?)?;
+    Ok(vec![path.to_owned()])
 }
 
 /// Writes the model of these tensors.

@@ -96,7 +96,6 @@ impl Serialize for BackboneCard {
 }
 
 impl BackboneCard {
-    /// The network to build.
     pub(crate) fn config(&self) -> BackboneConfig {
         BackboneConfig::new(self.arch).with_width(self.width)
     }

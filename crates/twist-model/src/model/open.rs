@@ -85,7 +85,6 @@ fn no_starter() -> ModelError {
     Refused::new("the starter was not imported yet").remedy(remedy).into()
 }
 
-/// The run folder of a checkpoint.
 fn run_of(path: &Path) -> Option<PathBuf> {
     let folder = path.parent()?;
     let run = if folder.file_name().is_some_and(|name| name == files::CHECKPOINTS) {

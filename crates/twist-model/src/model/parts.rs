@@ -5,7 +5,6 @@ use twist_nn::{Backbone, Linear, ProjectionHead, Store};
 use super::ModelCard;
 use crate::ModelError;
 
-/// The networks of a model.
 pub(super) struct Parts {
     pub(super) backbone: Option<Box<dyn Backbone>>,
     pub(super) head: Option<ProjectionHead>,

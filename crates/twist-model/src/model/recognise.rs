@@ -6,11 +6,9 @@ use super::rename::{HEAD, Names};
 use super::{BackboneCard, HeadCard};
 use crate::ModelError;
 
-/// What was recognised.
 #[derive(Debug, PartialEq)]
 pub(super) struct Recognised {
     pub(super) backbone: BackboneCard,
-    /// Width of the features.
     pub(super) feature_dim: i64,
     pub(super) head: Option<HeadCard>,
     /// Outputs of a linear classifier on the features.

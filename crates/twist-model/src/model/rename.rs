@@ -189,7 +189,6 @@ impl Names {
         self.layout?.absent(name.strip_prefix(BACKBONE)?, shape)
     }
 
-    /// The name in the file.
     pub(super) fn original<'a>(&'a self, name: &'a str) -> &'a str {
         self.places.get(name).map_or(name, |(_, original)| original)
     }
@@ -338,14 +337,9 @@ fn computes(name: &str, expected: &[(String, Vec<usize>)]) -> bool {
     let Some(name) = name.strip_prefix(BACKBONE) else { return false };
     let Some((module, _)) = name.split_once('.') else { return !BYSTANDERS.contains(&name) };
     let modules = expected.iter().filter_map(|(name, _)| name.strip_prefix(BACKBONE)?.split_once('.'));
-    IN_THE_WAY.contains(&module)
-        || number_of_stage(module).is_some()
-        || modules.map(|(module, _)| module).any(|own| own == module)
-}
-
-/// A stage of a ResNet that has more of them than the recognised one.
-fn number_of_stage(module: &str) -> Option<u8> {
-    module.strip_prefix("layer")?.parse().ok()
+    // A stage of a ResNet that has more of them than the recognised one.
+    let is_stage = module.strip_prefix("layer").is_some_and(|number| number.parse::<u8>().is_ok());
+    IN_THE_WAY.contains(&module) || is_stage || modules.map(|(module, _)| module).any(|own| own == module)
 }
 
 #[cfg(test)]

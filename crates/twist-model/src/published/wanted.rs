@@ -39,13 +39,11 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// The files of weights.
     pub(crate) fn all_weights(&self) -> impl Iterator<Item = &String> {
         self.weights.iter().chain(&self.heads)
     }
 }
 
-/// Why some files contain no network.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoWeights {
     pub(crate) reason: String,

@@ -10,7 +10,6 @@ use super::beside::Beside;
 use super::sink::{TableSink, embedding_width};
 use crate::ModelError;
 
-/// The name of the tensor.
 const TENSOR: &str = "embeddings";
 
 /// Two files; the one with the numbers gets its name last.

@@ -53,7 +53,6 @@ pub fn embedding_field(width: i32) -> Field {
     Field::new(EMBEDDING, DataType::FixedSizeList(element, width), false)
 }
 
-/// The width of a schema's embeddings.
 pub(super) fn embedding_width(schema: &Schema, path: &Path) -> Result<usize, ModelError> {
     match schema.field_with_name(EMBEDDING).map(Field::data_type) {
         Ok(DataType::FixedSizeList(_, width)) => Ok(*width as usize),

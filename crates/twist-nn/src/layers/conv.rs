@@ -78,7 +78,6 @@ impl Conv {
         Ok(x.f_conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], self.groups)?)
     }
 
-    /// The same in a graph.
     pub(crate) fn record(&self, graph: &mut Graph, x: &Value) -> Value {
         let kernel = self.weight.size();
         let outputs = |length: i64| (length + 2 * self.padding - kernel[2]) / self.stride + 1;

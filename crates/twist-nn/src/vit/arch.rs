@@ -50,7 +50,6 @@ impl VitArch {
         Ok(Named { facts, class, size, patch, registers, table_side })
     }
 
-    /// Every published network.
     pub(crate) fn published() -> impl Iterator<Item = Self> {
         let order = [
             Family::Plain,
@@ -84,7 +83,6 @@ impl VitArch {
         i64::from(self.facts().class_token) + self.registers
     }
 
-    /// Channels of its feature.
     pub(super) fn features(&self) -> i64 {
         match self.feature {
             VitFeature::Projected => (self.facts().projected)(&self.size),

@@ -12,7 +12,6 @@ pub(super) fn bias_mask(shape: &[usize]) -> Vec<f32> {
     (0..3 * third).map(|index| f32::from(index / third.max(1) != 1)).collect()
 }
 
-/// Multi-head self-attention.
 #[derive(Debug)]
 pub(super) struct Attention {
     qkv: Linear,
@@ -51,7 +50,6 @@ impl Attention {
         self.proj.forward(&mixed.f_transpose(1, 2)?.f_reshape([batch, tokens, dim])?)
     }
 
-    /// The same in a graph.
     pub(super) fn record(
         &self,
         graph: &mut Graph,

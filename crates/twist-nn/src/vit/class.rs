@@ -32,7 +32,6 @@ impl Default for Class {
     }
 }
 
-/// Zeros.
 pub(super) fn zeros(shape: &[i64]) -> HostTensor {
     let shape: Vec<usize> = shape.iter().map(|&axis| axis as usize).collect();
     HostTensor {

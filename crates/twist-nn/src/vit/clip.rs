@@ -75,7 +75,6 @@ pub(super) const OPEN_CLIP: Facts = Facts {
     ..OPENAI
 };
 
-/// Channels of the projected feature.
 fn projected(size: &VitSize) -> i64 {
     match size.name {
         "b" => 512,

@@ -61,8 +61,7 @@ static HUB_GATED: Layout = Layout {
         Rule::same("blocks.*.mlp.fc1.", &["blocks.*.mlp.w12."]),
         Rule::same("blocks.*.mlp.fc2.", &["blocks.*.mlp.w3."]),
     ]],
-    absent: &[],
-    rest: Rest::Ours,
+    ..Layout::OURS
 };
 
 /// timm, with registers: the class token has no row in the table of positions.
@@ -73,8 +72,7 @@ static TIMM_REGISTERS: Layout = Layout {
         Rule::same("register_tokens", &["reg_token"]),
         Rule::form("pos_embed", Form::ClassRow, &["pos_embed"]),
     ]],
-    absent: &[],
-    rest: Rest::Ours,
+    ..Layout::OURS
 };
 
 /// What `Dinov2Model` and `Dinov2WithRegistersModel` have beside every transformer of Hugging Face.
@@ -100,7 +98,6 @@ static HUGGING_FACE: Layout = Layout {
     rest: Rest::Theirs(BYSTANDERS),
 };
 
-/// With gates.
 static HUGGING_FACE_GATED: Layout = Layout {
     marks: &["embeddings.patch_embeddings.projection.weight", "encoder.layer.0.mlp.weights_in.weight"],
     rules: &[

@@ -44,10 +44,8 @@ pub(super) const FACTS: Facts = Facts {
     ..plain::FACTS
 };
 
-/// The masks of biases.
 const MASK: Absent = Absent { ours: "blocks.*.attn.qkv.bias_mask", values: bias_mask };
 
-/// The periods of rotations.
 const PERIODS: Absent = Absent { ours: "rope_embed.periods", values: periods };
 
 /// The official repository.
@@ -59,8 +57,7 @@ static HUB: Layout = Layout {
         Rule::form("blocks.*.mlp.fc1.", Form::Rows(&[1, 1]), &["blocks.*.mlp.w1.", "blocks.*.mlp.w2."]),
         Rule::same("blocks.*.mlp.fc2.", &["blocks.*.mlp.w3."]),
     ]],
-    absent: &[],
-    rest: Rest::Ours,
+    ..Layout::OURS
 };
 
 /// timm, whose networks without `qkvb` in their name have no biases of queries and values either.
@@ -105,7 +102,6 @@ static HUGGING_FACE: Layout = Layout {
     rest: Rest::Theirs(&["embeddings.mask_token"]),
 };
 
-/// With gates.
 static HUGGING_FACE_GATED: Layout = Layout {
     name: "Hugging Face",
     marks: &["embeddings.register_tokens", "layer.0.mlp.gate_proj.weight"],

@@ -12,7 +12,6 @@ use crate::{Layout, Usual};
 pub(super) struct Facts {
     /// What the names of its networks begin with.
     pub(super) name: &'static str,
-    /// Its published sizes.
     pub(super) sizes: &'static [VitSize],
     /// Its published networks: size, patch, registers, side of the images that the table is made for.
     pub(super) published: &'static [(&'static str, i64, i64, i64)],
@@ -34,7 +33,6 @@ pub(super) struct Facts {
     pub(super) resample: Option<fn(i64) -> Resample>,
     /// What the scales of branches start from.
     pub(super) layer_scale: Option<f64>,
-    /// Whether patches are projected with a bias.
     pub(super) patch_bias: bool,
     /// Whether there is a norm before the first block.
     pub(super) pre_norm: bool,
@@ -59,9 +57,7 @@ pub(super) type Fits = fn(&VitSize, i64, VitFeature) -> bool;
 /// What tells a family from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
-    /// Its tensors.
     Tensors,
-    /// The layout of its files.
     Layout,
     /// Nothing in the file; only people can say it, for this reason.
     People(&'static str),

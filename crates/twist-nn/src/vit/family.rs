@@ -15,9 +15,7 @@ pub(super) enum Family {
     Dinov2,
     /// DINOv3.
     Dinov3,
-    /// OpenAI's CLIP.
     Clip,
-    /// OpenCLIP.
     OpenClip,
     /// SigLIP 2.
     Siglip2,
@@ -41,7 +39,6 @@ impl Family {
     }
 }
 
-/// Every layout of every family.
 pub(crate) fn layouts() -> impl Iterator<Item = &'static Layout> {
     Family::ALL.into_iter().flat_map(|family| family.facts().layouts).map(|&(_, layout)| layout)
 }

@@ -56,7 +56,6 @@ impl Named {
         HuggingFace { class: class.name, output: class.output, config, note }
     }
 
-    /// Its tensors in this layout.
     pub(super) fn state(self, layout: &Layout, side: i64, state: &StateDict) -> Result<StateDict, NnError> {
         let mut state = state.clone();
         if let Some(resample) = self.facts.resample.filter(|_| self.stretches(side)) {

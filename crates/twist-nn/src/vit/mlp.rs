@@ -49,7 +49,6 @@ impl Mlp {
         self.fc2.forward(&hidden)
     }
 
-    /// The same in a graph.
     pub(super) fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
         let hidden = self.fc1.record(graph, x);
         let gate = |graph: &mut Graph, inner: &Value, x: &Value| {

@@ -8,7 +8,6 @@ use super::VitSize;
 use super::facts::{Facts, Told};
 use super::feature::VitFeature;
 use super::plain;
-use crate::layout::Rest;
 use crate::{Filter, Layout, Usual};
 
 pub(super) const FACTS: Facts = Facts {
@@ -29,6 +28,5 @@ static OFFICIAL: Layout = Layout {
     name: "MoCo v3",
     marks: &["base_encoder.patch_embed.proj.weight", "momentum_encoder.patch_embed.proj.weight"],
     rules: &[],
-    absent: &[],
-    rest: Rest::Ours,
+    ..Layout::OURS
 };

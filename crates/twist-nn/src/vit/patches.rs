@@ -38,7 +38,6 @@ impl Patches {
         Ok(x.f_flatten(2, 3)?.f_transpose(1, 2)?)
     }
 
-    /// The same in a graph.
     pub(super) fn record(&self, graph: &mut Graph, images: &Value) -> Result<Value, NnError> {
         let (rows, columns, dim) =
             (images.shape[1] / self.side, images.shape[2] / self.side, self.weight.size()[0]);

@@ -125,7 +125,6 @@ impl AttentionPool {
         Ok(x.f_add(&self.mlp.forward(&self.norm.forward(&x)?)?)?)
     }
 
-    /// The same in a graph.
     fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
         let (tokens, dim) = (x.shape[0], x.shape[1]);
         let split = |graph: &mut Graph, x: &Value, tokens: i64| {

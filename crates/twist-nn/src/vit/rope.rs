@@ -62,7 +62,6 @@ impl Rotation {
         Ok(Tensor::f_cat(&[prefix, turned.f_to_kind(x.f_kind()?)?], 2)?)
     }
 
-    /// The same in a graph.
     pub(super) fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
         let (tokens, patches, half) = (x.shape[1], self.sin.size()[0], x.shape[2] / 2);
         let prefix = graph.slice(x, 2, 0, tokens - patches, 1)?;

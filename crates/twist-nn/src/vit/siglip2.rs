@@ -68,8 +68,7 @@ static TIMM: Layout = Layout {
     name: "timm",
     marks: &["attn_pool.latent", "attn_pool.kv.weight"],
     rules: &[&[Rule::form("attn_pool.qkv.", Form::Rows(&[1, 2]), &["attn_pool.q.", "attn_pool.kv."])]],
-    absent: &[],
-    rest: Rest::Ours,
+    ..Layout::OURS
 };
 
 /// What both classes of Hugging Face share.

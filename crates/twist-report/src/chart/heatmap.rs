@@ -4,11 +4,8 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-/// What a heat map shows.
 pub(crate) struct HeatmapInput<'a> {
-    /// Names of the rows.
     pub(crate) rows: &'a [String],
-    /// Names of the columns.
     pub(crate) columns: &'a [String],
     /// `counts[row][column]`.
     pub(crate) counts: &'a [Vec<u64>],

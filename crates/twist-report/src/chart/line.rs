@@ -19,14 +19,12 @@ const SIDE: f64 = 1000.0;
 /// How values are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Unit {
-    /// As numbers.
     #[default]
     Number,
     /// Fractions, as percent.
     Fraction,
 }
 
-/// One line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
     /// For the legend.
@@ -40,13 +38,11 @@ pub(crate) struct Line {
 /// What a chart shows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ChartInput {
-    /// The heading.
     pub(crate) title: String,
     /// One sentence below it: what to look for.
     pub(crate) note: String,
     /// What x counts.
     pub(crate) x_name: String,
-    /// How y is written.
     pub(crate) unit: Unit,
     /// Lines without points are left out.
     pub(crate) lines: Vec<Line>,
@@ -54,7 +50,6 @@ pub(crate) struct ChartInput {
     pub(crate) bounds: Vec<(String, f64)>,
     /// Named places on x; those outside the lines are left out.
     pub(crate) marks: Vec<(String, f64)>,
-    /// The range of y covers zero.
     pub(crate) from_zero: bool,
 }
 

@@ -48,7 +48,6 @@ impl Pictures {
         Self { signatures, places, equal }
     }
 
-    /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.signatures.len()
     }

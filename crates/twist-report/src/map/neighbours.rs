@@ -2,10 +2,8 @@
 
 use rayon::prelude::*;
 
-/// One neighbour of a query.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Neighbour {
-    /// Row of the neighbour.
     pub(crate) row: usize,
     /// Cosine similarity, as embeddings are L2-normalised.
     pub(crate) similarity: f32,

@@ -21,9 +21,7 @@ const PLENTY: usize = 4096;
 pub(crate) struct Shown {
     /// Number of the symbol.
     pub(crate) id: usize,
-    /// Pixels.
     pub(crate) width: u32,
-    /// Pixels.
     pub(crate) height: u32,
 }
 
@@ -53,7 +51,6 @@ impl Book {
         shown
     }
 
-    /// How many different pictures there are.
     pub(crate) fn len(&self) -> usize {
         self.known.len()
     }

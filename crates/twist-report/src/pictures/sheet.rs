@@ -21,13 +21,10 @@ const QUALITY: u8 = 75;
 /// A sheet of tiles, row by row.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Sheet {
-    /// The sheet itself.
     pub(crate) uri: String,
     /// Side of a tile in pixels.
     pub(crate) tile: u32,
-    /// Tiles in a row.
     pub(crate) columns: u32,
-    /// Rows of tiles.
     pub(crate) rows: u32,
 }
 

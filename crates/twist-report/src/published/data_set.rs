@@ -97,7 +97,6 @@ impl DataSet {
         NAMES.iter().find(|(.., words)| words.contains(&plain.as_str())).map(|(set, ..)| *set)
     }
 
-    /// Its usual name.
     pub(crate) fn name(self) -> &'static str {
         NAMES[self as usize].1
     }

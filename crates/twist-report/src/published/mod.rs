@@ -14,16 +14,12 @@ use twist_run::Compared;
 
 use crate::text::number;
 
-/// One published row.
 #[derive(Clone, Debug)]
 pub(crate) struct Published {
-    /// The images.
     pub(crate) data: DataSet,
     /// `knn`, `linear`, `cluster`, `finetune`, `transfer` or `classifier`.
     pub(crate) evaluation: String,
-    /// The method.
     pub(crate) method: String,
-    /// The network.
     pub(crate) arch: String,
     /// How long it was trained; empty when the source does not say.
     pub(crate) training: String,
@@ -31,7 +27,6 @@ pub(crate) struct Published {
     pub(crate) figures: Vec<(String, f64)>,
     /// What defines the number.
     pub(crate) protocol: Protocol,
-    /// Where it was read.
     pub(crate) source: String,
 }
 

@@ -39,7 +39,6 @@ struct About {
     source: Option<String>,
 }
 
-/// Every published row.
 pub(super) fn all() -> Vec<Published> {
     read().unwrap_or_default()
 }

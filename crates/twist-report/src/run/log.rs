@@ -24,7 +24,6 @@ pub(crate) struct Record {
     pub(crate) figures: Figures,
 }
 
-/// How the log ends.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Ending {
     /// `done`: all epochs were trained, in this many seconds.
@@ -32,12 +31,7 @@ pub(crate) enum Ending {
     /// `stopped`: by a signal or the time limit.
     Stopped(String),
     /// `collapse`: the guard ended the run.
-    Collapsed {
-        /// What kind of collapse.
-        kind: String,
-        /// What the guard advises.
-        advice: String,
-    },
+    Collapsed { kind: String, advice: String },
     /// None of these: still running, or killed.
     Open,
 }
@@ -53,12 +47,10 @@ pub(crate) struct History {
     pub(crate) evals: BTreeMap<u64, Record>,
     /// Everything else, in file order.
     pub(crate) events: Vec<LogLine>,
-    /// How the run ended.
     pub(crate) ending: Ending,
 }
 
 impl History {
-    /// Whether all epochs were trained.
     pub(crate) fn is_finished(&self) -> bool {
         matches!(self.ending, Ending::Finished(_))
     }

@@ -17,6 +17,7 @@ mod thumbnails;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use twist_io::Refused;
 use twist_run::samples::MOST_CLASSES;
 use twist_run::{Evaluation, Figure, Metrics, NamedWeights, files, labels_in, near_runs};
 
@@ -35,7 +36,6 @@ pub(crate) use self::thumbnails::{Thumbnail, Thumbnails};
 
 /// Everything the page needs to know about one run.
 pub(crate) struct Run {
-    /// The folder's name.
     pub(crate) name: String,
     /// The folder, as given.
     pub(crate) path: PathBuf,
@@ -61,7 +61,6 @@ pub(crate) struct Run {
     pub(crate) thumbnails: Thumbnails,
     /// `augmentation.png`, encoded as it was.
     pub(crate) augmentation: Option<Vec<u8>>,
-    /// What is missing.
     pub(crate) notes: Notes,
 }
 
@@ -70,7 +69,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`ReportError::NotFound`], [`ReportError::NotAFolder`] and [`ReportError::NotARun`] when it is not a run.
+    /// [`ReportError::NotFound`] and [`ReportError::NotARun`] when it is not a run; it is not a folder, or cannot be read.
     pub(crate) fn open(path: &Path) -> Result<Self, ReportError> {
         let mut run = Self::open_without_pictures(path)?;
         let has_samples = run.samples.is_some();
@@ -89,7 +88,8 @@ impl Run {
             return Err(ReportError::NotFound { path: path.to_owned(), near: near_runs(path) });
         }
         if !path.is_dir() {
-            return Err(ReportError::NotAFolder { path: path.to_owned() });
+            let remedy = "give the run folder that `twist train --out RUN` or `twist demo` wrote";
+            return Err(Refused::new(format!("{} is not a folder", path.display())).remedy(remedy).into());
         }
         if ![files::LOG, files::CONFIG, files::METRICS].iter().any(|file| path.join(file).is_file()) {
             return Err(ReportError::NotARun { path: path.to_owned() });
@@ -127,7 +127,7 @@ impl Run {
                 "labels.csv cannot be used, so the labels in it were left out: {reason}; correct it, or move it away."
             ));
         }
-        let absolute = fs_err::canonicalize(path).map_err(|source| ReportError::Read { source })?;
+        let absolute = fs_err::canonicalize(path).map_err(ReportError::read)?;
         let name =
             absolute.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
         let path = path.to_owned();

@@ -43,7 +43,6 @@ impl Naming {
         self.groups.group_of(number).map_or_else(|| vec![number], |group| group.members.clone())
     }
 
-    /// What class `number` is called.
     pub(crate) fn title(&self, number: u32) -> String {
         self.groups.group_of(number).map_or_else(|| format!("class {number}"), |group| group.name.clone())
     }
@@ -53,7 +52,6 @@ impl Naming {
         self.groups.group_of(number).is_some_and(|group| group.named)
     }
 
-    /// Whether any classes are merged.
     pub(crate) fn has_merges(&self) -> bool {
         !self.groups.is_plain()
     }

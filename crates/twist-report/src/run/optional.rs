@@ -6,7 +6,7 @@ use crate::error::ReportError;
 
 /// The bytes of `path`, or `None` if the file does not exist.
 pub(super) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, ReportError> {
-    twist_io::read_if_there(path).map_err(|source| ReportError::Read { source })
+    twist_io::read_if_there(path).map_err(ReportError::read)
 }
 
 /// The text of `path` with damaged UTF-8 replaced, or `None` if the file does not exist.

@@ -9,7 +9,6 @@ use super::notes::Notes;
 use super::optional::read_optional_text;
 use crate::error::ReportError;
 
-/// The recipe of a run.
 pub(crate) struct Recipe {
     /// The file, character by character, comments included.
     pub(crate) text: String,
@@ -24,7 +23,6 @@ impl Recipe {
     }
 }
 
-/// Reads the recipe at `path`.
 pub(super) fn read(path: &Path, notes: &mut Notes) -> Result<Option<Recipe>, ReportError> {
     let Some(text) = read_optional_text(path)? else {
         notes.missing("The run folder has no config.toml, so the recipe cannot be shown.".into());

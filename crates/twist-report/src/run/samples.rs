@@ -14,7 +14,6 @@ use super::notes::Notes;
 pub(crate) struct Samples {
     /// The image's index in the evaluation data.
     pub(crate) index: Vec<u32>,
-    /// Its class, where it is known.
     pub(crate) label: Vec<Option<u32>>,
     /// What the network said, class by class as it numbers them.
     pub(crate) said: Verdicts,
@@ -37,13 +36,9 @@ pub(crate) struct Samples {
 /// The two most probable classes of every image.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Verdicts {
-    /// The discovered class.
     pub(crate) cluster: Vec<u32>,
-    /// The probability of the discovered class.
     pub(crate) confidence: Vec<f32>,
-    /// The runner-up.
     pub(crate) second_cluster: Vec<u32>,
-    /// The probability of the runner-up.
     pub(crate) second_confidence: Vec<f32>,
 }
 
@@ -88,7 +83,6 @@ impl Samples {
         named.max().map_or(0, |highest| u64::from(*highest) + 1)
     }
 
-    /// Number of images.
     pub(crate) fn len(&self) -> usize {
         self.index.len()
     }

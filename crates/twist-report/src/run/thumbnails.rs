@@ -14,13 +14,10 @@ use crate::error::ReportError;
 /// One small image, encoded as it was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Thumbnail {
-    /// The file.
     pub(crate) bytes: Arc<[u8]>,
     /// `image/png` or `image/jpeg`, by content.
     pub(crate) mime: &'static str,
-    /// Pixels.
     pub(crate) width: u32,
-    /// Pixels.
     pub(crate) height: u32,
 }
 

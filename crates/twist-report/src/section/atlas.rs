@@ -19,7 +19,6 @@ const EDGE: f32 = 16.0;
 /// Entries of the legend.
 const MOST_ENTRIES: usize = 100;
 
-/// The map.
 #[derive(Serialize)]
 pub(crate) struct Atlas {
     /// Circles, and numbers beside those that many images share: trusted SVG, made of numbers only.

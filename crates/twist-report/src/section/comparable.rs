@@ -5,7 +5,6 @@
 
 use crate::run::{Origin, Run};
 
-/// The runs whose figures are comparable.
 pub(super) struct Comparable {
     /// Their positions: the largest group of at least two, of groups of one size the first; empty without such a group.
     pub(super) runs: Vec<usize>,
@@ -13,11 +12,9 @@ pub(super) struct Comparable {
     pub(super) costs: bool,
     /// How many runs have come to their end and say how they were measured.
     pub(super) judged: usize,
-    /// In what these differ.
     pub(super) differences: Vec<&'static str>,
 }
 
-/// The comparable ones of `runs`.
 pub(super) fn comparable(runs: &[Run]) -> Comparable {
     let measured: Vec<Option<Vec<String>>> = runs.iter().map(measured).collect();
     let differ = |at: usize| {

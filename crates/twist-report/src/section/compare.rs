@@ -13,7 +13,6 @@ use crate::run::{Run, flatten_json};
 use crate::text::capitalised;
 use crate::verdict::verdict_on;
 
-/// The comparison of several runs.
 #[derive(Serialize)]
 pub(crate) struct Comparison {
     names: Vec<String>,
@@ -49,7 +48,6 @@ struct Difference {
     values: Vec<String>,
 }
 
-/// The figures that runs are compared by.
 const COMPARED: [&Figure; 12] = [
     figure::KNN_TOP1,
     figure::FINETUNE_TOP1,

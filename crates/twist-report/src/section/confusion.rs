@@ -14,13 +14,11 @@ const MOST_UNASSIGNED: usize = 20;
 /// Confusions listed in words.
 const LISTED: usize = 8;
 
-/// The confusion of labels and classes.
 #[derive(Serialize)]
 pub(crate) struct Confusion {
     map: Heatmap,
     /// How many images are counted, and what is left out.
     scope: String,
-    /// The most frequent errors.
     errors: Vec<Mistake>,
 }
 

@@ -8,22 +8,20 @@ use twist_run::{EventKind, Figure, figure};
 use crate::chart::{Chart, ChartInput, Line, Unit};
 use crate::run::{Record, Run};
 
-/// The charts of one run.
 #[derive(Serialize)]
 pub(crate) struct Curves {
     charts: Vec<Chart>,
-    /// Why something is not drawn.
     missing: Vec<&'static str>,
 }
 
 impl Curves {
-    /// Whether there is a chart.
     pub(super) fn has_any(&self) -> bool {
         !self.charts.is_empty()
     }
 }
 
-/// The charts of `run`.
+const SPEED: &str = "Source images per second; every image gives all views.";
+
 pub(crate) fn curves(run: &Run) -> Curves {
     let charts: Vec<Chart> = [
         loss(run),
@@ -32,8 +30,14 @@ pub(crate) fn curves(run: &Run) -> Curves {
         scores(run),
         classes(run),
         rate(run),
-        speed(run),
-        gradient(run),
+        plain(run, figure::IMAGES_PER_SECOND, 2, "Speed", SPEED),
+        plain(
+            run,
+            figure::GRAD_NORM,
+            4,
+            "Gradient norm",
+            "Before clipping. Sudden jumps are a warning sign.",
+        ),
     ]
     .into_iter()
     .flatten()
@@ -148,22 +152,15 @@ fn classes(run: &Run) -> Option<Chart> {
 }
 
 fn rate(run: &Run) -> Option<Chart> {
-    let lines = vec![line(run, figure::LEARNING_RATE, 0)];
     let note = match from_labels(run) {
         true => "That of the classifier: a cosine, in steps of an epoch.",
         false => "Warm-up, then a cosine.",
     };
-    Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Learning rate", note) })
+    plain(run, figure::LEARNING_RATE, 0, "Learning rate", note)
 }
 
-fn speed(run: &Run) -> Option<Chart> {
-    let lines = vec![line(run, figure::IMAGES_PER_SECOND, 2)];
-    let note = "Source images per second; every image gives all views.";
-    Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Speed", note) })
-}
-
-fn gradient(run: &Run) -> Option<Chart> {
-    let lines = vec![line(run, figure::GRAD_NORM, 4)];
-    let note = "Before clipping. Sudden jumps are a warning sign.";
-    Chart::new(ChartInput { lines, from_zero: true, ..base(run, "Gradient norm", note) })
+/// One line from 0.
+fn plain(run: &Run, figure: &Figure, color: usize, title: &str, note: &str) -> Option<Chart> {
+    let lines = vec![line(run, figure, color)];
+    Chart::new(ChartInput { lines, from_zero: true, ..base(run, title, note) })
 }

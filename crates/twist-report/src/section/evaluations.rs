@@ -17,7 +17,6 @@ const LONGEST_WORD: usize = 24;
 /// Published rows shown at once; the others are folded away.
 const SHOWN: usize = 8;
 
-/// The evaluations of a run.
 #[derive(Serialize)]
 pub(crate) struct Evaluations {
     groups: Vec<Group>,
@@ -27,7 +26,6 @@ pub(crate) struct Evaluations {
 #[derive(Serialize)]
 struct Group {
     title: String,
-    /// Names of the figures.
     columns: Vec<String>,
     own: Vec<Own>,
     published: Vec<Row>,
@@ -52,7 +50,6 @@ struct Cell {
     title: String,
 }
 
-/// A published row.
 #[derive(Serialize)]
 struct Row {
     method: String,
@@ -202,16 +199,13 @@ fn told_apart(own: &[&Evaluation]) -> Vec<String> {
             // Hashes and sentences tell nobody which row is which.
             let short = |value: &str| value.chars().count() <= LONGEST_WORD;
             let differing = table.iter().filter(|(key, value)| short(value) && !common(key, value));
+            // `knn.temperature` → `temperature`.
+            let last_word = |key: &str| crate::text::words(key.rsplit('.').next().unwrap_or(key));
             let words: Vec<String> =
                 differing.take(3).map(|(key, value)| format!("{} {value}", last_word(key))).collect();
             if words.is_empty() { "this run".to_owned() } else { format!("this run, {}", words.join(", ")) }
         })
         .collect()
-}
-
-/// `knn.temperature` → `temperature`.
-fn last_word(key: &str) -> String {
-    crate::text::words(key.rsplit('.').next().unwrap_or(key))
 }
 
 /// The data set of an evaluation: named by its protocol, else known by its class names, else by those of the run.

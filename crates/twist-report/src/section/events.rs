@@ -13,7 +13,6 @@ const MOST_EVENTS: usize = 200;
 /// Skipped images named.
 const MOST_SKIPPED: usize = 50;
 
-/// The events of a run.
 #[derive(Serialize)]
 pub(crate) struct Events {
     rows: Vec<Row>,
@@ -49,7 +48,6 @@ impl Events {
     }
 }
 
-/// The events of `log`.
 pub(crate) fn events(log: &History) -> Events {
     let mut rows: Vec<Row> = log.events.iter().filter_map(row).collect();
     let earlier = rows.len().saturating_sub(MOST_EVENTS);

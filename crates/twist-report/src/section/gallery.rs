@@ -15,7 +15,6 @@ pub(crate) const MOST_NAMES: usize = 4;
 /// Unsure images shown.
 const MOST_UNSURE: usize = 24;
 
-/// The gallery.
 #[derive(Serialize)]
 pub(crate) struct Gallery {
     cards: Vec<Card>,
@@ -51,7 +50,6 @@ struct Card {
     borderline: Vec<Picture>,
 }
 
-/// The classes of `samples`.
 pub(crate) fn gallery(album: &mut Album<'_>) -> Gallery {
     let classes = album.classes;
     let shown = classes.classes.len().min(MOST_CLASSES);

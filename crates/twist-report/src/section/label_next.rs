@@ -18,7 +18,6 @@ pub(crate) struct LabelNext {
     caution: &'static str,
 }
 
-/// The proposals for `samples`.
 pub(crate) fn view(album: &mut Album<'_>) -> LabelNext {
     let (run, samples) = (album.run, album.samples);
     let rows = propose(samples, &labelled(samples, &run.path));

@@ -52,7 +52,6 @@ use self::picture::Album;
 /// A contact sheet above this many bytes is stored as JPEG when that is smaller.
 const PLENTY: usize = 200_000;
 
-/// All sections of one run.
 #[derive(Serialize)]
 pub(crate) struct RunView {
     name: String,

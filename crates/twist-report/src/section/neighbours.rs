@@ -8,7 +8,6 @@ use crate::text::count;
 
 /// Sample images shown.
 const QUERIES: usize = 12;
-/// Neighbours of each.
 const NEIGHBOURS: usize = 8;
 /// Images tried per class: of these the one is shown whose neighbours have most thumbnails.
 const CANDIDATES: usize = 3;

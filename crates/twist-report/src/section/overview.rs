@@ -11,7 +11,6 @@ use crate::run::{Ending, Run};
 use crate::text::{count, minutes, percent, plural};
 use crate::verdict::{Grade, verdict_on};
 
-/// The head of a run.
 #[derive(Serialize)]
 pub(crate) struct Overview {
     /// What happened, in plain words.
@@ -49,7 +48,6 @@ impl Judged {
     }
 }
 
-/// The head of `run`.
 pub(crate) fn overview(run: &Run, classes: Option<&Classes>) -> Overview {
     let (tone, state) = match &run.log.ending {
         Ending::Finished(_) => ("good", "finished"),

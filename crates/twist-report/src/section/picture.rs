@@ -14,9 +14,7 @@ pub(crate) struct Picture {
     shown: Option<Shown>,
     /// A few characters below it.
     caption: String,
-    /// What it is called.
     name: String,
-    /// Lines of the tooltip.
     tip: String,
     /// For those who do not see it.
     alt: String,
@@ -46,7 +44,6 @@ impl Album<'_> {
         }
     }
 
-    /// Image number `row`.
     pub(crate) fn picture(&mut self, row: usize, caption: String, odd: bool) -> Picture {
         let name = self.samples.title(row);
         let label = self.samples.label[row].map(|label| self.samples.class_name(label));

@@ -68,7 +68,6 @@ fn reached(run: &Run) -> Option<String> {
     Some(format!("step {} (epoch {}{of})", count(*step), epochs_done(record.epoch)))
 }
 
-/// The command that resumes `run`.
 fn resume_command(run: &Run) -> String {
     let recipe = run.log.start.as_ref().map(|start| start.recipe_name.as_str());
     let command = if recipe == Some("finetune") { "finetune" } else { "train" };

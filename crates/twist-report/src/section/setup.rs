@@ -23,7 +23,6 @@ struct Piece {
     text: String,
 }
 
-/// The set-up of `run`.
 pub(crate) fn setup(run: &Run) -> Setup {
     let environment = run.log.start.as_ref().map(|start| {
         let fields = crate::run::flatten_json(&serde_json::to_value(start).unwrap_or_default());

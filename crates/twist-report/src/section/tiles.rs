@@ -23,7 +23,6 @@ pub(super) struct Tile {
     spark: String,
 }
 
-/// The scores that have a tile.
 const SCORES: [&Figure; 5] = [figure::KNN_TOP1, figure::ACC, figure::FINETUNE_TOP1, figure::NMI, figure::ARI];
 
 /// The tiles of `run`, whose classes a user sees as `classes`.

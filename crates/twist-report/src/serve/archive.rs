@@ -8,7 +8,6 @@ use std::path::Path;
 /// A larger file is not a thumbnail.
 const MEMBER_LIMIT: u64 = 4 << 20;
 
-/// An open archive and its index.
 pub(super) struct Archive {
     file: Option<File>,
     /// Begin and length of each image by its index in the evaluated data.

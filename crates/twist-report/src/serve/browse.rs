@@ -88,7 +88,6 @@ pub(super) fn images(site: &Site, request: &Request) -> Answer {
     Ok(Reply::json(&json!({ "total": total, "page": page, "pages": total.div_ceil(PAGE), "images": shown })))
 }
 
-/// One image with its nearest neighbours.
 pub(super) fn image(site: &Site, row: usize) -> Answer {
     if row >= site.samples.len() {
         return Err(Reply::refuse(404, "this image is not in the run"));

@@ -19,7 +19,6 @@ struct Rename {
     name: String,
 }
 
-/// Calls a class something.
 pub(super) fn rename(site: &mut Site, request: &Request) -> Answer {
     let Rename { class, name } = request.json()?;
     let name = match name.trim() {

@@ -20,7 +20,6 @@ pub(super) struct Guard {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Credentials<'a> {
     pub(super) post: bool,
-    /// The whole path.
     pub(super) path: &'a str,
     pub(super) host: Option<&'a str>,
     pub(super) origin: Option<&'a str>,
@@ -39,7 +38,6 @@ impl Guard {
         Ok(Self { port, token: secret.iter().map(|byte| format!("{byte:02x}")).collect() })
     }
 
-    /// The address to open.
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/{}/", self.port, self.token)
     }

@@ -14,7 +14,6 @@ pub(super) struct Request {
     pub(super) path: String,
     /// The query, undecoded: only numbers and single words are asked for.
     pub(super) query: String,
-    /// The body of a POST.
     pub(super) body: Vec<u8>,
 }
 
@@ -28,7 +27,6 @@ impl Request {
             .map(|pair| pair.1)
     }
 
-    /// The body as JSON.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Reply> {
         serde_json::from_slice(&self.body)
             .map_err(|error| Reply::refuse(400, format!("the request is not the expected JSON: {error}")))
@@ -38,7 +36,6 @@ impl Request {
 /// What a handler gives: the reply, or the one that says why not.
 pub(super) type Answer = Result<Reply, Reply>;
 
-/// What it gets.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -61,12 +58,10 @@ impl Reply {
         Self::bytes("application/json", shown::json(value))
     }
 
-    /// That it is done.
     pub(super) fn done() -> Self {
         Self::json(&json!({}))
     }
 
-    /// Why not.
     pub(super) fn refuse(status: u16, why: impl Into<String>) -> Self {
         Self { status, ..Self::json(&json!({ "error": why.into() })) }
     }

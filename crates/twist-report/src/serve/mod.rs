@@ -37,6 +37,8 @@ mod tests;
 
 use std::path::Path;
 
+use twist_io::Refused;
+
 pub use self::helpers::{Embed, Helpers, Pictures};
 
 use self::guard::Guard;
@@ -57,8 +59,8 @@ pub fn serve(
 ) -> Result<(), ReportError> {
     let site = Site::open(folder, helpers)?;
     let (listener, taken) = socket::listen(port).map_err(|source| ReportError::Port { port, source })?;
-    let failed = |source| ReportError::Serve { source };
+    let failed = |source: std::io::Error| Refused::new("the server failed").caused_by(source);
     let guard = Guard::new(taken).map_err(failed)?;
     announce(&guard.url(), &site.damaged).map_err(failed)?;
-    socket::run(listener, guard, site, stop).map_err(failed)
+    Ok(socket::run(listener, guard, site, stop).map_err(failed)?)
 }

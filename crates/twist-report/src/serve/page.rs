@@ -10,10 +10,8 @@ use crate::shown;
 pub(super) const STYLE: &str =
     concat!(include_str!("../../templates/style.css"), include_str!("../../templates/serve.css"));
 
-/// The script.
 pub(super) const SCRIPT: &str = include_str!("../../templates/serve.js");
 
-/// The page.
 pub(super) fn page(site: &Site) -> Reply {
     let environment = shown::environment();
     let values = context! { name => site.name.clone(), version => env!("CARGO_PKG_VERSION") };

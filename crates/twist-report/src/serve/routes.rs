@@ -7,7 +7,6 @@ use super::page::{SCRIPT, STYLE, page};
 use super::site::Site;
 use super::{browse, edit, merge, pictures, search};
 
-/// Answers a request that was let in.
 pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
     handle(site, request).unwrap_or_else(|refused| refused)
 }

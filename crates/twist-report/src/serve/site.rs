@@ -15,7 +15,6 @@ use crate::error::ReportError;
 use crate::run::{Naming, Run, Samples, load_names};
 use crate::section::Judged;
 
-/// The state behind the page.
 pub(super) struct Site {
     pub(super) name: String,
     folder: PathBuf,
@@ -47,13 +46,14 @@ impl Site {
             run.protocol().and_then(|protocol| Some(protocol.get("evaluated_on")?.as_str()?.to_owned()));
         let verdict = Judged::of(&run);
         let Some(samples) = run.samples else {
-            return Err(ReportError::NothingToBrowse { path: folder.to_owned() });
+            let what = "has no embeddings (embeddings.parquet), so its images cannot be browsed";
+            let why = "they are written when training ends (`twist train … --resume` finishes a run)";
+            return Err(Refused::new(format!("{} {what}", folder.display())).because(why).into());
         };
         // The static page ignores a file that it cannot use; a change of names must not lose its content.
         let outputs = run.naming.names.clusters();
         load_names(folder, outputs, run.weights.clone())?;
-        let archive =
-            Archive::open(&folder.join(files::THUMBNAILS)).map_err(|source| ReportError::Read { source })?;
+        let archive = Archive::open(&folder.join(files::THUMBNAILS)).map_err(ReportError::read)?;
         let mut site = Self::of_parts(folder, samples, run.naming, archive, helpers)?;
         (site.name, site.evaluated_on) = (run.name, evaluated_on.unwrap_or_default());
         site.weights = run.weights;
@@ -122,7 +122,6 @@ impl Site {
         }
     }
 
-    /// Rows whose label the user gave.
     pub(super) fn labelled_rows(&self) -> HashSet<usize> {
         self.rows.iter().filter(|(path, _)| self.labels.of(path).is_some()).map(|(_, row)| *row).collect()
     }

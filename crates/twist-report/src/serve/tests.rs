@@ -439,7 +439,6 @@ fn names_do_not_act_on_the_page() {
     assert!(shown >= 6, "{shown}");
 }
 
-/// Every text in a value.
 fn texts(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -11,15 +11,12 @@ pub(super) struct Facts {
     pub(super) clusters: Option<u64>,
     /// Classes that won an image.
     pub(super) in_use: Option<u64>,
-    /// Mean probability of the winning class.
     pub(super) confidence: Option<f64>,
     /// One-to-one accuracy against labels.
     pub(super) accuracy: Option<f64>,
     /// The best k-means with as many clusters.
     pub(super) rival: Option<KMeans>,
-    /// Updates of the network.
     pub(super) steps: Option<u64>,
-    /// Images that training saw.
     pub(super) trained_on: Option<u64>,
     /// Whether it is a head alone, on features that stay.
     pub(super) is_head: bool,
@@ -29,7 +26,6 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// The facts in `metrics`.
     pub(super) fn of(metrics: &Metrics) -> Self {
         let number = |figure: &Figure| metrics.figures.get(figure);
         let whole = |place: &str| metrics.count(place).filter(|value| *value > 0);

@@ -184,7 +184,6 @@ pub fn verdict(metrics: &Metrics, training: Training<'_>) -> Option<Verdict> {
     Some(found.verdict(Subject::Classes).unwrap_or_else(|| usable(&facts)))
 }
 
-/// What speaks against the classes.
 #[derive(Default)]
 struct Findings(Vec<(Grade, String, &'static str)>);
 

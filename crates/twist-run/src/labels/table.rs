@@ -21,7 +21,6 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// A table without rows.
     pub(super) fn new() -> Self {
         let header = ["path", "label"].map(str::to_owned).to_vec();
         Self { header, rows: Vec::new(), path_at: 0, label_at: 1, marked: false, crlf: false }

@@ -92,7 +92,6 @@ impl TrainConfig {
     }
 }
 
-/// A configuration as TOML.
 pub(crate) fn to_toml(config: &impl Serialize) -> String {
     toml::to_string_pretty(config).unwrap_or_else(|error| format!("# not expressible as TOML: {error}\n"))
 }

@@ -49,7 +49,6 @@ impl LossConfig {
         ]
     }
 
-    /// The loss with these weights.
     pub(crate) fn twist(&self) -> TwistLoss {
         let Self { consistency, one_sided, lam1, lam2, temperature } = *self;
         TwistLoss { consistency, one_sided, lam1, lam2, temperature, ..TwistLoss::default() }
@@ -339,40 +338,18 @@ impl Default for GuardConfig {
 
 /// Defaults of single fields, named after them.
 mod defaults {
-    pub(super) fn self_label_warmup() -> u64 {
-        5
-    }
-    pub(super) fn quantile() -> [f64; 2] {
-        [0.5, 0.6]
-    }
-    pub(super) fn yes() -> bool {
-        true
-    }
-    pub(super) fn one() -> f64 {
-        1.0
-    }
-    pub(super) fn momentum() -> f64 {
-        0.9
-    }
-    pub(super) fn eta() -> f64 {
-        0.001
-    }
-    pub(super) fn betas() -> [f64; 2] {
-        [0.9, 0.999]
-    }
-    pub(super) fn eps() -> f64 {
-        1e-8
-    }
-    pub(super) fn final_lr_fraction() -> f64 {
-        0.001
-    }
-    pub(super) fn accumulation() -> usize {
-        1
-    }
-    pub(super) fn auto() -> String {
-        "auto".into()
-    }
-    pub(super) fn log_every() -> u64 {
-        10
+    twist_io::defaults! {
+        self_label_warmup: u64 = 5;
+        quantile: [f64; 2] = [0.5, 0.6];
+        yes: bool = true;
+        one: f64 = 1.0;
+        momentum: f64 = 0.9;
+        eta: f64 = 0.001;
+        betas: [f64; 2] = [0.9, 0.999];
+        eps: f64 = 1e-8;
+        final_lr_fraction: f64 = 0.001;
+        accumulation: usize = 1;
+        auto: String = "auto".into();
+        log_every: u64 = 10;
     }
 }

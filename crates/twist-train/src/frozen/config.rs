@@ -153,16 +153,10 @@ impl HeadConfig {
 
 /// Defaults of single fields, named after them.
 mod defaults {
-    pub(super) fn hidden_dim() -> i64 {
-        256
-    }
-    pub(super) fn yes() -> bool {
-        true
-    }
-    pub(super) fn heads() -> usize {
-        4
-    }
-    pub(super) fn log_every() -> u64 {
-        10
+    twist_io::defaults! {
+        hidden_dim: i64 = 256;
+        yes: bool = true;
+        heads: usize = 4;
+        log_every: u64 = 10;
     }
 }

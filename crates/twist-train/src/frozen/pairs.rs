@@ -118,7 +118,6 @@ impl Pairs {
         Ok(PairBatch { views: batch.views.f_mul(&factors)?, ..batch })
     }
 
-    /// The batch of a step.
     pub(super) fn batch(&mut self, step: u64) -> Result<PairBatch, TrainError> {
         let request = self.sampler.batch(step);
         let neighbour = |&row: &u32| self.neighbourhood.draw(self.seed, request.epoch, row);

@@ -29,7 +29,6 @@ use crate::reading::StepReading;
 /// B classes, so K far above B is judged by B.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    /// Its thresholds.
     pub(crate) limits: GuardConfig,
     /// Classes that a batch can use at most.
     reachable: f64,

@@ -14,9 +14,7 @@ use crate::reading::StepReading;
 /// The facts of a collapse; its tensors lie beside in `weights.safetensors`.
 #[derive(Debug, Serialize)]
 pub(crate) struct SavedStep<'a> {
-    /// The kind's name.
     pub(crate) kind: &'static str,
-    /// What to change.
     pub(crate) advice: &'a str,
     /// The step that was judged, from 0.
     pub(crate) step: u64,
@@ -39,15 +37,12 @@ pub(crate) struct SavedStep<'a> {
 pub(crate) struct LogitStatistics {
     /// The step, from 0: the judged one, or a later one of the same reading.
     pub(crate) step: u64,
-    /// Mean over everything.
     pub(crate) mean: f64,
     /// Mean over images of the standard deviation over classes.
     pub(crate) row_std: f64,
     /// Mean over classes of the standard deviation over images; the norm before softmax holds it at 1.
     pub(crate) column_std: f64,
-    /// The least logit.
     pub(crate) min: f64,
-    /// The largest logit.
     pub(crate) max: f64,
 }
 

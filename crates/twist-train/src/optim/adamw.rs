@@ -43,33 +43,17 @@ impl Optimizer for AdamW {
         let _no_grad = tch::no_grad_guard();
         self.updates += 1;
         let Parameters { weights, vectors, .. } = &self.parameters;
-        let (means, squares, counts) = (&self.means, &self.squares, &self.counts);
-        let (betas, eps) = (self.betas, self.eps);
-        if !weights.is_empty() {
-            foreach::add_scalar_(&counts.weights, 1.0)?;
-            let how = fused::AdamW { lr: rates.weights, betas, eps, weight_decay: rates.weight_decay };
-            fused::adamw_(
-                weights,
-                &gradients.weights,
-                &means.weights,
-                &squares.weights,
-                &counts.weights,
-                how,
-            )?;
-        }
-        if !vectors.is_empty() {
-            foreach::add_scalar_(&counts.vectors, 1.0)?;
-            let how = fused::AdamW { lr: rates.vectors, betas, eps, weight_decay: 0.0 };
-            fused::adamw_(
-                vectors,
-                &gradients.vectors,
-                &means.vectors,
-                &squares.vectors,
-                &counts.vectors,
-                how,
-            )?;
-        }
-        Ok(())
+        let update = |parameters: &[Tensor], of: fn(&Gradients) -> &[Tensor], lr: f64, weight_decay: f64| {
+            if parameters.is_empty() {
+                return Ok(());
+            }
+            let counts = of(&self.counts);
+            foreach::add_scalar_(counts, 1.0)?;
+            let how = fused::AdamW { lr, betas: self.betas, eps: self.eps, weight_decay };
+            fused::adamw_(parameters, of(gradients), of(&self.means), of(&self.squares), counts, how)
+        };
+        update(weights, |all| &all.weights, rates.weights, rates.weight_decay)?;
+        Ok(update(vectors, |all| &all.vectors, rates.vectors, 0.0)?)
     }
 
     fn parameters(&self) -> &Parameters {

@@ -34,7 +34,6 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Starts loading at `step`.
     pub(super) fn start(
         plan: &TrainPlan,
         images: ReadyImages,

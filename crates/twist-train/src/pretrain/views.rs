@@ -15,9 +15,10 @@ const PREFETCH: usize = 3;
 /// The images as a recipe says that they are held: reduced, and in memory where they fit.
 pub fn held(config: &DataConfig, dataset: Arc<dyn Dataset>) -> Arc<dyn Dataset> {
     let reduce_to = config.reduce_to;
+    let free = || host_memory().map_or(0, |memory| memory.available);
     match (config.in_memory, reduce_to) {
         (InMemory::On, _) => in_memory(dataset, reduce_to, u64::MAX),
-        (InMemory::Auto, _) => in_memory(dataset, reduce_to, free_memory_bytes() / 4),
+        (InMemory::Auto, _) => in_memory(dataset, reduce_to, free() / 4),
         (InMemory::Off, Some(shorter)) => reduced(dataset, shorter),
         (InMemory::Off, None) => dataset,
     }
@@ -40,9 +41,4 @@ pub fn load_views(
     let pipeline = Pipeline::Views { policies: plan.views_at(steps.start).to_vec(), seed: plan.run.seed };
     let options = LoaderOptions { threads, prefetch: PREFETCH, strict, ..LoaderOptions::default() };
     Ok(Loader::new(Arc::clone(dataset), pipeline, requests, options)?)
-}
-
-/// Memory that this process could still get, in bytes; 0 when the system does not say.
-fn free_memory_bytes() -> u64 {
-    host_memory().map_or(0, |memory| memory.available)
 }

@@ -25,7 +25,6 @@ pub(super) struct Readings {
     /// How many samples their steps had.
     samples: usize,
     indices: Vec<Vec<u32>>,
-    /// What was read last, step by step.
     pub(super) last_read: Vec<StepReading>,
     logits: Option<(u64, Tensor)>,
     /// The network with the least mean loss over the steps read last.

@@ -60,7 +60,6 @@ fn threshold(text: &str) -> Result<Threshold, String> {
 }
 
 impl Rename {
-    /// Renames and writes.
     pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<()> {
         let group = named.find(&self.class)?;
         usage(named.names.rename(group.class, &self.name))?;
@@ -72,7 +71,6 @@ impl Rename {
 }
 
 impl Merge {
-    /// Merges and writes.
     pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<()> {
         let mut classes = Vec::with_capacity(self.classes.len());
         for text in &self.classes {
@@ -93,7 +91,6 @@ impl Merge {
 }
 
 impl Unmerge {
-    /// Takes apart and writes.
     pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<()> {
         let group = named.find(&self.class)?;
         usage(named.names.unmerge(group.class))?;
@@ -108,7 +105,6 @@ impl Unmerge {
 }
 
 impl Unsure {
-    /// Sets and writes.
     pub(super) fn run(&self, named: &mut Named, talk: &Talk) -> anyhow::Result<()> {
         usage(named.names.set_unsure(self.threshold.0))?;
         named.save()?;

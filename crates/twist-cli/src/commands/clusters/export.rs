@@ -34,7 +34,6 @@ pub(super) struct Args {
     force: bool,
 }
 
-/// Writes.
 pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<()> {
     let json = match &args.out {
         Some(path) => is_json(path)?,

@@ -49,7 +49,6 @@ enum Action {
     Export(export::Args),
 }
 
-/// Runs what was asked for.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let model = &named_model::resolved(&args.model, talk)?;
     let to_change = || Named::to_change(model);

@@ -48,7 +48,6 @@ pub(super) fn classes(groups: &Groups, images: &[Sample]) -> Vec<Class> {
     classes
 }
 
-/// Prints.
 pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<()> {
     let known = named.images()?;
     let evaluated = named.run.as_deref().and_then(NamedWeights::evaluated);

@@ -30,7 +30,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Looks and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let dataset = args.common.look()?;
     let bar = bar(args.sample.unwrap_or(usize::MAX).min(dataset.len()), talk);

@@ -29,7 +29,6 @@ enum Action {
     Pack(pack::Args),
 }
 
-/// Runs what was asked for.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     match &args.action {
         Action::Info(args) => info::run(args, talk),

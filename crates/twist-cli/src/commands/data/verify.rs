@@ -21,7 +21,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Decodes and prints what is damaged.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let dataset = args.common.open(talk)?;
     let bar = bar(dataset.len(), talk);

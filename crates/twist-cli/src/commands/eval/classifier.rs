@@ -33,7 +33,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Measures and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let opened = args.model.open(talk)?;
     opened.model.classifier()?;

@@ -51,7 +51,6 @@ pub(super) struct Args {
     machine: TeachMachineArgs,
 }
 
-/// Measures and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let (opened, precision) = args.machine.open(&args.model, talk)?;
     let train = sources::open(&args.train, DEFAULT_LABELS, talk)?;

@@ -64,7 +64,6 @@ impl Args {
     }
 }
 
-/// Measures and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let opened = match args.protocol {
         ProtocolArg::Cifar => args.model.open(talk)?,

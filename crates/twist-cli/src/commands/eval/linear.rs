@@ -78,7 +78,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Measures and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let released_only = [(args.test_every.is_some(), "--test-every"), (args.state.is_some(), "--state")];
     if let (Which::Fast, Some((_, flag))) = (args.protocol, released_only.iter().find(|(given, _)| *given)) {

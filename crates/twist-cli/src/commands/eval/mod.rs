@@ -42,7 +42,6 @@ enum Protocol {
     Transfer(transfer::Args),
 }
 
-/// Runs what was asked for.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     match &args.protocol {
         Protocol::Knn(args) => knn::run(args, talk),

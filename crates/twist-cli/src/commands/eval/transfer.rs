@@ -120,7 +120,6 @@ impl FinetuneArgs {
     }
 }
 
-/// A name of a set.
 fn set(name: &str) -> Result<OfficialKind, String> {
     OfficialKind::from_name(name).ok_or_else(|| {
         let known = OfficialKind::ALL.map(OfficialKind::name).join(", ");
@@ -128,7 +127,6 @@ fn set(name: &str) -> Result<OfficialKind, String> {
     })
 }
 
-/// Measures every set and prints a table.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     if let (Mode::Linear, Some(flag)) = (args.mode, args.finetune.given()) {
         return Err(Usage(format!("{flag} belongs to --mode finetune")).into());

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use self::layout::Batches;
-use super::classes::Labels;
+use super::classes::{Labels, labelled};
 use super::file_pool::FilePool;
 use super::identity::{Content, Identity};
 use super::left_out::LeftOut;
@@ -146,13 +146,7 @@ impl Dataset for Cifar {
         format!("{name}/{:05}", offset / self.variant.record() as u64)
     }
 
-    fn label(&self, index: usize) -> Option<u32> {
-        self.labels.get(index)
-    }
-
-    fn classes(&self) -> &[String] {
-        self.labels.names()
-    }
+    labelled!(left_out);
 
     /// Names, content and labels.
     fn fingerprint(&self) -> String {
@@ -163,10 +157,6 @@ impl Dataset for Cifar {
         }
         (0..self.len()).for_each(|index| identity.label(self.label(index)));
         identity.finish()
-    }
-
-    fn left_out(&self) -> &[LeftOut] {
-        &self.left_out
     }
 }
 

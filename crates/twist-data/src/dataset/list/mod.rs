@@ -14,7 +14,7 @@ use twist_io::{composed, decomposed, shown};
 pub(crate) use self::lines::read as read_lines;
 pub(crate) use self::table::labels as table_labels;
 pub(crate) use self::table::read as read_table;
-use super::classes::Labels;
+use super::classes::{Labels, labelled};
 use super::file_pool::read_image;
 use super::identity::{Identity, of_files};
 use super::left_out::{LeftOut, Leftovers};
@@ -173,17 +173,7 @@ impl Dataset for List {
         Some(self.folder.join(self.names.path(index)?))
     }
 
-    fn label(&self, index: usize) -> Option<u32> {
-        self.labels.get(index)
-    }
-
-    fn classes(&self) -> &[String] {
-        self.labels.names()
-    }
-
-    fn left_out(&self) -> &[LeftOut] {
-        &self.left_out
-    }
+    labelled!(left_out);
 
     /// Names, content and labels.
     fn fingerprint(&self) -> String {

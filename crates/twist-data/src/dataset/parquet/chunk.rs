@@ -96,7 +96,6 @@ impl Chunk {
         Ok(Arc::new(chunk))
     }
 
-    /// The column.
     pub(super) fn column(&self) -> ColumnDescPtr {
         self.column.clone()
     }

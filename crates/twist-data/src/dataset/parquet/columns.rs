@@ -16,7 +16,6 @@ pub(super) struct Columns {
     pub(super) label: Option<usize>,
     /// Names of both; their places may differ from file to file.
     names: [Option<String>; 2],
-    /// Whether the labels are text.
     is_text: bool,
     /// Names of the classes, where the metadata has them.
     pub(super) classes: Option<Vec<String>>,
@@ -24,7 +23,6 @@ pub(super) struct Columns {
     unused: Vec<String>,
     /// Columns that are called so and whose type cannot name classes.
     unfit: Vec<String>,
-    /// Names of the other columns.
     others: Vec<String>,
 }
 
@@ -116,7 +114,6 @@ impl Columns {
         Ok(Self { image, label, names, is_text, classes, unused, unfit, others })
     }
 
-    /// The name of the column of labels.
     pub(super) fn label_called(&self) -> Option<&str> {
         self.names[1].as_deref()
     }

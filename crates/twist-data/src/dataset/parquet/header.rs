@@ -38,7 +38,6 @@ impl PageHeader {
         self.0.get(&(part, field)).copied().ok_or_else(missing)
     }
 
-    /// Whether it has this part.
     pub(super) fn has(&self, part: i16) -> bool {
         self.0.keys().any(|&(of, field)| of == part && field != 0)
     }

@@ -13,7 +13,6 @@ use super::shared_file::SharedFile;
 
 /// Why a column holds no labels.
 pub(super) enum Unread {
-    /// The file is damaged.
     Damaged(ParquetError),
     /// It holds something else.
     Other(String),

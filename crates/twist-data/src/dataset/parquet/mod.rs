@@ -36,7 +36,7 @@ use self::header::general;
 use self::labels::{Unread, read_labels};
 use self::pages::{PageCache, read_page};
 use self::shared_file::SharedFile;
-use super::classes::Labels;
+use super::classes::{Labels, labelled};
 use super::file_pool::kept_open;
 use super::identity::{Content, Identity};
 use super::left_out::{LeftOut, Leftovers};
@@ -271,13 +271,7 @@ impl Dataset for Tables {
         }
     }
 
-    fn label(&self, index: usize) -> Option<u32> {
-        self.labels.get(index)
-    }
-
-    fn classes(&self) -> &[String] {
-        self.labels.names()
-    }
+    labelled!(left_out);
 
     /// Names and content of the files, and the labels.
     fn fingerprint(&self) -> String {
@@ -288,9 +282,5 @@ impl Dataset for Tables {
         }
         (0..self.len).for_each(|index| identity.label(self.label(index)));
         identity.finish()
-    }
-
-    fn left_out(&self) -> &[LeftOut] {
-        &self.left_out
     }
 }

@@ -47,7 +47,6 @@ struct Entry {
 }
 
 impl PageCache {
-    /// The page, if it is kept.
     pub(super) fn get(&self, key: (usize, usize)) -> Option<Arc<Decoded>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.clock += 1;

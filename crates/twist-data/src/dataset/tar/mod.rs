@@ -16,7 +16,7 @@ use self::samples::Sample;
 pub(crate) use self::scan::CLASSES_KEY;
 use self::scan::{Damage, Scan, scan};
 use super::class_folders::{Folders, folder_labels, shared};
-use super::classes::Labels;
+use super::classes::{Labels, labelled};
 use super::file_pool::{FilePool, room};
 use super::identity::{Identity, of_pieces};
 use super::left_out::{LeftOut, Leftovers, found};
@@ -248,13 +248,7 @@ impl Dataset for TarShards {
         format!("{}/{}", self.titles[self.shard_of(index)], self.names.text(index))
     }
 
-    fn label(&self, index: usize) -> Option<u32> {
-        self.labels.get(index)
-    }
-
-    fn classes(&self) -> &[String] {
-        self.labels.names()
-    }
+    labelled!(left_out);
 
     /// Member names, content and labels.
     fn fingerprint(&self) -> String {
@@ -269,9 +263,5 @@ impl Dataset for TarShards {
             identity.label(self.label(index));
         }
         identity.finish()
-    }
-
-    fn left_out(&self) -> &[LeftOut] {
-        &self.left_out
     }
 }

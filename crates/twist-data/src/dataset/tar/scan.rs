@@ -29,9 +29,7 @@ pub(crate) struct Member {
     pub(crate) header: u64,
     /// Where its content begins.
     pub(crate) offset: u64,
-    /// Bytes of content.
     pub(crate) size: u64,
-    /// What the content is.
     pub(crate) kind: Kind,
     /// The content, for labels (`.cls`, `.json`).
     pub(crate) label: Option<Vec<u8>>,
@@ -51,13 +49,10 @@ pub(crate) struct Scan {
 /// Where and how an archive lies.
 #[derive(Debug)]
 pub(crate) enum Damage {
-    /// The operating system refused to read.
     Io(io::Error),
-    /// The content is not a sound archive.
     Format {
         /// Byte at which it was noticed.
         offset: u64,
-        /// What is wrong.
         reason: String,
     },
 }

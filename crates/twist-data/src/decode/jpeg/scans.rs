@@ -31,7 +31,6 @@ impl<'a> Scans<'a> {
         frame.sampling.iter().all(|&(across, down)| plain(across, most.0) && plain(down, most.1))
     }
 
-    /// How to turn the image.
     pub(super) fn orientation(&self) -> Orientation {
         self.0.exif_data().and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
     }

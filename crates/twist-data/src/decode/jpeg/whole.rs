@@ -32,7 +32,6 @@ impl<'a> Whole<'a> {
         Ok((u32::from(info.width), u32::from(info.height)))
     }
 
-    /// How to turn the image.
     pub(super) fn orientation(&self) -> Orientation {
         self.0.exif().and_then(|exif| Orientation::from_exif_chunk(exif)).unwrap_or(Orientation::NoTransforms)
     }

@@ -43,7 +43,7 @@ enum Kind {
 
 /// An image that is filled part by part.
 pub(super) struct Pixels {
-    image: Rgb8,
+    pub(super) image: Rgb8,
     kind: Kind,
     /// Samples of a pixel in the parts.
     samples: usize,
@@ -136,11 +136,6 @@ impl Pixels {
             }
         }
         Ok(())
-    }
-
-    /// The finished image.
-    pub(super) fn into_image(self) -> Rgb8 {
-        self.image
     }
 }
 

@@ -154,5 +154,5 @@ fn pixels(
         let samples = chunk::to_bytes(found, &mut narrow)?;
         out.put(&samples, corner, size, is_planar.then_some(plane as usize))?;
     }
-    Ok((out.into_image(), narrow.note()))
+    Ok((out.image, narrow.note()))
 }

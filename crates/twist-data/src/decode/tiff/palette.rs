@@ -15,7 +15,6 @@ const GRAY: u16 = 1;
 pub(super) struct Palette(Vec<[u8; 3]>);
 
 impl Palette {
-    /// The palette, if the image has one.
     pub(super) fn of(reader: &mut Reader<'_>) -> Result<Option<Self>, DecodeError> {
         let interpretation: Option<u16> =
             reader.find_tag_unsigned(Tag::PhotometricInterpretation).map_err(explain)?;

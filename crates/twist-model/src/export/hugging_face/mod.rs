@@ -16,7 +16,7 @@ use twist_run::files;
 
 use self::processor::processor;
 use self::readme::readme;
-use super::exporter::{BACKBONE, ExportOptions, Exporter};
+use super::exporter::{BACKBONE, ExportOptions};
 use super::safetensors;
 use crate::published::{HEADS, files_in};
 use crate::{Model, ModelCard, ModelError};
@@ -30,43 +30,27 @@ const README: &str = "README.md";
 /// Every file of the folder.
 const FILES: [&str; 5] = [CONFIG, WEIGHTS, PROCESSOR, README, HEADS];
 
-pub(super) struct Folder;
-
-impl Exporter for Folder {
-    fn name(&self) -> &'static str {
-        "hf"
-    }
-
-    fn ending(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn has_preprocessing(&self) -> bool {
-        true
-    }
-
-    fn write(&self, model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
-        check_place(path)?;
-        let (network, state) = network(model).map_err(|error| {
-            Refused::writing(path, error.to_string()).caused_by(error).remedy("use --to onnx or --to pth")
-        })?;
-        let processor = processor(&model.card).map_err(|why| Refused::writing(path, why))?;
-        let readme = readme(model, &network, options, path)?;
-        let HuggingFace { class, config, .. } = network;
-        let mut described = Map::from_iter([("architectures".to_owned(), json!([class]))]);
-        described.extend(config);
-        described.insert("dtype".to_owned(), "float32".into());
-        write_folder(path, |folder| {
-            save_safetensors(folder.join(WEIGHTS), &state, None)?;
-            if model.card.head.is_some() || model.card.classifier.is_some() {
-                write_heads(model, &folder.join(HEADS))?;
-            }
-            write_json(&folder.join(CONFIG), &described.into())?;
-            write_json(&folder.join(PROCESSOR), &processor)?;
-            Ok(write_atomic(folder.join(README), |out| out.write_all(readme.as_bytes()))?)
-        })
-        .map(|()| FILES.map(|file| path.join(file)).into_iter().filter(|file| file.exists()).collect())
-    }
+pub(super) fn write(model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    check_place(path)?;
+    let (network, state) = network(model).map_err(|error| {
+        Refused::writing(path, error.to_string()).caused_by(error).remedy("use --to onnx or --to pth")
+    })?;
+    let processor = processor(&model.card).map_err(|why| Refused::writing(path, why))?;
+    let readme = readme(model, &network, options, path)?;
+    let HuggingFace { class, config, .. } = network;
+    let mut described = Map::from_iter([("architectures".to_owned(), json!([class]))]);
+    described.extend(config);
+    described.insert("dtype".to_owned(), "float32".into());
+    write_folder(path, |folder| {
+        save_safetensors(folder.join(WEIGHTS), &state, None)?;
+        if model.card.head.is_some() || model.card.classifier.is_some() {
+            write_heads(model, &folder.join(HEADS))?;
+        }
+        write_json(&folder.join(CONFIG), &described.into())?;
+        write_json(&folder.join(PROCESSOR), &processor)?;
+        Ok(write_atomic(folder.join(README), |out| out.write_all(readme.as_bytes()))?)
+    })
+    .map(|()| FILES.map(|file| path.join(file)).into_iter().filter(|file| file.exists()).collect())
 }
 
 /// The backbone as a class of `transformers`, and its tensors.

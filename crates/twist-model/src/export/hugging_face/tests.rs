@@ -49,7 +49,7 @@ fn what_was_exported_is_imported_as_it_was() {
     let place = tempfile::tempdir().unwrap();
     for (arch, side, class) in NETWORKS {
         let (model, path) = (model(arch, side), place.path().join(arch));
-        let files = Folder.write(&model, &ExportOptions::default(), &path).unwrap();
+        let files = super::write(&model, &ExportOptions::default(), &path).unwrap();
         assert_eq!(files, FILES.map(|file| path.join(file)), "{arch}");
         assert_eq!(json_in(&path.join(CONFIG))["architectures"], json!([class]), "{arch}");
         let again = imported(&path);
@@ -69,7 +69,7 @@ fn a_table_that_transformers_would_stretch_otherwise_is_stretched_here() {
         [("dinov2_48x2x3p8_32", 24), ("vit_48x2x4p8_32", 24), ("dinov2_48x2x3p8_reg2_32", 32)]
     {
         let (model, path) = (model(arch, 24), place.path().join(arch));
-        Folder.write(&model, &ExportOptions::default(), &path).unwrap();
+        super::write(&model, &ExportOptions::default(), &path).unwrap();
         assert_eq!(json_in(&path.join(CONFIG))["image_size"], written, "{arch}");
         let readme = fs_err::read_to_string(path.join(README)).unwrap();
         assert_eq!(readme.contains("table of positions"), written == 24, "{readme}");
@@ -95,7 +95,7 @@ fn what_has_no_place_there_is_refused_and_nothing_is_left() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("model");
     let refused =
-        |model: &Model| Folder.write(model, &ExportOptions::default(), &path).unwrap_err().to_string();
+        |model: &Model| super::write(model, &ExportOptions::default(), &path).unwrap_err().to_string();
     for (arch, side) in [
         ("resnet18_cifar", 32),
         ("resnet_bottleneck128_1_1_1_1", 64),
@@ -113,7 +113,6 @@ fn what_has_no_place_there_is_refused_and_nothing_is_left() {
     assert_eq!(files_in(place.path()).unwrap(), ["heads.safetensors"]);
 }
 
-/// A model without a backbone.
 fn heads_alone(folder: &Path) -> Model {
     let path = folder.join("heads.safetensors");
     write_heads(&model("resnet18", 64), &path).unwrap();
@@ -125,7 +124,7 @@ fn a_folder_with_files_of_others_is_not_replaced() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("model");
     let network = model("resnet18", 64);
-    let write = || Folder.write(&network, &ExportOptions::default(), &path);
+    let write = || super::write(&network, &ExportOptions::default(), &path);
     write().unwrap();
     fs_err::write(path.join(README), "mine").unwrap();
     write().unwrap();
@@ -139,7 +138,7 @@ fn a_folder_with_files_of_others_is_not_replaced() {
 fn a_head_of_other_features_is_refused() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("model");
-    Folder.write(&model("resnet18", 64), &ExportOptions::default(), &path).unwrap();
+    super::write(&model("resnet18", 64), &ExportOptions::default(), &path).unwrap();
     export(&model("vit_48x2x3p8_32", 32), &path.join("other.safetensors")).unwrap();
     fs_err::rename(path.join("other.safetensors"), path.join(HEADS)).unwrap();
     let out = place.path().join("out.safetensors");

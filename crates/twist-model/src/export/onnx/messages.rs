@@ -3,132 +3,95 @@
 
 use prost::Message;
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Model {
-    #[prost(int64, optional, tag = "1")]
-    pub(super) ir_version: Option<i64>,
-    #[prost(string, optional, tag = "2")]
-    pub(super) producer_name: Option<String>,
-    #[prost(string, optional, tag = "3")]
-    pub(super) producer_version: Option<String>,
-    #[prost(message, optional, tag = "7")]
-    pub(super) graph: Option<Graph>,
-    #[prost(message, repeated, tag = "8")]
-    pub(super) opset_import: Vec<OperatorSet>,
-    #[prost(message, repeated, tag = "14")]
-    pub(super) metadata_props: Vec<Entry>,
+/// Declares messages: of each field its name, its type, and how it is written, with its number.
+macro_rules! messages {
+    ($($message:ident { $($(#[$doc:meta])* $field:ident: $type:ty = [$($how:tt)*];)* })*) => {
+        $(
+            #[derive(Clone, PartialEq, Message)]
+            pub(super) struct $message {
+                $($(#[$doc])* #[prost($($how)*)] pub(super) $field: $type,)*
+            }
+        )*
+    };
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct OperatorSet {
-    #[prost(string, optional, tag = "1")]
-    pub(super) domain: Option<String>,
-    #[prost(int64, optional, tag = "2")]
-    pub(super) version: Option<i64>,
-}
+messages! {
+    Model {
+        ir_version: Option<i64> = [int64, optional, tag = "1"];
+        producer_name: Option<String> = [string, optional, tag = "2"];
+        producer_version: Option<String> = [string, optional, tag = "3"];
+        graph: Option<Graph> = [message, optional, tag = "7"];
+        opset_import: Vec<OperatorSet> = [message, repeated, tag = "8"];
+        metadata_props: Vec<Entry> = [message, repeated, tag = "14"];
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Entry {
-    #[prost(string, optional, tag = "1")]
-    pub(super) key: Option<String>,
-    #[prost(string, optional, tag = "2")]
-    pub(super) value: Option<String>,
-}
+    OperatorSet {
+        domain: Option<String> = [string, optional, tag = "1"];
+        version: Option<i64> = [int64, optional, tag = "2"];
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Graph {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) node: Vec<Node>,
-    #[prost(string, optional, tag = "2")]
-    pub(super) name: Option<String>,
-    #[prost(message, repeated, tag = "5")]
-    pub(super) initializer: Vec<Tensor>,
-    #[prost(message, repeated, tag = "11")]
-    pub(super) input: Vec<ValueInfo>,
-    #[prost(message, repeated, tag = "12")]
-    pub(super) output: Vec<ValueInfo>,
-}
+    Entry {
+        key: Option<String> = [string, optional, tag = "1"];
+        value: Option<String> = [string, optional, tag = "2"];
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Node {
-    #[prost(string, repeated, tag = "1")]
-    pub(super) input: Vec<String>,
-    #[prost(string, repeated, tag = "2")]
-    pub(super) output: Vec<String>,
-    #[prost(string, optional, tag = "3")]
-    pub(super) name: Option<String>,
-    #[prost(string, optional, tag = "4")]
-    pub(super) op_type: Option<String>,
-    #[prost(message, repeated, tag = "5")]
-    pub(super) attribute: Vec<Attribute>,
-}
+    Graph {
+        node: Vec<Node> = [message, repeated, tag = "1"];
+        name: Option<String> = [string, optional, tag = "2"];
+        initializer: Vec<Tensor> = [message, repeated, tag = "5"];
+        input: Vec<ValueInfo> = [message, repeated, tag = "11"];
+        output: Vec<ValueInfo> = [message, repeated, tag = "12"];
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Attribute {
-    #[prost(string, optional, tag = "1")]
-    pub(super) name: Option<String>,
-    #[prost(float, optional, tag = "2")]
-    pub(super) f: Option<f32>,
-    #[prost(int64, optional, tag = "3")]
-    pub(super) i: Option<i64>,
-    #[prost(int64, repeated, packed = "false", tag = "8")]
-    pub(super) ints: Vec<i64>,
-    /// 1 for `f`, 2 for `i`, 7 for `ints`.
-    #[prost(int32, optional, tag = "20")]
-    pub(super) r#type: Option<i32>,
-}
+    Node {
+        input: Vec<String> = [string, repeated, tag = "1"];
+        output: Vec<String> = [string, repeated, tag = "2"];
+        name: Option<String> = [string, optional, tag = "3"];
+        op_type: Option<String> = [string, optional, tag = "4"];
+        attribute: Vec<Attribute> = [message, repeated, tag = "5"];
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Tensor {
-    #[prost(int64, repeated, packed = "false", tag = "1")]
-    pub(super) dims: Vec<i64>,
-    #[prost(int32, optional, tag = "2")]
-    pub(super) data_type: Option<i32>,
-    #[prost(string, optional, tag = "8")]
-    pub(super) name: Option<String>,
-    #[prost(bytes = "vec", optional, tag = "9")]
-    pub(super) raw_data: Option<Vec<u8>>,
-    #[prost(message, repeated, tag = "13")]
-    pub(super) external_data: Vec<Entry>,
-    /// 1: in a file of its own.
-    #[prost(int32, optional, tag = "14")]
-    pub(super) data_location: Option<i32>,
-}
+    Attribute {
+        name: Option<String> = [string, optional, tag = "1"];
+        f: Option<f32> = [float, optional, tag = "2"];
+        i: Option<i64> = [int64, optional, tag = "3"];
+        ints: Vec<i64> = [int64, repeated, packed = "false", tag = "8"];
+        /// 1 for `f`, 2 for `i`, 7 for `ints`.
+        r#type: Option<i32> = [int32, optional, tag = "20"];
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct ValueInfo {
-    #[prost(string, optional, tag = "1")]
-    pub(super) name: Option<String>,
-    #[prost(message, optional, tag = "2")]
-    pub(super) r#type: Option<Type>,
-}
+    Tensor {
+        dims: Vec<i64> = [int64, repeated, packed = "false", tag = "1"];
+        data_type: Option<i32> = [int32, optional, tag = "2"];
+        name: Option<String> = [string, optional, tag = "8"];
+        raw_data: Option<Vec<u8>> = [bytes = "vec", optional, tag = "9"];
+        external_data: Vec<Entry> = [message, repeated, tag = "13"];
+        /// 1: in a file of its own.
+        data_location: Option<i32> = [int32, optional, tag = "14"];
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Type {
-    #[prost(message, optional, tag = "1")]
-    pub(super) tensor_type: Option<TensorType>,
-}
+    ValueInfo {
+        name: Option<String> = [string, optional, tag = "1"];
+        r#type: Option<Type> = [message, optional, tag = "2"];
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorType {
-    #[prost(int32, optional, tag = "1")]
-    pub(super) elem_type: Option<i32>,
-    #[prost(message, optional, tag = "2")]
-    pub(super) shape: Option<Shape>,
-}
+    Type {
+        tensor_type: Option<TensorType> = [message, optional, tag = "1"];
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Shape {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) dim: Vec<Dimension>,
-}
+    TensorType {
+        elem_type: Option<i32> = [int32, optional, tag = "1"];
+        shape: Option<Shape> = [message, optional, tag = "2"];
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Dimension {
-    #[prost(int64, optional, tag = "1")]
-    pub(super) dim_value: Option<i64>,
-    #[prost(string, optional, tag = "2")]
-    pub(super) dim_param: Option<String>,
+    Shape {
+        dim: Vec<Dimension> = [message, repeated, tag = "1"];
+    }
+
+    Dimension {
+        dim_value: Option<i64> = [int64, optional, tag = "1"];
+        dim_param: Option<String> = [string, optional, tag = "2"];
+    }
 }
 
 /// `key` and `value` of a list.

@@ -17,7 +17,7 @@ use tch::{Device, Kind, Tensor};
 use twist_io::{Dtype, HostTensor, Refused, write_atomic};
 use twist_nn::{Attribute, Graph, Value, tensor_to_host};
 
-use super::exporter::{ExportOptions, Exporter};
+use super::exporter::ExportOptions;
 use crate::{ClassSource, FeatureScaling, Model, ModelError};
 use messages::{entry, value};
 
@@ -36,25 +36,9 @@ const MOST_INSIDE: usize = 2_000_000_000;
 /// Where a weight begins in a file of its own, so that it can be mapped into memory.
 const ALIGNMENT: usize = 64;
 
-pub(super) struct Onnx;
-
-impl Exporter for Onnx {
-    fn name(&self) -> &'static str {
-        "onnx"
-    }
-
-    fn ending(&self) -> Option<&'static str> {
-        Some("onnx")
-    }
-
-    fn has_preprocessing(&self) -> bool {
-        true
-    }
-
-    fn write(&self, model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
-        let (file, weights) = built(model, options)?;
-        save(file, weights, path, MOST_INSIDE)
-    }
+pub(super) fn write(model: &Model, options: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let (file, weights) = built(model, options)?;
+    save(file, weights, path, MOST_INSIDE)
 }
 
 /// Writes a file whose weights lie inside, or beside it where they have more than `most_inside` bytes.

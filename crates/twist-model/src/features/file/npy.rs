@@ -1,6 +1,6 @@
 //! Features from NumPy's `.npy`, with the CSV that `twist embed` writes beside it, or labels in a file of their own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tch::{Kind, Tensor};
 use twist_data::text_labels;
@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, ModelError
         }
     };
     let rows = table(kind, bytes, [len as i64, width as i64])?;
-    let (own, table) = (labels_of(path), beside(path));
+    let (own, table) = (path.with_extension("labels.npy"), beside(path));
     let (names, said) = if table.is_file() { read_table(&table, len)? } else { Default::default() };
     let written = match with_labels {
         true if own.is_file() => read_labels(&own, len)?,
@@ -80,11 +80,6 @@ fn read_table(path: &Path, rows: usize) -> Result<(Vec<String>, Vec<Option<Strin
         )));
     }
     Ok((names, labels))
-}
-
-/// `x.labels.npy` of `x.npy`.
-fn labels_of(path: &Path) -> PathBuf {
-    path.with_extension("labels.npy")
 }
 
 fn read_labels(path: &Path, rows: usize) -> Result<Vec<Option<String>>, ModelError> {

@@ -80,7 +80,6 @@ pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, ModelError
     read.finish()
 }
 
-/// What has been read.
 #[derive(Default)]
 struct Read {
     values: Vec<f32>,

@@ -76,7 +76,6 @@ struct Reference {
     figures: Vec<ClusterFigures>,
 }
 
-/// Measures and prints.
 pub(super) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let test = Input::open(&args.test, &args.labels, talk)?;
     if matches!(test, Input::Features(_)) && test.dataset().classes().is_empty() {
