@@ -10,12 +10,12 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 from cases import Family, off_by_relative, relative, rule, single
 
 
-def with_rule_weights(module):
-    """Every floating-point entry by the rule, rounded to float32, in a module of float64."""
+def with_rule_weights(module, prefix=""):
+    """Every floating-point entry by the rule, rounded to float32, in a module of float64; `prefix` makes other numbers."""
     for key, v in module.state_dict().items():
         if not v.is_floating_point():
             continue
-        u = rule(key, *v.shape)
+        u = rule(prefix + key, *v.shape)
         if key.endswith("running_mean"):
             u *= 0.1
         elif key.endswith("running_var"):

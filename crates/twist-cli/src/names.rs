@@ -111,6 +111,13 @@ pub(crate) fn of_model(model: &Model, path: &Path, talk: &Talk) -> anyhow::Resul
     Ok(warned(names_of_model(model, &named_model::resolved(path, talk)?)?, talk))
 }
 
+/// Writes names for the model that was written to `out`, into the file beside it.
+pub(crate) fn save_for(mut names: ClusterNames, out: &Path, file: &Path) -> anyhow::Result<()> {
+    let written = Model::load(out, Machine::detect(DeviceRequest::Cpu, None)?.device)?;
+    named_weights(&written, out).into_iter().for_each(|weights| names.set_weights(weights));
+    Ok(names.save(file)?)
+}
+
 /// The names, with the warning said that came along.
 fn warned((names, warning): (ClusterNames, Option<RunError>), talk: &Talk) -> ClusterNames {
     warning.iter().for_each(|other| talk.warn(format!("classes appear without their names: {other}")));

@@ -10,9 +10,10 @@ use crate::exit::Usage;
 /// Whether `out` can become a file, found out before any work is done for it.
 ///
 /// # Errors
-/// [`Usage`] where `out` is a folder, lies in none, or is a file that is there already and `force` is not given.
+/// [`Usage`] where `out` is `-`, is a folder, lies in none, or is a file that is there already and `force` is not given.
 pub(crate) fn check(out: &Path, force: bool) -> Result<(), Usage> {
     let shown = out.display();
+    is_name(out)?;
     if out.is_dir() {
         return Err(Usage(format!("--out {shown}: it is a folder; give the name of a file in it")));
     }
@@ -29,9 +30,10 @@ pub(crate) fn check(out: &Path, force: bool) -> Result<(), Usage> {
 /// Whether `out` can become a folder that is written as a whole.
 ///
 /// # Errors
-/// [`Usage`] where `out` is a file, lies in no folder, or is a folder that is there already and `force` is not given.
+/// [`Usage`] where `out` is `-`, is a file, lies in no folder, or is a folder that is there already and `force` is not given.
 pub(crate) fn check_folder(out: &Path, force: bool) -> Result<(), Usage> {
     let shown = out.display();
+    is_name(out)?;
     check_parent(out)?;
     if out.is_dir() && !force {
         return Err(Usage(format!("--out {shown}: the folder exists; --force replaces it")));
@@ -40,6 +42,17 @@ pub(crate) fn check_folder(out: &Path, force: bool) -> Result<(), Usage> {
         return Err(Usage(format!("--out {shown}: it is a file; give the name of a folder")));
     }
     Ok(())
+}
+
+/// Other programs write to standard output where they are told `-`.
+pub(crate) fn is_name(out: &Path) -> Result<(), Usage> {
+    match out.to_str() {
+        Some("-") => {
+            let message = "--out -: `-` does not stand for standard output here; give a name (./- is a file that is called so)";
+            Err(Usage(message.into()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether what `out` is to lie in is there.

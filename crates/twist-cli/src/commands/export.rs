@@ -3,12 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
-use torch_ext::{DeviceRequest, Machine};
+use torch_ext::DeviceRequest;
 use twist_data::Interpolation;
 use twist_io::shell_word;
-use twist_model::{
-    ExportOptions, Model, ModelCard, export_formats, exporter, named_weights, names_file, sha256_of,
-};
+use twist_model::{ExportOptions, ModelCard, export_formats, exporter, names_file, sha256_of};
 use twist_run::ClusterNames;
 
 use crate::args::{MODEL, UseArgs};
@@ -55,6 +53,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    out_file::is_name(&args.out)?;
     let format = exporter(args.to.as_deref(), &args.out).map_err(|error| Usage(format!("--out: {error}")))?;
     match format.ending {
         Some(_) => out_file::check(&args.out, args.force)?,
@@ -82,7 +81,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let out = twist_io::followed(&args.out);
     let mut written = format.write(&model, &options, &out)?;
     if let Some(file) = names_beside.filter(|_| !names.is_untouched()) {
-        save_names(names, &out, &file)?;
+        names::save_for(names, &out, &file)?;
         written.push(file);
     }
     for file in written {
@@ -96,13 +95,6 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 
 /// The format of Twist's own models, beside which the names of their classes lie.
 const OWN: &str = "twist";
-
-/// Names for the model that was written to `out`.
-fn save_names(mut names: ClusterNames, out: &Path, file: &Path) -> anyhow::Result<()> {
-    let written = Model::load(out, Machine::detect(DeviceRequest::Cpu, None)?.device)?;
-    named_weights(&written, out).into_iter().for_each(|weights| names.set_weights(weights));
-    Ok(names.save(file)?)
-}
 
 /// What a file of weights alone does not say.
 fn preprocessing(card: &ModelCard, out: &Path) -> String {

@@ -120,3 +120,22 @@ fn what_a_format_has_no_place_for_is_refused_and_nothing_is_written() {
         assert!(written.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
     }
 }
+
+#[test]
+fn standard_output_is_refused_where_a_name_is_needed() {
+    let place = Place::new();
+    let checkpoint =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/checkpoints/resnet_tiny.pth");
+    place.run(&format!("import {checkpoint} --out m.safetensors")).exits(0);
+    let before = place.names(".");
+    let import = format!("import {checkpoint} --out -");
+    for line in [
+        "export m.safetensors --out -",
+        "export m.safetensors --to onnx --out -",
+        "export m.safetensors --to hf --out -",
+        &import,
+    ] {
+        place.run(line).exits(2).says(&["--out -", "does not stand for standard output", "./-"]);
+    }
+    assert_eq!(place.names("."), before, "nothing is written");
+}

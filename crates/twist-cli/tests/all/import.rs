@@ -290,3 +290,26 @@ fn the_card_of_a_model_of_ours_is_followed_or_refused() {
     }
     assert!(!place.path("m.safetensors").exists());
 }
+
+#[test]
+fn names_that_people_gave_survive_another_import() {
+    let place = Place::new();
+    let file = checkpoint("resnet_tiny.pth");
+    place.run(&format!("import {} --size 32 --out own.safetensors", file.display())).exits(0);
+    place.run("clusters own.safetensors rename 1 dotty").exits(0);
+    for line in [
+        "import own.safetensors --mean 0.1,0.2,0.3 --out own.safetensors --force",
+        "import own.safetensors --out other.safetensors",
+    ] {
+        let done = place.run(line);
+        done.exits(0).says(&["names "]);
+        let written = line.split(' ').skip_while(|word| *word != "--out").nth(1).unwrap();
+        let shown = place.run(&format!("clusters {written} show"));
+        assert!(shown.exits(0).out.contains("dotty"), "{written}: {}", shown.out);
+        assert!(!shown.err.contains("without their names"), "{}", shown.err);
+    }
+    place.run("import own.safetensors --out other.safetensors").exits(2).says(&["exists", "--force"]);
+    fs_err::remove_file(place.path("other.safetensors")).unwrap();
+    let names_of_another = place.run("import own.safetensors --out other.safetensors");
+    names_of_another.exits(2).says(&["other.safetensors.clusters.json", "--force"]);
+}

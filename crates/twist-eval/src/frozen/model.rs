@@ -34,7 +34,7 @@ pub fn with_head(
             head: Some(head_card),
             classifier: None,
             feature_scaling,
-            origin: format!("{made}; a head on {}", model.card.origin),
+            origin: format!("{made}; a head on {}", network_of(&model.card.origin)),
             ..model.card.clone()
         },
         None => ModelCard {
@@ -60,4 +60,31 @@ pub fn with_head(
     state.0.extend(head.0);
     made.store.load(&state)?;
     Ok(made)
+}
+
+/// The network that a card's origin describes, for the middle of a sentence: of `imported from net.pth`, `the network imported from
+/// net.pth`.
+fn network_of(origin: &str) -> String {
+    match origin.split(' ').next() {
+        Some("imported" | "fine-tuned" | "trained") => format!("the network {origin}"),
+        Some("twist") => format!("the network of {origin}"),
+        _ => origin.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_stand_in_the_middle_of_a_sentence() {
+        for (origin, expected) in [
+            ("imported from net.pth (key model)", "the network imported from net.pth (key model)"),
+            ("fine-tuned on 9 labelled images", "the network fine-tuned on 9 labelled images"),
+            ("twist 0.1.0, recipe cifar10", "the network of twist 0.1.0, recipe cifar10"),
+            ("EfficientNet-Lite0, its features learned", "EfficientNet-Lite0, its features learned"),
+        ] {
+            assert_eq!(network_of(origin), expected);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::damage::PickleDamage;
-use super::node::{ElementType, Heap, Id, Node, Storage, TensorPlan};
+use super::node::{ElementType, Form, Heap, Id, Node, Storage, TensorPlan};
 
 /// Most axes of a tensor, as in PyTorch.
 const MAX_AXES: usize = 64;
@@ -29,8 +29,17 @@ pub(super) fn call(heap: &Heap, at: u64, function: Id, arguments: Id) -> Result<
             };
             let mut plan = plan.ok_or_else(wrong)?;
             let facts = items.get(if element.is_some() { 7 } else { 6 });
-            plan.turned = facts.is_some_and(|&facts| is_turned(heap, facts));
+            if facts.is_some_and(|&facts| is_turned(heap, facts)) {
+                plan.form = Form::Turned;
+            }
             Ok(Node::Tensor(Rc::new(plan)))
+        }
+        ("torch._utils", "_rebuild_qtensor") => {
+            let plan = tensor(heap, items, None).ok_or_else(wrong)?;
+            Ok(Node::Tensor(Rc::new(TensorPlan { form: Form::Quantised, ..plan })))
+        }
+        ("torch._utils", "_rebuild_sparse_tensor" | "_rebuild_sparse_csr_tensor") => {
+            Ok(Node::Tensor(Rc::new(sparse(heap, items).ok_or_else(wrong)?)))
         }
         ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state")
         | ("torch.nn.parameter", "Parameter" | "Buffer") => match items.first().map(|&id| heap.get(id)) {
@@ -79,8 +88,21 @@ fn tensor(heap: &Heap, arguments: &[Id], element: Option<ElementType>) -> Option
         offset: heap.count(offset)?,
         shape: shape.iter().map(|&id| usize::try_from(heap.count(id)?).ok()).collect::<Option<_>>()?,
         strides: strides.iter().map(|&id| heap.count(id)).collect::<Option<_>>()?,
-        turned: false,
+        form: Form::Plain,
     })
+}
+
+/// `(layout, (indices, values, shape))`, with two tensors of indices in layouts of rows and columns.
+fn sparse(heap: &Heap, arguments: &[Id]) -> Option<TensorPlan> {
+    let parts = heap.sequence(*arguments.get(1)?)?;
+    let tensors = parts.iter().map_while(|&id| match heap.get(id) {
+        Node::Tensor(plan) => Some(plan),
+        _ => None,
+    });
+    let values = tensors.last()?;
+    let shape = parts.iter().find_map(|&id| heap.sequence(id)).filter(|shape| shape.len() <= MAX_AXES)?;
+    let shape = shape.iter().map(|&id| usize::try_from(heap.count(id)?).ok()).collect::<Option<_>>()?;
+    Some(TensorPlan { shape, form: Form::Sparse, ..TensorPlan::clone(values) })
 }
 
 /// `("storage", type, key, device, elements)`, and in the oldest files a view: `None` or `(key, first, elements)`.

@@ -65,6 +65,19 @@ pub enum PickleDamage {
         shown(name)
     )]
     Turned { name: String },
+    /// A tensor that stores only what is not 0.
+    #[error(
+        "tensor `{}` is sparse, and Twist reads dense ones; replace it by `tensor.to_dense()` and save again",
+        shown(name)
+    )]
+    Sparse { name: String },
+    /// A tensor of whole numbers with a scale.
+    #[error(
+        "tensor `{}` is quantised, and Twist reads plain numbers; save the weights as they were before they were quantised, \
+         or replace it by `tensor.dequantize()` and save again",
+        shown(name)
+    )]
+    Quantised { name: String },
     /// A list of storages that contradicts itself or the pickle.
     #[error("its list of storages is wrong: {}", shown(_0))]
     Storages(String),

@@ -2,7 +2,7 @@
 //!
 //! A `.pth`, `.pt` or `.th` file is a program for a stack machine, Python's pickle, with the tensors' bytes beside it.
 //! Python runs any function that such a program names, which is why untrusted weight files are dangerous there. The
-//! machine here ([`machine`]) knows the instructions and five functions, those that rebuild dictionaries, tensors and
+//! machine here ([`machine`]) knows the instructions and the few functions that rebuild dictionaries, tensors and
 //! parameters ([`calls`]); whatever else a file names becomes an object without content that is passed over.
 //!
 //! ```text

@@ -109,8 +109,20 @@ pub(super) struct TensorPlan {
     pub(super) shape: Vec<usize>,
     /// Elements from one entry of an axis to the next.
     pub(super) strides: Vec<u64>,
-    /// Whether the negative or the conjugate of the stored numbers is meant.
-    pub(super) turned: bool,
+    pub(super) form: Form,
+}
+
+/// What the numbers of a tensor's storage are to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Its values.
+    Plain,
+    /// The negative or the conjugate of its values.
+    Turned,
+    /// Its values where it has any.
+    Sparse,
+    /// Whole numbers that stand for its values.
+    Quantised,
 }
 
 /// The nodes of a pickle, and how much memory they take.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::archive::Archive;
 use super::damage::{Fault, PickleDamage};
 use super::legacy::Stream;
-use super::node::{ElementType, Storage, TensorPlan};
+use super::node::{ElementType, Form, Storage, TensorPlan};
 use crate::state::StateDict;
 use crate::tensor::{HostTensor, byte_len};
 
@@ -85,8 +85,12 @@ struct Place {
 
 fn place(name: &str, plan: &TensorPlan) -> Result<Place, Fault> {
     let beyond = || PickleDamage::Bounds { name: name.to_owned(), key: plan.storage.key.to_string() };
-    if plan.turned {
-        return Err(PickleDamage::Turned { name: name.to_owned() }.into());
+    let name_of = || name.to_owned();
+    match plan.form {
+        Form::Plain => {}
+        Form::Turned => return Err(PickleDamage::Turned { name: name_of() }.into()),
+        Form::Sparse => return Err(PickleDamage::Sparse { name: name_of() }.into()),
+        Form::Quantised => return Err(PickleDamage::Quantised { name: name_of() }.into()),
     }
     let ElementType::Known(dtype) = plan.element else { return Err(unknown(name, plan)) };
     let bytes = byte_len(dtype, &plan.shape).ok_or_else(beyond)?;

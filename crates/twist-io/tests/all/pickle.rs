@@ -363,6 +363,38 @@ fn views_of_other_numbers_than_the_stored_ones_are_refused() {
 }
 
 #[test]
+fn tensors_that_are_not_plain_numbers_are_refused_by_name() {
+    let six = floats(6);
+    let begun = || Pickle::new().op(b"}(").text("plain").tensor(&SIX).text("layer.weight");
+    let indices =
+        View { class: "LongStorage", key: "1", numel: 2, offset: 0, shape: &[1, 2], strides: &[2, 1] };
+    let sparse = begun().global("torch._utils", "_rebuild_sparse_tensor").op(b"(").text("torch.sparse_coo");
+    let sparse = sparse.op(b"(").tensor(&indices).tensor(&SIX).ints(&[9, 3]).op(b"\x88ttR").op(b"u").stop();
+    let rows = begun().global("torch._utils", "_rebuild_sparse_tensor").op(b"(").text("torch.sparse_csr");
+    let rows = rows.op(b"(").tensor(&indices).tensor(&indices).tensor(&SIX).ints(&[9, 3]).op(b"ttR");
+    let rows = rows.op(b"u").stop();
+    let quantised = begun().global("torch._utils", "_rebuild_qtensor").op(b"(");
+    let quantised = quantised.storage("QInt8Storage", "1", 16).int(0).ints(&[4, 4]).ints(&[4, 1]);
+    let quantised = quantised.op(b"(").text("scales").op(b"t\x89}tRu").stop();
+    for (pickle, shape, words) in [
+        (sparse, [9, 3], ["is sparse", "to_dense()"]),
+        (rows, [9, 3], ["is sparse", "to_dense()"]),
+        (quantised, [4, 4], ["is quantised", "dequantize()"]),
+    ] {
+        let mut file = open(&archive(&pickle, &[("0", &six), ("1", &[0; 16])])).unwrap();
+        assert_eq!(file.shapes("").last(), Some(&("layer.weight".to_owned(), shape.to_vec())), "{words:?}");
+        let error = file.state_dict("").unwrap_err().to_string();
+        assert!(
+            error.contains("tensor `layer.weight`") && words.iter().all(|word| error.contains(word)),
+            "{error}"
+        );
+    }
+    let odd =
+        begun().global("torch._utils", "_rebuild_sparse_tensor").op(b"(").text("torch.sparse_coo").op(b"tR");
+    assert!(matches!(damage(&archive(&odd.op(b"u").stop(), &[("0", &six)])), PickleDamage::Call { .. }));
+}
+
+#[test]
 fn nothing_is_executed() {
     let folder = tempfile::tempdir().unwrap();
     let witness = folder.path().join("witness");

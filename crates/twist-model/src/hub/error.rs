@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io;
+use std::time::Duration;
 
 use hf_hub::api::sync::ApiError;
 
@@ -19,6 +20,8 @@ pub struct HubError {
 
 const UNREACHABLE: &str = "Check the connection, set HF_ENDPOINT to a mirror, or copy the files of the repository into a \
                            folder and give its path. With HF_HUB_OFFLINE=1 only what was fetched before is used";
+const SILENT: &str = "Run the command again: it continues what was begun. If that does not help, check the connection, or set \
+                      HF_ENDPOINT to a mirror";
 const GATED: &str = "Check the name. Some repositories are gated: open the page of the repository in a browser, accept its \
                      terms, make a token, and set HF_TOKEN to it";
 const ANOTHER_TOKEN: &str = "Check the name. Some repositories are gated: the account of the token that is set (HF_TOKEN, or \
@@ -27,6 +30,12 @@ const ANOTHER_TOKEN: &str = "Check the name. Some repositories are gated: the ac
 impl HubError {
     pub(super) fn new(subject: impl Display, reason: impl Into<String>, remedy: &'static str) -> Self {
         Self { subject: subject.to_string(), reason: reason.into(), remedy }
+    }
+
+    /// The hub took the request and then said nothing for so long.
+    pub(super) fn silent(name: &HubName, silence: Duration) -> Self {
+        let reason = format!("the hub said nothing for {} seconds", silence.as_secs_f64());
+        Self::new(name, reason, SILENT)
     }
 
     /// The hub, or what claims to be one, answers something else than expected.

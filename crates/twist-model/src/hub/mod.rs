@@ -10,6 +10,7 @@ mod name;
 mod settings;
 mod transfer;
 mod verify;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -17,7 +18,6 @@ pub use error::HubError;
 pub use name::HubName;
 
 use settings::Settings;
-use transfer::Transfer;
 
 use crate::published::{FIRST, NoWeights, Wanted, files_in};
 
@@ -36,7 +36,8 @@ pub struct Snapshot {
 pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
 
 /// The newest snapshot of a repository. Files that the cache has are not transferred again, and a transfer that was
-/// interrupted continues where it stopped. With `HF_HUB_OFFLINE` the cache alone is asked.
+/// interrupted continues where it stopped. With `HF_HUB_OFFLINE` the cache alone is asked. A hub that says nothing for a minute is
+/// an error.
 ///
 /// # Errors
 /// [`HubError`] says what failed and what to do.
@@ -47,7 +48,7 @@ pub fn fetch(name: &HubName, progress: Progress<'_>) -> Result<Snapshot, HubErro
 fn fetch_by(name: &HubName, settings: &Settings, progress: Progress<'_>) -> Result<Snapshot, HubError> {
     let folder = match settings.offline {
         true => in_cache(name, settings).ok_or_else(|| not_cached(name))?,
-        false => Transfer::new(name, settings)?.run(progress)?,
+        false => watch::transferred(name, settings, progress)?,
     };
     let commit = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let files = files_in(&folder)?;

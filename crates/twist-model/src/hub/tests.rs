@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use hf_hub::Cache;
 use sha2::{Digest, Sha256};
@@ -23,6 +24,10 @@ enum Fault {
     /// The stated SHA-256 is of other bytes.
     OtherHash,
     Status(u16),
+    /// It takes every request and never answers.
+    Silence,
+    /// Every answer of a body stops after so many bytes, and the connection stays.
+    StopsAfter(usize),
 }
 
 /// One repository, `org/net`.
@@ -32,6 +37,8 @@ struct Hub {
     requests: AtomicUsize,
     ranges: Mutex<Vec<String>>,
     address: String,
+    /// Connections on which nothing more comes.
+    silent: Mutex<Vec<TcpStream>>,
 }
 
 impl Hub {
@@ -43,6 +50,7 @@ impl Hub {
             requests: AtomicUsize::new(0),
             ranges: Mutex::new(Vec::new()),
             address: format!("http://{}", listener.local_addr().unwrap()),
+            silent: Mutex::new(Vec::new()),
         });
         let serving = Arc::clone(&hub);
         std::thread::spawn(move || {
@@ -60,6 +68,10 @@ impl Hub {
         let headers: Vec<String> = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
         let path = first.split(' ').nth(1).unwrap();
         let fault = *self.fault.lock().unwrap();
+        if fault == Fault::Silence {
+            self.silent.lock().unwrap().push(stream);
+            return Ok(());
+        }
         if let Fault::Status(status) = fault {
             return write!(stream, "HTTP/1.1 {status} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }
@@ -102,6 +114,11 @@ impl Hub {
         let body = &bytes[start..end];
         match fault {
             Fault::CutAfter(most) => stream.write_all(&body[..body.len().min(most)]),
+            Fault::StopsAfter(most) if body.len() > most => {
+                stream.write_all(&body[..most])?;
+                self.silent.lock().unwrap().push(stream);
+                Ok(())
+            }
             _ => stream.write_all(body),
         }
     }
@@ -123,7 +140,8 @@ impl Client {
 
     fn settings(&self, offline: bool) -> Settings {
         let cache = Cache::new(self.folder.path().join("hub"));
-        Settings { endpoint: Some(self.hub.address.clone()), cache, token: None, offline }
+        let endpoint = Some(self.hub.address.clone());
+        Settings { endpoint, cache, token: None, offline, silence: Duration::from_secs(60) }
     }
 
     fn fetch(&self, offline: bool) -> Result<Snapshot, HubError> {
@@ -214,4 +232,23 @@ fn refusals_say_what_to_do() {
     let name = HubName::of("hf:org/net").unwrap().unwrap();
     let error = fetch_by(&name, &nowhere, &mut |_, _, _| {}).unwrap_err().to_string();
     assert!(error.contains("cannot be reached") && error.contains("HF_HUB_OFFLINE=1"), "{error}");
+}
+
+#[test]
+fn a_hub_that_says_nothing_is_an_error_after_a_stated_time() {
+    for fault in [Fault::Silence, Fault::StopsAfter(1_000)] {
+        let client = Client::new(&[("model.safetensors", weights())]);
+        client.hub.fault(fault);
+        let settings = Settings { silence: Duration::from_millis(500), ..client.settings(false) };
+        let (name, begun) = (HubName::of("hf:org/net").unwrap().unwrap(), Instant::now());
+        let error = fetch_by(&name, &settings, &mut |_, _, _| {}).unwrap_err().to_string();
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        assert!(error.contains("the hub said nothing for 0.5 seconds"), "{error}");
+        assert!(error.contains("HF_ENDPOINT") && error.contains("hf:org/net"), "{error}");
+    }
+}
+
+#[test]
+fn a_minute_is_what_users_wait() {
+    assert_eq!(Settings::of_environment().silence, Duration::from_secs(60));
 }

@@ -12,14 +12,14 @@ use crate::published::{Wanted, stays_below};
 const RETRIES: usize = 3;
 
 /// One repository of the hub, to be transferred.
-pub(super) struct Transfer<'a> {
-    name: &'a HubName,
-    settings: &'a Settings,
+pub(super) struct Transfer {
+    name: HubName,
+    settings: Settings,
     api: Api,
 }
 
-impl<'a> Transfer<'a> {
-    pub(super) fn new(name: &'a HubName, settings: &'a Settings) -> Result<Self, HubError> {
+impl Transfer {
+    pub(super) fn new(name: HubName, settings: Settings) -> Result<Self, HubError> {
         let builder = ApiBuilder::from_cache(settings.cache.clone());
         let builder = match &settings.endpoint {
             Some(endpoint) => builder.with_endpoint(endpoint.clone()),
@@ -31,18 +31,18 @@ impl<'a> Transfer<'a> {
             .with_retries(RETRIES)
             .with_progress(false)
             .build();
-        let api = api.map_err(|error| HubError::of_transfer(name, settings, error))?;
+        let api = api.map_err(|error| HubError::of_transfer(&name, &settings, error))?;
         Ok(Self { name, settings, api })
     }
 
     /// Transfers the files that are not there, descriptions before weights; the folder of the snapshot.
     pub(super) fn run(&self, progress: Progress<'_>) -> Result<PathBuf, HubError> {
-        let failed = |error| HubError::of_transfer(self.name, self.settings, error);
+        let failed = |error| HubError::of_transfer(&self.name, &self.settings, error);
         let info = self.api.repo(self.name.repo()).info().map_err(failed)?;
         // From here on the commit is meant: a branch may move while files are transferred.
         let commit = info.sha;
         if !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) || commit.is_empty() {
-            return Err(HubError::answer(self.name, "which commit is meant"));
+            return Err(HubError::answer(&self.name, "which commit is meant"));
         }
         let repo = self.api.repo(self.name.repo_at(&commit));
         let files: Vec<String> = info.siblings.into_iter().map(|file| file.rfilename).collect();
@@ -50,7 +50,7 @@ impl<'a> Transfer<'a> {
             let path = self.bring(&repo, &commit, index, progress)?;
             Ok::<_, HubError>(fs_err::read_to_string(path)?)
         })?;
-        let wanted = wanted.map_err(|none| no_weights(self.name, none))?;
+        let wanted = wanted.map_err(|none| no_weights(&self.name, none))?;
         for file in wanted.descriptions.iter().chain(wanted.all_weights()) {
             self.bring(&repo, &commit, file, progress)?;
         }
@@ -71,20 +71,22 @@ impl<'a> Transfer<'a> {
         if there.is_file() {
             return Ok(there);
         }
-        let failed = |error| HubError::of_transfer(self.name, self.settings, error);
+        let failed = |error| HubError::of_transfer(&self.name, &self.settings, error);
         let facts = self.api.metadata(&repo.url(file)).map_err(failed)?;
         // They become names of files in the cache.
         if !stays_below(facts.etag()) || facts.commit_hash() != commit {
-            return Err(HubError::answer(self.name, format_args!("what {file} is")));
+            return Err(HubError::answer(&self.name, format_args!("what {file} is")));
         }
-        let shown = Shown { file, done: 0, all: facts.size() as u64, progress };
+        let all = facts.size() as u64;
+        progress(file, 0, all);
+        let shown = Shown { file, done: 0, all, progress };
         match repo.download_with_progress(file, shown) {
             // A longer file of another attempt cannot be continued.
             Err(ApiError::InvalidResume) => {
                 let blob = self.settings.cache.repo(self.name.repo()).blob_path(facts.etag());
                 fs_err::remove_file(blob.with_extension("part"))?;
                 let reason = format!("what was left of an earlier transfer of {file} is not a part of it");
-                Err(HubError::new(self.name, reason, "It was removed; run the command again"))
+                Err(HubError::new(&self.name, reason, "It was removed; run the command again"))
             }
             result => result.map_err(failed),
         }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use twist_io::{HostTensor, OptimizerState, PickleFile, Refused, StateDict, load_pickle, shown};
-use twist_nn::Arch;
+use twist_nn::{Activation, Arch};
 
 use super::import::{ImportOptions, Imported, import};
 use super::rename::Names;
+use super::weights::activation_in;
 use crate::ModelError;
 
 /// What `train.py` of the released code saves after every epoch.
@@ -20,6 +21,8 @@ pub struct ReleasedCheckpoint {
     pub network: Imported,
     /// The momentum teacher, where the run had one.
     pub teacher: Option<Imported>,
+    /// The head's activation, where the file says it.
+    pub activation: Option<Activation>,
     /// The optimizer's tensors as `KIND.PARAMETER`, such as `exp_avg.backbone.conv1.weight`: PyTorch's kinds, Twist's names.
     pub optimizer: StateDict,
     /// Updates that AdamW has made; 0 for optimizers that do not count them.
@@ -65,6 +68,7 @@ impl ReleasedCheckpoint {
         let epoch = file.file.root().get("epoch").and_then(|epoch| epoch.as_int());
         let last = epoch.and_then(|epoch| u64::try_from(epoch).ok()).ok_or_else(|| file.lacks("epoch"))?;
         let optimizer = file.file.optimizer("optimizer")?.ok_or_else(|| file.lacks("optimizer"))?;
+        let activation = activation_in(&file.file);
         let (parameters, network) = file.network("model")?;
         let has_teacher = file.file.states().iter().any(|(key, _)| key == "teacher");
         let teacher = if has_teacher { Some(file.network("teacher")?.1) } else { None };
@@ -74,6 +78,7 @@ impl ReleasedCheckpoint {
             epochs: last.saturating_add(1),
             network,
             teacher,
+            activation,
             optimizer,
             updates,
             notes,
@@ -111,7 +116,8 @@ impl Reader {
         };
         let parameters = parameters.into_iter().filter(|(name, _)| !is_buffer(name)).collect();
         let origin = self.path.display().to_string();
-        let options = ImportOptions { origin, arch: self.arch, ..ImportOptions::default() };
+        let activation = activation_in(&self.file);
+        let options = ImportOptions { origin, arch: self.arch, activation, ..ImportOptions::default() };
         Ok((parameters, import(self.file.state_dict(key)?, &options)?))
     }
 
@@ -195,4 +201,27 @@ fn first_number(tensor: &HostTensor) -> f64 {
     let float = tensor.to_vec::<f32>().ok().and_then(|values| values.first().map(|&value| f64::from(value)));
     let whole = || tensor.to_vec::<i64>().ok().and_then(|values| values.first().map(|&value| value as f64));
     float.or_else(whole).unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// PyTorch counts the updates of AdamW in tensors, and before 1.12 counted them in plain numbers.
+    #[test]
+    fn updates_are_counted_in_tensors_and_in_plain_numbers() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/checkpoints");
+        let path = folder.join("vit_teacher.pth");
+        let file = load_pickle(&path).unwrap();
+        let mut reader = Reader { file, path, arch: "vit_4x2x2".parse().ok() };
+        let (parameters, _) = reader.network("model").unwrap();
+        let mut saved = reader.file.optimizer("optimizer").unwrap().unwrap();
+        let (state, updates, _) = reader.named(&saved, &parameters).unwrap();
+        assert_eq!((state.len(), updates), (80, 6));
+
+        saved.tensors.0.retain(|(name, _)| !name.ends_with(".step"));
+        assert_eq!(reader.named(&saved, &parameters).unwrap().1, 0);
+        saved.numbers = (0..40).map(|number| (format!("{number}.step"), 6.0)).collect();
+        assert_eq!(reader.named(&saved, &parameters).unwrap().1, 6);
+    }
 }

@@ -179,11 +179,16 @@ impl Weights {
     /// The projection head's activation, where a released TWIST checkpoint says it.
     pub fn activation(&self) -> Option<Activation> {
         let Kind::Pickle(file) = &self.kind else { return None };
-        match file.root().get("args")?.get("act")?.as_str()? {
-            "relu" => Some(Activation::Relu),
-            "gelu" => Some(Activation::Gelu),
-            _ => None,
-        }
+        activation_in(file)
+    }
+}
+
+/// The head's activation that a checkpoint of the released code says in its `args`.
+pub(super) fn activation_in(file: &PickleFile) -> Option<Activation> {
+    match file.root().get("args")?.get("act")?.as_str()? {
+        "relu" => Some(Activation::Relu),
+        "gelu" => Some(Activation::Gelu),
+        _ => None,
     }
 }
 

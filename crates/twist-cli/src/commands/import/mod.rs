@@ -4,15 +4,19 @@ mod starter;
 
 use std::path::{Path, PathBuf};
 
+use torch_ext::{DeviceRequest, Machine};
 use twist_io::LoadReport;
-use twist_model::{Foreign, HubName, ImportOptions, Imported, Library, STARTER, exporter, in_key};
+use twist_model::{
+    Foreign, HubName, ImportOptions, Imported, Library, Model, STARTER, exporter, in_key, names_file,
+};
 use twist_nn::Arch;
+use twist_run::ClusterNames;
 
 use crate::args::Rgb;
 use crate::exit::Usage;
 use crate::named_model::{self, Transfer};
-use crate::out_file;
 use crate::talk::{Talk, to_stdout};
+use crate::{names, out_file};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -104,6 +108,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
         class_names,
         ..ImportOptions::default()
     };
+    let names = if args.classes.is_none() { given_names(&args.source, talk)? } else { None };
+    let names_beside = names.as_ref().map(|_| names_file(&out));
+    names_beside.iter().try_for_each(|file| out_file::check(file, args.force))?;
     let foreign = match &hub {
         Some(name) => {
             named_model::say_fetching(name, talk);
@@ -116,7 +123,22 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     };
     let (imported, key) = foreign.import(&options, args.key.as_deref(), &out)?;
     tell(&imported, &key, talk);
+    if let (Some(names), Some(file)) = (names, names_beside) {
+        names::save_for(names, &twist_io::followed(&out), &file)?;
+        talk.say(format!("names       those that people gave its classes, in {}", file.display()));
+    }
     Ok(to_stdout(out.display().to_string())?)
+}
+
+/// The names that people gave the classes of `source`, a model of Twist, where they gave any.
+fn given_names(source: &Path, talk: &Talk) -> anyhow::Result<Option<ClusterNames>> {
+    if !names_file(source).is_file() {
+        return Ok(None);
+    }
+    let cpu = Machine::detect(DeviceRequest::Cpu, None)?.device;
+    // Of what is not a model of Twist, the import says so.
+    let Ok(model) = Model::load(source, cpu) else { return Ok(None) };
+    Ok(Some(names::of_model(&model, source, talk)?).filter(|names| !names.is_untouched()))
 }
 
 /// Imports the starter, which says everything of itself.
