@@ -118,7 +118,9 @@ fn what_can_be_told_apart_is_learned_and_the_model_begun_with_stays() {
     let source = model();
     let before = source.store.state_dict().unwrap();
     let around = &mut Surroundings::default();
-    let tuned = finetune(&source, &all(&train), Some(&test), &short(), &machine(), around).unwrap().unwrap();
+    // At the usual rate of 0.2, some of so short trainings end at chance; here none of ten seeds does.
+    let options = FinetuneOptions { lr: Some(0.05), ..short() };
+    let tuned = finetune(&source, &all(&train), Some(&test), &options, &machine(), around).unwrap().unwrap();
     assert_eq!(source.store.state_dict().unwrap(), before);
     assert_eq!(
         (tuned.metrics.figures.get(figure::FINETUNE_TOP1), &tuned.metrics.protocol["test_images"]),
@@ -131,7 +133,7 @@ fn what_can_be_told_apart_is_learned_and_the_model_begun_with_stays() {
     let protocol = &tuned.metrics.protocol;
     assert_eq!(
         (&protocol["updates"], &protocol["lr"], &protocol["backbone_lr"]),
-        (&30.into(), &0.2.into(), &0.01.into())
+        (&30.into(), &0.05.into(), &0.01.into())
     );
     assert!(protocol["test_set_selection"].as_str().unwrap().contains("chosen on the test set"));
     let names = &tuned.model.card.classifier.as_ref().unwrap().names;
