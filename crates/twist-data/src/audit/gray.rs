@@ -27,57 +27,67 @@ impl Gray {
         let (across, down) = (Cells::new(self.width, width), Cells::new(self.height, height));
         let (mut sums, mut line) = (vec![0f32; width * height], vec![0f32; width]);
         for (y, row) in self.values.chunks_exact(self.width).enumerate() {
-            for (cell, value) in line.iter_mut().enumerate() {
-                *value = across.sum(cell, row);
+            for (value, cell) in line.iter_mut().zip(&across.0) {
+                *value = cell.sum(row);
             }
-            for (cell, weight) in down.above(y) {
+            for (cell, weight) in down.parts(y) {
                 let own = &mut sums[cell * width..][..width];
                 own.iter_mut().zip(&line).for_each(|(sum, value)| *sum += weight * value);
             }
         }
         let area = (self.width * self.height) as f32 / (width * height) as f32;
-        Self { width, height, values: sums.iter().map(|sum| (sum / area).round() as u8).collect() }
+        Self { width, height, values: sums.iter().map(|sum| (sum / area + 0.5) as u8).collect() }
     }
 }
 
-/// A row of pixels below a row of cells.
-struct Cells {
-    pixels: usize,
-    cells: usize,
+/// A row of cells above a row of pixels.
+struct Cells(Vec<Cell>);
+
+/// The pixels below a cell: those from `first` to `last`, of which these two count in part.
+struct Cell {
+    first: usize,
+    last: usize,
+    first_part: f32,
+    last_part: f32,
 }
 
 impl Cells {
     fn new(pixels: usize, cells: usize) -> Self {
-        Self { pixels, cells }
+        let begin = |cell: usize| (cell * pixels) as f32 / cells as f32;
+        let of = |cell: usize| {
+            let (from, to) = (begin(cell), begin(cell + 1));
+            let last = (to.ceil() as usize - 1).min(pixels - 1);
+            let first = (from as usize).min(last);
+            if first == last {
+                return Cell { first, last, first_part: to - from, last_part: 0.0 };
+            }
+            Cell { first, last, first_part: (first + 1) as f32 - from, last_part: to - last as f32 }
+        };
+        Self((0..cells).map(of).collect())
     }
 
-    /// Where a cell begins, in pixels.
-    fn begin(&self, cell: usize) -> f32 {
-        (cell * self.pixels) as f32 / self.cells as f32
-    }
-
-    /// The values below a cell, those at its borders in part.
-    fn sum(&self, cell: usize, values: &[u8]) -> f32 {
-        let (begin, end) = (self.begin(cell), self.begin(cell + 1));
-        let (first, last) = (begin as usize, (end.ceil() as usize - 1).min(self.pixels - 1));
-        if first >= last {
-            return (end - begin) * f32::from(values[last]);
-        }
-        let within: u32 = values[first + 1..last].iter().map(|value| u32::from(*value)).sum();
-        let borders = ((first + 1) as f32 - begin) * f32::from(values[first])
-            + (end - last as f32) * f32::from(values[last]);
-        within as f32 + borders
-    }
-
-    /// The cells above a pixel, and how much of the pixel lies below each.
-    fn above(&self, pixel: usize) -> impl Iterator<Item = (usize, f32)> {
-        let (begin, end) = (pixel as f32, (pixel + 1) as f32);
-        let first = pixel * self.cells / self.pixels;
-        let last = ((pixel + 1) * self.cells).div_ceil(self.pixels).min(self.cells);
-        (first..last).map(move |cell| {
-            let (from, to) = (self.begin(cell).max(begin), self.begin(cell + 1).min(end));
-            (cell, (to - from).max(0.0))
+    /// How much of a pixel counts for each of the cells.
+    fn parts(&self, pixel: usize) -> impl Iterator<Item = (usize, f32)> {
+        let begin = self.0.partition_point(|cell| cell.last < pixel);
+        let below = self.0[begin..].iter().take_while(move |cell| cell.first <= pixel);
+        below.enumerate().map(move |(place, cell)| {
+            let part = match pixel {
+                _ if pixel == cell.first => cell.first_part,
+                _ if pixel == cell.last => cell.last_part,
+                _ => 1.0,
+            };
+            (begin + place, part)
         })
+    }
+}
+
+impl Cell {
+    /// The sum of the values below.
+    fn sum(&self, values: &[u8]) -> f32 {
+        let borders =
+            self.first_part * f32::from(values[self.first]) + self.last_part * f32::from(values[self.last]);
+        let within = values.get(self.first + 1..self.last).unwrap_or_default();
+        borders + within.iter().map(|value| u32::from(*value)).sum::<u32>() as f32
     }
 }
 

@@ -4,7 +4,7 @@ use super::gray::Gray;
 use crate::image::Rgb8;
 
 /// Pixels that brightness and information are measured on, about: of larger images every second, third … row.
-const MEASURED: usize = 1 << 15;
+const MEASURED: usize = 1 << 14;
 /// The longer side at which sharpness is measured, in pixels: what is blurred there has little to learn from.
 const SHARPNESS_SIDE: usize = 64;
 /// Gray values that deviate less from their mean, of 255, are flat: neither sharp nor blurred.
@@ -50,7 +50,7 @@ impl Quality {
 fn brightness_level(pixel: &[u8]) -> usize {
     let [r, g, b] = [0, 1, 2].map(|channel| f32::from(pixel[channel]));
     let squared = 0.241 * r * r + 0.691 * g * g + 0.068 * b * b;
-    ((squared.sqrt() * ((LEVELS - 1) as f32 / 255.0)).round() as usize).min(LEVELS - 1)
+    ((squared.sqrt() * ((LEVELS - 1) as f32 / 255.0) + 0.5) as usize).min(LEVELS - 1)
 }
 
 /// The level that a part of the pixels does not exceed, 0 to 1.

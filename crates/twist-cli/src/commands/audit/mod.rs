@@ -22,13 +22,13 @@ use crate::{out_file, sources};
 
 const EXAMPLES: &str = "\
 Examples:
-  twist audit photos/                                    a summary: copies, unreadable and odd images
-  twist audit photos/ --out audit.csv                    a table with a row for each finding
-  twist audit train/ --against test/                     and images of train/ that are in test/ as well
-  twist audit photos/ --move-to photos-removed/          moves copies and unreadable images away
+  twist audit photos/                                  a summary: copies, unreadable and odd images
+  twist audit photos/ --out audit.csv                  a table with a row for each finding
+  twist audit train/ --against test/                   and images that are in both folders
+  twist audit photos/ --move-to photos-removed/        moves copies and unreadable images away
   twist audit photos/ --checks blurry,dark --remove blurry,dark --link-to look-at/
   twist audit photos/ --checks unreadable,exact_copy,near_copy --strict    for CI
-  twist audit photos/ --model starter                    and images with unusual features
+  twist audit photos/ --model starter                  and images with unusual features
 
 Of images that are copies of each other, the one with the most pixels is kept, then the least
 compressed one (the largest file), then the first by name. The list of images to remove has the
@@ -39,7 +39,7 @@ aspect_ratio, size, outlier (with --model).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 something was found (only with --strict).";
 
-/// Check images before training: copies, leaks between two sets, unreadable, blurred, dark and odd images
+/// Check images before training: copies, leaks, unreadable, blurred and odd ones
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -139,7 +139,8 @@ fn real(folder: &Path) -> anyhow::Result<PathBuf> {
     let folder = std::path::absolute(folder)?;
     let existing = folder.ancestors().find(|part| part.exists()).unwrap_or(Path::new("/"));
     let rest = folder.strip_prefix(existing).unwrap_or(Path::new(""));
-    Ok(fs_err::canonicalize(existing)?.join(rest))
+    let existing = fs_err::canonicalize(existing)?;
+    Ok(if rest.as_os_str().is_empty() { existing } else { existing.join(rest) })
 }
 
 /// The path of an image below the new folder: as the data set names it.
