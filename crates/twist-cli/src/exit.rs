@@ -17,16 +17,19 @@ pub(crate) enum Exit {
     Done,
     /// Training collapsed or its numbers stopped being finite; the offending step is saved.
     Collapsed,
+    /// Something was found that should not be there, and it was asked to say so.
+    Found,
     /// A signal asked to stop; the state is saved.
     Signal(i32),
 }
 
 impl Exit {
-    /// 0, 3, or 128 + the signal's number as shells count it.
+    /// 0, 3, 4, or 128 + the signal's number as shells count it.
     pub(crate) fn code(self) -> ExitCode {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::Collapsed => ExitCode::from(3),
+            Self::Found => ExitCode::from(4),
             Self::Signal(number) => ExitCode::from(u8::try_from(128 + number).unwrap_or(1)),
         }
     }

@@ -28,6 +28,7 @@ pub(crate) fn begin(command: &Command) {
             | Command::Predict(_)
             | Command::Embed(_)
             | Command::Neighbors(_)
+            | Command::Audit(_)
             | Command::Bench(_)
     );
     if !computes || [SPINS, POLICY].iter().any(|name| std::env::var_os(name).is_some()) {

@@ -11,8 +11,8 @@
 //! [`open_official`] opens the data sets of transfer evaluation in the layout that their authors publish: training images,
 //! test images, and the figure that is usually reported.
 //!
-//! Three functions are for looking after data: [`info`] describes it, [`verify`] finds images that cannot be decoded, and
-//! [`pack`] copies it into tar shards.
+//! Four functions are for looking after data: [`info`] describes it, [`verify`] finds images that cannot be decoded,
+//! [`audit()`] finds copies and odd images, and [`pack`] copies it into tar shards.
 //!
 //! # What this crate does not do
 //!
@@ -54,10 +54,13 @@ mod loader;
 
 mod survey;
 
+mod audit;
+
 mod pack;
 
 pub mod bench;
 
+pub use crate::audit::{Action, Audit, AuditOptions, Check, Finding, audit, fences};
 pub use crate::augment::{
     Augmenter, ColorOp, Crop, DrawKey, Erase, EvalTransform, Interpolation, Jitter, Normalize, Operation,
     Operations, PolicyError, RandAugment, ViewDraw, ViewPolicy, draw,

@@ -45,6 +45,7 @@ mod neighbours;
 mod similar;
 
 mod embed;
+mod findings;
 mod tables;
 
 mod error;
@@ -57,6 +58,7 @@ pub use features::{
     FeatureCache, FeatureFile, FeatureSet, FeatureTable, NetworkOutputs, RowBuffer, check_labels,
     most_probable, unit_rows,
 };
+pub use findings::{finding_rows, finding_schema};
 pub use hub::{HubError, HubName, Progress, Snapshot, fetch};
 pub use input::{EvalInput, KeptCrops, ReadBatch};
 pub use library::Library;

@@ -16,8 +16,8 @@ pub(crate) use values::{Duration, PrecisionArg, Rgb, ShellArg, at_least, device,
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, clusters, completions, data, demo, doctor, embed, eval, export, finetune, import, neighbors,
-    predict, recipes, report, train,
+    audit, bench, clusters, completions, data, demo, doctor, embed, eval, export, finetune, import,
+    neighbors, predict, recipes, report, train,
 };
 
 const ABOUT: &str = "Discovers classes in images that nobody labelled (self-supervised TWIST)";
@@ -40,7 +40,7 @@ the Hugging Face hub), or starter (after `twist import starter`).
 
 --out does not replace an existing file or run unless --force is given (`data pack` never does).
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 training collapsed,
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 training collapsed, 4 found (audit --strict),
 130 and 143 stopped by Ctrl-C and SIGTERM (the run is saved; --resume continues it).";
 
 /// The whole command line.
@@ -72,6 +72,7 @@ pub(crate) enum Command {
     Report(report::Args),
     Import(import::Args),
     Export(export::Args),
+    Audit(audit::Args),
     Data(data::Args),
     Bench(bench::Args),
     Recipes(recipes::Args),

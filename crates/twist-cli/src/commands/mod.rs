@@ -20,6 +20,7 @@ pub(crate) mod import;
 
 pub(crate) mod export;
 
+pub(crate) mod audit;
 pub(crate) mod data;
 
 pub(crate) mod bench;
@@ -47,6 +48,7 @@ pub(crate) fn run(command: Command, talk: &Talk) -> anyhow::Result<Exit> {
         Command::Report(args) => report::run(&args, talk)?,
         Command::Import(args) => import::run(&args, talk)?,
         Command::Export(args) => return export::run(&args, talk),
+        Command::Audit(args) => return audit::run(&args, talk),
         Command::Data(args) => data::run(&args, talk)?,
         Command::Bench(args) => return bench::run(&args),
         Command::Recipes(args) => recipes::run(&args)?,

@@ -29,6 +29,7 @@ const COMMANDS: &[&str] = &[
     "report",
     "import",
     "export",
+    "audit",
     "data",
     "data info",
     "data verify",

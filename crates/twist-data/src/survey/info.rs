@@ -129,7 +129,7 @@ pub fn info(dataset: &dyn Dataset, sample: Option<usize>, options: &SurveyOption
             format,
             channels,
             moments: Moments::of(image),
-            hash: hash(bytes),
+            hash: content_hash(bytes),
             note,
         }
     });
@@ -183,7 +183,7 @@ fn spread_over(len: usize, wanted: Option<usize>) -> Vec<usize> {
 }
 
 /// Enough of a hash that equal ones mean equal content.
-pub(super) fn hash(bytes: &[u8]) -> [u8; 16] {
+pub(crate) fn content_hash(bytes: &[u8]) -> [u8; 16] {
     let digest = Sha256::digest(bytes);
     std::array::from_fn(|i| digest[i])
 }

@@ -48,7 +48,7 @@ pub struct SurveyOptions<'a> {
 impl SurveyOptions<'_> {
     /// Decodes each image and keeps what `look` makes of it, of what is stored, and of what is odd about it. Results are in
     /// the order of `indices`, whatever the number of threads.
-    pub(super) fn run<T: Send>(
+    pub(crate) fn run<T: Send>(
         &self,
         dataset: &dyn Dataset,
         indices: &[usize],

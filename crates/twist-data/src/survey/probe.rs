@@ -5,7 +5,7 @@ use image::ImageFormat;
 use crate::decode::known_format;
 
 /// Name of the format and kind of channels: `("PNG", "palette")`, `("TIFF", "RGB 16-bit")`.
-pub(super) fn probe(bytes: &[u8]) -> Option<(&'static str, String)> {
+pub(crate) fn probe(bytes: &[u8]) -> Option<(&'static str, String)> {
     let (name, channels) = match known_format(bytes)? {
         ImageFormat::Jpeg => ("JPEG", jpeg(bytes)),
         ImageFormat::Png => ("PNG", png(bytes)),
@@ -24,6 +24,19 @@ pub(crate) fn extension_of(bytes: &[u8]) -> Option<&'static str> {
         ImageFormat::WebP => "webp",
         ImageFormat::Bmp => "bmp",
         _ => "tif",
+    })
+}
+
+/// The extension, as [`extension_of`] writes it, that the name of a file has; `None` for what is not one of a supported image.
+pub(crate) fn extension_of_name(name: &str) -> Option<&'static str> {
+    let (_, extension) = name.rsplit_once('.')?;
+    Some(match extension.to_ascii_lowercase().as_str() {
+        "jpg" | "jpeg" | "jpe" | "jfif" => "jpg",
+        "png" => "png",
+        "webp" => "webp",
+        "bmp" | "dib" => "bmp",
+        "tif" | "tiff" => "tif",
+        _ => return None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::info::hash;
+use super::info::content_hash;
 use crate::{Dataset, Decoder, Stored, pixels};
 
 /// With more images in both, nothing is read: to read them takes longer than what is to be measured may.
@@ -20,8 +20,8 @@ pub fn shared(train: &dyn Dataset, test: &dyn Dataset) -> usize {
     let mut decoder = Decoder::default();
     let mut keys = |of: &dyn Dataset| -> Vec<[u8; 16]> {
         let stored = |index: usize| match of.read(index) {
-            Ok(Stored::Encoded(bytes)) if !decodes => Some(hash(&bytes)),
-            _ => pixels(of, index, &mut decoder).ok().map(|image| hash(&image.pixels)),
+            Ok(Stored::Encoded(bytes)) if !decodes => Some(content_hash(&bytes)),
+            _ => pixels(of, index, &mut decoder).ok().map(|image| content_hash(&image.pixels)),
         };
         (0..of.len()).filter_map(stored).collect()
     };

@@ -1,0 +1,199 @@
+//! `twist audit`: whether a folder is fit to train on.
+
+mod outliers;
+mod relocate;
+mod shown;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use twist_data::{Audit, AuditOptions, Check, Dataset, SurveyOptions};
+use twist_model::{TableFormat, finding_rows, finding_schema, table_in_file};
+
+use self::relocate::{How, Relocation};
+use crate::args::UseArgs;
+use crate::bar;
+use crate::digits::{counted, rate};
+use crate::exit::{Exit, Usage};
+use crate::talk::{Talk, to_stdout};
+use crate::{out_file, sources};
+
+const EXAMPLES: &str = "\
+Examples:
+  twist audit photos/                                  a summary: copies, unreadable and odd images
+  twist audit photos/ --out audit.csv                  a table with a row for each finding
+  twist audit train/ --against test/                   and images that are in both folders
+  twist audit photos/ --move-to photos-removed/        moves copies and unreadable images away
+  twist audit photos/ --checks blurry,dark --remove blurry,dark --link-to look-at/
+  twist audit photos/ --checks unreadable,exact_copy,near_copy --strict    for CI
+  twist audit photos/ --model starter                  and images with unusual features
+
+Of images that are copies of each other, the one with the most pixels is kept, then the least
+compressed one (the largest file), then the first by name. The list of images to remove has the
+other copies, images of --against, and what cannot be read; --remove chooses otherwise. Nothing is
+ever deleted or overwritten. Checks: unreadable, exact_copy, near_copy, exact_leak, near_leak,
+wrong_name, one_pixel, animated, color_type, odd_file, dark, bright, low_information, blurry,
+aspect_ratio, size, outlier (with --model).
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 4 something was found (only with --strict).";
+
+/// Check images before training: copies, leaks, unreadable, blurred and odd ones
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches
+    #[arg(value_name = "DATA")]
+    data: String,
+    /// Other images, of which none should be in DATA, such as those to test with
+    #[arg(long, value_name = "OTHER")]
+    against: Option<String>,
+    /// Also find images whose features are unlike all others: a run folder, a weight file, hf:ORG/NAME, or `starter`
+    #[arg(long, value_name = "MODEL")]
+    model: Option<PathBuf>,
+    /// Checks to make, with commas between them [default: all]
+    #[arg(long, value_name = "CHECK,…", value_delimiter = ',')]
+    checks: Vec<Check>,
+    /// Checks whose images are to be removed [default: unreadable,exact_copy,near_copy,exact_leak,near_leak]
+    #[arg(long, value_name = "CHECK,…", value_delimiter = ',')]
+    remove: Vec<Check>,
+    /// A table with a row for each finding: .csv, .jsonl or .parquet
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace the file of --out if it exists
+    #[arg(long, requires = "out")]
+    force: bool,
+    /// Move the images to remove into this folder, with their paths below DATA
+    #[arg(long, value_name = "DIR", conflicts_with = "link_to")]
+    move_to: Option<PathBuf>,
+    /// Make links to the images to remove in this folder; DATA stays as it is
+    #[arg(long, value_name = "DIR")]
+    link_to: Option<PathBuf>,
+    /// Exit with code 4 if anything was found
+    #[arg(long)]
+    strict: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    machine: UseArgs,
+}
+
+/// Looks, says what was found, and moves what is asked for.
+pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    let format = args.out.as_deref().map(format_of).transpose()?;
+    args.out.as_deref().map_or(Ok(()), |out| out_file::check(out, args.force))?;
+    let relocation = args.relocation()?;
+    let schema = finding_schema();
+    // A file that cannot be written is noticed before the work.
+    let table = match (&args.out, format) {
+        (Some(path), Some(format)) => {
+            Some(table_in_file(&twist_io::followed(path), format, &schema, &args.protocol())?)
+        }
+        _ => None,
+    };
+    let opened = args.model.as_deref().map(|model| args.machine.open(model, talk)).transpose()?;
+    let dataset = sources::open_all(&args.data, "none", talk)?;
+    if let Some(relocation) = &relocation {
+        relocation.check_files(&*dataset)?;
+    }
+    let against = args.against.as_deref().map(|other| sources::open_all(other, "none", talk)).transpose()?;
+
+    let began = Instant::now();
+    let mut audit = args.look(&dataset, against.as_ref(), talk);
+    let seconds = began.elapsed().as_secs_f64();
+    if let Some(opened) = &opened
+        && args.checks().contains(&Check::Outlier)
+    {
+        audit.findings.extend(outliers::outliers(opened, &dataset, &args.removed(), talk)?);
+    }
+    let images = audit.images + audit.against.unwrap_or(0);
+    let speed = rate(images as f64 / seconds);
+    talk.say(format!("{} in {seconds:.1} s, {speed}/s", counted(images as u64, "image")));
+    for image in &audit.against_unreadable {
+        talk.warn(format!("--against: {} is not compared: {}", image.path, image.reason));
+    }
+    if let (Some(mut table), Some(path)) = (table, &args.out) {
+        table.push(&finding_rows(&schema, &audit.findings)?)?;
+        table.finish()?;
+        talk.say(format!("{} in {}", counted(audit.findings.len() as u64, "row"), path.display()));
+    }
+    if args.json {
+        to_stdout(serde_json::to_string_pretty(&shown::as_json(&audit, &*dataset, args.protocol()))?)?;
+    } else {
+        shown::for_people(&audit, args.out.is_some()).into_iter().try_for_each(to_stdout)?;
+    }
+    if let Some(relocation) = &relocation {
+        talk.say(relocation.apply(&*dataset, &audit.removed())?);
+    }
+    Ok(if args.strict && !audit.findings.is_empty() { Exit::Found } else { Exit::Done })
+}
+
+impl Args {
+    fn checks(&self) -> BTreeSet<Check> {
+        if self.checks.is_empty() { Check::ALL.into() } else { self.checks.iter().copied().collect() }
+    }
+
+    fn removed(&self) -> BTreeSet<Check> {
+        if self.remove.is_empty() { Check::REMOVED.into() } else { self.remove.iter().copied().collect() }
+    }
+
+    fn relocation(&self) -> anyhow::Result<Option<Relocation>> {
+        let (how, folder) = match (&self.move_to, &self.link_to) {
+            (Some(folder), _) => (How::Move, folder),
+            (None, Some(folder)) => (How::Link, folder),
+            (None, None) => return Ok(None),
+        };
+        let sources = [Some(self.data.as_str()), self.against.as_deref()];
+        Ok(Some(Relocation::new(how, folder, sources.into_iter().flatten())?))
+    }
+
+    /// What defines the findings.
+    fn protocol(&self) -> serde_json::Value {
+        serde_json::json!({
+            "data": self.data,
+            "against": self.against,
+            "model": self.model,
+            "checks": self.checks(),
+            "remove": self.removed(),
+            "twist": env!("CARGO_PKG_VERSION"),
+        })
+    }
+
+    /// Looks at all images, with a bar for each of the two passes.
+    fn look(&self, dataset: &Arc<dyn Dataset>, against: Option<&Arc<dyn Dataset>>, talk: &Talk) -> Audit {
+        let images = (dataset.len() + against.map_or(0, |other| other.len())) as u64;
+        let decoding = bar::counting(images, "decoding", talk);
+        let comparing = OnceLock::new();
+        let decoded = |done: usize| decoding.set_position(done as u64);
+        let compared = |done: usize| {
+            let bar = comparing.get_or_init(|| {
+                decoding.finish_and_clear();
+                bar::counting(images, "comparing", talk)
+            });
+            bar.set_position(done as u64);
+        };
+        let threads = self.machine.threads.map_or(0, usize::from);
+        let options = AuditOptions {
+            checks: self.checks(),
+            remove: self.removed(),
+            survey: SurveyOptions { threads, progress: Some(&decoded) },
+            compared: &compared,
+        };
+        let audit = twist_data::audit(&**dataset, against.map(|other| &**other), &options);
+        decoding.finish_and_clear();
+        comparing.get().into_iter().for_each(|bar| bar.finish_and_clear());
+        audit
+    }
+}
+
+/// The format of `--out`, which must hold text.
+fn format_of(path: &Path) -> Result<TableFormat, Usage> {
+    match TableFormat::of_path(path) {
+        Some(format @ (TableFormat::Csv | TableFormat::JsonLines | TableFormat::Parquet)) => Ok(format),
+        _ => {
+            Err(Usage(format!("--out {}: give a name that ends in .csv, .jsonl or .parquet", path.display())))
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Whether a data set is fit to train on: what is there twice, what cannot be read, and what is odd.
+//!
+//! Each image is decoded once, and about a kilobyte and a half of it is kept ([`look`]): hashes of its bytes and pixels, its
+//! figures, and a gray thumbnail of 32 × 32. Near copies are found among the thumbnails: [`windows`] computes perceptual hashes
+//! of the image and of the parts that a crop may show, [`index`] finds hashes that are nearly equal without comparing all with
+//! all, and [`compare`] decides on the pixels. `docs/audit.md` has what each check computes and how well.
+
+mod check;
+mod fences;
+mod finding;
+
+mod gray;
+mod look;
+mod quality;
+
+mod compare;
+mod index;
+mod thumbnail;
+mod windows;
+
+mod copies;
+mod search;
+mod sets;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+pub use self::check::Check;
+use self::copies::{Copies, Copy, copies};
+pub use self::fences::fences;
+pub use self::finding::{Action, Finding};
+use self::look::Look;
+use crate::dataset::{Dataset, LeftOut};
+use crate::survey::{OnProgress, SurveyOptions, Unreadable, in_threads};
+
+/// What to look for, and how.
+#[derive(Clone)]
+pub struct AuditOptions<'a> {
+    /// What is reported.
+    pub checks: BTreeSet<Check>,
+    /// Checks whose images are to be removed.
+    pub remove: BTreeSet<Check>,
+    /// Threads, and who is told how many images were decoded.
+    pub survey: SurveyOptions<'a>,
+    /// Told how many images were compared.
+    pub compared: OnProgress<'a>,
+}
+
+/// What was found in a data set.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Number of images.
+    pub images: usize,
+    /// Number of images of the other data set.
+    pub against: Option<usize>,
+    /// All findings, by check, those of a group together.
+    pub findings: Vec<Finding>,
+    /// Images of the other data set that cannot be read, and are therefore not compared.
+    pub against_unreadable: Vec<Unreadable>,
+    /// What else was found beside the images.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Looks at every image of `dataset`, and for the same images in `against`.
+///
+/// The result does not depend on the number of threads.
+pub fn audit(dataset: &dyn Dataset, against: Option<&dyn Dataset>, options: &AuditOptions<'_>) -> Audit {
+    let (looks, unreadable) = look_at(dataset, &options.survey, 0);
+    let (others, against_unreadable) =
+        against.map_or_else(Default::default, |other| look_at(other, &options.survey, dataset.len()));
+    let wants = |check: &Check| options.checks.contains(check);
+    let is_near = wants(&Check::NearCopy) || (against.is_some() && wants(&Check::NearLeak));
+    let copies = in_threads(options.survey.threads, || copies(&looks, &others, is_near, options.compared));
+
+    let mut found = Findings { dataset, options, all: Vec::new() };
+    for (index, image) in &unreadable {
+        found.add(*index, Check::Unreadable, None, None, &image.reason);
+    }
+    found.copies(&looks, &copies);
+    if let Some(against) = against {
+        found.leaks(&looks, &others, &copies, against);
+    }
+    for look in &looks {
+        for oddity in &look.oddities {
+            found.add(look.index, oddity.check, oddity.value, None, &oddity.why);
+        }
+    }
+    found.color_types(&looks);
+    found.sizes(&looks);
+    found.all.retain(|finding| wants(&finding.check));
+    found.all.sort_by_key(|finding| (finding.group.is_none(), finding.group));
+    // Groups stand where copies stand: after what cannot be read.
+    found.all.sort_by_key(|finding| match finding.group {
+        Some(_) => Check::ExactCopy,
+        None => finding.check,
+    });
+    Audit {
+        images: dataset.len(),
+        against: against.map(Dataset::len),
+        findings: found.all,
+        against_unreadable: against_unreadable.into_iter().map(|(_, image)| image).collect(),
+        left_out: dataset.left_out().to_vec(),
+    }
+}
+
+/// Decodes each image once. Returns what was seen, and the numbers of images that cannot be read. `done` images were decoded
+/// before.
+fn look_at(
+    dataset: &dyn Dataset,
+    survey: &SurveyOptions<'_>,
+    done: usize,
+) -> (Vec<Look>, Vec<(usize, Unreadable)>) {
+    let indices: Vec<usize> = (0..dataset.len()).collect();
+    let progress = |now: usize| survey.progress.map_or((), |progress| progress(done + now));
+    let survey = SurveyOptions { progress: Some(&progress), ..*survey };
+    let looks = survey.run(dataset, &indices, |index, stored, image, note| {
+        Look::of(index, &dataset.path(index), stored, image, note)
+    });
+    let (mut seen, mut unreadable) = (Vec::with_capacity(looks.len()), Vec::new());
+    for (index, look) in looks.into_iter().enumerate() {
+        match look {
+            Ok(look) => seen.push(look),
+            Err(error) => unreadable.push((index, error)),
+        }
+    }
+    (seen, unreadable)
+}
+
+/// Collects findings.
+struct Findings<'a> {
+    dataset: &'a dyn Dataset,
+    options: &'a AuditOptions<'a>,
+    all: Vec<Finding>,
+}
+
+impl Findings<'_> {
+    fn add(&mut self, index: usize, check: Check, value: Option<f64>, other: Option<String>, why: &str) {
+        let action = if self.options.remove.contains(&check) { Action::Remove } else { Action::Look };
+        let path = self.dataset.path(index);
+        self.all.push(Finding { index, path, check, value, group: None, action, other, why: why.to_owned() });
+    }
+
+    /// Every member of every group.
+    fn copies(&mut self, looks: &[Look], copies: &Copies) {
+        let mut number = 0;
+        for group in &copies.groups {
+            let checks: Vec<Option<Check>> =
+                group.members.iter().map(|member| member.copy_of.map(|(_, copy)| check_of(copy))).collect();
+            // Without near copies, only images with an equal one are of interest.
+            if !checks.iter().flatten().any(|check| self.options.checks.contains(check)) {
+                continue;
+            }
+            number += 1;
+            let strictest = checks.iter().flatten().max().copied().unwrap_or(Check::ExactCopy);
+            for member in &group.members {
+                let index = looks[member.look].index;
+                match member.copy_of {
+                    Some((other, copy)) => {
+                        let other = self.dataset.path(looks[other].index);
+                        self.add(index, check_of(copy), Some(value_of(copy)), Some(other), why_of(copy));
+                    }
+                    None => {
+                        self.add(
+                            index,
+                            strictest,
+                            None,
+                            None,
+                            "the best of its group, or not a copy of the best",
+                        );
+                        self.all.iter_mut().last().into_iter().for_each(|own| own.action = Action::Keep);
+                    }
+                }
+                self.all.iter_mut().last().into_iter().for_each(|own| own.group = Some(number));
+            }
+        }
+    }
+
+    fn leaks(&mut self, looks: &[Look], others: &[Look], copies: &Copies, against: &dyn Dataset) {
+        for leak in &copies.leaks {
+            let check = match check_of(leak.copy) {
+                Check::ExactCopy => Check::ExactLeak,
+                _ => Check::NearLeak,
+            };
+            let other = against.path(others[leak.other].index);
+            let value = Some(value_of(leak.copy));
+            self.add(looks[leak.look].index, check, value, Some(other), why_of(leak.copy));
+        }
+    }
+
+    /// Images of a colour type that loses something and that less than half of the images have.
+    fn color_types(&mut self, looks: &[Look]) {
+        const USUAL: [&str; 3] = ["RGB", "gray", "palette"];
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let types = || looks.iter().filter_map(|look| Some((look, look.color_type.as_deref()?)));
+        types().for_each(|(_, color)| *counts.entry(color).or_default() += 1);
+        for (look, color) in types() {
+            if !USUAL.contains(&color) && 2 * counts[color] < looks.len() {
+                let why = format!("its file has the colour type {color}; it is read as RGB of 8 bits");
+                self.add(look.index, Check::ColorType, None, None, &why);
+            }
+        }
+    }
+
+    /// Images whose side is far from that of the others.
+    fn sizes(&mut self, looks: &[Look]) {
+        let side = |look: &Look| (look.pixels() as f64).sqrt();
+        let Some((least, most)) = fences(looks.iter().map(side).collect()) else { return };
+        for look in looks {
+            let own = side(look);
+            if own < least || own > most {
+                let why = format!(
+                    "{} x {} pixels; the root of the area is usually between {:.0} and {most:.0} here",
+                    look.size.0,
+                    look.size.1,
+                    least.max(1.0)
+                );
+                self.add(look.index, Check::Size, Some(own), None, &why);
+            }
+        }
+    }
+}
+
+fn check_of(copy: Copy) -> Check {
+    match copy {
+        Copy::EqualBytes | Copy::EqualPixels => Check::ExactCopy,
+        Copy::Near(_) => Check::NearCopy,
+    }
+}
+
+fn value_of(copy: Copy) -> f64 {
+    match copy {
+        Copy::EqualBytes | Copy::EqualPixels => 1.0,
+        Copy::Near(likeness) => f64::from(likeness),
+    }
+}
+
+fn why_of(copy: Copy) -> &'static str {
+    match copy {
+        Copy::EqualBytes => "equal bytes",
+        Copy::EqualPixels => "equal pixels in another file",
+        Copy::Near(_) => "one shows the other or a part of it",
+    }
+}
+
+impl Audit {
+    /// Numbers of the images to remove, ascending.
+    pub fn removed(&self) -> Vec<usize> {
+        let removed = self.findings.iter().filter(|finding| finding.action == Action::Remove);
+        removed.map(|finding| finding.index).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// How many images each check found: those that are kept only because others repeat them do not count.
+    pub fn counts(&self) -> BTreeMap<Check, usize> {
+        let mut images: HashMap<Check, BTreeSet<usize>> = HashMap::new();
+        for finding in self.findings.iter().filter(|finding| finding.action != Action::Keep) {
+            images.entry(finding.check).or_default().insert(finding.index);
+        }
+        images.into_iter().map(|(check, images)| (check, images.len())).collect()
+    }
+}
