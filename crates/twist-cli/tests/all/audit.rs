@@ -236,3 +236,62 @@ fn a_model_finds_what_is_unlike_the_rest() {
     assert!(findings.iter().all(|finding| finding["check"] == "outlier"), "{findings:?}");
     assert_eq!(found["protocol"]["model"], "run");
 }
+
+#[test]
+fn of_every_image_a_file_stays() {
+    let place = Place::new();
+    scenes(&place);
+    // Another name of a file, which comes first.
+    std::os::unix::fs::symlink("2.png", place.path("photos/a/1-link.png")).unwrap();
+    // A blurred image of more pixels than the sharp one, of which it is a copy.
+    let blurred = image::imageops::blur(&resize(&scene(1), 240, 180, FilterType::Triangle), 6.0);
+    blurred.save(place.path("photos/b/large-1.png")).unwrap();
+    let found = json(&place.run("audit photos --json"));
+    assert!(removed(&found).keys().all(|path| !path.ends_with("2.png")), "{found}");
+    place.run("audit photos --remove blurry,near_copy,exact_copy --move-to gone").exits(0);
+    for file in ["photos/a/2.png", "photos/b/1.png"] {
+        assert!(place.path(file).is_file(), "{file}");
+    }
+    // All images are in the other set as well: in the same files.
+    place.run("audit photos --against photos --move-to leaks").exits(0);
+    assert!(place.path("photos/a/0.png").is_file() && place.path("photos/b/7.png").is_file());
+}
+
+#[test]
+fn images_that_differ_in_what_is_not_read_are_only_looked_at() {
+    let place = Place::new();
+    scenes(&place);
+    for (name, corner) in [("one", 0), ("two", 90)] {
+        let hole = |x: u32, y: u32| if x < 30 + corner && y < 40 { 0 } else { 255 };
+        let icon = image::RgbaImage::from_fn(120, 90, |x, y| {
+            let Rgb([r, g, b]) = *scene(20).get_pixel(x, y);
+            image::Rgba([r, g, b, hole(x, y)])
+        });
+        icon.save(place.path(format!("photos/a/icon-{name}.png"))).unwrap();
+    }
+    let found = json(&place.run("audit photos --json"));
+    assert_eq!(removed(&found).len(), 0, "{found}");
+    let findings = found["findings"].as_array().unwrap();
+    assert!(
+        findings.iter().any(|finding| finding["why"].as_str().unwrap().contains("transparency")),
+        "{found}"
+    );
+}
+
+#[test]
+fn checks_that_cannot_be_made_and_folders_of_the_images_are_refused() {
+    let place = Place::new();
+    scenes(&place);
+    for (line, said) in [
+        ("audit photos --checks outlier --strict", "--model"),
+        ("audit photos --checks near_leak", "--against"),
+        ("audit photos --checks blurry --remove dark", "--checks"),
+    ] {
+        place.run(line).exits(2).says(&[said]);
+    }
+    plant(&place);
+    place.run("audit photos/*/*.png --move-to photos/a/gone").exits(2).says(&["a folder of the images"]);
+    let found = json(&place.run("audit photos --json"));
+    let made = found["protocol"]["checks"].as_array().unwrap();
+    assert!(!made.iter().any(|check| check == "outlier" || check == "near_leak"), "{made:?}");
+}

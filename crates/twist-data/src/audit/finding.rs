@@ -46,3 +46,11 @@ pub struct Finding {
     /// What it means, with the remedy where there is one.
     pub why: String,
 }
+
+impl Finding {
+    /// Somebody should look at it before it goes.
+    pub(super) fn look_at(&mut self, because: &str) {
+        self.action = Action::Look;
+        self.why = format!("{}; {because}", self.why);
+    }
+}

@@ -38,7 +38,16 @@ pub(super) struct Oddity {
     pub(super) why: String,
 }
 
+/// Colour types of which reading loses nothing.
+pub(super) const WHOLE: [&str; 3] = ["RGB", "gray", "palette"];
+
 impl Look {
+    /// Whether all that its file shows was read: no transparency, no more than 8 bits, no further pages.
+    pub(super) fn is_read_whole(&self) -> bool {
+        let is_single = self.oddities.iter().all(|oddity| oddity.check != Check::Animated);
+        is_single && self.color_type.as_deref().is_none_or(|color| WHOLE.contains(&color))
+    }
+
     /// Of the image `name`.
     pub(super) fn of(
         index: usize,

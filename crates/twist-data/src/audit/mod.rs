@@ -22,13 +22,14 @@ mod copies;
 mod search;
 mod sets;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 
 pub use self::check::Check;
 use self::copies::{Copies, Copy, copies};
 pub use self::fences::fences;
 pub use self::finding::{Action, Finding};
-use self::look::Look;
+use self::look::{Look, WHOLE};
 use crate::dataset::{Dataset, LeftOut};
 use crate::survey::{OnProgress, SurveyOptions, Unreadable, in_threads};
 
@@ -93,13 +94,15 @@ pub fn audit(dataset: &dyn Dataset, against: Option<&dyn Dataset>, options: &Aud
         Some(_) => Check::ExactCopy,
         None => finding.check,
     });
-    Audit {
+    let mut audit = Audit {
         images: dataset.len(),
         against: against.map(Dataset::len),
         findings: found.all,
         against_unreadable: against_unreadable.into_iter().map(|(_, image)| image).collect(),
         left_out: dataset.left_out().to_vec(),
-    }
+    };
+    audit.settle(dataset, against);
+    audit
 }
 
 /// Decodes each image once. Returns what was seen, and the numbers of images that cannot be read. `done` images were decoded
@@ -155,8 +158,14 @@ impl Findings<'_> {
                 let index = looks[member.look].index;
                 match member.copy_of {
                     Some((other, copy)) => {
-                        let other = self.dataset.path(looks[other].index);
-                        self.add(index, check_of(copy), Some(value_of(copy)), Some(other), why_of(copy));
+                        let path = self.dataset.path(looks[other].index);
+                        let is_whole =
+                            [member.look, other].into_iter().all(|look| looks[look].is_read_whole());
+                        let is_sure = is_whole || copy != Copy::EqualPixels;
+                        let why = if is_sure { why_of(copy) } else { PARTS };
+                        self.add(index, check_of(copy), Some(value_of(copy)), Some(path), why);
+                        let look_at = self.all.iter_mut().last().filter(|_| !is_sure);
+                        look_at.into_iter().for_each(|own| own.action = Action::Look);
                     }
                     None => {
                         self.add(
@@ -188,12 +197,11 @@ impl Findings<'_> {
 
     /// Images of a colour type that loses something and that less than half of the images have.
     fn color_types(&mut self, looks: &[Look]) {
-        const USUAL: [&str; 3] = ["RGB", "gray", "palette"];
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let types = || looks.iter().filter_map(|look| Some((look, look.color_type.as_deref()?)));
         types().for_each(|(_, color)| *counts.entry(color).or_default() += 1);
         for (look, color) in types() {
-            if !USUAL.contains(&color) && 2 * counts[color] < looks.len() {
+            if !WHOLE.contains(&color) && 2 * counts[color] < looks.len() {
                 let why = format!("its file has the colour type {color}; it is read as RGB of 8 bits");
                 self.add(look.index, Check::ColorType, None, None, &why);
             }
@@ -219,6 +227,10 @@ impl Findings<'_> {
     }
 }
 
+/// Why images with equal pixels may be no copies.
+const PARTS: &str =
+    "equal pixels as they are read; transparency, depth or further pages, which are not read, may differ";
+
 fn check_of(copy: Copy) -> Check {
     match copy {
         Copy::EqualBytes | Copy::EqualPixels => Check::ExactCopy,
@@ -242,6 +254,49 @@ fn why_of(copy: Copy) -> &'static str {
 }
 
 impl Audit {
+    /// Takes images off the list to remove where more would go than a copy: copies of an image that goes itself, files that stay
+    /// under another name or are in `against`, and files that cannot be opened, of which nobody knows what they hold. To be called
+    /// again after findings were added.
+    pub fn settle(&mut self, dataset: &dyn Dataset, against: Option<&dyn Dataset>) {
+        let goes_itself: HashSet<String> = self
+            .findings
+            .iter()
+            .filter(|finding| finding.action == Action::Remove && finding.group.is_none())
+            .map(|finding| finding.path.clone())
+            .collect();
+        for finding in self.findings.iter_mut().filter(|finding| finding.group.is_some()) {
+            let other_goes = finding.other.as_ref().is_some_and(|other| goes_itself.contains(other));
+            match finding.action {
+                Action::Keep if goes_itself.contains(&finding.path) => finding.action = Action::Remove,
+                Action::Remove if other_goes => finding.look_at("the image that it repeats goes itself"),
+                _ => {}
+            }
+        }
+        let closed = |index| dataset.file(index).is_some_and(|file| std::fs::File::open(file).is_err());
+        let unreadable = self.findings.iter_mut().filter(|finding| finding.check == Check::Unreadable);
+        for finding in unreadable.filter(|finding| finding.action == Action::Remove && closed(finding.index))
+        {
+            finding.look_at("it may be a good image");
+        }
+        let removed = self.removed();
+        if removed.is_empty() {
+            return;
+        }
+        let real = |data: &dyn Dataset, index| data.file(index).and_then(|file| file.canonicalize().ok());
+        let stays = (0..dataset.len()).filter(|index| removed.binary_search(index).is_err());
+        let mut names: HashSet<PathBuf> = stays.filter_map(|index| real(dataset, index)).collect();
+        names.extend(
+            against.into_iter().flat_map(|other| (0..other.len()).filter_map(|index| real(other, index))),
+        );
+        for finding in self.findings.iter_mut().filter(|finding| finding.action == Action::Remove) {
+            // A link goes alone: what it leads to stays.
+            let is_link = dataset.file(finding.index).is_some_and(|file| file.is_symlink());
+            if !is_link && real(dataset, finding.index).is_some_and(|file| names.contains(&file)) {
+                finding.look_at("it is another name of a file that stays");
+            }
+        }
+    }
+
     /// Numbers of the images to remove, ascending.
     pub fn removed(&self) -> Vec<usize> {
         let removed = self.findings.iter().filter(|finding| finding.action == Action::Remove);

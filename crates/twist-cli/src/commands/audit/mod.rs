@@ -82,6 +82,7 @@ pub(crate) struct Args {
 
 /// Looks, says what was found, and moves what is asked for.
 pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
+    args.can_check()?;
     let format = args.out.as_deref().map(format_of).transpose()?;
     args.out.as_deref().map_or(Ok(()), |out| out_file::check(out, args.force))?;
     let relocation = args.relocation()?;
@@ -107,6 +108,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         && args.checks().contains(&Check::Outlier)
     {
         audit.findings.extend(outliers::outliers(opened, &dataset, &args.removed(), talk)?);
+        audit.settle(&*dataset, against.as_deref());
     }
     let images = audit.images + audit.against.unwrap_or(0);
     let speed = rate(images as f64 / seconds);
@@ -131,8 +133,36 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 }
 
 impl Args {
+    /// Whether each check that is named can be made.
+    fn can_check(&self) -> Result<(), Usage> {
+        let lacking = |check: &Check| match check {
+            Check::Outlier if self.model.is_none() => Some("--model MODEL"),
+            Check::ExactLeak | Check::NearLeak if self.against.is_none() => Some("--against OTHER"),
+            _ => None,
+        };
+        for check in self.checks.iter().chain(&self.remove) {
+            if let Some(flag) = lacking(check) {
+                return Err(Usage(format!("the check {} needs {flag}", check.name())));
+            }
+        }
+        match self.remove.iter().find(|check| !self.checks().contains(check)) {
+            Some(check) => Err(Usage(format!(
+                "--remove {}: it is not one of --checks; name it there, too",
+                check.name()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// The checks that are made.
     fn checks(&self) -> BTreeSet<Check> {
-        if self.checks.is_empty() { Check::ALL.into() } else { self.checks.iter().copied().collect() }
+        let can = |check: &Check| match check {
+            Check::Outlier => self.model.is_some(),
+            Check::ExactLeak | Check::NearLeak => self.against.is_some(),
+            _ => true,
+        };
+        let named = if self.checks.is_empty() { &Check::ALL[..] } else { &self.checks };
+        named.iter().copied().filter(can).collect()
     }
 
     fn removed(&self) -> BTreeSet<Check> {

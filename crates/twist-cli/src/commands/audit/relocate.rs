@@ -1,5 +1,6 @@
 //! Images that go: moved into another folder, or linked from there. Nothing is deleted and nothing is overwritten.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
@@ -33,6 +34,10 @@ impl How {
 pub(super) struct Relocation {
     how: How,
     folder: PathBuf,
+    /// The folders whose images are looked at, as they were written and with links followed.
+    sources: Vec<(String, PathBuf)>,
+    /// That of DATA, where it is a folder.
+    data: Option<PathBuf>,
 }
 
 /// An image and its new place.
@@ -42,8 +47,8 @@ struct Step {
 }
 
 impl Relocation {
-    /// `folder` may not exist yet, and it may not lie in one of the folders whose images are looked at: the next audit would find
-    /// them there again.
+    /// `folder` may not exist yet, and it may not lie in one of the folders whose images are looked at (`sources`, DATA first): the
+    /// next audit would find them there again.
     ///
     /// # Errors
     /// [`Usage`] where it does, or is a file.
@@ -56,14 +61,41 @@ impl Relocation {
         if folder.exists() && !folder.is_dir() {
             return Err(Usage(format!("{flag} {shown}: it is a file; give the name of a folder")).into());
         }
-        let place = real(folder)?;
-        for source in sources.filter(|source| Path::new(source).is_dir()) {
-            if place.starts_with(fs_err::canonicalize(source)?) {
-                let why = "the next audit would find the images there again; name a folder beside it";
-                return Err(Usage(format!("{flag} {shown}: it lies in {source}: {why}")).into());
+        let mut place = Self { how, folder: real(folder)?, sources: Vec::new(), data: None };
+        for (number, source) in sources.enumerate().filter(|(_, source)| Path::new(source).is_dir()) {
+            let folder = fs_err::canonicalize(source)?;
+            place.data = place.data.or_else(|| (number == 0).then(|| folder.clone()));
+            place.sources.push((source.to_owned(), folder));
+        }
+        place.lies_outside(&place.folder)?;
+        Ok(place)
+    }
+
+    /// # Errors
+    /// [`Usage`] where a folder lies in one whose images are looked at.
+    fn lies_outside(&self, folder: &Path) -> Result<(), Usage> {
+        let Some((source, _)) = self.sources.iter().find(|(_, source)| folder.starts_with(source)) else {
+            return Ok(());
+        };
+        let why = "the next audit would find the images there again; name a folder beside it";
+        let (flag, shown) = (self.how.flag(), folder.display());
+        Err(Usage(format!("{flag} {shown}: it lies in {source}: {why}")))
+    }
+
+    /// # Errors
+    /// [`Usage`] where the new folder lies in one that holds images of the data set, such as those of a pattern.
+    fn is_beside_images(&self, dataset: &dyn Dataset) -> anyhow::Result<()> {
+        let files = (0..dataset.len()).filter_map(|index| dataset.file(index));
+        let folders: HashSet<PathBuf> = files.filter_map(|file| Some(file.parent()?.to_owned())).collect();
+        for folder in &folders {
+            if self.folder.starts_with(real(folder)?) {
+                let (flag, shown) = (self.how.flag(), self.folder.display());
+                let why =
+                    format!("it lies in {}, a folder of the images; name one beside it", folder.display());
+                return Err(Usage(format!("{flag} {shown}: {why}")).into());
             }
         }
-        Ok(Self { how, folder: place })
+        Ok(())
     }
 
     /// Whether images of this data set can go anywhere.
@@ -88,14 +120,25 @@ impl Relocation {
     /// be called again.
     pub(super) fn apply(&self, dataset: &dyn Dataset, images: &[usize]) -> anyhow::Result<String> {
         let mut steps = Vec::with_capacity(images.len());
-        let mut there = 0;
+        let (mut there, mut elsewhere) = (0, 0);
+        self.is_beside_images(dataset)?;
         for &index in images {
             let path = dataset.path(index);
             let from = dataset.file(index).with_context(|| format!("{path} has no file of its own"))?;
             let from = std::path::absolute(from)?;
+            let real_file = fs_err::canonicalize(&from)?;
+            let is_elsewhere = self.data.as_ref().is_some_and(|data| !real_file.starts_with(data));
+            if self.how == How::Move && is_elsewhere && !from.is_symlink() {
+                elsewhere += 1;
+                continue;
+            }
             let step = Step { to: self.folder.join(below(&path, self.how)?), from };
+            let parent = step.to.parent().unwrap_or(&self.folder);
+            self.lies_outside(&real(parent)?)?;
             if self.is_done(&step)? { there += 1 } else { steps.push(step) }
         }
+        // Links first: they are read before what they lead to has another place.
+        steps.sort_by_key(|step| !step.from.is_symlink());
         for step in &steps {
             let Step { from, to } = step;
             if let Some(parent) = to.parent() {
@@ -111,7 +154,12 @@ impl Relocation {
         }
         let what = if self.how == How::Move { "moved to" } else { "linked in" };
         let before = if there == 0 { String::new() } else { format!(", {there} were there already") };
-        Ok(format!("{} {what} {}{before}", counted(steps.len() as u64, "image"), self.folder.display()))
+        let elsewhere = match elsewhere {
+            0 => String::new(),
+            count => format!(", {} behind links to other folders stayed", counted(count, "image")),
+        };
+        let images = counted(steps.len() as u64, "image");
+        Ok(format!("{images} {what} {}{before}{elsewhere}", self.folder.display()))
     }
 
     /// Whether an earlier call did this step.
