@@ -281,7 +281,6 @@ mod tests {
             let step = continue_from(&mut state, &plan, &case.released()).unwrap();
             assert_eq!(step, 6, "three epochs of two steps");
             let off = case.off_after(&plan, &mut state, step);
-            println!("{}: {off:e}", case.name);
             assert!(off < 1e-5, "{}: {off:e}", case.name);
         }
     }
@@ -322,7 +321,6 @@ mod tests {
         ];
         for (case, change) in changes {
             let off = case.off(&case.released(), &[change]);
-            println!("{} with {change}: {off:e}", case.name);
             assert!(off > 5e-5, "{} with {change}: {off:e}", case.name);
         }
         let mut taught_by_itself = VIT_TEACHER.released();

@@ -272,7 +272,7 @@ impl Audit {
                 _ => {}
             }
         }
-        let closed = |index| dataset.file(index).is_some_and(|file| std::fs::File::open(file).is_err());
+        let closed = |index| dataset.file(index).is_some_and(|file| fs_err::File::open(file).is_err());
         let unreadable = self.findings.iter_mut().filter(|finding| finding.check == Check::Unreadable);
         for finding in unreadable.filter(|finding| finding.action == Action::Remove && closed(finding.index))
         {
@@ -282,7 +282,8 @@ impl Audit {
         if removed.is_empty() {
             return;
         }
-        let real = |data: &dyn Dataset, index| data.file(index).and_then(|file| file.canonicalize().ok());
+        let real =
+            |data: &dyn Dataset, index| data.file(index).and_then(|file| fs_err::canonicalize(file).ok());
         let stays = (0..dataset.len()).filter(|index| removed.binary_search(index).is_err());
         let mut names: HashSet<PathBuf> = stays.filter_map(|index| real(dataset, index)).collect();
         names.extend(
