@@ -45,6 +45,7 @@ pub mod machine;
 pub mod memory;
 mod norm_act;
 mod precision;
+mod random;
 
 mod ffi;
 mod fits;
@@ -57,3 +58,4 @@ pub use linear::linear;
 pub use machine::{CpuFeatures, cpu_features, version};
 pub use norm_act::{NormAct, norm_act};
 pub use precision::Precision;
+pub use random::RandomNumbers;

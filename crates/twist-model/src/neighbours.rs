@@ -71,7 +71,7 @@ mod tests {
     use tch::{Device, Kind};
 
     fn normalised(rows: i64, width: i64, seed: i64) -> Tensor {
-        tch::manual_seed(seed);
+        let _numbers = torch_ext::RandomNumbers::seeded(seed);
         let x = Tensor::randn([rows, width], (Kind::Float, Device::Cpu));
         &x / x.norm_scalaropt_dim(2, [1i64].as_slice(), true)
     }

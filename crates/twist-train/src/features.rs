@@ -14,7 +14,7 @@
 //! together. Synchronised norms on several GPUs give the same.
 
 use tch::{Tensor, no_grad};
-use torch_ext::{Autocast, grad};
+use torch_ext::{Autocast, RandomNumbers, grad};
 use twist_io::splitmix;
 use twist_nn::{Backbone, Mode, TwistNet};
 
@@ -123,7 +123,7 @@ impl Piece {
     fn forward(&self, backbone: &dyn Backbone, mode: Mode) -> Result<Tensor, TrainError> {
         let mut x = self.inputs[0].shallow_clone();
         for segment in 0..backbone.segments() {
-            self.drop_path.apply(segment);
+            let _numbers = self.drop_path.apply(segment);
             x = backbone.segment(segment, &x, mode)?;
         }
         Ok(x)
@@ -132,7 +132,7 @@ impl Piece {
     /// As [`Piece::forward`], untracked, and remembers what enters each segment. Needs no gradient.
     fn forward_keeping_inputs(&mut self, backbone: &dyn Backbone) -> Result<Tensor, TrainError> {
         for segment in 0..backbone.segments() {
-            self.drop_path.apply(segment);
+            let _numbers = self.drop_path.apply(segment);
             let x = backbone.segment(segment, &self.inputs[segment], Mode::TrainUntracked)?;
             self.inputs.push(x);
         }
@@ -164,7 +164,7 @@ impl Piece {
             let input = input.f_detach()?.f_set_requires_grad(segment > 0)?;
             let output = {
                 let _autocast = Autocast::scope(device, kind)?;
-                self.drop_path.apply(segment);
+                let _numbers = self.drop_path.apply(segment);
                 backbone.segment(segment, &input, self.tracked)?
             };
             grad::backward(&output, &gradient.f_to_kind(output.f_kind()?)?)?;
@@ -268,9 +268,8 @@ impl DropPathSeed {
         }
     }
 
-    fn apply(self, segment: usize) {
-        if let Some(seed) = self.seed {
-            tch::manual_seed(splitmix(seed ^ segment as u64) as i64);
-        }
+    /// The numbers that a segment draws while this is held.
+    fn apply(self, segment: usize) -> Option<RandomNumbers> {
+        self.seed.map(|seed| RandomNumbers::seeded(splitmix(seed ^ segment as u64) as i64))
     }
 }

@@ -90,7 +90,7 @@ const SHAPES: [&[i64]; 6] =
 
 #[test]
 fn forward_and_backward_equal_libtorch() {
-    tch::manual_seed(0);
+    let _numbers = torch_ext::RandomNumbers::seeded(0);
     let mut checked = 0;
     for shape in SHAPES {
         for (affine, residual, relu) in [
@@ -119,7 +119,7 @@ fn forward_and_backward_equal_libtorch() {
 /// is rounding error away from zero.
 #[test]
 fn bf16_rounds_outputs_only() {
-    tch::manual_seed(0);
+    let _numbers = torch_ext::RandomNumbers::seeded(0);
     for shape in SHAPES {
         for residual in [false, true] {
             let inputs = Inputs::new(shape, true, residual).prepared(Kind::BFloat16);
@@ -134,7 +134,7 @@ fn bf16_rounds_outputs_only() {
 
 #[test]
 fn eval_uses_the_running_statistics() {
-    tch::manual_seed(0);
+    let _numbers = torch_ext::RandomNumbers::seeded(0);
     for shape in SHAPES {
         let inputs = Inputs::new(shape, true, true);
         let (float, double) = (inputs.prepared(Kind::Float), inputs.prepared(Kind::Double));
@@ -148,7 +148,7 @@ fn eval_uses_the_running_statistics() {
 
 #[test]
 fn results_do_not_depend_on_threads() {
-    tch::manual_seed(0);
+    let _numbers = torch_ext::RandomNumbers::seeded(0);
     let inputs = Inputs::new(&[16, 32, 20, 20], true, true);
     let before = torch_ext::machine::threads();
     let mut runs = Vec::new();

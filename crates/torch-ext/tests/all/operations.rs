@@ -201,7 +201,7 @@ fn layouts_keep_values() {
 
 #[test]
 fn a_linear_map_is_that_of_libtorch() {
-    tch::manual_seed(3);
+    let _numbers = torch_ext::RandomNumbers::seeded(3);
     let random = |shape: &[i64], kind: Kind| Tensor::randn(shape, (Kind::Float, Device::Cpu)).to_kind(kind);
     let shapes: [(&[i64], i64); 6] =
         [(&[5, 7], 3), (&[1, 384], 1), (&[2, 9, 16], 40), (&[2, 3, 4, 8], 8), (&[0, 8], 4), (&[8], 4)];

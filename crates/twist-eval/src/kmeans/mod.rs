@@ -168,7 +168,7 @@ mod tests {
 
     /// `per_group` points around each of `groups` far corners.
     fn groups(groups: i64, per_group: i64) -> (Tensor, Vec<i64>) {
-        tch::manual_seed(0);
+        let _numbers = torch_ext::RandomNumbers::seeded(0);
         let label = Tensor::arange(groups * per_group, (Kind::Int64, Device::Cpu)).remainder(groups);
         let noise = Tensor::randn([groups * per_group, groups], (Kind::Float, Device::Cpu)) * 0.1;
         (label.one_hot(groups).to_kind(Kind::Float) * 5.0 + noise, Vec::try_from(label).unwrap())

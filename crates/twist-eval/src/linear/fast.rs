@@ -331,7 +331,7 @@ mod tests {
 
     /// Two features decide between three classes, one never changes, one is noise of another size.
     fn features(rows: i64, seed: i64) -> (Tensor, Tensor) {
-        tch::manual_seed(seed);
+        let _numbers = torch_ext::RandomNumbers::seeded(seed);
         let labels = Tensor::arange(rows, (Kind::Int64, Device::Cpu)).remainder(3);
         let centres = Tensor::from_slice2(&[[0.0f32, 3.0], [3.0, 0.0], [-3.0, -3.0]]);
         let near =

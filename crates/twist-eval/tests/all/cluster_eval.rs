@@ -28,7 +28,7 @@ fn head() -> Model {
 
 /// Features around one direction for each class, of any length, and their labels.
 fn groups(len: i64) -> (Tensor, Vec<u32>) {
-    tch::manual_seed(7);
+    let _numbers = torch_ext::RandomNumbers::seeded(7);
     let class = Tensor::arange(len, (Kind::Int64, Device::Cpu)).remainder(CLASSES);
     let noise = Tensor::randn([len, 12], (Kind::Float, Device::Cpu)) * 0.05;
     let length = Tensor::rand([len, 1], (Kind::Float, Device::Cpu)) * 30.0 + 0.1;

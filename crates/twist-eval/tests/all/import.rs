@@ -101,7 +101,7 @@ fn resnet20(classes: i64) -> StateDict {
     let _ = config.build(&mut store.builder("")).unwrap();
     let mut state = StateDict::default();
     state.extend_prefixed("module.", store.state_dict().unwrap());
-    tch::manual_seed(1);
+    let _numbers = torch_ext::RandomNumbers::seeded(1);
     let weight = Tensor::randn([classes, 64], (Kind::Float, Device::Cpu));
     state.push("module.linear.weight", tensor_to_host(&weight).unwrap());
     state.push("module.linear.bias", tensor_to_host(&weight.select(1, 0)).unwrap());

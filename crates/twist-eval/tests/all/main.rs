@@ -17,6 +17,7 @@ mod unbelieved;
 use pictures::{Pictures, labelled, unlabelled};
 use support::{evaluator, net, plan};
 use tch::{Device, Kind, Tensor};
+use torch_ext::RandomNumbers;
 use twist_data::subset;
 use twist_eval::{EvalData, clusters_against_labels};
 use twist_model::{EvalInput, ModelError, NetworkOutputs};
@@ -76,11 +77,15 @@ fn an_evaluation_leaves_network_and_random_numbers_as_they_are() {
     let plan = plan(&data);
     let net = net(&plan);
     let before = net.store.state_dict().unwrap();
-    tch::manual_seed(5);
-    let expected = Tensor::rand([4], (Kind::Float, Device::Cpu));
-    tch::manual_seed(5);
+    let drawn = || Tensor::rand([4], (Kind::Float, Device::Cpu));
+    let expected = {
+        let _numbers = RandomNumbers::seeded(5);
+        drawn()
+    };
+    let numbers = RandomNumbers::seeded(5);
     let first = evaluator(data.clone()).scores(&net, &plan).unwrap();
-    assert_eq!(Tensor::rand([4], (Kind::Float, Device::Cpu)), expected);
+    assert_eq!(drawn(), expected);
+    drop(numbers);
     assert_eq!(net.store.state_dict().unwrap().0, before.0);
     assert_eq!(evaluator(data).scores(&net, &plan).unwrap(), first, "the same figures again");
 }

@@ -15,7 +15,7 @@ fn set(kind: OfficialKind, train: Arc<dyn Dataset>, test: Arc<dyn Dataset>) -> O
 
 /// Features of black and white pictures: one number that tells the class of most, and `noise` numbers that say nothing.
 fn features(dataset: &dyn Dataset, noise: i64, seed: i64, without: &[u32]) -> FeatureSet {
-    tch::manual_seed(seed);
+    let _numbers = torch_ext::RandomNumbers::seeded(seed);
     let indices: Vec<u32> = (0..dataset.len() as u32).filter(|index| !without.contains(index)).collect();
     let skipped = without.iter().map(|&index| Skipped {
         index,

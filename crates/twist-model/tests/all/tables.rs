@@ -165,7 +165,7 @@ fn row_groups_are_bounded() {
     let mut sink = table_in_file(&path, TableFormat::Parquet, &schema, &serde_json::Value::Null).unwrap();
     let dataset = unlabelled(512);
     let indices: Vec<u32> = (0..512).collect();
-    tch::manual_seed(1);
+    let _numbers = torch_ext::RandomNumbers::seeded(1);
     for _ in 0..12 {
         // 4 MiB that cannot be compressed.
         let features = Tensor::rand([512, 2_048], (Kind::Float, Device::Cpu));

@@ -115,7 +115,7 @@ fn result(graph: &Graph, input: (&str, Tensor), output: &str) -> Tensor {
 
 /// Gives every tensor values that matter: those of a new network are ones and zeros in many places.
 fn randomised(store: &Store) {
-    tch::manual_seed(1);
+    let _numbers = torch_ext::RandomNumbers::seeded(1);
     tch::no_grad(|| {
         for entry in store.entries() {
             let mut tensor = entry.tensor.shallow_clone();
@@ -128,6 +128,11 @@ fn randomised(store: &Store) {
             }
         }
     });
+}
+
+fn uniform(shape: &[i64]) -> Tensor {
+    let _numbers = torch_ext::RandomNumbers::seeded(2);
+    Tensor::rand(shape, (Kind::Float, Device::Cpu))
 }
 
 fn far(a: &Tensor, b: &Tensor) -> f64 {
@@ -173,7 +178,7 @@ fn recorded_networks_compute_what_the_networks_compute() {
             let features = net.record(&mut graph, &images).unwrap();
             assert_eq!(features.shape, [net.feature_dim()], "{name}");
             for batch in [1, 3] {
-                let pixels = Tensor::rand([batch, 3, side, side], (Kind::Float, Device::Cpu));
+                let pixels = uniform(&[batch, 3, side, side]);
                 let expected = net.forward(&pixels, Mode::Eval).unwrap();
                 let found = result(&graph, ("images", pixels), &features.name);
                 let far = far(&found, &expected);
@@ -193,7 +198,7 @@ fn a_recorded_head_computes_what_the_head_computes() {
         let mut graph = Graph::default();
         let features = graph.input("features", &[8]);
         let logits = head.record(&mut graph, &features).unwrap();
-        let rows = Tensor::rand([4, 8], (Kind::Float, Device::Cpu));
+        let rows = uniform(&[4, 8]);
         let expected = tch::no_grad(|| head.forward(&rows, 1, Mode::Eval)).unwrap();
         assert!(far(&result(&graph, ("features", rows), &logits.name), &expected) < 1e-5);
     }

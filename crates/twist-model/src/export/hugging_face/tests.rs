@@ -25,7 +25,7 @@ const NETWORKS: [(&str, u32, &str); 12] = [
 ];
 
 fn images(side: u32) -> Tensor {
-    tch::manual_seed(3);
+    let _numbers = torch_ext::RandomNumbers::seeded(3);
     Tensor::rand([2, 3, side.into(), side.into()], (Kind::Float, Device::Cpu))
 }
 

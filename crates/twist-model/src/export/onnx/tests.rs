@@ -12,7 +12,7 @@ use crate::export::tests::model;
 
 /// Weights, biases and statistics that all matter.
 fn randomised(model: Model) -> Model {
-    tch::manual_seed(5);
+    let _numbers = torch_ext::RandomNumbers::seeded(5);
     tch::no_grad(|| {
         for entry in model.store.entries() {
             let mut tensor = entry.tensor.shallow_clone();
