@@ -1,5 +1,6 @@
 //! Recognises weight files; for all other files, says what they are and what to do with them.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
 
@@ -28,7 +29,19 @@ pub enum WeightFormat {
 /// Says what another file is and what to do with it: a folder, a part of a network in several files, a git-lfs pointer, a
 /// web page, an archive, text; [`IoError::Empty`].
 pub fn weight_format(path: impl AsRef<Path>) -> Result<WeightFormat, IoError> {
-    let path = path.as_ref();
+    format(path.as_ref(), true)
+}
+
+/// As [`weight_format`], for a file that may be one of several of a network, whoever reads all of them.
+///
+/// # Errors
+/// As [`weight_format`].
+pub fn shard_format(path: impl AsRef<Path>) -> Result<WeightFormat, IoError> {
+    format(path.as_ref(), false)
+}
+
+/// `alone`: the file is to hold a whole network.
+fn format(path: &Path, alone: bool) -> Result<WeightFormat, IoError> {
     let other = |(what, remedy): (&str, String)| {
         let file = format!("{} is not a weight file (.pth, .pt, .th, .safetensors)", path.display());
         IoError::from(Refused::new(file).because(what).remedy(remedy))
@@ -43,8 +56,12 @@ pub fn weight_format(path: impl AsRef<Path>) -> Result<WeightFormat, IoError> {
         return Err(IoError::Empty(path.to_owned()));
     }
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    if let Some(part) = part(&name) {
-        return Err(other(part));
+    if let Some((what, join)) = part(&name).filter(|_| alone) {
+        let remedy = match path.parent().filter(|folder| has_index(folder)) {
+            Some(folder) => format!("give its folder, which has the index: {}", shell_word(folder)),
+            None => join,
+        };
+        return Err(other((what, remedy)));
     }
     if begins_safetensors(&start) {
         Ok(WeightFormat::Safetensors)
@@ -85,6 +102,13 @@ fn folder(path: &Path) -> (&'static str, String) {
         }
         None => ("it is a folder", "give the file of the weights".to_owned()),
     }
+}
+
+/// Whether an index of shards lies in a folder.
+fn has_index(folder: &Path) -> bool {
+    let named = |name: &OsStr| name.to_string_lossy().ends_with(".index.json");
+    fs_err::read_dir(folder)
+        .is_ok_and(|mut all| all.any(|entry| entry.is_ok_and(|entry| named(&entry.file_name()))))
 }
 
 fn is_named_as_weights(name: &str) -> bool {
@@ -183,7 +207,7 @@ mod tests {
     fn other_files_are_named_with_what_to_do() {
         let mut tar = vec![b'a'; 512];
         tar[257..262].copy_from_slice(b"ustar");
-        let cases: [(&str, &[u8], &[&str]); 16] = [
+        let cases: [(&str, &[u8], &[&str]); 17] = [
             (
                 "a.safetensors",
                 b"version https://git-lfs.github.com/spec/v1\noid sha256:12\n",
@@ -205,8 +229,9 @@ mod tests {
                 &["not a weight file (.pth, .pt, .th, .safetensors)", "text"],
             ),
             ("a.bin", &[7, 1, 2, 3], &["torch.save"]),
-            ("model.safetensors.index.json", b"{\"weight_map\": {}}", &["joined.safetensors", "save_file"]),
-            ("pytorch_model.bin.index.json", b"{\"weight_map\": {}}", &["joined.bin", "torch.save"]),
+            ("model.safetensors.index.json", b"{\"weight_map\": {}}", &["give its folder"]),
+            ("pytorch_model.bin.index.json", b"{\"weight_map\": {}}", &["give its folder"]),
+            ("model-00001-of-00002.bin", b"PK\x03\x04", &["joined.bin", "torch.save"]),
             (
                 "model-00001-of-00003.safetensors",
                 &[2, 0, 0, 0, 0, 0, 0, 0, b'{', b'}'],
@@ -229,6 +254,11 @@ mod tests {
         assert_eq!(told("a.safetensors", b"PK\x03\x04\0\0"), Ok(WeightFormat::Pickle));
         assert_eq!(told("a", &[0x80, 2, 0x8a, 10]), Ok(WeightFormat::Pickle));
         assert_eq!(told("model-00001-of-00001.safetensors", &header(2)), Ok(WeightFormat::Safetensors));
+        let folder = tempfile::tempdir().unwrap();
+        let shard = folder.path().join("model-00001-of-00002.safetensors");
+        fs_err::write(&shard, header(2)).unwrap();
+        assert_eq!(shard_format(&shard).unwrap(), WeightFormat::Safetensors);
+        assert!(weight_format(&shard).is_err());
     }
 
     #[test]

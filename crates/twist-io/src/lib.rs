@@ -94,7 +94,7 @@ pub use crate::atomic::{
 pub use crate::cells::{has_further_lines, text_of_cell, text_to_cell};
 pub use crate::digits::thousands;
 pub use crate::error::{HeaderDamage, IoError, TensorError};
-pub use crate::format::{WeightFormat, weight_format};
+pub use crate::format::{WeightFormat, shard_format, weight_format};
 pub use crate::label::{is_no_label, label_read_of, mixed_labels, whole_number};
 pub use crate::lines::{append_lines, open_own};
 pub use crate::mat::{MatDamage, MatValue, load_mat};

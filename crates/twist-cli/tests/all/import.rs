@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use twist_io::{StateDict, load_safetensors, save_safetensors};
 
 use crate::support::Place;
 
@@ -192,6 +193,39 @@ fn a_folder_is_imported_with_what_it_says_or_refused() {
         .run("import net --revision v1 --out n.safetensors")
         .exits(2)
         .says(&["--revision is for hf:ORG/NAME"]);
+}
+
+#[test]
+fn a_network_in_several_files_is_that_of_one_file() {
+    let place = Place::new();
+    let whole = place.path("whole");
+    fs_err::create_dir(&whole).unwrap();
+    let file = checkpoint("resnet_tiny.pth");
+    place.run(&format!("import {} --out tiny.safetensors --size 64", file.display())).exits(0);
+    let (state, _) = load_safetensors(place.path("tiny.safetensors")).unwrap();
+    save_safetensors(whole.join("model.safetensors"), &state, None).unwrap();
+    let (folder, half) = (place.path("parts"), state.0.len() / 2);
+    fs_err::create_dir(&folder).unwrap();
+    let mut places = serde_json::Map::new();
+    let mut rest = state.0;
+    let first = rest.drain(..half).collect();
+    for (part, tensors) in [(1, first), (2, rest)] {
+        let name = format!("model-0000{part}-of-00002.safetensors");
+        for (tensor, _) in &tensors {
+            places.insert(tensor.clone(), name.clone().into());
+        }
+        save_safetensors(folder.join(name), &StateDict(tensors), None).unwrap();
+    }
+    // A part alone has no index, and is a part.
+    let part = "import parts/model-00001-of-00002.safetensors --size 64 --out p.safetensors";
+    place.run(part).exits(1).says(&["one of several files", "joined.safetensors"]);
+    let index = json!({ "weight_map": places }).to_string();
+    fs_err::write(folder.join("model.safetensors.index.json"), index).unwrap();
+    place.run(part).exits(1).says(&["one of several files", "give its folder"]);
+    place.run("import whole --size 64 --out a.safetensors").exits(0);
+    place.run("import parts --size 64 --out b.safetensors").exits(0);
+    let tensors = |name: &str| load_safetensors(place.path(name)).unwrap().0.0;
+    assert_eq!(tensors("a.safetensors"), tensors("b.safetensors"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use twist_io::{Refused, StateDict, WeightFormat, load_pickle, load_safetensors, shown, weight_format};
+use twist_io::{Refused, StateDict, WeightFormat, load_pickle, load_safetensors, shard_format, shown};
 
 use super::{Description, Wanted, files_in};
 use crate::ModelError;
@@ -48,7 +48,7 @@ pub(crate) fn joined(files: &[PathBuf]) -> Result<StateDict, ModelError> {
     let mut all = StateDict::default();
     let mut seen = HashSet::new();
     for path in files {
-        let state = match weight_format(path)? {
+        let state = match shard_format(path)? {
             WeightFormat::Safetensors => load_safetensors(path)?.0,
             WeightFormat::Pickle => load_pickle(path)?.state_dict("")?,
         };
