@@ -14,6 +14,34 @@ const FREE: [&str; 7] = [
     "vision_use_head",
 ];
 
+/// Arguments of timm that change no feature of Twist, or that tensors say as well. Another pooling is said, not refused.
+const FREE_IN_TIMM: [&str; 21] = [
+    "num_classes",
+    "in_chans",
+    "img_size",
+    "global_pool",
+    "drop_rate",
+    "drop_path_rate",
+    "pos_drop_rate",
+    "patch_drop_rate",
+    "proj_drop_rate",
+    "attn_drop_rate",
+    "dynamic_img_size",
+    "dynamic_img_pad",
+    "patch_size",
+    "embed_dim",
+    "depth",
+    "depths",
+    "dims",
+    "mlp_ratio",
+    "reg_tokens",
+    "init_values",
+    "ls_init_value",
+];
+
+/// Arguments of timm, and what transformers calls them.
+const FIELDS_OF_TIMM: [(&str, &str); 2] = [("num_heads", "num_attention_heads"), ("act_layer", "hidden_act")];
+
 /// What is added to variances may differ by this much: features differ by less than rounding does.
 const EPS_APART: f64 = 1e-5;
 
@@ -37,7 +65,10 @@ pub(crate) fn disagreement(
         let name = config.get("architecture")?.as_str()?;
         let other =
             || format!("timm's `{name}` has the tensors of {arch} and computes something else with them");
-        return (!arch.is_called_in_timm(name)).then(other);
+        return match arch.is_called_in_timm(name) {
+            true => other_argument(config, arch, width, side),
+            false => Some(other()),
+        };
     }
     // Networks without a class there are compared by their tensors alone.
     let own = arch.hugging_face(width, side).ok()?.config;
@@ -47,6 +78,32 @@ pub(crate) fn disagreement(
         .filter_map(|(field, own)| Some((field, told(field)?, own)))
         .find(|(field, said, own)| !agrees(field, said, own))?;
     Some(format!("config.json says `{field}` = {said}, and {arch} of Twist computes with {own}"))
+}
+
+/// An argument with which timm makes another network of the same tensors: a sentence.
+fn other_argument(
+    config: &Map<String, Value>,
+    arch: &dyn Architecture,
+    width: i64,
+    side: i64,
+) -> Option<String> {
+    let fields = arch.hugging_face(width, side).map(|described| described.config).unwrap_or_default();
+    let own = |name: &str| FIELDS_OF_TIMM.iter().find(|row| row.0 == name).and_then(|row| fields.get(row.1));
+    let arguments = config.get("model_args")?.as_object()?;
+    let (name, said) = arguments
+        .iter()
+        .filter(|(name, said)| !FREE_IN_TIMM.contains(&name.as_str()) && !said.is_null())
+        .find(|(name, said)| !own(name).is_some_and(|own| agrees(name, said, own)))?;
+    Some(match own(name) {
+        Some(own) => {
+            format!(
+                "config.json says that timm makes it with `{name}` = {said}, and {arch} of Twist computes with {own}"
+            )
+        }
+        None => {
+            format!("config.json says that timm makes it with `{name}` = {said}, which Twist does not know")
+        }
+    })
 }
 
 /// What is added to variances there, where it is nearly the number here: a sentence.
@@ -65,11 +122,13 @@ pub(crate) fn other_eps(
 
 /// Which feature timm takes, where it is another than Twist's.
 pub(crate) fn other_feature(config: &Map<String, Value>, feature: Option<VitFeature>) -> Option<String> {
-    let said = config.get("global_pool")?.as_str()?;
-    let (own, words) = match feature? {
-        VitFeature::ClassToken | VitFeature::Projected => ("token", "the class token"),
-        VitFeature::MeanOfPatches => ("avg", "the mean of the patches"),
-        VitFeature::Attended => ("map", "what its query attends to"),
+    let argument = config.get("model_args").and_then(|arguments| arguments.get("global_pool"));
+    let said = argument.or(config.get("global_pool"))?.as_str()?;
+    let (own, words) = match feature {
+        Some(VitFeature::ClassToken | VitFeature::Projected) => ("token", "the class token"),
+        Some(VitFeature::MeanOfPatches) => ("avg", "the mean of the patches"),
+        Some(VitFeature::Attended) => ("map", "what its query attends to"),
+        None => ("avg", "the mean over all positions"),
     };
     (said != own).then(|| {
         format!("its config.json says that timm pools by `{said}`; the feature here is {words}, as the authors of this network use it")
@@ -188,5 +247,37 @@ mod tests {
         assert!(said.contains("`avg`") && said.contains("class token"), "{said}");
         assert_eq!(other_feature(&config, Some(VitFeature::MeanOfPatches)), None);
         assert_eq!(other_feature(&config, None), None);
+        for config in [json!({ "global_pool": "max" }), json!({ "model_args": { "global_pool": "max" } })] {
+            let said = other_feature(&fields(config), None).unwrap();
+            assert!(said.contains("`max`") && said.contains("mean over all positions"), "{said}");
+        }
+    }
+
+    #[test]
+    fn arguments_with_which_timm_makes_another_network_are_named() {
+        let cases = [
+            (
+                "vit_s",
+                "vit_small_patch16_224",
+                json!({ "num_classes": 3, "drop_path_rate": 0.1, "num_heads": 6 }),
+                None,
+            ),
+            ("vit_s", "vit_small_patch16_224", json!({ "num_heads": 3 }), Some("`num_heads` = 3")),
+            ("vit_s", "vit_small_patch16_224", json!({ "act_layer": "gelu" }), None),
+            ("vit_s", "vit_small_patch16_224", json!({ "act_layer": "relu" }), Some("`act_layer`")),
+            ("vit_s", "vit_small_patch16_224", json!({ "fc_norm": true }), Some("does not know")),
+            ("resnet18", "resnet18", json!({ "output_stride": 16 }), Some("`output_stride` = 16")),
+            ("resnet18", "resnet18", json!({ "act_layer": "silu" }), Some("`act_layer`")),
+            ("resnet18", "resnet18", json!({ "global_pool": "max", "in_chans": null }), None),
+        ];
+        for (arch, name, arguments, expected) in cases {
+            let arch: twist_nn::Arch = arch.parse().unwrap();
+            let config = json!({ "architecture": name, "pretrained_cfg": {}, "model_args": arguments });
+            let why = disagreement(&fields(config), arch.kind(), 64, 224);
+            match expected {
+                None => assert_eq!(why, None, "{arguments}"),
+                Some(words) => assert!(why.as_deref().is_some_and(|why| why.contains(words)), "{why:?}"),
+            }
+        }
     }
 }

@@ -65,6 +65,27 @@ const NOT_DONE: [(&str, &str); 4] = [
 /// What the names of processors begin with that resize both sides to a size of one number.
 const BOTH_SIDES: [&str; 5] = ["ViT", "DeiT", "Beit", "Siglip", "DINOv3"];
 
+/// Fields of `vision_cfg` of OpenCLIP that tensors say as well or that change nothing in evaluation, and the value that
+/// others have in towers that Twist computes.
+const FREE_IN_OPEN_CLIP: [&str; 8] = [
+    "layers",
+    "patch_size",
+    "mlp_ratio",
+    "ls_init_value",
+    "patch_dropout",
+    "attn_pooler_queries",
+    "attn_pooler_heads",
+    "output_tokens",
+];
+const USUAL_IN_OPEN_CLIP: [(&str, &str); 2] = [("pool_type", "tok"), ("pos_embed_type", "learnable")];
+
+/// Whether a field of `vision_cfg` makes another tower of the same tensors. The towers of timm are known by their tensors.
+fn changes(field: &str, said: &Value) -> bool {
+    let unset = matches!(said, Value::Null | Value::Bool(false));
+    let free = FREE_IN_OPEN_CLIP.contains(&field) || field.starts_with("timm_");
+    !unset && !free && !USUAL_IN_OPEN_CLIP.iter().any(|&(name, value)| name == field && said == value)
+}
+
 /// A file that says something that cannot be followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {reason}")]
@@ -226,6 +247,12 @@ impl Description {
             pretrained_cfg: Pretrained,
             #[serde(default)]
             label_names: Vec<String>,
+            #[serde(default)]
+            model_args: Arguments,
+        }
+        #[derive(Default, Deserialize)]
+        struct Arguments {
+            num_heads: Option<i64>,
         }
         #[derive(Deserialize)]
         struct Pretrained {
@@ -236,7 +263,8 @@ impl Description {
             crop_mode: Option<String>,
             interpolation: Option<String>,
         }
-        let Config { architecture, pretrained_cfg: said, label_names } = parsed(value)?;
+        let Config { architecture, pretrained_cfg: said, label_names, model_args } = parsed(value)?;
+        self.heads = model_args.num_heads;
         self.config.extend(value.as_object().cloned().unwrap_or_default());
         // timm's names tell the two networks of CLIP apart.
         if let Some(name) = architecture.as_deref().filter(|name| name.contains("_clip_")) {
@@ -282,6 +310,8 @@ impl Description {
             image_size: Option<u32>,
             width: Option<i64>,
             head_width: Option<i64>,
+            #[serde(flatten)]
+            rest: Map<String, Value>,
         }
         #[derive(Deserialize)]
         struct Preprocess {
@@ -291,6 +321,10 @@ impl Description {
             resize_mode: Option<String>,
         }
         let Config { model_cfg: model, preprocess_cfg } = parsed(value)?;
+        if let Some((field, said)) = model.vision_cfg.rest.iter().find(|&(field, said)| changes(field, said))
+        {
+            return Err(format!("its image tower is made with `{field}` = {said}, which Twist does not do"));
+        }
         self.activation = Some(if model.quick_gelu { "quick_gelu" } else { "gelu" }.into());
         self.heads =
             model.vision_cfg.width.map(|width| width / model.vision_cfg.head_width.unwrap_or(64).max(1));
