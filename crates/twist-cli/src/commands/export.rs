@@ -7,6 +7,7 @@ use torch_ext::DeviceRequest;
 use twist_data::Interpolation;
 use twist_io::shell_word;
 use twist_model::{ExportOptions, ModelCard, export_formats, exporter, names_file, sha256_of};
+use twist_nn::Arch;
 use twist_run::ClusterNames;
 
 use crate::args::{MODEL, UseArgs};
@@ -87,8 +88,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     for file in written {
         to_stdout(format!("{}  {}", sha256_of(&file)?, file.display()))?;
     }
-    if !format.has_preprocessing && model.card.backbone.is_some() {
-        talk.say(preprocessing(&model.card, &out));
+    if let Some(backbone) = model.card.backbone.as_ref().filter(|_| !format.has_preprocessing) {
+        talk.say(preprocessing(&model.card, backbone.arch, &out));
     }
     Ok(Exit::Done)
 }
@@ -97,7 +98,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
 const OWN: &str = "twist";
 
 /// What a file of weights alone does not say.
-fn preprocessing(card: &ModelCard, out: &Path) -> String {
+fn preprocessing(card: &ModelCard, arch: Arch, out: &Path) -> String {
     let (t, file) = (&card.transform, shell_word(out));
     let [mean, std] = [card.mean, card.std].map(|rgb| rgb.map(|value| value.to_string()).join(","));
     let sides = if t.whole { "both sides" } else { "the shorter side" };
@@ -113,7 +114,7 @@ fn preprocessing(card: &ModelCard, out: &Path) -> String {
     let sayable = t.interpolation == card.released_filter() && !t.whole && !t.truncated;
     match sayable && out.extension().is_none_or(|ending| ending != "pkl") {
         true => format!(
-            "{prepared}; to open it here, `twist import {file} --size {} --resize {} --mean {mean} --std {std} --out FILE`",
+            "{prepared}; to open it here, `twist import {file} --arch {arch} --size {} --resize {} --mean {mean} --std {std} --out FILE`",
             t.crop, t.resize
         ),
         false => format!("{prepared}; a file that Twist opens like this is written without --to"),

@@ -88,6 +88,19 @@ fn names_go_along_and_what_is_missing_is_said() {
 }
 
 #[test]
+fn the_command_that_opens_an_exported_file_names_its_network() {
+    let place = Place::new();
+    let vit =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/checkpoints/vit_micro.pth");
+    place.run(&format!("import {} --arch vit_48x2x3 --out vit.safetensors", vit.display())).exits(0);
+    for (format, file) in [("pth", "w.pth"), ("timm", "w.safetensors")] {
+        let done = place.run(&format!("export vit.safetensors --to {format} --out {file}"));
+        let line = done.exits(0).err.split('`').nth(1).unwrap().replace("FILE", "again.safetensors --force");
+        place.run(line.strip_prefix("twist ").unwrap()).exits(0);
+    }
+}
+
+#[test]
 fn what_a_format_has_no_place_for_is_refused_and_nothing_is_written() {
     let place = Place::new();
     let checkpoints = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/checkpoints");
