@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use numpy::{PyArray1, PyArrayDyn, PyArrayMethods};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use torch_ext::{DeviceRequest, Machine};
 use twist_data::{Batch, DataError, Dataset, Loader, Skipped, Splits, ViewGroup};
 use twist_run::files;
+use twist_train::frozen::HeadRecipe;
 use twist_train::{DataFacts, Override, Recipe, TrainPlan, held, load_views, recipes};
 
 use crate::error::raised;
@@ -50,7 +52,14 @@ impl Views {
         let seed = change("train.seed", seed.map(|seed| seed.to_string()));
         let batch_size = change("train.batch_size", batch_size.map(|size| size.to_string()));
         let changes: Vec<Override> = seed.into_iter().chain(batch_size).collect();
-        let read = Recipe::read(&recipe, &text, &changes).map_err(raised)?;
+        let read = Recipe::read(&recipe, &text, &changes).map_err(|error| {
+            match HeadRecipe::read(&recipe, &text, &[]) {
+                Ok(_) => PyValueError::new_err(format!(
+                    "recipe {recipe} trains heads on features, which have no views: give a recipe for images (twist recipes)"
+                )),
+                Err(_) => raised(error),
+            }
+        })?;
         let dataset = match (images.cast::<Images>(), path_of(images)?) {
             // Training wants one split, as on the command line.
             (Err(_), Some(data)) => {

@@ -64,6 +64,13 @@ class Train(unittest.TestCase):
             self.assertEqual(str(raised.exception), expected)
         with self.assertRaisesRegex(TypeError, "epoch_count"):
             twist.train(self.photos, epoch_count=3)
+        with self.assertRaisesRegex(TypeError, "settings"):
+            twist.train(self.photos, settings="optim.lr=1")
+
+    def test_values_that_begin_with_a_dash_are_values(self):
+        with self.assertRaisesRegex(twist.TwistError, "--version"):
+            self.quietly("--version", out=self.place / "none")
+        self.assertFalse((self.place / "none").exists())
 
     def test_a_collapse_is_an_exception_of_its_own(self):
         # A guard that takes every training for one.

@@ -85,6 +85,8 @@ class Views(unittest.TestCase):
         for recipe, words in [("demmo", "did you mean `demo`"), ("no.toml", "recipe no.toml does not exist")]:
             with self.assertRaisesRegex(twist.TwistError, words):
                 twist.Views(self.photos, recipe)
+        with self.assertRaisesRegex(ValueError, "trains heads on features"):
+            twist.views(self.photos, "frozen")
         with self.assertRaisesRegex(twist.TwistError, "batch_size"):
             twist.Views(self.photos, self.recipe, batch_size=100)
 

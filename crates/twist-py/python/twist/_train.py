@@ -1,5 +1,6 @@
 """Training, in a process of its own: whatever becomes of it, Python and what it holds stay, and its memory is given back."""
 
+import collections.abc
 import dataclasses
 import json
 import os
@@ -74,7 +75,7 @@ def train(
         data: Folder, pattern, list, tar shards, parquet or CIFAR batches, or a file of features.
         out: Folder of the run; None: the next free ``runs/RECIPE-N``.
         recipe: A built-in recipe (``twist recipes``) or a file that ends in .toml; None: one is made for the images.
-        clusters: Number of classes to discover.
+        clusters: Number of classes to discover; ``"auto"`` counts them in the features of ``frozen``.
         epochs, batch_size, seed: Instead of what the recipe says.
         settings: Further values of the recipe, for example ``{"optim.lr": 0.1}``.
         frozen: Train a head alone, on the features of this model.
@@ -111,14 +112,18 @@ def train(
         "--threads": threads,
         "--max-time": max_time,
     }
-    words = ["train", os.fspath(data)]
+    if settings is not None and not isinstance(settings, collections.abc.Mapping):
+        raise TypeError(f"settings: a dictionary of keys and values, not {type(settings).__name__}")
+    words = ["train"]
+    # `--flag=value` and `--` keep values that begin with a dash what they are.
     for flag, value in flags.items():
         if value is not None:
-            words += [flag, os.fspath(value) if hasattr(value, "__fspath__") else str(value)]
+            words.append(f"{flag}={os.fspath(value) if hasattr(value, '__fspath__') else value}")
     # JSON and TOML write numbers, texts, truth values and lists alike.
     for key, value in (settings or {}).items():
-        words += ["--set", f"{key}={json.dumps(value)}"]
+        words.append(f"--set={key}={json.dumps(value)}")
     words += [flag for flag, given in (("--strict", strict), ("--resume", resume), ("--force", force)) if given]
+    words += ["--", os.fspath(data)]
     return _run(words, progress, out)
 
 
