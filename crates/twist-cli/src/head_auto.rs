@@ -4,6 +4,7 @@
 //! A head needs some hundred updates, however many rows there are: the rules count steps, and epochs follow.
 //! [docs/frozen.md](../../../docs/frozen.md) says what was tried.
 
+use twist_eval::ClassCount;
 use twist_train::frozen::FeatureFacts;
 
 use crate::asked::UserChoices;
@@ -20,6 +21,8 @@ const PASSES: u64 = 3;
 const LEAST_BATCH: usize = 256;
 const USUAL_BATCH: usize = 1_024;
 const MOST_BATCH: usize = 16_384;
+/// Clusters of rows that are too few to count classes in.
+const FEWEST_CLUSTERS: i64 = 2;
 /// Most neighbours of a row.
 const NEIGHBOURS: usize = 20;
 /// With fewer rows than this for a cluster, a head follows k-means to the end: what it finds alone is mostly chance.
@@ -37,16 +40,34 @@ struct Facts {
     /// Classes of the labels, 0 without labels.
     classes: usize,
     asked: UserChoices,
+    /// `None` where the number of classes is given, or cannot be counted.
+    found: Option<ClassCount>,
 }
 
-pub(crate) fn recipe_for(features: &FeatureFacts, asked: UserChoices) -> AutoRecipe {
+/// `found` is how many classes the features show, where that was counted.
+pub(crate) fn recipe_for(
+    features: &FeatureFacts,
+    asked: UserChoices,
+    found: Option<ClassCount>,
+) -> AutoRecipe {
     let FeatureFacts { rows, width, classes, .. } = features;
-    make(Facts { rows: *rows, width: *width, classes: classes.len(), asked })
+    make(Facts { rows: *rows, width: *width, classes: classes.len(), asked, found })
+}
+
+/// The estimate with its range.
+pub(crate) fn estimate_in_words(found: ClassCount) -> String {
+    let ClassCount { estimate, range: (least, most), rows } = found;
+    let range = match least == most {
+        true => format!("every count of {rows} rows says so"),
+        false => format!("counts of {rows} rows range from {least} to {most}"),
+    };
+    format!("{estimate} clusters: estimated from the features, {range}")
 }
 
 impl Facts {
     fn clusters(self) -> i64 {
-        self.asked.clusters.unwrap_or_else(|| (self.rows as i64 / 25).clamp(2, 128))
+        let found = self.found.map_or(FEWEST_CLUSTERS, |found| found.estimate as i64);
+        self.asked.clusters.unwrap_or(found)
     }
 
     /// Rows for each cluster, if they were spread evenly.
@@ -92,25 +113,31 @@ impl Facts {
     }
 }
 
+/// The number of clusters, and why.
+fn clusters_in_words(facts: Facts) -> String {
+    let clusters = facts.clusters();
+    let labels = match facts.classes {
+        0 => String::new(),
+        classes => format!(" (the labels have {classes} classes; labels only measure)"),
+    };
+    match (facts.asked.clusters, facts.found) {
+        (Some(_), _) => format!("{clusters} clusters: as asked for"),
+        (None, Some(found)) => format!("{}; --clusters sets it{labels}", estimate_in_words(found)),
+        (None, None) => format!(
+            "{clusters} clusters: {} rows are too few to count classes in; --clusters sets it{labels}",
+            facts.rows
+        ),
+    }
+}
+
 fn make(facts: Facts) -> AutoRecipe {
-    let Facts { rows, width, classes, asked } = facts;
+    let Facts { rows, width, asked, .. } = facts;
     let (clusters, batch, epochs) = (facts.clusters(), facts.batch_size(), facts.epochs());
     let (neighbours, (heads, guided), each) = (facts.neighbours(), facts.heads(), facts.rows_each());
     let steps = epochs.saturating_mul(facts.steps_per_epoch());
     let mut reasons = vec![
         format!("made for {rows} rows of {width} numbers; --recipe names another"),
-        match (asked.clusters, classes) {
-            (Some(_), _) => format!("{clusters} clusters: as asked for"),
-            (None, 0) => {
-                format!(
-                    "{clusters} clusters: one for 25 rows, at least 2 and at most 128; --clusters sets it"
-                )
-            }
-            (None, _) => format!(
-                "{clusters} clusters: one for 25 rows, at least 2 and at most 128; --clusters sets it (the labels have \
-                 {classes} classes; labels only measure)"
-            ),
-        },
+        clusters_in_words(facts),
         match asked.batch_size {
             Some(_) => format!("batches of {batch}: as asked for"),
             None if batch == rows => format!("batches of {batch}: all rows"),
@@ -168,7 +195,7 @@ mod tests {
 
     fn plan_of(rows: usize, asked: UserChoices) -> (AutoRecipe, HeadPlan) {
         let features = FeatureFacts { rows, width: 64, ..FeatureFacts::default() };
-        let made = recipe_for(&features, asked);
+        let made = recipe_for(&features, asked, None);
         let recipe = HeadRecipe::read(NAME, &made.text, &[]).unwrap_or_else(|e| panic!("{e}\n{}", made.text));
         let machine = Machine::detect(DeviceRequest::Cpu, Some(1)).unwrap();
         let plan = HeadPlan::new(&recipe.config, &features, &machine);
@@ -250,20 +277,42 @@ mod tests {
         let asked = UserChoices { clusters: None, epochs: Some(1), batch_size: Some(50), heads: Some(1) };
         let (made, plan) = plan_of(1_000, asked);
         assert_eq!((plan.run.batch_size, plan.run.total_steps, plan.heads, plan.guided()), (50, 20, 1, 0));
-        assert_eq!(plan.net.dim, 40);
-        for words in
-            ["40 clusters: one for 25 rows", "1 epoch: as asked for, 20 steps", "batches of 50: as asked"]
-        {
+        assert_eq!(plan.net.dim, 2);
+        for words in ["1 epoch: as asked for, 20 steps", "batches of 50: as asked"] {
             assert!(made.reasons.iter().any(|reason| reason.contains(words)), "{words}: {:?}", made.reasons);
         }
+    }
+
+    #[test]
+    fn the_number_of_clusters_is_said_with_where_it_comes_from() {
         let labelled = FeatureFacts {
             rows: 1_000,
             width: 8,
             classes: vec!["a".into(), "b".into()],
             ..Default::default()
         };
-        let said = recipe_for(&labelled, UserChoices::default());
-        assert!(said.reasons.iter().any(|reason| reason.contains("the labels have 2 classes")), "{said:?}");
-        assert!(said.text.contains("dim = 40\n"));
+        let counted = |range| Some(ClassCount { estimate: 12, range, rows: 900 });
+        let said = |asked: UserChoices, found| {
+            let made = recipe_for(&labelled, asked, found);
+            made.reasons.into_iter().find(|reason| reason.contains(" clusters: ")).unwrap()
+        };
+        let nothing = UserChoices::default();
+        let labels = "; --clusters sets it (the labels have 2 classes; labels only measure)";
+        assert_eq!(said(clusters(7), None), "7 clusters: as asked for");
+        assert_eq!(
+            said(nothing, counted((9, 15))),
+            format!(
+                "12 clusters: estimated from the features, counts of 900 rows range from 9 to 15{labels}"
+            )
+        );
+        assert_eq!(
+            said(nothing, counted((12, 12))),
+            format!("12 clusters: estimated from the features, every count of 900 rows says so{labels}")
+        );
+        assert_eq!(
+            said(nothing, None),
+            format!("2 clusters: 1000 rows are too few to count classes in{labels}")
+        );
+        assert!(recipe_for(&labelled, nothing, counted((9, 15))).text.contains("dim = 12\n"));
     }
 }

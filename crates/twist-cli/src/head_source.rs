@@ -1,5 +1,6 @@
 //! Where the features come from that heads are trained on: a file, or images through a model.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,7 +22,13 @@ pub(crate) enum HeadSource {
     /// Features that were computed elsewhere.
     Files { train: FeatureTable, held_out: Option<FeatureTable> },
     /// Images and the model that makes features of them.
-    Images { model: Box<Opened>, train: Arc<dyn Dataset>, held_out: Option<Arc<dyn Dataset>> },
+    Images {
+        model: Box<Opened>,
+        train: Arc<dyn Dataset>,
+        held_out: Option<Arc<dyn Dataset>>,
+        /// The features of `train`, once they are computed: without a cache, they are needed twice.
+        computed: OnceCell<FeatureTable>,
+    },
 }
 
 pub(crate) struct Tables {
@@ -68,7 +75,8 @@ impl HeadSource {
                 let model = Box::new(args.open(Path::new(model), talk).context("--frozen")?);
                 model.model.backbone()?;
                 let data = open_both(sources, talk)?;
-                Ok(Self::Images { model, train: data.train, held_out: data.held_out })
+                let (train, held_out) = (data.train, data.held_out);
+                Ok(Self::Images { model, train, held_out, computed: OnceCell::new() })
             }
             (None, None, _, _) => {
                 Err(Usage("give --frozen MODEL, or a file of features as DATA".into()).into())
@@ -111,7 +119,7 @@ impl HeadSource {
                 let facts = self.facts()?;
                 Ok((Tables { train: train.clone(), held_out: held_out.clone() }, facts))
             }
-            Self::Images { model, train, held_out } => {
+            Self::Images { model, train, held_out, computed } => {
                 let table = |dataset: &Arc<dyn Dataset>, what: &str| -> anyhow::Result<FeatureTable> {
                     let set = model.features(FeatureKind::Last, dataset, what, talk)?;
                     if let (Some(image), true) = (set.skipped.first(), strict) {
@@ -123,7 +131,15 @@ impl HeadSource {
                     }
                     Ok(FeatureTable::of_images(set, Arc::clone(dataset)))
                 };
-                let train = table(train, "features")?;
+                let train = match computed.get() {
+                    Some(table) => table.clone(),
+                    None => computed
+                        .get_or_init({
+                            let table = table(train, "features")?;
+                            || table
+                        })
+                        .clone(),
+                };
                 let held_out = held_out.as_ref().map(|data| table(data, "held-out features")).transpose()?;
                 let facts = facts_of(&train, fingerprint(&model.model, &*train.dataset))?;
                 let facts = FeatureFacts { origin: model.model.card.origin.clone(), ..facts };

@@ -56,6 +56,7 @@ mod scores;
 mod split;
 
 mod baselines;
+mod class_count;
 mod kmeans;
 
 mod artefacts;
@@ -63,6 +64,7 @@ mod artefacts;
 mod error;
 
 pub use artefacts::thumbnail;
+pub use class_count::ClassCount;
 pub use classifier::{ClassifierScores, MatchedBy, classifier_scores};
 pub use cluster_eval::{
     ClassRow, ClusterFigures, FeatureClusters, FigureSummary, KMeansProtocol, Ranking, class_rows,

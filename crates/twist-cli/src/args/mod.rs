@@ -11,7 +11,10 @@ pub(crate) use model::{MODEL, ModelArgs, UseArgs};
 pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
 pub(crate) use streaming::StreamingArgs;
 pub(crate) use teach::{BudgetArgs, TeachArgs, TeachMachineArgs};
-pub(crate) use values::{Duration, PrecisionArg, Rgb, ShellArg, at_least, device, pipeline_mode, recipe};
+pub(crate) use values::{
+    ClassesAsked, Duration, PrecisionArg, Rgb, ShellArg, at_least, classes_asked, device, pipeline_mode,
+    recipe,
+};
 
 use clap::{Parser, Subcommand};
 

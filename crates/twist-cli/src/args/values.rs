@@ -91,6 +91,31 @@ pub(crate) fn at_least<T: TryFrom<i128> + 'static>(
     }
 }
 
+/// How many classes are to be discovered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClassesAsked {
+    /// As many as the features show.
+    Auto,
+    Given(i64),
+}
+
+impl ClassesAsked {
+    pub(crate) fn given(self) -> Option<i64> {
+        match self {
+            Self::Auto => None,
+            Self::Given(count) => Some(count),
+        }
+    }
+}
+
+/// `auto`, or a number of classes.
+pub(crate) fn classes_asked(text: &str) -> Result<ClassesAsked, String> {
+    match text {
+        "auto" => Ok(ClassesAsked::Auto),
+        number => at_least(2)(number).map(ClassesAsked::Given).map_err(|why| format!("{why}, or `auto`")),
+    }
+}
+
 /// A value with a syntax of its own, of which shells complete the usual ones.
 pub(crate) struct Completed<T> {
     usual: fn() -> Vec<&'static str>,
@@ -168,6 +193,9 @@ mod tests {
         ] {
             assert_eq!(clusters(text), Err(answer.to_string()), "{text}");
         }
+        assert_eq!(classes_asked("auto"), Ok(ClassesAsked::Auto));
+        assert_eq!(classes_asked("7"), Ok(ClassesAsked::Given(7)));
+        assert_eq!(classes_asked("1"), Err("must be 2 or more, or `auto`".to_string()));
         assert_eq!(at_least::<u16>(1)("70000"), Err("the number is too large".to_string()));
     }
 

@@ -11,7 +11,7 @@ use twist_report::FEW_IMAGES;
 use twist_run::{CheckpointStore, Sources, files, near_runs};
 use twist_train::{Beginning, DataFacts, Recipe, TrainImages, TrainPlan, recipes};
 
-use crate::args::{MachineArgs, RecipeArgs, RunFolderArgs, at_least};
+use crate::args::{ClassesAsked, MachineArgs, RecipeArgs, RunFolderArgs, classes_asked};
 use crate::asked::UserChoices;
 use crate::bar::Busy;
 use crate::estimate::{self, TimeAsked};
@@ -34,7 +34,7 @@ Examples:
   twist train photos/                                 makes a recipe for these images, with reasons
   twist train photos/ --clusters 20                   20 classes; labels are not needed
   twist train photos/ --clusters 20 --max-time 30m    as many epochs as fit into half an hour
-  twist train photos/ --frozen starter --clusters 20  only a head, on features of a trained network
+  twist train photos/ --frozen starter                only a head, on features of a trained network
   twist train features.npy --clusters 20              a head on features of another program
   twist train photos/ --print-config > mine.toml      every value in force, to start your own recipe
   twist train photos/ --recipe mine.toml --set optim.lr=0.1 --epochs 50
@@ -58,9 +58,9 @@ pub(crate) struct Args {
     /// Folder, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches, or a file of features; can be left out with --resume --out RUN
     #[arg(value_name = "DATA")]
     data: Option<String>,
-    /// Number of classes to discover
-    #[arg(long, value_name = "K", value_parser = at_least::<i64>(2))]
-    pub(super) clusters: Option<i64>,
+    /// Number of classes to discover; auto (for a head on features: as many as the features show) [default: auto for a head, else by the number of images]
+    #[arg(long, value_name = "K|auto", value_parser = classes_asked)]
+    pub(super) clusters: Option<ClassesAsked>,
     /// Train only a head, on features of this model's backbone, which stays as it is: a run folder, a checkpoint, a weight file, hf:ORG/NAME, or `starter`
     #[arg(long, value_name = "MODEL")]
     frozen: Option<String>,
@@ -99,10 +99,15 @@ impl Args {
         self.data.is_some()
     }
 
+    /// The number of classes that the command line gives.
+    pub(super) fn given_clusters(&self) -> Option<i64> {
+        self.clusters.and_then(ClassesAsked::given)
+    }
+
     pub(super) fn time(&self) -> TimeAsked {
         TimeAsked {
             limit: self.machine.max_time.map(|time| time.0),
-            epochs: UserChoices::of(&self.recipe, self.clusters).epochs.is_some(),
+            epochs: UserChoices::of(&self.recipe, self.given_clusters()).epochs.is_some(),
         }
     }
 
@@ -120,6 +125,11 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let mut sources = sources(args)?;
     if train_head::is_meant(&sources)? {
         return train_head::run(args, sources, machine, talk);
+    }
+    if args.clusters == Some(ClassesAsked::Auto) {
+        let what = "--clusters auto counts classes in the features of a trained network: add --frozen MODEL, such as \
+                    --frozen starter, or give a number of classes";
+        return Err(Usage(what.into()).into());
     }
     if args.print_config && !is_auto(&sources) {
         // A named recipe needs no data to be printed.
@@ -158,7 +168,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     let facts = DataFacts::of(&*data.train);
     let make = |epochs: Option<u64>, talk: &Talk| -> anyhow::Result<(Recipe, TrainPlan)> {
-        let recipe = base.recipe(&args.recipe, args.machine.precision, args.clusters, epochs, talk)?;
+        let recipe =
+            base.recipe(&args.recipe, args.machine.precision, args.given_clusters(), epochs, talk)?;
         let plan = TrainPlan::new(&recipe.config, &facts, &machine)?;
         Ok((recipe, plan))
     };
@@ -402,7 +413,8 @@ fn auto(
         return Ok(Base::Written(written));
     }
     let busy = Busy::new("looking at some images", talk);
-    let facts = folder_auto::look(train, gpu, UserChoices::of(&args.recipe, args.clusters)).begun(init)?;
+    let facts =
+        folder_auto::look(train, gpu, UserChoices::of(&args.recipe, args.given_clusters())).begun(init)?;
     drop(busy);
     let reasons = folder_auto::make(facts).reasons;
     reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));
@@ -415,7 +427,7 @@ fn is_auto(sources: &Sources) -> bool {
 }
 
 fn print_config(args: &Args, name: &str, base: &Base, talk: &Talk) -> anyhow::Result<Exit> {
-    let recipe = base.recipe(&args.recipe, args.machine.precision, args.clusters, None, talk)?;
+    let recipe = base.recipe(&args.recipe, args.machine.precision, args.given_clusters(), None, talk)?;
     let values = recipe.config.to_toml();
     to_stdout(format!("# Every value in force, made from {name}.\n\n{}", values.trim_end()))?;
     Ok(Exit::Done)

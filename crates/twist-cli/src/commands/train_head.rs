@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use torch_ext::Machine;
+use twist_eval::ClassCount;
 use twist_model::FeatureFile;
 use twist_run::Sources;
-use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe};
+use twist_train::frozen::{HeadPlan, HeadRecipe};
 
 use super::train::{AGAIN, Args, planned, refuse_other_data, warn_of_other_measure, written};
-use crate::args::{RecipeArgs, UseArgs};
+use crate::args::{ClassesAsked, RecipeArgs, UseArgs};
 use crate::asked::UserChoices;
+use crate::bar::Busy;
 use crate::exit::{Exit, Usage};
-use crate::head_auto;
+use crate::head_auto::{self, estimate_in_words};
 use crate::head_source::HeadSource;
 use crate::job::{self, HeadJob, Target};
 use crate::model::own_labels;
@@ -52,23 +54,32 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
     };
     // A recipe is made for features; a named one needs none to be printed.
     let auto = sources.recipe.is_empty() || sources.recipe == head_auto::NAME;
-    let mut opened = None;
-    let written = if auto {
-        sources.recipe = head_auto::NAME.into();
-        let source = HeadSource::open(&sources, &use_args, talk)?;
-        let written = made(args, &source.facts()?, talk)?;
-        opened = Some(source);
-        written
-    } else {
-        written(args, &sources)?
+    let counts = args.clusters == Some(ClassesAsked::Auto);
+    let (mut opened, mut clusters) = (None, args.given_clusters());
+    if auto || counts {
+        opened = Some(HeadSource::open(&sources, &use_args, talk)?);
+    }
+    let written = match &opened {
+        Some(source) if auto => {
+            sources.recipe = head_auto::NAME.into();
+            made(args, source, talk)?
+        }
+        _ => written(args, &sources)?,
     };
-    let recipe: HeadRecipe = written.with(&args.recipe, None, args.clusters, talk).map_err(|error| {
-        match written.is_of_images() {
+    if let (Some(source), false) = (&opened, auto) {
+        let found = counted_classes(source, args.strict, talk)?;
+        let found = found.ok_or_else(|| {
+            Usage("--clusters auto: too few different rows to count classes in; give a number".into())
+        })?;
+        talk.say(format!("{}; --clusters K sets another number", estimate_in_words(found)));
+        clusters = Some(found.estimate as i64);
+    }
+    let recipe: HeadRecipe =
+        written.with(&args.recipe, None, clusters, talk).map_err(|error| match written.is_of_images() {
             true => error
                 .context(format!("features are trained on with the recipe of a head, such as `{RECIPE}`")),
             false => error,
-        }
-    })?;
+        })?;
     if args.print_config {
         let values = recipe.config.to_toml();
         to_stdout(format!("# Every value in force, made from {}.\n\n{}", sources.recipe, values.trim_end()))?;
@@ -87,7 +98,7 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
         warn_of_other_measure(&folder, &sources, talk)?;
     }
     let plan = HeadPlan::new(&recipe.config, &facts, &machine)?;
-    if !auto && UserChoices::of(&args.recipe, args.clusters).clusters.is_none() && !args.folder.resume {
+    if !auto && UserChoices::of(&args.recipe, clusters).clusters.is_none() && !args.folder.resume {
         talk.say(format!("{} clusters: as recipe {} says; --clusters sets it", plan.net.dim, sources.recipe));
     }
     if args.dry_run {
@@ -96,7 +107,7 @@ pub(super) fn run(args: &Args, mut sources: Sources, machine: Machine, talk: &Ta
     }
     let make = |epochs: u64, talk: &Talk| -> anyhow::Result<HeadRecipe> {
         let asked = RecipeArgs { epochs: Some(epochs), ..args.recipe.clone() };
-        written.with(&asked, None, args.clusters, talk)
+        written.with(&asked, None, clusters, talk)
     };
     let target = Target { folder, on_existing: args.folder.on_existing(), again: AGAIN };
     let job = HeadJob {
@@ -128,16 +139,28 @@ fn refuse_other_model(folder: &Path, fingerprint: &str) -> anyhow::Result<()> {
 }
 
 /// The recipe made for the features, with its reasons said; that of the run when one is resumed.
-fn made(args: &Args, features: &FeatureFacts, talk: &Talk) -> anyhow::Result<Written> {
+fn made(args: &Args, source: &HeadSource, talk: &Talk) -> anyhow::Result<Written> {
     let name = head_auto::NAME;
     if args.folder.resume
         && let Some(written) = Written::of_run(&args.run_folder(name))?
     {
         return Ok(written);
     }
-    let made = head_auto::recipe_for(features, UserChoices::of(&args.recipe, args.clusters));
+    let asked = UserChoices::of(&args.recipe, args.given_clusters());
+    let found = match asked.clusters {
+        Some(_) => None,
+        None => counted_classes(source, args.strict, talk)?,
+    };
+    let made = head_auto::recipe_for(&source.facts()?, asked, found);
     made.reasons.iter().for_each(|reason| talk.say(format!("{name}: {reason}")));
     Ok(Written::made(name, made.text))
+}
+
+/// How many classes the features show, if they can be counted.
+fn counted_classes(source: &HeadSource, strict: bool, talk: &Talk) -> anyhow::Result<Option<ClassCount>> {
+    let (tables, _) = source.tables(strict, talk)?;
+    let _busy = Busy::new("counting classes", talk);
+    Ok(ClassCount::of(&tables.train.features.rows)?)
 }
 
 /// Flags that mean nothing here are errors, not silence.

@@ -152,16 +152,34 @@ fn without_a_recipe_the_head_is_no_worse_than_k_means_and_nothing_is_warned_of()
 fn the_number_of_clusters_is_said_and_never_taken_from_labels() {
     let place = Place::new();
     mixture(&place, "train", 100, 1);
+    let labels = "the labels have 5 classes; labels only measure";
     let printed = place.run("train train.npy --device cpu --print-config");
-    printed.exits(0).says(&["4 clusters: one for 25 rows", "the labels have 5 classes; labels only measure"]);
+    printed.exits(0).says(&["5 clusters: estimated from the features", labels]);
     assert!(
-        printed.out.contains("dim = 4\n") && printed.out.contains("neighbours = 12\n"),
+        printed.out.contains("dim = 5\n") && printed.out.contains("neighbours = 10\n"),
         "{}",
         printed.out
     );
     let silent = place.run("train train.npy --labels none --device cpu --print-config");
-    silent.exits(0).says(&["4 clusters: one for 25 rows"]);
-    assert!(!silent.err.contains("classes"), "{}", silent.err);
+    silent.exits(0).says(&["5 clusters: estimated from the features"]);
+    assert!(!silent.err.contains("the labels have"), "{}", silent.err);
+
+    // Asked for in words, as a number, with a recipe of one's own, and where nothing can be counted.
+    let auto = place.run("train train.npy --clusters auto --device cpu --print-config");
+    assert_eq!(auto.exits(0).out, printed.out);
+    let given = place.run("train train.npy --clusters 7 --device cpu --print-config");
+    given.exits(0).says(&["7 clusters: as asked for"]);
+    let named = place.run("train train.npy --clusters auto --recipe frozen --device cpu --print-config");
+    named.exits(0).says(&["5 clusters: estimated from the features", "--clusters K sets another number"]);
+    assert!(named.out.contains("dim = 5\n"), "{}", named.out);
+    mixture(&place, "few", 50, 1);
+    let few = place.run("train few.npy --device cpu --print-config");
+    few.exits(0).says(&["2 clusters: 50 rows are too few to count classes in"]);
+    let refused = place.run("train few.npy --clusters auto --recipe frozen --device cpu --print-config");
+    refused.exits(2).says(&["--clusters auto", "give a number"]);
+    place.pictures("photos", 8);
+    let images = place.run("train photos --clusters auto --device cpu --print-config");
+    images.exits(2).says(&["--clusters auto counts classes in the features", "--frozen starter"]);
 }
 
 #[test]
