@@ -17,7 +17,7 @@ fn wrong_usage_exits_2_and_says_what_would_be_right() {
         ("train photos --recipe tiny.toml --set optim.lrr=1", &["optim.lrr", "did you mean `lr`?"]),
         ("train photos --recipe tiny.toml --set optim.lr", &["KEY=VALUE"]),
         ("train photos --recipe tiny.toml --set optim.lr=fast", &["optim.lr=fast"]),
-        ("train photos --clusters 1", &["--clusters <K>", "must be 2 or more"]),
+        ("train photos --clusters 1", &["--clusters <K|auto>", "must be 2 or more, or `auto`"]),
         ("train photos --epochs 0", &["--epochs <N>", "must be 1 or more"]),
         ("train photos --batch-size 1", &["--batch-size <N>", "must be 2 or more"]),
         ("train photos --threads 70000", &["--threads <N>", "too large"]),

@@ -74,11 +74,12 @@ impl Links {
         &self.sizes
     }
 
-    /// Merges until one group is left, the pair with the highest affinity first. The affinity is the weight of
-    /// all links between them, divided by `s^(1-balance) l^balance` for a pair of `s` and `l` rows, `s ≤ l`.
+    /// Merges until one group is left, the pair with the highest affinity first. The affinity is the weight of all links
+    /// between two groups, divided by `s^(1-balance) l^balance`, where `s ≤ l` are the weights of the links inside of them.
     ///
-    /// With `balance` 0, a small group joins whatever it is linked with most, so that one large group may swallow
-    /// all others. With 1/2, groups of equal sizes are preferred.
+    /// Compared with the links inside, the parts of one class are near however many they are. With `balance` 0, a small
+    /// group joins whatever it is linked with most, so that one large group may swallow all others; with more, groups of
+    /// equal sizes are preferred.
     pub(super) fn tree(&self, balance: f64) -> Vec<Merge> {
         let mut groups = Groups { links: self.clone(), alive: vec![true; self.sizes.len()], balance };
         let mut best: Vec<Option<(f64, usize)>> =
@@ -132,10 +133,16 @@ struct Groups {
 
 impl Groups {
     fn affinity(&self, one: usize, other: usize) -> f64 {
-        let Links { between, sizes } = &self.links;
-        let (small, large) = (sizes[one].min(sizes[other]), sizes[one].max(sizes[other]));
-        let rows = small.powf(1.0 - self.balance) * large.powf(self.balance);
-        if rows == 0.0 { 0.0 } else { between[one * sizes.len() + other] / rows }
+        let (links, count) = (&self.links.between, self.alive.len());
+        let inside = [one, other].map(|group| links[group * count + group]);
+        let (small, large) = (inside[0].min(inside[1]), inside[0].max(inside[1]));
+        let between = links[one * count + other];
+        // Rows without a neighbour in their own group belong to the others first of all.
+        if between == 0.0 {
+            0.0
+        } else {
+            between / (small.powf(1.0 - self.balance) * large.powf(self.balance))
+        }
     }
 
     /// The other group with the highest affinity; of equals the first.
@@ -149,11 +156,15 @@ impl Groups {
     fn merge(&mut self, kept: usize, gone: usize) {
         let count = self.alive.len();
         let Links { between, sizes } = &mut self.links;
+        // Both directions of the links between the two are inside of the merged one.
+        let inside =
+            between[kept * count + kept] + between[gone * count + gone] + 2.0 * between[kept * count + gone];
         for other in 0..count {
             let of_gone = between[gone * count + other];
             between[kept * count + other] += of_gone;
             between[other * count + kept] = between[kept * count + other];
         }
+        between[kept * count + kept] = inside;
         sizes[kept] += sizes[gone];
         self.alive[gone] = false;
     }
@@ -196,7 +207,7 @@ mod tests {
             let pairs: Vec<(usize, usize)> = tree.iter().map(|merge| (merge.kept, merge.gone)).collect();
             assert_eq!(pairs[..3], [(0, 1), (2, 3), (4, 5)], "{balance}");
             assert_eq!(tree.len(), 5, "until one is left");
-            assert!(tree[2].affinity > 0.4 && tree[3].affinity < 0.03, "{tree:?}");
+            assert!(tree[2].affinity > 0.5 && tree[3].affinity < 0.03, "{tree:?}");
             assert_eq!(cut(links.sizes(), &tree, 0.1), [8.0; 3]);
             assert_eq!(cut(links.sizes(), &tree, 2.0), [4.0; 6]);
             assert_eq!(cut(links.sizes(), &tree, 0.0), [24.0]);
@@ -205,16 +216,33 @@ mod tests {
 
     #[test]
     fn the_balance_says_how_much_a_large_group_takes() {
-        // A group of one row beside one of 99, and two of 50: links of 0.5 and 12.
+        // Links of 1 and 99 inside, and 0.5 between; of 50 and 50, and 12 between.
         let mut between = vec![0.0; 16];
+        for (group, inside) in [1.0, 99.0, 50.0, 50.0].into_iter().enumerate() {
+            between[group * 5] = inside;
+        }
         for (one, other, links) in [(0usize, 1usize, 0.5), (2, 3, 12.0)] {
             between[one * 4 + other] = links;
             between[other * 4 + one] = links;
         }
         let links = Links { between, sizes: vec![1.0, 99.0, 50.0, 50.0] };
-        let first = |balance| links.tree(balance)[0];
-        assert_eq!(first(0.0), Merge { kept: 0, gone: 1, affinity: 0.5 });
-        assert_eq!(first(0.5), Merge { kept: 2, gone: 3, affinity: 0.24 });
+        let first = |balance| {
+            let Merge { kept, gone, affinity } = links.tree(balance)[0];
+            (kept, gone, (affinity * 1e6).round() / 1e6)
+        };
+        assert_eq!(first(0.0), (0, 1, 0.5));
+        assert_eq!(first(0.5), (2, 3, 0.24));
+    }
+
+    #[test]
+    fn what_is_merged_has_the_links_of_both() {
+        // Three groups in a row: 8 inside of each, 4 between neighbours. Merged, two have 8 + 8 + 2 · 4 inside.
+        let links = Links {
+            between: vec![8.0, 4.0, 0.0, 4.0, 8.0, 4.0, 0.0, 4.0, 8.0],
+            sizes: vec![12.0, 16.0, 12.0],
+        };
+        let affinities: Vec<f64> = links.tree(1.0).iter().map(|merge| merge.affinity).collect();
+        assert_eq!(affinities, [0.5, 4.0 / 24.0]);
     }
 
     #[test]
