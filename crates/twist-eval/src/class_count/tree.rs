@@ -95,16 +95,13 @@ impl Links {
             groups.merge(kept, gone);
             best[gone] = None;
             best[kept] = groups.nearest(kept);
-            for one in 0..best.len() {
-                let Some((affinity, other)) = best[one] else { continue };
-                if one == kept {
-                    continue;
-                }
+            for (one, best) in best.iter_mut().enumerate().filter(|&(one, _)| one != kept) {
+                let Some((affinity, other)) = *best else { continue };
                 let now = groups.affinity(one, kept);
                 if other == kept || other == gone {
-                    best[one] = groups.nearest(one);
+                    *best = groups.nearest(one);
                 } else if now > affinity {
-                    best[one] = Some((now, kept));
+                    *best = Some((now, kept));
                 }
             }
         }
