@@ -152,7 +152,7 @@ impl Groups {
 
     fn merge(&mut self, kept: usize, gone: usize) {
         let count = self.alive.len();
-        let Links { between, sizes } = &mut self.links;
+        let between = &mut self.links.between;
         // Both directions of the links between the two are inside of the merged one.
         let inside =
             between[kept * count + kept] + between[gone * count + gone] + 2.0 * between[kept * count + gone];
@@ -162,7 +162,6 @@ impl Groups {
             between[other * count + kept] = between[kept * count + other];
         }
         between[kept * count + kept] = inside;
-        sizes[kept] += sizes[gone];
         self.alive[gone] = false;
     }
 }
