@@ -2,17 +2,6 @@
 
 use std::{env, path::PathBuf};
 
-const SOURCES: [&str; 8] = [
-    "csrc/allocator.cpp",
-    "csrc/autograd.cpp",
-    "csrc/foreach.cpp",
-    "csrc/layout.cpp",
-    "csrc/linear.cpp",
-    "csrc/machine.cpp",
-    "csrc/norm_act.cpp",
-    "csrc/runtime.cpp",
-];
-
 /// Instruction sets for which the inner loops are compiled; the best that the machine has whole is chosen at run time.
 const SETS: [(&str, &[&str]); 3] = [
     ("plain", &[]),
@@ -45,6 +34,7 @@ fn main() {
     shim.cpp(true)
         .pic(true)
         .opt_level(3)
+        .debug(false)
         .std("c++17")
         .warnings(false)
         .flag_if_supported("-fno-math-errno")
@@ -52,12 +42,12 @@ fn main() {
         .flag(format!("-D_GLIBCXX_USE_CXX11_ABI={abi}"))
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
-        .files(SOURCES)
+        .file("csrc/all.cpp")
         .compile("torch_ext_shim");
 
     for (set, features) in sets {
         let mut build = cc::Build::new();
-        build.cpp(true).pic(true).opt_level(3).std("c++17").warnings(false).flag_if_supported("-Wno-psabi");
+        build.cpp(true).pic(true).opt_level(3).debug(false).std("c++17").warnings(false).flag_if_supported("-Wno-psabi");
         // Sums are vectorised over columns, never reordered: contraction to fused multiply-add is all that is allowed.
         build.flag("-ffp-contract=fast").define("TORCH_EXT_SET", *set);
         for feature in *features {
