@@ -47,7 +47,14 @@ fn main() {
 
     for (set, features) in sets {
         let mut build = cc::Build::new();
-        build.cpp(true).pic(true).opt_level(3).debug(false).std("c++17").warnings(false).flag_if_supported("-Wno-psabi");
+        build
+            .cpp(true)
+            .pic(true)
+            .opt_level(3)
+            .debug(false)
+            .std("c++17")
+            .warnings(false)
+            .flag_if_supported("-Wno-psabi");
         // Sums are vectorised over columns, never reordered: contraction to fused multiply-add is all that is allowed.
         build.flag("-ffp-contract=fast").define("TORCH_EXT_SET", *set);
         for feature in *features {

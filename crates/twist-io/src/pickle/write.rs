@@ -1,6 +1,6 @@
 //! Writes what [`load_pickle`](super::load_pickle) reads: state dicts as `torch.save` stores them.
 
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
@@ -27,7 +27,7 @@ pub fn save_pickle(path: &Path, states: &[(&str, &StateDict)]) -> Result<(), IoE
             .compression_method(CompressionMethod::Stored)
             .large_file(true)
             .with_alignment(ALIGNMENT);
-        let mut zip = ZipWriter::new(out);
+        let mut zip = ZipWriter::new(UntilFailure { out, failed: false, at: 0 });
         let mut entry = |name: &str, bytes: &[u8]| -> io::Result<()> {
             zip.start_file(format!("{FOLDER}/{name}"), stored)?;
             zip.write_all(bytes)
@@ -42,6 +42,49 @@ pub fn save_pickle(path: &Path, states: &[(&str, &StateDict)]) -> Result<(), IoE
         zip.finish()?;
         Ok(())
     })
+}
+
+/// A file that pretends to take everything after its first error. A `ZipWriter` that is dropped tries to end its archive, and
+/// prints a line of its own if it cannot; the error itself has been returned by then.
+struct UntilFailure<W> {
+    out: W,
+    failed: bool,
+    at: u64,
+}
+
+impl<W> UntilFailure<W> {
+    fn noted<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        self.failed |= result.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        result
+    }
+}
+
+impl<W: Write> Write for UntilFailure<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.noted(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.failed {
+            return Ok(());
+        }
+        let flushed = self.out.flush();
+        self.noted(flushed)
+    }
+}
+
+impl<W: Seek> Seek for UntilFailure<W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        if !self.failed {
+            let found = self.out.seek(to);
+            self.at = self.noted(found)?;
+        }
+        Ok(self.at)
+    }
 }
 
 fn program(states: &[(&str, &StateDict)]) -> Vec<u8> {
@@ -91,6 +134,43 @@ impl Program {
 mod tests {
     use super::*;
     use crate::{Dtype, load_pickle};
+
+    /// A file on a disk with room for so many bytes.
+    struct Disk(io::Cursor<Vec<u8>>, usize);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.0.position() as usize + bytes.len() > self.1 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Disk {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    #[test]
+    fn an_archive_is_not_written_to_after_its_first_error() {
+        for room in [0, 10, 60, 100] {
+            let mut disk = Disk(io::Cursor::default(), room);
+            let mut file = UntilFailure { out: &mut disk, failed: false, at: 0 };
+            let failed = {
+                let mut zip = ZipWriter::new(&mut file);
+                let started = zip.start_file("one", SimpleFileOptions::default());
+                started.is_err() || zip.write_all(&[7; 50]).is_err() || zip.finish().is_err()
+            };
+            assert!(failed && file.failed, "{room}");
+            assert!(disk.0.into_inner().len() <= room);
+        }
+    }
 
     #[test]
     fn every_type_and_shape_comes_back() {

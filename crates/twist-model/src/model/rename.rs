@@ -7,10 +7,9 @@ use twist_nn::{Arch, Described, Layout, Planned, Rest, TensorNames};
 
 use crate::ModelError;
 
-/// What wrappers put in front of every name: data parallelism, compilation, and modules that hold a network.
-const WRAPPERS: [&str; 9] = [
+/// What wrappers put in front of every name: data parallelism, and modules that hold a network.
+const WRAPPERS: [&str; 8] = [
     "module.",
-    "_orig_mod.",
     "model.",
     "backbone.",
     "encoder_q.",
@@ -20,8 +19,16 @@ const WRAPPERS: [&str; 9] = [
     "encoder.",
 ];
 
-/// The networks of self-distillation, the better one first: where a file holds both, it is the one that is meant.
-const PAIR: [&str; 2] = ["teacher.", "student."];
+/// Steps of a name at which a wrapper stands in for the module inside it: compilation, sharding (FSDP) and checkpointing of
+/// activations wrap single blocks as well.
+const STANDING_IN: [&str; 3] = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
+
+/// Networks that lie beside another one in a file, the better one first: it is the one that is meant. Moving averages lie beside a
+/// network that has no name of its own.
+const PAIR: [&str; 5] = ["teacher.", AVERAGES[0], AVERAGES[1], AVERAGES[2], "student."];
+
+/// What a moving average of the weights is called.
+const AVERAGES: [&str; 3] = ["ema_model.", "model_ema.", "ema."];
 
 /// What the linear classifier is called by those who publish weights.
 const CLASSIFIERS: [&str; 8] =
@@ -83,7 +90,10 @@ impl Names {
     pub(super) fn of(file: &[(String, Vec<usize>)]) -> Result<Self, ModelError> {
         // Convolutional networks number their blocks in stages; only transformers have chunks.
         let chunks = file.iter().any(|(name, _)| name.ends_with("patch_embed.proj.weight"));
-        let plain = |name: &String| if chunks { without_chunk(name) } else { name.clone() };
+        let plain = |name: &String| {
+            let name = without_wrapped_blocks(name);
+            if chunks { without_chunk(&name) } else { name }
+        };
         let plain: Vec<(String, Vec<usize>)> =
             file.iter().map(|(name, shape)| (plain(name), shape.clone())).collect();
         let all: Vec<&str> = plain.iter().map(|(name, _)| name.as_str()).collect();
@@ -225,10 +235,21 @@ fn unwrapped(mut name: &str) -> &str {
     name
 }
 
-/// A name without its wrappers, and without the name of one network of a pair.
+/// A name without its wrappers, and without the name of one network of a pair. What lies beside a moving average keeps its whole
+/// name: without its wrappers it would be called the same.
 fn inner<'a>(name: &'a str, of_pair: Option<&str>) -> &'a str {
-    let name = unwrapped(name);
-    of_pair.and_then(|one| name.strip_prefix(one)).map_or(name, unwrapped)
+    let outer = unwrapped(name);
+    match of_pair.map(|one| (outer.strip_prefix(one), AVERAGES.contains(&one))) {
+        Some((Some(within), _)) => unwrapped(within),
+        Some((None, true)) => name,
+        Some((None, false)) | None => outer,
+    }
+}
+
+/// A name without the steps at which a wrapper stands in for a module.
+fn without_wrapped_blocks(name: &str) -> String {
+    let steps: Vec<&str> = name.split('.').filter(|step| !STANDING_IN.contains(step)).collect();
+    steps.join(".")
 }
 
 /// A ResNet whose modules were put into a `Sequential`, so that they have numbers instead of names: `0` the stem, `1` its
@@ -406,6 +427,28 @@ mod tests {
             ["backbone.student.backbone.conv1.weight", "backbone.conv1.weight", "backbone.dino_head.0.bias"];
         assert_eq!(names(&both), expected);
         assert_eq!(names(&file(&["module.student.module.conv1.weight"])), ["backbone.conv1.weight"]);
+    }
+
+    #[test]
+    fn blocks_that_are_wrapped_one_by_one_get_their_names() {
+        let wrapped = file(&[
+            "_fsdp_wrapped_module.patch_embed.proj.weight",
+            "_fsdp_wrapped_module.blocks.3._fsdp_wrapped_module._checkpoint_wrapped_module.norm1.bias",
+            "module._orig_mod.blocks.4._orig_mod.norm1.bias",
+        ]);
+        let expected = ["patch_embed.proj.weight", "blocks.3.norm1.bias", "blocks.4.norm1.bias"]
+            .map(|name| format!("{BACKBONE}{name}"));
+        assert_eq!(names(&wrapped), expected);
+    }
+
+    #[test]
+    fn of_a_network_and_its_moving_average_the_average_is_meant() {
+        for average in AVERAGES {
+            let both = file(&["model.conv1.weight", &format!("{average}module.conv1.weight")]);
+            assert_eq!(names(&both), ["backbone.model.conv1.weight", "backbone.conv1.weight"], "{average}");
+        }
+        let alone = file(&["model_ema.conv1.weight"]);
+        assert_eq!(names(&alone), ["backbone.conv1.weight"]);
     }
 
     #[test]

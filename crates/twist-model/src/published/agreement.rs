@@ -1,7 +1,7 @@
 //! Whether a network computes what the `config.json` beside its weights says.
 
 use serde_json::{Map, Value};
-use twist_nn::{Architecture, VitFeature};
+use twist_nn::{Arch, Architecture, VitFeature};
 
 /// Fields that change no feature of Twist, or that tensors and other fields say as well.
 const FREE: [&str; 7] = [
@@ -72,12 +72,35 @@ pub(crate) fn disagreement(
     }
     // Networks without a class there are compared by their tensors alone.
     let own = arch.hugging_face(width, side).ok()?.config;
+    if let Some(why) = other_family(config, arch, &own) {
+        return Some(why);
+    }
     let told = |field: &String| config.get(field).filter(|said| !said.is_null());
     let fields = own.iter().filter(|(field, _)| !FREE.contains(&field.as_str()));
     let (field, said, own) = fields
         .filter_map(|(field, own)| Some((field, told(field)?, own)))
         .find(|(field, said, own)| !agrees(field, said, own))?;
     Some(format!("config.json says `{field}` = {said}, and {arch} of Twist computes with {own}"))
+}
+
+/// A family of networks that Twist knows and that is not the one of the tensors: a sentence. Other families (`deit`, `vit_mae`) may
+/// have the tensors of one that Twist knows.
+fn other_family(
+    config: &Map<String, Value>,
+    arch: &dyn Architecture,
+    own: &Map<String, Value>,
+) -> Option<String> {
+    let (said, own) = (config.get("model_type")?.as_str()?, own.get("model_type")?.as_str()?);
+    let is_known = || {
+        Arch::all().any(|other| {
+            let other = other.kind();
+            let described = other.hugging_face(64, other.usual().side.into());
+            described.is_ok_and(|described| described.config.get("model_type").is_some_and(|own| own == said))
+        })
+    };
+    (said != own && is_known()).then(|| {
+        format!("config.json says `model_type` = \"{said}\", and the tensors are those of {arch} (\"{own}\")")
+    })
 }
 
 /// An argument with which timm makes another network of the same tensors: a sentence.
@@ -188,6 +211,8 @@ mod tests {
     fn fields_that_change_features_are_named_and_others_are_not() {
         let cases = [
             ("vit_s", json!({ "layer_norm_eps": 1e-3 }), Some("layer_norm_eps")),
+            ("vit_s", json!({ "model_type": "dinov2" }), Some("model_type")),
+            ("vit_s", json!({ "model_type": "deit" }), None),
             (
                 "vit_s",
                 json!({ "layer_norm_eps": 1e-12, "image_size": 384, "hidden_act": "gelu_python" }),
