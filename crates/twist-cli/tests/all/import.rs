@@ -226,6 +226,22 @@ fn a_network_in_several_files_is_that_of_one_file() {
     place.run("import parts --size 64 --out b.safetensors").exits(0);
     let tensors = |name: &str| load_safetensors(place.path(name)).unwrap().0.0;
     assert_eq!(tensors("a.safetensors"), tensors("b.safetensors"));
+    // An index of other weights.
+    let (listed, file) = places.iter().next().map(|(name, file)| (name.clone(), file.clone())).unwrap();
+    let mut others = places.clone();
+    others.insert("another.weight".into(), file);
+    let mut fewer = places;
+    fewer.remove(&listed);
+    let cases =
+        [(others, "lists a tensor `another.weight`, which none"), (fewer, "which their index does not list")];
+    for (index, says) in cases {
+        fs_err::write(
+            folder.join("model.safetensors.index.json"),
+            json!({ "weight_map": index }).to_string(),
+        )
+        .unwrap();
+        place.run("import parts --size 64 --out c.safetensors").exits(1).says(&[says, "fetch them again"]);
+    }
 }
 
 #[test]

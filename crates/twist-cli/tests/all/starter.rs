@@ -34,13 +34,17 @@ fn what_fails_is_told_with_its_remedy() {
     let careless = pip(
         "while [ $# -gt 0 ]; do if [ \"$1\" = --dest ]; then echo other > \"$2/any.whl\"; fi; shift; done",
     );
-    let cases: [(Option<&str>, &[&str]); 5] = [
+    let full = pip(
+        "echo 'ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device' >&2; exit 1",
+    );
+    let cases: [(Option<&str>, &[&str]); 6] = [
         (None, &["neither `python3` nor `python` runs", "apt install python3", "PIP_FIND_LINKS"]),
         (Some("case \"$*\" in *pip*) exit 1;; *) exit 0;; esac"), &["has no pip", "python3-pip"]),
         (
             Some(&refused),
             &["No matching distribution", "connect to the network", "PIP_INDEX_URL", "PIP_FIND_LINKS"],
         ),
+        (Some(&full), &["No space left on device", "free 100 MB", "TWIST_CACHE"]),
         (Some(&other), &["another file under this name", "do not use it"]),
         (Some(&careless), &["any.whl", "its SHA-256 is", "f2bc3dd0", "another index or mirror"]),
     ];

@@ -11,7 +11,7 @@ use super::file::of_file;
 use super::recognise::recognise;
 use super::rename::Names;
 use crate::ModelError;
-use crate::published::{Description, PublishedFolder, joined};
+use crate::published::{Description, PublishedFolder};
 
 /// Keys under which programs save a network, the most complete or best one first: released TWIST checkpoints have
 /// `model` and `backbone`, DINO's `teacher` and `student`.
@@ -75,11 +75,12 @@ impl Weights {
             let (kind, description) = (Kind::of(&path)?, Description::default());
             return Ok(Self { kind, path, description, heads: None });
         }
-        let PublishedFolder { weights, heads, description } = PublishedFolder::open(&path)?;
-        let kind = match weights.as_slice() {
+        let folder = PublishedFolder::open(&path)?;
+        let kind = match folder.weights.as_slice() {
             [file] => Kind::of(file)?,
-            files => Kind::Safetensors(joined(files)?),
+            _ => Kind::Safetensors(folder.joined()?),
         };
+        let PublishedFolder { heads, description, .. } = folder;
         let heads = match heads {
             Some(file) => {
                 let (state, metadata) = load_safetensors(&file)?;

@@ -7,7 +7,7 @@ mod weights;
 
 pub(crate) use agreement::{disagreement, other_eps, other_feature};
 pub(crate) use wanted::{FIRST, HEADS, NoWeights, Wanted, files_in, stays_below};
-pub(crate) use weights::{PublishedFolder, joined};
+pub(crate) use weights::PublishedFolder;
 
 pub(crate) use description::ROUNDED_CROP;
 pub use description::{Description, Sizes};

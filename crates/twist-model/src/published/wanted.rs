@@ -34,6 +34,8 @@ const ENDINGS: [&str; 4] = [".safetensors", ".pth", ".pt", ".bin"];
 pub(crate) struct Wanted {
     pub(crate) descriptions: Vec<String>,
     pub(crate) weights: Vec<String>,
+    /// The tensors that an index of several files lists.
+    pub(crate) listed: Option<BTreeSet<String>>,
     /// The head and the classifier of a network that Twist exported.
     pub(crate) heads: Option<String>,
 }
@@ -64,11 +66,11 @@ impl Wanted {
             DESCRIPTIONS.iter().filter(|file| has(file)).map(|file| (*file).to_owned()).collect();
         let weights = match FIRST.into_iter().find(|file| has(file)) {
             Some(index) if index.ends_with(".index.json") => shards(index, &read(index)?),
-            Some(file) => Ok(vec![file.to_owned()]),
-            None => only(files).map(|file| vec![file]),
+            Some(file) => Ok((vec![file.to_owned()], None)),
+            None => only(files).map(|file| (vec![file], None)),
         };
         let heads = has(&HEADS).then(|| HEADS.to_owned());
-        Ok(weights.map(|weights| Self { descriptions, weights, heads }))
+        Ok(weights.map(|(weights, listed)| Self { descriptions, weights, listed, heads }))
     }
 }
 
@@ -86,14 +88,15 @@ fn only(files: &[String]) -> Result<String, NoWeights> {
     Err(NoWeights { reason, remedy: "Give the path of the right file" })
 }
 
-/// The files that an index names, each once.
-fn shards(file: &str, index: &str) -> Result<Vec<String>, NoWeights> {
+/// The files that an index names, each once, and the tensors that it lists.
+fn shards(file: &str, index: &str) -> Result<(Vec<String>, Option<BTreeSet<String>>), NoWeights> {
     let names = || {
         let index: serde_json::Value = serde_json::from_str(index).ok()?;
-        let files = index.get("weight_map")?.as_object()?.values().map(|file| file.as_str());
-        let files: BTreeSet<&str> = files.collect::<Option<_>>()?;
+        let places = index.get("weight_map")?.as_object()?;
+        let files: BTreeSet<&str> = places.values().map(|file| file.as_str()).collect::<Option<_>>()?;
         let plain = !files.is_empty() && files.iter().all(|file| stays_below(file));
-        plain.then(|| files.into_iter().map(str::to_owned).collect())
+        let tensors = places.keys().cloned().collect();
+        plain.then(|| (files.into_iter().map(str::to_owned).collect(), Some(tensors)))
     };
     let remedy = "It is damaged or of another kind: give the path of a file that has all weights";
     let reason = || format!("{file} does not say in `weight_map` which files the weights are in");
@@ -127,6 +130,7 @@ mod tests {
         let index = r#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-1.safetensors"}}"#;
         let wanted = of(&["model.safetensors.index.json"], index).unwrap();
         assert_eq!(wanted.weights, ["model-1.safetensors", "model-2.safetensors"]);
+        assert_eq!(wanted.listed, Some(["a", "b", "c"].map(str::to_owned).into()));
         assert_eq!(of(&["dinov2_vits14.pth"], "").unwrap().weights, ["dinov2_vits14.pth"]);
     }
 

@@ -1,6 +1,6 @@
 //! The tensors in a folder.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use twist_io::{Refused, StateDict, WeightFormat, load_pickle, load_safetensors, shard_format, shown};
@@ -12,6 +12,8 @@ use crate::ModelError;
 #[derive(Debug)]
 pub(crate) struct PublishedFolder {
     pub(crate) weights: Vec<PathBuf>,
+    /// The tensors that an index of several files lists.
+    listed: Option<BTreeSet<String>>,
     /// Head and classifier of a network that Twist exported.
     pub(crate) heads: Option<PathBuf>,
     pub(crate) description: Description,
@@ -36,7 +38,32 @@ impl PublishedFolder {
             .map_err(|unclear| ModelError::unrecognised(unclear.to_string(), remedy))?;
         let weights = wanted.weights.iter().map(|file| folder.join(file)).collect();
         let heads = wanted.heads.map(|file| folder.join(file));
-        Ok(Self { weights, heads, description })
+        Ok(Self { weights, listed: wanted.listed, heads, description })
+    }
+
+    /// The tensors of all weight files.
+    ///
+    /// # Errors
+    /// A file is missing or damaged; two hold tensors of one name; they do not hold the tensors that their index lists.
+    pub(crate) fn joined(&self) -> Result<StateDict, ModelError> {
+        let all = joined(&self.weights)?;
+        let Some(listed) = &self.listed else { return Ok(all) };
+        let found: BTreeSet<&str> = all.iter().map(|(name, _)| name).collect();
+        let missing = listed.iter().map(String::as_str).find(|name| !found.contains(name));
+        let unlisted = found.iter().copied().find(|name| !listed.contains(*name));
+        let why = match (missing, unlisted) {
+            (Some(name), _) => format!(
+                "the index of its weight files lists a tensor `{}`, which none of them has",
+                shown(name)
+            ),
+            (None, Some(name)) => {
+                format!("its weight files have a tensor `{}`, which their index does not list", shown(name))
+            }
+            (None, None) => return Ok(all),
+        };
+        let folder = self.weights.first().and_then(|file| file.parent()).unwrap_or(Path::new(""));
+        let why = format!("{}: {why}", folder.display());
+        Err(ModelError::unrecognised(why, "the files do not belong together: fetch them again"))
     }
 }
 
@@ -44,7 +71,7 @@ impl PublishedFolder {
 ///
 /// # Errors
 /// A file is missing or damaged; two hold tensors of one name.
-pub(crate) fn joined(files: &[PathBuf]) -> Result<StateDict, ModelError> {
+fn joined(files: &[PathBuf]) -> Result<StateDict, ModelError> {
     let mut all = StateDict::default();
     let mut seen = HashSet::new();
     for path in files {

@@ -67,6 +67,11 @@ fn fetch(folder: &Path) -> anyhow::Result<PathBuf> {
     let remedy = if words.contains("DO NOT MATCH THE HASHES") {
         "the index or mirror has another file under this name: do not use it, and name another index (PIP_INDEX_URL)"
             .to_owned()
+    } else if words.contains("No space left on device") {
+        format!(
+            "free 100 MB for {} and pip's temporary files, or set TWIST_CACHE and TMPDIR to folders on another disk",
+            folder.display()
+        )
     } else {
         format!(
             "connect to the network, or set HTTPS_PROXY, or PIP_INDEX_URL to a mirror, then run this again. {}",
