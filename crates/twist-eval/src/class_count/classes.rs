@@ -7,8 +7,6 @@ use super::tree::{Links, Merge};
 use super::{ClassCount, LEAST_ROWS, Looked};
 use crate::EvalError;
 
-/// Classes with images, at most: with more, a class has fewer than ten of the rows that are looked at.
-const MOST_CLASSES: usize = 2_048;
 /// The balance of [`Links::tree`]: parts of classes are of very different sizes.
 const BALANCE: f64 = 0.25;
 /// Digits of a height.
@@ -41,8 +39,12 @@ pub(crate) fn merge_tree(rows: &Tensor, of: &ClassesOf<'_>) -> Result<Result<Cla
     let mut used: Vec<u32> = looked.chosen.iter().map(class_of).collect();
     used.sort_unstable();
     used.dedup();
-    if used.len() > MOST_CLASSES {
-        return Ok(Err(format!("{} classes have images, and a tree has at most {MOST_CLASSES}", used.len())));
+    if used.len() > ClassTree::MOST_CLASSES {
+        return Ok(Err(format!(
+            "{} classes have images, and a tree has at most {}",
+            used.len(),
+            ClassTree::MOST_CLASSES
+        )));
     }
     // The class of every row is among them.
     let place = |class: u32| used.partition_point(|&other| other < class) as u32;

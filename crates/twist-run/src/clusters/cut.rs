@@ -86,8 +86,9 @@ impl ClusterNames {
         let mut cut = self.clone();
         let lost;
         (cut.merges, lost) = staying(self.history(), &blocks);
+        // A merge in one class of the cut changes nothing in the others.
+        let groups = cut.groups();
         for block in &blocks {
-            let groups = cut.groups();
             let parts: BTreeSet<usize> = block.iter().filter_map(|&one| groups.position_of(one)).collect();
             if parts.len() > 1 {
                 cut.merge_by(block, None, true)?;
@@ -129,17 +130,17 @@ impl ClusterNames {
 
     /// Every merge with the clusters of its result.
     fn history(&self) -> Vec<Done> {
-        let mut members: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
-        let done = self.merges.iter().map(|merge| {
-            let whole: BTreeSet<u32> = merge
-                .of
-                .iter()
-                .flat_map(|one| members.get(one).cloned().unwrap_or_else(|| [*one].into()))
-                .collect();
-            whole.iter().for_each(|&one| drop(members.insert(one, whole.clone())));
-            Done { merge: merge.clone(), members: whole }
-        });
-        done.collect()
+        let mut done: Vec<Done> = Vec::new();
+        // The last merge that each cluster took part in.
+        let mut last: BTreeMap<u32, usize> = BTreeMap::new();
+        for merge in &self.merges {
+            let part =
+                |one: &u32| last.get(one).map_or_else(|| [*one].into(), |&at| done[at].members.clone());
+            let members: BTreeSet<u32> = merge.of.iter().flat_map(part).collect();
+            last.extend(members.iter().map(|&one| (one, done.len())));
+            done.push(Done { merge: merge.clone(), members });
+        }
+        done
     }
 }
 

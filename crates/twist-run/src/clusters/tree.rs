@@ -70,6 +70,9 @@ pub struct ClassEstimate {
 pub struct ClassTree(TreeParts);
 
 impl ClassTree {
+    /// Classes, at most. Links between classes with fewer than ten images each say little.
+    pub const MOST_CLASSES: usize = 2_048;
+
     /// Checks that the parts are a tree.
     ///
     /// # Errors
@@ -141,6 +144,13 @@ fn check(parts: &TreeParts) -> Result<(), String> {
     }
     if classes.is_empty() || !classes.is_sorted_by(|a, b| a.class < b.class) {
         return Err("`classes` must have at least one class, each once and in ascending order".into());
+    }
+    if classes.len() > ClassTree::MOST_CLASSES {
+        return Err(format!(
+            "it has {} classes, and a tree has at most {}",
+            classes.len(),
+            ClassTree::MOST_CLASSES
+        ));
     }
     if let Some(one) = classes.iter().find(|one| one.class >= *clusters || one.rows == 0) {
         return Err(match one.rows {

@@ -69,7 +69,14 @@ fn a_tree_is_read_as_it_was_written() {
 #[test]
 fn what_is_not_a_tree_is_refused() {
     type Change = fn(&mut TreeParts);
-    let cases: [(Change, &str); 13] = [
+    let cases: [(Change, &str); 14] = [
+        (
+            |parts| {
+                parts.clusters = 3_000;
+                parts.classes = (0..2_049).map(|class| TreeClass { class, rows: 1 }).collect();
+            },
+            "2049 classes, and a tree has at most 2048",
+        ),
         (|parts| parts.merges[0].of = [1, 0], "the smaller class first"),
         (|parts| parts.merges[2].of = [1, 2], "merge 2, of 1 and 2, names a class that is not there"),
         (|parts| parts.merges[5].of = [0, 6], "names a class that is not there"),

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use twist_eval::ClassCount;
 use twist_io::printable;
-use twist_run::{ClassEstimate, ClassTree, ClusterNames, Groups, TreeMerge};
+use twist_run::{ClassEstimate, ClassTree, ClusterNames, Group, Groups, TreeClass, TreeMerge};
 
 use crate::head_auto::estimate_in_words;
 use crate::names::Named;
@@ -35,6 +35,7 @@ struct Node {
     rows: usize,
     /// Its smallest cluster.
     class: u32,
+    /// Ascending.
     members: Vec<u32>,
     /// Of two that became one: both, the larger one first, with the height and how many classes are left.
     made: Option<([usize; 2], f64, usize)>,
@@ -60,7 +61,7 @@ pub(super) fn estimate(found: ClassEstimate) -> String {
 
 fn as_json(tree: &ClassTree, names: &ClusterNames) -> Value {
     let parts = tree.parts();
-    let class = |one: &twist_run::TreeClass| json!({ "cluster": one.class, "name": names.own_name(one.class), "rows": one.rows });
+    let class = |one: &TreeClass| json!({ "cluster": one.class, "name": names.own_name(one.class), "rows": one.rows });
     let merge = |(place, merge): (usize, &TreeMerge)| json!({ "of": merge.of, "height": merge.height, "classes": tree.classes() - place - 1 });
     json!({
         "clusters": parts.clusters,
@@ -85,7 +86,7 @@ fn for_people(tree: &ClassTree, names: &ClusterNames) -> Vec<String> {
     let mut left = vec![(root, String::new(), String::new())];
     while let Some((place, lead, below)) = left.pop() {
         let node = &nodes[place];
-        lines.push(format!("{lead}{}", line(node, names, &groups)));
+        lines.push(format!("{lead}{}", line(node, tree, names, &groups)));
         if let Some(([first, second], ..)) = node.made {
             left.push((second, format!("{below}└─ "), format!("{below}   ")));
             left.push((first, format!("{below}├─ "), format!("{below}│  ")));
@@ -108,41 +109,36 @@ fn for_people(tree: &ClassTree, names: &ClusterNames) -> Vec<String> {
     lines
 }
 
-fn line(node: &Node, names: &ClusterNames, groups: &Groups) -> String {
+fn line(node: &Node, tree: &ClassTree, names: &ClusterNames, groups: &Groups) -> String {
     let images = if node.rows == 1 { "image" } else { "images" };
     let Some((_, height, classes)) = node.made else {
         let name =
             names.own_name(node.class).map_or_else(String::new, |name| format!(" `{}`", printable(name)));
         return format!("class {}{name}  {} {images}", node.class, node.rows);
     };
-    let now = groups
-        .group_of(node.class)
-        .filter(|group| node.members.len() > 1 && node.members.iter().all(|one| group.members.contains(one)));
-    // What is one class now, where it begins.
-    let whole = now.filter(|group| {
-        let with_images = group.members.iter().filter(|one| node.members.contains(one)).count();
-        with_images == node.members.len() && group.members.len() == with_images
-    });
-    let now = whole.map_or_else(String::new, |group| format!("  now `{}`", printable(&group.name)));
+    // What is one class now, where it begins; clusters without images may belong to it.
+    let is_node = |group: &&Group| {
+        let own = group.members.iter().filter(|&&one| tree.rows_of(&[one]) > 0);
+        own.eq(node.members.iter())
+    };
+    let now = groups.group_of(node.class).filter(is_node);
+    let now = now.map_or_else(String::new, |group| format!("  now `{}`", printable(&group.name)));
     format!("{height:.3}  {} {images}, one class from {classes} down{now}", node.rows)
 }
 
 /// The leaves and then the merges, the root last.
 fn nodes(tree: &ClassTree) -> Vec<Node> {
     let parts = tree.parts();
-    let leaf = |one: &twist_run::TreeClass| Node {
-        rows: one.rows,
-        class: one.class,
-        members: vec![one.class],
-        made: None,
-    };
+    let leaf =
+        |one: &TreeClass| Node { rows: one.rows, class: one.class, members: vec![one.class], made: None };
     let mut nodes: Vec<Node> = parts.classes.iter().map(leaf).collect();
     let mut top: BTreeMap<u32, usize> =
         parts.classes.iter().enumerate().map(|(place, one)| (one.class, place)).collect();
     for (place, merge) in parts.merges.iter().enumerate() {
         // A tree was checked: both are there.
         let both = merge.of.map(|class| top[&class]);
-        let members = both.iter().flat_map(|&one| nodes[one].members.clone()).collect();
+        let mut members: Vec<u32> = both.iter().flat_map(|&one| nodes[one].members.clone()).collect();
+        members.sort_unstable();
         let rows = both.iter().map(|&one| nodes[one].rows).sum();
         let [first, second] = both;
         let ordered = if nodes[second].rows > nodes[first].rows { [second, first] } else { both };
@@ -155,7 +151,7 @@ fn nodes(tree: &ClassTree) -> Vec<Node> {
 
 #[cfg(test)]
 mod tests {
-    use twist_run::{NamedWeights, TreeClass, TreeParts};
+    use twist_run::{NamedWeights, TreeParts};
 
     use super::*;
 
@@ -179,7 +175,7 @@ mod tests {
         .unwrap();
         let mut names = ClusterNames::new(5);
         names.rename(1, "red").unwrap();
-        names.merge(&[0, 1], None).unwrap();
+        names.merge(&[0, 1, 3], None).unwrap();
         let lines = for_people(&tree, &names);
         let expected = "\
 0.938  101 images, one class from 1 down
