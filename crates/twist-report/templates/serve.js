@@ -269,7 +269,7 @@
       const rows = [...joined.map(joinedRow), ...divided.map(dividedRow)];
       const more = rows.length - MOST_CHANGES;
       changes.replaceChildren(
-        ...(lost.length ? [make('li', { class: 'lost', text: 'Not kept, because the cut divides it: ' + lost.join('; ') + '. The file before is kept beside clusters.json.' })] : []),
+        ...(lost.length ? [make('li', { class: 'lost' }, ...prose('Not kept, because the cut divides it: ' + lost.join('; ') + '. The file before is kept beside clusters.json.'))] : []),
         ...hidden.map(({ name, now }) => make('li', { text: '“' + name + '” is part of “' + now + '”; a finer cut brings the name back.' })),
         ...rows.slice(0, MOST_CHANGES), ...(more > 0 ? [make('li', { class: 'note', text: 'and ' + plural(more, 'more change') })] : []));
     };
