@@ -45,6 +45,37 @@ try {
   await page.waitForFunction(() => [...document.querySelectorAll('.thumb img')].slice(0, 8).every((image) => image.naturalWidth > 0));
   done(`${numbers.length} classes, with pictures`);
 
+  // The slider, by keyboard: what joins is shown first, then made, then taken apart again.
+  const classes = Number(await page.getAttribute('#cut', 'max'));
+  assert.equal(await page.inputValue('#cut'), String(classes), 'nothing is cut yet');
+  assert.ok(await page.isDisabled('#cut-now'));
+  await page.focus('#cut');
+  await page.keyboard.press('ArrowLeft');
+  await page.locator('#cut-now:enabled').waitFor();
+  assert.match(await page.textContent('#cut-now'), new RegExp(`Apply: ${classes - 1} classes`));
+  assert.match(await page.locator('.changes li').first().textContent(), /is made of/);
+  assert.ok(!existsSync(file('clusters.json')), 'a look at a cut changes nothing');
+  await page.keyboard.press('Tab');
+  await redrawn(() => page.keyboard.press('Enter'));
+  assert.match(await page.textContent('#status'), new RegExp(`${classes - 1} classes now, ${classes} before`));
+  assert.equal(clusters().merges.length, 1);
+  assert.equal(clusters().merges[0].of.length, 2);
+  assert.equal(await page.locator('.class').count(), numbers.length - 1);
+  await page.waitForFunction(() => document.activeElement?.id === 'cut');
+  await page.keyboard.press('End');
+  await page.locator('#cut-now:enabled').waitFor();
+  assert.match(await page.locator('.changes li').first().textContent(), /comes apart/);
+  await page.keyboard.press('Tab');
+  await redrawn(() => page.keyboard.press('Enter'));
+  assert.deepEqual(clusters().merges, []);
+  assert.equal(await page.locator('.class').count(), numbers.length);
+  if (await page.locator('#cut-auto').count()) {
+    await page.click('#cut-auto');
+    await page.waitForFunction(() => /→|as they are/.test(document.querySelector('#cut-said').textContent));
+    assert.deepEqual(clusters().merges, [], 'the estimate is looked at like any other cut');
+  }
+  done('the slider shows which classes a cut joins, cuts, and takes the cut apart again, by keyboard');
+
   await page.click(`[data-rename="${first}"]`);
   await page.keyboard.type('first <b>of</b> all');
   await redrawn(() => page.keyboard.press('Enter'));
@@ -199,6 +230,8 @@ try {
 
   await page.reload();
   await redrawn(() => page.click('.bar nav a:has-text("Classes")'));
+  // The view before the click may be drawn only now.
+  await page.locator('.class').first().waitFor();
   assert.ok((await titles()).includes('two in one'));
   problems.splice(0, problems.length, ...problems.filter((text) => !text.includes('409')));
   assert.deepEqual(problems, []);

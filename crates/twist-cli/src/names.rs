@@ -8,10 +8,13 @@ use twist_model::{
     ClassSource, Model, ModelName, load_names, named_weights, names_file, names_of_model, usable_names,
 };
 use twist_run::samples::Sample;
-use twist_run::{ClusterNames, Group, NamedWeights, RunError, Samples, files};
+use twist_run::{
+    ClassTree, ClusterNames, Group, NamedWeights, RunError, Samples, clusters_file, files, tree_file,
+};
 
 use crate::exit::Usage;
 use crate::named_model;
+use crate::out_file;
 use crate::talk::Talk;
 
 /// Names, where they are kept, and what the model is.
@@ -23,6 +26,8 @@ pub(crate) struct Named {
     pub(crate) own: Option<NamedWeights>,
     /// The weights whose classes are shown and named: those that the run was evaluated with, else those of the model.
     pub(crate) shown: Option<NamedWeights>,
+    /// Whether labels taught the classes.
+    of_labels: bool,
     /// Held when the names are to be changed.
     _lock: Option<UpdateLock>,
 }
@@ -33,7 +38,7 @@ impl Named {
         let (model, file) = (model(path)?, names_file(path));
         let (own, shown) = (named_weights(&model, path), shown_weights(&model, path));
         let names = warned(usable_names(load_names(&model, &file, shown.clone()), &model)?, talk);
-        Ok(Self { names, file, run: model.folder, own, shown, _lock: None })
+        Ok(Self { names, file, of_labels: is_of_labels(&model), run: model.folder, own, shown, _lock: None })
     }
 
     /// As [`Named::open`], to change the names: until this value is dropped, nobody else changes them.
@@ -45,7 +50,7 @@ impl Named {
         let lock = Some(UpdateLock::of(&file)?);
         let (own, shown) = (named_weights(&model, path), shown_weights(&model, path));
         let names = load_names(&model, &file, shown.clone())?;
-        Ok(Self { names, file, run: model.folder, own, shown, _lock: lock })
+        Ok(Self { names, file, of_labels: is_of_labels(&model), run: model.folder, own, shown, _lock: lock })
     }
 
     /// As [`Named::to_change`], with names of the classes of any weights. They are said of these from now on.
@@ -56,7 +61,10 @@ impl Named {
         let mut names = load_names(&model, &file, None)?;
         let before = names.weights().cloned();
         shown.iter().for_each(|now| names.set_weights(now.clone()));
-        Ok((Self { names, file, run: model.folder, own, shown, _lock: lock }, before))
+        Ok((
+            Self { names, file, of_labels: is_of_labels(&model), run: model.folder, own, shown, _lock: lock },
+            before,
+        ))
     }
 
     /// What the network said of the images that its run was evaluated on; `None` where it was not, or is not of a run.
@@ -66,6 +74,23 @@ impl Named {
     pub(crate) fn images(&self) -> Result<Option<Vec<Sample>>, RunError> {
         let samples = self.run.as_ref().map(|folder| Samples::read(folder, false)).transpose()?.flatten();
         Ok(samples.map(|samples| samples.rows()))
+    }
+
+    /// The merge tree of the classes of MODEL, which was opened as `path`.
+    ///
+    /// # Errors
+    /// It has none, or that of other classes, or the file is damaged.
+    pub(crate) fn tree(&self, path: &Path) -> anyhow::Result<ClassTree> {
+        if self.of_labels {
+            let what = Refused::new("the classes of this model have no tree");
+            let why = "they are those of labels, and a tree is of discovered classes";
+            return Err(what
+                .because(why)
+                .remedy("`twist clusters MODEL merge` merges classes without it")
+                .into());
+        }
+        let model = &ModelName::of(path).path;
+        Ok(ClassTree::of_classes(model, self.names.clusters(), self.shown.as_ref())?)
     }
 
     /// Says so when the run has not been evaluated: later classes are found again by the images that the named ones hold.
@@ -111,11 +136,60 @@ pub(crate) fn of_model(model: &Model, path: &Path, talk: &Talk) -> anyhow::Resul
     Ok(warned(names_of_model(model, &named_model::resolved(path, talk)?)?, talk))
 }
 
-/// Writes names for the model that was written to `out`, into the file beside it.
-pub(crate) fn save_for(mut names: ClusterNames, out: &Path, file: &Path) -> anyhow::Result<()> {
-    let written = Model::load(out, Machine::detect(DeviceRequest::Cpu, None)?.device)?;
-    named_weights(&written, out).into_iter().for_each(|weights| names.set_weights(weights));
-    Ok(names.save(file)?)
+/// The merge tree of the classes that `model`, opened as `path`, itself has; `None` where there is none, or where it is of the
+/// classes of other weights. One that is damaged is warned of.
+pub(crate) fn tree_of_model(model: &Model, path: &Path, talk: &Talk) -> anyhow::Result<Option<ClassTree>> {
+    let path = &named_model::resolved(path, talk)?;
+    let weights = named_weights(model, path);
+    match ClassTree::read(&ModelName::of(path).path) {
+        Ok(tree) => Ok(tree.filter(|tree| Some(&tree.parts().weights) == weights.as_ref())),
+        Err(damaged) => {
+            talk.warn(format!("the tree of the classes is left out: {damaged}"));
+            Ok(None)
+        }
+    }
+}
+
+/// What lies beside a weight file: what people said of its classes, and their merge tree.
+pub(crate) struct Beside {
+    pub(crate) names: Option<ClusterNames>,
+    pub(crate) tree: Option<ClassTree>,
+}
+
+impl Beside {
+    /// Writes it for the model that was written to `out`, and returns the files.
+    pub(crate) fn save_for(self, out: &Path) -> anyhow::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        if self.names.is_none() && self.tree.is_none() {
+            return Ok(files);
+        }
+        let written = Model::load(out, Machine::detect(DeviceRequest::Cpu, None)?.device)?;
+        let weights = named_weights(&written, out);
+        if let Some(mut names) = self.names {
+            weights.iter().for_each(|weights| names.set_weights(weights.clone()));
+            names.save(clusters_file(out))?;
+            files.push(clusters_file(out));
+        }
+        if let (Some(tree), Some(weights)) = (self.tree, weights) {
+            tree.of_weights(weights).save(out)?;
+            files.push(tree_file(out));
+        }
+        Ok(files)
+    }
+
+    /// Whether the files beside `out` can be written.
+    ///
+    /// # Errors
+    /// [`Usage`] where one exists and `force` is not given.
+    pub(crate) fn check(&self, out: &Path, force: bool) -> Result<(), Usage> {
+        let names = self.names.iter().map(|_| clusters_file(out));
+        let mut files = names.chain(self.tree.iter().map(|_| tree_file(out)));
+        files.try_for_each(|file| out_file::check(&file, force))
+    }
+}
+
+fn is_of_labels(model: &Model) -> bool {
+    matches!(ClassSource::named(model), Some((ClassSource::Labels, _)))
 }
 
 /// The names, with the warning said that came along.

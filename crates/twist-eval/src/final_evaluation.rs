@@ -11,6 +11,7 @@ use twist_train::TrainPlan;
 
 use crate::artefacts::{self, Artefacts, contact_sheet};
 use crate::baselines::{self, KMEANS_RESTARTS};
+use crate::class_count::{ClassesOf, merge_tree};
 use crate::crops::pixel_transform;
 use crate::scores::Measuring;
 use crate::split::{EvalData, Split};
@@ -64,7 +65,7 @@ pub struct Evaluated {
     pub names: Option<Carried>,
 }
 
-/// Evaluates the trained `net` and writes `metrics.json`, `embeddings.parquet`, `images.csv`, `thumbnails.tar` and
+/// Evaluates the trained `net` and writes `metrics.json`, `embeddings.parquet`, `tree.json`, `images.csv`, `thumbnails.tar` and
 /// `augmentation.png` into the run folder; `metrics.json` is written last. `watch` hears how far it is.
 ///
 /// # Errors
@@ -90,6 +91,10 @@ pub fn final_evaluation(
     let mut metrics = Metrics { figures, protocol, ..Metrics::default() };
     metrics.figures.extend(&run.costs);
     metrics.set_steps(run.steps);
+    watch.now("merge tree");
+    let (classes, clusters) = (features.predictions()?, plan.net.head.dim as u32);
+    let of = ClassesOf { classes: &classes, clusters, steps: run.steps, images: data.evaluated_on() };
+    metrics.set_tree(folder, merge_tree(&features.embeddings, &of)?)?;
     if plan.eval.baselines && split.has_knn() {
         watch.now("baselines");
         let few = data.split(BASELINE_BANK, BASELINE_QUERIES);

@@ -13,7 +13,8 @@
 //! There are also the data sets of transfer evaluation, with [`Logistic`] regression on frozen features
 //! ([`linear_transfer`]) or with all weights ([`finetune_transfer`]).
 //!
-//! Before a head is trained, [`ClassCount`] estimates how many classes its features show.
+//! Before a head is trained, [`ClassCount`] estimates how many classes its features show. After training, the same links between
+//! rows say which of its classes become one first when fewer are wanted (`class_count/classes.rs`).
 //!
 //! The crate deliberately never trains without labels and never changes the run that it evaluates, including its random
 //! numbers. The formulas of the scores are in `twist-metrics`, the pages in `twist-report`.

@@ -236,11 +236,79 @@
     make('div', { class: 'ends' }, name, make('button', { class: 'tool main', type: 'submit', id: 'merge-now', text: 'Merge' }),
       make('button', { class: 'tool', type: 'button', text: 'Cancel', onclick: close })));
   };
+  // How many classes there are: a slider along the tree shows which classes a cut would join, and a button makes it.
+  const MOST_CHANGES = 12;
+  const cutPanel = (tree, found) => {
+    if (!tree || tree.classes < 2) return null;
+    const seen = found.classes.map((one) => ({ class: one.number, parts: one.parts }));
+    const { estimate } = tree;
+    const shown = estimate && Math.min(estimate.classes, tree.classes);
+    const slider = make('input', { type: 'range', id: 'cut', min: 1, max: tree.classes, step: 1, value: tree.now });
+    slider.setAttribute('aria-describedby', 'cut-said');
+    const count = make('output', { id: 'cut-count', text: whole(tree.now) });
+    count.setAttribute('for', 'cut');
+    const apply = make('button', { class: 'tool main', type: 'submit', id: 'cut-now', text: 'Apply', disabled: true });
+    const said = make('p', { class: 'note', id: 'cut-said', role: 'status', text: 'Move the slider to see which classes join.' });
+    const changes = make('ul', { class: 'changes', 'aria-label': 'what changes' });
+    const examplesOf = (number) => found.classes.find((one) => one.number === number)?.examples.filter((item) => item.seen) || [];
+    const joinedRow = ({ class: result, parts }) => {
+      const each = parts.length > 4 ? 1 : 2;
+      return make('li', {}, make('p', {}, make('strong', { text: result.name }), ' ', make('span', { class: 'note', text: plural(result.images, 'image') }), ' is made of '
+        + parts.map((part) => part.name + ' (' + whole(part.images) + ')').join(', ')),
+      make('div', { class: 'mini', 'aria-hidden': 'true' }, ...parts.flatMap((part) => examplesOf(part.number).slice(0, each)).slice(0, 12)
+        .map((item) => make('img', { src: 'picture/' + item.row, alt: '', loading: 'lazy', decoding: 'async' }))));
+    };
+    const dividedRow = ({ class: before, parts }) => make('li', {}, make('p', {}, make('strong', { text: before.name }), ' comes apart: '
+      + parts.map((part) => part.name + ' (' + whole(part.images) + ')').join(', ')));
+    const draw = (result) => {
+      const { joined, divided, lost, hidden } = result;
+      apply.disabled = !result.changes;
+      apply.textContent = result.changes ? 'Apply: ' + (result.now === 1 ? '1 class' : whole(result.now) + ' classes') : 'Apply';
+      said.textContent = !result.changes ? 'These are the classes as they are.'
+        : whole(result.before) + ' → ' + (result.now === 1 ? '1 class' : whole(result.now) + ' classes') + '. Nothing is changed before you apply it.';
+      const rows = [...joined.map(joinedRow), ...divided.map(dividedRow)];
+      const more = rows.length - MOST_CHANGES;
+      changes.replaceChildren(
+        ...(lost.length ? [make('li', { class: 'lost' }, ...prose('Not kept, because the cut divides it: ' + lost.join('; ') + '. The file before is kept beside clusters.json.'))] : []),
+        ...hidden.map(({ name, now }) => make('li', { text: '“' + name + '” is part of “' + now + '”; a finer cut brings the name back.' })),
+        ...rows.slice(0, MOST_CHANGES), ...(more > 0 ? [make('li', { class: 'note', text: 'and ' + plural(more, 'more change') })] : []));
+    };
+    let asked = 0;
+    const look = async () => {
+      const mine = ++asked;
+      count.textContent = whole(Number(slider.value));
+      apply.disabled = true;
+      try {
+        const result = await send('api/cut/preview', { classes: Number(slider.value), seen });
+        if (mine === asked) draw(result);
+      } catch (error) {
+        if (mine === asked) { changes.replaceChildren(); said.textContent = error.message; }
+      }
+    };
+    slider.addEventListener('input', look);
+    const auto = estimate && make('button', { class: 'tool', type: 'button', id: 'cut-auto', text: 'As many as the features show: ' + whole(shown),
+      title: 'counts of ' + plural(estimate.rows, 'image') + ' range from ' + whole(estimate.range[0]) + ' to ' + whole(estimate.range[1]),
+      onclick: () => { slider.value = shown; look(); } });
+    return make('form', { class: 'card cut', 'aria-label': 'How many classes', onsubmit: async (event) => {
+      event.preventDefault();
+      const classes = Number(slider.value);
+      const done = await change('api/cut', { classes, seen }, (result) => whole(result.now) + (result.now === 1 ? ' class now, ' : ' classes now, ') + whole(result.before) + ' before'
+        + (result.aside ? '; the file before is ' + result.aside : ''));
+      // The panel was made anew: who moves it by keyboard goes on there.
+      if (done) { document.getElementById('cut')?.focus({ preventScroll: true }); return; }
+      const why = alertBox.textContent;
+      await show(false);
+      complain(why);
+    } },
+    make('div', { class: 'dial' }, make('label', { for: 'cut', text: 'How many classes' }), slider, count, apply, auto),
+    said, changes);
+  };
+
   /** Text whose code stands between backticks. */
   const prose = (text) => text.split('`').map((part, i) => (i % 2 ? make('code', { text: part }) : part));
 
   const classesView = async () => {
-    const [found, run] = await Promise.all([ask('api/classes'), ask('api/run')]);
+    const [found, run, tree] = await Promise.all([ask('api/classes'), ask('api/run'), ask('api/tree')]);
     const present = new Set(found.classes.map((one) => one.number));
     for (const number of selected) if (!present.has(number)) selected.delete(number);
     const mergeButton = make('button', { class: 'tool main', type: 'button', id: 'merge', onclick: () => {
@@ -304,6 +372,7 @@
         make('label', { title: 'images whose class is less probable than this belong to no class' }, 'Unsure below ', threshold),
         found.unsure > 0 && make('a', { class: 'tool', href: '#/class/unsure', text: plural(found.unsure, 'unsure image') }),
         mergeButton, output),
+      cutPanel(tree, found),
       mergePlace,
       holder,
       files,

@@ -32,6 +32,8 @@ pub const AUGMENTATION: &str = "augmentation.png";
 pub const REPORT: &str = "report.html";
 /// Names and merges of classes.
 pub const CLUSTERS: &str = "clusters.json";
+/// Which classes become one first, when fewer are wanted.
+pub const TREE: &str = "tree.json";
 /// Labels that people gave.
 pub const LABELS: &str = "labels.csv";
 /// The images whose labels would help most, beside the report.
@@ -82,6 +84,7 @@ const REPLACED: &[&str] = &[
     EMBEDDINGS,
     IMAGES,
     THUMBNAILS,
+    TREE,
     AUGMENTATION,
     REPORT,
 ];

@@ -6,7 +6,7 @@
 //!
 //! [`RunFolder`] opens a folder for one process, [`CheckpointStore`] writes and finds its checkpoints. [`Event`]s report what happens, [`Recorder`]s store them, and [`Log`] reads them.
 //! [`Metrics`] holds what the end of a run measured, [`Evaluations`] what was measured later, [`Samples`] what the network said
-//! about every image, [`Sources`] where the images come from. [`Labels`] and [`ClusterNames`] hold what people say.
+//! about every image, [`Sources`] where the images come from. [`Labels`] and [`ClusterNames`] hold what people say; [`ClassTree`], how near classes are.
 //!
 //! The crate deliberately knows nothing of libtorch, images or networks, so a report or an external tool can read a run
 //! without them.
@@ -53,7 +53,10 @@ mod error;
 
 pub use calibration::Calibration;
 pub use checkpoint::{CheckpointStore, Loaded, Measured, Rejected, Standing, Streaks};
-pub use clusters::{Carried, ClusterNames, Group, Groups, NamedWeights, carry_names, clusters_file};
+pub use clusters::{
+    Carried, ClassEstimate, ClassTree, ClusterNames, Cut, Group, Groups, NamedWeights, TreeClass, TreeMerge,
+    TreeParts, carry_names, clusters_file, tree_file,
+};
 pub use compared::Compared;
 pub use error::RunError;
 pub use evaluations::{Evaluation, Evaluations};

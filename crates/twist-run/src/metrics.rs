@@ -7,12 +7,14 @@ use serde_json::{Map, Value};
 use twist_io::{read_if_there, write_json};
 
 use crate::samples::STEPS;
-use crate::{Calibration, Figures, RunError, files};
+use crate::{Calibration, ClassTree, Figures, RunError, files};
 
 /// Keys of the file that are not figures.
 const BASELINES: &str = "baselines";
 const CALIBRATION: &str = "calibration";
 const PROTOCOL: &str = "protocol";
+/// Of the protocol, why there is no merge tree.
+const NO_TREE: &str = "no_tree";
 
 /// What an evaluation measured: that at the end of a run, or another one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,6 +54,26 @@ impl Metrics {
     /// Sets how many steps the evaluated network had made.
     pub fn set_steps(&mut self, steps: u64) {
         self.protocol[STEPS] = steps.into();
+    }
+
+    /// Writes the merge tree of the classes of the run in `folder`. Where there is none, these figures say why, and an older tree
+    /// is removed.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn set_tree(&mut self, folder: &Path, tree: Result<ClassTree, String>) -> Result<(), RunError> {
+        match tree {
+            Ok(tree) => tree.save(folder),
+            Err(why) => {
+                self.protocol[NO_TREE] = why.into();
+                ClassTree::remove(folder)
+            }
+        }
+    }
+
+    /// Why the run has no merge tree, where its evaluation left it out.
+    pub fn no_tree(&self) -> Option<&str> {
+        self.protocol[NO_TREE].as_str()
     }
 
     /// How many steps the evaluated network had made; old versions did not say it.

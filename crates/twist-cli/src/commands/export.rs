@@ -12,8 +12,9 @@ use twist_run::ClusterNames;
 
 use crate::args::{MODEL, UseArgs};
 use crate::exit::{Exit, Usage};
+use crate::names::{self, Beside};
+use crate::out_file;
 use crate::talk::{Talk, to_stdout};
-use crate::{names, out_file};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,7 +61,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         Some(_) => out_file::check(&args.out, args.force)?,
         None => out_file::check_folder(&args.out, args.force)?,
     }
-    let names_beside = (format.name == OWN).then(|| names_file(&args.out));
+    // Before the model is opened, which takes a while.
+    let is_own = format.name == OWN;
+    let names_beside = is_own.then(|| names_file(&args.out));
     names_beside.iter().try_for_each(|file| out_file::check(file, args.force))?;
     if format.name != "onnx" && (args.bytes || args.features_only) {
         let name = format.name;
@@ -77,14 +80,14 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     };
     let model = machine.open(&args.model, talk)?.model;
     let names = names::of_model(&model, &args.model, talk)?;
+    let tree = if is_own { names::tree_of_model(&model, &args.model, talk)? } else { None };
+    let beside = Beside { names: (is_own && !names.is_untouched()).then(|| names.clone()), tree };
+    beside.check(&args.out, args.force)?;
     let (bytes, features_only) = (args.bytes, args.features_only);
     let options = ExportOptions { bytes, features_only, class_names: class_names(&names) };
     let out = twist_io::followed(&args.out);
     let mut written = format.write(&model, &options, &out)?;
-    if let Some(file) = names_beside.filter(|_| !names.is_untouched()) {
-        names::save_for(names, &out, &file)?;
-        written.push(file);
-    }
+    written.extend(beside.save_for(&out)?);
     for file in written {
         to_stdout(format!("{}  {}", sha256_of(&file)?, file.display()))?;
     }
@@ -94,7 +97,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The format of Twist's own models, beside which the names of their classes lie.
+/// The format of Twist's own models, beside which the names of their classes and their merge tree lie.
 const OWN: &str = "twist";
 
 /// What a file of weights alone does not say.

@@ -15,7 +15,7 @@ const LINE: &str =
     "--clusters 5 --device cpu --threads 1 --batch-size 125 --epochs 30 --set model.hidden_dim=64";
 
 /// `NAME.npy` and `NAME.labels.npy`: `rows` points around five corners in 16 dimensions, the group of row `i` being `i % 5`.
-fn mixture(place: &Place, name: &str, rows: usize, seed: u64) {
+pub(crate) fn mixture(place: &Place, name: &str, rows: usize, seed: u64) {
     let mut values = fill(Init::Normal { std: 0.4 }, seed, "noise", rows * WIDTH);
     for (row, point) in values.chunks_exact_mut(WIDTH).enumerate() {
         point[row % GROUPS] += 4.0;
@@ -217,6 +217,8 @@ fn a_stopped_run_resumes_to_the_same_model() {
     place.run(&format!("train train.npy --out calm {line}")).exits(0);
     let weights = |run: &str| fs_err::read(place.path(run).join("model.safetensors")).unwrap();
     assert!(weights("calm") == weights("stopped"), "the models differ");
+    let tree = |run: &str| fs_err::read_to_string(place.path(run).join("tree.json")).unwrap();
+    assert_eq!(tree("calm"), tree("stopped"));
     place.run("train --resume --out calm").exits(0).says(&["finished already"]);
 }
 

@@ -23,6 +23,8 @@ const COMMANDS: &[&str] = &[
     "clusters MODEL rename",
     "clusters MODEL merge",
     "clusters MODEL unmerge",
+    "clusters MODEL tree",
+    "clusters MODEL cut",
     "clusters MODEL unsure",
     "clusters MODEL keep",
     "clusters MODEL export",

@@ -1,14 +1,18 @@
-//! How many classes there are, from features without labels.
+//! How many classes there are, from features without labels, and which classes of a network are nearest.
 //!
 //! Rows are put into many small groups by k-means. Groups whose rows are neighbours are merged, until no
 //! two are linked enough. The limits below which groups stay apart are fixed numbers, chosen on features of photographs; see
 //! `docs/classes.md` for how far the answer can be trusted.
+//!
+//! The same links between rows say which classes of a trained network become one first when fewer are wanted (`classes.rs`).
 
+mod classes;
 mod space;
 mod tree;
 
 use tch::Tensor;
 
+pub(crate) use self::classes::{ClassesOf, merge_tree};
 use self::space::{others, scaled_by_neighbours};
 use self::tree::{Graph, Links, cut};
 use crate::labels::{label_numbers, spread};
@@ -17,7 +21,7 @@ use crate::{EvalError, KMeans};
 /// With fewer rows, nothing is estimated.
 const LEAST_ROWS: usize = 60;
 /// The estimate looks at this many rows, at most.
-const MOST_ROWS: usize = 20_000;
+pub(crate) const MOST_ROWS: usize = 20_000;
 /// Rows of a small group; the number of small groups at least and at most.
 const ROWS_OF_GROUP: usize = 15;
 const LEAST_GROUPS: usize = 8;
@@ -54,6 +58,50 @@ impl ClassCount {
     /// # Errors
     /// libtorch's own.
     pub fn of(rows: &Tensor) -> Result<Option<Self>, EvalError> {
+        match Looked::at(rows)? {
+            Some(looked) => Self::in_looked(&looked),
+            None => Ok(None),
+        }
+    }
+
+    fn in_looked(looked: &Looked) -> Result<Option<Self>, EvalError> {
+        let rows = looked.chosen.len();
+        let clusters = (rows / ROWS_OF_GROUP).clamp(LEAST_GROUPS, MOST_GROUPS) as i64;
+        let mut counts = Vec::new();
+        for seed in 0..TRIES {
+            let fit = KMeans { clusters, restarts: 1, iterations: ITERATIONS, seed }.fit(&looked.rows)?;
+            let groups = label_numbers(&fit.assign(&looked.rows)?)?;
+            let links = Links::new(&groups, &looked.graph);
+            for (balance, affinity) in WAYS {
+                let tree = links.tree(balance);
+                let counted = |multiple| classes(&cut(links.sizes(), &tree, multiple * affinity));
+                counts.extend(MULTIPLES.map(counted));
+            }
+        }
+        Ok(Self::of_tries(&counts, rows))
+    }
+
+    fn of_tries(counts: &[usize], rows: usize) -> Option<Self> {
+        let range = (*counts.iter().min()?, *counts.iter().max()?);
+        let mean = counts.iter().map(|&count| (count as f64).ln()).sum::<f64>() / counts.len() as f64;
+        Some(Self { estimate: (mean.exp().round() as usize).max(2), range, rows })
+    }
+}
+
+/// The rows that are looked at.
+struct Looked {
+    /// Their places in the table, ascending.
+    chosen: Vec<u32>,
+    /// `[N, d]`, in the space in which they are compared.
+    rows: Tensor,
+    graph: Graph,
+    /// Neighbours of each row.
+    neighbours: usize,
+}
+
+impl Looked {
+    /// `None` for too few rows.
+    fn at(rows: &Tensor) -> Result<Option<Self>, EvalError> {
         let (len, _) = rows.size2()?;
         let chosen = spread(len as usize, MOST_ROWS);
         if chosen.len() < LEAST_ROWS {
@@ -63,28 +111,10 @@ impl ClassCount {
             let places: Vec<i64> = chosen.iter().copied().map(i64::from).collect();
             let rows = rows.f_index_select(0, &Tensor::f_from_slice(&places)?.f_to_device(rows.device())?)?;
             let rows = scaled_by_neighbours(&rows)?;
-            let k = (chosen.len() / ROWS_OF_NEIGHBOUR).clamp(LEAST_NEIGHBOURS, MOST_NEIGHBOURS);
-            let graph = Graph::new(label_numbers(&others(&rows, k)?.f_flatten(0, -1)?)?, k);
-            let clusters = (chosen.len() / ROWS_OF_GROUP).clamp(LEAST_GROUPS, MOST_GROUPS) as i64;
-            let mut counts = Vec::new();
-            for seed in 0..TRIES {
-                let fit = KMeans { clusters, restarts: 1, iterations: ITERATIONS, seed }.fit(&rows)?;
-                let groups = label_numbers(&fit.assign(&rows)?)?;
-                let links = Links::new(&groups, &graph);
-                for (balance, affinity) in WAYS {
-                    let tree = links.tree(balance);
-                    let counted = |multiple| classes(&cut(links.sizes(), &tree, multiple * affinity));
-                    counts.extend(MULTIPLES.map(counted));
-                }
-            }
-            Ok(Self::of_tries(&counts, chosen.len()))
+            let neighbours = (chosen.len() / ROWS_OF_NEIGHBOUR).clamp(LEAST_NEIGHBOURS, MOST_NEIGHBOURS);
+            let graph = Graph::new(label_numbers(&others(&rows, neighbours)?.f_flatten(0, -1)?)?, neighbours);
+            Ok(Some(Self { chosen, rows, graph, neighbours }))
         })
-    }
-
-    fn of_tries(counts: &[usize], rows: usize) -> Option<Self> {
-        let range = (*counts.iter().min()?, *counts.iter().max()?);
-        let mean = counts.iter().map(|&count| (count as f64).ln()).sum::<f64>() / counts.len() as f64;
-        Some(Self { estimate: (mean.exp().round() as usize).max(2), range, rows })
     }
 }
 

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use tch::Tensor;
 use twist_data::Decoder;
 use twist_metrics::cluster_scores;
-use twist_run::{Metrics, figure};
+use twist_run::{ClassTree, Metrics, figure};
 use twist_train::frozen::HeadPlan;
 
 use super::outputs::{self, HeadInput};
 use crate::artefacts::{self, Artefacts};
+use crate::class_count::{ClassesOf, MOST_ROWS, merge_tree};
 use crate::labels::{label_numbers, spread};
 use crate::scores::cluster_figures;
 use crate::{EvalError, Evaluated, KMeans, RunFigures};
@@ -33,7 +34,7 @@ pub struct ChosenHead {
 }
 
 /// Evaluates the head of `model` on `held_out`, or on the training features without any, and writes `metrics.json`,
-/// `embeddings.parquet`, `images.csv` and, where there are pictures, `thumbnails.tar` into the run folder;
+/// `embeddings.parquet`, `images.csv`, `tree.json` and, where there are pictures, `thumbnails.tar` into the run folder;
 /// `metrics.json` is written last. `watch` hears what is done.
 ///
 /// Where there are labels, k-means on the same features stands beside: fitted to the training features, told the same
@@ -65,6 +66,9 @@ pub fn head_evaluation(
     let named = artefacts.carry_names(folder, run.steps)?;
     artefacts.write(folder, decoder.as_mut(), None)?;
 
+    watch.now("merge tree");
+    let tree = tree((model, plan, run.steps), train, held_out.is_none().then_some(&features), input)?;
+
     let mut metrics = Metrics {
         figures: cluster_figures(&features, dataset)?,
         protocol: protocol(model, plan, chosen, &features, held_out.is_some()),
@@ -73,6 +77,7 @@ pub fn head_evaluation(
     metrics.figures.extend(&run.costs);
     metrics.protocol["labelled_images"] = features.labelled(dataset).into();
     metrics.set_steps(run.steps);
+    metrics.set_tree(folder, tree)?;
     if plan.config.eval.baselines && metrics.figures.get(figure::NMI).is_some() {
         let fitted_to = train.len().min(KMEANS_ROWS);
         let mut facts = json!({
@@ -96,6 +101,28 @@ pub fn head_evaluation(
     }
     metrics.write(folder)?;
     Ok(Evaluated { metrics, names: named })
+}
+
+/// The merge tree of the head's classes, from the training features: held-out ones may be few. `outputs` is what the head
+/// said of training features, where that is known.
+fn tree(
+    (model, plan, steps): (&Model, &HeadPlan, u64),
+    train: &FeatureTable,
+    outputs: Option<&NetworkOutputs>,
+    input: HeadInput,
+) -> Result<Result<ClassTree, String>, EvalError> {
+    let chosen = spread(train.len(), MOST_ROWS);
+    let all = chosen.len() == train.len();
+    let classes = match outputs.filter(|_| all) {
+        Some(known) => known.predictions()?,
+        None => outputs::outputs(model.head()?, train, &chosen, input)?.predictions()?,
+    };
+    let set = &train.features.rows;
+    let places: Vec<i64> = chosen.iter().copied().map(i64::from).collect();
+    let rows =
+        if all { set.shallow_clone() } else { set.f_index_select(0, &Tensor::f_from_slice(&places)?)? };
+    let of = ClassesOf { classes: &classes, clusters: plan.net.dim as u32, steps, images: "training images" };
+    merge_tree(&rows, &of)
 }
 
 /// Every value that defines the figures.

@@ -132,12 +132,19 @@ fn a_labelled_run_has_figures_baselines_and_everything_to_draw() {
 
 #[test]
 fn equal_evaluations_leave_equal_bytes() {
-    let data = EvalData::new(labelled(20, 0), None).unwrap();
+    let data = EvalData::new(labelled(60, 0), None).unwrap();
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     for folder in &folders {
         evaluate(&data, folder.path());
     }
-    let files = ["metrics.json", "embeddings.parquet", "images.csv", "thumbnails.tar", "augmentation.png"];
+    let files = [
+        "metrics.json",
+        "embeddings.parquet",
+        "images.csv",
+        "thumbnails.tar",
+        "augmentation.png",
+        "tree.json",
+    ];
     for file in files {
         let [a, b] = folders.each_ref().map(|folder| fs_err::read(folder.path().join(file)).unwrap());
         assert!(a == b, "{file} differs");

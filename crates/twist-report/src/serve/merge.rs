@@ -21,19 +21,27 @@ struct Merge {
 /// A class as the page showed it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Seen {
+pub(super) struct Seen {
     class: u32,
     /// The outputs that it was made of.
     parts: Vec<u32>,
 }
 
+impl Seen {
+    /// Whether it still is what the user saw.
+    ///
+    /// # Errors
+    /// Another page may have merged it meanwhile.
+    pub(super) fn expect(&self, names: &ClusterNames) -> Result<(), Refused> {
+        names.expect(self.class, &self.parts)
+    }
+}
+
 impl Merge {
-    /// Merges, if each class still is what the user saw: another page may have merged it meanwhile. Returns the number of the
+    /// Merges, if each class still is what the user saw. Returns the number of the
     /// result.
     fn apply(&self, names: &mut ClusterNames) -> Result<u32, Refused> {
-        for Seen { class, parts } in &self.classes {
-            names.expect(*class, parts)?;
-        }
+        self.classes.iter().try_for_each(|seen| seen.expect(names))?;
         let name = self.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
         Ok(names.merge(&self.numbers(), name)?.class)
     }

@@ -9,7 +9,7 @@
 //!
 //! # How a request passes
 //!
-//! `socket` → `guard` → `routes` → one function in `browse`, `pictures`, `search` or `edit` over the `site`.
+//! `socket` → `guard` → `routes` → one function in `browse`, `pictures`, `search`, `cut` or `edit` over the `site`.
 //! All of them but the first are plain functions from data to data, and are tested as such.
 
 mod helpers;
@@ -24,6 +24,7 @@ mod routes;
 mod site;
 
 mod browse;
+mod cut;
 mod edit;
 mod merge;
 mod page;

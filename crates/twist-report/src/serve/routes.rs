@@ -5,7 +5,7 @@ use twist_run::files;
 use super::message::{Answer, Reply, Request};
 use super::page::{SCRIPT, STYLE, page};
 use super::site::Site;
-use super::{browse, edit, merge, pictures, search};
+use super::{browse, cut, edit, merge, pictures, search};
 
 pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
     handle(site, request).unwrap_or_else(|refused| refused)
@@ -22,6 +22,8 @@ fn handle(site: &mut Site, request: &Request) -> Answer {
             "api/rename" => edit::rename(site, request),
             "api/merge" => merge::merge(site, request),
             "api/merged" => merge::preview(site, request),
+            "api/cut" => cut::cut(site, request),
+            "api/cut/preview" => cut::preview(site, request),
             "api/unmerge" => edit::unmerge(site, request),
             "api/threshold" => edit::threshold(site, request),
             "api/label" => edit::label(site, request),
@@ -39,6 +41,7 @@ fn handle(site: &mut Site, request: &Request) -> Answer {
         "script.js" => Reply::bytes("text/javascript; charset=utf-8", SCRIPT),
         "api/run" => browse::run(site),
         "api/classes" => browse::classes(site),
+        "api/tree" => cut::tree(site),
         "api/images" => browse::images(site, request)?,
         "api/next" => browse::next(site),
         "api/labels" => browse::labelled(site, request),

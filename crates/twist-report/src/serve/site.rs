@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use twist_io::{Refused, UpdateLock};
-use twist_run::{ClusterNames, Labels, NamedWeights, RunError, clusters_file, files};
+use twist_run::{ClassTree, ClusterNames, Cut, Labels, NamedWeights, RunError, clusters_file, files};
 
 use super::archive::Archive;
 use super::edit::NotChanged;
 use super::helpers::Helpers;
+use super::merge::Seen;
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::run::{Naming, Run, Samples, load_names};
@@ -21,6 +22,8 @@ pub(super) struct Site {
     pub(super) samples: Samples,
     pub(super) naming: Naming,
     pub(super) classes: Classes,
+    /// Which classes become one first when fewer are wanted; `None` for older runs.
+    pub(super) tree: Option<ClassTree>,
     pub(super) archive: Archive,
     pub(super) labels: Labels,
     pub(super) helpers: Helpers,
@@ -58,6 +61,18 @@ impl Site {
         (site.name, site.evaluated_on) = (run.name, evaluated_on.unwrap_or_default());
         site.weights = run.weights;
         (site.verdict, site.damaged) = (verdict, run.notes.damaged);
+        match ClassTree::read(folder) {
+            Err(damaged) => {
+                site.damaged.push(format!("The page cannot change the number of classes: {damaged}."))
+            }
+            Ok(tree) => {
+                let fits = |tree: &ClassTree| {
+                    let parts = tree.parts();
+                    parts.clusters == outputs && site.weights.as_ref() == Some(&parts.weights)
+                };
+                site.tree = tree.filter(fits);
+            }
+        }
         Ok(site)
     }
 
@@ -75,6 +90,7 @@ impl Site {
             folder: folder.to_owned(),
             classes: Classes::of(&samples, &naming),
             naming,
+            tree: None,
             archive,
             labels: Labels::open(folder.join(files::LABELS))?,
             helpers,
@@ -108,6 +124,24 @@ impl Site {
         names.save(file)?;
         self.take(names);
         Ok(())
+    }
+
+    /// Merges classes along `tree`, or takes them apart, until so many remain, if the classes still are those that were `seen`.
+    /// Returns where the file before is kept, if a merge was lost.
+    pub(super) fn cut(
+        &mut self,
+        tree: &ClassTree,
+        classes: usize,
+        seen: &[Seen],
+    ) -> Result<(Cut, Option<PathBuf>), NotChanged> {
+        let file = clusters_file(&self.folder);
+        let _lock = UpdateLock::of(&file).map_err(RunError::from)?;
+        let mut names = self.load_names()?;
+        seen.iter().try_for_each(|one| one.expect(&names))?;
+        let cut = names.cut(tree, classes)?;
+        let aside = if cut.is_nothing() { None } else { names.save_cut(&cut, &file)? };
+        self.take(names);
+        Ok((cut, aside))
     }
 
     fn load_names(&self) -> Result<ClusterNames, RunError> {

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use twist_run::ClusterNames;
+use twist_run::{ClassEstimate, ClassTree, ClusterNames, NamedWeights, TreeClass, TreeMerge, TreeParts};
 
 use super::archive::Archive;
 use super::helpers::{Embed, Helpers, Pictures};
@@ -144,6 +144,81 @@ fn a_merge_says_how_many_images_move() {
     assert_eq!(granted(&post(&mut site, "api/merge", &asked)), outcome(4, 0, 1));
     let stale = json!({ "classes": [seen(2, &[2]), seen(0, &[0])] });
     refused(&post(&mut site, "api/merged", &stale), 409, "has changed since you saw it");
+}
+
+/// Classes 2 and 3 are nearest.
+fn with_tree(mut site: Site) -> Site {
+    let class = |class, rows| TreeClass { class, rows };
+    let parts = TreeParts {
+        clusters: 5,
+        weights: NamedWeights::Step(1),
+        of: "held-out images".into(),
+        rows: 8,
+        neighbours: 3,
+        classes: vec![class(0, 4), class(2, 3), class(3, 1)],
+        merges: vec![TreeMerge { of: [2, 3], height: 0.5 }, TreeMerge { of: [0, 2], height: 0.75 }],
+        estimate: Some(ClassEstimate { classes: 2, range: (2, 3), rows: 8 }),
+    };
+    site.tree = Some(ClassTree::new(parts).unwrap());
+    site
+}
+
+#[test]
+fn a_cut_is_looked_at_before_it_is_made_and_can_be_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = with_tree(site(folder.path(), Helpers::default()));
+    let tree = granted(&get(&mut site, "api/tree"));
+    assert_eq!(
+        (&tree["classes"], &tree["now"], &tree["estimate"]["classes"]),
+        (&json!(3), &json!(3), &json!(2))
+    );
+    let all = json!([seen(0, &[0]), seen(2, &[2]), seen(3, &[3])]);
+    let asked = json!({ "classes": 2, "seen": all });
+    let looked = granted(&post(&mut site, "api/cut/preview", &asked));
+    let class =
+        |number: u32, name: &str, images: u32| json!({ "number": number, "name": name, "images": images });
+    let parts = json!([class(2, "class 2", 3), class(3, "class 3", 1)]);
+    assert_eq!(looked["joined"], json!([{ "class": class(2, "class 2", 4), "parts": parts }]));
+    assert_eq!((&looked["before"], &looked["now"], &looked["changes"]), (&json!(3), &json!(2), &json!(true)));
+    assert!(!folder.path().join("clusters.json").exists(), "a preview changes nothing");
+    granted(&post(&mut site, "api/cut", &asked));
+    let on_disk = || ClusterNames::load(folder.path().join("clusters.json"), 5).unwrap();
+    assert_eq!(on_disk().resolve(3).unwrap().members, [2, 3]);
+    assert_eq!(granted(&get(&mut site, "api/tree"))["now"], 2);
+    refused(&post(&mut site, "api/cut", &asked), 409, "class 2 has changed since you saw it");
+
+    // A name that was given to both goes with the class, and the file before is kept.
+    granted(&post(&mut site, "api/rename", &json!({ "class": 2, "name": "barkers" })));
+    let now = json!({ "classes": 3, "seen": [seen(0, &[0]), seen(2, &[2, 3])] });
+    let apart = granted(&post(&mut site, "api/cut/preview", &now));
+    let whole = json!([{ "class": class(2, "barkers", 4), "parts": parts }]);
+    assert_eq!((&apart["divided"], &apart["lost"]), (&whole, &json!(["`barkers` (2, 3)"])));
+    assert_eq!(granted(&post(&mut site, "api/cut", &now))["aside"], "clusters.replaced-1.json");
+    assert!(on_disk().groups().is_plain());
+    assert_eq!(
+        ClusterNames::load(folder.path().join("clusters.replaced-1.json"), 5)
+            .unwrap()
+            .resolve(3)
+            .unwrap()
+            .name,
+        "barkers"
+    );
+}
+
+#[test]
+fn a_cut_that_cannot_be_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bare = site(folder.path(), Helpers::default());
+    assert_eq!(granted(&get(&mut bare, "api/tree")), Value::Null);
+    for path in ["api/cut", "api/cut/preview"] {
+        refused(&post(&mut bare, path, &json!({ "classes": 2, "seen": [] })), 409, "has no tree");
+        let mut site = with_tree(site(folder.path(), Helpers::default()));
+        refused(&post(&mut site, path, &json!({ "classes": 4, "seen": [] })), 409, "from 1 to 3");
+        refused(&post(&mut site, path, &json!({ "classes": 0, "seen": [] })), 409, "from 1 to 3");
+        refused(&post(&mut site, path, &json!({ "classes": 2 })), 400, "seen");
+        refused(&get(&mut site, path), 404, "page does not exist");
+    }
+    assert!(!folder.path().join("clusters.json").exists());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use twist_io::{Refused, read_if_there, write_json};
 
-use super::names::ClusterNames;
+use super::names::{ClusterNames, Merge};
 use super::weights::NamedWeights;
 use crate::{RunError, files};
 
@@ -38,6 +38,8 @@ struct WrittenMerge {
     of: Vec<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
 }
 
 /// Names by class. Of a class that is named twice, one name would be lost without a word.
@@ -65,12 +67,17 @@ fn once_each<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<u32, String>
 
 /// Where the names of a model's classes are: `clusters.json` in a run folder, `FILE.clusters.json` beside a weight file.
 pub fn clusters_file(model: &Path) -> PathBuf {
+    of_model(model, files::CLUSTERS)
+}
+
+/// Where the file `name` of a model is: in its run folder, or as `FILE.name` beside a weight file.
+pub(super) fn of_model(model: &Path, name: &str) -> PathBuf {
     if model.is_dir() {
-        return model.join(files::CLUSTERS);
+        return model.join(name);
     }
-    let mut name: OsString = model.as_os_str().to_owned();
-    name.push(format!(".{}", files::CLUSTERS));
-    name.into()
+    let mut beside: OsString = model.as_os_str().to_owned();
+    beside.push(format!(".{name}"));
+    beside.into()
 }
 
 impl ClusterNames {
@@ -142,7 +149,7 @@ impl ClusterNames {
             version: VERSION,
             clusters: self.clusters(),
             names: self.names.clone(),
-            merges: merges.map(|merge| WrittenMerge { of: merge.of, name: merge.name }).collect(),
+            merges: merges.map(|Merge { of, name, cut }| WrittenMerge { of, name, cut }).collect(),
             unsure: self.unsure,
             weights: self.weights.clone(),
         };
@@ -158,7 +165,7 @@ impl Written {
             names.rename(*cluster, name)?;
         }
         for merge in &self.merges {
-            names.merge(&merge.of, merge.name.as_deref())?;
+            names.merge_by(&merge.of, merge.name.as_deref(), merge.cut)?;
         }
         names.set_unsure(self.unsure)?;
         names.weights = self.weights;

@@ -18,6 +18,9 @@
 //! number 3. For other weights they are not used ([`ClusterNames::load_for`]). When a run is evaluated again, they go on to
 //! the classes that hold the same images ([`carry_names`]).
 //!
+//! [`ClassTree`] says which classes become one first when fewer are wanted. [`ClusterNames::cut`] merges along it, and names
+//! and merges that people made stay where they can.
+//!
 //! The network's outputs are *clusters*, `0..K`. A *group* is what people see: one cluster, or several that were merged.
 //! `merges` is a history: each entry unites the groups that its clusters are in, in order, and taking the last one of
 //! a group away gives the groups before it, names included. A group is called as its last merge says, else as the first
@@ -50,8 +53,17 @@ mod weights;
 
 mod carry;
 
+mod tree;
+
+mod tree_file;
+
+mod cut;
+
 pub use carry::{Carried, carry_names};
+pub use cut::Cut;
 pub use file::clusters_file;
 pub use group::{Group, Groups};
 pub use names::ClusterNames;
+pub use tree::{ClassEstimate, ClassTree, TreeClass, TreeMerge, TreeParts};
+pub use tree_file::tree_file;
 pub use weights::NamedWeights;

@@ -32,6 +32,8 @@ pub(super) struct Merge {
     pub(super) of: Vec<u32>,
     /// The name of the result; `None`: that of the first named part.
     pub(super) name: Option<String>,
+    /// Whether a cut of the tree made it; as long as nobody names its result, the next cut may undo it.
+    pub(super) cut: bool,
 }
 
 /// A group while it is put together.
@@ -92,6 +94,11 @@ impl ClusterNames {
         Ok(as_group(self.part_of(cluster)?))
     }
 
+    /// The name that somebody gave to one cluster, whether or not it is seen: a merged group may have another.
+    pub fn own_name(&self, cluster: u32) -> Option<&str> {
+        self.names.get(&cluster).map(String::as_str)
+    }
+
     /// The group that `text` means: a number of one of its clusters, or its name.
     ///
     /// # Errors
@@ -147,11 +154,25 @@ impl ClusterNames {
     /// # Errors
     /// They are one group already, and as [`ClusterNames::rename`]; nothing is changed then.
     pub fn merge(&mut self, clusters: &[u32], name: Option<&str>) -> Result<Group, Refused> {
+        self.merge_by(clusters, name, false)
+    }
+
+    /// As [`ClusterNames::merge`]; `cut` says whether a cut of the tree does it.
+    pub(super) fn merge_by(
+        &mut self,
+        clusters: &[u32],
+        name: Option<&str>,
+        cut: bool,
+    ) -> Result<Group, Refused> {
+        let merged = self.merged();
         let (mut of, mut members): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
         for &cluster in clusters {
-            let part = self.part_of(cluster)?;
+            self.exists(cluster)?;
             if !members.contains(&cluster) {
-                members.extend(part.members);
+                match merged.iter().find(|part| part.members.contains(&cluster)) {
+                    Some(part) => members.extend(&part.members),
+                    None => members.push(cluster),
+                }
                 of.push(cluster);
             }
         }
@@ -166,7 +187,7 @@ impl ClusterNames {
             Some(name) => self.allowed(name, &members)?,
             None => None,
         };
-        self.merges.push(Merge { of, name });
+        self.merges.push(Merge { of, name, cut });
         self.resolve(first)
     }
 
@@ -228,7 +249,8 @@ impl ClusterNames {
         for merge in &self.merges {
             let numbers: Option<Vec<u32>> = merge.of.iter().map(|old| numbers.get(old).copied()).collect();
             let whole = numbers.filter(|_| !merge.of.iter().any(|old| apart.contains(old)));
-            let merged = whole.is_some_and(|numbers| new.merge(&numbers, merge.name.as_deref()).is_ok());
+            let merged =
+                whole.is_some_and(|numbers| new.merge_by(&numbers, merge.name.as_deref(), merge.cut).is_ok());
             if !merged {
                 apart.extend(&merge.of);
             }
@@ -267,10 +289,15 @@ impl ClusterNames {
         Part { members: vec![cluster], name: self.names.get(&cluster).cloned(), merge: None }
     }
 
-    fn part_of(&self, cluster: u32) -> Result<Part, Refused> {
-        if cluster >= self.clusters {
-            return Err(no_class(&cluster.to_string(), self.clusters, &[]));
+    fn exists(&self, cluster: u32) -> Result<(), Refused> {
+        match cluster < self.clusters {
+            true => Ok(()),
+            false => Err(no_class(&cluster.to_string(), self.clusters, &[])),
         }
+    }
+
+    fn part_of(&self, cluster: u32) -> Result<Part, Refused> {
+        self.exists(cluster)?;
         let merged = self.merged().into_iter().find(|part| part.members.contains(&cluster));
         Ok(merged.unwrap_or_else(|| self.single(cluster)))
     }

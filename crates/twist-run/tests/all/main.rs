@@ -3,3 +3,4 @@
 mod clusters;
 mod old_folder;
 mod once;
+mod tree;

@@ -125,7 +125,7 @@ impl Unsure {
 }
 
 /// The images that the run of the model was evaluated on, where it was. Names can be changed without them.
-fn evaluated(named: &Named, talk: &Talk) -> Option<Vec<Sample>> {
+pub(super) fn evaluated(named: &Named, talk: &Talk) -> Option<Vec<Sample>> {
     let read = named.images();
     read.unwrap_or_else(|error| {
         talk.warn(error.to_string());
@@ -150,7 +150,7 @@ fn moves(before: impl Iterator<Item = u32>, parts: &[u32]) -> String {
 }
 
 /// "3, 7 and 12".
-fn numbers(members: &[u32]) -> String {
+pub(super) fn numbers(members: &[u32]) -> String {
     let texts: Vec<String> = members.iter().map(u32::to_string).collect();
     match texts.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),

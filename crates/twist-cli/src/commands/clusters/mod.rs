@@ -1,9 +1,11 @@
-//! `twist clusters`: what classes are called, which ones are one, and when an image is unsure.
+//! `twist clusters`: what classes are called, which ones are one, how many there are, and when an image is unsure.
 
+mod cut;
 mod edit;
 mod export;
 mod keep;
 mod show;
+mod tree;
 
 use std::path::PathBuf;
 
@@ -17,6 +19,8 @@ Examples:
   twist clusters runs/demo-1 rename 3 \"red circles\"          by number, or by its current name
   twist clusters runs/demo-1 merge 3 7 12 --name circles     from now on they are one class
   twist clusters runs/demo-1 unmerge circles                 undoes the last merge of a class
+  twist clusters runs/demo-1 tree                            which classes are nearest
+  twist clusters runs/demo-1 cut 12                          merges them until 12 are left
   twist clusters runs/demo-1 unsure 0.6                      less probable ones are marked unsure
   twist clusters runs/demo-1 keep                            keeps the names from before a resume
   twist clusters runs/demo-1 export --labels --out labels.csv
@@ -44,6 +48,8 @@ enum Action {
     Rename(edit::Rename),
     Merge(edit::Merge),
     Unmerge(edit::Unmerge),
+    Tree(tree::Args),
+    Cut(cut::Args),
     Unsure(edit::Unsure),
     Keep(keep::Args),
     Export(export::Args),
@@ -58,6 +64,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
         Action::Rename(args) => args.run(&mut to_name()?, talk),
         Action::Merge(args) => args.run(&mut to_name()?, talk),
         Action::Unmerge(args) => args.run(&mut to_change()?, talk),
+        Action::Tree(args) => tree::run(args, model, talk),
+        Action::Cut(args) => args.run(&mut to_change()?, model, talk),
         Action::Unsure(args) => args.run(&mut to_change()?, talk),
         Action::Keep(_) => keep::run(model, talk),
         Action::Export(args) => export::run(args, &Named::open(model, talk)?, talk),

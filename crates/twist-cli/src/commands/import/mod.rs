@@ -10,13 +10,14 @@ use twist_model::{
     Foreign, HubName, ImportOptions, Imported, Library, Model, STARTER, exporter, in_key, names_file,
 };
 use twist_nn::Arch;
-use twist_run::ClusterNames;
+use twist_run::tree_file;
 
 use crate::args::Rgb;
 use crate::exit::Usage;
 use crate::named_model::{self, Transfer};
+use crate::names::{self, Beside};
+use crate::out_file;
 use crate::talk::{Talk, to_stdout};
-use crate::{names, out_file};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -108,9 +109,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
         class_names,
         ..ImportOptions::default()
     };
-    let names = if args.classes.is_none() { given_names(&args.source, talk)? } else { None };
-    let names_beside = names.as_ref().map(|_| names_file(&out));
-    names_beside.iter().try_for_each(|file| out_file::check(file, args.force))?;
+    let nothing = Beside { names: None, tree: None };
+    let beside = if args.classes.is_none() { beside(&args.source, talk)? } else { nothing };
+    beside.check(&out, args.force)?;
     let foreign = match &hub {
         Some(name) => {
             named_model::say_fetching(name, talk);
@@ -123,22 +124,28 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     };
     let (imported, key) = foreign.import(&options, args.key.as_deref(), &out)?;
     tell(&imported, &key, talk);
-    if let (Some(names), Some(file)) = (names, names_beside) {
-        names::save_for(names, &twist_io::followed(&out), &file)?;
-        talk.say(format!("names       those that people gave its classes, in {}", file.display()));
+    let out_file = twist_io::followed(&out);
+    for file in beside.save_for(&out_file)? {
+        let what = match file == tree_file(&out_file) {
+            true => "tree        which of its classes are nearest",
+            false => "names       those that people gave its classes",
+        };
+        talk.say(format!("{what}, in {}", file.display()));
     }
     Ok(to_stdout(out.display().to_string())?)
 }
 
-/// The names that people gave the classes of `source`, a model of Twist, where they gave any.
-fn given_names(source: &Path, talk: &Talk) -> anyhow::Result<Option<ClusterNames>> {
-    if !names_file(source).is_file() {
-        return Ok(None);
+/// The names that people gave the classes of `source`, a model of Twist, and their merge tree, where it has them.
+fn beside(source: &Path, talk: &Talk) -> anyhow::Result<Beside> {
+    let nothing = Beside { names: None, tree: None };
+    if !names_file(source).is_file() && !tree_file(source).is_file() {
+        return Ok(nothing);
     }
     let cpu = Machine::detect(DeviceRequest::Cpu, None)?.device;
     // Of what is not a model of Twist, the import says so.
-    let Ok(model) = Model::load(source, cpu) else { return Ok(None) };
-    Ok(Some(names::of_model(&model, source, talk)?).filter(|names| !names.is_untouched()))
+    let Ok(model) = Model::load(source, cpu) else { return Ok(nothing) };
+    let names = Some(names::of_model(&model, source, talk)?).filter(|names| !names.is_untouched());
+    Ok(Beside { names, tree: names::tree_of_model(&model, source, talk)? })
 }
 
 /// Imports the starter, which says everything of itself.
