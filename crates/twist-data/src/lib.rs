@@ -60,7 +60,7 @@ mod pack;
 
 pub mod bench;
 
-pub use crate::audit::{Action, Audit, AuditOptions, Check, Finding, audit, fences};
+pub use crate::audit::{Action, Audit, AuditOptions, Check, Finding, KeptLooks, LOOKS, audit, fences};
 pub use crate::augment::{
     Augmenter, ColorOp, Crop, DrawKey, Erase, EvalTransform, Interpolation, Jitter, Normalize, Operation,
     Operations, PolicyError, RandAugment, ViewDraw, ViewPolicy, draw,

@@ -289,7 +289,8 @@ impl Records {
         }
         if scan.void > 0 {
             let (path, void) = (self.path.display(), scan.void);
-            scan.notes.push(format!("{path} is damaged: {void} blocks in its midst were dropped"));
+            let parts = if void == 1 { "part of it was" } else { "parts of it were" };
+            scan.notes.push(format!("{path} is damaged: {void} {parts} dropped"));
         }
         Ok(scan)
     }
