@@ -10,6 +10,8 @@
 //! The arithmetic of libtorch depends on how many images a batch has, though not on which. All batches are therefore filled up to
 //! the same number, and the features of an image are the same bits whatever was known before.
 //!
+//! An image that is alone is computed alone and not kept: to fill up a batch for it would take many times as long.
+//!
 //! An image that cannot be read has no record: it is tried again each time.
 
 use std::path::{Path, PathBuf};
@@ -129,7 +131,9 @@ impl FeatureCache {
         model.backbone()?;
         let wanted = Wanted { model, input, kind, dataset };
         let kept = match &self.folder {
-            Some(folder) if !model.backbone_hash.is_empty() => wanted.kept_in(folder, hear),
+            Some(folder) if !model.backbone_hash.is_empty() && !wanted.is_alone() => {
+                wanted.kept_in(folder, hear)
+            }
             _ => None,
         };
         let rows = wanted.stream(kept.as_ref(), hear, take)?;
@@ -146,6 +150,11 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    /// Whether there is only one image.
+    fn is_alone(&self) -> bool {
+        self.dataset.len() == 1
+    }
+
     /// Everything but the images that decides the numbers.
     fn facts(&self) -> String {
         let Self { model, input, kind, .. } = self;
@@ -299,7 +308,7 @@ impl Wanted<'_> {
     fn rows(&self, bytes: &Tensor) -> Result<(Vec<f32>, usize), ModelError> {
         let mut size = bytes.size();
         let (count, full) = (size[0], self.input.batch_size as i64);
-        let features = if count < full {
+        let features = if count < full && !self.is_alone() {
             size[0] = full - count;
             let black = Tensor::f_zeros(&size, (Kind::Uint8, Device::Cpu))?;
             let filled = Tensor::f_cat(&[bytes, &black], 0)?;
