@@ -282,6 +282,12 @@ fn features_are_the_same_bits_whatever_was_known() {
             assert_eq!(set.indices, (0..40).collect::<Vec<u32>>());
         }
     }
+    // An image that is alone is computed as it is, and not kept.
+    let place = tempfile::tempdir().unwrap();
+    let cache = FeatureCache::at(place.path().join("none"));
+    let (set, found, notes) = kept(&cache, &model, &of_card, &labelled(1, 0));
+    assert_eq!((set.indices.len(), found, notes.len()), (1, counts(0, 0), 0));
+    assert!(!place.path().join("none").exists());
 }
 
 /// Pictures in files whose states are set by hand, and the readings of each.
