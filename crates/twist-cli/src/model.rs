@@ -8,13 +8,14 @@ use torch_ext::{Machine, Precision};
 use twist_data::{Dataset, Skipped};
 use twist_io::Refused;
 use twist_model::{
-    EvalInput, FeatureCache, FeatureFile, FeatureSet, FeatureTable, Model, ModelCard, ModelError, ModelName,
-    STARTER,
+    CacheUse, EvalInput, FeatureCache, FeatureFile, FeatureSet, FeatureTable, Model, ModelCard, ModelError,
+    ModelName, STARTER, StreamEvent,
 };
 use twist_nn::FeatureKind;
 
 use crate::args::{ModelArgs, PrecisionArg, UseArgs};
 use crate::bar::Busy;
+use crate::digits::{counted, thousands};
 use crate::exit::Usage;
 use crate::machine;
 use crate::named_model;
@@ -104,9 +105,16 @@ impl Opened {
         talk: &Talk,
     ) -> anyhow::Result<FeatureSet> {
         let mut counting = Counting::new(talk, what).on(&self.machine);
-        let mut progress = |done, all| counting.at(done, all);
-        let features = self.cache.features(&self.model, &self.input, kind, dataset, &mut progress)?;
+        let mut known: Option<CacheUse> = None;
+        let mut hear = |event: StreamEvent<'_>| match event {
+            StreamEvent::Progress(done, all) => counting.at(done, all),
+            StreamEvent::Note(note) => talk.warn(note),
+            StreamEvent::Cached(counts) => known = Some(counts),
+            StreamEvent::Skipped(_) => {}
+        };
+        let features = self.cache.features(&self.model, &self.input, kind, dataset, &mut hear)?;
         drop(counting);
+        known.into_iter().for_each(|known| tell_known(what, known, talk));
         tell_skipped(&features.skipped, talk);
         Ok(features)
     }
@@ -138,14 +146,6 @@ impl Input {
         Ok(match FeatureFile::recognise(data) {
             Some(file) => Self::Features(features_in(&file, labels)?),
             None => Self::Images(crate::sources::open(data, labels, talk)?),
-        })
-    }
-
-    /// Opens DATA, to look at it whole, with its labels.
-    pub(crate) fn open_all(data: &str, labels: &str, talk: &Talk) -> anyhow::Result<Self> {
-        Ok(match FeatureFile::recognise(data) {
-            Some(file) => Self::Features(features_in(&file, labels)?),
-            None => Self::Images(crate::sources::open_all(data, labels, talk)?),
         })
     }
 
@@ -194,17 +194,14 @@ pub(crate) fn own_labels(labels: &str) -> Result<(), Usage> {
 }
 
 impl Opened {
-    /// Checks that the model can take what there is: images want a backbone, features the width of its head.
-    pub(crate) fn takes(&self, source: &Input) -> Result<(), ModelError> {
-        match source {
-            Input::Images(_) => self.model.backbone().map(drop),
-            Input::Features(table) => self.accepts(table),
-        }
-    }
-
     /// Checks that a table has the features that the model's head takes.
     pub(crate) fn accepts(&self, table: &FeatureTable) -> Result<(), ModelError> {
-        let (got, expected) = (table.width()?, self.model.card.feature_dim);
+        self.accepts_width(table.width()?)
+    }
+
+    /// Checks that the model's head takes features of so many numbers.
+    pub(crate) fn accepts_width(&self, got: i64) -> Result<(), ModelError> {
+        let expected = self.model.card.feature_dim;
         if got == expected {
             return Ok(());
         }
@@ -214,6 +211,15 @@ impl Opened {
         );
         Err(Refused::new(what).because("they come from another backbone").into())
     }
+}
+
+/// How many features came from the cache.
+pub(crate) fn tell_known(what: &str, CacheUse { known, computed }: CacheUse, talk: &Talk) {
+    talk.say(format!(
+        "{what}: {} from the cache, {} computed",
+        counted(known as u64, "image"),
+        thousands(computed as u64)
+    ));
 }
 
 /// One line for each of the first unreadable images.

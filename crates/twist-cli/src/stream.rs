@@ -4,20 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use twist_data::Dataset;
-use twist_model::{
-    FeatureBatch, FeatureTable, ModelError, StreamEvent, TableFormat, TableSink, stream_features,
-};
+use twist_model::{CacheUse, FeatureBatch, FeatureRows, ModelError, StreamEvent, TableFormat, TableSink};
 use twist_nn::FeatureKind;
 
 use crate::exit::Usage;
-use crate::model::Opened;
+use crate::model::{Opened, tell_known};
 use crate::progress::Counting;
 use crate::talk::Talk;
 
 /// Unreadable images that have a line of their own; the last line counts all.
 const NAMED: usize = 20;
-/// Rows of a file of features that are looked at together.
-const ROWS: usize = 4096;
 
 /// The format of `--out` by its ending, which must be one of these.
 pub(crate) fn format_of(path: &Path, formats: &[TableFormat], endings: &str) -> anyhow::Result<TableFormat> {
@@ -39,6 +35,7 @@ pub(crate) fn into_table(
     mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), ModelError>,
 ) -> anyhow::Result<usize> {
     let (mut counting, mut skipped) = (Counting::new(talk, what).on(&opened.machine), 0);
+    let mut known: Option<CacheUse> = None;
     let mut hear = |event: StreamEvent<'_>| match event {
         StreamEvent::Skipped(image) => {
             skipped += 1;
@@ -47,13 +44,15 @@ pub(crate) fn into_table(
             }
         }
         StreamEvent::Progress(done, all) => counting.at(done, all),
+        StreamEvent::Note(note) => talk.warn(note),
+        StreamEvent::Cached(counts) => known = Some(counts),
     };
-    let kind = FeatureKind::Last;
-    let count = stream_features(&opened.model, &opened.input, kind, dataset, &mut hear, |batch| {
-        write(&batch, &mut *sink)
-    })?;
+    let Opened { model, input, cache, .. } = opened;
+    let count = cache
+        .stream(model, input, FeatureKind::Last, dataset, &mut hear, |batch| write(&batch, &mut *sink))?;
     sink.finish()?;
     drop(counting);
+    known.into_iter().for_each(|known| tell_known("features", known, talk));
     if skipped > 0 {
         let named = if skipped > NAMED { "; `twist data verify` names them all" } else { "" };
         talk.say(format!("left out {skipped} of {} images that could not be read{named}", dataset.len()));
@@ -63,17 +62,11 @@ pub(crate) fn into_table(
 
 /// As [`into_table`], for features that are at hand.
 pub(crate) fn features_into_table(
-    opened: &Opened,
-    table: &FeatureTable,
+    rows: &FeatureRows,
     mut sink: Box<dyn TableSink>,
     mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), ModelError>,
 ) -> anyhow::Result<usize> {
-    opened.accepts(table)?;
-    let (indices, rows) = (&table.features.indices, &table.features.rows);
-    for (number, indices) in indices.chunks(ROWS).enumerate() {
-        let features = rows.f_narrow(0, (number * ROWS) as i64, indices.len() as i64)?;
-        write(&FeatureBatch { indices, features: &features }, &mut *sink)?;
-    }
+    let count = rows.each(|batch| write(&batch, &mut *sink))?;
     sink.finish()?;
-    Ok(indices.len())
+    Ok(count)
 }

@@ -60,15 +60,15 @@ mod pack;
 
 pub mod bench;
 
-pub use crate::audit::{Action, Audit, AuditOptions, Check, Finding, audit, fences};
+pub use crate::audit::{Action, Audit, AuditOptions, Check, Finding, KeptLooks, LOOKS, audit, fences};
 pub use crate::augment::{
     Augmenter, ColorOp, Crop, DrawKey, Erase, EvalTransform, Interpolation, Jitter, Normalize, Operation,
     Operations, PolicyError, RandAugment, ViewDraw, ViewPolicy, draw,
 };
 pub use crate::dataset::{
-    Dataset, Decoded, GivenImage, LabelSource, LeftOut, Listed, Notes, OpenOptions, Splits, Stored,
-    class_name, given_images, in_memory, large_once, listed, noted, open, open_lines, overview, pixels,
-    read_image, reduced, subset, text_labels,
+    Dataset, Decoded, FileState, GivenImage, LabelSource, LeftOut, Listed, Notes, OpenOptions, Splits, Stamp,
+    Stored, Witness, class_name, content_key, given_images, in_memory, large_once, listed, noted, open,
+    open_lines, overview, pixels, read_image, read_stamped, reduced, subset, text_labels, witnessed,
 };
 pub use crate::decode::{DecodeError, DecodeLimits, DecodeNote, Decoder};
 pub use crate::error::DataError;

@@ -61,6 +61,8 @@ mod regular;
 
 mod lines;
 
+mod records;
+
 mod shell;
 
 mod names;
@@ -106,6 +108,7 @@ pub use crate::pickle::{
     save_pickle,
 };
 pub use crate::printable::{printable, printable_lines, shortened, shown};
+pub use crate::records::{RecordKey, Records};
 pub use crate::refused::{Refused, some_of};
 pub use crate::regular::{open_regular, read_if_there, read_small, read_small_text};
 pub use crate::safetensors::{SafetensorsTable, load_safetensors, save_safetensors, time_to_save};

@@ -3,7 +3,7 @@
 //! A [`Model`] is weights with a card that says which backbone, head or classifier they are, how images are preprocessed,
 //! and where the weights come from. It opens run folders, checkpoints and weight files; [`import()`] makes a model from the
 //! weights of other programs, and [`export()`] writes one. [`EvalInput`] preprocesses images. [`FeatureCache`] computes the
-//! features of a data set once and memory-maps them afterwards; [`FeatureFile`] reads features that another program
+//! features of each image once and keeps them; [`FeatureFile`] reads features that another program
 //! computed. A [`Predictor`] turns features into classes, [`SimilarImages`] searches by them, and a [`TableSink`] writes
 //! them row by row.
 //!
@@ -55,8 +55,8 @@ pub use embed::{embedding_column, embedding_rows, embedding_schema};
 pub use error::ModelError;
 pub use export::{ExportOptions, Exporter, export, export_formats, exporter};
 pub use features::{
-    FeatureCache, FeatureFile, FeatureSet, FeatureTable, NetworkOutputs, RowBuffer, check_labels,
-    most_probable, unit_rows,
+    CacheUse, FeatureCache, FeatureFile, FeatureRows, FeatureSet, FeatureTable, NetworkOutputs, RowBuffer,
+    check_labels, most_probable, unit_rows,
 };
 pub use findings::{finding_rows, finding_schema};
 pub use hub::{HubError, HubName, Progress, Snapshot, fetch};

@@ -6,6 +6,7 @@ use tch::{Device, Tensor};
 use twist_data::{Dataset, Skipped};
 use twist_nn::FeatureKind;
 
+use crate::features::CacheUse;
 use crate::{EvalInput, Model, ModelError};
 
 /// Some rows of features on their way.
@@ -24,12 +25,17 @@ pub enum StreamEvent<'a> {
     Skipped(&'a Skipped),
     /// So many of so many images are done, those that could not be read included.
     Progress(usize, usize),
+    /// Something about the cache that people should know: what is damaged, or why nothing is kept.
+    Note(&'a str),
+    /// How many images the cache knew. Last, and not heard without a cache.
+    Cached(CacheUse),
 }
 
 /// Hands the features of every readable image of `dataset` to `take`, in order; memory holds a few batches of them,
 /// however many there are. Returns the number of rows.
 ///
-/// This is the one place where the commands that use a model turn data into features.
+/// No cache has a part in it, and the last batch is as small as it is; [`FeatureCache::stream`](crate::FeatureCache::stream) is for
+/// data sets.
 ///
 /// # Errors
 /// No image can be read, the model has no backbone, libtorch fails, or `take` does.

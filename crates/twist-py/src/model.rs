@@ -9,7 +9,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use tch::Tensor;
 use torch_ext::{DeviceRequest, Machine, Precision, device_name};
-use twist_data::{Dataset, Skipped};
+use twist_data::Dataset;
 use twist_model::{
     ClassSource, EvalInput, FeatureBatch, FeatureCache, Model as Weights, ModelError, ModelName, NamedModel,
     Predictor, StreamEvent, names_of_model, stream_features, unit_rows,
@@ -20,7 +20,7 @@ use crate::error::raised;
 use crate::images::{images_of, is_kept};
 use crate::neighbors::{Neighbors, queries_of, search};
 use crate::predictions::{Found, Predictions};
-use crate::rows::{Unreadable, warn, warn_of};
+use crate::rows::{Heard, Unreadable, warn};
 use crate::worker::{Stop, Worker};
 
 /// What the thread of a model owns.
@@ -83,28 +83,33 @@ impl Opened {
         }
     }
 
-    /// Hands the features of the images to `take`; returns those that could not be read.
+    /// Hands the features of the images to `take`, those that are `kept` somewhere by way of the cache; returns the images that
+    /// could not be read, and what to say about the cache.
     pub(crate) fn stream(
         &self,
-        dataset: &Arc<dyn Dataset>,
+        (dataset, kept): (&Arc<dyn Dataset>, bool),
         unreadable: Unreadable,
         stop: &Stop,
         mut take: impl FnMut(FeatureBatch<'_>) -> Result<(), ModelError>,
-    ) -> Result<Vec<Skipped>, ModelError> {
-        let mut unread = Vec::new();
-        let mut hear = |event: StreamEvent<'_>| {
-            if let StreamEvent::Skipped(image) = event {
-                unread.push(image.clone());
-            }
+    ) -> Result<Heard, ModelError> {
+        let mut heard = Heard::default();
+        let mut hear = |event: StreamEvent<'_>| match event {
+            StreamEvent::Skipped(image) => heard.skipped.push(image.clone()),
+            StreamEvent::Note(note) => heard.notes.push(note.to_owned()),
+            StreamEvent::Progress(..) | StreamEvent::Cached(_) => {}
         };
-        let kind = FeatureKind::Last;
-        let done = stream_features(&self.model, &self.input, kind, dataset, &mut hear, |batch| {
+        let (model, input, kind) = (&self.model, &self.input, FeatureKind::Last);
+        let take = |batch: FeatureBatch<'_>| {
             stop.check()?;
             take(batch)
-        });
-        unreadable.check(&unread)?;
+        };
+        let done = match kept {
+            true => self.cache.stream(model, input, kind, dataset, &mut hear, take),
+            false => stream_features(model, input, kind, dataset, &mut hear, take),
+        };
+        unreadable.check(&heard.skipped)?;
         done?;
-        Ok(unread)
+        Ok(heard)
     }
 
     /// What turns features into the `top` most probable classes, with a warning where their names cannot be used.
@@ -176,10 +181,11 @@ impl Model {
         unreadable: &str,
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let (py, unreadable, dataset) = (images.py(), Unreadable::of(unreadable)?, images_of(images)?);
+        let kept = is_kept(images)?;
         let (count, width) = (dataset.len(), self.facts.feature_dim as usize);
-        let (rows, skipped) = self.worker.ask(py, move |opened, stop| {
+        let (rows, heard) = self.worker.ask(py, move |opened, stop| {
             let mut rows = vec![f32::NAN; count * width];
-            let skipped = opened.stream(&dataset, unreadable, stop, |batch| {
+            let heard = opened.stream((&dataset, kept), unreadable, stop, |batch| {
                 let FeatureBatch { indices, features } = batch;
                 let features = if normalize { unit_rows(features)? } else { features.shallow_clone() };
                 for (&index, row) in indices.iter().zip(numbers(&features)?.chunks_exact(width)) {
@@ -187,9 +193,9 @@ impl Model {
                 }
                 Ok(())
             })?;
-            Ok((rows, skipped))
+            Ok((rows, heard))
         })?;
-        warn_of(&skipped, py)?;
+        heard.warn(py)?;
         PyArray1::from_vec(py, rows).reshape([count, width])
     }
 
@@ -221,7 +227,7 @@ impl Model {
                 "unsure={unsure}: a probability lies between 0 and 1"
             )));
         }
-        let (unreadable, dataset) = (Unreadable::of(unreadable)?, images_of(images)?);
+        let (unreadable, dataset, kept) = (Unreadable::of(unreadable)?, images_of(images)?, is_kept(images)?);
         let found = self.worker.ask(py, move |opened, stop| {
             let (predictor, warning) = opened.predictor(source, top)?;
             let predictor = match unsure {
@@ -230,7 +236,7 @@ impl Model {
             };
             let mut found = Found::new(&predictor, dataset.len());
             found.warning = warning;
-            found.skipped = opened.stream(&dataset, unreadable, stop, |batch| {
+            found.heard = opened.stream((&dataset, kept), unreadable, stop, |batch| {
                 found.add(&predictor, batch.indices, &predictor.classify(&opened.model, batch.features)?);
                 Ok(())
             })?;

@@ -7,11 +7,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use twist_data::{Dataset, GivenImage};
 use twist_io::Refused;
-use twist_model::{FeatureCache, ModelError, Similar, SimilarImages};
+use twist_model::{FeatureCache, ModelError, Similar, SimilarImages, StreamEvent};
 use twist_nn::FeatureKind;
 
 use crate::images::{one, path_of, several};
 use crate::model::Opened;
+use crate::rows::warn;
 use crate::worker::Stop;
 
 /// The images that are most like Q queries, the most similar first. K is k, or less where there are fewer images.
@@ -71,6 +72,8 @@ pub(crate) struct Found {
     index: Vec<i64>,
     similarity: Vec<f32>,
     path: Vec<Vec<String>>,
+    /// What to say about the cache.
+    notes: Vec<String>,
 }
 
 /// Searches. The features of images that are `kept` somewhere are cached.
@@ -84,7 +87,13 @@ pub(crate) fn search(
 ) -> Result<Found, ModelError> {
     let nowhere = FeatureCache::off();
     let cache = if kept { &opened.cache } else { &nowhere };
-    let bank = cache.features(&opened.model, &opened.input, FeatureKind::Last, dataset, &mut |_, _| ())?;
+    let mut notes = Vec::new();
+    let mut hear = |event: StreamEvent<'_>| {
+        if let StreamEvent::Note(note) = event {
+            notes.push(note.to_owned());
+        }
+    };
+    let bank = cache.features(&opened.model, &opened.input, FeatureKind::Last, dataset, &mut hear)?;
     let images = SimilarImages::new(&opened.model, &opened.input, &bank)?;
     let mut all = Vec::with_capacity(queries.len());
     for query in queries {
@@ -106,13 +115,15 @@ pub(crate) fn search(
         path: rows()
             .map(|row| row.iter().map(|similar| dataset.path(of(similar) as usize)).collect())
             .collect(),
+        notes,
     })
 }
 
 impl Found {
     /// As arrays.
     pub(crate) fn into_python(self, py: Python<'_>) -> PyResult<Neighbors> {
-        let Self { index, similarity, path } = self;
+        let Self { index, similarity, path, notes } = self;
+        notes.iter().try_for_each(|note| warn(py, note))?;
         let shape = [path.len(), path.first().map_or(0, Vec::len)];
         Ok(Neighbors {
             index: PyArray1::from_vec(py, index).reshape(shape)?.unbind(),

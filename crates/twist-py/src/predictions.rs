@@ -3,10 +3,9 @@
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use twist_data::Skipped;
 use twist_model::{Predictions as Classified, Predictor};
 
-use crate::rows::{warn, warn_of};
+use crate::rows::{Heard, warn};
 
 /// The most probable classes of N images, the best first: T for each.
 #[pyclass(frozen, get_all, module = "twist")]
@@ -40,7 +39,7 @@ pub(crate) struct Found {
     places: Vec<Option<usize>>,
     probabilities: Vec<f32>,
     unsure: Vec<bool>,
-    pub(crate) skipped: Vec<Skipped>,
+    pub(crate) heard: Heard,
     pub(crate) warning: Option<String>,
 }
 
@@ -55,7 +54,7 @@ impl Found {
             places: vec![None; count * top],
             probabilities: vec![f32::NAN; count * top],
             unsure: vec![true; count],
-            skipped: Vec::new(),
+            heard: Heard::default(),
             warning: None,
         }
     }
@@ -77,9 +76,9 @@ impl Found {
 
     /// As arrays, with the warnings said.
     pub(crate) fn into_python(self, py: Python<'_>) -> PyResult<Predictions> {
-        let Self { classes, top, places, probabilities, unsure, skipped, warning } = self;
+        let Self { classes, top, places, probabilities, unsure, heard, warning } = self;
         warning.iter().try_for_each(|warning| warn(py, warning))?;
-        warn_of(&skipped, py)?;
+        heard.warn(py)?;
         let shape = [unsure.len(), top];
         let names: Vec<Py<PyAny>> =
             classes.iter().map(|(_, name)| PyString::new(py, name).into_any().unbind()).collect();

@@ -38,10 +38,22 @@ impl Unreadable {
     }
 }
 
-/// Warns of each image that has no numbers.
-pub(crate) fn warn_of(skipped: &[Skipped], py: Python<'_>) -> PyResult<()> {
-    let warning = |image: &Skipped| warn(py, &format!("skipped {}: {}", image.path, image.reason));
-    skipped.iter().try_for_each(warning)
+/// What is heard while images become numbers.
+#[derive(Default)]
+pub(crate) struct Heard {
+    /// Images that cannot be read.
+    pub(crate) skipped: Vec<Skipped>,
+    /// What to say about the cache.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Heard {
+    /// Warns of the cache, and of each image that has no numbers.
+    pub(crate) fn warn(&self, py: Python<'_>) -> PyResult<()> {
+        self.notes.iter().try_for_each(|note| warn(py, note))?;
+        let warning = |image: &Skipped| warn(py, &format!("skipped {}: {}", image.path, image.reason));
+        self.skipped.iter().try_for_each(warning)
+    }
 }
 
 /// A warning of Python.

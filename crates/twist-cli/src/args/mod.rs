@@ -7,7 +7,7 @@ mod run;
 mod streaming;
 mod teach;
 
-pub(crate) use model::{MODEL, ModelArgs, UseArgs};
+pub(crate) use model::{MODEL, ModelArgs, NO_CACHE, UseArgs};
 pub(crate) use run::{MachineArgs, RecipeArgs, RunFolderArgs};
 pub(crate) use streaming::StreamingArgs;
 pub(crate) use teach::{BudgetArgs, TeachArgs, TeachMachineArgs};

@@ -9,6 +9,9 @@ use super::{PrecisionArg, at_least, device};
 pub(crate) const MODEL: &str =
     "A run folder, a checkpoint, a weight file, hf:ORG/NAME, or `starter` (see `twist import --help`)";
 
+pub(crate) const NO_CACHE: &str =
+    "Compute features anew and keep none (they are kept in TWIST_CACHE, else ~/.cache/twist/features)";
+
 /// Which model, and what of the machine it uses.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModelArgs {
@@ -33,7 +36,6 @@ pub(crate) struct UseArgs {
     /// Processor cores to use [default: OMP_NUM_THREADS, else all]
     #[arg(long, value_name = "N", value_parser = at_least::<u16>(1), help_heading = "Machine")]
     pub(crate) threads: Option<u16>,
-    /// Compute features anew and keep none (they are kept in TWIST_CACHE, else ~/.cache/twist/features)
-    #[arg(long, help_heading = "Machine")]
+    #[arg(long, help = NO_CACHE, help_heading = "Machine")]
     pub(crate) no_cache: bool,
 }

@@ -1,10 +1,10 @@
-//! MODEL for commands that send images through it once and keep nothing: no cache of features has a part in it.
+//! MODEL for commands that send images through it and write as they go.
 
 use std::path::PathBuf;
 
 use torch_ext::DeviceRequest;
 
-use super::{MODEL, PrecisionArg, UseArgs, at_least, device};
+use super::{MODEL, NO_CACHE, PrecisionArg, UseArgs, at_least, device};
 use crate::model::Opened;
 use crate::talk::Talk;
 
@@ -25,11 +25,13 @@ pub(crate) struct StreamingArgs {
     /// Processor cores to use [default: OMP_NUM_THREADS, else all]
     #[arg(long, value_name = "N", value_parser = at_least::<u16>(1), help_heading = "Machine")]
     threads: Option<u16>,
+    #[arg(long, help = NO_CACHE, help_heading = "Machine")]
+    no_cache: bool,
 }
 
 impl StreamingArgs {
     pub(crate) fn open(&self, talk: &Talk) -> anyhow::Result<Opened> {
-        let &Self { teacher, device, precision, threads, .. } = self;
-        UseArgs { teacher, device, precision, threads, no_cache: true }.open(&self.model, talk)
+        let &Self { teacher, device, precision, threads, no_cache, .. } = self;
+        UseArgs { teacher, device, precision, threads, no_cache }.open(&self.model, talk)
     }
 }

@@ -64,7 +64,7 @@ struct Cuda {
     status: String,
 }
 
-/// What frozen evaluations keep; nothing empties it.
+/// Features and what audits saw, kept for each image; nothing empties it.
 #[derive(Debug, Serialize)]
 struct KeptFeatures {
     folder: Option<String>,

@@ -1,14 +1,16 @@
 //! `twist predict`: the class of each image.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use twist_data::Dataset;
 use twist_model::{
-    ClassSource, FeatureBatch, Predictor, TableFormat, TableSink, table_in_file, table_in_stream,
-    table_on_terminal,
+    ClassSource, FeatureBatch, FeatureFile, FeatureRows, Predictor, TableFormat, TableSink, table_in_file,
+    table_in_stream, table_on_terminal,
 };
 
 use crate::args::{StreamingArgs, at_least};
-use crate::model::{Input, Opened};
+use crate::model::{Opened, own_labels};
 use crate::screen::Stdout;
 use crate::talk::{Talk, stdout_is_terminal};
 use crate::{names, out_file, sources, stream};
@@ -81,8 +83,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
         }
         _ => None,
     };
-    let source = Input::open_all(&args.data, &args.labels, talk)?;
-    opened.takes(&source)?;
+    let source = Source::open(args, &opened, talk)?;
     let table = if stdout_is_terminal() { table_on_terminal } else { table_in_stream };
     let sink = file.map_or_else(|| table(Box::new(Stdout), &schema), Ok)?;
     let step = opened.model.step.map_or_else(String::new, |step| format!(", as of step {step}"));
@@ -91,15 +92,48 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
         sink.push(&predictor.rows(&schema, &opened.model, batch, &**source.dataset())?)
     };
     let (count, what) = match &source {
-        Input::Images(dataset) => {
+        Source::Images(dataset) => {
             (stream::into_table(&opened, dataset, sink, "predicting", talk, write)?, "images")
         }
-        Input::Features(table) => (stream::features_into_table(&opened, table, sink, write)?, "rows"),
+        Source::Features(rows) => (stream::features_into_table(rows, sink, write)?, "rows"),
     };
     if let Some(path) = &args.out {
         talk.say(format!("{count} {what} in {}", path.display()));
     }
     Ok(())
+}
+
+/// DATA: images, or features from elsewhere.
+enum Source {
+    Images(Arc<dyn Dataset>),
+    Features(FeatureRows),
+}
+
+impl Source {
+    /// Opens DATA, which the model must be able to take: images want a backbone, features the width of its head.
+    fn open(args: &Args, opened: &Opened, talk: &Talk) -> anyhow::Result<Self> {
+        match FeatureFile::recognise(&args.data) {
+            Some(file) => {
+                own_labels(&args.labels)?;
+                let rows = file.rows(args.labels != "none")?;
+                opened.accepts_width(rows.width())?;
+                Ok(Self::Features(rows))
+            }
+            None => {
+                let dataset = sources::open_all(&args.data, &args.labels, talk)?;
+                opened.model.backbone()?;
+                Ok(Self::Images(dataset))
+            }
+        }
+    }
+
+    /// Names and labels of what there is.
+    fn dataset(&self) -> &Arc<dyn Dataset> {
+        match self {
+            Self::Images(dataset) => dataset,
+            Self::Features(rows) => rows.dataset(),
+        }
+    }
 }
 
 fn predictor(args: &Args, opened: &Opened, talk: &Talk) -> anyhow::Result<Predictor> {

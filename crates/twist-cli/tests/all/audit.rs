@@ -97,6 +97,58 @@ fn planted_copies_are_found_and_the_best_is_kept() {
     assert_eq!(removed(&exact).len(), 2, "near copies are not asked for");
 }
 
+/// Audits from what is kept, and from nothing: the findings are equal, and so many images were known and decoded.
+fn audits(place: &Place, line: &str, known: &str, decoded: usize) {
+    let done = place.run(&format!("{line} --json"));
+    done.exits(0).says(&[&format!("{known} known from earlier audits, {decoded} decoded")]);
+    let anew = place.run(&format!("{line} --json --no-cache"));
+    anew.exits(0);
+    assert!(!anew.err.contains("earlier audits"), "{}", anew.err);
+    assert_eq!(done.out, anew.out);
+}
+
+#[test]
+fn an_audit_of_a_folder_that_grew_finds_what_one_from_nothing_finds() {
+    let place = Place::new();
+    scenes(&place);
+    let path = |name: &str| place.path(format!("photos/{name}"));
+    audits(&place, "audit photos", "0 images", 8);
+    audits(&place, "audit photos", "8 images", 0);
+    plant(&place);
+    fs_err::write(path("a/broken.png"), b"\x89PNG\r\n\x1a\nno picture").unwrap();
+    RgbImage::from_pixel(40, 30, Rgb([3, 3, 3])).save(path("b/dark.png")).unwrap();
+    // The copy of bytes is known by its content or decoded beside the other, so it may count as either.
+    let done = place.run("audit photos --json");
+    let anew = place.run("audit photos --json --no-cache");
+    assert_eq!(done.exits(0).out, anew.out);
+    audits(&place, "audit photos", "13 images", 1);
+    // What depends on the name is said of the name that an image has now.
+    fs_err::rename(path("a/2.png"), path("a/2.jpg")).unwrap();
+    fs_err::rename(path("b/dark.png"), path("a/also-dark.png")).unwrap();
+    audits(&place, "audit photos", "13 images", 1);
+    assert!(place.run("audit photos").out.contains("wrong_name"));
+    fs_err::remove_file(path("a/0.png")).unwrap();
+    audits(&place, "audit photos --checks blurry,dark,exact_copy", "12 images", 1);
+    // Another set of images, of which some are known.
+    fs_err::create_dir(place.path("test")).unwrap();
+    fs_err::copy(path("a/4.png"), place.path("test/x.png")).unwrap();
+    audits(&place, "audit photos --against test", "13 images", 1);
+    // Records that are damaged are dropped, and told.
+    let kept = place.kept();
+    let looks = |kept: &[std::path::PathBuf]| {
+        let is_looks = |path: &&std::path::PathBuf| path.extension().is_some_and(|ending| ending == "looks");
+        kept.iter().find(is_looks).unwrap().clone()
+    };
+    let file = looks(&kept);
+    let mut bytes = fs_err::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs_err::write(&file, bytes).unwrap();
+    let done = place.run("audit photos --json");
+    done.exits(0).says(&["warning: "]);
+    assert_eq!(done.out, place.run("audit photos --json --no-cache").out);
+}
+
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let place = Place::new();

@@ -239,7 +239,20 @@ fn a_head_grows_on_a_frozen_backbone() {
     assert_eq!(found["protocol"]["evaluated_images"], 12);
     assert!(found["accuracy_one_to_one"].as_f64().unwrap() >= 0.5, "{found}");
     assert!(place.path("head/thumbnails.tar").is_file());
-    assert!(place.names("cache").len() >= 4, "features of both sets are kept");
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(said.contains("features: 0 images from the cache, 32 computed"), "{said}");
+    assert!(said.contains("held-out features: 0 images from the cache, 12 computed"), "{said}");
+    let kept = place.names("cache");
+    assert!(kept.len() == 1 && kept[0].ends_with(".features"), "{kept:?}");
+    let done = place
+        .twist(format!("train photos --eval-data held --out again {line}").split(' '))
+        .env("TWIST_CACHE", place.path("cache"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(said.contains("features: 32 images from the cache, 0 computed"), "{said}");
+    let weights = |run: &str| fs_err::read(place.path(run).join("model.safetensors")).unwrap();
+    assert!(weights("head") == weights("again"), "the features are the same");
 }
 
 #[test]

@@ -44,8 +44,8 @@ blur = 0.1
 solarize = 0.2
 "#;
 
-/// A working directory of one test.
-pub(crate) struct Place(tempfile::TempDir);
+/// A working directory of one test, and a folder of its own for what Twist keeps.
+pub(crate) struct Place(tempfile::TempDir, tempfile::TempDir);
 
 /// What a command did.
 pub(crate) struct Done {
@@ -57,7 +57,7 @@ pub(crate) struct Done {
 impl Place {
     /// An empty folder with the recipe `tiny.toml`.
     pub(crate) fn new() -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
+        let place = Self(tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs_err::write(place.path("tiny.toml"), TINY).unwrap();
         place
     }
@@ -66,11 +66,18 @@ impl Place {
         self.0.path().join(name)
     }
 
+    /// The files that commands here keep from one to the next.
+    pub(crate) fn kept(&self) -> Vec<PathBuf> {
+        let folder = self.1.path().join("twist/features");
+        fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
     /// `twist` in this folder, not yet started.
     pub(crate) fn twist<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_twist"));
         command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
         // One thread each: tests run beside each other, and libtorch's threads spin while they wait.
+        command.env("XDG_CACHE_HOME", self.1.path()).env_remove("TWIST_CACHE");
         command.env("TWIST_TORCH_CUDA", "off").env("OMP_NUM_THREADS", "1").env_remove("NO_COLOR");
         command
     }

@@ -10,6 +10,7 @@ use crate::image::Rgb8;
 use crate::survey::{content_hash, extension_of, extension_of_name, probe};
 
 /// An image that could be read.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Look {
     /// Its number in its data set.
     pub(super) index: usize,
@@ -25,11 +26,14 @@ pub(super) struct Look {
     pub(super) thumbnail: Option<Thumbnail>,
     /// The colour type of its file.
     pub(super) color_type: Option<String>,
-    /// What it shows by itself.
+    /// The extension that files of its content have; `None` where the source has no encoding.
+    pub(super) extension: Option<String>,
+    /// What it shows by itself, whatever its name.
     pub(super) oddities: Vec<Oddity>,
 }
 
 /// Something that one image shows by itself.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Oddity {
     pub(super) check: Check,
     /// The value that counts, if there is one.
@@ -48,27 +52,35 @@ impl Look {
         is_single && self.color_type.as_deref().is_none_or(|color| WHOLE.contains(&color))
     }
 
-    /// Of the image `name`.
-    pub(super) fn of(
-        index: usize,
-        name: &str,
-        stored: &Stored,
-        image: &Rgb8,
-        note: Option<DecodeNote>,
-    ) -> Self {
+    /// Of image `index`. Everything else depends on its content alone.
+    pub(super) fn of(index: usize, stored: &Stored, image: &Rgb8, note: Option<DecodeNote>) -> Self {
         let pixel_hash = content_hash(&image.pixels);
-        let (bytes, stored_hash, color_type) = match stored {
+        let (bytes, stored_hash, color_type, extension) = match stored {
             Stored::Encoded(bytes) => {
-                (bytes, content_hash(bytes), probe(bytes).map(|(_, channels)| channels))
+                let color_type = probe(bytes).map(|(_, channels)| channels);
+                (bytes, content_hash(bytes), color_type, extension_of(bytes).map(str::to_owned))
             }
-            Stored::Pixels(image) => (&image.pixels, pixel_hash, None),
+            Stored::Pixels(image) => (&image.pixels, pixel_hash, None, None),
         };
         let gray = Gray::of(image);
-        let mut oddities = of_file(name, stored, note);
+        let mut oddities: Vec<Oddity> = note.map(of_note).into_iter().collect();
         oddities.extend(of_pixels(image, &Quality::of(image, &gray)));
         let thumbnail = Some(Thumbnail::new(&gray)).filter(|thumbnail| !thumbnail.is_flat());
         let (size, bytes) = ((image.width, image.height), bytes.len() as u64);
-        Self { index, size, bytes, stored_hash, pixel_hash, thumbnail, color_type, oddities }
+        Self { index, size, bytes, stored_hash, pixel_hash, thumbnail, color_type, extension, oddities }
+    }
+
+    /// The same for an image of this name, which may be that of another type.
+    pub(super) fn called(mut self, name: &str) -> Self {
+        if let (Some(own), Some(named)) = (&self.extension, extension_of_name(name))
+            && own != named
+        {
+            let why = format!(
+                "its content is that of a .{own} file; Twist reads it as such, other programs may not: rename it"
+            );
+            self.oddities.insert(0, Oddity { check: Check::WrongName, value: None, why });
+        }
+        self
     }
 
     /// Number of pixels.
@@ -83,25 +95,12 @@ impl Look {
 }
 
 /// What is odd about the file.
-fn of_file(name: &str, stored: &Stored, note: Option<DecodeNote>) -> Vec<Oddity> {
-    let mut oddities = Vec::new();
-    if let Stored::Encoded(bytes) = stored
-        && let (Some(own), Some(named)) = (extension_of(bytes), extension_of_name(name))
-        && own != named
-    {
-        let why = format!(
-            "its content is that of a .{own} file; Twist reads it as such, other programs may not: rename it"
-        );
-        oddities.push(Oddity { check: Check::WrongName, value: None, why });
-    }
-    if let Some(note) = note {
-        let check = match note {
-            DecodeNote::Further { .. } => Check::Animated,
-            _ => Check::OddFile,
-        };
-        oddities.push(Oddity { check, value: None, why: note.to_string() });
-    }
-    oddities
+fn of_note(note: DecodeNote) -> Oddity {
+    let check = match note {
+        DecodeNote::Further { .. } => Check::Animated,
+        _ => Check::OddFile,
+    };
+    Oddity { check, value: None, why: note.to_string() }
 }
 
 /// What is odd about the pixels.

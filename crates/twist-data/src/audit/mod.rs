@@ -10,6 +10,7 @@ mod fences;
 mod finding;
 
 mod gray;
+mod kept;
 mod look;
 mod quality;
 
@@ -29,8 +30,10 @@ pub use self::check::Check;
 use self::copies::{Copies, Copy, copies};
 pub use self::fences::fences;
 pub use self::finding::{Action, Finding};
+pub use self::kept::{KeptLooks, LOOKS};
 use self::look::{Look, WHOLE};
 use crate::dataset::{Dataset, LeftOut};
+use crate::dataset::{content_key, read_stamped};
 use crate::survey::{OnProgress, SurveyOptions, Unreadable, in_threads};
 
 /// What to look for, and how.
@@ -42,6 +45,8 @@ pub struct AuditOptions<'a> {
     pub remove: BTreeSet<Check>,
     /// Threads, and who is told how many images were decoded.
     pub survey: SurveyOptions<'a>,
+    /// What earlier audits saw of the same images, where it is kept.
+    pub kept: Option<&'a KeptLooks>,
     /// Told how many images were compared.
     pub compared: OnProgress<'a>,
 }
@@ -65,9 +70,10 @@ pub struct Audit {
 ///
 /// The result does not depend on the number of threads.
 pub fn audit(dataset: &dyn Dataset, against: Option<&dyn Dataset>, options: &AuditOptions<'_>) -> Audit {
-    let (looks, unreadable) = look_at(dataset, &options.survey, 0);
+    let look_at = |dataset: &dyn Dataset, done| look_at(dataset, &options.survey, options.kept, done);
+    let (looks, unreadable) = look_at(dataset, 0);
     let (others, against_unreadable) =
-        against.map_or_else(Default::default, |other| look_at(other, &options.survey, dataset.len()));
+        against.map_or_else(Default::default, |other| look_at(other, dataset.len()));
     let wants = |check: &Check| options.checks.contains(check);
     let is_near = wants(&Check::NearCopy) || (against.is_some() && wants(&Check::NearLeak));
     let copies = in_threads(options.survey.threads, || copies(&looks, &others, is_near, options.compared));
@@ -105,18 +111,34 @@ pub fn audit(dataset: &dyn Dataset, against: Option<&dyn Dataset>, options: &Aud
     audit
 }
 
-/// Decodes each image once. Returns what was seen, and the numbers of images that cannot be read. `done` images were decoded
-/// before.
+/// Decodes each image once, unless what was seen of it is `kept`. Returns what was seen, and the numbers of images that cannot be
+/// read. `done` images were decoded before.
 fn look_at(
     dataset: &dyn Dataset,
     survey: &SurveyOptions<'_>,
+    kept: Option<&KeptLooks>,
     done: usize,
 ) -> (Vec<Look>, Vec<(usize, Unreadable)>) {
     let indices: Vec<usize> = (0..dataset.len()).collect();
     let progress = |now: usize| survey.progress.map_or((), |progress| progress(done + now));
     let survey = SurveyOptions { progress: Some(&progress), ..*survey };
-    let looks = survey.run(dataset, &indices, |index, stored, image, note| {
-        Look::of(index, &dataset.path(index), stored, image, note)
+    let looks = survey.each(dataset, &indices, |decoder, index| {
+        if let Some(look) = kept.and_then(|kept| kept.of_stamp(index, dataset.stamp(index))) {
+            return Ok(look.called(&dataset.path(index)));
+        }
+        let (stored, stamp) = match kept {
+            Some(_) => read_stamped(dataset, index),
+            None => (dataset.read(index), None),
+        };
+        let stored = stored.map_err(|error| error.to_string())?;
+        let content = kept.map(|kept| (kept, content_key(&stored)));
+        if let Some(look) = content.and_then(|(kept, content)| kept.of_content(index, content, stamp)) {
+            return Ok(look.called(&dataset.path(index)));
+        }
+        let (image, note) = dataset.decoded(index, &stored, decoder).map_err(|error| error.to_string())?;
+        let look = Look::of(index, &stored, &image, note);
+        content.into_iter().for_each(|(kept, content)| kept.keep(&look, content, stamp));
+        Ok(look.called(&dataset.path(index)))
     });
     let (mut seen, mut unreadable) = (Vec::with_capacity(looks.len()), Vec::new());
     for (index, look) in looks.into_iter().enumerate() {

@@ -19,6 +19,16 @@ impl Thumbnail {
         Self(cells)
     }
 
+    /// All cells, row by row.
+    pub(super) fn cells(&self) -> &[u8; SIDE * SIDE] {
+        &self.0
+    }
+
+    /// From the cells that [`Thumbnail::cells`] gave.
+    pub(super) fn of_cells(cells: &[u8; SIDE * SIDE]) -> Self {
+        Self(Box::new(*cells))
+    }
+
     /// Row `y`.
     pub(super) fn row(&self, y: usize) -> &[u8] {
         &self.0[y * SIDE..][..SIDE]

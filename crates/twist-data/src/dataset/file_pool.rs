@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::stamp::{FileState, Stamp};
 use crate::DataError;
 use crate::decode::MAX_FILE_BYTES;
 
@@ -26,6 +27,8 @@ pub(crate) struct FilePool {
 struct Shard {
     path: PathBuf,
     size: u64,
+    /// When it was opened.
+    state: FileState,
     /// Beyond [`kept_open`], a file is opened for each read.
     handle: Option<File>,
 }
@@ -36,10 +39,11 @@ impl FilePool {
         let mut files = Vec::with_capacity(paths.len());
         let kept_open = kept_open();
         for (number, path) in paths.into_iter().enumerate() {
-            let opened = open_file(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+            let opened = open_file(&path).and_then(|file| Ok((file.metadata()?, file)));
             match opened {
-                Ok((size, file)) => {
-                    files.push(Shard { path, size, handle: (number < kept_open).then_some(file) });
+                Ok((found, file)) => {
+                    let (size, state) = (found.len(), FileState::of(&found));
+                    files.push(Shard { path, size, state, handle: (number < kept_open).then_some(file) });
                 }
                 Err(error) => return Err((path, error)),
             }
@@ -58,6 +62,17 @@ impl FilePool {
     /// Size of a file in bytes when it was opened.
     pub(crate) fn size(&self, file: usize) -> u64 {
         self.files[file].size
+    }
+
+    /// The stamp of a part of a file; `None` where the file is not the one that was opened any more.
+    pub(crate) fn stamp(&self, file: usize, part: [u64; 2]) -> Option<Stamp> {
+        let shard = &self.files[file];
+        let now = match &shard.handle {
+            Some(handle) => handle.metadata().ok()?,
+            None => fs_err::metadata(&shard.path).ok()?,
+        };
+        let name = shard.path.file_name().unwrap_or_default().as_encoded_bytes();
+        (FileState::of(&now) == shard.state).then(|| Stamp::new(name, part, shard.state))
     }
 
     /// Fills `buffer` from `offset` on; less than that many bytes is an error.

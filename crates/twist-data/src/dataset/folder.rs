@@ -11,7 +11,7 @@ use super::identity::{Identity, of_files};
 use super::left_out::{LeftOut, Leftovers, found};
 use super::names::{NameTable, readable};
 use super::walk::{Walk, walk};
-use super::{Dataset, Splits, Stored};
+use super::{Dataset, Splits, Stamp, Stored};
 use crate::DataError;
 
 /// Images below a folder, sorted by name.
@@ -119,6 +119,10 @@ impl Dataset for Folder {
 
     fn file(&self, index: usize) -> Option<PathBuf> {
         Some(self.root.join(self.names.path(index)?))
+    }
+
+    fn stamp(&self, index: usize) -> Option<Stamp> {
+        Stamp::of_file(self.names.get(index)?, &self.file(index)?)
     }
 
     labelled!(left_out);

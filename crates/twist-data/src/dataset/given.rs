@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Dataset, Stored, read_image};
+use super::{Dataset, Stamp, Stored, read_image};
 use crate::{DataError, Rgb8};
 
 /// One image of [`given_images`].
@@ -49,6 +49,11 @@ impl Dataset for Given {
             Some(GivenImage::File(path)) => Some(path.clone()),
             _ => None,
         }
+    }
+
+    fn stamp(&self, index: usize) -> Option<Stamp> {
+        let file = self.file(index)?;
+        Stamp::of_file(file.as_os_str().as_encoded_bytes(), &file)
     }
 
     fn label(&self, _index: usize) -> Option<u32> {

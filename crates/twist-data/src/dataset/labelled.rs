@@ -13,7 +13,7 @@ use super::kinds::base_name;
 use super::left_out::{LeftOut, Leftovers};
 use super::list::{Row, read_table, table_labels};
 use super::real::RealPaths;
-use super::{Dataset, Stored};
+use super::{Dataset, Stamp, Stored};
 use crate::DataError;
 
 /// The images of one data set with labels from elsewhere.
@@ -192,6 +192,10 @@ impl Dataset for Relabelled {
 
     fn file(&self, index: usize) -> Option<PathBuf> {
         self.images.file(index)
+    }
+
+    fn stamp(&self, index: usize) -> Option<Stamp> {
+        self.images.stamp(index)
     }
 
     labelled!(left_out);

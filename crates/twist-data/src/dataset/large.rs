@@ -71,6 +71,10 @@ impl Wrapper for LargeOnce {
         self.dataset.read(index)
     }
 
+    fn is_as_stored(&self) -> bool {
+        true
+    }
+
     fn unpack(&self, index: usize, stored: &Stored, decoder: &mut Decoder) -> Decoded {
         let size = match stored {
             Stored::Encoded(bytes) => decoder.dimensions(bytes).ok(),

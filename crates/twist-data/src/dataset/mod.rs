@@ -32,6 +32,10 @@ mod cache;
 
 mod noted;
 
+mod stamp;
+
+mod witness;
+
 mod large;
 
 mod class_folders;
@@ -65,8 +69,10 @@ pub use self::noted::{Notes, noted};
 pub use self::open::{open, open_lines};
 pub use self::options::{LabelSource, OpenOptions, Splits};
 pub use self::reduced::reduced;
+pub use self::stamp::{FileState, Stamp, content_key, read_stamped};
 pub use self::subset::subset;
 pub(crate) use self::tar::CLASSES_KEY;
+pub use self::witness::{Witness, witnessed};
 use crate::{DataError, DecodeError, DecodeNote, Decoder, Rgb8};
 
 /// A fixed, ordered collection of images with random access from any number of threads.
@@ -89,6 +95,12 @@ pub trait Dataset: Send + Sync {
 
     /// The file that is image `index`, where it has one of its own.
     fn file(&self, _index: usize) -> Option<PathBuf> {
+        None
+    }
+
+    /// What tells without reading whether image `index` is the one that was read before; `None` where nothing does. The state is
+    /// that of this moment.
+    fn stamp(&self, _index: usize) -> Option<Stamp> {
         None
     }
 

@@ -47,6 +47,10 @@ impl Wrapper for Noted {
         self.dataset.read(index)
     }
 
+    fn is_as_stored(&self) -> bool {
+        true
+    }
+
     fn hear(&self, index: usize, note: DecodeNote) {
         let mut heard = self.notes.0.lock().unwrap_or_else(PoisonError::into_inner);
         if heard.images.insert(index) {

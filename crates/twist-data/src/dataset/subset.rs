@@ -7,7 +7,7 @@ use twist_io::Refused;
 use super::classes::{Labels, labelled};
 use super::identity::Identity;
 use super::left_out::LeftOut;
-use super::{Dataset, Decoded, Stored};
+use super::{Dataset, Decoded, Stamp, Stored};
 use crate::decode::Decoder;
 use crate::{DataError, DecodeNote};
 
@@ -73,6 +73,10 @@ impl Dataset for Subset {
 
     fn path(&self, index: usize) -> String {
         self.member(index).map_or_else(|_| String::new(), |member| self.images.path(member))
+    }
+
+    fn stamp(&self, index: usize) -> Option<Stamp> {
+        self.images.stamp(self.member(index).ok()?)
     }
 
     labelled!();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::left_out::LeftOut;
-use super::{Dataset, Decoded, Stored};
+use super::{Dataset, Decoded, Stamp, Stored};
 use crate::DataError;
 use crate::decode::{DecodeNote, Decoder};
 
@@ -14,6 +14,11 @@ pub(super) trait Wrapper: Send + Sync {
 
     /// As [`Dataset::read`].
     fn fetch(&self, index: usize) -> Result<Stored, DataError>;
+
+    /// Whether [`Wrapper::fetch`] gives what the other data set stores, byte by byte.
+    fn is_as_stored(&self) -> bool {
+        false
+    }
 
     /// As [`Dataset::decoded`].
     fn unpack(&self, index: usize, stored: &Stored, decoder: &mut Decoder) -> Decoded {
@@ -45,6 +50,10 @@ impl<W: Wrapper> Dataset for W {
 
     fn file(&self, index: usize) -> Option<PathBuf> {
         self.within().file(index)
+    }
+
+    fn stamp(&self, index: usize) -> Option<Stamp> {
+        if self.is_as_stored() { self.within().stamp(index) } else { None }
     }
 
     fn label(&self, index: usize) -> Option<u32> {

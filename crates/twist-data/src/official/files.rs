@@ -8,7 +8,7 @@ use twist_io::Refused;
 
 use super::layout::{Archive, Layout};
 use crate::DataError;
-use crate::dataset::{Dataset, Identity, Labels, NameTable, Stored, labelled, of_files, read_image};
+use crate::dataset::{Dataset, Identity, Labels, NameTable, Stamp, Stored, labelled, of_files, read_image};
 
 /// One image of a list.
 #[derive(Clone, Debug)]
@@ -89,6 +89,10 @@ impl Dataset for Files {
 
     fn path(&self, index: usize) -> String {
         self.names.text(index)
+    }
+
+    fn stamp(&self, index: usize) -> Option<Stamp> {
+        Stamp::of_file(self.names.get(index)?, &self.file(index).ok()?)
     }
 
     labelled!();

@@ -54,17 +54,26 @@ impl SurveyOptions<'_> {
         indices: &[usize],
         look: impl Fn(usize, &Stored, &Rgb8, Option<DecodeNote>) -> T + Sync,
     ) -> Vec<Result<T, Unreadable>> {
-        let done = AtomicUsize::new(0);
-        let one = |decoder: &mut Decoder, index: usize| {
-            let unreadable = |reason: String| Unreadable { path: dataset.path(index), reason };
-            let stored = dataset.read(index).map_err(|e| unreadable(e.to_string()))?;
-            let decoded = dataset.decoded(index, &stored, decoder);
-            let (image, note) = decoded.map_err(|e| unreadable(e.to_string()))?;
+        self.each(dataset, indices, |decoder, index| {
+            let stored = dataset.read(index).map_err(|error| error.to_string())?;
+            let (image, note) =
+                dataset.decoded(index, &stored, decoder).map_err(|error| error.to_string())?;
             Ok(look(index, &stored, &image, note))
-        };
+        })
+    }
+
+    /// What `one` makes of each image, or why it cannot be read, in the order of `indices`, whatever the number of threads.
+    pub(crate) fn each<T: Send>(
+        &self,
+        dataset: &dyn Dataset,
+        indices: &[usize],
+        one: impl Fn(&mut Decoder, usize) -> Result<T, String> + Sync,
+    ) -> Vec<Result<T, Unreadable>> {
+        let done = AtomicUsize::new(0);
         let all = || {
             let counted = indices.par_iter().map_init(Decoder::default, |decoder, &index| {
-                let result = one(decoder, index);
+                let result =
+                    one(decoder, index).map_err(|reason| Unreadable { path: dataset.path(index), reason });
                 let count = done.fetch_add(1, Ordering::Relaxed) + 1;
                 if let Some(progress) = self.progress {
                     progress(count);

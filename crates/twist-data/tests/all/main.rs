@@ -8,7 +8,7 @@
 //! - `folders`, `lists`, `cifar`, `shards`, `tables`: the readers, on sound and on damaged files;
 //! - `official`: the data sets of the transfer evaluation, as their authors publish them;
 //! - `seeds`: what the fuzz target begins with;
-//! - `packing`, `survey`, `caching`: what works on any data set.
+//! - `packing`, `survey`, `caching`, `stamps`: what works on any data set.
 
 mod augmentation;
 mod caching;
@@ -29,6 +29,7 @@ mod reference;
 #[cfg(feature = "parquet")]
 mod seeds;
 mod shards;
+mod stamps;
 mod survey;
 #[cfg(feature = "parquet")]
 mod tables;

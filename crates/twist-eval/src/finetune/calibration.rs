@@ -56,7 +56,7 @@ pub(super) fn calibrate(
     let seen = ModelCard { transform: model.card.transform.clone(), ..source.card.clone() };
     let input = EvalInput::of_card(&seen, Some(model.card.precision), machine)?;
     let cache = FeatureCache::off();
-    let known = cache.features(source, &input, FeatureKind::Last, &labelled.images, &mut |_, _| ())?;
+    let known = cache.features(source, &input, FeatureKind::Last, &labelled.images, &mut |_| ())?;
     let labels = Vec::<i64>::try_from(&label_tensor(&*labelled.images, &known.indices))?;
     let Some(estimate) = cross_validate(&known.rows, &labels, card.classes, seed)? else { return Ok(None) };
 

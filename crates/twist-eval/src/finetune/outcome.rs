@@ -39,7 +39,7 @@ pub(super) fn features(
     let input = EvalInput::of_card(&model.card, Some(model.card.precision), machine)?;
     watch.now("classes of all images");
     let input = EvalInput { watch: watch.clone(), ..input };
-    let set = FeatureCache::off().features(model, &input, FeatureKind::Last, &dataset, &mut |_, _| ())?;
+    let set = FeatureCache::off().features(model, &input, FeatureKind::Last, &dataset, &mut |_| ())?;
     Ok((dataset, set))
 }
 

@@ -612,7 +612,7 @@ fn to_the_end(run: FinetuneRun<'_>, folder: &RunFolder) -> Metrics {
 fn mean_probability(model: &Model, images: &Arc<dyn Dataset>) -> f64 {
     let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
     let cache = FeatureCache::off();
-    let features = cache.features(model, &input, FeatureKind::Last, images, &mut |_, _| ()).unwrap();
+    let features = cache.features(model, &input, FeatureKind::Last, images, &mut |_| ()).unwrap();
     let predictor = Predictor::new(model, ClassSource::Labels, &ClusterNames::new(4), 1).unwrap();
     let found = predictor.classify(model, &features.rows).unwrap();
     found.probabilities.iter().map(|&p| f64::from(p)).sum::<f64>() / found.probabilities.len() as f64

@@ -177,7 +177,7 @@ fn a_classifier_is_scored_by_its_outputs() {
     let input = EvalInput::of_card(&model.card, None, &machine).unwrap();
     let data = labelled(30, 0);
     let features =
-        FeatureCache::off().features(&model, &input, FeatureKind::Last, &data, &mut |_, _| {}).unwrap();
+        FeatureCache::off().features(&model, &input, FeatureKind::Last, &data, &mut |_| {}).unwrap();
     let scores = classifier_scores(&model, &features, &*data).unwrap();
     assert_eq!((scores.images, scores.matched_by), (30, MatchedBy::Names));
     assert_eq!(scores.top5, None, "there are three classes");

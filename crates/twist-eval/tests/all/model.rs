@@ -1,17 +1,18 @@
 //! Models from files, and features that are kept.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fs_err as fs;
 use tch::Device;
 use torch_ext::{DeviceRequest, Machine, Precision};
-use twist_data::{DataError, Dataset, EvalTransform, Interpolation, Stored};
+use twist_data::{DataError, Dataset, EvalTransform, FileState, Interpolation, Rgb8, Stamp, Stored, subset};
 use twist_eval::EvalData;
 use twist_io::{AtomicFile, StateDict, save_safetensors};
 use twist_model::{
-    BackboneCard, CheckpointFacts, ClassifierCard, EvalInput, FeatureCache, HeadCard, Model, ModelCard,
-    ModelName, NetworkOutputs, export,
+    BackboneCard, CacheUse, CheckpointFacts, ClassifierCard, EvalInput, FeatureCache, FeatureSet, HeadCard,
+    Model, ModelCard, ModelName, NetworkOutputs, StreamEvent, export,
 };
 use twist_nn::{Activation, FeatureKind};
 
@@ -86,7 +87,7 @@ fn a_run_is_its_newest_checkpoint() {
     // It says what the network in training says.
     let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
     let expected = NetworkOutputs::of(&net, &data.input(&plan).unwrap(), &data.train, &[0, 1, 2]).unwrap();
-    let rows = FeatureCache::off().features(&model, &input, FeatureKind::Last, &data.train, &mut |_, _| {});
+    let rows = FeatureCache::off().features(&model, &input, FeatureKind::Last, &data.train, &mut |_| {});
     let rows = rows.unwrap();
     let unit = rows.unit_rows().unwrap().narrow(0, 0, 3);
     assert!(unit.allclose(&expected.embeddings, 1e-5, 1e-6, false));
@@ -158,6 +159,35 @@ fn the_filter_follows_the_network_and_what_was_recorded_stays() {
     assert_eq!(filter(&facts), Interpolation::Bicubic);
 }
 
+/// The features of `data` in or from `cache`; how many were known and computed; and what was said about the cache.
+fn kept(
+    cache: &FeatureCache,
+    model: &Model,
+    input: &EvalInput,
+    data: &Arc<dyn Dataset>,
+) -> (FeatureSet, CacheUse, Vec<String>) {
+    let (mut counts, mut notes) = (CacheUse::default(), Vec::new());
+    let mut hear = |event: StreamEvent<'_>| match event {
+        StreamEvent::Cached(found) => counts = found,
+        StreamEvent::Note(note) => notes.push(note.to_owned()),
+        StreamEvent::Skipped(_) | StreamEvent::Progress(..) => {}
+    };
+    let set = cache.features(model, input, FeatureKind::Last, data, &mut hear).unwrap();
+    (set, counts, notes)
+}
+
+/// How many images were known, and how many computed.
+fn counts(known: usize, computed: usize) -> CacheUse {
+    CacheUse { known, computed }
+}
+
+/// The one file of features in a folder.
+fn file_of(folder: &Path) -> PathBuf {
+    let files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files[0].clone()
+}
+
 #[test]
 fn features_are_kept_and_belong_to_their_images() {
     let (_folder, model) = saved();
@@ -166,46 +196,44 @@ fn features_are_kept_and_belong_to_their_images() {
     let cache = FeatureCache::at(place.path().join("features"));
     let data = Pictures::broken(9, &[4]);
     let mut heard = Vec::new();
-    let first = cache
-        .features(&model, &input, FeatureKind::Last, &data, &mut |done, all| heard.push((done, all)))
-        .unwrap();
-    assert_eq!(heard.last(), Some(&(8, 9)));
-    let direct = FeatureCache::off().features(&model, &input, FeatureKind::Last, &data, &mut |_, _| {});
+    let mut hear = |event: StreamEvent<'_>| match event {
+        StreamEvent::Progress(done, all) => heard.push((done, all)),
+        StreamEvent::Cached(found) => assert_eq!(found, counts(0, 8)),
+        StreamEvent::Skipped(image) => assert_eq!(image.index, 4),
+        StreamEvent::Note(note) => panic!("{note}"),
+    };
+    let first = cache.features(&model, &input, FeatureKind::Last, &data, &mut hear).unwrap();
+    assert_eq!(heard.last(), Some(&(9, 9)));
+    let direct = FeatureCache::off().features(&model, &input, FeatureKind::Last, &data, &mut |_| {});
     assert!(first.rows.equal(&direct.unwrap().rows));
     assert_eq!((first.indices.len(), first.skipped.len(), first.skipped[0].index), (8, 1, 4));
     assert!(!first.indices.contains(&4));
 
-    // What lies in the file is what comes back: nothing is computed a second time.
-    let table = |count| {
-        let mut files: Vec<_> = fs::read_dir(place.path().join("features"))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "npy"))
-            .collect();
-        assert_eq!(files.len(), count);
-        files.remove(0)
-    };
-    let again = cache.features(&model, &input, FeatureKind::Last, &data, &mut |_, _| panic!("computed"));
-    assert!(again.unwrap().rows.equal(&first.rows));
+    // What lies in the file is what comes back: nothing is computed a second time, and what cannot be read is tried again.
+    let (again, found, notes) = kept(&cache, &model, &input, &data);
+    assert!(again.rows.equal(&first.rows) && notes.is_empty());
+    assert_eq!((again.indices, again.skipped, found), (first.indices.clone(), first.skipped, counts(8, 0)));
 
-    // Its rows are mapped from the file that is damaged now.
-    let known = first.rows.copy();
-    drop(first);
-    // A table that is not the one that was written is computed again, whatever became of it.
-    let whole = fs::read(table(1)).unwrap();
+    // What is not as it was written is computed again, whatever became of it, and that is told.
+    let path = file_of(&place.path().join("features"));
+    let whole = fs::read(&path).unwrap();
     let mut noise = whole.clone();
-    noise[200] ^= 0x40;
-    let mut not_a_number = whole.clone();
-    not_a_number[128..132].copy_from_slice(&f32::NAN.to_le_bytes());
-    let narrower = String::from_utf8_lossy(&whole[..128]).replace("(8, 32)", "(8, 16)");
-    let mut narrower = [whole[..10].to_vec(), narrower.as_bytes()[narrower.len() - 118..].to_vec()].concat();
-    narrower.extend_from_slice(&whole[128..]);
-    for damaged in [noise, not_a_number, narrower, whole[..whole.len() / 2].to_vec(), Vec::new()] {
-        fs::write(table(1), damaged).unwrap();
-        let mut computed = false;
-        let again = cache.features(&model, &input, FeatureKind::Last, &data, &mut |_, _| computed = true);
-        assert!(computed && again.unwrap().rows.equal(&known));
-        assert_eq!(fs::read(table(1)).unwrap(), whole);
+    let last = whole.len() - 100;
+    noise[last] ^= 0x40;
+    for (damaged, computed) in
+        [(noise, 1), (whole[..whole.len() - 50].to_vec(), 8), (whole[..20].to_vec(), 8), (Vec::new(), 8)]
+    {
+        let is_empty = damaged.is_empty();
+        fs::write(&path, damaged).unwrap();
+        let (again, found, notes) = kept(&cache, &model, &input, &data);
+        assert!(again.rows.equal(&first.rows));
+        assert_eq!(
+            (found, notes.len()),
+            (counts(8 - computed, computed), usize::from(!is_empty)),
+            "{notes:?}"
+        );
+        let (_, found, notes) = kept(&cache, &model, &input, &data);
+        assert_eq!((found, notes.len()), (counts(8, 0), 0), "{notes:?}");
     }
 
     // A model with another head has the same features.
@@ -221,11 +249,144 @@ fn features_are_kept_and_belong_to_their_images() {
     export(&other, &path).unwrap();
     other = Model::load(&path, Device::Cpu).unwrap();
     assert_ne!(other.hash, model.hash);
-    cache.features(&other, &input, FeatureKind::Last, &data, &mut |_, _| panic!("computed")).unwrap();
+    assert_eq!(kept(&cache, &other, &input, &data).1, counts(8, 0));
 
-    // Other pictures under the same names are another entry.
-    cache.features(&model, &input, FeatureKind::Last, &labelled(9, 1), &mut |_, _| {}).unwrap();
-    table(2);
+    // Pictures are known by what they show: picture 9 is the only new one, and number 4 can be read in this data set.
+    let shifted = labelled(9, 1);
+    let (set, found, _) = kept(&cache, &model, &input, &shifted);
+    assert_eq!(found, counts(7, 2));
+    assert!(set.rows.equal(&kept(&FeatureCache::off(), &model, &input, &shifted).0.rows));
+    // Another transform has a file of its own.
+    let larger = EvalInput { transform: EvalTransform::new(20, 16, Default::default()), ..input };
+    assert_eq!(kept(&cache, &model, &larger, &data).1, counts(0, 8));
+    assert_eq!(fs::read_dir(place.path().join("features")).unwrap().count(), 2);
+}
+
+#[test]
+fn features_are_the_same_bits_whatever_was_known() {
+    let (_folder, model) = saved();
+    let of_card = EvalInput::of_card(&model.card, None, &machine()).unwrap();
+    let data = labelled(40, 0);
+    for batch_size in [16, 256] {
+        let input = EvalInput { batch_size, ..of_card.clone() };
+        let whole = kept(&FeatureCache::off(), &model, &input, &data).0.rows;
+        for members in [vec![3], vec![0, 1, 2, 39], (5..38).step_by(3).collect(), (0..39).collect()] {
+            let place = tempfile::tempdir().unwrap();
+            let cache = FeatureCache::at(place.path().to_owned());
+            let members: Vec<(u32, Option<u32>)> = members.into_iter().map(|member| (member, None)).collect();
+            let some = subset(Arc::clone(&data), &members, Vec::new()).unwrap();
+            assert_eq!(kept(&cache, &model, &input, &some).1, counts(0, members.len()));
+            let (set, found, _) = kept(&cache, &model, &input, &data);
+            assert_eq!(found, counts(members.len(), 40 - members.len()));
+            assert!(set.rows.equal(&whole), "{batch_size} {members:?}");
+            assert_eq!(set.indices, (0..40).collect::<Vec<u32>>());
+        }
+    }
+    // An image that is alone is computed as it is, and not kept.
+    let place = tempfile::tempdir().unwrap();
+    let cache = FeatureCache::at(place.path().join("none"));
+    let (set, found, notes) = kept(&cache, &model, &of_card, &labelled(1, 0));
+    assert_eq!((set.indices.len(), found, notes.len()), (1, counts(0, 0), 0));
+    assert!(!place.path().join("none").exists());
+}
+
+/// Pictures in files whose states are set by hand, and the readings of each.
+struct Filed {
+    /// What each file holds, and its state.
+    files: Vec<(Arc<Rgb8>, FileState)>,
+    reads: Vec<AtomicUsize>,
+}
+
+/// A file that was written long ago.
+const LONG_AGO: FileState = FileState { size: 9, modified: 1_000_000_007, changed: 1_000_000_007, inode: 1 };
+
+impl Filed {
+    fn new(files: Vec<(u32, FileState)>) -> Arc<Self> {
+        let reads = files.iter().map(|_| AtomicUsize::new(0)).collect();
+        let picture = |number: u32| match labelled(1, number).read(0).unwrap() {
+            Stored::Pixels(image) => image,
+            Stored::Encoded(_) => panic!("pictures are pixels"),
+        };
+        Arc::new(Self {
+            files: files.into_iter().map(|(number, state)| (picture(number), state)).collect(),
+            reads,
+        })
+    }
+
+    /// How often each was read since the last time.
+    fn reads(&self) -> Vec<usize> {
+        self.reads.iter().map(|reads| reads.swap(0, Ordering::Relaxed)).collect()
+    }
+}
+
+impl Dataset for Filed {
+    fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    fn read(&self, index: usize) -> Result<Stored, DataError> {
+        self.reads[index].fetch_add(1, Ordering::Relaxed);
+        Ok(Stored::Pixels(Arc::clone(&self.files[index].0)))
+    }
+
+    fn path(&self, index: usize) -> String {
+        index.to_string()
+    }
+
+    fn stamp(&self, index: usize) -> Option<Stamp> {
+        Some(Stamp::new(self.path(index).as_bytes(), [0; 2], self.files[index].1))
+    }
+
+    fn label(&self, _: usize) -> Option<u32> {
+        None
+    }
+
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+
+    fn fingerprint(&self) -> String {
+        "filed".into()
+    }
+}
+
+#[test]
+fn unchanged_files_are_not_read_and_doubtful_ones_are() {
+    let (_folder, model) = saved();
+    let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let cache = FeatureCache::at(place.path().to_owned());
+    let future = FileState { modified: 1 << 62, ..LONG_AGO };
+    let whole_seconds = FileState { modified: 1_000_000_000, changed: 1_000_000_000, ..LONG_AGO };
+    let moved = FileState { inode: 2, ..LONG_AGO };
+    let ask = |files: Vec<(u32, FileState)>, found: CacheUse, reads: &[usize]| {
+        let numbers: Vec<u32> = files.iter().map(|(number, _)| *number).collect();
+        let filed = Filed::new(files);
+        let data: Arc<dyn Dataset> = filed.clone();
+        let (set, known, notes) = kept(&cache, &model, &input, &data);
+        assert_eq!((known, &filed.reads()[..], notes.len()), (found, reads, 0), "{numbers:?}");
+        for (row, number) in numbers.into_iter().enumerate() {
+            let alone = kept(&FeatureCache::off(), &model, &input, &labelled(2, number)).0;
+            let own = alone.rows.narrow(0, 0, 1);
+            assert!(own.equal(&set.rows.narrow(0, row as i64, 1)), "picture {number}");
+        }
+    };
+    // From nothing: each is read once. Afterwards, only those whose times say nothing.
+    let files = vec![(0, LONG_AGO), (1, LONG_AGO), (2, future), (3, whole_seconds)];
+    ask(files.clone(), counts(0, 4), &[1; 4]);
+    ask(files.clone(), counts(4, 0), &[0, 0, 1, 1]);
+    // Rewritten within the tick of the clock, or with time and size set as they were: a doubtful state is never believed.
+    let mut rewritten = files.clone();
+    rewritten[2].0 = 7;
+    rewritten[3].0 = 8;
+    ask(rewritten, counts(2, 2), &[0, 0, 2, 2]);
+    // The times of a change, the file's number, its size: each makes an image be looked at. One is new then, one was moved.
+    let changed = FileState { changed: LONG_AGO.changed + 1, ..LONG_AGO };
+    ask(vec![(9, changed), (0, moved)], counts(1, 1), &[2, 1]);
+    // What was recognised by its content is known by its state the next time.
+    ask(vec![(9, changed), (0, moved)], counts(2, 0), &[0, 0]);
+    // Fewer files, in other places.
+    ask(vec![(1, FileState { size: 10, ..LONG_AGO }), (0, moved)], counts(2, 0), &[1, 0]);
 }
 
 /// Pictures that are exchanged after so many of them were read.
@@ -264,22 +425,43 @@ impl Dataset for Exchanged {
 }
 
 #[test]
-fn features_of_images_that_changed_meanwhile_are_never_kept() {
+fn features_of_images_that_change_meanwhile_are_those_of_what_was_read() {
     let (_folder, model) = saved();
     let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
+    let (before, after) = (labelled(9, 0), labelled(9, 100));
+    let rows = |data: &Arc<dyn Dataset>| kept(&FeatureCache::off(), &model, &input, data).0.rows;
     let place = tempfile::tempdir().unwrap();
-    let cache = FeatureCache::at(place.path().join("features"));
-    let ask =
-        |data: &Arc<dyn Dataset>| cache.features(&model, &input, FeatureKind::Last, data, &mut |_, _| {});
-    // Nine reads are for the key, the next nine for the features: between them, and in their midst.
-    for at in [9, 13] {
-        let (before, after, reads) = (labelled(9, 0), labelled(9, 1), AtomicUsize::new(0));
-        let exchanged: Arc<dyn Dataset> = Arc::new(Exchanged { before, after, reads, at });
-        assert!(ask(&exchanged).unwrap_err().to_string().starts_with("the images changed"));
-        assert_eq!(fs::read_dir(place.path().join("features")).unwrap().count(), 0);
-        assert!(ask(&exchanged).is_ok(), "they no longer change");
-        fs::remove_dir_all(place.path().join("features")).unwrap();
+    let cache = FeatureCache::at(place.path().to_owned());
+    let (from, to, reads) = (Arc::clone(&before), Arc::clone(&after), AtomicUsize::new(0));
+    let exchanged: Arc<dyn Dataset> = Arc::new(Exchanged { before: from, after: to, reads, at: 5 });
+    kept(&cache, &model, &input, &exchanged);
+    // Whichever were read before: what is kept of both belongs to its content.
+    for data in [&before, &after] {
+        assert!(kept(&cache, &model, &input, data).0.rows.equal(&rows(data)));
     }
+}
+
+#[test]
+fn a_cache_that_cannot_be_used_is_told_and_changes_nothing() {
+    let (_folder, model) = saved();
+    let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
+    let (place, data) = (tempfile::tempdir().unwrap(), labelled(9, 0));
+    let direct = kept(&FeatureCache::off(), &model, &input, &data).0.rows;
+    // A file where the folder should be.
+    fs::write(place.path().join("file"), "words").unwrap();
+    let cache = FeatureCache::at(place.path().join("file"));
+    let (set, _, notes) = kept(&cache, &model, &input, &data);
+    assert!(set.rows.equal(&direct) && notes.len() == 1, "{notes:?}");
+    assert!(notes[0].contains("cannot be used") && notes[0].contains("--no-cache"), "{notes:?}");
+    // Another file under the name of ours stays as it is.
+    let folder = place.path().join("features");
+    let cache = FeatureCache::at(folder.clone());
+    kept(&cache, &model, &input, &data);
+    let path = file_of(&folder);
+    fs::write(&path, "another program's").unwrap();
+    let (set, _, notes) = kept(&cache, &model, &input, &data);
+    assert!(set.rows.equal(&direct) && notes.len() == 1 && notes[0].contains("remove it"), "{notes:?}");
+    assert_eq!(fs::read(&path).unwrap(), b"another program's");
 }
 
 #[test]
@@ -293,7 +475,7 @@ fn unfinished_tables_are_counted_and_swept_when_their_writer_is_gone() {
     let mut living = AtomicFile::create(place.path().join("4567.npy")).unwrap();
     living.write(|file| std::io::Write::write_all(file, b"x")).unwrap();
     assert_eq!(cache.bytes(), 1000, "the living one has written nothing to the disk yet");
-    cache.features(&model, &input, FeatureKind::Last, &labelled(9, 0), &mut |_, _| {}).unwrap();
+    cache.features(&model, &input, FeatureKind::Last, &labelled(9, 0), &mut |_| {}).unwrap();
     assert!(!dead.exists());
     living.finish().unwrap();
     assert!(place.path().join("4567.npy").exists());
@@ -312,7 +494,7 @@ fn what_a_model_has_not_is_said() {
     let (_folder, model) = saved();
     let input = EvalInput::of_card(&model.card, None, &machine()).unwrap();
     let tokens = FeatureKind::LastBlocks(4);
-    let error = FeatureCache::off().features(&model, &input, tokens, &labelled(4, 0), &mut |_, _| {});
+    let error = FeatureCache::off().features(&model, &input, tokens, &labelled(4, 0), &mut |_| {});
     assert!(error.unwrap_err().to_string().contains("class tokens"));
 }
 

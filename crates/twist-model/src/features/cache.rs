@@ -1,30 +1,40 @@
-//! Features are computed once for each model and data set, and kept.
+//! Features are computed once for each image and model, and kept.
 //!
-//! An entry is two files: `KEY.npy` with the rows, mapped into memory when it is used again, and `KEY.json` with what
-//! they belong to, written last. The key is a hash of everything that decides the numbers: the backbone's weights, the
-//! bytes of every image, transform, normalisation, arithmetic, and which features.
+//! The features of a model are one file of records, `KEY.features` ([`Records`]). The key is a hash of everything but the image
+//! that decides the numbers: the backbone's weights, transform, normalisation, arithmetic, which features, and how many images go
+//! through the network together. In the file, the features of an image are found by its content ([`content_key`]), and the
+//! content by the stamp of its file, without reading it ([`Stamp`](twist_data::Stamp)). So the images of a folder that were not
+//! changed cost a look at the folder; a file that was moved, renamed, copied or touched is read and recognised; and only what is
+//! new goes through the network. Whose features an image gets depends on nothing else: not on its data set, its name or its place.
 //!
-//! A table is kept only when the bytes that were read while it was made are those of its key, and used only when its
-//! width and its checksum are what `KEY.json` says. Any other is computed again.
+//! The arithmetic of libtorch depends on how many images a batch has, though not on which. All batches are therefore filled up to
+//! the same number, and the features of an image are the same bits whatever was known before.
+//!
+//! An image that is alone is computed alone and not kept: to fill up a batch for it would take many times as long.
+//!
+//! An image that cannot be read has no record: it is tried again each time.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 use torch_ext::Autocast;
-use twist_data::{Dataset, Skipped};
-use twist_io::{Dtype, NpyWriter, Refused, npy_checksum, read_npy_header, remove_leftovers};
+use twist_data::{Dataset, Skipped, Witness, content_key, read_stamped, witnessed};
+use twist_io::{RecordKey, Records, Refused, remove_leftovers};
 use twist_nn::FeatureKind;
 
-use super::content::{Witness, content_hash};
-use super::{FeatureSet, RowBuffer};
+use super::merge::Merge;
+use super::{FeatureSet, RowBuffer, old};
 use crate::model::hex;
+use crate::stream::{FeatureBatch, StreamEvent};
 use crate::user_folder::{user_folder, variable};
 use crate::{EvalInput, Model, ModelError};
 
-/// How the names of unfinished tables end.
+/// How the names of the files end.
+const ENDING: &str = "features";
+/// How the names of unfinished files end.
 const UNFINISHED: &str = ".twist-tmp";
 
 /// Where features are kept.
@@ -33,20 +43,13 @@ pub struct FeatureCache {
     folder: Option<PathBuf>,
 }
 
-/// `KEY.json`.
-#[derive(Serialize, Deserialize)]
-struct Entry {
-    rows: usize,
-    /// Numbers in a row.
-    width: usize,
-    /// CRC-32C of the table's numbers.
-    checksum: u32,
-    skipped: Vec<Skipped>,
-    // For people who look into the folder.
-    model: String,
-    features: String,
-    images: usize,
-    transform: serde_json::Value,
+/// How many images were known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheUse {
+    /// Images whose features were in the cache.
+    pub known: usize,
+    /// Images whose features were computed.
+    pub computed: usize,
 }
 
 impl FeatureCache {
@@ -67,85 +70,75 @@ impl FeatureCache {
         Self { folder: None }
     }
 
-    /// Where entries lie.
+    /// Where the files lie.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
 
-    /// Bytes of all tables, unfinished ones included; 0 where nothing is kept yet.
+    /// Bytes of all files that Twist keeps there, unfinished ones included; 0 where nothing is kept yet.
     pub fn bytes(&self) -> u64 {
         let entries = self.folder.as_deref().and_then(|folder| folder.read_dir().ok()).into_iter().flatten();
-        let is_table = |name: &str| name.ends_with(".npy") || name.ends_with(UNFINISHED);
-        let tables = entries.flatten().filter(|entry| is_table(&entry.file_name().to_string_lossy()));
-        tables.filter_map(|table| Some(table.metadata().ok()?.len())).sum()
+        let is_ours = |name: &str| {
+            let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+            extension.is_some_and(|extension| [ENDING, twist_data::LOOKS, "npy"].contains(&extension))
+                || name.ends_with(UNFINISHED)
+        };
+        let files = entries.flatten().filter(|entry| is_ours(&entry.file_name().to_string_lossy()));
+        files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
     }
 
-    /// The features of every readable image of `dataset`, from the cache when they are there. `progress` hears of images
-    /// done and their number while they are computed.
+    /// The features of every readable image of `dataset`, those in the cache from there.
     ///
     /// # Errors
-    /// No image can be read, the model has no backbone, libtorch fails, or the cache cannot be written.
+    /// No image can be read, the model has no backbone, or libtorch fails. A cache that cannot be used is not an error: `hear` is
+    /// told ([`StreamEvent::Note`]), and nothing is kept.
     pub fn features(
         &self,
         model: &Model,
         input: &EvalInput,
         kind: FeatureKind,
         dataset: &Arc<dyn Dataset>,
-        progress: &mut dyn FnMut(usize, usize),
+        hear: &mut dyn FnMut(StreamEvent<'_>),
     ) -> Result<FeatureSet, ModelError> {
+        let (mut rows, mut indices, mut skipped) = (RowBuffer::default(), Vec::new(), Vec::new());
+        let mut listen = |event: StreamEvent<'_>| {
+            if let StreamEvent::Skipped(image) = event {
+                skipped.push(image.clone());
+            }
+            hear(event);
+        };
+        let count = self.stream(model, input, kind, dataset, &mut listen, |batch| {
+            indices.extend_from_slice(batch.indices);
+            rows.push(batch.features, dataset.len())
+        })?;
+        Ok(FeatureSet { indices, rows: rows.first(count as i64)?, skipped })
+    }
+
+    /// Hands the features of every readable image of `dataset` to `take`, in order, those in the cache from there; memory holds
+    /// a few batches of them, however many there are. Returns the number of rows.
+    ///
+    /// # Errors
+    /// As [`FeatureCache::features`]; `take` fails.
+    pub fn stream(
+        &self,
+        model: &Model,
+        input: &EvalInput,
+        kind: FeatureKind,
+        dataset: &Arc<dyn Dataset>,
+        hear: &mut dyn FnMut(StreamEvent<'_>),
+        take: impl FnMut(FeatureBatch<'_>) -> Result<(), ModelError>,
+    ) -> Result<usize, ModelError> {
         model.backbone()?;
         let wanted = Wanted { model, input, kind, dataset };
-        let (Some(folder), false) = (&self.folder, model.backbone_hash.is_empty()) else {
-            return wanted.in_memory(progress);
+        let kept = match &self.folder {
+            Some(folder) if !model.backbone_hash.is_empty() && !wanted.is_alone() => {
+                wanted.kept_in(folder, hear)
+            }
+            _ => None,
         };
-        let content = content_hash(&**dataset);
-        let place = folder.join(wanted.key(&content));
-        if let Some(known) = read(&place, dataset.len())? {
-            return Ok(known);
-        }
-        fs_err::create_dir_all(folder).map_err(|source| unusable(folder, source))?;
-        remove_leftovers(folder)?;
-        wanted.compute(&place, &content, progress)?;
-        read(&place, dataset.len())?.ok_or(ModelError::NoFeatures)
+        let rows = wanted.stream(kept.as_ref(), hear, take)?;
+        if rows == 0 { Err(ModelError::NoFeatures) } else { Ok(rows) }
     }
-}
-
-/// The cache cannot be used.
-fn unusable(path: &Path, source: std::io::Error) -> Refused {
-    Refused::new(format!("cannot use the cache of features in {}", path.display()))
-        .caused_by(source)
-        .remedy("set TWIST_CACHE to another folder, or use --no-cache")
-}
-
-/// An entry that is whole; `None` for a missing one, one of a process that was killed between its two files, or one that
-/// was damaged since.
-fn read(place: &Path, images: usize) -> Result<Option<FeatureSet>, ModelError> {
-    let Ok(text) = twist_io::read_small(place.with_extension("json")) else { return Ok(None) };
-    let Ok(entry) = serde_json::from_slice::<Entry>(&text) else { return Ok(None) };
-    let table = place.with_extension("npy");
-    let Ok(header) = read_npy_header(&table) else { return Ok(None) };
-    let fits = header.dtype == Dtype::F32 && header.shape == [entry.rows, entry.width];
-    if !fits || !npy_checksum(&table).is_ok_and(|checksum| checksum == entry.checksum) {
-        return Ok(None);
-    }
-    let rows = mapped(&table, header.data_offset, &header.shape)?;
-    let unread: std::collections::BTreeSet<u32> = entry.skipped.iter().map(|image| image.index).collect();
-    let indices: Vec<u32> = (0..images as u32).filter(|index| !unread.contains(index)).collect();
-    if indices.len() != entry.rows {
-        return Ok(None);
-    }
-    Ok(Some(FeatureSet { indices, rows, skipped: entry.skipped }))
-}
-
-/// The float32 table `[N, D]` that begins `offset` bytes into a file, without reading it: pages come when they are used.
-fn mapped(path: &Path, offset: u64, shape: &[usize]) -> Result<Tensor, ModelError> {
-    let bytes = shape.iter().product::<usize>() as i64 * 4;
-    let end = offset as i64 + bytes;
-    let name = path.to_str().ok_or_else(|| unusable(path, std::io::Error::other("the path is not UTF-8")))?;
-    // Private: writing to the tensor would not reach the file.
-    let file = Tensor::f_from_file(name, false, Some(end), (Kind::Uint8, Device::Cpu))?;
-    let floats = file.f_narrow(0, offset as i64, bytes)?.f_view_dtype(Kind::Float)?;
-    Ok(floats.f_view([shape[0] as i64, shape[1] as i64])?)
 }
 
 /// Whose features of which images are wanted.
@@ -157,11 +150,16 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Everything that decides the numbers.
-    fn key(&self, content: &str) -> String {
-        let Self { model, input, kind, dataset } = self;
-        let facts = serde_json::json!({
-            "version": 1,
+    /// Whether there is only one image.
+    fn is_alone(&self) -> bool {
+        self.dataset.len() == 1
+    }
+
+    /// Everything but the images that decides the numbers.
+    fn facts(&self) -> String {
+        let Self { model, input, kind, .. } = self;
+        serde_json::json!({
+            "version": 2,
             "model": model.backbone_hash,
             "arch": model.card.backbone,
             "features": kind.to_string(),
@@ -170,83 +168,187 @@ impl Wanted<'_> {
             "std": model.card.std,
             "autocast": input.autocast.map(|kind| format!("{kind:?}")),
             "device": if input.device.is_cuda() { "cuda" } else { "cpu" },
-            "images": dataset.len(),
-            "content": content,
-        });
-        hex(&Sha256::digest(facts.to_string().as_bytes())[..16])
-    }
-
-    /// Streams features into a new entry: nothing but a batch is in memory. `content` is the hash of the images that the key
-    /// stands for.
-    fn compute(
-        &self,
-        place: &Path,
-        content: &str,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<(), ModelError> {
-        let Self { model, input, kind, dataset } = self;
-        let witness = Arc::new(Witness::of(dataset));
-        let watched: Arc<dyn Dataset> = Arc::clone(&witness) as _;
-        let mut columns = 0;
-        let mut table: Option<NpyWriter> = None;
-        let (seen, skipped) = self.each_batch(&watched, progress, |features| {
-            let width = features.size2()?.1 as usize;
-            columns = width;
-            let values: Vec<f32> = Vec::try_from(&features.f_flatten(0, -1)?.f_contiguous()?)?;
-            if table.is_none() {
-                table = Some(NpyWriter::create(place.with_extension("npy"), width)?);
-            }
-            match &mut table {
-                Some(table) => Ok(table.push(&values)?),
-                None => Err(ModelError::NoFeatures),
-            }
-        })?;
-        if witness.content_hash() != content {
-            let why = "run this again when nothing changes them any more";
-            let what = "the images changed while their features were computed, so nothing was kept";
-            return Err(Refused::new(what).because(why).into());
-        }
-        let table = table.ok_or(ModelError::NoFeatures)?;
-        let checksum = table.checksum();
-        table.finish()?;
-        let entry = Entry {
-            rows: seen.len(),
-            width: columns,
-            checksum,
-            skipped,
-            model: model.card.origin.clone(),
-            features: kind.to_string(),
-            images: dataset.len(),
-            transform: serde_json::to_value(&input.transform)?,
-        };
-        Ok(twist_io::write_json(place.with_extension("json"), &entry)?)
-    }
-
-    /// Keeps nothing but the rows.
-    fn in_memory(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<FeatureSet, ModelError> {
-        let (mut rows, all) = (RowBuffer::default(), self.dataset.len());
-        let (indices, skipped) =
-            self.each_batch(self.dataset, progress, |features| rows.push(features, all))?;
-        let count = indices.len() as i64;
-        Ok(FeatureSet { indices, rows: rows.first(count)?, skipped })
-    }
-
-    /// Hands the features `[B, D]` (CPU) of the images, read from `dataset`, to `take`, batch by batch.
-    fn each_batch(
-        &self,
-        dataset: &Arc<dyn Dataset>,
-        progress: &mut dyn FnMut(usize, usize),
-        mut take: impl FnMut(&Tensor) -> Result<(), ModelError>,
-    ) -> Result<(Vec<u32>, Vec<Skipped>), ModelError> {
-        let indices: Vec<u32> = (0..dataset.len() as u32).collect();
-        let mut done = 0;
-        self.input.for_each_batch(dataset, &indices, |bytes| {
-            let features = self.input.features(self.model, bytes, self.kind)?;
-            done += features.size()[0] as usize;
-            take(&features.f_to_device(Device::Cpu)?)?;
-            progress(done, indices.len());
-            Ok(())
+            "batch": input.batch_size,
         })
+        .to_string()
+    }
+
+    /// The records of these features in `folder`; `None`, and told, where they cannot be used.
+    fn kept_in(&self, folder: &Path, hear: &mut dyn FnMut(StreamEvent<'_>)) -> Option<Records> {
+        let facts = self.facts();
+        let name = format!("{}.{ENDING}", hex(&Sha256::digest(facts.as_bytes())[..16]));
+        match Records::open(folder.join(name), &facts) {
+            Ok(records) => {
+                if folder.is_dir() {
+                    let swept = remove_leftovers(folder);
+                    swept.err().into_iter().for_each(|error| hear(StreamEvent::Note(&error.to_string())));
+                    old::remove(folder).into_iter().for_each(|note| hear(StreamEvent::Note(&note)));
+                }
+                records.notes().iter().for_each(|note| hear(StreamEvent::Note(note)));
+                Some(records)
+            }
+            Err(error) => {
+                hear(StreamEvent::Note(&unusable("features are computed and not kept", error)));
+                None
+            }
+        }
+    }
+
+    /// The content of each image whose features are kept. Images that no stamp tells are read.
+    fn known(&self, kept: &Records) -> (Vec<Option<RecordKey>>, Result<(), twist_io::IoError>) {
+        let Self { dataset, .. } = self;
+        if kept.is_empty() {
+            return (vec![None; dataset.len()], Ok(()));
+        }
+        let of = |index| -> Result<Option<RecordKey>, twist_io::IoError> {
+            let stamp = dataset.stamp(index);
+            if let Some(content) = stamp.and_then(|stamp| kept.link(&stamp.key())).filter(|key| kept.has(key))
+            {
+                return Ok(Some(content));
+            }
+            let (Ok(stored), settled) = read_stamped(&***dataset, index) else { return Ok(None) };
+            let content = Some(content_key(&stored)).filter(|key| kept.has(key));
+            if let (Some(content), Some(stamp)) = (content, settled) {
+                kept.push_link(stamp.key(), content)?;
+            }
+            Ok(content)
+        };
+        let mut trouble = Ok(());
+        let all: Vec<_> = (0..dataset.len()).into_par_iter().with_min_len(16).map(of).collect();
+        let known = all.into_iter().map(|found| {
+            found.unwrap_or_else(|error| {
+                trouble = Err(error);
+                None
+            })
+        });
+        (known.collect(), trouble)
+    }
+
+    /// See [`FeatureCache::stream`].
+    fn stream(
+        &self,
+        kept: Option<&Records>,
+        hear: &mut dyn FnMut(StreamEvent<'_>),
+        take: impl FnMut(FeatureBatch<'_>) -> Result<(), ModelError>,
+    ) -> Result<usize, ModelError> {
+        let all = self.dataset.len();
+        let mut trouble = Trouble::default();
+        let known = match kept {
+            Some(kept) => {
+                let (known, result) = self.known(kept);
+                trouble.note(result, hear);
+                known
+            }
+            None => vec![None; all],
+        };
+        let missing: Vec<u32> = (0..all as u32).filter(|&index| known[index as usize].is_none()).collect();
+        let (images, witness) = match kept {
+            Some(_) => {
+                let (images, witness) = witnessed(self.dataset);
+                (images, Some(witness))
+            }
+            None => (Arc::clone(self.dataset), None),
+        };
+        let again = |index: u32| self.one(index);
+        let mut merge = Merge::new(&known, kept, &again, take);
+        if !missing.is_empty() {
+            self.input.for_each_read(&images, &missing, |read| {
+                let rows = read.bytes.map(|bytes| self.rows(bytes)).transpose()?;
+                let mut skipped = read.skipped.iter().peekable();
+                for (number, &index) in read.indices.iter().enumerate() {
+                    while let Some(image) = skipped.next_if(|image| image.index < index) {
+                        merge.skipped(image, hear)?;
+                    }
+                    let Some((values, width)) = &rows else { continue };
+                    let row = &values[number * width..][..*width];
+                    if let (Some(kept), Some(witness)) = (kept, &witness) {
+                        trouble.note(keep(kept, witness, index, row), hear);
+                    }
+                    merge.computed(index, row, hear)?;
+                }
+                for image in skipped {
+                    merge.skipped(image, hear)?;
+                }
+                merge.hand_on()?;
+                merge.progress(hear);
+                Ok::<(), ModelError>(())
+            })?;
+        }
+        let (rows, counts) = merge.finish(hear)?;
+        if let Some(kept) = kept {
+            trouble.note(kept.finish(), hear);
+            let damaged = kept.damaged();
+            if damaged > 0 {
+                let images = if damaged == 1 { "image" } else { "images" };
+                let what = format!(
+                    "the features of {damaged} {images} were damaged in the cache and were computed again"
+                );
+                hear(StreamEvent::Note(&what));
+            }
+            hear(StreamEvent::Cached(counts));
+        }
+        Ok(rows)
+    }
+
+    /// The features of one image, where it can still be read.
+    fn one(&self, index: u32) -> Result<Result<Vec<f32>, Skipped>, ModelError> {
+        let mut found = None;
+        self.input.for_each_read(self.dataset, &[index], |read| {
+            found = match (read.bytes, read.skipped.first()) {
+                (Some(bytes), _) => Some(Ok(self.rows(bytes)?.0)),
+                (None, skipped) => skipped.map(|image| Err(image.clone())),
+            };
+            Ok::<(), ModelError>(())
+        })?;
+        found.ok_or(ModelError::NoFeatures)
+    }
+
+    /// The features `[B, D]` of transformed images as bytes `[B, S, S, 3]`, row by row, and D. The batch is filled up with black
+    /// images, because the number of images changes the last bits of the features.
+    fn rows(&self, bytes: &Tensor) -> Result<(Vec<f32>, usize), ModelError> {
+        let mut size = bytes.size();
+        let (count, full) = (size[0], self.input.batch_size as i64);
+        let features = if count < full && !self.is_alone() {
+            size[0] = full - count;
+            let black = Tensor::f_zeros(&size, (Kind::Uint8, Device::Cpu))?;
+            let filled = Tensor::f_cat(&[bytes, &black], 0)?;
+            self.input.features(self.model, &filled, self.kind)?.f_narrow(0, 0, count)?
+        } else {
+            self.input.features(self.model, bytes, self.kind)?
+        };
+        let features = features.f_to_device(Device::Cpu)?;
+        let width = features.size2()?.1 as usize;
+        Ok((Vec::<f32>::try_from(&features.f_contiguous()?.f_flatten(0, -1)?)?, width))
+    }
+}
+
+/// Keeps the features of an image under the content that was read.
+fn keep(kept: &Records, witness: &Witness, index: u32, row: &[f32]) -> Result<(), twist_io::IoError> {
+    let Some((content, stamp)) = witness.take(index as usize) else { return Ok(()) };
+    let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
+    kept.push(content, &bytes)?;
+    stamp.map_or(Ok(()), |stamp| kept.push_link(stamp.key(), content))
+}
+
+/// A cache that cannot be used, in words.
+fn unusable(what: &str, error: twist_io::IoError) -> String {
+    let remedy = "set TWIST_CACHE to another folder, or use --no-cache";
+    Refused::new(format!("the cache cannot be used, and {what}")).caused_by(error).remedy(remedy).to_string()
+}
+
+/// What keeps the cache from being written to; told once.
+#[derive(Default)]
+struct Trouble {
+    is_told: bool,
+}
+
+impl Trouble {
+    fn note(&mut self, result: Result<(), twist_io::IoError>, hear: &mut dyn FnMut(StreamEvent<'_>)) {
+        if let Err(error) = result
+            && !std::mem::replace(&mut self.is_told, true)
+        {
+            hear(StreamEvent::Note(&unusable("new features are not kept", error)));
+        }
     }
 }
 

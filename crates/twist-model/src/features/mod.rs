@@ -5,14 +5,15 @@ mod outputs;
 mod file;
 
 mod cache;
-mod content;
+mod merge;
+mod old;
 mod set;
 
 mod one_image;
 mod rows;
 
-pub use cache::FeatureCache;
-pub use file::{FeatureFile, FeatureTable};
+pub use cache::{CacheUse, FeatureCache};
+pub use file::{FeatureFile, FeatureRows, FeatureTable};
 pub use outputs::{NetworkOutputs, most_probable};
 pub use rows::{RowBuffer, unit_rows};
 pub use set::{FeatureSet, check_labels};

@@ -12,7 +12,7 @@ use crate::ModelError;
 pub struct FeatureSet {
     /// Index of each row in its data set, ascending.
     pub indices: Vec<u32>,
-    /// `[N, D]` float32 on the CPU; mapped from the cache's file, where there is one.
+    /// `[N, D]` float32 on the CPU.
     pub rows: Tensor,
     /// Images that could not be read.
     pub skipped: Vec<Skipped>,

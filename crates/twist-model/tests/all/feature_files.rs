@@ -11,7 +11,8 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
-use twist_model::{FeatureFile, FeatureTable, ModelError};
+use twist_data::Dataset;
+use twist_model::{FeatureBatch, FeatureFile, FeatureTable, ModelError};
 
 /// A file as `numpy.save` writes it.
 fn save_npy(path: &Path, descr: &str, shape: &str, bytes: &[u8]) {
@@ -51,8 +52,58 @@ fn lists(rows: &[Option<&[f32]>]) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
+/// Reads a file as a whole, and compares with what comes some rows at a time.
 fn read(path: PathBuf) -> Result<FeatureTable, ModelError> {
-    FeatureFile::recognise(path.to_str().unwrap()).expect("a file of features").read(true)
+    let file = FeatureFile::recognise(path.to_str().unwrap()).expect("a file of features");
+    let (whole, parts) = (file.read(true), file.rows(true));
+    match (&whole, parts) {
+        (Ok(whole), Ok(parts)) => {
+            let (mut values, mut indices) = (Vec::new(), Vec::new());
+            let count = parts.each(|batch| {
+                values.extend(Vec::<f32>::try_from(&batch.features.flatten(0, -1)).unwrap());
+                indices.extend_from_slice(batch.indices);
+                Ok(())
+            });
+            assert_eq!((count.unwrap(), parts.width()), (whole.len(), whole.width().unwrap()));
+            assert_eq!((values, &indices), (rows(whole), &whole.features.indices));
+            let named = |dataset: &dyn Dataset| -> Vec<(String, Option<u32>)> {
+                (0..dataset.len()).map(|index| (dataset.path(index), dataset.label(index))).collect()
+            };
+            assert_eq!(named(&**parts.dataset()), named(&*whole.dataset));
+            assert_eq!(parts.dataset().classes(), whole.dataset.classes());
+            assert_eq!(parts.dataset().fingerprint(), whole.dataset.fingerprint());
+        }
+        (Err(whole), Err(parts)) => assert_eq!(whole.to_string(), parts.to_string()),
+        _ => panic!("{}: as a whole and in parts it is not the same", path.display()),
+    }
+    whole
+}
+
+#[test]
+fn a_long_table_comes_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    let values: Vec<f32> = (0..2 * 10_001).map(|i| i as f32).collect();
+    let bytes = |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|value| value.to_le_bytes()).collect() };
+    save_npy(&path, "<f4", "(10001, 2)", &bytes(&values));
+    assert_eq!(rows(&read(path.clone()).unwrap()), values);
+    let parts = FeatureFile::recognise(path.to_str().unwrap()).unwrap().rows(true).unwrap();
+    let mut sizes = Vec::new();
+    let mut count = |batch: FeatureBatch<'_>| {
+        sizes.push(batch.indices.len());
+        Ok(())
+    };
+    parts.each(&mut count).unwrap();
+    assert!(sizes.len() > 2 && sizes.iter().sum::<usize>() == 10_001, "{sizes:?}");
+    // It changes between the check and the use.
+    let mut bad = values.clone();
+    bad[20_000] = f32::NAN;
+    save_npy(&path, "<f4", "(10001, 2)", &bytes(&bad));
+    assert!(parts.each(|_| Ok(())).unwrap_err().to_string().contains("was changed while it was read"));
+    bad[3] = f32::INFINITY;
+    save_npy(&path, "<f4", "(10001, 2)", &bytes(&bad));
+    let message = read(path).map(|_| ()).unwrap_err().to_string();
+    assert!(message.contains("row 1 (from 0)") && message.contains("2 of 10001"), "{message}");
 }
 
 fn rows(table: &FeatureTable) -> Vec<f32> {

@@ -13,9 +13,9 @@ use torch_ext::{DeviceRequest, Machine, Precision};
 use twist_data::{Dataset, EvalTransform, Interpolation};
 use twist_io::{load_safetensors, read_npy};
 use twist_model::{
-    BackboneCard, ClassSource, ClassifierCard, EvalInput, FeatureBatch, FeatureScaling, HeadCard, Model,
-    ModelCard, ModelError, Predictor, StreamEvent, TableFormat, embedding_rows, embedding_schema,
-    stream_features, table_in_file, table_in_stream,
+    BackboneCard, ClassSource, ClassifierCard, EvalInput, FeatureBatch, FeatureCache, FeatureScaling,
+    HeadCard, Model, ModelCard, ModelError, Predictor, StreamEvent, TableFormat, embedding_rows,
+    embedding_schema, table_in_file, table_in_stream,
 };
 use twist_nn::{Activation, FeatureKind};
 use twist_run::ClusterNames;
@@ -68,8 +68,10 @@ fn stream(
             assert!(done <= all);
             heard.done.push(done);
         }
+        StreamEvent::Note(_) | StreamEvent::Cached(_) => panic!("nothing is kept"),
     };
-    let rows = stream_features(&model(), &input(), FeatureKind::Last, dataset, &mut hear, take);
+    let cache = FeatureCache::off();
+    let rows = cache.stream(&model(), &input(), FeatureKind::Last, dataset, &mut hear, take);
     (rows, heard)
 }
 
@@ -130,8 +132,8 @@ fn every_format_has_the_same_embeddings() {
         first["embedding"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect();
     assert_eq!(numbers, values[..32], "as few digits as tell them apart");
     // Features as they come from everything at once.
-    let cache = twist_model::FeatureCache::off();
-    let all = cache.features(&model(), &input(), FeatureKind::Last, &dataset, &mut |_, _| {}).unwrap();
+    let cache = FeatureCache::off();
+    let all = cache.features(&model(), &input(), FeatureKind::Last, &dataset, &mut |_| {}).unwrap();
     assert_eq!(Tensor::from_slice(&values).view([18, 32]), all.rows);
     assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 6, "nothing else is left");
 }

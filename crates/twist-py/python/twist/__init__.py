@@ -37,7 +37,7 @@ def load(model, *, device="auto", precision=None, threads=None, teacher=False, c
         precision: Arithmetic of the network, ``fp32`` or ``bf16``; None: as it was trained.
         threads: Processor cores to use; None: ``OMP_NUM_THREADS``, else all.
         teacher: The momentum teacher instead of the student.
-        cache: Keep features that ``neighbors`` computes (in ``TWIST_CACHE``, else ``~/.cache/twist/features``).
+        cache: Keep the features of ``Images`` and of paths (in ``TWIST_CACHE``, else ``~/.cache/twist/features``).
 
     Raises:
         TwistError: There is no such model, or it is damaged; the device cannot be used.

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use twist_data::{Audit, AuditOptions, Check, Dataset, SurveyOptions};
-use twist_model::{TableFormat, finding_rows, finding_schema, table_in_file};
+use twist_data::{Audit, AuditOptions, Check, Dataset, KeptLooks, SurveyOptions};
+use twist_model::{FeatureCache, TableFormat, finding_rows, finding_schema, table_in_file};
 
 use self::relocate::{How, Relocation};
 use crate::args::UseArgs;
 use crate::bar;
-use crate::digits::{counted, rate};
+use crate::digits::{counted, rate, thousands};
 use crate::exit::{Exit, Usage};
 use crate::talk::{Talk, to_stdout};
 use crate::{out_file, sources};
@@ -102,7 +102,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let against = args.against.as_deref().map(|other| sources::open_all(other, "none", talk)).transpose()?;
 
     let began = Instant::now();
-    let mut audit = args.look(&dataset, against.as_ref(), talk);
+    let kept = args.kept(talk);
+    let mut audit = args.look(&dataset, against.as_ref(), kept.as_ref(), talk);
     let seconds = began.elapsed().as_secs_f64();
     if let Some(opened) = &opened
         && args.checks().contains(&Check::Outlier)
@@ -113,6 +114,9 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let images = audit.images + audit.against.unwrap_or(0);
     let speed = rate(images as f64 / seconds);
     talk.say(format!("{} in {seconds:.1} s, {speed}/s", counted(images as u64, "image")));
+    if let Some(kept) = &kept {
+        tell_known(kept, images, talk);
+    }
     for image in &audit.against_unreadable {
         talk.warn(format!("--against: {} is not compared: {}", image.path, image.reason));
     }
@@ -191,8 +195,29 @@ impl Args {
         })
     }
 
+    /// What earlier audits saw. A file that cannot be used is told, and every image is decoded.
+    fn kept(&self, talk: &Talk) -> Option<KeptLooks> {
+        let cache = if self.machine.no_cache { FeatureCache::off() } else { FeatureCache::of_user() };
+        match KeptLooks::open(cache.folder()?) {
+            Ok(kept) => {
+                kept.notes().iter().for_each(|note| talk.warn(note));
+                Some(kept)
+            }
+            Err(error) => {
+                talk.warn(format!("{UNUSABLE}, and every image is decoded: {error}; {REMEDY}"));
+                None
+            }
+        }
+    }
+
     /// Looks at all images, with a bar for each of the two passes.
-    fn look(&self, dataset: &Arc<dyn Dataset>, against: Option<&Arc<dyn Dataset>>, talk: &Talk) -> Audit {
+    fn look(
+        &self,
+        dataset: &Arc<dyn Dataset>,
+        against: Option<&Arc<dyn Dataset>>,
+        kept: Option<&KeptLooks>,
+        talk: &Talk,
+    ) -> Audit {
         let images = (dataset.len() + against.map_or(0, |other| other.len())) as u64;
         let decoding = bar::counting(images, "decoding", talk);
         let comparing = OnceLock::new();
@@ -209,6 +234,7 @@ impl Args {
             checks: self.checks(),
             remove: self.removed(),
             survey: SurveyOptions { threads, progress: Some(&decoded) },
+            kept,
             compared: &compared,
         };
         let audit = twist_data::audit(&**dataset, against.map(|other| &**other), &options);
@@ -216,6 +242,23 @@ impl Args {
         comparing.get().into_iter().for_each(|bar| bar.finish_and_clear());
         audit
     }
+}
+
+const UNUSABLE: &str = "the cache cannot be used";
+const REMEDY: &str = "set TWIST_CACHE to another folder, or use --no-cache";
+
+/// Says how many images earlier audits knew, and what keeps the others from being known next time.
+fn tell_known(kept: &KeptLooks, images: usize, talk: &Talk) {
+    if let Err(error) = kept.finish() {
+        talk.warn(format!("{UNUSABLE}, and what was seen of new images is not kept: {error}; {REMEDY}"));
+    }
+    if kept.damaged() > 0 {
+        let images = counted(kept.damaged() as u64, "image");
+        talk.warn(format!("what was seen of {images} was damaged in the cache, and they were decoded again"));
+    }
+    let known = kept.known();
+    let decoded = thousands(images.saturating_sub(known) as u64);
+    talk.say(format!("{} known from earlier audits, {decoded} decoded", counted(known as u64, "image")));
 }
 
 /// The format of `--out`, which must hold text.

@@ -13,7 +13,7 @@ use super::classes::{Labels, labelled};
 use super::file_pool::FilePool;
 use super::identity::{Content, Identity};
 use super::left_out::LeftOut;
-use super::{Dataset, Stored};
+use super::{Dataset, Stamp, Stored};
 use crate::{DataError, Rgb8};
 
 /// Width and height of an image.
@@ -144,6 +144,11 @@ impl Dataset for Cifar {
         };
         let name = self.files.path(file).file_name().unwrap_or_default().to_string_lossy();
         format!("{name}/{:05}", offset / self.variant.record() as u64)
+    }
+
+    fn stamp(&self, index: usize) -> Option<Stamp> {
+        let (file, offset) = self.locate(index).ok()?;
+        self.files.stamp(file, [offset, self.variant.record() as u64])
     }
 
     labelled!(left_out);

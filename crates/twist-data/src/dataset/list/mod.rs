@@ -20,7 +20,7 @@ use super::identity::{Identity, of_files};
 use super::left_out::{LeftOut, Leftovers};
 use super::names::NameTable;
 use super::real::RealPaths;
-use super::{Dataset, Stored};
+use super::{Dataset, Stamp, Stored};
 use crate::DataError;
 
 /// What to say of bytes that are not text. UTF-16 is full of zeros where it is not invalid.
@@ -171,6 +171,10 @@ impl Dataset for List {
 
     fn file(&self, index: usize) -> Option<PathBuf> {
         Some(self.folder.join(self.names.path(index)?))
+    }
+
+    fn stamp(&self, index: usize) -> Option<Stamp> {
+        Stamp::of_file(self.names.get(index)?, &self.file(index)?)
     }
 
     labelled!(left_out);

@@ -40,7 +40,7 @@ use super::classes::{Labels, labelled};
 use super::file_pool::kept_open;
 use super::identity::{Content, Identity};
 use super::left_out::{LeftOut, Leftovers};
-use super::{Dataset, LabelSource, Stored};
+use super::{Dataset, LabelSource, Stamp, Stored};
 use crate::DataError;
 
 /// Images of one or several tables with the same columns, in file order.
@@ -269,6 +269,12 @@ impl Dataset for Tables {
             1 => format!("{name}/{row:07}"),
             _ => format!("{}/{row:07}", self.files[file].path.display()),
         }
+    }
+
+    fn stamp(&self, index: usize) -> Option<Stamp> {
+        let (group, row) = self.locate(index).ok()?;
+        let Group { file, number, .. } = &self.groups[group];
+        self.files[*file].file.stamp(*number, row)
     }
 
     labelled!(left_out);

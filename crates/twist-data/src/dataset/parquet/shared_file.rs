@@ -11,6 +11,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::dataset::file_pool::open_file;
+use crate::dataset::{FileState, Stamp};
 
 /// A file read by position. (The crate's own reader for files shares one cursor between threads.)
 #[derive(Clone)]
@@ -19,14 +20,27 @@ pub(super) struct SharedFile {
     /// `None` where there are too many files: it is opened for each read.
     file: Option<Arc<File>>,
     size: u64,
+    /// When it was opened.
+    state: FileState,
 }
 
 impl SharedFile {
     /// Opens the file, and keeps it open when `kept`.
     pub(super) fn open(path: &Path, kept: bool) -> io::Result<Self> {
         let file = open_file(path)?;
-        let size = file.metadata()?.len();
-        Ok(Self { path: path.into(), file: kept.then(|| Arc::new(file)), size })
+        let found = file.metadata()?;
+        let (size, state) = (found.len(), FileState::of(&found));
+        Ok(Self { path: path.into(), file: kept.then(|| Arc::new(file)), size, state })
+    }
+
+    /// The stamp of a row of a row group; `None` where the file is not the one that was opened any more.
+    pub(super) fn stamp(&self, group: usize, row: usize) -> Option<Stamp> {
+        let now = match &self.file {
+            Some(file) => file.metadata().ok()?,
+            None => fs_err::metadata(&self.path).ok()?,
+        };
+        let name = self.path.file_name().unwrap_or_default().as_encoded_bytes();
+        (FileState::of(&now) == self.state).then(|| Stamp::new(name, [group as u64, row as u64], self.state))
     }
 
     fn file(&self) -> io::Result<Arc<File>> {

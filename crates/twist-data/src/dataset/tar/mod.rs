@@ -21,7 +21,7 @@ use super::file_pool::{FilePool, room};
 use super::identity::{Identity, of_pieces};
 use super::left_out::{LeftOut, Leftovers, found};
 use super::names::{NameTable, readable};
-use super::{Dataset, Splits, Stored};
+use super::{Dataset, Splits, Stamp, Stored};
 use crate::DataError;
 
 /// Images of one or several archives, in archive order.
@@ -246,6 +246,11 @@ impl Dataset for TarShards {
             return String::new();
         }
         format!("{}/{}", self.titles[self.shard_of(index)], self.names.text(index))
+    }
+
+    fn stamp(&self, index: usize) -> Option<Stamp> {
+        let &(offset, size) = self.places.get(index)?;
+        self.files.stamp(self.shard_of(index), [offset, size])
     }
 
     labelled!(left_out);

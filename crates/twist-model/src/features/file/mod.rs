@@ -9,15 +9,17 @@
 
 mod npy;
 mod parquet;
+mod rows;
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tch::{Kind, Tensor};
 use twist_data::{DataError, Dataset, Stored};
 use twist_io::Refused;
 
+pub use self::rows::FeatureRows;
 use super::FeatureSet;
 use crate::ModelError;
 use crate::model::hash_of;
@@ -137,9 +139,7 @@ impl FeatureFile {
             return Err(wrong(reason));
         }
         finite(&content.rows).map_err(|error| match error {
-            Unfit::NotFinite { first, count } => wrong(format!(
-                "row {first} (from 0) has a number that is NaN, infinite or too large for float32, {count} of {len} rows have; leave them out, or scale them"
-            )),
+            Unfit::NotFinite { first, count } => wrong(not_finite(first, count, len)),
             Unfit::Torch(error) => error.into(),
         })?;
         let rows = content.rows;
@@ -149,11 +149,18 @@ impl FeatureFile {
             names: content.names,
             labels: content.labels,
             classes: content.classes,
-            hash: hash_of(&self.path)?,
+            hash: OnceLock::from(hash_of(&self.path)?),
         };
         let features = FeatureSet { indices: (0..len as u32).collect(), rows, skipped: Vec::new() };
         Ok(FeatureTable { features: Rc::new(features), dataset: Arc::new(known), has_images: false })
     }
+}
+
+/// What is wrong with a table of `len` rows, of which `count` have such numbers.
+fn not_finite(first: i64, count: i64, len: i64) -> String {
+    format!(
+        "row {first} (from 0) has a number that is NaN, infinite or too large for float32, {count} of {len} rows have; leave them out, or scale them"
+    )
 }
 
 enum Unfit {
@@ -192,7 +199,8 @@ struct RowsOfFile {
     names: Vec<String>,
     labels: Vec<Option<u32>>,
     classes: Vec<String>,
-    hash: String,
+    /// Of the file; where rows are read a few at a time, it is computed when somebody asks.
+    hash: OnceLock<String>,
 }
 
 impl Dataset for RowsOfFile {
@@ -221,7 +229,7 @@ impl Dataset for RowsOfFile {
     }
 
     fn fingerprint(&self) -> String {
-        format!("features {}", self.hash)
+        format!("features {}", self.hash.get_or_init(|| hash_of(&self.path).unwrap_or_default()))
     }
 }
 

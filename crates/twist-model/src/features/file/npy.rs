@@ -1,19 +1,43 @@
 //! Features from NumPy's `.npy`, with the CSV that `twist embed` writes beside it, or labels in a file of their own.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use tch::{Kind, Tensor};
 use twist_data::text_labels;
-use twist_io::{Dtype, read_npy, text_of_cell};
+use twist_io::{Dtype, NpyHeader, Refused, open_regular, read_npy, read_npy_header, text_of_cell};
 
 use super::{Content, label_of, nothing_in, wrong};
 use crate::ModelError;
 use crate::tables::beside;
 
+/// Where the numbers of a table lie in its file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    pub(super) len: usize,
+    pub(super) width: usize,
+    kind: Kind,
+    /// Bytes of a row.
+    row: usize,
+    offset: u64,
+}
+
 /// Reads a table, and the labels beside it.
 pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, ModelError> {
-    let wrong = |reason: String| wrong(path, reason);
     let (header, bytes) = read_npy(path)?;
+    let layout = layout_of(path, &header)?;
+    let rows = table(layout.kind, bytes, [layout.len as i64, layout.width as i64])?;
+    let Beside { names, labels, classes } = beside_it(path, layout.len, with_labels)?;
+    Ok(Content { rows, names, labels, classes })
+}
+
+/// Reads the head of a table.
+pub(super) fn layout(path: &Path) -> Result<Layout, ModelError> {
+    layout_of(path, &read_npy_header(path)?)
+}
+
+fn layout_of(path: &Path, header: &NpyHeader) -> Result<Layout, ModelError> {
+    let wrong = |reason: String| wrong(path, reason);
     let &[len, width] = header.shape.as_slice() else {
         let shape = &header.shape;
         return Err(wrong(format!("its shape is {shape:?}, expected [N, D]: one row for each image")));
@@ -21,15 +45,47 @@ pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, ModelError
     if let Some(reason) = nothing_in(len as i64, width as i64) {
         return Err(wrong(reason));
     }
-    let kind = match header.dtype {
-        Dtype::F32 => Kind::Float,
-        Dtype::F64 => Kind::Double,
-        Dtype::F16 => Kind::Half,
+    let (kind, size) = match header.dtype {
+        Dtype::F32 => (Kind::Float, 4),
+        Dtype::F64 => (Kind::Double, 8),
+        Dtype::F16 => (Kind::Half, 2),
         other => {
             return Err(wrong(format!("its elements are {other:?}; save it as float32, x.astype('<f4')")));
         }
     };
-    let rows = table(kind, bytes, [len as i64, width as i64])?;
+    Ok(Layout { len, width, kind, row: width * size, offset: header.data_offset })
+}
+
+/// Reads the table row by row: hands on the first `rows`, then the next, as float32 `[B, D]` with the number of the first.
+pub(super) fn each(
+    path: &Path,
+    layout: &Layout,
+    rows: usize,
+    mut take: impl FnMut(usize, &Tensor) -> Result<(), ModelError>,
+) -> Result<(), ModelError> {
+    let failed = |source| Refused::reading(path, source);
+    let mut file = open_regular(path).map_err(failed)?;
+    file.seek(SeekFrom::Start(layout.offset)).map_err(failed)?;
+    for first in (0..layout.len).step_by(rows) {
+        let count = rows.min(layout.len - first);
+        let mut bytes = vec![0; count * layout.row];
+        file.read_exact(&mut bytes).map_err(failed)?;
+        take(first, &table(layout.kind, bytes, [count as i64, layout.width as i64])?)?;
+    }
+    Ok(())
+}
+
+/// What lies beside a table.
+pub(super) struct Beside {
+    /// Empty, or one for each row.
+    pub(super) names: Vec<String>,
+    /// Empty, or one for each row.
+    pub(super) labels: Vec<Option<u32>>,
+    pub(super) classes: Vec<String>,
+}
+
+/// The names and labels of the `len` rows of a table.
+pub(super) fn beside_it(path: &Path, len: usize, with_labels: bool) -> Result<Beside, ModelError> {
     let (own, table) = (path.with_extension("labels.npy"), beside(path));
     let (names, said) = if table.is_file() { read_table(&table, len)? } else { Default::default() };
     let written = match with_labels {
@@ -38,7 +94,7 @@ pub(super) fn read(path: &Path, with_labels: bool) -> Result<Content, ModelError
         false => Vec::new(),
     };
     let (labels, classes) = text_labels(written.iter().map(Option::as_deref));
-    Ok(Content { rows, names, labels, classes })
+    Ok(Beside { names, labels, classes })
 }
 
 /// Bytes as a float32 table, without a copy where they are float32 already.
