@@ -10,6 +10,7 @@ use twist_run::{ClusterNames, Labels, NamedWeights, RunError, clusters_file, fil
 use super::archive::Archive;
 use super::edit::NotChanged;
 use super::helpers::Helpers;
+use super::map::MapState;
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::run::{Naming, Run, Samples, load_names};
@@ -17,10 +18,11 @@ use crate::section::Judged;
 
 pub(super) struct Site {
     pub(super) name: String,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     pub(super) samples: Samples,
     pub(super) naming: Naming,
     pub(super) classes: Classes,
+    pub(super) map: MapState,
     pub(super) archive: Archive,
     pub(super) labels: Labels,
     pub(super) helpers: Helpers,
@@ -75,6 +77,7 @@ impl Site {
             folder: folder.to_owned(),
             classes: Classes::of(&samples, &naming),
             naming,
+            map: MapState::Unasked,
             archive,
             labels: Labels::open(folder.join(files::LABELS))?,
             helpers,
