@@ -309,6 +309,15 @@ const twistMap = (() => {
       if (here > 1) lines.push('one of ' + whole(here) + ' images here');
       return lines.join('\n');
     };
+    /** Puts the tooltip beside its image, inside the window. */
+    const settle = () => {
+      const box = plane.getBoundingClientRect();
+      const [x, y] = toScreen(now);
+      const { width: w, height: h } = tip.getBoundingClientRect();
+      const [left, top] = [box.left + x, box.top + y];
+      tip.style.left = Math.max(8, left + 16 + w > innerWidth - 8 ? left - 16 - w : left + 16) + 'px';
+      tip.style.top = Math.max(8, top + 16 + h > innerHeight - 8 ? top - 16 - h : top + 16) + 'px';
+    };
     const mark = (i, aloud = false) => {
       clearTimeout(later);
       now = i;
@@ -319,14 +328,6 @@ const twistMap = (() => {
       const words = describe(i);
       if (aloud) spoken.textContent = words;
       tip.replaceChildren(make('p', { class: 'lines', text: words }));
-      const settle = () => {
-        const box = plane.getBoundingClientRect();
-        const [x, y] = toScreen(i);
-        const { width: w, height: h } = tip.getBoundingClientRect();
-        const [left, top] = [box.left + x, box.top + y];
-        tip.style.left = Math.max(8, left + 16 + w > innerWidth - 8 ? left - 16 - w : left + 16) + 'px';
-        tip.style.top = Math.max(8, top + 16 + h > innerHeight - 8 ? top - 16 - h : top + 16) + 'px';
-      };
       settle();
       // A pointer on its way over the map asks for no pictures.
       later = setTimeout(() => { const node = page.picture?.(i); if (node) { tip.prepend(node); settle(); } }, 60);
@@ -342,14 +343,15 @@ const twistMap = (() => {
       }
       return found;
     };
+    /** Goes to the next image in a direction; from none, to the one nearest to the middle. */
     const step = (dx, dy) => {
       const [x, y] = now >= 0 ? [xs[now], ys[now]] : [state.x, state.y];
       let [found, low] = [-1, Infinity];
       for (let i = 0; i < count; i++) {
         if (faded[i] || i === now) continue;
         const along = (xs[i] - x) * dx + (ys[i] - y) * dy;
-        if (along <= 0) continue;
-        const score = along + 3 * Math.abs((xs[i] - x) * dy + (ys[i] - y) * dx);
+        if (along <= 0 && now >= 0) continue;
+        const score = now < 0 ? Math.hypot(xs[i] - x, ys[i] - y) : along + 3 * Math.abs((xs[i] - x) * dy + (ys[i] - y) * dx);
         if (score < low) [found, low] = [i, score];
       }
       if (found < 0) return;
@@ -541,7 +543,7 @@ const twistMap = (() => {
       else return;
       event.preventDefault();
     });
-    const scrolled = () => { if (!pointers.size) mark(-1); };
+    const scrolled = () => { if (now >= 0) settle(); };
     addEventListener('scroll', scrolled, { passive: true, capture: true });
 
     const sized = new ResizeObserver(draw);

@@ -455,18 +455,16 @@
   };
   const mapView = async () => {
     const mine = turn;
+    let bar = null;
     const found = await waitForMap((done) => {
       if (mine !== turn) return false;
-      if (main.dataset.waits !== 'map') {
-        main.dataset.waits = 'map';
-        main.replaceChildren(heading('Map'), make('p', { class: 'lead', text: 'The map is being made: one to two minutes for a hundred thousand images on two cores. It is kept in the run folder, and the other views work meanwhile.' }),
-          make('progress', { max: 1, 'aria-label': 'how much of the map is made' }));
+      if (!bar) {
+        bar = make('progress', { max: 1, 'aria-label': 'how much of the map is made' });
+        main.replaceChildren(heading('Map'), make('p', { class: 'lead', text: 'The map is being made: seconds for a few thousand images, minutes for a hundred thousand. The other views work meanwhile.' }), bar);
       }
-      const bar = main.querySelector('progress');
-      if (bar) bar.value = done;
+      bar.value = done;
       return true;
     });
-    delete main.dataset.waits;
     if (mine !== turn) return [];
     if (found.state !== 'ready') return [heading('Map'), make('p', { class: 'missing', text: 'A map needs the features of at least a dozen images.' })];
     const reply = await fetch('map.bin');
