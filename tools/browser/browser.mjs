@@ -11,13 +11,14 @@ const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', 
 /** Starts Chromium; CHROMIUM is its path. */
 export const openBrowser = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
 
-/** Starts `twist report RUN --serve` and returns its address, and a function that ends it as Ctrl-C does. */
+/** Starts `twist report RUN --serve` and returns its address, its process, and a function that ends it as Ctrl-C does. */
 export const startServer = async (twist, run) => {
   const child = spawn(twist, ['report', run, '--serve'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [address] = await Promise.race([once(createInterface(child.stdout), 'line'),
     once(child, 'exit').then(([code]) => { throw new Error(`the server ended with ${code}`); })]);
   return {
     address,
+    pid: child.pid,
     stop: async () => {
       child.kill('SIGINT');
       const [code, signal] = await once(child, 'exit');

@@ -7,8 +7,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { openBrowser, startServer } from './browser.mjs';
+import { lasso } from './map.mjs';
 
 const [twist, run, picture] = process.argv.slice(2);
 if (!run) throw new Error('usage: node clicks.mjs TWIST RUN [PICTURE]');
@@ -212,6 +214,88 @@ try {
   await page.locator('.tally button').first().click();
   assert.ok((await page.inputValue('.labeller input[type=text]')).length > 0, 'a chip writes its label into the field');
   done('labels are undone, listed and taken away; columns and rows of others stay');
+
+  // The map: what is drawn around is selected, labelled in one request, exported, and taken back.
+  await redrawn(() => page.click('.bar nav a:has-text("Map")'));
+  await page.locator('#map[data-ready]').waitFor();
+  const all = (await (await page.request.get(`${server.address}api/run`)).json()).images;
+  const before = readFileSync(file('labels.csv'), 'utf8');
+  const { picked } = await lasso(page, 20);
+  assert.match(await page.locator('.picked h3').textContent(), new RegExp(`^${picked.toLocaleString('en')} images selected`));
+  assert.ok(await page.locator('.picked .thumb img').count() > 0, 'some of them are shown');
+  let asked = 0;
+  const counting = (request) => { asked += request.url().endsWith('api/label') ? 1 : 0; };
+  page.on('request', counting);
+  await page.fill('#map form input', 'around here');
+  await redrawn(() => page.click('#map [data-act=label]'));
+  assert.equal(asked, 1, 'one request labels all of them');
+  assert.equal(readFileSync(file('labels.csv'), 'utf8').split('around here').length - 1, picked);
+  await page.locator('#map[data-ready]').waitFor();
+  assert.equal(Number(await page.getAttribute('#map', 'data-picked')), picked, 'the selection is still there');
+  await page.selectOption('#map .map-tools select', 'mine');
+  assert.match(await page.locator('#map .keys ul').textContent(), /around here/);
+  const [selection] = await Promise.all([page.waitForEvent('download'), page.click('#map [data-act=export]')]);
+  const selected = readFileSync(await selection.path(), 'utf8').trim().split('\n');
+  assert.equal(selected[0], 'path,index,cluster,name,label,probability,your_label');
+  assert.ok(selected.length === picked + 1 && selected.slice(1).every((line) => line.endsWith(',around here')), selected.slice(0, 3).join('\n'));
+  await redrawn(() => page.click('#undo'));
+  assert.deepEqual(readFileSync(file('labels.csv'), 'utf8').trim().split('\n').sort(), before.trim().split('\n').sort(), 'the labels are those of before');
+  page.off('request', counting);
+  done(`a lasso around ${picked} images: labelled in one request, exported, taken back`);
+
+  // The same with keys alone: zoom, select what is in view, walk to an image and open it.
+  await page.locator('#map[data-ready]').waitFor();
+  await page.click('#map [data-act=clear]');
+  assert.equal(await page.locator('.picked').isVisible(), false);
+  await page.selectOption('#map .map-tools select', 'class');
+  await page.focus('#map [data-act=view]');
+  await page.keyboard.press('Enter');
+  assert.equal(Number(await page.getAttribute('#map', 'data-picked')), all, 'everything is in view');
+  await page.focus('#map canvas');
+  for (let i = 0; i < 3; i++) await page.keyboard.press('+');
+  await page.keyboard.press('Shift+ArrowRight');
+  await page.focus('#map [data-act=view]');
+  await page.keyboard.press('Enter');
+  const some_in_view = Number(await page.getAttribute('#map', 'data-picked'));
+  assert.ok(some_in_view > 0 && some_in_view < all, `${some_in_view} in view`);
+  await page.locator('#map .keys button').first().click();
+  await page.focus('#map canvas');
+  await page.keyboard.press('0');
+  await page.click('#map [data-act=view]');
+  const listed = Number((await page.locator('#map .keys button i').first().textContent()).replace(',', ''));
+  assert.equal(Number(await page.getAttribute('#map', 'data-picked')), listed, 'only the images of the class that is shown are selected');
+  await page.focus('#map canvas');
+  await page.keyboard.press('ArrowRight');
+  assert.match(await page.locator('.map-tip').textContent(), /%/);
+  await page.locator('.map-tip img').waitFor();
+  await page.keyboard.press(' ');
+  assert.equal(Number(await page.getAttribute('#map', 'data-picked')), listed - 1, 'the space bar takes one out');
+  await redrawn(() => page.keyboard.press('Enter'));
+  assert.match(page.url(), /#\/image\/\d+$/);
+  done('images selected, shown by class and opened on the map with the keyboard');
+
+  // The report has the same map, and no server.
+  const still = await browser.newPage();
+  still.on('pageerror', (error) => problems.push(`script of the report: ${error.message}`));
+  still.on('request', (request) => { if (!/^(data|blob|file):/.test(request.url())) problems.push(`the report asked ${request.url()}`); });
+  await still.goto(pathToFileURL(resolve(file('report.html'))).href);
+  await still.evaluate(() => document.getElementById('r1-map').scrollIntoView({ behavior: 'instant' }));
+  await still.locator('.map[data-ready]').waitFor();
+  const around = await lasso(still, 20);
+  const [saved] = await Promise.all([still.waitForEvent('download'), still.click('.map [data-act=export]')]);
+  const rows = readFileSync(await saved.path(), 'utf8').trim().split('\n');
+  assert.equal(rows[0], 'path,index,cluster,name,label,probability');
+  assert.equal(rows.length, around.picked + 1);
+  assert.ok(await still.locator('.picked .tile-shot').count() > 0, 'the report shows the thumbnails that it has');
+  // The pure parts.
+  const pure = await still.evaluate(() => ({
+    shown: twistMap.shown('a\u202eb\n\u0007'),
+    cells: ['=1', "'=1", 'a,"b"', "'tis", '-2.png'].map(twistMap.cell),
+    enclosed: [...twistMap.enclosed([1, 5, 2, 9], [1, 5, 8, 9], [0, 0, 4, 0, 4, 4, 2, 4, 2, 9, 0, 9])],
+  }));
+  assert.deepEqual(pure, { shown: 'a\\u{202e}b\\n\\u{7}', cells: ["'=1", "''=1", '"a,""b"""', "'tis", "'-2.png"], enclosed: [1, 0, 0, 0] });
+  await still.close();
+  done('the map of the report selects and exports without a server');
 
   const touch = await browser.newContext({ viewport: { width: 400, height: 800 }, hasTouch: true, isMobile: true });
   const phone = await touch.newPage();

@@ -8,7 +8,7 @@ const browser = await openBrowser();
 try {
   const page = await browser.newPage({ viewport: { width: 1200, height: 900 }, colorScheme: theme });
   await page.goto(server.address + view);
-  await page.locator('.thumb img, .drop').first().waitFor();
+  await page.locator('.thumb img, .drop, .map[data-ready]').first().waitFor();
   await page.waitForLoadState('networkidle');
   await page.screenshot({ path: out });
 } finally {

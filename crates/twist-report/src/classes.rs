@@ -199,7 +199,7 @@ mod tests {
                 second_cluster: vec![0; n],
                 second_confidence: vec![0.0; n],
             },
-            embedding: vec![0.0; n],
+            embedding: vec![0.0; n].into(),
             width: 1,
             path: vec![String::new(); n],
             ..Samples::default()

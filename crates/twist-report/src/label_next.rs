@@ -4,7 +4,7 @@
 //! largest first, and each offers its image of the smallest margin; an image that is nearly the same as one that was chosen
 //! already is passed over.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -43,15 +43,19 @@ pub(crate) fn propose(samples: &Samples, known: &HashSet<usize>) -> Vec<usize> {
         .collect();
 
     let point = |row: usize| &samples.embedding[row * samples.width..(row + 1) * samples.width];
-    let mut taken: Vec<usize> = known.iter().copied().collect();
-    taken.sort_unstable();
-    let mut chosen = Vec::new();
+    let same = |a: usize, b: usize| similarity(point(a), point(b)) >= SAME;
+    // A selection of the map may have labelled thousands: a candidate is compared with those of its own class, where a copy would be.
+    let mut labelled: HashMap<u32, Vec<usize>> = HashMap::new();
+    known.iter().for_each(|row| labelled.entry(samples.merged.cluster[*row]).or_default().push(*row));
+    let mut chosen: Vec<usize> = Vec::new();
     for _ in 0..PER_CLASS {
         for queue in &mut queues {
-            let new =
-                queue.find(|row| taken.iter().all(|other| similarity(point(*row), point(*other)) < SAME));
+            let new = queue.find(|row| {
+                let like = |others: &[usize]| others.iter().any(|other| same(*row, *other));
+                let own = labelled.get(&samples.merged.cluster[*row]).map_or(&[][..], Vec::as_slice);
+                !known.contains(row) && !like(&chosen) && !like(own)
+            });
             if let Some(row) = new.filter(|_| chosen.len() < MOST) {
-                taken.push(row);
                 chosen.push(row);
             }
         }
@@ -119,7 +123,7 @@ mod tests {
                 second_cluster: vec![2; 6],
                 second_confidence: vec![0.05; 6],
             },
-            embedding: points.concat(),
+            embedding: points.concat().into(),
             width: 2,
             path: (0..6).map(|i| format!("a,{i}.png")).collect(),
             ..Samples::default()

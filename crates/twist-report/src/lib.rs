@@ -27,7 +27,7 @@
 //! No chart crate fits: `plotters` draws into a rectangle of pixels, so its text shrinks with the rectangle and keeps the
 //! colours of one theme; `charming` needs a megabyte of script or a browser engine. This crate needs only lines, a heat map
 //! and dots: about 400 lines in `chart`, whose text is HTML and whose colours follow the theme. The map is t-SNE by
-//! `bhtsne`. The templates are rendered by `minijinja`, which escapes all text from files.
+//! `bhtsne`; `map.js` draws its points on a canvas, in the report and in the served page. The templates are rendered by `minijinja`, which escapes all text from files.
 //!
 //! # Example
 //!
@@ -54,6 +54,8 @@ mod classes;
 mod baselines;
 
 mod map;
+
+mod atlas;
 
 mod finds;
 mod label_next;
@@ -124,7 +126,7 @@ pub fn report(runs: &[&Path], out: &Path) -> Result<ReportSummary, ReportError> 
     let runs = runs.iter().map(|path| run::Run::open(path)).collect::<Result<Vec<_>, _>>()?;
     let studies: Vec<Study> = runs.iter().map(Study::of).collect();
     let page = page::render(&runs, &studies)?;
-    let mut notes: Vec<String> = Vec::new();
+    let mut notes: Vec<String> = studies.iter().filter_map(|study| study.not_kept.clone()).collect();
     let mut labels = None;
     // Nothing is put beside a device or a pipe.
     if let ([run], [study], false) = (runs.as_slice(), studies.as_slice(), is_special(out)) {

@@ -16,12 +16,14 @@ use crate::section::{RunView, compare};
 use crate::shown;
 use crate::study::Study;
 
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("page.html", include_str!("../templates/page.html")),
     ("run.html", include_str!("../templates/run.html")),
     ("pieces.html", include_str!("../templates/pieces.html")),
     ("compare.html", include_str!("../templates/compare.html")),
     ("style.css", include_str!("../templates/style.css")),
+    ("nodes.js", include_str!("../templates/nodes.js")),
+    ("map.js", include_str!("../templates/map.js")),
     ("script.js", include_str!("../templates/script.js")),
 ];
 

@@ -1,4 +1,3 @@
-'use strict';
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const make = (tag, name, text) => {
@@ -178,97 +177,44 @@
     heat.addEventListener('pointerleave', hide);
   }
 
-  // The map: the closest point, colours by class or label, one class alone.
-  for (const atlas of all('.atlas')) {
-    const data = JSON.parse(atlas.querySelector('script').textContent);
-    const plane = atlas.querySelector('.plane svg');
-    const dots = all('circle', plane);
-    const spots = dots.map((dot) => [+dot.getAttribute('cx'), +dot.getAttribute('cy')]);
-    const [columns, rows] = (atlas.dataset.sheet || '0,0').split(',').map(Number);
-    // Nearer than half a point, images cannot be told apart.
-    const reach = parseFloat(plane.style.getPropertyValue('--r')) / 2;
-    let now = -1;
-    const describe = (i) => {
-      const lines = [data.path[i] || 'image ' + data.image[i]];
-      if (data.label[i] !== null) lines.push('label: ' + data.names[data.label[i]]);
-      const here = spots.reduce((number, [x, y]) => number + (Math.hypot(x - spots[i][0], y - spots[i][1]) < reach), 0);
-      lines.push((data.titles[data.class[i]] || 'class ' + data.class[i]) + ': ' + format(data.sure[i], true));
-      if (here > 1) lines.push('one of ' + here + ' images here');
-      return lines.join('\n');
+  // The map: the thumbnails that this page has lie on one sheet.
+  const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer;
+  const drawMap = (atlas) => {
+    const data = twistMap.decode(bytesOf(atlas.querySelector('script').textContent.trim()));
+    const sheet = getComputedStyle(atlas).getPropertyValue('--sheet');
+    const tiles = new Map([...data.tiles].map((place, tile) => [place, tile]));
+    const tile = (place) => {
+      if (!tiles.has(place)) return null;
+      const node = make('div', 'tile-shot');
+      const [columns, rows] = data.sheet;
+      const at = tiles.get(place);
+      const part = (at, of) => (of > 1 ? at / (of - 1) * 100 : 0) + '%';
+      node.style.backgroundImage = sheet;
+      node.style.backgroundSize = columns * 100 + '% ' + rows * 100 + '%';
+      node.style.backgroundPosition = part(at % columns, columns) + ' ' + part(Math.floor(at / columns), rows);
+      return node;
     };
-    const mark = (i) => {
-      if (now >= 0) dots[now].classList.remove('now');
-      now = i;
-      if (i < 0) { hide(); return; }
-      dots[i].classList.add('now');
-      const nodes = [make('p', 'lines', describe(i))];
-      if (data.seen[i]) {
-        const tile = make('div', 'tile-shot');
-        tile.style.backgroundImage = getComputedStyle(atlas).getPropertyValue('--sheet');
-        tile.style.backgroundSize = columns * 100 + '% ' + rows * 100 + '%';
-        const part = (at, of) => (of > 1 ? at / (of - 1) * 100 : 0) + '%';
-        tile.style.backgroundPosition = part(i % columns, columns) + ' ' + part(Math.floor(i / columns), rows);
-        nodes.unshift(tile);
-      }
-      show(...near(dots[i]), ...nodes);
-    };
-    const visible = (i) => !dots[i].classList.contains('faded');
-    const best = (score) => {
-      let [found, low] = [-1, Infinity];
-      spots.forEach((spot, i) => {
-        const value = visible(i) ? score(spot, i) : Infinity;
-        if (value < low) [found, low] = [i, value];
-      });
-      return found;
-    };
-    plane.addEventListener('pointermove', (event) => {
-      const box = plane.getBoundingClientRect();
-      const side = Math.min(box.width, box.height);
-      const scale = 1000 / side;
-      const x = (event.clientX - box.left - (box.width - side) / 2) * scale;
-      const y = (event.clientY - box.top - (box.height - side) / 2) * scale;
-      const i = best(([a, b]) => Math.hypot(a - x, b - y));
-      const close = i >= 0 && Math.hypot(spots[i][0] - x, spots[i][1] - y) < 14 * scale;
-      if ((close ? i : -1) !== now || !close) mark(close ? i : -1);
+    twistMap.mount(atlas.querySelector('.map'), data, {
+      dot: (slot) => make('b', 'dot k' + (slot ?? 'x')),
+      picture: tile,
+      sample: (place) => {
+        const node = tile(place);
+        if (!node) return null;
+        const name = data.path[place] ? twistMap.shown(data.path[place]) : 'image ' + data.index[place];
+        node.setAttribute('role', 'img');
+        node.setAttribute('aria-label', name);
+        node.title = name;
+        const item = make('li', 'thumb');
+        item.append(node);
+        return item;
+      },
     });
-    plane.addEventListener('pointerleave', () => mark(-1));
-    plane.addEventListener('blur', () => mark(-1));
-    plane.addEventListener('keydown', (event) => {
-      const way = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key];
-      if (!way) return;
-      event.preventDefault();
-      const from = now >= 0 ? spots[now] : [500, 500];
-      const next = best(([x, y], i) => {
-        const [dx, dy] = [x - from[0], y - from[1]];
-        const along = dx * way[0] + dy * way[1];
-        return i === now || along <= 0 ? Infinity : along + 3 * Math.abs(dx * way[1] + dy * way[0]);
-      });
-      if (next >= 0) mark(next);
-    });
-    const keys = all('button[data-key]', atlas);
-    atlas.querySelector('.keys input[type=search]')?.addEventListener('input', (event) => {
-      const wanted = event.target.value.trim().toLowerCase();
-      for (const entry of keys) entry.closest('li').hidden = !entry.textContent.toLowerCase().includes(wanted);
-    });
-    const only = (field, key) => dots.forEach((dot, i) => dot.classList.toggle('faded', key !== null && data[field][i] !== key));
-    for (const entry of keys) {
-      entry.addEventListener('click', () => {
-        const pressed = entry.getAttribute('aria-pressed') === 'true';
-        for (const other of keys) other.setAttribute('aria-pressed', 'false');
-        entry.setAttribute('aria-pressed', String(!pressed));
-        only(entry.closest('ul').dataset.by, pressed ? null : +entry.dataset.key);
-      });
-    }
-    for (const choice of all('input[type=radio]', atlas)) {
-      choice.addEventListener('change', () => {
-        atlas.classList.toggle('by-class', choice.value === 'class');
-        atlas.classList.toggle('by-label', choice.value === 'label');
-        for (const list of all('ul[data-by]', atlas)) list.hidden = list.dataset.by !== choice.value;
-        for (const other of keys) other.setAttribute('aria-pressed', 'false');
-        only('class', null);
-      });
-    }
-  }
+  };
+  // A map is read when it comes near: the page is there first.
+  const nearby = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) { nearby.unobserve(entry.target); drawMap(entry.target); }
+  }, { rootMargin: '600px' });
+  for (const atlas of all('.atlas')) nearby.observe(atlas);
 
   // Which section is being read.
   const links = new Map(all('.bar nav a').map((link) => [link.hash.slice(1), link]));

@@ -1,23 +1,5 @@
-'use strict';
 (() => {
-  // Nodes are made here and nowhere from text: what comes from files stays text.
-  const make = (tag, traits = {}, ...inside) => {
-    const node = document.createElement(tag);
-    for (const [name, value] of Object.entries(traits)) {
-      if (value === undefined || value === null || value === false) continue;
-      if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
-      else if (name === 'class') node.className = value;
-      else if (name === 'text') node.textContent = value;
-      else if (name in node && name !== 'list' && name !== 'form') node[name] = value;
-      else node.setAttribute(name, value === true ? '' : value);
-    }
-    node.append(...inside.filter((part) => part !== undefined && part !== null && part !== false));
-    return node;
-  };
   const main = document.getElementById('main');
-  const percent = (value) => (value * 100).toFixed(1) + '\u202f%';
-  const whole = (number) => number.toLocaleString('en');
-  const plural = (number, one) => whole(number) + ' ' + one + (number === 1 ? '' : 's');
 
   // Theme: as the system, light, dark.
   const themes = { auto: '◐', light: '☀', dark: '☾' };
@@ -514,6 +496,72 @@
     if (file) searchBy(file);
   });
 
+  // === The map ===
+
+  const ofMap = twistMap.newState();
+  let letGo = null;
+  const pause = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
+  /** Asks until the map is there; `told` hears how far it is, and says whether anybody still waits. */
+  const waitForMap = async (told) => {
+    for (let wait = 50; ; wait = Math.min(1000, wait * 2)) {
+      const found = await ask('api/map');
+      if (found.state !== 'working' || !told(found.done)) return found;
+      await pause(wait);
+    }
+  };
+  const mapActions = (data, rows) => {
+    const input = make('input', { type: 'text', placeholder: 'label', 'aria-label': 'label for the selected images', maxLength: 100, autocomplete: 'off' });
+    input.setAttribute('list', 'known-labels');
+    const some = data.own.length > 0 && make('button', { class: 'tool', type: 'button', text: 'Remove labels', 'data-act': 'unlabel', onclick: () => {
+      const chosen = new Set(rows);
+      const labelled = [];
+      for (let i = 0; i < data.points; i++) { const row = data.row ? data.row[i] : i; if (data.mine[i] && chosen.has(row)) labelled.push(row); }
+      if (labelled.length) giveLabel(labelled, ''); else say('none of these images has a label of yours');
+    } });
+    const named = data.path.length > 0 && rows.length > 0;
+    return [named && make('form', { class: 'ends', onsubmit: (event) => { event.preventDefault(); if (input.value.trim()) giveLabel(rows, input.value); } },
+      input, make('button', { class: 'tool main', type: 'submit', text: 'Label', 'data-act': 'label' }), some)].filter(Boolean);
+  };
+  const mapView = async () => {
+    const mine = turn;
+    let bar = null;
+    const found = await waitForMap((done) => {
+      if (mine !== turn) return false;
+      if (!bar) {
+        bar = make('progress', { max: 1, 'aria-label': 'how much of the map is made' });
+        main.replaceChildren(heading('Map'), make('p', { class: 'lead', text: 'The map is being made: seconds for a few thousand images, minutes for a hundred thousand. The other views work meanwhile.' }), bar);
+      }
+      bar.value = done;
+      return true;
+    });
+    if (mine !== turn) return [];
+    if (found.state !== 'ready') return [heading('Map'), make('p', { class: 'missing', text: 'A map needs the features of at least a dozen images.' })];
+    const reply = await fetch('map.bin');
+    if (!reply.ok) throw new Error((await reply.json()).error);
+    const data = twistMap.decode(await reply.arrayBuffer());
+    const row = (place) => (data.row ? data.row[place] : place);
+    const name = (place) => (data.path[place] ? twistMap.shown(data.path[place]) : 'image ' + data.index[place]);
+    document.getElementById('known-labels').replaceChildren(...data.own.map((value) => make('option', { value })));
+    const host = make('div', { class: 'card map', id: 'map' });
+    const page = {
+      dot,
+      wheel: true,
+      picture: (place) => data.seen[place] ? make('img', { src: 'picture/' + row(place), alt: '' }) : null,
+      sample: (place) => data.seen[place] ? make('li', { class: 'thumb' }, make('a', { href: '#/image/' + row(place), title: name(place) },
+        make('img', { src: 'picture/' + row(place), alt: name(place), loading: 'lazy', decoding: 'async' }))) : null,
+      actions: (rows) => mapActions(data, rows),
+      open: (image) => { location.hash = '#/image/' + image; },
+    };
+    letGo = twistMap.mount(host, data, page, ofMap);
+    return [
+      heading('Map'),
+      make('p', { class: 'lead', text: 'Each point is an image (t-SNE of the features, ' + found.scope + '). Similar images are close together; the sizes of groups and the distances between distant groups mean little. '
+        + 'Zoom with the wheel, drag to move, and draw a lasso to label or export the images inside. With the keyboard: zoom in, then select all in view.' }),
+      found.not_kept && make('p', { class: 'note', text: 'The map could not be kept in the run folder, so it will be made again next time: ' + found.not_kept }),
+      host,
+    ];
+  };
+
   // === Labels ===
 
   const labelView = async () => {
@@ -554,10 +602,12 @@
 
   // === Which view ===
 
-  const views = [[/^#\/class\/(\w+)$/, classView], [/^#\/image\/(\d+)$/, imageView], [/^#\/search$/, searchView], [/^#\/label$/, labelView], [/^#\/labelled$/, labelledView], [/^/, classesView]];
+  const views = [[/^#\/class\/(\w+)$/, classView], [/^#\/image\/(\d+)$/, imageView], [/^#\/map$/, mapView], [/^#\/search$/, searchView], [/^#\/label$/, labelView], [/^#\/labelled$/, labelledView], [/^/, classesView]];
   let turn = 0;
   const show = async (moved = true) => {
     const mine = ++turn;
+    letGo?.();
+    letGo = null;
     const [pattern, view] = views.find(([candidate]) => candidate.test(location.hash));
     let nodes;
     try {
@@ -568,7 +618,7 @@
     if (mine !== turn) return;
     main.replaceChildren(...nodes.filter(Boolean));
     for (const link of document.querySelectorAll('.bar nav a')) {
-      const here = view === { '#/classes': classesView, '#/search': searchView, '#/label': labelView }[link.hash];
+      const here = view === { '#/classes': classesView, '#/map': mapView, '#/search': searchView, '#/label': labelView }[link.hash];
       link.classList.toggle('here', here);
       if (here) link.setAttribute('aria-current', 'page'); else link.removeAttribute('aria-current');
     }

@@ -26,6 +26,8 @@ pub const EMBEDDINGS: &str = "embeddings.parquet";
 pub const IMAGES: &str = "images.csv";
 /// Small pictures of evaluated images.
 pub const THUMBNAILS: &str = "thumbnails.tar";
+/// Where each evaluated image lies on the map, of a run with many.
+pub const MAP: &str = "map.safetensors";
 /// Training images and the views that were made of them.
 pub const AUGMENTATION: &str = "augmentation.png";
 /// The report.
@@ -85,6 +87,7 @@ const REPLACED: &[&str] = &[
     IMAGES,
     THUMBNAILS,
     TREE,
+    MAP,
     AUGMENTATION,
     REPORT,
 ];

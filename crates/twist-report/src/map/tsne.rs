@@ -1,85 +1,80 @@
-//! The map of a sample of the embeddings.
+//! t-SNE of points whose neighbours are known.
 
 use bhtsne::{Neighbor, tSNE};
+use ndarray::ArrayView2;
 
-use super::nearest;
-use super::principal::project;
+use super::all_neighbours::Near;
 
-/// Points on a map at most: enough to show the shape of 100 classes, drawn in seconds on two cores.
-const MOST_POINTS: usize = 2000;
-/// Fewer points than this make no map.
-const FEWEST_POINTS: usize = 12;
 /// Usual values of t-SNE; the perplexity shrinks with the data.
 const PERPLEXITY: f32 = 30.0;
-const EPOCHS: usize = 600;
-const EXAGGERATED_EPOCHS: usize = 180;
 const THETA: f32 = 0.6;
+/// Fewer points are placed by Barnes–Hut: few points spread so widely that the grid of FIt-SNE becomes huge.
+const FEW: usize = 5_000;
 
-/// Positions of a sample of the rows.
-pub(crate) struct Layout {
-    /// The rows shown, ascending.
-    pub(crate) rows: Vec<usize>,
-    /// One `[x, y]` per row, each in 0..=1, y downwards.
-    pub(crate) positions: Vec<[f32; 2]>,
-    /// How many rows there were to choose from.
-    pub(crate) of: usize,
+/// How points are placed.
+#[derive(Clone, Copy)]
+struct Course {
+    epochs: usize,
+    exaggerated: usize,
+    /// Whether repulsion is computed on a grid (FIt-SNE) or by a tree (Barnes–Hut).
+    grid: bool,
 }
 
-/// Lays out at most 2,000 rows, chosen by chance, of `points` (`[N, width]`, L2-normalised). Rows in `preferred` come first:
-/// those that have a thumbnail. `None` when there are too few for a map.
-pub(crate) fn layout(points: &[f32], width: usize, preferred: &dyn Fn(usize) -> bool) -> Option<Layout> {
-    let of = points.len() / width.max(1);
-    if of < FEWEST_POINTS {
-        return None;
-    }
-    let rows = choose(of, preferred);
-    let chosen: Vec<f32> =
-        rows.iter().flat_map(|row| &points[row * width..(row + 1) * width]).copied().collect();
-    let raw = embed(&chosen, width);
-    Some(Layout { positions: fit_into_square(&raw), rows, of })
+const OF_FEW: Course = Course { epochs: 600, exaggerated: 180, grid: false };
+const OF_MANY: Course = Course { epochs: 750, exaggerated: 250, grid: true };
+
+/// Each point moves by its gradient times N / 12 (Belkina et al., 2019): a fixed rate would leave large maps crowded. With few points, the
+/// crate's own rate is the usual one.
+const RATE_PER_POINT: f32 = 1.0 / 12.0;
+/// Standard deviation of the first axis at the beginning (Kobak and Berens, 2019).
+const SPREAD: f32 = 1e-4;
+
+/// The perplexity and the number of neighbours for so many points.
+pub(super) fn neighbourhood(points: usize) -> (f32, usize) {
+    let perplexity = PERPLEXITY.min((points - 1) as f32 / 3.0);
+    (perplexity, (3.0 * perplexity) as usize)
 }
 
-/// Rows by chance, those with a picture before those without. Not at even distances, because data sets often repeat their
-/// classes in a fixed rhythm; and the same ones every time.
-fn choose(of: usize, preferred: &dyn Fn(usize) -> bool) -> Vec<usize> {
-    let mut rows: Vec<usize> = (0..of).collect();
-    if of > MOST_POINTS {
-        rows.sort_by_cached_key(|row| (!preferred(*row), scatter(*row as u64)));
-        rows.truncate(MOST_POINTS);
-        rows.sort_unstable();
-    }
-    rows
+/// Places points with these coordinates (`[N, D]`, the two longest axes first) and [`neighbourhood`]s: `[N, 2]`, row-major. `told` hears
+/// the share of the work that is done. On one thread: a sum over several would depend on how they share the work.
+pub(super) fn tsne(
+    along: ArrayView2<'_, f32>,
+    near: Vec<Vec<Near>>,
+    told: &(dyn Fn(f32) + Sync),
+) -> Vec<f32> {
+    let course = if along.nrows() < FEW { OF_FEW } else { OF_MANY };
+    place(along, near, course, told)
 }
 
-/// A fixed order of the integers that looks like chance: the finaliser of MurmurHash3.
-fn scatter(row: u64) -> u64 {
-    let mut z = row.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    z = (z ^ (z >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    z ^ (z >> 33)
-}
-
-/// t-SNE of `points`; `[N, 2]`, row-major. One thread: sums over several would depend on their number.
-fn embed(points: &[f32], width: usize) -> Vec<f32> {
-    let rows: Vec<&[f32]> = points.chunks_exact(width).collect();
-    let perplexity = PERPLEXITY.min((rows.len() - 1) as f32 / 3.0);
-    let everything: Vec<usize> = (0..rows.len()).collect();
-    let neighbours: Vec<Vec<Neighbor<f32>>> =
-        nearest(points, width, &everything, (3.0 * perplexity) as usize)
-            .into_iter()
-            .map(|row| {
-                let distance = |similarity: f32| (2.0 - 2.0 * similarity).max(0.0).sqrt();
-                row.into_iter().map(|n| Neighbor { index: n.row, distance: distance(n.similarity) }).collect()
-            })
-            .collect();
+fn place(
+    along: ArrayView2<'_, f32>,
+    near: Vec<Vec<Near>>,
+    Course { epochs, exaggerated, grid }: Course,
+    told: &(dyn Fn(f32) + Sync),
+) -> Vec<f32> {
+    let (perplexity, _) = neighbourhood(along.nrows());
+    let neighbours: Vec<Vec<Neighbor<f32>>> = near
+        .into_iter()
+        .map(|row| {
+            let neighbour = |(row, square): Near| Neighbor { index: row as usize, distance: square.sqrt() };
+            row.into_iter().map(neighbour).collect()
+        })
+        .collect();
+    // The crate asks for the points, of which it uses the number.
+    let rows: Vec<()> = vec![(); along.nrows()];
     let fit = || {
-        let mut tsne: tSNE<'_, f32, &[f32], 2> = tSNE::new(&rows);
+        let mut tsne: tSNE<'_, f32, (), 2> = tSNE::new(&rows);
         tsne.perplexity(perplexity)
-            .epochs(EPOCHS)
-            .stop_lying_epoch(EXAGGERATED_EPOCHS)
-            .momentum_switch_epoch(EXAGGERATED_EPOCHS)
-            .initial_embedding(project(points, width, 1e-4))
-            .barnes_hut_with_neighbors(THETA, &neighbours);
+            .epochs(epochs)
+            .stop_lying_epoch(exaggerated)
+            .momentum_switch_epoch(exaggerated)
+            .initial_embedding(start(along))
+            .epoch_callback(move |epoch, _| told((epoch + 1) as f32 / epochs as f32));
+        if grid {
+            tsne.learning_rate(rows.len() as f32 * RATE_PER_POINT).fit_sne_with_neighbors(&neighbours);
+        } else {
+            tsne.barnes_hut_with_neighbors(THETA, &neighbours);
+        }
         tsne.embedding()
     };
     match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
@@ -89,76 +84,44 @@ fn embed(points: &[f32], width: usize) -> Vec<f32> {
     }
 }
 
-/// Scales to the unit square, the proportions kept and the longer side filled.
-fn fit_into_square(raw: &[f32]) -> Vec<[f32; 2]> {
-    let range = |axis: usize| {
-        raw.iter()
-            .skip(axis)
-            .step_by(2)
-            .filter(|x| x.is_finite())
-            .fold((f32::MAX, f32::MIN), |(low, high), x| (low.min(*x), high.max(*x)))
-    };
-    let ((x_low, x_high), (y_low, y_high)) = (range(0), range(1));
-    let side = (x_high - x_low).max(y_high - y_low).max(f32::MIN_POSITIVE);
-    let place = |value: f32, low: f32, high: f32| {
-        let centred = (value - (low + high) / 2.0) / side + 0.5;
-        if centred.is_finite() { centred.clamp(0.0, 1.0) } else { 0.5 }
-    };
-    raw.chunks_exact(2).map(|p| [place(p[0], x_low, x_high), place(p[1], y_low, y_high)]).collect()
+/// The first two axes, small.
+fn start(along: ArrayView2<'_, f32>) -> Vec<f32> {
+    let axis = |row: usize, axis: usize| along.get((row, axis)).copied().unwrap_or(0.0);
+    let rows = along.nrows();
+    let variance = (0..rows).map(|row| axis(row, 0).powi(2)).sum::<f32>() / rows as f32;
+    let scale = if variance > 0.0 { SPREAD / variance.sqrt() } else { 0.0 };
+    // Equal points would stay together for ever, so every point is moved by a trace that depends on its row.
+    let trace = |place: usize| ((place as f64 * 0.618_033_988_7).fract() as f32 - 0.5) * SPREAD * 1e-2;
+    (0..2 * rows).map(|place| axis(place / 2, place % 2) * scale + trace(place)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array2;
+
+    use super::super::all_neighbours::all_neighbours;
     use super::*;
 
-    /// Three groups around the axes of a 6-dimensional space.
-    fn groups(per_group: usize) -> Vec<f32> {
-        (0..3 * per_group)
-            .flat_map(|i| {
-                let mut point = [0.0f32; 6];
-                point[i % 3] = 1.0;
-                point[3 + i % 3] = ((i * 37 % 101) as f32 / 101.0 - 0.5) * 0.3;
-                point[(i + 1) % 3] = ((i * 53 % 97) as f32 / 97.0) * 0.2;
-                let norm = point.iter().map(|x| x * x).sum::<f32>().sqrt();
-                point.map(|x| x / norm)
-            })
-            .collect()
-    }
-
+    /// Whatever pool it is called from: its sums are on one thread.
     #[test]
-    fn groups_stay_together_and_the_map_repeats() {
-        let points = groups(40);
-        let map = layout(&points, 6, &|_| true).unwrap();
-        assert_eq!((map.rows.len(), map.of), (120, 120));
-        let distance = |a: [f32; 2], b: [f32; 2]| (a[0] - b[0]).hypot(a[1] - b[1]);
-        let closest_agrees = (0..120)
-            .filter(|&i| {
-                let others = (0..120).filter(|&j| j != i);
-                let near = others.min_by(|&a, &b| {
-                    let (a, b) = (map.positions[a], map.positions[b]);
-                    distance(map.positions[i], a).total_cmp(&distance(map.positions[i], b))
-                });
-                near.is_some_and(|j| j % 3 == i % 3)
-            })
-            .count();
-        assert!(closest_agrees >= 114, "{closest_agrees} of 120");
-        let again = layout(&points, 6, &|_| true).unwrap();
-        assert_eq!(map.positions, again.positions);
-    }
-
-    #[test]
-    fn the_sample_is_bounded_and_prefers_pictures() {
-        let rows = choose(10_000, &|row| row % 8 == 0);
-        assert_eq!(rows.len(), MOST_POINTS);
-        assert_eq!(rows.iter().filter(|row| *row % 8 == 0).count(), 1250);
-        assert!(rows.windows(2).all(|pair| pair[0] < pair[1]));
-        let third = choose(30_000, &|_| true).iter().filter(|row| *row % 10 == 3).count();
-        assert!((150..250).contains(&third), "{third} of 2,000 from a tenth");
-    }
-
-    #[test]
-    fn too_few_points_make_no_map() {
-        assert!(layout(&[1.0; 22], 2, &|_| true).is_none());
-        assert!(layout(&[1.0; 24], 2, &|_| true).is_some());
+    fn the_grid_gives_the_same_map_each_time() {
+        let noise = |i: usize, j: usize| ((i * 53 + j * 29) % 97) as f32 / 97.0;
+        let points = Array2::from_shape_fn((900, 4), |(i, j)| if i % 4 == j { 3.0 } else { noise(i, j) });
+        let course = Course { epochs: 250, exaggerated: 100, grid: true };
+        let with = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let near = all_neighbours(points.view(), neighbourhood(900).1, &|_| ());
+            pool.install(|| place(points.view(), near, course, &|_| ()))
+        };
+        let map = with(1);
+        assert_eq!(map, with(3));
+        // Each point is nearer to the middle of its own group than to those of the others.
+        let middle = |group: usize, axis: usize| {
+            (group..900).step_by(4).map(|i| map[2 * i + axis]).sum::<f32>() / 225.0
+        };
+        let from =
+            |i: usize, group: usize| (map[2 * i] - middle(group, 0)).hypot(map[2 * i + 1] - middle(group, 1));
+        let right = (0..900).filter(|i| (0..4).all(|group| from(*i, i % 4) <= from(*i, group))).count();
+        assert!(right > 800, "{right} of 900");
     }
 }

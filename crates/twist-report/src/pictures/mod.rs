@@ -7,7 +7,7 @@ mod signature;
 
 pub(crate) use self::book::{Book, Shown};
 pub(crate) use self::compact::compact;
-pub(crate) use self::sheet::{Sheet, sheet};
+pub(crate) use self::sheet::sheet;
 pub(crate) use self::signature::Signature;
 
 use base64::Engine;

@@ -7,7 +7,6 @@ use std::io::Cursor;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
-use serde::Serialize;
 
 use super::data_uri;
 use crate::run::Thumbnail;
@@ -19,11 +18,9 @@ const LARGE_TILE: u32 = 48;
 const QUALITY: u8 = 75;
 
 /// A sheet of tiles, row by row.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sheet {
     pub(crate) uri: String,
-    /// Side of a tile in pixels.
-    pub(crate) tile: u32,
     pub(crate) columns: u32,
     pub(crate) rows: u32,
 }
@@ -54,7 +51,7 @@ pub(crate) fn sheet(pictures: &[Option<&Thumbnail>]) -> Option<Sheet> {
     }
     let mut bytes = Vec::new();
     canvas.write_with_encoder(JpegEncoder::new_with_quality(Cursor::new(&mut bytes), QUALITY)).ok()?;
-    Some(Sheet { uri: data_uri("image/jpeg", &bytes), tile, columns, rows })
+    Some(Sheet { uri: data_uri("image/jpeg", &bytes), columns, rows })
 }
 
 #[cfg(test)]
@@ -71,10 +68,11 @@ mod tests {
         };
         let (dark, light) = (picture(10), picture(240));
         let sheet = sheet(&[Some(&dark), None, Some(&light)]).unwrap();
-        assert_eq!((sheet.tile, sheet.columns, sheet.rows), (32, 2, 2));
+        assert_eq!((sheet.columns, sheet.rows), (2, 2));
         let encoded = sheet.uri.strip_prefix("data:image/jpeg;base64,").unwrap();
         let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded).unwrap();
         let pixels = image::load_from_memory(&bytes).unwrap().into_rgb8();
+        assert_eq!(pixels.dimensions(), (64, 64));
         assert!(pixels[(16, 16)][0] < 30 && pixels[(16, 48)][0] > 220);
         assert!((110..=146).contains(&pixels[(48, 16)][0]));
     }

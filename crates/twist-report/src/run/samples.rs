@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use twist_io::printable;
 use twist_run::RunError;
@@ -23,8 +24,8 @@ pub(crate) struct Samples {
     pub(crate) merged: Verdicts,
     /// Whether the probability of the class is below the threshold that a user set.
     pub(crate) unsure: Vec<bool>,
-    /// `[N, width]`, row-major.
-    pub(crate) embedding: Vec<f32>,
+    /// `[N, width]`, row-major; shared with whoever draws the map beside the page.
+    pub(crate) embedding: Arc<Vec<f32>>,
     /// Numbers per embedding.
     pub(crate) width: usize,
     /// The image's path; empty when no file names it.
@@ -158,6 +159,7 @@ impl From<twist_run::Samples> for Samples {
             }
         }
         let twist_run::Samples { index, path, label, ranked, embedding, width, .. } = read;
+        let embedding = Arc::new(embedding);
         Self { index, path, label, said, ranked, embedding, width, class_names, ..Self::default() }
     }
 }

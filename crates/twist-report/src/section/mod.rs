@@ -44,6 +44,7 @@ use crate::pictures::{Book, compact};
 use crate::run::Run;
 use crate::study::Study;
 
+pub(crate) use self::atlas::scope;
 pub(crate) use self::compare::compare;
 pub(crate) use self::gallery::MOST_NAMES;
 pub(crate) use self::overview::Judged;
@@ -91,7 +92,9 @@ impl RunView {
             gallery: album.as_mut().map(gallery::gallery),
             confusion: found.and_then(|(samples, classes)| confusion::confusion(samples, classes)),
             neighbours: album.as_mut().and_then(neighbours::neighbours),
-            atlas: found.and_then(|(samples, classes)| atlas::atlas(run, samples, classes)),
+            atlas: found
+                .zip(study.map.as_ref())
+                .map(|((samples, classes), map)| atlas::atlas(run, samples, classes, map)),
             finds: album
                 .as_mut()
                 .zip(study.finds.as_ref())

@@ -95,16 +95,13 @@ struct Label {
 /// Gives images a label, and says which they had.
 pub(super) fn label(site: &mut Site, request: &Request) -> Answer {
     let Label { mut rows, label, only } = request.json()?;
+    check(&rows, site.samples.len())?;
     site.labels.refresh();
     if let Some(only) = only {
-        let own = |row: &usize| {
-            site.samples.path.get(*row).and_then(|path| site.labels.of(path)).unwrap_or_default()
-        };
+        let own = |row: &usize| site.labels.of(&site.samples.path[*row]).unwrap_or_default();
         rows.retain(|row| own(row) == only);
     }
-    let path = |row: &usize| site.samples.path.get(*row).map(String::as_str);
-    let paths: Option<Vec<&str>> = rows.iter().map(path).collect();
-    let paths = paths.ok_or_else(|| Reply::refuse(404, "this image is not in the run"))?;
+    let paths: Vec<&str> = rows.iter().map(|row| site.samples.path[*row].as_str()).collect();
     if paths.contains(&"") {
         let why = "the run does not name its images (images.csv is missing), so they cannot be labelled";
         return Err(Reply::refuse(409, why));
@@ -117,6 +114,22 @@ pub(super) fn label(site: &mut Site, request: &Request) -> Answer {
         before.into_iter().map(|(label, rows)| json!({ "label": label, "rows": rows })).collect();
     site.labels.set(&paths, &label).map_err(|why| Reply::refuse(409, why))?;
     Ok(Reply::json(&json!({ "labelled": site.labels.count(), "before": before })))
+}
+
+/// Refuses images that the run does not have, and those that are named twice: the page sends neither, so something else is wrong.
+fn check(rows: &[usize], images: usize) -> Result<(), Reply> {
+    let mut named = vec![false; images];
+    for &row in rows {
+        let Some(named) = named.get_mut(row) else {
+            let why =
+                format!("image {row} is not in the run, which has {images} images; nothing was labelled");
+            return Err(Reply::refuse(404, why));
+        };
+        if std::mem::replace(named, true) {
+            return Err(Reply::refuse(400, format!("image {row} is named twice; nothing was labelled")));
+        }
+    }
+    Ok(())
 }
 
 /// The labels as a table to save: `path,cluster,name,label,probability`, one row an image.

@@ -1,7 +1,7 @@
 //! The interactive page: a run folder behind a small server on the loopback address.
 //!
-//! The static report is for reading; this page is for working. One walks through the classes, searches by example, names
-//! and merges classes, and labels images. Everything that a user says is in a file of the run folder before the page says that it
+//! The static report is for reading; this page is for working. One walks through the classes, searches by example, looks at
+//! the map, names and merges classes, and labels images. Everything that a user says is in a file of the run folder before the page says that it
 //! is done: names and merges in `clusters.json`, which `twist predict` and the static report use, and labels in `labels.csv`,
 //! which `twist finetune --labels` reads.
 //!
@@ -9,7 +9,7 @@
 //!
 //! # How a request passes
 //!
-//! `socket` → `guard` → `routes` → one function in `browse`, `pictures`, `search`, `cut` or `edit` over the `site`.
+//! `socket` → `guard` → `routes` → one function in `browse`, `map`, `pictures`, `search`, `cut` or `edit` over the `site`.
 //! All of them but the first are plain functions from data to data, and are tested as such.
 
 mod helpers;
@@ -26,6 +26,7 @@ mod site;
 mod browse;
 mod cut;
 mod edit;
+mod map;
 mod merge;
 mod page;
 mod pictures;

@@ -10,7 +10,12 @@ use crate::shown;
 pub(super) const STYLE: &str =
     concat!(include_str!("../../templates/style.css"), include_str!("../../templates/serve.css"));
 
-pub(super) const SCRIPT: &str = include_str!("../../templates/serve.js");
+/// What the static page has too, and the script of the interactive one.
+pub(super) const SCRIPT: &str = concat!(
+    include_str!("../../templates/nodes.js"),
+    include_str!("../../templates/map.js"),
+    include_str!("../../templates/serve.js")
+);
 
 pub(super) fn page(site: &Site) -> Reply {
     let environment = shown::environment();

@@ -5,7 +5,10 @@ use twist_run::files;
 use super::message::{Answer, Reply, Request};
 use super::page::{SCRIPT, STYLE, page};
 use super::site::Site;
-use super::{browse, cut, edit, merge, pictures, search};
+use super::{browse, cut, edit, map, merge, pictures, search};
+
+/// Where an image file is sent to, to search by.
+pub(super) const SEARCH: &str = "api/search";
 
 pub(super) fn answer(site: &mut Site, request: &Request) -> Reply {
     handle(site, request).unwrap_or_else(|refused| refused)
@@ -28,7 +31,7 @@ fn handle(site: &mut Site, request: &Request) -> Answer {
             "api/threshold" => edit::threshold(site, request),
             "api/label" => edit::label(site, request),
             "api/find" => browse::find(site, request),
-            "api/search" => search::search(site, request),
+            SEARCH => search::search(site, request),
             _ => Err(Reply::refuse(404, "this address accepts no data")),
         };
     }
@@ -44,6 +47,8 @@ fn handle(site: &mut Site, request: &Request) -> Answer {
         "api/tree" => cut::tree(site),
         "api/images" => browse::images(site, request)?,
         "api/next" => browse::next(site),
+        "api/map" => map::state(site)?,
+        "map.bin" => map::points(site)?,
         "api/labels" => browse::labelled(site, request),
         files::LABELS => edit::export(site)?,
         _ => return Err(Reply::refuse(404, "this page does not exist")),

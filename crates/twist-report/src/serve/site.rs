@@ -10,6 +10,7 @@ use twist_run::{ClassTree, ClusterNames, Cut, Labels, NamedWeights, RunError, cl
 use super::archive::Archive;
 use super::edit::NotChanged;
 use super::helpers::Helpers;
+use super::map::MapState;
 use super::merge::Seen;
 use crate::classes::Classes;
 use crate::error::ReportError;
@@ -18,12 +19,13 @@ use crate::section::Judged;
 
 pub(super) struct Site {
     pub(super) name: String,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     pub(super) samples: Samples,
     pub(super) naming: Naming,
     pub(super) classes: Classes,
     /// Which classes become one first when fewer are wanted; `None` for older runs.
     pub(super) tree: Option<ClassTree>,
+    pub(super) map: MapState,
     pub(super) archive: Archive,
     pub(super) labels: Labels,
     pub(super) helpers: Helpers,
@@ -91,6 +93,7 @@ impl Site {
             classes: Classes::of(&samples, &naming),
             naming,
             tree: None,
+            map: MapState::Unasked,
             archive,
             labels: Labels::open(folder.join(files::LABELS))?,
             helpers,

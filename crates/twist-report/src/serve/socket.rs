@@ -25,11 +25,13 @@ use tokio::task::LocalSet;
 use super::connections::{Connections, Known};
 use super::guard::{Credentials, Guard};
 use super::message::{Reply, Request};
-use super::routes::answer;
+use super::routes::{SEARCH, answer};
 use super::site::Site;
 
-/// Largest body: an image file.
-const MOST_BYTES: usize = 64 << 20;
+/// Largest image file to search by.
+const LARGEST_FILE: usize = 64 << 20;
+/// Largest body of everything else: numbers of two million images.
+const LARGEST_REQUEST: usize = 16 << 20;
 /// How often the server asks whether it shall stop, and how long it waits when no connection can be accepted.
 const BREATH: Duration = Duration::from_millis(100);
 /// A request's head comes in this time, or the connection is closed; so is one that is not used for as long.
@@ -126,12 +128,15 @@ async fn respond(
         Err(refusal) => return write(refusal),
     };
     known.set(true);
-    let body = tokio::time::timeout(BODY_WITHIN, Limited::new(body, MOST_BYTES).collect()).await;
+    let (what, most) = if path == SEARCH { ("file", LARGEST_FILE) } else { ("request", LARGEST_REQUEST) };
+    let body = tokio::time::timeout(BODY_WITHIN, Limited::new(body, most).collect()).await;
     let Ok(body) = body else {
-        return write(Reply::refuse(408, "the file did not arrive within 30 seconds"));
+        return write(Reply::refuse(408, format!("the {what} did not arrive within 30 seconds")));
     };
     let Ok(body) = body else {
-        return write(Reply::refuse(413, "the file did not arrive completely, or is larger than 64 MiB"));
+        let most = most >> 20;
+        let why = format!("the {what} did not arrive completely, or is larger than {most} MiB");
+        return write(Reply::refuse(413, why));
     };
     let query = head.uri.query().unwrap_or_default().to_owned();
     let request = Request { post: credentials.post, path, query, body: body.to_bytes().to_vec() };

@@ -7,6 +7,7 @@ use twist_run::{ClassEstimate, ClassTree, ClusterNames, NamedWeights, TreeClass,
 
 use super::archive::Archive;
 use super::helpers::{Embed, Helpers, Pictures};
+use super::map::MapState;
 use super::message::{Reply, Request};
 use super::routes::answer;
 use super::site::Site;
@@ -25,7 +26,7 @@ fn site(folder: &std::path::Path, helpers: Helpers) -> Site {
             second_cluster: vec![2, 2, 2, 3, 0, 0, 0, 2],
             second_confidence: vec![0.05, 0.1, 0.1, 0.35, 0.05, 0.1, 0.3, 0.2],
         },
-        embedding: angles.iter().flat_map(|angle| [angle.cos(), angle.sin()]).collect(),
+        embedding: angles.iter().flat_map(|angle| [angle.cos(), angle.sin()]).collect::<Vec<_>>().into(),
         width: 2,
         path: (0..8).map(|i| format!("a/{i}.png")).collect(),
         class_names: [(0, "cat".to_owned()), (1, "dog".to_owned())].into(),
@@ -247,8 +248,20 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     refused(
         &post(&mut site, "api/label", &json!({ "rows": [0, 99], "label": "x" })),
         404,
-        "image is not in the run",
+        "image 99 is not in the run, which has 8 images",
     );
+    refused(
+        &post(&mut site, "api/label", &json!({ "rows": [3, 0, 3], "label": "x" })),
+        400,
+        "image 3 is named twice",
+    );
+    refused(
+        &post(&mut site, "api/label", &json!({ "rows": [99], "label": "x", "only": "y" })),
+        404,
+        "image 99 is not in the run",
+    );
+    refused(&post(&mut site, "api/label", &json!({ "rows": [-1], "label": "x" })), 400, "expected usize");
+    refused(&get(&mut site, "map.bin"), 409, "api/map");
     refused(&post(&mut site, "api/classes", &json!({})), 404, "accepts no data");
     refused(&get(&mut site, "api/rename"), 404, "page does not exist");
     refused(&get(&mut site, "api/image/8"), 404, "image is not in the run");
@@ -397,6 +410,70 @@ fn labels_that_could_not_be_read_are_refused() {
     granted(&label(&mut site, "cow"));
     assert_eq!(fs_err::read_to_string(&file).unwrap(), "path,label\n./a/3.png,cow\n");
     assert_eq!(granted(&get(&mut site, "api/image/3"))["image"]["mine"], "cow");
+}
+
+/// Asks for the map, waits for the thread that makes it, and asks again.
+fn mapped(site: &mut Site) -> Value {
+    assert_eq!(granted(&get(site, "api/map"))["state"], "working");
+    let MapState::Working { result, .. } = &site.map else { panic!("no thread makes the map") };
+    let made = result.recv().unwrap();
+    site.map = MapState::Ready(made);
+    granted(&get(site, "api/map"))
+}
+
+#[test]
+fn too_few_images_make_no_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers::default());
+    assert_eq!(mapped(&mut site)["state"], "none");
+    refused(&get(&mut site, "map.bin"), 409, "not ready");
+}
+
+/// All images of a larger run get a label at once, and lose it again, each in one request.
+#[test]
+fn the_map_shows_labels_that_were_given_to_many_images_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = site(folder.path(), Helpers { pictures: Some(Box::new(Even)), ..Helpers::default() });
+    let count = 1000;
+    site.samples = Samples {
+        index: (0..count as u32).collect(),
+        label: vec![None; count],
+        said: Verdicts {
+            cluster: (0..count as u32).map(|row| row % 3).collect(),
+            confidence: vec![0.5; count],
+            second_cluster: vec![4; count],
+            second_confidence: vec![0.25; count],
+        },
+        embedding: (0..count)
+            .flat_map(|row| [(row as f32).cos(), (row as f32).sin()])
+            .collect::<Vec<_>>()
+            .into(),
+        width: 2,
+        path: (0..count).map(|row| format!("b/{row}.png")).collect(),
+        ..Samples::default()
+    };
+    site.samples.merge(&site.naming);
+    let state = mapped(&mut site);
+    assert_eq!((&state["state"], &state["scope"]), (&json!("ready"), &json!("all 1,000 images")));
+    let header = |site: &mut Site| -> Value {
+        let reply = get(site, "map.bin");
+        assert_eq!((reply.status, &reply.body[..8]), (200, b"TWISTMAP".as_slice()));
+        let length = u32::from_le_bytes(reply.body[8..12].try_into().unwrap()) as usize;
+        serde_json::from_slice(&reply.body[12..12 + length]).unwrap()
+    };
+    assert_eq!(header(&mut site)["own"], json!([]));
+    let rows: Vec<usize> = (0..count).rev().collect();
+    let given = granted(&post(&mut site, "api/label", &json!({ "rows": rows, "label": "many" })));
+    assert_eq!((&given["labelled"], &given["before"][0]["label"]), (&json!(1000), &json!("")));
+    assert_eq!(given["before"].as_array().unwrap().len(), 1);
+    assert_eq!(header(&mut site)["own"], json!(["many"]));
+    let text = fs_err::read_to_string(folder.path().join("labels.csv")).unwrap();
+    assert_eq!(text.lines().count(), 1001);
+    let next = granted(&get(&mut site, "api/next"));
+    assert_eq!(next["images"].as_array().unwrap().len(), 0, "nothing is left to label");
+    let back = json!({ "rows": given["before"][0]["rows"], "label": "", "only": "many" });
+    granted(&post(&mut site, "api/label", &back));
+    assert_eq!(header(&mut site)["own"], json!([]));
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn without_labels_there_is_a_gallery_and_no_confusion() {
     assert!(markup.text.contains("training does not use them"));
     assert_eq!(markup.attribute("class").iter().filter(|name| **name == "class card").count(), 5);
     assert_eq!(markup.count("rect"), 0);
-    assert_eq!(markup.count("circle"), 150);
+    assert!(markup.text.contains("The map of 150 images"));
     assert!(!markup.text.contains("Colour by"));
 }
 

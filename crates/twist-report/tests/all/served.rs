@@ -111,6 +111,12 @@ fn it_serves_its_own_page_and_turns_others_away() {
 
     let own = format!("http://{host}");
     assert_eq!(server.post("api/rename", &own, rename).0, 200);
+    // More numbers than any run has images; an image file may be larger.
+    let many = format!(r#"{{"rows": [{}0], "label": "x"}}"#, "0,".repeat(8 << 20));
+    let (status, _, why) = server.post("api/label", &own, &many);
+    let why = String::from_utf8(why).unwrap();
+    assert!(status == 413 && why.contains("larger than 16 MiB"), "{status} {why}");
+    assert_eq!(server.post("api/search", &own, &many).0, 409, "there is no model");
     let names = ClusterNames::load(run.join("clusters.json"), 10).unwrap();
     assert_eq!(names.resolve(3).unwrap().name, "rings");
     server.end().unwrap();
