@@ -157,6 +157,19 @@ impl Input {
         }
     }
 
+    /// The images, to do something with them.
+    ///
+    /// # Errors
+    /// [`Usage`] for features, which have none.
+    pub(crate) fn images(&self) -> Result<&Arc<dyn Dataset>, Usage> {
+        match self {
+            Self::Images(dataset) => Ok(dataset),
+            Self::Features(_) => {
+                Err(Usage("DATA holds features, and the command needs images; name those".into()))
+            }
+        }
+    }
+
     /// The features of what can be read: those of the images by the model, or those in the file.
     pub(crate) fn features(
         &self,

@@ -4,9 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use twist_data::Dataset;
-use twist_model::{
-    FeatureBatch, FeatureTable, ModelError, StreamEvent, TableFormat, TableSink, stream_features,
-};
+use twist_model::{FeatureBatch, FeatureTable, ModelError, StreamEvent, TableFormat, stream_features};
 use twist_nn::FeatureKind;
 
 use crate::exit::Usage;
@@ -26,17 +24,15 @@ pub(crate) fn format_of(path: &Path, formats: &[TableFormat], endings: &str) -> 
     Ok(format.ok_or_else(wrong)?)
 }
 
-/// Sends every readable image of `dataset` through the model; `write` puts each batch into `sink`. Returns the number of
-/// images written.
+/// Sends every readable image of `dataset` through the model; `take` gets each batch. Returns the number of images.
 ///
 /// An image that cannot be read is a line on stderr when it comes (the first 20 are); all are counted at the end.
-pub(crate) fn into_table(
+pub(crate) fn of_images(
     opened: &Opened,
     dataset: &Arc<dyn Dataset>,
-    mut sink: Box<dyn TableSink>,
     what: &str,
     talk: &Talk,
-    mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), ModelError>,
+    mut take: impl FnMut(&FeatureBatch<'_>) -> Result<(), ModelError>,
 ) -> anyhow::Result<usize> {
     let (mut counting, mut skipped) = (Counting::new(talk, what).on(&opened.machine), 0);
     let mut hear = |event: StreamEvent<'_>| match event {
@@ -49,10 +45,8 @@ pub(crate) fn into_table(
         StreamEvent::Progress(done, all) => counting.at(done, all),
     };
     let kind = FeatureKind::Last;
-    let count = stream_features(&opened.model, &opened.input, kind, dataset, &mut hear, |batch| {
-        write(&batch, &mut *sink)
-    })?;
-    sink.finish()?;
+    let count =
+        stream_features(&opened.model, &opened.input, kind, dataset, &mut hear, |batch| take(&batch))?;
     drop(counting);
     if skipped > 0 {
         let named = if skipped > NAMED { "; `twist data verify` names them all" } else { "" };
@@ -61,19 +55,17 @@ pub(crate) fn into_table(
     Ok(count)
 }
 
-/// As [`into_table`], for features that are at hand.
-pub(crate) fn features_into_table(
+/// As [`of_images`], for features that are at hand.
+pub(crate) fn of_features(
     opened: &Opened,
     table: &FeatureTable,
-    mut sink: Box<dyn TableSink>,
-    mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), ModelError>,
+    mut take: impl FnMut(&FeatureBatch<'_>) -> Result<(), ModelError>,
 ) -> anyhow::Result<usize> {
     opened.accepts(table)?;
     let (indices, rows) = (&table.features.indices, &table.features.rows);
     for (number, indices) in indices.chunks(ROWS).enumerate() {
         let features = rows.f_narrow(0, (number * ROWS) as i64, indices.len() as i64)?;
-        write(&FeatureBatch { indices, features: &features }, &mut *sink)?;
+        take(&FeatureBatch { indices, features: &features })?;
     }
-    sink.finish()?;
     Ok(indices.len())
 }

@@ -10,7 +10,6 @@ use tch::Tensor;
 use twist_data::Dataset;
 use twist_run::{ClusterNames, Group, Groups};
 
-use crate::stream::FeatureBatch;
 use crate::{Model, ModelError};
 
 /// Which of a model's classes.
@@ -200,19 +199,18 @@ impl Predictor {
         Arc::new(Schema::new(fields))
     }
 
-    /// A batch as rows of [`Predictor::schema`].
+    /// What was found of the images `indices` of `dataset` as rows of [`Predictor::schema`].
     ///
     /// # Errors
-    /// libtorch fails.
+    /// There are not as many predictions as images.
     pub fn rows(
         &self,
         schema: &Arc<Schema>,
-        model: &Model,
-        batch: &FeatureBatch<'_>,
+        found: &Predictions,
+        indices: &[u32],
         dataset: &dyn Dataset,
     ) -> Result<RecordBatch, ModelError> {
-        let found = self.classify(model, batch.features)?;
-        let paths = batch.indices.iter().map(|&index| dataset.path(index as usize));
+        let paths = indices.iter().map(|&index| dataset.path(index as usize));
         let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(paths))];
         for rank in 0..self.top {
             let class = || found.classes.iter().skip(rank).step_by(self.top).map(|&place| self.class(place));
@@ -220,7 +218,7 @@ impl Predictor {
             columns.push(Arc::new(Int32Array::from_iter_values(class().map(|(number, _)| number))));
             columns.push(Arc::new(StringArray::from_iter_values(class().map(|(_, name)| name))));
             if rank == 0 {
-                columns.push(Arc::new(given_labels(dataset, batch.indices)));
+                columns.push(Arc::new(given_labels(dataset, indices)));
             }
             columns.push(Arc::new(Float32Array::from_iter_values(probability())));
             if rank == 0 {

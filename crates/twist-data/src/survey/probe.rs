@@ -17,7 +17,7 @@ pub(crate) fn probe(bytes: &[u8]) -> Option<(&'static str, String)> {
 }
 
 /// The extension that files of this content have, or `None` for what is not a supported image.
-pub(crate) fn extension_of(bytes: &[u8]) -> Option<&'static str> {
+pub fn extension_of(bytes: &[u8]) -> Option<&'static str> {
     Some(match known_format(bytes)? {
         ImageFormat::Jpeg => "jpg",
         ImageFormat::Png => "png",
@@ -28,7 +28,7 @@ pub(crate) fn extension_of(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// The extension, as [`extension_of`] writes it, that the name of a file has; `None` for what is not one of a supported image.
-pub(crate) fn extension_of_name(name: &str) -> Option<&'static str> {
+pub fn extension_of_name(name: &str) -> Option<&'static str> {
     let (_, extension) = name.rsplit_once('.')?;
     Some(match extension.to_ascii_lowercase().as_str() {
         "jpg" | "jpeg" | "jpe" | "jfif" => "jpg",

@@ -201,7 +201,11 @@ impl Write for Shared {
 fn predicted(predictor: &Predictor, dataset: &Arc<dyn Dataset>) -> Vec<String> {
     let (out, schema, model) = (Shared::default(), predictor.schema(), model());
     let mut sink = table_in_stream(Box::new(out.clone()), &schema).unwrap();
-    stream(dataset, |batch| sink.push(&predictor.rows(&schema, &model, &batch, &**dataset)?)).0.unwrap();
+    let push = |batch: FeatureBatch<'_>| {
+        let found = predictor.classify(&model, batch.features)?;
+        sink.push(&predictor.rows(&schema, &found, batch.indices, &**dataset)?)
+    };
+    stream(dataset, push).0.unwrap();
     sink.finish().unwrap();
     let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
     text.lines().map(str::to_string).collect()
