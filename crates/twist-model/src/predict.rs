@@ -10,6 +10,8 @@ use tch::Tensor;
 use twist_data::Dataset;
 use twist_run::{ClusterNames, Group, Groups};
 
+use crate::blocks::in_blocks;
+use crate::stream::FeatureBatch;
 use crate::{Model, ModelError};
 
 /// Which of a model's classes.
@@ -149,16 +151,17 @@ impl Predictor {
         self.unsure.is_some_and(|threshold| f64::from(probability) < threshold)
     }
 
-    /// The most probable classes of features `[B, D]`, as the backbone gives them.
+    /// The most probable classes of some images. They are the same, bit for bit, whichever other images are in the batch:
+    /// equal features of an image of one index give equal probabilities.
     ///
     /// # Errors
     /// libtorch fails.
-    pub fn classify(&self, model: &Model, features: &Tensor) -> Result<Predictions, ModelError> {
-        let features = features.f_to_device(model.store.device())?;
-        let probabilities = match self.source {
-            ClassSource::Discovered => model.head_probabilities(&features)?,
-            ClassSource::Labels => model.classifier_probabilities(&features)?,
-        };
+    pub fn classify(&self, model: &Model, batch: &FeatureBatch<'_>) -> Result<Predictions, ModelError> {
+        let features = batch.features.f_to_device(model.store.device())?;
+        let probabilities = in_blocks(&features, batch.indices, |block| match self.source {
+            ClassSource::Discovered => model.head_probabilities(block),
+            ClassSource::Labels => model.classifier_probabilities(block),
+        })?;
         let probabilities = self.merge(&probabilities.f_to_device(tch::Device::Cpu)?)?;
         let (best, place) = probabilities.f_topk(self.top as i64, 1, true, true)?;
         let place = Vec::<i64>::try_from(&place.f_contiguous()?.f_flatten(0, -1)?)?;

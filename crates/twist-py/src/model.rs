@@ -231,7 +231,7 @@ impl Model {
             let mut found = Found::new(&predictor, dataset.len());
             found.warning = warning;
             found.skipped = opened.stream(&dataset, unreadable, stop, |batch| {
-                found.add(&predictor, batch.indices, &predictor.classify(&opened.model, batch.features)?);
+                found.add(&predictor, batch.indices, &predictor.classify(&opened.model, &batch)?);
                 Ok(())
             })?;
             Ok(found)

@@ -122,7 +122,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let step = opened.model.step.map_or_else(String::new, |step| format!(", as of step {step}"));
     talk.say(format!("{} {}{step}", predictor.len(), predictor.source()));
     let mut take = |batch: &FeatureBatch<'_>| -> Result<(), ModelError> {
-        let found = predictor.classify(&opened.model, batch.features)?;
+        let found = predictor.classify(&opened.model, batch)?;
         if let Some(sorting) = &mut sorting {
             sorting.add(&predictor, batch.indices, &found);
         }
