@@ -92,7 +92,12 @@ fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A picture in every format that this crate can write.
+const INDICES: &[u8] = include_bytes!("../../crates/twist-data/tests/all/files/interlaced.gif");
+const ANIMATION: &[u8] = include_bytes!("../../crates/twist-data/tests/all/files/animated.gif");
+const LOSSY: &[u8] = include_bytes!("../../crates/twist-data/tests/all/files/lossy.jxl");
+const LOSSLESS: &[u8] = include_bytes!("../../crates/twist-data/tests/all/files/alpha.jxl");
+
+/// A picture in every format that is read.
 pub fn image() -> Vec<Vec<u8>> {
     let colour = RgbImage::from_fn(9, 5, |x, y| image::Rgb([20 * x as u8, 40 * y as u8, 99]));
     let gray = GrayImage::from_fn(9, 5, |x, y| image::Luma([(20 * x + y) as u8]));
@@ -102,6 +107,8 @@ pub fn image() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = formats.into_iter().map(|format| encoded(&colour, format)).collect();
     seeds.extend([ImageFormat::Png, ImageFormat::Jpeg].map(|format| encoded(&gray, format)));
     seeds.push(encoded(&DynamicImage::from(gray.to_luma16()), ImageFormat::Png));
+    // Nothing here writes these.
+    seeds.extend([INDICES, ANIMATION, LOSSY, LOSSLESS].map(<[u8]>::to_vec));
     seeds
 }
 

@@ -157,8 +157,8 @@ impl DataError {
 }
 
 /// The kinds of data that [`crate::open`] reads, in one sentence for error messages.
-pub(crate) const SUPPORTED: &str = "Supported are JPEG, PNG, WebP, BMP or TIFF images, a folder or a pattern of them, a list (.txt or .csv), \
-     CIFAR binary batches (.bin), tar shards (.tar), parquet files (.parquet), \"shapes:train\" and \"shapes:test\"";
+pub(crate) const SUPPORTED: &str = "Supported are JPEG, PNG, WebP, BMP, TIFF, GIF or JPEG XL images, a folder or a pattern of them, a list \
+     (.txt or .csv), CIFAR binary batches (.bin), tar shards (.tar), parquet files (.parquet), \"shapes:train\" and \"shapes:test\"";
 
 /// What to do when access to a file is refused, or when it does not exist.
 fn read_hint(path: &Path, source: &io::Error) -> String {

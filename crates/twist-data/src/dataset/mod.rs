@@ -43,6 +43,7 @@ mod left_out;
 mod names;
 mod pattern;
 mod real;
+mod remote;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -11,8 +11,9 @@ use super::cifar::Batches;
 use super::class_folders::is_split;
 use super::kinds::{Kind, begin_of_file, extension, is_image};
 use super::pattern::{expand, is_pattern};
+use super::remote;
 use crate::DataError;
-use crate::decode::known_format;
+use crate::decode::Format;
 use crate::error::SUPPORTED;
 use crate::foreign::{self, Foreign};
 use crate::synth::Split;
@@ -40,6 +41,9 @@ pub(crate) fn resolve(spec: &str, splits: Splits) -> Result<FoundFiles, DataErro
         return embedded(spec, split);
     }
     let path = Path::new(spec);
+    if let Some(refused) = remote::refused(spec).filter(|_| !path.exists()) {
+        return Err(refused.into());
+    }
     // Asks for the metadata itself, so that a refused parent folder is not taken for a missing file.
     match path.metadata() {
         Ok(metadata) if metadata.is_dir() => folder(path, splits),
@@ -151,7 +155,7 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<FoundFiles, DataError> {
             unknown("CIFAR for Python; download the binary version")
         }
         // What somebody names one by one is told by its content, whatever it is called.
-        _ if paths.iter().all(|path| known_format(&begin_of_file(path)).is_some()) => {
+        _ if paths.iter().all(|path| Format::of(&begin_of_file(path)).is_some()) => {
             Ok(FoundFiles::Images(paths, Vec::new()))
         }
         extension => {
