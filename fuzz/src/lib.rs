@@ -129,7 +129,7 @@ pub fn dataset() -> Vec<Vec<u8>> {
         .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_dictionary_enabled(false)
         .build();
-    let seeds = numbered.chain([(4, parquet(&picture, differences))]);
+    let seeds = numbered.chain([(4, parquet(&picture, differences)), (5, zip(&picture))]);
     seeds.map(|(kind, file): (u8, _)| [vec![kind], file].concat()).collect()
 }
 
@@ -147,6 +147,15 @@ fn tar(name: &str, content: &[u8]) -> Vec<u8> {
     let mut archive = [&header[..], content].concat();
     archive.resize(archive.len().next_multiple_of(512) + 1024, 0);
     archive
+}
+
+/// An archive of one image as it is.
+fn zip(picture: &[u8]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    archive.start_file("a.png", options).expect("an entry");
+    archive.write_all(picture).expect("the entry's bytes");
+    archive.finish().expect("a whole file").into_inner()
 }
 
 /// Three rows of images with labels.

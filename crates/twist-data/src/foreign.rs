@@ -58,7 +58,7 @@ kinds! {
         "unpack it with `tar --zstd -xf FILE` (a single file with `unzstd FILE`) and give what comes out";
     BZIP2 = "an archive compressed with bzip2", ["bz2", "tbz", "tbz2"],
         "unpack it with `tar xf FILE` (a single file with `bunzip2 FILE`) and give what comes out";
-    ZIP = "a ZIP archive", ["zip"], "unpack it with `unzip FILE` and give the folder that comes out";
+    ZIP = "a ZIP archive", ["zip"], "give it as DATA by itself, under a name that ends in .zip; or unpack it with `unzip FILE`";
     LMDB = "an LMDB database", ["mdb", "lmdb"],
         "write its images into files or a tar archive (docs/data.md has a script), and give those";
     SEVEN_ZIP = "a 7z archive", ["7z"], "unpack it with `7z x FILE` and give the folder that comes out";

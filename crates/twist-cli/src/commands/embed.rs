@@ -26,7 +26,7 @@ const FORMATS: [TableFormat; 3] = [TableFormat::Parquet, TableFormat::Npy, Table
 pub(crate) struct Args {
     #[command(flatten)]
     model: StreamingArgs,
-    /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches
+    /// Folder, image, pattern, list, - (paths on stdin), tar shards, zip, parquet or CIFAR batches
     #[arg(value_name = "DATA")]
     data: String,
     /// The table: .parquet, .npy or .safetensors; the last two with a .csv beside them

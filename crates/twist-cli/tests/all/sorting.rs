@@ -1,6 +1,7 @@
 //! `predict --sort-into`: the images in a folder for each class.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -254,6 +255,50 @@ fn images_of_shards_are_copied_out() {
         .run("predict run shapes:test --device cpu --threads 1 --sort-into shapes --copy")
         .exits(2)
         .says(&["pixels", "data pack"]);
+}
+
+#[test]
+fn a_zip_is_looked_at_and_copied_out() {
+    let place = trained();
+    let mut archive = zip::ZipWriter::new(fs_err::File::create(place.path("photos.zip")).unwrap());
+    for (path, bytes) in files(&place.path("photos")) {
+        archive.start_file(path.to_str().unwrap(), zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&bytes).unwrap();
+    }
+    archive.finish().unwrap();
+    let info = place.run("data info photos.zip --json");
+    info.exits(0);
+    let info: serde_json::Value = serde_json::from_str(&info.out).unwrap();
+    assert_eq!((&info["images"], info["classes"].as_array().unwrap().len()), (&IMAGES.into(), 2), "{info}");
+    // The classes are those of the folder, and so are the probabilities, to the last digit.
+    let cells = |spec: &str| -> BTreeMap<String, String> {
+        let done = place.run(&format!("predict run {spec} --device cpu --threads 1"));
+        done.exits(0);
+        let rows = done
+            .out
+            .lines()
+            .skip(1)
+            .map(|line| line.trim_start_matches("photos.zip/").split_once(',').unwrap());
+        rows.map(|(path, rest)| (path.to_string(), rest.to_string())).collect()
+    };
+    assert_eq!(cells("photos.zip"), cells("photos"));
+    let line = "predict run photos.zip --device cpu --threads 1 --sort-into out";
+    place.run(line).exits(2).says(&["have no files of their own", "--copy"]);
+    place.run(&format!("{line} --copy")).exits(0).says(&["17 images copied to"]);
+    let mut found: Vec<_> = files(&place.path("out"))
+        .into_iter()
+        .filter(|(path, _)| path != Path::new("sorted.csv"))
+        .map(|(_, bytes)| bytes)
+        .collect();
+    let mut all: Vec<_> = files(&place.path("photos")).into_values().collect();
+    (found.sort(), all.sort());
+    assert!(found == all);
+    for (line, command) in [
+        ("predict run s3://bucket/photos", "aws s3 sync s3://bucket/photos"),
+        ("train https://example.org/p.zip", "curl -LO https://example.org/p.zip"),
+    ] {
+        place.run(line).exits(1).says(&["download them first", command]);
+    }
 }
 
 #[test]

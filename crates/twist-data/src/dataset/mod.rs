@@ -13,6 +13,8 @@ mod cifar;
 
 mod tar;
 
+mod zip;
+
 #[cfg(feature = "parquet")]
 mod parquet;
 

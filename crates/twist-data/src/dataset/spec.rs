@@ -29,6 +29,7 @@ pub(crate) enum FoundFiles {
     List(PathBuf),
     Cifar(Batches),
     Tar(Vec<PathBuf>),
+    Zip(Vec<PathBuf>),
     Parquet(Vec<PathBuf>),
 }
 
@@ -90,7 +91,7 @@ fn folder(path: &Path, splits: Splits) -> Result<FoundFiles, DataError> {
     };
     let holds_images = paths.iter().any(|p| p.is_dir() && !is_hidden(p) || is_image(name(p).as_bytes()));
     if !holds_images {
-        for kind in ["tar", "parquet"] {
+        for kind in ["tar", "parquet", "zip"] {
             let shards = of_kind(kind);
             if !shards.is_empty() {
                 if splits == Splits::Refuse {
@@ -148,6 +149,7 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<FoundFiles, DataError> {
     };
     match kinds.first().map_or("", String::as_str) {
         "tar" => Ok(FoundFiles::Tar(paths)),
+        "zip" => Ok(FoundFiles::Zip(paths)),
         "parquet" => Ok(FoundFiles::Parquet(paths)),
         "bin" => Batches::of_files(paths).map(FoundFiles::Cifar),
         "txt" | "csv" => only(paths).map(FoundFiles::List),

@@ -5,7 +5,7 @@
 //! - `rand_augment`, `views`: distributions of RandAugment and erasing, and the policies in the documentation;
 //! - `decoding`, `odd_images`, `frames`: formats, damage, limits, and what is rare;
 //! - `loader`: order, replacement, shutdown;
-//! - `folders`, `lists`, `cifar`, `shards`, `tables`: the readers, on sound and on damaged files;
+//! - `folders`, `lists`, `cifar`, `shards`, `zips`, `tables`: the readers, on sound and on damaged files;
 //! - `official`: the data sets of the transfer evaluation, as their authors publish them;
 //! - `seeds`: what the fuzz target begins with;
 //! - `packing`, `survey`, `caching`: what works on any data set.
@@ -36,3 +36,4 @@ mod tables;
 mod tiffs;
 mod views;
 mod workplace;
+mod zips;

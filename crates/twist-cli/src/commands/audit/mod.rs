@@ -46,7 +46,7 @@ const WITHOUT_FILES: &str =
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches
+    /// Folder, image, pattern, list, - (paths on stdin), tar shards, zip, parquet or CIFAR batches
     #[arg(value_name = "DATA")]
     data: String,
     /// Other images, of which none should be in DATA, such as those to test with

@@ -50,7 +50,7 @@ const FORMATS: [TableFormat; 3] = [TableFormat::Csv, TableFormat::JsonLines, Tab
 pub(crate) struct Args {
     #[command(flatten)]
     model: StreamingArgs,
-    /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches; or features (.npy, .parquet) for a model of features
+    /// Folder, image, pattern, list, - (paths on stdin), tar shards, zip, parquet or CIFAR batches; or features (.npy, .parquet) for a model of features
     #[arg(value_name = "DATA")]
     data: String,
     /// Classes to name for each image, the most probable first
@@ -77,7 +77,7 @@ pub(crate) struct Args {
     /// With --sort-into: make symbolic links, DATA stays as it is (the default)
     #[arg(long, requires = "sort_into", conflicts_with_all = ["copy", "moved"])]
     link: bool,
-    /// With --sort-into: make copies, also of images in tar shards and parquet files
+    /// With --sort-into: make copies, also of images in tar shards, zip archives and parquet files
     #[arg(long, requires = "sort_into", conflicts_with = "moved")]
     copy: bool,
     /// With --sort-into: move the images away from DATA
