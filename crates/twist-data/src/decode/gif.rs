@@ -56,7 +56,7 @@ pub(super) fn dimensions(
 fn open<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<gif::Decoder<&'a [u8]>, DecodeError> {
     let mut options = gif::DecodeOptions::new();
     options.set_color_output(gif::ColorOutput::Indexed);
-    if let Some(most) = limits.max_bytes.try_into().ok() {
+    if let Ok(most) = limits.max_bytes.try_into() {
         options.set_memory_limit(gif::MemoryLimit::Bytes(most));
     }
     options.read_info(bytes).map_err(explain)

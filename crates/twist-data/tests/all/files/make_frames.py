@@ -48,8 +48,6 @@ alpha.save("alpha.jxl", lossless=True)
 exif = Image.Exif()
 exif[0x0112] = 6
 image.save("turned.jxl", lossless=True, exif=exif.tobytes())
-photo = Image.fromarray((np.stack([x * 8, y * 13, (x + y) * 5], -1) % 256).astype(np.uint8))
-photo.save("boxes.jxl", quality=85, exif=exif.tobytes(), use_container=True)
 
 for name in sorted(path.name for kind in ("gif", "webp", "jxl") for path in Path().glob(f"*.{kind}")):
     keep(name)
