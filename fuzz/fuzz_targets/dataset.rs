@@ -4,7 +4,8 @@
 use libfuzzer_sys::fuzz_target;
 use twist_data::{OpenOptions, open};
 
-const NAMES: [&str; 5] = ["shard.tar", "data_batch_1.bin", "list.txt", "list.csv", "train.parquet"];
+const NAMES: [&str; 6] =
+    ["shard.tar", "data_batch_1.bin", "list.txt", "list.csv", "train.parquet", "photos.zip"];
 
 /// The parquet library panics at some contents of pages; the reader makes errors of that.
 fn prepare() {

@@ -8,7 +8,13 @@ const MAX_PIXELS: u64 = 1 << 20;
 /// What a decoder says that it keeps to; the process has a limit of its own (`-rss_limit_mb`).
 const MAX_BYTES: u64 = 64 << 20;
 
-fuzz_target!(init: twist_fuzz::sow(twist_fuzz::image), |bytes: &[u8]| {
+/// Libraries may panic; the decoder makes errors of that.
+fn prepare() {
+    twist_fuzz::let_libraries_panic();
+    twist_fuzz::sow(twist_fuzz::image);
+}
+
+fuzz_target!(init: prepare(), |bytes: &[u8]| {
     let limits = DecodeLimits { max_pixels: MAX_PIXELS, max_bytes: MAX_BYTES, ..DecodeLimits::default() };
     let mut decoder = Decoder::new(limits);
     let dimensions = decoder.dimensions(bytes);

@@ -92,7 +92,12 @@ fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A picture in every format that this crate can write.
+const INDICES: &[u8] = include_bytes!("../../crates/twist-data/tests/all/files/interlaced.gif");
+const ANIMATION: &[u8] = include_bytes!("../../crates/twist-data/tests/all/files/animated.gif");
+const LOSSY: &[u8] = include_bytes!("../../crates/twist-data/tests/all/files/lossy.jxl");
+const LOSSLESS: &[u8] = include_bytes!("../../crates/twist-data/tests/all/files/alpha.jxl");
+
+/// A picture in every format that is read.
 pub fn image() -> Vec<Vec<u8>> {
     let colour = RgbImage::from_fn(9, 5, |x, y| image::Rgb([20 * x as u8, 40 * y as u8, 99]));
     let gray = GrayImage::from_fn(9, 5, |x, y| image::Luma([(20 * x + y) as u8]));
@@ -102,6 +107,8 @@ pub fn image() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = formats.into_iter().map(|format| encoded(&colour, format)).collect();
     seeds.extend([ImageFormat::Png, ImageFormat::Jpeg].map(|format| encoded(&gray, format)));
     seeds.push(encoded(&DynamicImage::from(gray.to_luma16()), ImageFormat::Png));
+    // Nothing here writes these.
+    seeds.extend([INDICES, ANIMATION, LOSSY, LOSSLESS].map(<[u8]>::to_vec));
     seeds
 }
 
@@ -122,7 +129,7 @@ pub fn dataset() -> Vec<Vec<u8>> {
         .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_dictionary_enabled(false)
         .build();
-    let seeds = numbered.chain([(4, parquet(&picture, differences))]);
+    let seeds = numbered.chain([(4, parquet(&picture, differences)), (5, zip(&picture))]);
     seeds.map(|(kind, file): (u8, _)| [vec![kind], file].concat()).collect()
 }
 
@@ -140,6 +147,15 @@ fn tar(name: &str, content: &[u8]) -> Vec<u8> {
     let mut archive = [&header[..], content].concat();
     archive.resize(archive.len().next_multiple_of(512) + 1024, 0);
     archive
+}
+
+/// An archive of one image as it is.
+fn zip(picture: &[u8]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    archive.start_file("a.png", options).expect("an entry");
+    archive.write_all(picture).expect("the entry's bytes");
+    archive.finish().expect("a whole file").into_inner()
 }
 
 /// Three rows of images with labels.

@@ -21,6 +21,8 @@ mod names;
 mod results;
 mod stream;
 
+mod relocation;
+
 mod estimate;
 mod label_lines;
 mod page_helpers;

@@ -189,7 +189,9 @@ pub(crate) fn model_to_keep(model: &str) -> String {
 
 /// A path or pattern from the root on; names such as `shapes:train` and `hf:ORG/NAME` stay.
 pub(crate) fn absolute(data: &str) -> String {
-    if data.starts_with("shapes:") || data.starts_with("hf:") || data == STDIN {
+    // An address of something on a server is refused as it was written.
+    let is_address = data.contains("://") && !Path::new(data).exists();
+    if data.starts_with("shapes:") || data.starts_with("hf:") || data == STDIN || is_address {
         return data.to_string();
     }
     let path = std::path::absolute(data).map(|path| path.to_string_lossy().into_owned());

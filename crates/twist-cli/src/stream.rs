@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use twist_data::Dataset;
-use twist_model::{CacheUse, FeatureBatch, FeatureRows, ModelError, StreamEvent, TableFormat, TableSink};
+use twist_model::{CacheUse, FeatureBatch, ModelError, StreamEvent, TableFormat};
 use twist_nn::FeatureKind;
 
 use crate::exit::Usage;
@@ -22,17 +22,15 @@ pub(crate) fn format_of(path: &Path, formats: &[TableFormat], endings: &str) -> 
     Ok(format.ok_or_else(wrong)?)
 }
 
-/// Sends every readable image of `dataset` through the model; `write` puts each batch into `sink`. Returns the number of
-/// images written.
+/// Sends every readable image of `dataset` through the model; `take` gets each batch. Returns the number of images.
 ///
 /// An image that cannot be read is a line on stderr when it comes (the first 20 are); all are counted at the end.
-pub(crate) fn into_table(
+pub(crate) fn of_images(
     opened: &Opened,
     dataset: &Arc<dyn Dataset>,
-    mut sink: Box<dyn TableSink>,
     what: &str,
     talk: &Talk,
-    mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), ModelError>,
+    mut take: impl FnMut(&FeatureBatch<'_>) -> Result<(), ModelError>,
 ) -> anyhow::Result<usize> {
     let (mut counting, mut skipped) = (Counting::new(talk, what).on(&opened.machine), 0);
     let mut known: Option<CacheUse> = None;
@@ -48,25 +46,12 @@ pub(crate) fn into_table(
         StreamEvent::Cached(counts) => known = Some(counts),
     };
     let Opened { model, input, cache, .. } = opened;
-    let count = cache
-        .stream(model, input, FeatureKind::Last, dataset, &mut hear, |batch| write(&batch, &mut *sink))?;
-    sink.finish()?;
+    let count = cache.stream(model, input, FeatureKind::Last, dataset, &mut hear, |batch| take(&batch))?;
     drop(counting);
     known.into_iter().for_each(|known| tell_known("features", known, talk));
     if skipped > 0 {
         let named = if skipped > NAMED { "; `twist data verify` names them all" } else { "" };
         talk.say(format!("left out {skipped} of {} images that could not be read{named}", dataset.len()));
     }
-    Ok(count)
-}
-
-/// As [`into_table`], for features that are at hand.
-pub(crate) fn features_into_table(
-    rows: &FeatureRows,
-    mut sink: Box<dyn TableSink>,
-    mut write: impl FnMut(&FeatureBatch<'_>, &mut dyn TableSink) -> Result<(), ModelError>,
-) -> anyhow::Result<usize> {
-    let count = rows.each(|batch| write(&batch, &mut *sink))?;
-    sink.finish()?;
     Ok(count)
 }

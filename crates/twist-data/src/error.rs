@@ -143,6 +143,12 @@ impl DataError {
         if offset == 0 { Self::content(path, false, refused) } else { refused.into() }
     }
 
+    /// A file that is called like a zip archive and does not begin like one.
+    pub(crate) fn zip(path: impl AsRef<Path>, why: impl Into<String>) -> Self {
+        let what = format!("{} cannot be read as a zip archive", path.as_ref().display());
+        Self::content(path, false, Refused::new(what).because(why))
+    }
+
     /// A parquet file that is damaged or has other columns than the image layout.
     #[cfg(feature = "parquet")]
     pub(crate) fn parquet(path: impl AsRef<Path>, why: impl Into<String>) -> Self {
@@ -157,8 +163,8 @@ impl DataError {
 }
 
 /// The kinds of data that [`crate::open`] reads, in one sentence for error messages.
-pub(crate) const SUPPORTED: &str = "Supported are JPEG, PNG, WebP, BMP or TIFF images, a folder or a pattern of them, a list (.txt or .csv), \
-     CIFAR binary batches (.bin), tar shards (.tar), parquet files (.parquet), \"shapes:train\" and \"shapes:test\"";
+pub(crate) const SUPPORTED: &str = "Supported are JPEG, PNG, WebP, BMP, TIFF, GIF or JPEG XL images, a folder or a pattern of them, a list \
+     (.txt or .csv), CIFAR binary batches (.bin), tar shards (.tar), zip archives (.zip), parquet files (.parquet), \"shapes:train\" and \"shapes:test\"";
 
 /// What to do when access to a file is refused, or when it does not exist.
 fn read_hint(path: &Path, source: &io::Error) -> String {

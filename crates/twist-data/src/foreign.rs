@@ -24,8 +24,6 @@ kinds! {
         "convert it, for example with `heif-convert FILE FILE.jpg` or `magick mogrify -format jpg FILE`";
     AVIF = "an AVIF image", ["avif", "avifs"],
         "convert it, for example with `avifdec FILE FILE.png` or `magick mogrify -format png FILE`";
-    GIF = "a GIF image", ["gif"], "convert it, for example its first frame with `magick 'FILE[0]' FILE.png`";
-    JPEG_XL = "a JPEG XL image", ["jxl"], "convert it, for example with `djxl FILE FILE.png`";
     JPEG_2000 = "a JPEG 2000 image", ["jp2", "j2k", "j2c", "jpf", "jpx"],
         "convert it, for example with `magick mogrify -format png FILE`";
     PHOTOSHOP = "a Photoshop document", ["psd", "psb"],
@@ -60,7 +58,9 @@ kinds! {
         "unpack it with `tar --zstd -xf FILE` (a single file with `unzstd FILE`) and give what comes out";
     BZIP2 = "an archive compressed with bzip2", ["bz2", "tbz", "tbz2"],
         "unpack it with `tar xf FILE` (a single file with `bunzip2 FILE`) and give what comes out";
-    ZIP = "a ZIP archive", ["zip"], "unpack it with `unzip FILE` and give the folder that comes out";
+    ZIP = "a ZIP archive", ["zip"], "give it as DATA by itself, under a name that ends in .zip; or unpack it with `unzip FILE`";
+    LMDB = "an LMDB database", ["mdb", "lmdb"],
+        "write its images into files or a tar archive (docs/data.md has a script), and give those";
     SEVEN_ZIP = "a 7z archive", ["7z"], "unpack it with `7z x FILE` and give the folder that comes out";
     RAR = "a RAR archive", ["rar"], "unpack it with `unrar x FILE` and give the folder that comes out";
     ZEROS = "a file of zeros", [], "a copy or download was interrupted; copy the image again";
@@ -85,8 +85,6 @@ pub(crate) fn by_content(bytes: &[u8]) -> Option<&'static Foreign> {
         return brand(bytes);
     }
     Some(match bytes {
-        _ if starts(b"GIF87a") || starts(b"GIF89a") => &GIF,
-        _ if starts(b"\xff\x0a") || starts(b"\0\0\0\x0cJXL \r\n\x87\n") => &JPEG_XL,
         _ if starts(b"\0\0\0\x0cjP  \r\n\x87\n") || starts(b"\xff\x4f\xff\x51") => &JPEG_2000,
         _ if starts(b"8BPS") => &PHOTOSHOP,
         _ if starts(b"\x76\x2f\x31\x01") || starts(b"#?RADIANCE") => &HIGH_RANGE,
@@ -106,6 +104,8 @@ pub(crate) fn by_content(bytes: &[u8]) -> Option<&'static Foreign> {
         [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', ..] => &BZIP2,
         _ if starts(b"7z\xbc\xaf\x27\x1c") => &SEVEN_ZIP,
         _ if starts(b"Rar!\x1a\x07") => &RAR,
+        // The first page: 16 bytes of its own, then the magic number in the order of the machine.
+        _ if matches!(bytes.get(16..20), Some(b"\xde\xc0\xef\xbe" | b"\xbe\xef\xc0\xde")) => &LMDB,
         [_, ..] if bytes.iter().take(512).all(|&byte| byte == 0) => &ZEROS,
         _ => return markup(bytes),
     })
@@ -143,18 +143,18 @@ fn markup(bytes: &[u8]) -> Option<&'static Foreign> {
 mod tests {
     use super::*;
 
+    const LMDB_BEGIN: &[u8] = b"\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\xde\xc0\xef\xbe\x01\0\0\0";
+
     #[test]
     fn contents_are_told_apart() {
-        let cases: [(&[u8], &Foreign); 21] = [
+        let cases: [(&[u8], &Foreign); 19] = [
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", &HEIC),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", &HEIC),
             (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif", &AVIF),
             (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", &AVIF),
             (b"\0\0\0\x18ftypcrx \0\0\0\x01", &RAW),
             (b"\0\0\0\x18ftypisom", &VIDEO),
-            (b"\xff\x0a\xfa\x1f", &JPEG_XL),
-            (b"\0\0\0\x0cJXL \r\n\x87\n\0", &JPEG_XL),
-            (b"GIF89a and so on", &GIF),
+            (LMDB_BEGIN, &LMDB),
             (b"P6\n2 2\n255\n", &PORTABLE),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:", &LFS),
             (b"\n <!DOCTYPE HTML PUBLIC><html>", &HTML),

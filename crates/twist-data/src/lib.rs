@@ -81,6 +81,6 @@ pub use crate::pack::{PackOptions, PackReport, pack};
 pub use crate::sampler::{BatchRequest, Sampler};
 pub use crate::survey::{
     ClassCount, DataInfo, Duplicates, OnProgress, Remark, Shade, Spread, SurveyOptions, Unreadable,
-    VerifyReport, info, shared, verify,
+    VerifyReport, extension_of, extension_of_name, info, shared, verify,
 };
 pub use crate::synth::{SHAPES_SIZE, Shapes, Split};

@@ -39,6 +39,8 @@ mod features;
 mod stream;
 
 mod names;
+
+mod blocks;
 mod predict;
 
 mod neighbours;

@@ -10,6 +10,7 @@ use tch::Tensor;
 use twist_data::Dataset;
 use twist_run::{ClusterNames, Group, Groups};
 
+use crate::blocks::in_blocks;
 use crate::stream::FeatureBatch;
 use crate::{Model, ModelError};
 
@@ -150,16 +151,17 @@ impl Predictor {
         self.unsure.is_some_and(|threshold| f64::from(probability) < threshold)
     }
 
-    /// The most probable classes of features `[B, D]`, as the backbone gives them.
+    /// The most probable classes of some images. They are the same, bit for bit, whichever other images are in the batch:
+    /// equal features of an image of one index give equal probabilities.
     ///
     /// # Errors
     /// libtorch fails.
-    pub fn classify(&self, model: &Model, features: &Tensor) -> Result<Predictions, ModelError> {
-        let features = features.f_to_device(model.store.device())?;
-        let probabilities = match self.source {
-            ClassSource::Discovered => model.head_probabilities(&features)?,
-            ClassSource::Labels => model.classifier_probabilities(&features)?,
-        };
+    pub fn classify(&self, model: &Model, batch: &FeatureBatch<'_>) -> Result<Predictions, ModelError> {
+        let features = batch.features.f_to_device(model.store.device())?;
+        let probabilities = in_blocks(&features, batch.indices, |block| match self.source {
+            ClassSource::Discovered => model.head_probabilities(block),
+            ClassSource::Labels => model.classifier_probabilities(block),
+        })?;
         let probabilities = self.merge(&probabilities.f_to_device(tch::Device::Cpu)?)?;
         let (best, place) = probabilities.f_topk(self.top as i64, 1, true, true)?;
         let place = Vec::<i64>::try_from(&place.f_contiguous()?.f_flatten(0, -1)?)?;
@@ -200,19 +202,18 @@ impl Predictor {
         Arc::new(Schema::new(fields))
     }
 
-    /// A batch as rows of [`Predictor::schema`].
+    /// What was found of the images `indices` of `dataset` as rows of [`Predictor::schema`].
     ///
     /// # Errors
-    /// libtorch fails.
+    /// There are not as many predictions as images.
     pub fn rows(
         &self,
         schema: &Arc<Schema>,
-        model: &Model,
-        batch: &FeatureBatch<'_>,
+        found: &Predictions,
+        indices: &[u32],
         dataset: &dyn Dataset,
     ) -> Result<RecordBatch, ModelError> {
-        let found = self.classify(model, batch.features)?;
-        let paths = batch.indices.iter().map(|&index| dataset.path(index as usize));
+        let paths = indices.iter().map(|&index| dataset.path(index as usize));
         let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from_iter_values(paths))];
         for rank in 0..self.top {
             let class = || found.classes.iter().skip(rank).step_by(self.top).map(|&place| self.class(place));
@@ -220,7 +221,7 @@ impl Predictor {
             columns.push(Arc::new(Int32Array::from_iter_values(class().map(|(number, _)| number))));
             columns.push(Arc::new(StringArray::from_iter_values(class().map(|(_, name)| name))));
             if rank == 0 {
-                columns.push(Arc::new(given_labels(dataset, batch.indices)));
+                columns.push(Arc::new(given_labels(dataset, indices)));
             }
             columns.push(Arc::new(Float32Array::from_iter_values(probability())));
             if rank == 0 {

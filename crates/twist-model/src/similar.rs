@@ -8,7 +8,8 @@ use twist_io::Refused;
 use twist_nn::FeatureKind;
 
 use crate::{
-    EvalInput, FeatureSet, Model, ModelError, Predictor, StreamEvent, nearest, stream_features, unit_rows,
+    EvalInput, FeatureBatch, FeatureSet, Model, ModelError, Predictor, StreamEvent, nearest, stream_features,
+    unit_rows,
 };
 
 /// Frozen features that can be searched by cosine similarity.
@@ -95,9 +96,11 @@ impl<'a> SimilarImages<'a> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
+        let indices: Vec<u32> = rows.iter().map(|&row| self.bank.indices[row]).collect();
         let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
         let features = self.bank.rows.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
-        let found = predictor.classify(self.model, &features)?;
+        let batch = FeatureBatch { indices: &indices, features: &features };
+        let found = predictor.classify(self.model, &batch)?;
         Ok(found.classes.iter().step_by(found.top).copied().collect())
     }
 

@@ -16,7 +16,7 @@ use crate::error::raised;
 /// A fixed, ordered collection of images: what the command line calls DATA, in its order.
 ///
 /// Args:
-///     data: A folder, one image, a pattern, a list, tar shards, parquet files or CIFAR batches.
+///     data: A folder, one image, a pattern, a list, tar shards, zip archives, parquet files or CIFAR batches.
 ///     labels: `auto` (what the data says), `folder` (sub-folders), `coarse`, `none`, or a list file.
 ///
 /// `len(images)` is their number N; `images[i]` are the pixels of one, upright, uint8 [height, width, 3].

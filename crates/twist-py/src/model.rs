@@ -237,7 +237,7 @@ impl Model {
             let mut found = Found::new(&predictor, dataset.len());
             found.warning = warning;
             found.heard = opened.stream((&dataset, kept), unreadable, stop, |batch| {
-                found.add(&predictor, batch.indices, &predictor.classify(&opened.model, batch.features)?);
+                found.add(&predictor, batch.indices, &predictor.classify(&opened.model, &batch)?);
                 Ok(())
             })?;
             Ok(found)

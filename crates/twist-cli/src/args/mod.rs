@@ -35,8 +35,8 @@ Start here:
 
 DATA is a folder of images (sub-folders are classes when there are any), one image, a pattern
 ('photos/*.jpg', in quotes), a list (.txt, .csv), - (paths on standard input), tar shards
-('shards/train-*.tar' or 'train-{000..009}.tar', in quotes), parquet files, CIFAR binary batches,
-or shapes:train, the pictures of the demo.
+('shards/train-*.tar' or 'train-{000..009}.tar', in quotes), zip archives of images, parquet files,
+CIFAR binary batches, or shapes:train, the pictures of the demo.
 
 MODEL is a run folder, a checkpoint, a weight file (from `twist import`), hf:ORG/NAME (a network of
 the Hugging Face hub), or starter (after `twist import starter`).

@@ -26,7 +26,7 @@ const FORMATS: [TableFormat; 3] = [TableFormat::Parquet, TableFormat::Npy, Table
 pub(crate) struct Args {
     #[command(flatten)]
     model: StreamingArgs,
-    /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches
+    /// Folder, image, pattern, list, - (paths on stdin), tar shards, zip, parquet or CIFAR batches
     #[arg(value_name = "DATA")]
     data: String,
     /// The table: .parquet, .npy or .safetensors; the last two with a .csv beside them
@@ -53,11 +53,12 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let schema = embedding_schema(opened.model.card.feature_dim as usize);
     let mut facts = opened.protocol();
     facts["normalized"] = json!(args.normalize);
-    let sink = table_in_file(&twist_io::followed(&args.out), format, &schema, &facts)?;
+    let mut sink = table_in_file(&twist_io::followed(&args.out), format, &schema, &facts)?;
     let dataset = sources::open_all(&args.data, &args.labels, talk)?;
-    let count = stream::into_table(&opened, &dataset, sink, "embedding", talk, |batch, sink| {
+    let count = stream::of_images(&opened, &dataset, "embedding", talk, |batch| {
         sink.push(&embedding_rows(&schema, batch, &*dataset, args.normalize)?)
     })?;
+    sink.finish()?;
     let names = match format {
         TableFormat::Parquet => String::new(),
         _ => format!(", their paths in {}", beside(&twist_io::followed(&args.out)).display()),

@@ -30,7 +30,7 @@ an image in DATA; an image of DATA is not listed as its own neighbour.";
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Where to look: folder, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches
+    /// Where to look: folder, pattern, list, - (paths on stdin), tar shards, zip, parquet or CIFAR batches
     #[arg(value_name = "DATA")]
     data: String,
     /// A file, or the path of an image in DATA; may be given several times

@@ -55,7 +55,7 @@ const FEW_IN_A_CLASS: f64 = 5.0;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, mut_arg("out", |out| out.help(OUT)))]
 pub(crate) struct Args {
-    /// Folder, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches, or a file of features; can be left out with --resume --out RUN
+    /// Folder, pattern, list, - (paths on stdin), tar shards, zip, parquet or CIFAR batches, or a file of features; can be left out with --resume --out RUN
     #[arg(value_name = "DATA")]
     data: Option<String>,
     /// Number of classes to discover; auto (for a head on features: as many as the features show) [default: auto for a head, else by the number of images]

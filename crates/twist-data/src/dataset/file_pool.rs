@@ -1,5 +1,6 @@
 //! Opening and reading files: whole ones, and parts of many without locks.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -83,6 +84,15 @@ impl FilePool {
             None => open_file(&shard.path)?.read_exact_at(buffer, offset),
         }
     }
+}
+
+/// File names where they tell the archives apart, whole paths otherwise.
+pub(crate) fn titles(files: &FilePool) -> Vec<String> {
+    let paths = || (0..files.len()).map(|file| files.path(file));
+    let names: Vec<String> =
+        paths().map(|p| p.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect();
+    let distinct: HashSet<&String> = names.iter().collect();
+    if distinct.len() == names.len() { names } else { paths().map(|p| p.display().to_string()).collect() }
 }
 
 /// Opens a file to read. The callers' errors carry the path.

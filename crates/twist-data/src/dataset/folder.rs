@@ -98,7 +98,7 @@ fn remedy(left_out: &[LeftOut]) -> String {
     } else if left_out.iter().any(|l| l.kind.is_some()) {
         "Convert or unpack them first, with the commands named here".to_owned()
     } else {
-        "Give the folder that holds the images: .jpg, .png, .webp, .bmp or .tif files, sub-folders included"
+        "Give the folder that holds the images: .jpg, .png, .webp, .bmp, .tif, .gif or .jxl files, sub-folders included"
             .to_owned()
     }
 }

@@ -3,11 +3,12 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::decode::known_format;
+use crate::decode::Format;
 use crate::foreign::{self, Foreign};
 
 /// Extensions of the formats that are decoded, in lower case.
-const EXTENSIONS: [&str; 10] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "tif", "tiff"];
+const EXTENSIONS: [&str; 12] =
+    ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "tif", "tiff", "gif", "jxl"];
 
 /// The extension of a file name as written: what follows the last dot, if anything stands before it.
 fn written_extension(name: &[u8]) -> Option<&[u8]> {
@@ -46,7 +47,7 @@ impl Kind {
             return Self::Other(None);
         };
         let begin = begin();
-        if known_format(&begin).is_some() && !named.is_raw() {
+        if Format::of(&begin).is_some() && !named.is_raw() {
             return Self::Image;
         }
         Self::Other(foreign::by_content(&begin).or(Some(named)))
@@ -91,10 +92,10 @@ mod tests {
 
     #[test]
     fn extensions() {
-        for name in ["a.jpg", "b/c.JPEG", "x.y.png", "x.TIF", "dir.d/x.webp"] {
+        for name in ["a.jpg", "b/c.JPEG", "x.y.png", "x.TIF", "dir.d/x.webp", "a.gif", "a.JXL"] {
             assert!(is_image(name.as_bytes()), "{name}");
         }
-        for name in ["jpg", ".jpg", "a.jpg.txt", "dir.jpg/x", "x.gif", "x."] {
+        for name in ["jpg", ".jpg", "a.jpg.txt", "dir.jpg/x", "x.avif", "x."] {
             assert!(!is_image(name.as_bytes()), "{name}");
         }
         assert_eq!(base_name(b"a/b/c.png"), b"c.png");

@@ -13,6 +13,8 @@ mod cifar;
 
 mod tar;
 
+mod zip;
+
 #[cfg(feature = "parquet")]
 mod parquet;
 
@@ -47,6 +49,7 @@ mod left_out;
 mod names;
 mod pattern;
 mod real;
+mod remote;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -13,6 +13,7 @@ use super::list::List;
 use super::options::{LabelSource, OpenOptions, Splits};
 use super::spec::{FoundFiles, resolve};
 use super::tar::TarShards;
+use super::zip::Zips;
 use crate::DataError;
 use crate::foreign::{self, Foreign};
 use crate::synth::Shapes;
@@ -25,6 +26,7 @@ use crate::synth::Shapes;
 /// * a list, `.txt` (`path` or `path<tab>label` per line) or `.csv` (columns `path`, `label`);
 /// * CIFAR-10 or CIFAR-100 binary batches, a file or their folder (its training batches);
 /// * tar shards, `data-*.tar` or `data-{000..004}.tar`, or the folder they lie in;
+/// * zip archives of images, one or several, or the folder they lie in;
 /// * parquet files in the Hugging Face image layout, likewise;
 /// * `shapes:train` or `shapes:test`, the embedded data set.
 ///
@@ -72,6 +74,7 @@ fn opened(spec: &str, options: &OpenOptions) -> Result<Arc<dyn Dataset>, DataErr
         FoundFiles::List(path) => Arc::new(List::open(&path)?),
         FoundFiles::Cifar(batches) => Arc::new(Cifar::open(batches, coarse)?),
         FoundFiles::Tar(paths) => Arc::new(TarShards::open(paths, folders, splits)?),
+        FoundFiles::Zip(paths) => Arc::new(Zips::open(paths, folders, splits)?),
         FoundFiles::Parquet(paths) => open_parquet(paths, &options.labels)?,
     };
     with_labels(images, &options.labels)

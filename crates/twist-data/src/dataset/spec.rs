@@ -11,8 +11,9 @@ use super::cifar::Batches;
 use super::class_folders::is_split;
 use super::kinds::{Kind, begin_of_file, extension, is_image};
 use super::pattern::{expand, is_pattern};
+use super::remote;
 use crate::DataError;
-use crate::decode::known_format;
+use crate::decode::Format;
 use crate::error::SUPPORTED;
 use crate::foreign::{self, Foreign};
 use crate::synth::Split;
@@ -28,6 +29,7 @@ pub(crate) enum FoundFiles {
     List(PathBuf),
     Cifar(Batches),
     Tar(Vec<PathBuf>),
+    Zip(Vec<PathBuf>),
     Parquet(Vec<PathBuf>),
 }
 
@@ -40,6 +42,9 @@ pub(crate) fn resolve(spec: &str, splits: Splits) -> Result<FoundFiles, DataErro
         return embedded(spec, split);
     }
     let path = Path::new(spec);
+    if let Some(refused) = remote::refused(spec).filter(|_| !path.exists()) {
+        return Err(refused.into());
+    }
     // Asks for the metadata itself, so that a refused parent folder is not taken for a missing file.
     match path.metadata() {
         Ok(metadata) if metadata.is_dir() => folder(path, splits),
@@ -86,7 +91,7 @@ fn folder(path: &Path, splits: Splits) -> Result<FoundFiles, DataError> {
     };
     let holds_images = paths.iter().any(|p| p.is_dir() && !is_hidden(p) || is_image(name(p).as_bytes()));
     if !holds_images {
-        for kind in ["tar", "parquet"] {
+        for kind in ["tar", "parquet", "zip"] {
             let shards = of_kind(kind);
             if !shards.is_empty() {
                 if splits == Splits::Refuse {
@@ -144,6 +149,7 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<FoundFiles, DataError> {
     };
     match kinds.first().map_or("", String::as_str) {
         "tar" => Ok(FoundFiles::Tar(paths)),
+        "zip" => Ok(FoundFiles::Zip(paths)),
         "parquet" => Ok(FoundFiles::Parquet(paths)),
         "bin" => Batches::of_files(paths).map(FoundFiles::Cifar),
         "txt" | "csv" => only(paths).map(FoundFiles::List),
@@ -151,7 +157,7 @@ fn files(spec: &str, paths: Vec<PathBuf>) -> Result<FoundFiles, DataError> {
             unknown("CIFAR for Python; download the binary version")
         }
         // What somebody names one by one is told by its content, whatever it is called.
-        _ if paths.iter().all(|path| known_format(&begin_of_file(path)).is_some()) => {
+        _ if paths.iter().all(|path| Format::of(&begin_of_file(path)).is_some()) => {
             Ok(FoundFiles::Images(paths, Vec::new()))
         }
         extension => {

@@ -1,6 +1,6 @@
 //! Reasons why bytes cannot be decoded as an image.
 
-use image::ImageFormat;
+use super::format::NAMES;
 
 /// Why an image could not be decoded. The caller, which knows the path, adds it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -10,11 +10,11 @@ pub enum DecodeError {
     #[error("the file is empty (0 bytes): remove it or copy it again")]
     Empty,
     /// The first bytes belong to a format that is known and not read.
-    #[error("its content is {name}, not JPEG, PNG, WebP, BMP or TIFF: {remedy}")]
+    #[error("its content is {name}, not an image of a supported format ({NAMES}): {remedy}")]
     OtherFormat { name: &'static str, remedy: &'static str },
     /// The first bytes do not belong to any format that is known.
     #[error(
-        "not an image of a supported format (JPEG, PNG, WebP, BMP, TIFF): it starts with \"{start}\"; convert it or \
+        "not an image of a supported format ({NAMES}): it starts with \"{start}\"; convert it or \
          remove it"
     )]
     UnknownFormat { start: String },
@@ -53,14 +53,4 @@ pub enum DecodeError {
         "{format} with {what} is not supported: convert the file, for example with `magick FILE OUT.png`"
     )]
     Unsupported { format: &'static str, what: String },
-}
-
-pub(super) fn name_of(format: ImageFormat) -> &'static str {
-    match format {
-        ImageFormat::Jpeg => "JPEG",
-        ImageFormat::Png => "PNG",
-        ImageFormat::WebP => "WebP",
-        ImageFormat::Bmp => "BMP",
-        _ => "TIFF",
-    }
 }

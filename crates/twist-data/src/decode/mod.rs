@@ -15,21 +15,23 @@
 
 mod decoded;
 mod error;
+mod format;
 mod limits;
 mod note;
 
+mod gif;
 mod jpeg;
+mod jpeg_xl;
 mod plain;
 mod png;
 mod tiff;
 
 mod samples;
 
-use image::ImageFormat;
-
 use self::decoded::{Decoded, swaps_sides, upright};
 pub use self::error::DecodeError;
-use self::error::name_of;
+pub(crate) use self::format::Format;
+pub(crate) use self::jpeg_xl::channels as jpeg_xl_channels;
 pub use self::limits::DecodeLimits;
 pub(crate) use self::limits::MAX_FILE_BYTES;
 pub use self::note::DecodeNote;
@@ -75,10 +77,12 @@ impl Decoder {
         let format = format_of(bytes)?;
         let limits = &self.limits;
         let Decoded { image, orientation, note } = guarded(format, || match format {
-            ImageFormat::Jpeg => jpeg::decode(bytes, limits),
-            ImageFormat::Png => png::decode(bytes, limits),
-            ImageFormat::Tiff => tiff::decode(bytes, limits),
-            _ => plain::decode(bytes, format, limits),
+            Format::Jpeg => jpeg::decode(bytes, limits),
+            Format::Png => png::decode(bytes, limits),
+            Format::Tiff => tiff::decode(bytes, limits),
+            Format::Gif => gif::decode(bytes, limits),
+            Format::JpegXl => jpeg_xl::decode(bytes, limits),
+            Format::WebP | Format::Bmp => plain::decode(bytes, format, limits),
         })?;
         if swaps_sides(orientation) {
             limits.check_bytes((image.width, image.height), 2 * 3, bytes.len() as u64)?;
@@ -94,10 +98,12 @@ impl Decoder {
         let format = format_of(bytes)?;
         let limits = &self.limits;
         let ((width, height), orientation) = guarded(format, || match format {
-            ImageFormat::Jpeg => jpeg::dimensions(bytes),
-            ImageFormat::Png => png::dimensions(bytes, limits),
-            ImageFormat::Tiff => tiff::dimensions(bytes, limits),
-            _ => plain::dimensions(bytes, format, limits),
+            Format::Jpeg => jpeg::dimensions(bytes),
+            Format::Png => png::dimensions(bytes, limits),
+            Format::Tiff => tiff::dimensions(bytes, limits),
+            Format::Gif => gif::dimensions(bytes, limits),
+            Format::JpegXl => jpeg_xl::dimensions(bytes, limits),
+            Format::WebP | Format::Bmp => plain::dimensions(bytes, format, limits),
         })?;
         limits.check_size(width, height)?;
         Ok(if swaps_sides(orientation) { (height, width) } else { (width, height) })
@@ -106,36 +112,21 @@ impl Decoder {
 
 /// Runs a decoder, and makes an error of a panic in it: one defect in a dependency that one file in a million brings to
 /// light must not end a run of days. Each image gets a new decoder, so no broken state survives.
-fn guarded<T>(
-    format: ImageFormat,
-    decode: impl FnOnce() -> Result<T, DecodeError>,
-) -> Result<T, DecodeError> {
+fn guarded<T>(format: Format, decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode)).unwrap_or_else(|_| {
         Err(DecodeError::Damaged {
-            format: name_of(format),
+            format: format.name(),
             reason: "its decoder panicked, as printed above".to_owned(),
         })
     })
 }
 
-/// The format that the first bytes belong to, if it is one that is decoded.
-pub(crate) fn known_format(bytes: &[u8]) -> Option<ImageFormat> {
-    use ImageFormat::{Bmp, Jpeg, Png, Tiff, WebP};
-    let is_big_tiff = bytes.starts_with(b"II+\0\x08\0\0\0") || bytes.starts_with(b"MM\0+\0\x08\0\0");
-    match image::guess_format(bytes) {
-        Ok(format @ (Jpeg | Png | WebP | Bmp | Tiff)) => Some(format),
-        _ if is_big_tiff => Some(Tiff),
-        // There may be stray bytes before the first segment, as between any two.
-        _ => bytes.starts_with(b"\xff\xd8").then_some(Jpeg),
-    }
-}
-
 /// The format, or what the bytes are instead.
-fn format_of(bytes: &[u8]) -> Result<ImageFormat, DecodeError> {
+fn format_of(bytes: &[u8]) -> Result<Format, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
-    known_format(bytes).ok_or_else(|| match foreign::by_content(bytes) {
+    Format::of(bytes).ok_or_else(|| match foreign::by_content(bytes) {
         Some(kind) => DecodeError::OtherFormat { name: kind.name, remedy: kind.remedy },
         None => DecodeError::UnknownFormat { start: bytes[..bytes.len().min(16)].escape_ascii().to_string() },
     })

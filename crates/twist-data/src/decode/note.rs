@@ -20,6 +20,11 @@ pub enum DecodeNote {
         /// How to have them as images of their own.
         remedy: &'static str,
     },
+    /// A file without the mark of its end, whose picture is complete.
+    NoEnd {
+        /// What it is.
+        format: &'static str,
+    },
     /// Samples of more than 8 bits of which only the lowest are used: scaled as their type says, the image is almost black.
     FewBits {
         /// Bits that the largest sample has.
@@ -55,6 +60,12 @@ impl std::fmt::Display for DecodeNote {
             }
             Self::Further { what, remedy } => {
                 write!(f, "it holds {what}, and only the first is read: {remedy}")
+            }
+            Self::NoEnd { format } => {
+                write!(
+                    f,
+                    "the {format} has no mark of its end, but its picture is complete; copy it again if it had several"
+                )
             }
             Self::FewBits { used, depth } => write!(
                 f,

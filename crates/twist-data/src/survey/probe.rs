@@ -1,34 +1,29 @@
 //! Format and channels of an image file, from its first bytes.
 
-use image::ImageFormat;
-
-use crate::decode::known_format;
+use crate::decode::{Format, jpeg_xl_channels};
 
 /// Name of the format and kind of channels: `("PNG", "palette")`, `("TIFF", "RGB 16-bit")`.
 pub(crate) fn probe(bytes: &[u8]) -> Option<(&'static str, String)> {
-    let (name, channels) = match known_format(bytes)? {
-        ImageFormat::Jpeg => ("JPEG", jpeg(bytes)),
-        ImageFormat::Png => ("PNG", png(bytes)),
-        ImageFormat::WebP => ("WebP", webp(bytes)),
-        ImageFormat::Bmp => ("BMP", bmp(bytes)),
-        _ => ("TIFF", tiff(bytes)),
+    let format = Format::of(bytes)?;
+    let channels = match format {
+        Format::Jpeg => jpeg(bytes),
+        Format::Png => png(bytes),
+        Format::WebP => webp(bytes),
+        Format::Bmp => bmp(bytes),
+        Format::Tiff => tiff(bytes),
+        Format::Gif => Some("palette".to_owned()),
+        Format::JpegXl => jpeg_xl_channels(bytes).map(|(kind, bits)| with_depth(kind, bits)),
     };
-    Some((name, channels.unwrap_or_else(|| "unknown".to_owned())))
+    Some((format.name(), channels.unwrap_or_else(|| "unknown".to_owned())))
 }
 
 /// The extension that files of this content have, or `None` for what is not a supported image.
-pub(crate) fn extension_of(bytes: &[u8]) -> Option<&'static str> {
-    Some(match known_format(bytes)? {
-        ImageFormat::Jpeg => "jpg",
-        ImageFormat::Png => "png",
-        ImageFormat::WebP => "webp",
-        ImageFormat::Bmp => "bmp",
-        _ => "tif",
-    })
+pub fn extension_of(bytes: &[u8]) -> Option<&'static str> {
+    Format::of(bytes).map(Format::extension)
 }
 
 /// The extension, as [`extension_of`] writes it, that the name of a file has; `None` for what is not one of a supported image.
-pub(crate) fn extension_of_name(name: &str) -> Option<&'static str> {
+pub fn extension_of_name(name: &str) -> Option<&'static str> {
     let (_, extension) = name.rsplit_once('.')?;
     Some(match extension.to_ascii_lowercase().as_str() {
         "jpg" | "jpeg" | "jpe" | "jfif" => "jpg",
@@ -36,6 +31,8 @@ pub(crate) fn extension_of_name(name: &str) -> Option<&'static str> {
         "webp" => "webp",
         "bmp" | "dib" => "bmp",
         "tif" | "tiff" => "tif",
+        "gif" => "gif",
+        "jxl" => "jxl",
         _ => return None,
     })
 }
@@ -151,7 +148,7 @@ fn tiff(bytes: &[u8]) -> Option<String> {
 mod tests {
     use std::io::Cursor;
 
-    use image::{DynamicImage, ImageBuffer};
+    use image::{DynamicImage, ImageBuffer, ImageFormat};
 
     use super::*;
 
@@ -183,6 +180,15 @@ mod tests {
             (&rgba, ImageFormat::WebP, "WebP", "RGBA"),
         ] {
             assert_eq!(written(image, format), Some((name, channels.to_owned())), "{format:?}");
+        }
+        let files: [(&[u8], &str, &str); 4] = [
+            (include_bytes!("../../tests/all/files/indices.gif"), "GIF", "palette"),
+            (include_bytes!("../../tests/all/files/gray.jxl"), "JPEG XL", "gray"),
+            (include_bytes!("../../tests/all/files/alpha.jxl"), "JPEG XL", "RGBA"),
+            (include_bytes!("../../tests/all/files/turned.jxl"), "JPEG XL", "RGB"),
+        ];
+        for (bytes, name, channels) in files {
+            assert_eq!(probe(bytes), Some((name, channels.to_owned())));
         }
         assert_eq!(probe(b"just text"), None);
         assert_eq!(probe(b"\xff\xd8\xff"), Some(("JPEG", "unknown".to_owned())));

@@ -213,8 +213,8 @@ fn what_is_no_image_says_what_it_is() {
     assert!(matches!(decode(b"").unwrap_err(), DecodeError::Empty));
     let error = decode(b"hello, I am text named .jpg").unwrap_err();
     assert!(matches!(&error, DecodeError::UnknownFormat { start } if start.contains("hello")), "{error:?}");
-    let error = decode(b"GIF89a and so on").unwrap_err();
-    assert!(matches!(error, DecodeError::OtherFormat { name: "a GIF image", .. }), "{error:?}");
+    let error = decode(b"8BPS and so on").unwrap_err();
+    assert!(matches!(error, DecodeError::OtherFormat { name: "a Photoshop document", .. }), "{error:?}");
 }
 
 proptest! {

@@ -208,7 +208,7 @@ fn misspelt_paths_suggest_what_exists() {
 fn files_of_other_kinds_say_what_to_do() {
     let place = Workplace::new();
     for (name, expected) in
-        [("a.tar.gz", "unpack"), ("a.zip", "unpack"), ("a.mp4", ".mp4"), ("README", "no extension")]
+        [("a.tar.gz", "unpack"), ("a.7z", "unpack"), ("a.mp4", ".mp4"), ("README", "no extension")]
     {
         place.write(name, b"x");
         let error = place.error(name);
@@ -245,4 +245,27 @@ fn names_that_are_not_text_open() {
     let data = place.open("").unwrap();
     assert_eq!(paths(data.as_ref()), ["a/1.png", "a/\\xff.png"]);
     assert_eq!(bytes(data.as_ref(), 1), png(4));
+}
+
+#[test]
+fn databases_and_addresses_come_with_a_remedy() {
+    let place = Workplace::new();
+    let page = [&[0; 16][..], b"\xde\xc0\xef\xbe\x01\0\0\0", &[0; 4072]].concat();
+    place.write("images.lmdb/data.mdb", &page);
+    place.write("images.lmdb/lock.mdb", &[0; 100]);
+    for name in ["images.lmdb", "images.lmdb/data.mdb"] {
+        let error = place.error(name);
+        assert!(error.contains("an LMDB database") && error.contains("docs/data.md"), "{name}: {error}");
+    }
+    for (spec, command) in [
+        ("s3://bucket/photos", "aws s3 sync"),
+        ("gs://bucket/shards/*.tar", "gcloud storage cp"),
+        ("https://example.org/photos.zip", "curl -LO"),
+    ] {
+        let error = twist_data::open(spec, &twist_data::OpenOptions::default()).err().unwrap().to_string();
+        assert!(
+            error.contains(spec) && error.contains("download them first") && error.contains(command),
+            "{error}"
+        );
+    }
 }

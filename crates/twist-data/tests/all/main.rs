@@ -3,9 +3,9 @@
 //! - `reference`, `image_ops`, `crop_statistics`, `operations`: values computed by Pillow and torchvision;
 //! - `augmentation`: views at odd sizes, steady state;
 //! - `rand_augment`, `views`: distributions of RandAugment and erasing, and the policies in the documentation;
-//! - `decoding`, `odd_images`: formats, damage, limits, and what is rare;
+//! - `decoding`, `odd_images`, `frames`: formats, damage, limits, and what is rare;
 //! - `loader`: order, replacement, shutdown;
-//! - `folders`, `lists`, `cifar`, `shards`, `tables`: the readers, on sound and on damaged files;
+//! - `folders`, `lists`, `cifar`, `shards`, `zips`, `tables`: the readers, on sound and on damaged files;
 //! - `official`: the data sets of the transfer evaluation, as their authors publish them;
 //! - `seeds`: what the fuzz target begins with;
 //! - `packing`, `survey`, `caching`, `stamps`: what works on any data set.
@@ -16,6 +16,7 @@ mod cifar;
 mod crop_statistics;
 mod decoding;
 mod folders;
+mod frames;
 mod image_ops;
 mod lists;
 mod loader;
@@ -36,3 +37,4 @@ mod tables;
 mod tiffs;
 mod views;
 mod workplace;
+mod zips;

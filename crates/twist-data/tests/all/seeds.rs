@@ -1,6 +1,7 @@
 //! Seeds for the fuzz target `dataset`: a small data set of every kind in one file, honest and lying. With `TWIST_FUZZ_SEEDS`
 //! they are written into that folder.
 
+use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,11 +9,14 @@ use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use crate::workplace::{Workplace, png};
 
 /// The names that the fuzz target gives to its inputs, by their first byte.
-const NAMES: [&str; 5] = ["shard.tar", "data_batch_1.bin", "list.txt", "list.csv", "train.parquet"];
+const NAMES: [&str; 6] =
+    ["shard.tar", "data_batch_1.bin", "list.txt", "list.csv", "train.parquet", "photos.zip"];
 
 /// A table of three images, with labels or without.
 fn table(with_labels: bool) -> Vec<u8> {
@@ -60,6 +64,18 @@ fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
+/// A zip archive of two images, one deflated and one stored.
+fn zipped() -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, method) in
+        [("cat/1.png", CompressionMethod::Deflated), ("dog/2.png", CompressionMethod::Stored)]
+    {
+        writer.start_file(name, SimpleFileOptions::default().compression_method(method)).unwrap();
+        writer.write_all(&png(1)).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
 /// Kind and content of each seed, and whether it opens.
 fn seeds() -> Vec<(usize, Vec<u8>, bool)> {
     let image = png(1);
@@ -73,6 +89,8 @@ fn seeds() -> Vec<(usize, Vec<u8>, bool)> {
         (1, vec![3; 3073], true),
         (2, b"a.png\t3\n".to_vec(), false),
         (3, b"path,label\na.png,-1\n".to_vec(), false),
+        (5, zipped(), true),
+        (5, zipped()[..100].to_vec(), false),
     ];
     for with_labels in [true, false] {
         let table = table(with_labels);
@@ -104,7 +122,7 @@ fn every_seed_opens_or_is_refused() {
             fs_err::write(folder.join(format!("seed-{number:02}")), bytes).unwrap();
         }
     }
-    assert_eq!(opened, 5);
+    assert_eq!(opened, 6);
 }
 
 #[test]

@@ -48,6 +48,9 @@ fn compressed_archives_say_how_to_unpack_them() {
     for (begin, what, command) in cases {
         let content = [begin, &[7; 2000]].concat();
         for name in ["a.tar", "a.tar.gz", "a.tgz", "a.zip", "a.parquet", "a.csv", "a.bin", "a"] {
+            if name == "a.zip" && what == "a ZIP archive" {
+                continue; // it is what its name says
+            }
             place.write(name, &content);
             let error = place.error(name);
             assert!(error.contains(what) && error.contains(command), "{name}: {error}");

@@ -16,7 +16,8 @@ use twist_eval::linear::{AugmentedLinear, AugmentedResult, augmented_linear};
 use twist_eval::{LabelBudget, LabelledImages, Surroundings};
 use twist_io::splitmix;
 use twist_model::{
-    BackboneCard, ClassSource, EvalInput, FeatureCache, FeatureScaling, Model, ModelCard, Predictor, Watch,
+    BackboneCard, ClassSource, EvalInput, FeatureBatch, FeatureCache, FeatureScaling, Model, ModelCard,
+    Predictor, Watch,
 };
 use twist_nn::FeatureKind;
 use twist_run::{ClusterNames, Event, EventKind, Metrics, OnExisting, Recorder, RunError, RunFolder, figure};
@@ -614,7 +615,8 @@ fn mean_probability(model: &Model, images: &Arc<dyn Dataset>) -> f64 {
     let cache = FeatureCache::off();
     let features = cache.features(model, &input, FeatureKind::Last, images, &mut |_| ()).unwrap();
     let predictor = Predictor::new(model, ClassSource::Labels, &ClusterNames::new(4), 1).unwrap();
-    let found = predictor.classify(model, &features.rows).unwrap();
+    let batch = FeatureBatch { indices: &features.indices, features: &features.rows };
+    let found = predictor.classify(model, &batch).unwrap();
     found.probabilities.iter().map(|&p| f64::from(p)).sum::<f64>() / found.probabilities.len() as f64
 }
 

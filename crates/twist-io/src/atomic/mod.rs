@@ -117,4 +117,13 @@ impl AtomicFile {
         let Self { path, unfinished } = self;
         unfinished.finish(&path).map_err(|source| IoError::os("write", &path, None, source))
     }
+
+    /// As [`AtomicFile::finish`], where nothing may have the name yet.
+    ///
+    /// # Errors
+    /// As [`write_atomic`], and [`io::ErrorKind::AlreadyExists`] where something has the name: it stays as it is.
+    pub fn finish_new(self) -> Result<(), IoError> {
+        let Self { path, unfinished } = self;
+        unfinished.finish_new(&path).map_err(|source| IoError::os("write", &path, None, source))
+    }
 }

@@ -60,11 +60,25 @@ impl Unfinished {
         if self.name.is_some() { self.writer.get_ref().sync_all() } else { Ok(()) }
     }
 
-    pub(super) fn finish(mut self, path: &Path) -> io::Result<()> {
+    /// Gives it its name, in the place of what had it before.
+    pub(super) fn finish(self, path: &Path) -> io::Result<()> {
+        self.named(path, |name| name.persist(path))
+    }
+
+    /// Gives it its name, unless something has it.
+    pub(super) fn finish_new(self, path: &Path) -> io::Result<()> {
+        self.named(path, |name| name.persist_noclobber(path))
+    }
+
+    fn named(
+        mut self,
+        path: &Path,
+        persist: impl FnOnce(TempPath) -> Result<(), tempfile::PathPersistError>,
+    ) -> io::Result<()> {
         self.seal()?;
         let Self { writer, name } = self;
         let Some(name) = name else { return Ok(()) };
-        name.persist(path).map_err(|failed| failed.error)?;
+        persist(name).map_err(|failed| failed.error)?;
         drop(writer); // and with it the lock, which is needed as long as the file has its unfinished name
         fs::File::open(folder_of(path))?.sync_all()
     }

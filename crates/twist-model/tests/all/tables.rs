@@ -203,7 +203,11 @@ impl Write for Shared {
 fn predicted(predictor: &Predictor, dataset: &Arc<dyn Dataset>) -> Vec<String> {
     let (out, schema, model) = (Shared::default(), predictor.schema(), model());
     let mut sink = table_in_stream(Box::new(out.clone()), &schema).unwrap();
-    stream(dataset, |batch| sink.push(&predictor.rows(&schema, &model, &batch, &**dataset)?)).0.unwrap();
+    let push = |batch: FeatureBatch<'_>| {
+        let found = predictor.classify(&model, &batch)?;
+        sink.push(&predictor.rows(&schema, &found, batch.indices, &**dataset)?)
+    };
+    stream(dataset, push).0.unwrap();
     sink.finish().unwrap();
     let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
     text.lines().map(str::to_string).collect()
@@ -218,8 +222,9 @@ fn probabilities_of_merged_classes_add_up() {
     let plain = Predictor::new(&model, ClassSource::Discovered, &ClusterNames::new(5), 9).unwrap();
     let merged = Predictor::new(&model, ClassSource::Discovered, &names, 9).unwrap();
     assert_eq!((plain.len(), merged.len()), (5, 3));
-    let (each, sums) =
-        (plain.classify(&model, &features).unwrap(), merged.classify(&model, &features).unwrap());
+    let indices: Vec<u32> = (0..40).collect();
+    let batch = FeatureBatch { indices: &indices, features: &features };
+    let (each, sums) = (plain.classify(&model, &batch).unwrap(), merged.classify(&model, &batch).unwrap());
     assert_eq!((each.top, sums.top), (5, 3), "no more than there are");
     let direct = model.head_probabilities(&features).unwrap();
     for row in 0..40 {
@@ -313,4 +318,73 @@ fn places_that_cannot_be_written_are_refused_at_once() {
         table_in_file(&folder.path().join("c.npy"), TableFormat::Npy, &predictions, &serde_json::Value::Null);
     assert!(numbers.err().unwrap().to_string().contains(".parquet"));
     assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1, "nothing is left");
+}
+
+/// The bits of what `predictor` says of features `[N, D]` that come in batches of `size`.
+fn bits(predictor: &Predictor, model: &Model, indices: &[u32], features: &Tensor, size: usize) -> Vec<u32> {
+    let of = |(number, indices): (usize, &[u32])| {
+        let rows = features.narrow(0, (number * size) as i64, indices.len() as i64);
+        let found = predictor.classify(model, &FeatureBatch { indices, features: &rows }).unwrap();
+        found.probabilities.into_iter().map(f32::to_bits).collect::<Vec<u32>>()
+    };
+    indices.chunks(size).enumerate().flat_map(of).collect()
+}
+
+#[test]
+fn probabilities_do_not_depend_on_the_batch() {
+    // As wide as those of real networks: sums of 512 numbers are where the order shows.
+    let head = HeadCard { hidden_dim: 512, dim: 100, activation: Activation::Relu, norm: true };
+    let classifier = ClassifierCard { classes: 20, names: Vec::new(), temperature: Some(1.5) };
+    let wide = ModelCard {
+        backbone: None,
+        feature_dim: 512,
+        head: Some(head),
+        classifier: Some(classifier),
+        feature_scaling: FeatureScaling::UnitLength,
+        ..card()
+    };
+    let model = Model::new(wide, Device::Cpu, 0).unwrap();
+    let features = Tensor::randn([300, 512], (Kind::Float, Device::Cpu));
+    let indices: Vec<u32> = (0..300).collect();
+    let readable: Vec<u32> = indices.iter().copied().filter(|index| index % 7 != 3).collect();
+    let places: Vec<i64> = readable.iter().map(|&index| i64::from(index)).collect();
+    let some = features.index_select(0, &Tensor::from_slice(&places));
+    for (source, names) in
+        [(ClassSource::Discovered, ClusterNames::new(100)), (ClassSource::Labels, ClusterNames::new(100))]
+    {
+        let predictor = Predictor::new(&model, source, &names, 1).unwrap();
+        let whole = bits(&predictor, &model, &indices, &features, 300);
+        for size in [1, 5, 16, 33, 128] {
+            assert!(bits(&predictor, &model, &indices, &features, size) == whole, "{source}, {size}");
+        }
+        // Images that cannot be read change nothing for the others.
+        let others: Vec<u32> = readable.iter().map(|&index| whole[index as usize]).collect();
+        assert!(bits(&predictor, &model, &readable, &some, 16) == others, "{source}");
+    }
+}
+
+#[test]
+fn predictions_from_a_cache_are_those_without_bit_for_bit() {
+    let (model, dataset, folder) = (model(), Pictures::broken(90, &[4, 50]), tempfile::tempdir().unwrap());
+    let predictor = Predictor::new(&model, ClassSource::Discovered, &ClusterNames::new(5), 1).unwrap();
+    let streamed = |batch_size: usize| -> Vec<u32> {
+        let (input, mut found) = (EvalInput { batch_size, ..input() }, Vec::new());
+        let take = |batch: FeatureBatch<'_>| {
+            found.extend(predictor.classify(&model, &batch)?.probabilities.into_iter().map(f32::to_bits));
+            Ok(())
+        };
+        stream_features(&model, &input, FeatureKind::Last, &dataset, &mut |_| {}, take).unwrap();
+        found
+    };
+    let first = streamed(16);
+    assert_eq!(first.len(), 88);
+    for batch_size in [7, 64] {
+        assert!(streamed(batch_size) == first, "batches of {batch_size}");
+    }
+    let cache = FeatureCache::at(folder.path().to_owned());
+    // Computed and kept, then mapped.
+    for _ in 0..2 {
+        let kept = cache.features(&model, &input(), FeatureKind::Last, &dataset, &mut |_, _| {}).unwrap();
+        assert!(bits(&predictor, &model, &kept.indices, &kept.rows, 88) == first);
+    }
 }

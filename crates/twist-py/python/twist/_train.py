@@ -72,7 +72,7 @@ def train(
     Ctrl-C saves the run and raises KeyboardInterrupt; ``resume=True`` goes on. A second Ctrl-C ends it at once.
 
     Args:
-        data: Folder, pattern, list, tar shards, parquet or CIFAR batches, or a file of features.
+        data: Folder, pattern, list, tar shards, zip, parquet or CIFAR batches, or a file of features.
         out: Folder of the run; None: the next free ``runs/RECIPE-N``.
         recipe: A built-in recipe (``twist recipes``) or a file that ends in .toml; None: one is made for the images.
         clusters: Number of classes to discover; ``"auto"`` counts them in the features of ``frozen``.

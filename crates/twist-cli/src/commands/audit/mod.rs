@@ -1,7 +1,6 @@
 //! `twist audit`: whether a folder is fit to train on.
 
 mod outliers;
-mod relocate;
 mod shown;
 
 use std::collections::BTreeSet;
@@ -12,11 +11,11 @@ use std::time::Instant;
 use twist_data::{Audit, AuditOptions, Check, Dataset, KeptLooks, SurveyOptions};
 use twist_model::{FeatureCache, TableFormat, finding_rows, finding_schema, table_in_file};
 
-use self::relocate::{How, Relocation};
 use crate::args::UseArgs;
 use crate::bar;
 use crate::digits::{counted, rate, thousands};
 use crate::exit::{Exit, Usage};
+use crate::relocation::{How, Relocation};
 use crate::talk::{Talk, to_stdout};
 use crate::{out_file, sources};
 
@@ -39,11 +38,15 @@ aspect_ratio, size, outlier (with --model).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 something was found (only with --strict).";
 
+/// What to do instead of moving images that are not files.
+const WITHOUT_FILES: &str =
+    "use --out FILE.csv, and leave out the rows with `remove` where the data set is made";
+
 /// Check images before training: copies, leaks, unreadable, blurred and odd ones
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches
+    /// Folder, image, pattern, list, - (paths on stdin), tar shards, zip, parquet or CIFAR batches
     #[arg(value_name = "DATA")]
     data: String,
     /// Other images, of which none should be in DATA, such as those to test with
@@ -97,7 +100,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     let opened = args.model.as_deref().map(|model| args.machine.open(model, talk)).transpose()?;
     let dataset = sources::open_all(&args.data, "none", talk)?;
     if let Some(relocation) = &relocation {
-        relocation.check_files(&*dataset)?;
+        relocation.check_files(&*dataset, WITHOUT_FILES)?;
     }
     let against = args.against.as_deref().map(|other| sources::open_all(other, "none", talk)).transpose()?;
 
@@ -131,7 +134,10 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
         shown::for_people(&audit, args.out.is_some()).into_iter().try_for_each(to_stdout)?;
     }
     if let Some(relocation) = &relocation {
-        talk.say(relocation.apply(&*dataset, &audit.removed())?);
+        let wanted = relocation.with_their_paths(&*dataset, &audit.removed())?;
+        let steps = relocation.look(&*dataset, &wanted)?;
+        relocation.carry_out(&steps, &*dataset, &|_| {})?;
+        talk.say(relocation.said(&steps));
     }
     Ok(if args.strict && !audit.findings.is_empty() { Exit::Found } else { Exit::Done })
 }
@@ -174,13 +180,13 @@ impl Args {
     }
 
     fn relocation(&self) -> anyhow::Result<Option<Relocation>> {
-        let (how, folder) = match (&self.move_to, &self.link_to) {
-            (Some(folder), _) => (How::Move, folder),
-            (None, Some(folder)) => (How::Link, folder),
+        let (flag, how, folder) = match (&self.move_to, &self.link_to) {
+            (Some(folder), _) => ("--move-to", How::Move, folder),
+            (None, Some(folder)) => ("--link-to", How::Link, folder),
             (None, None) => return Ok(None),
         };
         let sources = [Some(self.data.as_str()), self.against.as_deref()];
-        Ok(Some(Relocation::new(how, folder, sources.into_iter().flatten())?))
+        Ok(Some(Relocation::new(flag, how, folder, sources.into_iter().flatten())?))
     }
 
     /// What defines the findings.

@@ -12,7 +12,7 @@ use crate::talk::Talk;
 /// What all three take.
 #[derive(Debug, clap::Args)]
 pub(super) struct Common {
-    /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet, CIFAR batches or shapes:train
+    /// Folder, image, pattern, list, - (paths on stdin), tar shards, zip, parquet, CIFAR batches or shapes:train
     #[arg(value_name = "DATA")]
     pub(super) data: String,
     /// Where labels come from: auto (what DATA contains), folder (every sub-folder is a class), coarse (super-classes of CIFAR-100), none, or a list file

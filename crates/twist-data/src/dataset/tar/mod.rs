@@ -6,7 +6,7 @@
 mod samples;
 mod scan;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use rayon::prelude::*;
@@ -17,7 +17,7 @@ pub(crate) use self::scan::CLASSES_KEY;
 use self::scan::{Damage, Scan, scan};
 use super::class_folders::{Folders, folder_labels, shared};
 use super::classes::{Labels, labelled};
-use super::file_pool::{FilePool, room};
+use super::file_pool::{FilePool, room, titles};
 use super::identity::{Identity, of_pieces};
 use super::left_out::{LeftOut, Leftovers, found};
 use super::names::{NameTable, readable};
@@ -214,15 +214,6 @@ fn written_labels(
     let mut labels = Labels::from_text(written(), &[]).map_err(|reason| misfit(0, reason))?;
     labels.rename(&names);
     Ok(Some(labels))
-}
-
-/// File names where they tell the archives apart, whole paths otherwise.
-fn titles(files: &FilePool) -> Vec<String> {
-    let paths = || (0..files.len()).map(|file| files.path(file));
-    let names: Vec<String> =
-        paths().map(|p| p.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect();
-    let distinct: HashSet<&String> = names.iter().collect();
-    if distinct.len() == names.len() { names } else { paths().map(|p| p.display().to_string()).collect() }
 }
 
 impl Dataset for TarShards {

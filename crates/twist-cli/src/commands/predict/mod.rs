@@ -1,16 +1,23 @@
-//! `twist predict`: the class of each image.
+//! `twist predict`: the class of each image, and the images sorted by it.
+
+mod class_folders;
+mod record;
+mod sort;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use twist_data::Dataset;
 use twist_model::{
-    ClassSource, FeatureBatch, FeatureFile, FeatureRows, Predictor, TableFormat, TableSink, table_in_file,
-    table_in_stream, table_on_terminal,
+    ClassSource, FeatureBatch, FeatureFile, FeatureRows, ModelError, Predictor, TableFormat, TableSink,
+    table_in_file, table_in_stream, table_on_terminal,
 };
 
+use self::sort::Sorting;
 use crate::args::{StreamingArgs, at_least};
+use crate::exit::Usage;
 use crate::model::{Opened, own_labels};
+use crate::relocation::How;
 use crate::screen::Stdout;
 use crate::talk::{Talk, stdout_is_terminal};
 use crate::{names, out_file, sources, stream};
@@ -21,6 +28,8 @@ Examples:
   find photos -name '*.jpg' | twist predict runs/demo-1 -
   twist predict runs/demo-1 'photos/*.jpg' --top 3 --out classes.parquet
   twist predict runs/demo-1 'shards/*.tar' --unsure 0.6 --out classes.jsonl
+  twist predict runs/demo-1 photos/ --sort-into sorted/   links in a folder for each class
+  twist predict runs/demo-1 photos/ --sort-into sorted/ --move --unsure 0.6
 
 The classes are those that training discovered, or those of the labels for a model of `twist
 finetune`. Names and merges of `twist clusters` are used; the probabilities of merged classes are
@@ -28,7 +37,12 @@ added. `unsure` is true if the probability is below the threshold; class and pro
 `label` is the class that DATA gives (sub-folders, or --labels). Images that cannot be read are left
 out and listed. Other commands read the CSV as --labels: `name` is then the label, whatever the
 column `label` contains, and unsure images have none. In CSV, text that begins with = + - or @ gets
-an apostrophe in front, so that spreadsheets do not treat it as a formula.";
+an apostrophe in front, so that spreadsheets do not treat it as a formula.
+
+--sort-into puts the images into a folder for each class; those that are unsure into unsure/CLASS.
+sorted.csv in that folder says what went where. Nothing is deleted or overwritten; if the command is
+stopped, call it again. Without --out there is then no table on stdout, but the number of images in
+each folder.";
 
 /// The formats that hold text.
 const FORMATS: [TableFormat; 3] = [TableFormat::Csv, TableFormat::JsonLines, TableFormat::Parquet];
@@ -39,7 +53,7 @@ const FORMATS: [TableFormat; 3] = [TableFormat::Csv, TableFormat::JsonLines, Tab
 pub(crate) struct Args {
     #[command(flatten)]
     model: StreamingArgs,
-    /// Folder, image, pattern, list, - (paths on stdin), tar shards, parquet or CIFAR batches; or features (.npy, .parquet) for a model of features
+    /// Folder, image, pattern, list, - (paths on stdin), tar shards, zip, parquet or CIFAR batches; or features (.npy, .parquet) for a model of features
     #[arg(value_name = "DATA")]
     data: String,
     /// Classes to name for each image, the most probable first
@@ -60,6 +74,18 @@ pub(crate) struct Args {
     /// Replace the file of --out if it exists
     #[arg(long, requires = "out")]
     force: bool,
+    /// Put the images into a folder for each class: a new or empty one, or one that this command was stopped in
+    #[arg(long, value_name = "DIR")]
+    sort_into: Option<PathBuf>,
+    /// With --sort-into: make symbolic links, DATA stays as it is (the default)
+    #[arg(long, requires = "sort_into", conflicts_with_all = ["copy", "moved"])]
+    link: bool,
+    /// With --sort-into: make copies, also of images in tar shards, zip archives and parquet files
+    #[arg(long, requires = "sort_into", conflicts_with = "moved")]
+    copy: bool,
+    /// With --sort-into: move the images away from DATA
+    #[arg(long = "move", requires = "sort_into")]
+    moved: bool,
 }
 
 /// `--classes`.
@@ -73,6 +99,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     let format_of = |path| stream::format_of(path, &FORMATS, ".csv, .jsonl or .parquet");
     let format = args.out.as_deref().map(format_of).transpose()?;
     args.out.as_deref().map_or(Ok(()), |out| out_file::check(out, args.force))?;
+    let sorting = |folder| Sorting::open(folder, args.how(), &args.data);
+    let mut sorting = args.sort_into.as_deref().map(sorting).transpose()?;
     let opened = args.model.open(talk)?;
     let predictor = predictor(args, &opened, talk)?;
     let schema = predictor.schema();
@@ -84,23 +112,49 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
         _ => None,
     };
     let source = Source::open(args, &opened, talk)?;
+    if let Some(sorting) = &sorting {
+        sorting.check(&**source.images()?)?;
+    }
     let table = if stdout_is_terminal() { table_on_terminal } else { table_in_stream };
-    let sink = file.map_or_else(|| table(Box::new(Stdout), &schema), Ok)?;
+    let mut sink: Option<Box<dyn TableSink>> = match file {
+        None if sorting.is_some() => None,
+        None => Some(table(Box::new(Stdout), &schema)?),
+        file => file,
+    };
     let step = opened.model.step.map_or_else(String::new, |step| format!(", as of step {step}"));
     talk.say(format!("{} {}{step}", predictor.len(), predictor.source()));
-    let write = |batch: &FeatureBatch<'_>, sink: &mut dyn TableSink| {
-        sink.push(&predictor.rows(&schema, &opened.model, batch, &**source.dataset())?)
+    let mut take = |batch: &FeatureBatch<'_>| -> Result<(), ModelError> {
+        let found = predictor.classify(&opened.model, batch)?;
+        if let Some(sorting) = &mut sorting {
+            sorting.add(&predictor, batch.indices, &found);
+        }
+        match &mut sink {
+            Some(sink) => sink.push(&predictor.rows(&schema, &found, batch.indices, &**source.dataset())?),
+            None => Ok(()),
+        }
     };
     let (count, what) = match &source {
         Source::Images(dataset) => {
-            (stream::into_table(&opened, dataset, sink, "predicting", talk, write)?, "images")
+            (stream::of_images(&opened, dataset, "predicting", talk, &mut take)?, "images")
         }
-        Source::Features(rows) => (stream::features_into_table(rows, sink, write)?, "rows"),
+        Source::Features(rows) => (rows.each(|batch| take(&batch))?, "rows"),
     };
+    sink.map_or(Ok(()), TableSink::finish)?;
     if let Some(path) = &args.out {
         talk.say(format!("{count} {what} in {}", path.display()));
     }
-    Ok(())
+    sorting.map_or(Ok(()), |sorting| sorting.finish(&predictor, &**source.dataset(), talk))
+}
+
+impl Args {
+    /// What `--sort-into` does with the images.
+    fn how(&self) -> How {
+        match (self.copy, self.moved) {
+            (true, _) => How::Copy,
+            (_, true) => How::Move,
+            _ => How::Link,
+        }
+    }
 }
 
 /// DATA: images, or features from elsewhere.
@@ -132,6 +186,16 @@ impl Source {
         match self {
             Self::Images(dataset) => dataset,
             Self::Features(rows) => rows.dataset(),
+        }
+    }
+
+    /// The images, to sort them.
+    fn images(&self) -> Result<&Arc<dyn Dataset>, Usage> {
+        match self {
+            Self::Images(dataset) => Ok(dataset),
+            Self::Features(_) => {
+                Err(Usage("DATA holds features, and the command needs images; name those".into()))
+            }
         }
     }
 }
