@@ -73,7 +73,7 @@ pub use names::{load_names, named_weights, names_file, names_of_model, usable_na
 pub use neighbours::{Neighbours, nearest};
 pub use predict::{ClassSource, Predictions, Predictor, given_labels};
 pub use published::{Description, Sizes};
-pub use similar::{Similar, SimilarImages};
+pub use similar::{Similar, SimilarImages, is_one_image};
 pub use stream::{FeatureBatch, StreamEvent, stream_features};
 pub use tables::{
     TableFormat, TableSink, beside, embedding_field, table_in_file, table_in_stream, table_on_terminal,

@@ -69,6 +69,7 @@ impl<'a> SimilarImages<'a> {
             let row = row_of(&|index| dataset.path(index) == wanted);
             return row.map(|row| self.to_row(row, k)).transpose();
         }
+        is_one_image(named, dataset)?;
         let real = fs_err::canonicalize(file).map_err(|error| Refused::reading(file, error))?;
         let names = [file.file_name(), real.file_name()];
         let is_it = |other: PathBuf| {
@@ -134,4 +135,25 @@ impl<'a> SimilarImages<'a> {
             (None, Ok(_)) => row.ok_or(ModelError::NoFeatures),
         }
     }
+}
+/// Checks that `named` does not mean two images: a file, and another image that `dataset` has under this path.
+///
+/// # Errors
+/// It does; the file cannot be looked at.
+pub fn is_one_image(named: &str, dataset: &dyn Dataset) -> Result<(), ModelError> {
+    let file = Path::new(named);
+    let Some(index) =
+        (0..dataset.len()).find(|&index| dataset.path(index) == named).filter(|_| file.is_file())
+    else {
+        return Ok(());
+    };
+    let real = fs_err::canonicalize(file).map_err(|error| Refused::reading(file, error))?;
+    let other = dataset.file(index).and_then(|other| fs_err::canonicalize(other).ok());
+    if other.is_some_and(|other| other == real) {
+        return Ok(());
+    }
+    let what = format!("{named} means two images: a file below the current folder, and another one in DATA");
+    Err(Refused::new(what)
+        .remedy("write ./ before it for the file, or the path of the other one from the current folder")
+        .into())
 }

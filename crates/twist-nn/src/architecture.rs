@@ -50,7 +50,7 @@ pub trait Architecture: fmt::Display + fmt::Debug {
 
     /// Whether timm may call this network so; its names say more than its tensors.
     fn is_called_in_timm(&self, _name: &str) -> bool {
-        true
+        false
     }
 
     /// A network of this width for images of this side as a class of `transformers`.

@@ -115,6 +115,10 @@ impl Architecture for ConvNextArch {
         Usual { activation: Activation::Gelu, filter: Filter::Bicubic, ..Usual::bilinear(224, 256) }
     }
 
+    fn is_called_in_timm(&self, name: &str) -> bool {
+        name.contains("convnext")
+    }
+
     fn classifier_in(&self, library: &str) -> Option<&'static str> {
         match library {
             "timm" => Some("head.fc."),

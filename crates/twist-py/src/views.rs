@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use numpy::{PyArray1, PyArrayDyn, PyArrayMethods};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use torch_ext::{DeviceRequest, Machine};
 use twist_data::{Batch, DataError, Dataset, Loader, Skipped, Splits, ViewGroup};
@@ -40,13 +40,16 @@ impl Views {
     fn new(
         images: &Bound<'_, PyAny>,
         recipe: PathBuf,
-        seed: Option<u64>,
-        batch_size: Option<usize>,
-        threads: Option<usize>,
+        seed: Option<Bound<'_, PyAny>>,
+        batch_size: Option<Bound<'_, PyAny>>,
+        threads: Option<Bound<'_, PyAny>>,
         strict: bool,
     ) -> PyResult<Self> {
         let (py, recipe) = (images.py(), recipe.to_string_lossy().into_owned());
         let text = text_of(&recipe)?;
+        let seed = seed.map(|seed| whole("seed", &seed, 0)).transpose()?;
+        let batch_size = batch_size.map(|size| whole("batch_size", &size, 1)).transpose()?;
+        let threads = threads.map(|threads| whole("threads", &threads, 1)).transpose()?;
         let change =
             |key: &str, value: Option<String>| value.map(|value| Override { key: key.into(), value });
         let seed = change("train.seed", seed.map(|seed| seed.to_string()));
@@ -68,7 +71,8 @@ impl Views {
             }
             _ => images_of(images)?,
         };
-        let machine = Machine::detect(DeviceRequest::Cpu, threads).map_err(raised)?;
+        let machine =
+            Machine::detect(DeviceRequest::Cpu, threads.map(|threads| threads as usize)).map_err(raised)?;
         let threads = machine.threads;
         let plan = TrainPlan::new(&read.config, &DataFacts::of(&*dataset), &machine).map_err(raised)?;
         let dataset = held(&plan.config.data, dataset);
@@ -202,4 +206,18 @@ pub(crate) struct ViewBatch {
     index: Py<PyArray1<i64>>,
     /// Their classes, -1 for none, int64 `[B]`.
     label: Py<PyArray1<i64>>,
+}
+
+/// An argument that is a whole number, `least` or more.
+///
+/// # Errors
+/// `TypeError` for what is not a number, `ValueError` for one that is too small or too large.
+fn whole(name: &str, given: &Bound<'_, PyAny>, least: u64) -> PyResult<u64> {
+    match given.extract::<u64>() {
+        Ok(number) if number >= least => Ok(number),
+        Err(error) if !error.is_instance_of::<PyOverflowError>(given.py()) => Err(error),
+        _ => Err(PyValueError::new_err(format!(
+            "{name}={given}: expected a whole number from {least} to 2**64 - 1"
+        ))),
+    }
 }

@@ -105,6 +105,13 @@ class Views(unittest.TestCase):
         finally:
             broken.unlink()
 
+    def test_numbers_out_of_range_are_value_errors(self):
+        for numbers in (dict(seed=-1), dict(seed=2**64), dict(batch_size=-3), dict(threads=0)):
+            with self.assertRaisesRegex(ValueError, next(iter(numbers))):
+                twist.views(self.photos, self.recipe, **numbers)
+        with self.assertRaises(TypeError):
+            twist.views(self.photos, self.recipe, seed="one")
+
     def test_an_iteration_may_be_left(self):
         views = twist.Views(self.photos, self.recipe)
         for _ in range(20):

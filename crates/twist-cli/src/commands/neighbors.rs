@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use twist_data::{Dataset, Decoder, class_name, pixels, read_image};
 use twist_io::{printable, shown};
-use twist_model::{ClassSource, FeatureSet, Predictor, Similar, SimilarImages};
+use twist_model::{ClassSource, FeatureSet, Predictor, Similar, SimilarImages, is_one_image};
 use twist_nn::FeatureKind;
 
 use crate::args::{ModelArgs, at_least};
@@ -97,6 +97,7 @@ fn check(query: &str, dataset: &dyn Dataset) -> anyhow::Result<()> {
     let mut decoder = Decoder::default();
     let file = Path::new(query);
     if file.is_file() {
+        is_one_image(query, dataset).context("--query")?;
         let image = decoder.decode(&read_image(file)?);
         image.with_context(|| format!("--query: {query} cannot be searched for"))?;
         return Ok(());

@@ -189,10 +189,32 @@ fn a_folder_is_imported_with_what_it_says_or_refused() {
         .run("import net --force --out m.safetensors")
         .exits(0)
         .says(&["mean [0.0, 0.0, 0.0], std [1.0, 1.0, 1.0]"]);
+    // ConvNeXt's processor looks at the fraction alone.
+    let fraction = r#"{"size": {"shortest_edge": 56}, "image_processor_type": "ConvNextImageProcessor", "crop_pct": 0.875,
+        "do_center_crop": true, "crop_size": {"height": 56, "width": 56}, "do_normalize": false}"#;
+    fs_err::write(folder.join("preprocessor_config.json"), fraction).unwrap();
+    place.run("import net --force --out m.safetensors").exits(0).says(&["shorter side 64, centre 56"]);
+    for (said, reason) in [
+        (r#"{"architecture": "convnext_tiny", "pretrained_cfg": {}}"#, "timm's `convnext_tiny`"),
+        (
+            r#"{"architecture": "vit_tiny_patch16_224", "pretrained_cfg": {}}"#,
+            "timm's `vit_tiny_patch16_224`",
+        ),
+        (
+            r#"{"architecture": "resnet50", "pretrained_cfg": {"input_size": [3, 64, 64], "crop_pct": -1}}"#,
+            "`crop_pct` is -1",
+        ),
+        (r#"{"architecture": "resnet50", "pretrained_cfg": {"input_size": [1, 64, 64]}}"#, "1 channels"),
+    ] {
+        fs_err::write(folder.join("config.json"), said).unwrap();
+        place.run("import net --force --out m.safetensors").exits(1).says(&[reason]);
+    }
     place
         .run("import net --revision v1 --out n.safetensors")
         .exits(2)
         .says(&["--revision is for hf:ORG/NAME"]);
+    let two = place.run("import hf:org/net@v1 --revision v2 --out n.safetensors");
+    two.exits(2).says(&["hf:org/net@v1 names a revision"]);
 }
 
 #[test]

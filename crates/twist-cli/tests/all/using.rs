@@ -261,6 +261,13 @@ fn neighbours_of_files_and_of_images_in_the_data() {
     assert!(neighbours.iter().all(|n| (n["cluster"] == 0) == (n["name"] == "zero")), "{found}");
     assert_eq!(found["protocol"]["images"], 16);
 
+    // A file below the current folder that is called as an image of DATA.
+    fs_err::create_dir(place.path("dots")).unwrap();
+    crate::support::picture(7).save(place.path("dots/004.png")).unwrap();
+    let both = place.run(&format!("neighbors run train --query dots/004.png --no-cache {CPU}"));
+    both.exits(1).says(&["dots/004.png means two images", "write ./ before it"]);
+    place.run(&format!("neighbors run train --query ./dots/004.png --no-cache {CPU}")).exits(0);
+    place.run(&format!("neighbors run train --query train/dots/004.png --no-cache {CPU}")).exits(0);
     place
         .run(&format!("neighbors run train --query absent.png --no-cache {CPU}"))
         .exits(2)

@@ -63,6 +63,11 @@ impl HubName {
         self.revision.as_deref().unwrap_or(MAIN)
     }
 
+    /// Whether the name says a revision.
+    pub fn names_revision(&self) -> bool {
+        self.revision.is_some()
+    }
+
     pub(super) fn repo(&self) -> Repo {
         self.repo_at(self.revision())
     }

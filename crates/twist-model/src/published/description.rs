@@ -212,6 +212,8 @@ impl Description {
         // ConvNeXt's processor resizes to the size divided by this fraction and crops, and below 384 pixels alone.
         let fraction = said.crop_pct.or(kind.starts_with("ConvNext").then_some(224.0 / 256.0));
         let truncated = !asked(ROUNDED_CROP);
+        // That processor does not look at these two.
+        let crop = crop.filter(|_| !kind.starts_with("ConvNext"));
         let crops = said.do_center_crop.unwrap_or(crop.is_some());
         self.sizes = match (size, crop.filter(|_| crops)) {
             (Some(size), Some(crop)) => {
@@ -273,9 +275,15 @@ impl Description {
         (self.architecture, self.class_names) = (architecture, label_names);
         (self.mean, self.std) = (said.mean, said.std);
         self.filter = said.interpolation.map(|name| filter(&name)).transpose()?;
-        if let Some([_, height, width]) = said.input_size {
+        if let Some([channels, height, width]) = said.input_size {
+            if channels != 3 {
+                return Err(format!("images have {channels} channels (`input_size`), and Twist's have 3"));
+            }
             let crop = Size::Both(height, width).square()?;
-            let fraction = said.crop_pct.filter(|fraction| (0.1..=1.0).contains(fraction)).unwrap_or(0.875);
+            let fraction = said.crop_pct.unwrap_or(0.875);
+            if !(0.1..=1.0).contains(&fraction) {
+                return Err(format!("`crop_pct` is {fraction}, which is not a fraction between 0.1 and 1"));
+            }
             self.sizes = Some(match said.crop_mode.as_deref() {
                 Some("squash") if fraction == 1.0 => Sizes::Whole { side: crop },
                 None | Some("center") => Sizes::Centre {

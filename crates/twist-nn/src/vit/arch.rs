@@ -322,6 +322,10 @@ impl Architecture for VitArch {
         self.patch
     }
 
+    fn is_called_in_timm(&self, name: &str) -> bool {
+        name.contains("vit") || name.contains("deit")
+    }
+
     fn classifier_in(&self, library: &str) -> Option<&'static str> {
         self.layouts().iter().any(|layout| library == "timm" && layout.name == library).then_some("head.")
     }

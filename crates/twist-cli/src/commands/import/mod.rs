@@ -85,7 +85,15 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     }
     let hub = args.source.to_str().and_then(HubName::of).filter(|_| !args.source.exists()).transpose()?;
     let hub = match (hub, &args.revision) {
-        (Some(name), Some(revision)) => Some(name.at(revision)?),
+        (Some(name), Some(revision)) => {
+            if name.names_revision() {
+                let message = format!(
+                    "{name} names a revision, and --revision {revision} another one: leave one of them out"
+                );
+                return Err(Usage(message).into());
+            }
+            Some(name.at(revision)?)
+        }
         (None, Some(_)) => return Err(Usage("--revision is for hf:ORG/NAME".into()).into()),
         (hub, None) => hub,
     };
