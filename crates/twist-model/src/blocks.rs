@@ -65,12 +65,15 @@ mod tests {
 
     #[test]
     fn runs_fit_into_blocks() {
-        assert_eq!(runs(&[]), [0..0; 0]);
-        assert_eq!(runs(&[5]), [0..1]);
-        assert_eq!(runs(&[0, 1, 31, 32, 33, 100]), [0..3, 3..6]);
-        assert_eq!(runs(&[3, 2, 2, 40]), [0..1, 1..2, 2..4]);
+        let of = |indices: &[u32]| -> Vec<(usize, usize)> {
+            runs(indices).into_iter().map(|run| (run.start, run.end)).collect()
+        };
+        assert!(of(&[]).is_empty());
+        assert_eq!(of(&[5]), [(0, 1)]);
+        assert_eq!(of(&[0, 1, 31, 32, 33, 100]), [(0, 3), (3, 6)]);
+        assert_eq!(of(&[3, 2, 2, 40]), [(0, 1), (1, 2), (2, 4)]);
         let all: Vec<u32> = (0..100).collect();
-        assert_eq!(runs(&all), [0..32, 32..64, 64..96, 96..100]);
+        assert_eq!(of(&all), [(0, 32), (32, 64), (64, 96), (96, 100)]);
     }
 
     #[test]
