@@ -23,8 +23,8 @@ struct Course {
 const OF_FEW: Course = Course { epochs: 600, exaggerated: 180, grid: false };
 const OF_MANY: Course = Course { epochs: 750, exaggerated: 250, grid: true };
 
-/// Each point moves by its gradient times N / 12 (Belkina et al., 2019): a fixed rate would leave large maps crowded. With few points, the
-/// crate's own rate is the usual one.
+/// Each point moves by its gradient times N / 12 (Belkina et al., 2019): a fixed rate would leave large maps crowded. With few
+/// points, the crate's own rate is the usual one.
 const RATE_PER_POINT: f32 = 1.0 / 12.0;
 /// Standard deviation of the first axis at the beginning (Kobak and Berens, 2019).
 const SPREAD: f32 = 1e-4;
@@ -35,8 +35,8 @@ pub(super) fn neighbourhood(points: usize) -> (f32, usize) {
     (perplexity, (3.0 * perplexity) as usize)
 }
 
-/// Places points with these coordinates (`[N, D]`, the two longest axes first) and [`neighbourhood`]s: `[N, 2]`, row-major. `told` hears
-/// the share of the work that is done. On one thread: a sum over several would depend on how they share the work.
+/// Places points with these coordinates (`[N, D]`, the two longest axes first) and [`neighbourhood`]s: `[N, 2]`, row-major.
+/// `told` hears the share of the work that is done. On one thread: a sum over several would depend on how they share the work.
 pub(super) fn tsne(
     along: ArrayView2<'_, f32>,
     near: Vec<Vec<Near>>,
