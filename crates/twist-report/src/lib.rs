@@ -24,10 +24,11 @@
 //!
 //! # Why charts by hand
 //!
-//! No chart crate fits: `plotters` draws into a rectangle of pixels, so its text shrinks with the rectangle and keeps the
-//! colours of one theme; `charming` needs a megabyte of script or a browser engine. This crate needs only lines, a heat map
-//! and dots: about 400 lines in `chart`, whose text is HTML and whose colours follow the theme. The map is t-SNE by
-//! `bhtsne`; `map.js` draws its points on a canvas, in the report and in the served page. The templates are rendered by `minijinja`, which escapes all text from files.
+//! No chart crate fits: `plotters` draws into a rectangle of pixels, so its text shrinks with the rectangle and keeps the colours
+//! of one theme; `charming` needs a megabyte of script or a browser engine. This crate needs only lines, a heat map and dots:
+//! about 400 lines in `chart`, whose text is HTML and whose colours follow the theme. The map is t-SNE by `bhtsne`; `map.js`
+//! draws its points on a canvas, in the report and in the served page. The templates are rendered by `minijinja`, which escapes
+//! all text from files.
 //!
 //! # Example
 //!

@@ -17,9 +17,10 @@ const STEPS: f32 = 65_535.0;
 /// The label that a user gave each image, where the page knows it.
 pub(crate) type Own<'a> = &'a dyn Fn(usize) -> Option<&'a str>;
 
-/// The map in the form of [`packed`]. Columns: `x`, `y` and `sure` of 65,535; `class` and `label`, places in the lists `classes` and `labels` of
-/// the header, the label one more and 0 for none; `unsure`, 1 for images in no class; `path`, empty where there is none; `index` in the evaluated data; `row`, left out where it is the
-/// point's own place; and where `own` is known, `mine` as `label`, for the list `own`. `more` goes into the header, and `columns` beside the others.
+/// The map in the form of [`packed`]. Columns: `x`, `y` and `sure` of 65,535; `class` and `label`, places in the lists `classes`
+/// and `labels` of the header, the label one more and 0 for none; `unsure`, 1 for images in no class; `path`, empty where there
+/// is none; `index` in the evaluated data; `row`, left out where it is the point's own place; and where `own` is known, `mine` as
+/// `label`, for the list `own`. `more` goes into the header, and `columns` beside the others.
 pub(crate) fn pack(
     map: &Layout,
     samples: &Samples,

@@ -1,12 +1,12 @@
-//! Columns of numbers and texts as one run of bytes, which the page's script reads in place: a hundred thousand points are two megabytes and
-//! no text to parse.
+//! Columns of numbers and texts as one run of bytes, which the page's script reads in place: a hundred thousand points are two
+//! megabytes and no text to parse.
 //!
-//! The bytes are `TWISTMAP`, the length of the header (u32), the header, and the columns; everything is little-endian, and each column
-//! begins at a multiple of 4 bytes from the beginning. The header is a JSON object, padded with spaces. Its `columns` say of each column its kind, its
-//! first byte counted from the end of the header, and its number of elements: `{"x": ["u16", 0, 1000]}`. Numbers are `u8`, `u16` or
-//! `u32`, the narrowest that holds the column. Texts (`text`) are UTF-8, one after another with NUL between them, and what each shares with the one before
-//! is left out: its first character says how many UTF-16 units these are, `!` none, `"` one and so on. Neighbouring paths share most of
-//! their letters. Their elements are bytes.
+//! The bytes are `TWISTMAP`, the length of the header (u32), the header, and the columns; everything is little-endian, and each
+//! column begins at a multiple of 4 bytes from the beginning. The header is a JSON object, padded with spaces. Its `columns` say
+//! of each column its kind, its first byte counted from the end of the header, and its number of elements:
+//! `{"x":["u16",0,1000]}`. Numbers are `u8`, `u16` or `u32`, the narrowest that holds the column. Texts (`text`) are UTF-8, one after another
+//! with NUL between them, and what each shares with the one before is left out: its first character says how many UTF-16 units
+//! these are, `!` none, `"` one and so on. Neighbouring paths share most of their letters. Their elements are bytes.
 
 use serde_json::{Map, Value, json};
 

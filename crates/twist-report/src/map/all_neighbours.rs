@@ -12,8 +12,8 @@ const BLOCK: usize = 1024;
 /// A neighbour: its row, and the square of its distance.
 pub(super) type Near = (u32, f32);
 
-/// The `k` nearest rows of each row of `points` (`[N, D]`, finite) by Euclidean distance, itself excluded; the nearest first, of equally
-/// near ones the first row. `k` is less than N. `told` hears how many rows are done.
+/// The `k` nearest rows of each row of `points` (`[N, D]`, finite) by Euclidean distance, itself excluded; the nearest first, of
+/// equally near ones the first row. `k` is less than N. `told` hears how many rows are done.
 pub(super) fn all_neighbours(
     points: ArrayView2<'_, f32>,
     k: usize,

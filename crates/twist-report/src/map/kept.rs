@@ -1,8 +1,8 @@
 //! `map.safetensors`: where each image lies, kept in the run folder because a large map takes minutes.
 //!
-//! It holds `position` (f32 `[N, 2]`, each number in 0..=1, y downwards) and `row` (i32 `[N]`, rows of `embeddings.parquet`, ascending).
-//! Its metadata say of which features and how the map was made. A file of other features, of another method, or that cannot be read is
-//! passed over and replaced: everything in it can be computed again.
+//! It holds `position` (f32 `[N, 2]`, each number in 0..=1, y downwards) and `row` (i32 `[N]`, rows of `embeddings.parquet`,
+//! ascending). Its metadata say of which features and how the map was made. A file of other features, of another method, or that
+//! cannot be read is passed over and replaced: everything in it can be computed again.
 
 use std::path::Path;
 
@@ -20,8 +20,9 @@ const LARGE: usize = 5_000;
 /// Numbers that are hashed one after another.
 const PART: usize = 1 << 16;
 
-/// The map of the features `points` (`[N, width]`) of the run in `folder`: the one that is kept there, or a new one, which is kept if it is
-/// large. `None` when there are too few points. Also why a new map could not be kept, which is not a reason to have none.
+/// The map of the features `points` (`[N, width]`) of the run in `folder`: the one that is kept there, or a new one, which is
+/// kept if it is large. `None` when there are too few points. Also why a new map could not be kept, which is not a reason to have
+/// none.
 pub(crate) fn layout_of(
     folder: &Path,
     points: &[f32],

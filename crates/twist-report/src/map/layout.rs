@@ -45,8 +45,8 @@ impl Done {
     }
 }
 
-/// Lays out at most 200,000 of the rows of `points` (`[N, width]`), chosen by chance; those in `preferred`, which have a thumbnail, come
-/// first. Rows whose features are not numbers are left out. `None` when there are too few for a map.
+/// Lays out at most 200,000 of the rows of `points` (`[N, width]`), chosen by chance; those in `preferred`, which have a
+/// thumbnail, come first. Rows whose features are not numbers are left out. `None` when there are too few for a map.
 pub(super) fn layout(
     points: &[f32],
     width: usize,
@@ -75,8 +75,8 @@ pub(super) fn layout(
     Some(Layout { positions: fit_into_square(&raw), rows, of })
 }
 
-/// At most `most` rows by chance, those with a picture before those without. Not at even distances, because data sets often repeat their
-/// classes in a fixed rhythm; and the same ones every time.
+/// At most `most` rows by chance, those with a picture before those without. Not at even distances, because data sets often
+/// repeat their classes in a fixed rhythm; and the same ones every time.
 fn choose(points: &[f32], width: usize, preferred: &dyn Fn(usize) -> bool, most: usize) -> Vec<u32> {
     // What is not a number fails both comparisons.
     let believed = |point: &[f32]| point.iter().map(|x| x * x).sum::<f32>() <= LONGEST;

@@ -7,10 +7,10 @@
 //!
 //! Fewer than 5,000 points are placed by Barnes–Hut t-SNE.
 //!
-//! 100,000 points take one to two minutes on two cores. Barnes–Hut t-SNE of the same crate takes five times as long for the same number of
-//! iterations. Of the maintained crates for UMAP, `umap-rs` updates its points from several threads without order and draws from the
-//! system's randomness, so no two maps of it are alike. FIt-SNE with given neighbours and a given start, on one thread, is
-//! deterministic.
+//! 100,000 points take one to two minutes on two cores. Barnes–Hut t-SNE of the same crate takes five times as long for the same
+//! number of iterations. Of the maintained crates for UMAP, `umap-rs` updates its points from several threads without order and
+//! draws from the system's randomness, so no two maps of it are alike. FIt-SNE with given neighbours and a given start, on one
+//! thread, is deterministic.
 
 mod all_neighbours;
 mod closest;

@@ -469,8 +469,6 @@ fn the_map_shows_labels_that_were_given_to_many_images_at_once() {
     assert_eq!(header(&mut site)["own"], json!(["many"]));
     let text = fs_err::read_to_string(folder.path().join("labels.csv")).unwrap();
     assert_eq!(text.lines().count(), 1001);
-    let next = granted(&get(&mut site, "api/next"));
-    assert_eq!(next["images"].as_array().unwrap().len(), 0, "nothing is left to label");
     let back = json!({ "rows": given["before"][0]["rows"], "label": "", "only": "many" });
     granted(&post(&mut site, "api/label", &back));
     assert_eq!(header(&mut site)["own"], json!([]));
