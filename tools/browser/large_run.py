@@ -1,8 +1,9 @@
 """Writes the folder of a finished run with many images, to measure the served page and the report with:
 
-    python3 large_run.py OUT [--images 100000] [--width 384] [--classes 100]
+    python3 large_run.py OUT [--images 100000] [--width 384] [--classes 100] [--thumbnails 4000]
 
-It needs numpy, pyarrow and Pillow. Features are drawn around one centre for each class; every image has a thumbnail.
+It needs numpy, pyarrow and Pillow. Features are drawn around one centre for each class. As many images have a thumbnail as a real
+run has; they are spread evenly.
 """
 
 import argparse
@@ -21,6 +22,7 @@ parser.add_argument("out", type=pathlib.Path)
 parser.add_argument("--images", type=int, default=100_000)
 parser.add_argument("--width", type=int, default=384)
 parser.add_argument("--classes", type=int, default=100)
+parser.add_argument("--thumbnails", type=int, default=4_000)
 args = parser.parse_args()
 draw = numpy.random.default_rng(1)
 args.out.mkdir(parents=True, exist_ok=True)
@@ -60,8 +62,9 @@ pyarrow.parquet.write_table(table, args.out / "embeddings.parquet")
 # Thumbnails: a colour for each class, in a few hundred variants.
 pictures = {}
 with tarfile.open(args.out / "thumbnails.tar", "w") as archive:
-    for i, kind in enumerate(label):
-        key = (int(kind), i % 4)
+    for i in range(0, args.images, max(1, args.images // args.thumbnails)):
+        kind = label[i]
+        key = (int(kind), i // 25 % 4)
         if key not in pictures:
             ground = numpy.random.default_rng(key[0]).integers(40, 200, 3)
             noise = numpy.random.default_rng(key[0] * 4 + key[1]).normal(0, 25, (48, 48, 3))
