@@ -15,7 +15,7 @@ use twist_io::{load_safetensors, read_npy};
 use twist_model::{
     BackboneCard, ClassSource, ClassifierCard, EvalInput, FeatureBatch, FeatureCache, FeatureScaling,
     HeadCard, Model, ModelCard, ModelError, Predictor, StreamEvent, TableFormat, embedding_rows,
-    embedding_schema, table_in_file, table_in_stream,
+    embedding_schema, stream_features, table_in_file, table_in_stream,
 };
 use twist_nn::{Activation, FeatureKind};
 use twist_run::ClusterNames;
@@ -384,7 +384,7 @@ fn predictions_from_a_cache_are_those_without_bit_for_bit() {
     let cache = FeatureCache::at(folder.path().to_owned());
     // Computed and kept, then mapped.
     for _ in 0..2 {
-        let kept = cache.features(&model, &input(), FeatureKind::Last, &dataset, &mut |_, _| {}).unwrap();
+        let kept = cache.features(&model, &input(), FeatureKind::Last, &dataset, &mut |_| {}).unwrap();
         assert!(bits(&predictor, &model, &kept.indices, &kept.rows, 88) == first);
     }
 }
