@@ -193,7 +193,10 @@ fn a_folder_is_imported_with_what_it_says_or_refused() {
     let fraction = r#"{"size": {"shortest_edge": 56}, "image_processor_type": "ConvNextImageProcessor", "crop_pct": 0.875,
         "do_center_crop": true, "crop_size": {"height": 56, "width": 56}, "do_normalize": false}"#;
     fs_err::write(folder.join("preprocessor_config.json"), fraction).unwrap();
-    place.run("import net --force --out m.safetensors").exits(0).says(&["shorter side 64 (bilinear), centre 56"]);
+    place
+        .run("import net --force --out m.safetensors")
+        .exits(0)
+        .says(&["shorter side 64 (bilinear), centre 56"]);
     for (said, reason) in [
         (r#"{"architecture": "convnext_tiny", "pretrained_cfg": {}}"#, "timm's `convnext_tiny`"),
         (
