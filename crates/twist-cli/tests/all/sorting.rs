@@ -224,7 +224,8 @@ fn a_call_that_was_killed_is_made_again() {
         assert!(found.remove(Path::new("sorted.csv")).is_some(), "{found:?}");
         assert_eq!(rows(&place, name).len(), all.len(), "{how}");
         let (mut found, mut all): (Vec<_>, Vec<_>) = (found.into_values().collect(), all.clone());
-        (found.sort(), all.sort());
+        found.sort();
+        all.sort();
         assert!(found == all, "{how}: {} files of {}", found.len(), all.len());
         if how == "--move" {
             // Back, for the next way.
@@ -248,7 +249,8 @@ fn images_of_shards_are_copied_out() {
     found.remove(Path::new("sorted.csv")).unwrap();
     let (mut found, mut all): (Vec<_>, Vec<_>) =
         (found.into_values().collect(), files(&place.path("photos")).into_values().collect());
-    (found.sort(), all.sort());
+    found.sort();
+    all.sort();
     assert!(found == all);
     place.run(&format!("{line} --copy")).exits(0).says(&["0 images copied", "17 were there already"]);
     place
@@ -291,7 +293,8 @@ fn a_zip_is_looked_at_and_copied_out() {
         .map(|(_, bytes)| bytes)
         .collect();
     let mut all: Vec<_> = files(&place.path("photos")).into_values().collect();
-    (found.sort(), all.sort());
+    found.sort();
+    all.sort();
     assert!(found == all);
     for (line, command) in [
         ("predict run s3://bucket/photos", "aws s3 sync s3://bucket/photos"),

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use twist_run::{ClassTree, Cut, Group, Groups};
 
-use super::edit::NotChanged;
 use super::merge::Seen;
 use super::message::{Answer, Reply, Request};
+use super::not_changed::NotChanged;
 use super::site::Site;
 use crate::run::Naming;
 

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::json;
-use twist_io::Refused;
-use twist_run::{RunError, files};
+use twist_run::files;
 
 use super::message::{Answer, Reply, Request};
 use super::site::Site;
@@ -59,27 +58,6 @@ pub(super) fn threshold(site: &mut Site, request: &Request) -> Answer {
     let before = site.classes.unsure.len();
     site.change(|names| names.set_unsure(below))?;
     Ok(Reply::json(&json!({ "unsure": site.classes.unsure.len(), "before": before })))
-}
-
-/// Why names stay as they are.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum NotChanged {
-    /// What was asked for cannot be.
-    #[error(transparent)]
-    Asked(#[from] Refused),
-    /// The file cannot be used, whatever is asked for.
-    #[error(transparent)]
-    File(#[from] RunError),
-}
-
-impl From<NotChanged> for Reply {
-    fn from(error: NotChanged) -> Self {
-        let status = match error {
-            NotChanged::File(_) => 500,
-            NotChanged::Asked(_) => 409,
-        };
-        Self::refuse(status, error.to_string())
-    }
 }
 
 #[derive(Deserialize)]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use twist_io::Refused;
 use twist_run::ClusterNames;
 
-use super::edit::NotChanged;
 use super::message::{Answer, Reply, Request};
+use super::not_changed::NotChanged;
 use super::site::Site;
 
 #[derive(Deserialize)]

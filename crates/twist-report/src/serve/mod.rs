@@ -28,6 +28,7 @@ mod cut;
 mod edit;
 mod map;
 mod merge;
+mod not_changed;
 mod page;
 mod pictures;
 mod search;

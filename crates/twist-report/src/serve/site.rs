@@ -8,10 +8,10 @@ use twist_io::{Refused, UpdateLock};
 use twist_run::{ClassTree, ClusterNames, Cut, Labels, NamedWeights, RunError, clusters_file, files};
 
 use super::archive::Archive;
-use super::edit::NotChanged;
 use super::helpers::Helpers;
 use super::map::MapState;
 use super::merge::Seen;
+use super::not_changed::NotChanged;
 use crate::classes::Classes;
 use crate::error::ReportError;
 use crate::run::{Naming, Run, Samples, load_names};
