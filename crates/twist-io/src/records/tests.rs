@@ -64,7 +64,7 @@ fn records_and_links_come_back() {
 
 #[test]
 fn a_file_of_other_records_is_not_used() {
-    let (folder, path) = written(&[0..3]);
+    let (folder, path) = written(std::slice::from_ref(&(0..3)));
     let before = fs::read(&path).unwrap();
     let error = Records::open(&path, "a test, version 2").unwrap_err().to_string();
     assert!(error.contains("holds other records") && error.contains("remove it"), "{error}");
@@ -101,7 +101,7 @@ fn a_file_that_was_cut_anywhere_keeps_what_is_whole_and_grows_again() {
 
 #[test]
 fn two_writers_keep_the_records_of_both() {
-    let (_folder, path) = written(&[0..2]);
+    let (_folder, path) = written(std::slice::from_ref(&(0..2)));
     let (one, other) = (Records::open(&path, TEXT).unwrap(), Records::open(&path, TEXT).unwrap());
     for number in 0..20 {
         let records = if number % 2 == 0 { &one } else { &other };
@@ -125,7 +125,7 @@ fn two_writers_keep_the_records_of_both() {
 
 #[test]
 fn a_damaged_value_is_found_and_replaced() {
-    let (_folder, path) = written(&[40..44]);
+    let (_folder, path) = written(std::slice::from_ref(&(40..44)));
     let mut bytes = fs::read(&path).unwrap();
     let at = bytes.windows(43).position(|window| window == value(43)).unwrap();
     bytes[at + 3] ^= 1;
