@@ -211,6 +211,7 @@ impl Relocation {
                     continue;
                 }
             }
+            self.is_no_detour(&to)?;
             self.lies_outside(&real(to.parent().unwrap_or(&self.folder))?)?;
             let step = Step { from, to };
             if self.is_done(&step, dataset)? { steps.there += 1 } else { steps.todo.push(step) }
@@ -218,6 +219,15 @@ impl Relocation {
         // Links first: they are read before what they lead to has another place.
         steps.todo.sort_by_key(|step| !matches!(&step.from, Origin::File(file) if file.is_symlink()));
         Ok(steps)
+    }
+
+    /// # Errors
+    /// [`Usage`] where a folder on the way to a place is a link: the image would be in another folder than is said.
+    fn is_no_detour(&self, place: &Path) -> Result<(), Usage> {
+        let mut on_the_way = place.ancestors().skip(1).take_while(|folder| *folder != self.folder);
+        let Some(link) = on_the_way.find(|folder| folder.is_symlink()) else { return Ok(()) };
+        let why = "it is a link, so the images would go to another folder; remove it or make a folder of it";
+        Err(Usage(format!("{} {}: {why}", self.flag, link.display())))
     }
 
     /// Whether an earlier call did this step.

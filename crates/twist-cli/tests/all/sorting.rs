@@ -199,6 +199,34 @@ fn images_are_moved_and_none_is_lost() {
 
 /// The child is killed while it moves, at a moment that is different each time; the next call ends what it began.
 #[test]
+fn another_image_under_the_name_of_one_that_was_moved_is_sorted() {
+    let place = trained();
+    sort(&place, "moved --move").exits(0);
+    let all = rows(&place, "moved");
+    let first = place.path("moved").join(&all["x/3.png"][3]);
+    // Somebody took the first image away; the camera began to count anew.
+    fs_err::remove_file(&first).unwrap();
+    picture(3).save(place.path("photos/x/3.png")).unwrap();
+    sort(&place, "moved --move").exits(0).says(&["1 image moved"]);
+    assert!(!place.path("photos/x/3.png").exists());
+    assert_eq!(rows(&place, "moved"), all);
+    assert!(first.is_file());
+}
+
+#[test]
+fn a_folder_of_a_class_that_is_a_link_is_refused() {
+    let place = trained();
+    sort(&place, "links").exits(0);
+    let to = rows(&place, "links")["x/3.png"][3].clone();
+    let class = Path::new(&to).parent().unwrap();
+    let (linked, elsewhere) = (place.path("sorted").join(class), place.path("elsewhere"));
+    sort(&place, "sorted --copy").exits(0);
+    fs_err::rename(&linked, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &linked).unwrap();
+    sort(&place, "sorted --copy").exits(2).says(&["it is a link"]);
+}
+
+#[test]
 fn a_call_that_was_killed_is_made_again() {
     let place = trained();
     for number in 0..400 {

@@ -8,6 +8,8 @@ use std::collections::HashSet;
 
 use twist_io::{composed, printable};
 
+use super::record::{DONE, PLANNED};
+
 /// Most bytes of a name: file systems allow 255, and a class folder may get a number, a file a prefix.
 const MOST: usize = 200;
 
@@ -17,7 +19,9 @@ pub(super) const UNSURE: &str = "unsure";
 /// A folder for each class, in the order of the classes: numbers and names.
 pub(super) fn folders_of<'a>(classes: impl Iterator<Item = (i32, &'a str)>) -> Vec<String> {
     let mut taken = Taken::default();
-    taken.take(UNSURE);
+    for name in [UNSURE, DONE, PLANNED] {
+        taken.take(name);
+    }
     let folder = |(number, name): (i32, &str)| {
         let plain = safe(name);
         let numbered = || format!("{plain} (class {number})");
@@ -137,10 +141,26 @@ mod tests {
 
     #[test]
     fn each_class_has_its_folder() {
-        let classes = [(0, "cat"), (1, "Cat"), (3, "a/b"), (4, "a:b"), (5, "unsure"), (7, "class 7")];
+        let classes = [
+            (0, "cat"),
+            (1, "Cat"),
+            (3, "a/b"),
+            (4, "a:b"),
+            (5, "unsure"),
+            (7, "class 7"),
+            (8, "sorted.csv"),
+        ];
         assert_eq!(
             folders_of(classes.into_iter()),
-            ["cat", "Cat (class 1)", "a_b", "a_b (class 4)", "unsure (class 5)", "class 7"]
+            [
+                "cat",
+                "Cat (class 1)",
+                "a_b",
+                "a_b (class 4)",
+                "unsure (class 5)",
+                "class 7",
+                "sorted.csv (class 8)"
+            ]
         );
         let classes = [(0, "a (class 2)"), (1, "a"), (2, "A")];
         assert_eq!(folders_of(classes.into_iter()), ["a (class 2)", "a", "A (class 2) 2"]);

@@ -14,7 +14,7 @@ use crate::exit::Usage;
 /// The table of what is in its place.
 pub(super) const DONE: &str = "sorted.csv";
 /// The table of what is on its way.
-const PLANNED: &str = "sorting.csv";
+pub(super) const PLANNED: &str = "sorting.csv";
 
 const COLUMNS: [&str; 7] = ["path", "cluster", "name", "probability", "unsure", "to", "from"];
 

@@ -46,12 +46,17 @@ impl Sorting {
     pub(super) fn open(folder: &Path, how: How, data: &str) -> anyhow::Result<Self> {
         let relocation = Relocation::new(FLAG, how, folder, std::iter::once(data))?;
         relocation.holds_no_source()?;
-        let record = Record::open(FLAG, relocation.folder())?;
+        let mut record = Record::open(FLAG, relocation.folder())?;
         // Killed between the last image and the name of the table.
         let is_gone =
             |row: &Row| relocation.folder().join(&row.to).exists() && !Path::new(&row.from).exists();
         if how == How::Move && !record.planned.is_empty() && record.planned.iter().all(is_gone) {
             record.complete()?;
+        }
+        if how == How::Move {
+            // An image that was moved and is not in its place cannot be in DATA: what is called so there is another one.
+            let is_there = |row: &Row| relocation.folder().join(&row.to).symlink_metadata().is_ok();
+            record.done.retain(|row| is_there(row) || row.from.is_empty() || !Path::new(&row.from).exists());
         }
         Ok(Self { relocation, record, folder: folder.to_owned(), found: Vec::new() })
     }
