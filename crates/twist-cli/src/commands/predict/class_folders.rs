@@ -39,7 +39,7 @@ pub(super) fn folders_of<'a>(classes: impl Iterator<Item = (i32, &'a str)>) -> V
 pub(super) struct Taken(HashSet<String>);
 
 impl Taken {
-    /// Whether the name is free, which it then is no more.
+    /// Takes the name; whether it was free.
     pub(super) fn take(&mut self, name: &str) -> bool {
         self.0.insert(folded(name))
     }

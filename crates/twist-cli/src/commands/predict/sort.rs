@@ -104,7 +104,7 @@ impl Sorting {
         let steps = self.relocation.look(dataset, &wanted)?;
         rows.retain(|(index, _)| !steps.elsewhere.contains(index));
 
-        // What a call that was killed moved is no longer in DATA.
+        // DATA no longer has what a killed call moved.
         let keys: HashSet<&str> = rows.iter().map(|(_, row)| row.key()).collect();
         let before = self.record.planned.iter().filter(|row| !keys.contains(row.key()) && is_there(row));
         let new = rows.iter().map(|(_, row)| row).filter(|row| !done.contains(row.key()));
