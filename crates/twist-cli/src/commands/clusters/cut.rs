@@ -86,7 +86,7 @@ fn estimated(tree: &ClassTree, talk: &Talk) -> anyhow::Result<usize> {
     let most = tree.classes();
     if found.classes > most {
         talk.warn(format!(
-            "the model has {}, so none are merged; for more, train with --clusters {}",
+            "{}, so none are merged; for more, train with --clusters {}",
             count(most),
             found.classes
         ));
