@@ -66,7 +66,7 @@ def twist(model, paths, folder):
     with open(listed, "w") as file:
         file.write("\n".join(map(os.path.abspath, paths)) + "\n")
     began = time.perf_counter()
-    subprocess.run([a.twist, "embed", model, listed, "--out", out, "--force", "--quiet", "--precision", a.precision], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([a.twist, "embed", model, listed, "--out", out, "--force", "--quiet", "--no-cache", "--precision", a.precision], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began, np.load(out)
 
 
