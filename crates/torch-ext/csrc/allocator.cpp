@@ -23,6 +23,7 @@ namespace {
 
 constexpr size_t kPage = size_t{2} << 20;   // A huge page; every kept block is a multiple of it and starts on one.
 constexpr size_t kLarge = size_t{1} << 20;  // From here on a block is kept; smaller ones are the C library's affair.
+constexpr size_t kSpare = size_t{128} << 20;  // May always lie idle: a layer's few blocks differ in size, and little is live between two of them.
 constexpr size_t kAlignment = 64;           // What libtorch's own allocator promises.
 
 class PageKeeper final : public c10::Allocator {
@@ -60,10 +61,11 @@ class PageKeeper final : public c10::Allocator {
     return block;
   }
 
-  // A new block from the system. What lies idle never exceeds half of what was ever in use at once.
+  // A new block from the system. What lies idle never exceeds half of what was ever in use at once, or kSpare.
   std::multimap<size_t, void*>::iterator fetch(size_t size, size_t bytes) {
     const size_t in_use = std::max(peak_, live_ + size);
-    while (!free_.empty() && live_ + idle_ + size > in_use + in_use / 2) give_back(std::prev(free_.end()));
+    const size_t spare = std::max(in_use / 2, kSpare);
+    while (!free_.empty() && live_ + idle_ + size > in_use + spare) give_back(std::prev(free_.end()));
     void* block = map(size);
     while (block == nullptr && !free_.empty()) {
       give_back(std::prev(free_.end()));

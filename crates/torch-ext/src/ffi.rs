@@ -95,6 +95,15 @@ unsafe extern "C" {
         x: *const C_tensor,
         weight: *const C_tensor,
         bias: *const C_tensor,
+        gelu: i32,
+        out: Out,
+    ) -> Message;
+    pub(crate) fn torch_ext_linear_onto(
+        to: *const C_tensor,
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        scale: *const C_tensor,
         out: Out,
     ) -> Message;
 

@@ -54,7 +54,7 @@ pub use autocast::Autocast;
 pub use cuda::CudaStatus;
 pub use device::{DeviceError, DeviceRequest, Machine, device_name};
 pub use error::TorchError;
-pub use linear::linear;
+pub use linear::{Gelu, linear, linear_gelu, linear_onto};
 pub use machine::{CpuFeatures, cpu_features, version};
 pub use norm_act::{NormAct, norm_act};
 pub use precision::Precision;

@@ -32,14 +32,23 @@ pub struct Entry {
 /// Most numbers that a network may have, 8 GiB of them: the largest published ResNets and transformers have half of it.
 const MOST_NUMBERS: i64 = 1 << 31;
 
+/// What tensors hold at first.
+#[derive(Debug, Clone, Copy)]
+enum Start {
+    /// Initial values that derive from a seed.
+    Seed(u64),
+    /// Zeros.
+    Zeros,
+    /// Nothing: they have shapes only.
+    Outline,
+}
+
 /// Every tensor of a network. Layers share them, so a change here is a change there.
 #[derive(Debug)]
 pub struct Store {
     entries: Vec<Entry>,
     device: Device,
-    seed: u64,
-    /// Whether tensors have shapes only.
-    outline: bool,
+    start: Start,
     /// Numbers of all tensors.
     numbers: i64,
 }
@@ -47,13 +56,23 @@ pub struct Store {
 impl Store {
     /// An empty store for tensors on `device`, whose initial values derive from `seed`.
     pub fn new(device: Device, seed: u64) -> Self {
-        Self { entries: Vec::new(), device, seed, outline: false, numbers: 0 }
+        Self::starting(device, Start::Seed(seed))
+    }
+
+    /// An empty store for tensors on `device` that [`Store::load`] will fill. To draw initial values for a large transformer
+    /// takes many times as long as to load it.
+    pub fn to_load(device: Device) -> Self {
+        Self::starting(device, Start::Zeros)
     }
 
     /// An empty store for tensors with names and shapes and without memory: to compare a network that someone describes
     /// with what is there, before anything is allocated for it.
     pub fn outline() -> Self {
-        Self { outline: true, ..Self::new(Device::Cpu, 0) }
+        Self::starting(Device::Cpu, Start::Outline)
+    }
+
+    fn starting(device: Device, start: Start) -> Self {
+        Self { entries: Vec::new(), device, start, numbers: 0 }
     }
 
     /// Where the tensors are.
@@ -194,11 +213,14 @@ impl Builder<'_> {
     fn filled(&mut self, name: &str, shape: &[i64], init: Init) -> Result<(String, Tensor), NnError> {
         let name = self.full(name);
         let count = self.count(shape)?;
-        if self.store.outline {
-            return Ok((name, outline(shape, Kind::Float)?));
-        }
-        let values = fill(init, self.store.seed, &name, count);
-        let tensor = Tensor::f_from_slice(&values)?.f_view(shape)?.f_to_device(self.store.device)?;
+        let device = self.store.device;
+        let tensor = match self.store.start {
+            Start::Seed(seed) => {
+                Tensor::f_from_slice(&fill(init, seed, &name, count))?.f_view(shape)?.f_to_device(device)?
+            }
+            Start::Zeros => Tensor::f_zeros(shape, (Kind::Float, device))?,
+            Start::Outline => outline(shape, Kind::Float)?,
+        };
         Ok((name, tensor))
     }
 
@@ -209,9 +231,9 @@ impl Builder<'_> {
     pub fn buffer(&mut self, name: &str, shape: &[i64], value: f64, kind: Kind) -> Result<Tensor, NnError> {
         let name = self.full(name);
         self.count(shape)?;
-        let tensor = match self.store.outline {
-            true => outline(shape, kind)?,
-            false => Tensor::f_full(shape, value, (kind, self.store.device))?,
+        let tensor = match self.store.start {
+            Start::Outline => outline(shape, kind)?,
+            Start::Seed(_) | Start::Zeros => Tensor::f_full(shape, value, (kind, self.store.device))?,
         };
         Ok(self.push(name, tensor, Role::Buffer))
     }
@@ -222,7 +244,7 @@ impl Builder<'_> {
     /// The device has no room.
     pub fn constant(&mut self, name: &str, values: &[f32]) -> Result<Tensor, NnError> {
         let buffer = self.buffer(name, &[values.len() as i64], 0.0, Kind::Float)?;
-        if !self.store.outline {
+        if !matches!(self.store.start, Start::Outline) {
             buffer.shallow_clone().f_copy_(&Tensor::f_from_slice(values)?)?;
         }
         Ok(buffer)

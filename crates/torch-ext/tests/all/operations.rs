@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::fused::{self, AdamW, Sgd};
-use torch_ext::{TorchError, foreach, grad, host, layout, linear};
+use torch_ext::{Gelu, TorchError, foreach, grad, host, layout, linear, linear_gelu, linear_onto};
 
 fn list(values: &[&[f32]]) -> Vec<Tensor> {
     values.iter().map(|v| Tensor::from_slice(v)).collect()
@@ -220,6 +220,53 @@ fn a_linear_map_is_that_of_libtorch() {
             }
         }
     }
+}
+
+#[test]
+fn what_follows_a_linear_map_is_that_of_libtorch() {
+    let _numbers = torch_ext::RandomNumbers::seeded(4);
+    let shapes: [(&[i64], i64); 5] =
+        [(&[5, 7], 3), (&[1, 384], 1), (&[2, 9, 16], 40), (&[0, 8], 4), (&[8], 4)];
+    for (kind, most) in [(Kind::Float, 2e-6), (Kind::Double, 1e-14), (Kind::BFloat16, 0.1)] {
+        for (shape, outputs) in shapes {
+            let random = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, Device::Cpu)).to_kind(kind);
+            let (x, weight) = (random(shape), random(&[outputs, *shape.last().unwrap()]) * 0.3);
+            let (bias, scale, to) =
+                (random(&[outputs]), random(&[outputs]), x.linear(&weight, None::<Tensor>) + 1.0);
+            let plain = x.linear(&weight, Some(&bias));
+            let near = |got: Tensor, want: Tensor| {
+                assert_eq!((got.size(), got.kind()), (want.size(), want.kind()));
+                let far = (got - &want).abs() / (want.abs() + 1.0);
+                let far = if far.numel() == 0 { 0.0 } else { far.max().double_value(&[]) };
+                assert!(far < most, "{far} {kind:?} {shape:?}");
+            };
+            near(linear_gelu(&x, &weight, Some(&bias), Gelu::Exact).unwrap(), plain.gelu("none"));
+            near(linear_gelu(&x, &weight, Some(&bias), Gelu::Tanh).unwrap(), plain.gelu("tanh"));
+            near(linear_onto(&to, &x, &weight, &bias, None).unwrap(), &to + &plain);
+            near(linear_onto(&to, &x, &weight, &bias, Some(&scale)).unwrap(), &to + &plain * &scale);
+            if shape.len() == 2 {
+                // Rows that do not lie one behind the other.
+                let turned = to.tr().contiguous().tr();
+                near(linear_onto(&turned, &x, &weight, &bias, Some(&scale)).unwrap(), &to + &plain * &scale);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_linear_map_has_gradients_where_they_are_on() {
+    let [x, to] = [1.0, 3.0].map(|value| Tensor::full([4, 6], value, (Kind::Float, Device::Cpu)));
+    let weight = Tensor::full([6, 6], 0.5, (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    let [bias, scale] = [0.0, 2.0].map(|value| Tensor::full([6], value, (Kind::Float, Device::Cpu)));
+    let added = linear_onto(&to, &x, &weight, &bias, Some(&scale)).unwrap();
+    assert_eq!(Vec::<f32>::try_from(added.detach().flatten(0, -1)).unwrap(), [9.0; 24]);
+    added.sum(Kind::Float).backward();
+    assert_eq!(Vec::<f32>::try_from(weight.grad().flatten(0, -1)).unwrap(), [8.0; 36]);
+    assert!(linear_gelu(&x, &weight, Some(&bias), Gelu::Exact).unwrap().requires_grad());
+    let other = to.set_requires_grad(true);
+    let frozen = weight.detach();
+    linear_onto(&other, &x, &frozen, &bias, None).unwrap().sum(Kind::Float).backward();
+    assert_eq!(Vec::<f32>::try_from(other.grad().flatten(0, -1)).unwrap(), [1.0; 24]);
 }
 
 #[test]

@@ -51,15 +51,13 @@ pub fn with_head(
             origin: format!("{made}; a head on features that another program computed"),
         },
     };
-    let made = Model::new(card, device, 0)?;
     let mut state = match backbone {
         Some(model) => model.store.state_dict()?,
         None => StateDict::default(),
     };
     state.0.retain(|(name, _)| name.starts_with("backbone."));
     state.0.extend(head.0);
-    made.store.load(&state)?;
-    Ok(made)
+    Ok(Model::with_weights(card, device, &state)?)
 }
 
 /// The network that a card's origin describes, for the middle of a sentence: of `imported from net.pth`, `the network imported from

@@ -81,8 +81,7 @@ fn filled(
         )));
     }
     state.check_finite(&path)?;
-    let mut model = Model::new(card, device, 0)?;
-    model.store.load(&state).map_err(|error| unknown(error.to_string()))?;
+    let mut model = Model::with_weights(card, device, &state).map_err(|error| unknown(error.to_string()))?;
     model.hash = hash_of(&path)?;
     model.backbone_hash = hash_of_backbone(&state);
     (model.path, model.folder) = (path, folder);

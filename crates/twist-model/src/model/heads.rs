@@ -32,7 +32,5 @@ pub(super) fn with_heads(model: Model, heads: &Model) -> Result<Model, ModelErro
     };
     let mut state = model.store.state_dict()?;
     state.extend_prefixed("", heads.store.state_dict()?);
-    let whole = Model::new(card, Device::Cpu, 0)?;
-    whole.store.load(&state)?;
-    Ok(whole)
+    Model::with_weights(card, Device::Cpu, &state)
 }

@@ -140,8 +140,7 @@ pub fn import(state: StateDict, options: &ImportOptions) -> Result<Imported, Mod
     }
     has_no_other_parts(arch, &names, &computing, lost_key_bias(&renamed, &names, &expected)?)?;
     check_numbers(&renamed, &names, &expected)?;
-    let model = Model::new(card, Device::Cpu, 0)?;
-    model.store.load(&renamed)?;
+    let model = Model::with_weights(card, Device::Cpu, &renamed)?;
     let notes = notes(&model.card, arch, &added, options);
     Ok(Imported { model, report, notes })
 }

@@ -24,7 +24,7 @@ mod weights;
 use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
-use twist_io::Refused;
+use twist_io::{Refused, StateDict};
 use twist_nn::{Backbone, FeatureKind, Linear, Mode, ProjectionHead, Store};
 
 pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard, released_filter};
@@ -82,9 +82,22 @@ impl Model {
     /// # Errors
     /// As [`ModelCard::shapes`]; the device has no room.
     pub fn new(card: ModelCard, device: Device, seed: u64) -> Result<Self, ModelError> {
+        Self::in_store(card, Store::new(device, seed))
+    }
+
+    /// A model with these weights; tensors of the state that it does not have are left out.
+    ///
+    /// # Errors
+    /// As [`Model::new`]; a tensor is missing or has another shape.
+    pub fn with_weights(card: ModelCard, device: Device, weights: &StateDict) -> Result<Self, ModelError> {
+        let model = Self::in_store(card, Store::to_load(device))?;
+        model.store.load(weights)?;
+        Ok(model)
+    }
+
+    fn in_store(card: ModelCard, mut store: Store) -> Result<Self, ModelError> {
         // What all sizes make together is counted before anything is allocated.
         card.shapes()?;
-        let mut store = Store::new(device, seed);
         let Parts { backbone, head, classifier } = Parts::new(&card, &mut store)?;
         let (path, folder, hash, backbone_hash) = (PathBuf::new(), None, String::new(), String::new());
         let (step, left_out) = (None, Vec::new());

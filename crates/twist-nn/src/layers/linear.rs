@@ -1,7 +1,7 @@
 //! A linear map.
 
 use tch::Tensor;
-use torch_ext::linear;
+use torch_ext::{Gelu, linear, linear_gelu, linear_onto};
 
 use crate::graph::Attribute;
 use crate::{Builder, Graph, Init, NnError, Value};
@@ -42,6 +42,42 @@ impl Linear {
     /// As [`Linear::forward`].
     pub(crate) fn forward_masked(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor, NnError> {
         Ok(linear(x, &self.weight, Some(&self.bias.f_mul(mask)?))?)
+    }
+
+    /// [`Linear::forward_rows`] with the bias multiplied by a constant `[out]`.
+    ///
+    /// # Errors
+    /// As [`Linear::forward_rows`].
+    pub(crate) fn forward_rows_masked(
+        &self,
+        x: &Tensor,
+        mask: &Tensor,
+        first: i64,
+        count: i64,
+    ) -> Result<Tensor, NnError> {
+        let bias = self.bias.f_mul(mask)?.f_narrow(0, first, count)?;
+        Ok(linear(x, &self.weight.f_narrow(0, first, count)?, Some(&bias))?)
+    }
+
+    /// `gelu` of what [`Linear::forward`] gives.
+    ///
+    /// # Errors
+    /// As [`Linear::forward`].
+    pub(crate) fn forward_gelu(&self, x: &Tensor, gelu: Gelu) -> Result<Tensor, NnError> {
+        Ok(linear_gelu(x, &self.weight, Some(&self.bias), gelu)?)
+    }
+
+    /// `to` `[…, out]` and, added to it, what [`Linear::forward`] gives, times `scale` `[out]` if there is one.
+    ///
+    /// # Errors
+    /// As [`Linear::forward`].
+    pub(crate) fn forward_onto(
+        &self,
+        to: &Tensor,
+        x: &Tensor,
+        scale: Option<&Tensor>,
+    ) -> Result<Tensor, NnError> {
+        Ok(linear_onto(to, x, &self.weight, &self.bias, scale)?)
     }
 
     /// Only the outputs from `first` on, so many of them.

@@ -32,22 +32,51 @@ impl Attention {
         Ok(Self { qkv, mask, proj: Linear::small_normal(&mut b.sub("proj"), dim, dim)?, heads })
     }
 
-    /// `[B, N, D]`, of the same shape.
-    pub(super) fn forward(&self, x: &Tensor, rotation: Option<&Rotation>) -> Result<Tensor, NnError> {
-        let (batch, tokens, dim) = x.size3()?;
+    /// Values mixed for each of the `N` tokens `[B, N, D]`: what the projection takes, of the same shape.
+    pub(super) fn mixed(&self, x: &Tensor, rotation: Option<&Rotation>) -> Result<Tensor, NnError> {
         let qkv = match &self.mask {
             Some(mask) => self.qkv.forward_masked(x, mask)?,
             None => self.qkv.forward(x)?,
         };
-        let qkv = qkv.f_reshape([batch, tokens, 3, self.heads, dim / self.heads])?;
-        // [3, B, heads, N, D / heads]
-        let mut parts = qkv.f_permute([2, 0, 3, 1, 4])?.f_unbind(0)?;
+        let mut parts = self.parts(&qkv, 3)?;
         if let Some(rotation) = rotation {
             parts[0] = rotation.apply(&parts[0])?;
             parts[1] = rotation.apply(&parts[1])?;
         }
-        let mixed = mixed(&parts[0], &parts[1], &parts[2])?;
-        self.proj.forward(&mixed.f_transpose(1, 2)?.f_reshape([batch, tokens, dim])?)
+        joined(&mixed(&parts[0], &parts[1], &parts[2])?)
+    }
+
+    /// [`Attention::mixed`] for the first `count` tokens alone, which are not patches: `[B, count, D]`.
+    pub(super) fn mixed_for_first(
+        &self,
+        x: &Tensor,
+        rotation: Option<&Rotation>,
+        count: i64,
+    ) -> Result<Tensor, NnError> {
+        let dim = x.size3()?.2;
+        let rows = |x: &Tensor, first: i64, count: i64| match &self.mask {
+            Some(mask) => self.qkv.forward_rows_masked(x, mask, first, count),
+            None => self.qkv.forward_rows(x, first, count),
+        };
+        // Only patches have a position, so these queries are not rotated.
+        let queries = self.parts(&rows(&x.f_narrow(1, 0, count)?, 0, dim)?, 1)?;
+        let mut parts = self.parts(&rows(x, dim, 2 * dim)?, 2)?;
+        if let Some(rotation) = rotation {
+            parts[0] = rotation.apply(&parts[0])?;
+        }
+        joined(&mixed(&queries[0], &parts[0], &parts[1])?)
+    }
+
+    /// `[B, N, count D]` as `count` times `[B, heads, N, D / heads]`.
+    fn parts(&self, x: &Tensor, count: i64) -> Result<Vec<Tensor>, NnError> {
+        let (batch, tokens, width) = x.size3()?;
+        let parts = x.f_reshape([batch, tokens, count, self.heads, width / count / self.heads])?;
+        Ok(parts.f_permute([2, 0, 3, 1, 4])?.f_unbind(0)?)
+    }
+
+    /// The last layer.
+    pub(super) fn last(&self) -> &Linear {
+        &self.proj
     }
 
     pub(super) fn record(
@@ -76,6 +105,11 @@ impl Attention {
         let mixed = graph.reshape(&mixed, &[tokens, dim])?;
         Ok(self.proj.record(graph, &mixed))
     }
+}
+
+/// `[B, heads, N, C]` as `[B, N, heads C]`.
+fn joined(x: &Tensor) -> Result<Tensor, NnError> {
+    Ok(x.f_transpose(1, 2)?.f_flatten(2, 3)?)
 }
 
 /// Values `[B, heads, M, C]` mixed for queries `[B, heads, N, C]` by their likeness to keys `[B, heads, M, C]`.

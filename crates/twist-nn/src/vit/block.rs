@@ -6,7 +6,7 @@ use super::attention::Attention;
 use super::mlp::Mlp;
 use super::rope::Rotation;
 use super::{Facts, VitSize};
-use crate::layers::{LayerNorm, thinned};
+use crate::layers::{LayerNorm, Linear, thinned};
 use crate::{Builder, Graph, Init, Mode, NnError, Value};
 
 /// `x + s₁ attention(norm1(x))`, then `x + s₂ mlp(norm2(x))`; the scales `s` (LayerScale, arXiv:2103.17239) are 1 where a
@@ -51,10 +51,46 @@ impl Block {
         rotation: Option<&Rotation>,
         mode: Mode,
     ) -> Result<Tensor, NnError> {
-        let branch = self.attention.forward(&self.norm1.forward(x)?, rotation)?;
-        let x = x.f_add(&thinned(scaled(branch, &self.scale1)?, self.drop, mode)?)?;
-        let branch = self.mlp.forward(&self.norm2.forward(&x)?)?;
-        Ok(x.f_add(&thinned(scaled(branch, &self.scale2)?, self.drop, mode)?)?)
+        self.from_mixed(x, &self.attention.mixed(&self.norm1.forward(x)?, rotation)?, mode)
+    }
+
+    /// [`Block::forward`] of the first `count` tokens alone, which are not patches: `[B, count, D]`. The others are only attended
+    /// to, so this takes a sixth of the products.
+    pub(super) fn forward_first(
+        &self,
+        x: &Tensor,
+        rotation: Option<&Rotation>,
+        count: i64,
+        mode: Mode,
+    ) -> Result<Tensor, NnError> {
+        let mixed = self.attention.mixed_for_first(&self.norm1.forward(x)?, rotation, count)?;
+        self.from_mixed(&x.f_narrow(1, 0, count)?, &mixed, mode)
+    }
+
+    /// All that follows the mixing of values, for each token on its own.
+    fn from_mixed(&self, x: &Tensor, mixed: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+        let x = self.added(x, self.attention.last(), mixed, &self.scale1, mode)?;
+        self.added(&x, self.mlp.last(), &self.mlp.hidden(&self.norm2.forward(&x)?)?, &self.scale2, mode)
+    }
+
+    /// `x` and the branch that ends in the layer `last`.
+    fn added(
+        &self,
+        x: &Tensor,
+        last: &Linear,
+        input: &Tensor,
+        scale: &Option<Tensor>,
+        mode: Mode,
+    ) -> Result<Tensor, NnError> {
+        if self.drop == 0.0 || mode == Mode::Eval {
+            return last.forward_onto(x, input, scale.as_ref());
+        }
+        let branch = last.forward(input)?;
+        let branch = match scale {
+            Some(scale) => branch.f_mul(scale)?,
+            None => branch,
+        };
+        Ok(x.f_add(&thinned(branch, self.drop, mode)?)?)
     }
 
     /// The same in a graph, in evaluation.
@@ -79,11 +115,4 @@ fn record_scaled(graph: &mut Graph, branch: Value, scale: &Option<Tensor>) -> Va
     let Some(scale) = scale else { return branch };
     let scale = graph.constant(scale);
     graph.with("Mul", &branch, &scale)
-}
-
-fn scaled(branch: Tensor, scale: &Option<Tensor>) -> Result<Tensor, NnError> {
-    Ok(match scale {
-        Some(scale) => branch.f_mul(scale)?,
-        None => branch,
-    })
 }

@@ -34,19 +34,25 @@ impl Mlp {
         Ok(Self { fc1, fc2: Linear::small_normal(&mut b.sub("fc2"), hidden, dim)?, gelu, gated })
     }
 
-    /// `[…, D]`, of the same shape.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor, NnError> {
-        let hidden = self.fc1.forward(x)?;
-        if self.gated {
-            let halves = hidden.f_chunk(2, -1)?;
-            return self.fc2.forward(&halves[0].f_silu()?.f_mul(&halves[1])?);
+    /// What the last layer takes, from `[…, D]`.
+    pub(super) fn hidden(&self, x: &Tensor) -> Result<Tensor, NnError> {
+        match (self.gated, self.gelu) {
+            (true, _) => {
+                let halves = self.fc1.forward(x)?.f_chunk(2, -1)?;
+                Ok(halves[0].f_silu()?.f_mul(&halves[1])?)
+            }
+            (false, Gelu::Exact) => self.fc1.forward_gelu(x, torch_ext::Gelu::Exact),
+            (false, Gelu::Tanh) => self.fc1.forward_gelu(x, torch_ext::Gelu::Tanh),
+            (false, Gelu::Quick) => {
+                let hidden = self.fc1.forward(x)?;
+                Ok(hidden.f_mul(&hidden.f_mul_scalar(1.702)?.f_sigmoid()?)?)
+            }
         }
-        let hidden = match self.gelu {
-            Gelu::Exact => hidden.f_gelu("none")?,
-            Gelu::Tanh => hidden.f_gelu("tanh")?,
-            Gelu::Quick => hidden.f_mul(&hidden.f_mul_scalar(1.702)?.f_sigmoid()?)?,
-        };
-        self.fc2.forward(&hidden)
+    }
+
+    /// The last layer.
+    pub(super) fn last(&self) -> &Linear {
+        &self.fc2
     }
 
     pub(super) fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {

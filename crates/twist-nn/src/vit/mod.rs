@@ -202,7 +202,15 @@ impl Backbone for VisionTransformer {
             return self.embed(x);
         }
         match self.blocks.get(index - 1) {
-            Some(block) => block.forward(x, self.rotation(x)?.as_ref(), mode),
+            Some(block) => {
+                let rotation = self.rotation(x)?;
+                match self.pool.seen() {
+                    Some(count) if index == self.blocks.len() => {
+                        block.forward_first(x, rotation.as_ref(), count, mode)
+                    }
+                    _ => block.forward(x, rotation.as_ref(), mode),
+                }
+            }
             None if index + 1 == self.segments() => self.pool.forward(x),
             None => Err(NnError::Segment { index, segments: self.segments() }),
         }

@@ -75,6 +75,14 @@ impl Pool {
         })
     }
 
+    /// How many of the first tokens this sees; `None` for all.
+    pub(super) fn seen(&self) -> Option<i64> {
+        match self {
+            Self::Class(..) => Some(1),
+            Self::Mean(..) | Self::Attention(..) => None,
+        }
+    }
+
     /// The class token `[B, D]` after the norm.
     ///
     /// # Errors
@@ -122,7 +130,7 @@ impl AttentionPool {
         let values = self.qkv.forward_rows(x, 2 * dim, dim)?;
         let mixed = mixed(&split(queries, 1)?, &split(keys, tokens)?, &split(values, tokens)?)?;
         let x = self.proj.forward(&mixed.f_transpose(1, 2)?.f_reshape([batch, dim])?)?;
-        Ok(x.f_add(&self.mlp.forward(&self.norm.forward(&x)?)?)?)
+        self.mlp.last().forward_onto(&x, &self.mlp.hidden(&self.norm.forward(&x)?)?, None)
     }
 
     fn record(&self, graph: &mut Graph, x: &Value) -> Result<Value, NnError> {
