@@ -7,6 +7,7 @@ use serde::Serialize;
 use twist_io::{Refused, check_place, read_small, remove_leftovers, write_atomic, write_json};
 
 use crate::lock::RunLock;
+use crate::replacement::remove_unfinished;
 use crate::recorder::{JsonLines, Recorder, TensorBoard};
 use crate::{Log, RunError, files};
 
@@ -45,6 +46,7 @@ impl RunFolder {
                 remove_leftovers(folder)?;
             }
         }
+        remove_unfinished(&path)?;
         Ok(Self { path, on_existing, lock })
     }
 
