@@ -204,7 +204,11 @@ fn split_model(folder: &Path) -> anyhow::Result<Option<Model>> {
     if !file.is_file() {
         return Ok(None);
     }
-    let model = Model::load(&file, Machine::detect(DeviceRequest::Cpu, None)?.device)?;
+    let model = Model::load(&file, Machine::detect(DeviceRequest::Cpu, None)?.device).map_err(|error| {
+        let what = format!("{} cannot be read, and classes of it may have been split", file.display());
+        let remedy = "move it away, and --resume writes it again, without splits";
+        Refused::new(what).caused_by(error).remedy(remedy)
+    })?;
     let is_split = model.card.head.as_ref().is_some_and(|head| !head.splits.is_empty());
     Ok(is_split.then_some(model))
 }
