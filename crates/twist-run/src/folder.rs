@@ -7,8 +7,8 @@ use serde::Serialize;
 use twist_io::{Refused, check_place, read_small, remove_leftovers, write_atomic, write_json};
 
 use crate::lock::RunLock;
-use crate::replacement::remove_unfinished;
 use crate::recorder::{JsonLines, Recorder, TensorBoard};
+use crate::replacement::remove_unfinished;
 use crate::{Log, RunError, files};
 
 /// What to do about a folder that is there already.

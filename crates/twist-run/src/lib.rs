@@ -29,8 +29,8 @@ pub mod files;
 mod checkpoint;
 mod folder;
 mod lock;
-mod replacement;
 mod near;
+mod replacement;
 
 mod clusters;
 mod labels;
@@ -55,8 +55,8 @@ mod error;
 pub use calibration::Calibration;
 pub use checkpoint::{CheckpointStore, Loaded, Measured, Rejected, Standing, Streaks};
 pub use clusters::{
-    Carried, ClassEstimate, ClassTree, ClusterCount, ClusterNames, Cut, Group, Groups, NamedWeights, TreeClass, TreeMerge,
-    TreeParts, carry_names, clusters_file, tree_file,
+    Carried, ClassEstimate, ClassTree, ClusterCount, ClusterNames, Cut, Group, Groups, NamedWeights,
+    TreeClass, TreeMerge, TreeParts, carry_names, clusters_file, tree_file,
 };
 pub use compared::Compared;
 pub use error::RunError;

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use torch_ext::{DeviceRequest, Machine};
 use twist_eval::{
     ChosenHead, Evaluated, RunFigures, guides, head_evaluation, head_scores, is_evaluated, neighbourhood,
     with_head,
 };
-use torch_ext::{DeviceRequest, Machine};
 use twist_io::Refused;
 use twist_model::{Model, export};
 use twist_report::FEW_UPDATES;
@@ -88,7 +88,8 @@ impl HeadJob<'_> {
 
     /// Refuses to train further where classes were split: a split divides the class of the head that there was.
     fn keeps_splits(&self, folder: &RunFolder) -> anyhow::Result<()> {
-        let trains = || Ok::<bool, anyhow::Error>(self.plan.standing_in(folder)?.0 < self.plan.run.total_steps);
+        let trains =
+            || Ok::<bool, anyhow::Error>(self.plan.standing_in(folder)?.0 < self.plan.run.total_steps);
         if folder.resume() && split_model(folder.path())?.is_some() && trains()? {
             let run = folder.path().display();
             let what = format!("{run} cannot be trained further");

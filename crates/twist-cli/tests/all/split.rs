@@ -39,7 +39,8 @@ fn predicted(place: &Place, model: &str, top: usize) -> Vec<(u32, BTreeMap<u32, 
             1 => cells[at(what)],
             _ => cells[at(&format!("{what}_{rank}"))],
         };
-        let found = (1..=top).map(|rank| (of(rank, "cluster").parse().unwrap(), of(rank, "probability").to_owned()));
+        let found =
+            (1..=top).map(|rank| (of(rank, "cluster").parse().unwrap(), of(rank, "probability").to_owned()));
         (of(1, "cluster").parse().unwrap(), found.collect())
     };
     lines.map(row).collect()
@@ -48,7 +49,9 @@ fn predicted(place: &Place, model: &str, top: usize) -> Vec<(u32, BTreeMap<u32, 
 /// The groups that the rows of each class are of.
 fn groups(rows: &[(u32, BTreeMap<u32, String>)]) -> BTreeMap<u32, BTreeSet<usize>> {
     let mut found: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
-    rows.iter().enumerate().for_each(|(row, (class, _))| drop(found.entry(*class).or_default().insert(row % 5)));
+    rows.iter()
+        .enumerate()
+        .for_each(|(row, (class, _))| drop(found.entry(*class).or_default().insert(row % 5)));
     found
 }
 
@@ -91,7 +94,10 @@ fn a_mixed_class_becomes_two_for_everything_that_uses_the_model() {
     let tree: Value = serde_json::from_str(&place.run("clusters run tree --json").out).unwrap();
     assert_eq!((&tree["clusters"], tree["classes"].as_array().unwrap().len()), (&4.into(), 4));
     let metrics = json(&place, "run/metrics.json");
-    assert_eq!((&metrics["protocol"]["clusters"], &metrics["protocol"]["splits"][0]["class"]), (&4.into(), &class.into()));
+    assert_eq!(
+        (&metrics["protocol"]["clusters"], &metrics["protocol"]["splits"][0]["class"]),
+        (&4.into(), &class.into())
+    );
     let page = String::from_utf8(bytes(&place, "run/report.html")).unwrap();
     assert!(page.contains("class 3"));
     assert!(!place.path("run/replacement.twist-tmp").exists());
@@ -100,20 +106,33 @@ fn a_mixed_class_becomes_two_for_everything_that_uses_the_model() {
     place.run(&format!("clusters run split 3 --into 2 {CPU}")).exits(0).says(&["class 4"]);
     place.run("export run --out copy.safetensors").exits(0);
     assert_eq!(predicted(&place, "copy.safetensors", 5), predicted(&place, "run", 5));
-    place.run("export run --out released.pth").exits(1).says(&["classes of the model were split", "--to onnx"]);
+    place
+        .run("export run --out released.pth")
+        .exits(1)
+        .says(&["classes of the model were split", "--to onnx"]);
     place.run("export run --out all.onnx").exits(0);
 
     // Only the last split goes back, and everything is as before.
     let other = (0..3).find(|other| *other != class).unwrap();
     place.run(&format!("clusters run unsplit {other} {CPU}")).exits(1).says(&["the classes 3 and 4"]);
     place.run("clusters run rename 4 part").exits(0);
-    place.run(&format!("clusters run unsplit 3 {CPU}")).exits(0).says(&["not kept", "`part`", "clusters.replaced-1.json"]);
-    place.run(&format!("clusters run unsplit mixed {CPU}")).exits(0).says(&[&format!("are class {class} again")]);
+    place.run(&format!("clusters run unsplit 3 {CPU}")).exits(0).says(&[
+        "not kept",
+        "`part`",
+        "clusters.replaced-1.json",
+    ]);
+    place
+        .run(&format!("clusters run unsplit mixed {CPU}"))
+        .exits(0)
+        .says(&[&format!("are class {class} again")]);
     let again = ["model.safetensors", "embeddings.parquet", "tree.json", "images.csv", "metrics.json"]
         .map(|name| bytes(&place, &format!("run/{name}")));
     assert!(again == whole);
     assert_eq!(json(&place, "run/clusters.json")["names"][class.to_string()], "mixed");
-    place.run(&format!("clusters run unsplit mixed {CPU}")).exits(1).says(&["no class of this model was split"]);
+    place
+        .run(&format!("clusters run unsplit mixed {CPU}"))
+        .exits(1)
+        .says(&["no class of this model was split"]);
 }
 
 #[test]
@@ -132,11 +151,19 @@ fn a_split_that_cannot_be_changes_nothing() {
     };
     refused("clusters run split 3", 2, &["class `3` does not exist", "0 to 2"]);
     refused(&format!("clusters run split {class} --into 1"), 2, &["must be 2 or more"]);
-    refused(&format!("clusters run split {class} --into 21"), 1, &["200 training images", "210 are needed, 10 for each"]);
+    refused(
+        &format!("clusters run split {class} --into 21"),
+        1,
+        &["200 training images", "210 are needed, 10 for each"],
+    );
     refused("clusters train.npy split 0", 1, &["train.npy"]);
     refused("clusters run/model.safetensors split 0", 1, &["it is not a run folder", "give the run folder"]);
     mixture(&place, "other", 500, 2);
-    refused(&format!("clusters run split {class} --data other.npy"), 2, &["--data other.npy", "not the images"]);
+    refused(
+        &format!("clusters run split {class} --data other.npy"),
+        2,
+        &["--data other.npy", "not the images"],
+    );
 
     // Its rows are elsewhere now.
     fs_err::create_dir(place.path("moved")).unwrap();

@@ -184,12 +184,7 @@ fn baselines(
         .unzip();
     let asked = evaluated.features.rows.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
     let baseline = |fitted: &Tensor, asked: &Tensor| -> Result<Baseline, EvalError> {
-        let settings = KMeans {
-            clusters,
-            restarts: KMEANS_RESTARTS,
-            iterations: KMEANS_ITERATIONS,
-            seed,
-        };
+        let settings = KMeans { clusters, restarts: KMEANS_RESTARTS, iterations: KMEANS_ITERATIONS, seed };
         let fit = settings.fit(fitted)?;
         let accuracy = cluster_scores(&labels, &label_numbers(&fit.assign(asked)?)?)?.accuracy_one_to_one;
         Ok(Baseline { accuracy, inertia: fit.inertia })

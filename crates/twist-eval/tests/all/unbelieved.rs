@@ -23,7 +23,13 @@ fn card() -> ModelCard {
     ModelCard {
         backbone: Some(BackboneCard { arch: "resnet18_cifar".parse().unwrap(), width: 4 }),
         feature_dim: 32,
-        head: Some(HeadCard { hidden_dim: 8, dim: 5, activation: Activation::Relu, norm: true, splits: Vec::new() }),
+        head: Some(HeadCard {
+            hidden_dim: 8,
+            dim: 5,
+            activation: Activation::Relu,
+            norm: true,
+            splits: Vec::new(),
+        }),
         classifier: Some(ClassifierCard {
             classes: 2,
             names: vec!["black".into(), "white".into()],
@@ -275,7 +281,13 @@ fn heads_of_old_released_checkpoints_are_read() {
         (import(old, &ImportOptions::default()).unwrap(), import(state, &ImportOptions::default()).unwrap());
     assert_eq!(
         old.model.card.head,
-        Some(HeadCard { hidden_dim: 16, dim: 6, activation: Activation::Relu, norm: true, splits: Vec::new() })
+        Some(HeadCard {
+            hidden_dim: 16,
+            dim: 6,
+            activation: Activation::Relu,
+            norm: true,
+            splits: Vec::new()
+        })
     );
     assert!(old.report.unused.is_empty(), "{}", old.report);
     assert_eq!(old.model.store.state_dict().unwrap(), new.model.store.state_dict().unwrap());

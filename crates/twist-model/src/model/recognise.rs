@@ -149,7 +149,16 @@ mod tests {
             file.push((format!("projection_heads.{name}"), shape));
         }
         let head = recognised(&file).unwrap().head.unwrap();
-        assert_eq!(head, HeadCard { hidden_dim: 32, dim: 7, activation: Activation::Gelu, norm: false, splits: Vec::new() });
+        assert_eq!(
+            head,
+            HeadCard {
+                hidden_dim: 32,
+                dim: 7,
+                activation: Activation::Gelu,
+                norm: false,
+                splits: Vec::new()
+            }
+        );
     }
 
     #[test]

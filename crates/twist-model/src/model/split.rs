@@ -199,7 +199,13 @@ mod tests {
     use crate::export::tests::model;
 
     fn card(class: u32, children: &[u32]) -> SplitCard {
-        SplitCard { class, children: children.to_vec(), hidden_dim: 4, activation: Activation::Relu, norm: true }
+        SplitCard {
+            class,
+            children: children.to_vec(),
+            hidden_dim: 4,
+            activation: Activation::Relu,
+            norm: true,
+        }
     }
 
     /// The tensors of a head for this split of features of the width of `model`.
@@ -225,7 +231,10 @@ mod tests {
         let once = before.with_split(first.clone(), head(&before, &first, 1)).unwrap();
         let second = card(6, &[6, 7]);
         let twice = once.with_split(second.clone(), head(&before, &second, 2)).unwrap();
-        assert_eq!((once.card.head.as_ref().unwrap().classes(), twice.card.head.as_ref().unwrap().classes()), (7, 8));
+        assert_eq!(
+            (once.card.head.as_ref().unwrap().classes(), twice.card.head.as_ref().unwrap().classes()),
+            (7, 8)
+        );
         let (middle, new) =
             (once.head_probabilities(&features).unwrap(), twice.head_probabilities(&features).unwrap());
         assert_eq!(new.size(), [9, 8]);

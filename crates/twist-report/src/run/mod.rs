@@ -115,7 +115,8 @@ impl Run {
         let trained = trained.unwrap_or(0) as u32;
         let split = measured.as_ref().and_then(|measured| measured.metrics.classes_after_splits());
         let split = split.filter(|classes| *classes <= MOST_CLASSES);
-        let clusters = ClusterCount { trained, now: split.map_or(trained, |classes| trained.max(classes as u32)) };
+        let clusters =
+            ClusterCount { trained, now: split.map_or(trained, |classes| trained.max(classes as u32)) };
         let evaluated = measured.as_ref().and_then(|measured| measured.metrics.steps());
         let weights = evaluated.map(NamedWeights::Step);
         if let (Some(evaluated), Some((last, _))) = (evaluated, log.steps.last_key_value())

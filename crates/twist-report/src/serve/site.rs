@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use twist_io::{Refused, UpdateLock};
-use twist_run::{ClassTree, ClusterCount, ClusterNames, Cut, Labels, NamedWeights, RunError, clusters_file, files};
+use twist_run::{
+    ClassTree, ClusterCount, ClusterNames, Cut, Labels, NamedWeights, RunError, clusters_file, files,
+};
 
 use super::archive::Archive;
 use super::helpers::Helpers;

@@ -30,7 +30,8 @@ impl Run<Heads> {
         let unit_length = plan.config.features.unit_length;
         let pairs = Pairs::new(rows, neighbourhood, order, unit_length, numbers.machine.device)?;
         let task = Heads::new(plan, pairs, guides, recipe_name)?;
-        let place = folder.map_or_else(Place::default, |folder| Place::folder(folder, numbers.checkpoint.keep));
+        let place =
+            folder.map_or_else(Place::default, |folder| Place::folder(folder, numbers.checkpoint.keep));
         Run::open(task, numbers, place, World::one())
     }
 

@@ -30,9 +30,8 @@ pub(super) struct HeadRun {
     folder: RunFolder,
     /// As the run keeps them, with the place where the images are now.
     sources: Sources,
-    source: HeadSource,
-    /// The model, where the run learned from a file of features.
-    own: Option<Model>,
+    /// The model of the run as it is.
+    pub(super) model: Model,
     plan: HeadPlan,
     metrics: Metrics,
     steps: u64,
@@ -40,7 +39,10 @@ pub(super) struct HeadRun {
 }
 
 fn refused(path: &Path, why: impl Into<String>, remedy: impl Into<String>) -> anyhow::Error {
-    Refused::new(format!("the classes of {} cannot be split", path.display())).because(why).remedy(remedy).into()
+    Refused::new(format!("the classes of {} cannot be split", path.display()))
+        .because(why)
+        .remedy(remedy)
+        .into()
 }
 
 /// Whether `path` is the run of a head, found out before anything is computed.
@@ -51,7 +53,8 @@ pub(super) fn check(path: &Path) -> anyhow::Result<Model> {
     let cpu = Machine::detect(DeviceRequest::Cpu, None)?.device;
     let model = Model::load(path, cpu)?;
     if !path.is_dir() {
-        let remedy = "give the run folder; `twist export RUN --out FILE` writes a weight file of it afterwards";
+        let remedy =
+            "give the run folder; `twist export RUN --out FILE` writes a weight file of it afterwards";
         return Err(refused(path, "it is not a run folder", remedy));
     }
     if model.card.classifier.is_some() {
@@ -59,7 +62,8 @@ pub(super) fn check(path: &Path) -> anyhow::Result<Model> {
         return Err(refused(path, why, "give a run of `twist train DATA --frozen MODEL`"));
     }
     if !path.join(files::MODEL).is_file() {
-        let why = "its head was trained together with its backbone, and splits are of heads on frozen features";
+        let why =
+            "its head was trained together with its backbone, and splits are of heads on frozen features";
         let remedy = "train one first, `twist train DATA --frozen RUN`, and split classes of that run";
         return Err(refused(path, why, remedy));
     }
@@ -84,28 +88,22 @@ impl HeadRun {
         let metrics = Metrics::read(path)?.ok_or_else(unfinished)?;
         let steps = metrics.steps().ok_or_else(unfinished)?;
         let kept = Sources::read(path)?;
-        let mut sources =
-            kept.ok_or_else(|| refused(path, "it has no data.json, which says where its images are", "train it again"))?;
+        let mut sources = kept.ok_or_else(|| {
+            refused(path, "it has no data.json, which says where its images are", "train it again")
+        })?;
         if let Some(data) = data {
             sources::lasting(data, "--data")?;
             sources.train = data.to_owned();
         }
         // The run's own backbone: the model that it began with may be gone.
         let is_of_images = sources.frozen.is_some() && FeatureFile::recognise(&sources.train).is_none();
-        let opened = Sources {
-            frozen: is_of_images.then(|| path.display().to_string()),
-            ..sources.clone()
-        };
+        let opened = Sources { frozen: is_of_images.then(|| path.display().to_string()), ..sources.clone() };
         let source = HeadSource::open(&opened, machine, talk).with_context(|| match data {
             Some(_) => "--data".to_owned(),
             None => "the images of the run; if they are elsewhere, --data DATA says where".to_owned(),
         })?;
         let detected = machine::detect(machine.device, machine.threads, talk)?;
         detected.prepare()?;
-        let own = match source.backbone() {
-            Some(_) => None,
-            None => Some(Model::load(path, detected.device)?),
-        };
         same_images(path, data, &source.facts()?.fingerprint, talk)?;
         let (tables, facts) = source.tables(false, talk)?;
         let name = path.join(files::CONFIG);
@@ -117,13 +115,8 @@ impl HeadRun {
         if ![0, steps].contains(&reached) || steps < plan.run.total_steps {
             return Err(unfinished());
         }
-        Ok(Self { folder, sources, source, own, plan, metrics, steps, tables })
-    }
-
-    /// The model of the run as it is.
-    pub(super) fn model(&self) -> &Model {
-        // One of both is there: `open` loads the second where there is no first.
-        self.source.backbone().or(self.own.as_ref()).unwrap_or_else(|| unreachable!("a run has a model"))
+        let model = Model::load(path, detected.device)?;
+        Ok(Self { folder, sources, model, plan, metrics, steps, tables })
     }
 
     pub(super) fn machine(&self) -> &Machine {

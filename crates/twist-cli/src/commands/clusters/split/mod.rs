@@ -82,7 +82,7 @@ impl Split {
         let names = named.names.clone();
         drop(named);
         let run = HeadRun::open(path, self.data.as_deref(), &self.machine.to_use(), talk)?;
-        let (model, train) = (run.model(), &run.tables.train);
+        let (model, train) = (&run.model, &run.tables.train);
         let before = images_of(model, &names, train)?;
         let rows = before.rows_in(train, group.class)?;
         let into = self.parts(&group, &rows, talk)?;
@@ -107,7 +107,9 @@ impl Split {
         }
         if left > 0 {
             let images = counted(left as u64, "image");
-            talk.say(format!("  {images} of it are in other classes now: a part is less probable than the whole"));
+            talk.say(format!(
+                "  {images} of it are in other classes now: a part is less probable than the whole"
+            ));
         }
         Ok(())
     }
@@ -165,7 +167,10 @@ fn by_size(split: SplitCard, size: impl Fn(u32) -> usize, group: &Group) -> anyh
         let what = format!("{} was not split", called(group));
         let parts = split.children.len();
         let why = format!("{empty} of its {parts} parts would have no image");
-        return Err(Refused::new(what).because(why).remedy("try another --seed, or fewer parts with --into").into());
+        return Err(Refused::new(what)
+            .because(why)
+            .remedy("try another --seed, or fewer parts with --into")
+            .into());
     }
     let mut outputs: Vec<usize> = (0..split.children.len()).collect();
     outputs.sort_by_key(|&output| std::cmp::Reverse(size(split.children[output])));

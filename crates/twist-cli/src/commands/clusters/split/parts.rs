@@ -4,7 +4,8 @@ use tch::Tensor;
 use twist_eval::{guides, neighbourhood};
 use twist_io::{Refused, StateDict};
 use twist_model::{
-    ClassSource, FeatureBatch, FeatureScaling, FeatureSet, FeatureTable, HeadCard, Model, Predictor, SplitCard,
+    ClassSource, FeatureBatch, FeatureScaling, FeatureSet, FeatureTable, HeadCard, Model, Predictor,
+    SplitCard,
 };
 use twist_run::{ClusterNames, Group};
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe, Heads};
@@ -26,7 +27,11 @@ const BLOCK: usize = 65_536;
 pub(super) struct Classes(Vec<u32>);
 
 /// What `model` says of the images of a table, as `twist predict` does.
-pub(super) fn images_of(model: &Model, names: &ClusterNames, table: &FeatureTable) -> anyhow::Result<Classes> {
+pub(super) fn images_of(
+    model: &Model,
+    names: &ClusterNames,
+    table: &FeatureTable,
+) -> anyhow::Result<Classes> {
     let predictor = Predictor::new(model, ClassSource::Discovered, names, 1)?;
     let FeatureSet { indices, rows, .. } = &*table.features;
     let mut classes = Vec::with_capacity(indices.len());
@@ -79,7 +84,7 @@ pub(super) fn trained(
     run: &HeadRun,
     talk: &Talk,
 ) -> anyhow::Result<(SplitCard, StateDict)> {
-    let card = &run.model().card;
+    let card = &run.model.card;
     let (images, width) = rows.size2()?;
     let facts = FeatureFacts { rows: images as usize, width, ..FeatureFacts::default() };
     let asked = UserChoices { clusters: Some(into as i64), ..UserChoices::default() };
@@ -98,8 +103,8 @@ pub(super) fn trained(
     let mut run_of_heads =
         Run::of_heads(plan.clone(), rows.shallow_clone(), neighbours, &guides, None, recipe.name)?;
     match run_of_heads.run(None, &mut [], &StopFlag::new(), None)? {
-        Outcome::Finished { .. } => {}
-        Outcome::Stopped { .. } => unreachable!("nothing asks it to stop"),
+        // Nothing asks it to stop before its end.
+        Outcome::Finished { .. } | Outcome::Stopped { .. } => {}
         Outcome::Collapsed { kind, advice, .. } => {
             let what = format!("class {class} was not split: training collapsed ({kind})");
             return Err(Refused::new(what).because(advice).remedy("try another --seed or --into").into());

@@ -5,9 +5,9 @@ use std::path::Path;
 use twist_io::Refused;
 use twist_model::HeadCard;
 
-use super::head_run::{self, HeadRun};
 use super::super::edit::numbers;
 use super::Machine;
+use super::head_run::{self, HeadRun};
 use crate::names::{Named, called};
 use crate::talk::Talk;
 
@@ -51,13 +51,17 @@ impl Unsplit {
         drop(named);
 
         let run = HeadRun::open(path, self.data.as_deref(), &self.machine.to_use(), talk)?;
-        let Some((before, last)) = run.model().without_last_split()? else {
+        let Some((before, last)) = run.model.without_last_split()? else {
             return Err(refuse("somebody took the split back in the meantime".into()).into());
         };
         let classes = before.card.head.as_ref().map_or(0, HeadCard::classes) as u32;
         let mut lost = Lost::default();
         run.replace(&before, || lost.take(path, classes), talk)?;
-        talk.say(format!("the classes {} are class {} again, as before the split", numbers(&parts), last.class));
+        talk.say(format!(
+            "the classes {} are class {} again, as before the split",
+            numbers(&parts),
+            last.class
+        ));
         lost.tell(talk);
         Ok(())
     }
@@ -86,6 +90,10 @@ impl Lost {
     fn tell(&self, talk: &Talk) {
         let Some(aside) = &self.aside else { return };
         let lost: Vec<_> = self.names.iter().map(|name| twist_io::printable(name)).collect();
-        talk.warn(format!("not kept, because the parts are gone: {}; the file before is {}", lost.join("; "), aside.display()));
+        talk.warn(format!(
+            "not kept, because the parts are gone: {}; the file before is {}",
+            lost.join("; "),
+            aside.display()
+        ));
     }
 }
