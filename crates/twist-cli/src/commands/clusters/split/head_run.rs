@@ -45,11 +45,17 @@ fn refused(path: &Path, why: impl Into<String>, remedy: impl Into<String>) -> an
         .into()
 }
 
-/// Whether `path` is the run of a head, found out before anything is computed.
+/// The run of a head in `path`, locked, and its model. Nothing is computed yet.
 ///
 /// # Errors
-/// It is not; why, and what to do.
-pub(super) fn check(path: &Path) -> anyhow::Result<Model> {
+/// It is none; why, and what to do. Another process works on it.
+pub(super) fn locked(path: &Path, talk: &Talk) -> anyhow::Result<(RunFolder, Model)> {
+    // Before the model is read: another process may be about to split a class of it.
+    let folder = match path.join(files::MODEL).is_file() {
+        true => Some(RunFolder::open(path, OnExisting::Resume)?),
+        false => None,
+    };
+    folder.iter().flat_map(RunFolder::warnings).for_each(|sentence| talk.warn(sentence));
     let cpu = Machine::detect(DeviceRequest::Cpu, None)?.device;
     let model = Model::load(path, cpu)?;
     if !path.is_dir() {
@@ -61,29 +67,28 @@ pub(super) fn check(path: &Path) -> anyhow::Result<Model> {
         let why = "they are those of labels, and splits are of discovered classes";
         return Err(refused(path, why, "give a run of `twist train DATA --frozen MODEL`"));
     }
-    if !path.join(files::MODEL).is_file() {
+    let Some(folder) = folder else {
         let why =
             "its head was trained together with its backbone, and splits are of heads on frozen features";
         let remedy = "train one first, `twist train DATA --frozen RUN`, and split classes of that run";
         return Err(refused(path, why, remedy));
-    }
+    };
     model.head()?;
-    Ok(model)
+    Ok((folder, model))
 }
 
 impl HeadRun {
-    /// Opens the run in `path` with its features; `data` is where its images are now.
+    /// Opens the run with its features; `data` is where its images are now.
     ///
     /// # Errors
     /// It has not come to its end; its images or features are missing, or `data` holds others.
     pub(super) fn open(
-        path: &Path,
+        folder: RunFolder,
         data: Option<&str>,
         machine: &UseArgs,
         talk: &Talk,
     ) -> anyhow::Result<Self> {
-        let folder = RunFolder::open(path, OnExisting::Resume)?;
-        folder.warnings().iter().for_each(|sentence| talk.warn(sentence));
+        let path = folder.path();
         let unfinished = || refused(path, "the run has not come to its end", "finish it with --resume");
         let metrics = Metrics::read(path)?.ok_or_else(unfinished)?;
         let steps = metrics.steps().ok_or_else(unfinished)?;

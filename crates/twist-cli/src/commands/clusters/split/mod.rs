@@ -76,12 +76,12 @@ impl Machine {
 
 impl Split {
     pub(super) fn run(&self, path: &Path, talk: &Talk) -> anyhow::Result<()> {
-        head_run::check(path)?;
+        let (folder, _) = head_run::locked(path, talk)?;
         let (named, group) = class_in(path, &self.class)?;
         // The lock of the names is for moments, and this takes longer.
         let names = named.names.clone();
         drop(named);
-        let run = HeadRun::open(path, self.data.as_deref(), &self.machine.to_use(), talk)?;
+        let run = HeadRun::open(folder, self.data.as_deref(), &self.machine.to_use(), talk)?;
         let (model, train) = (&run.model, &run.tables.train);
         let before = images_of(model, &names, train)?;
         let rows = before.rows_in(train, group.class)?;

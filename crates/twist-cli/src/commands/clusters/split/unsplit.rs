@@ -34,7 +34,7 @@ pub(in super::super) struct Unsplit {
 
 impl Unsplit {
     pub(in super::super) fn run(&self, path: &Path, talk: &Talk) -> anyhow::Result<()> {
-        let model = head_run::check(path)?;
+        let (folder, model) = head_run::locked(path, talk)?;
         let named = Named::to_change(path)?;
         let group = named.find(&self.class)?;
         let refuse = |why: String| Refused::new(format!("{} cannot be unsplit", called(&group))).because(why);
@@ -50,9 +50,9 @@ impl Unsplit {
         }
         drop(named);
 
-        let run = HeadRun::open(path, self.data.as_deref(), &self.machine.to_use(), talk)?;
+        let run = HeadRun::open(folder, self.data.as_deref(), &self.machine.to_use(), talk)?;
         let Some((before, last)) = run.model.without_last_split()? else {
-            return Err(refuse("somebody took the split back in the meantime".into()).into());
+            anyhow::bail!("{} was changed while it was read", path.display());
         };
         let classes = before.card.head.as_ref().map_or(0, HeadCard::classes) as u32;
         let mut lost = Lost::default();
