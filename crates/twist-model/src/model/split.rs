@@ -126,13 +126,12 @@ impl Model {
     }
 
     /// A model that is this one but for its card and these other tensors.
-    fn changed(
-        &self,
-        change: impl FnOnce(&mut HeadCard, &mut StateDict) -> Result<(), ModelError>,
-    ) -> Result<Self, ModelError> {
+    fn changed(&self, change: impl FnOnce(&mut HeadCard, &mut StateDict)) -> Result<Self, ModelError> {
         self.head()?;
         let (mut card, mut state) = (self.card.clone(), self.store.state_dict()?);
-        card.head.as_mut().map_or(Ok(()), |head| change(head, &mut state))?;
+        if let Some(head) = &mut card.head {
+            change(head, &mut state);
+        }
         let made = Self::new(card, self.store.device(), 0)?;
         made.store.load(&state)?;
         Ok(made)
@@ -147,7 +146,6 @@ impl Model {
             let number = card.splits.len();
             card.splits.push(split);
             state.extend_prefixed(&format!("{}.", prefix(number)), head.split_prefix(HEAD));
-            Ok(())
         })
     }
 
@@ -162,7 +160,6 @@ impl Model {
         let before = self.changed(|card, state| {
             card.splits.pop();
             state.split_prefix(&format!("{}.", prefix(card.splits.len())));
-            Ok(())
         })?;
         Ok(Some((before, last)))
     }
@@ -186,7 +183,6 @@ impl Model {
                 let prefix = format!("{}.", prefix(number));
                 state.extend_prefixed(&prefix, theirs.split_prefix(&prefix));
             }
-            Ok(())
         })?))
     }
 }
@@ -244,7 +240,7 @@ mod tests {
         assert_eq!(values(&new, 5), values(&middle, 5));
         let sum = |of: &Tensor, columns: &[i64]| {
             let columns: Vec<Tensor> = columns.iter().map(|&column| of.select(1, column)).collect();
-            Tensor::stack(&columns, 1).sum_dim_intlist(1i64, false, Kind::Float)
+            Tensor::stack(&columns, 1).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
         };
         assert!(sum(&middle, &[2, 5, 6]).allclose(&old.select(1, 2), 1e-5, 1e-7, false));
         assert!(sum(&new, &[6, 7]).allclose(&middle.select(1, 6), 1e-5, 1e-7, false));

@@ -10,7 +10,7 @@ use twist_model::{
 use twist_run::{ClusterNames, Group};
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe, Heads};
 use twist_train::run::Run;
-use twist_train::{Outcome, StopFlag};
+use twist_train::{Outcome, Override, StopFlag};
 
 use super::head_run::HeadRun;
 use crate::asked::UserChoices;
@@ -92,7 +92,7 @@ pub(super) fn trained(
     made.reasons.iter().for_each(|reason| talk.detail(format!("split: {reason}")));
     let unit_length = card.feature_scaling == FeatureScaling::UnitLength;
     let changes = [format!("train.seed={seed}"), format!("features.unit_length={unit_length}")];
-    let changes = changes.iter().map(|change| change.parse()).collect::<Result<Vec<_>, _>>()?;
+    let changes = changes.iter().map(|change| change.parse()).collect::<Result<Vec<Override>, _>>()?;
     let recipe = HeadRecipe::read(head_auto::NAME, &made.text, &changes)?;
     let plan = HeadPlan::new(&recipe.config, &facts, run.machine())?;
 
