@@ -105,9 +105,10 @@ pub(super) fn trained(
     match run_of_heads.run(None, &mut [], &StopFlag::new(), None)? {
         // Nothing asks it to stop before its end.
         Outcome::Finished { .. } | Outcome::Stopped { .. } => {}
-        Outcome::Collapsed { kind, advice, .. } => {
-            let what = format!("class {class} was not split: training collapsed ({kind})");
-            return Err(Refused::new(what).because(advice).remedy("try another --seed or --into").into());
+        Outcome::Collapsed { kind, .. } => {
+            let what = format!("class {class} was not split");
+            let why = format!("training found no parts in its {images} images (it collapsed: {kind})");
+            return Err(Refused::new(what).because(why).remedy("try another --seed or --into").into());
         }
     }
     let losses = run_of_heads.task_mut().losses()?;
