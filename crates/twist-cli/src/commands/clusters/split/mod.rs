@@ -108,7 +108,7 @@ impl Split {
         if left > 0 {
             let images = counted(left as u64, "image");
             talk.say(format!(
-                "  {images} of it are in other classes now: a part is less probable than the whole"
+                "  {images} of it went to other classes: a part is less probable than the whole"
             ));
         }
         Ok(())
