@@ -31,6 +31,13 @@ def resume(command, run):
     return [command[0], command[1], "--resume", "--out", run, *CPU] if begun else [*command, "--resume"]
 
 
+def split_again(command, run):
+    """Finishes the run in `run` as a user would after a kill, and splits the class unless that is done."""
+    finish = [command[0], "train", "--resume", "--out", run, *CPU]
+    is_split = f"{command[0]} clusters {run} show --json | grep -q '\"clusters\": 3'"
+    return ["sh", "-c", f"{' '.join(finish)} && ({is_split} || {' '.join(command)})"]
+
+
 def make(twist, place, execute):
     """All scenarios, with their inputs below `place`; `execute` runs a command that must succeed."""
     at = lambda name: os.path.join(place, name)
@@ -55,6 +62,8 @@ def make(twist, place, execute):
     os.makedirs(at("in/empty"), exist_ok=True)
     whole = [(at("in/empty"), out), (model, run)]
     head = ["--clusters", "4", "--set", "model.hidden_dim=16", "--epochs", "4", "--batch-size", "16"]
+    execute([twist, "train", at("in/x.npy"), "--clusters", "2", *head[2:], "--out", at("in/head"), *CPU])
+    split = [twist, "clusters", run, "split", "0", *CPU]
     return [
         trains("train, best by k-NN", 5, "train", at("in/train"), "--eval-data", at("in/test"), "--recipe", at("in/knn.toml")),
         trains("train, best by loss", 5, "train", at("in/train"), "--labels", "none", "--recipe", at("in/loss.toml")),
@@ -68,6 +77,8 @@ def make(twist, place, execute):
         repeats("eval finetune --state", 1, "eval", "finetune", run, "--train", at("in/train"), "--test", at("in/test"),
                 "--epochs", "2", "--seeds", "2", "--state", f"{out}/state", *CPU, given=whole),
         repeats("eval knn, cache", 2, "eval", "knn", run, "--train", at("in/train"), "--test", at("in/test"), *CPU, given=whole),
+        Scenario("split a class", 3, split, lambda: split_again(split, run), [out, cache],
+                 [(at("in/empty"), out), (at("in/head"), run)]),
         repeats("data pack", 2, "data", "pack", at("in/train"), "--out", f"{out}/s-%03d.tar", "--max-images", "12", "--threads",
                 "1", given=folder, refusal="exists already"),
     ]

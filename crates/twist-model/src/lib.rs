@@ -66,8 +66,8 @@ pub use input::{EvalInput, KeptCrops, ReadBatch};
 pub use library::Library;
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, Foreign, HeadCard, ImportOptions, Imported, Model,
-    ModelCard, ModelName, NamedModel, ReleasedCheckpoint, STARTER, Starter, Weights, hex, import, import_own,
-    in_key, released_filter, sha256_of,
+    ModelCard, ModelName, NamedModel, ReleasedCheckpoint, STARTER, SplitCard, Starter, Weights, hex, import,
+    import_own, in_key, released_filter, sha256_of,
 };
 pub use names::{load_names, named_weights, names_file, names_of_model, usable_names};
 pub use neighbours::{Neighbours, nearest};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use twist_run::{ClusterNames, NamedWeights, RunError, clusters_file};
+use twist_run::{ClusterCount, ClusterNames, NamedWeights, RunError, clusters_file};
 
 use crate::{ClassSource, Model, ModelName};
 
@@ -39,11 +39,13 @@ pub fn load_names(
     file: &Path,
     weights: Option<NamedWeights>,
 ) -> Result<ClusterNames, RunError> {
-    let classes = classes_of(model);
-    if classes == 0 {
+    let now = classes_of(model);
+    if now == 0 {
         return Ok(ClusterNames::new(0));
     }
-    let mut names = ClusterNames::load_for(file, classes, weights.clone())?;
+    // Of a model with classes that were split, names that were given before stay.
+    let trained = model.card.head.as_ref().map_or(now, |head| u32::try_from(head.dim).unwrap_or(now));
+    let mut names = ClusterNames::load_for(file, ClusterCount { trained, now }, weights.clone())?;
     if names.is_untouched() {
         names = unnamed(model);
         weights.into_iter().for_each(|weights| names.set_weights(weights));

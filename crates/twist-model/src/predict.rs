@@ -38,7 +38,7 @@ impl ClassSource {
     /// classes of its classifier. `None` for a model with neither.
     pub fn named(model: &Model) -> Option<(Self, i64)> {
         match (&model.card.head, &model.card.classifier) {
-            (Some(head), _) => Some((Self::Discovered, head.dim)),
+            (Some(head), _) => Some((Self::Discovered, head.classes())),
             (None, Some(classifier)) => Some((Self::Labels, classifier.classes)),
             (None, None) => None,
         }

@@ -45,6 +45,9 @@ pub const DUPLICATES: &str = "duplicates.csv";
 /// Images that are like no other, beside the report.
 pub const OUTLIERS: &str = "outliers.csv";
 
+/// The folder in which another model of a finished run is written, before it has its place.
+pub const REPLACEMENT: &str = "replacement.twist-tmp";
+
 /// The folder of the checkpoints.
 pub const CHECKPOINTS: &str = "checkpoints";
 /// In it, the best checkpoint: the same file as one of the last checkpoints, or as one that was among them.

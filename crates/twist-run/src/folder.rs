@@ -8,6 +8,7 @@ use twist_io::{Refused, check_place, read_small, remove_leftovers, write_atomic,
 
 use crate::lock::RunLock;
 use crate::recorder::{JsonLines, Recorder, TensorBoard};
+use crate::replacement::remove_unfinished;
 use crate::{Log, RunError, files};
 
 /// What to do about a folder that is there already.
@@ -45,6 +46,7 @@ impl RunFolder {
                 remove_leftovers(folder)?;
             }
         }
+        remove_unfinished(&path)?;
         Ok(Self { path, on_existing, lock })
     }
 

@@ -30,6 +30,7 @@ mod checkpoint;
 mod folder;
 mod lock;
 mod near;
+mod replacement;
 
 mod clusters;
 mod labels;
@@ -54,8 +55,8 @@ mod error;
 pub use calibration::Calibration;
 pub use checkpoint::{CheckpointStore, Loaded, Measured, Rejected, Standing, Streaks};
 pub use clusters::{
-    Carried, ClassEstimate, ClassTree, ClusterNames, Cut, Group, Groups, NamedWeights, TreeClass, TreeMerge,
-    TreeParts, carry_names, clusters_file, tree_file,
+    Carried, ClassEstimate, ClassTree, ClusterCount, ClusterNames, Cut, Group, Groups, NamedWeights,
+    TreeClass, TreeMerge, TreeParts, carry_names, clusters_file, tree_file,
 };
 pub use compared::Compared;
 pub use error::RunError;
@@ -69,6 +70,7 @@ pub use log::{Log, LogLine};
 pub use metrics::Metrics;
 pub use near::{RUNS, near_runs};
 pub use recorder::{JsonLines, Recorder, TensorBoard};
+pub use replacement::Replacement;
 pub use room::ParquetRoom;
 pub use samples::Samples;
 pub use sources::Sources;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use twist_io::{read_if_there, write_json};
 
 use crate::samples::STEPS;
@@ -15,6 +15,9 @@ const CALIBRATION: &str = "calibration";
 const PROTOCOL: &str = "protocol";
 /// Of the protocol, why there is no merge tree.
 const NO_TREE: &str = "no_tree";
+/// Of the protocol, which classes were split after training, and how many classes there are then.
+const SPLITS: &str = "splits";
+const CLASSES: &str = "/clusters";
 
 /// What an evaluation measured: that at the end of a run, or another one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,6 +57,21 @@ impl Metrics {
     /// Sets how many steps the evaluated network had made.
     pub fn set_steps(&mut self, steps: u64) {
         self.protocol[STEPS] = steps.into();
+    }
+
+    /// Says which classes were split after training: each class, and the numbers of its children.
+    pub fn set_splits<'a>(&mut self, splits: impl Iterator<Item = (u32, &'a [u32])>) {
+        let splits: Vec<Value> =
+            splits.map(|(class, children)| json!({ "class": class, "children": children })).collect();
+        if !splits.is_empty() {
+            self.protocol[SPLITS] = splits.into();
+        }
+    }
+
+    /// How many classes there are, where some were split after training.
+    pub fn classes_after_splits(&self) -> Option<u64> {
+        self.protocol[SPLITS].as_array().filter(|splits| !splits.is_empty())?;
+        self.count(CLASSES)
     }
 
     /// Writes the merge tree of the classes of the run in `folder`. Where there is none, these figures say why, and an older tree
@@ -142,8 +160,6 @@ impl<'de> Deserialize<'de> for Metrics {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::figure;
 
@@ -167,6 +183,16 @@ mod tests {
         let text = fs_err::read_to_string(folder.path().join(files::METRICS)).unwrap();
         let keys: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&keys["classes_in_use"], &keys["protocol"]["steps"]), (&json!(9), &json!(8)));
+    }
+
+    #[test]
+    fn splits_say_how_many_classes_there_are() {
+        let mut metrics = Metrics { protocol: json!({ "clusters": 7 }), ..Metrics::default() };
+        metrics.set_splits(std::iter::empty());
+        assert_eq!(metrics.classes_after_splits(), None, "no class was split");
+        metrics.set_splits([(3, &[5, 3, 6][..])].into_iter());
+        assert_eq!(metrics.classes_after_splits(), Some(7));
+        assert_eq!(metrics.protocol["splits"], json!([{ "class": 3, "children": [5, 3, 6] }]));
     }
 
     #[test]

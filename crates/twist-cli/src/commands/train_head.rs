@@ -23,7 +23,7 @@ use crate::talk::{Talk, to_stdout};
 pub(crate) const RECIPE: &str = "frozen";
 
 /// Where `plan.json` says which features a head learned on.
-const FINGERPRINT: &str = "/features/fingerprint";
+pub(super) const FINGERPRINT: &str = "/features/fingerprint";
 
 /// Whether what is to be trained is a head on features, and not a network on images.
 ///

@@ -1,12 +1,15 @@
 //! A run of heads on frozen features.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use torch_ext::{DeviceRequest, Machine};
 use twist_eval::{
     ChosenHead, Evaluated, RunFigures, guides, head_evaluation, head_scores, is_evaluated, neighbourhood,
     with_head,
 };
-use twist_model::export;
+use twist_io::Refused;
+use twist_model::{Model, export};
 use twist_report::FEW_UPDATES;
 use twist_run::{Figures, Recorder, RunFolder, Sources, files};
 use twist_train::frozen::{FeatureFacts, HeadPlan, HeadRecipe, Heads};
@@ -54,6 +57,7 @@ impl Job for HeadJob<'_> {
         if folder.resume() && self.is_finished(folder, talk)? {
             return Ok(None);
         }
+        self.keeps_splits(folder)?;
         let (tables, facts) = self.source.tables(self.strict, talk)?;
         let plan = HeadPlan::new(&self.recipe.config, &facts, &self.plan.run.machine)?;
         let mut run = self.run(plan, &tables, folder, talk)?;
@@ -80,6 +84,20 @@ impl HeadJob<'_> {
             talk.warn(changed);
         }
         Ok(trained && path.join(files::MODEL).is_file() && is_evaluated(path, steps))
+    }
+
+    /// Refuses to train further where classes were split: a split divides the class of the head that there was.
+    fn keeps_splits(&self, folder: &RunFolder) -> anyhow::Result<()> {
+        let trains =
+            || Ok::<bool, anyhow::Error>(self.plan.standing_in(folder)?.0 < self.plan.run.total_steps);
+        if folder.resume() && split_model(folder.path())?.is_some() && trains()? {
+            let run = folder.path().display();
+            let what = format!("{run} cannot be trained further");
+            let why = "classes of it were split, and training changes what the classes are";
+            let remedy = "undo the splits with `twist clusters RUN unsplit CLASS`, or train another run with another --out";
+            return Err(Refused::new(what).because(why).remedy(remedy).into());
+        }
+        Ok(())
     }
 
     /// Says how long the run takes, and shortens it to `--max-time` where nobody said how many epochs it has.
@@ -127,7 +145,7 @@ impl HeadJob<'_> {
         let guides = guides(rows, &plan, &mut |done, all| counting.at(done, all))?;
         drop(counting);
         let name = self.sources.recipe.clone();
-        Ok(Run::of_heads(plan, rows.shallow_clone(), neighbours, &guides, folder, name)?)
+        Ok(Run::of_heads(plan, rows.shallow_clone(), neighbours, &guides, Some(folder), name)?)
     }
 }
 
@@ -168,6 +186,7 @@ impl Begun for BegunHeads {
         let (plan, head) = (heads.plan(), heads.head_state(number)?);
         let device = plan.run.machine.device;
         let model = with_head(self.source.backbone(), plan, head, &self.recipe_name, device)?;
+        let model = with_splits(model, folder)?;
         export(&model, &folder.path().join(files::MODEL))?;
         let run = RunFigures::of(folder.path(), step, device)?;
         let both = (&self.tables.train, self.tables.held_out.as_ref());
@@ -178,6 +197,33 @@ impl Begun for BegunHeads {
         tell_names(names.as_ref(), folder.path(), talk);
         tell_results(&metrics, &write_report(folder.path(), talk)?)
     }
+}
+
+/// The model of the run in `folder`, where classes of it were split.
+fn split_model(folder: &Path) -> anyhow::Result<Option<Model>> {
+    let file = folder.join(files::MODEL);
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let model = Model::load(&file, Machine::detect(DeviceRequest::Cpu, None)?.device).map_err(|error| {
+        let what = format!("{} cannot be read, and classes of it may have been split", file.display());
+        let remedy = "move it away, and --resume writes it again, without splits";
+        Refused::new(what).caused_by(error).remedy(remedy)
+    })?;
+    let is_split = model.card.head.as_ref().is_some_and(|head| !head.splits.is_empty());
+    Ok(is_split.then_some(model))
+}
+
+/// The same model with the splits that the run in `folder` has: a run that is only evaluated again keeps them.
+fn with_splits(model: Model, folder: &RunFolder) -> anyhow::Result<Model> {
+    let known = if folder.resume() { split_model(folder.path())? } else { None };
+    let Some(known) = known else { return Ok(model) };
+    let split = model.with_splits_of(&known)?;
+    Ok(split.ok_or_else(|| {
+        let what = format!("{} cannot be evaluated again", folder.path().display());
+        let why = "classes of it were split, and the head that is kept now is another one";
+        Refused::new(what).because(why).remedy("undo the splits first: `twist clusters RUN unsplit CLASS`")
+    })?)
 }
 
 /// The figures of one of the heads that are trained.

@@ -168,7 +168,7 @@ fn early_exit<B: Begun>(
 }
 
 /// Writes the report of a run, with what it has to say of missing parts.
-fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<ReportSummary> {
+pub(crate) fn write_report(run: &Path, talk: &Talk) -> anyhow::Result<ReportSummary> {
     let busy = Busy::new("writing the report", talk);
     let written = twist_report::report(&[run], &run.join(files::REPORT))?;
     drop(busy);

@@ -25,6 +25,8 @@ const COMMANDS: &[&str] = &[
     "clusters MODEL unmerge",
     "clusters MODEL tree",
     "clusters MODEL cut",
+    "clusters MODEL split",
+    "clusters MODEL unsplit",
     "clusters MODEL unsure",
     "clusters MODEL keep",
     "clusters MODEL export",

@@ -9,13 +9,13 @@ use twist_metrics::cluster_scores;
 use twist_run::{ClassTree, Metrics, figure};
 use twist_train::frozen::HeadPlan;
 
-use super::outputs::{self, HeadInput};
+use super::outputs::outputs_of_model;
 use crate::artefacts::{self, Artefacts};
 use crate::class_count::{ClassesOf, MOST_ROWS, merge_tree};
 use crate::labels::{label_numbers, spread};
 use crate::scores::cluster_figures;
 use crate::{EvalError, Evaluated, KMeans, RunFigures};
-use twist_model::{FeatureScaling, FeatureTable, Model, NetworkOutputs, Watch, unit_rows};
+use twist_model::{FeatureTable, HeadCard, Model, NetworkOutputs, Watch, unit_rows};
 
 /// Without held-out features, at most this many training rows are scored and kept as embeddings.
 const TRAINING_ROWS_SCORED: usize = 50_000;
@@ -54,12 +54,11 @@ pub fn head_evaluation(
     let evaluated = held_out.unwrap_or(train);
     let most = if held_out.is_some() { usize::MAX } else { TRAINING_ROWS_SCORED };
     let rows = spread(evaluated.len(), most);
-    let unit_length = model.card.feature_scaling == FeatureScaling::UnitLength;
-    let input = HeadInput { unit_length, device: plan.run.machine.device };
+    let classes = model.card.head.as_ref().map_or(plan.net.dim, HeadCard::classes);
     watch.now("classes");
-    let features = outputs::outputs(model.head()?, evaluated, &rows, input)?;
+    let features = outputs_of_model(model, evaluated, &rows)?;
     let mut decoder = evaluated.has_images.then(Decoder::default);
-    let names = artefacts::numbered(plan.net.dim);
+    let names = artefacts::numbered(classes);
     watch.now("thumbnails and tables");
     let dataset = &*evaluated.dataset;
     let artefacts = Artefacts { features: &features, dataset, names: &names, steps: Some(run.steps) };
@@ -67,26 +66,28 @@ pub fn head_evaluation(
     artefacts.write(folder, decoder.as_mut(), None)?;
 
     watch.now("merge tree");
-    let tree = tree((model, plan, run.steps), train, held_out.is_none().then_some(&features), input)?;
+    let tree = tree((model, classes, run.steps), train, held_out.is_none().then_some(&features))?;
 
     let mut metrics = Metrics {
         figures: cluster_figures(&features, dataset)?,
-        protocol: protocol(model, plan, chosen, &features, held_out.is_some()),
+        protocol: protocol((model, classes), plan, chosen, &features, held_out.is_some()),
         ..Metrics::default()
     };
     metrics.figures.extend(&run.costs);
     metrics.protocol["labelled_images"] = features.labelled(dataset).into();
     metrics.set_steps(run.steps);
+    let splits = model.card.head.iter().flat_map(|head| &head.splits);
+    metrics.set_splits(splits.map(|split| (split.class, &split.children[..])));
     metrics.set_tree(folder, tree)?;
     if plan.config.eval.baselines && metrics.figures.get(figure::NMI).is_some() {
         let fitted_to = train.len().min(KMEANS_ROWS);
         let mut facts = json!({
             "kmeans_fitted_to": fitted_to,
             "kmeans_restarts": KMEANS_RESTARTS,
-            "kmeans_clusters": plan.net.dim,
+            "kmeans_clusters": classes,
         });
         watch.now("k-means");
-        match baselines(train, evaluated, &features, plan)? {
+        match baselines(train, evaluated, &features, (classes, plan.run.seed))? {
             Some([raw, unit]) => {
                 metrics.baselines.set(figure::KMEANS_FEATURES, raw.accuracy);
                 metrics.baselines.set(figure::KMEANS_UNIT_FEATURES, unit.accuracy);
@@ -94,7 +95,7 @@ pub fn head_evaluation(
                 facts["kmeans_unit_inertia"] = unit.inertia.into();
             }
             None => {
-                facts["left_out"] = format!("k-means: {} clusters for {fitted_to} rows", plan.net.dim).into();
+                facts["left_out"] = format!("k-means: {classes} clusters for {fitted_to} rows").into();
             }
         }
         metrics.protocol["baselines"] = facts;
@@ -106,28 +107,27 @@ pub fn head_evaluation(
 /// The merge tree of the head's classes, from the training features: held-out ones may be few. `outputs` is what the head
 /// said of training features, where that is known.
 fn tree(
-    (model, plan, steps): (&Model, &HeadPlan, u64),
+    (model, clusters, steps): (&Model, i64, u64),
     train: &FeatureTable,
     outputs: Option<&NetworkOutputs>,
-    input: HeadInput,
 ) -> Result<Result<ClassTree, String>, EvalError> {
     let chosen = spread(train.len(), MOST_ROWS);
     let all = chosen.len() == train.len();
     let classes = match outputs.filter(|_| all) {
         Some(known) => known.predictions()?,
-        None => outputs::outputs(model.head()?, train, &chosen, input)?.predictions()?,
+        None => outputs_of_model(model, train, &chosen)?.predictions()?,
     };
     let set = &train.features.rows;
     let places: Vec<i64> = chosen.iter().copied().map(i64::from).collect();
     let rows =
         if all { set.shallow_clone() } else { set.f_index_select(0, &Tensor::f_from_slice(&places)?)? };
-    let of = ClassesOf { classes: &classes, clusters: plan.net.dim as u32, steps, images: "training images" };
+    let of = ClassesOf { classes: &classes, clusters: clusters as u32, steps, images: "training images" };
     merge_tree(&rows, &of)
 }
 
 /// Every value that defines the figures.
 fn protocol(
-    model: &Model,
+    (model, classes): (&Model, i64),
     plan: &HeadPlan,
     chosen: &ChosenHead,
     features: &NetworkOutputs,
@@ -137,7 +137,7 @@ fn protocol(
         "evaluated_on": if held_out { "held-out images" } else { "training images" },
         "evaluated_images": features.indices.len(),
         "unreadable_images": features.skipped.len(),
-        "clusters": plan.net.dim,
+        "clusters": classes,
         "assignment": "most probable cluster, evaluation mode",
         "weights": "last",
         "model": model.card.origin,
@@ -164,15 +164,15 @@ struct Baseline {
     inertia: f64,
 }
 
-/// k-means with as many clusters as the head has, on the features as they are and on unit rows. `None` where it is fitted to fewer rows than clusters.
+/// k-means with as many clusters as there are classes, on the features as they are and on unit rows. `None` where it is fitted to fewer rows than clusters.
 fn baselines(
     train: &FeatureTable,
     evaluated: &FeatureTable,
     features: &NetworkOutputs,
-    plan: &HeadPlan,
+    (clusters, seed): (i64, u64),
 ) -> Result<Option<[Baseline; 2]>, EvalError> {
     let places: Vec<i64> = spread(train.len(), KMEANS_ROWS).into_iter().map(i64::from).collect();
-    if plan.net.dim > places.len() as i64 {
+    if clusters > places.len() as i64 {
         return Ok(None);
     }
     let fitted = train.features.rows.f_index_select(0, &Tensor::f_from_slice(&places)?)?;
@@ -184,12 +184,7 @@ fn baselines(
         .unzip();
     let asked = evaluated.features.rows.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
     let baseline = |fitted: &Tensor, asked: &Tensor| -> Result<Baseline, EvalError> {
-        let settings = KMeans {
-            clusters: plan.net.dim,
-            restarts: KMEANS_RESTARTS,
-            iterations: KMEANS_ITERATIONS,
-            seed: plan.run.seed,
-        };
+        let settings = KMeans { clusters, restarts: KMEANS_RESTARTS, iterations: KMEANS_ITERATIONS, seed };
         let fit = settings.fit(fitted)?;
         let accuracy = cluster_scores(&labels, &label_numbers(&fit.assign(asked)?)?)?.accuracy_one_to_one;
         Ok(Baseline { accuracy, inertia: fit.inertia })

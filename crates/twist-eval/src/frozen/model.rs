@@ -23,8 +23,13 @@ pub fn with_head(
 ) -> Result<Model, EvalError> {
     let net = &plan.net;
     let made = format!("twist {}, recipe {recipe}", env!("CARGO_PKG_VERSION"));
-    let head_card =
-        HeadCard { hidden_dim: net.hidden_dim, dim: net.dim, activation: net.activation, norm: net.norm };
+    let head_card = HeadCard {
+        hidden_dim: net.hidden_dim,
+        dim: net.dim,
+        activation: net.activation,
+        norm: net.norm,
+        splits: Vec::new(),
+    };
     let feature_scaling = match plan.config.features.unit_length {
         true => FeatureScaling::UnitLength,
         false => FeatureScaling::None,

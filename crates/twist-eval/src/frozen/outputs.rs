@@ -1,4 +1,4 @@
-//! What a head says of rows of features.
+//! What a head, or the model that it became, says of rows of features.
 
 use tch::{Device, Kind, Tensor};
 use twist_nn::{Mode, ProjectionHead};
@@ -7,20 +7,12 @@ use twist_run::Figures;
 use crate::EvalError;
 use crate::labels::spread;
 use crate::scores::cluster_figures;
-use twist_model::{FeatureTable, NetworkOutputs, most_probable, unit_rows};
+use twist_model::{FeatureTable, Model, NetworkOutputs, most_probable, unit_rows};
 
 /// Rows in one pass of the head.
 const BLOCK: i64 = 8_192;
 /// Rows that are scored while training.
 const ONLINE: usize = 10_000;
-
-/// How a head takes its features.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct HeadInput {
-    /// Whether each row is divided by its norm before it enters the head.
-    pub(super) unit_length: bool,
-    pub(super) device: Device,
-}
 
 /// The scores of a head on at most 10,000 rows of `table`: clusters against labels where there are any, else classes in
 /// use and mean confidence. It lies on `device`; with `unit_length` each row is divided by its norm first.
@@ -34,16 +26,31 @@ pub fn head_scores(
     device: Device,
 ) -> Result<Figures, EvalError> {
     let some = spread(table.len(), ONLINE);
-    let features = outputs(head, table, &some, HeadInput { unit_length, device })?;
+    let probabilities = |block: &Tensor| -> Result<Tensor, EvalError> {
+        let block = if unit_length { unit_rows(block)? } else { block.shallow_clone() };
+        let logits = tch::no_grad(|| head.forward(&block, 1, Mode::Eval))?;
+        Ok(logits.f_softmax(-1, Kind::Float)?)
+    };
+    let features = outputs(probabilities, table, &some, device)?;
     cluster_figures(&features, &*table.dataset)
 }
 
-/// The most probable clusters of the rows number `wanted` (ascending), with their features divided by their norm.
-pub(super) fn outputs(
-    head: &ProjectionHead,
+/// The same of the classes of `model`, for the rows number `wanted` (ascending).
+pub(super) fn outputs_of_model(
+    model: &Model,
     table: &FeatureTable,
     wanted: &[u32],
-    input: HeadInput,
+) -> Result<NetworkOutputs, EvalError> {
+    outputs(|block| Ok(model.head_probabilities(block)?), table, wanted, model.store.device())
+}
+
+/// The most probable clusters of the rows number `wanted` (ascending), with their features divided by their norm.
+/// `probabilities` are those of a block `[B, D]` of features on `device`.
+fn outputs(
+    probabilities: impl Fn(&Tensor) -> Result<Tensor, EvalError>,
+    table: &FeatureTable,
+    wanted: &[u32],
+    device: Device,
 ) -> Result<NetworkOutputs, EvalError> {
     let set = &table.features;
     let rows = match wanted.len() == table.len() {
@@ -55,11 +62,8 @@ pub(super) fn outputs(
     };
     let (mut clusters, mut confidences) = (Vec::new(), Vec::new());
     for start in (0..wanted.len() as i64).step_by(BLOCK as usize) {
-        let block =
-            rows.f_narrow(0, start, BLOCK.min(wanted.len() as i64 - start))?.f_to_device(input.device)?;
-        let block = if input.unit_length { unit_rows(&block)? } else { block };
-        let logits = tch::no_grad(|| head.forward(&block, 1, Mode::Eval))?;
-        let (cluster, confidence) = most_probable(&logits.f_softmax(-1, Kind::Float)?)?;
+        let block = rows.f_narrow(0, start, BLOCK.min(wanted.len() as i64 - start))?.f_to_device(device)?;
+        let (cluster, confidence) = most_probable(&probabilities(&block)?)?;
         clusters.push(cluster);
         confidences.push(confidence);
     }

@@ -14,7 +14,13 @@ fn head() -> Model {
     let card = ModelCard {
         backbone: None,
         feature_dim: 12,
-        head: Some(HeadCard { hidden_dim: 16, dim: 9, activation: Activation::Relu, norm: true }),
+        head: Some(HeadCard {
+            hidden_dim: 16,
+            dim: 9,
+            activation: Activation::Relu,
+            norm: true,
+            splits: Vec::new(),
+        }),
         classifier: None,
         mean: [0.0; 3],
         std: [1.0; 3],

@@ -23,7 +23,13 @@ fn card() -> ModelCard {
     ModelCard {
         backbone: Some(BackboneCard { arch: "resnet18_cifar".parse().unwrap(), width: 4 }),
         feature_dim: 32,
-        head: Some(HeadCard { hidden_dim: 8, dim: 5, activation: Activation::Relu, norm: true }),
+        head: Some(HeadCard {
+            hidden_dim: 8,
+            dim: 5,
+            activation: Activation::Relu,
+            norm: true,
+            splits: Vec::new(),
+        }),
         classifier: Some(ClassifierCard {
             classes: 2,
             names: vec!["black".into(), "white".into()],

@@ -23,7 +23,13 @@ fn card() -> ModelCard {
     ModelCard {
         backbone: Some(BackboneCard { arch: "resnet18_cifar".parse().unwrap(), width: 4 }),
         feature_dim: 32,
-        head: Some(HeadCard { hidden_dim: 8, dim: 5, activation: Activation::Relu, norm: true }),
+        head: Some(HeadCard {
+            hidden_dim: 8,
+            dim: 5,
+            activation: Activation::Relu,
+            norm: true,
+            splits: Vec::new(),
+        }),
         classifier: Some(ClassifierCard {
             classes: 2,
             names: vec!["black".into(), "white".into()],
@@ -172,7 +178,7 @@ proptest! {
         let card = ModelCard {
             backbone: with_backbone.then_some(BackboneCard { arch, width }),
             feature_dim: features,
-            head: with_head.then_some(HeadCard { hidden_dim: hidden, dim, activation: Activation::Gelu, norm: true }),
+            head: with_head.then_some(HeadCard { hidden_dim: hidden, dim, activation: Activation::Gelu, norm: true, splits: Vec::new() }),
             classifier: with_classifier.then_some(ClassifierCard { classes, names: Vec::new(), temperature: None }),
             mean: [mean; 3],
             std: [std; 3],
@@ -275,7 +281,13 @@ fn heads_of_old_released_checkpoints_are_read() {
         (import(old, &ImportOptions::default()).unwrap(), import(state, &ImportOptions::default()).unwrap());
     assert_eq!(
         old.model.card.head,
-        Some(HeadCard { hidden_dim: 16, dim: 6, activation: Activation::Relu, norm: true })
+        Some(HeadCard {
+            hidden_dim: 16,
+            dim: 6,
+            activation: Activation::Relu,
+            norm: true,
+            splits: Vec::new()
+        })
     );
     assert!(old.report.unused.is_empty(), "{}", old.report);
     assert_eq!(old.model.store.state_dict().unwrap(), new.model.store.state_dict().unwrap());

@@ -12,6 +12,12 @@ const CLASSIFIER: &str = "classifier.";
 
 /// A checkpoint of the released TWIST: `model` with all tensors, `backbone` with those of the backbone alone.
 pub(super) fn released(model: &Model, _: &ExportOptions, path: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    if model.card.head.as_ref().is_some_and(|head| !head.splits.is_empty()) {
+        let why = "classes of the model were split, and a released checkpoint has one head alone";
+        let remedy =
+            "use --to onnx or --to twist, or give a model without splits (`twist clusters RUN unsplit`)";
+        return Err(Refused::writing(path, why).remedy(remedy).into());
+    }
     let all = model.store.state_dict()?;
     let backbone = all.clone().split_prefix(BACKBONE);
     let mut states = vec![("model", &all)];

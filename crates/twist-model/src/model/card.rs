@@ -8,6 +8,7 @@ use twist_nn::{Activation, Arch, BackboneConfig, Filter, HeadConfig, MOST_OUTPUT
 use twist_run::ClusterNames;
 
 use super::parts::Parts;
+use super::split::SplitCard;
 use crate::{CheckpointFacts, ModelError};
 
 /// The parts of a model and how images become its input; JSON in the metadata of its weight file.
@@ -45,17 +46,20 @@ pub struct BackboneCard {
     pub width: i64,
 }
 
-/// Which projection head.
+/// Which projection head, and which of its classes became several since.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HeadCard {
     /// Units of its hidden layers.
     pub hidden_dim: i64,
-    /// Number of discovered classes K.
+    /// Its outputs: the classes that training discovered. [`HeadCard::classes`] is how many there are now.
     pub dim: i64,
     /// Its non-linearity.
     pub activation: Activation,
     /// Whether it ends in the norm before the softmax.
     pub norm: bool,
+    /// The splits of its classes, in the order in which they were made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub splits: Vec<SplitCard>,
 }
 
 /// A linear classifier that was trained with labels.
@@ -104,7 +108,7 @@ impl BackboneCard {
 impl HeadCard {
     /// The network to build, whose last norm takes the whole batch together.
     pub(crate) fn config(&self) -> HeadConfig {
-        let Self { hidden_dim, dim, activation, norm } = *self;
+        let Self { hidden_dim, dim, activation, norm, .. } = *self;
         HeadConfig { hidden_dim, dim, activation, norm, bunch: None, ..HeadConfig::default() }
     }
 }
@@ -180,9 +184,11 @@ impl ModelCard {
         if !(1..=MOST_FEATURES).contains(&self.feature_dim) {
             return fail(format!("feature_dim is {}, expected 1 to {MOST_FEATURES}", self.feature_dim));
         }
-        let backbone = self.backbone.as_ref().map_or(Ok(()), |card| card.config().check());
-        if let Err(error) = backbone.and(self.head.as_ref().map_or(Ok(()), |card| card.config().check())) {
+        if let Some(Err(error)) = self.backbone.as_ref().map(|card| card.config().check()) {
             return fail(error.to_string());
+        }
+        if let Some(Err(reason)) = self.head.as_ref().map(HeadCard::check) {
+            return fail(reason);
         }
         let Some(classifier) = &self.classifier else { return Ok(()) };
         if !(1..=MOST_OUTPUTS).contains(&classifier.classes) {
@@ -226,6 +232,7 @@ impl ModelCard {
                 dim: net.head.dim,
                 activation: net.head.activation,
                 norm: net.head.norm,
+                splits: Vec::new(),
             }),
             classifier: None,
             mean: facts.mean,

@@ -11,6 +11,7 @@ mod hash;
 mod name;
 mod open;
 mod parts;
+mod split;
 
 mod foreign;
 mod heads;
@@ -35,6 +36,7 @@ use heads::with_heads;
 pub use import::{ImportOptions, Imported, import, import_own};
 pub use name::ModelName;
 pub use released::ReleasedCheckpoint;
+pub use split::SplitCard;
 pub use starter::{STARTER, Starter};
 pub use weights::Weights;
 
@@ -67,7 +69,15 @@ pub struct Model {
     pub store: Store,
     backbone: Option<Box<dyn Backbone>>,
     head: Option<ProjectionHead>,
+    /// Of the splits of its classes, in their order.
+    splits: Vec<ProjectionHead>,
     classifier: Option<Linear>,
+}
+
+/// Probabilities `[B, K]` (float32) of the outputs of a head, from features `[B, D]` as it takes them.
+fn softmax_of(head: &ProjectionHead, features: &Tensor) -> Result<Tensor, ModelError> {
+    let logits = tch::no_grad(|| head.forward(features, 1, Mode::Eval))?;
+    Ok(logits.f_softmax(-1, Kind::Float)?)
 }
 
 /// Images were given to a model of features.
@@ -98,7 +108,7 @@ impl Model {
     fn in_store(card: ModelCard, mut store: Store) -> Result<Self, ModelError> {
         // What all sizes make together is counted before anything is allocated.
         card.shapes()?;
-        let Parts { backbone, head, classifier } = Parts::new(&card, &mut store)?;
+        let Parts { backbone, head, splits, classifier } = Parts::new(&card, &mut store)?;
         let (path, folder, hash, backbone_hash) = (PathBuf::new(), None, String::new(), String::new());
         let (step, left_out) = (None, Vec::new());
         Ok(Self {
@@ -112,6 +122,7 @@ impl Model {
             store,
             backbone,
             head,
+            splits,
             classifier,
         })
     }
@@ -170,7 +181,8 @@ impl Model {
         }
     }
 
-    /// Probabilities `[B, K]` (float32) of the discovered classes, from features `[B, D]` as the backbone gives them.
+    /// Probabilities `[B, K]` (float32) of the discovered classes, splits among them, from features `[B, D]` as the backbone gives
+    /// them.
     ///
     /// # Errors
     /// No head; features of another width; numbers that are not finite.
@@ -180,8 +192,7 @@ impl Model {
             FeatureScaling::None => features.shallow_clone(),
             FeatureScaling::UnitLength => unit_rows(features)?,
         };
-        let logits = tch::no_grad(|| head.forward(&scaled, 1, Mode::Eval))?;
-        self.finite(logits.f_softmax(-1, Kind::Float)?)
+        self.finite(self.divided(softmax_of(head, &scaled)?, &scaled)?)
     }
 
     /// Logits `[B, C]` (float32) of the classifier, from features `[B, D]` as the backbone gives them.

@@ -3,11 +3,14 @@
 use twist_nn::{Backbone, Linear, ProjectionHead, Store};
 
 use super::ModelCard;
+use super::split::prefix;
 use crate::ModelError;
 
 pub(super) struct Parts {
     pub(super) backbone: Option<Box<dyn Backbone>>,
     pub(super) head: Option<ProjectionHead>,
+    /// Of the splits of its classes, in their order.
+    pub(super) splits: Vec<ProjectionHead>,
     pub(super) classifier: Option<Linear>,
 }
 
@@ -34,6 +37,11 @@ impl Parts {
             }
             None => None,
         };
+        let cards = card.head.iter().flat_map(|head| &head.splits).enumerate();
+        let splits = cards.map(|(number, split)| {
+            ProjectionHead::new(&mut store.builder(&prefix(number)), card.feature_dim, &split.config())
+        });
+        let splits = splits.collect::<Result<Vec<_>, _>>()?;
         let classifier = match &card.classifier {
             Some(classifier) => {
                 let mut builder = store.builder("classifier");
@@ -41,6 +49,6 @@ impl Parts {
             }
             None => None,
         };
-        Ok(Self { backbone, head, classifier })
+        Ok(Self { backbone, head, splits, classifier })
     }
 }

@@ -53,7 +53,7 @@ fn head(names: &Names, activation: Activation) -> Option<HeadCard> {
     let last = names.shape(&format!("{HEAD}last_linear.weight"))?;
     let norm = names.has(&format!("{HEAD}norm.running_mean"));
     let (&[hidden_dim, _], &[dim, _]) = (first, last) else { return None };
-    Some(HeadCard { hidden_dim: length(hidden_dim), dim: length(dim), activation, norm })
+    Some(HeadCard { hidden_dim: length(hidden_dim), dim: length(dim), activation, norm, splits: Vec::new() })
 }
 
 fn unknown(found: Unrecognised) -> ModelError {
@@ -149,7 +149,16 @@ mod tests {
             file.push((format!("projection_heads.{name}"), shape));
         }
         let head = recognised(&file).unwrap().head.unwrap();
-        assert_eq!(head, HeadCard { hidden_dim: 32, dim: 7, activation: Activation::Gelu, norm: false });
+        assert_eq!(
+            head,
+            HeadCard {
+                hidden_dim: 32,
+                dim: 7,
+                activation: Activation::Gelu,
+                norm: false,
+                splits: Vec::new()
+            }
+        );
     }
 
     #[test]

@@ -26,7 +26,13 @@ fn card() -> ModelCard {
     ModelCard {
         backbone: Some(BackboneCard { arch: "resnet18_cifar".parse().unwrap(), width: 4 }),
         feature_dim: 32,
-        head: Some(HeadCard { hidden_dim: 8, dim: 5, activation: Activation::Relu, norm: true }),
+        head: Some(HeadCard {
+            hidden_dim: 8,
+            dim: 5,
+            activation: Activation::Relu,
+            norm: true,
+            splits: Vec::new(),
+        }),
         classifier: Some(ClassifierCard {
             classes: 3,
             names: vec!["ant".into(), "bee".into()],
@@ -333,7 +339,8 @@ fn bits(predictor: &Predictor, model: &Model, indices: &[u32], features: &Tensor
 #[test]
 fn probabilities_do_not_depend_on_the_batch() {
     // As wide as those of real networks: sums of 512 numbers are where the order shows.
-    let head = HeadCard { hidden_dim: 512, dim: 100, activation: Activation::Relu, norm: true };
+    let head =
+        HeadCard { hidden_dim: 512, dim: 100, activation: Activation::Relu, norm: true, splits: Vec::new() };
     let classifier = ClassifierCard { classes: 20, names: Vec::new(), temperature: Some(1.5) };
     let wide = ModelCard {
         backbone: None,

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use twist_io::Refused;
 use twist_run::samples::MOST_CLASSES;
-use twist_run::{Evaluation, Figure, Metrics, NamedWeights, files, labels_in, near_runs};
+use twist_run::{ClusterCount, Evaluation, Figure, Metrics, NamedWeights, files, labels_in, near_runs};
 
 use crate::error::ReportError;
 
@@ -53,6 +53,8 @@ pub(crate) struct Run {
     pub(crate) evaluations: Vec<Evaluation>,
     /// `clusters.json`: names and merges of discovered classes.
     pub(crate) naming: Naming,
+    /// How many classes there are.
+    pub(crate) clusters: ClusterCount,
     /// The weights that the run was evaluated with.
     pub(crate) weights: Option<NamedWeights>,
     /// `embeddings.parquet` with the paths and class names of `images.csv`.
@@ -109,7 +111,12 @@ impl Run {
                 "log.jsonl claims {claimed} classes, which is not believed: at most {MOST_CLASSES} are."
             ));
         }
-        let outputs = outputs(&log, recipe.as_ref()).or(samples.as_ref().map(Samples::most_outputs));
+        let trained = outputs(&log, recipe.as_ref()).or(samples.as_ref().map(Samples::most_outputs));
+        let trained = trained.unwrap_or(0) as u32;
+        let split = measured.as_ref().and_then(|measured| measured.metrics.classes_after_splits());
+        let split = split.filter(|classes| *classes <= MOST_CLASSES);
+        let clusters =
+            ClusterCount { trained, now: split.map_or(trained, |classes| trained.max(classes as u32)) };
         let evaluated = measured.as_ref().and_then(|measured| measured.metrics.steps());
         let weights = evaluated.map(NamedWeights::Step);
         if let (Some(evaluated), Some((last, _))) = (evaluated, log.steps.last_key_value())
@@ -120,7 +127,7 @@ impl Run {
                  {last} since; `--resume` evaluates the run at its end."
             ));
         }
-        let naming = names::read(path, outputs.unwrap_or(0) as u32, weights.clone(), &mut notes);
+        let naming = names::read(path, clusters, weights.clone(), &mut notes);
         samples.iter_mut().for_each(|samples| samples.merge(&naming));
         if let Some(Err(reason)) = read_optional(&path.join(files::LABELS))?.map(|table| labels_in(&table)) {
             notes.damaged(format!(
@@ -141,6 +148,7 @@ impl Run {
             measured,
             evaluations,
             naming,
+            clusters,
             weights,
             samples,
             thumbnails: Thumbnails::new(),
@@ -190,9 +198,10 @@ impl Run {
         logged.or_else(|| self.recipe.as_ref()?.number("schedule.epochs"))
     }
 
-    /// K, the number of classes that the network may use.
+    /// K, the number of classes that the network may use, with those that splits added.
     pub(crate) fn outputs(&self) -> Option<u64> {
-        outputs(&self.log, self.recipe.as_ref())
+        let ClusterCount { trained, now } = self.clusters;
+        outputs(&self.log, self.recipe.as_ref()).map(|outputs| outputs + u64::from(now - trained))
     }
 }
 

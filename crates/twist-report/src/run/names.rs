@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use twist_run::{ClusterNames, Groups, NamedWeights, RunError, clusters_file};
+use twist_run::{ClusterCount, ClusterNames, Groups, NamedWeights, RunError, clusters_file};
 
 use super::notes::Notes;
 
@@ -64,10 +64,15 @@ impl Naming {
 
 /// Reads the names of the run in `folder`, whose network has `clusters` outputs and was evaluated with these `weights`; a file
 /// that cannot be used becomes a note.
-pub(super) fn read(folder: &Path, clusters: u32, weights: Option<NamedWeights>, notes: &mut Notes) -> Naming {
+pub(super) fn read(
+    folder: &Path,
+    clusters: ClusterCount,
+    weights: Option<NamedWeights>,
+    notes: &mut Notes,
+) -> Naming {
     let names = load(folder, clusters, weights).unwrap_or_else(|error| {
         notes.damaged(format!("Classes appear without their names: {error}."));
-        ClusterNames::new(clusters)
+        ClusterNames::new(clusters.now)
     });
     names.into()
 }
@@ -78,7 +83,7 @@ pub(super) fn read(folder: &Path, clusters: u32, weights: Option<NamedWeights>, 
 /// The file is damaged, of another model or of other weights, or cannot be read.
 pub(crate) fn load(
     folder: &Path,
-    clusters: u32,
+    clusters: ClusterCount,
     weights: Option<NamedWeights>,
 ) -> Result<ClusterNames, RunError> {
     ClusterNames::load_for(clusters_file(folder), clusters, weights)

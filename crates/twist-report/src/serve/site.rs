@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use twist_io::{Refused, UpdateLock};
-use twist_run::{ClassTree, ClusterNames, Cut, Labels, NamedWeights, RunError, clusters_file, files};
+use twist_run::{
+    ClassTree, ClusterCount, ClusterNames, Cut, Labels, NamedWeights, RunError, clusters_file, files,
+};
 
 use super::archive::Archive;
 use super::helpers::Helpers;
@@ -35,6 +37,7 @@ pub(super) struct Site {
     pub(super) verdict: Option<Judged>,
     /// Those whose classes are shown.
     weights: Option<NamedWeights>,
+    clusters: ClusterCount,
     /// A sentence about each file of the run that is damaged.
     pub(super) damaged: Vec<String>,
     rows: HashMap<String, usize>,
@@ -56,12 +59,11 @@ impl Site {
             return Err(Refused::new(format!("{} {what}", folder.display())).because(why).into());
         };
         // The static page ignores a file that it cannot use; a change of names must not lose its content.
-        let outputs = run.naming.names.clusters();
-        load_names(folder, outputs, run.weights.clone())?;
+        load_names(folder, run.clusters, run.weights.clone())?;
         let archive = Archive::open(&folder.join(files::THUMBNAILS)).map_err(ReportError::read)?;
         let mut site = Self::of_parts(folder, samples, run.naming, archive, helpers)?;
         (site.name, site.evaluated_on) = (run.name, evaluated_on.unwrap_or_default());
-        site.weights = run.weights;
+        (site.weights, site.clusters) = (run.weights, run.clusters);
         (site.verdict, site.damaged) = (verdict, run.notes.damaged);
         match ClassTree::read(folder) {
             Err(damaged) => {
@@ -70,7 +72,7 @@ impl Site {
             Ok(tree) => {
                 let fits = |tree: &ClassTree| {
                     let parts = tree.parts();
-                    parts.clusters == outputs && site.weights.as_ref() == Some(&parts.weights)
+                    parts.clusters == site.clusters.now && site.weights.as_ref() == Some(&parts.weights)
                 };
                 site.tree = tree.filter(fits);
             }
@@ -86,6 +88,7 @@ impl Site {
         archive: Archive,
         helpers: Helpers,
     ) -> Result<Self, ReportError> {
+        let clusters = naming.names.clusters().into();
         let rows = samples.path.iter().enumerate().map(|(row, path)| (path.clone(), row)).collect();
         Ok(Self {
             name: String::new(),
@@ -100,6 +103,7 @@ impl Site {
             evaluated_on: String::new(),
             verdict: None,
             weights: None,
+            clusters,
             damaged: Vec::new(),
             rows,
             samples,
@@ -148,7 +152,7 @@ impl Site {
     }
 
     fn load_names(&self) -> Result<ClusterNames, RunError> {
-        load_names(&self.folder, self.naming.names.clusters(), self.weights.clone())
+        load_names(&self.folder, self.clusters, self.weights.clone())
     }
 
     fn take(&mut self, names: ClusterNames) {

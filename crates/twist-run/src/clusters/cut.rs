@@ -119,8 +119,17 @@ impl ClusterNames {
     /// # Errors
     /// The disk is full or read-only.
     pub fn save_cut(&self, cut: &Cut, path: &Path) -> Result<Option<PathBuf>, RunError> {
+        self.save_aside(!cut.lost.is_empty(), path)
+    }
+
+    /// Writes the names. Where something of a person is `lost`, the file before is kept as by [`ClusterNames::save_cut`]; returns
+    /// where.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn save_aside(&self, lost: bool, path: &Path) -> Result<Option<PathBuf>, RunError> {
         let place = path.parent().zip(path.file_name().and_then(|name| name.to_str()));
-        let aside = match place.filter(|_| !cut.lost.is_empty()) {
+        let aside = match place.filter(|_| lost) {
             Some((parent, name)) => Some(folder::keep_copy(parent, name)?),
             None => None,
         };

@@ -65,6 +65,21 @@ fn once_each<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<u32, String>
     from.deserialize_map(OnceEach)
 }
 
+/// How many classes a model has, for its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClusterCount {
+    /// As many as training discovered.
+    pub trained: u32,
+    /// With those that splits added. Names that were written before a split are names of the same classes.
+    pub now: u32,
+}
+
+impl From<u32> for ClusterCount {
+    fn from(clusters: u32) -> Self {
+        Self { trained: clusters, now: clusters }
+    }
+}
+
 /// Where the names of a model's classes are: `clusters.json` in a run folder, `FILE.clusters.json` beside a weight file.
 pub fn clusters_file(model: &Path) -> PathBuf {
     of_model(model, files::CLUSTERS)
@@ -88,7 +103,7 @@ impl ClusterNames {
     /// As [`ClusterNames::load`]; [`RunError::OtherWeights`] when its names were given to the classes of others.
     pub fn load_for(
         path: impl AsRef<Path>,
-        clusters: u32,
+        clusters: impl Into<ClusterCount>,
         weights: Option<NamedWeights>,
     ) -> Result<Self, RunError> {
         let mut names = Self::load(&path, clusters)?;
@@ -114,9 +129,9 @@ impl ClusterNames {
     ///
     /// # Errors
     /// It is of a model with another number of classes, or there is something in it that could not have been written.
-    pub fn load(path: impl AsRef<Path>, clusters: u32) -> Result<Self, RunError> {
-        let path = path.as_ref();
-        let Some(bytes) = read_if_there(path)? else { return Ok(Self::new(clusters)) };
+    pub fn load(path: impl AsRef<Path>, clusters: impl Into<ClusterCount>) -> Result<Self, RunError> {
+        let (path, ClusterCount { trained, now }) = (path.as_ref(), clusters.into());
+        let Some(bytes) = read_if_there(path)? else { return Ok(Self::new(now)) };
         let damaged = |reason: String| {
             let remedy = "correct it, or move it away to start without names";
             Refused::new(format!("{} cannot be used", path.display())).because(reason).remedy(remedy)
@@ -126,16 +141,17 @@ impl ClusterNames {
             let why = format!("it has version {}, but only version {VERSION} is known", written.version);
             return Err(damaged(why).into());
         }
-        if written.clusters != clusters {
+        // Splits add classes behind the others, whose numbers stay.
+        if !(trained..=now).contains(&written.clusters) {
             let what = format!(
-                "{} belongs to a model with {} classes, but this one has {clusters}",
+                "{} belongs to a model with {} classes, but this one has {now}",
                 path.display(),
                 written.clusters
             );
             let remedy = "move it away, or give the model that it belongs to";
             return Err(Refused::new(what).remedy(remedy).into());
         }
-        Ok(written.into_names().map_err(|error| damaged(error.to_string()))?)
+        Ok(Written { clusters: now, ..written }.into_names().map_err(|error| damaged(error.to_string()))?)
     }
 
     /// Writes the file, atomically.

@@ -61,7 +61,7 @@ mod cut;
 
 pub use carry::{Carried, carry_names};
 pub use cut::Cut;
-pub use file::clusters_file;
+pub use file::{ClusterCount, clusters_file};
 pub use group::{Group, Groups};
 pub use names::ClusterNames;
 pub use tree::{ClassEstimate, ClassTree, TreeClass, TreeMerge, TreeParts};

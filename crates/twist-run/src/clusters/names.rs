@@ -264,6 +264,20 @@ impl ClusterNames {
         (new, kept, lost)
     }
 
+    /// The same for a model that has more classes behind these: `clusters` in all.
+    #[must_use]
+    pub fn of_more(&self, clusters: u32) -> Self {
+        Self { clusters: clusters.max(self.clusters), ..self.clone() }
+    }
+
+    /// The same for a model that has only the first `clusters` of these classes, and what is lost: each name, and each merge by
+    /// its name or numbers.
+    pub fn of_first(&self, clusters: u32) -> (Self, Vec<String>) {
+        let (mut first, _, lost) = self.renumbered(&(0..clusters).map(|class| (class, class)).collect());
+        (first.clusters, first.weights) = (clusters, self.weights.clone());
+        (first, lost)
+    }
+
     // === Inside ===
 
     /// The groups that merges made: the history played from its beginning.

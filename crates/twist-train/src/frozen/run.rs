@@ -8,7 +8,8 @@ use crate::TrainError;
 use crate::run::{Place, Run, World};
 
 impl Run<Heads> {
-    /// Builds the heads, and takes their state from the newest good checkpoint when the folder is to be resumed.
+    /// Builds the heads, and takes their state from the newest good checkpoint when the folder is to be resumed; without a folder
+    /// nothing is kept.
     ///
     /// `rows` `[N, D]` (float32, CPU) are the features that the plan was made for, `guides` the clusters of all rows for each
     /// head that is led, and `recipe_name` stands in log and checkpoints.
@@ -20,7 +21,7 @@ impl Run<Heads> {
         rows: Tensor,
         neighbourhood: Neighbourhood,
         guides: &[Vec<u32>],
-        folder: &RunFolder,
+        folder: Option<&RunFolder>,
         recipe_name: String,
     ) -> Result<Self, TrainError> {
         let numbers = plan.run.clone();
@@ -29,7 +30,8 @@ impl Run<Heads> {
         let unit_length = plan.config.features.unit_length;
         let pairs = Pairs::new(rows, neighbourhood, order, unit_length, numbers.machine.device)?;
         let task = Heads::new(plan, pairs, guides, recipe_name)?;
-        let place = Place::folder(folder, numbers.checkpoint.keep);
+        let place =
+            folder.map_or_else(Place::default, |folder| Place::folder(folder, numbers.checkpoint.keep));
         Run::open(task, numbers, place, World::one())
     }
 

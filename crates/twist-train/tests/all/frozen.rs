@@ -79,7 +79,7 @@ fn watched(
     let (recipe, plan) = plan(overrides).unwrap();
     let neighbours = neighbours(&rows);
     let guides = vec![(0..GROUPS * EACH).map(|row| (row % GROUPS) as u32).collect(); plan.guided()];
-    let mut run = Run::of_heads(plan, rows, neighbours, &guides, &folder, String::new()).unwrap();
+    let mut run = Run::of_heads(plan, rows, neighbours, &guides, Some(&folder), String::new()).unwrap();
     folder.describe(&recipe.text, run.task().plan()).unwrap();
     let stop = StopFlag::new();
     let mut recorders: Vec<Box<dyn Recorder>> = folder.recorders().unwrap();
@@ -246,7 +246,7 @@ fn another_batch_size_is_refused_on_resume() {
         let folder = RunFolder::open(folder.path(), OnExisting::Resume).unwrap();
         let (_, plan) = plan(overrides).unwrap();
         let neighbours = neighbours(&rows);
-        Run::of_heads(plan, rows, neighbours, &[], &folder, String::new()).map(|_| ())
+        Run::of_heads(plan, rows, neighbours, &[], Some(&folder), String::new()).map(|_| ())
     };
     let message = again(&["train.batch_size=50"]).unwrap_err().to_string();
     assert!(message.contains("100 rows") && message.contains("50 now"), "{message}");

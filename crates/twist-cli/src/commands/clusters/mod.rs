@@ -5,6 +5,7 @@ mod edit;
 mod export;
 mod keep;
 mod show;
+mod split;
 mod tree;
 
 use std::path::PathBuf;
@@ -21,17 +22,19 @@ Examples:
   twist clusters runs/demo-1 unmerge circles                 undoes the last merge of a class
   twist clusters runs/demo-1 tree                            which classes are nearest
   twist clusters runs/demo-1 cut 12                          merges them until 12 are left
+  twist clusters runs/photos-1 split 3                       class 3 becomes several
   twist clusters runs/demo-1 unsure 0.6                      less probable ones are marked unsure
   twist clusters runs/demo-1 keep                            keeps the names from before a resume
   twist clusters runs/demo-1 export --labels --out labels.csv
 
 The names are stored in clusters.json of a run folder, or in FILE.clusters.json beside a weight
 file. `twist predict`, `twist neighbors` and `twist report` use them; the network is not changed.
+A split adds a small head to the model of a run; everything that uses the model has the new classes.
 A resumed run changes its classes: when it is evaluated at its end, names go on to the classes that
 hold most of the same images. Names of other weights are not used until you run `keep`.
 For a model of `twist finetune`, the classes are those of the labels.";
 
-/// Name and merge classes
+/// Name, merge and split classes
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -50,6 +53,8 @@ enum Action {
     Unmerge(edit::Unmerge),
     Tree(tree::Args),
     Cut(cut::Args),
+    Split(split::Split),
+    Unsplit(split::Unsplit),
     Unsure(edit::Unsure),
     Keep(keep::Args),
     Export(export::Args),
@@ -66,6 +71,8 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
         Action::Unmerge(args) => args.run(&mut to_change()?, talk),
         Action::Tree(args) => tree::run(args, model, talk),
         Action::Cut(args) => args.run(&mut to_change()?, model, talk),
+        Action::Split(args) => args.run(model, talk),
+        Action::Unsplit(args) => args.run(model, talk),
         Action::Unsure(args) => args.run(&mut to_change()?, talk),
         Action::Keep(_) => keep::run(model, talk),
         Action::Export(args) => export::run(args, &Named::open(model, talk)?, talk),

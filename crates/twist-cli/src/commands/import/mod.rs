@@ -203,7 +203,11 @@ pub(crate) fn tell(imported: &Imported, key: &str, talk: &Talk) {
         }
     }
     if let Some(head) = &card.head {
-        talk.say(format!("head        {} discovered classes, {} hidden units", head.dim, head.hidden_dim));
+        talk.say(format!(
+            "head        {} discovered classes, {} hidden units",
+            head.classes(),
+            head.hidden_dim
+        ));
     }
     if let Some(classifier) = &card.classifier {
         let names =

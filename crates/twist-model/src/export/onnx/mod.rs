@@ -5,6 +5,7 @@
 //! The metadata has the names of the classes and what must be done with images before.
 
 mod messages;
+mod splits;
 #[cfg(test)]
 mod tests;
 
@@ -184,14 +185,15 @@ fn probabilities(
     source: ClassSource,
     features: &Value,
 ) -> Result<Value, ModelError> {
-    let logits = match source {
+    match source {
         ClassSource::Labels => {
             let logits = model.classifier()?.record(graph, features);
             let temperature = model.card.classifier.as_ref().and_then(|card| card.temperature);
-            match temperature {
+            let logits = match temperature {
                 Some(temperature) => graph.by("Div", &logits, temperature)?,
                 None => logits,
-            }
+            };
+            Ok(softmax(graph, &logits))
         }
         ClassSource::Discovered => {
             let features = match model.card.feature_scaling {
@@ -201,11 +203,20 @@ fn probabilities(
                     graph.node("LpNormalization", &[&features.name], &along, features.shape.clone())
                 }
             };
-            model.head()?.record(graph, &features)?
+            let logits = model.head()?.record(graph, &features)?;
+            let mut probabilities = softmax(graph, &logits);
+            for (card, head) in model.splits() {
+                let logits = head.record(graph, &features)?;
+                let parts = softmax(graph, &logits);
+                probabilities = splits::divide(graph, card, &probabilities, &parts)?;
+            }
+            Ok(probabilities)
         }
-    };
-    let along = [("axis", Attribute::Int(-1))];
-    Ok(graph.node("Softmax", &[&logits.name], &along, logits.shape.clone()))
+    }
+}
+
+fn softmax(graph: &mut Graph, logits: &Value) -> Value {
+    graph.node("Softmax", &[&logits.name], &[("axis", Attribute::Int(-1))], logits.shape.clone())
 }
 
 fn node(node: &twist_nn::Node) -> messages::Node {

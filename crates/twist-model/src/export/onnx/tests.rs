@@ -94,6 +94,33 @@ fn tract_computes_what_the_model_computes() {
     }
 }
 
+#[test]
+fn tract_divides_split_classes_as_the_model_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let card = |class, children: &[u32]| crate::SplitCard {
+        class,
+        children: children.to_vec(),
+        hidden_dim: 8,
+        activation: twist_nn::Activation::Relu,
+        norm: true,
+    };
+    // The first class, the last one, and one between; a child is split again.
+    let splits = vec![card(0, &[5, 0]), card(5, &[5, 6, 7]), card(2, &[8, 2])];
+    let mut described = model("resnet18_cifar", 32).card;
+    described.head.as_mut().unwrap().splits = splits;
+    let model = randomised(Model::new(described, Device::Cpu, 4).unwrap());
+    let (file, weights) = built(&model, &ExportOptions::default()).unwrap();
+    save(file, weights, &path, MOST_INSIDE).unwrap();
+    let images = Tensor::randn([3, 3, 32, 32], (Kind::Float, Device::Cpu));
+    let features = model.backbone().unwrap().forward(&images, Mode::Eval).unwrap();
+    let expected = model.head_probabilities(&features).unwrap();
+    let found = &in_tract(&path, &images)[1];
+    assert_eq!(found.size(), [3, 9]);
+    let far = far(found, &expected);
+    assert!(far < 1e-4, "{far}");
+}
+
 fn weight() -> impl Strategy<Value = HostTensor> {
     (prop::sample::select(vec![Dtype::F32, Dtype::I64]), prop::collection::vec(0usize..5, 0..4))
         .prop_flat_map(|(dtype, shape)| {

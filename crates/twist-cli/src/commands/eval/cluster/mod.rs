@@ -9,6 +9,7 @@ use twist_eval::{
     ClassRow, ClusterFigures, FeatureClusters, FigureSummary, KMeansProtocol, Ranking, class_rows,
     label_numbers,
 };
+use twist_model::HeadCard;
 use twist_run::evaluations::{self, CLASS_NAMES};
 use twist_run::{Metrics, figure};
 
@@ -115,7 +116,7 @@ fn clusters_of_all(models: &[Opened]) -> anyhow::Result<i64> {
     let mut known: Option<i64> = None;
     for (number, opened) in models.iter().enumerate() {
         opened.model.head()?;
-        let dim = opened.model.card.head.as_ref().map_or(0, |head| head.dim);
+        let dim = opened.model.card.head.as_ref().map_or(0, HeadCard::classes);
         if let Some(before) = known.replace(dim)
             && before != dim
         {
