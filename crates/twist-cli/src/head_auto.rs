@@ -29,8 +29,11 @@ const NEIGHBOURS: usize = 20;
 const FEW_ROWS: usize = 20;
 /// That k-means sees each row averaged with so many neighbours.
 const AVERAGED: usize = 10;
-/// Up to so many clusters, more heads are affordable.
-const FEW_CLUSTERS: i64 = 32;
+/// The same for the k-means that mixtures start from.
+const AVERAGED_FOR_MIXTURE: usize = 5;
+/// Heads that follow a mixture, and its share from `guide.part` of the run on.
+const HEADS: usize = 2;
+const SHARE: f64 = 0.5;
 
 /// What the rules look at.
 #[derive(Clone, Copy, Debug)]
@@ -101,15 +104,17 @@ impl Facts {
         (self.rows_each() / 2).clamp(1, NEIGHBOURS)
     }
 
-    /// All heads, and how many of them k-means leads.
-    fn heads(self) -> (usize, usize) {
-        if self.is_led() {
-            let heads = self.asked.heads.unwrap_or(1);
-            return (heads, heads);
-        }
-        let few = self.clusters() <= FEW_CLUSTERS;
-        let heads = self.asked.heads.unwrap_or(if few { 8 } else { 4 });
-        (heads, if few { heads / 4 } else { heads / 2 })
+    fn heads(self) -> usize {
+        self.asked.heads.unwrap_or(if self.is_led() { 1 } else { HEADS })
+    }
+
+    /// `[guide]`, for all heads.
+    fn guide(self) -> String {
+        let (by, averaged, rest) = match self.is_led() {
+            true => ("k-means", AVERAGED, 1.0),
+            false => ("mixture", AVERAGED_FOR_MIXTURE, SHARE),
+        };
+        format!("heads = {}\nby = \"{by}\"\nneighbours = {averaged}\nrest = {rest:?}", self.heads())
     }
 }
 
@@ -133,7 +138,7 @@ fn clusters_in_words(facts: Facts) -> String {
 fn make(facts: Facts) -> AutoRecipe {
     let Facts { rows, width, asked, .. } = facts;
     let (clusters, batch, epochs) = (facts.clusters(), facts.batch_size(), facts.epochs());
-    let (neighbours, (heads, guided), each) = (facts.neighbours(), facts.heads(), facts.rows_each());
+    let (neighbours, heads, each) = (facts.neighbours(), facts.heads(), facts.rows_each());
     let steps = epochs.saturating_mul(facts.steps_per_epoch());
     let mut reasons = vec![
         format!("made for {rows} rows of {width} numbers; --recipe names another"),
@@ -155,25 +160,26 @@ fn make(facts: Facts) -> AutoRecipe {
         },
         format!("{neighbours} neighbours: half of the rows of a cluster ({each}), at most {NEIGHBOURS}"),
     ];
-    reasons.push(match guided {
-        0 => format!("{}: as asked for", counted(heads as u64, "head")),
-        _ if facts.is_led() => format!(
-            "{}, guided to the end by k-means on rows averaged with {AVERAGED} neighbours: with {each} rows for a cluster, \
-             fewer than {FEW_ROWS}, what a head finds alone is mostly chance",
-            counted(heads as u64, "head")
+    let counted_heads = counted(heads as u64, "head");
+    reasons.push(match facts.is_led() {
+        true => format!(
+            "{counted_heads}, guided to the end by k-means on rows averaged with {AVERAGED} neighbours: with {each} rows for a \
+             cluster, fewer than {FEW_ROWS}, what a head finds alone is mostly chance"
         ),
-        _ => format!(
-            "{heads} heads, {guided} of them guided by k-means at first: the one with the lowest loss is kept, without labels"
+        false => format!(
+            "{counted_heads}, guided by the most probable mixture of clusters of different sizes, which keeps {:.0} % of the \
+             gradient: the one with the lowest loss is kept, without labels",
+            SHARE * 100.0
         ),
     });
     reasons.push("AdamW at 0.002, dropout 0.2: as in the recipe frozen; --set changes any value".into());
     let warmup = if epochs < 4 { 0 } else { (epochs / 20).max(1) };
-    let (averaged, rest) = if facts.is_led() { (AVERAGED, 1.0) } else { (0, 0.0) };
+    let guide = facts.guide();
     let head: String = reasons.iter().map(|reason| format!("#   {reason}\n")).collect();
     let text = format!(
         "# Chosen for these features.\n#\n{head}\n\
          [model]\ndim = {clusters}\nhidden_dim = 256\nheads = {heads}\n\n\
-         [guide]\nheads = {guided}\nneighbours = {averaged}\nrest = {rest:?}\n\n\
+         [guide]\n{guide}\n\n\
          [pairs]\nneighbours = {neighbours}\ndropout = 0.2\n\n\
          [optim]\nname = \"adamw\"\nlr = 2e-3\nscale_lr = false\nweight_decay = 1e-4\n\n\
          [schedule]\nepochs = {epochs}\nwarmup_epochs = {warmup}\n\n\
@@ -189,7 +195,7 @@ fn make(facts: Facts) -> AutoRecipe {
 #[cfg(test)]
 mod tests {
     use torch_ext::{DeviceRequest, Machine};
-    use twist_train::frozen::{HeadPlan, HeadRecipe};
+    use twist_train::frozen::{GuideBy, HeadPlan, HeadRecipe};
 
     use super::*;
 
@@ -224,26 +230,29 @@ mod tests {
                 });
         let expected = [
             (100, 300, 300, 5, 1, 1),
-            (256, 600, 600, 15, 8, 2),
-            (256, 200, 600, 20, 8, 2),
-            (256, 55, 605, 20, 8, 2),
-            (512, 38, 608, 20, 4, 2),
-            (1_024, 7, 679, 20, 8, 2),
-            (4_096, 3, 732, 20, 4, 2),
+            (256, 600, 600, 15, 2, 2),
+            (256, 200, 600, 20, 2, 2),
+            (256, 55, 605, 20, 2, 2),
+            (512, 38, 608, 20, 2, 2),
+            (1_024, 7, 679, 20, 2, 2),
+            (4_096, 3, 732, 20, 2, 2),
         ];
         assert_eq!(lengths, expected);
     }
 
     #[test]
-    fn k_means_guides_to_the_end_where_rows_are_few_for_a_cluster() {
+    fn k_means_guides_to_the_end_where_rows_are_few_for_a_cluster_and_a_mixture_elsewhere() {
         // 10, 2, 19 and 20 rows for a cluster.
         for (rows, k, guided) in [(100, 10, true), (300, 101, true), (1_999, 100, true), (2_000, 100, false)]
         {
             let (made, plan) = plan_of(rows, clusters(k));
             let guide = plan.config.guide;
             let end = plan.guidance_at(plan.run.total_steps - 1);
-            let wanted = if guided { (1.0, 10, 1, 300) } else { (0.0, 0, 4, 600) };
-            let found = (end, guide.neighbours, plan.heads, plan.run.total_steps);
+            let wanted = match guided {
+                true => (GuideBy::KMeans, 1.0, 10, 1, 300),
+                false => (GuideBy::Mixture, 0.5, 5, 2, 600),
+            };
+            let found = (guide.by, end, guide.neighbours, plan.heads, plan.run.total_steps);
             assert_eq!(found, wanted, "{rows} rows, {k} clusters");
             let said = made.reasons.iter().any(|reason| reason.contains("guided to the end by k-means"));
             assert_eq!(said, guided, "{:?}", made.reasons);
@@ -276,7 +285,7 @@ mod tests {
     fn what_is_asked_for_wins_and_the_rest_follows() {
         let asked = UserChoices { clusters: None, epochs: Some(1), batch_size: Some(50), heads: Some(1) };
         let (made, plan) = plan_of(1_000, asked);
-        assert_eq!((plan.run.batch_size, plan.run.total_steps, plan.heads, plan.guided()), (50, 20, 1, 0));
+        assert_eq!((plan.run.batch_size, plan.run.total_steps, plan.heads, plan.guided()), (50, 20, 1, 1));
         assert_eq!(plan.net.dim, 2);
         for words in ["1 epoch: as asked for, 20 steps", "batches of 50: as asked"] {
             assert!(made.reasons.iter().any(|reason| reason.contains(words)), "{words}: {:?}", made.reasons);

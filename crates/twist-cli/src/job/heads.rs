@@ -141,7 +141,7 @@ impl HeadJob<'_> {
         let mut progress = |done, all| counting.at(done, all);
         let neighbours = neighbourhood(rows, plan.neighbours, pairs.mutual, device, &mut progress)?;
         drop(counting);
-        let mut counting = Counting::new(talk, "k-means that lead");
+        let mut counting = Counting::new(talk, "guides");
         let guides = guides(rows, &plan, &mut |done, all| counting.at(done, all))?;
         drop(counting);
         let name = self.sources.recipe.clone();

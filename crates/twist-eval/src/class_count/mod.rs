@@ -13,6 +13,7 @@ mod tree;
 use tch::Tensor;
 
 pub(crate) use self::classes::{ClassesOf, merge_tree};
+pub(crate) use self::space::NeighbourScaling;
 use self::space::{others, scaled_by_neighbours};
 use self::tree::{Graph, Links, cut};
 use crate::labels::{label_numbers, spread};

@@ -13,39 +13,68 @@ const NEIGHBOURS: usize = 10;
 /// How much of the covariance of the differences is replaced by that of a sphere.
 const SHRINKAGE: f64 = 0.1;
 
-/// `rows` `[N, D]` of unit length in the directions of their largest variance, scaled so that the differences between
-/// neighbours have the same variance in all directions, and of unit length again: `[N, d]` float32.
+/// A space in which differences between neighbours have the same variance in all directions: that of the rows of unit
+/// length in the directions of their largest variance, scaled.
 ///
 /// Neighbours are mostly of one class, so what differs between them is what classes do not depend on.
+pub(crate) struct NeighbourScaling {
+    /// The mean of the rows, `[1, D]`.
+    mean: Tensor,
+    /// `[D, d]`.
+    directions: Tensor,
+    /// The Cholesky factor of the covariance of the differences, `[d, d]` float64.
+    lower: Tensor,
+}
+
+impl NeighbourScaling {
+    /// That of `rows` `[N, D]`.
+    ///
+    /// # Errors
+    /// libtorch's own.
+    pub(crate) fn of(rows: &Tensor) -> Result<Self, EvalError> {
+        let unit = unit_rows(&rows.f_to_kind(Kind::Float)?)?;
+        let mean = unit.f_mean_dim([0i64].as_slice(), true, Kind::Float)?;
+        let centred = unit.f_sub(&mean)?;
+        let (len, width) = centred.size2()?;
+        let kept = DIRECTIONS.min(width).min((len / ROWS_EACH).max(1));
+        let covariance = covariance(&centred)?;
+        // Eigenvalues ascend.
+        let (_, directions) = covariance.f_linalg_eigh("L")?;
+        let directions = directions.f_narrow(1, width - kept, kept)?.f_to_kind(Kind::Float)?;
+        let main = centred.f_matmul(&directions)?;
+
+        let neighbours = others(&unit_rows(&main)?, NEIGHBOURS)?;
+        let mut noise = Tensor::f_zeros([kept, kept], (Kind::Double, main.device()))?;
+        for place in 0..neighbours.size2()?.1 {
+            let near = main.f_index_select(0, &neighbours.f_select(1, place)?)?;
+            noise = noise.f_add(&self::covariance(&main.f_sub(&near)?)?)?;
+        }
+        let size = noise.f_trace()?.f_double_value(&[])? / kept as f64;
+        let sphere = Tensor::f_eye(kept, (Kind::Double, main.device()))?;
+        // Rows that are all equal have no noise; any scale serves them.
+        let sphere = sphere.f_mul_scalar(if size > 0.0 { size } else { 1.0 })?;
+        let lower = noise.f_lerp(&sphere, SHRINKAGE)?.f_linalg_cholesky(false)?;
+        Ok(Self { mean, directions, lower })
+    }
+
+    /// `rows` `[N, D]` in this space, of unit length: `[N, d]` float32.
+    ///
+    /// # Errors
+    /// Rows of another width; libtorch's own.
+    pub(crate) fn apply(&self, rows: &Tensor) -> Result<Tensor, EvalError> {
+        let unit = unit_rows(&rows.f_to_kind(Kind::Float)?)?;
+        let main = unit.f_sub(&self.mean)?.f_matmul(&self.directions)?.f_to_kind(Kind::Double)?;
+        let scaled = self.lower.f_linalg_solve_triangular(&main.f_tr()?, false, true, false)?;
+        Ok(unit_rows(&scaled.f_tr()?.f_to_kind(Kind::Float)?.f_contiguous()?)?)
+    }
+}
+
+/// `rows` `[N, D]` in their own [`NeighbourScaling`].
 ///
 /// # Errors
 /// libtorch's own.
 pub(super) fn scaled_by_neighbours(rows: &Tensor) -> Result<Tensor, EvalError> {
-    let unit = unit_rows(&rows.f_to_kind(Kind::Float)?)?;
-    let centred = unit.f_sub(&unit.f_mean_dim([0i64].as_slice(), true, Kind::Float)?)?;
-    let (len, width) = centred.size2()?;
-    let kept = DIRECTIONS.min(width).min((len / ROWS_EACH).max(1));
-    let covariance = covariance(&centred)?;
-    // Eigenvalues ascend.
-    let (_, directions) = covariance.f_linalg_eigh("L")?;
-    let directions = directions.f_narrow(1, width - kept, kept)?.f_to_kind(Kind::Float)?;
-    let main = centred.f_matmul(&directions)?;
-
-    let neighbours = others(&unit_rows(&main)?, NEIGHBOURS)?;
-    let mut noise = Tensor::f_zeros([kept, kept], (Kind::Double, main.device()))?;
-    for place in 0..neighbours.size2()?.1 {
-        let near = main.f_index_select(0, &neighbours.f_select(1, place)?)?;
-        noise = noise.f_add(&self::covariance(&main.f_sub(&near)?)?)?;
-    }
-    let size = noise.f_trace()?.f_double_value(&[])? / kept as f64;
-    let sphere = Tensor::f_eye(kept, (Kind::Double, main.device()))?;
-    // Rows that are all equal have no noise; any scale serves them.
-    let sphere = sphere.f_mul_scalar(if size > 0.0 { size } else { 1.0 })?;
-    let noise = noise.f_lerp(&sphere, SHRINKAGE)?;
-    let lower = noise.f_linalg_cholesky(false)?;
-    let scaled =
-        lower.f_linalg_solve_triangular(&main.f_to_kind(Kind::Double)?.f_tr()?, false, true, false)?;
-    Ok(unit_rows(&scaled.f_tr()?.f_to_kind(Kind::Float)?.f_contiguous()?)?)
+    NeighbourScaling::of(rows)?.apply(rows)
 }
 
 /// The `k` rows nearest to each row of `unit` `[N, D]`, without the row itself: `[N, k]` int64, fewer where there are

@@ -1,25 +1,32 @@
-//! Clusters of k-means that guided heads learn first.
+//! Clusters that guided heads learn first.
 
 use tch::Tensor;
-use twist_train::frozen::HeadPlan;
+use twist_train::frozen::{GuideBy, HeadPlan};
 
+use super::mixture::Mixture;
+use crate::class_count::NeighbourScaling;
 use crate::labels::{label_numbers, spread};
 use crate::{EvalError, KMeans};
 use twist_model::{nearest, unit_rows};
 
 /// k-means is fitted to at most this many rows.
 const ROWS: usize = 50_000;
+/// A mixture, for which all pairs of rows are compared, is fitted to at most this many, or to so many for each cluster.
+const ROWS_OF_MIXTURE: usize = 20_000;
+const ROWS_OF_CLUSTER: usize = 20;
 /// Starts of a k-means that leads alone, and of each of several, which should differ.
 const RESTARTS: u32 = 10;
 const RESTARTS_OF_SEVERAL: u32 = 3;
 const ITERATIONS: u32 = 100;
+/// Starts of the k-means that a mixture begins with.
+const RESTARTS_OF_MIXTURE: u32 = 20;
 /// Rows that are averaged at once.
 const BLOCK: i64 = 4_096;
 /// A neighbour whose cosine similarity is less than 1 by this weighs 1/e of the row itself.
 const SOFTNESS: f64 = 0.4;
 
-/// The cluster of every row of `rows` `[N, D]` for each head of `plan` that is led, by a k-means of its own on rows of unit
-/// length, averaged with their neighbours where the plan says so. `progress` hears of guides found and their number.
+/// The cluster of every row of `rows` `[N, D]` for each head of `plan` that is guided. `progress` hears of fits done and
+/// their number.
 ///
 /// # Errors
 /// Fewer rows than clusters; libtorch's own.
@@ -28,21 +35,29 @@ pub fn guides(
     plan: &HeadPlan,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Vec<u32>>, EvalError> {
-    let restarts = match plan.guided() {
-        0 => return Ok(Vec::new()),
-        1 => RESTARTS,
-        _ => RESTARTS_OF_SEVERAL,
-    };
+    match (plan.guided(), plan.config.guide.by) {
+        (0, _) => Ok(Vec::new()),
+        (_, GuideBy::KMeans) => by_k_means(rows, plan, progress),
+        (heads, GuideBy::Mixture) => {
+            let guide = by_mixture(rows, plan)?;
+            progress(heads, heads);
+            Ok(vec![guide; heads])
+        }
+    }
+}
+
+/// A k-means for each head on rows of unit length, averaged with their neighbours where the plan says so.
+fn by_k_means(
+    rows: &Tensor,
+    plan: &HeadPlan,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Vec<u32>>, EvalError> {
+    let restarts = if plan.guided() == 1 { RESTARTS } else { RESTARTS_OF_SEVERAL };
     let unit = match plan.config.guide.neighbours {
         0 => unit_rows(rows)?,
         count => averaged(rows, count)?,
     };
-    let places = spread(unit.size2()?.0 as usize, ROWS);
-    let places: Vec<i64> = places.into_iter().map(i64::from).collect();
-    let fitted = match places.len() as i64 == unit.size2()?.0 {
-        true => unit.shallow_clone(),
-        false => unit.f_index_select(0, &Tensor::f_from_slice(&places)?)?,
-    };
+    let fitted = some_of(&unit, ROWS)?;
     let mut found = Vec::new();
     for number in 0..plan.guided() {
         let seed = plan.run.seed.wrapping_mul(1_024).wrapping_add(number as u64);
@@ -51,6 +66,37 @@ pub fn guides(
         progress(found.len(), plan.guided());
     }
     Ok(found)
+}
+
+/// A mixture that begins with k-means, for all guided heads.
+///
+/// k-means finds its clusters more surely in averaged rows. The mixture must see the rows as they are: averages are nearer
+/// to each other, as if there were less doubt, and sizes would not count.
+fn by_mixture(rows: &Tensor, plan: &HeadPlan) -> Result<Vec<u32>, EvalError> {
+    tch::no_grad(|| {
+        let (clusters, seed) = (plan.net.dim, plan.run.seed);
+        let fitted = some_of(rows, ROWS_OF_MIXTURE.max(ROWS_OF_CLUSTER * clusters as usize))?;
+        let scaling = NeighbourScaling::of(&fitted)?;
+        let fitted = scaling.apply(&fitted)?;
+        let smooth = match plan.config.guide.neighbours {
+            0 => fitted.shallow_clone(),
+            count => averaged(&fitted, count)?,
+        };
+        let settings = KMeans { clusters, restarts: RESTARTS_OF_MIXTURE, iterations: ITERATIONS, seed };
+        let fit = settings.fit(&smooth)?;
+        let mixture = Mixture::fit(&fitted, &fit.assign(&smooth)?, clusters)?;
+        label_numbers(&mixture.clusters(&scaling.apply(rows)?)?)
+    })
+}
+
+/// At most so many of `rows` `[N, D]`.
+fn some_of(rows: &Tensor, most: usize) -> Result<Tensor, EvalError> {
+    let len = rows.size2()?.0 as usize;
+    if len <= most {
+        return Ok(rows.shallow_clone());
+    }
+    let places: Vec<i64> = spread(len, most).into_iter().map(i64::from).collect();
+    Ok(rows.f_index_select(0, &Tensor::f_from_slice(&places)?)?)
 }
 
 /// The mean of each of `rows` `[N, D]` and its `count` nearest others, seen from the mean of all rows, and of unit length

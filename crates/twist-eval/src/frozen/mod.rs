@@ -4,6 +4,7 @@
 //! The training itself is `twist_train::frozen`.
 
 mod guides;
+mod mixture;
 mod neighbours;
 
 mod evaluation;

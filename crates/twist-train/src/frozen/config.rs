@@ -17,7 +17,7 @@ pub struct HeadConfig {
     /// Which rows are compared.
     #[serde(default)]
     pub pairs: PairConfig,
-    /// Which heads are guided by k-means.
+    /// Which heads are guided, and by what.
     #[serde(default)]
     pub guide: GuideConfig,
     /// Weights of the loss terms.
@@ -93,24 +93,37 @@ impl Default for PairConfig {
     }
 }
 
-/// `[guide]`: heads that learn the clusters of a k-means of their own at first, while the loss takes over evenly.
+/// `[guide]`: heads that learn given clusters at first, while the loss takes over evenly.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GuideConfig {
     /// How many heads are guided, the last ones.
     pub heads: usize,
+    /// What finds the clusters.
+    pub by: GuideBy,
     /// k-means sees each row averaged with so many of its neighbours, the nearer the more; 0: the rows alone.
     pub neighbours: usize,
-    /// The part of the run in which the share of k-means falls, from 1.
+    /// The part of the run in which the share of the guide falls, from 1.
     pub part: f64,
-    /// The share of k-means from there on.
+    /// The share of the guide from there on.
     pub rest: f64,
 }
 
 impl Default for GuideConfig {
     fn default() -> Self {
-        Self { heads: 0, neighbours: 0, part: 0.3, rest: 0.0 }
+        Self { heads: 0, by: GuideBy::KMeans, neighbours: 0, part: 0.3, rest: 0.0 }
     }
+}
+
+/// What finds the clusters of guided heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuideBy {
+    /// A k-means for each head.
+    KMeans,
+    /// A mixture with clusters of different sizes, one for all guided heads, in a space scaled by the differences between
+    /// neighbours. It begins with k-means.
+    Mixture,
 }
 
 /// `[train]`. Heads are small, so they are trained in fp32 everywhere.

@@ -7,8 +7,8 @@
 //!
 //! A small head ends in one of several minima, some of which put two groups of images into one class. So several heads
 //! with starts of their own learn from the same batches, and the one whose loss over the whole data is least is kept
-//! ([`Heads::losses`]). Labels have no part in that. Some heads may be guided: they learn the clusters of a k-means at
-//! first ([`GuideConfig`]), while the loss takes over.
+//! ([`Heads::losses`]). Labels have no part in that. Some heads may be guided: they learn the clusters of k-means or
+//! of a mixture at first ([`GuideConfig`]), while the loss takes over.
 //!
 //! ```text
 //! head recipe ─ HeadConfig ─ HeadPlan ─ Run ─ Heads ─ Pairs ─ head_step ─ Optimizer
@@ -34,7 +34,8 @@ mod pairs;
 mod facts;
 
 pub use config::{
-    FeatureConfig, GuideConfig, HeadConfig, HeadEvalConfig, HeadModelConfig, HeadRunConfig, PairConfig,
+    FeatureConfig, GuideBy, GuideConfig, HeadConfig, HeadEvalConfig, HeadModelConfig, HeadRunConfig,
+    PairConfig,
 };
 pub use facts::HeadFacts;
 pub use pairs::{Neighbourhood, Pairs};

@@ -95,12 +95,12 @@ impl HeadPlan {
         })
     }
 
-    /// How many heads, the last ones, are guided by k-means.
+    /// How many heads, the last ones, are guided.
     pub fn guided(&self) -> usize {
         self.config.guide.heads
     }
 
-    /// The share of k-means in what a guided head learns at `step`: all at first, `guide.rest` after `guide.part` of the run.
+    /// The share of the guide in what a guided head learns at `step`: all at first, `guide.rest` after `guide.part` of the run.
     pub fn guidance_at(&self, step: u64) -> f64 {
         let guide = self.config.guide;
         let gone = step as f64 / (guide.part * self.run.total_steps as f64);
