@@ -7,9 +7,9 @@ use twist_run::Figures;
 use crate::EvalError;
 use crate::labels::spread;
 use crate::scores::cluster_figures;
-use twist_model::{FeatureTable, NetworkOutputs, most_probable, unit_rows};
+use twist_model::{FeatureTable, NetworkOutputs, in_blocks, most_probable, unit_rows};
 
-/// Rows in one pass of the head.
+/// Rows that are on the device at once.
 const BLOCK: i64 = 8_192;
 /// Rows that are scored while training.
 const ONLINE: usize = 10_000;
@@ -53,18 +53,23 @@ pub(super) fn outputs(
             set.rows.f_index_select(0, &Tensor::f_from_slice(&places)?)?
         }
     };
+    let indices: Vec<u32> = wanted.iter().map(|&row| set.indices[row as usize]).collect();
     let (mut clusters, mut confidences) = (Vec::new(), Vec::new());
     for start in (0..wanted.len() as i64).step_by(BLOCK as usize) {
-        let block =
-            rows.f_narrow(0, start, BLOCK.min(wanted.len() as i64 - start))?.f_to_device(input.device)?;
-        let block = if input.unit_length { unit_rows(&block)? } else { block };
-        let logits = tch::no_grad(|| head.forward(&block, 1, Mode::Eval))?;
-        let (cluster, confidence) = most_probable(&logits.f_softmax(-1, Kind::Float)?)?;
+        let len = BLOCK.min(wanted.len() as i64 - start);
+        let some = rows.f_narrow(0, start, len)?.f_to_device(input.device)?;
+        let of_some = &indices[start as usize..(start + len) as usize];
+        let probabilities = in_blocks(&some, of_some, |block| -> Result<Tensor, EvalError> {
+            let block = if input.unit_length { unit_rows(block)? } else { block.shallow_clone() };
+            let logits = tch::no_grad(|| head.forward(&block, 1, Mode::Eval))?;
+            Ok(logits.f_softmax(-1, Kind::Float)?)
+        })?;
+        let (cluster, confidence) = most_probable(&probabilities)?;
         clusters.push(cluster);
         confidences.push(confidence);
     }
     Ok(NetworkOutputs {
-        indices: wanted.iter().map(|&row| set.indices[row as usize]).collect(),
+        indices,
         embeddings: unit_rows(&rows)?,
         clusters: Tensor::f_cat(&clusters, 0)?,
         confidences: Tensor::f_cat(&confidences, 0)?,

@@ -111,7 +111,7 @@ impl Run {
         }
         let outputs = outputs(&log, recipe.as_ref()).or(samples.as_ref().map(Samples::most_outputs));
         let evaluated = measured.as_ref().and_then(|measured| measured.metrics.steps());
-        let weights = evaluated.map(NamedWeights::Step);
+        let weights = measured.as_ref().and_then(|measured| measured.metrics.weights());
         if let (Some(evaluated), Some((last, _))) = (evaluated, log.steps.last_key_value())
             && evaluated < *last
         {
