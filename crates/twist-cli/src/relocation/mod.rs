@@ -269,7 +269,7 @@ impl Relocation {
         let own =
             (0..dataset.len()).filter(|index| !moved.contains(index)).filter_map(|index| dataset.file(index));
         let of_other =
-            other.into_iter().flat_map(|other| (0..other.len()).filter_map(|index| other.file(index)));
+            other.into_iter().flat_map(|other| (0..other.len()).filter_map(move |index| other.file(index)));
         for place in own.chain(of_other).flat_map(|file| on_the_way(&file)) {
             if let Some((index, _)) = moving.remove(&place) {
                 staying.insert(index, Stays::LedTo);
@@ -416,7 +416,7 @@ fn on_the_way(link: &Path) -> Vec<PathBuf> {
     while let Ok(target) = fs_err::read_link(&at) {
         let next = at.parent().unwrap_or(Path::new("/")).join(target);
         match place_of(&next) {
-            Ok(place) if !places.contains(&place) => places.push(place.clone()),
+            Ok(place) if !places.contains(&place) => places.push(place),
             // It leads nowhere, or to itself.
             _ => break,
         }

@@ -65,7 +65,12 @@ fn killed_runs_resume_to_the_same_bytes() {
 fn ctrl_c_leaves_no_unfinished_file() {
     let place = Place::new();
     place.pictures("train", IMAGES);
-    place.run(&format!("{LINE} --epochs 1 --out run").replace("--epochs 16 ", "")).exits(0);
+    place
+        .run(
+            &format!("{LINE} --epochs 1 --set schedule.warmup_epochs=0 --out run")
+                .replace("--epochs 16 ", ""),
+        )
+        .exits(0);
     for command in
         ["predict run - --out out.csv", "embed run - --out out.npy", "embed run - --out out.parquet"]
     {

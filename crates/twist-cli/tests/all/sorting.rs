@@ -278,7 +278,7 @@ fn links_and_copies_do_not_mix_and_the_error_says_so() {
 fn names_that_are_not_text_are_found_again() {
     use std::os::unix::ffi::OsStrExt;
     let place = trained();
-    for (number, name) in [(1, &b"a\xff.png"[..]), (2, b"a\xfe.png")] {
+    for (number, name) in [(1, &b"a\xff.png"[..]), (2, &b"a\xfe.png"[..])] {
         let file = place.path("photos").join(std::ffi::OsStr::from_bytes(name));
         picture(number).save(place.path("plain.png")).unwrap();
         fs_err::rename(place.path("plain.png"), file).unwrap();

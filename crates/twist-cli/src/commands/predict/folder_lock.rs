@@ -33,7 +33,9 @@ impl FolderLock {
     /// As [`FolderLock::take`]; it cannot be made.
     pub(super) fn take_new(folder: &Path) -> anyhow::Result<Self> {
         fs_err::create_dir_all(folder)?;
-        Ok(Self { made: Some(folder.to_owned()), ..Self::take(folder)? })
+        let mut lock = Self::take(folder)?;
+        lock.made = Some(folder.to_owned());
+        Ok(lock)
     }
 }
 

@@ -191,8 +191,8 @@ impl Sorting {
             done.chain(self.record.planned.iter().map(|row| (row, false))).collect();
         // Images may have come one after the other under one name, the last one last.
         let mut by_key: HashMap<Key<'_>, Vec<(&Row, bool)>> = HashMap::new();
-        for (row, done) in &earlier {
-            by_key.entry(row.key()).or_default().push((row, *done));
+        for &(row, done) in &earlier {
+            by_key.entry(row.key()).or_default().push((row, done));
         }
         let mut placed = Vec::with_capacity(self.found.len());
         // Name and folder of the images that are new.
@@ -233,7 +233,7 @@ impl Sorting {
             placed.push(Placed { index: found.index, row, done: known.is_some_and(|(_, done)| done) });
         }
         let mut taken: HashMap<&str, Taken> = HashMap::new();
-        for (row, _) in &earlier {
+        for &(row, _) in &earlier {
             taken.entry(folder_of(&row.to)).or_default().take(file_name(&row.to));
         }
         // Whether several images of a folder have one name depends on all of them, not on their order.
