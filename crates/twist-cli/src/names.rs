@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use torch_ext::{DeviceRequest, Machine};
 use twist_io::{Refused, UpdateLock};
 use twist_model::{
-    ClassSource, Model, ModelName, load_names, named_weights, names_file, names_of_model, usable_names,
+    ClassSource, Model, ModelName, is_of_labels, load_names, named_weights, names_file, names_of_model,
+    usable_names,
 };
 use twist_run::samples::Sample;
 use twist_run::{
@@ -127,7 +128,11 @@ fn model(path: &Path) -> anyhow::Result<Model> {
 /// checkpoint.
 fn shown_weights(model: &Model, path: &Path) -> Option<NamedWeights> {
     let run = model.folder.as_deref().filter(|_| ModelName::of(path).path.is_dir());
-    run.and_then(NamedWeights::evaluated).or_else(|| named_weights(model, path))
+    let own = named_weights(model, path);
+    // Of the same weights, those of the model have a hash; the figures of older versions do not.
+    run.and_then(NamedWeights::evaluated)
+        .filter(|evaluated| !own.as_ref().is_some_and(|own| own.are(evaluated)))
+        .or(own)
 }
 
 /// The names of the classes that `model`, opened as `path`, itself has. Names of the classes of other weights are warned of and
@@ -136,18 +141,19 @@ pub(crate) fn of_model(model: &Model, path: &Path, talk: &Talk) -> anyhow::Resul
     Ok(warned(names_of_model(model, &named_model::resolved(path, talk)?)?, talk))
 }
 
-/// The merge tree of the classes that `model`, opened as `path`, itself has; `None` where there is none, or where it is of the
-/// classes of other weights. One that is damaged is warned of.
+/// The merge tree of the classes that `model`, opened as `path`, itself has; `None` where there is none. One that is damaged or of
+/// the classes of other weights is warned of.
 pub(crate) fn tree_of_model(model: &Model, path: &Path, talk: &Talk) -> anyhow::Result<Option<ClassTree>> {
     let path = &named_model::resolved(path, talk)?;
-    let weights = named_weights(model, path);
-    match ClassTree::read(&ModelName::of(path).path) {
-        Ok(tree) => Ok(tree.filter(|tree| Some(&tree.parts().weights) == weights.as_ref())),
-        Err(damaged) => {
-            talk.warn(format!("the tree of the classes is left out: {damaged}"));
-            Ok(None)
-        }
-    }
+    let (weights, model_path) = (named_weights(model, path), ModelName::of(path).path);
+    let tree = ClassTree::read(&model_path).and_then(|tree| match &weights {
+        Some(weights) => tree.map(|tree| tree.checked_for(&model_path, weights)).transpose(),
+        None => Ok(None),
+    });
+    Ok(tree.unwrap_or_else(|unusable| {
+        talk.warn(format!("the tree of the classes is left out: {unusable}"));
+        None
+    }))
 }
 
 /// What lies beside a weight file: what people said of its classes, and their merge tree.
@@ -186,10 +192,6 @@ impl Beside {
         let mut files = names.chain(self.tree.iter().map(|_| tree_file(out)));
         files.try_for_each(|file| out_file::check(&file, force))
     }
-}
-
-fn is_of_labels(model: &Model) -> bool {
-    matches!(ClassSource::named(model), Some((ClassSource::Labels, _)))
 }
 
 /// The names, with the warning said that came along.

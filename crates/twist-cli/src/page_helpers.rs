@@ -8,7 +8,7 @@ use torch_ext::{DeviceRequest, Machine};
 use twist_data::Dataset;
 use twist_eval::thumbnail;
 use twist_io::error_text;
-use twist_model::{EvalInput, Model};
+use twist_model::{EvalInput, Model, named_weights};
 use twist_report::serve::{Embed, Helpers, Pictures};
 use twist_run::{NamedWeights, Sources};
 
@@ -45,13 +45,12 @@ impl RunModel {
         let model = Model::load(folder, machine.device)?;
         model.backbone()?;
         // Features of other weights are not near those of the same images.
-        if let (Some(own), Some(NamedWeights::Step(evaluated))) =
-            (model.step, NamedWeights::evaluated(folder))
-            && own != evaluated
+        if let (Some(own), Some(evaluated)) = (named_weights(&model, folder), NamedWeights::evaluated(folder))
+            && !evaluated.are(&own)
         {
             anyhow::bail!(
-                "the images are those of step {evaluated}, and the newest checkpoint is of step {own}; the run evaluates it at \
-                 its end (--resume)"
+                "the images are those of {}, and the newest weights are of {own}; the run evaluates them at its end (--resume)",
+                evaluated.beside(&own)
             );
         }
         let input = EvalInput::of_card(&model.card, None, &machine)?;

@@ -35,6 +35,7 @@ pub(crate) fn listen() -> anyhow::Result<()> {
                 continue;
             }
             screen::clear();
+            twist_io::remove_unfinished();
             if let Err(error) = emulate_default_handler(signal) {
                 to_stderr(&format!("cannot end the process: {error}"));
             }

@@ -17,6 +17,9 @@ pub enum DataError {
     /// Whatever no program has to tell from the rest.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// A folder, archive or list without an image.
+    #[error("{0}")]
+    NoImages(Box<Refused>),
     /// A file that cannot be read as what its name says, from its beginning on.
     #[error("{refused}")]
     Content { path: PathBuf, is_text: bool, refused: Box<Refused> },
@@ -54,7 +57,8 @@ impl DataError {
 
     /// A folder, archive or table holds no image but `found`.
     pub(crate) fn no_images(path: impl Display, found: impl Display, remedy: impl Display) -> Self {
-        Refused::new(format!("{path} holds no image")).because(format!("{found}. {remedy}")).into()
+        let refused = Refused::new(format!("{path} holds no image")).because(format!("{found}. {remedy}"));
+        Self::NoImages(Box::new(refused))
     }
 
     /// Folders or shards of several splits (train, test …) where one data set was asked for; `of` finds the training images

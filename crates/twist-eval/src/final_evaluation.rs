@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tch::Device;
 use twist_data::Decoder;
 use twist_nn::TwistNet;
-use twist_run::{Carried, Figures, Log, Metrics, figure, files};
+use twist_run::{Carried, Figures, Log, Metrics, NamedWeights, figure, files};
 use twist_train::TrainPlan;
 
 use crate::artefacts::{self, Artefacts, contact_sheet};
@@ -16,7 +16,7 @@ use crate::crops::pixel_transform;
 use crate::scores::Measuring;
 use crate::split::{EvalData, Split};
 use crate::{EvalError, KnnProtocol};
-use twist_model::{EvalInput, NetworkOutputs, Watch};
+use twist_model::{EvalInput, NetworkOutputs, Watch, weights_hash};
 
 /// Without held-out data, at most this many training images are scored and kept as embeddings.
 const TRAINING_IMAGES_SCORED: usize = 50_000;
@@ -85,15 +85,17 @@ pub fn final_evaluation(
     let knn = KnnProtocol::of_plan(plan);
     let (figures, features) = Measuring { net, input: &input, data, knn }.figures(&split)?;
     watch.now("thumbnails");
-    let names = write_artefacts(plan, data, &features, folder, run.steps)?;
+    let hash = weights_hash(&net.store.state_dict()?);
+    let weights = NamedWeights::Step { step: run.steps, hash: Some(hash) };
+    let names = write_artefacts(plan, data, &features, folder, (run.steps, &weights))?;
 
     let protocol = protocol(plan, data, &split, &figures, &features);
     let mut metrics = Metrics { figures, protocol, ..Metrics::default() };
     metrics.figures.extend(&run.costs);
-    metrics.set_steps(run.steps);
+    metrics.set_weights(&weights);
     watch.now("merge tree");
     let (classes, clusters) = (features.predictions()?, plan.net.head.dim as u32);
-    let of = ClassesOf { classes: &classes, clusters, steps: run.steps, images: data.evaluated_on() };
+    let of = ClassesOf { classes: &classes, clusters, weights: &weights, images: data.evaluated_on() };
     metrics.set_tree(folder, merge_tree(&features.embeddings, &of)?)?;
     if plan.eval.baselines && split.has_knn() {
         watch.now("baselines");
@@ -119,12 +121,12 @@ fn write_artefacts(
     data: &EvalData,
     features: &NetworkOutputs,
     folder: &Path,
-    steps: u64,
+    (steps, weights): (u64, &NamedWeights),
 ) -> Result<Option<Carried>, EvalError> {
     let mut decoder = Decoder::default();
     let names = artefacts::numbered(plan.net.head.dim);
     let artefacts = Artefacts { features, dataset: &**data.evaluated(), names: &names, steps: Some(steps) };
-    let carried = artefacts.carry_names(folder, steps)?;
+    let carried = artefacts.carry_names(folder, weights)?;
     artefacts.write(folder, Some(&mut decoder), Some(&*data.crops))?;
     let sheet = folder.join(files::AUGMENTATION);
     contact_sheet::write(&sheet, &*data.train, &plan.views, plan.run.seed, &mut decoder)?;

@@ -90,8 +90,8 @@ mod said;
 mod defaults;
 
 pub use crate::atomic::{
-    AtomicFile, check_place, followed, remove_leftovers, remove_leftovers_of, second_name, write_atomic,
-    write_folder, write_json,
+    AtomicFile, check_place, followed, remove_leftovers, remove_leftovers_of, remove_unfinished, second_name,
+    write_atomic, write_folder, write_json,
 };
 pub use crate::cells::{has_further_lines, text_of_cell, text_to_cell};
 pub use crate::digits::thousands;

@@ -7,9 +7,7 @@
 
 use std::ops::Range;
 
-use tch::Tensor;
-
-use crate::ModelError;
+use tch::{TchError, Tensor};
 
 /// Rows of a block: few, because a batch from the backbone may have no more than 16 images, and the rest is computed for nothing.
 const BLOCK: usize = 32;
@@ -18,11 +16,11 @@ const BLOCK: usize = 32;
 ///
 /// # Errors
 /// Those of `head`; libtorch fails.
-pub(crate) fn in_blocks(
+pub fn in_blocks<E: From<TchError>>(
     features: &Tensor,
     indices: &[u32],
-    head: impl Fn(&Tensor) -> Result<Tensor, ModelError>,
-) -> Result<Tensor, ModelError> {
+    head: impl Fn(&Tensor) -> Result<Tensor, E>,
+) -> Result<Tensor, E> {
     let runs = runs(indices);
     if runs.is_empty() {
         return head(features);
@@ -80,12 +78,13 @@ mod tests {
     fn each_row_comes_back_in_its_place() {
         let features = Tensor::rand([7, 3], (Kind::Float, Device::Cpu));
         let indices = [30, 31, 33, 34, 2, 2, 90];
-        let same = in_blocks(&features, &indices, |block| {
+        let same = in_blocks::<TchError>(&features, &indices, |block| {
             assert_eq!(block.size(), [BLOCK as i64, 3]);
             Ok(block.shallow_clone())
         });
         assert!(same.unwrap().equal(&features));
-        let none = in_blocks(&features.narrow(0, 0, 0), &[], |block| Ok(block.shallow_clone())).unwrap();
+        let none =
+            in_blocks::<TchError>(&features.narrow(0, 0, 0), &[], |block| Ok(block.shallow_clone())).unwrap();
         assert_eq!(none.size(), [0, 3]);
     }
 }

@@ -8,7 +8,7 @@ use torch_ext::{Autocast, Machine, Precision};
 use twist_data::{BatchRequest, Dataset, EvalTransform, Loader, LoaderOptions, Pipeline, Skipped};
 use twist_nn::{DeviceNormalize, Mode, TwistNet};
 
-use crate::{ModelCard, ModelError, Watch};
+use crate::{ModelCard, ModelError, Watch, in_blocks};
 
 /// Most images in one forward pass of an evaluation.
 const BATCH: u64 = 256;
@@ -178,18 +178,26 @@ impl EvalInput {
         Ok(self.normalize.apply(&torch_ext::host::upload(bytes, self.device)?)?)
     }
 
-    /// Images `[B, 3, S, S]` → features `[B, D]` and cluster probabilities `[B, K]`, both fp32.
+    /// Images `[B, 3, S, S]`, which have these indices in their data set → features `[B, D]` and cluster probabilities `[B, K]`, both
+    /// fp32. The head sees what it sees of a [`Predictor`](crate::Predictor): features in fp32, in blocks.
     ///
     /// # Errors
     /// libtorch fails, for images of another size.
-    pub fn forward(&self, net: &TwistNet, images: &Tensor) -> Result<(Tensor, Tensor), ModelError> {
-        let (features, logits) = {
+    pub fn forward(
+        &self,
+        net: &TwistNet,
+        images: &Tensor,
+        indices: &[u32],
+    ) -> Result<(Tensor, Tensor), ModelError> {
+        let features = {
             let _autocast = self.autocast.map(|kind| Autocast::scope(self.device, kind)).transpose()?;
-            let features = net.backbone.forward(images, Mode::Eval)?;
-            let logits = net.head.forward(&features, 1, Mode::Eval)?;
-            (features, logits)
+            net.backbone.forward(images, Mode::Eval)?
         };
-        Ok((features.f_to_kind(Kind::Float)?, logits.f_softmax(-1, Kind::Float)?))
+        let features = features.f_to_kind(Kind::Float)?;
+        let probabilities = in_blocks(&features, indices, |block| -> Result<Tensor, ModelError> {
+            Ok(net.head.forward(block, 1, Mode::Eval)?.f_softmax(-1, Kind::Float)?)
+        })?;
+        Ok((features, probabilities))
     }
 }
 

@@ -52,6 +52,7 @@ mod tables;
 
 mod error;
 
+pub use blocks::in_blocks;
 pub use checkpoint::{CheckpointFacts, NetworkRecipe, Resizing};
 pub use embed::{embedding_column, embedding_rows, embedding_schema};
 pub use error::ModelError;
@@ -67,9 +68,9 @@ pub use library::Library;
 pub use model::{
     BackboneCard, ClassifierCard, FeatureScaling, Foreign, HeadCard, ImportOptions, Imported, Model,
     ModelCard, ModelName, NamedModel, ReleasedCheckpoint, STARTER, SplitCard, Starter, Weights, hex, import,
-    import_own, in_key, released_filter, sha256_of,
+    import_own, in_key, released_filter, sha256_of, weights_hash,
 };
-pub use names::{load_names, named_weights, names_file, names_of_model, usable_names};
+pub use names::{is_of_labels, load_names, named_weights, names_file, names_of_model, usable_names};
 pub use neighbours::{Neighbours, nearest};
 pub use predict::{ClassSource, Predictions, Predictor, given_labels};
 pub use published::{Description, Sizes};

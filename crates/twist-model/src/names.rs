@@ -11,14 +11,25 @@ pub fn names_file(path: &Path) -> PathBuf {
     clusters_file(&ModelName::of(path).path)
 }
 
-/// The weights of `model`, which was opened as `path`. Of a run folder with one model file, that of its last evaluation.
+/// The weights of `model`, which was opened as `path`. Of a run folder with one model file, the step is that of its last evaluation;
+/// `None` where that did not take place yet.
 pub fn named_weights(model: &Model, path: &Path) -> Option<NamedWeights> {
+    let hash = model.weights_hash.clone();
     let is_run = ModelName::of(path).path.is_dir();
     match (model.step, &model.folder) {
-        (Some(step), _) => Some(NamedWeights::Step(step)),
-        (None, Some(folder)) if is_run => NamedWeights::evaluated(folder),
+        (Some(step), _) => Some(NamedWeights::Step { step, hash: Some(hash) }),
+        (None, Some(_)) if is_run && is_of_labels(model) => Some(NamedWeights::Sha256(hash)),
+        (None, Some(folder)) if is_run => match NamedWeights::evaluated(folder)? {
+            NamedWeights::Step { step, .. } => Some(NamedWeights::Step { step, hash: Some(hash) }),
+            NamedWeights::Sha256(_) => Some(NamedWeights::Sha256(hash)),
+        },
         _ => Some(NamedWeights::Sha256(model.hash.clone())),
     }
+}
+
+/// Whether the classes that `model` names are those of labels.
+pub fn is_of_labels(model: &Model) -> bool {
+    matches!(ClassSource::named(model), Some((ClassSource::Labels, _)))
 }
 
 /// The names of the classes that `model`, opened as `path`, itself has; none for a model without classes. Where those

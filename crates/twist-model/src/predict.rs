@@ -10,7 +10,7 @@ use tch::Tensor;
 use twist_data::Dataset;
 use twist_run::{ClusterNames, Group, Groups};
 
-use crate::blocks::in_blocks;
+use crate::in_blocks;
 use crate::stream::FeatureBatch;
 use crate::{Model, ModelError};
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use twist_io::{read_if_there, write_json};
 
 use crate::samples::STEPS;
-use crate::{Calibration, ClassTree, Figures, RunError, files};
+use crate::{Calibration, ClassTree, Figures, NamedWeights, RunError, files};
 
 /// Keys of the file that are not figures.
 const BASELINES: &str = "baselines";
@@ -18,6 +18,8 @@ const NO_TREE: &str = "no_tree";
 /// Of the protocol, which classes were split after training, and how many classes there are then.
 const SPLITS: &str = "splits";
 const CLASSES: &str = "/clusters";
+/// Of the protocol, the hash of the weights that were evaluated.
+const WEIGHTS_HASH: &str = "weights_hash";
 
 /// What an evaluation measured: that at the end of a run, or another one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,9 +56,27 @@ impl Metrics {
         Ok(write_json(folder.join(files::METRICS), self)?)
     }
 
-    /// Sets how many steps the evaluated network had made.
-    pub fn set_steps(&mut self, steps: u64) {
-        self.protocol[STEPS] = steps.into();
+    /// Says which weights were evaluated.
+    pub fn set_weights(&mut self, weights: &NamedWeights) {
+        let (step, hash) = match weights {
+            NamedWeights::Step { step, hash } => (Some(*step), hash.as_deref()),
+            NamedWeights::Sha256(hash) => (None, Some(hash.as_str())),
+        };
+        if let Some(step) = step {
+            self.protocol[STEPS] = step.into();
+        }
+        if let Some(hash) = hash {
+            self.protocol[WEIGHTS_HASH] = hash.into();
+        }
+    }
+
+    /// The weights that were evaluated; old versions did not say it.
+    pub fn weights(&self) -> Option<NamedWeights> {
+        let hash = self.protocol[WEIGHTS_HASH].as_str().map(str::to_owned);
+        match self.steps() {
+            Some(step) => Some(NamedWeights::Step { step, hash }),
+            None => hash.map(NamedWeights::Sha256),
+        }
     }
 
     /// Says which classes were split after training: each class, and the numbers of its children.
@@ -174,9 +194,11 @@ mod tests {
             more: json!({"runs": [{"seed": 2}]}).as_object().unwrap().clone(),
             protocol: json!({"knn": {"queries": 4}}),
         };
-        metrics.set_steps(8);
+        let weights = NamedWeights::Step { step: 8, hash: Some("ab".into()) };
+        metrics.set_weights(&weights);
         metrics.write(folder.path()).unwrap();
         let read = Metrics::read(folder.path()).unwrap().unwrap();
+        assert_eq!(read.weights(), Some(weights));
         assert_eq!(read, metrics);
         assert!(read.are_of(8) && !read.are_of(9) && Metrics::default().are_of(9));
         assert_eq!((read.count("/knn/queries"), read.count("/knn")), (Some(4), None));

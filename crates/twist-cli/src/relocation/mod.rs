@@ -5,13 +5,14 @@
 
 mod put;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
 use twist_data::{Dataset, Stored};
 
+pub(crate) use self::put::is_copied;
 use crate::digits::counted;
 use crate::exit::Usage;
 
@@ -57,6 +58,8 @@ enum Origin {
 struct Step {
     from: Origin,
     to: PathBuf,
+    /// Of a link that is moved: the file that it leads to, where that will be.
+    target: Option<PathBuf>,
 }
 
 /// What is to be done, found out before anything is.
@@ -65,14 +68,28 @@ pub(crate) struct Steps {
     todo: Vec<Step>,
     /// Images that an earlier call brought to their places.
     there: usize,
-    /// Numbers of images that stay, because they lie behind links to other folders.
-    pub(crate) elsewhere: HashSet<usize>,
+    /// Numbers of images that are not moved.
+    staying: HashMap<usize, Stays>,
+}
+
+/// Why an image stays where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stays {
+    /// It lies behind a link to another folder.
+    Elsewhere,
+    /// A link that stays leads to it.
+    LedTo,
 }
 
 impl Steps {
     /// How many images there are to bring to their places.
     pub(crate) fn len(&self) -> usize {
         self.todo.len()
+    }
+
+    /// Whether an image, by its number, stays where it is.
+    pub(crate) fn stays(&self, image: usize) -> bool {
+        self.staying.contains_key(&image)
     }
 }
 
@@ -189,36 +206,76 @@ impl Relocation {
         images.iter().map(|&index| Ok((index, below(&dataset.path(index), self.flag)?))).collect()
     }
 
-    /// Looks at the places that images, by their numbers, are to get below the folder.
+    /// Looks at the places that images, by their numbers, are to get below the folder. No file is moved away from a link in the data set
+    /// or in the `other` one.
     ///
     /// # Errors
     /// [`Usage`] where another file is in one of them, or one lies among the images.
-    pub(crate) fn look(&self, dataset: &dyn Dataset, wanted: &[(usize, PathBuf)]) -> anyhow::Result<Steps> {
-        let mut steps = Steps::default();
+    pub(crate) fn look(
+        &self,
+        dataset: &dyn Dataset,
+        other: Option<&dyn Dataset>,
+        wanted: &[(usize, PathBuf)],
+    ) -> anyhow::Result<Steps> {
         self.is_beside_images(dataset)?;
-        for (index, place) in wanted {
+        let (staying, moving) = match self.how {
+            How::Move => self.moving(dataset, other, wanted)?,
+            How::Link | How::Copy => Default::default(),
+        };
+        let mut steps = Steps { staying, ..Steps::default() };
+        for (index, place) in wanted.iter().filter(|(index, _)| !steps.staying.contains_key(index)) {
             let to = self.folder.join(place);
             let from = match dataset.file(*index) {
                 Some(file) => Origin::File(std::path::absolute(file)?),
                 None if self.how == How::Copy => Origin::Within(*index),
                 None => anyhow::bail!("{} has no file of its own", dataset.path(*index)),
             };
-            if let (How::Move, Origin::File(file)) = (self.how, &from) {
-                let real_file = fs_err::canonicalize(file)?;
-                let is_elsewhere = self.data.as_ref().is_some_and(|data| !real_file.starts_with(data));
-                if is_elsewhere && !file.is_symlink() {
-                    steps.elsewhere.insert(*index);
-                    continue;
+            let target = match &from {
+                Origin::File(file) if self.how == How::Move && file.is_symlink() => {
+                    let target = fs_err::canonicalize(file)?;
+                    Some(moving.get(&target).cloned().unwrap_or(target))
                 }
-            }
+                _ => None,
+            };
             self.is_no_detour(&to)?;
             self.lies_outside(&real(to.parent().unwrap_or(&self.folder))?)?;
-            let step = Step { from, to };
+            let step = Step { from, to, target };
             if self.is_done(&step, dataset)? { steps.there += 1 } else { steps.todo.push(step) }
         }
-        // Links first: they are read before what they lead to has another place.
-        steps.todo.sort_by_key(|step| !matches!(&step.from, Origin::File(file) if file.is_symlink()));
+        // Links first: where they lead is read before that has another place.
+        steps.todo.sort_by_key(|step| step.target.is_none());
         Ok(steps)
+    }
+
+    /// Which of the `wanted` images are not moved, and the new place of each file that is.
+    fn moving(
+        &self,
+        dataset: &dyn Dataset,
+        other: Option<&dyn Dataset>,
+        wanted: &[(usize, PathBuf)],
+    ) -> anyhow::Result<(HashMap<usize, Stays>, HashMap<PathBuf, PathBuf>)> {
+        let (mut staying, mut moving, mut moved) = (HashMap::new(), HashMap::new(), HashSet::new());
+        for (index, place) in wanted {
+            let Some(file) = dataset.file(*index) else { continue };
+            let own_place = place_of(&file)?;
+            let is_elsewhere = self.data.as_ref().is_some_and(|data| !own_place.starts_with(data));
+            if is_elsewhere && !file.is_symlink() {
+                staying.insert(*index, Stays::Elsewhere);
+            } else {
+                moved.insert(*index);
+                moving.insert(own_place, (*index, self.folder.join(place)));
+            }
+        }
+        let own =
+            (0..dataset.len()).filter(|index| !moved.contains(index)).filter_map(|index| dataset.file(index));
+        let of_other =
+            other.into_iter().flat_map(|other| (0..other.len()).filter_map(move |index| other.file(index)));
+        for place in own.chain(of_other).flat_map(|file| on_the_way(&file)) {
+            if let Some((index, _)) = moving.remove(&place) {
+                staying.insert(index, Stays::LedTo);
+            }
+        }
+        Ok((staying, moving.into_iter().map(|(file, (_, place))| (file, place)).collect()))
     }
 
     /// # Errors
@@ -246,14 +303,40 @@ impl Relocation {
             (Origin::File(from), How::Copy) => put::is_copied(from, to)?.then_some(true),
             // A call that was killed did half of it.
             (Origin::File(from), How::Move) => {
-                let is_half = put::is_copied(from, to)? || is_moved_link(from, to);
+                let is_half = match &step.target {
+                    Some(target) => fs_err::read_link(to).is_ok_and(|link| link == *target),
+                    None => put::is_copied(from, to)?,
+                };
                 is_half.then_some(false)
             }
             (Origin::Within(index), _) => put::holds(to, &bytes(dataset, *index)?)?.then_some(true),
         };
-        let remedy = "rename or remove it, or name another folder; nothing was moved, linked or copied";
-        let taken = || Usage(format!("{}: {} exists already: {remedy}", self.flag, to.display()));
-        Ok(found.ok_or_else(taken)?)
+        match found {
+            Some(done) => Ok(done),
+            None => Err(self.taken(step)?.into()),
+        }
+    }
+
+    /// What to do about a place that something else has.
+    fn taken(&self, Step { from, to, .. }: &Step) -> anyhow::Result<Usage> {
+        let (flag, place, folder) = (self.flag, to.display(), self.folder.display());
+        let nothing = "nothing was moved, linked or copied";
+        if let Origin::File(from) = from {
+            let is_link = fs_err::read_link(to).is_ok_and(|target| target == *from);
+            let earlier = match self.how {
+                How::Copy | How::Move if is_link => Some(("a link to the image", "links")),
+                How::Link if put::is_copied(from, to)? => Some(("a copy of the image", "copies")),
+                _ => None,
+            };
+            if let Some((what, made)) = earlier {
+                return Ok(Usage(format!(
+                    "{flag}: {place} is {what}, which an earlier call made: make {made} again to go on in {folder}, or name another \
+                     folder; {nothing}"
+                )));
+            }
+        }
+        let remedy = format!("rename or remove it, or name another folder; {nothing}");
+        Ok(Usage(format!("{flag}: {place} exists already: {remedy}")))
     }
 
     /// Brings the images to their places; `at` hears how many are there.
@@ -267,7 +350,7 @@ impl Relocation {
         at: &dyn Fn(usize),
     ) -> anyhow::Result<()> {
         let mut folders = HashSet::new();
-        for (done, Step { from, to }) in steps.todo.iter().enumerate() {
+        for (done, Step { from, to, target }) in steps.todo.iter().enumerate() {
             at(done);
             if let Some(folder) = to.parent()
                 && folders.insert(folder)
@@ -278,12 +361,13 @@ impl Relocation {
             }
             let (done, called) = match from {
                 Origin::File(file) => {
-                    let put = match self.how {
-                        How::Link => put::linked,
-                        How::Move => put::moved,
-                        How::Copy => put::copied,
+                    let put = match (self.how, target) {
+                        (How::Link, _) => put::linked(file, to),
+                        (How::Move, Some(target)) => put::moved_link(file, to, target),
+                        (How::Move, None) => put::moved(file, to),
+                        (How::Copy, _) => put::copied(file, to),
                     };
-                    (put(file, to), file.display().to_string())
+                    (put, file.display().to_string())
                 }
                 Origin::Within(index) => {
                     let bytes = bytes(dataset, *index)?;
@@ -299,12 +383,15 @@ impl Relocation {
     pub(crate) fn said(&self, steps: &Steps) -> String {
         let before =
             if steps.there == 0 { String::new() } else { format!(", {} were there already", steps.there) };
-        let elsewhere = match steps.elsewhere.len() {
-            0 => String::new(),
-            count => format!(", {} behind links to other folders stayed", counted(count as u64, "image")),
-        };
+        let staying =
+            |why: Stays, words: &str| match steps.staying.values().filter(|one| **one == why).count() {
+                0 => String::new(),
+                count => format!(", {} {words}", counted(count as u64, "image")),
+            };
+        let elsewhere = staying(Stays::Elsewhere, "behind links to other folders stayed");
+        let led_to = staying(Stays::LedTo, "stayed because links that stay lead there");
         let images = counted(steps.todo.len() as u64, "image");
-        format!("{images} {} {}{before}{elsewhere}", self.how.done(), self.folder.display())
+        format!("{images} {} {}{before}{elsewhere}{led_to}", self.how.done(), self.folder.display())
     }
 }
 
@@ -316,10 +403,26 @@ fn bytes(dataset: &dyn Dataset, index: usize) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// Whether `to` is the link that a link becomes which is moved.
-fn is_moved_link(from: &Path, to: &Path) -> bool {
-    from.is_symlink()
-        && fs_err::canonicalize(from).is_ok_and(|target| fs_err::read_link(to).ok() == Some(target))
+/// Where a file or a link itself lies: its name in the real folder.
+fn place_of(file: &Path) -> anyhow::Result<PathBuf> {
+    let file = std::path::absolute(file)?;
+    let folder = fs_err::canonicalize(file.parent().unwrap_or(Path::new("/")))?;
+    Ok(file.file_name().map_or(folder.clone(), |name| folder.join(name)))
+}
+
+/// Where a link leads: every further link and the file at its end.
+fn on_the_way(link: &Path) -> Vec<PathBuf> {
+    let (mut places, mut at) = (Vec::new(), link.to_owned());
+    while let Ok(target) = fs_err::read_link(&at) {
+        let next = at.parent().unwrap_or(Path::new("/")).join(target);
+        match place_of(&next) {
+            Ok(place) if !places.contains(&place) => places.push(place),
+            // It leads nowhere, or to itself.
+            _ => break,
+        }
+        at = next;
+    }
+    places
 }
 
 /// The folders that the images of a data set lie in, as far as they are files.

@@ -347,3 +347,19 @@ fn checks_that_cannot_be_made_and_folders_of_the_images_are_refused() {
     let made = found["protocol"]["checks"].as_array().unwrap();
     assert!(!made.iter().any(|check| check == "outlier" || check == "near_leak"), "{made:?}");
 }
+
+#[test]
+fn what_a_link_that_stays_leads_to_is_not_moved() {
+    let place = Place::new();
+    fs_err::create_dir(place.path("photos")).unwrap();
+    let at = |name: &str| place.path("photos").join(name);
+    // Of equal images the first by name is kept: a link, which leads over another one to the last.
+    scene(4).save(at("c.png")).unwrap();
+    std::os::unix::fs::symlink("c.png", at("b.png")).unwrap();
+    std::os::unix::fs::symlink("b.png", at("a.png")).unwrap();
+    scene(5).save(at("d.png")).unwrap();
+    fs_err::copy(at("d.png"), at("e.png")).unwrap();
+    let done = place.run("audit photos --move-to removed");
+    done.exits(0).says(&["1 image moved", "1 image stayed because links that stay lead there"]);
+    assert!(at("a.png").is_file() && at("b.png").is_file() && at("c.png").is_file() && !at("e.png").exists());
+}

@@ -1,7 +1,7 @@
 //! Kills, signals and a second process.
 
 use std::io::Read;
-use std::process::Child;
+use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -59,6 +59,30 @@ fn killed_runs_resume_to_the_same_bytes() {
     assert_eq!(resumed.len(), 2);
     assert!(resumed.iter().all(|event| event["step"].as_u64() > Some(0)), "{resumed:?}");
     assert!(place.events("killed", "warning").is_empty());
+}
+
+#[test]
+fn ctrl_c_leaves_no_unfinished_file() {
+    let place = Place::new();
+    place.pictures("train", IMAGES);
+    place
+        .run(
+            &format!("{LINE} --epochs 1 --set schedule.warmup_epochs=0 --out run")
+                .replace("--epochs 16 ", ""),
+        )
+        .exits(0);
+    for command in
+        ["predict run - --out out.csv", "embed run - --out out.npy", "embed run - --out out.parquet"]
+    {
+        // It waits for paths that never come, and its file has been begun.
+        let mut words = place.twist(format!("{command} --device cpu --threads 1").split_whitespace());
+        let mut child = words.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let unfinished = || place.names(".").iter().filter(|name| name.ends_with(".twist-tmp")).count();
+        wait_until("its file", || unfinished() > 0);
+        signal(&child, Signal::INT);
+        child.wait().unwrap();
+        assert_eq!(unfinished(), 0, "{command}");
+    }
 }
 
 #[test]

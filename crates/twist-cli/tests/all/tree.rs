@@ -171,6 +171,46 @@ fn a_cut_that_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn tree_and_names_of_another_run_are_refused() {
+    let place = trained();
+    place.run(&format!("train train.npy --out other {LINE} --seed 1")).exits(0);
+    assert_eq!(
+        json(&place, "run/tree.json")["weights"]["step"],
+        json(&place, "other/tree.json")["weights"]["step"]
+    );
+    place.run("clusters run rename 0 mine").exits(0);
+    for name in ["tree.json", "clusters.json"] {
+        fs_err::copy(place.path("run").join(name), place.path("other").join(name)).unwrap();
+    }
+    let foreign = "of another run";
+    place.run("clusters other tree").exits(1).says(&[
+        "tree.json is of the classes of step",
+        foreign,
+        "--resume",
+    ]);
+    place.run("clusters other rename 1 yours").exits(1).says(&[
+        "names in other/clusters.json",
+        foreign,
+        "keep",
+    ]);
+    let predicted = place.run("predict other train.npy");
+    predicted.exits(0).says(&["classes appear without their names", foreign]);
+    assert!(!predicted.out.contains("mine"), "{}", predicted.out);
+    let exported = place.run("export other --out other.safetensors");
+    exported.exits(0).says(&["the tree of the classes is left out", "appear without their names"]);
+    assert!(!place.path("other.safetensors.tree.json").exists());
+    place.run("report other").exits(0).says(&["Classes appear without their names", foreign]);
+    // What an older version wrote says no hash, and is read.
+    for (name, key) in [("tree.json", "/weights"), ("clusters.json", "/weights")] {
+        let mut old = json(&place, &format!("run/{name}"));
+        assert!(old.pointer_mut(key).unwrap().as_object_mut().unwrap().remove("hash").is_some());
+        fs_err::write(place.path("run").join(name), old.to_string()).unwrap();
+    }
+    place.run("clusters run cut 5").exits(0);
+    assert!(json(&place, "run/clusters.json")["weights"]["hash"].is_string(), "tied from now on");
+}
+
+#[test]
 fn a_run_that_has_no_tree_says_why() {
     let place = Place::new();
     place.pictures("photos", 24);

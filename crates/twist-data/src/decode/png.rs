@@ -40,8 +40,29 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Decoded, Dec
         }
     }
     let moves = reader.info().animation_control().is_some_and(|animation| animation.num_frames > 1);
+    if moves && is_cut_off(bytes) {
+        return Err(damaged("its data ends early".to_owned()));
+    }
     let note = narrow.note().or_else(|| moves.then_some(DecodeNote::FRAMES));
     Ok(Decoded { image: Rgb8 { width, height, pixels }, orientation, note })
+}
+
+/// Whether the file ends before its last chunk does (`IEND`; PNG specification, 5.3). The decoder stops behind the first picture of an
+/// animation and would not notice.
+fn is_cut_off(bytes: &[u8]) -> bool {
+    /// The signature before the first chunk; length and name before the data of each, and the checksum behind them.
+    const SIGNATURE: usize = 8;
+    const AROUND: usize = 12;
+    let mut rest = bytes.get(SIGNATURE..).unwrap_or_default();
+    while let Some((length, name)) = rest.first_chunk::<8>().map(|head| head.split_at(4)) {
+        let length = length.iter().fold(0usize, |sum, &byte| sum << 8 | usize::from(byte));
+        let Some(next) = rest.get(length.saturating_add(AROUND)..) else { return true };
+        if name == b"IEND" {
+            return false;
+        }
+        rest = next;
+    }
+    true
 }
 
 /// The size as stored and how to turn it.

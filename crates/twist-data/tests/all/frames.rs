@@ -67,6 +67,18 @@ fn what_is_cut_off_is_an_error() {
     assert_eq!(cuts, 14 * 19);
 }
 
+/// Two pictures of 3 × 2 pixels.
+fn animated_png() -> Vec<u8> {
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, 3, 2);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_animated(2, 0).unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    [7, 90].iter().for_each(|&value| writer.write_image_data(&[value; 18]).unwrap());
+    writer.finish().unwrap();
+    png
+}
+
 /// Where the first picture of an animated WebP ends.
 fn end_of_first(webp: &[u8]) -> usize {
     let at = webp.windows(4).position(|name| name == b"ANMF").unwrap();
@@ -83,6 +95,13 @@ fn an_animation_that_is_cut_off_behind_its_first_picture_is_damaged() {
             let error = decode(&whole[..cut]).unwrap_err().to_string();
             assert!(error.starts_with("damaged or cut-off WebP: its data ends early"), "{error}");
         }
+    }
+    let png = animated_png();
+    assert!(decode(&png).unwrap().1.unwrap().to_string().contains("pictures of an animation"));
+    let end = png.windows(4).rposition(|name| name == b"fcTL").unwrap() - 4;
+    for cut in [end, end + 20, png.len() - 12, png.len() - 1] {
+        let error = decode(&png[..cut]).unwrap_err().to_string();
+        assert!(error.starts_with("damaged or cut-off PNG: its data ends early"), "{error}");
     }
     let gif = file("animated.gif");
     // Within the second picture.

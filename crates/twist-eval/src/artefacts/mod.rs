@@ -10,7 +10,7 @@ mod thumbnails;
 use std::path::Path;
 
 use twist_data::{Dataset, Decoder};
-use twist_run::{Carried, files};
+use twist_run::{Carried, NamedWeights, files};
 
 pub(crate) use self::thumbnails::run_thumbnail;
 pub use self::thumbnails::thumbnail;
@@ -39,10 +39,14 @@ impl Artefacts<'_> {
     ///
     /// # Errors
     /// The disk is full or read-only.
-    pub(crate) fn carry_names(&self, folder: &Path, steps: u64) -> Result<Option<Carried>, EvalError> {
+    pub(crate) fn carry_names(
+        &self,
+        folder: &Path,
+        weights: &NamedWeights,
+    ) -> Result<Option<Carried>, EvalError> {
         let paths = self.features.indices.iter().map(|&index| self.dataset.path(index as usize));
         let now: Vec<(String, u32)> = paths.zip(self.features.predictions()?).collect();
-        Ok(twist_run::carry_names(folder, self.names.len() as u32, steps, &now)?)
+        Ok(twist_run::carry_names(folder, self.names.len() as u32, weights, &now)?)
     }
 
     /// Writes `embeddings.parquet` and `images.csv` into the run folder and, where there is a decoder for pictures,

@@ -18,8 +18,8 @@ pub(crate) struct ClassesOf<'a> {
     pub(crate) classes: &'a [u32],
     /// Clusters of the network.
     pub(crate) clusters: u32,
-    /// Steps that it has made.
-    pub(crate) steps: u64,
+    /// Those of the network.
+    pub(crate) weights: &'a NamedWeights,
     /// Which images the rows are of, in words.
     pub(crate) images: &'a str,
 }
@@ -56,7 +56,7 @@ pub(crate) fn merge_tree(rows: &Tensor, of: &ClassesOf<'_>) -> Result<Result<Cla
     let estimate = ClassCount::in_looked(&looked)?;
     let tree = ClassTree::new(TreeParts {
         clusters: of.clusters,
-        weights: NamedWeights::Step(of.steps),
+        weights: of.weights.clone(),
         of: of.images.to_owned(),
         rows: looked.chosen.len(),
         neighbours: looked.neighbours,
@@ -83,6 +83,10 @@ mod tests {
 
     use super::*;
 
+    fn weights() -> NamedWeights {
+        NamedWeights::Step { step: 7, hash: Some("ab".into()) }
+    }
+
     /// Four clouds of 40 rows, the first two near each other, as a head with twelve outputs says them: the first cloud is
     /// outputs 1 and 9, the others are 4, 6 and 7.
     fn rows() -> (Tensor, Vec<u32>) {
@@ -104,14 +108,15 @@ mod tests {
     #[test]
     fn parts_of_a_class_are_merged_first_and_near_classes_next() {
         let (rows, classes) = rows();
-        let of = ClassesOf { classes: &classes, clusters: 12, steps: 7, images: "training images" };
+        let of =
+            ClassesOf { classes: &classes, clusters: 12, weights: &weights(), images: "training images" };
         let tree = merge_tree(&rows, &of).unwrap().unwrap();
         let parts = tree.parts();
         let sizes: Vec<(u32, usize)> = parts.classes.iter().map(|one| (one.class, one.rows)).collect();
         assert_eq!(sizes, [(1, 20), (4, 40), (6, 40), (7, 40), (9, 20)]);
         assert_eq!((parts.merges[0].of, parts.merges[1].of), ([1, 9], [1, 4]), "{parts:?}");
         assert!(parts.merges[0].height < 0.6 && parts.merges[2].height > 0.8, "{parts:?}");
-        assert_eq!((parts.rows, parts.neighbours, &parts.weights), (160, 10, &NamedWeights::Step(7)));
+        assert_eq!((parts.rows, parts.neighbours, &parts.weights), (160, 10, &weights()));
         let estimate = parts.estimate.unwrap();
         assert!((3..=5).contains(&estimate.classes) && estimate.rows == 160, "{estimate:?}");
         assert_eq!(merge_tree(&rows, &of).unwrap().unwrap(), tree, "equal rows give equal trees");
@@ -120,12 +125,14 @@ mod tests {
     #[test]
     fn a_tree_that_is_left_out_says_why() {
         let (rows, classes) = rows();
-        let of = ClassesOf { classes: &classes, clusters: 12, steps: 7, images: "held-out images" };
+        let of =
+            ClassesOf { classes: &classes, clusters: 12, weights: &weights(), images: "held-out images" };
         let few = merge_tree(&rows.narrow(0, 0, 59), &of).unwrap().unwrap_err();
         assert_eq!(few, "59 held-out images were looked at, and a tree needs 60");
         let rows = Tensor::arange(6_147, (Kind::Float, Device::Cpu)).view([2_049, 3]);
         let classes: Vec<u32> = (0..2_049).collect();
-        let of = ClassesOf { classes: &classes, clusters: 4_096, steps: 7, images: "training images" };
+        let of =
+            ClassesOf { classes: &classes, clusters: 4_096, weights: &weights(), images: "training images" };
         let many = merge_tree(&rows, &of).unwrap().unwrap_err();
         assert_eq!(many, "2049 classes have images, and a tree has at most 2048");
     }
@@ -136,7 +143,8 @@ mod tests {
         // Each row of the two classes has all its neighbours in the other one.
         let rows = Tensor::ones([80, 4], (Kind::Float, Device::Cpu));
         let classes: Vec<u32> = (0..80).collect();
-        let of = ClassesOf { classes: &classes, clusters: 80, steps: 1, images: "training images" };
+        let of =
+            ClassesOf { classes: &classes, clusters: 80, weights: &weights(), images: "training images" };
         let tree = merge_tree(&rows, &of).unwrap().unwrap();
         assert_eq!(tree.parts().merges.len(), 79);
     }

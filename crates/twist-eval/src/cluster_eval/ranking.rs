@@ -1,13 +1,13 @@
 //! The most probable clusters of each image.
 
 use tch::{Kind, Tensor};
-use twist_model::{Model, ModelError};
+use twist_model::{Model, ModelError, in_blocks};
 
 use crate::EvalError;
 
 /// Clusters that are kept of each image: what top-5 needs.
 pub(super) const KEPT: i64 = 5;
-/// Features that go through the head at once.
+/// Features that are on the device at once.
 const BLOCK: i64 = 4_096;
 
 /// The first clusters of each image, the most probable (or nearest) first.
@@ -24,17 +24,20 @@ pub struct Ranking {
 }
 
 impl Ranking {
-    /// What the head of `model` says of `features` `[N, D]`, as its backbone gives them.
+    /// What the head of `model` says of `features` `[N, D]`, as its backbone gives them, of the images that have these `indices` in their
+    /// data set.
     ///
     /// # Errors
     /// The model has no head, or the features are none or have another width.
-    pub fn of_model(model: &Model, features: &Tensor) -> Result<Self, EvalError> {
+    pub fn of_model(model: &Model, features: &Tensor, indices: &[u32]) -> Result<Self, EvalError> {
         let (len, _) = features.size2()?;
         let (mut clusters, mut confidence, mut all) = (Vec::new(), Vec::new(), 0);
         let _no_grad = tch::no_grad_guard();
         for start in (0..len).step_by(BLOCK as usize) {
-            let block = features.f_narrow(0, start, BLOCK.min(len - start))?;
-            let probabilities = model.head_probabilities(&block.f_to_device(model.store.device())?)?;
+            let count = BLOCK.min(len - start);
+            let some = features.f_narrow(0, start, count)?.f_to_device(model.store.device())?;
+            let of_some = &indices[start as usize..(start + count) as usize];
+            let probabilities = in_blocks(&some, of_some, |block| model.head_probabilities(block))?;
             all = probabilities.size2()?.1;
             let k = KEPT.min(all);
             let (probability, cluster) = probabilities.f_topk(k, 1, true, true)?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use torch_ext::Machine;
 use twist_data::Dataset;
-use twist_model::{FeatureSet, Model, ModelCard, Watch, export};
-use twist_run::{Calibration, Metrics, Recorder, RunFolder, files};
+use twist_model::{FeatureSet, Model, ModelCard, Watch, export, weights_hash};
+use twist_run::{Calibration, Metrics, NamedWeights, Recorder, RunFolder, files};
 use twist_train::labels::{Supervised, refuse_older};
 use twist_train::run::{Outcome, Place, Run, RunPlan};
 use twist_train::{Costs, Patience, StopFlag, Work};
@@ -166,6 +166,7 @@ impl FinetuneTrainer<'_> {
         }
         let file = folder.path().join(files::MODEL);
         export(&model, &file)?;
+        metrics.set_weights(&NamedWeights::Sha256(weights_hash(&model.store.state_dict()?)));
         metrics.write(folder.path())?;
         Ok((file, metrics))
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tch::Tensor;
 use twist_data::Decoder;
 use twist_metrics::cluster_scores;
-use twist_run::{ClassTree, Metrics, figure};
+use twist_run::{ClassTree, Metrics, NamedWeights, figure};
 use twist_train::frozen::HeadPlan;
 
 use super::outputs::outputs_of_model;
@@ -15,7 +15,7 @@ use crate::class_count::{ClassesOf, MOST_ROWS, merge_tree};
 use crate::labels::{label_numbers, spread};
 use crate::scores::cluster_figures;
 use crate::{EvalError, Evaluated, KMeans, RunFigures};
-use twist_model::{FeatureTable, HeadCard, Model, NetworkOutputs, Watch, unit_rows};
+use twist_model::{FeatureTable, HeadCard, Model, NetworkOutputs, Watch, unit_rows, weights_hash};
 
 /// Without held-out features, at most this many training rows are scored and kept as embeddings.
 const TRAINING_ROWS_SCORED: usize = 50_000;
@@ -62,11 +62,13 @@ pub fn head_evaluation(
     watch.now("thumbnails and tables");
     let dataset = &*evaluated.dataset;
     let artefacts = Artefacts { features: &features, dataset, names: &names, steps: Some(run.steps) };
-    let named = artefacts.carry_names(folder, run.steps)?;
+    let weights =
+        NamedWeights::Step { step: run.steps, hash: Some(weights_hash(&model.store.state_dict()?)) };
+    let named = artefacts.carry_names(folder, &weights)?;
     artefacts.write(folder, decoder.as_mut(), None)?;
 
     watch.now("merge tree");
-    let tree = tree((model, classes, run.steps), train, held_out.is_none().then_some(&features))?;
+    let tree = tree((model, classes, &weights), train, held_out.is_none().then_some(&features))?;
 
     let mut metrics = Metrics {
         figures: cluster_figures(&features, dataset)?,
@@ -75,7 +77,7 @@ pub fn head_evaluation(
     };
     metrics.figures.extend(&run.costs);
     metrics.protocol["labelled_images"] = features.labelled(dataset).into();
-    metrics.set_steps(run.steps);
+    metrics.set_weights(&weights);
     let splits = model.card.head.iter().flat_map(|head| &head.splits);
     metrics.set_splits(splits.map(|split| (split.class, &split.children[..])));
     metrics.set_tree(folder, tree)?;
@@ -107,7 +109,7 @@ pub fn head_evaluation(
 /// The merge tree of the head's classes, from the training features: held-out ones may be few. `outputs` is what the head
 /// said of training features, where that is known.
 fn tree(
-    (model, clusters, steps): (&Model, i64, u64),
+    (model, clusters, weights): (&Model, i64, &NamedWeights),
     train: &FeatureTable,
     outputs: Option<&NetworkOutputs>,
 ) -> Result<Result<ClassTree, String>, EvalError> {
@@ -121,7 +123,7 @@ fn tree(
     let places: Vec<i64> = chosen.iter().copied().map(i64::from).collect();
     let rows =
         if all { set.shallow_clone() } else { set.f_index_select(0, &Tensor::f_from_slice(&places)?)? };
-    let of = ClassesOf { classes: &classes, clusters: clusters as u32, steps, images: "training images" };
+    let of = ClassesOf { classes: &classes, clusters: clusters as u32, weights, images: "training images" };
     merge_tree(&rows, &of)
 }
 

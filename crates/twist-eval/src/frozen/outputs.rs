@@ -7,9 +7,9 @@ use twist_run::Figures;
 use crate::EvalError;
 use crate::labels::spread;
 use crate::scores::cluster_figures;
-use twist_model::{FeatureTable, Model, NetworkOutputs, most_probable, unit_rows};
+use twist_model::{FeatureTable, Model, NetworkOutputs, in_blocks, most_probable, unit_rows};
 
-/// Rows in one pass of the head.
+/// Rows that are on the device at once.
 const BLOCK: i64 = 8_192;
 /// Rows that are scored while training.
 const ONLINE: usize = 10_000;
@@ -60,15 +60,18 @@ fn outputs(
             set.rows.f_index_select(0, &Tensor::f_from_slice(&places)?)?
         }
     };
+    let indices: Vec<u32> = wanted.iter().map(|&row| set.indices[row as usize]).collect();
     let (mut clusters, mut confidences) = (Vec::new(), Vec::new());
     for start in (0..wanted.len() as i64).step_by(BLOCK as usize) {
-        let block = rows.f_narrow(0, start, BLOCK.min(wanted.len() as i64 - start))?.f_to_device(device)?;
-        let (cluster, confidence) = most_probable(&probabilities(&block)?)?;
+        let len = BLOCK.min(wanted.len() as i64 - start);
+        let some = rows.f_narrow(0, start, len)?.f_to_device(device)?;
+        let of_some = &indices[start as usize..(start + len) as usize];
+        let (cluster, confidence) = most_probable(&in_blocks(&some, of_some, &probabilities)?)?;
         clusters.push(cluster);
         confidences.push(confidence);
     }
     Ok(NetworkOutputs {
-        indices: wanted.iter().map(|&row| set.indices[row as usize]).collect(),
+        indices,
         embeddings: unit_rows(&rows)?,
         clusters: Tensor::f_cat(&clusters, 0)?,
         confidences: Tensor::f_cat(&confidences, 0)?,

@@ -10,7 +10,7 @@ use arrow_array::types::{Float32Type, Int32Type};
 use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use twist_eval::{EvalData, RunFigures, final_evaluation};
-use twist_model::Watch;
+use twist_model::{Watch, weights_hash};
 use twist_nn::TwistNet;
 use twist_run::{ClusterNames, Metrics, NamedWeights, RunError, Samples, clusters_file, figure};
 use twist_train::TrainPlan;
@@ -221,7 +221,7 @@ fn names_go_on_to_the_classes_of_the_same_images() {
     let class = image.clusters[0].0;
     let empty = (0..clusters).find(|other| !classes_of(folder.path()).contains(other));
     let path = clusters_file(folder.path());
-    let mut names = ClusterNames::load_for(&path, clusters, Some(NamedWeights::Step(10))).unwrap();
+    let mut names = ClusterNames::load_for(&path, clusters, Some(step(10))).unwrap();
     names.rename(class, "one").unwrap();
     empty.iter().for_each(|empty| names.rename(*empty, "nothing").unwrap());
     names.set_unsure(Some(0.25)).unwrap();
@@ -235,18 +235,26 @@ fn names_go_on_to_the_classes_of_the_same_images() {
     assert_eq!(carried.aside.map(|aside| fs_err::read(aside).unwrap()), empty.map(|_| before.clone()));
     let now = ClusterNames::load(&path, clusters).unwrap();
     assert_eq!(now.resolve(clusters - 1 - class).unwrap().name, "one");
-    assert_eq!((now.weights(), now.unsure()), (Some(&NamedWeights::Step(20)), Some(0.25)));
+    assert!(now.weights().unwrap().are(&step(20)) && now.unsure() == Some(0.25));
+    let figures = Metrics::read(folder.path()).unwrap().unwrap().weights().unwrap();
+    assert_eq!(now.weights(), Some(&figures), "with their hash");
+    let NamedWeights::Step { hash: Some(hash), .. } = figures else { panic!("{figures:?}") };
+    assert_eq!(hash, weights_hash(&turned(&plan).store.state_dict().unwrap()));
     assert_eq!(evaluate(&turned(&plan), 20), None, "they are its own");
 
     // A kill after the table of step 20 and before the figures: what the names of step 10 meant is not known any more.
     let mut metrics = Metrics::read(folder.path()).unwrap().unwrap();
-    metrics.set_steps(10);
+    metrics.set_weights(&step(10));
     metrics.write(folder.path()).unwrap();
     fs_err::write(&path, &before).unwrap();
     assert_eq!(evaluate(&turned(&plan), 20), None);
     assert_eq!(fs_err::read(&path).unwrap(), before, "they stay those of step 10");
-    let stale = ClusterNames::load_for(&path, clusters, Some(NamedWeights::Step(20)));
+    let stale = ClusterNames::load_for(&path, clusters, Some(step(20)));
     assert!(matches!(stale, Err(RunError::OtherWeights(_))), "{stale:?}");
+}
+
+fn step(step: u64) -> NamedWeights {
+    NamedWeights::Step { step, hash: None }
 }
 
 /// The classes that hold an image.

@@ -47,7 +47,8 @@ fn groups(len: i64) -> (Tensor, Vec<u32>) {
 fn a_ranking_is_what_the_head_says() {
     let (rows, labels) = groups(5_000); // more than one block
     let model = head();
-    let ranking = Ranking::of_model(&model, &rows).unwrap();
+    let indices: Vec<u32> = (0..5_000).collect();
+    let ranking = Ranking::of_model(&model, &rows, &indices).unwrap();
     assert_eq!((ranking.per_image, ranking.clusters.len()), (5, 25_000));
 
     let probabilities = Vec::<Vec<f32>>::try_from(&model.head_probabilities(&rows).unwrap()).unwrap();
@@ -124,6 +125,6 @@ fn a_model_without_a_head_discovered_nothing() {
     let mut card = head().card;
     card.head = None;
     let model = Model::new(card, Device::Cpu, 1).unwrap();
-    let error = Ranking::of_model(&model, &rows).unwrap_err().to_string();
+    let error = Ranking::of_model(&model, &rows, &[0, 1, 2, 3, 4, 5]).unwrap_err().to_string();
     assert!(error.contains("has no projection head"), "{error}");
 }

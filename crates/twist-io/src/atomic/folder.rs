@@ -6,6 +6,7 @@ use std::path::Path;
 use fs_err as fs;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use super::ending::Listed;
 use super::target::folder_of;
 use super::unfinished::SUFFIX;
 use crate::error::IoError;
@@ -21,6 +22,7 @@ pub fn write_folder<E: From<IoError>>(
 ) -> Result<(), E> {
     let failed = |source| IoError::os("write", path, None, source);
     let unfinished = unfinished(path).map_err(failed)?;
+    let _listed = Listed::new(unfinished.path());
     write(unfinished.path())?;
     Ok(finish(unfinished, path).map_err(failed)?)
 }

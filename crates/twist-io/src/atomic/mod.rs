@@ -1,5 +1,6 @@
 //! Files and folders that appear whole or not at all.
 
+mod ending;
 mod folder;
 mod leftovers;
 mod second_name;
@@ -10,6 +11,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+pub use self::ending::remove_unfinished;
 pub use self::folder::write_folder;
 pub use self::leftovers::{remove_leftovers, remove_leftovers_of};
 pub use self::second_name::second_name;

@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, OFlags, fcntl_getfl, fcntl_setfl, flock, fstat}
 use rustix::io::Errno;
 use tempfile::TempPath;
 
+use super::ending::Listed;
 use super::target::{check_place, folder_of, takes_bytes};
 
 /// Ending of unfinished files, so that those of a killed process can be told from everything else.
@@ -23,7 +24,7 @@ const BUFFER: usize = 1 << 20;
 pub(super) struct Unfinished {
     pub(super) writer: BufWriter<File>,
     /// `None` for a device, which has its name already.
-    name: Option<TempPath>,
+    name: Option<(TempPath, Listed)>,
 }
 
 impl Unfinished {
@@ -49,7 +50,11 @@ impl Unfinished {
         loop {
             let (file, name) = builder.tempfile_in(folder_of(path))?.into_parts();
             if is_ours(&file) {
-                return Ok(Self { writer: BufWriter::with_capacity(BUFFER, file), name: Some(name) });
+                let listed = Listed::new(&name);
+                return Ok(Self {
+                    writer: BufWriter::with_capacity(BUFFER, file),
+                    name: Some((name, listed)),
+                });
             }
         }
     }
@@ -77,7 +82,7 @@ impl Unfinished {
     ) -> io::Result<()> {
         self.seal()?;
         let Self { writer, name } = self;
-        let Some(name) = name else { return Ok(()) };
+        let Some((name, _listed)) = name else { return Ok(()) };
         persist(name).map_err(|failed| failed.error)?;
         drop(writer); // and with it the lock, which is needed as long as the file has its unfinished name
         fs::File::open(folder_of(path))?.sync_all()

@@ -57,13 +57,20 @@ impl NetworkOutputs {
     ) -> Result<Self, ModelError> {
         let (mut embeddings, mut clusters, mut confidences) =
             (RowBuffer::default(), RowBuffer::default(), RowBuffer::default());
-        let (seen, skipped) = input.for_each_batch(dataset, indices, |bytes| {
-            let (features, probabilities) = input.forward(net, &input.normalised(bytes)?)?;
+        let (mut seen, mut skipped) = (Vec::with_capacity(indices.len()), Vec::new());
+        input.for_each_read(dataset, indices, |read| -> Result<(), ModelError> {
+            skipped.extend_from_slice(read.skipped);
+            seen.extend_from_slice(read.indices);
+            let Some(bytes) = read.bytes else { return Ok(()) };
+            let (features, probabilities) = input.forward(net, &input.normalised(bytes)?, read.indices)?;
             let (cluster, confidence) = most_probable(&probabilities)?;
             embeddings.push(&unit_rows(&features)?, indices.len())?;
             clusters.push(&cluster, indices.len())?;
             confidences.push(&confidence, indices.len())
         })?;
+        if seen.is_empty() {
+            return Err(ModelError::NoFeatures);
+        }
         let rows = seen.len() as i64;
         Ok(Self {
             indices: seen,

@@ -32,6 +32,11 @@ impl FeatureSet {
         self.indices.iter().map(|&index| dataset.label(index as usize)).collect()
     }
 
+    /// Index of each row that has a label, as [`FeatureSet::labelled`] gives them.
+    pub fn labelled_indices(&self, dataset: &dyn Dataset) -> Vec<u32> {
+        self.indices.iter().copied().filter(|&index| dataset.label(index as usize).is_some()).collect()
+    }
+
     /// The rows that have a label `[M, D]`, and their labels `[M]` (int64).
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tch::Device;
 use twist_io::{Refused, StateDict, match_names, shown};
 
-use super::hash::{hash_of, hex};
+use super::hash::{backbone_hash, hash_beside, hash_of, hex, weights_hash};
 use super::{CARD_KEY, Model, ModelCard};
 use crate::{CheckpointFacts, ModelError};
 
@@ -49,8 +49,9 @@ pub(super) fn of_run(
     let mut card = ModelCard::of_run(facts, i64::try_from(width).unwrap_or(i64::MAX))
         .map_err(|error| unknown(&path, error.to_string()))?;
     let step = Some(facts.step);
+    let student = state.split_prefix("model.");
     if !teacher {
-        let model = filled(path, folder, state.split_prefix("model."), card, device)?;
+        let model = filled(path, folder, student, card, device)?;
         return Ok(Model { step, ..model });
     }
     let weights = state.split_prefix("teacher.");
@@ -60,6 +61,7 @@ pub(super) fn of_run(
     card.origin.push_str(", momentum teacher");
     let mut model = filled(path, folder, weights, card, device)?;
     model.hash = hex(&Sha256::digest(format!("the teacher in {}", model.hash))[..16]);
+    model.weights_hash = weights_hash(&student);
     Ok(Model { step, ..model })
 }
 
@@ -83,20 +85,10 @@ fn filled(
     state.check_finite(&path)?;
     let mut model = Model::with_weights(card, device, &state).map_err(|error| unknown(error.to_string()))?;
     model.hash = hash_of(&path)?;
-    model.backbone_hash = hash_of_backbone(&state);
+    model.backbone_hash = backbone_hash(&state);
+    model.weights_hash = hash_beside(&model.backbone_hash, &state);
     (model.path, model.folder) = (path, folder);
     Ok(model)
-}
-
-/// SHA-256 over names and values of the backbone's tensors, the first 32 hexadecimal digits.
-fn hash_of_backbone(state: &StateDict) -> String {
-    let mut hash = Sha256::new();
-    for (name, tensor) in state.iter().filter(|(name, _)| name.starts_with("backbone.")) {
-        hash.update((name.len() as u64).to_le_bytes());
-        hash.update(name.as_bytes());
-        hash.update(&tensor.data);
-    }
-    hex(&hash.finalize()[..16])
 }
 
 /// A weight file that does not say what it is.

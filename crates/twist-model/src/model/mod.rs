@@ -31,7 +31,7 @@ use twist_nn::{Backbone, FeatureKind, Linear, Mode, ProjectionHead, Store};
 pub use card::{BackboneCard, ClassifierCard, FeatureScaling, HeadCard, ModelCard, released_filter};
 pub use foreign::{Foreign, NamedModel, in_key};
 pub(crate) use hash::hash_of;
-pub use hash::{hex, sha256_of};
+pub use hash::{hex, sha256_of, weights_hash};
 use heads::with_heads;
 pub use import::{ImportOptions, Imported, import, import_own};
 pub use name::ModelName;
@@ -63,6 +63,9 @@ pub struct Model {
     pub hash: String,
     /// SHA-256 of the backbone's tensors alone, 32 hexadecimal digits: models that differ in their heads share features.
     pub backbone_hash: String,
+    /// [`weights_hash`] of its tensors (of a checkpoint's teacher: of its student's, whose classes it has); empty for a model that
+    /// was made here.
+    pub weights_hash: String,
     /// What it is.
     pub card: ModelCard,
     /// Every tensor: `backbone.*`, `projection_heads.*`, `classifier.*`.
@@ -109,8 +112,8 @@ impl Model {
         // What all sizes make together is counted before anything is allocated.
         card.shapes()?;
         let Parts { backbone, head, splits, classifier } = Parts::new(&card, &mut store)?;
-        let (path, folder, hash, backbone_hash) = (PathBuf::new(), None, String::new(), String::new());
-        let (step, left_out) = (None, Vec::new());
+        let (hash, backbone_hash, weights_hash) = (String::new(), String::new(), String::new());
+        let (path, folder, step, left_out) = (PathBuf::new(), None, None, Vec::new());
         Ok(Self {
             path,
             folder,
@@ -118,6 +121,7 @@ impl Model {
             left_out,
             hash,
             backbone_hash,
+            weights_hash,
             card,
             store,
             backbone,

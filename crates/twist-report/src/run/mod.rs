@@ -118,7 +118,7 @@ impl Run {
         let clusters =
             ClusterCount { trained, now: split.map_or(trained, |classes| trained.max(classes as u32)) };
         let evaluated = measured.as_ref().and_then(|measured| measured.metrics.steps());
-        let weights = evaluated.map(NamedWeights::Step);
+        let weights = measured.as_ref().and_then(|measured| measured.metrics.weights());
         if let (Some(evaluated), Some((last, _))) = (evaluated, log.steps.last_key_value())
             && evaluated < *last
         {

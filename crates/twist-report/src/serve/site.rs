@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use twist_io::{Refused, UpdateLock};
 use twist_run::{
     ClassTree, ClusterCount, ClusterNames, Cut, Labels, NamedWeights, RunError, clusters_file, files,
+    tree_file,
 };
 
 use super::archive::Archive;
@@ -65,18 +66,14 @@ impl Site {
         (site.name, site.evaluated_on) = (run.name, evaluated_on.unwrap_or_default());
         (site.weights, site.clusters) = (run.weights, run.clusters);
         (site.verdict, site.damaged) = (verdict, run.notes.damaged);
-        match ClassTree::read(folder) {
-            Err(damaged) => {
-                site.damaged.push(format!("The page cannot change the number of classes: {damaged}."))
-            }
-            Ok(tree) => {
-                let fits = |tree: &ClassTree| {
-                    let parts = tree.parts();
-                    parts.clusters == site.clusters.now && site.weights.as_ref() == Some(&parts.weights)
-                };
-                site.tree = tree.filter(fits);
-            }
-        }
+        let tree = match tree_file(folder).is_file() {
+            true => ClassTree::of_classes(folder, site.clusters.now, site.weights.as_ref()).map(Some),
+            false => Ok(None),
+        };
+        site.tree = tree.unwrap_or_else(|unusable| {
+            site.damaged.push(format!("The page cannot change the number of classes: {unusable}."));
+            None
+        });
         Ok(site)
     }
 

@@ -152,7 +152,7 @@ fn with_tree(mut site: Site) -> Site {
     let class = |class, rows| TreeClass { class, rows };
     let parts = TreeParts {
         clusters: 5,
-        weights: NamedWeights::Step(1),
+        weights: NamedWeights::Step { step: 1, hash: None },
         of: "held-out images".into(),
         rows: 8,
         neighbours: 3,

@@ -25,7 +25,7 @@ pub struct Carried {
     pub aside: Option<PathBuf>,
 }
 
-/// Writes the names of the run in `folder` anew for its weights after `to` steps, of which `now` has the path and the most
+/// Writes the names of the run in `folder` anew for its weights `after` further steps, of which `now` has the path and the most
 /// probable of `clusters` classes of each image. To be called before `embeddings.parquet` and `metrics.json` of the former
 /// evaluation are replaced: they say what the named classes held.
 ///
@@ -38,13 +38,18 @@ pub struct Carried {
 pub fn carry_names(
     folder: &Path,
     clusters: u32,
-    to: u64,
+    after: &NamedWeights,
     now: &[(String, u32)],
 ) -> Result<Option<Carried>, RunError> {
     let path = clusters_file(folder);
-    let Some(NamedWeights::Step(from)) = NamedWeights::evaluated(folder).filter(|_| path.is_file()) else {
+    let Some(evaluated) = NamedWeights::evaluated(folder).filter(|_| path.is_file()) else {
         return Ok(None);
     };
+    let (NamedWeights::Step { step: from, .. }, NamedWeights::Step { step: to, .. }) = (&evaluated, after)
+    else {
+        return Ok(None);
+    };
+    let (from, to) = (*from, *to);
     // What cannot be read stays as it is, and whoever uses it says so.
     let Ok(Some(before)) = Samples::read(folder, false) else { return Ok(None) };
     // A kill between the table and the figures leaves the table of the later weights.
@@ -53,8 +58,8 @@ pub fn carry_names(
     }
     let _lock = UpdateLock::of(&path)?;
     let Ok(names) = ClusterNames::load(&path, clusters) else { return Ok(None) };
-    let is_of = |step: u64| names.weights().is_none_or(|weights| *weights == NamedWeights::Step(step));
-    if from == to || !is_of(from) || !names.names_classes() {
+    let are_its = names.weights().is_none_or(|weights| weights.are(&evaluated));
+    if evaluated.are(after) || !are_its || !names.names_classes() {
         return Ok(None);
     }
     let before = before.rows().into_iter().map(|image| (image.path, image.clusters[0].0));
@@ -64,7 +69,7 @@ pub fn carry_names(
         if !lost.is_empty() {
             aside = Some(folder::keep_copy(folder, files::CLUSTERS)?);
         }
-        carried.set_weights(NamedWeights::Step(to));
+        carried.set_weights(after.clone());
         carried.save(&path)?;
     }
     Ok(Some(Carried { from, to, kept, lost, aside }))

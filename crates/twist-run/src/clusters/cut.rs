@@ -2,7 +2,8 @@
 //!
 //! A cut decides which clusters with images are one class. What people did before stays where that allows it: a merge goes on
 //! where all of its clusters are in one class of the cut, with its name; names of single clusters always do. Merges that an
-//! earlier cut made and that nobody named give way.
+//! earlier cut made and that nobody named give way. A class that a cut makes is called as the part with more than half of its images;
+//! other names are hidden.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use twist_io::Refused;
 
 use super::group::{Group, Groups};
-use super::names::{ClusterNames, Merge};
+use super::names::{ClusterNames, MadeBy, Merge};
 use super::tree::ClassTree;
 use crate::{RunError, folder};
 
@@ -91,7 +92,9 @@ impl ClusterNames {
         for block in &blocks {
             let parts: BTreeSet<usize> = block.iter().filter_map(|&one| groups.position_of(one)).collect();
             if parts.len() > 1 {
-                cut.merge_by(block, None, true)?;
+                let parts: Vec<&Group> = parts.into_iter().filter_map(|part| groups.get(part)).collect();
+                let (of, by) = put_together(&parts, tree);
+                cut.merge_by(&of, None, by)?;
             }
         }
         let after = cut.groups();
@@ -151,6 +154,17 @@ impl ClusterNames {
         }
         done
     }
+}
+
+/// How a cut makes one class of `parts`: the part that has more than half of the images comes first, and gives the class its name.
+/// Where no such part has a name, the class has none: most of its images were never called so.
+fn put_together(parts: &[&Group], tree: &ClassTree) -> (Vec<u32>, MadeBy) {
+    let rows = |part: &Group| tree.rows_of(&part.members);
+    let all: usize = parts.iter().map(|part| rows(part)).sum();
+    let most = parts.iter().position(|part| part.named && 2 * rows(part) > all);
+    let mut of: Vec<u32> = parts.iter().map(|part| part.class).collect();
+    of[..=most.unwrap_or(0)].rotate_right(1);
+    (of, MadeBy::Cut { unnamed: most.is_none() && parts.iter().any(|part| part.named) })
 }
 
 /// The merges that stay under these classes, and the own ones that do not. A merge that an earlier cut made stays only where an

@@ -40,6 +40,20 @@ struct WrittenMerge {
     name: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     cut: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unnamed: bool,
+}
+
+impl From<Merge> for WrittenMerge {
+    fn from(Merge { of, name, cut, unnamed }: Merge) -> Self {
+        Self { of, name, cut, unnamed }
+    }
+}
+
+impl From<WrittenMerge> for Merge {
+    fn from(WrittenMerge { of, name, cut, unnamed }: WrittenMerge) -> Self {
+        Self { of, name, cut, unnamed }
+    }
 }
 
 /// Names by class. Of a class that is named twice, one name would be lost without a word.
@@ -108,9 +122,9 @@ impl ClusterNames {
     ) -> Result<Self, RunError> {
         let mut names = Self::load(&path, clusters)?;
         match (&names.weights, weights) {
-            (Some(given), Some(now)) if *given != now && names.names_classes() => {
+            (Some(given), Some(now)) if !given.are(&now) && names.names_classes() => {
                 let path = path.as_ref().display();
-                let what = format!("the names in {path} were given to the classes of {given}");
+                let what = format!("the names in {path} were given to the classes of {}", given.beside(&now));
                 let what = format!("{what}, and these are the classes of {now}, which may hold other images");
                 let remedy = "`twist clusters MODEL keep` takes them over if they still fit; or move the file away to start \
                               without names";
@@ -165,7 +179,7 @@ impl ClusterNames {
             version: VERSION,
             clusters: self.clusters(),
             names: self.names.clone(),
-            merges: merges.map(|Merge { of, name, cut }| WrittenMerge { of, name, cut }).collect(),
+            merges: merges.map(WrittenMerge::from).collect(),
             unsure: self.unsure,
             weights: self.weights.clone(),
         };
@@ -180,8 +194,8 @@ impl Written {
         for (cluster, name) in &self.names {
             names.rename(*cluster, name)?;
         }
-        for merge in &self.merges {
-            names.merge_by(&merge.of, merge.name.as_deref(), merge.cut)?;
+        for merge in self.merges.into_iter().map(Merge::from) {
+            names.merge_by(&merge.of, merge.name.as_deref(), merge.made_by())?;
         }
         names.set_unsure(self.unsure)?;
         names.weights = self.weights;

@@ -10,12 +10,12 @@
 //!   "names": { "3": "red circles", "7": "blue circles" },
 //!   "merges": [{ "of": [3, 7], "name": "circles" }],
 //!   "unsure": 0.6,
-//!   "weights": { "step": 1200 }
+//!   "weights": { "step": 1200, "hash": "5d41402abc4b2a76b9719d911017c592" }
 //! }
 //! ```
 //!
 //! Names belong to the `weights` that they were given for ([`NamedWeights`]): training that goes on changes which images have
-//! number 3. For other weights they are not used ([`ClusterNames::load_for`]). When a run is evaluated again, they go on to
+//! number 3, and so does another run. For other weights they are not used ([`ClusterNames::load_for`]). When a run is evaluated again, they go on to
 //! the classes that hold the same images ([`carry_names`]).
 //!
 //! [`ClassTree`] says which classes become one first when fewer are wanted. [`ClusterNames::cut`] merges along it, and names
@@ -24,7 +24,7 @@
 //! The network's outputs are *clusters*, `0..K`. A *group* is what people see: one cluster, or several that were merged.
 //! `merges` is a history: each entry unites the groups that its clusters are in, in order, and taking the last one of
 //! a group away gives the groups before it, names included. A group is called as its last merge says, else as the first
-//! of its named parts, else "class N" after its smallest cluster. No two groups share a name, also not after a merge is
+//! of its named parts (not where the merge says `"unnamed": true`), else "class N" after its smallest cluster. No two groups share a name, also not after a merge is
 //! undone.
 //!
 //! ```

@@ -30,10 +30,28 @@ pub struct ClusterNames {
 pub(super) struct Merge {
     /// One cluster of each group that it unites, in the order in which they were named.
     pub(super) of: Vec<u32>,
-    /// The name of the result; `None`: that of the first named part.
+    /// The name of the result; `None`: that of the first named part, unless it is `unnamed`.
     pub(super) name: Option<String>,
     /// Whether a cut of the tree made it; as long as nobody names its result, the next cut may undo it.
     pub(super) cut: bool,
+    /// Whether names of parts are no name of the result: a cut puts parts together whatever they are called.
+    pub(super) unnamed: bool,
+}
+
+/// Who makes a merge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MadeBy {
+    Person,
+    /// A cut of the tree, which may leave the result without the name of a part.
+    Cut {
+        unnamed: bool,
+    },
+}
+
+impl Merge {
+    pub(super) fn made_by(&self) -> MadeBy {
+        if self.cut { MadeBy::Cut { unnamed: self.unnamed } } else { MadeBy::Person }
+    }
 }
 
 /// A group while it is put together.
@@ -154,15 +172,15 @@ impl ClusterNames {
     /// # Errors
     /// They are one group already, and as [`ClusterNames::rename`]; nothing is changed then.
     pub fn merge(&mut self, clusters: &[u32], name: Option<&str>) -> Result<Group, Refused> {
-        self.merge_by(clusters, name, false)
+        self.merge_by(clusters, name, MadeBy::Person)
     }
 
-    /// As [`ClusterNames::merge`]; `cut` says whether a cut of the tree does it.
+    /// As [`ClusterNames::merge`], whoever does it.
     pub(super) fn merge_by(
         &mut self,
         clusters: &[u32],
         name: Option<&str>,
-        cut: bool,
+        by: MadeBy,
     ) -> Result<Group, Refused> {
         let merged = self.merged();
         let (mut of, mut members): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
@@ -187,7 +205,8 @@ impl ClusterNames {
             Some(name) => self.allowed(name, &members)?,
             None => None,
         };
-        self.merges.push(Merge { of, name, cut });
+        let (cut, unnamed) = (by != MadeBy::Person, by == MadeBy::Cut { unnamed: true });
+        self.merges.push(Merge { of, name, cut, unnamed });
         self.resolve(first)
     }
 
@@ -249,8 +268,9 @@ impl ClusterNames {
         for merge in &self.merges {
             let numbers: Option<Vec<u32>> = merge.of.iter().map(|old| numbers.get(old).copied()).collect();
             let whole = numbers.filter(|_| !merge.of.iter().any(|old| apart.contains(old)));
-            let merged =
-                whole.is_some_and(|numbers| new.merge_by(&numbers, merge.name.as_deref(), merge.cut).is_ok());
+            let merged = whole.is_some_and(|numbers| {
+                new.merge_by(&numbers, merge.name.as_deref(), merge.made_by()).is_ok()
+            });
             if !merged {
                 apart.extend(&merge.of);
             }
@@ -290,7 +310,7 @@ impl ClusterNames {
                 let part = place.get(&cluster).and_then(|&at| parts[at].take());
                 let part = part.unwrap_or_else(|| self.single(cluster));
                 whole.members.extend(part.members);
-                whole.name = whole.name.or(part.name);
+                whole.name = whole.name.or(part.name.filter(|_| !merge.unnamed));
             }
             place.extend(whole.members.iter().map(|&member| (member, parts.len())));
             parts.push(Some(whole));

@@ -62,13 +62,23 @@ impl ClassTree {
             return Err(Refused::new(what).remedy(remedy(model)).into());
         }
         match weights {
-            Some(now) if parts.weights != *now => {
-                let what = format!("{} is of the classes of {}", path.display(), parts.weights);
-                let why = format!("these are the classes of {now}, which may hold other images");
-                Err(Refused::new(what).because(why).remedy(remedy(model)).into())
-            }
-            _ => Ok(tree),
+            Some(now) => tree.checked_for(model, now),
+            None => Ok(tree),
         }
+    }
+
+    /// The tree that was read for `model`, whose weights are these.
+    ///
+    /// # Errors
+    /// It is that of the classes of others.
+    pub fn checked_for(self, model: &Path, weights: &NamedWeights) -> Result<Self, RunError> {
+        let own = &self.parts().weights;
+        if own.are(weights) {
+            return Ok(self);
+        }
+        let what = format!("{} is of the classes of {}", tree_file(model).display(), own.beside(weights));
+        let why = format!("these are the classes of {weights}, which may hold other images");
+        Err(Refused::new(what).because(why).remedy(remedy(model)).into())
     }
 
     /// Writes the tree of `model`, a run folder or a weight file, atomically.

@@ -12,7 +12,7 @@ fn parts() -> TreeParts {
     let merge = |first, second, height| TreeMerge { of: [first, second], height };
     TreeParts {
         clusters: 8,
-        weights: NamedWeights::Step(60),
+        weights: step(60, Some("ab")),
         of: "training images".into(),
         rows: 92,
         neighbours: 8,
@@ -27,6 +27,10 @@ fn parts() -> TreeParts {
         ],
         estimate: Some(ClassEstimate { classes: 4, range: (3, 5), rows: 92 }),
     }
+}
+
+fn step(step: u64, hash: Option<&str>) -> NamedWeights {
+    NamedWeights::Step { step, hash: hash.map(str::to_owned) }
 }
 
 fn tree() -> ClassTree {
@@ -129,11 +133,11 @@ fn a_file_that_was_changed_by_hand_is_refused_with_the_remedy() {
 #[test]
 fn a_tree_is_that_of_the_classes_that_are_shown() {
     let folder = tempfile::tempdir().unwrap();
-    let of = |clusters, step| {
-        ClassTree::of_classes(folder.path(), clusters, Some(&NamedWeights::Step(step)))
-            .map_err(|e| e.to_string())
+    let of = |clusters, weights: NamedWeights| {
+        ClassTree::of_classes(folder.path(), clusters, Some(&weights)).map_err(|e| e.to_string())
     };
-    let missing = || of(8, 60).unwrap_err();
+    let own = || step(60, Some("ab"));
+    let missing = || of(8, own()).unwrap_err();
     assert!(missing().contains("is missing") && missing().contains("finish the run with --resume"));
     let mut metrics = Metrics::default();
     metrics.write(folder.path()).unwrap();
@@ -147,10 +151,16 @@ fn a_tree_is_that_of_the_classes_that_are_shown() {
     metrics.write(folder.path()).unwrap();
     assert!(missing().contains("too few images; `twist clusters RUN merge`"), "{}", missing());
     tree().save(folder.path()).unwrap();
-    assert_eq!(of(8, 60).unwrap(), tree());
-    let other = of(8, 70).unwrap_err();
+    assert_eq!(of(8, own()).unwrap(), tree());
+    assert_eq!(of(8, step(60, None)).unwrap(), tree(), "figures of an older version");
+    let other = of(8, step(60, Some("cd"))).unwrap_err();
+    assert!(
+        other.contains("is of the classes of step 60 of another run") && other.contains("--resume"),
+        "{other}"
+    );
+    let other = of(8, step(70, Some("cd"))).unwrap_err();
     assert!(other.contains("is of the classes of step 60") && other.contains("--resume"), "{other}");
-    assert!(of(9, 60).unwrap_err().contains("is of 8 classes, but the model has 9"));
+    assert!(of(9, own()).unwrap_err().contains("is of 8 classes, but the model has 9"));
 }
 
 #[test]
@@ -174,12 +184,12 @@ fn names_and_merges_stay_where_the_cut_allows_it() {
     assert_eq!((numbers(&cut.joined), numbers(&cut.divided)), (vec![0, 3], vec![4]));
     assert_eq!(cut.hidden, []);
 
-    // Two names in one class: the second one is hidden, and comes back.
+    // Two names in one class, of which neither is that of most images: both are hidden, and come back.
     let cut = names.cut(&tree, 2).unwrap();
     assert_eq!(merged(&names), [vec![0, 1, 2, 3, 4], vec![5, 6, 7]]);
     assert_eq!(
         cut.hidden.iter().map(|(name, now)| (name.as_str(), now.name.as_str())).collect::<Vec<_>>(),
-        [("four", "pair")]
+        [("pair", "class 0"), ("four", "class 0")]
     );
     assert_eq!(cut.lost, [] as [String; 0]);
     names.rename(0, "most").unwrap();
@@ -192,6 +202,30 @@ fn names_and_merges_stay_where_the_cut_allows_it() {
     );
     names.unmerge(0).unwrap();
     assert_eq!(merged(&names), [vec![5, 6]]);
+}
+
+#[test]
+fn a_class_of_a_cut_is_called_as_most_of_its_images() {
+    // Of 27 images, class 3 has 13 and class 4 has 14.
+    for (named, called) in [(4, "lamps"), (3, "class 3")] {
+        let mut names = ClusterNames::new(8);
+        names.rename(named, "lamps").unwrap();
+        let cut = names.cut(&tree(), 4).unwrap();
+        assert_eq!(names.resolve(3).unwrap().name, called, "{named}");
+        assert_eq!(cut.hidden.len(), usize::from(called != "lamps"), "{cut:?}");
+        let folder = tempfile::tempdir().unwrap();
+        names.save(clusters_file(folder.path())).unwrap();
+        assert_eq!(ClusterNames::load(clusters_file(folder.path()), 8).unwrap(), names);
+        names.cut(&tree(), 7).unwrap();
+        assert_eq!(names.resolve(named).unwrap().name, "lamps", "the name is back");
+    }
+    // The name of most of the images is that of the class, wherever it stands.
+    let mut names = ClusterNames::new(8);
+    names.rename(3, "few").unwrap();
+    names.rename(4, "most").unwrap();
+    let cut = names.cut(&tree(), 4).unwrap();
+    assert_eq!(names.resolve(3).unwrap().name, "most");
+    assert_eq!(cut.hidden[0].0, "few");
 }
 
 #[test]

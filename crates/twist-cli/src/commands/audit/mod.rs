@@ -135,7 +135,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<Exit> {
     }
     if let Some(relocation) = &relocation {
         let wanted = relocation.with_their_paths(&*dataset, &audit.removed())?;
-        let steps = relocation.look(&*dataset, &wanted)?;
+        let steps = relocation.look(&*dataset, against.as_deref(), &wanted)?;
         relocation.carry_out(&steps, &*dataset, &|_| {})?;
         talk.say(relocation.said(&steps));
     }

@@ -18,7 +18,8 @@ Examples:
   twist clusters runs/demo-1 tree        which ones become one first
 
 Names and merges of yours stay where all of their classes are in one class of the cut; those that
-cannot stay are listed. A larger number takes the merges of a cut apart again.";
+cannot stay are listed. A class that the cut makes has the name of the part with more than half of
+its images, if that has one. A larger number takes the merges of a cut apart again.";
 
 /// Merge the nearest classes until so many remain
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,7 @@
 //! `twist clusters MODEL rename`, `merge`, `unmerge` and `unsure`: each changes one thing and writes the file.
 
 use twist_run::samples::Sample;
+use twist_run::{Group, Groups};
 
 use crate::commands::predict::probability;
 use crate::names::{Named, called, usage};
@@ -80,6 +81,14 @@ impl Merge {
         let before = named.names.groups();
         let group = usage(named.names.merge(&classes, self.name.as_deref()))?;
         named.save()?;
+        // A number that was given may be one of several of its class: all of them come along.
+        for part in merged_already(&before, &classes) {
+            let (part, members) = (called(part), numbers(&part.members));
+            talk.say(format!(
+                "{part} was made of {members} before: all of it is part of {} now",
+                called(&group)
+            ));
+        }
         let moves = evaluated(named, talk).map_or_else(String::new, |images| {
             let after = named.names.groups();
             let inside = images.iter().filter(|image| image.class(&after).0 == group.class);
@@ -124,6 +133,15 @@ impl Unsure {
     }
 }
 
+/// The classes of several clusters that are among `given`, each once.
+fn merged_already<'a>(groups: &'a Groups, given: &[u32]) -> Vec<&'a Group> {
+    let mut found: Vec<&Group> = given.iter().filter_map(|&one| groups.group_of(one)).collect();
+    found.retain(|group| group.members.len() > 1);
+    found.sort_by_key(|group| group.class);
+    found.dedup();
+    found
+}
+
 /// The images that the run of the model was evaluated on, where it was. Names can be changed without them.
 pub(super) fn evaluated(named: &Named, talk: &Talk) -> Option<Vec<Sample>> {
     let read = named.images();
@@ -160,13 +178,26 @@ pub(super) fn numbers(members: &[u32]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{moves, numbers};
+    use twist_run::ClusterNames;
+
+    use super::{merged_already, moves, numbers};
 
     #[test]
     fn images_that_a_merge_draws_from_other_classes_are_counted() {
         assert_eq!(moves([3, 7, 3].into_iter(), &[3, 7]), ": 3 images of the run");
         let drawn = moves([3, 7, 5, 9].into_iter(), &[3, 7]);
         assert!(drawn.starts_with(": 4 images of the run, 2 of them from other classes"), "{drawn}");
+    }
+
+    #[test]
+    fn what_is_merged_already_is_known_before() {
+        let mut names = ClusterNames::new(8);
+        names.merge(&[3, 7], Some("lamps")).unwrap();
+        let groups = names.groups();
+        assert!(merged_already(&groups, &[1, 2]).is_empty());
+        let found: Vec<&str> =
+            merged_already(&groups, &[7, 1, 3]).iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(found, ["lamps"]);
     }
 
     #[test]

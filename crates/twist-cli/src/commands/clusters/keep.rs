@@ -24,14 +24,15 @@ pub(super) fn run(model: &Path, talk: &Talk) -> anyhow::Result<()> {
         talk.say("no class has a name and no classes are merged, so Twist keeps nothing");
         return Ok(());
     };
-    if before.as_ref() != Some(&now) {
+    if !before.as_ref().is_some_and(|before| before.are(&now)) {
         named.save()?;
-        let before = before.map_or_else(String::new, |before| format!(", instead of {before}"));
+        let before =
+            before.map_or_else(String::new, |before| format!(", instead of {}", before.beside(&now)));
         talk.say(format!("names and merges are those of the classes of {now} from now on{before}"));
         return Ok(());
     }
     match &named.own {
-        Some(own) if *own != now => bail!(
+        Some(own) if !own.are(&now) => bail!(
             "names and merges are those of the classes of {now}, which the run was evaluated with last, and its newest checkpoint \
              is of {own}: when the run is evaluated at its end (--resume), they go on to the classes that hold the same images"
         ),

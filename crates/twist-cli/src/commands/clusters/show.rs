@@ -52,12 +52,13 @@ pub(super) fn run(args: &Args, named: &Named, talk: &Talk) -> anyhow::Result<()>
     let known = named.images()?;
     let evaluated = named.run.as_deref().and_then(NamedWeights::evaluated);
     match (&evaluated, &named.own) {
-        (Some(shown), Some(own)) if shown != own => talk.warn(format!(
-            "this is old: classes and images are those of {shown}, which the run was evaluated with, and the model that \
-             `twist predict` uses is of {own}; the run evaluates it at its end (--resume)"
+        (Some(shown), Some(own)) if !shown.are(own) => talk.warn(format!(
+            "this is old: classes and images are those of {}, which the run was evaluated with, and the model that \
+             `twist predict` uses is of {own}; the run evaluates it at its end (--resume)",
+            shown.beside(own)
         )),
         (Some(shown), _) => talk.say(format!("classes and images of {shown}")),
-        (None, Some(NamedWeights::Step(step))) => talk.say(format!("classes of step {step}, which is not evaluated")),
+        (None, Some(NamedWeights::Step { step, .. })) => talk.say(format!("classes of step {step}, which is not evaluated")),
         (None, _) => {}
     }
     let images = known.as_deref().unwrap_or_default();

@@ -160,7 +160,7 @@ mod tests {
         let class = |class, rows| TreeClass { class, rows };
         let tree = ClassTree::new(TreeParts {
             clusters: 5,
-            weights: NamedWeights::Step(1),
+            weights: NamedWeights::Step { step: 1, hash: None },
             of: "training images".into(),
             rows: 101,
             neighbours: 8,

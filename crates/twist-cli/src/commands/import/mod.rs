@@ -180,7 +180,7 @@ fn run_starter(args: &Args, talk: &Talk) -> anyhow::Result<()> {
         None => talk.say("the starter was imported before (--force fetches it again)"),
     }
     talk.say(format!("note        {}", STARTER.origin));
-    talk.say(format!("            use it as MODEL: twist train DATA --frozen {} --clusters K", STARTER.name));
+    talk.say(format!("            use it as MODEL: twist train DATA --frozen {}", STARTER.name));
     Ok(to_stdout(path.display().to_string())?)
 }
 

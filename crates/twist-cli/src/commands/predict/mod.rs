@@ -1,8 +1,11 @@
 //! `twist predict`: the class of each image, and the images sorted by it.
 
 mod class_folders;
+mod file_address;
+mod folder_lock;
 mod record;
 mod sort;
+mod stamp;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -111,7 +114,16 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
         }
         _ => None,
     };
-    let source = Source::open(args, &opened, talk)?;
+    let source = match (Source::open(args, &opened, talk), &sorting) {
+        (Err(error), Some(sorting)) => {
+            // An inbox that is empty, because everything in it was sorted, is no mistake.
+            let finished = sorting.finished(&args.data, &error).ok_or(error)?;
+            file.map_or(Ok(()), TableSink::finish)?;
+            talk.say(finished);
+            return Ok(());
+        }
+        (source, _) => source?,
+    };
     if let Some(sorting) = &sorting {
         sorting.check(&**source.images()?)?;
     }

@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use twist_io::{Refused, text_of_cell, text_to_cell};
 
+use super::file_address::file_of_name;
 use crate::exit::Usage;
 
 /// The table of what is in its place.
@@ -16,7 +17,9 @@ pub(super) const DONE: &str = "sorted.csv";
 /// The table of what is on its way.
 pub(super) const PLANNED: &str = "sorting.csv";
 
-const COLUMNS: [&str; 7] = ["path", "cluster", "name", "probability", "unsure", "to", "from"];
+const COLUMNS: [&str; 8] = ["path", "cluster", "name", "probability", "unsure", "to", "from", "stamp"];
+/// Older versions had no `stamp`.
+const OLD_COLUMNS: usize = 7;
 
 /// An image that was sorted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,23 +33,37 @@ pub(super) struct Row {
     pub(super) unsure: String,
     /// Where it is, from the folder on.
     pub(super) to: String,
-    /// The file that it was or is, from the root on; empty where it has none of its own.
+    /// The file that it was or is, from the root on, as `file_address` writes it; empty where it has none of its own.
     pub(super) from: String,
+    /// What tells it from another image of its name; empty where an older version wrote the row.
+    pub(super) stamp: String,
+}
+
+/// By what images are found again, however DATA was written: by their file, or as parts of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key<'a> {
+    File(&'a str),
+    Within(&'a str),
 }
 
 impl Row {
-    /// What tells images apart, however DATA was written.
-    pub(super) fn key(&self) -> &str {
-        if self.from.is_empty() { &self.path } else { &self.from }
+    pub(super) fn key(&self) -> Key<'_> {
+        if self.from.is_empty() { Key::Within(&self.path) } else { Key::File(&self.from) }
     }
 
-    fn cells(&self) -> [&str; 7] {
-        [&self.path, &self.cluster, &self.name, &self.probability, &self.unsure, &self.to, &self.from]
+    /// The file that it was or is, where it has one of its own.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        (!self.from.is_empty()).then(|| file_of_name(&self.from))
     }
 
-    fn of_cells(cells: [String; 7]) -> Self {
-        let [path, cluster, name, probability, unsure, to, from] = cells;
-        Self { path, cluster, name, probability, unsure, to, from }
+    fn cells(&self) -> [&str; 8] {
+        let Self { path, cluster, name, probability, unsure, to, from, stamp } = self;
+        [path, cluster, name, probability, unsure, to, from, stamp]
+    }
+
+    fn of_cells(cells: [String; 8]) -> Self {
+        let [path, cluster, name, probability, unsure, to, from, stamp] = cells;
+        Self { path, cluster, name, probability, unsure, to, from, stamp }
     }
 }
 
@@ -78,10 +95,16 @@ impl Record {
             return Err(Usage(format!("{flag} {shown}: {why}; name an empty folder or a new one")).into());
         }
         record.done = done.unwrap_or_default();
-        let known: HashSet<&str> = record.done.iter().map(Row::key).collect();
+        // No two images have one place.
+        let known: HashSet<&str> = record.done.iter().map(|row| row.to.as_str()).collect();
         record.planned =
-            planned.unwrap_or_default().into_iter().filter(|row| !known.contains(row.key())).collect();
+            planned.unwrap_or_default().into_iter().filter(|row| !known.contains(row.to.as_str())).collect();
         Ok(record)
+    }
+
+    /// Whether no call has sorted anything into the folder.
+    pub(super) fn is_empty(&self) -> bool {
+        self.done.is_empty() && self.planned.is_empty()
     }
 
     /// Writes down what is done already and where `new` images are to go.
@@ -123,14 +146,16 @@ fn read(path: &Path) -> anyhow::Result<Option<Vec<Row>>> {
     let Some(bytes) = twist_io::read_if_there(path)? else { return Ok(None) };
     let mut table = csv::Reader::from_reader(bytes.as_slice());
     let header = table.headers().map_err(|error| refused(error.to_string()))?;
-    if header != COLUMNS.as_slice() {
+    let columns = header.len();
+    if header != &COLUMNS[..columns.clamp(OLD_COLUMNS, COLUMNS.len())] {
         let columns = COLUMNS.join(", ");
         return Err(refused(format!("its columns are not {columns}")).into());
     }
     let mut rows = Vec::new();
     for record in table.records() {
         let record = record.map_err(|error| refused(error.to_string()))?;
-        let cells: Vec<String> = record.iter().map(|cell| text_of_cell(cell).to_owned()).collect();
+        let mut cells: Vec<String> = record.iter().map(|cell| text_of_cell(cell).to_owned()).collect();
+        cells.resize(cells.len().max(COLUMNS.len()), String::new());
         let row = Row::of_cells(cells.try_into().map_err(|_| refused("a row is cut short".to_owned()))?);
         let is_below = Path::new(&row.to).components().all(|part| matches!(part, Component::Normal(_)));
         if !is_below || row.to.is_empty() {
@@ -148,7 +173,9 @@ mod tests {
     use super::*;
 
     fn row(name: &str) -> Row {
-        Row::of_cells(["=1.jpg", "3", name, "0.9", "false", "cat/=1.jpg", "/data/=1.jpg"].map(str::to_owned))
+        Row::of_cells(
+            ["=1.jpg", "3", name, "0.9", "false", "cat/=1.jpg", "/data/=1.jpg", "12 345"].map(str::to_owned),
+        )
     }
 
     #[test]
@@ -162,10 +189,21 @@ mod tests {
         record.complete().unwrap();
         let done = Record::open("--sort-into", &folder).unwrap();
         assert_eq!((done.done.as_slice(), done.planned.len()), (&[row("a, \"b\"")][..], 0));
-        let other = Row { from: "/data/2.jpg".into(), ..row("b") };
+        let other = Row { from: "/data/2.jpg".into(), to: "cat/2.jpg".into(), ..row("b") };
         done.plan([&other]).unwrap();
         let both = Record::open("--sort-into", &folder).unwrap();
         assert_eq!((both.done.len(), both.planned.as_slice()), (1, &[other][..]));
+    }
+
+    #[test]
+    fn a_table_of_an_older_version_is_read() {
+        let place = tempfile::tempdir().unwrap();
+        let text = "path,cluster,name,probability,unsure,to,from\na,1,b,1,false,b/a,/d/a\n";
+        fs_err::write(place.path().join(DONE), text).unwrap();
+        let record = Record::open("--sort-into", place.path()).unwrap();
+        assert_eq!((record.done[0].from.as_str(), record.done[0].stamp.as_str()), ("/d/a", ""));
+        let within = Row { from: String::new(), ..row("a") };
+        assert!(within.key() != row("a").key() && within.file().is_none());
     }
 
     #[test]

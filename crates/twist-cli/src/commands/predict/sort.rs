@@ -1,17 +1,22 @@
 //! `--sort-into`: the images in a folder for each class.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use twist_data::{Dataset, Stored, extension_of, extension_of_name};
+use twist_data::{DataError, Dataset, Stored, extension_of, extension_of_name};
+use twist_io::Refused;
 use twist_model::{Predictions, Predictor};
 
 use super::class_folders::{Taken, UNSURE, file_name, folded, folders_of, safe};
-use super::record::{DONE, Record, Row};
+use super::file_address::name_of_file;
+use super::folder_lock::FolderLock;
+use super::record::{DONE, Key, Record, Row};
+use super::stamp::{stamp_of_bytes, stamp_of_file};
 use crate::bar;
 use crate::digits::{counted, thousands};
 use crate::exit::Usage;
-use crate::relocation::{How, Relocation};
+use crate::relocation::{How, Relocation, is_copied};
 use crate::talk::{Talk, to_stdout};
 
 /// The flag that asks for it.
@@ -22,10 +27,22 @@ const LINES: usize = 40;
 /// Where and how images are sorted.
 pub(super) struct Sorting {
     relocation: Relocation,
+    how: How,
     record: Record,
     /// As it was written.
     folder: PathBuf,
     found: Vec<Found>,
+    /// `None` as long as the folder does not exist.
+    lock: Option<FolderLock>,
+}
+
+/// An image that gets a place, or has it.
+struct Placed {
+    /// Number of the image in its data set.
+    index: usize,
+    row: Row,
+    /// Whether an earlier call brought it there.
+    done: bool,
 }
 
 /// The class of an image.
@@ -42,23 +59,42 @@ impl Sorting {
     /// Looks at the folder, before any work.
     ///
     /// # Errors
-    /// [`Usage`] where the folder lies in DATA or contains it, or holds something else.
+    /// [`Usage`] where the folder lies in DATA or contains it, or holds something else; another call is sorting into it.
     pub(super) fn open(folder: &Path, how: How, data: &str) -> anyhow::Result<Self> {
         let relocation = Relocation::new(FLAG, how, folder, std::iter::once(data))?;
         relocation.holds_no_source()?;
+        let lock = relocation.folder().exists().then(|| FolderLock::take(relocation.folder())).transpose()?;
         let mut record = Record::open(FLAG, relocation.folder())?;
+        let is_in_data = |row: &Row| row.file().is_some_and(|file| file.symlink_metadata().is_ok());
         // Killed between the last image and the name of the table.
-        let is_gone =
-            |row: &Row| relocation.folder().join(&row.to).exists() && !Path::new(&row.from).exists();
+        let is_gone = |row: &Row| relocation.folder().join(&row.to).exists() && !is_in_data(row);
         if how == How::Move && !record.planned.is_empty() && record.planned.iter().all(is_gone) {
             record.complete()?;
+            record = Record::open(FLAG, relocation.folder())?;
         }
         if how == How::Move {
             // An image that was moved and is not in its place cannot be in DATA: what is called so there is another one.
             let is_there = |row: &Row| relocation.folder().join(&row.to).symlink_metadata().is_ok();
-            record.done.retain(|row| is_there(row) || row.from.is_empty() || !Path::new(&row.from).exists());
+            record.done.retain(|row| is_there(row) || !is_in_data(row));
         }
-        Ok(Self { relocation, record, folder: folder.to_owned(), found: Vec::new() })
+        Ok(Self { relocation, how, record, folder: folder.to_owned(), found: Vec::new(), lock })
+    }
+
+    /// What to say where opening `data` ended in `error` because no image is left in it, and those that were are sorted; `None` where it
+    /// is another error, or nothing was sorted from there.
+    pub(super) fn finished(&self, data: &str, error: &anyhow::Error) -> Option<String> {
+        let Some(DataError::NoImages(_)) = error.downcast_ref() else { return None };
+        let folders = [std::path::absolute(data).ok()?, fs_err::canonicalize(data).ok()?];
+        let is_from =
+            |row: &&Row| row.file().is_some_and(|file| folders.iter().any(|one| file.starts_with(one)));
+        let sorted = self.record.done.iter().filter(is_from).count();
+        let images = counted(sorted as u64, "image");
+        let shown = self.folder.display();
+        (sorted > 0).then(|| {
+            format!(
+                "nothing to sort: {data} holds no image now; {images} of it were sorted into {shown} before"
+            )
+        })
     }
 
     /// Whether these images can be sorted.
@@ -90,31 +126,32 @@ impl Sorting {
         dataset: &dyn Dataset,
         talk: &Talk,
     ) -> anyhow::Result<()> {
-        let mut rows = self.rows(&Folders::of(predictor), predictor, dataset)?;
+        let mut placed = self.placed(&Folders::of(predictor), predictor, dataset)?;
         let is_there = |row: &Row| self.relocation.folder().join(&row.to).symlink_metadata().is_ok();
+        let _made = self.lock.is_none().then(|| self.lock_new()).transpose()?;
 
         // An image that somebody took out of a finished folder, or gave another class, stays as it is.
-        let done: HashSet<&str> = self.record.done.iter().map(Row::key).collect();
-        let all = rows.len();
-        rows.retain(|(_, row)| !done.contains(row.key()) || is_there(row));
-        let taken_out = all - rows.len();
+        let all = placed.len();
+        placed.retain(|image| !image.done || is_there(&image.row));
+        let taken_out = all - placed.len();
 
         let wanted: Vec<(usize, PathBuf)> =
-            rows.iter().map(|(index, row)| (*index, PathBuf::from(&row.to))).collect();
-        let steps = self.relocation.look(dataset, &wanted)?;
-        rows.retain(|(index, _)| !steps.elsewhere.contains(index));
+            placed.iter().map(|image| (image.index, PathBuf::from(&image.row.to))).collect();
+        let steps = self.relocation.look(dataset, None, &wanted)?;
+        placed.retain(|image| !steps.stays(image.index));
 
         // DATA no longer has what a killed call moved.
-        let keys: HashSet<&str> = rows.iter().map(|(_, row)| row.key()).collect();
-        let before = self.record.planned.iter().filter(|row| !keys.contains(row.key()) && is_there(row));
-        let new = rows.iter().map(|(_, row)| row).filter(|row| !done.contains(row.key()));
+        let places: HashSet<&str> = placed.iter().map(|image| image.row.to.as_str()).collect();
+        let before =
+            self.record.planned.iter().filter(|row| !places.contains(row.to.as_str()) && is_there(row));
+        let new = placed.iter().filter(|image| !image.done).map(|image| &image.row);
         self.record.plan(before.chain(new))?;
         let bar = bar::counting(steps.len() as u64, "sorting", talk);
         self.relocation.carry_out(&steps, dataset, &|done| bar.set_position(done as u64))?;
         bar.finish_and_clear();
         self.record.complete()?;
 
-        self.summary(rows.iter().map(|(_, row)| row))?;
+        self.summary(placed.iter().map(|image| &image.row))?;
         let table = self.folder.join(DONE);
         talk.say(format!("{}; {} says which", self.relocation.said(&steps), table.display()));
         if taken_out > 0 {
@@ -126,19 +163,38 @@ impl Sorting {
         Ok(())
     }
 
-    /// The number of each image and its row.
+    /// Makes the folder, which did not exist, and keeps other calls out.
+    ///
+    /// # Errors
+    /// Another call made it meanwhile; it cannot be made.
+    fn lock_new(&self) -> anyhow::Result<FolderLock> {
+        let lock = FolderLock::take_new(self.relocation.folder())?;
+        if !Record::open(FLAG, self.relocation.folder())?.is_empty() {
+            let what = format!("another command has sorted images into {} meanwhile", self.folder.display());
+            return Err(Refused::new(what).remedy("call this one again").into());
+        }
+        Ok(lock)
+    }
+
+    /// Every image with its place.
     ///
     /// # Errors
     /// [`Usage`] where an image was sorted into another class before.
-    fn rows(
+    fn placed(
         &self,
         folders: &Folders,
         predictor: &Predictor,
         dataset: &dyn Dataset,
-    ) -> anyhow::Result<Vec<(usize, Row)>> {
-        let earlier = self.record.done.iter().chain(&self.record.planned);
-        let earlier: HashMap<&str, &Row> = earlier.map(|row| (row.key(), row)).collect();
-        let mut rows = Vec::with_capacity(self.found.len());
+    ) -> anyhow::Result<Vec<Placed>> {
+        let done = self.record.done.iter().map(|row| (row, true));
+        let earlier: Vec<(&Row, bool)> =
+            done.chain(self.record.planned.iter().map(|row| (row, false))).collect();
+        // Images may have come one after the other under one name, the last one last.
+        let mut by_key: HashMap<Key<'_>, Vec<(&Row, bool)>> = HashMap::new();
+        for &(row, done) in &earlier {
+            by_key.entry(row.key()).or_default().push((row, done));
+        }
+        let mut placed = Vec::with_capacity(self.found.len());
         // Name and folder of the images that are new.
         let mut new: Vec<(usize, String, &str)> = Vec::new();
         for found in &self.found {
@@ -151,23 +207,33 @@ impl Sorting {
                 probability: format!("{:?}", found.probability),
                 unsure: found.unsure.to_string(),
                 to: String::new(),
-                // A name that is not text could be mistaken for another one.
-                from: file.as_ref().and_then(|file| file.to_str()).unwrap_or_default().to_owned(),
+                from: file.as_deref().map(name_of_file).unwrap_or_default(),
+                stamp: match &file {
+                    Some(file) => stamp_of_file(file)?,
+                    None => stamp_of_bytes(&dataset.read(found.index)?),
+                },
             };
             let folder = folders.get(found);
-            match earlier.get(row.key()) {
-                Some(known) if folder_of(&known.to) == folder => row.to.clone_from(&known.to),
-                Some(known) => return Err(self.was_sorted(known, folder).into()),
+            let mut known = None;
+            for (earlier, done) in by_key.get(&row.key()).into_iter().flatten().rev() {
+                if self.is_same(earlier, &row, file.as_deref())? {
+                    known = Some((*earlier, *done));
+                    break;
+                }
+            }
+            match known {
+                Some((known, _)) if folder_of(&known.to) == folder => row.to.clone_from(&known.to),
+                Some((known, _)) => return Err(self.was_sorted(known, &row, folder).into()),
                 None => {
                     let name =
                         if file.is_some() { row.path.clone() } else { with_extension(dataset, found.index) };
-                    new.push((rows.len(), name, folder));
+                    new.push((placed.len(), name, folder));
                 }
             }
-            rows.push((found.index, row));
+            placed.push(Placed { index: found.index, row, done: known.is_some_and(|(_, done)| done) });
         }
         let mut taken: HashMap<&str, Taken> = HashMap::new();
-        for row in earlier.values() {
+        for &(row, _) in &earlier {
             taken.entry(folder_of(&row.to)).or_default().take(file_name(&row.to));
         }
         // Whether several images of a folder have one name depends on all of them, not on their order.
@@ -179,19 +245,43 @@ impl Sorting {
         for (place, name, folder) in &new {
             let is_shared = shared.get(&(*folder, key(name))) > Some(&1);
             let name = taken.entry(folder).or_default().name_of(name, is_shared);
-            rows[*place].1.to = format!("{folder}/{name}");
+            placed[*place].row.to = format!("{folder}/{name}");
         }
-        Ok(rows)
+        Ok(placed)
     }
 
-    fn was_sorted(&self, known: &Row, folder: &str) -> Usage {
-        Usage(format!(
-            "{FLAG} {shown}: {} is in {shown}/{}, and now belongs in {shown}/{folder}: its class has changed, or that of another \
-             model was used before; name another folder. Nothing was moved, linked or copied",
-            known.path,
-            known.to,
-            shown = self.folder.display()
-        ))
+    /// Whether the image of `row`, which is `file` if it has one, is that of an `earlier` row with the same key: a camera or a scanner
+    /// may use a name again.
+    fn is_same(&self, earlier: &Row, row: &Row, file: Option<&Path>) -> io::Result<bool> {
+        if earlier.stamp == row.stamp {
+            return Ok(true);
+        }
+        let place = self.relocation.folder().join(&earlier.to);
+        match file {
+            // Older versions did not say which image it was.
+            _ if place.symlink_metadata().is_err() => Ok(earlier.stamp.is_empty()),
+            None => Ok(earlier.stamp.is_empty()),
+            // What is in the place is what has the name now.
+            Some(_) if self.how == How::Link => Ok(true),
+            // A file may have been touched, or have come back.
+            Some(file) => is_copied(file, &place),
+        }
+    }
+
+    fn was_sorted(&self, known: &Row, now: &Row, folder: &str) -> Usage {
+        let (shown, path, to) = (self.folder.display(), &known.path, &known.to);
+        let nothing = "Nothing was moved, linked or copied";
+        let is_other = !known.stamp.is_empty() && known.stamp != now.stamp;
+        Usage(match self.how == How::Link && is_other {
+            true => format!(
+                "{FLAG} {shown}: {path} is another image than the one that {shown}/{to} was made for, and belongs in {shown}/{folder}: \
+                 remove the link {shown}/{to} and call again. {nothing}"
+            ),
+            false => format!(
+                "{FLAG} {shown}: {path} is in {shown}/{to}, and now belongs in {shown}/{folder}: its class has changed, or that of another \
+                 model was used before; name another folder. {nothing}"
+            ),
+        })
     }
 
     /// Prints how many images are in each folder.

@@ -148,7 +148,7 @@ fn measure(
     let test = test.dataset();
     let (rows, labels) = features.labelled_apart(&**test)?;
     let labels = label_numbers(&labels)?;
-    let ranking = Ranking::of_model(&opened.model, &rows)?;
+    let ranking = Ranking::of_model(&opened.model, &rows, &features.labelled_indices(&**test))?;
     let figures = ClusterFigures::new(&labels, &ranking)?;
     let classes = class_rows(&labels, &ranking, test.classes())?;
 
