@@ -51,7 +51,7 @@ impl Block {
         rotation: Option<&Rotation>,
         mode: Mode,
     ) -> Result<Tensor, NnError> {
-        self.from_mixed(x, &self.attention.mixed(&self.norm1.forward(x)?, rotation)?, mode)
+        self.after_mixing(x, &self.attention.mixed(&self.norm1.forward(x)?, rotation)?, mode)
     }
 
     /// [`Block::forward`] of the first `count` tokens alone, which are not patches: `[B, count, D]`. The others are only attended
@@ -64,11 +64,11 @@ impl Block {
         mode: Mode,
     ) -> Result<Tensor, NnError> {
         let mixed = self.attention.mixed_for_first(&self.norm1.forward(x)?, rotation, count)?;
-        self.from_mixed(&x.f_narrow(1, 0, count)?, &mixed, mode)
+        self.after_mixing(&x.f_narrow(1, 0, count)?, &mixed, mode)
     }
 
     /// All that follows the mixing of values, for each token on its own.
-    fn from_mixed(&self, x: &Tensor, mixed: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
+    fn after_mixing(&self, x: &Tensor, mixed: &Tensor, mode: Mode) -> Result<Tensor, NnError> {
         let x = self.added(x, self.attention.last(), mixed, &self.scale1, mode)?;
         self.added(&x, self.mlp.last(), &self.mlp.hidden(&self.norm2.forward(&x)?)?, &self.scale2, mode)
     }

@@ -147,7 +147,7 @@ fn read(path: &Path) -> anyhow::Result<Option<Vec<Row>>> {
     let mut table = csv::Reader::from_reader(bytes.as_slice());
     let header = table.headers().map_err(|error| refused(error.to_string()))?;
     let columns = header.len();
-    if header != &COLUMNS[..columns.clamp(OLD_COLUMNS, COLUMNS.len())] {
+    if header != COLUMNS[..columns.clamp(OLD_COLUMNS, COLUMNS.len())] {
         let columns = COLUMNS.join(", ");
         return Err(refused(format!("its columns are not {columns}")).into());
     }

@@ -26,7 +26,7 @@ use super::edit::numbers;
 
 const HELP: &str = "\
 Examples:
-  twist clusters runs/photos-1 split 3                  into 2, or as many as its images clearly show
+  twist clusters runs/photos-1 split 3                  into 2, or as many as it clearly shows
   twist clusters runs/photos-1 split \"red circles\" --into 3
   twist clusters runs/photos-1 split 3 --data photos/   if the images are not where they were
   twist clusters runs/photos-1 unsplit 3                undoes the last split
