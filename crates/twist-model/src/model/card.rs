@@ -8,7 +8,7 @@ use twist_nn::{Activation, Arch, BackboneConfig, Filter, HeadConfig, MOST_OUTPUT
 use twist_run::ClusterNames;
 
 use super::parts::Parts;
-use super::split::SplitCard;
+use super::split_card::SplitCard;
 use crate::{CheckpointFacts, ModelError};
 
 /// The parts of a model and how images become its input; JSON in the metadata of its weight file.

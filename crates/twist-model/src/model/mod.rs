@@ -12,6 +12,7 @@ mod name;
 mod open;
 mod parts;
 mod split;
+mod split_card;
 
 mod foreign;
 mod heads;
@@ -36,7 +37,7 @@ use heads::with_heads;
 pub use import::{ImportOptions, Imported, import, import_own};
 pub use name::ModelName;
 pub use released::ReleasedCheckpoint;
-pub use split::SplitCard;
+pub use split_card::SplitCard;
 pub use starter::{STARTER, Starter};
 pub use weights::Weights;
 

@@ -3,7 +3,7 @@
 use twist_nn::{Backbone, Linear, ProjectionHead, Store};
 
 use super::ModelCard;
-use super::split::prefix;
+use super::split_card::prefix;
 use crate::ModelError;
 
 pub(super) struct Parts {
