@@ -194,7 +194,7 @@ fn images_are_moved_and_none_is_lost() {
     let mut all: Vec<Vec<u8>> = before.into_values().collect();
     all.sort();
     assert_eq!(moved, all);
-    // Nothing is left to do, and that is no mistake; with another folder it is one.
+    // Nothing is left to do, and that is not a mistake; with another folder it is one.
     sort(&place, "moved --move --out rest.csv")
         .exits(0)
         .says(&["nothing to sort", "17 images of it were sorted"]);

@@ -34,7 +34,7 @@ pub(super) struct Merge {
     pub(super) name: Option<String>,
     /// Whether a cut of the tree made it; as long as nobody names its result, the next cut may undo it.
     pub(super) cut: bool,
-    /// Whether names of parts are no name of the result: a cut puts parts together whatever they are called.
+    /// Whether names of parts do not name the result: a cut puts parts together whatever they are called.
     pub(super) unnamed: bool,
 }
 

@@ -116,7 +116,7 @@ pub(crate) fn run(args: &Args, talk: &Talk) -> anyhow::Result<()> {
     };
     let source = match (Source::open(args, &opened, talk), &sorting) {
         (Err(error), Some(sorting)) => {
-            // An inbox that is empty, because everything in it was sorted, is no mistake.
+            // An inbox that is empty because everything in it was sorted is not a mistake.
             let finished = sorting.finished(&args.data, &error).ok_or(error)?;
             file.map_or(Ok(()), TableSink::finish)?;
             talk.say(finished);
