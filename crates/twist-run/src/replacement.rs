@@ -44,7 +44,7 @@ impl<'a> Replacement<'a> {
     /// Puts everything in its place. A part that is not there, such as a tree, is removed from the run.
     ///
     /// # Errors
-    /// There is no model; a file cannot be moved or removed. The run then has one of the two models, and perhaps no figures.
+    /// There is no model; a file cannot be moved or removed. The run then has one of the two models. Its figures may be missing.
     pub fn commit(self) -> Result<(), RunError> {
         let (run, new) = (self.run.path(), |name: &str| self.folder.join(name));
         fs::metadata(new(files::MODEL))?;
